@@ -1,0 +1,114 @@
+/**
+ * What a store must be, and all that it must be.
+ *
+ * A store keeps *records*: a version, an instant of expiry, and a body that it never looks into. Everything that makes a
+ * session a session (fields, merging, secrets, rotation, answers kept for a repeated request) lives in the body and is
+ * the engine's business, so a store is four atomic verbs and stays four when the engine learns more.
+ *
+ * There is no verb for rotation. An id is a *handle*, which never changes and whose hash is the key, and a *secret*, whose
+ * hash is in the body. Rotating writes another secret's hash in the same compare-and-set that carries the data, so no
+ * crash can leave two sessions or none, and a record stays where its key placed it (one slot, one owner). Rejected: a new
+ * key for a new id, which needs an atomic move between two keys, and with it one more verb, an alias and a second fence.
+ */
+
+declare const brand: unique symbol
+
+/** SHA-256 of a session's handle, in base64url. What a cookie carries never reaches a store or a log. */
+export type SessionKey = string & { readonly [brand]: 'SessionKey' }
+
+export interface SessionRecord {
+  /** 1 when created, and exactly one more with each write. A touch leaves it alone. */
+  readonly version: number
+  /** From this instant on the record is absent. */
+  readonly expiresAtMs: number
+  /** Text that only the engine understands. A store gives back exactly what it was given. */
+  readonly body: string
+}
+
+export interface ReadOptions {
+  /**
+   * The version that the client has seen. A store with several copies catches up to it before it answers, or rejects
+   * with StoreUnavailableError; it must never answer with an older one.
+   */
+  readonly atLeastVersion?: number
+}
+
+/** How many copies must have a change before it is acknowledged. A store with one copy treats all alike. */
+export type Ack = 'local' | 'one' | 'quorum' | 'all'
+
+export interface SessionWrite {
+  /** The version this write builds on; 0 creates, and only where there is no record. */
+  readonly expectedVersion: number
+  readonly expiresAtMs: number
+  readonly body: string
+  readonly ack?: Ack
+}
+
+export interface Receipt {
+  /** How many copies, the first included, are known to have the change. */
+  readonly copies: number
+}
+
+export type WriteResult =
+  | { readonly status: 'written'; readonly version: number; readonly receipt: Receipt }
+  /** Another version is there. It comes along, so that a merge costs no further read. */
+  | { readonly status: 'conflict'; readonly current: SessionRecord }
+  /** There is no such record to build on (absent, expired or fenced), or a fence forbids creating it. */
+  | { readonly status: 'gone' }
+
+export interface DestroyOptions {
+  /** Until this instant no write may create the record again. */
+  readonly fenceUntilMs: number
+  readonly ack?: Ack
+}
+
+/**
+ * Every verb is atomic by itself, may be called at the same time as any other, and rejects only with
+ * StoreUnavailableError: a rejected read had no effect, a rejected change may or may not have been applied. A store must
+ * not send a change again by itself once it may have arrived, and must answer or reject within its own timeout.
+ */
+export interface SessionStore {
+  readonly name: string
+  readonly capabilities: Capabilities
+
+  /** Ready to serve, or rejects once the store's own bound on connecting has passed. */
+  open(): Promise<void>
+
+  /** Resolves undefined when the record is absent, expired or fenced: absence is data, not an error. */
+  read(key: SessionKey, options?: ReadOptions): Promise<SessionRecord | undefined>
+
+  /** A compare-and-set. Never creates what was destroyed, never overwrites a version other than the expected one. */
+  write(key: SessionKey, write: SessionWrite): Promise<WriteResult>
+
+  /** Moves the expiry later, never earlier, and changes nothing else. False when there is no such record. */
+  touch(key: SessionKey, expiresAtMs: number): Promise<boolean>
+
+  /** The record is gone, and stays gone until the fence ends. Destroying what is absent still fences. */
+  destroy(key: SessionKey, options: DestroyOptions): Promise<Receipt>
+
+  /** Resolves when the store serves reads and writes now. */
+  health(): Promise<void>
+
+  /** Gives back every socket and timer. Verbs called afterwards reject. */
+  close(): Promise<void>
+
+  /** How many sessions live in this very process and would die with it. Absent on a store that keeps none there. */
+  heldHere?(): number
+}
+
+/**
+ * What a store holds besides its verbs. Where it can't hold something, it says why, in words that a report can print;
+ * the conformance suite then excuses it from the cases that ask for it, with that reason.
+ */
+export interface Capabilities {
+  /** Every node that opens the store sees the same sessions. */
+  readonly shared: Capability
+  /** What was acknowledged survives the death, by SIGKILL, of any one node. */
+  readonly survivesNodeDeath: Capability
+  /** What was acknowledged survives a restart of the store itself. */
+  readonly survivesStoreRestart: Capability
+  /** A destroyed session is refused until its fence ends. */
+  readonly fences: Capability
+}
+
+export type Capability = 'held' | { readonly excused: string }
