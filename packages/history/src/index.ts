@@ -1,1 +1,6 @@
-export const pending = 'history'
+export { count, type Counts, sum } from './counts.ts'
+export { decodeTrace, type DecodedTrace } from './decode.ts'
+export * from './events.ts'
+export { narrate, nodeLabel, type Sentence } from './narrate.ts'
+export { reduce, sumRecent } from './reduce.ts'
+export * from './state.ts'

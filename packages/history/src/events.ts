@@ -1,0 +1,219 @@
+/**
+ * The trace of a run: every fact about a cluster that anything later wants to know, in the order in which the lab
+ * learned it. One writer, append-only, one JSON object a line, and the first line is always `run-started`, which names
+ * the schema. The live page, the control API, the terminal and the tests all derive what they show from these events,
+ * so two of them can't disagree.
+ *
+ * A reader must ignore the types it does not know: adding one is no new schema; changing the meaning of one is.
+ */
+
+import type { Counts } from './counts.ts'
+
+export const TRACE_SCHEMA = 1
+
+export interface Stamp {
+  /** 0 for `run-started`, and exactly one more with each event. */
+  readonly seq: number
+  /** Milliseconds since the run's `startedAtMs`, on a clock that never steps. */
+  readonly atMs: number
+}
+
+export type TraceEvent = Stamp & EventBody
+
+export type EventBody =
+  | RunStarted
+  | ClusterReady
+  | NodeStarting
+  | NodeUp
+  | NodePaused
+  | NodeResumed
+  | NodeDraining
+  | NodeDown
+  | ProcessUp
+  | ProcessDown
+  | UpstreamEjected
+  | UpstreamReadmitted
+  | UpstreamDraining
+  | ProcessNoted
+  | FaultInjected
+  | FaultConfirmed
+  | FaultHealed
+  | FaultFailed
+  | SessionsHeld
+  | UsersSecond
+  | RunEnded
+
+export interface StrategyFacts {
+  readonly name: string
+  readonly routing: string
+  /** Where sessions are, in a sentence that ends in what this loses. */
+  readonly summary: string
+  /** What the death of a node means for its users. */
+  readonly onNodeDeath: string
+}
+
+export interface RunStarted {
+  readonly type: 'run-started'
+  readonly schema: number
+  readonly run: string
+  /** The wall clock at `atMs` 0. Only for showing times to people. */
+  readonly startedAtMs: number
+  readonly seed: number
+  readonly strategy: StrategyFacts
+  /** The store's URL without its password. */
+  readonly store: string
+  readonly balancerUrl: string
+  readonly nodes: readonly { readonly name: string; readonly url: string }[]
+  /** Absent when a node that died is left alone. */
+  readonly restartAfterMs?: number
+  readonly users: number
+  readonly rate: number
+}
+
+export interface ClusterReady {
+  readonly type: 'cluster-ready'
+  readonly inMs: number
+}
+
+export interface NodeStarting {
+  readonly type: 'node-starting'
+  readonly node: string
+  readonly pid: number
+  readonly url: string
+}
+
+export interface NodeUp {
+  readonly type: 'node-up'
+  readonly node: string
+  readonly pid: number
+  /** From its death until now; absent at its first start. */
+  readonly downForMs?: number
+}
+
+export interface NodePaused {
+  readonly type: 'node-paused'
+  readonly node: string
+}
+
+export interface NodeResumed {
+  readonly type: 'node-resumed'
+  readonly node: string
+}
+
+export interface NodeDraining {
+  readonly type: 'node-draining'
+  readonly node: string
+}
+
+export interface NodeDown {
+  readonly type: 'node-down'
+  readonly node: string
+  readonly pid: number
+  readonly code: number | null
+  readonly signal: string | null
+  /** How many sessions were last seen in its own memory. They died with it. */
+  readonly held: number
+}
+
+/** The processes beside the nodes. */
+export type ProcessName = 'balancer' | 'redis' | 'users'
+
+export interface ProcessUp {
+  readonly type: 'process-up'
+  readonly process: ProcessName
+  readonly pid: number
+  readonly url?: string
+}
+
+export interface ProcessDown {
+  readonly type: 'process-down'
+  readonly process: ProcessName
+  readonly pid: number
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface UpstreamEjected {
+  readonly type: 'upstream-ejected'
+  readonly upstream: string
+  readonly reason: string
+}
+
+export interface UpstreamReadmitted {
+  readonly type: 'upstream-readmitted'
+  readonly upstream: string
+  readonly downForMs?: number
+}
+
+export interface UpstreamDraining {
+  readonly type: 'upstream-draining'
+  readonly upstream: string
+}
+
+/** A decision that a process logged and that has no type of its own here. */
+export interface ProcessNoted {
+  readonly type: 'process-noted'
+  /** The label of the process, such as `node-a`. */
+  readonly process: string
+  readonly event: string
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+export interface FaultInjected {
+  readonly type: 'fault-injected'
+  readonly fault: string
+  readonly kind: string
+  readonly target: string
+}
+
+/** It was seen to have landed. Only from here on may anything be blamed on it. */
+export interface FaultConfirmed {
+  readonly type: 'fault-confirmed'
+  readonly fault: string
+}
+
+export interface FaultHealed {
+  readonly type: 'fault-healed'
+  readonly fault: string
+}
+
+/** It was injected and never seen to land. */
+export interface FaultFailed {
+  readonly type: 'fault-failed'
+  readonly fault: string
+  readonly reason: string
+}
+
+/** Sessions in each node's own memory, by node; written when a figure changed. */
+export interface SessionsHeld {
+  readonly type: 'sessions-held'
+  readonly held: Counts
+}
+
+/**
+ * One second of the virtual users. Every operation that ended in it is counted exactly once: in `ok`, in `failed`
+ * (provably not applied) or in `unknown` (it may have been).
+ */
+export interface UsersSecond {
+  readonly type: 'users-second'
+  readonly sent: number
+  readonly ok: number
+  readonly failed: Counts
+  readonly unknown: Counts
+  /** Times that a user who was logged in got a 401. */
+  readonly loggedOut: number
+  /** Items that the shop had acknowledged and that were missing from the cart when its owner looked. */
+  readonly lost: number
+  readonly users: { readonly all: number; readonly loggedIn: number; readonly intact: number }
+  /** Answers by the node that gave them. */
+  readonly byNode: Counts
+  /** From the instant at which an operation was due until it ended. 0 when none did. */
+  readonly latencyMs: { readonly p50: number; readonly p99: number }
+  /** How late the generator itself was, at p99: above some 10 ms the latencies tell more about it than about the shop. */
+  readonly lateMs: number
+}
+
+export interface RunEnded {
+  readonly type: 'run-ended'
+  readonly reason: string
+}

@@ -1,0 +1,109 @@
+import { count, sum } from './counts.ts'
+import type { NodeDown, ProcessDown, ProcessName, TraceEvent, UsersSecond } from './events.ts'
+import { type ClusterState, findNode } from './state.ts'
+
+export interface Sentence {
+  readonly text: string
+  readonly tone: 'good' | 'bad' | 'plain'
+}
+
+/**
+ * What to tell a person about an event, or nothing when it is not worth a line. The terminal and the live page both say
+ * it in these words. `before` is the state that the event changes.
+ */
+export function narrate(event: TraceEvent, before: ClusterState): Sentence | undefined {
+  if (before.phase === 'starting' && newsOnlyOnceReady.has(event.type)) return undefined
+  const narrator = narrators[event.type] as Narrator<TraceEvent> | undefined
+  return narrator?.(event, before)
+}
+
+/** While a cluster starts all of this happens, and is no news. */
+const newsOnlyOnceReady: ReadonlySet<TraceEvent['type']> = new Set([
+  'process-up',
+  'process-noted',
+  'upstream-ejected',
+  'upstream-readmitted',
+])
+
+type Narrator<Event> = (event: Event, before: ClusterState) => Sentence | undefined
+
+const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEvent, { type: T }>> } = {
+  'node-up': ({ node, pid, downForMs }) =>
+    downForMs === undefined ? undefined : good(`${nodeLabel(node)} is back after ${seconds(downForMs)}, pid ${pid}`),
+  'node-down': nodeDown,
+  'node-paused': ({ node }) => bad(`${nodeLabel(node)} is paused: it keeps its connections and answers nothing`),
+  'node-resumed': ({ node }) => good(`${nodeLabel(node)} goes on where it was paused`),
+  'node-draining': ({ node }) => plain(`${nodeLabel(node)} drains: it finishes what it has and takes nothing new`),
+  'process-up': ({ process, pid }) =>
+    process === 'users' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
+  'process-down': (event) =>
+    bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process)}`),
+  'process-noted': ({ process, event }) => plain(`${process}: ${event}`),
+  'upstream-ejected': ({ upstream, reason }) => plain(`the balancer ejected ${nodeLabel(upstream)}: ${reason}`),
+  'upstream-readmitted': ({ upstream, downForMs }) =>
+    plain(
+      `the balancer readmitted ${nodeLabel(upstream)}${downForMs === undefined ? '' : ` after ${seconds(downForMs)}`}`,
+    ),
+  'upstream-draining': ({ upstream }) => plain(`the balancer sends ${nodeLabel(upstream)} nothing new`),
+  'fault-failed': ({ fault, reason }) => bad(`fault ${fault} did not land: ${reason}`),
+  'users-second': usersInTrouble,
+}
+
+const processLabels: Readonly<Record<ProcessName, string>> = {
+  balancer: 'the balancer',
+  redis: 'redis-server',
+  users: 'the process of the virtual users',
+}
+
+function processLoss(process: ProcessName): string {
+  return process === 'redis' ? ', and every session with it: it keeps nothing on disk' : ''
+}
+
+function nodeDown(event: NodeDown, before: ClusterState): Sentence {
+  const label = nodeLabel(event.node)
+  const left = findNode(before, event.node)?.state === 'draining' && event.code === 0
+  const held = event.held === 0 ? '' : `, it held ${count(event.held, 'session')}`
+  const lived = left ? `${label} has drained and left` : `${label} died (${causeOf(event)})`
+  return { text: `${lived}${held}; ${before.strategy.onNodeDeath}`, tone: left && event.held === 0 ? 'plain' : 'bad' }
+}
+
+function causeOf({ code, signal }: NodeDown | ProcessDown): string {
+  return signal ?? `exit ${code}`
+}
+
+/** Only when somebody noticed something. */
+function usersInTrouble(second: UsersSecond): Sentence | undefined {
+  const { 'logged-out': _counted, ...failed } = second.failed
+  const kinds = [
+    ...Object.entries(failed).map(([kind, n]) => `${n} ${kind}`),
+    ...Object.entries(second.unknown).map(([kind, n]) => `${n} ${kind}, perhaps applied`),
+  ]
+  const errors = sum(failed) + sum(second.unknown)
+  const parts = [
+    second.loggedOut === 0 ? '' : `logged out ${count(second.loggedOut, 'time')}`,
+    second.lost === 0 ? '' : `${count(second.lost, 'cart item')} lost`,
+    errors === 0 ? '' : `${count(errors, 'request')} failed (${kinds.join('; ')})`,
+  ].filter((part) => part !== '')
+  return parts.length === 0 ? undefined : bad(`users: ${parts.join(', ')}`)
+}
+
+/** What people call a node, whether or not its own name says that it is one. */
+export function nodeLabel(name: string): string {
+  return name.startsWith('node-') ? name : `node-${name}`
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`
+}
+
+function good(text: string): Sentence {
+  return { text, tone: 'good' }
+}
+
+function bad(text: string): Sentence {
+  return { text, tone: 'bad' }
+}
+
+function plain(text: string): Sentence {
+  return { text, tone: 'plain' }
+}

@@ -1,0 +1,139 @@
+import { sum } from './counts.ts'
+import type { EventBody, ProcessName, RunStarted, TraceEvent, UsersSecond } from './events.ts'
+import {
+  type ClusterState,
+  initialState,
+  noTotals,
+  type NodeState,
+  type ProcessState,
+  RECENT_SECONDS,
+  type SecondOfUsers,
+  type UsersState,
+  type UserTotals,
+} from './state.ts'
+
+/** What the cluster is after this event. Pure, and the only place that says so; an unknown type changes nothing. */
+export function reduce(state: ClusterState, event: TraceEvent): ClusterState {
+  return { ...state, ...change(state, event, event.atMs), seq: event.seq, atMs: event.atMs }
+}
+
+function change(state: ClusterState, event: EventBody, atMs: number): Partial<ClusterState> {
+  switch (event.type) {
+    case 'run-started':
+      return begin(event)
+    case 'cluster-ready':
+      return { phase: 'ready' }
+    case 'node-starting':
+      return withNode(state, event.node, { state: 'starting', pid: event.pid, url: event.url, sessions: 0 })
+    case 'node-up':
+      return withNode(state, event.node, { state: 'up', pid: event.pid })
+    case 'node-paused':
+      return withNode(state, event.node, { state: 'paused' })
+    case 'node-resumed':
+      return withNode(state, event.node, { state: 'up' })
+    case 'node-draining':
+      return withNode(state, event.node, { state: 'draining' })
+    case 'node-down':
+      return nodeDown(state, event.node, atMs)
+    case 'process-up':
+      return withProcess(state, event.process, event)
+    case 'process-down':
+      return withProcess(state, event.process, {})
+    case 'fault-injected': {
+      const { fault: id, kind, target } = event
+      return { faults: [...state.faults, { id, kind, target }] }
+    }
+    case 'fault-confirmed':
+      return {
+        faults: state.faults.map((fault) => (fault.id === event.fault ? { ...fault, confirmedAtMs: atMs } : fault)),
+      }
+    case 'fault-healed':
+    case 'fault-failed':
+      return { faults: state.faults.filter((fault) => fault.id !== event.fault) }
+    case 'sessions-held':
+      return { nodes: state.nodes.map((node) => ({ ...node, sessions: event.held[node.name] ?? node.sessions })) }
+    case 'users-second':
+      return { users: addSecond(state.users, event, atMs) }
+    case 'run-ended':
+      return { phase: 'ended' }
+    case 'upstream-ejected':
+    case 'upstream-readmitted':
+    case 'upstream-draining':
+    case 'process-noted':
+      return {}
+    default:
+      // A type from a newer writer of the same schema.
+      event satisfies never
+      return {}
+  }
+}
+
+function begin(event: RunStarted): Partial<ClusterState> {
+  return {
+    ...initialState,
+    run: event.run,
+    startedAtMs: event.startedAtMs,
+    strategy: event.strategy,
+    store: event.store,
+    balancer: { url: event.balancerUrl },
+    nodes: event.nodes.map(({ name, url }) => ({ name, url, state: 'starting', sessions: 0, deaths: 0 })),
+    users: { ...initialState.users, all: event.users },
+  }
+}
+
+function withNode(state: ClusterState, name: string, changes: Partial<NodeState>): Partial<ClusterState> {
+  return { nodes: state.nodes.map((node) => (node.name === name ? { ...node, ...changes } : node)) }
+}
+
+function nodeDown(state: ClusterState, name: string, atMs: number): Partial<ClusterState> {
+  const nodes = state.nodes.map((node): NodeState => {
+    if (node.name !== name) return node
+    const { pid: _gone, ...rest } = node
+    return { ...rest, state: 'down', sessions: 0, deaths: node.deaths + 1, downAtMs: atMs }
+  })
+  return { nodes }
+}
+
+function withProcess(state: ClusterState, name: ProcessName, { pid, url }: ProcessState): Partial<ClusterState> {
+  if (name === 'users') return {}
+  const lastUrl = url ?? state[name].url
+  return { [name]: { ...(lastUrl === undefined ? {} : { url: lastUrl }), ...(pid === undefined ? {} : { pid }) } }
+}
+
+function addSecond(users: UsersState, second: UsersSecond, atMs: number): UsersState {
+  const { 'logged-out': _counted, ...failed } = second.failed
+  const sums: UserTotals = {
+    sent: second.sent,
+    ok: second.ok,
+    errors: sum(failed) + sum(second.unknown),
+    loggedOut: second.loggedOut,
+    lost: second.lost,
+  }
+  const latest: SecondOfUsers = { ...sums, atMs, p99Ms: second.latencyMs.p99, byNode: second.byNode }
+  return {
+    ...second.users,
+    totals: addTotals(users.totals, sums),
+    recent: [...users.recent, latest].slice(-RECENT_SECONDS),
+  }
+}
+
+function addTotals(a: UserTotals, b: UserTotals): UserTotals {
+  return {
+    sent: a.sent + b.sent,
+    ok: a.ok + b.ok,
+    errors: a.errors + b.errors,
+    loggedOut: a.loggedOut + b.loggedOut,
+    lost: a.lost + b.lost,
+  }
+}
+
+/** What the last so many seconds add up to, with the share of each node. */
+export function sumRecent(users: UsersState, seconds: number): UserTotals & { byNode: Record<string, number> } {
+  const byNode: Record<string, number> = {}
+  let totals = noTotals
+  for (const second of users.recent.slice(-seconds)) {
+    totals = addTotals(totals, second)
+    for (const [node, count] of Object.entries(second.byNode)) byNode[node] = (byNode[node] ?? 0) + count
+  }
+  return { ...totals, byNode }
+}

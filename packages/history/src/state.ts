@@ -1,0 +1,95 @@
+import type { Counts } from './counts.ts'
+import type { StrategyFacts } from './events.ts'
+
+export type NodeLife = 'starting' | 'up' | 'paused' | 'draining' | 'down'
+
+export interface NodeState {
+  readonly name: string
+  readonly url: string
+  /** Absent while there is no such process. */
+  readonly pid?: number
+  readonly state: NodeLife
+  readonly sessions: number
+  readonly deaths: number
+  /** When it went down last. */
+  readonly downAtMs?: number
+}
+
+export interface FaultState {
+  readonly id: string
+  readonly kind: string
+  readonly target: string
+  /** Absent until it was seen to have landed. */
+  readonly confirmedAtMs?: number
+}
+
+export interface ProcessState {
+  readonly url?: string
+  readonly pid?: number
+}
+
+/** Sums since the run began. `errors` are operations that failed or may have, except those that met a logout. */
+export interface UserTotals {
+  readonly sent: number
+  readonly ok: number
+  readonly errors: number
+  readonly loggedOut: number
+  readonly lost: number
+}
+
+export interface SecondOfUsers extends UserTotals {
+  readonly atMs: number
+  readonly p99Ms: number
+  readonly byNode: Counts
+}
+
+export interface UsersState {
+  readonly all: number
+  readonly loggedIn: number
+  readonly intact: number
+  readonly totals: UserTotals
+  /** The last RECENT_SECONDS reports, the oldest first. */
+  readonly recent: readonly SecondOfUsers[]
+}
+
+export type RunPhase = 'starting' | 'ready' | 'ended'
+
+export interface ClusterState {
+  /** The event that led here; -1 before the first. */
+  readonly seq: number
+  readonly atMs: number
+  readonly run: string
+  readonly startedAtMs: number
+  readonly phase: RunPhase
+  readonly strategy: StrategyFacts
+  readonly store: string
+  readonly balancer: ProcessState
+  readonly redis: ProcessState
+  readonly nodes: readonly NodeState[]
+  /** Those not yet healed, in the order in which they were injected. */
+  readonly faults: readonly FaultState[]
+  readonly users: UsersState
+}
+
+export const RECENT_SECONDS = 60
+
+export const noTotals: UserTotals = { sent: 0, ok: 0, errors: 0, loggedOut: 0, lost: 0 }
+
+export const initialState: ClusterState = {
+  seq: -1,
+  atMs: 0,
+  run: '',
+  startedAtMs: 0,
+  phase: 'starting',
+  strategy: { name: '', routing: '', summary: '', onNodeDeath: '' },
+  store: '',
+  balancer: {},
+  redis: {},
+  nodes: [],
+  faults: [],
+  users: { all: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },
+}
+
+export function findNode(state: ClusterState, name: string): NodeState | undefined {
+  return state.nodes.find((node) => node.name === name)
+}

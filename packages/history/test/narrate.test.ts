@@ -1,0 +1,57 @@
+import test from 'ava'
+import { type ClusterState, type EventBody, initialState, narrate, reduce } from '../src/index.ts'
+import { goodSecond, runStarted, stamped } from './events.ts'
+
+/** What is said about the last of these events. */
+function sentence(...bodies: [...EventBody[], EventBody]): string | undefined {
+  const events = stamped(runStarted, { type: 'cluster-ready', inMs: 900 }, ...bodies)
+  const last = events.pop()
+  const before: ClusterState = events.reduce(reduce, initialState)
+  return last && narrate(last, before)?.text
+}
+
+test('the death of a node says what died with it and what that means', (t) => {
+  const down: EventBody = { type: 'node-down', node: 'b', pid: 1, code: null, signal: 'SIGKILL', held: 17 }
+  t.is(sentence(down), 'node-b died (SIGKILL), it held 17 sessions; its users are logged out')
+  t.is(sentence({ ...down, held: 0 }), 'node-b died (SIGKILL); its users are logged out')
+  t.is(
+    sentence({ ...down, held: 1, code: 1, signal: null }),
+    'node-b died (exit 1), it held 1 session; its users are logged out',
+  )
+})
+
+test('a node that was drained has left, not died', (t) => {
+  const text = sentence(
+    { type: 'node-draining', node: 'b' },
+    { type: 'node-down', node: 'b', pid: 1, code: 0, signal: null, held: 0 },
+  )
+  t.is(text, 'node-b has drained and left; its users are logged out')
+})
+
+test('a node is back only after it was away', (t) => {
+  t.is(sentence({ type: 'node-up', node: 'b', pid: 9, downForMs: 1_730 }), 'node-b is back after 1.7 s, pid 9')
+  t.is(sentence({ type: 'node-up', node: 'b', pid: 9 }), undefined)
+})
+
+test('a node is called by its name, with or without the word', (t) => {
+  t.is(sentence({ type: 'node-resumed', node: 'node-c' }), 'node-c goes on where it was paused')
+})
+
+test('a good second of users is no news, a bad one says all that went wrong', (t) => {
+  t.is(sentence(goodSecond), undefined)
+  const bad = { ...goodSecond, failed: { 'logged-out': 2, refused: 3 }, unknown: { reset: 1 }, loggedOut: 2, lost: 1 }
+  t.is(
+    sentence(bad),
+    'users: logged out 2 times, 1 cart item lost, 4 requests failed (3 refused; 1 reset, perhaps applied)',
+  )
+})
+
+test('what the balancer decides while the cluster starts is not told', (t) => {
+  const [started, ejected] = stamped(runStarted, { type: 'upstream-ejected', upstream: 'a', reason: 'ECONNREFUSED' })
+  t.truthy(started && ejected)
+  t.is(narrate(ejected as never, reduce(initialState, started as never)), undefined)
+  t.is(
+    sentence({ type: 'upstream-ejected', upstream: 'a', reason: 'ECONNREFUSED' }),
+    'the balancer ejected node-a: ECONNREFUSED',
+  )
+})

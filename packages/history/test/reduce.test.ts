@@ -1,0 +1,95 @@
+import test from 'ava'
+import { type ClusterState, type EventBody, initialState, reduce, RECENT_SECONDS, sumRecent } from '../src/index.ts'
+import { goodSecond, runStarted, stamped } from './events.ts'
+
+const after = (...bodies: EventBody[]): ClusterState => stamped(runStarted, ...bodies).reduce(reduce, initialState)
+
+test('a run begins with every node starting', (t) => {
+  const state = after()
+  t.is(state.phase, 'starting')
+  t.deepEqual(
+    state.nodes.map(({ name, state }) => [name, state]),
+    [
+      ['a', 'starting'],
+      ['b', 'starting'],
+    ],
+  )
+  t.is(state.balancer.url, 'http://127.0.0.1:8080')
+})
+
+test('a node that dies loses its pid and its sessions, and gets a new pid when it is back', (t) => {
+  const lived: EventBody[] = [
+    { type: 'node-starting', node: 'b', pid: 11, url: 'http://127.0.0.1:21002' },
+    { type: 'node-up', node: 'b', pid: 11 },
+    { type: 'sessions-held', held: { b: 17 } },
+  ]
+  t.like(after(...lived).nodes[1], { state: 'up', pid: 11, sessions: 17 })
+
+  const died: EventBody = { type: 'node-down', node: 'b', pid: 11, code: null, signal: 'SIGKILL', held: 17 }
+  t.deepEqual(after(...lived, died).nodes[1], {
+    name: 'b',
+    url: 'http://127.0.0.1:21002',
+    state: 'down',
+    sessions: 0,
+    deaths: 1,
+    downAtMs: 400,
+  })
+
+  const back: EventBody[] = [
+    { type: 'node-starting', node: 'b', pid: 12, url: 'http://127.0.0.1:21002' },
+    { type: 'node-up', node: 'b', pid: 12, downForMs: 1_700 },
+  ]
+  t.like(after(...lived, died, ...back).nodes[1], { state: 'up', pid: 12, sessions: 0, deaths: 1 })
+})
+
+test('a fault is listed from its injection until it is healed', (t) => {
+  const injected: EventBody = { type: 'fault-injected', fault: 'f1', kind: 'pause', target: 'a' }
+  t.deepEqual(after(injected).faults, [{ id: 'f1', kind: 'pause', target: 'a' }])
+  const confirmed: EventBody = { type: 'fault-confirmed', fault: 'f1' }
+  t.is(after(injected, confirmed).faults[0]?.confirmedAtMs, 200)
+  t.deepEqual(after(injected, confirmed, { type: 'fault-healed', fault: 'f1' }).faults, [])
+  t.deepEqual(after(injected, { type: 'fault-failed', fault: 'f1', reason: 'no' }).faults, [])
+})
+
+test('a process that died keeps its address', (t) => {
+  const up: EventBody = { type: 'process-up', process: 'balancer', pid: 5, url: 'http://127.0.0.1:9090' }
+  t.deepEqual(after(up).balancer, { url: 'http://127.0.0.1:9090', pid: 5 })
+  const down: EventBody = { type: 'process-down', process: 'balancer', pid: 5, code: null, signal: 'SIGKILL' }
+  t.deepEqual(after(up, down).balancer, { url: 'http://127.0.0.1:9090' })
+})
+
+test('seconds of users add up, and a logout is not counted among the errors as well', (t) => {
+  const bad: EventBody = {
+    ...goodSecond,
+    ok: 14,
+    failed: { 'logged-out': 3, refused: 1 },
+    unknown: { reset: 2 },
+    loggedOut: 3,
+    lost: 5,
+    users: { all: 10, loggedIn: 7, intact: 6 },
+  }
+  const { users } = after(goodSecond, bad)
+  t.deepEqual(users.totals, { sent: 40, ok: 34, errors: 3, loggedOut: 3, lost: 5 })
+  t.like(users, { all: 10, loggedIn: 7, intact: 6 })
+  t.deepEqual(sumRecent(users, 10).byNode, { a: 24, b: 16 })
+  t.is(sumRecent(users, 1).ok, 14)
+})
+
+test('only the last minute of users is kept', (t) => {
+  const { users } = after(...Array.from({ length: RECENT_SECONDS + 5 }, () => goodSecond))
+  t.is(users.recent.length, RECENT_SECONDS)
+  t.is(users.totals.sent, (RECENT_SECONDS + 5) * goodSecond.sent)
+})
+
+test('an event of a type that is not known yet only moves the state on', (t) => {
+  const state = after()
+  const later = reduce(state, { seq: 1, atMs: 9, type: 'from-the-future' } as never)
+  t.deepEqual(later, { ...state, seq: 1, atMs: 9 })
+})
+
+test('reducing leaves the state that it was given as it was', (t) => {
+  const state = after(goodSecond)
+  const copy = structuredClone(state)
+  for (const event of stamped(runStarted, { type: 'node-up', node: 'a', pid: 1 }, goodSecond)) reduce(state, event)
+  t.deepEqual(state, copy)
+})
