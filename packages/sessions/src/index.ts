@@ -1,2 +1,8 @@
+export { type Clock, systemClock } from './clock.ts'
 export type * from './contract.ts'
 export * from './errors.ts'
+export { type Engine, type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from './engine.ts'
+export { type KoaSession, sessions, type SessionsOptions } from './koa.ts'
+export { openStore, type StoreFactory, storeSchemes } from './open-store.ts'
+export type { SessionData } from './record.ts'
+export type { OpenSession, SessionInfo } from './session.ts'

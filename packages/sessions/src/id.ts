@@ -1,0 +1,40 @@
+/**
+ * A session's id is a handle and a secret. The handle finds the session and stays for its whole life; the secret proves
+ * that the bearer may use it and is replaced at every rotation. Stores see only hashes of both: who reads a store, a
+ * dump or a log can't make a cookie of it.
+ */
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { SessionKey } from './contract.ts'
+
+const HANDLE_BYTES = 16
+const SECRET_BYTES = 32
+
+export interface SessionId {
+  readonly handle: string
+  readonly secret: string
+}
+
+export type RandomBytes = (size: number) => Buffer
+
+export function newSessionId(random: RandomBytes = randomBytes): SessionId {
+  return { handle: random(HANDLE_BYTES).toString('base64url'), secret: newSecret(random) }
+}
+
+export function newSecret(random: RandomBytes = randomBytes): string {
+  return random(SECRET_BYTES).toString('base64url')
+}
+
+export function sessionKey(handle: string): SessionKey {
+  return hash('sha256', handle, 'base64url') as SessionKey
+}
+
+export function secretDigest(secret: string): string {
+  return hash('sha256', secret, 'base64url')
+}
+
+/** Compares two digests of one length without telling by its time where they differ. */
+export function sameDigest(left: string, right: string): boolean {
+  const leftBytes = Buffer.from(left)
+  const rightBytes = Buffer.from(right)
+  return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes)
+}

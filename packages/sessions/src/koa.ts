@@ -1,0 +1,239 @@
+/**
+ * The adapter for Koa, on koa-session. koa-session gives `ctx.session` its well-known shape and decides when to save; the
+ * cookie, the id and what saving means are ours:
+ *
+ * - `rolling` makes koa-session hand over every session at the end of its request, and the engine compares with what was
+ *   read, because koa-session's own comparison is a checksum that misses changes and a flag that `regenerate()` clears.
+ * - `regenerate()` arrives as destroy, a new id, set. While `ctx.session` still stands it means a rotation, and becomes
+ *   part of the next write; between koa-session's two calls a crash would have left the user without a session.
+ * - `ctx.session = null` and then an object is another session under another handle, not the old id with other data.
+ * - A handler that threw has still committed, and its new session's cookie travels with the error; Koa would strip it and
+ *   leave a session that nobody can reach.
+ */
+import assert from 'node:assert/strict'
+import type Koa from 'koa'
+import createSession from 'koa-session'
+import type { SessionStore } from './contract.ts'
+import { cookieSealer } from './cookie.ts'
+import { type EngineOptions, sessionEngine } from './engine.ts'
+import type { SessionId } from './id.ts'
+import type { SessionData } from './record.ts'
+import type { OpenSession, SessionInfo } from './session.ts'
+
+export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
+  /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
+  readonly store: SessionStore
+  /** Secrets that sign the cookie, newest first, 32 characters or more each. */
+  readonly keys: readonly string[]
+  /** Whether the cookie may travel over https only. It is then named `__Host-...`, which no subdomain can overwrite. */
+  readonly secure: boolean
+  /** The cookie's name, without the prefix. Default `sid`. */
+  readonly cookieName?: string
+}
+
+/** koa-session's object: an application's own fields, and a few members that keep their names. */
+export interface KoaSession {
+  [field: string]: unknown
+  readonly isNew: boolean
+  /** Gives the session another id at once, as a login must. */
+  regenerate(): Promise<void>
+  save(): Promise<void>
+  /**
+   * Changes the session in one atomic step that no other request can come between, and returns what `change` returned.
+   * `change` is synchronous, and runs again when another request was faster: it must depend on its draft alone.
+   */
+  update<T>(change: (draft: SessionData) => T): Promise<T>
+}
+
+declare module 'koa' {
+  interface ExtendableContext {
+    get session(): KoaSession | null
+    set session(fields: SessionData | null)
+    /** The stored session as this request last read or wrote it; undefined while there is none. */
+    readonly sessionInfo: SessionInfo | undefined
+  }
+}
+
+/** What one request knows of its session. */
+interface RequestState {
+  /** What the client sent, if it was sealed by us. */
+  readonly presented: { readonly id: SessionId; readonly cookie: string } | undefined
+  /** Opened from the cookie, or begun by the first change of a client that has none. */
+  session: OpenSession | undefined
+  /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
+  discarded: OpenSession | undefined
+}
+
+const STATE = Symbol('ninelives session')
+
+type StatefulContext = Koa.Context & { [STATE]?: RequestState }
+
+/** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
+const KEY_PRESENTED = 'presented'
+const KEY_TO_COME = 'to come'
+const NO_KEY = ''
+
+export function sessions(app: Koa, options: SessionsOptions): void {
+  const { keys, secure, cookieName = 'sid', ...engineOptions } = options
+  const engine = sessionEngine(engineOptions)
+  const sealer = cookieSealer(keys)
+  const name = secure ? `__Host-${cookieName}` : cookieName
+  const cookieOptions = { httpOnly: true, overwrite: true, path: '/', sameSite: 'lax', secure, signed: false } as const
+
+  const present = (ctx: StatefulContext): string => {
+    // Https may end at a balancer in front; that the cookie is for https only is the configuration's word.
+    if (secure) ctx.cookies.secure = true
+    const cookie = ctx.cookies.get(name, { signed: false })
+    const id = sealer.unseal(cookie)
+    const presented = cookie === undefined || id === undefined ? undefined : { id, cookie }
+    ctx[STATE] = { presented, session: undefined, discarded: undefined }
+    return presented === undefined ? NO_KEY : KEY_PRESENTED
+  }
+
+  const sendCookie = (ctx: StatefulContext): void => {
+    const state = stateOf(ctx)
+    const cookie = sealer.seal(sessionOf(state).id)
+    if (cookie !== state.presented?.cookie) ctx.cookies.set(name, cookie, cookieOptions)
+  }
+
+  const sessionOf = (state: RequestState): OpenSession => (state.session ??= engine.create())
+
+  class RequestStore {
+    readonly #ctx: StatefulContext
+
+    constructor(ctx: StatefulContext) {
+      this.#ctx = ctx
+    }
+
+    async get(): Promise<SessionData | undefined> {
+      const state = stateOf(this.#ctx)
+      state.session = state.presented && (await engine.open(state.presented.id))
+      return state.session?.take()
+    }
+
+    async set(_key: string, fields: SessionData): Promise<void> {
+      const state = stateOf(this.#ctx)
+      await state.discarded?.destroy()
+      await sessionOf(state).commit(applicationFields(fields))
+    }
+
+    async destroy(): Promise<void> {
+      const state = stateOf(this.#ctx)
+      if (this.#ctx.session !== null) {
+        state.session?.rotate()
+        return
+      }
+      await state.discarded?.destroy()
+      await state.session?.destroy()
+    }
+  }
+
+  const middleware = createSession(
+    {
+      ...cookieOptions,
+      key: name,
+      rolling: true,
+      genid: () => KEY_TO_COME,
+      externalKey: { get: present, set: sendCookie },
+      ContextStore: RequestStore,
+    },
+    app,
+  )
+
+  extendContext(app, async (ctx, session, change) => {
+    const state = stateOf(ctx)
+    await state.discarded?.destroy()
+    const result = await sessionOf(state).update(applicationFields(session.toJSON()), change)
+    replaceFields(session, sessionOf(state).take())
+    sendCookie(ctx)
+    return result
+  })
+  app.use(keepCookieOfFailedRequest)
+  app.use(middleware)
+}
+
+type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
+
+/** koa-session's own object, before it has `update`. */
+interface BareSession {
+  [field: string]: unknown
+  toJSON(): SessionData
+}
+
+interface SessionAccessor {
+  readonly get: (this: StatefulContext) => BareSession | null
+  readonly set: (this: StatefulContext, fields: SessionData | null) => void
+}
+
+/** Puts our meaning over koa-session's `ctx.session`, and `ctx.sessionInfo` beside it. */
+function extendContext(app: Koa, update: Update): void {
+  const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
+  assert(inherited, 'koa-session defines ctx.session')
+  const { get, set } = inherited
+
+  Object.defineProperties(app.context, {
+    session: {
+      configurable: true,
+      get(this: StatefulContext) {
+        const session = get.call(this)
+        if (session !== null && !Object.hasOwn(session, 'update')) {
+          const value = <T>(change: (draft: SessionData) => T) => update(this, session, change)
+          Object.defineProperty(session, 'update', { value })
+        }
+        return session
+      },
+      set(this: StatefulContext, fields: SessionData | null) {
+        if (fields !== null) replaceSession(stateOf(this), get.call(this) === null)
+        set.call(this, fields)
+      },
+    },
+    sessionInfo: {
+      get(this: StatefulContext) {
+        return this[STATE]?.session?.info
+      },
+    },
+  })
+}
+
+/** Other contents under the id that the client came with would be session fixation. */
+function replaceSession(state: RequestState, wasDiscarded: boolean): void {
+  if (!wasDiscarded) {
+    state.session?.rotate()
+    return
+  }
+  state.discarded ??= state.session
+  state.session = undefined
+}
+
+function stateOf(ctx: StatefulContext): RequestState {
+  const state = ctx[STATE]
+  assert(state, 'the session is used inside the middleware that sessions() installed')
+  return state
+}
+
+/** koa-session adds its own expiry to what it saves; ours is the record's. */
+function applicationFields(fields: SessionData): SessionData {
+  const { _expire, _maxAge, _session, ...own } = fields
+  return own
+}
+
+function replaceFields(session: BareSession, data: SessionData): void {
+  for (const field of Object.keys(session.toJSON())) {
+    if (!Object.hasOwn(data, field)) delete session[field]
+  }
+  Object.assign(session, data)
+}
+
+const keepCookieOfFailedRequest: Koa.Middleware = async (ctx, next) => {
+  try {
+    await next()
+  } catch (error) {
+    const cookies = ctx.res.getHeader('Set-Cookie')
+    if (cookies !== undefined && error instanceof Error) {
+      Object.assign(error, {
+        headers: { ...('headers' in error ? (error.headers as object) : {}), 'Set-Cookie': cookies },
+      })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,80 @@
+/** A strategy is configuration: a store opens from a URL, or from the path of a module that makes one. */
+import { pathToFileURL } from 'node:url'
+import { resolve } from 'node:path'
+import type { SessionStore } from './contract.ts'
+import { StoreConfigError } from './errors.ts'
+
+/**
+ * What a store's module exports as its default: given the URL it was asked for by, it makes a store that is not open yet.
+ * Throws StoreConfigError for a URL that it can't use.
+ */
+export type StoreFactory = (url: URL) => SessionStore | Promise<SessionStore>
+
+const factories: Readonly<Record<string, () => Promise<StoreFactory>>> = {
+  'memory:': async () => {
+    const { memoryStore } = await import('./stores/memory.ts')
+    return (url) => memoryStore(numbers(url, ['recordsMax']))
+  },
+  'redis:': redisFactory,
+  'rediss:': redisFactory,
+}
+
+/** What `openStore` accepts, for a message or a help text. */
+export const storeSchemes: readonly string[] = Object.keys(factories)
+
+/** Makes the store that a URL or a module path names. It still has to be opened: `await store.open()`. */
+export async function openStore(location: string): Promise<SessionStore> {
+  if (/^\.{0,2}\//.test(location)) return await fromModule(location)
+  const url = URL.canParse(location) ? new URL(location) : undefined
+  const factory = url && factories[url.protocol]
+  if (url === undefined || factory === undefined) {
+    throw new StoreConfigError(
+      `no store for '${withoutPassword(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
+    )
+  }
+  return await (
+    await factory()
+  )(url)
+}
+
+async function fromModule(location: string): Promise<SessionStore> {
+  const [path = '', query = ''] = location.split('?', 2)
+  const url = pathToFileURL(resolve(path))
+  const loaded = (await import(url.href).catch((cause: unknown) => {
+    throw new StoreConfigError(`the store module '${path}' can't be loaded: ${(cause as Error).message}`, cause)
+  })) as { default?: unknown }
+  if (typeof loaded.default !== 'function') {
+    throw new StoreConfigError(`the store module '${path}' has no default export that makes a store`)
+  }
+  url.search = query
+  return await (loaded.default as StoreFactory)(url)
+}
+
+async function redisFactory(): Promise<StoreFactory> {
+  const { redisStore } = await import('./stores/redis.ts')
+  return (url) => {
+    const settings = numbers(url, ['timeoutMs', 'openTimeoutMs'])
+    const prefix = url.searchParams.get('prefix')
+    const bare = new URL(url)
+    bare.search = ''
+    return redisStore({ ...settings, ...(prefix === null ? {} : { prefix }), url: bare.href })
+  }
+}
+
+/** The query's numbers, and a refusal of everything else in it but `prefix`. */
+function numbers<Name extends string>(url: URL, names: readonly Name[]): { readonly [name in Name]?: number } {
+  const found: { [name in Name]?: number } = {}
+  for (const [name, value] of url.searchParams) {
+    const known = names.find((each) => each === name)
+    if (known !== undefined && /^[1-9]\d{0,9}$/.test(value)) found[known] = Number(value)
+    else if (known !== undefined)
+      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
+    else if (name !== 'prefix')
+      throw new StoreConfigError(`the store's URL has '${name}', and takes ${names.join(', ')}`)
+  }
+  return found
+}
+
+function withoutPassword(location: string): string {
+  return location.replace(/\/\/[^@/]*@/, '//***@')
+}

@@ -1,0 +1,132 @@
+/**
+ * Sessions in a map of this process: the fastest store and the one that forgets. A body is kept as the text it came as, so
+ * no caller can change what is stored through a shared reference, and an idle session costs little more than its JSON.
+ *
+ * Expiry is exact because every verb looks at the clock; a sweep in small steps only gives the memory back.
+ */
+import { type Clock, systemClock } from '../clock.ts'
+import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
+import { StoreUnavailableError } from '../errors.ts'
+
+export interface MemoryStoreOptions {
+  readonly clock?: Clock
+  /** When so many sessions and fences are held, creating another is refused. Default 1,000,000. */
+  readonly recordsMax?: number
+}
+
+interface Held {
+  readonly version: number
+  readonly expiresAtMs: number
+  /** Undefined for a fence: what is left of a destroyed session. */
+  readonly body: string | undefined
+}
+
+const SWEEP_EVERY_MS = 250
+const SWEEP_RECORDS_MAX = 5_000
+const ONE_COPY = { copies: 1 } as const
+
+const ONE_PROCESS = 'each node keeps its sessions in its own memory'
+const capabilities: Capabilities = {
+  shared: { excused: `${ONE_PROCESS}, so another node does not know them` },
+  survivesNodeDeath: { excused: `${ONE_PROCESS}, and they die with it` },
+  survivesStoreRestart: { excused: 'the store is the process' },
+  fences: 'held',
+}
+
+export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: MemoryStoreOptions = {}): SessionStore {
+  const held = new Map<SessionKey, Held>()
+  let fences = 0
+  let sweeper: NodeJS.Timeout | undefined
+  let closed = false
+  let sweep = held.entries()
+
+  const live = (key: SessionKey): Held | undefined => {
+    if (closed) throw new StoreUnavailableError('memory')
+    const record = held.get(key)
+    if (record === undefined || record.expiresAtMs > clock.now()) return record
+    forget(key, record)
+    return undefined
+  }
+
+  const put = (key: SessionKey, record: Held): void => {
+    const previous = held.get(key)
+    if (previous === undefined && held.size >= recordsMax)
+      throw new StoreUnavailableError(`memory, full at ${recordsMax}`)
+    if (previous?.body === undefined && previous !== undefined) fences--
+    if (record.body === undefined) fences++
+    held.set(key, record)
+  }
+
+  const forget = (key: SessionKey, record: Held): void => {
+    held.delete(key)
+    if (record.body === undefined) fences--
+  }
+
+  const sweepSome = (): void => {
+    const now = clock.now()
+    for (let looked = 0; looked < SWEEP_RECORDS_MAX; looked++) {
+      const next = sweep.next()
+      if (next.done === true) {
+        sweep = held.entries()
+        return
+      }
+      const [key, record] = next.value
+      if (record.expiresAtMs <= now) forget(key, record)
+    }
+  }
+
+  return {
+    name: 'memory',
+    capabilities,
+
+    async open() {
+      sweeper ??= setInterval(sweepSome, SWEEP_EVERY_MS).unref()
+    },
+
+    async read(key) {
+      const record = live(key)
+      return record === undefined ? undefined : asRecord(record)
+    },
+
+    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
+      const record = live(key)
+      if (record === undefined ? expectedVersion !== 0 : record.body === undefined) return { status: 'gone' }
+      const current = record && asRecord(record)
+      if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
+      const version = expectedVersion + 1
+      put(key, { version, expiresAtMs, body })
+      return { status: 'written', version, receipt: ONE_COPY }
+    },
+
+    async touch(key, expiresAtMs) {
+      const record = live(key)
+      if (record?.body === undefined) return false
+      if (expiresAtMs > record.expiresAtMs) put(key, { ...record, expiresAtMs })
+      return true
+    },
+
+    async destroy(key, { fenceUntilMs }) {
+      live(key)
+      put(key, { version: 0, expiresAtMs: fenceUntilMs, body: undefined })
+      return ONE_COPY
+    },
+
+    async health() {
+      if (closed) throw new StoreUnavailableError('memory')
+    },
+
+    async close() {
+      closed = true
+      clearInterval(sweeper)
+      held.clear()
+      fences = 0
+    },
+
+    heldHere: () => held.size - fences,
+  }
+}
+
+function asRecord(held: Held): SessionRecord | undefined {
+  if (held.body === undefined) return undefined
+  return { version: held.version, expiresAtMs: held.expiresAtMs, body: held.body }
+}

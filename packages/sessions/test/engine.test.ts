@@ -1,0 +1,262 @@
+import test from 'ava'
+import type { Clock } from '../src/clock.ts'
+import { type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from '../src/engine.ts'
+import { RecordUnreadableError, SessionConflictError, SessionGoneError } from '../src/errors.ts'
+import { sessionKey } from '../src/id.ts'
+import type { OpenSession } from '../src/session.ts'
+import { memoryStore } from '../src/stores/memory.ts'
+
+const MINUTE_MS = 60_000
+const START_MS = Date.UTC(2030, 0, 1)
+
+/** An engine over a memory store, on a clock that only the test moves. */
+function setUp(options: Partial<EngineOptions> = {}) {
+  const time = { nowMs: START_MS }
+  const clock: Clock = { now: () => time.nowMs }
+  const events: string[] = []
+  const store = memoryStore({ clock })
+  const onEvent = ({ event }: EngineEvent): void => void events.push(event)
+  const engine = sessionEngine({ store, clock, onEvent, ...options })
+  const reopen = async (session: OpenSession): Promise<OpenSession> => {
+    const opened = await engine.open(session.id)
+    if (opened === undefined) throw new Error('the session is not there')
+    return opened
+  }
+  return { engine, store, time, events, reopen }
+}
+
+test('a session is stored by its first commit and not before', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  t.is(await engine.open(session.id), undefined)
+  t.is(session.info, undefined)
+  await session.commit({ user: 'u' })
+  t.deepEqual((await reopen(session)).take(), { user: 'u' })
+  t.is(session.info?.version, 1)
+})
+
+test('what a caller does to the data it was given changes nothing that is stored', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ cart: { a: 1 } })
+  const data = (await reopen(session)).take() as { cart: { a: number } }
+  data.cart.a = 99
+  t.deepEqual((await reopen(session)).take(), { cart: { a: 1 } })
+})
+
+test('a commit of what is there already writes nothing', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  const opened = await reopen(session)
+  await opened.commit({ a: 1 })
+  t.is(opened.info?.version, 1)
+})
+
+test('requests side by side that change different fields all keep their change', async (t) => {
+  const { engine, reopen, events } = setUp()
+  const session = engine.create()
+  await session.commit({ start: true })
+  const tabs = await Promise.all(['a', 'b', 'c', 'd'].map(async (field) => ({ field, tab: await reopen(session) })))
+  await Promise.all(tabs.map(({ field, tab }) => tab.commit({ ...tab.take(), [field]: 1 })))
+  t.deepEqual((await reopen(session)).take(), { start: true, a: 1, b: 1, c: 1, d: 1 })
+  t.true(events.includes('merged'))
+})
+
+function increment(session: OpenSession): Promise<unknown> {
+  return session.update({ count: 0 }, (draft) => (draft['count'] = (draft['count'] as number) + 1))
+}
+
+test('updates side by side count every one, also two in one request', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ count: 0 })
+  const tabs = await Promise.all(Array.from({ length: 6 }, () => reopen(session)))
+  const results = await Promise.all([...tabs, ...tabs].map(increment))
+  t.deepEqual(
+    results.sort((a, b) => Number(a) - Number(b)),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+  )
+  t.deepEqual((await reopen(session)).take(), { count: 12 })
+})
+
+test('a field that a request changed, committed and changed back ends as it was', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  const opened = await reopen(session)
+  await opened.commit({ a: 2 })
+  await opened.commit({ a: 1 })
+  t.deepEqual((await reopen(session)).take(), { a: 1 })
+})
+
+test('an update commits the changes the request made before it, in the same write', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  await session.update({ a: 1, b: 2 }, (draft) => (draft['c'] = 3))
+  t.deepEqual((await reopen(session)).take(), { a: 1, b: 2, c: 3 })
+  t.is(session.info?.version, 2)
+})
+
+test('a commit that never gets its turn gives up with both values and changes nothing', async (t) => {
+  const { engine, store, reopen } = setUp({ commitAttemptsMax: 3 })
+  const session = engine.create()
+  await session.commit({ n: 0 })
+  const slow = await reopen(session)
+  let rival = 0
+  const write = store.write.bind(store)
+  store.write = async (key, change) => {
+    const current = await store.read(key)
+    if (current)
+      await write(key, {
+        ...change,
+        expectedVersion: current.version,
+        body: current.body.replace(/\d+}}$/, `${++rival}}}`),
+      })
+    return await write(key, change)
+  }
+  const error = await t.throwsAsync(slow.commit({ n: 'mine' }), {
+    instanceOf: SessionConflictError,
+    code: 'SESSION_CONFLICT',
+  })
+  t.deepEqual([error.mine, error.theirs], [{ n: 'mine' }, { n: 3 }])
+})
+
+test('after a logout nothing that began before it can bring the session back', async (t) => {
+  const { engine, reopen, time } = setUp()
+  const session = engine.create()
+  await session.commit({ user: 'u' })
+  const [slow, reader] = await Promise.all([reopen(session), reopen(session)])
+  await session.destroy()
+  await t.throwsAsync(slow.commit({ user: 'u', late: true }), { instanceOf: SessionGoneError })
+  await t.throwsAsync(
+    slow.update({ user: 'u' }, () => 1),
+    { instanceOf: SessionGoneError },
+  )
+  time.nowMs += MINUTE_MS
+  await reader.commit({ user: 'u' })
+  t.is(await engine.open(session.id), undefined)
+})
+
+test('the request that destroyed a session can not write it either', async (t) => {
+  const { engine } = setUp()
+  const session = engine.create()
+  await session.commit({ user: 'u' })
+  await session.destroy()
+  await t.throwsAsync(session.commit({ user: 'again' }), { instanceOf: SessionGoneError })
+})
+
+test('a rotated id works at once, the old one for its grace, and its later use is reported', async (t) => {
+  const { engine, time, events } = setUp({ rotationGraceMs: 5_000 })
+  const session = engine.create()
+  await session.commit({ cart: 1 })
+  const old = session.id
+  session.rotate()
+  await session.commit({ cart: 1, user: 'u' })
+  t.not(session.id.secret, old.secret)
+  t.is(sessionKey(session.id.handle), sessionKey(old.handle))
+  t.deepEqual((await engine.open(session.id))?.take(), { cart: 1, user: 'u' })
+
+  time.nowMs += 4_999
+  t.deepEqual((await engine.open(old))?.take(), { cart: 1, user: 'u' })
+  time.nowMs += 1
+  t.is(await engine.open(old), undefined)
+  t.deepEqual(events, ['retired-id'])
+  t.truthy(await engine.open(session.id))
+})
+
+test('two rotations side by side leave both new ids working through the grace, and one after it', async (t) => {
+  const { engine, reopen, time } = setUp({ rotationGraceMs: 5_000 })
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  const tabs = [await reopen(session), await reopen(session)]
+  for (const tab of tabs) tab.rotate()
+  await Promise.all(tabs.map((tab) => tab.commit(tab.take())))
+  for (const tab of tabs) t.truthy(await engine.open(tab.id))
+  time.nowMs += 5_000
+  const standing = await Promise.all(tabs.map((tab) => engine.open(tab.id)))
+  t.is(standing.filter((opened) => opened !== undefined).length, 1)
+})
+
+test("a request that came with the old id still merges into the session after another one's rotation", async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  const slow = await reopen(session)
+  session.rotate()
+  await session.commit({ a: 1, user: 'u' })
+  await slow.commit({ a: 1, b: 2 })
+  t.deepEqual((await reopen(session)).take(), { a: 1, user: 'u', b: 2 })
+})
+
+test('a session ends when it is idle for too long, and a read keeps it alive', async (t) => {
+  const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS })
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  for (let visit = 0; visit < 5; visit++) {
+    time.nowMs += 9 * MINUTE_MS
+    const opened = await reopen(session)
+    await opened.commit(opened.take())
+  }
+  time.nowMs += 10 * MINUTE_MS - 1
+  t.truthy(await engine.open(session.id))
+  time.nowMs += 1
+  t.is(await engine.open(session.id), undefined)
+})
+
+test('a session ends at its absolute age, however much it is used', async (t) => {
+  const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS, absoluteTimeoutMs: 25 * MINUTE_MS })
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  for (const atMinute of [8, 16, 24]) {
+    time.nowMs = START_MS + atMinute * MINUTE_MS
+    const opened = await reopen(session)
+    await opened.commit({ a: atMinute })
+  }
+  time.nowMs = START_MS + 25 * MINUTE_MS
+  t.is(await engine.open(session.id), undefined)
+})
+
+test('reads in quick succession touch the store once an interval, not once each', async (t) => {
+  const { engine, store, time, reopen } = setUp({ idleTimeoutMs: 100 * MINUTE_MS })
+  let touches = 0
+  const touch = store.touch.bind(store)
+  store.touch = (key, expiresAtMs) => (touches++, touch(key, expiresAtMs))
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  for (let second = 0; second < 120; second++) {
+    time.nowMs += 1_000
+    const opened = await reopen(session)
+    await opened.commit(opened.take())
+  }
+  t.is(touches, 2)
+})
+
+test('a bearer of the right handle and a wrong secret sees nothing', async (t) => {
+  const { engine } = setUp()
+  const session = engine.create()
+  await session.commit({ user: 'u' })
+  t.is(await engine.open({ handle: session.id.handle, secret: engine.create().id.secret }), undefined)
+})
+
+test('a stored record that can not be read is reported and left as it is', async (t) => {
+  const { engine, store } = setUp()
+  const session = engine.create()
+  const key = sessionKey(session.id.handle)
+  const later = { expectedVersion: 0, expiresAtMs: START_MS + MINUTE_MS, body: '{"s":2,"d":{}}' }
+  await store.write(key, later)
+  await t.throwsAsync(engine.open(session.id), { instanceOf: RecordUnreadableError })
+  t.is((await store.read(key))?.body, later.body)
+})
+
+test('a request passes the named steps in their order', async (t) => {
+  const steps: EngineStep[] = []
+  const { engine, reopen } = setUp({ onStep: (step) => void steps.push(step) })
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  const opened = await reopen(session)
+  await opened.commit(opened.take())
+  await opened.commit({ a: 2 })
+  t.deepEqual(steps, ['before-commit', 'after-commit', 'before-read', 'before-commit', 'after-commit'])
+})

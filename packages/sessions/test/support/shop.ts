@@ -1,0 +1,59 @@
+/** A Koa app on the session layer, listening on a free port, and a client that keeps its cookie. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { ExecutionContext } from 'ava'
+import Koa from 'koa'
+import { sessions, type SessionsOptions } from '../../src/koa.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+
+export const KEY = 'a key of thirty-two characters, 1'
+
+export type Handler = (ctx: Koa.Context) => unknown
+
+/** `routes` by path; what a handler returns becomes the body. */
+export async function shop(
+  t: ExecutionContext,
+  routes: Readonly<Record<string, Handler>>,
+  options: Partial<SessionsOptions> = {},
+): Promise<string> {
+  const app = new Koa()
+  app.silent = true
+  sessions(app, { store: memoryStore(), keys: [KEY], secure: false, ...options })
+  app.use(async (ctx) => {
+    ctx.body = (await routes[ctx.path]?.(ctx)) ?? null
+  })
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+  readonly headers: Headers
+  readonly setCookie: readonly string[]
+}
+
+export interface Client {
+  cookie: string | undefined
+  get(path: string): Promise<Answer>
+}
+
+/** Sends one cookie and remembers what it is told, as a browser does. */
+export function client(origin: string, cookie?: string): Client {
+  return {
+    cookie,
+    async get(path) {
+      const response = await fetch(origin + path, { headers: this.cookie === undefined ? {} : { cookie: this.cookie } })
+      const text = await response.text()
+      const setCookie = response.headers.getSetCookie()
+      for (const each of setCookie) this.cookie = /^[^=]+=;/.test(each) ? undefined : each.split(';', 1)[0]
+      const isJson = response.headers.get('content-type')?.includes('json') === true
+      return { status: response.status, body: isJson ? JSON.parse(text) : text, headers: response.headers, setCookie }
+    },
+  }
+}
