@@ -15,7 +15,7 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import type { SessionStore } from './contract.ts'
 import { cookieSealer } from './cookie.ts'
-import { type EngineOptions, sessionEngine } from './engine.ts'
+import { type Engine, type EngineOptions, sessionEngine } from './engine.ts'
 import type { SessionId } from './id.ts'
 import type { SessionData } from './record.ts'
 import type { OpenSession, SessionInfo } from './session.ts'
@@ -56,6 +56,7 @@ declare module 'koa' {
 
 /** What one request knows of its session. */
 interface RequestState {
+  readonly engine: Engine
   /** What the client sent, if it was sealed by us. */
   readonly presented: { readonly id: SessionId; readonly cookie: string } | undefined
   /** Opened from the cookie, or begun by the first change of a client that has none. */
@@ -86,7 +87,7 @@ export function sessions(app: Koa, options: SessionsOptions): void {
     const cookie = ctx.cookies.get(name, { signed: false })
     const id = sealer.unseal(cookie)
     const presented = cookie === undefined || id === undefined ? undefined : { id, cookie }
-    ctx[STATE] = { presented, session: undefined, discarded: undefined }
+    ctx[STATE] = { engine, presented, session: undefined, discarded: undefined }
     return presented === undefined ? NO_KEY : KEY_PRESENTED
   }
 
@@ -94,38 +95,6 @@ export function sessions(app: Koa, options: SessionsOptions): void {
     const state = stateOf(ctx)
     const cookie = sealer.seal(sessionOf(state).id)
     if (cookie !== state.presented?.cookie) ctx.cookies.set(name, cookie, cookieOptions)
-  }
-
-  const sessionOf = (state: RequestState): OpenSession => (state.session ??= engine.create())
-
-  class RequestStore {
-    readonly #ctx: StatefulContext
-
-    constructor(ctx: StatefulContext) {
-      this.#ctx = ctx
-    }
-
-    async get(): Promise<SessionData | undefined> {
-      const state = stateOf(this.#ctx)
-      state.session = state.presented && (await engine.open(state.presented.id))
-      return state.session?.take()
-    }
-
-    async set(_key: string, fields: SessionData): Promise<void> {
-      const state = stateOf(this.#ctx)
-      await state.discarded?.destroy()
-      await sessionOf(state).commit(applicationFields(fields))
-    }
-
-    async destroy(): Promise<void> {
-      const state = stateOf(this.#ctx)
-      if (this.#ctx.session !== null) {
-        state.session?.rotate()
-        return
-      }
-      await state.discarded?.destroy()
-      await state.session?.destroy()
-    }
   }
 
   const middleware = createSession(
@@ -150,6 +119,37 @@ export function sessions(app: Koa, options: SessionsOptions): void {
   })
   app.use(keepCookieOfFailedRequest)
   app.use(middleware)
+}
+
+/** What koa-session takes for a store: one is made for each request. */
+class RequestStore {
+  readonly #ctx: StatefulContext
+
+  constructor(ctx: StatefulContext) {
+    this.#ctx = ctx
+  }
+
+  async get(): Promise<SessionData | undefined> {
+    const state = stateOf(this.#ctx)
+    state.session = state.presented && (await state.engine.open(state.presented.id))
+    return state.session?.take()
+  }
+
+  async set(_key: string, fields: SessionData): Promise<void> {
+    const state = stateOf(this.#ctx)
+    await state.discarded?.destroy()
+    await sessionOf(state).commit(applicationFields(fields))
+  }
+
+  async destroy(): Promise<void> {
+    const state = stateOf(this.#ctx)
+    if (this.#ctx.session !== null) {
+      state.session?.rotate()
+      return
+    }
+    await state.discarded?.destroy()
+    await state.session?.destroy()
+  }
 }
 
 type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
@@ -209,6 +209,10 @@ function stateOf(ctx: StatefulContext): RequestState {
   const state = ctx[STATE]
   assert(state, 'the session is used inside the middleware that sessions() installed')
   return state
+}
+
+function sessionOf(state: RequestState): OpenSession {
+  return (state.session ??= state.engine.create())
 }
 
 /** koa-session adds its own expiry to what it saves; ours is the record's. */

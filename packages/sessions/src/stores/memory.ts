@@ -34,45 +34,13 @@ const capabilities: Capabilities = {
 }
 
 export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: MemoryStoreOptions = {}): SessionStore {
-  const held = new Map<SessionKey, Held>()
-  let fences = 0
+  const records = heldRecords(clock, recordsMax)
   let sweeper: NodeJS.Timeout | undefined
   let closed = false
-  let sweep = held.entries()
 
   const live = (key: SessionKey): Held | undefined => {
     if (closed) throw new StoreUnavailableError('memory')
-    const record = held.get(key)
-    if (record === undefined || record.expiresAtMs > clock.now()) return record
-    forget(key, record)
-    return undefined
-  }
-
-  const put = (key: SessionKey, record: Held): void => {
-    const previous = held.get(key)
-    if (previous === undefined && held.size >= recordsMax)
-      throw new StoreUnavailableError(`memory, full at ${recordsMax}`)
-    if (previous?.body === undefined && previous !== undefined) fences--
-    if (record.body === undefined) fences++
-    held.set(key, record)
-  }
-
-  const forget = (key: SessionKey, record: Held): void => {
-    held.delete(key)
-    if (record.body === undefined) fences--
-  }
-
-  const sweepSome = (): void => {
-    const now = clock.now()
-    for (let looked = 0; looked < SWEEP_RECORDS_MAX; looked++) {
-      const next = sweep.next()
-      if (next.done === true) {
-        sweep = held.entries()
-        return
-      }
-      const [key, record] = next.value
-      if (record.expiresAtMs <= now) forget(key, record)
-    }
+    return records.live(key)
   }
 
   return {
@@ -80,12 +48,12 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
     capabilities,
 
     async open() {
-      sweeper ??= setInterval(sweepSome, SWEEP_EVERY_MS).unref()
+      sweeper ??= setInterval(() => records.sweepSome(), SWEEP_EVERY_MS).unref()
     },
 
     async read(key) {
       const record = live(key)
-      return record === undefined ? undefined : asRecord(record)
+      return record && asRecord(record)
     },
 
     async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
@@ -94,20 +62,20 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
       const current = record && asRecord(record)
       if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const version = expectedVersion + 1
-      put(key, { version, expiresAtMs, body })
+      records.put(key, { version, expiresAtMs, body })
       return { status: 'written', version, receipt: ONE_COPY }
     },
 
     async touch(key, expiresAtMs) {
       const record = live(key)
       if (record?.body === undefined) return false
-      if (expiresAtMs > record.expiresAtMs) put(key, { ...record, expiresAtMs })
+      if (expiresAtMs > record.expiresAtMs) records.put(key, { ...record, expiresAtMs })
       return true
     },
 
     async destroy(key, { fenceUntilMs }) {
       live(key)
-      put(key, { version: 0, expiresAtMs: fenceUntilMs, body: undefined })
+      records.put(key, { version: 0, expiresAtMs: fenceUntilMs, body: undefined })
       return ONE_COPY
     },
 
@@ -118,11 +86,61 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
     async close() {
       closed = true
       clearInterval(sweeper)
+      records.clear()
+    },
+
+    heldHere: () => records.sessions(),
+  }
+}
+
+/** Sessions and fences by key, of which those past their time count as absent whether or not they were swept. */
+function heldRecords(clock: Clock, recordsMax: number) {
+  const held = new Map<SessionKey, Held>()
+  let sweep = held.entries()
+  let fences = 0
+
+  const forget = (key: SessionKey, record: Held): void => {
+    held.delete(key)
+    if (record.body === undefined) fences--
+  }
+
+  return {
+    live(key: SessionKey): Held | undefined {
+      const record = held.get(key)
+      if (record === undefined || record.expiresAtMs > clock.now()) return record
+      forget(key, record)
+      return undefined
+    },
+
+    put(key: SessionKey, record: Held): void {
+      const previous = held.get(key)
+      if (previous === undefined && held.size >= recordsMax) {
+        throw new StoreUnavailableError(`memory, full at ${recordsMax}`)
+      }
+      if (previous !== undefined && previous.body === undefined) fences--
+      if (record.body === undefined) fences++
+      held.set(key, record)
+    },
+
+    sweepSome(): void {
+      const now = clock.now()
+      for (let looked = 0; looked < SWEEP_RECORDS_MAX; looked++) {
+        const next = sweep.next()
+        if (next.done === true) {
+          sweep = held.entries()
+          return
+        }
+        const [key, record] = next.value
+        if (record.expiresAtMs <= now) forget(key, record)
+      }
+    },
+
+    clear(): void {
       held.clear()
       fences = 0
     },
 
-    heldHere: () => held.size - fences,
+    sessions: () => held.size - fences,
   }
 }
 

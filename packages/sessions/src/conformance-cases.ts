@@ -1,0 +1,275 @@
+/** The cases of the conformance suite: one promise of the contract each, seen through the contract alone. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Capabilities, SessionKey, SessionStore } from './contract.ts'
+import { StoreUnavailableError } from './errors.ts'
+import { newSessionId, sessionKey } from './id.ts'
+
+export interface Definition {
+  readonly title: string
+  readonly needs?: keyof Capabilities
+  /** `another` opens the store as a second node would. */
+  readonly check: (store: SessionStore, another: () => Promise<SessionStore>) => Promise<void>
+}
+
+const HOUR_MS = 3_600_000
+const RACERS = 20
+/** Short enough to wait for, long enough for a slow machine to look at a session before it ends. */
+const BRIEF_MS = 2_000
+
+const inAnHour = (): number => Date.now() + HOUR_MS
+const freshKey = (): SessionKey => sessionKey(newSessionId(randomBytes).handle)
+
+/** Creates a record at version 1 and gives back its key. */
+async function created(store: SessionStore, body = 'one', expiresAtMs = inAnHour()): Promise<SessionKey> {
+  const key = freshKey()
+  const result = await store.write(key, { expectedVersion: 0, expiresAtMs, body })
+  assert.equal(result.status, 'written')
+  return key
+}
+
+export const definitions: readonly Definition[] = [
+  {
+    title: 'an unknown session is absent, not an error',
+    async check(store) {
+      assert.equal(await store.read(freshKey()), undefined)
+    },
+  },
+  {
+    title: 'a created session is read back as it was written, at version 1',
+    async check(store) {
+      const expiresAtMs = inAnHour()
+      const key = freshKey()
+      const result = await store.write(key, { expectedVersion: 0, expiresAtMs, body: 'body' })
+      assert(result.status === 'written' && result.version === 1 && result.receipt.copies >= 1)
+      assert.deepEqual(await store.read(key), { version: 1, expiresAtMs, body: 'body' })
+    },
+  },
+  {
+    title: 'a body comes back byte for byte, whatever is in it',
+    async check(store) {
+      for (const body of ['', ' ', '0', 'null', '{"a":"\\u0000"}', '김영희 🛒 \u2028', '\0\r\n', 'x'.repeat(300_000)]) {
+        const key = await created(store, body)
+        assert.equal((await store.read(key))?.body, body)
+      }
+    },
+  },
+  {
+    title: 'a write that builds on the version there adds one to it',
+    async check(store) {
+      const key = await created(store)
+      for (const expectedVersion of [1, 2, 3]) {
+        const result = await store.write(key, {
+          expectedVersion,
+          expiresAtMs: inAnHour(),
+          body: `after ${expectedVersion}`,
+        })
+        assert(result.status === 'written' && result.version === expectedVersion + 1)
+      }
+      const record = await store.read(key)
+      assert.equal(record?.version, 4)
+      assert.equal(record?.body, 'after 3')
+    },
+  },
+  {
+    title: 'a write that builds on another version changes nothing and is told what is there',
+    async check(store) {
+      const key = await created(store, 'kept')
+      const kept = await store.read(key)
+      for (const expectedVersion of [0, 2, 99]) {
+        const result = await store.write(key, { expectedVersion, expiresAtMs: inAnHour(), body: 'refused' })
+        assert.deepEqual(result, { status: 'conflict', current: kept })
+      }
+      assert.deepEqual(await store.read(key), kept)
+    },
+  },
+  {
+    title: 'a write that builds on an absent session is refused',
+    async check(store) {
+      const key = freshKey()
+      const result = await store.write(key, { expectedVersion: 3, expiresAtMs: inAnHour(), body: 'ghost' })
+      assert.deepEqual(result, { status: 'gone' })
+      assert.equal(await store.read(key), undefined)
+    },
+  },
+  {
+    title: 'of many writes that race on one version exactly one wins',
+    async check(store) {
+      const key = await created(store)
+      const write = (body: string) => store.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body })
+      const results = await Promise.all(Array.from({ length: RACERS }, (_, racer) => write(`racer ${racer}`)))
+      assert.equal(results.filter(({ status }) => status === 'written').length, 1)
+      assert.equal(results.filter(({ status }) => status === 'conflict').length, RACERS - 1)
+      assert.equal((await store.read(key))?.body, `racer ${results.findIndex(({ status }) => status === 'written')}`)
+    },
+  },
+  {
+    title: 'of many creations that race on one key exactly one wins',
+    async check(store) {
+      const key = freshKey()
+      const create = () => store.write(key, { expectedVersion: 0, expiresAtMs: inAnHour(), body: 'new' })
+      const results = await Promise.all(Array.from({ length: RACERS }, create))
+      assert.equal(results.filter(({ status }) => status === 'written').length, 1)
+      assert.equal((await store.read(key))?.version, 1)
+    },
+  },
+  {
+    title: 'writers that retry what they are told lose no change',
+    async check(store) {
+      const key = await created(store, '0')
+      const increment = async (): Promise<void> => {
+        let current = await store.read(key)
+        for (;;) {
+          assert(current !== undefined)
+          const body = String(Number(current.body) + 1)
+          const result = await store.write(key, { expectedVersion: current.version, expiresAtMs: inAnHour(), body })
+          if (result.status === 'written') return
+          assert(result.status === 'conflict')
+          current = result.current
+        }
+      }
+      await Promise.all(Array.from({ length: RACERS }, increment))
+      assert.deepEqual([(await store.read(key))?.body, (await store.read(key))?.version], [String(RACERS), RACERS + 1])
+    },
+  },
+  {
+    title: 'a destroyed session is absent and a write that builds on it is refused',
+    needs: 'fences',
+    async check(store) {
+      const key = await created(store)
+      await store.destroy(key, { fenceUntilMs: inAnHour() })
+      assert.equal(await store.read(key), undefined)
+      const slowWriter = await store.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'back' })
+      assert.deepEqual(slowWriter, { status: 'gone' })
+      assert.equal(await store.touch(key, inAnHour() + HOUR_MS), false)
+      assert.equal(await store.read(key), undefined)
+    },
+  },
+  {
+    title: 'a fence forbids creating the session again until it ends, and not longer',
+    needs: 'fences',
+    async check(store) {
+      const key = await created(store)
+      const fenceUntilMs = Date.now() + BRIEF_MS
+      await store.destroy(key, { fenceUntilMs })
+      const create = () => store.write(key, { expectedVersion: 0, expiresAtMs: inAnHour(), body: 'again' })
+      assert.deepEqual(await create(), { status: 'gone' })
+      await sleep(fenceUntilMs - Date.now() + 100)
+      assert.equal((await create()).status, 'written')
+    },
+  },
+  {
+    title: 'destroying what is absent still fences, and destroying twice is no error',
+    needs: 'fences',
+    async check(store) {
+      const key = freshKey()
+      await store.destroy(key, { fenceUntilMs: inAnHour() })
+      await store.destroy(key, { fenceUntilMs: inAnHour() })
+      const result = await store.write(key, { expectedVersion: 0, expiresAtMs: inAnHour(), body: 'late' })
+      assert.deepEqual(result, { status: 'gone' })
+    },
+  },
+  {
+    title: 'a session that races its own destruction ends destroyed',
+    needs: 'fences',
+    async check(store) {
+      for (let round = 0; round < RACERS; round++) {
+        const key = await created(store)
+        const write = () => store.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'racing' })
+        await Promise.all([
+          write(),
+          store.destroy(key, { fenceUntilMs: inAnHour() }),
+          write(),
+          store.touch(key, inAnHour()),
+        ])
+        assert.equal(await store.read(key), undefined)
+      }
+    },
+  },
+  {
+    title: 'a session is absent from the instant it expires, with nothing done to it',
+    async check(store) {
+      const expiresAtMs = Date.now() + BRIEF_MS
+      const key = await created(store, 'brief', expiresAtMs)
+      assert.equal((await store.read(key))?.body, 'brief')
+      await sleep(expiresAtMs - Date.now() + 50)
+      assert.equal(await store.read(key), undefined)
+      const late = await store.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'too late' })
+      assert.deepEqual(late, { status: 'gone' })
+      assert.equal(await store.touch(key, inAnHour()), false)
+    },
+  },
+  {
+    title: 'a touch moves the expiry later, never earlier, and leaves version and body alone',
+    async check(store) {
+      const expiresAtMs = inAnHour()
+      const key = await created(store, 'touched', expiresAtMs)
+      assert.equal(await store.touch(key, expiresAtMs + 5_000), true)
+      assert.deepEqual(await store.read(key), { version: 1, expiresAtMs: expiresAtMs + 5_000, body: 'touched' })
+      assert.equal(await store.touch(key, expiresAtMs), true)
+      assert.deepEqual(await store.read(key), { version: 1, expiresAtMs: expiresAtMs + 5_000, body: 'touched' })
+      assert.equal(await store.touch(freshKey(), inAnHour()), false)
+    },
+  },
+  {
+    title: 'a touch keeps a session alive past its first expiry',
+    async check(store) {
+      const expiresAtMs = Date.now() + BRIEF_MS
+      const key = await created(store, 'kept alive', expiresAtMs)
+      await store.touch(key, expiresAtMs + HOUR_MS)
+      await sleep(expiresAtMs - Date.now() + 50)
+      assert.equal((await store.read(key))?.body, 'kept alive')
+    },
+  },
+  {
+    title: 'a read that asks for a version already there is answered with it or a later one',
+    async check(store) {
+      const key = await created(store)
+      await store.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'two' })
+      assert.equal((await store.read(key, { atLeastVersion: 2 }))?.version, 2)
+      assert.equal((await store.read(key, { atLeastVersion: 1 }))?.version, 2)
+    },
+  },
+  {
+    title: 'every node sees what another wrote, touched or destroyed',
+    needs: 'shared',
+    async check(store, another) {
+      const neighbour = await another()
+      const key = await created(store, 'from one')
+      assert.equal((await neighbour.read(key, { atLeastVersion: 1 }))?.body, 'from one')
+      await neighbour.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'from two' })
+      assert.equal((await store.read(key, { atLeastVersion: 2 }))?.body, 'from two')
+      await store.destroy(key, { fenceUntilMs: inAnHour() })
+      const result = await neighbour.write(key, { expectedVersion: 2, expiresAtMs: inAnHour(), body: 'from the dead' })
+      assert.equal(result.status, 'gone')
+      assert.equal(await neighbour.read(key), undefined)
+    },
+  },
+  {
+    title: 'what a node wrote is there after that node is gone',
+    needs: 'survivesNodeDeath',
+    async check(store, another) {
+      const leaving = await another()
+      const key = await created(leaving, 'left behind')
+      await leaving.close()
+      assert.equal((await store.read(key))?.body, 'left behind')
+    },
+  },
+  {
+    title: 'it is healthy while it serves, and rejects with StoreUnavailableError once closed',
+    async check(_store, another) {
+      const closing = await another()
+      await closing.health()
+      const key = await created(closing)
+      await closing.close()
+      await assert.rejects(closing.health(), StoreUnavailableError)
+      await assert.rejects(closing.read(key), StoreUnavailableError)
+      const write = { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'after closing' }
+      await assert.rejects(closing.write(key, write), StoreUnavailableError)
+      await assert.rejects(closing.touch(key, inAnHour()), StoreUnavailableError)
+      await assert.rejects(closing.destroy(key, { fenceUntilMs: inAnHour() }), StoreUnavailableError)
+      await closing.close()
+    },
+  },
+]
