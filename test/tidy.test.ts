@@ -25,7 +25,7 @@ const sources: readonly Source[] = ['packages', 'test', 'bench', 'infra'].flatMa
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(ts|js)$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .filter((path) => !/(^|\/)(node_modules|dist|results)\//.test(path))
+    .filter((path) => !/(^|\/)(node_modules|dist|results|\.ninelives)\//.test(path))
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') })),
 )
 
