@@ -82,7 +82,8 @@ export class OpenSession {
 
   /**
    * Commits `mine` and, on top of it, what `change` does to a draft, in one write. `change` runs again when another
-   * request was faster, so it must depend on nothing but its draft; what it returns the last time is the result.
+   * request was faster, so it must depend on nothing but its draft; what it returns the last time is the result. One that
+   * changes nothing writes nothing, and its result is then of the session as this request last saw it.
    */
   async update<T>(mine: SessionData, change: (draft: SessionData) => T): Promise<T> {
     const changes = this.#changesOf(mine) ?? asTheyAre
@@ -133,6 +134,10 @@ export class OpenSession {
     let theirs = this.#seen
     for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
       const next = this.#successor(theirs, change(parseData(theirs?.body.dataText ?? EMPTY)), clock.now(), secret)
+      if (theirs !== undefined && secret === undefined && next.body.dataText === theirs.body.dataText) {
+        this.#seen = theirs
+        return
+      }
       onStep('before-commit')
       const result = await store.write(sessionKey(this.#id.handle), {
         expectedVersion: theirs?.version ?? 0,

@@ -53,6 +53,15 @@ test('a commit of what is there already writes nothing', async (t) => {
   t.is(opened.info?.version, 1)
 })
 
+test('an update that changes nothing writes nothing and still gives its result', async (t) => {
+  const { engine, reopen } = setUp()
+  const session = engine.create()
+  await session.commit({ user: 'u' })
+  const opened = await reopen(session)
+  t.is(await opened.update({ user: 'u' }, (draft) => draft['user']), 'u')
+  t.is((await reopen(session)).info?.version, 1)
+})
+
 test('requests side by side that change different fields all keep their change', async (t) => {
   const { engine, reopen, events } = setUp()
   const session = engine.create()
@@ -131,7 +140,7 @@ test('after a logout nothing that began before it can bring the session back', a
   await session.destroy()
   await t.throwsAsync(slow.commit({ user: 'u', late: true }), { instanceOf: SessionGoneError })
   await t.throwsAsync(
-    slow.update({ user: 'u' }, () => 1),
+    slow.update({ user: 'u' }, (draft) => (draft['count'] = 1)),
     { instanceOf: SessionGoneError },
   )
   time.nowMs += MINUTE_MS
