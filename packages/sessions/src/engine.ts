@@ -15,21 +15,23 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from './clock.ts'
-import type { SessionStore } from './contract.ts'
+import type { SessionKey, SessionStore } from './contract.ts'
+import type { SessionData } from './data.ts'
 import { newSessionId, type RandomBytes, type SessionId, secretDigest, sessionKey } from './id.ts'
+import type { Resolvers } from './merge.ts'
 import { decodeBody } from './record.ts'
+import { standing } from './secrets.ts'
 import { OpenSession } from './session.ts'
-import { standing } from './standing.ts'
 
 /** The instants of a session's request at which something may watch, or a process may be made to die. */
 export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
 
 export interface EngineEvent {
   /**
-   * `retired-id`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
+   * `theft`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
    * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved; the request went on.
    */
-  readonly event: 'retired-id' | 'merged' | 'touch-failed'
+  readonly event: 'theft' | 'merged' | 'touch-failed'
 }
 
 export interface EngineOptions {
@@ -40,8 +42,16 @@ export interface EngineOptions {
   readonly idleTimeoutMs?: number
   /** A session this old has ended, however much it is used. Default 24 hours. */
   readonly absoluteTimeoutMs?: number
-  /** How long an id still works after it was rotated away. Default 5 seconds. */
+  /** How long an id that was rotated away still works once its successor has been used. Default 5 seconds. */
   readonly rotationGraceMs?: number
+  /** What to do when it is used after that: end the session, or only report it. Default `end`. */
+  readonly onTheft?: 'end' | 'report'
+  /** Whose session it is, from its data; a change of that rotates the id. Default: the field `user`, if it is a text. */
+  readonly userOf?: (data: SessionData) => string | undefined
+  /** What becomes of a field that two requests changed at once, by its name. Default: the later writer's value stays. */
+  readonly resolvers?: Resolvers
+  /** The most that a session's data may take as JSON. Default 256 KiB. */
+  readonly dataBytesMax?: number
   /** The longest that a request may take; a destroyed session stays fenced for this long. Default 2 minutes. */
   readonly requestTimeMaxMs?: number
   /** How often a commit may be tried when others keep changing the session. Default 16. */
@@ -57,6 +67,8 @@ export interface Engine extends Required<Omit<EngineOptions, 'onStep' | 'onEvent
   open(id: SessionId): Promise<OpenSession | undefined>
   /** A session that no store knows until its first commit. */
   create(): OpenSession
+  /** The session is over: destroyed, and fenced against the requests that still hold it. */
+  end(key: SessionKey): Promise<void>
   /** Waits before another try of a commit: longer and more random with each. */
   backOff(attempt: number): Promise<void>
 }
@@ -71,6 +83,10 @@ export function sessionEngine(options: EngineOptions): Engine {
     idleTimeoutMs: 30 * 60_000,
     absoluteTimeoutMs: 24 * 60 * 60_000,
     rotationGraceMs: 5_000,
+    onTheft: 'end',
+    userOf: fieldUser,
+    resolvers: {},
+    dataBytesMax: 256 * 1024,
     requestTimeMaxMs: 120_000,
     commitAttemptsMax: 16,
     onStep: () => {},
@@ -79,18 +95,22 @@ export function sessionEngine(options: EngineOptions): Engine {
 
     async open(id) {
       engine.onStep('before-read')
-      const record = await engine.store.read(sessionKey(id.handle))
-      const now = engine.clock.now()
-      if (record === undefined || record.expiresAtMs <= now) return undefined
+      const key = sessionKey(id.handle)
+      const record = await engine.store.read(key)
+      const nowMs = engine.clock.now()
+      if (record === undefined || record.expiresAtMs <= nowMs) return undefined
       const body = decodeBody(record.body)
-      switch (standing(body, secretDigest(id.secret), now)) {
-        case 'current':
-        case 'grace':
-          return new OpenSession(engine, id, { version: record.version, expiresAtMs: record.expiresAtMs, body })
-        case 'retired':
-          engine.onEvent({ event: 'retired-id' })
-          return undefined
+      const bearer = standing(body, secretDigest(id.secret), nowMs)
+      if (bearer === 'retired') {
+        engine.onEvent({ event: 'theft' })
+        if (engine.onTheft === 'end') await engine.end(key)
+        return undefined
       }
+      return new OpenSession(engine, id, { version: record.version, expiresAtMs: record.expiresAtMs, body }, bearer)
+    },
+
+    async end(key) {
+      await engine.store.destroy(key, { fenceUntilMs: engine.clock.now() + engine.requestTimeMaxMs })
     },
 
     create: () => new OpenSession(engine, newSessionId(engine.random)),
@@ -104,4 +124,9 @@ export function sessionEngine(options: EngineOptions): Engine {
     },
   }
   return engine
+}
+
+function fieldUser(data: SessionData): string | undefined {
+  const user = data['user']
+  return typeof user === 'string' ? user : undefined
 }

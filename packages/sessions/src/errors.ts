@@ -1,3 +1,5 @@
+import type { Answer } from './answers.ts'
+
 /** The base of everything that can go wrong in operation. `status` and `headers` are what an HTTP answer should carry. */
 export class SessionError extends Error {
   readonly code: string
@@ -37,6 +39,71 @@ export class SessionConflictError extends SessionError {
     super('SESSION_CONFLICT', 409, `The session kept changing: gave up after ${attempts} tries.`, { retryAfterS: 1 })
     this.mine = mine
     this.theirs = theirs
+  }
+}
+
+/** A value that would not come back as it is. Nothing was written. */
+export class SessionValueError extends SessionError {
+  /** Where the value stands, such as `cart.items.0.price`. */
+  readonly path: string
+
+  constructor(path: string, what: string) {
+    super('SESSION_VALUE', 500, `session.${path} is ${what}, which can't be kept in a session.`)
+    this.path = path
+  }
+}
+
+/** The session grew over its limit. What was stored before is unharmed. */
+export class SessionTooLargeError extends SessionError {
+  /** The largest fields, with the bytes each takes. */
+  readonly largest: readonly { readonly field: string; readonly bytes: number }[]
+
+  constructor(bytes: number, bytesMax: number, largest: readonly { readonly field: string; readonly bytes: number }[]) {
+    const fields = largest.map(({ field, bytes }) => `${field} (${bytes})`).join(', ')
+    super(
+      'SESSION_TOO_LARGE',
+      413,
+      `The session would take ${bytes} bytes of ${bytesMax}; its largest fields: ${fields}.`,
+    )
+    this.largest = largest
+  }
+}
+
+/** An idempotency key came back with another request. Nothing was done. */
+export class IdempotencyMismatchError extends SessionError {
+  constructor() {
+    super('IDEMPOTENCY_MISMATCH', 422, 'This Idempotency-Key was used for another request.')
+  }
+}
+
+/** An idempotency key that is none. Nothing was done. */
+export class IdempotencyKeyError extends SessionError {
+  constructor() {
+    super('IDEMPOTENCY_KEY', 400, 'Idempotency-Key takes 1 to 255 visible ASCII characters, in quotes or not.')
+  }
+}
+
+/** The same request is being carried out at this moment. */
+export class StillRunningError extends SessionError {
+  constructor() {
+    super('STILL_RUNNING', 409, 'The request with this Idempotency-Key is still running.', { retryAfterS: 1 })
+  }
+}
+
+/** The request was carried out before, and what it was answered is too large to have been kept. Nothing was done. */
+export class AnswerNotKeptError extends SessionError {
+  constructor() {
+    super('ANSWER_NOT_KEPT', 409, 'This request was carried out before; its answer was too large to keep.')
+  }
+}
+
+/** Not a failure: the request was carried out before, and this is what it was answered. */
+export class AlreadyAnsweredError extends SessionError {
+  readonly answer: Answer
+
+  constructor(answer: Answer) {
+    super('ALREADY_ANSWERED', 409, 'This request was carried out before.')
+    this.answer = answer
   }
 }
 

@@ -15,10 +15,20 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import type { SessionStore } from './contract.ts'
 import { cookieSealer } from './cookie.ts'
-import { type Engine, type EngineOptions, sessionEngine } from './engine.ts'
-import type { SessionId } from './id.ts'
-import type { SessionData } from './record.ts'
-import type { OpenSession, SessionInfo } from './session.ts'
+import { type EngineOptions, sessionEngine } from './engine.ts'
+import type { SessionData } from './data.ts'
+import { answerOf, withRecordedAnswer } from './idempotency.ts'
+import {
+  applicationFields,
+  type BareSession,
+  replaceFields,
+  type RequestState,
+  sessionOf,
+  STATE,
+  type StatefulContext,
+  stateOf,
+} from './request-state.ts'
+import type { SessionInfo } from './session.ts'
 
 export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
   /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
@@ -54,21 +64,6 @@ declare module 'koa' {
   }
 }
 
-/** What one request knows of its session. */
-interface RequestState {
-  readonly engine: Engine
-  /** What the client sent, if it was sealed by us. */
-  readonly presented: { readonly id: SessionId; readonly cookie: string } | undefined
-  /** Opened from the cookie, or begun by the first change of a client that has none. */
-  session: OpenSession | undefined
-  /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
-  discarded: OpenSession | undefined
-}
-
-const STATE = Symbol('ninelives session')
-
-type StatefulContext = Koa.Context & { [STATE]?: RequestState }
-
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_PRESENTED = 'presented'
 const KEY_TO_COME = 'to come'
@@ -87,7 +82,7 @@ export function sessions(app: Koa, options: SessionsOptions): void {
     const cookie = ctx.cookies.get(name, { signed: false })
     const id = sealer.unseal(cookie)
     const presented = cookie === undefined || id === undefined ? undefined : { id, cookie }
-    ctx[STATE] = { engine, presented, session: undefined, discarded: undefined }
+    ctx[STATE] = { engine, presented, session: undefined, discarded: undefined, answerable: false }
     return presented === undefined ? NO_KEY : KEY_PRESENTED
   }
 
@@ -118,6 +113,7 @@ export function sessions(app: Koa, options: SessionsOptions): void {
     return result
   })
   app.use(keepCookieOfFailedRequest)
+  app.use(withRecordedAnswer)
   app.use(middleware)
 }
 
@@ -138,7 +134,8 @@ class RequestStore {
   async set(_key: string, fields: SessionData): Promise<void> {
     const state = stateOf(this.#ctx)
     await state.discarded?.destroy()
-    await sessionOf(state).commit(applicationFields(fields))
+    const answer = state.answerable ? answerOf(this.#ctx) : undefined
+    await sessionOf(state).commit(applicationFields(fields), answer)
   }
 
   async destroy(): Promise<void> {
@@ -153,12 +150,6 @@ class RequestStore {
 }
 
 type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
-
-/** koa-session's own object, before it has `update`. */
-interface BareSession {
-  [field: string]: unknown
-  toJSON(): SessionData
-}
 
 interface SessionAccessor {
   readonly get: (this: StatefulContext) => BareSession | null
@@ -203,29 +194,6 @@ function replaceSession(state: RequestState, wasDiscarded: boolean): void {
   }
   state.discarded ??= state.session
   state.session = undefined
-}
-
-function stateOf(ctx: StatefulContext): RequestState {
-  const state = ctx[STATE]
-  assert(state, 'the session is used inside the middleware that sessions() installed')
-  return state
-}
-
-function sessionOf(state: RequestState): OpenSession {
-  return (state.session ??= state.engine.create())
-}
-
-/** koa-session adds its own expiry to what it saves; ours is the record's. */
-function applicationFields(fields: SessionData): SessionData {
-  const { _expire, _maxAge, _session, ...own } = fields
-  return own
-}
-
-function replaceFields(session: BareSession, data: SessionData): void {
-  for (const field of Object.keys(session.toJSON())) {
-    if (!Object.hasOwn(data, field)) delete session[field]
-  }
-  Object.assign(session, data)
 }
 
 const keepCookieOfFailedRequest: Koa.Middleware = async (ctx, next) => {

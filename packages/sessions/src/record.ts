@@ -3,73 +3,92 @@
  * letter long because a million idle sessions pay for each of them; `d` comes last, so that the application's own text is
  * a slice of the body and comparing "changed or not" parses nothing.
  */
+import { hash } from 'node:crypto'
 import { RecordUnreadableError } from './errors.ts'
-
-/** What an application keeps in a session: JSON, by top-level field. */
-export type SessionData = Record<string, unknown>
 
 export interface RetiredSecret {
   readonly digest: string
-  /** Until then the old id still works: requests that were under way when it was rotated. */
-  readonly graceUntilMs: number
+  /** Replaced together with the user: it sees nothing of the session any more. */
+  readonly superseded: boolean
+  /** Until then it is known; undefined while the secret that replaced it has not been used. */
+  readonly graceUntilMs: number | undefined
 }
 
 export interface Body {
   readonly createdAtMs: number
   readonly secretDigest: string
+  /** Whose session it is; undefined for nobody's. */
+  readonly user: UserTag | undefined
   readonly retired: readonly RetiredSecret[]
+  /** What repeated requests are answered with; see answers.ts. */
+  readonly answersText: string | undefined
   readonly dataText: string
 }
 
+declare const brand: unique symbol
+
+/** A hash of a user's name, so that the name itself stays in the application's own data. */
+export type UserTag = string & { readonly [brand]: 'UserTag' }
+
 const SCHEMA = 1
 const DATA_MARK = ',"d":'
+const TAG_LENGTH = 22
+
+export function userTag(user: string): UserTag {
+  return hash('sha256', user, 'base64url').slice(0, TAG_LENGTH) as UserTag
+}
 
 export function encodeBody(body: Body): string {
+  const user = body.user === undefined ? '' : `,"u":"${body.user}"`
   const retired = body.retired.length === 0 ? '' : `,"r":${JSON.stringify(body.retired.map(packRetired))}`
-  return `{"s":${SCHEMA},"c":${body.createdAtMs},"k":"${body.secretDigest}"${retired}${DATA_MARK}${body.dataText}}`
+  // A text within the text: whatever is in the answers, its quotes are escaped and can't look like the mark of the data.
+  const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
+  const head = `{"s":${SCHEMA},"c":${body.createdAtMs},"k":"${body.secretDigest}"${user}${retired}${answers}`
+  return `${head}${DATA_MARK}${body.dataText}}`
 }
 
 /** Throws RecordUnreadableError for what this program can't have written, or a later one did. */
 export function decodeBody(text: string): Body {
-  // Nothing before the data can hold this mark: those are numbers and digests.
   const dataAt = text.indexOf(DATA_MARK)
   if (dataAt === -1 || !text.endsWith('}')) throw new RecordUnreadableError('it is cut off')
-  const head = parse(`${text.slice(0, dataAt)}}`) as Head
+  const head = parseHead(`${text.slice(0, dataAt)}}`)
   if (head.s !== SCHEMA) throw new RecordUnreadableError(`its schema is ${String(head.s)}, not ${SCHEMA}`)
   if (typeof head.c !== 'number' || typeof head.k !== 'string')
     throw new RecordUnreadableError('a part of it is missing')
   return {
     createdAtMs: head.c,
     secretDigest: head.k,
-    retired: (head.r ?? []).map(([digest, graceUntilMs]) => ({ digest, graceUntilMs })),
+    user: head.u,
+    retired: (head.r ?? []).map(unpackRetired),
+    answersText: head.a,
     dataText: text.slice(dataAt + DATA_MARK.length, -1),
   }
 }
 
-/** A private copy, in which a field named `__proto__` can't become the prototype of what it is copied to. */
-export function parseData(dataText: string): SessionData {
-  const data = parse(dataText)
-  if (Object.hasOwn(data, '__proto__')) delete data['__proto__']
-  return data
+type PackedSecret = [digest: string, superseded: 0 | 1, graceUntilMs: number]
+const UNCONFIRMED = 0
+
+function packRetired({ digest, superseded, graceUntilMs }: RetiredSecret): PackedSecret {
+  return [digest, superseded ? 1 : 0, graceUntilMs ?? UNCONFIRMED]
 }
 
-function packRetired(secret: RetiredSecret): [string, number] {
-  return [secret.digest, secret.graceUntilMs]
+function unpackRetired([digest, superseded, graceUntilMs]: PackedSecret): RetiredSecret {
+  return { digest, superseded: superseded === 1, graceUntilMs: graceUntilMs === UNCONFIRMED ? undefined : graceUntilMs }
 }
 
 interface Head {
   s?: unknown
   c?: unknown
   k?: unknown
-  r?: [string, number][]
+  u?: UserTag
+  r?: PackedSecret[]
+  a?: string
 }
 
-function parse(text: string): SessionData {
+function parseHead(text: string): Head {
   try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as SessionData
+    return JSON.parse(text) as Head
   } catch (cause) {
     throw new RecordUnreadableError('it is not JSON', cause)
   }
-  throw new RecordUnreadableError('it is not an object')
 }

@@ -1,29 +1,9 @@
 import test from 'ava'
-import type { Clock } from '../src/clock.ts'
-import { type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from '../src/engine.ts'
+import type { EngineStep } from '../src/engine.ts'
 import { RecordUnreadableError, SessionConflictError, SessionGoneError } from '../src/errors.ts'
 import { sessionKey } from '../src/id.ts'
 import type { OpenSession } from '../src/session.ts'
-import { memoryStore } from '../src/stores/memory.ts'
-
-const MINUTE_MS = 60_000
-const START_MS = Date.UTC(2030, 0, 1)
-
-/** An engine over a memory store, on a clock that only the test moves. */
-function setUp(options: Partial<EngineOptions> = {}) {
-  const time = { nowMs: START_MS }
-  const clock: Clock = { now: () => time.nowMs }
-  const events: string[] = []
-  const store = memoryStore({ clock })
-  const onEvent = ({ event }: EngineEvent): void => void events.push(event)
-  const engine = sessionEngine({ store, clock, onEvent, ...options })
-  const reopen = async (session: OpenSession): Promise<OpenSession> => {
-    const opened = await engine.open(session.id)
-    if (opened === undefined) throw new Error('the session is not there')
-    return opened
-  }
-  return { engine, store, time, events, reopen }
-}
+import { MINUTE_MS, setUp, START_MS } from './support/engine.ts'
 
 test('a session is stored by its first commit and not before', async (t) => {
   const { engine, reopen } = setUp()
@@ -156,49 +136,6 @@ test('the request that destroyed a session can not write it either', async (t) =
   await t.throwsAsync(session.commit({ user: 'again' }), { instanceOf: SessionGoneError })
 })
 
-test('a rotated id works at once, the old one for its grace, and its later use is reported', async (t) => {
-  const { engine, time, events } = setUp({ rotationGraceMs: 5_000 })
-  const session = engine.create()
-  await session.commit({ cart: 1 })
-  const old = session.id
-  session.rotate()
-  await session.commit({ cart: 1, user: 'u' })
-  t.not(session.id.secret, old.secret)
-  t.is(sessionKey(session.id.handle), sessionKey(old.handle))
-  t.deepEqual((await engine.open(session.id))?.take(), { cart: 1, user: 'u' })
-
-  time.nowMs += 4_999
-  t.deepEqual((await engine.open(old))?.take(), { cart: 1, user: 'u' })
-  time.nowMs += 1
-  t.is(await engine.open(old), undefined)
-  t.deepEqual(events, ['retired-id'])
-  t.truthy(await engine.open(session.id))
-})
-
-test('two rotations side by side leave both new ids working through the grace, and one after it', async (t) => {
-  const { engine, reopen, time } = setUp({ rotationGraceMs: 5_000 })
-  const session = engine.create()
-  await session.commit({ a: 1 })
-  const tabs = [await reopen(session), await reopen(session)]
-  for (const tab of tabs) tab.rotate()
-  await Promise.all(tabs.map((tab) => tab.commit(tab.take())))
-  for (const tab of tabs) t.truthy(await engine.open(tab.id))
-  time.nowMs += 5_000
-  const standing = await Promise.all(tabs.map((tab) => engine.open(tab.id)))
-  t.is(standing.filter((opened) => opened !== undefined).length, 1)
-})
-
-test("a request that came with the old id still merges into the session after another one's rotation", async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ a: 1 })
-  const slow = await reopen(session)
-  session.rotate()
-  await session.commit({ a: 1, user: 'u' })
-  await slow.commit({ a: 1, b: 2 })
-  t.deepEqual((await reopen(session)).take(), { a: 1, user: 'u', b: 2 })
-})
-
 test('a session ends when it is idle for too long, and a read keeps it alive', async (t) => {
   const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS })
   const session = engine.create()
@@ -240,13 +177,6 @@ test('reads in quick succession touch the store once an interval, not once each'
     await opened.commit(opened.take())
   }
   t.is(touches, 2)
-})
-
-test('a bearer of the right handle and a wrong secret sees nothing', async (t) => {
-  const { engine } = setUp()
-  const session = engine.create()
-  await session.commit({ user: 'u' })
-  t.is(await engine.open({ handle: session.id.handle, secret: engine.create().id.secret }), undefined)
 })
 
 test('a stored record that can not be read is reported and left as it is', async (t) => {

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { merge } from '../src/merge.ts'
-import type { SessionData } from '../src/record.ts'
+import { merge, resolve } from '../src/merge.ts'
+import type { SessionData } from '../src/data.ts'
 
 const cases: readonly {
   what: string
@@ -54,4 +54,33 @@ test('every field of a merge is what one of the two sides made of it', (t) => {
       }
     }),
   )
+})
+
+test('a declared resolver decides what both sides changed, and only that', (t) => {
+  const resolvers = {
+    seen: resolve.max,
+    least: resolve.min,
+    points: resolve.sum,
+    tags: resolve.union,
+    first: resolve.first,
+  }
+  const base = { seen: 1, least: 9, points: 10, tags: ['a', 'b'], first: 'base', plain: 0 }
+  const mine = { seen: 5, least: 3, points: 13, tags: ['a', 'c'], first: 'mine', plain: 1 }
+  const theirs = { seen: 4, least: 2, points: 11, tags: ['a', 'b', 'd'], first: 'theirs', plain: 2 }
+  t.deepEqual(merge(base, mine, theirs, resolvers), {
+    seen: 5,
+    least: 2,
+    points: 14,
+    tags: ['a', 'd', 'c'],
+    first: 'theirs',
+    plain: 1,
+  })
+  t.deepEqual(merge(base, { ...base, first: 'mine' }, base, resolvers), { ...base, first: 'mine' })
+})
+
+test('the resolver reject fails the later request with both values', (t) => {
+  const resolvers = { price: resolve.reject }
+  const error = t.throws(() => merge({ price: 1 }, { price: 2 }, { price: 3 }, resolvers), { code: 'SESSION_CONFLICT' })
+  t.like(error, { mine: 2, theirs: 3 })
+  t.deepEqual(merge({ price: 1 }, { price: 2 }, { price: 1 }, resolvers), { price: 2 })
 })

@@ -1,15 +1,36 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { RecordUnreadableError } from '../src/errors.ts'
-import { type Body, decodeBody, encodeBody, parseData } from '../src/record.ts'
+import { decodeData } from '../src/data.ts'
+import { type Body, decodeBody, encodeBody, userTag } from '../src/record.ts'
 
-const body: Body = { createdAtMs: 1_700_000_000_000, secretDigest: 'x'.repeat(43), retired: [], dataText: '{"a":1}' }
+const body: Body = {
+  createdAtMs: 1_700_000_000_000,
+  secretDigest: 'x'.repeat(43),
+  user: undefined,
+  retired: [],
+  answersText: undefined,
+  dataText: '{"a":1}',
+}
 
 test('a body is decoded to what was encoded, whatever its data looks like', (t) => {
-  const retired = fc.array(fc.record({ digest: fc.base64String(), graceUntilMs: fc.nat() }), { maxLength: 4 })
+  const retired = fc.array(
+    fc.record({
+      digest: fc.base64String(),
+      superseded: fc.boolean(),
+      graceUntilMs: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
+    }),
+    { maxLength: 4 },
+  )
   fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), retired, (data, secrets) => {
-      const encoded: Body = { ...body, retired: secrets, dataText: JSON.stringify(data) }
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), retired, fc.json(), (data, secrets, answersText) => {
+      const encoded: Body = {
+        ...body,
+        user: userTag('u'),
+        retired: secrets,
+        answersText,
+        dataText: JSON.stringify(data),
+      }
       t.deepEqual(decodeBody(encodeBody(encoded)), encoded)
     }),
   )
@@ -28,12 +49,12 @@ test('a body that is damaged, or of a later schema, is reported and never guesse
   ]
   for (const damaged of unreadable) t.throws(() => decodeBody(damaged), { instanceOf: RecordUnreadableError }, damaged)
   for (const damaged of [decodeBody(`${text.slice(0, -3)}}`).dataText, '{"a":', '[]', 'null', '1']) {
-    t.throws(() => parseData(damaged), { instanceOf: RecordUnreadableError }, damaged)
+    t.throws(() => decodeData(damaged), { instanceOf: RecordUnreadableError }, damaged)
   }
 })
 
 test("a field named __proto__ in stored data does not become anybody's prototype", (t) => {
-  const data = parseData('{"__proto__":{"admin":true},"a":1}')
+  const data = decodeData('{"__proto__":{"admin":true},"a":1}')
   t.deepEqual(Object.keys(data), ['a'])
   t.is(Object.assign({}, data)['admin' as 'a'], undefined)
 })

@@ -40,15 +40,20 @@ export interface Answer {
 
 export interface Client {
   cookie: string | undefined
-  get(path: string): Promise<Answer>
+  /** With `key`, as a request that carries an idempotency key. */
+  get(path: string, key?: string): Promise<Answer>
 }
 
 /** Sends one cookie and remembers what it is told, as a browser does. */
 export function client(origin: string, cookie?: string): Client {
   return {
     cookie,
-    async get(path) {
-      const response = await fetch(origin + path, { headers: this.cookie === undefined ? {} : { cookie: this.cookie } })
+    async get(path, key) {
+      const headers = {
+        ...(this.cookie === undefined ? {} : { cookie: this.cookie }),
+        ...(key === undefined ? {} : { 'idempotency-key': key }),
+      }
+      const response = await fetch(origin + path, { headers })
       const text = await response.text()
       const setCookie = response.headers.getSetCookie()
       for (const each of setCookie) this.cookie = /^[^=]+=;/.test(each) ? undefined : each.split(';', 1)[0]

@@ -1,0 +1,91 @@
+/**
+ * What an application keeps in a session, as text and back. JSON, with two differences: a Date comes back as a Date, and a
+ * value that JSON would quietly turn into another (a Map into `{}`, NaN into null) is refused with its path, because what
+ * is lost that way is noticed days later. A plain session pays one walk over its values for both.
+ */
+import { RecordUnreadableError, SessionValueError } from './errors.ts'
+
+/** What an application keeps in a session, by top-level field. */
+export type SessionData = Record<string, unknown>
+
+/** How a Date is written: an object with this one field. */
+const DATE_FIELD = '$date'
+const DEPTH_MAX = 100
+
+export const EMPTY_DATA = '{}'
+
+/** Throws SessionValueError, with the path of the value, for what would not come back as it is. */
+export function encodeData(data: SessionData): string {
+  const hasDates = inspect(data, '', 0)
+  return hasDates ? JSON.stringify(data, writeDate) : JSON.stringify(data)
+}
+
+/** A private copy, in which a field named `__proto__` can't become the prototype of what it is copied to. */
+export function decodeData(text: string): SessionData {
+  const data = parse(text)
+  if (Object.hasOwn(data, '__proto__')) delete data['__proto__']
+  return data
+}
+
+/** Whether there is a Date in it. */
+function inspect(value: unknown, path: string, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return false
+    case 'number':
+      if (Number.isFinite(value)) return false
+      throw new SessionValueError(path, String(value))
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+      throw new SessionValueError(path, `a ${typeof value}`)
+    case 'object':
+      return value !== null && inspectObject(value, path, depth)
+  }
+}
+
+function inspectObject(value: object, path: string, depth: number): boolean {
+  if (depth > DEPTH_MAX) throw new SessionValueError(path, `nested deeper than ${DEPTH_MAX}, or in a circle`)
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new SessionValueError(path, 'an invalid Date')
+    return true
+  }
+  if (!Array.isArray(value) && !isPlain(value)) throw new SessionValueError(path, `a ${nameOf(value)}`)
+  let hasDates = false
+  for (const [key, inner] of Object.entries(value)) {
+    hasDates = inspect(inner, path === '' ? key : `${path}.${key}`, depth + 1) || hasDates
+  }
+  return hasDates
+}
+
+function nameOf({ constructor }: object): string {
+  return typeof constructor === 'function' ? constructor.name : 'value of its own kind'
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function writeDate(this: SessionData, key: string, value: unknown): unknown {
+  const raw = this[key]
+  return raw instanceof Date ? { [DATE_FIELD]: raw.toISOString() } : value
+}
+
+function readDate(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !(DATE_FIELD in value)) return value
+  const text = value[DATE_FIELD]
+  return Object.keys(value).length === 1 && typeof text === 'string' ? new Date(text) : value
+}
+
+function parse(text: string): SessionData {
+  try {
+    const value: unknown = text.includes(DATE_FIELD) ? JSON.parse(text, readDate) : JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as SessionData
+  } catch (cause) {
+    throw new RecordUnreadableError('it is not JSON', cause)
+  }
+  throw new RecordUnreadableError('it is not an object')
+}

@@ -1,0 +1,52 @@
+/** What one request knows of its session, kept on Koa's context and nowhere else. */
+import assert from 'node:assert/strict'
+import type Koa from 'koa'
+import type { SessionData } from './data.ts'
+import type { Engine } from './engine.ts'
+import type { SessionId } from './id.ts'
+import type { OpenSession } from './session.ts'
+
+export interface RequestState {
+  readonly engine: Engine
+  /** What the client sent, if it was sealed by us. */
+  readonly presented: { readonly id: SessionId; readonly cookie: string } | undefined
+  /** Opened from the cookie, or begun by the first change of a client that has none. */
+  session: OpenSession | undefined
+  /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
+  discarded: OpenSession | undefined
+  /** The request carries an idempotency key, and its handler has returned: what it answers is known. */
+  answerable: boolean
+}
+
+export const STATE = Symbol('ninelives session')
+
+export type StatefulContext = Koa.Context & { [STATE]?: RequestState }
+
+/** koa-session's own object, before it has `update`. */
+export interface BareSession {
+  [field: string]: unknown
+  toJSON(): SessionData
+}
+
+export function stateOf(ctx: StatefulContext): RequestState {
+  const state = ctx[STATE]
+  assert(state, 'the session is used inside the middleware that sessions() installed')
+  return state
+}
+
+export function sessionOf(state: RequestState): OpenSession {
+  return (state.session ??= state.engine.create())
+}
+
+/** koa-session adds its own expiry to what it saves; ours is the record's. */
+export function applicationFields(fields: SessionData): SessionData {
+  const { _expire, _maxAge, _session, ...own } = fields
+  return own
+}
+
+export function replaceFields(session: BareSession, data: SessionData): void {
+  for (const field of Object.keys(session.toJSON())) {
+    if (!Object.hasOwn(data, field)) delete session[field]
+  }
+  Object.assign(session, data)
+}

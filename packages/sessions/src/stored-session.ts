@@ -1,0 +1,237 @@
+/**
+ * A session as a store knows it, and how a change gets there: one compare-and-set, worked out anew on what is there now
+ * when somebody else was faster. What the bearer of an id may see and do is decided here, on every version anew, because
+ * another request's login can take that right away in the middle of this one.
+ */
+import assert from 'node:assert/strict'
+import { type Answer, recall, remember, type Remembered, resultOf } from './answers.ts'
+import type { SessionRecord } from './contract.ts'
+import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
+import type { Engine } from './engine.ts'
+import {
+  AlreadyAnsweredError,
+  IdempotencyMismatchError,
+  SessionConflictError,
+  SessionError,
+  SessionGoneError,
+  SessionTooLargeError,
+} from './errors.ts'
+import { newSecret, type SessionId, secretDigest, sessionKey } from './id.ts'
+import { merge } from './merge.ts'
+import { decodeBody, encodeBody, userTag } from './record.ts'
+import { isUnconfirmed, type Standing, standing } from './secrets.ts'
+import { expiry, type Snapshot, type Successor, successor } from './successor.ts'
+
+/** Makes the data to store out of the data that is stored. Must not depend on anything else: it may run again. */
+export type Make<T> = (theirs: SessionData) => { readonly data: SessionData; readonly result: T }
+
+/** One change of a request that carries an idempotency key. */
+export interface Step {
+  readonly keyDigest: string
+  readonly fingerprint: string
+  readonly number: number
+  /** What the request is about to be answered, if that is known with this step. */
+  readonly answer: Answer | undefined
+}
+
+/** The expiry is moved once it lags by this share of the idle time, so that reading does not become writing. */
+const TOUCH_SHARE = 0.01
+const LARGEST_NAMED = 3
+
+export class StoredSession {
+  readonly #engine: Engine
+  #id: SessionId
+  #seen: Snapshot | undefined
+  #standing: Standing
+  #rotating = false
+  #ended = false
+
+  constructor(engine: Engine, id: SessionId, seen: Snapshot | undefined, standing: Standing) {
+    this.#engine = engine
+    this.#id = id
+    this.#seen = seen
+    this.#standing = standing
+  }
+
+  get id(): SessionId {
+    return this.#id
+  }
+
+  /** What the bearer may see of it; undefined while there is nothing stored, or nothing for this bearer. */
+  get visible(): Snapshot | undefined {
+    return this.#standing === 'superseded' ? undefined : this.#seen
+  }
+
+  get isStored(): boolean {
+    return this.#seen !== undefined
+  }
+
+  get isRotating(): boolean {
+    return this.#rotating
+  }
+
+  rotate(): void {
+    this.#rotating = this.#seen !== undefined
+  }
+
+  /** What is remembered of the request with this key, which from here on counts as the bearer's own. */
+  recall(keyDigest: string, fingerprint: string): Remembered | undefined {
+    const remembered = recalled(this.#seen, { keyDigest, fingerprint })
+    if (remembered !== undefined && this.#standing === 'superseded') {
+      // The login itself, sent again because its answer was lost: it knows the key, the password, and the id of before.
+      this.#standing = 'alias'
+      this.#rotating = true
+    }
+    return remembered
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true
+    if (this.visible !== undefined) await this.#engine.end(sessionKey(this.#id.handle))
+  }
+
+  async write<T>(make: Make<T>, step?: Step): Promise<T> {
+    if (this.#ended) throw new SessionGoneError()
+    const { store, commitAttemptsMax, onStep, onEvent } = this.#engine
+    let secret: string | undefined
+    const drawSecret = (): string => (secret ??= newSecret(this.#engine.random))
+    let current = this.#seen
+    for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
+      const { next, result } = this.#next(current, make, step, drawSecret)
+      if (next === undefined) {
+        this.#seen = current
+        return result
+      }
+      onStep('before-commit')
+      const written = await store.write(sessionKey(this.#id.handle), {
+        expectedVersion: current?.version ?? 0,
+        expiresAtMs: next.expiresAtMs,
+        body: encodeBody(next.body),
+      })
+      if (written.status === 'written') {
+        onStep('after-commit')
+        this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : undefined)
+        return result
+      }
+      if (written.status === 'gone') throw new SessionGoneError()
+      assert(current !== undefined, 'two sessions can not have drawn the same 128-bit handle')
+      onEvent({ event: 'merged' })
+      current = this.#judged(written.current)
+      await this.#engine.backOff(attempt)
+    }
+    throw new SessionConflictError(commitAttemptsMax, make(dataOf(this.#seen)).data, dataOf(current))
+  }
+
+  /** A session that was only read lives longer for it. That it could not be told so is no reason to fail the request. */
+  async keepAlive(): Promise<void> {
+    const seen = this.visible
+    if (seen === undefined || this.#ended) return
+    const { store, clock, idleTimeoutMs, onEvent } = this.#engine
+    const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
+    try {
+      if (this.#isConfirming(seen)) await this.write((data) => ({ data, result: undefined }))
+      else if (expiresAtMs - seen.expiresAtMs >= idleTimeoutMs * TOUCH_SHARE) {
+        if (await store.touch(sessionKey(this.#id.handle), expiresAtMs)) this.#seen = { ...seen, expiresAtMs }
+      }
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+      onEvent({ event: 'touch-failed' })
+    }
+  }
+
+  /** What to write on top of what is there; no `next` when nothing has to change. */
+  #next<T>(
+    current: Snapshot | undefined,
+    make: Make<T>,
+    step: Step | undefined,
+    drawSecret: () => string,
+  ): { next: Successor | undefined; result: T } {
+    const { clock, userOf, dataBytesMax } = this.#engine
+    const nowMs = clock.now()
+    const remembered = step && recalled(current, step)
+    if (remembered?.answer !== undefined) throw new AlreadyAnsweredError(remembered.answer)
+    const done = step && resultOf(remembered, step.number)
+    const { data, result } = done ? { data: dataOf(current), result: done.result as T } : this.#made(current, make)
+    const dataText = encodeData(data)
+    const user = userOf(data)
+    const confirmed = this.#isConfirming(current)
+    const change = {
+      dataText,
+      user: user === undefined ? undefined : userTag(user),
+      answersText: step === undefined || done ? undefined : rememberedText(current, remembered, step, result, nowMs),
+      rotate: this.#rotating || this.#standing === 'superseded',
+      confirmed,
+      nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
+    }
+    const next = successor(current, change, this.#engine, nowMs)
+    const isSame = dataText === current?.body.dataText && !next.rotated && !confirmed
+    if (isSame) return { next: undefined, result }
+    assertFits(data, dataText, dataBytesMax)
+    return { next, result }
+  }
+
+  #made<T>(current: Snapshot | undefined, make: Make<T>): ReturnType<Make<T>> {
+    if (this.#standing !== 'superseded') return make(dataOf(current))
+    // Nothing of the session is shown to this bearer, and nothing taken from it, but a login as the user it belongs to.
+    const { data: mine, result } = make({})
+    const user = this.#engine.userOf(mine)
+    if (user === undefined || userTag(user) !== current?.body.user) throw new SessionGoneError()
+    return { data: merge({}, mine, dataOf(current), this.#engine.resolvers), result }
+  }
+
+  #settle(seen: Snapshot, secret: string | undefined): void {
+    this.#seen = seen
+    this.#rotating = false
+    if (secret === undefined) return
+    this.#standing = 'current'
+    this.#id = { handle: this.#id.handle, secret }
+  }
+
+  /** What another request wrote. Its rotation may have taken this one's right to see it. */
+  #judged(record: SessionRecord): Snapshot {
+    const body = decodeBody(record.body)
+    this.#standing = standing(body, secretDigest(this.#id.secret), this.#engine.clock.now())
+    if (this.#standing === 'retired') throw new SessionGoneError()
+    return { version: record.version, expiresAtMs: record.expiresAtMs, body }
+  }
+
+  #isConfirming(current: Snapshot | undefined): boolean {
+    return current !== undefined && this.#standing === 'current' && isUnconfirmed(current.body)
+  }
+}
+
+function dataOf(snapshot: Snapshot | undefined): SessionData {
+  return decodeData(snapshot?.body.dataText ?? EMPTY_DATA)
+}
+
+function recalled(
+  current: Snapshot | undefined,
+  asked: Pick<Step, 'keyDigest' | 'fingerprint'>,
+): Remembered | undefined {
+  const remembered = recall(current?.body.answersText, asked.keyDigest)
+  if (remembered !== undefined && remembered.fingerprint !== asked.fingerprint) throw new IdempotencyMismatchError()
+  return remembered
+}
+
+function rememberedText(
+  current: Snapshot | undefined,
+  remembered: Remembered | undefined,
+  { keyDigest, fingerprint, number, answer }: Step,
+  result: unknown,
+  nowMs: number,
+): string {
+  const results = [...(remembered?.results ?? []), { step: number, result }]
+  const entry = { keyDigest, fingerprint, atMs: nowMs, results, answer }
+  return remember(current?.body.answersText, entry, nowMs)
+}
+
+function assertFits(data: SessionData, dataText: string, bytesMax: number): void {
+  const bytes = Buffer.byteLength(dataText)
+  if (bytes <= bytesMax) return
+  const sizes = Object.entries(data).map(([field, value]) => ({
+    field,
+    bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
+  }))
+  const largest = sizes.sort((one, other) => other.bytes - one.bytes).slice(0, LARGEST_NAMED)
+  throw new SessionTooLargeError(bytes, bytesMax, largest)
+}

@@ -1,0 +1,73 @@
+/**
+ * What a session becomes with the next write: pure, so that every try of a commit can work it out anew on what is stored
+ * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
+ * the same write, whether or not the application asked for a rotation.
+ */
+import { forgetOld } from './answers.ts'
+import type { Body, UserTag } from './record.ts'
+import { retire, stillKnown } from './secrets.ts'
+
+/** A stored session, as far as a request has seen it: where its changes start from. */
+export interface Snapshot {
+  readonly version: number
+  readonly expiresAtMs: number
+  readonly body: Body
+}
+
+export interface Lifetimes {
+  readonly idleTimeoutMs: number
+  readonly absoluteTimeoutMs: number
+  readonly rotationGraceMs: number
+}
+
+export interface Change {
+  readonly dataText: string
+  /** Whose session it is after the change. */
+  readonly user: UserTag | undefined
+  /** Undefined leaves what is remembered alone, but for what is past its time. */
+  readonly answersText: string | undefined
+  /** The application asks for another secret. */
+  readonly rotate: boolean
+  /** The current secret has come back from the client. */
+  readonly confirmed: boolean
+  /** Digest of the secret to use, when there is to be another or is none yet. */
+  readonly nextDigest: () => string
+}
+
+export interface Successor extends Snapshot {
+  readonly rotated: boolean
+}
+
+export function successor(
+  current: Snapshot | undefined,
+  change: Change,
+  lifetimes: Lifetimes,
+  nowMs: number,
+): Successor {
+  const { dataText, user, answersText, nextDigest } = change
+  if (current === undefined) {
+    const body = { createdAtMs: nowMs, secretDigest: nextDigest(), user, retired: [], answersText, dataText }
+    return { version: 1, expiresAtMs: expiry(nowMs, lifetimes, nowMs), rotated: false, body }
+  }
+  const { createdAtMs, secretDigest } = current.body
+  const userChanged = current.body.user !== user
+  const rotated = change.rotate || userChanged
+  const known = stillKnown(current.body, change.confirmed, nowMs, lifetimes.rotationGraceMs)
+  return {
+    version: current.version + 1,
+    expiresAtMs: expiry(createdAtMs, lifetimes, nowMs),
+    rotated,
+    body: {
+      createdAtMs,
+      secretDigest: rotated ? nextDigest() : secretDigest,
+      user,
+      retired: rotated ? retire(secretDigest, known, userChanged) : known,
+      answersText: answersText ?? forgetOld(current.body.answersText, nowMs),
+      dataText,
+    },
+  }
+}
+
+export function expiry(createdAtMs: number, lifetimes: Lifetimes, nowMs: number): number {
+  return Math.min(nowMs + lifetimes.idleTimeoutMs, createdAtMs + lifetimes.absoluteTimeoutMs)
+}

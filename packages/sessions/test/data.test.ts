@@ -1,0 +1,58 @@
+import test from 'ava'
+import fc from 'fast-check'
+import { decodeData, encodeData } from '../src/data.ts'
+import { SessionTooLargeError, SessionValueError } from '../src/errors.ts'
+import { setUp } from './support/engine.ts'
+
+test('plain data comes back as it was', (t) => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (data) => {
+      t.deepEqual(decodeData(encodeData(data)), JSON.parse(JSON.stringify(data)))
+    }),
+  )
+})
+
+test('a Date comes back as a Date, wherever it stands', (t) => {
+  const at = new Date('2030-01-02T03:04:05.678Z')
+  const data = { at, list: [{ at }], text: '$date', object: { $date: 1 } }
+  t.deepEqual(decodeData(encodeData(data)), data)
+})
+
+const refused: Readonly<Record<string, { data: Record<string, unknown>; path: string; what: RegExp }>> = {
+  'a Map': { data: { a: { m: new Map() } }, path: 'a.m', what: /a Map/ },
+  'a Set in an array': { data: { list: [1, new Set()] }, path: 'list.1', what: /a Set/ },
+  NaN: { data: { n: Number.NaN }, path: 'n', what: /NaN/ },
+  Infinity: { data: { n: -Infinity }, path: 'n', what: /-Infinity/ },
+  'a BigInt': { data: { n: 1n }, path: 'n', what: /a bigint/ },
+  'a function': { data: { f: () => {} }, path: 'f', what: /a function/ },
+  'a Buffer': { data: { b: Buffer.from('b') }, path: 'b', what: /a Buffer/ },
+  'a URL': { data: { u: new URL('http://localhost') }, path: 'u', what: /a URL/ },
+  'an invalid Date': { data: { at: new Date('never') }, path: 'at', what: /invalid Date/ },
+}
+
+for (const [name, { data, path, what }] of Object.entries(refused)) {
+  test(`${name} would not come back as it is, and is refused with its path`, (t) => {
+    const error = t.throws(() => encodeData(data), { instanceOf: SessionValueError, message: what })
+    t.is(error.path, path)
+  })
+}
+
+test('a circle is refused', (t) => {
+  const data: Record<string, unknown> = {}
+  data['self'] = data
+  t.throws(() => encodeData(data), { instanceOf: SessionValueError, message: /circle/ })
+})
+
+test('a session over its size is refused with its largest fields, and the stored one is unharmed', async (t) => {
+  const { engine, reopen } = setUp({ dataBytesMax: 1_000 })
+  const session = engine.create()
+  await session.commit({ small: 1 })
+  const opened = await reopen(session)
+  const change = opened.commit({ small: 1, middle: 'x'.repeat(300), large: '김'.repeat(300) })
+  const error = await t.throwsAsync(change, { instanceOf: SessionTooLargeError, code: 'SESSION_TOO_LARGE' })
+  t.deepEqual(
+    error.largest.map(({ field }) => field),
+    ['large', 'middle', 'small'],
+  )
+  t.deepEqual((await reopen(session)).take(), { small: 1 })
+})

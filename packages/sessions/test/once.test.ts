@@ -1,0 +1,149 @@
+import test from 'ava'
+import { IdempotencyMismatchError } from '../src/errors.ts'
+import { sessionKey } from '../src/id.ts'
+import type { OpenSession } from '../src/session.ts'
+import { setUp } from './support/engine.ts'
+
+const ANSWER = { status: 201, type: 'application/json', body: '{"n":1}' }
+
+function increment(session: OpenSession): Promise<unknown> {
+  return session.update(session.take(), (draft) => (draft['n'] = Number(draft['n'] ?? 0) + 1))
+}
+
+async function begun() {
+  const under = setUp()
+  const session = under.engine.create()
+  await session.commit({ n: 0 })
+  return { ...under, session }
+}
+
+test('an update sent again gives its result and changes nothing', async (t) => {
+  const { session, reopen } = await begun()
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const request = await reopen(session)
+    request.once('key', 'fingerprint')
+    t.is(await increment(request), 1)
+  }
+  t.deepEqual((await reopen(session)).take(), { n: 1 })
+})
+
+test('the same request at the same time on several nodes counts once, and all are told the same', async (t) => {
+  const { session, reopen } = await begun()
+  const requests = await Promise.all(Array.from({ length: 5 }, () => reopen(session)))
+  for (const request of requests) request.once('key', 'fingerprint')
+  t.deepEqual(await Promise.all(requests.map(increment)), [1, 1, 1, 1, 1])
+  t.deepEqual((await reopen(session)).take(), { n: 1 })
+})
+
+test('a request cut off between two of its steps is completed, not repeated, when it comes again', async (t) => {
+  const { session, reopen } = await begun()
+  const cutOff = await reopen(session)
+  cutOff.once('key', 'fingerprint')
+  await increment(cutOff)
+
+  const again = await reopen(session)
+  again.once('key', 'fingerprint')
+  t.deepEqual([await increment(again), await increment(again)], [1, 2])
+  t.deepEqual((await reopen(session)).take(), { n: 2 })
+})
+
+test('an answer that was known with the last write is given back without running anything', async (t) => {
+  const { session, reopen } = await begun()
+  const first = await reopen(session)
+  t.is(first.once('key', 'fingerprint'), undefined)
+  await first.commit({ n: 1 }, ANSWER)
+  t.deepEqual((await reopen(session)).once('key', 'fingerprint'), ANSWER)
+})
+
+test('a save that meets its own twin gives way to it', async (t) => {
+  const { session, reopen } = await begun()
+  const twins = [await reopen(session), await reopen(session)]
+  for (const twin of twins) twin.once('key', 'fingerprint')
+  await twins[0]?.commit({ n: 1 }, ANSWER)
+  const late = twins[1] as OpenSession
+  const error = await t.throwsAsync(late.commit({ n: 1, late: true }, ANSWER), { code: 'ALREADY_ANSWERED' })
+  t.like(error, { answer: ANSWER })
+  t.deepEqual((await reopen(session)).take(), { n: 1 })
+})
+
+test('the same key with another request is refused, also when the two race', async (t) => {
+  const { session, reopen } = await begun()
+  const [first, racing] = [await reopen(session), await reopen(session)]
+  first.once('key', 'one thing')
+  racing.once('key', 'another thing')
+  await increment(first)
+  await t.throwsAsync(increment(racing), { instanceOf: IdempotencyMismatchError })
+  const later = await reopen(session)
+  t.throws(() => later.once('key', 'another thing'), { instanceOf: IdempotencyMismatchError })
+  t.deepEqual((await reopen(session)).take(), { n: 1 })
+})
+
+test('a login sent again with its key, because its answer was lost, logs in once and delivers an id', async (t) => {
+  const { session, reopen } = await begun()
+  const before = session.id
+  const lost = await reopen(session)
+  lost.once('key', 'name and password')
+  await lost.update(lost.take(), (draft) => void (draft['user'] = 'u'))
+
+  const again = await reopen({ id: before })
+  t.deepEqual(again.take(), {})
+  again.once('key', 'name and password')
+  t.deepEqual(again.take(), { n: 0, user: 'u' })
+  await again.update(again.take(), (draft) => void (draft['user'] = 'u'))
+  t.not(again.id.secret, before.secret)
+  t.deepEqual((await reopen(again)).take(), { n: 0, user: 'u' })
+})
+
+test("somebody else's guess at the key of a login does not open the session to them", async (t) => {
+  const { session, reopen } = await begun()
+  const before = session.id
+  const login = await reopen(session)
+  login.once('key', 'name and password')
+  await login.update(login.take(), (draft) => void (draft['user'] = 'u'))
+  const thief = await reopen({ id: before })
+  t.throws(() => thief.once('key', 'name and a wrong password'), { instanceOf: IdempotencyMismatchError })
+  t.deepEqual(thief.take(), {})
+})
+
+test('what is remembered is bounded, and the latest requests are the ones that stay', async (t) => {
+  const { session, reopen, store } = await begun()
+  for (let n = 1; n <= 200; n++) {
+    const request = await reopen(session)
+    request.once(`key ${n}`, 'fingerprint')
+    await request.update({ n: n - 1 }, (draft) => {
+      draft['n'] = n
+      return 'x'.repeat(1_000)
+    })
+  }
+  const record = await store.read(sessionKey(session.id.handle))
+  t.true((record?.body.length ?? 0) < 20_000)
+  const repeated = await reopen(session)
+  repeated.once('key 200', 'fingerprint')
+  await increment(repeated)
+  t.deepEqual((await reopen(session)).take(), { n: 200 })
+})
+
+test('a result too large to keep is not made up: the repeated request is told that it was carried out', async (t) => {
+  const { session, reopen } = await begun()
+  const request = await reopen(session)
+  request.once('key', 'fingerprint')
+  await request.update({ n: 0 }, (draft) => {
+    draft['n'] = 1
+    return 'x'.repeat(10_000)
+  })
+  const again = await reopen(session)
+  again.once('key', 'fingerprint')
+  await t.throwsAsync(increment(again), { code: 'ANSWER_NOT_KEPT' })
+  t.deepEqual((await reopen(session)).take(), { n: 1 })
+})
+
+test('what is remembered is forgotten after a while, by the next write', async (t) => {
+  const { session, reopen, time, store } = await begun()
+  const request = await reopen(session)
+  request.once('key', 'fingerprint')
+  await increment(request)
+  time.nowMs += 10 * 60_000
+  const later = await reopen(session)
+  await later.commit({ n: 5 })
+  t.false((await store.read(sessionKey(session.id.handle)))?.body.includes('"a":'))
+})

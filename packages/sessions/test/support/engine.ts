@@ -1,0 +1,38 @@
+import type { Clock } from '../../src/clock.ts'
+import { type Engine, type EngineEvent, type EngineOptions, sessionEngine } from '../../src/engine.ts'
+import type { SessionStore } from '../../src/contract.ts'
+import type { OpenSession } from '../../src/session.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+
+export const MINUTE_MS = 60_000
+export const START_MS = Date.UTC(2030, 0, 1)
+
+export interface EngineUnderTest {
+  readonly engine: Engine
+  readonly store: SessionStore
+  readonly time: { nowMs: number }
+  readonly events: string[]
+  /** As another request of the same client would find it; fails where there is nothing. */
+  readonly reopen: (session: Pick<OpenSession, 'id'>) => Promise<OpenSession>
+}
+
+/** An engine over a memory store, on a clock that only the test moves. */
+export function setUp(options: Partial<EngineOptions> = {}): EngineUnderTest {
+  const time = { nowMs: START_MS }
+  const clock: Clock = { now: () => time.nowMs }
+  const events: string[] = []
+  const store = memoryStore({ clock })
+  const onEvent = ({ event }: EngineEvent): void => void events.push(event)
+  const engine = sessionEngine({ store, clock, onEvent, ...options })
+  return {
+    engine,
+    store,
+    time,
+    events,
+    async reopen(session) {
+      const opened = await engine.open(session.id)
+      if (opened === undefined) throw new Error('the session is not there')
+      return opened
+    },
+  }
+}
