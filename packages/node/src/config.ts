@@ -1,0 +1,114 @@
+/** Everything a node can be told, by environment alone. Nothing else in this package reads `process.env`. */
+
+export interface Config {
+  /** Names this node in answers, logs and metrics. */
+  readonly nodeName: string
+  readonly host: string
+  readonly port: number
+  readonly storeUrl: string
+  /** Secrets that sign the cookie, newest first. Undefined: none were given, and one for this process alone will do. */
+  readonly sessionKeys: readonly string[] | undefined
+  readonly cookieSecure: boolean
+  readonly accounts: number
+  readonly passwordCost: PasswordCost
+  readonly idleTimeoutMs: number
+  readonly absoluteTimeoutMs: number
+  /** How long a node that was told to stop still serves, so that balancers hear of it first. */
+  readonly drainNoticeMs: number
+  /** Bounds the wait for requests in flight after that. */
+  readonly drainMs: number
+  /** Bounds the wait for the store at start. */
+  readonly storeWaitMs: number
+  readonly logLevel: LogLevel
+}
+
+export type PasswordCost = (typeof PASSWORD_COSTS)[number]
+export type LogLevel = (typeof LOG_LEVELS)[number]
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A value that can't be used. The message is one line for a person: the key, what it got, what it takes. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly code = 'CONFIG'
+
+  constructor(key: string, got: string, takes: string) {
+    super(`${key} is ${got}; it takes ${takes}.`)
+  }
+}
+
+const PASSWORD_COSTS = ['standard', 'low'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
+const SESSION_KEY_LENGTH_MIN = 32
+const ACCOUNTS_MAX = 100_000
+const DAY_S = 24 * 60 * 60
+
+export function readConfig(env: Environment): Readonly<Config> {
+  const production = env['NODE_ENV'] === 'production'
+  return Object.freeze({
+    nodeName: matching(env, 'NODE_NAME', 'a', NODE_NAME, 'letters, digits and dashes, 32 at most'),
+    host: text(env, 'HOST') ?? '127.0.0.1',
+    port: integer(env, 'PORT', 8081, 0, 65_535),
+    storeUrl: text(env, 'STORE') ?? 'memory:',
+    sessionKeys: sessionKeys(env, production),
+    cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
+    accounts: integer(env, 'ACCOUNTS', 100, 1, ACCOUNTS_MAX),
+    passwordCost: passwordCost(env, production),
+    idleTimeoutMs: 1000 * integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S),
+    absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', DAY_S, 1, 365 * DAY_S),
+    drainNoticeMs: integer(env, 'DRAIN_NOTICE_MS', 600, 0, 60_000),
+    drainMs: integer(env, 'DRAIN_MS', 10_000, 0, 600_000),
+    storeWaitMs: integer(env, 'STORE_WAIT_MS', 10_000, 0, 600_000),
+    logLevel: choice(env, 'LOG_LEVEL', 'info', LOG_LEVELS),
+  })
+}
+
+function sessionKeys(env: Environment, production: boolean): readonly string[] | undefined {
+  const given = text(env, 'SESSION_KEYS')
+  const takes = `secrets of ${SESSION_KEY_LENGTH_MIN} characters or more, separated by commas, newest first`
+  if (given === undefined) {
+    if (production) throw new ConfigError('SESSION_KEYS', 'missing, and required in production', takes)
+    return undefined
+  }
+  const keys = given.split(',').map((key) => key.trim())
+  const short = keys.find((key) => key.length < SESSION_KEY_LENGTH_MIN)
+  // A secret is never repeated back: this line ends up in a log.
+  if (short !== undefined)
+    throw new ConfigError('SESSION_KEYS', `a list with a secret of ${short.length} characters`, takes)
+  return Object.freeze(keys)
+}
+
+function passwordCost(env: Environment, production: boolean): PasswordCost {
+  const cost = choice(env, 'PASSWORD_COST', 'standard', PASSWORD_COSTS)
+  if (production && cost === 'low') throw new ConfigError('PASSWORD_COST', '"low"', 'only standard in production')
+  return cost
+}
+
+/** Compose and shells pass an unset variable on as an empty one, so empty counts as absent. */
+function text(env: Environment, key: string): string | undefined {
+  const value = env[key]?.trim()
+  return value === '' ? undefined : value
+}
+
+function matching(env: Environment, key: string, otherwise: string, pattern: RegExp, takes: string): string {
+  const value = text(env, key) ?? otherwise
+  if (!pattern.test(value)) throw new ConfigError(key, JSON.stringify(value), takes)
+  return value
+}
+
+function integer(env: Environment, key: string, otherwise: number, min: number, max: number): number {
+  const value = text(env, key)
+  if (value === undefined) return otherwise
+  const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+  if (!(number >= min && number <= max)) {
+    throw new ConfigError(key, JSON.stringify(value), `a whole number from ${min} to ${max}`)
+  }
+  return number
+}
+
+function choice<T extends string>(env: Environment, key: string, otherwise: T, choices: readonly T[]): T {
+  const value = text(env, key) ?? otherwise
+  const chosen = choices.find((choice) => choice === value)
+  if (chosen === undefined) throw new ConfigError(key, JSON.stringify(value), choices.join(' or '))
+  return chosen
+}

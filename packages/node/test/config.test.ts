@@ -1,0 +1,80 @@
+import test from 'ava'
+import { ConfigError, readConfig } from '../src/config.ts'
+
+const KEY = 'k'.repeat(32)
+
+test('a node needs nothing to be told', (t) => {
+  t.deepEqual(readConfig({}), {
+    nodeName: 'a',
+    host: '127.0.0.1',
+    port: 8081,
+    storeUrl: 'memory:',
+    sessionKeys: undefined,
+    cookieSecure: false,
+    accounts: 100,
+    passwordCost: 'standard',
+    idleTimeoutMs: 1_800_000,
+    absoluteTimeoutMs: 86_400_000,
+    drainNoticeMs: 600,
+    drainMs: 10_000,
+    storeWaitMs: 10_000,
+    logLevel: 'info',
+  })
+  t.true(Object.isFrozen(readConfig({})))
+})
+
+test('empty counts as absent', (t) => {
+  t.deepEqual(readConfig({ PORT: '', SESSION_KEYS: ' ', STORE: '', COOKIE_SECURE: '' }), readConfig({}))
+})
+
+test('what it is told, it takes', (t) => {
+  const config = readConfig({
+    NODE_NAME: 'node-b',
+    PORT: '0',
+    SESSION_KEYS: `${KEY}, ${KEY}2`,
+    COOKIE_SECURE: 'true',
+    IDLE_TIMEOUT_S: '60',
+  })
+  t.like(config, { nodeName: 'node-b', port: 0, cookieSecure: true, idleTimeoutMs: 60_000 })
+  t.deepEqual(config.sessionKeys, [KEY, `${KEY}2`])
+})
+
+test('production wants its keys, a secure cookie and dear passwords', (t) => {
+  t.true(readConfig({ NODE_ENV: 'production', SESSION_KEYS: KEY }).cookieSecure)
+  t.throws(() => readConfig({ NODE_ENV: 'production' }), {
+    instanceOf: ConfigError,
+    message: /^SESSION_KEYS is missing/,
+  })
+  t.throws(() => readConfig({ NODE_ENV: 'production', SESSION_KEYS: KEY, PASSWORD_COST: 'low' }), {
+    message: /^PASSWORD_COST is "low"; .*production/,
+  })
+})
+
+for (const [key, value, takes] of [
+  ['PORT', '80801', 'from 0 to 65535'],
+  ['PORT', '80.5', 'whole number'],
+  ['PORT', '-1', 'from 0'],
+  ['PORT', '1e3', 'whole number'],
+  ['PORT', '0x10', 'whole number'],
+  ['NODE_NAME', 'two words', 'letters'],
+  ['NODE_NAME', 'a\nb', 'letters'],
+  ['COOKIE_SECURE', 'yes', 'true or false'],
+  ['PASSWORD_COST', 'cheap', 'standard or low'],
+  ['ACCOUNTS', '0', 'from 1'],
+  ['LOG_LEVEL', 'loud', 'debug'],
+  ['IDLE_TIMEOUT_S', '0', 'from 1'],
+  ['DRAIN_MS', 'soon', 'whole number'],
+] as const) {
+  test(`refused in one line that names key, value and what it takes: ${key}=${JSON.stringify(value)}`, (t) => {
+    const error = t.throws(() => readConfig({ [key]: value }), { instanceOf: ConfigError, code: 'CONFIG' })
+    t.true(error.message.startsWith(`${key} is ${JSON.stringify(value)}; it takes `))
+    t.true(error.message.includes(takes))
+    t.false(error.message.includes('\n'))
+  })
+}
+
+test('a secret that is too short is refused without being told', (t) => {
+  const error = t.throws(() => readConfig({ SESSION_KEYS: `${KEY},hunter2` }), { instanceOf: ConfigError })
+  t.regex(error.message, /^SESSION_KEYS is a list with a secret of 7 characters; it takes secrets of 32/)
+  t.notRegex(error.message, /hunter2|kkk/)
+})
