@@ -1,0 +1,49 @@
+/** What Prometheus is told. Each shop has a registry of its own, so that two of them fit into one process. */
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export interface MeasuredRequest {
+  readonly route: string
+  readonly status: number
+  readonly durationMs: number
+}
+
+export interface Metrics {
+  request(measured: MeasuredRequest): void
+  /** The exposition, and the content type to send it under. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+export interface MetricsOptions {
+  readonly node: string
+  /** How many sessions live in this very process. */
+  readonly sessionsHeld: () => number
+}
+
+const DURATION_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+export function shopMetrics({ node, sessionsHeld }: MetricsOptions): Metrics {
+  const register = new Registry()
+  register.setDefaultLabels({ node })
+  collectDefaultMetrics({ register })
+
+  const durations = new Histogram({
+    name: 'ninelives_request_duration_seconds',
+    help: 'From the request being read to its answer being ready, by route and status.',
+    labelNames: ['route', 'status'],
+    buckets: DURATION_BUCKETS_S,
+    registers: [register],
+  })
+  const held: Gauge = new Gauge({
+    name: 'ninelives_sessions_held',
+    help: 'Sessions that live in this process and would die with it.',
+    registers: [register],
+    collect: () => held.set(sessionsHeld()),
+  })
+
+  return {
+    request: ({ route, status, durationMs }) => durations.observe({ route, status }, durationMs / 1000),
+    text: () => register.metrics(),
+    contentType: register.contentType,
+  }
+}
