@@ -1,0 +1,43 @@
+/** The cart of whoever is logged in. It changes by `update`, so that two tabs that add at once both have added. */
+import type Router from '@koa/router'
+import type Koa from 'koa'
+import { fields, jsonBody } from '../body.ts'
+import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../cart.ts'
+import type { RequestState } from '../request.ts'
+import { assertStill, loggedIn, shopFields } from '../visitor.ts'
+
+export function cartRoutes(router: Router<RequestState>, { node }: { readonly node: string }): void {
+  router.get('/api/cart', (ctx) => {
+    const { session, user } = loggedIn(ctx)
+    answer(ctx, user, shopFields(session).cart)
+  })
+
+  router.post('/api/cart', jsonBody(), async (ctx) => {
+    loggedIn(ctx)
+    const body = fields(ctx.request.body)
+    const sku = checkedSku(body['sku'])
+    const quantity = checkedQuantity(body['quantity'])
+    await changeCart(ctx, (cart) => addTo(cart, sku, quantity))
+  })
+
+  router.delete('/api/cart/:sku', async (ctx) => {
+    loggedIn(ctx)
+    const sku = checkedSku(ctx.params['sku'])
+    await changeCart(ctx, (cart) => removeFrom(cart, sku))
+  })
+
+  async function changeCart(ctx: Koa.Context, change: (cart: Cart) => void): Promise<void> {
+    const { session, user } = loggedIn(ctx)
+    const cart = await session.update((draft) => {
+      assertStill(user, shopFields(draft))
+      const cart = (shopFields(draft).cart ??= {})
+      change(cart)
+      return cart
+    })
+    answer(ctx, user, cart)
+  }
+
+  function answer(ctx: Koa.Context, user: string, cart: Cart | undefined): void {
+    ctx.body = { user, items: itemsOf(cart), node, version: ctx.sessionInfo?.version }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Login, logout, and who am I.
+ *
+ * A login never leaves the session under an id that somebody else may have planted in this browser, and never hands one
+ * user's session to another:
+ *
+ * - nobody's session, just begun: its id is known to no one yet, so it simply becomes the user's;
+ * - a session without a user, or the same user's: it keeps what is in it and gets another id;
+ * - another user's: that session ends, and a new one begins under a new id.
+ *
+ * Whose a stored session is gets decided inside `update`, on what is stored at that instant: two tabs that log in as two
+ * people at once must not meet in one session, which a merge of both tabs' fields would let them.
+ */
+import type Router from '@koa/router'
+import type { KoaSession } from '@ninelives/sessions'
+import type { Accounts } from '../accounts.ts'
+import { fields, jsonBody } from '../body.ts'
+import { RequestError } from '../errors.ts'
+import type { RequestState } from '../request.ts'
+import { sessionOf, shopFields } from '../visitor.ts'
+
+export interface LoginOptions {
+  readonly node: string
+  readonly accounts: Accounts
+}
+
+const NAME_LENGTH_MAX = 64
+const PASSWORD_LENGTH_MAX = 256
+
+export function loginRoutes(router: Router<RequestState>, { node, accounts }: LoginOptions): void {
+  router.post('/api/login', jsonBody(), async (ctx) => {
+    const { name, password } = checkedCredentials(ctx.request.body)
+    const account = await accounts.verify(name, password)
+    if (account === undefined) {
+      throw new RequestError(401, 'WRONG_CREDENTIALS', 'There is no account with this name and this password.')
+    }
+    const session = sessionOf(ctx)
+    if (session.isNew) {
+      shopFields(session).user = account.name
+    } else if (await claimed(session, account.name)) {
+      await session.regenerate()
+    } else {
+      ctx.session = null
+      ctx.session = { user: account.name }
+    }
+    ctx.body = { user: account.name, displayName: account.displayName, node }
+  })
+
+  router.post('/api/logout', (ctx) => {
+    ctx.session = null
+    ctx.status = 204
+  })
+
+  router.get('/api/session', (ctx) => {
+    const { user } = shopFields(sessionOf(ctx))
+    const info = ctx.sessionInfo
+    if (user === undefined || info === undefined) {
+      ctx.body = { authenticated: false, node }
+      return
+    }
+    ctx.body = {
+      authenticated: true,
+      user,
+      displayName: accounts.find(user)?.displayName ?? user,
+      node,
+      version: info.version,
+      createdAt: new Date(info.createdAtMs).toISOString(),
+      expiresAt: new Date(info.expiresAtMs).toISOString(),
+    }
+  })
+}
+
+/** Makes a session that has no user yet this user's. False when it is another's, and then nothing changed. */
+function claimed(session: KoaSession, name: string): Promise<boolean> {
+  return session.update((draft) => {
+    const fields = shopFields(draft)
+    if (fields.user !== undefined && fields.user !== name) return false
+    fields.user = name
+    return true
+  })
+}
+
+function checkedCredentials(body: unknown): { name: string; password: string } {
+  const { name, password } = fields(body)
+  return {
+    name: checkedText('name', name, NAME_LENGTH_MAX),
+    password: checkedText('password', password, PASSWORD_LENGTH_MAX),
+  }
+}
+
+function checkedText(field: string, value: unknown, lengthMax: number): string {
+  if (typeof value === 'string' && value.length >= 1 && value.length <= lengthMax) return value
+  throw new RequestError(422, 'BAD_CREDENTIALS', `${field} is a text of 1 to ${lengthMax} characters.`)
+}

@@ -1,0 +1,31 @@
+/** What machines ask: alive, ready, and how it goes. None of it reads a session. */
+import type Router from '@koa/router'
+import type { StoreHealth } from '../health.ts'
+import type { Metrics } from '../metrics.ts'
+import type { RequestState } from '../request.ts'
+
+export interface OperationsOptions {
+  readonly metrics: Metrics
+  readonly storeHealthy: StoreHealth
+  readonly isDraining: () => boolean
+}
+
+export function operationsRoutes(router: Router<RequestState>, options: OperationsOptions): void {
+  const { metrics, storeHealthy, isDraining } = options
+
+  router.get('/healthz', (ctx) => {
+    ctx.body = { alive: true }
+  })
+
+  router.get('/readyz', async (ctx) => {
+    const reason = isDraining() ? 'draining' : (await storeHealthy()) ? undefined : 'store'
+    ctx.set('Cache-Control', 'no-store')
+    ctx.status = reason === undefined ? 200 : 503
+    ctx.body = reason === undefined ? { ready: true } : { ready: false, reason }
+  })
+
+  router.get('/metrics', async (ctx) => {
+    ctx.set('Content-Type', metrics.contentType)
+    ctx.body = await metrics.text()
+  })
+}

@@ -1,0 +1,80 @@
+/**
+ * The shop as a Koa application. The order is the point: what every request gets, then how errors are told, then which
+ * routes there are at all, then what needs no session, and only then the session and what lives on it. So a store that is
+ * down takes nothing along but what can't do without it, and no probe ever reads a session.
+ */
+import Router from '@koa/router'
+import Koa from 'koa'
+import type { Logger } from 'pino'
+import { sessions, type SessionStore } from '@ninelives/sessions'
+import type { Accounts } from './accounts.ts'
+import { errors } from './errors.ts'
+import { knownRoutes, sameSiteChanges } from './guard.ts'
+import { storeHealth } from './health.ts'
+import { shopMetrics } from './metrics.ts'
+import { observed, type RequestState } from './request.ts'
+import { cartRoutes } from './routes/cart.ts'
+import { counterRoutes } from './routes/counter.ts'
+import { loginRoutes } from './routes/login.ts'
+import { operationsRoutes } from './routes/operations.ts'
+import { pageRoutes } from './routes/page.ts'
+
+export interface ShopOptions {
+  /** The name under which this node answers. */
+  readonly node: string
+  /** Opened by the caller, who also closes it. */
+  readonly store: SessionStore
+  /** Secrets that sign the cookie, newest first. */
+  readonly keys: readonly string[]
+  /** Whether the cookie may travel over https only. */
+  readonly secure: boolean
+  readonly idleTimeoutMs: number
+  readonly absoluteTimeoutMs: number
+  readonly accounts: Accounts
+  readonly log: Logger
+  /** True from the moment on when the node was told to stop. */
+  readonly isDraining?: () => boolean
+}
+
+/** One address for one thing: no second spelling with a slash or a capital. */
+const EXACT = { strict: true, sensitive: true }
+
+export function shop(options: ShopOptions): Koa<RequestState> {
+  const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log } = options
+  const isDraining = options.isDraining ?? (() => false)
+  const metrics = shopMetrics({ node, sessionsHeld: () => store.heldHere?.() ?? 0 })
+
+  const open = new Router<RequestState>(EXACT)
+  operationsRoutes(open, { metrics, storeHealthy: storeHealth(store), isDraining })
+  pageRoutes(open)
+
+  const api = new Router<RequestState>(EXACT)
+  loginRoutes(api, { node, accounts })
+  cartRoutes(api, { node })
+  counterRoutes(api, { node })
+
+  const app = new Koa<RequestState>()
+  app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
+  app.use(observed({ node, log, metrics, isDraining }))
+  app.use(errors(log))
+  app.use(knownRoutes(open, api))
+  app.use(open.routes())
+  app.use(sameSiteChanges())
+  app.use(async (ctx, next) => {
+    ctx.set('Cache-Control', 'no-store')
+    await next()
+  })
+  sessions(app, { store, keys, secure, idleTimeoutMs, absoluteTimeoutMs })
+  app.use(api.routes())
+  return app
+}
+
+/** What reaches Koa itself went wrong after the answer was made: nearly always a client that left before it came. */
+function logLeftover(
+  log: Logger,
+  error: Error & { code?: string },
+  ctx?: Koa.ParameterizedContext<RequestState>,
+): void {
+  const level = error.code === 'ECONNRESET' || error.code === 'EPIPE' ? 'debug' : 'error'
+  log[level]({ requestId: ctx?.state.requestId, err: error }, 'answer failed')
+}

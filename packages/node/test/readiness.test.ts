@@ -1,0 +1,74 @@
+import test from 'ava'
+import { openStore, StoreUnavailableError } from '@ninelives/sessions'
+import { storeHealth } from '../src/health.ts'
+import { client } from './support/client.ts'
+import { shopServer } from './support/shop-server.ts'
+
+test('a node is alive and ready', async (t) => {
+  const visitor = client((await shopServer(t)).url)
+  t.is((await visitor.send('GET', '/healthz')).status, 200)
+  const ready = await visitor.send('GET', '/readyz')
+  t.is(ready.status, 200)
+  t.deepEqual(ready.body, { ready: true })
+  t.is(ready.headers.get('Cache-Control'), 'no-store')
+})
+
+test('a node without its store is alive, and not ready', async (t) => {
+  const store = await openStore('memory:')
+  store.health = () => Promise.reject(new StoreUnavailableError('memory'))
+  const visitor = client((await shopServer(t, { store })).url)
+  t.is((await visitor.send('GET', '/healthz')).status, 200)
+  const ready = await visitor.send('GET', '/readyz')
+  t.is(ready.status, 503)
+  t.deepEqual(ready.body, { ready: false, reason: 'store' })
+})
+
+test('a node that drains says so before anything else, and lets go of its connections', async (t) => {
+  const visitor = client((await shopServer(t, { isDraining: () => true })).url)
+  const ready = await visitor.send('GET', '/readyz')
+  t.is(ready.status, 503)
+  t.deepEqual(ready.body, { ready: false, reason: 'draining' })
+  t.is(ready.headers.get('Connection'), 'close')
+  t.is((await visitor.login('user-0')).status, 200)
+})
+
+test('the store is asked once for everybody who asks at the same time, and again when the answer is old', async (t) => {
+  let asked = 0
+  let healthy = true
+  let nowMs = 0
+  const health = storeHealth(
+    {
+      health: async () => {
+        asked += 1
+        if (!healthy) throw new StoreUnavailableError('memory')
+      },
+    },
+    () => nowMs,
+  )
+  t.deepEqual(await Promise.all([health(), health(), health()]), [true, true, true])
+  t.is(asked, 1)
+  healthy = false
+  nowMs = 249
+  t.true(await health())
+  t.is(asked, 1)
+  nowMs = 250
+  t.false(await health())
+  t.is(asked, 2)
+})
+
+test('a store that hangs is not healthy, and is not asked again until it has answered', async (t) => {
+  let asked = 0
+  const answer = Promise.withResolvers<void>()
+  const health = storeHealth({
+    health: () => {
+      asked += 1
+      return answer.promise
+    },
+  })
+  t.deepEqual(await Promise.all([health(), health()]), [false, false])
+  t.false(await health())
+  t.is(asked, 1)
+  answer.resolve()
+  await answer.promise
+  t.true(await health())
+})
