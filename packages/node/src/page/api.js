@@ -1,0 +1,39 @@
+/**
+ * The shop's API as the page sees it. Every answer, good or bad, tells who gave it; that is half of what this page is for.
+ */
+
+/** No answer came, or one that says so by `status` and `code`. */
+export class ShopError extends Error {
+  constructor(message, { status, code, node }) {
+    super(message)
+    this.name = 'ShopError'
+    this.status = status
+    this.code = code
+    this.node = node
+  }
+}
+
+const ANSWER_WITHIN_MS = 8_000
+
+/** Resolves with `{ body, node }`, rejects with a ShopError; tells `onAnswer` about either. */
+export function shopClient(onAnswer) {
+  return async (method, path, payload) => {
+    const response = await fetch(path, {
+      method,
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      ...(payload !== undefined && {
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(payload),
+      }),
+    }).catch((cause) => {
+      onAnswer({ node: undefined, ok: false })
+      throw new ShopError(cause.message, { status: 0, code: 'UNREACHABLE' })
+    })
+    const node = response.headers.get('X-Served-By') ?? undefined
+    const body = response.status === 204 ? {} : await response.json().catch(() => ({}))
+    onAnswer({ node, ok: response.status < 500 })
+    if (response.ok) return { body, node }
+    const { code = 'UNKNOWN', message = response.statusText } = body.error ?? {}
+    throw new ShopError(message, { status: response.status, code, node })
+  }
+}

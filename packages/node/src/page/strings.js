@@ -1,0 +1,144 @@
+/** Everything the page says, in each of its languages. `{name}` is filled in by `translated`. */
+
+const en = {
+  tagline: 'goods for cats with plans',
+  language: 'Language',
+  logout: 'Log out',
+  greeting: 'Hello, {name}',
+  retry: 'Try again',
+  shelfTitle: 'The shelf',
+  shelfText: 'Fill a cart, then take a node away. The cart should not notice.',
+  add: 'Add to cart',
+  loginTitle: 'Log in',
+  loginHint: 'Every demo customer is called user-0, user-1, … with the password password-0, password-1, …',
+  name: 'Name',
+  password: 'Password',
+  login: 'Log in',
+  wrongCredentials: 'There is no account with this name and this password.',
+  missingCredentials: 'Enter a name and a password.',
+  cartTitle: 'Your cart',
+  cartEmpty: 'Still empty. The box is a good start.',
+  cartMore: 'and {count} more',
+  remove: 'Remove',
+  total: 'Total',
+  answerTitle: 'Who answered',
+  live: 'Keep asking',
+  answeredBy: 'Node {node} answered last.',
+  notAnswered: 'Nobody answered the last request.',
+  nobodyYet: 'Nobody has answered yet.',
+  stripLabel: 'The last 20 answers, newest at the end',
+  answeredCell: 'node {node}',
+  failedCell: 'failed',
+  version: 'Version',
+  age: 'Age',
+  expires: 'Expires in',
+  counter: 'Count one up',
+  added: '{good}: now {quantity} in the cart.',
+  removed: '{good} removed from the cart.',
+  loggedIn: 'Logged in as {name}.',
+  loggedOut: 'Logged out.',
+  counted: 'Counted to {count}.',
+  back: 'The shop answers again.',
+  loginFirst: 'Log in first, then fill your cart.',
+  gone: 'Your session is gone. Node {node} does not know it, so you are logged out.',
+  storeDownLoggedIn: 'The session store does not answer. You are still logged in: try again in a moment.',
+  storeDown: 'The session store does not answer. Try again in a moment.',
+  unreachable: 'The shop does not answer. Try again in a moment.',
+  refused: 'That did not work: {message}',
+  minutes: '{minutes}m {seconds}s',
+  hours: '{hours}h {minutes}m',
+  seconds: '{seconds}s',
+  'yarn-ball': 'Ball of yarn',
+  'tuna-can': 'Tin of tuna',
+  'cardboard-box': 'Cardboard box',
+  'feather-wand': 'Feather wand',
+  'bell-collar': 'Collar with bell',
+  'catnip-mouse': 'Catnip mouse',
+}
+
+/** @type {typeof en} */
+const ko = {
+  tagline: '계획이 있는 고양이를 위한 가게',
+  language: '언어',
+  logout: '로그아웃',
+  greeting: '{name} 님, 안녕하세요',
+  retry: '다시 시도',
+  shelfTitle: '진열대',
+  shelfText: '장바구니를 채운 다음 노드를 하나 꺼 보세요. 장바구니는 그대로여야 해요.',
+  add: '담기',
+  loginTitle: '로그인',
+  loginHint: '데모 손님의 이름은 user-0, user-1, … 이고 비밀번호는 password-0, password-1, … 이에요.',
+  name: '이름',
+  password: '비밀번호',
+  login: '로그인',
+  wrongCredentials: '이름이나 비밀번호가 맞지 않아요.',
+  missingCredentials: '이름과 비밀번호를 입력해 주세요.',
+  cartTitle: '장바구니',
+  cartEmpty: '아직 비어 있어요. 상자부터 담아 볼까요?',
+  cartMore: '그 밖에 {count}가지',
+  remove: '빼기',
+  total: '합계',
+  answerTitle: '응답한 노드',
+  live: '계속 확인',
+  answeredBy: '마지막 요청에 노드 {node}가 응답했어요.',
+  notAnswered: '마지막 요청에 아무도 응답하지 않았어요.',
+  nobodyYet: '아직 응답이 없어요.',
+  stripLabel: '최근 응답 20개, 끝이 최신',
+  answeredCell: '노드 {node}',
+  failedCell: '실패',
+  version: '버전',
+  age: '나이',
+  expires: '만료까지',
+  counter: '하나 세기',
+  added: '{good}: 장바구니에 {quantity}개 있어요.',
+  removed: '{good} 뺐어요.',
+  loggedIn: '{name} 님으로 로그인했어요.',
+  loggedOut: '로그아웃했어요.',
+  counted: '{count}까지 셌어요.',
+  back: '가게가 다시 응답해요.',
+  loginFirst: '먼저 로그인하고 장바구니를 채워 주세요.',
+  gone: '세션이 사라졌어요. 노드 {node}가 이 세션을 몰라서 로그아웃되었어요.',
+  storeDownLoggedIn: '세션 저장소가 응답하지 않아요. 로그인은 그대로예요. 잠시 뒤에 다시 시도해 주세요.',
+  storeDown: '세션 저장소가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.',
+  unreachable: '가게가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.',
+  refused: '잘되지 않았어요: {message}',
+  minutes: '{minutes}분 {seconds}초',
+  hours: '{hours}시간 {minutes}분',
+  seconds: '{seconds}초',
+  'yarn-ball': '털실 뭉치',
+  'tuna-can': '참치 캔',
+  'cardboard-box': '골판지 상자',
+  'feather-wand': '깃털 낚싯대',
+  'bell-collar': '방울 목걸이',
+  'catnip-mouse': '캣닢 생쥐',
+}
+
+const dictionary = { en, ko }
+const REMEMBERED_AS = 'ninelives-language'
+
+export const languages = Object.keys(dictionary)
+
+/** The visitor's own choice, or else what the server made of the browser's wishes. */
+let language = languages.find((known) => known === localStorage.getItem(REMEMBERED_AS)) ?? document.documentElement.lang
+
+export function currentLanguage() {
+  return language
+}
+
+export function chooseLanguage(chosen) {
+  language = chosen
+  localStorage.setItem(REMEMBERED_AS, chosen)
+}
+
+export function translated(key, values = {}) {
+  return dictionary[language][key].replaceAll(/\{(\w+)\}/g, (_placeholder, name) => values[name])
+}
+
+/** A good's name; of what other clients put into the cart, only the sku is known. */
+export function goodName(sku) {
+  return Object.hasOwn(dictionary[language], sku) ? translated(sku) : sku
+}
+
+export function price(won) {
+  return new Intl.NumberFormat(language, { style: 'currency', currency: 'KRW' }).format(won)
+}

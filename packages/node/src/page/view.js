@@ -1,0 +1,165 @@
+/** How the page looks for what the shop knows. Nothing here talks to the shop or decides anything. */
+import { currentLanguage, goodName, price, translated } from './strings.js'
+
+export const goods = [
+  { sku: 'yarn-ball', won: 6_500 },
+  { sku: 'tuna-can', won: 2_400 },
+  { sku: 'cardboard-box', won: 3_000 },
+  { sku: 'feather-wand', won: 8_900 },
+  { sku: 'bell-collar', won: 12_000 },
+  { sku: 'catnip-mouse', won: 5_800 },
+]
+
+export const ANSWERS_SHOWN = 20
+/** A cart filled by a load test has thousands; nobody reads them here. */
+const CART_ROWS_MAX = 50
+const SVG = 'http://www.w3.org/2000/svg'
+
+export function byId(id) {
+  return document.getElementById(id)
+}
+
+export function renderTexts() {
+  document.documentElement.lang = currentLanguage()
+  for (const element of document.querySelectorAll('[data-text]')) {
+    element.textContent = translated(element.dataset.text)
+  }
+  for (const element of document.querySelectorAll('[data-label]')) {
+    element.setAttribute('aria-label', translated(element.dataset.label))
+  }
+  for (const button of document.querySelectorAll('[data-language]')) {
+    button.setAttribute('aria-pressed', String(button.dataset.language === currentLanguage()))
+  }
+}
+
+export function renderShelf(onAdd) {
+  byId('goods').replaceChildren(
+    ...goods.map(({ sku, won }) =>
+      element('li', { class: 'good' }, [
+        element('div', { class: 'picture' }, [icon(sku)]),
+        element('h2', {}, [goodName(sku)]),
+        element('p', { class: 'price' }, [price(won)]),
+        button('primary', 'add', sku, onAdd),
+      ]),
+    ),
+  )
+}
+
+export function renderVisitor({ user, displayName }) {
+  const isIn = user !== undefined
+  byId('visitor').hidden = !isIn
+  byId('greeting').textContent = isIn ? translated('greeting', { name: displayName }) : ''
+  byId('login-card').hidden = isIn
+  byId('cart-card').hidden = !isIn
+  byId('counter').disabled = !isIn
+}
+
+/** What just happened, and who did it. */
+export function renderStatus(text, node) {
+  const chip = element('span', { class: 'chip', 'aria-hidden': 'true', 'data-node': colourOf(node) }, [node ?? '×'])
+  byId('status').replaceChildren(...(text === undefined ? [] : [chip, text]))
+}
+
+export function renderCart(items, onRemove) {
+  const known = new Map(goods.map(({ sku, won }) => [sku, won]))
+  const rows = items.slice(-CART_ROWS_MAX).toReversed()
+  byId('cart-empty').hidden = items.length > 0
+  byId('cart').replaceChildren(
+    ...rows.map(({ sku, quantity }) =>
+      element('li', { class: 'item' }, [
+        icon(known.has(sku) ? sku : 'parcel'),
+        element('span', { class: 'item-name' }, [goodName(sku)]),
+        element('span', { class: 'quantity' }, [`× ${quantity}`]),
+        button('quiet', 'remove', sku, onRemove),
+      ]),
+    ),
+  )
+  const hidden = items.length - rows.length
+  byId('cart-more').hidden = hidden === 0
+  byId('cart-more').textContent = translated('cartMore', { count: hidden })
+  const total = items.reduce((sum, { sku, quantity }) => sum + (known.get(sku) ?? 0) * quantity, 0)
+  byId('cart-total-row').hidden = total === 0
+  byId('cart-total').textContent = price(total)
+}
+
+export function renderAnswers(answers) {
+  const last = answers.at(-1)
+  const before = answers.at(-2)
+  const badge = byId('node')
+  badge.textContent = last === undefined ? '·' : (last.node ?? '×')
+  badge.dataset.node = colourOf(last?.node)
+  if (before !== undefined && last.node !== before.node) flash(badge)
+  byId('node-text').textContent = answerText(last)
+  byId('strip').replaceChildren(
+    ...Array.from({ length: ANSWERS_SHOWN - answers.length }, () => element('li', { 'aria-hidden': 'true' }, [])),
+    ...answers.map(({ node, ok }) => {
+      const title = ok ? translated('answeredCell', { node }) : translated('failedCell')
+      return element('li', { 'data-node': colourOf(ok ? node : undefined), title }, [ok ? node : '×'])
+    }),
+  )
+}
+
+function answerText(last) {
+  if (last === undefined) return translated('nobodyYet')
+  return last.node === undefined ? translated('notAnswered') : translated('answeredBy', { node: last.node })
+}
+
+export function renderSession({ version, createdAtMs, expiresAtMs }, nowMs) {
+  byId('version').textContent = version ?? '–'
+  byId('age').textContent = createdAtMs === undefined ? '–' : duration(nowMs - createdAtMs)
+  byId('expires').textContent = expiresAtMs === undefined ? '–' : duration(expiresAtMs - nowMs)
+}
+
+export function renderNotice({ text, retry }) {
+  byId('notice').hidden = text === undefined
+  if (byId('notice-text').textContent !== (text ?? '')) byId('notice-text').textContent = text ?? ''
+  byId('notice-retry').hidden = retry === undefined
+}
+
+function duration(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  if (hours > 0) return translated('hours', { hours, minutes: minutes % 60 })
+  if (minutes > 0) return translated('minutes', { minutes, seconds: seconds % 60 })
+  return translated('seconds', { seconds })
+}
+
+/** Nodes a to f have a colour each; the others share one, and their letters tell them apart. */
+function colourOf(node) {
+  if (node === undefined) return 'none'
+  return /^[a-f]$/.test(node) ? node : 'other'
+}
+
+function flash(badge) {
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return
+  badge.animate([{ scale: 1.35, boxShadow: '0 0 0 0.75rem transparent' }, { scale: 1 }], {
+    duration: 450,
+    easing: 'ease-out',
+  })
+}
+
+/** Says what it does to what: the good's name is for those who don't see which card the button is on. */
+function button(look, action, sku, onPress) {
+  const good = element('span', { class: 'unseen' }, [` – ${goodName(sku)}`])
+  const created = element('button', { class: look, type: 'button' }, [translated(action), good])
+  created.addEventListener('click', () => onPress(sku))
+  return created
+}
+
+function icon(name) {
+  const svg = document.createElementNS(SVG, 'svg')
+  svg.setAttribute('class', 'icon')
+  svg.setAttribute('aria-hidden', 'true')
+  const use = document.createElementNS(SVG, 'use')
+  use.setAttribute('href', `#icon-${name}`)
+  svg.append(use)
+  return svg
+}
+
+function element(tag, attributes, children) {
+  const created = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) created.setAttribute(name, value)
+  created.append(...children)
+  return created
+}
