@@ -1,0 +1,60 @@
+/**
+ * The process of one node. By itself it ends on SIGTERM or SIGINT; under a lab, which talks to it over IPC, Ctrl-C reaches
+ * the whole group at once and is the lab's to decide on, and a lab that died takes its nodes along.
+ */
+import { readConfig, ConfigError, type Config } from './config.ts'
+import { nodeLog } from './log.ts'
+import { type RunningNode, startNode } from './node.ts'
+import { StoreAbsentError } from './opened-store.ts'
+import { StoreConfigError } from '@ninelives/sessions'
+
+const EXIT_FAILED = 1
+const EXIT_BAD_CONFIG = 2
+const EXIT_PORT_IN_USE = 98
+
+const config = configOrExit()
+const log = nodeLog(config.nodeName, config.logLevel)
+const underLab = process.send !== undefined
+
+let node: RunningNode | undefined
+let stopping = false
+
+process.on('SIGTERM', stop)
+process.on('SIGINT', underLab ? () => {} : stop)
+process.on('disconnect', () => process.exit(EXIT_FAILED))
+process.on('uncaughtException', (err) => {
+  log.fatal({ err }, 'node failed')
+  process.exit(EXIT_FAILED)
+})
+
+node = await startNode(config, log).catch(exitBecause)
+process.send?.({ type: 'ready', url: node.url })
+
+/** Whoever asks twice, or before there is anything to drain, does not want to wait. */
+function stop(): void {
+  if (stopping) process.exit(EXIT_FAILED)
+  if (node === undefined) process.exit(0)
+  stopping = true
+  void node.drain().then(() => process.exit(0))
+}
+
+function configOrExit(): Config {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    if (error instanceof ConfigError) exitWith(error.message, EXIT_BAD_CONFIG)
+    throw error
+  }
+}
+
+function exitBecause(error: Error & { code?: string }): never {
+  if (error instanceof StoreConfigError) exitWith(`STORE: ${error.message}`, EXIT_BAD_CONFIG)
+  if (error instanceof StoreAbsentError) exitWith(error.message, EXIT_FAILED)
+  if (error.code === 'EADDRINUSE') exitWith(`Port ${config.port} on ${config.host} is in use.`, EXIT_PORT_IN_USE)
+  exitWith(`The node could not start: ${error.message}`, EXIT_FAILED)
+}
+
+function exitWith(line: string, code: number): never {
+  process.stderr.write(`${line}\n`)
+  process.exit(code)
+}

@@ -1,0 +1,62 @@
+/** A node from its start to its end: store, shop and server together. Signals and exit codes are the process's business. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { demoAccounts } from './accounts.ts'
+import type { Config } from './config.ts'
+import { openedStore } from './opened-store.ts'
+import { listen } from './server.ts'
+import { shop } from './shop.ts'
+
+export interface RunningNode {
+  readonly url: string
+  /**
+   * Says at once that it takes no more traffic, serves on until balancers have heard of it, lets the requests in flight
+   * end, and gives back what it holds. Resolves within the bounds of the configuration.
+   */
+  drain(): Promise<void>
+}
+
+export async function startNode(config: Config, log: Logger): Promise<RunningNode> {
+  const accounts = demoAccounts({ count: config.accounts, cost: config.passwordCost })
+  const store = await openedStore({ url: config.storeUrl, waitMs: config.storeWaitMs, log })
+  let draining = false
+  const app = shop({
+    node: config.nodeName,
+    store,
+    keys: config.sessionKeys ?? [keyOfThisProcess(log)],
+    secure: config.cookieSecure,
+    idleTimeoutMs: config.idleTimeoutMs,
+    absoluteTimeoutMs: config.absoluteTimeoutMs,
+    accounts,
+    log,
+    isDraining: () => draining,
+  })
+  const handle = app.callback()
+  const server = await listen((request, response) => void handle(request, response), {
+    host: config.host,
+    port: config.port,
+  })
+  log.info({ event: 'listening', url: server.url, store: store.name }, 'node listens')
+
+  return {
+    url: server.url,
+    async drain() {
+      draining = true
+      log.info({ event: 'draining', noticeMs: config.drainNoticeMs }, 'node drains')
+      await sleep(config.drainNoticeMs)
+      const { cut } = await server.close({ withinMs: config.drainMs })
+      if (cut) log.warn({ event: 'drain-cut', drainMs: config.drainMs }, 'requests still in flight were cut off')
+      await store.close()
+      log.info({ event: 'drained' }, 'node has drained')
+    },
+  }
+}
+
+function keyOfThisProcess(log: Logger): string {
+  log.warn(
+    { event: 'session-key-generated' },
+    'SESSION_KEYS is not set: sessions are signed with a key of this process, and no other node will know them',
+  )
+  return randomBytes(32).toString('base64url')
+}
