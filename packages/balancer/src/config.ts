@@ -1,0 +1,154 @@
+/** The balancer's configuration: every default, every bound and what each key takes. Nothing else reads the environment. */
+
+export interface UpstreamAddress {
+  readonly name: string
+  /** Origin only, as in `http://127.0.0.1:8081`. */
+  readonly url: string
+  readonly hostname: string
+  readonly port: number
+}
+
+const ROUTINGS = ['round-robin', 'affinity'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/** Field: its key, default, least and greatest value. */
+const NUMBERS = {
+  /** How long requests in flight may take to finish once the balancer was told to stop. */
+  drainMs: ['DRAIN_MS', 10_000, 0, 3_600_000],
+  /** How many upstreams one request is tried at. */
+  attemptsMax: ['ATTEMPTS_MAX', 5, 1, 8],
+  connectTimeoutMs: ['CONNECT_TIMEOUT_MS', 1_000, 10, 60_000],
+  /** How long an upstream may take to begin its answer, counted anew with each piece of an upload that it accepts. */
+  attemptTimeoutMs: ['ATTEMPT_TIMEOUT_MS', 30_000, 10, 3_600_000],
+  /** The longest pause between two pieces of an answer, whether the upstream or the client makes it. */
+  answerIdleMs: ['ANSWER_IDLE_MS', 120_000, 10, 3_600_000],
+  upstreamSocketsMax: ['UPSTREAM_SOCKETS_MAX', 256, 1, 65_535],
+  /** Requests at one upstream, those that wait for a socket included. Beyond it the upstream is passed over. */
+  upstreamInFlightMax: ['UPSTREAM_IN_FLIGHT_MAX', 1_024, 1, 1_000_000],
+  /** How long a connection to an upstream is kept without use. Must be less than the upstream's own keep-alive timeout. */
+  upstreamIdleMs: ['UPSTREAM_IDLE_MS', 4_000, 1, 3_600_000],
+  probeIntervalMs: ['PROBE_INTERVAL_MS', 250, 10, 60_000],
+  probeTimeoutMs: ['PROBE_TIMEOUT_MS', 500, 10, 60_000],
+  /** Probes in a row that must say ready before an upstream is readmitted. */
+  probeRise: ['PROBE_RISE', 1, 1, 100],
+  /** Probes in a row that must fail before an upstream is ejected. A refused connection ejects at once. */
+  probeFall: ['PROBE_FALL', 2, 1, 100],
+  clientConnectionsMax: ['CLIENT_CONNECTIONS_MAX', 10_000, 1, 1_000_000],
+  clientHeaderBytesMax: ['CLIENT_HEADER_BYTES_MAX', 16_384, 1_024, 1_048_576],
+  clientHeadersTimeoutMs: ['CLIENT_HEADERS_TIMEOUT_MS', 10_000, 10, 3_600_000],
+  /** How long a client may take to send a whole request. */
+  clientRequestTimeoutMs: ['CLIENT_REQUEST_TIMEOUT_MS', 120_000, 10, 3_600_000],
+  clientKeepAliveMs: ['CLIENT_KEEP_ALIVE_MS', 60_000, 1, 3_600_000],
+  /** How long a client that closed its sending side, or closed altogether (the two look alike), still has its answer prepared. */
+  clientHalfClosedMs: ['CLIENT_HALF_CLOSED_MS', 1_000, 1, 3_600_000],
+} as const satisfies Record<string, readonly [key: string, fallback: number, min: number, max: number]>
+
+type Numbers = { readonly [Field in keyof typeof NUMBERS]: number }
+
+export interface Config extends Numbers {
+  readonly host: string
+  readonly port: number
+  readonly adminHost: string
+  /** Undefined: no admin listener. */
+  readonly adminPort: number | undefined
+  readonly upstreams: readonly UpstreamAddress[]
+  readonly routing: (typeof ROUTINGS)[number]
+  /** Newest first. Undefined: one is made up, and pins end with the process. */
+  readonly affinityKeys: readonly string[] | undefined
+  /** Whether the affinity cookie is for TLS only. */
+  readonly cookieSecure: boolean
+  readonly logLevel: (typeof LOG_LEVELS)[number]
+}
+
+export class ConfigError extends Error {
+  readonly code = 'CONFIG'
+
+  constructor(key: string, got: string, takes: string) {
+    super(`${key} ${got}, but takes ${takes}.`)
+    this.name = 'ConfigError'
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Throws ConfigError for the first key that is missing or wrong. */
+export function readConfig(env: Environment): Readonly<Config> {
+  const config = {
+    host: read(env, 'HOST') ?? '127.0.0.1',
+    port: integer(env, 'PORT', 0, 65_535) ?? 8080,
+    adminHost: read(env, 'ADMIN_HOST') ?? '127.0.0.1',
+    adminPort: integer(env, 'ADMIN_PORT', 0, 65_535),
+    upstreams: upstreams(env),
+    routing: choice(env, 'ROUTING', ROUTINGS) ?? 'round-robin',
+    affinityKeys: secrets(env, 'AFFINITY_KEYS'),
+    cookieSecure:
+      (choice(env, 'COOKIE_SECURE', ['true', 'false']) ?? String(env['NODE_ENV'] === 'production')) === 'true',
+    logLevel: choice(env, 'LOG_LEVEL', LOG_LEVELS) ?? 'info',
+    ...numbers(env),
+  }
+  if (config.clientHeadersTimeoutMs > config.clientRequestTimeoutMs) {
+    const [key] = NUMBERS.clientHeadersTimeoutMs
+    throw new ConfigError(key, `is ${config.clientHeadersTimeoutMs}`, 'at most CLIENT_REQUEST_TIMEOUT_MS')
+  }
+  return Object.freeze(config)
+}
+
+function numbers(env: Environment): Numbers {
+  const entries = Object.entries(NUMBERS).map(([field, [key, fallback, min, max]]) => [
+    field,
+    integer(env, key, min, max) ?? fallback,
+  ])
+  return Object.fromEntries(entries) as Numbers
+}
+
+/** An empty variable counts as absent: that is what compose files leave behind. */
+function read(env: Environment, key: string): string | undefined {
+  const value = env[key]?.trim()
+  return value === '' ? undefined : value
+}
+
+function integer(env: Environment, key: string, min: number, max: number): number | undefined {
+  const value = read(env, key)
+  if (value === undefined) return undefined
+  const number = Number(value)
+  if (/^\d+$/.test(value) && number >= min && number <= max) return number
+  throw new ConfigError(key, `is ${JSON.stringify(value)}`, `a whole number from ${min} to ${max}`)
+}
+
+function choice<Choice extends string>(env: Environment, key: string, choices: readonly Choice[]): Choice | undefined {
+  const value = read(env, key)
+  if (value === undefined) return undefined
+  const found = choices.find((choice) => choice === value)
+  if (found !== undefined) return found
+  throw new ConfigError(key, `is ${JSON.stringify(value)}`, choices.join(' | '))
+}
+
+const SECRET_LENGTH_MIN = 32
+
+function secrets(env: Environment, key: string): readonly string[] | undefined {
+  const keys = read(env, key)?.split(',')
+  const short = keys?.find((secret) => secret.length < SECRET_LENGTH_MIN)
+  if (short === undefined) return keys
+  // The length and not the value: this line ends up in logs.
+  const takes = `secrets of at least ${SECRET_LENGTH_MIN} characters, separated by commas, newest first`
+  throw new ConfigError(key, `has a secret of ${short.length} characters`, takes)
+}
+
+function upstreams(env: Environment): readonly UpstreamAddress[] {
+  const takes = 'name=http://host:port, separated by commas, each name and address once'
+  const value = read(env, 'UPSTREAMS')
+  if (value === undefined) throw new ConfigError('UPSTREAMS', 'is missing', takes)
+  const fault = new ConfigError('UPSTREAMS', `is ${JSON.stringify(value)}`, takes)
+  const found = value.split(',').map((entry) => upstream(entry.trim(), fault))
+  const distinct = (of: 'name' | 'url') => new Set(found.map((address) => address[of])).size
+  if (distinct('name') < found.length || distinct('url') < found.length) throw fault
+  return found
+}
+
+function upstream(entry: string, fault: ConfigError): UpstreamAddress {
+  const [, name, address] = /^([A-Za-z0-9_-]+)=(http:\/\/[^/?#@]+)\/?$/.exec(entry) ?? []
+  if (name === undefined || address === undefined || !URL.canParse(address)) throw fault
+  const url = new URL(address)
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  return { name, url: url.origin, hostname, port: url.port === '' ? 80 : Number(url.port) }
+}

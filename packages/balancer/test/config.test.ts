@@ -1,0 +1,55 @@
+import test from 'ava'
+import { ConfigError, readConfig } from '../src/config.ts'
+
+const UPSTREAMS = 'a=http://127.0.0.1:21001,b=http://[::1]:21002'
+
+test('everything but the upstreams has a default', (t) => {
+  const config = readConfig({ UPSTREAMS })
+  t.like(config, { host: '127.0.0.1', port: 8080, adminPort: undefined, routing: 'round-robin', drainMs: 10_000 })
+  t.deepEqual(config.upstreams, [
+    { name: 'a', url: 'http://127.0.0.1:21001', hostname: '127.0.0.1', port: 21_001 },
+    { name: 'b', url: 'http://[::1]:21002', hostname: '::1', port: 21_002 },
+  ])
+  t.true(Object.isFrozen(config))
+})
+
+test('an empty variable is an absent one', (t) => {
+  t.is(readConfig({ UPSTREAMS, PORT: '', ADMIN_PORT: ' ' }).port, 8080)
+})
+
+test('the affinity cookie is for TLS in production unless it is told otherwise', (t) => {
+  t.false(readConfig({ UPSTREAMS }).cookieSecure)
+  t.true(readConfig({ UPSTREAMS, NODE_ENV: 'production' }).cookieSecure)
+  t.false(readConfig({ UPSTREAMS, NODE_ENV: 'production', COOKIE_SECURE: 'false' }).cookieSecure)
+})
+
+const refuses = test.macro({
+  exec(t, env: Record<string, string>, message: RegExp) {
+    const error = t.throws(() => readConfig({ UPSTREAMS, ...env }), { instanceOf: ConfigError })
+    t.regex(error.message, message)
+    t.false(error.message.includes('\n'))
+  },
+  title: (_given, env) => `refuses ${JSON.stringify(env)}`,
+})
+
+test(refuses, { UPSTREAMS: '' }, /^UPSTREAMS is missing, but takes name=http:\/\/host:port/)
+test(refuses, { UPSTREAMS: 'http://127.0.0.1:1' }, /^UPSTREAMS is "http:\/\/127.0.0.1:1"/)
+test(refuses, { UPSTREAMS: 'a=https://127.0.0.1:1' }, /^UPSTREAMS is/)
+test(refuses, { UPSTREAMS: 'a=http://127.0.0.1:1/path' }, /^UPSTREAMS is/)
+test(refuses, { UPSTREAMS: 'a=http://127.0.0.1:1,a=http://127.0.0.1:2' }, /each name and address once/)
+test(refuses, { UPSTREAMS: 'a=http://127.0.0.1:1,b=http://127.0.0.1:1' }, /each name and address once/)
+test(refuses, { UPSTREAMS: 'a=http://127.0.0.1:99999' }, /^UPSTREAMS is/)
+test(refuses, { PORT: '80a' }, /^PORT is "80a", but takes a whole number from 0 to 65535\.$/)
+test(refuses, { PORT: '65536' }, /^PORT is "65536"/)
+test(refuses, { ADMIN_PORT: '-1' }, /^ADMIN_PORT is "-1"/)
+test(refuses, { PROBE_FALL: '0' }, /^PROBE_FALL is "0"/)
+test(refuses, { ROUTING: 'random' }, /^ROUTING is "random", but takes round-robin \| affinity\.$/)
+test(refuses, { LOG_LEVEL: 'loud' }, /^LOG_LEVEL is "loud"/)
+test(refuses, { COOKIE_SECURE: 'yes' }, /^COOKIE_SECURE is "yes", but takes true \| false\.$/)
+test(refuses, { CLIENT_HEADERS_TIMEOUT_MS: '2000', CLIENT_REQUEST_TIMEOUT_MS: '1000' }, /^CLIENT_HEADERS_TIMEOUT_MS is/)
+
+test('a short secret is refused without being told', (t) => {
+  const error = t.throws(() => readConfig({ UPSTREAMS, AFFINITY_KEYS: `${'k'.repeat(32)},hunter2` }))
+  t.regex(error.message, /^AFFINITY_KEYS has a secret of 7 characters, but takes secrets of at least 32/)
+  t.notRegex(error.message, /hunter2/)
+})
