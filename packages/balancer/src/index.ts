@@ -1,1 +1,5 @@
-export const pending = 'balancer'
+export { balancer } from './balancer.ts'
+export type { Balancer } from './balancer.ts'
+export { ConfigError, readConfig } from './config.ts'
+export type { Config, UpstreamAddress } from './config.ts'
+export { PortInUseError } from './listen.ts'

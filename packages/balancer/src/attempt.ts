@@ -1,0 +1,201 @@
+/**
+ * One try of one request at one upstream.
+ *
+ *     waiting ──(connected)──▶ sending ──(answer)──▶ answering ──▶ over
+ *
+ * Nothing is read from the client before the connection to the upstream stands, so an attempt that ends while *waiting*
+ * has used up nothing and the request can go elsewhere whole. What was sent is known from these states and never from an
+ * error's code or `bytesWritten`, which mislead. An attempt tells its owner what happened and ends with exactly one of
+ * `completed`, `upgraded` or `failed`, or without a word once it is cancelled. It never touches the client's response.
+ */
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Transport } from './transport.ts'
+import { isSelfConnected } from './upstream.ts'
+import type { Upstream } from './upstream.ts'
+import type { FailureKind } from './verdict.ts'
+
+export interface AttemptOwner {
+  /** The connection stands; from here on the upstream may act on the request. */
+  sending(): void
+  answered(answer: IncomingMessage): void
+  /** The answer came whole. */
+  completed(): void
+  upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void
+  failed(failure: Failure): void
+}
+
+export interface Failure {
+  readonly kind: FailureKind
+  readonly reason: string
+  readonly sent: 'nothing' | 'something'
+  readonly answer: 'none' | 'begun'
+}
+
+export interface AttemptRequest {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly hasBody: boolean
+  readonly websocket: boolean
+}
+
+export interface AttemptTimeouts {
+  readonly connectTimeoutMs: number
+  readonly attemptTimeoutMs: number
+  readonly answerIdleMs: number
+}
+
+export class Attempt {
+  readonly upstream: Upstream
+  readonly #what: AttemptRequest
+  readonly #owner: AttemptOwner
+  readonly #timeouts: AttemptTimeouts
+  #state: 'waiting' | 'sending' | 'answering' | 'over' = 'waiting'
+  #outgoing: ClientRequest | undefined
+  #timer: NodeJS.Timeout | undefined
+  #late = false
+
+  constructor(upstream: Upstream, what: AttemptRequest, owner: AttemptOwner, timeouts: AttemptTimeouts) {
+    this.upstream = upstream
+    this.#what = what
+    this.#owner = owner
+    this.#timeouts = timeouts
+  }
+
+  begin(transport: Transport): void {
+    this.#allow(this.#timeouts.attemptTimeoutMs)
+    transport(this.#what.request, this.#what.response, this.upstream, (outgoing) => this.#take(outgoing))
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancel(): void {
+    if (this.#state === 'over') return
+    this.#end()
+    this.#outgoing?.destroy()
+  }
+
+  #take(outgoing: ClientRequest): void {
+    this.#outgoing = outgoing
+    this.upstream.inFlight += 1
+    outgoing.once('close', () => this.#onClosed())
+    outgoing.once('socket', (socket) => this.#onSocket(socket))
+    outgoing.once('response', (answer) => this.#onAnswer(answer))
+    outgoing.on('error', (error) => this.#onError(error))
+    if (this.#what.websocket) outgoing.once('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
+    if (!this.#what.hasBody) outgoing.end()
+  }
+
+  #onSocket(socket: Socket): void {
+    if (!socket.connecting) return this.#onConnected()
+    const { connectTimeoutMs } = this.#timeouts
+    const timer = setTimeout(() => this.#fail('unreached', 'connect timeout'), connectTimeoutMs)
+    socket.once('close', () => clearTimeout(timer))
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      if (isSelfConnected(socket)) this.#fail('refused', 'connected to itself')
+      else this.#onConnected()
+    })
+  }
+
+  #onConnected(): void {
+    if (this.#state !== 'waiting') return
+    this.#state = 'sending'
+    this.#owner.sending()
+    if (this.#what.hasBody && this.#outgoing !== undefined) this.#upload(this.#outgoing)
+  }
+
+  #upload(outgoing: ClientRequest): void {
+    const { request } = this.#what
+    request.on('data', () => this.#state === 'sending' && this.#progressed())
+    request.pipe(outgoing)
+  }
+
+  #onAnswer(answer: IncomingMessage): void {
+    if (this.#state === 'over') return
+    if (!isPassable(answer)) return this.#fail('junk', `status line ${answer.statusCode} ${answer.statusMessage}`)
+    this.#state = 'answering'
+    this.#allow(this.#timeouts.answerIdleMs)
+    answer.on('data', () => this.#progressed())
+    answer.once('close', () => this.#onAnswerClosed(answer))
+    this.#owner.answered(answer)
+  }
+
+  #onAnswerClosed(answer: IncomingMessage): void {
+    if (this.#state === 'over') return
+    if (!answer.complete) return this.#fail('broken', 'the answer broke off')
+    this.#end()
+    // An answer that did not wait for the whole upload leaves a connection on which the rest would be the next request.
+    if (this.#outgoing?.writableEnded === false) this.#outgoing.destroy()
+    this.#owner.completed()
+  }
+
+  #onUpgrade(answer: IncomingMessage, socket: Socket, head: Buffer): void {
+    if (this.#state === 'over' || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
+      socket.on('error', destroyed).destroy()
+      return this.#fail('junk', `an upgrade to ${answer.headers.upgrade}`)
+    }
+    this.#end()
+    this.#owner.upgraded(answer, socket, head)
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    // While an answer arrives it is its 'close' that tells whether it is whole: an upstream may answer and stop listening.
+    if (this.#state === 'answering') return
+    const reason = error.code ?? error.message
+    if (this.#state === 'waiting') this.#fail(reason === 'ECONNREFUSED' ? 'refused' : 'unreached', reason)
+    else this.#fail(reason.startsWith('HPE_') ? 'junk' : 'broken', reason)
+  }
+
+  /** Only now is its place in the agent free again, be it one in the queue. */
+  #onClosed(): void {
+    this.upstream.inFlight -= 1
+    // An upgrade that nobody asked for ends without an error.
+    if (this.#state === 'sending') this.#fail('junk', 'closed without an answer')
+  }
+
+  /** Gives what comes next so much time. */
+  #allow(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#late = false
+    this.#timer = setTimeout(() => {
+      // Where this process was what stood still, what it waits for lies in a socket and is read before the next immediate.
+      this.#late = true
+      setImmediate(() => this.#late && this.#timedOut())
+    }, ms)
+  }
+
+  #progressed(): void {
+    this.#late = false
+    this.#timer?.refresh()
+  }
+
+  #timedOut(): void {
+    if (this.#state === 'waiting') return this.#fail('unreached', 'no connection came free')
+    const { request } = this.#what
+    const awaitsClient = this.#state === 'sending' && !request.complete && this.#outgoing?.writableNeedDrain === false
+    this.#fail(awaitsClient ? 'client-stalled' : 'silent', 'timeout')
+  }
+
+  #fail(kind: FailureKind, reason: string): void {
+    const state = this.#state
+    if (state === 'over') return
+    this.#end()
+    this.#outgoing?.destroy()
+    const sent = state === 'waiting' ? 'nothing' : 'something'
+    this.#owner.failed({ kind, reason, sent, answer: state === 'answering' ? 'begun' : 'none' })
+  }
+
+  #end(): void {
+    this.#state = 'over'
+    clearTimeout(this.#timer)
+    if (this.#what.hasBody && this.#outgoing !== undefined) this.#what.request.unpipe(this.#outgoing)
+  }
+}
+
+/** Node's client takes any three digits for a status and any bytes for its reason, but its server writes neither. */
+function isPassable({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean {
+  return statusCode >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage)
+}
+
+/** A destroyed socket may still report why; nobody is left to be told. */
+function destroyed(): void {}

@@ -1,0 +1,218 @@
+/**
+ * One client's request and its answer. The exchange owns the attempts, one at a time, and it alone writes to the client's
+ * response: whatever an attempt meets, the client gets one whole answer, or a connection that visibly broke.
+ *
+ * It is over once the answer has left or the client has, and says so exactly once.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Logger } from 'pino'
+import { Attempt } from './attempt.ts'
+import type { AttemptOwner, AttemptRequest, AttemptTimeouts, Failure } from './attempt.ts'
+import { endsConnection, errorAnswer } from './error-answer.ts'
+import type { ErrorCode } from './error-answer.ts'
+import { answerHeaders, requestHeaders } from './header-rewriting.ts'
+import type { Metrics } from './metrics.ts'
+import type { Pool } from './pool.ts'
+import { hasBody, requestTarget } from './request-target.ts'
+import type { Routing } from './routing.ts'
+import type { Transport } from './transport.ts'
+import type { TunnelEnd } from './tunnels.ts'
+import type { Upstream } from './upstream.ts'
+import { verdict } from './verdict.ts'
+import type { Verdict } from './verdict.ts'
+
+export interface ExchangeServices {
+  readonly config: AttemptTimeouts & { readonly attemptsMax: number }
+  readonly transport: Transport
+  readonly pool: Pool
+  readonly routing: Routing
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** Whether each answer is to be its connection's last. */
+  readonly draining: () => boolean
+}
+
+export interface ExchangeOptions {
+  readonly clientAddress: string
+  /** The client sends its body only after 100 Continue. */
+  readonly awaitsContinue?: boolean
+  /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
+  readonly join?: (upstream: Upstream, end: TunnelEnd) => void
+  readonly over: (exchange: Exchange) => void
+}
+
+export class Exchange implements AttemptOwner {
+  readonly #services: ExchangeServices
+  readonly #options: ExchangeOptions
+  readonly #response: ServerResponse
+  readonly #what: AttemptRequest
+  readonly #requestId = randomUUID()
+  readonly #accept: string | undefined
+  readonly #cookie: string | undefined
+  readonly #tried: Upstream[] = []
+  #attempt: Attempt | undefined
+  #setCookie: string | undefined
+  #over = false
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    services: ExchangeServices,
+    options: ExchangeOptions,
+  ) {
+    this.#services = services
+    this.#options = options
+    this.#response = response
+    this.#what = { request, response, hasBody: hasBody(request), websocket: options.join !== undefined }
+    this.#accept = request.headers.accept
+    this.#cookie = request.headers.cookie
+    response.once('finish', () => this.#end(String(response.statusCode)))
+  }
+
+  /** Whether all of the request is here, so that what comes next on its connection is none of it. */
+  get received(): boolean {
+    return this.#what.request.complete
+  }
+
+  begin(): void {
+    const { request, websocket } = this.#what
+    const target = requestTarget(request)
+    if (typeof target === 'string') return this.refuse(target)
+    const { clientAddress } = this.#options
+    const forwarding = { clientAddress, host: target.host, requestId: this.#requestId, websocket }
+    // http-proxy copies the header and the path from the request. They are settled here, once for all attempts, because
+    // a header set on the outgoing request throws when that had to wait for a connection.
+    request.url = target.path
+    request.headers = requestHeaders(request.headers, forwarding) as IncomingHttpHeaders
+    this.#tryNext()
+  }
+
+  /** The client is gone. */
+  abandon(): void {
+    if (this.#over) return
+    this.#cancelAttempt()
+    this.#response.destroy()
+    this.#end('client-left')
+  }
+
+  /** Answers with an error of the balancer's own, or breaks the connection where an answer has begun. */
+  refuse(code: ErrorCode, mayHaveActed = false): void {
+    if (this.#over) return
+    this.#cancelAttempt()
+    if (this.#response.headersSent) return this.#cut()
+    const { status, headers, body } = errorAnswer(code, {
+      requestId: this.#requestId,
+      accept: this.#accept,
+      mayHaveActed,
+    })
+    if (endsConnection(code) || this.#services.draining()) headers.push('Connection', 'close')
+    this.#services.log.warn({ requestId: this.#requestId, status, code }, 'refused')
+    this.#response.writeHead(status, headers).end(body)
+    this.#discardRest()
+  }
+
+  sending(): void {
+    if (this.#options.awaitsContinue === true) this.#response.writeContinue()
+  }
+
+  answered(answer: IncomingMessage): void {
+    const { statusCode = 0, statusMessage = '' } = answer
+    this.#response.writeHead(statusCode, statusMessage, this.#answerHeaders(answer, undefined))
+    answer.pipe(this.#response)
+    // An answer of unknown length may be a stream whose first event is far off.
+    if (answer.headers['content-length'] === undefined) this.#response.flushHeaders()
+  }
+
+  completed(): void {
+    this.#attemptEnded('answered')
+    this.#discardRest()
+  }
+
+  upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
+    const upstream = this.#attemptEnded('upgraded')
+    const client = this.#response.socket
+    if (upstream === undefined || client === null) return void socket.destroy()
+    this.#response.writeHead(101, this.#answerHeaders(answer, 'Upgrade')).flushHeaders()
+    this.#response.detachSocket(client)
+    this.#options.join?.(upstream, { socket, head })
+    this.#end('101')
+  }
+
+  failed(failure: Failure): void {
+    const { metrics, pool, config, log } = this.#services
+    const upstream = this.#attemptEnded(failure.kind)
+    if (upstream === undefined) return
+    if (failure.kind === 'refused') pool.refused(upstream, failure.reason)
+    else if (failure.kind !== 'client-stalled') pool.suspect(upstream)
+    const attempts = this.#tried.length
+    const { method = '' } = this.#what.request
+    const ruling = verdict({ method, failure: failure.kind, ...failure, attempts, attemptsMax: config.attemptsMax })
+    metrics.ruled(ruling.rule)
+    log.debug({ requestId: this.#requestId, upstream: upstream.name, ...failure, ...ruling }, 'attempt failed')
+    this.#follow(ruling)
+  }
+
+  #follow(ruling: Verdict): void {
+    switch (ruling.next) {
+      case 'another-upstream':
+        return this.#tryNext()
+      case 'refuse':
+        return this.refuse(ruling.code, ruling.rule === 'may-have-acted')
+      case 'cut':
+        return this.#cut()
+    }
+  }
+
+  #tryNext(): void {
+    const { routing, transport, config } = this.#services
+    const choice = routing.pick(this.#cookie, this.#tried)
+    if (choice === undefined) return this.refuse('UNAVAILABLE')
+    this.#tried.push(choice.upstream)
+    this.#setCookie = choice.setCookie
+    this.#attempt = new Attempt(choice.upstream, this.#what, this, config)
+    this.#attempt.begin(transport)
+  }
+
+  /** Where it ended; undefined when it had been given up before. */
+  #attemptEnded(outcome: Failure['kind'] | 'answered' | 'upgraded' | 'cancelled'): Upstream | undefined {
+    const upstream = this.#attempt?.upstream
+    this.#attempt = undefined
+    if (upstream !== undefined) this.#services.metrics.attempted(upstream.name, outcome)
+    return upstream
+  }
+
+  #cancelAttempt(): void {
+    this.#attempt?.cancel()
+    this.#attemptEnded('cancelled')
+  }
+
+  #answerHeaders(answer: IncomingMessage, connection: 'Upgrade' | undefined): string[] {
+    return answerHeaders(answer.rawHeaders, answer.headers.connection, {
+      requestId: this.#requestId,
+      setCookie: this.#setCookie,
+      connection: connection ?? (this.#services.draining() ? 'close' : undefined),
+    })
+  }
+
+  /** What the client still sends of its request is of no use, but must be out of the way before the next one. */
+  #discardRest(): void {
+    if (!this.#what.request.complete) this.#what.request.resume()
+  }
+
+  #cut(): void {
+    const { httpVersionMinor, socket } = this.#what.request
+    // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is.
+    if (httpVersionMinor === 0) socket.resetAndDestroy()
+    this.#response.destroy()
+    this.#end('cut')
+  }
+
+  #end(code: string): void {
+    if (this.#over) return
+    this.#over = true
+    this.#services.metrics.answered(code)
+    this.#options.over(this)
+  }
+}

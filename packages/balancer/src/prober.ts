@@ -1,0 +1,108 @@
+/**
+ * Asks one upstream for /readyz again and again, each time on a connection of its own: that it still takes new ones is half
+ * of the question. One probe is under way at a time, and every probe ends within its timeout.
+ */
+import { get } from 'node:http'
+import type { ProbeOutcome } from './health.ts'
+import { isSelfConnected } from './upstream.ts'
+
+export interface ProberOptions {
+  readonly hostname: string
+  readonly port: number
+  /** From the start of one probe to that of the next; each is made up to 10 % longer or shorter, so that they don't fall in step. */
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly random: () => number
+  readonly now: () => number
+  readonly probed: (outcome: ProbeOutcome, startedAtMs: number) => void
+}
+
+export interface Prober {
+  /** Resolves when the first probe has been reported. */
+  readonly firstProbe: Promise<void>
+  /** Something went wrong there: probes now, unless it is being done. */
+  hurry(): void
+  close(): void
+}
+
+const JITTER = 0.1
+/** However often it is told to hurry. */
+const GAP_MIN_MS = 20
+
+export function prober(options: ProberOptions): Prober {
+  const first = Promise.withResolvers<void>()
+  let timer: NodeJS.Timeout | undefined
+  let startedAtMs = 0
+  let cancel: (() => void) | undefined
+  let closed = false
+
+  function start(): void {
+    startedAtMs = options.now()
+    cancel = probe(options, (outcome) => {
+      cancel = undefined
+      options.probed(outcome, startedAtMs)
+      first.resolve()
+      const jitter = 1 + JITTER * (2 * options.random() - 1)
+      if (!closed) schedule(options.intervalMs * jitter)
+    })
+  }
+
+  function schedule(sinceStartMs: number): void {
+    clearTimeout(timer)
+    timer = setTimeout(start, Math.max(0, startedAtMs + sinceStartMs - options.now()))
+  }
+
+  start()
+  return {
+    firstProbe: first.promise,
+    hurry() {
+      if (!closed && cancel === undefined) schedule(GAP_MIN_MS)
+    },
+    close() {
+      closed = true
+      clearTimeout(timer)
+      cancel?.()
+    },
+  }
+}
+
+const READY = 200
+const UNREADY = 503
+
+/** Reports once, unless it is cancelled. */
+function probe({ hostname, port, timeoutMs }: ProberOptions, report: (outcome: ProbeOutcome) => void): () => void {
+  const request = get({ hostname, port, path: '/readyz', agent: false, headers: { accept: 'application/json' } })
+  let settled = false
+  const late: ProbeOutcome = { result: 'failed', reason: `no answer in ${timeoutMs} ms` }
+  // Where this process was what stood still, the answer lies in the socket and is read before the next immediate.
+  const timer = setTimeout(() => setImmediate(() => settle(late)), timeoutMs)
+
+  function settle(outcome: ProbeOutcome | undefined): void {
+    if (settled) return
+    settled = true
+    clearTimeout(timer)
+    request.destroy()
+    if (outcome !== undefined) report(outcome)
+  }
+
+  request.on('socket', (socket) =>
+    socket.once('connect', () => {
+      if (isSelfConnected(socket)) settle({ result: 'refused', reason: 'connected to itself' })
+    }),
+  )
+  request.on('response', (response) => {
+    response.resume()
+    response.once('end', () => settle(meaning(response.statusCode)))
+  })
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    const reason = error.code ?? error.message
+    settle({ result: reason === 'ECONNREFUSED' ? 'refused' : 'failed', reason })
+  })
+  return () => settle(undefined)
+}
+
+function meaning(status: number | undefined): ProbeOutcome {
+  if (status === READY) return { result: 'ready' }
+  if (status === UNREADY) return { result: 'unready' }
+  return { result: 'failed', reason: `/readyz answered ${status}` }
+}

@@ -1,0 +1,138 @@
+/** What a client sees of an upstream that breaks, hangs or was never there: a whole answer, or a broken connection. */
+import { request as open } from 'node:http'
+import type { Socket } from 'node:net'
+import test from 'ava'
+import { balancing } from './fixtures/balancing.ts'
+import { answerTo, ask } from './fixtures/client.ts'
+import { httpServer } from './fixtures/http-server.ts'
+import { freePort } from './fixtures/processes.ts'
+import { rawClient, rawServer } from './fixtures/raw.ts'
+import { until } from './fixtures/until.ts'
+
+const LENGTH = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n'
+const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+
+const breaksOff = test.macro({
+  async exec(t, begun: string, breakOff: (socket: Socket) => void) {
+    const upstream = await rawServer(t, (socket) => void socket.write(begun))
+    const { port } = await balancing(t, { a: upstream.port })
+    const client = await rawClient(t, port)
+    client.send('GET / HTTP/1.1', 'Host: a', '', '')
+    await client.receives(/half/)
+    const [socket] = upstream.connections
+    if (socket) breakOff(socket)
+    const text = await client.closed
+    t.regex(text, /^HTTP\/1\.1 200 OK\r\n[^]*half(\r\n)?$/)
+  },
+  title: (what = '') => `an answer that breaks off ends the client's connection at once: ${what}`,
+})
+
+test('FIN in a body of known length', breaksOff, `${LENGTH}half`, (socket) => socket.end())
+test('RST in a body of known length', breaksOff, `${LENGTH}half`, (socket) => socket.resetAndDestroy())
+test('FIN in chunks', breaksOff, `${CHUNKED}4\r\nhalf\r\n`, (socket) => socket.end())
+test('RST in chunks', breaksOff, `${CHUNKED}4\r\nhalf\r\n`, (socket) => socket.resetAndDestroy())
+test('junk in chunks', breaksOff, `${CHUNKED}4\r\nhalf\r\n`, (socket) => socket.write('no size\r\n'))
+
+test('to an HTTP/1.0 client a broken answer is a reset, for an end would look like the end', async (t) => {
+  const upstream = await rawServer(t, (socket) => void socket.write(`${CHUNKED}4\r\nhalf\r\n`))
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  const errors: string[] = []
+  client.socket.on('error', (error: NodeJS.ErrnoException) => errors.push(String(error.code)))
+  client.send('GET / HTTP/1.0', '', '')
+  await client.receives(/half/)
+  upstream.connections[0]?.end()
+  await client.closed
+  t.deepEqual(errors, ['ECONNRESET'])
+})
+
+test('an answer whose end is that of its connection is whole', async (t) => {
+  const upstream = await rawServer(t, (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\nwhole'))
+  const { url } = await balancing(t, { a: upstream.port })
+  t.is((await ask(url)).body.toString(), 'whole')
+})
+
+test('an upstream that goes silent in the middle of an answer does not hang its client', async (t) => {
+  const upstream = await rawServer(t, (socket) => void socket.write(`${LENGTH}half`))
+  const { port } = await balancing(t, { a: upstream.port }, { ANSWER_IDLE_MS: '200' })
+  const client = await rawClient(t, port)
+  client.send('GET / HTTP/1.1', 'Host: a', '', '')
+  t.regex(await client.closed, /half$/)
+})
+
+test('an answer that keeps coming is not cut for taking long', async (t) => {
+  const upstream = await rawServer(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n')
+    const timer = setInterval(() => socket.write('x'), 120)
+    socket.once('close', () => clearInterval(timer))
+  })
+  const timeouts = { ANSWER_IDLE_MS: '1000', ATTEMPT_TIMEOUT_MS: '1000' }
+  const { url } = await balancing(t, { a: upstream.port }, timeouts)
+  t.is((await ask(url)).body.toString(), 'x'.repeat(10))
+})
+
+const failsBefore = test.macro({
+  async exec(t, method: string, message: RegExp) {
+    const upstream = await rawServer(t, (socket) => void socket.resetAndDestroy())
+    const other = await httpServer(t, (_request, response) => response.end())
+    const { url } = await balancing(t, { a: upstream.port, b: other.port })
+    const answers = await Promise.all(['one', 'two'].map(() => ask(url, { method })))
+    const failed = answers.find(({ status }) => status === 502)
+    t.regex(failed?.body.toString() ?? '', message)
+    t.is(upstream.connections.length, 1)
+    t.is(other.requests.length, 1)
+  },
+  title: (_given, method) =>
+    `${String(method)}: a connection that breaks before the answer is a 502, and sent nowhere else`,
+})
+
+test(failsBefore, 'GET', /failed before it answered\."/)
+test(failsBefore, 'POST', /failed before it answered\. It may have been carried out\."/)
+
+test('an upstream that does not answer in time is a 504, and its connection is given up', async (t) => {
+  const upstream = await rawServer(t, () => 'says nothing')
+  const { url } = await balancing(t, { a: upstream.port }, { ATTEMPT_TIMEOUT_MS: '100' })
+  const { status, body } = await ask(url, { method: 'POST' })
+  t.is(status, 504)
+  t.like(JSON.parse(body.toString()), { error: { code: 'GATEWAY_TIMEOUT' } })
+  await until(() => upstream.connections[0]?.destroyed === true, { what: 'the connection to be closed' })
+})
+
+test("an upload that keeps coming is not a silent upstream, and one that stalls is the client's fault", async (t) => {
+  const upstream = await httpServer(t, (request, response) => request.resume().on('end', () => response.end('ok')))
+  const { url } = await balancing(t, { a: upstream.port }, { ATTEMPT_TIMEOUT_MS: '1000' })
+  const steady = open(url, { method: 'POST', agent: false, headers: { 'content-length': 20 } })
+  const answer = answerTo(steady)
+  let left = 20
+  const timer = setInterval(() => {
+    left -= 1
+    steady.write('x')
+    if (left === 0) clearInterval(timer)
+  }, 60)
+  t.is((await answer).status, 200)
+  const stalling = open(url, { method: 'POST', agent: false, headers: { 'content-length': 20 } })
+  const refused = answerTo(stalling)
+  stalling.write('x')
+  t.is((await refused).status, 408)
+})
+
+test('with nobody there the answer is 503, in the form that the client prefers, and says when to come back', async (t) => {
+  const { url } = await balancing(t, { a: await freePort(), b: await freePort() })
+  const { status, headers, body } = await ask(url, { method: 'POST', body: 'hello' })
+  t.is(status, 503)
+  t.is(headers['retry-after'], '1')
+  t.like(JSON.parse(body.toString()), { error: { code: 'UNAVAILABLE', requestId: headers['x-request-id'] } })
+  const text = await ask(url, { headers: { accept: 'text/html,*/*;q=0.8' } })
+  t.regex(text.body.toString(), /^503 Service Unavailable: /)
+})
+
+test('a request that nobody takes leaves a connection on which the next is understood', async (t) => {
+  const { port } = await balancing(t, { a: await freePort() })
+  const client = await rawClient(t, port)
+  const hidden = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'
+  client.send('POST / HTTP/1.1', 'Host: a', `Content-Length: ${hidden.length}`, '', '')
+  await client.receives(/ 503 [^]*\}\n$/)
+  client.send(hidden)
+  client.send('GET /next HTTP/1.1', 'Host: a', 'Connection: close', '', '')
+  t.is((await client.closed).match(/ 503 /g)?.length, 2)
+})
