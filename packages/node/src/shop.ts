@@ -36,6 +36,9 @@ export interface ShopOptions {
   readonly isDraining?: () => boolean
 }
 
+/** Room for the fullest cart that the routes let through, with the longest names. */
+export const SESSION_BYTES_MAX = 512 * 1024
+
 /** One address for one thing: no second spelling with a slash or a capital. */
 const EXACT = { strict: true, sensitive: true }
 
@@ -64,7 +67,7 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     ctx.set('Cache-Control', 'no-store')
     await next()
   })
-  sessions(app, { store, keys, secure, idleTimeoutMs, absoluteTimeoutMs })
+  sessions(app, { store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, dataBytesMax: SESSION_BYTES_MAX })
   app.use(api.routes())
   return app
 }

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { addTo, type Cart, ITEMS_MAX, itemsOf, QUANTITY_TOTAL_MAX } from '../src/cart.ts'
+import { SESSION_BYTES_MAX } from '../src/shop.ts'
 import { client, errorCode } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
 
@@ -117,6 +118,12 @@ test('a cart has room for a bounded number of different things', (t) => {
   t.throws(() => addTo(cart, 'one-more', 1), { code: 'CART_FULL' })
   t.notThrows(() => addTo(cart, 'sku-0', 1))
   t.is(itemsOf(cart).length, ITEMS_MAX)
+})
+
+test('the fullest cart fits into a session', (t) => {
+  const cart: Cart = {}
+  for (let number = 0; number < ITEMS_MAX; number++) addTo(cart, String(number).padStart(64, 's'), QUANTITY_TOTAL_MAX)
+  t.true(JSON.stringify({ user: 'user-99999', cart }).length < SESSION_BYTES_MAX)
 })
 
 test('a thing can not be added without end', (t) => {
