@@ -156,6 +156,8 @@ export interface ProcessNoted {
   /** The label of the process, such as `node-a`. */
   readonly process: string
   readonly event: string
+  /** The process found it worth a warning. */
+  readonly warns: boolean
   readonly detail: Readonly<Record<string, unknown>>
 }
 
@@ -213,6 +215,7 @@ export interface UsersSecond {
   readonly lateMs: number
 }
 
+/** The lab stops. What follows is only the end of its processes. */
 export interface RunEnded {
   readonly type: 'run-ended'
   readonly reason: string

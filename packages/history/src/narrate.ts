@@ -12,6 +12,7 @@ export interface Sentence {
  * it in these words. `before` is the state that the event changes.
  */
 export function narrate(event: TraceEvent, before: ClusterState): Sentence | undefined {
+  if (before.phase === 'ended') return undefined
   if (before.phase === 'starting' && newsOnlyOnceReady.has(event.type)) return undefined
   const narrator = narrators[event.type] as Narrator<TraceEvent> | undefined
   return narrator?.(event, before)
@@ -19,7 +20,9 @@ export function narrate(event: TraceEvent, before: ClusterState): Sentence | und
 
 /** While a cluster starts all of this happens, and is no news. */
 const newsOnlyOnceReady: ReadonlySet<TraceEvent['type']> = new Set([
+  'node-down',
   'process-up',
+  'process-down',
   'process-noted',
   'upstream-ejected',
   'upstream-readmitted',
@@ -38,7 +41,7 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
     process === 'users' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
   'process-down': (event) =>
     bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process)}`),
-  'process-noted': ({ process, event }) => plain(`${process}: ${event}`),
+  'process-noted': ({ process, event, warns }) => (warns ? bad(`${process}: ${event}`) : undefined),
   'upstream-ejected': ({ upstream, reason }) => plain(`the balancer ejected ${nodeLabel(upstream)}: ${reason}`),
   'upstream-readmitted': ({ upstream, downForMs }) =>
     plain(

@@ -89,7 +89,9 @@ function nodeDown(state: ClusterState, name: string, atMs: number): Partial<Clus
   const nodes = state.nodes.map((node): NodeState => {
     if (node.name !== name) return node
     const { pid: _gone, ...rest } = node
-    return { ...rest, state: 'down', sessions: 0, deaths: node.deaths + 1, downAtMs: atMs }
+    // A node that ends with the lab has not died.
+    const deaths = node.deaths + (state.phase === 'ended' ? 0 : 1)
+    return { ...rest, state: 'down', sessions: 0, deaths, downAtMs: atMs }
   })
   return { nodes }
 }
