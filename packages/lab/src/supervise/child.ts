@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { StartError } from '../errors.ts'
+import { settles } from '../wait.ts'
+import { eachLine } from './lines.ts'
+import { LogFile } from './log-file.ts'
+import { signalGroup } from './process-table.ts'
+import type { Warden } from './warden.ts'
+
+export interface ChildSpec {
+  /** Such as `node-a`; its log file's name too. */
+  readonly label: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly environment: NodeJS.ProcessEnv
+  /** With a channel, a process tells when it is ready, and learns from the channel's end that the lab is gone. */
+  readonly channel: boolean
+}
+
+export interface Exit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+export interface Message {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+/** What every child of one lab shares. */
+export interface Household {
+  readonly directory: string
+  readonly warden: Warden
+  /** Each line that a child wrote on stdout. */
+  readonly onLine: (label: string, line: string) => void
+}
+
+const LAST_WORDS_WAIT_MS = 200
+
+/** One life of one process. */
+export class Child {
+  readonly pid: number
+  readonly exited: Promise<Exit>
+  readonly #process: ChildProcess
+  readonly #closed: Promise<unknown>
+  #lastLine = ''
+  #lastError = ''
+
+  constructor(spec: ChildSpec, { directory, warden, onLine }: Household) {
+    // A process group of its own: Ctrl-C in the terminal is the lab's to answer.
+    const child = spawn(spec.command, spec.args, {
+      detached: true,
+      env: spec.environment,
+      stdio: ['ignore', 'pipe', 'pipe', ...(spec.channel ? (['ipc'] as const) : [])],
+    })
+    this.#process = child
+    this.#closed = new Promise((resolve) => child.once('close', resolve))
+    if (child.pid === undefined) {
+      // The reason comes with the event; there is nobody to watch or to end.
+      child.once('error', () => undefined)
+      throw new StartError(spec.label, `${spec.command} could not be run`)
+    }
+    this.pid = child.pid
+    warden.watch(this.pid)
+    this.exited = new Promise((resolve) =>
+      child.once('exit', (code, signal) => {
+        warden.forget(this.pid)
+        resolve({ code, signal })
+      }),
+    )
+    // Signals go through the process table, so what is left are messages to a process that is gone.
+    child.on('error', () => undefined)
+    this.#gather(spec.label, directory, onLine)
+  }
+
+  #gather(label: string, directory: string, onLine: Household['onLine']): void {
+    const log = new LogFile(`${directory}/${label}.log`)
+    const { stdout, stderr } = this.#process
+    if (stdout === null || stderr === null) return
+    eachLine(stdout, (line) => {
+      log.write(line)
+      this.#lastLine = line
+      onLine(label, line)
+    })
+    eachLine(stderr, (line) => {
+      log.write(line)
+      if (!isStackTrace(line)) this.#lastError = line
+    })
+  }
+
+  onMessage(listener: (message: Message) => void): void {
+    this.#process.on('message', (message) => listener(message as Message))
+  }
+
+  signal(signal: NodeJS.Signals): boolean {
+    return signalGroup(this.pid, signal)
+  }
+
+  /** The line that best says why it ended, once all that it wrote has been read. */
+  async lastWords(): Promise<string> {
+    await settles(this.#closed, LAST_WORDS_WAIT_MS)
+    return this.#lastError || this.#lastLine
+  }
+}
+
+/** What Node prints around the message of an error that nobody caught. */
+function isStackTrace(line: string): boolean {
+  return /^(\s|}|Node\.js v)/.test(line)
+}

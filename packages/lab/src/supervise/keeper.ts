@@ -1,0 +1,172 @@
+import { StartError } from '../errors.ts'
+import { settles } from '../wait.ts'
+import { Child, type ChildSpec, type Exit, type Household, type Message } from './child.ts'
+
+export type Life =
+  | { readonly at: 'starting'; readonly pid: number }
+  | {
+      readonly at: 'up'
+      readonly pid: number
+      readonly url: string | undefined
+      readonly downForMs: number | undefined
+    }
+  | { readonly at: 'down'; readonly pid: number; readonly exit: Exit }
+
+export interface KeeperOptions {
+  readonly household: Household
+  /** Asked before each start, so that what a process is told may change with the cluster. */
+  readonly spec: () => ChildSpec
+  /** Undefined leaves a process that died alone. */
+  readonly restartAfterMs: number | undefined
+  /** Resolves once it can be used. Without it, a process says so itself by the message `ready`. */
+  readonly ready?: () => Promise<void>
+  readonly onLife: (life: Life) => void
+  readonly onMessage?: (message: Message) => void
+}
+
+const START_DEADLINE_MS = 20_000
+/** A process that died before it was ready is left alone for longer, and twice as long each time. */
+const BACKOFF_MS = 500
+const BACKOFF_MAX_MS = 30_000
+/** The second request to end means at once; a process that does not listen is ended by force after that. */
+const SECOND_TERM_AFTER_MS = 50
+const TERM_WAIT_MS = 1_500
+const KILL_WAIT_MS = 5_000
+
+/**
+ * Keeps one process alive: starts it, notices that it died however it did, and starts it again after a while. The first
+ * start is different: where that fails, whoever asked for it hears why, and nothing is tried again.
+ */
+export class Keeper {
+  readonly #options: KeeperOptions
+  #child: Child | undefined
+  #restart: NodeJS.Timeout | undefined
+  #starting: Promise<void> | undefined
+  #failedStarts = 0
+  #wasUp = false
+  #stopped = false
+  #downSinceMs: number | undefined
+
+  constructor(options: KeeperOptions) {
+    this.#options = options
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Resolves once the process is ready; rejects with StartError when it ended first or took too long. */
+  start(): Promise<void> {
+    if (this.#child !== undefined && this.#starting === undefined) return Promise.resolve()
+    clearTimeout(this.#restart)
+    this.#starting ??= this.#startNow().finally(() => (this.#starting = undefined))
+    return this.#starting
+  }
+
+  /** Another life at once, for a process that must be told something new. */
+  async restart(): Promise<void> {
+    const child = this.#child
+    child?.signal('SIGKILL')
+    await child?.exited
+    await this.start()
+  }
+
+  /** False when there is no process to get it. */
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#child?.signal(signal) ?? false
+  }
+
+  /** Ends the process for good: asks, asks again, and then does not ask. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#restart)
+    const child = this.#child
+    if (child === undefined) return
+    child.signal('SIGCONT')
+    for (const waitMs of [SECOND_TERM_AFTER_MS, TERM_WAIT_MS]) {
+      child.signal('SIGTERM')
+      if (await settles(child.exited, waitMs)) return
+    }
+    await this.kill()
+  }
+
+  /** Ends the process for good and at once. */
+  async kill(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#restart)
+    const child = this.#child
+    child?.signal('SIGKILL')
+    if (child !== undefined) await settles(child.exited, KILL_WAIT_MS)
+  }
+
+  async #startNow(): Promise<void> {
+    const { spec, household, onLife, onMessage } = this.#options
+    const what = spec()
+    if (this.#stopped) throw new StartError(what.label, 'the lab is stopping')
+    const child = new Child(what, household)
+    this.#child = child
+    const ready = this.#readiness(child)
+    if (onMessage) child.onMessage(onMessage)
+    onLife({ at: 'starting', pid: child.pid })
+
+    let isUp = false
+    const exit = child.exited.then((exit) => this.#ended(child, exit, isUp))
+    const first = await Promise.race([ready, exit, deadline(START_DEADLINE_MS)])
+    if (first === 'late') child.signal('SIGKILL')
+    if (first === 'late' || 'code' in first) throw await whyNot(what.label, child, await exit)
+    isUp = true
+    onLife({ at: 'up', pid: child.pid, url: first.url, downForMs: this.#cameUp() })
+  }
+
+  async #readiness(child: Child): Promise<{ url: string | undefined } | 'late'> {
+    const { ready } = this.#options
+    if (ready) {
+      return ready().then(
+        () => ({ url: undefined }),
+        () => 'late',
+      )
+    }
+    return new Promise((resolve) =>
+      child.onMessage((message) => {
+        if (message.type === 'ready') resolve({ url: typeof message['url'] === 'string' ? message['url'] : undefined })
+      }),
+    )
+  }
+
+  /** How long it was away, unless this is its first time. */
+  #cameUp(): number | undefined {
+    const downForMs = this.#wasUp && this.#downSinceMs !== undefined ? performance.now() - this.#downSinceMs : undefined
+    this.#wasUp = true
+    this.#failedStarts = 0
+    this.#downSinceMs = undefined
+    return downForMs
+  }
+
+  #ended(child: Child, exit: Exit, wasUp: boolean): Exit {
+    if (!wasUp) this.#failedStarts++
+    this.#child = undefined
+    this.#downSinceMs ??= performance.now()
+    this.#options.onLife({ at: 'down', pid: child.pid, exit })
+    if (!this.#stopped && this.#wasUp) this.#scheduleRestart()
+    return exit
+  }
+
+  #scheduleRestart(): void {
+    const { restartAfterMs } = this.#options
+    if (restartAfterMs === undefined) return
+    const backoffMs = this.#failedStarts === 0 ? 0 : BACKOFF_MS * 2 ** (this.#failedStarts - 1)
+    const waitMs = Math.max(restartAfterMs, Math.min(backoffMs, BACKOFF_MAX_MS))
+    // A start that fails shows in its life event, and by then the next is on its way.
+    this.#restart = setTimeout(() => void this.start().catch(() => undefined), waitMs)
+  }
+}
+
+function deadline(ms: number): Promise<'late'> {
+  return new Promise((resolve) => setTimeout(() => resolve('late'), ms).unref())
+}
+
+async function whyNot(label: string, child: Child, exit: Exit): Promise<StartError> {
+  const words = await child.lastWords()
+  const end = exit.signal === null ? `exited with ${exit.code}` : `was ended by ${exit.signal}`
+  return new StartError(label, words === '' ? `${end} before it was ready` : words, exit.code)
+}

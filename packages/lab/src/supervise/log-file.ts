@@ -1,0 +1,26 @@
+import { appendFileSync, renameSync, statSync } from 'node:fs'
+
+const BYTES_MAX = 8 * 1024 * 1024
+
+/**
+ * The log of one process through all its lives. Writes at once, so that the last words of a process that dies are there.
+ * Beyond BYTES_MAX the file becomes `.1`, in the place of an older one, and a new one begins.
+ */
+export class LogFile {
+  readonly path: string
+  #bytes: number
+
+  constructor(path: string) {
+    this.path = path
+    this.#bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  write(line: string): void {
+    if (this.#bytes > BYTES_MAX) {
+      renameSync(this.path, `${this.path}.1`)
+      this.#bytes = 0
+    }
+    appendFileSync(this.path, `${line}\n`)
+    this.#bytes += Buffer.byteLength(line) + 1
+  }
+}

@@ -1,0 +1,49 @@
+import type { EventBody } from '@ninelives/history'
+
+/** pino's number for a warning. */
+const WARN_LEVEL = 40
+const DETAIL_LENGTH_MAX = 2_000
+/** What every line of a log has, and what the label says already. */
+const LOG_FIELDS = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'event', 'node'])
+
+/** The event in a line that a process logged, if there is one: JSON with a field `event`. */
+export function liftEvent(label: string, line: string): EventBody | undefined {
+  if (!line.startsWith('{') || !line.includes('"event":')) return undefined
+  let fields: Record<string, unknown>
+  try {
+    fields = JSON.parse(line) as Record<string, unknown>
+  } catch {
+    // A line that looks like JSON and is none is a line of a log like any other.
+    return undefined
+  }
+  const { event } = fields
+  if (typeof event !== 'string') return undefined
+  const node = /^node-(.+)$/.exec(label)?.[1]
+  if (node !== undefined && event === 'draining') return { type: 'node-draining', node }
+  return (label === 'balancer' ? upstreamEvent(event, fields) : undefined) ?? noted(label, event, fields)
+}
+
+function upstreamEvent(event: string, { upstream, reason, downForMs }: Record<string, unknown>): EventBody | undefined {
+  if (typeof upstream !== 'string') return undefined
+  switch (event) {
+    case 'upstream-ejected':
+      return { type: event, upstream, reason: typeof reason === 'string' ? reason : 'no reason given' }
+    case 'upstream-readmitted':
+      return { type: event, upstream, ...(typeof downForMs === 'number' ? { downForMs } : {}) }
+    case 'upstream-draining':
+      return { type: event, upstream }
+    default:
+      return undefined
+  }
+}
+
+function noted(process: string, event: string, fields: Record<string, unknown>): EventBody {
+  const detail = Object.fromEntries(Object.entries(fields).filter(([field]) => !LOG_FIELDS.has(field)))
+  return {
+    type: 'process-noted',
+    process,
+    event,
+    warns: Number(fields['level']) >= WARN_LEVEL,
+    detail: JSON.stringify(detail).length > DETAIL_LENGTH_MAX ? {} : detail,
+  }
+}
