@@ -1,0 +1,36 @@
+import { type ClusterState, initialState, reduce, type TraceEvent } from '@ninelives/history'
+
+export interface Since {
+  /** The state before the first of the events; absent when the asker has it. */
+  readonly base?: ClusterState
+  readonly events: readonly TraceEvent[]
+}
+
+/**
+ * The last events of a trace, and the state before them. So a page that opens late sees the recent past *and* a state
+ * that counts everything, however long the run.
+ */
+export class RecentEvents {
+  readonly #max: number
+  #base = initialState
+  #events: TraceEvent[] = []
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  push(event: TraceEvent): void {
+    this.#events.push(event)
+    // Cut in halves, so that an event costs a constant.
+    if (this.#events.length < this.#max * 2) return
+    const old = this.#events.splice(0, this.#events.length - this.#max)
+    this.#base = old.reduce(reduce, this.#base)
+  }
+
+  /** What comes after that event, or all there is when it is unknown or too long ago. */
+  since(seq: number | undefined): Since {
+    const last = this.#events.at(-1)?.seq ?? this.#base.seq
+    if (seq === undefined || seq < this.#base.seq || seq > last) return { base: this.#base, events: [...this.#events] }
+    return { events: this.#events.slice(seq - this.#base.seq) }
+  }
+}
