@@ -1,0 +1,94 @@
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http'
+import type { CookieJar } from './cookie-jar.ts'
+
+/** What came of one request, as far as its sender can know. */
+export type Reply =
+  | { readonly end: 'answered'; readonly status: number; readonly node: string | undefined; readonly body: unknown }
+  /** No connection: the request never left. */
+  | { readonly end: 'unsent'; readonly kind: string }
+  /** It left, or part of it did, and no whole answer came. */
+  | { readonly end: 'broken'; readonly kind: string }
+
+export interface Call {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: unknown
+}
+
+const TIMEOUT_MS = 5_000
+const SOCKETS_MAX = 512
+const BODY_LENGTH_MAX = 4 * 1024 * 1024
+
+/** An HTTP client that hides nothing: it follows no redirect, sends nothing twice, and never throws. */
+export class Client {
+  readonly #target: URL
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
+
+  constructor(target: URL) {
+    this.#target = target
+  }
+
+  call({ method, path, body }: Call, jar: CookieJar): Promise<Reply> {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    const cookie = jar.header()
+    return new Promise((resolve) => {
+      const request = httpRequest(new URL(path, this.#target), {
+        method,
+        agent: this.#agent,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        headers: {
+          accept: 'application/json',
+          ...(text === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+          ...(cookie === undefined ? {} : { cookie }),
+        },
+      })
+      request.on('error', (error) => resolve(failure(error)))
+      request.on('response', (response) => {
+        jar.store(response.headers['set-cookie'] ?? [])
+        resolve(readAnswer(response))
+      })
+      request.end(text)
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+function readAnswer(response: IncomingMessage): Promise<Reply> {
+  return new Promise((resolve) => {
+    let text = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => {
+      text += chunk
+      if (text.length > BODY_LENGTH_MAX) response.destroy()
+    })
+    response.on('end', () => resolve(answered(response, text)))
+    // Anything but a whole answer, whatever the reason; `error` without a listener would throw.
+    response.on('close', () => resolve({ end: 'broken', kind: 'cut off' }))
+    response.on('error', () => undefined)
+  })
+}
+
+function answered(response: IncomingMessage, text: string): Reply {
+  const served = response.headers['x-served-by']
+  const node = Array.isArray(served) ? served[0] : served
+  let body: unknown
+  try {
+    body = text === '' ? undefined : JSON.parse(text)
+  } catch {
+    return { end: 'broken', kind: 'not JSON' }
+  }
+  return { end: 'answered', status: response.statusCode ?? 0, node, body }
+}
+
+function failure(error: NodeJS.ErrnoException): Reply {
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return { end: 'broken', kind: 'timeout' }
+  const kind = error.code ?? error.message
+  return error.syscall === 'connect' || error.syscall === 'getaddrinfo'
+    ? { end: 'unsent', kind }
+    : { end: 'broken', kind }
+}

@@ -1,0 +1,29 @@
+import type { Reply } from './client.ts'
+
+/** How an operation ended: exactly one of the three. `failed` means provably not applied; in doubt it is `unknown`. */
+export type Outcome =
+  | { readonly end: 'ok'; readonly body: unknown }
+  | { readonly end: 'failed' | 'unknown'; readonly kind: string }
+
+export const LOGGED_OUT = 'logged-out'
+
+/** What a balancer of ours says when it found no node to send the request to. */
+const NOT_SENT_ON = 'UNAVAILABLE'
+
+/** `changes`: the operation changes something, so a lost answer leaves open whether it did. */
+export function outcomeOf(reply: Reply, changes: boolean): Outcome {
+  if (reply.end === 'unsent') return { end: 'failed', kind: reply.kind }
+  if (reply.end === 'broken') return { end: changes ? 'unknown' : 'failed', kind: reply.kind }
+  const { status, body } = reply
+  if (status >= 200 && status < 300) return { end: 'ok', body }
+  if (status === 401) return { end: 'failed', kind: LOGGED_OUT }
+  const code = errorCode(body)
+  const kind = code === undefined ? String(status) : `${status} ${code}`
+  const refused = status < 500 || (status === 503 && code === NOT_SENT_ON)
+  return { end: refused || !changes ? 'failed' : 'unknown', kind }
+}
+
+function errorCode(body: unknown): string | undefined {
+  const { error } = (body ?? {}) as { error?: { code?: unknown } }
+  return typeof error?.code === 'string' ? error.code : undefined
+}
