@@ -1,1 +1,87 @@
-export const pending = 'dashboard'
+/**
+ * The live page, as files for the lab to serve. It is written in TypeScript like the rest and shares the reducer of
+ * `@ninelives/history` with the lab, so its modules are served with their types blanked out. There is no build.
+ */
+import { readFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export interface PageFile {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.ts': 'text/javascript; charset=utf-8',
+}
+
+/** Nothing but what is served here, no script or style in the markup, and in nobody's frame. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const directories: readonly { readonly prefix: string; readonly directory: string }[] = [
+  { prefix: '/page/', directory: fileURLToPath(new URL('./page/', import.meta.url)) },
+  { prefix: '/history/', directory: fileURLToPath(new URL('./', import.meta.resolve('@ninelives/history'))) },
+]
+const FILE_NAME = /^[a-z0-9-]+\.(html|css|svg|ts)$/
+
+const cache = new Map<string, PageFile>()
+
+/** The file at that path of the page, or undefined when there is none. */
+export function pageFile(urlPath: string): PageFile | undefined {
+  const known = cache.get(urlPath)
+  if (known !== undefined) return known
+  const file = readPageFile(urlPath === '/' ? '/page/index.html' : urlPath)
+  if (file !== undefined) cache.set(urlPath, file)
+  return file
+}
+
+function readPageFile(urlPath: string): PageFile | undefined {
+  const place = directories.find(({ prefix }) => urlPath.startsWith(prefix))
+  if (place === undefined) return undefined
+  const name = urlPath.slice(place.prefix.length)
+  if (!FILE_NAME.test(name)) return undefined
+  let body: Buffer
+  try {
+    body = readFileSync(path.join(place.directory, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+  const extension = path.extname(name)
+  const headers = {
+    'Content-Type': types[extension] ?? 'application/octet-stream',
+    'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+    'Referrer-Policy': 'no-referrer',
+  }
+  return { headers, body: extension === '.ts' ? browserModule(body) : body }
+}
+
+/** The same line for line, so that a browser's error names the place in the source. */
+function browserModule(source: Buffer): Buffer {
+  const text = withoutItsWarning(() => stripTypeScriptTypes(source.toString('utf8')))
+  return Buffer.from(text.replaceAll("'@ninelives/history'", "'/history/index.ts'"))
+}
+
+/** Node calls the function experimental, once, on the terminal where the lab tells its story. */
+function withoutItsWarning<T>(act: () => T): T {
+  const emitWarning = process.emitWarning.bind(process)
+  process.emitWarning = () => undefined
+  try {
+    return act()
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}

@@ -1,1 +1,6 @@
-export const pending = 'lab'
+export type { ClusterOptions } from './cluster/options.ts'
+export { ownPrograms, type Programs } from './cluster/specs.ts'
+export * from './errors.ts'
+export { type Lab, type LabOptions, openLab } from './lab.ts'
+export { findStrategy, strategies, type Strategy } from './strategies.ts'
+export { until, type Wait } from './wait.ts'

@@ -1,0 +1,126 @@
+import { PortInUseError, StartError } from '../errors.ts'
+import { httpGet } from '../http-get.ts'
+import type { Keeper } from '../supervise/keeper.ts'
+import { freePort, LOOPBACK } from '../supervise/ports.ts'
+import type { Warden } from '../supervise/warden.ts'
+import { liftEvent } from '../trace/lift.ts'
+import type { Trace } from '../trace/trace.ts'
+import { until } from '../wait.ts'
+import type { Addresses } from './addresses.ts'
+import { balancerKeeper, redisKeeper, usersKeeper } from './keepers.ts'
+import { monitor } from './monitor.ts'
+import { ClusterNode } from './node.ts'
+import type { ClusterOptions } from './options.ts'
+import { specs } from './specs.ts'
+
+/** What a node or a balancer exits with when its port is taken. */
+const EXIT_PORT_IN_USE = 98
+const PORT_ATTEMPTS_MAX = 5
+const SERVE_DEADLINE_MS = 15_000
+const PROBE_TIMEOUT_MS = 1_000
+
+/** All processes of one run: started all at once but for a Redis, which the nodes need, and stopped from the users on. */
+export class Cluster {
+  readonly nodes: readonly ClusterNode[]
+  readonly balancer: Keeper
+  readonly redis: Keeper | undefined
+  readonly users: Keeper | undefined
+  readonly #port: number
+  readonly #trace: Trace
+  #balancerPort: number
+  #endMonitor: (() => void) | undefined
+
+  constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
+    const { restartAfterMs, redisServer, directory } = options
+    const spec = specs(options, addresses.storeUrl)
+    const household = { directory, warden, onLine: (label: string, line: string) => this.#lift(label, line) }
+    const beside = { household, restartAfterMs, append: trace.append.bind(trace) }
+    this.#port = options.port
+    this.#trace = trace
+    this.#balancerPort = addresses.balancerPort
+    this.redis =
+      redisServer === undefined
+        ? undefined
+        : redisKeeper(spec.redis(redisServer, addresses.redisPort), addresses.redisPort, beside)
+    this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
+    this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.nodes), beside)
+    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url), beside)
+  }
+
+  get url(): string {
+    return `http://${LOOPBACK}:${this.#balancerPort}`
+  }
+
+  /** Resolves once the shop answers through the balancer. */
+  async start(): Promise<void> {
+    const beganMs = performance.now()
+    await this.redis?.start()
+    const moved = await Promise.all([...this.nodes.map((node) => startNode(node)), this.#startBalancer()])
+    // The balancer was told of an address that is now another's.
+    if (moved.includes(true)) await this.balancer.restart()
+    await until(() => this.#serves(), { deadlineMs: SERVE_DEADLINE_MS, what: `the shop to answer on ${this.url}` })
+    this.#trace.append({ type: 'cluster-ready', inMs: Math.round(performance.now() - beganMs) })
+    this.#endMonitor = monitor(this.nodes, this.#trace)
+    await this.users?.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#endMonitor?.()
+    // Users first, so that nobody sees the others go.
+    await this.users?.kill()
+    await Promise.all([this.balancer, ...this.nodes.map(({ keeper }) => keeper)].map((keeper) => keeper.stop()))
+    await this.redis?.stop()
+    for (const node of this.nodes) node.close()
+  }
+
+  /** Without asking anybody. */
+  async kill(): Promise<void> {
+    this.#endMonitor?.()
+    const keepers = [this.users, this.balancer, ...this.nodes.map(({ keeper }) => keeper), this.redis]
+    await Promise.all(keepers.filter((keeper) => keeper !== undefined).map((keeper) => keeper.kill()))
+    for (const node of this.nodes) node.close()
+  }
+
+  async #startBalancer(): Promise<false> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.balancer.start()
+        return false
+      } catch (error) {
+        if (!isPortTaken(error)) throw error
+        if (this.#port !== 0 || attempt === PORT_ATTEMPTS_MAX) throw new PortInUseError('the shop', this.#balancerPort)
+        this.#balancerPort = await freePort()
+      }
+    }
+  }
+
+  /** What a process decided is part of what happened to the cluster. */
+  #lift(label: string, line: string): void {
+    const event = liftEvent(label, line)
+    if (event === undefined) return
+    if (event.type === 'node-draining') this.nodes.find(({ name }) => name === event.node)?.noteDraining()
+    else this.#trace.append(event)
+  }
+
+  async #serves(): Promise<boolean> {
+    const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: PROBE_TIMEOUT_MS })
+    return answer?.status === 200
+  }
+}
+
+/** Its port was free a moment ago; where somebody was faster, it gets another. Resolves whether it did. */
+async function startNode(node: ClusterNode): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await node.keeper.start()
+      return attempt > 1
+    } catch (error) {
+      if (!isPortTaken(error) || attempt === PORT_ATTEMPTS_MAX) throw error
+      node.moveTo(await freePort())
+    }
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof StartError && error.childExitCode === EXIT_PORT_IN_USE
+}

@@ -1,0 +1,117 @@
+import { Agent } from 'node:http'
+import { httpGet } from '../http-get.ts'
+import type { Exit } from '../supervise/child.ts'
+import { Keeper, type Life } from '../supervise/keeper.ts'
+import { type RunState, runState } from '../supervise/process-table.ts'
+import { LOOPBACK } from '../supervise/ports.ts'
+import type { Beside } from './keepers.ts'
+import type { Specs } from './specs.ts'
+
+const ANSWER_WAIT_MS = 500
+const HELD_METRIC = /^ninelives_sessions_held(?:\{[^}]*\})? (\d+)/m
+
+/** One member of the cluster: its process, and what can be seen of it from outside. */
+export class ClusterNode {
+  readonly name: string
+  readonly keeper: Keeper
+  readonly #append: Beside['append']
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  #port: number
+  #held = 0
+  #paused = false
+  #draining = false
+
+  constructor(name: string, port: number, spec: Specs['node'], { household, restartAfterMs, append }: Beside) {
+    this.name = name
+    this.#port = port
+    this.#append = append
+    this.keeper = new Keeper({
+      household,
+      restartAfterMs,
+      spec: () => spec(name, this.#port),
+      onLife: (life) => this.#onLife(life),
+    })
+  }
+
+  get url(): string {
+    return `http://${LOOPBACK}:${this.#port}`
+  }
+
+  get pid(): number | undefined {
+    return this.keeper.pid
+  }
+
+  /** Only before it ever was up: afterwards the balancer knows it by its address. */
+  moveTo(port: number): void {
+    this.#port = port
+  }
+
+  /** Looks whether the process runs, and tells when that changed, whoever sent the signal. */
+  async observe(): Promise<RunState> {
+    const { pid } = this
+    const seen = pid === undefined ? 'gone' : await runState(pid)
+    if (seen === 'gone' || pid !== this.pid) return 'gone'
+    const paused = seen === 'stopped'
+    if (paused !== this.#paused) {
+      this.#paused = paused
+      this.#append({ type: paused ? 'node-paused' : 'node-resumed', node: this.name })
+    }
+    return seen
+  }
+
+  /** Whether it says that it takes no more traffic. */
+  async isDraining(): Promise<boolean> {
+    const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
+    const draining = answer?.status === 503 && answer.body.includes('draining')
+    if (draining) this.noteDraining()
+    return draining
+  }
+
+  /** It was seen, in its answers or in its log, to drain. Told once in each life. */
+  noteDraining(): void {
+    if (!this.#draining) this.#append({ type: 'node-draining', node: this.name })
+    this.#draining = true
+  }
+
+  /** Asks for the sessions in its own memory; without an answer the last figure stands. */
+  async readHeld(): Promise<number> {
+    const answer = await httpGet(`${this.url}/metrics`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
+    const figure = answer && HELD_METRIC.exec(answer.body)?.[1]
+    if (figure !== undefined) this.#held = Number(figure)
+    return this.#held
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  #onLife(life: Life): void {
+    const { name: node, url } = this
+    switch (life.at) {
+      case 'starting':
+        this.#append({ type: 'node-starting', node, pid: life.pid, url })
+        break
+      case 'up':
+        this.#append({
+          type: 'node-up',
+          node,
+          pid: life.pid,
+          ...(life.downForMs === undefined ? {} : { downForMs: Math.round(life.downForMs) }),
+        })
+        break
+      case 'down':
+        this.#onDown(life.pid, life.exit)
+        break
+      default:
+        life satisfies never
+    }
+  }
+
+  #onDown(pid: number, exit: Exit): void {
+    const held = this.#held
+    this.#held = 0
+    this.#paused = false
+    this.#draining = false
+    this.#append({ type: 'node-down', node: this.name, pid, ...exit, held })
+  }
+}

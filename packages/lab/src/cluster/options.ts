@@ -1,0 +1,22 @@
+import type { Strategy } from '../strategies.ts'
+import type { Programs } from './specs.ts'
+
+/** Everything that decides what a cluster is, each value already checked. */
+export interface ClusterOptions {
+  readonly strategy: Strategy
+  /** A store's URL in place of the strategy's own. */
+  readonly storeUrl?: string
+  /** The redis-server to start when the strategy wants a Redis and no URL was given. */
+  readonly redisServer?: string
+  readonly nodes: number
+  /** 0 picks a free one. */
+  readonly port: number
+  readonly restartAfterMs?: number
+  readonly users: number
+  readonly rate: number
+  readonly seed: number
+  readonly run: string
+  readonly directory: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly programs: Programs
+}

@@ -1,0 +1,106 @@
+/** Where `--strategy redis` gets its Redis: one of the user's own, or a private one that lives as long as the lab. */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { withoutPassword } from '../config.ts'
+import { LabError } from '../errors.ts'
+import type { ChildSpec } from '../supervise/child.ts'
+import { LOOPBACK } from '../supervise/ports.ts'
+
+const PING_TIMEOUT_MS = 1_000
+const FIND_ATTEMPTS_MAX = 8
+const FIND_EVERY_MS = 1_000
+
+/** The file of that name that the PATH leads to. */
+export function findOnPath(name: string, searchPath: string): string | undefined {
+  return searchPath
+    .split(path.delimiter)
+    .filter((directory) => directory !== '')
+    .map((directory) => path.join(directory, name))
+    .find((file) => isExecutable(file))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    // Not there, or not for us.
+    return false
+  }
+}
+
+/** Nothing is kept on disk, and nobody outside this machine can reach it. */
+export function privateRedis(
+  program: string,
+  port: number,
+  directory: string,
+  environment: NodeJS.ProcessEnv,
+): ChildSpec {
+  const workDirectory = path.join(directory, 'redis')
+  mkdirSync(workDirectory, { recursive: true })
+  const options = {
+    port: String(port),
+    bind: LOOPBACK,
+    'protected-mode': 'yes',
+    save: '',
+    appendonly: 'no',
+    dir: workDirectory,
+    daemonize: 'no',
+  }
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+  return { label: 'redis', command: program, args, environment, channel: false }
+}
+
+/** Whether a Redis answers there. Spoken by hand: a client library would cost the start more than Redis itself does. */
+export function pingRedis(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: LOOPBACK, port })
+    const done = (answered: boolean): void => {
+      socket.destroy()
+      resolve(answered)
+    }
+    socket.setTimeout(PING_TIMEOUT_MS, () => done(false))
+    socket.on('connect', () => socket.write('PING\r\n'))
+    socket.on('data', (data) => done(data.toString('latin1').startsWith('+PONG')))
+    socket.on('error', () => done(false))
+    socket.on('end', () => done(false))
+  })
+}
+
+/** Resolves once the Redis behind the URL answers. Tries for a bounded time, and says so the first time it has to wait. */
+export async function requireRedis(url: string, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const shown = withoutPassword(url)
+  for (let attempt = 1; ; attempt++) {
+    const reason = await tryRedis(url)
+    if (reason === undefined || signal.aborted) return
+    if (attempt === FIND_ATTEMPTS_MAX) {
+      throw new LabError(
+        'REDIS_UNAVAILABLE',
+        1,
+        `no answer from Redis at ${shown} (REDIS_URL) after ${attempt} tries: ${reason}`,
+      )
+    }
+    if (attempt === 1) say(`waiting for Redis at ${shown}: ${reason}`)
+    await sleep(FIND_EVERY_MS, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** Undefined when it answered, else why it did not. */
+async function tryRedis(url: string): Promise<string | undefined> {
+  const { Redis } = await import('ioredis')
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: PING_TIMEOUT_MS })
+  // Of a connection that failed, the rejection says only that it is closed; this says why.
+  let reason: string | undefined
+  client.on('error', (error: Error) => (reason = error.message))
+  try {
+    await client.connect()
+    await client.ping()
+    return undefined
+  } catch (error) {
+    return reason ?? (error as Error).message
+  } finally {
+    client.disconnect()
+  }
+}

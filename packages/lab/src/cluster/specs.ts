@@ -1,0 +1,81 @@
+/** What each process of a cluster is, as data: its program, and what it is told. */
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { projectRoot } from '../run-directory.ts'
+import type { ChildSpec } from '../supervise/child.ts'
+import { LOOPBACK } from '../supervise/ports.ts'
+import type { ClusterOptions } from './options.ts'
+import { privateRedis } from './redis.ts'
+
+/** The programs that a cluster is made of, as files. */
+export interface Programs {
+  readonly node: string
+  readonly balancer: string
+  readonly users: string
+}
+
+export function ownPrograms(): Programs {
+  return {
+    node: fileURLToPath(import.meta.resolve('@ninelives/node/main')),
+    balancer: fileURLToPath(import.meta.resolve('@ninelives/balancer/main')),
+    users: fileURLToPath(new URL('../users/main.ts', import.meta.url)),
+  }
+}
+
+export interface Upstream {
+  readonly name: string
+  readonly url: string
+}
+
+export interface Specs {
+  readonly node: (name: string, port: number) => ChildSpec
+  readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
+  readonly users: (target: string) => ChildSpec
+  readonly redis: (program: string, port: number) => ChildSpec
+}
+
+/** The demo has at least these accounts, `user-0` and so on. */
+const ACCOUNTS_MIN = 100
+
+/** Secrets are new with each cluster and outlive the processes in it. */
+export function specs(options: ClusterOptions, storeUrl: string): Specs {
+  const { programs, directory, users, rate, seed } = options
+  const base: NodeJS.ProcessEnv = {
+    // What was compiled once is kept: the next start of the same program takes half the time.
+    NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
+    ...options.environment,
+    // A cluster on loopback speaks plain HTTP; the cookies of production would lock everybody out.
+    NODE_ENV: 'development',
+    HOST: LOOPBACK,
+  }
+  const node: NodeJS.ProcessEnv = {
+    ...base,
+    STORE: storeUrl,
+    SESSION_KEYS: secret(),
+    COOKIE_SECURE: 'false',
+    ACCOUNTS: String(Math.max(ACCOUNTS_MIN, users)),
+    PASSWORD_COST: 'low',
+  }
+  const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
+  return {
+    node: (name, port) => ours(`node-${name}`, programs.node, { ...node, NODE_NAME: name, PORT: String(port) }),
+    balancer: (port, upstreams) =>
+      ours('balancer', programs.balancer, {
+        ...balancer,
+        PORT: String(port),
+        UPSTREAMS: upstreams.map(({ name, url }) => `${name}=${url}`).join(','),
+      }),
+    users: (target) => ours('users', programs.users, base, [target, String(users), String(rate), String(seed)]),
+    redis: (program, port) => privateRedis(program, port, directory, options.environment),
+  }
+}
+
+/** A program of ours, on the Node that runs the lab. */
+function ours(label: string, program: string, environment: NodeJS.ProcessEnv, args: readonly string[] = []): ChildSpec {
+  return { label, command: process.execPath, args: [program, ...args], environment, channel: true }
+}
+
+function secret(): string {
+  return randomBytes(32).toString('base64url')
+}

@@ -1,0 +1,25 @@
+import type { ClusterState, FaultState, NodeState } from '@ninelives/history'
+
+/** What `GET /api/cluster` answers: others' scripts are written against it. */
+export function clusterView(state: ClusterState) {
+  const { strategy, store, balancer, nodes, faults, users, run } = state
+  return {
+    run,
+    strategy: strategy.name,
+    store,
+    balancer: { url: balancer.url ?? null, pid: balancer.pid ?? null },
+    nodes: nodes.map((node) => nodeView(node)),
+    faults: faults.map((fault) => faultView(fault, state.startedAtMs)),
+    users: { all: users.all, loggedIn: users.loggedIn, intact: users.intact, ...users.totals },
+  }
+}
+
+/** A node that is down has no process, and its pid is null. */
+export function nodeView({ name, url, pid, state, sessions }: NodeState) {
+  return { name, url, pid: pid ?? null, state, sessions }
+}
+
+function faultView({ id, kind, target, confirmedAtMs }: FaultState, startedAtMs: number) {
+  const confirmedAt = confirmedAtMs === undefined ? null : new Date(startedAtMs + confirmedAtMs).toISOString()
+  return { id, kind, target, confirmedAt }
+}

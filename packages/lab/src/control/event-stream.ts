@@ -1,0 +1,73 @@
+/**
+ * The trace as server-sent events. Every message is one event of the trace with the id `run:seq`, so a client that
+ * comes back with Last-Event-ID goes on where it was. One that is new, or was away for longer than the lab remembers,
+ * or knows another run, first gets the message `state`: the cluster as it was before the events that follow.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { TraceEvent } from '@ninelives/history'
+import { ApiError } from '../errors.ts'
+import type { Trace } from '../trace/trace.ts'
+
+const CLIENTS_MAX = 64
+const HEARTBEAT_MS = 10_000
+const RETRY_MS = 1_000
+/** Unread bytes beyond which a client is cut off. It may come back with the id of what it read last. */
+const UNREAD_BYTES_MAX = 4 * 1024 * 1024
+
+export class EventStream {
+  readonly #clients = new Set<ServerResponse>()
+  readonly #trace: Trace
+  readonly #heartbeat: NodeJS.Timeout
+  readonly #endListening: () => void
+
+  constructor(trace: Trace) {
+    this.#trace = trace
+    this.#endListening = trace.listen((event) => this.#broadcast(this.#message(event)))
+    this.#heartbeat = setInterval(() => this.#broadcast(': still here\n\n'), HEARTBEAT_MS)
+  }
+
+  get clients(): number {
+    return this.#clients.size
+  }
+
+  open(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#clients.size >= CLIENTS_MAX) {
+      throw new ApiError(503, 'TOO_MANY_CLIENTS', `at most ${CLIENTS_MAX} clients read the events at once`)
+    }
+    response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' })
+    response.write(`retry: ${RETRY_MS}\n\n`)
+    const { base, events } = this.#trace.since(this.#lastSeen(request))
+    if (base) response.write(`event: state\nid: ${this.#id(base.seq)}\ndata: ${JSON.stringify(base)}\n\n`)
+    for (const event of events) response.write(this.#message(event))
+    this.#clients.add(response)
+    response.on('close', () => this.#clients.delete(response))
+    // A client that is gone; `close` follows.
+    response.on('error', () => undefined)
+  }
+
+  close(): void {
+    clearInterval(this.#heartbeat)
+    this.#endListening()
+    for (const client of this.#clients) client.end()
+  }
+
+  #lastSeen({ headers }: IncomingMessage): number | undefined {
+    const [run, seq] = String(headers['last-event-id'] ?? '').split(':')
+    return run === this.#trace.state.run && seq !== undefined && /^-?\d+$/.test(seq) ? Number(seq) : undefined
+  }
+
+  #message(event: TraceEvent): string {
+    return `id: ${this.#id(event.seq)}\ndata: ${JSON.stringify(event)}\n\n`
+  }
+
+  #id(seq: number): string {
+    return `${this.#trace.state.run}:${seq}`
+  }
+
+  #broadcast(text: string): void {
+    for (const client of this.#clients) {
+      if (client.writableLength > UNREAD_BYTES_MAX) client.destroy()
+      else client.write(text)
+    }
+  }
+}

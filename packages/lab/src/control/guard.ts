@@ -1,0 +1,30 @@
+/**
+ * The control API can kill processes and asks nobody for a password, because it listens on loopback only. A browser on
+ * this machine is on loopback too, and pages from anywhere run in it, so a request must prove that it is not such a
+ * page's: it names a loopback host (a name that was rebound to 127.0.0.1 does not), and it comes from our own page or
+ * from no page at all.
+ */
+import type { IncomingMessage } from 'node:http'
+import { ApiError } from '../errors.ts'
+
+const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
+const OWN_SITES = new Set(['same-origin', 'none'])
+
+export function requireLoopbackHost({ headers: { host } }: IncomingMessage): void {
+  const name = host?.replace(/:\d+$/, '').toLowerCase()
+  if (name !== undefined && LOOPBACK_NAMES.has(name)) return
+  throw new ApiError(
+    403,
+    'HOST_NOT_ALLOWED',
+    `Host is "${host ?? ''}"; this answers to localhost, 127.0.0.1 and [::1] only`,
+  )
+}
+
+export function requireOwnPage({ headers }: IncomingMessage): void {
+  const site = headers['sec-fetch-site']
+  const fromElsewhere = site !== undefined && !OWN_SITES.has(site)
+  const otherOrigin = headers.origin !== undefined && headers.origin !== `http://${headers.host}`
+  if (fromElsewhere || otherOrigin) {
+    throw new ApiError(403, 'CROSS_SITE', 'another page asked for this; only the page that is served here may')
+  }
+}

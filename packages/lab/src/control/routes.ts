@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { findNode } from '@ninelives/history'
+import type { Cluster } from '../cluster/cluster.ts'
+import { ApiError } from '../errors.ts'
+import type { FaultDesk } from '../faults/desk.ts'
+import type { Trace } from '../trace/trace.ts'
+import { clusterView, nodeView } from './cluster-view.ts'
+import type { EventStream } from './event-stream.ts'
+import { faultRequest } from './fault-request.ts'
+import { readJsonObject, sendJson } from './json.ts'
+
+/** What the control API controls. */
+export interface Controlled {
+  readonly trace: Trace
+  readonly cluster: Cluster
+  readonly desk: FaultDesk
+}
+
+export interface Route {
+  readonly method: string
+  readonly path: RegExp
+  /** `parameter` is what the path's group matched, decoded. A rejection becomes the answer. */
+  handle(request: IncomingMessage, response: ServerResponse, parameter: string): void | Promise<void>
+}
+
+export function routes({ trace, cluster, desk }: Controlled, events: EventStream): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: /^\/api\/cluster$/,
+      handle: (_request, response) => sendJson(response, 200, clusterView(trace.state)),
+    },
+    {
+      method: 'POST',
+      path: /^\/api\/faults$/,
+      async handle(request, response) {
+        const wanted = faultRequest(await readJsonObject(request))
+        sendJson(response, 201, await desk.inject(wanted))
+      },
+    },
+    {
+      method: 'DELETE',
+      path: /^\/api\/faults\/([^/]+)$/,
+      async handle(_request, response, id) {
+        sendJson(response, 200, await desk.heal(id))
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/api\/nodes\/([^/]+)\/start$/,
+      async handle(_request, response, name) {
+        await startNode(cluster, trace, name)
+        const started = findNode(trace.state, name)
+        sendJson(response, 200, started && nodeView(started))
+      },
+    },
+    {
+      method: 'GET',
+      path: /^\/api\/events$/,
+      handle: (request, response) => events.open(request, response),
+    },
+  ]
+}
+
+/** Resolves once the node is up. */
+async function startNode(cluster: Cluster, trace: Trace, name: string): Promise<void> {
+  const node = cluster.nodes.find((each) => each.name === name)
+  if (node === undefined) {
+    const names = cluster.nodes.map((each) => each.name).join(', ')
+    throw new ApiError(404, 'UNKNOWN_NODE', `there is no node "${name}"; there are ${names}`)
+  }
+  const state = findNode(trace.state, name)?.state
+  if (state !== 'down') {
+    throw new ApiError(409, 'NODE_STATE', `only a node that is down can be started; ${name} is ${state}`)
+  }
+  await node.keeper.start()
+}

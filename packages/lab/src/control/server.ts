@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { pageFile } from '@ninelives/dashboard'
+import { ApiError, LabError, PortInUseError } from '../errors.ts'
+import { LOOPBACK } from '../supervise/ports.ts'
+import { EventStream } from './event-stream.ts'
+import { requireLoopbackHost, requireOwnPage } from './guard.ts'
+import { sendJson } from './json.ts'
+import { type Controlled, type Route, routes } from './routes.ts'
+
+export interface ControlServer {
+  readonly url: string
+  close(): Promise<void>
+}
+
+const HEADERS_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 10_000
+const CONNECTIONS_MAX = 256
+
+/** The control API and the live page, for this machine only. Rejects with PortInUseError. */
+export async function controlServer(controlled: Controlled, port: number): Promise<ControlServer> {
+  const events = new EventStream(controlled.trace)
+  const api = routes(controlled, events)
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS })
+  server.maxConnections = CONNECTIONS_MAX
+  server.on('request', (request, response) => void answer(api, request, response))
+  try {
+    const url = await listen(server, port)
+    return { url, close: () => close(server, events) }
+  } catch (error) {
+    events.close()
+    throw error
+  }
+}
+
+async function answer(api: readonly Route[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.setHeader('Cache-Control', 'no-store')
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+  response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
+  try {
+    requireLoopbackHost(request)
+    await dispatch(api, request, response)
+  } catch (error) {
+    sendError(response, error)
+  }
+}
+
+async function dispatch(api: readonly Route[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
+  // A page may be linked to from anywhere; only what it does is guarded.
+  if (!path.startsWith('/api/')) return sendPage(path, request, response)
+  requireOwnPage(request)
+  const there = api.filter((route) => route.path.test(path))
+  if (there.length === 0) throw notFound(path)
+  const route = there.find(({ method }) => method === request.method)
+  if (route === undefined) throw notAllowed(response, path, there.map(({ method }) => method).join(', '))
+  await route.handle(request, response, decodeParameter(route.path.exec(path)?.[1] ?? ''))
+}
+
+function decodeParameter(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new ApiError(400, 'BAD_PATH', `"${text}" is not percent-encoded UTF-8`)
+  }
+}
+
+function sendPage(path: string, { method }: IncomingMessage, response: ServerResponse): void {
+  const file = pageFile(path)
+  if (file === undefined) throw notFound(path)
+  if (method !== 'GET' && method !== 'HEAD') throw notAllowed(response, path, 'GET, HEAD')
+  response.writeHead(200, file.headers).end(method === 'HEAD' ? undefined : file.body)
+}
+
+function notFound(path: string): ApiError {
+  return new ApiError(404, 'NOT_FOUND', `there is nothing at ${path}`)
+}
+
+function notAllowed(response: ServerResponse, path: string, methods: string): ApiError {
+  response.setHeader('Allow', methods)
+  return new ApiError(405, 'METHOD_NOT_ALLOWED', `${path} takes ${methods}`)
+}
+
+function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  const status = error instanceof ApiError ? error.status : 500
+  const code = error instanceof LabError ? error.code : 'INTERNAL'
+  // What is left of a body that was refused must not be read as the next request.
+  if (status === 413) response.setHeader('Connection', 'close')
+  sendJson(response, status, { error: { code, message: (error as Error).message } })
+}
+
+function listen(server: Server, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new PortInUseError('the live page', port) : error)
+    })
+    server.listen({ host: LOOPBACK, port }, () => {
+      const address = server.address()
+      resolve(`http://${LOOPBACK}:${typeof address === 'object' && address ? address.port : port}`)
+    })
+  })
+}
+
+async function close(server: Server, events: EventStream): Promise<void> {
+  events.close()
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeAllConnections()
+  await closed
+}

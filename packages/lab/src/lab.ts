@@ -1,0 +1,84 @@
+/** A cluster with everything around it: trace, warden, faults, control API. What `up` runs, and what tests and benches start. */
+import path from 'node:path'
+import { TRACE_SCHEMA } from '@ninelives/history'
+import { type Addresses, chooseAddresses } from './cluster/addresses.ts'
+import { Cluster } from './cluster/cluster.ts'
+import type { ClusterOptions } from './cluster/options.ts'
+import { withoutPassword } from './config.ts'
+import { type ControlServer, controlServer } from './control/server.ts'
+import { FaultDesk } from './faults/desk.ts'
+import { seededRandom } from './random.ts'
+import { LOOPBACK } from './supervise/ports.ts'
+import { Warden } from './supervise/warden.ts'
+import { Trace } from './trace/trace.ts'
+
+export interface LabOptions extends ClusterOptions {
+  /** 0 picks a free one. */
+  readonly controlPort: number
+}
+
+export interface Lab {
+  readonly trace: Trace
+  readonly cluster: Cluster
+  readonly desk: FaultDesk
+  readonly control: ControlServer
+  /** Resolves once the shop answers. */
+  start(): Promise<void>
+  /** Ends every process, asking first. Heals every fault by that. */
+  stop(reason: string): Promise<void>
+  /** Ends every process without asking. */
+  kill(): Promise<void>
+}
+
+/** Everything but the processes of the cluster: those begin with `start`. Rejects with PortInUseError. */
+export async function openLab(options: LabOptions): Promise<Lab> {
+  const addresses = await chooseAddresses(options)
+  const trace = openTrace(options, addresses)
+  const warden = new Warden()
+  const cluster = new Cluster(options, addresses, trace, warden)
+  const desk = new FaultDesk(cluster.nodes, trace, seededRandom(options.seed))
+  let control: ControlServer | undefined
+  const close = async (): Promise<void> => {
+    desk.close()
+    await Promise.all([control?.close(), warden.close()])
+  }
+  try {
+    control = await controlServer({ trace, cluster, desk }, options.controlPort)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    trace,
+    cluster,
+    desk,
+    control,
+    start: () => cluster.start(),
+    async stop(reason) {
+      trace.append({ type: 'run-ended', reason })
+      await cluster.stop()
+      await close()
+    },
+    async kill() {
+      await cluster.kill()
+      await close()
+    },
+  }
+}
+
+function openTrace(options: LabOptions, { balancerPort, nodes, storeUrl }: Addresses): Trace {
+  const { name, routing, summary, onNodeDeath } = options.strategy
+  const { run, seed, users, rate, restartAfterMs, directory } = options
+  return new Trace(path.join(directory, 'trace.ndjson'), {
+    schema: TRACE_SCHEMA,
+    run,
+    seed,
+    strategy: { name, routing, summary, onNodeDeath },
+    store: withoutPassword(storeUrl),
+    balancerUrl: `http://${LOOPBACK}:${balancerPort}`,
+    nodes: nodes.map(({ name, port }) => ({ name, url: `http://${LOOPBACK}:${port}` })),
+    ...(restartAfterMs === undefined ? {} : { restartAfterMs }),
+    users,
+    rate,
+  })
+}

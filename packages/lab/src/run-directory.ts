@@ -1,0 +1,69 @@
+/**
+ * Where a run writes: the trace, and one log per process. By default a fresh directory under `.ninelives/` in the
+ * project, of which the last ones are kept.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { LabError } from './errors.ts'
+import { startMark } from './supervise/process-table.ts'
+
+export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))
+
+const RUNS_KEPT = 10
+const RUN_NAME = /^\d{8}-\d{6}-\d+$/
+const OWNER_FILE = 'lab.pid'
+
+/** Sorts by time, and names the process so that two in the same second differ. */
+export function runName(now: Date, pid: number): string {
+  const [date = '', time = ''] = now.toISOString().split('T')
+  return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${pid}`
+}
+
+/** Makes the directory that was named, or one for this run, and empties it of an earlier run's files. */
+export function makeRunDirectory(run: string, named?: string): string {
+  const runs = path.join(projectRoot, '.ninelives')
+  const directory = named === undefined ? path.join(runs, run) : path.resolve(named)
+  if (isInUse(directory))
+    throw new LabError('RUN_DIRECTORY', 2, `${directory} is in use by another lab; name another with --logs DIR`)
+  try {
+    mkdirSync(directory, { recursive: true })
+    if (named === undefined) removeOldRuns(runs)
+    removeFilesOfRun(directory)
+    writeFileSync(path.join(directory, OWNER_FILE), `${process.pid} ${startMark(process.pid) ?? ''}`)
+  } catch (error) {
+    throw new LabError(
+      'RUN_DIRECTORY',
+      2,
+      `can't write to ${directory} (${(error as Error).message}); name another with --logs DIR`,
+    )
+  }
+  return directory
+}
+
+function removeOldRuns(runs: string): void {
+  const old = readdirSync(runs)
+    .filter((name) => RUN_NAME.test(name))
+    .sort()
+    .slice(0, -RUNS_KEPT)
+  for (const name of old) {
+    const directory = path.join(runs, name)
+    if (!isInUse(directory)) rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function isInUse(directory: string): boolean {
+  const owner = path.join(directory, OWNER_FILE)
+  if (!existsSync(owner)) return false
+  const [pid, ...mark] = readFileSync(owner, 'utf8').split(' ')
+  return startMark(Number(pid)) === mark.join(' ')
+}
+
+/** Only what a run itself writes: the directory was named by a person and may hold anything. */
+function removeFilesOfRun(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (name === 'trace.ndjson' || /^(node-[a-l]|balancer|redis|users)\.log(\.1)?$/.test(name)) {
+      rmSync(path.join(directory, name))
+    }
+  }
+}
