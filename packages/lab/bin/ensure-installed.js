@@ -1,0 +1,105 @@
+/**
+ * A fresh clone has no node_modules, and `npm start` should work in it all the same. This runs before anything is
+ * installed and on whatever Node the machine has, so it is plain JavaScript for Node 20 and leans on nothing.
+ *
+ * npm writes `.package-lock.json` last, so where that file is, an install went through to its end. Two at once take
+ * turns by a lock file that holds a pid; a lock whose process is gone is broken.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+const installed = path.join(root, 'node_modules/.package-lock.json')
+const lock = path.join(root, '.ninelives/installing')
+
+const LOCK_WAIT_MS = 300_000
+const LOCK_POLL_MS = 100
+/** How long a lock may be without a pid: its owner creates the file and writes the pid right after. */
+const LOCK_EMPTY_MS = 5_000
+
+/** Installs what the lock file names, unless that is there. Ends the process with a line when it can't. */
+export function ensureInstalled() {
+  if (existsSync(installed)) return
+  takeLock()
+  try {
+    if (!existsSync(installed)) install()
+  } finally {
+    rmSync(lock, { force: true })
+  }
+}
+
+function install() {
+  process.stderr.write('ninelives: installing what it needs (npm ci); this happens only the first time\n')
+  const npm = npmCommand()
+  // Node 24 itself is a development dependency, so it must come along whatever NODE_ENV says.
+  const { status, error } = spawnSync(npm.command, [...npm.args, 'ci', '--include=dev'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  if (status === 0) return
+  rmSync(lock, { force: true })
+  fail(error ? `npm could not be run: ${error.message}` : `npm ci failed (exit ${status}); its own lines above say why`)
+}
+
+/** Under npm, the very npm that runs this; it need not be the first on the PATH. */
+function npmCommand() {
+  const cli = process.env.npm_execpath
+  return cli?.endsWith('.js') ? { command: process.execPath, args: [cli] } : { command: 'npm', args: [] }
+}
+
+function takeLock() {
+  mkdirSync(path.dirname(lock), { recursive: true })
+  const giveUpAtMs = Date.now() + LOCK_WAIT_MS
+  for (let waited = false; !tryLock(); waited = true) {
+    if (!waited) process.stderr.write('ninelives: another install is under way; waiting for it\n')
+    if (Date.now() > giveUpAtMs) fail(`gave up after ${LOCK_WAIT_MS / 1_000} s; if no npm is at work, remove ${lock}`)
+    sleep(LOCK_POLL_MS)
+  }
+}
+
+function tryLock() {
+  if (lockOwnerIsGone()) rmSync(lock, { force: true })
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+  } catch (error) {
+    if (error.code === 'EEXIST') return false
+    throw error
+  }
+  // Two that found the same dead owner may both have removed its lock, the second one the first one's new lock.
+  sleep(LOCK_POLL_MS)
+  return lockOwner() === process.pid
+}
+
+function lockOwnerIsGone() {
+  const owner = lockOwner()
+  if (owner === undefined) return false
+  if (owner === 0) return Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > LOCK_EMPTY_MS
+  try {
+    process.kill(owner, 0)
+    return false
+  } catch (error) {
+    return error.code === 'ESRCH'
+  }
+}
+
+/** Undefined without a lock, 0 while it is empty. */
+function lockOwner() {
+  try {
+    return Number(readFileSync(lock, 'utf8'))
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function sleep(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+function fail(reason) {
+  process.stderr.write(`ninelives: ${reason}\n`)
+  process.exit(1)
+}

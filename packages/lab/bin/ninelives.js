@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/**
+ * `npx ninelives` on any Node from 20 on: installs what is missing, then runs the command line on the workspace's own
+ * Node 24, as if it were this process: same terminal, signals passed on, same exit.
+ */
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureInstalled, root } from './ensure-installed.js'
+
+const NEEDED_MAJOR = 24
+const PARENT_POLL_MS = 500
+
+ensureInstalled()
+if (Number.parseInt(process.versions.node, 10) >= NEEDED_MAJOR) await import('../src/cli.ts')
+else runOnOwnNode()
+
+function runOnOwnNode() {
+  const node = path.join(root, 'node_modules/.bin/node')
+  const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
+  const child = spawn(node, [cli, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    // Tells it that its parent only stands in for a terminal, so that it ends with its parent.
+    env: { ...process.env, NINELIVES_LAUNCHER: String(process.pid) },
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  endWithNpm(child)
+  child.once('error', (error) => {
+    process.stderr.write(`ninelives: Node ${NEEDED_MAJOR} did not start (${error.message}); try npm ci\n`)
+    process.exit(1)
+  })
+  child.once('exit', (code, signal) => {
+    if (signal === null) process.exit(code)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+}
+
+/** When npm is killed by a signal that it can't pass on, nobody else would tell the child. */
+function endWithNpm(child) {
+  if (process.env.npm_execpath === undefined) return
+  const parent = process.ppid
+  setInterval(() => process.ppid === parent || child.kill('SIGTERM'), PARENT_POLL_MS).unref()
+}

@@ -1,0 +1,61 @@
+import { findOnPath } from '../cluster/redis.ts'
+import { type Config, withoutPassword } from '../config.ts'
+import { UsageError } from '../errors.ts'
+import { findStrategy, type Strategy } from '../strategies.ts'
+
+export interface Choice {
+  readonly strategy: Strategy
+  /** Why this one, when nobody asked for it. */
+  readonly because?: string
+  /** Of a store that is there already. */
+  readonly storeUrl?: string
+  /** The program of a private one. */
+  readonly redisServer?: string
+}
+
+export interface Wish {
+  readonly strategy: string | undefined
+  readonly store: string | undefined
+}
+
+/** What the flags, the environment and the machine together come to. Throws UsageError when that is nothing. */
+export function chooseStrategy({ strategy: name, store }: Wish, config: Config): Choice {
+  if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
+  const redisServer = findOnPath('redis-server', config.searchPath)
+  if (name !== undefined) return withItsStore(known(name), config.redisUrl, redisServer)
+  if (config.redisUrl !== undefined) {
+    return { ...withItsStore(known('redis'), config.redisUrl, redisServer), because: 'REDIS_URL is set' }
+  }
+  if (redisServer !== undefined) {
+    return { ...withItsStore(known('redis'), undefined, redisServer), because: `there is ${redisServer}` }
+  }
+  return { strategy: known('sticky'), because: 'there is neither REDIS_URL nor a redis-server on the PATH' }
+}
+
+function withItsStore(strategy: Strategy, redisUrl: string | undefined, redisServer: string | undefined): Choice {
+  if (typeof strategy.store === 'string') return { strategy }
+  if (redisUrl !== undefined) return { strategy, storeUrl: redisUrl }
+  if (redisServer !== undefined) return { strategy, redisServer }
+  throw new UsageError(
+    `--strategy ${strategy.name} needs a Redis: install redis-server (apt-get install redis-server, brew install redis), ` +
+      'or set REDIS_URL=redis://HOST:PORT to one that runs, or try --strategy sticky',
+  )
+}
+
+/** What the strategy says of its own store is not true of another. */
+function withOwnStore(name: string | undefined, store: string): Strategy {
+  const where = `sessions are in ${withoutPassword(store)}`
+  return {
+    ...known(name ?? 'redis'),
+    name: name ?? 'custom',
+    store,
+    summary: `${where}; what a node's death costs is that store's to say`,
+    onNodeDeath: where,
+  }
+}
+
+function known(name: string): Strategy {
+  const strategy = findStrategy(name)
+  if (strategy === undefined) throw new UsageError(`there is no strategy "${name}"`)
+  return strategy
+}

@@ -1,0 +1,93 @@
+/** Flags as data: what each takes, its default and its help. A bad one is refused with one line that says what is accepted. */
+import { parseArgs } from 'node:util'
+import { UsageError } from '../errors.ts'
+
+export interface Flag<T> {
+  /** What stands for the value in the help, such as `N`. */
+  readonly placeholder: string
+  readonly help: string
+  readonly otherwise: T
+  /** Completes "--flag takes ...". */
+  readonly takes: string
+  /** Undefined when the value can't be used. */
+  readonly parse: (value: string) => T | undefined
+}
+
+// The type of a flag's value differs from flag to flag.
+export type Flags = Readonly<Record<string, Flag<unknown>>>
+export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
+
+type Described<T> = Pick<Flag<T>, 'placeholder' | 'help' | 'otherwise'>
+
+export function integerFlag<T extends number | undefined>(
+  range: { readonly min: number; readonly max: number },
+  described: Described<T>,
+): Flag<T | number> {
+  const { min, max } = range
+  const parse = (value: string): number | undefined => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+    return number >= min && number <= max ? number : undefined
+  }
+  return { ...described, takes: `${min} to ${max}`, parse }
+}
+
+export function choiceFlag<T extends string | undefined>(
+  choices: readonly string[],
+  described: Described<T>,
+): Flag<T | string> {
+  return { ...described, takes: listed(choices), parse: (value) => choices.find((choice) => choice === value) }
+}
+
+export function textFlag<T extends string | undefined>(takes: string, described: Described<T>): Flag<T | string> {
+  return { ...described, takes, parse: (value) => (value === '' ? undefined : value) }
+}
+
+/** The value of every flag, or `help` when that was asked for. Throws UsageError. */
+export function parseFlags<F extends Flags>(
+  command: string,
+  flags: F,
+  args: readonly string[],
+): FlagValues<F> | 'help' {
+  const values = new Map(Object.entries(flags).map(([name, { otherwise }]) => [name, otherwise]))
+  const options = Object.fromEntries(Object.keys(flags).map((name) => [name, { type: 'string' as const }]))
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    strict: false,
+    tokens: true,
+  })
+  for (const token of tokens) {
+    if (token.kind === 'positional')
+      throw new UsageError(`${command} takes no "${token.value}"; ${known(command, flags)}`)
+    if (token.kind !== 'option') continue
+    if (token.name === 'help') return 'help'
+    const flag = flags[token.name]
+    if (flag === undefined) throw new UsageError(`unknown flag ${token.rawName}; ${known(command, flags)}`)
+    values.set(token.name, valueOf(token.rawName, flag, token.value))
+  }
+  return Object.fromEntries(values) as FlagValues<F>
+}
+
+function valueOf(name: string, { takes, parse }: Flag<unknown>, given: string | undefined): unknown {
+  if (given === undefined) throw new UsageError(`${name} needs a value: ${takes}`)
+  const value = parse(given)
+  if (value === undefined) throw new UsageError(`${name} takes ${takes}, not "${given}"`)
+  return value
+}
+
+function known(command: string, flags: Flags): string {
+  return `${command} knows ${[...Object.keys(flags), 'help'].map((name) => `--${name}`).join(', ')}`
+}
+
+/** The flags as lines of a help text. */
+export function flagsHelp(flags: Flags): string {
+  const rows = Object.entries(flags).map(
+    ([name, { placeholder, help }]) => [`  --${name} ${placeholder}`, help] as const,
+  )
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2
+  return rows.map(([left, help]) => `${left.padEnd(width)}${help}\n`).join('')
+}
+
+export function listed(choices: readonly string[]): string {
+  return choices.length < 2 ? choices.join('') : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`
+}

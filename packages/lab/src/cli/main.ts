@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { type Config, readConfig } from '../config.ts'
+import { LabError, UsageError } from '../errors.ts'
+import { listed } from './flags.ts'
+
+type Run = (args: readonly string[], config: Config) => Promise<number>
+
+interface Command {
+  readonly text: string
+  /** Read only when it is wanted. */
+  readonly load: () => Promise<Run>
+}
+
+const commands: ReadonlyMap<string, Command> = new Map([
+  [
+    'up',
+    {
+      text: 'starts a cluster and tells what happens to it; what npm start runs',
+      load: async () => (await import('./up.ts')).up,
+    },
+  ],
+  [
+    'watch',
+    {
+      text: 'sends virtual users to a cluster that runs, and tells what they meet',
+      load: async () => (await import('./watch.ts')).watch,
+    },
+  ],
+])
+
+/** Resolves with the exit code. What a person can do something about ends in one line, not in a stack. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await dispatch(args)
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error
+    process.stderr.write(`ninelives: ${error.message}\n`)
+    return error.exitCode
+  }
+}
+
+async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
+  if (first === undefined || first === '--help' || first === '-h') return print(help())
+  if (first === '--version') return print(`${version()}\n`)
+  const command = commands.get(first)
+  if (command === undefined) {
+    throw new UsageError(`unknown command "${first}"; there are ${listed([...commands.keys()])}, and --help`)
+  }
+  const run = await command.load()
+  return run(rest, readConfig(process.env))
+}
+
+function help(): string {
+  const lines = [...commands].map(([name, { text }]) => `  ${name.padEnd(8)}${text}\n`)
+  return `ninelives <command> [flags]\n\n${lines.join('')}\n--help after a command tells its flags; --version prints the version.\n`
+}
+
+function print(text: string): number {
+  process.stdout.write(text)
+  return 0
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

@@ -1,0 +1,55 @@
+import { NODES_MAX } from '../cluster/addresses.ts'
+import { SEED_MAX } from '../random.ts'
+import { strategyNames } from '../strategies.ts'
+import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
+
+const PORT = { min: 0, max: 65_535 }
+const USERS = { min: 0, max: 10_000 }
+const RATE = { min: 1, max: 10_000 }
+const RESTART_AFTER_MAX_MS = 600_000
+
+const restartAfter: Flag<number | 'never'> = {
+  placeholder: 'MS',
+  help: 'start a node that died again after so many milliseconds, or never (1500)',
+  otherwise: 1_500,
+  takes: `0 to ${RESTART_AFTER_MAX_MS}, or never`,
+  parse(value) {
+    if (value === 'never') return value
+    return /^\d+$/.test(value) && Number(value) <= RESTART_AFTER_MAX_MS ? Number(value) : undefined
+  },
+}
+
+export const upFlags = {
+  strategy: choiceFlag<string | undefined>(strategyNames, {
+    placeholder: 'NAME',
+    help: `${listed(strategyNames)} (redis where there is one, else sticky)`,
+    otherwise: undefined,
+  }),
+  nodes: integerFlag(
+    { min: 1, max: NODES_MAX },
+    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (3)`, otherwise: 3 },
+  ),
+  port: integerFlag(PORT, { placeholder: 'N', help: 'port of the shop, 0 for any (8080)', otherwise: 8_080 }),
+  'control-port': integerFlag(PORT, {
+    placeholder: 'N',
+    help: 'port of the live page and the control API, 0 for any (4000)',
+    otherwise: 4_000,
+  }),
+  'restart-after': restartAfter,
+  users: integerFlag(USERS, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
+  rate: integerFlag(RATE, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
+  store: textFlag<string | undefined>("a store's URL or the path of a module", {
+    placeholder: 'URL',
+    help: "a store's URL or the path of a module, in place of the strategy's own",
+    otherwise: undefined,
+  }),
+  logs: textFlag<string | undefined>('a directory', {
+    placeholder: 'DIR',
+    help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
+    otherwise: undefined,
+  }),
+  seed: integerFlag<number | undefined>(
+    { min: 0, max: SEED_MAX },
+    { placeholder: 'N', help: 'decides what is random in the load and the faults (any)', otherwise: undefined },
+  ),
+}

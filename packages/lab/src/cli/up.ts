@@ -1,0 +1,124 @@
+import { randomInt } from 'node:crypto'
+import { requireRedis } from '../cluster/redis.ts'
+import { ownPrograms } from '../cluster/specs.ts'
+import type { Config } from '../config.ts'
+import { UsageError } from '../errors.ts'
+import { type Lab, type LabOptions, openLab } from '../lab.ts'
+import { SEED_MAX } from '../random.ts'
+import { makeRunDirectory, runName } from '../run-directory.ts'
+import { requireFree } from '../supervise/ports.ts'
+import { farewell, greeting } from '../terminal/greeting.ts'
+import { painter } from '../terminal/paint.ts'
+import { Story } from '../terminal/story.ts'
+import { type Choice, chooseStrategy } from './choose-strategy.ts'
+import { flagsHelp, type FlagValues, parseFlags } from './flags.ts'
+import { stopSignal, whenStopped } from './stop-signal.ts'
+import { upFlags } from './up-flags.ts'
+
+export const upHelp = `npm start -- [flags], or ninelives up [flags]
+
+Starts a cluster (nodes, balancer, a Redis where the strategy wants one), a control API with a live page, and virtual
+users; tells what happens to them; stops all of it on Ctrl-C.
+
+${flagsHelp(upFlags)}`
+
+type Values = FlagValues<typeof upFlags>
+
+/** Resolves with the exit code once everything has stopped. */
+export async function up(args: readonly string[], config: Config): Promise<number> {
+  const flags = parseFlags('up', upFlags, args)
+  if (flags === 'help') {
+    process.stdout.write(upHelp)
+    return 0
+  }
+  const choice = chooseStrategy(flags, config)
+  await requirePorts(flags)
+  const run = runName(new Date(), process.pid)
+  const directory = makeRunDirectory(run, flags.logs)
+  announce(choice, flags)
+
+  let lab: Lab | undefined
+  const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(lab) })
+  if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
+    await requireRedis(choice.storeUrl, say, stop.signal)
+  }
+  lab = await openLab(labOptions(flags, choice, run, directory, config))
+  try {
+    if (!(await started(lab, stop.signal))) return EXIT_INTERRUPTED
+    process.stdout.write(greeting(lab.trace.state, lab.control.url, flags.rate, painter(process.stdout)))
+    tellStory(lab)
+    await whenStopped(stop.signal)
+    await lab.stop(String(stop.signal.reason))
+    say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, lab.trace.path)}`)
+    return 0
+  } finally {
+    stop.close()
+  }
+}
+
+const EXIT_INTERRUPTED = 130
+
+/** False when it was told to stop before everything was up; by then nothing is left. */
+async function started(lab: Lab, signal: AbortSignal): Promise<boolean> {
+  try {
+    await Promise.race([lab.start(), whenStopped(signal)])
+    if (!signal.aborted) return true
+  } catch (error) {
+    await lab.kill()
+    if (!signal.aborted) throw error
+    return false
+  }
+  await lab.kill()
+  return false
+}
+
+async function leaveAtOnce(lab: Lab | undefined): Promise<void> {
+  await lab?.kill()
+  process.exit(EXIT_INTERRUPTED)
+}
+
+async function requirePorts(flags: Values): Promise<void> {
+  const { port, 'control-port': controlPort } = flags
+  if (port !== 0 && port === controlPort)
+    throw new UsageError(`--port and --control-port are both ${port}; they must differ`)
+  await requireFree(port, 'the shop (--port)')
+  await requireFree(controlPort, 'the live page (--control-port)')
+}
+
+function labOptions(flags: Values, choice: Choice, run: string, directory: string, config: Config): LabOptions {
+  const { strategy, storeUrl, redisServer } = choice
+  const restartAfterMs = flags['restart-after']
+  return {
+    strategy,
+    ...(storeUrl === undefined ? {} : { storeUrl }),
+    ...(redisServer === undefined ? {} : { redisServer }),
+    nodes: flags.nodes,
+    port: flags.port,
+    controlPort: flags['control-port'],
+    ...(restartAfterMs === 'never' ? {} : { restartAfterMs }),
+    users: flags.users,
+    rate: flags.rate,
+    seed: flags.seed ?? randomInt(SEED_MAX),
+    run,
+    directory,
+    environment: config.environment,
+    programs: ownPrograms(),
+  }
+}
+
+function announce({ strategy, because, redisServer }: Choice, { nodes }: Values): void {
+  if (because !== undefined) say(`Strategy ${strategy.name}, because ${because}; another one with --strategy NAME.`)
+  const redis = redisServer === undefined ? '' : ', a private Redis'
+  say(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${redis} and the balancer ...`)
+}
+
+function tellStory({ trace }: Lab): void {
+  const story = new Story(painter(process.stdout))
+  trace.listen((event, before) => {
+    for (const line of story.tell(event, before)) say(line)
+  })
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

@@ -1,0 +1,138 @@
+import { randomInt } from 'node:crypto'
+import { type ClusterState, initialState, reduce, type UsersSecond } from '@ninelives/history'
+import type { Config } from '../config.ts'
+import { LabError } from '../errors.ts'
+import { httpGet } from '../http-get.ts'
+import { SEED_MAX } from '../random.ts'
+import { painter } from '../terminal/paint.ts'
+import { watchLine, watchSentence, watchSummary } from '../terminal/watch-lines.ts'
+import { startLoad } from '../users/load.ts'
+import { SeenNodes } from '../users/seen-nodes.ts'
+import { until } from '../wait.ts'
+import { type Flag, flagsHelp, integerFlag, parseFlags } from './flags.ts'
+import { stopSignal, whenStopped } from './stop-signal.ts'
+
+const target: Flag<URL> = {
+  placeholder: 'URL',
+  help: 'the shop, at its balancer (http://127.0.0.1:8080)',
+  otherwise: new URL('http://127.0.0.1:8080'),
+  takes: 'http://HOST or http://HOST:PORT',
+  parse: (value) => (URL.canParse(value) && new URL(value).protocol === 'http:' ? new URL(value) : undefined),
+}
+
+const watchFlags = {
+  target,
+  users: integerFlag({ min: 1, max: 10_000 }, { placeholder: 'N', help: 'virtual users (10)', otherwise: 10 }),
+  rate: integerFlag(
+    { min: 1, max: 10_000 },
+    { placeholder: 'N', help: 'operations a second of all of them (50)', otherwise: 50 },
+  ),
+  seed: integerFlag<number | undefined>(
+    { min: 0, max: SEED_MAX },
+    { placeholder: 'N', help: 'decides when who does what (any)', otherwise: undefined },
+  ),
+}
+
+const watchHelp = `ninelives watch [flags]
+
+Sends virtual users to a shop that runs already, and tells once a second who answered and what they met: as they see it,
+from outside. Ctrl-C ends it with the sums.
+
+${flagsHelp(watchFlags)}`
+
+const TARGET_WAIT_MS = 60_000
+const TARGET_POLL_MS = 250
+
+/** Resolves with the exit code. */
+export async function watch(args: readonly string[], { endsWithParent }: Config): Promise<number> {
+  const flags = parseFlags('watch', watchFlags, args)
+  if (flags === 'help') {
+    say(watchHelp)
+    return 0
+  }
+  const stop = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
+  try {
+    await reached(flags.target, stop.signal)
+    if (stop.signal.aborted) return EXIT_INTERRUPTED
+    const ledger = new Ledger()
+    const end = startLoad({
+      ...flags,
+      seed: flags.seed ?? randomInt(SEED_MAX),
+      onSecond: (second) => ledger.add(second),
+    })
+    await whenStopped(stop.signal)
+    end()
+    say(`${process.stdout.isTTY ? '\n' : ''}${ledger.summary(flags.target.origin)}`)
+    return 0
+  } finally {
+    stop.close()
+  }
+}
+
+const EXIT_INTERRUPTED = 130
+
+/** Resolves once the shop is ready, or it was time to stop. */
+async function reached(url: URL, signal: AbortSignal): Promise<void> {
+  let asked = false
+  const ready = async (): Promise<boolean> => {
+    const answer = await httpGet(new URL('/readyz', url).href, { timeoutMs: 1_000 })
+    if (answer?.status === 200 || signal.aborted) return true
+    if (!asked) say(`Waiting up to ${TARGET_WAIT_MS / 1_000} s for ${url.origin} to be ready ...\n`)
+    asked = true
+    return false
+  }
+  try {
+    await until(ready, { deadlineMs: TARGET_WAIT_MS, everyMs: TARGET_POLL_MS, what: url.origin })
+  } catch {
+    throw new LabError(
+      'TARGET_UNAVAILABLE',
+      1,
+      `${url.origin} was not ready within ${TARGET_WAIT_MS / 1_000} s (GET /readyz)`,
+    )
+  }
+}
+
+/** Keeps the sums, and prints as it goes. */
+class Ledger {
+  readonly #paint = painter(process.stdout)
+  readonly #seen = new SeenNodes()
+  readonly #byNode: Record<string, number> = {}
+  readonly #byKind: Record<string, number> = {}
+  #state: ClusterState = initialState
+  #worstP99Ms = 0
+
+  add(second: UsersSecond): void {
+    const atMs = Date.now()
+    this.#state = reduce(this.#state, { seq: this.#state.seq + 1, atMs, ...second })
+    this.#worstP99Ms = Math.max(this.#worstP99Ms, second.latencyMs.p99)
+    addTo(this.#byNode, Object.entries(second.byNode))
+    const { 'logged-out': _counted, ...failed } = second.failed
+    addTo(this.#byKind, Object.entries(failed))
+    addTo(
+      this.#byKind,
+      Object.entries(second.unknown).map(([kind, n]) => [`${kind}, perhaps applied`, n]),
+    )
+    const changes = this.#seen.second(second.byNode)
+    say(`${watchLine(second, this.#seen.names, atMs, this.#paint)}\n`)
+    for (const { node, answers } of changes) say(`${watchSentence(node, answers, atMs, this.#paint)}\n`)
+  }
+
+  summary(origin: string): string {
+    return watchSummary({
+      target: origin,
+      users: this.#state.users,
+      seconds: this.#state.seq + 1,
+      byNode: this.#byNode,
+      byKind: this.#byKind,
+      worstP99Ms: this.#worstP99Ms,
+    })
+  }
+}
+
+function addTo(sums: Record<string, number>, entries: readonly (readonly [string, number])[]): void {
+  for (const [key, n] of entries) sums[key] = (sums[key] ?? 0) + n
+}
+
+function say(text: string): void {
+  process.stdout.write(text)
+}

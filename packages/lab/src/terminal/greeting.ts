@@ -1,0 +1,40 @@
+import { type ClusterState, count } from '@ninelives/history'
+import type { Paint } from './paint.ts'
+
+/** What a person needs to know once the cluster is ready. */
+export function greeting(state: ClusterState, controlUrl: string, rate: number, paint: Paint): string {
+  const { strategy, store, balancer, nodes, users } = state
+  const victim = nodes[1] ?? nodes[0]
+  const body = `'{"kind":"kill","target":"${victim?.name}"}'`
+  const rows: [string, string][] = [
+    ['Shop', paint('bold', balancer.url ?? '')],
+    ['Live page', paint('bold', controlUrl)],
+    ['Strategy', `${strategy.name}: ${strategy.summary}`],
+    ['Store', store],
+    ['Nodes', nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')],
+    ['Users', users.all === 0 ? 'none' : `${users.all} virtual ones, ${rate} operations a second`],
+    ['Kill a node', `curl -X POST ${controlUrl}/api/faults -d ${body}`],
+    ['', `or: kill -9 ${victim?.pid}`],
+    ['Stop', 'Ctrl-C'],
+  ]
+  return `\n${rows.map(([left, right]) => `  ${left.padEnd(13)}${right}\n`).join('')}\n`
+}
+
+export function farewell(state: ClusterState, tracePath: string): string {
+  const { users, nodes, atMs } = state
+  const { sent, errors, loggedOut, lost } = users.totals
+  const deaths = nodes.reduce((sum, node) => sum + node.deaths, 0)
+  const met = [
+    count(sent, 'operation'),
+    `${errors} failed`,
+    count(loggedOut, 'logout'),
+    `${count(lost, 'cart item')} lost`,
+  ]
+  const told = users.all === 0 ? '' : `: ${met.join(', ')}`
+  return `Stopped after ${duration(atMs)}${told}; ${count(deaths, 'death')} of nodes. Trace: ${tracePath}`
+}
+
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1_000)
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+}

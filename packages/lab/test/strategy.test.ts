@@ -1,0 +1,82 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import test from 'ava'
+import { chooseStrategy } from '../src/cli/choose-strategy.ts'
+import { type Config, readConfig, withoutPassword } from '../src/config.ts'
+import { UsageError } from '../src/errors.ts'
+import { scratch } from './fixtures/open-lab.ts'
+
+const bare: Config = { searchPath: '', endsWithParent: false, environment: {} }
+const noWish = { strategy: undefined, store: undefined }
+
+test('without any Redis the default is sticky, and it says why', (t) => {
+  t.like(chooseStrategy(noWish, bare), {
+    strategy: { name: 'sticky' },
+    because: 'there is neither REDIS_URL nor a redis-server on the PATH',
+  })
+})
+
+test('a Redis of the user comes before a private one', (t) => {
+  const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
+  const choice = chooseStrategy(noWish, config)
+  t.like(choice, { strategy: { name: 'redis' }, storeUrl: 'redis://127.0.0.1:6379', because: 'REDIS_URL is set' })
+  t.is(choice.redisServer, undefined)
+})
+
+test('a redis-server on the PATH makes redis the default', (t) => {
+  const directory = scratch(t)
+  t.like(chooseStrategy(noWish, { ...bare, searchPath: searchPathWithRedis(directory) }), {
+    strategy: { name: 'redis' },
+    redisServer: `${directory}/redis-server`,
+  })
+})
+
+test('a directory of that name is no redis-server', (t) => {
+  const directory = scratch(t)
+  mkdirSync(`${directory}/redis-server`)
+  t.like(chooseStrategy(noWish, { ...bare, searchPath: directory }), { strategy: { name: 'sticky' } })
+})
+
+test('redis without a Redis is refused, with how to get one', (t) => {
+  t.throws(() => chooseStrategy({ ...noWish, strategy: 'redis' }, bare), {
+    instanceOf: UsageError,
+    message: /--strategy redis needs a Redis: install redis-server .*REDIS_URL.*--strategy sticky/,
+  })
+})
+
+test('a strategy that was asked for needs no reason', (t) => {
+  t.is(chooseStrategy({ ...noWish, strategy: 'memory' }, bare).because, undefined)
+})
+
+test('a store of the user takes the place of the own one, and is not spoken for', (t) => {
+  const { strategy, storeUrl } = chooseStrategy({ strategy: 'sticky', store: 'redis://u:secret@h:1' }, bare)
+  t.is(storeUrl, 'redis://u:secret@h:1')
+  t.like(strategy, { name: 'sticky', routing: 'affinity', onNodeDeath: 'sessions are in redis://u:***@h:1' })
+  t.like(chooseStrategy({ ...noWish, store: './mine.ts' }, bare).strategy, { name: 'custom', routing: 'round-robin' })
+})
+
+test('a REDIS_URL that is none is refused by its name, an empty one is none', (t) => {
+  t.throws(() => readConfig({ REDIS_URL: 'http://u:secret@h' }), {
+    instanceOf: UsageError,
+    message: 'REDIS_URL is "http://u:***@h/" and takes redis://HOST:PORT or rediss://HOST:PORT',
+  })
+  t.is(readConfig({ REDIS_URL: '' }).redisUrl, undefined)
+})
+
+test('a password is not shown', (t) => {
+  t.is(withoutPassword('redis://:hunter2@h:1/0'), 'redis://:***@h:1/0')
+  t.is(withoutPassword('memory:'), 'memory:')
+  t.is(withoutPassword('./mine.ts'), './mine.ts')
+})
+
+test('the lab ends with npm or its launcher, and with nobody else', (t) => {
+  t.true(readConfig({ npm_execpath: '/npm' }).endsWithParent)
+  t.true(readConfig({ NINELIVES_LAUNCHER: '1' }).endsWithParent)
+  t.false(readConfig({}).endsWithParent)
+})
+
+function searchPathWithRedis(directory: string): string {
+  const file = `${directory}/redis-server`
+  writeFileSync(file, '#!/bin/sh\n')
+  chmodSync(file, 0o755)
+  return `/nowhere:${directory}`
+}
