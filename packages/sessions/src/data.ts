@@ -53,6 +53,7 @@ function inspectObject(value: object, path: string, depth: number): boolean {
     return true
   }
   if (!Array.isArray(value) && !isPlain(value)) throw new SessionValueError(path, `a ${nameOf(value)}`)
+  if (readsLikeDate(value)) throw new SessionValueError(path, 'an object that would come back like a Date')
   let hasDates = false
   for (const [key, inner] of Object.entries(value)) {
     hasDates = inspect(inner, path === '' ? key : `${path}.${key}`, depth + 1) || hasDates
@@ -75,9 +76,11 @@ function writeDate(this: SessionData, key: string, value: unknown): unknown {
 }
 
 function readDate(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !(DATE_FIELD in value)) return value
-  const text = value[DATE_FIELD]
-  return Object.keys(value).length === 1 && typeof text === 'string' ? new Date(text) : value
+  return typeof value === 'object' && value !== null && readsLikeDate(value) ? new Date(value[DATE_FIELD]) : value
+}
+
+function readsLikeDate(value: object): value is { [DATE_FIELD]: string } {
+  return DATE_FIELD in value && typeof value[DATE_FIELD] === 'string' && Object.keys(value).length === 1
 }
 
 function parse(text: string): SessionData {

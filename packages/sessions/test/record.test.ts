@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
 import { RecordUnreadableError } from '../src/errors.ts'
@@ -15,25 +16,34 @@ const body: Body = {
 
 test('a body is decoded to what was encoded, whatever its data looks like', (t) => {
   const retired = fc.array(
-    fc.record({
-      digest: fc.base64String(),
-      superseded: fc.boolean(),
-      graceUntilMs: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
-    }),
+    fc.record(
+      {
+        digest: fc.base64String(),
+        superseded: fc.boolean(),
+        graceUntilMs: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
+      },
+      { noNullPrototype: true },
+    ),
     { maxLength: 4 },
   )
   fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), retired, fc.json(), (data, secrets, answersText) => {
-      const encoded: Body = {
-        ...body,
-        user: userTag('u'),
-        retired: secrets,
-        answersText,
-        dataText: JSON.stringify(data),
-      }
-      t.deepEqual(decodeBody(encodeBody(encoded)), encoded)
-    }),
+    fc.property(
+      fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }),
+      retired,
+      fc.json(),
+      (data, secrets, answersText) => {
+        const encoded: Body = {
+          ...body,
+          user: userTag('u'),
+          retired: secrets,
+          answersText,
+          dataText: JSON.stringify(data),
+        }
+        assert.deepEqual(decodeBody(encodeBody(encoded)), encoded)
+      },
+    ),
   )
+  t.pass()
 })
 
 test('a body that is damaged, or of a later schema, is reported and never guessed at', (t) => {
