@@ -1,6 +1,7 @@
 /** The cart of whoever is logged in. It changes by `update`, so that two tabs that add at once both have added. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
+import { idempotency } from '@ninelives/sessions'
 import { fields, jsonBody } from '../body.ts'
 import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../cart.ts'
 import type { RequestState } from '../request.ts'
@@ -12,7 +13,7 @@ export function cartRoutes(router: Router<RequestState>, { node }: { readonly no
     answer(ctx, user, shopFields(session).cart)
   })
 
-  router.post('/api/cart', jsonBody(), async (ctx) => {
+  router.post('/api/cart', jsonBody(), idempotency(), async (ctx) => {
     loggedIn(ctx)
     const body = fields(ctx.request.body)
     const sku = checkedSku(body['sku'])
@@ -20,7 +21,7 @@ export function cartRoutes(router: Router<RequestState>, { node }: { readonly no
     await changeCart(ctx, (cart) => addTo(cart, sku, quantity))
   })
 
-  router.delete('/api/cart/:sku', async (ctx) => {
+  router.delete('/api/cart/:sku', idempotency(), async (ctx) => {
     loggedIn(ctx)
     const sku = checkedSku(ctx.params['sku'])
     await changeCart(ctx, (cart) => removeFrom(cart, sku))
@@ -28,13 +29,12 @@ export function cartRoutes(router: Router<RequestState>, { node }: { readonly no
 
   async function changeCart(ctx: Koa.Context, change: (cart: Cart) => void): Promise<void> {
     const { session, user } = loggedIn(ctx)
-    const cart = await session.update((draft) => {
+    // No result: what an update gives back is remembered with its idempotency key, and a cart is too much to remember.
+    await session.update((draft) => {
       assertStill(user, shopFields(draft))
-      const cart = (shopFields(draft).cart ??= {})
-      change(cart)
-      return cart
+      change((shopFields(draft).cart ??= {}))
     })
-    answer(ctx, user, cart)
+    answer(ctx, user, shopFields(session).cart)
   }
 
   function answer(ctx: Koa.Context, user: string, cart: Cart | undefined): void {

@@ -4,15 +4,15 @@
  * A login never leaves the session under an id that somebody else may have planted in this browser, and never hands one
  * user's session to another:
  *
- * - nobody's session, just begun: its id is known to no one yet, so it simply becomes the user's;
- * - a session without a user, or the same user's: it keeps what is in it and gets another id;
- * - another user's: that session ends, and a new one begins under a new id.
+ * - nobody's session keeps what is in it, and gets another id because it gets a user: the session layer sees to that;
+ * - the same user's gets another id because this asks for one, as a re-authentication must;
+ * - another user's ends, and a new one begins under a new id.
  *
  * Whose a stored session is gets decided inside `update`, on what is stored at that instant: two tabs that log in as two
  * people at once must not meet in one session, which a merge of both tabs' fields would let them.
  */
 import type Router from '@koa/router'
-import type { KoaSession } from '@ninelives/sessions'
+import { idempotency, type KoaSession } from '@ninelives/sessions'
 import type { Accounts } from '../accounts.ts'
 import { fields, jsonBody } from '../body.ts'
 import { RequestError } from '../errors.ts'
@@ -28,20 +28,23 @@ const NAME_LENGTH_MAX = 64
 const PASSWORD_LENGTH_MAX = 256
 
 export function loginRoutes(router: Router<RequestState>, { node, accounts }: LoginOptions): void {
-  router.post('/api/login', jsonBody(), async (ctx) => {
+  router.post('/api/login', jsonBody(), idempotency(), async (ctx) => {
     const { name, password } = checkedCredentials(ctx.request.body)
     const account = await accounts.verify(name, password)
     if (account === undefined) {
       throw new RequestError(401, 'WRONG_CREDENTIALS', 'There is no account with this name and this password.')
     }
     const session = sessionOf(ctx)
-    if (session.isNew) {
-      shopFields(session).user = account.name
-    } else if (await claimed(session, account.name)) {
-      await session.regenerate()
-    } else {
-      ctx.session = null
-      ctx.session = { user: account.name }
+    switch (session.isNew ? 'claimed' : await claim(session, account.name)) {
+      case 'claimed':
+        shopFields(session).user = account.name
+        break
+      case 'theirs-already':
+        await session.regenerate()
+        break
+      case 'of-another':
+        ctx.session = null
+        ctx.session = { user: account.name }
     }
     ctx.body = { user: account.name, displayName: account.displayName, node }
   })
@@ -70,13 +73,13 @@ export function loginRoutes(router: Router<RequestState>, { node, accounts }: Lo
   })
 }
 
-/** Makes a session that has no user yet this user's. False when it is another's, and then nothing changed. */
-function claimed(session: KoaSession, name: string): Promise<boolean> {
+/** Makes a session that has no user yet this user's; one that has stays as it is. */
+function claim(session: KoaSession, name: string): Promise<'claimed' | 'theirs-already' | 'of-another'> {
   return session.update((draft) => {
     const fields = shopFields(draft)
-    if (fields.user !== undefined && fields.user !== name) return false
+    if (fields.user !== undefined) return fields.user === name ? 'theirs-already' : 'of-another'
     fields.user = name
-    return true
+    return 'claimed'
   })
 }
 
