@@ -38,7 +38,7 @@ function change(state: ClusterState, event: EventBody, atMs: number): Partial<Cl
     case 'process-up':
       return withProcess(state, event.process, event)
     case 'process-down':
-      return withProcess(state, event.process, {})
+      return { ...withProcess(state, event.process, {}), ...forgotten(state, event.process) }
     case 'fault-injected': {
       const { fault: id, kind, target } = event
       return { faults: [...state.faults, { id, kind, target }] }
@@ -57,7 +57,9 @@ function change(state: ClusterState, event: EventBody, atMs: number): Partial<Cl
     case 'run-ended':
       return { phase: 'ended' }
     case 'upstream-ejected':
+      return withNode(state, event.upstream, { ejected: true })
     case 'upstream-readmitted':
+      return withNode(state, event.upstream, { ejected: false })
     case 'upstream-draining':
     case 'process-noted':
       return {}
@@ -76,7 +78,14 @@ function begin(event: RunStarted): Partial<ClusterState> {
     strategy: event.strategy,
     store: event.store,
     balancer: { url: event.balancerUrl },
-    nodes: event.nodes.map(({ name, url }) => ({ name, url, state: 'starting', sessions: 0, deaths: 0 })),
+    nodes: event.nodes.map(({ name, url }) => ({
+      name,
+      url,
+      state: 'starting',
+      sessions: 0,
+      deaths: 0,
+      ejected: false,
+    })),
     users: { ...initialState.users, all: event.users },
   }
 }
@@ -100,6 +109,11 @@ function withProcess(state: ClusterState, name: ProcessName, { pid, url }: Proce
   if (name === 'users') return {}
   const lastUrl = url ?? state[name].url
   return { [name]: { ...(lastUrl === undefined ? {} : { url: lastUrl }), ...(pid === undefined ? {} : { pid }) } }
+}
+
+/** A balancer that died takes what it knew of the nodes along; the next one begins with trust. */
+function forgotten(state: ClusterState, name: ProcessName): Partial<ClusterState> {
+  return name === 'balancer' ? { nodes: state.nodes.map((node) => Object.assign({}, node, { ejected: false })) } : {}
 }
 
 function addSecond(users: UsersState, second: UsersSecond, atMs: number): UsersState {

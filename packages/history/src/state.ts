@@ -11,6 +11,8 @@ export interface NodeState {
   readonly state: NodeLife
   readonly sessions: number
   readonly deaths: number
+  /** The balancer sends it nothing. */
+  readonly ejected: boolean
   /** When it went down last. */
   readonly downAtMs?: number
 }

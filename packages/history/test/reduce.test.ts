@@ -32,6 +32,7 @@ test('a node that dies loses its pid and its sessions, and gets a new pid when i
     state: 'down',
     sessions: 0,
     deaths: 1,
+    ejected: false,
     downAtMs: 400,
   })
 
@@ -49,6 +50,17 @@ test('a fault is listed from its injection until it is healed', (t) => {
   t.is(after(injected, confirmed).faults[0]?.confirmedAtMs, 200)
   t.deepEqual(after(injected, confirmed, { type: 'fault-healed', fault: 'f1' }).faults, [])
   t.deepEqual(after(injected, { type: 'fault-failed', fault: 'f1', reason: 'no' }).faults, [])
+})
+
+test('a node is ejected until it is readmitted, or the balancer that ejected it is gone', (t) => {
+  const ejected: EventBody = { type: 'upstream-ejected', upstream: 'b', reason: 'refused' }
+  t.deepEqual(
+    after(ejected).nodes.map((node) => node.ejected),
+    [false, true],
+  )
+  t.false(after(ejected, { type: 'upstream-readmitted', upstream: 'b' }).nodes[1]?.ejected)
+  const gone: EventBody = { type: 'process-down', process: 'balancer', pid: 5, code: 1, signal: null }
+  t.false(after(ejected, gone).nodes[1]?.ejected)
 })
 
 test('a process that died keeps its address', (t) => {

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import { ensureInstalled, root } from './ensure-installed.js'
 
 const NEEDED_MAJOR = 24
-const PARENT_POLL_MS = 500
 
 ensureInstalled()
 if (Number.parseInt(process.versions.node, 10) >= NEEDED_MAJOR) await import('../src/cli.ts')
@@ -20,11 +19,10 @@ function runOnOwnNode() {
   const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
   const child = spawn(node, [cli, ...process.argv.slice(2)], {
     stdio: 'inherit',
-    // Tells it that its parent only stands in for a terminal, so that it ends with its parent.
+    // Tells it that its parent only stands in for somebody, so that it ends with its parent.
     env: { ...process.env, NINELIVES_LAUNCHER: String(process.pid) },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  endWithNpm(child)
   child.once('error', (error) => {
     process.stderr.write(`ninelives: Node ${NEEDED_MAJOR} did not start (${error.message}); try npm ci\n`)
     process.exit(1)
@@ -34,11 +32,4 @@ function runOnOwnNode() {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
-}
-
-/** When npm is killed by a signal that it can't pass on, nobody else would tell the child. */
-function endWithNpm(child) {
-  if (process.env.npm_execpath === undefined) return
-  const parent = process.ppid
-  setInterval(() => process.ppid === parent || child.kill('SIGTERM'), PARENT_POLL_MS).unref()
 }

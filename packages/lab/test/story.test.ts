@@ -19,6 +19,7 @@ const started: ClusterState = {
     state: 'up',
     sessions: 0,
     deaths: 0,
+    ejected: false,
   })),
 }
 

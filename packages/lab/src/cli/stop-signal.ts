@@ -2,6 +2,9 @@
  * When to stop: Ctrl-C, a signal, the end of whoever started the lab, a terminal that is gone. Under npm one Ctrl-C
  * arrives twice, from the terminal and passed on by npm, so what follows close upon the first is the same one.
  */
+import { runState } from '../supervise/process-table.ts'
+import { standIns } from './stand-ins.ts'
+
 export interface StopSignal {
   /** Aborted by the first; its reason is what to say about it. */
   readonly signal: AbortSignal
@@ -17,29 +20,24 @@ export interface StopOptions {
 }
 
 const SAME_PRESS_MS = 250
-const PARENT_POLL_MS = 500
+const STAND_INS_POLL_MS = 500
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export function stopSignal({ endsWithParent, onSecond }: StopOptions): StopSignal {
   const first = new AbortController()
   let firstAtMs = 0
   const stop = (reason: string): void => {
-    const nowMs = performance.now()
-    if (!first.signal.aborted) {
-      firstAtMs = nowMs
-      first.abort(reason)
-    } else if (nowMs - firstAtMs > SAME_PRESS_MS) onSecond()
+    if (first.signal.aborted) return
+    firstAtMs = performance.now()
+    first.abort(reason)
   }
-  const onSignal = (signal: NodeJS.Signals): void => stop(signal)
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (first.signal.aborted && performance.now() - firstAtMs > SAME_PRESS_MS) onSecond()
+    else stop(signal)
+  }
   for (const signal of SIGNALS) process.on(signal, onSignal)
-  const onBrokenOutput = (): void => stop('nobody reads the output any more')
-  process.stdout.on('error', onBrokenOutput)
-  const parent = process.ppid
-  const poll = setInterval(() => {
-    if (!endsWithParent || process.ppid === parent) return
-    clearInterval(poll)
-    stop('what started it is gone')
-  }, PARENT_POLL_MS).unref()
+  process.stdout.on('error', () => stop('nobody reads the output any more'))
+  const poll = endsWithParent ? pollStandIns(() => stop('what started it is gone')) : undefined
   return {
     signal: first.signal,
     close() {
@@ -47,6 +45,18 @@ export function stopSignal({ endsWithParent, onSecond }: StopOptions): StopSigna
       for (const signal of SIGNALS) process.off(signal, onSignal)
     },
   }
+}
+
+function pollStandIns(onGone: () => void): NodeJS.Timeout {
+  const pids = standIns()
+  const look = async (): Promise<void> => {
+    const states = await Promise.all(pids.map((pid) => runState(pid)))
+    if (!states.includes('gone')) return
+    clearInterval(poll)
+    onGone()
+  }
+  const poll = setInterval(() => void look(), STAND_INS_POLL_MS)
+  return poll
 }
 
 export function whenStopped(signal: AbortSignal): Promise<void> {

@@ -51,7 +51,7 @@ export class Cluster {
     return `http://${LOOPBACK}:${this.#balancerPort}`
   }
 
-  /** Resolves once the shop answers through the balancer. */
+  /** Resolves once the shop answers through the balancer, and every node takes its part. */
   async start(): Promise<void> {
     const beganMs = performance.now()
     await this.redis?.start()
@@ -103,6 +103,7 @@ export class Cluster {
   }
 
   async #serves(): Promise<boolean> {
+    if (this.#trace.state.nodes.some(({ ejected }) => ejected)) return false
     const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: PROBE_TIMEOUT_MS })
     return answer?.status === 200
   }

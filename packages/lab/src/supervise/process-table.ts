@@ -45,8 +45,24 @@ async function psState(pid: number): Promise<string | undefined> {
   }
 }
 
+/** Its parent, and the command line that it shows. Undefined when there is no such process. */
+export function describe(pid: number): { readonly parent: number; readonly command: string } | undefined {
+  try {
+    if (hasProc) {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      return { parent: Number(procFields(pid)?.parent ?? 0), command }
+    }
+    const line = execFileSync('ps', ['-o', 'ppid=,command=', '-p', String(pid)], { encoding: 'utf8' }).trim()
+    const [parent = '', ...command] = line.split(/\s+/)
+    return { parent: Number(parent), command: command.join(' ') }
+  } catch {
+    // Its directory in /proc is gone; or ps exits 1.
+    return undefined
+  }
+}
+
 /** The second field of stat is the command in parentheses and may hold anything, so fields are counted from its end. */
-function procFields(pid: number): { state: string; startTime: string } | undefined {
+function procFields(pid: number): { state: string; parent: string; startTime: string } | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -55,8 +71,9 @@ function procFields(pid: number): { state: string; startTime: string } | undefin
     return undefined
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, startTime] = [fields[0], fields[19]]
-  return state === undefined || startTime === undefined ? undefined : { state, startTime }
+  const [state, parent, startTime] = [fields[0], fields[1], fields[19]]
+  if (state === undefined || parent === undefined || startTime === undefined) return undefined
+  return { state, parent, startTime }
 }
 
 /** Sends the signal to the process and whatever it started. False when it is gone already. */
