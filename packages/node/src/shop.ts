@@ -18,6 +18,7 @@ import { counterRoutes } from './routes/counter.ts'
 import { loginRoutes } from './routes/login.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { pageRoutes } from './routes/page.ts'
+import { userRoutes } from './routes/user.ts'
 
 export interface ShopOptions {
   /** The name under which this node answers. */
@@ -48,13 +49,14 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   const metrics = shopMetrics({ node, sessionsHeld: () => store.heldHere?.() ?? 0 })
 
   const open = new Router<RequestState>(EXACT)
-  operationsRoutes(open, { metrics, storeHealthy: storeHealth(store), isDraining })
+  operationsRoutes(open, { metrics, storeHealthy: storeHealth({ health: () => layer.health() }), isDraining })
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)
   loginRoutes(api, { node, accounts })
   cartRoutes(api, { node })
   counterRoutes(api, { node })
+  userRoutes(api, () => layer.users)
 
   const app = new Koa<RequestState>()
   app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
@@ -67,7 +69,14 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     ctx.set('Cache-Control', 'no-store')
     await next()
   })
-  sessions(app, { store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, dataBytesMax: SESSION_BYTES_MAX })
+  const layer = sessions(app, {
+    store,
+    keys,
+    secure,
+    idleTimeoutMs,
+    absoluteTimeoutMs,
+    dataBytesMax: SESSION_BYTES_MAX,
+  })
   app.use(api.routes())
   return app
 }

@@ -2,6 +2,7 @@ import test from 'ava'
 import { openStore, type SessionStore, StoreUnavailableError } from '@ninelives/sessions'
 import { client, errorCode } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
+import { until } from './support/until.ts'
 
 /** A store in memory with some of its verbs replaced, once a test says so. */
 async function failingStore(
@@ -39,6 +40,7 @@ for (const [what, verbs] of [
       t.deepEqual(answer.setCookie, [], path)
     }
     mend()
+    await until('the node to be ready', async () => (await visitor.send('GET', '/readyz')).status === 200)
     t.is(visitor.cookie, cookie)
     t.like((await visitor.send('GET', '/api/cart')).body, { user: 'user-0', items: [{ sku: 'box', quantity: 1 }] })
   })

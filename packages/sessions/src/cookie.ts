@@ -1,12 +1,14 @@
 /**
- * The cookie's value: `handle.secret.signature`. The secret alone would keep a forger out; the signature keeps forgeries
+ * The cookie's value: `handle.secret.signature`, with a hash of the user's name before the
+ * signature when the session is somebody's. The secret alone would keep a forger out; the signature keeps forgeries
  * away from the store, and tells an id that was once ours and has been rotated from one that somebody made up.
  */
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { SessionError } from './errors.ts'
 import { sameDigest, type SessionId } from './id.ts'
+import type { UserTag } from './record.ts'
 
-const SHAPE = /^([\w-]{22})\.([\w-]{43})\.([\w-]{43})$/
+const SHAPE = /^([\w-]{22})\.([\w-]{43})(?:\.([\w-]{22}))?\.([\w-]{43})$/
 const KEY_CHARS_MIN = 32
 /** Keeps a signature made here from meaning anything to another use of the same key. */
 const PURPOSE = 'ninelives session cookie 1'
@@ -31,18 +33,24 @@ export function cookieSealer(keys: readonly string[]): CookieSealer {
 
   return {
     seal(id) {
-      return `${id.handle}.${id.secret}.${signature(id, newest as KeyObject)}`
+      return `${signed(id)}.${signature(id, newest as KeyObject)}`
     },
 
     unseal(value) {
-      const [, handle, secret, signed] = SHAPE.exec(value ?? '') ?? []
-      if (handle === undefined || secret === undefined || signed === undefined) return undefined
-      const id = { handle, secret }
-      return secrets.some((key) => sameDigest(signature(id, key), signed)) ? id : undefined
+      const [, handle, secret, user, proof] = SHAPE.exec(value ?? '') ?? []
+      if (handle === undefined || secret === undefined || proof === undefined) return undefined
+      const id = user === undefined ? { handle, secret } : { handle, secret, user: user as UserTag }
+      return secrets.some((key) => sameDigest(signature(id, key), proof)) ? id : undefined
     },
   }
 }
 
+function signed({ handle, secret, user }: SessionId): string {
+  return user === undefined ? `${handle}.${secret}` : `${handle}.${secret}.${user}`
+}
+
 function signature(id: SessionId, key: KeyObject): string {
-  return createHmac('sha256', key).update(`${PURPOSE}|${id.handle}.${id.secret}`).digest('base64url')
+  return createHmac('sha256', key)
+    .update(`${PURPOSE}|${signed(id)}`)
+    .digest('base64url')
 }

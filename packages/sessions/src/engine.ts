@@ -18,9 +18,12 @@ import { type Clock, systemClock } from './clock.ts'
 import type { SessionKey, SessionStore } from './contract.ts'
 import type { SessionData } from './data.ts'
 import { newSessionId, type RandomBytes, type SessionId, secretDigest, sessionKey } from './id.ts'
+import { lastKnown, type LastKnownLimits } from './last-known.ts'
 import type { Resolvers } from './merge.ts'
 import { decodeBody } from './record.ts'
 import { standing } from './secrets.ts'
+import { isCurrent, isListed } from './user-index.ts'
+import { readIndex } from './users.ts'
 import { OpenSession } from './session.ts'
 
 /** The instants of a session's request at which something may watch, or a process may be made to die. */
@@ -29,9 +32,11 @@ export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
 export interface EngineEvent {
   /**
    * `theft`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
-   * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved; the request went on.
+   * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
+   * list of the user's sessions could not be changed; the request went on, and a later one makes up for it.
+   * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
    */
-  readonly event: 'theft' | 'merged' | 'touch-failed'
+  readonly event: 'theft' | 'merged' | 'touch-failed' | 'index-failed' | 'unreadable'
 }
 
 export interface EngineOptions {
@@ -54,66 +59,99 @@ export interface EngineOptions {
   readonly dataBytesMax?: number
   /** The longest that a request may take; a destroyed session stays fenced for this long. Default 2 minutes. */
   readonly requestTimeMaxMs?: number
+  /** How many sessions one user may have at once; with one more, the oldest ends. Default 100. */
+  readonly sessionsPerUserMax?: number
   /** How often a commit may be tried when others keep changing the session. Default 16. */
   readonly commitAttemptsMax?: number
+  /** For routes that may be answered from the last known copy while the store is down; see `outage` of the adapter. */
+  readonly lastKnown?: LastKnownLimits
   readonly onStep?: (step: EngineStep) => void
   readonly onEvent?: (event: EngineEvent) => void
 }
 
-export interface Engine extends Required<Omit<EngineOptions, 'onStep' | 'onEvent'>> {
-  readonly onStep: (step: EngineStep) => void
-  readonly onEvent: (event: EngineEvent) => void
+export interface Engine extends Required<EngineOptions> {
   /** Resolves undefined when there is no such session for the bearer of this id; why is not for the bearer to know. */
-  open(id: SessionId): Promise<OpenSession | undefined>
+  open(id: SessionId, device?: string): Promise<OpenSession | undefined>
+  /** The session as this process last saw it, for the bearer of this id, and only to be looked at. */
+  openLastKnown(id: SessionId): OpenSession | undefined
   /** A session that no store knows until its first commit. */
-  create(): OpenSession
+  create(device?: string): OpenSession
   /** The session is over: destroyed, and fenced against the requests that still hold it. */
   end(key: SessionKey): Promise<void>
   /** Waits before another try of a commit: longer and more random with each. */
   backOff(attempt: number): Promise<void>
 }
 
+/** How many damaged records are told apart before one may be reported again. */
+const UNREADABLE_REPORTED_MAX = 1_000
 const BACK_OFF_UNIT_MS = 2
 const BACK_OFF_MAX_MS = 100
 
+const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
+  clock: systemClock,
+  random: randomBytes,
+  idleTimeoutMs: 30 * 60_000,
+  absoluteTimeoutMs: 24 * 60 * 60_000,
+  rotationGraceMs: 5_000,
+  onTheft: 'end',
+  userOf: fieldUser,
+  resolvers: {},
+  dataBytesMax: 256 * 1024,
+  requestTimeMaxMs: 120_000,
+  sessionsPerUserMax: 100,
+  commitAttemptsMax: 16,
+  lastKnown: { sessionsMax: 0, ageMaxMs: 0 },
+  onStep: () => {},
+  onEvent: () => {},
+}
+
 export function sessionEngine(options: EngineOptions): Engine {
+  const known = lastKnown(options.lastKnown ?? DEFAULTS.lastKnown)
+  const reportUnreadable = once(UNREADABLE_REPORTED_MAX, () => engine.onEvent({ event: 'unreadable' }))
   const engine: Engine = {
-    clock: systemClock,
-    random: randomBytes,
-    idleTimeoutMs: 30 * 60_000,
-    absoluteTimeoutMs: 24 * 60 * 60_000,
-    rotationGraceMs: 5_000,
-    onTheft: 'end',
-    userOf: fieldUser,
-    resolvers: {},
-    dataBytesMax: 256 * 1024,
-    requestTimeMaxMs: 120_000,
-    commitAttemptsMax: 16,
-    onStep: () => {},
-    onEvent: () => {},
+    ...DEFAULTS,
     ...options,
 
-    async open(id) {
+    async open(id, device = '') {
       engine.onStep('before-read')
       const key = sessionKey(id.handle)
-      const record = await engine.store.read(key)
+      // Asked in one breath: a store that pipelines answers both in one round trip.
+      const [record, early] = await Promise.all([engine.store.read(key), id.user && readIndex(engine, id.user)])
       const nowMs = engine.clock.now()
-      if (record === undefined || record.expiresAtMs <= nowMs) return undefined
-      const body = decodeBody(record.body)
+      if (record === undefined || record.expiresAtMs <= nowMs) {
+        known.forget(key)
+        return undefined
+      }
+      const body = reportUnreadable(key, () => decodeBody(record.body))
       const bearer = standing(body, secretDigest(id.secret), nowMs)
       if (bearer === 'retired') {
         engine.onEvent({ event: 'theft' })
         if (engine.onTheft === 'end') await engine.end(key)
         return undefined
       }
-      return new OpenSession(engine, id, { version: record.version, expiresAtMs: record.expiresAtMs, body }, bearer)
+      const index = body.user === id.user ? early : body.user && (await readIndex(engine, body.user))
+      if (index !== undefined && !isCurrent(index, key, body.epoch)) {
+        known.forget(key)
+        return undefined
+      }
+      const listed = index === undefined || isListed(index, key)
+      const seen = { version: record.version, expiresAtMs: record.expiresAtMs, body }
+      if (bearer === 'current') known.see(key, seen, nowMs)
+      return new OpenSession(engine, { id, device, seen, standing: bearer, listed })
+    },
+
+    openLastKnown(id) {
+      const seen = known.recall(sessionKey(id.handle), engine.clock.now())
+      const bearer = seen && standing(seen.body, secretDigest(id.secret), engine.clock.now())
+      return seen !== undefined && bearer === 'current' ? new OpenSession(engine, { id, device: '', seen }) : undefined
     },
 
     async end(key) {
+      known.forget(key)
       await engine.store.destroy(key, { fenceUntilMs: engine.clock.now() + engine.requestTimeMaxMs })
     },
 
-    create: () => new OpenSession(engine, newSessionId(engine.random)),
+    create: (device = '') => new OpenSession(engine, { id: newSessionId(engine.random), device }),
 
     async backOff(attempt) {
       // The first retry goes at once: whoever won has finished, and most conflicts are between two.
@@ -129,4 +167,19 @@ export function sessionEngine(options: EngineOptions): Engine {
 function fieldUser(data: SessionData): string | undefined {
   const user = data['user']
   return typeof user === 'string' ? user : undefined
+}
+
+/** Runs `decode`, and tells of its failure once for each key, up to so many keys. */
+function once(keysMax: number, tell: () => void): <T>(key: SessionKey, decode: () => T) => T {
+  const told = new Set<SessionKey>()
+  return (key, decode) => {
+    try {
+      return decode()
+    } catch (error) {
+      if (!told.has(key)) tell()
+      if (told.size >= keysMax) told.clear()
+      told.add(key)
+      throw error
+    }
+  }
 }

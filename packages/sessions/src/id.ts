@@ -5,6 +5,7 @@
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { SessionKey } from './contract.ts'
+import type { UserTag } from './record.ts'
 
 const HANDLE_BYTES = 16
 const SECRET_BYTES = 32
@@ -12,6 +13,8 @@ const SECRET_BYTES = 32
 export interface SessionId {
   readonly handle: string
   readonly secret: string
+  /** Whose session it is, so that the user's index can be read beside it and not after it. */
+  readonly user?: UserTag | undefined
 }
 
 export type RandomBytes = (size: number) => Buffer

@@ -15,12 +15,15 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import type { SessionStore } from './contract.ts'
 import { cookieSealer } from './cookie.ts'
+import { systemClock } from './clock.ts'
 import { type EngineOptions, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
-import { answerOf, withRecordedAnswer } from './idempotency.ts'
+import { type GuardOptions, guardedStore } from './guarded-store.ts'
+import { withRecordedAnswer } from './idempotency.ts'
 import {
   applicationFields,
   type BareSession,
+  refuseInOutage,
   replaceFields,
   type RequestState,
   sessionOf,
@@ -28,7 +31,27 @@ import {
   type StatefulContext,
   stateOf,
 } from './request-state.ts'
+import { requestStore } from './request-store.ts'
 import type { SessionInfo } from './session.ts'
+import { type UsersSessions, usersSessions } from './users.ts'
+
+/**
+ * What a request is answered with while the store is down.
+ *
+ * - `closed`: 503 with Retry-After.
+ * - `anonymous`: as if it had no session. Changing one is still a 503, and the cookie is left alone.
+ * - `read-only`: with the session as this process last saw it, if that is not older than `lastKnown.ageMaxMs`, and else like
+ *   `anonymous`. It may have been ended on another node since: not for routes where that matters.
+ */
+export type OutagePolicy = 'closed' | 'anonymous' | 'read-only'
+
+/** What an application keeps of the session layer. */
+export interface SessionLayer {
+  /** Resolves when the store serves. Asked from time to time, as by a readiness probe, it also ends an outage sooner. */
+  health(): Promise<void>
+  /** A user's sessions, to list and to end. */
+  readonly users: UsersSessions
+}
 
 export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
   /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
@@ -39,6 +62,10 @@ export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
   readonly secure: boolean
   /** The cookie's name, without the prefix. Default `sid`. */
   readonly cookieName?: string
+  /** What a request is answered with while the store is down, the same for all or by route. Default `closed`. */
+  readonly outage?: OutagePolicy | ((ctx: Koa.Context) => OutagePolicy)
+  /** How long to wait for the store, and how to spare it when it fails. */
+  readonly guard?: GuardOptions
 }
 
 /** koa-session's object: an application's own fields, and a few members that keep their names. */
@@ -61,17 +88,25 @@ declare module 'koa' {
     set session(fields: SessionData | null)
     /** The stored session as this request last read or wrote it; undefined while there is none. */
     readonly sessionInfo: SessionInfo | undefined
+    /** The store is down, and this request is answered by the policy for that: `ctx.session` can't be changed. */
+    readonly sessionOutage: boolean
   }
 }
+
+const LAST_KNOWN = { sessionsMax: 10_000, ageMaxMs: 60_000 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_PRESENTED = 'presented'
 const KEY_TO_COME = 'to come'
 const NO_KEY = ''
 
-export function sessions(app: Koa, options: SessionsOptions): void {
-  const { keys, secure, cookieName = 'sid', ...engineOptions } = options
-  const engine = sessionEngine(engineOptions)
+/** Installs the sessions on an application. */
+export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
+  const { keys, secure, cookieName = 'sid', outage = 'closed', guard, ...engineOptions } = options
+  const store = guardedStore(options.store, options.clock ?? systemClock, guard)
+  const lastKnown = outage === 'closed' || outage === 'anonymous' ? {} : { lastKnown: LAST_KNOWN }
+  const engine = sessionEngine({ ...lastKnown, ...engineOptions, store })
+  const policyFor = typeof outage === 'function' ? outage : () => outage
   const sealer = cookieSealer(keys)
   const name = secure ? `__Host-${cookieName}` : cookieName
   const cookieOptions = { httpOnly: true, overwrite: true, path: '/', sameSite: 'lax', secure, signed: false } as const
@@ -82,12 +117,21 @@ export function sessions(app: Koa, options: SessionsOptions): void {
     const cookie = ctx.cookies.get(name, { signed: false })
     const id = sealer.unseal(cookie)
     const presented = cookie === undefined || id === undefined ? undefined : { id, cookie }
-    ctx[STATE] = { engine, presented, session: undefined, discarded: undefined, answerable: false }
+    ctx[STATE] = {
+      engine,
+      device: ctx.get('User-Agent'),
+      presented,
+      session: undefined,
+      discarded: undefined,
+      answerable: false,
+      outage: undefined,
+    }
     return presented === undefined ? NO_KEY : KEY_PRESENTED
   }
 
   const sendCookie = (ctx: StatefulContext): void => {
     const state = stateOf(ctx)
+    if (state.outage !== undefined) return
     const cookie = sealer.seal(sessionOf(state).id)
     if (cookie !== state.presented?.cookie) ctx.cookies.set(name, cookie, cookieOptions)
   }
@@ -99,13 +143,14 @@ export function sessions(app: Koa, options: SessionsOptions): void {
       rolling: true,
       genid: () => KEY_TO_COME,
       externalKey: { get: present, set: sendCookie },
-      ContextStore: RequestStore,
+      ContextStore: requestStore(policyFor),
     },
     app,
   )
 
   extendContext(app, async (ctx, session, change) => {
     const state = stateOf(ctx)
+    refuseInOutage(state)
     await state.discarded?.destroy()
     const result = await sessionOf(state).update(applicationFields(session.toJSON()), change)
     replaceFields(session, sessionOf(state).take())
@@ -115,38 +160,7 @@ export function sessions(app: Koa, options: SessionsOptions): void {
   app.use(keepCookieOfFailedRequest)
   app.use(withRecordedAnswer)
   app.use(middleware)
-}
-
-/** What koa-session takes for a store: one is made for each request. */
-class RequestStore {
-  readonly #ctx: StatefulContext
-
-  constructor(ctx: StatefulContext) {
-    this.#ctx = ctx
-  }
-
-  async get(): Promise<SessionData | undefined> {
-    const state = stateOf(this.#ctx)
-    state.session = state.presented && (await state.engine.open(state.presented.id))
-    return state.session?.take()
-  }
-
-  async set(_key: string, fields: SessionData): Promise<void> {
-    const state = stateOf(this.#ctx)
-    await state.discarded?.destroy()
-    const answer = state.answerable ? answerOf(this.#ctx) : undefined
-    await sessionOf(state).commit(applicationFields(fields), answer)
-  }
-
-  async destroy(): Promise<void> {
-    const state = stateOf(this.#ctx)
-    if (this.#ctx.session !== null) {
-      state.session?.rotate()
-      return
-    }
-    await state.discarded?.destroy()
-    await state.session?.destroy()
-  }
+  return { users: usersSessions(engine), health: () => store.health() }
 }
 
 type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
@@ -176,6 +190,11 @@ function extendContext(app: Koa, update: Update): void {
       set(this: StatefulContext, fields: SessionData | null) {
         if (fields !== null) replaceSession(stateOf(this), get.call(this) === null)
         set.call(this, fields)
+      },
+    },
+    sessionOutage: {
+      get(this: StatefulContext) {
+        return this[STATE]?.outage !== undefined
       },
     },
     sessionInfo: {

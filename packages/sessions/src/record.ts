@@ -19,6 +19,8 @@ export interface Body {
   readonly secretDigest: string
   /** Whose session it is; undefined for nobody's. */
   readonly user: UserTag | undefined
+  /** How often all of the user's sessions had been ended when this one became theirs. */
+  readonly epoch: number
   readonly retired: readonly RetiredSecret[]
   /** What repeated requests are answered with; see answers.ts. */
   readonly answersText: string | undefined
@@ -39,7 +41,8 @@ export function userTag(user: string): UserTag {
 }
 
 export function encodeBody(body: Body): string {
-  const user = body.user === undefined ? '' : `,"u":"${body.user}"`
+  const epoch = body.epoch === 0 ? '' : `,"e":${body.epoch}`
+  const user = body.user === undefined ? '' : `,"u":"${body.user}"${epoch}`
   const retired = body.retired.length === 0 ? '' : `,"r":${JSON.stringify(body.retired.map(packRetired))}`
   // A text within the text: whatever is in the answers, its quotes are escaped and can't look like the mark of the data.
   const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
@@ -59,6 +62,7 @@ export function decodeBody(text: string): Body {
     createdAtMs: head.c,
     secretDigest: head.k,
     user: head.u,
+    epoch: head.e ?? 0,
     retired: (head.r ?? []).map(unpackRetired),
     answersText: head.a,
     dataText: text.slice(dataAt + DATA_MARK.length, -1),
@@ -81,6 +85,7 @@ interface Head {
   c?: unknown
   k?: unknown
   u?: UserTag
+  e?: number
   r?: PackedSecret[]
   a?: string
 }

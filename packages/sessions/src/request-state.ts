@@ -3,11 +3,14 @@ import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
+import type { SessionError } from './errors.ts'
 import type { SessionId } from './id.ts'
 import type { OpenSession } from './session.ts'
 
 export interface RequestState {
   readonly engine: Engine
+  /** What the client calls itself. */
+  readonly device: string
   /** What the client sent, if it was sealed by us. */
   readonly presented: { readonly id: SessionId; readonly cookie: string } | undefined
   /** Opened from the cookie, or begun by the first change of a client that has none. */
@@ -16,6 +19,8 @@ export interface RequestState {
   discarded: OpenSession | undefined
   /** The request carries an idempotency key, and its handler has returned: what it answers is known. */
   answerable: boolean
+  /** Why the session is not what is stored now; it may be looked at, and a change of it fails with this. */
+  outage: SessionError | undefined
 }
 
 export const STATE = Symbol('ninelives session')
@@ -35,7 +40,12 @@ export function stateOf(ctx: StatefulContext): RequestState {
 }
 
 export function sessionOf(state: RequestState): OpenSession {
-  return (state.session ??= state.engine.create())
+  return (state.session ??= state.engine.create(state.device))
+}
+
+/** For what would change the session: there is no changing one that can't be read. */
+export function refuseInOutage({ outage }: RequestState): void {
+  if (outage !== undefined) throw outage
 }
 
 /** koa-session adds its own expiry to what it saves; ours is the record's. */

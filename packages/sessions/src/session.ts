@@ -7,11 +7,12 @@ import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
 import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
-import type { Standing } from './secrets.ts'
-import { type Step, StoredSession } from './stored-session.ts'
-import type { Snapshot } from './successor.ts'
+import { sessionRef } from './users.ts'
+import { type Opened, type Step, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
+  /** As in the list of the user's sessions. It does not let anybody use the session. */
+  readonly id: string
   readonly version: number
   readonly createdAtMs: number
   readonly expiresAtMs: number
@@ -28,9 +29,9 @@ export class OpenSession {
   #once: { readonly keyDigest: string; readonly fingerprint: string; stepsBegun: number } | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(engine: Engine, id: SessionId, seen?: Snapshot, standing: Standing = 'current') {
+  constructor(engine: Engine, opened: Opened) {
     this.#engine = engine
-    this.#stored = new StoredSession(engine, id, seen, standing)
+    this.#stored = new StoredSession(engine, opened)
     this.#heldText = this.#visibleText
   }
 
@@ -42,15 +43,20 @@ export class OpenSession {
   /** Undefined while no store knows the session, or its bearer may not know of it. */
   get info(): SessionInfo | undefined {
     const { visible } = this.#stored
-    return (
-      visible && { version: visible.version, createdAtMs: visible.body.createdAtMs, expiresAtMs: visible.expiresAtMs }
-    )
+    if (visible === undefined) return undefined
+    const { version, expiresAtMs, body } = visible
+    return { id: sessionRef(this.#stored.key), version, createdAtMs: body.createdAtMs, expiresAtMs }
   }
 
   /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
   take(): SessionData {
     this.#heldText = this.#visibleText
     return decodeData(this.#heldText)
+  }
+
+  /** Whether `mine` is something else than the copy that was taken. */
+  differs(mine: SessionData): boolean {
+    return encodeData(mine) !== this.#heldText
   }
 
   /** From the next commit on, another secret; the one that came with this request keeps working for the grace. */

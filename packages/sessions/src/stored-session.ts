@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { type Answer, recall, remember, type Remembered, resultOf } from './answers.ts'
-import type { SessionRecord } from './contract.ts'
+import type { SessionKey, SessionRecord } from './contract.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
 import {
@@ -18,9 +18,10 @@ import {
 } from './errors.ts'
 import { newSecret, type SessionId, secretDigest, sessionKey } from './id.ts'
 import { merge } from './merge.ts'
-import { decodeBody, encodeBody, userTag } from './record.ts'
+import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { isUnconfirmed, type Standing, standing } from './secrets.ts'
 import { expiry, type Snapshot, type Successor, successor } from './successor.ts'
+import { list, readIndex, unlist } from './users.ts'
 
 /** Makes the data to store out of the data that is stored. Must not depend on anything else: it may run again. */
 export type Make<T> = (theirs: SessionData) => { readonly data: SessionData; readonly result: T }
@@ -38,19 +39,37 @@ export interface Step {
 const TOUCH_SHARE = 0.01
 const LARGEST_NAMED = 3
 
+/** What a request begins with. */
+export interface Opened {
+  readonly id: SessionId
+  /** What the client calls itself. */
+  readonly device: string
+  /** Undefined for a session that no store knows yet. */
+  readonly seen?: Snapshot
+  readonly standing?: Standing
+  /** False when the list of its user's sessions does not have it. */
+  readonly listed?: boolean
+}
+
 export class StoredSession {
+  readonly key: SessionKey
   readonly #engine: Engine
+  readonly #device: string
   #id: SessionId
   #seen: Snapshot | undefined
   #standing: Standing
   #rotating = false
   #ended = false
+  #listed: boolean
 
-  constructor(engine: Engine, id: SessionId, seen: Snapshot | undefined, standing: Standing) {
+  constructor(engine: Engine, { id, device, seen, standing = 'current', listed = true }: Opened) {
+    this.key = sessionKey(id.handle)
     this.#engine = engine
+    this.#device = device
     this.#id = id
     this.#seen = seen
     this.#standing = standing
+    this.#listed = listed
   }
 
   get id(): SessionId {
@@ -87,7 +106,10 @@ export class StoredSession {
 
   async end(): Promise<void> {
     this.#ended = true
-    if (this.visible !== undefined) await this.#engine.end(sessionKey(this.#id.handle))
+    const { visible } = this
+    if (visible === undefined) return
+    await this.#engine.end(this.key)
+    await this.#relist(visible.body.user, undefined)
   }
 
   async write<T>(make: Make<T>, step?: Step): Promise<T> {
@@ -97,20 +119,21 @@ export class StoredSession {
     const drawSecret = (): string => (secret ??= newSecret(this.#engine.random))
     let current = this.#seen
     for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
-      const { next, result } = this.#next(current, make, step, drawSecret)
+      const { next, result } = await this.#next(current, make, step, drawSecret)
       if (next === undefined) {
         this.#seen = current
         return result
       }
       onStep('before-commit')
-      const written = await store.write(sessionKey(this.#id.handle), {
+      const written = await store.write(this.key, {
         expectedVersion: current?.version ?? 0,
         expiresAtMs: next.expiresAtMs,
         body: encodeBody(next.body),
       })
       if (written.status === 'written') {
         onStep('after-commit')
-        this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : undefined)
+        this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : this.#id.secret)
+        await this.#relist(current?.body.user, next.body.user)
         return result
       }
       if (written.status === 'gone') throw new SessionGoneError()
@@ -128,10 +151,11 @@ export class StoredSession {
     if (seen === undefined || this.#ended) return
     const { store, clock, idleTimeoutMs, onEvent } = this.#engine
     const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
+    if (!this.#listed) await this.#relist(undefined, seen.body.user)
     try {
       if (this.#isConfirming(seen)) await this.write((data) => ({ data, result: undefined }))
       else if (expiresAtMs - seen.expiresAtMs >= idleTimeoutMs * TOUCH_SHARE) {
-        if (await store.touch(sessionKey(this.#id.handle), expiresAtMs)) this.#seen = { ...seen, expiresAtMs }
+        if (await store.touch(this.key, expiresAtMs)) this.#seen = { ...seen, expiresAtMs }
       }
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
@@ -140,12 +164,12 @@ export class StoredSession {
   }
 
   /** What to write on top of what is there; no `next` when nothing has to change. */
-  #next<T>(
+  async #next<T>(
     current: Snapshot | undefined,
     make: Make<T>,
     step: Step | undefined,
     drawSecret: () => string,
-  ): { next: Successor | undefined; result: T } {
+  ): Promise<{ next: Successor | undefined; result: T }> {
     const { clock, userOf, dataBytesMax } = this.#engine
     const nowMs = clock.now()
     const remembered = step && recalled(current, step)
@@ -153,11 +177,13 @@ export class StoredSession {
     const done = step && resultOf(remembered, step.number)
     const { data, result } = done ? { data: dataOf(current), result: done.result as T } : this.#made(current, make)
     const dataText = encodeData(data)
-    const user = userOf(data)
+    const name = userOf(data)
+    const user = name === undefined ? undefined : userTag(name)
     const confirmed = this.#isConfirming(current)
     const change = {
       dataText,
-      user: user === undefined ? undefined : userTag(user),
+      user,
+      epoch: await this.#epochOf(user, current),
       answersText: step === undefined || done ? undefined : rememberedText(current, remembered, step, result, nowMs),
       rotate: this.#rotating || this.#standing === 'superseded',
       confirmed,
@@ -179,12 +205,30 @@ export class StoredSession {
     return { data: merge({}, mine, dataOf(current), this.#engine.resolvers), result }
   }
 
-  #settle(seen: Snapshot, secret: string | undefined): void {
+  #settle(seen: Snapshot, secret: string): void {
     this.#seen = seen
     this.#rotating = false
-    if (secret === undefined) return
-    this.#standing = 'current'
-    this.#id = { handle: this.#id.handle, secret }
+    if (secret !== this.#id.secret) this.#standing = 'current'
+    this.#id = { handle: this.#id.handle, secret, user: seen.body.user }
+  }
+
+  /** The epoch that a session of this user begins in, or began in. */
+  async #epochOf(user: UserTag | undefined, current: Snapshot | undefined): Promise<number> {
+    if (user === current?.body.user) return current?.body.epoch ?? 0
+    return user === undefined ? 0 : (await readIndex(this.#engine, user)).epoch
+  }
+
+  /** Moves the session from one user's list to another's. The lists heal, so that this failed is no reason to fail. */
+  async #relist(from: UserTag | undefined, to: UserTag | undefined): Promise<void> {
+    if (from === to) return
+    try {
+      if (from !== undefined) await unlist(this.#engine, from, [this.key])
+      if (to !== undefined) await list(this.#engine, to, this.key, this.#device)
+      this.#listed = true
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+      this.#engine.onEvent({ event: 'index-failed' })
+    }
   }
 
   /** What another request wrote. Its rotation may have taken this one's right to see it. */

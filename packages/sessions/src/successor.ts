@@ -24,6 +24,7 @@ export interface Change {
   readonly dataText: string
   /** Whose session it is after the change. */
   readonly user: UserTag | undefined
+  readonly epoch: number
   /** Undefined leaves what is remembered alone, but for what is past its time. */
   readonly answersText: string | undefined
   /** The application asks for another secret. */
@@ -44,9 +45,9 @@ export function successor(
   lifetimes: Lifetimes,
   nowMs: number,
 ): Successor {
-  const { dataText, user, answersText, nextDigest } = change
+  const { dataText, user, epoch, answersText, nextDigest } = change
   if (current === undefined) {
-    const body = { createdAtMs: nowMs, secretDigest: nextDigest(), user, retired: [], answersText, dataText }
+    const body = { createdAtMs: nowMs, secretDigest: nextDigest(), user, epoch, retired: [], answersText, dataText }
     return { version: 1, expiresAtMs: expiry(nowMs, lifetimes, nowMs), rotated: false, body }
   }
   const { createdAtMs, secretDigest } = current.body
@@ -61,6 +62,7 @@ export function successor(
       createdAtMs,
       secretDigest: rotated ? nextDigest() : secretDigest,
       user,
+      epoch,
       retired: rotated ? retire(secretDigest, known, userChanged) : known,
       answersText: answersText ?? forgetOld(current.body.answersText, nowMs),
       dataText,

@@ -9,6 +9,7 @@ const body: Body = {
   createdAtMs: 1_700_000_000_000,
   secretDigest: 'x'.repeat(43),
   user: undefined,
+  epoch: 0,
   retired: [],
   answersText: undefined,
   dataText: '{"a":1}',
@@ -35,6 +36,7 @@ test('a body is decoded to what was encoded, whatever its data looks like', (t) 
         const encoded: Body = {
           ...body,
           user: userTag('u'),
+          epoch: 3,
           retired: secrets,
           answersText,
           dataText: JSON.stringify(data),

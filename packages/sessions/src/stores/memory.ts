@@ -97,11 +97,11 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
 function heldRecords(clock: Clock, recordsMax: number) {
   const held = new Map<SessionKey, Held>()
   let sweep = held.entries()
-  let fences = 0
+  let sessions = 0
 
   const forget = (key: SessionKey, record: Held): void => {
     held.delete(key)
-    if (record.body === undefined) fences--
+    if (isSession(key, record)) sessions--
   }
 
   return {
@@ -117,8 +117,8 @@ function heldRecords(clock: Clock, recordsMax: number) {
       if (previous === undefined && held.size >= recordsMax) {
         throw new StoreUnavailableError(`memory, full at ${recordsMax}`)
       }
-      if (previous !== undefined && previous.body === undefined) fences--
-      if (record.body === undefined) fences++
+      if (previous !== undefined && isSession(key, previous)) sessions--
+      if (isSession(key, record)) sessions++
       held.set(key, record)
     },
 
@@ -137,11 +137,16 @@ function heldRecords(clock: Clock, recordsMax: number) {
 
     clear(): void {
       held.clear()
-      fences = 0
+      sessions = 0
     },
 
-    sessions: () => held.size - fences,
+    sessions: () => sessions,
   }
+}
+
+/** And not a fence, nor a record of another kind. */
+function isSession(key: SessionKey, { body }: Held): boolean {
+  return body !== undefined && !key.startsWith('~')
 }
 
 function asRecord(held: Held): SessionRecord | undefined {

@@ -1,0 +1,101 @@
+/**
+ * A store that nobody waits long for: every call ends within a bound, whoever wrote the store, and while the store is known
+ * to be down calls fail at once instead of queueing up in front of it.
+ */
+import type { Clock } from './clock.ts'
+import { breaker, type BreakerRules } from './breaker.ts'
+import type { SessionStore } from './contract.ts'
+import { StoreUnavailableError } from './errors.ts'
+
+export interface GuardOptions extends Partial<BreakerRules> {
+  /** The most that one call may take. Default 2,000. */
+  readonly callTimeoutMs?: number
+}
+
+/** Of calls held back while a store that came back is asked by ever more. */
+const WAITING_MAX = 10_000
+const DEADLINES_CHECKED_EVERY_MS = 50
+
+export function guardedStore(store: SessionStore, clock: Clock, options: GuardOptions = {}): SessionStore {
+  const { callTimeoutMs = 2_000, failuresMax = 10, pauseMinMs = 100, pauseMaxMs = 1_000 } = options
+  const gate = breaker({ failuresMax, pauseMinMs, pauseMaxMs })
+  const deadlines = deadlineList(callTimeoutMs, store.name)
+  const waiting: (() => void)[] = []
+
+  const admitted = async (): Promise<void> => {
+    for (;;) {
+      const admission = gate.admit(clock.now())
+      if (admission === 'go') return
+      if (admission === 'no' || waiting.length >= WAITING_MAX) throw new StoreUnavailableError(store.name)
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    }
+  }
+
+  const guarded = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (gate.admit(clock.now()) !== 'go') await admitted()
+    try {
+      const result = await deadlines.within(call())
+      gate.succeeded()
+      return result
+    } catch (error) {
+      // Any other error says that the store answered.
+      if (error instanceof StoreUnavailableError) gate.failed(clock.now(), Math.random())
+      else gate.succeeded()
+      throw error
+    } finally {
+      if (waiting.length > 0) for (const wake of waiting.splice(0)) wake()
+    }
+  }
+
+  return {
+    name: store.name,
+    capabilities: store.capabilities,
+    open: () => store.open(),
+    health: async () => {
+      await deadlines.within(store.health())
+      gate.recovered()
+    },
+    ...(store.heldHere && { heldHere: store.heldHere.bind(store) }),
+    read: (key, read) => guarded(() => store.read(key, read)),
+    write: (key, write) => guarded(() => store.write(key, write)),
+    touch: (key, expiresAtMs) => guarded(() => store.touch(key, expiresAtMs)),
+    destroy: (key, destroy) => guarded(() => store.destroy(key, destroy)),
+    close: async () => {
+      deadlines.stop()
+      await store.close()
+    },
+  }
+}
+
+/** All calls have the same time, so the first to begin is the first to be late: one timer looks at the front of a list. */
+function deadlineList(timeoutMs: number, name: string) {
+  const pending = new Set<{ readonly atMs: number; readonly reject: (error: Error) => void }>()
+  let timer: NodeJS.Timeout | undefined
+
+  const check = (): void => {
+    const nowMs = performance.now()
+    for (const entry of pending) {
+      if (entry.atMs > nowMs) break
+      pending.delete(entry)
+      entry.reject(new StoreUnavailableError(name, new Error(`no answer within ${timeoutMs} ms`)))
+    }
+    if (pending.size === 0) stop()
+  }
+
+  const stop = (): void => {
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  return {
+    stop,
+    within<T>(call: Promise<T>): Promise<T> {
+      return new Promise((resolve, reject) => {
+        const entry = { atMs: performance.now() + timeoutMs, reject }
+        pending.add(entry)
+        timer ??= setInterval(check, DEADLINES_CHECKED_EVERY_MS).unref()
+        call.then(resolve, reject).finally(() => pending.delete(entry))
+      })
+    },
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * What this process last saw of each session, for requests that may be answered from it while the store is down. Bounded
+ * in number and in age. A session that this process saw end is forgotten at once; one that ended elsewhere is not known to
+ * have, which is why reading from here is a policy that a route has to choose.
+ */
+import type { SessionKey } from './contract.ts'
+import type { Snapshot } from './successor.ts'
+
+export interface LastKnown {
+  see(key: SessionKey, seen: Snapshot, nowMs: number): void
+  forget(key: SessionKey): void
+  recall(key: SessionKey, nowMs: number): Snapshot | undefined
+}
+
+export interface LastKnownLimits {
+  readonly sessionsMax: number
+  readonly ageMaxMs: number
+}
+
+export function lastKnown({ sessionsMax, ageMaxMs }: LastKnownLimits): LastKnown {
+  // In the order in which they were seen: the first is the one to go.
+  const sessions = new Map<SessionKey, { readonly seen: Snapshot; readonly atMs: number }>()
+
+  return {
+    see(key, seen, nowMs) {
+      sessions.delete(key)
+      sessions.set(key, { seen, atMs: nowMs })
+      for (const oldest of sessions.keys()) {
+        if (sessions.size <= sessionsMax) break
+        sessions.delete(oldest)
+      }
+    },
+
+    forget: (key) => void sessions.delete(key),
+
+    recall(key, nowMs) {
+      const known = sessions.get(key)
+      if (known === undefined || known.atMs + ageMaxMs < nowMs || known.seen.expiresAtMs <= nowMs) return undefined
+      return known.seen
+    },
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What koa-session takes for a store: made anew for each request, it knows the request's own state, and turns "get, set,
+ * destroy" into opening, committing, rotating and ending.
+ */
+import type Koa from 'koa'
+import type { SessionData } from './data.ts'
+import { RecordUnreadableError, StoreUnavailableError } from './errors.ts'
+import { answerOf } from './idempotency.ts'
+import type { OutagePolicy } from './koa.ts'
+import { applicationFields, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+
+export function requestStore(policyFor: (ctx: Koa.Context) => OutagePolicy) {
+  return class RequestStore {
+    readonly #ctx: StatefulContext
+
+    constructor(ctx: StatefulContext) {
+      this.#ctx = ctx
+    }
+
+    async get(): Promise<SessionData | undefined> {
+      const state = stateOf(this.#ctx)
+      if (state.presented === undefined) return undefined
+      try {
+        state.session = await state.engine.open(state.presented.id, state.device)
+        return state.session?.take()
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError || error instanceof RecordUnreadableError)) throw error
+        const policy = policyFor(this.#ctx)
+        if (policy === 'closed') throw error
+        state.outage = error
+        state.session = policy === 'read-only' ? state.engine.openLastKnown(state.presented.id) : undefined
+        return state.session?.take()
+      }
+    }
+
+    async set(_key: string, fields: SessionData): Promise<void> {
+      const state = stateOf(this.#ctx)
+      const mine = applicationFields(fields)
+      if (state.outage !== undefined) {
+        if (state.session?.differs(mine) ?? true) refuseInOutage(state)
+        return
+      }
+      await state.discarded?.destroy()
+      await sessionOf(state).commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)
+    }
+
+    async destroy(): Promise<void> {
+      const state = stateOf(this.#ctx)
+      refuseInOutage(state)
+      if (this.#ctx.session !== null) {
+        state.session?.rotate()
+        return
+      }
+      await state.discarded?.destroy()
+      await state.session?.destroy()
+    }
+  }
+}
