@@ -1,0 +1,27 @@
+import { type ClusterState, type Sentence, Storyteller, type TraceEvent } from '@ninelives/history'
+import { byId, element } from './dom.ts'
+
+const LINES_MAX = 200
+
+let teller = new Storyteller()
+
+/** Adds what is worth telling about the event, the latest on top. */
+export function logEvent(event: TraceEvent, before: ClusterState): void {
+  const sentence = teller.tell(event, before)
+  if (sentence === undefined) return
+  const log = byId('log', HTMLElement)
+  log.querySelector('.nothing')?.remove()
+  log.prepend(line(sentence, new Date(before.startedAtMs + event.atMs)))
+  while (log.childElementCount > LINES_MAX) log.lastElementChild?.remove()
+}
+
+export function emptyLog(): void {
+  teller = new Storyteller()
+  byId('log', HTMLElement).replaceChildren(element('li', 'nothing', 'Nothing yet. Kill a node and see who notices.'))
+}
+
+function line({ text, tone }: Sentence, at: Date): HTMLElement {
+  const time = element('time', '', at.toLocaleTimeString([], { hour12: false }))
+  time.dateTime = at.toISOString()
+  return element('li', '', time, element('span', tone, text))
+}

@@ -1,0 +1,83 @@
+import { readdirSync } from 'node:fs'
+import { posix } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import test from 'ava'
+import { pageFile } from '../src/index.ts'
+
+const html = pageFile('/')?.body.toString('utf8') ?? ''
+const modules = readdirSync(new URL('../src/page/', import.meta.url)).filter((name) => name.endsWith('.ts'))
+
+function text(path: string): string {
+  return pageFile(path)?.body.toString('utf8') ?? ''
+}
+
+/** What a module asks the browser to fetch. */
+function imports(path: string): string[] {
+  return [...text(path).matchAll(/\bfrom '([^']+)'/g)].map(([, specifier = '']) =>
+    specifier.startsWith('/') ? specifier : posix.join(posix.dirname(path), specifier),
+  )
+}
+
+test('everything that the page asks for is served, module by module', (t) => {
+  const seen = new Set<string>()
+  const wanted = [...html.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path)
+  t.true(wanted.includes('/page/main.ts'))
+  for (const path of wanted) {
+    if (seen.has(path)) continue
+    seen.add(path)
+    t.truthy(pageFile(path), path)
+    if (path.endsWith('.ts')) wanted.push(...imports(path))
+  }
+  t.true(seen.has('/history/reduce.ts'), 'the reducer is the one of the lab')
+  for (const name of modules) t.true(seen.has(`/page/${name}`), `${name} is used`)
+})
+
+test('a module runs in a browser as it is served', (t) => {
+  for (const name of modules) {
+    const source = text(`/page/${name}`)
+    t.notRegex(source, /^\s*(import|export) type\b|\binterface \w+ \{/m, name)
+    t.notRegex(source, /'@ninelives\/|'node:/, name)
+  }
+})
+
+test('types are blanked out and not cut out, so that lines stay where they were', (t) => {
+  t.regex(text('/page/dom.ts'), /export function setText\(target {9}, text {8}\) {6} \{/)
+})
+
+test('every element that a module looks for is on the page', (t) => {
+  const ids = modules.flatMap((name) => [...text(`/page/${name}`).matchAll(/byId\('([\w-]+)'/g)].map(([, id]) => id))
+  t.true(ids.length > 5)
+  for (const id of ids) t.true(html.includes(`id="${id}"`), id)
+})
+
+test('nothing on the page needs more than the policy allows', (t) => {
+  const policy = pageFile('/')?.headers['Content-Security-Policy'] ?? ''
+  t.regex(policy, /^default-src 'none'/)
+  t.notRegex(policy, /unsafe|\*|https?:/)
+  t.notRegex(html, /<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|https?:\/\//)
+})
+
+test('only files of the page are served', (t) => {
+  for (const path of [
+    '/page/',
+    '/page/../index.ts',
+    '/page/..%2findex.ts',
+    '/history/../package.json',
+    '/history/package.json',
+    '/index.ts',
+    '/page/nothing.ts',
+    '',
+  ]) {
+    t.is(pageFile(path), undefined, path)
+  }
+})
+
+test('serving the page leaves no warning on the terminal', async (t) => {
+  let warned = false
+  const listener = (): void => void (warned = true)
+  process.on('warning', listener)
+  t.teardown(() => process.off('warning', listener))
+  t.truthy(pageFile('/page/log.ts'))
+  await setImmediate()
+  t.false(warned)
+})
