@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type ClusterState, type EventBody, initialState, narrate, reduce } from '../src/index.ts'
+import { type ClusterState, type EventBody, initialState, narrate, reduce, Storyteller } from '../src/index.ts'
 import { goodSecond, runStarted, stamped } from './events.ts'
 
 /** What is said about the last of these events. */
@@ -54,4 +54,20 @@ test('what the balancer decides while the cluster starts is not told', (t) => {
     sentence({ type: 'upstream-ejected', upstream: 'a', reason: 'ECONNREFUSED' }),
     'the balancer ejected node-a: ECONNREFUSED',
   )
+})
+
+test('users who are always in trouble are told of a few times, and again after a good second', (t) => {
+  const bad = { ...goodSecond, loggedOut: 1 }
+  const teller = new Storyteller()
+  const told = stamped(bad, bad, bad, bad, bad, goodSecond, bad).map((event) => teller.tell(event, initialState)?.text)
+  const once = 'users: logged out 1 time'
+  t.deepEqual(told, [once, once, once, 'users: and so on', undefined, undefined, once])
+})
+
+test('a trouble that is new is told of, in the middle of an old one', (t) => {
+  const bad = { ...goodSecond, loggedOut: 1 }
+  const worse = { ...bad, unknown: { timeout: 2 } }
+  const teller = new Storyteller()
+  const told = stamped(bad, bad, bad, bad, bad, worse).map((event) => teller.tell(event, initialState)?.text)
+  t.is(told.at(-1), 'users: logged out 1 time, 2 requests failed (2 timeout, perhaps applied)')
 })

@@ -1,0 +1,36 @@
+import { sum } from './counts.ts'
+import type { TraceEvent, UsersSecond } from './events.ts'
+import { narrate, type Sentence } from './narrate.ts'
+import type { ClusterState } from './state.ts'
+
+/** So many bad seconds of a kind are told one by one. */
+const BAD_SECONDS_TOLD = 3
+
+/** Tells a run event by event, as `narrate` has it, and does not go on and on about users who are always in trouble. */
+export class Storyteller {
+  readonly #troubles = new Set<string>()
+  #badSeconds = 0
+
+  tell(event: TraceEvent, before: ClusterState): Sentence | undefined {
+    const sentence = narrate(event, before)
+    if (event.type !== 'users-second') return sentence
+    this.#count(troublesOf(event))
+    if (this.#badSeconds <= BAD_SECONDS_TOLD) return sentence
+    return this.#badSeconds === BAD_SECONDS_TOLD + 1 ? { text: 'users: and so on', tone: 'bad' } : undefined
+  }
+
+  /** Bad seconds in a row; from the beginning when there is a trouble that was not among them yet. */
+  #count(troubles: readonly string[]): void {
+    const isNew = troubles.some((trouble) => !this.#troubles.has(trouble))
+    if (troubles.length === 0) this.#troubles.clear()
+    for (const trouble of troubles) this.#troubles.add(trouble)
+    if (troubles.length === 0) this.#badSeconds = 0
+    else this.#badSeconds = isNew ? 1 : this.#badSeconds + 1
+  }
+}
+
+function troublesOf({ failed, unknown, loggedOut, lost }: UsersSecond): string[] {
+  const { 'logged-out': _counted, ...otherwise } = failed
+  const figures = { failed: sum(otherwise) + sum(unknown), loggedOut, lost }
+  return Object.entries(figures).flatMap(([trouble, n]) => (n === 0 ? [] : [trouble]))
+}
