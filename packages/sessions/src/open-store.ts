@@ -10,31 +10,36 @@ import { StoreConfigError } from './errors.ts'
  */
 export type StoreFactory = (url: URL) => SessionStore | Promise<SessionStore>
 
-const factories: Readonly<Record<string, () => Promise<StoreFactory>>> = {
-  'memory:': async () => {
+/** Makes a store from the text of its URL: one with several hosts is none that `URL` could parse. */
+type Opener = (location: string) => Promise<SessionStore>
+
+const openers: Readonly<Record<string, Opener>> = {
+  'memory:': async (location) => {
     const { memoryStore } = await import('./stores/memory.ts')
-    return (url) => memoryStore(numbers(url, ['recordsMax']))
+    return memoryStore(numbers(parsed(location), ['recordsMax']))
   },
-  'redis:': redisFactory,
-  'rediss:': redisFactory,
+  'redis:': redis,
+  'rediss:': redis,
+  'redis+sentinel:': redis,
+  'rediss+sentinel:': redis,
+  'redis+cluster:': redis,
+  'rediss+cluster:': redis,
 }
 
 /** What `openStore` accepts, for a message or a help text. */
-export const storeSchemes: readonly string[] = Object.keys(factories)
+export const storeSchemes: readonly string[] = Object.keys(openers)
 
 /** Makes the store that a URL or a module path names. It still has to be opened: `await store.open()`. */
 export async function openStore(location: string): Promise<SessionStore> {
   if (/^\.{0,2}\//.test(location)) return await fromModule(location)
-  const url = URL.canParse(location) ? new URL(location) : undefined
-  const factory = url && factories[url.protocol]
-  if (url === undefined || factory === undefined) {
+  const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
+  const opener = openers[scheme.toLowerCase()]
+  if (opener === undefined) {
     throw new StoreConfigError(
-      `no store for '${withoutPassword(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
+      `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
     )
   }
-  return await (
-    await factory()
-  )(url)
+  return await opener(location)
 }
 
 async function fromModule(location: string): Promise<SessionStore> {
@@ -50,18 +55,18 @@ async function fromModule(location: string): Promise<SessionStore> {
   return await (loaded.default as StoreFactory)(url)
 }
 
-async function redisFactory(): Promise<StoreFactory> {
+async function redis(url: string): Promise<SessionStore> {
   const { redisStore } = await import('./stores/redis.ts')
-  return (url) => {
-    const settings = numbers(url, ['timeoutMs', 'openTimeoutMs'])
-    const prefix = url.searchParams.get('prefix')
-    const bare = new URL(url)
-    bare.search = ''
-    return redisStore({ ...settings, ...(prefix === null ? {} : { prefix }), url: bare.href })
-  }
+  return redisStore({ url })
 }
 
-/** The query's numbers, and a refusal of everything else in it but `prefix`. */
+function parsed(location: string): URL {
+  if (!URL.canParse(location))
+    throw new StoreConfigError(`the store's URL '${withoutSecrets(location)}' can't be parsed`)
+  return new URL(location)
+}
+
+/** The query's numbers, and a refusal of everything else in it. */
 function numbers<Name extends string>(url: URL, names: readonly Name[]): { readonly [name in Name]?: number } {
   const found: { [name in Name]?: number } = {}
   for (const [name, value] of url.searchParams) {
@@ -69,12 +74,11 @@ function numbers<Name extends string>(url: URL, names: readonly Name[]): { reado
     if (known !== undefined && /^[1-9]\d{0,9}$/.test(value)) found[known] = Number(value)
     else if (known !== undefined)
       throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
-    else if (name !== 'prefix')
-      throw new StoreConfigError(`the store's URL has '${name}', and takes ${names.join(', ')}`)
+    else throw new StoreConfigError(`the store's URL has '${name}', and takes ${names.join(', ')}`)
   }
   return found
 }
 
-function withoutPassword(location: string): string {
-  return location.replace(/\/\/[^@/]*@/, '//***@')
+function withoutSecrets(location: string): string {
+  return location.replace(/\/\/.*@/, '//***@').replace(/\?.*/, '?***')
 }

@@ -45,7 +45,7 @@ onRedis('a Redis that was killed and is back serves again, and calls meanwhile r
   await t.throwsAsync(store.write(key, { ...creation, expectedVersion: 1 }), { instanceOf: StoreUnavailableError })
   await t.throwsAsync(store.health(), { instanceOf: StoreUnavailableError })
 
-  const revived = await redisServer(Number(new URL(server.url).port))
+  const revived = await redisServer({ port: server.port })
   t.teardown(() => revived.stop())
   await healthy(store)
   t.is(await store.read(key), undefined)

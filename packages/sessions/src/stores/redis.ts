@@ -1,18 +1,30 @@
 /**
- * Sessions in one Redis server, each a hash of version, expiry and body under one key. Reading is a plain HMGET; what must
- * be atomic is one script each, sent as EVALSHA and as EVAL where the server has forgotten it. Redis expires keys itself:
- * a script is told how long from now, so that a Redis whose clock is off does not end sessions early or late.
+ * Sessions in Redis: one server, a group behind Sentinels, or a Cluster. Each is a hash of version, expiry and body under
+ * one key. Reading is a plain HMGET from the primary; what must be atomic is one script each. Redis expires keys itself: a
+ * script is told how long from now, so that a Redis whose clock is off does not end sessions early or late.
  *
- * A fence is the same key with version 0 and no body. A command that may have arrived is never sent a second time: the
- * client neither queues while disconnected nor resends, so a caller learns at once that the store is not there.
+ * A fence is the same key with version 0 and no body. `ack` says how many copies must have a change before it counts, see
+ * redis-ack.ts: by default the one that a single server has, and one more wherever a failover could lose it.
  */
-import { Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Capabilities, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
+import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
 import { StoreUnavailableError } from '../errors.ts'
+import { type AckedReply, ackedScripts } from './redis-ack.ts'
+import { type RedisConnection, redisConnection } from './redis-connection.ts'
+import {
+  destroyScript,
+  type RedisScript,
+  runScript,
+  type ScriptArguments,
+  touchScript,
+  writeScript,
+} from './redis-scripts.ts'
+import { redisLocation } from './redis-url.ts'
 
+/** What is given here goes before what the URL says. */
 export interface RedisStoreOptions {
-  /** `redis://` or `rediss://` with user, password and database as usual. */
+  /** See redis-url.ts for its forms. */
   readonly url: string
   /** Stands before every key. Default `ninelives:`. */
   readonly prefix?: string
@@ -20,12 +32,12 @@ export interface RedisStoreOptions {
   readonly timeoutMs?: number
   /** How long `open()` keeps trying. Default 10,000. */
   readonly openTimeoutMs?: number
+  /** For changes that don't say. Default `local` for one server, `one` for Sentinel and Cluster. */
+  readonly ack?: Ack
+  /** How many replicas each primary should have, for `quorum` and `all`. Default: the most that were seen. */
+  readonly replicas?: number
   readonly clock?: Clock
 }
-
-const RECONNECT_MIN_MS = 25
-const RECONNECT_MAX_MS = 250
-const ONE_COPY = { copies: 1 } as const
 
 const capabilities: Capabilities = {
   shared: 'held',
@@ -34,123 +46,79 @@ const capabilities: Capabilities = {
   fences: 'held',
 }
 
-// Each script gets KEYS[1] and answers with a list whose first word says what happened.
-const scripts = {
-  sessionWrite: `
-    local version = redis.call('HGET', KEYS[1], 'v')
-    local expected = tonumber(ARGV[1])
-    if version == '0' or (not version and expected ~= 0) then return {'gone'} end
-    if version and tonumber(version) ~= expected then
-      return {'conflict', unpack(redis.call('HMGET', KEYS[1], 'v', 'e', 'b'))}
-    end
-    redis.call('HSET', KEYS[1], 'v', expected + 1, 'e', ARGV[2], 'b', ARGV[4])
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
-    return {'written'}`,
-  sessionTouch: `
-    local record = redis.call('HMGET', KEYS[1], 'v', 'e')
-    if not record[1] or record[1] == '0' then return {'gone'} end
-    if tonumber(ARGV[1]) > tonumber(record[2]) then
-      redis.call('HSET', KEYS[1], 'e', ARGV[1])
-      redis.call('PEXPIRE', KEYS[1], ARGV[2])
-    end
-    return {'touched'}`,
-  sessionDestroy: `
-    redis.call('DEL', KEYS[1])
-    redis.call('HSET', KEYS[1], 'v', 0)
-    redis.call('PEXPIRE', KEYS[1], ARGV[1])
-    return {'destroyed'}`,
-} as const
-
-type ScriptReply = [status: string, version?: string, expiresAtMs?: string, body?: string]
-type Script = (key: string, ...args: (string | number)[]) => Promise<ScriptReply>
-type ScriptedRedis = Redis & { readonly [name in keyof typeof scripts]: Script }
-
 export function redisStore(options: RedisStoreOptions): SessionStore {
-  const { prefix = 'ninelives:', openTimeoutMs = 10_000, clock = systemClock } = options
-  const redis = connection(options)
-  const address = `redis at ${redis.options.host}:${redis.options.port}`
-  let lastError: Error | undefined
-  // Without a listener ioredis prints every failed reconnect; the last one is the cause that callers are told.
-  redis.on('error', (error: Error) => (lastError = error))
+  const location = redisLocation(options.url)
+  const {
+    prefix = 'ninelives:',
+    timeoutMs = 1_000,
+    openTimeoutMs = 10_000,
+    ack: defaultAck = location.topology === 'single' ? 'local' : 'one',
+    replicas,
+    clock = systemClock,
+  } = { ...location.settings, ...options }
+  const connection = redisConnection(location, timeoutMs)
+  const acknowledging = redisConnection(location, timeoutMs)
+  const acked = ackedScripts(acknowledging, { replicas, timeoutMs })
 
-  const unavailable = (cause: unknown) =>
-    new StoreUnavailableError(address, redis.status === 'ready' ? cause : (lastError ?? cause))
-  const asked = <T>(reply: Promise<T>): Promise<T> =>
-    reply.catch((cause: unknown) => {
-      throw unavailable(cause)
-    })
   const lifetimeMs = (untilMs: number) => Math.max(1, Math.ceil(untilMs - clock.now()))
+  const change = async (script: RedisScript, key: string, args: ScriptArguments, ack: Ack): Promise<AckedReply> => {
+    if (ack !== 'local') return await acked.run(script, prefix + key, args, ack)
+    return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
+  }
 
   return {
     name: 'redis',
     capabilities,
 
     async open() {
-      if (redis.status === 'ready') return
-      const deadline = AbortSignal.timeout(openTimeoutMs)
-      if (redis.status === 'wait') redis.connect().catch((error: Error) => (lastError = error))
-      await readyOrAborted(redis, deadline).catch((cause: unknown) => {
-        throw unavailable(cause)
-      })
+      const needed = defaultAck === 'local' ? [connection] : [connection, acknowledging]
+      await Promise.all(needed.map((each) => each.open(openTimeoutMs)))
     },
 
-    async read(key) {
-      const [version, expiresAtMs, body] = await asked(redis.hmget(prefix + key, 'v', 'e', 'b'))
-      return asRecord(version, expiresAtMs, body)
+    async read(key, { atLeastVersion = 0 } = {}) {
+      const [version, expiresAtMs, body] = await connection.asked((redis) => redis.hmget(prefix + key, 'v', 'e', 'b'))
+      const record = asRecord(version, expiresAtMs, body)
+      if (record !== undefined && record.version < atLeastVersion) {
+        throw new StoreUnavailableError('redis', new Error(`version ${atLeastVersion} was lost at a failover`))
+      }
+      return record
     },
 
-    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
-      const reply = await asked(
-        redis.sessionWrite(prefix + key, expectedVersion, expiresAtMs, lifetimeMs(expiresAtMs), body),
-      )
+    async write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck }): Promise<WriteResult> {
+      const args = [expectedVersion, expiresAtMs, lifetimeMs(expiresAtMs), body]
+      const { reply, copies } = await change(writeScript, key, args, ack)
       const current = asRecord(reply[1], reply[2], reply[3])
       if (current !== undefined) return { status: 'conflict', current }
       if (reply[0] === 'gone') return { status: 'gone' }
-      return { status: 'written', version: expectedVersion + 1, receipt: ONE_COPY }
+      return { status: 'written', version: expectedVersion + 1, receipt: { copies } }
     },
 
     async touch(key, expiresAtMs) {
-      const [status] = await asked(redis.sessionTouch(prefix + key, expiresAtMs, lifetimeMs(expiresAtMs)))
-      return status === 'touched'
+      const { reply } = await change(touchScript, key, [expiresAtMs, lifetimeMs(expiresAtMs)], 'local')
+      return reply[0] === 'touched'
     },
 
-    async destroy(key, { fenceUntilMs }) {
-      await asked(redis.sessionDestroy(prefix + key, lifetimeMs(fenceUntilMs)))
-      return ONE_COPY
+    async destroy(key, { fenceUntilMs, ack = defaultAck }) {
+      const { copies } = await change(destroyScript, key, [lifetimeMs(fenceUntilMs)], ack)
+      return { copies }
     },
 
-    async health() {
-      await asked(redis.ping())
-    },
+    health: () => healthy(connection),
 
     async close() {
-      redis.disconnect()
+      connection.close()
+      acknowledging.close()
     },
   }
 }
 
-function connection({ url, timeoutMs = 1_000 }: RedisStoreOptions): ScriptedRedis {
-  const settings = {
-    lazyConnect: true,
-    commandTimeout: timeoutMs,
-    connectTimeout: timeoutMs,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt: number) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** attempt),
-  }
-  const redis = new Redis(url, settings) as ScriptedRedis
-  for (const [name, lua] of Object.entries(scripts)) redis.defineCommand(name, { numberOfKeys: 1, lua })
-  return redis
-}
-
-function readyOrAborted(redis: Redis, deadline: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    redis.once('ready', resolve)
-    deadline.addEventListener('abort', () => {
-      redis.off('ready', resolve)
-      reject(deadline.reason as Error)
-    })
+/** A primary that answers; in a Cluster a node that says that all slots are served. */
+async function healthy(connection: RedisConnection): Promise<void> {
+  await connection.asked(async (redis) => {
+    if (!(redis instanceof Cluster)) return await redis.ping()
+    const info = await redis.cluster('INFO')
+    if (!/^cluster_state:ok/m.test(info)) throw new Error('the Cluster says that it is down')
+    return info
   })
 }
 

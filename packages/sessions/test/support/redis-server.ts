@@ -1,18 +1,42 @@
 /** A Redis of a test's own, on a free port, that can be killed, stopped and brought back. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 
 export interface RedisServer {
   readonly url: string
+  readonly port: number
   readonly process: ChildProcess
+  /** Asks the server itself, whatever the store does. */
+  ask(command: string, ...args: readonly (string | number)[]): Promise<unknown>
+  /** By SIGKILL, and resolves once it is gone. */
   stop(): Promise<void>
 }
 
+export interface RedisServerOptions {
+  readonly port?: number
+  /** What goes on the command line, such as `--replicaof`. */
+  readonly settings?: readonly (string | number)[]
+  /** Lines of a configuration file, which the server may write to: a Sentinel needs one. */
+  readonly file?: readonly string[]
+}
+
 const START_DEADLINE_MS = 15_000
+const STARTS_MAX = 5
+/**
+ * Below the ports that a system hands out by itself, and low enough that the bus of a Cluster's node, ten thousand
+ * higher, is too.
+ */
+const PORT_MIN = 11_000
+const PORT_MAX = 21_999
+const BUS_OFFSET = 10_000
+/** A primary waits five seconds for more replicas before it copies itself to the first. */
+const AT_ONCE = ['--repl-diskless-sync-delay', '0']
 
 /** Undefined when there is no redis-server to be had; with CI=true that is a failure instead. */
 export const redisMissing: string | undefined = (() => {
@@ -23,47 +47,87 @@ export const redisMissing: string | undefined = (() => {
   return hint
 })()
 
-export async function redisServer(port?: number): Promise<RedisServer> {
-  const chosen = port ?? (await freePort())
-  const settings = ['--port', chosen, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()]
-  const child = spawn('redis-server', settings.map(String), { stdio: 'ignore' })
-  const url = `redis://127.0.0.1:${chosen}`
-  await answers(url)
-  return {
-    url,
+export async function redisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  for (let start = 1; ; start++) {
+    try {
+      return await started(options.port ?? (await freePort()), options)
+    } catch (error) {
+      // Somebody else may have taken the port in between; a port that was asked for is not given up for another.
+      if (options.port !== undefined || start === STARTS_MAX) throw error
+    }
+  }
+}
+
+async function started(port: number, { settings = [], file }: RedisServerOptions): Promise<RedisServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'ninelives-redis-'))
+  const path = join(directory, 'redis.conf')
+  if (file !== undefined) await writeFile(path, file.join('\n'))
+  const common = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--dir', directory, ...AT_ONCE]
+  const args = [...(file === undefined ? [] : [path]), ...settings, ...common]
+  const child = spawn('redis-server', args.map(String), { stdio: 'ignore' })
+  const exited = once(child, 'exit')
+  const admin = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: 0 })
+  admin.on('error', () => {
+    // Refused until it listens, and gone once a test kills it; what a test asks for rejects by itself.
+  })
+  const server: RedisServer = {
+    url: `redis://127.0.0.1:${port}`,
+    port,
     process: child,
+    ask: (name, ...args) => admin.call(name, ...args),
     async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const gone = once(child, 'exit')
+      admin.disconnect()
       child.kill('SIGKILL')
-      await gone
+      await exited
+      await rm(directory, { recursive: true, force: true })
     },
   }
+  const isOurs = async () => `${await server.ask('INFO', 'server')}`.includes(`process_id:${child.pid}\r`)
+  await until(`redis-server to answer on port ${port}`, isOurs, START_DEADLINE_MS, () => child.exitCode !== null).catch(
+    async (error: unknown) => {
+      await server.stop()
+      throw error
+    },
+  )
+  return server
 }
 
-async function answers(url: string): Promise<void> {
-  const deadlineAtMs = Date.now() + START_DEADLINE_MS
-  while (Date.now() < deadlineAtMs) {
-    const probe = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
-    probe.on('error', () => {
-      // Refused until it listens; the deadline above decides when that is a failure.
-    })
-    const pong = await probe.connect().then(
-      () => probe.ping(),
-      () => undefined,
-    )
-    probe.disconnect()
-    if (pong === 'PONG') return
-    await sleep(20)
+/** Asks again and again; what it asks may fail until it succeeds. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  deadlineMs = 30_000,
+  hopeless: () => boolean = () => false,
+): Promise<void> {
+  const deadlineAtMs = Date.now() + deadlineMs
+  let cause: unknown
+  while (Date.now() < deadlineAtMs && !hopeless()) {
+    const held = await Promise.resolve()
+      .then(holds)
+      .catch((error: unknown) => {
+        cause = error
+        return false
+      })
+    if (held) return
+    await sleep(25)
   }
-  throw new Error(`redis-server did not answer at ${url} within ${START_DEADLINE_MS} ms`)
+  throw new Error(`waited ${deadlineMs} ms for ${what}`, { cause })
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+/** One that is free now, and whose bus port is. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
+    if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) return port
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  const free = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  await new Promise((resolve) => server.close(resolve))
+  return free
 }
