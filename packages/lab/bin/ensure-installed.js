@@ -34,11 +34,10 @@ export function ensureInstalled() {
 function install() {
   process.stderr.write('ninelives: installing what it needs (npm ci); this happens only the first time\n')
   const npm = npmCommand()
-  // Node 24 itself is a development dependency, so it must come along whatever NODE_ENV says.
-  const { status, error } = spawnSync(npm.command, [...npm.args, 'ci', '--include=dev'], {
-    cwd: root,
-    stdio: 'inherit',
-  })
+  // Node 24 itself is a development dependency, so it must come along whatever NODE_ENV says. Warnings are not for
+  // somebody who only wants to see it run: what they complain of, an older Node, is what this install mends.
+  const args = [...npm.args, 'ci', '--include=dev', '--loglevel=error']
+  const { status, error } = spawnSync(npm.command, args, { cwd: root, stdio: 'inherit' })
   if (status === 0) return
   rmSync(lock, { force: true })
   fail(error ? `npm could not be run: ${error.message}` : `npm ci failed (exit ${status}); its own lines above say why`)
