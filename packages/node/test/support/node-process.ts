@@ -28,7 +28,7 @@ export interface NodeProcessOptions {
 const MAIN = fileURLToPath(import.meta.resolve('@ninelives/node/main'))
 
 export function nodeProcess(
-  t: ExecutionContext,
+  t: Pick<ExecutionContext, 'teardown'>,
   env: Readonly<Record<string, string>>,
   { ipc = true }: NodeProcessOptions = {},
 ): NodeProcess {

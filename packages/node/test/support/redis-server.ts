@@ -20,7 +20,7 @@ export const redisMissing: string | undefined = (() => {
   return hint
 })()
 
-export async function redisServer(t: ExecutionContext): Promise<RedisServer> {
+export async function redisServer(t: Pick<ExecutionContext, 'teardown'>): Promise<RedisServer> {
   const port = await freePort()
   let child: ChildProcess | undefined
   const kill = async (): Promise<void> => {
