@@ -1,0 +1,24 @@
+/**
+ * Faults in front of a store: every call waits before it takes effect and its answer waits after, so that calls overtake
+ * each other in both directions.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { SessionStore } from '../../src/contract.ts'
+
+const DELAY_MAX_MS = 15
+
+export function delayed(store: SessionStore): SessionStore {
+  const late = async <T>(call: () => Promise<T>): Promise<T> => {
+    await sleep(Math.random() * DELAY_MAX_MS)
+    const result = await call()
+    await sleep(Math.random() * DELAY_MAX_MS)
+    return result
+  }
+  return {
+    ...store,
+    read: (key, read) => late(() => store.read(key, read)),
+    write: (key, write) => late(() => store.write(key, write)),
+    touch: (key, expiresAtMs) => late(() => store.touch(key, expiresAtMs)),
+    destroy: (key, destroy) => late(() => store.destroy(key, destroy)),
+  }
+}
