@@ -85,7 +85,7 @@ test('the farewell is one line', (t) => {
   const end = reduce(started, { seq: 1, atMs: 125_000, ...second })
   t.is(
     farewell(end, '/tmp/trace.ndjson'),
-    'Stopped after 2 min 5 s: 20 operations, 0 failed, 0 logouts, 0 cart items lost; 0 deaths of nodes. Trace: /tmp/trace.ndjson',
+    'Stopped after 2 min 5 s: 20 operations, 0 failed, 0 logouts, 0 cart items lost; 0 node deaths. Trace: /tmp/trace.ndjson',
   )
 })
 

@@ -29,7 +29,7 @@ test.serial('Ctrl-C leaves one line and no process, and is no failure', async (t
   process.kill('SIGINT')
   t.is(await exited, 0)
   const last = output.stdout.slice(before).trimEnd().split('\n')
-  t.regex(last.at(-1) ?? '', /^Stopped after \d+ s: .*0 deaths of nodes. Trace: \S+$/)
+  t.regex(last.at(-1) ?? '', /^Stopped after \d+ s: .*0 node deaths. Trace: \S+$/)
   t.is(output.stderr, '')
   await untilGone(pids)
 })

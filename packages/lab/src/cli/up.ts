@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import path from 'node:path'
 import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/specs.ts'
 import type { Config } from '../config.ts'
@@ -49,7 +50,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
     tellStory(lab)
     await whenStopped(stop.signal)
     await lab.stop(String(stop.signal.reason))
-    say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, lab.trace.path)}`)
+    say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, path.relative('', lab.trace.path))}`)
     return 0
   } finally {
     stop.close()

@@ -31,7 +31,7 @@ export function farewell(state: ClusterState, tracePath: string): string {
     `${count(lost, 'cart item')} lost`,
   ]
   const told = users.all === 0 ? '' : `: ${met.join(', ')}`
-  return `Stopped after ${duration(atMs)}${told}; ${count(deaths, 'death')} of nodes. Trace: ${tracePath}`
+  return `Stopped after ${duration(atMs)}${told}; ${count(deaths, 'node death')}. Trace: ${tracePath}`
 }
 
 function duration(ms: number): string {
