@@ -78,8 +78,8 @@ function causeOf({ code, signal }: NodeDown | ProcessDown): string {
 function usersInTrouble(second: UsersSecond): Sentence | undefined {
   const { 'logged-out': _counted, ...failed } = second.failed
   const kinds = [
-    ...Object.entries(failed).map(([kind, n]) => `${n} ${kind}`),
-    ...Object.entries(second.unknown).map(([kind, n]) => `${n} ${kind}, perhaps applied`),
+    ...Object.entries(failed).map(([kind, n]) => `${n} × ${kind}`),
+    ...Object.entries(second.unknown).map(([kind, n]) => `${n} × ${kind}, perhaps applied`),
   ]
   const errors = sum(failed) + sum(second.unknown)
   const parts = [

@@ -42,7 +42,7 @@ test('a good second of users is no news, a bad one says all that went wrong', (t
   const bad = { ...goodSecond, failed: { 'logged-out': 2, refused: 3 }, unknown: { reset: 1 }, loggedOut: 2, lost: 1 }
   t.is(
     sentence(bad),
-    'users: logged out 2 times, 1 cart item lost, 4 requests failed (3 refused; 1 reset, perhaps applied)',
+    'users: logged out 2 times, 1 cart item lost, 4 requests failed (3 × refused; 1 × reset, perhaps applied)',
   )
 })
 
@@ -69,5 +69,5 @@ test('a trouble that is new is told of, in the middle of an old one', (t) => {
   const worse = { ...bad, unknown: { timeout: 2 } }
   const teller = new Storyteller()
   const told = stamped(bad, bad, bad, bad, bad, worse).map((event) => teller.tell(event, initialState)?.text)
-  t.is(told.at(-1), 'users: logged out 1 time, 2 requests failed (2 timeout, perhaps applied)')
+  t.is(told.at(-1), 'users: logged out 1 time, 2 requests failed (2 × timeout, perhaps applied)')
 })

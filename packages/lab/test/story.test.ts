@@ -112,7 +112,7 @@ test('a watch ends with its sums', (t) => {
     `Watched http://h:1 for 1 second.
   operations    22
   ok            20 (90.91 %)
-  failed        2 (2 refused)
+  failed        2 (2 × refused)
   logged out    0 times
   items lost    0
   carts intact  50/50

@@ -50,7 +50,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
     tellStory(lab)
     await whenStopped(stop.signal)
     await lab.stop(String(stop.signal.reason))
-    say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, path.relative('', lab.trace.path))}`)
+    say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
     return 0
   } finally {
     stop.close()
@@ -118,6 +118,11 @@ function tellStory({ trace }: Lab): void {
   trace.listen((event, before) => {
     for (const line of story.tell(event, before)) say(line)
   })
+}
+
+function asSeenFromHere(file: string): string {
+  const relative = path.relative('', file)
+  return relative.startsWith('..') ? file : relative
 }
 
 function say(line: string): void {

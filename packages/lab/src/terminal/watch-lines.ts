@@ -48,13 +48,13 @@ export interface Watched {
 export function watchSummary({ target, users, seconds, byNode, byKind, worstP99Ms }: Watched): string {
   const { sent, ok, errors, loggedOut, lost } = users.totals
   const percent = sent === 0 ? '' : ` (${((100 * ok) / sent).toFixed(2)} %)`
-  const kinds = Object.entries(byKind).map(([kind, n]) => `${n} ${kind}`)
+  const kinds = Object.entries(byKind).map(([kind, n]) => `${n} × ${kind}`)
   const answers = Math.max(1, sum(byNode))
   const shares = Object.entries(byNode).map(([node, n]) => `${node} ${Math.round((100 * n) / answers)} %`)
   const rows: [string, string][] = [
     ['operations', String(sent)],
     ['ok', `${ok}${percent}`],
-    ['failed', kinds.length === 0 ? String(errors) : `${errors} (${kinds.join(', ')})`],
+    ['failed', kinds.length === 0 ? String(errors) : `${errors} (${kinds.join('; ')})`],
     ['logged out', count(loggedOut, 'time')],
     ['items lost', String(lost)],
     ['carts intact', `${users.intact}/${users.all}`],
