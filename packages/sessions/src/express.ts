@@ -1,0 +1,156 @@
+/**
+ * The store interface of express-session, and of @fastify/session which borrowed it, over any of our stores. It is
+ * `get(id)`, `set(id, session)`, `touch` and `destroy(id)`: whole sessions, without a version and without the request. What
+ * `get` gave is therefore remembered with the object that the middleware makes of it, and `set` brings only the difference
+ * into the store, by the engine that serves Koa too.
+ *
+ * What holds: fields that other tabs changed meanwhile stay as those made them; a destroyed session is fenced, and a slow
+ * request brings nothing back; the absolute timeout runs from the session's creation; a session that was only read is
+ * touched at most once per 1 % of its idle time; the id is hashed before it reaches the store; a `set` that was reported
+ * as done is kept.
+ *
+ * What the interface has no room for: `update(fn)` (declare a resolver for a counter); rotation in one step, for
+ * `regenerate()` is a destroy and then a set, and a crash between them logs the user out; the theft signal on an old id;
+ * idempotency keys; a user's list of sessions. And what the middleware decides: express-session sends the status before it
+ * saves, so a save at the end of a request that failed, or was refused after a logout, looks to the client like one that
+ * went well. A handler that must know calls `req.session.save(callback)` before it answers. @fastify/session saves first.
+ *
+ * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
+ * its own `session.Store`, and gets one of those.
+ */
+import { systemClock } from './clock.ts'
+import { type EngineOptions, sessionEngine } from './engine.ts'
+import { type GuardOptions, guardedStore } from './guarded-store.ts'
+import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
+
+export { resolve } from './merge.ts'
+export { openStore } from './open-store.ts'
+
+/** Of the engine's options, those that mean something here. */
+type Governed =
+  | 'store'
+  | 'clock'
+  | 'absoluteTimeoutMs'
+  | 'resolvers'
+  | 'dataBytesMax'
+  | 'requestTimeMaxMs'
+  | 'commitAttemptsMax'
+  | 'onEvent'
+
+export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
+  /** How long a session whose cookie has no `maxAge` may be unused; with one, it is that long. Default 30 minutes. */
+  readonly idleTimeoutMs?: number
+  /** How long to wait for the store, and how to spare it when it fails. */
+  readonly guard?: GuardOptions
+}
+
+export interface ExpressStoreOptions<Store extends SessionMaker> extends MiddlewareStoreOptions {
+  /** `session.Store` of the express-session that the application uses. */
+  readonly Store: abstract new () => Store
+}
+
+/** What is needed of express-session's Store: it makes the request's session of the fields that were stored. */
+export interface SessionMaker {
+  createSession(request: never, fields: never): object
+}
+
+export interface FastifyStore {
+  get(id: string, callback: Callback<object>): void
+  set(id: string, session: object, callback?: Callback<void>): void
+  destroy(id: string, callback?: Callback<void>): void
+}
+
+type Callback<T> = (error: unknown, result?: T) => void
+
+/** For express-session: `session({ store: expressStore({ store, Store: session.Store }), ... })`. */
+export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store {
+  const { Store, ...rest } = options
+  const sessions = middlewareSessions(rest)
+  const Base = Store as unknown as new () => { createSession(request: object, fields: object): object }
+
+  class ExpressStore extends Base {
+    get(id: string, callback: Callback<object>): void {
+      const session = sessions.at(id)
+      tell(
+        session.read().then((fields) => fields && sessions.hold(fields, session)),
+        callback,
+      )
+    }
+
+    set(id: string, session: object, callback?: Callback<void>): void {
+      tell(sessions.save(id, session), callback)
+    }
+
+    /** Called instead of `set` where the fields look the same; the cookie's settings may not. */
+    touch(id: string, session: object, callback?: Callback<void>): void {
+      tell(sessions.save(id, session), callback)
+    }
+
+    destroy(id: string, callback?: Callback<void>): void {
+      tell(sessions.end(id), callback)
+    }
+
+    /** The one place where the fields that `get` gave meet the object that `set` will be given. */
+    override createSession(request: object, fields: object): object {
+      const session = super.createSession(request, fields)
+      const read = sessions.heldBy(fields)
+      return read === undefined ? session : sessions.hold(session, read)
+    }
+  }
+  return new ExpressStore() as unknown as Store
+}
+
+/** For @fastify/session: `fastify.register(session, { store: fastifyStore({ store }), ... })`. */
+export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
+  const sessions = middlewareSessions(options)
+  return {
+    get(id, callback) {
+      const session = sessions.at(id)
+      tell(
+        session.read().then((fields) => fields && { ...fields, [CARRIER]: session }),
+        callback,
+      )
+    },
+    set: (id, session, callback) => tell(sessions.save(id, session), callback),
+    destroy: (id, callback) => tell(sessions.end(id), callback),
+  }
+}
+
+function middlewareSessions({ guard, ...options }: MiddlewareStoreOptions) {
+  const store = guardedStore(options.store, options.clock ?? systemClock, guard)
+  const engine = sessionEngine({ ...options, store, userOf: () => undefined })
+  const held = new WeakMap<object, MiddlewareSession>()
+
+  const heldBy = (object: object): MiddlewareSession | undefined =>
+    held.get(object) ?? (object as { [CARRIER]?: MiddlewareSession })[CARRIER]
+
+  const hold = <T extends object>(object: T, session: MiddlewareSession): T => {
+    held.set(object, session)
+    return object
+  }
+
+  return {
+    heldBy,
+    hold,
+    at: (id: string) => new MiddlewareSession(engine, id),
+
+    /** An object that was made of nothing we read replaces what is stored under the id, as the interface has it. */
+    async save(id: string, object: object): Promise<void> {
+      const known = heldBy(object)
+      const session = known?.isOf(id) === true ? known : new MiddlewareSession(engine, id)
+      hold(object, session)
+      await session.save(object)
+    },
+
+    end: (id: string) => engine.end(middlewareKey(id)),
+  }
+}
+
+/** Out of the promise, so that what a callback throws is the application's uncaught error and not an answer of ours. */
+function tell<T>(done: Promise<T | undefined>, callback: Callback<T> | undefined): void {
+  done.then(
+    (result) => process.nextTick(() => callback?.(null, result)),
+    // Who gives no callback has asked not to be told; the session is as it was, or ended when its time is over.
+    (error: unknown) => process.nextTick(() => callback?.(error)),
+  )
+}
