@@ -95,7 +95,7 @@ export function sessionBinding(options: SessionBindingOptions): SessionBinding {
         throw new SessionMovedError()
       }
       if (policy === 're-authenticate' && !isLogin(ctx)) throw new ReauthenticationError()
-      if (renewed !== undefined) Object.assign(ctx.session ?? {}, { [BINDING_FIELD]: renewed })
+      if (renewed !== undefined && !ctx.sessionOutage) Object.assign(ctx.session ?? {}, { [BINDING_FIELD]: renewed })
       await next()
     },
 

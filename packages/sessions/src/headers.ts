@@ -47,7 +47,7 @@ export function sessionHeaders(options: SessionHeadersOptions = {}): Koa.Middlew
 }
 
 function touchesSession(ctx: Koa.Context): boolean {
-  return ctx.sessionInfo !== undefined || setsCookie(ctx)
+  return ctx.sessionInfo !== undefined || ctx.sessionOutage || setsCookie(ctx)
 }
 
 function setsCookie(ctx: Koa.Context): boolean {

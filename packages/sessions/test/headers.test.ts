@@ -1,7 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { sessionHeaders, type SessionHeadersOptions } from '../src/headers.ts'
-import { sessions } from '../src/koa.ts'
+import { StoreUnavailableError } from '../src/errors.ts'
+import { sessions, type SessionsOptions } from '../src/koa.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { type Heard, listening, say } from './support/koa-server.ts'
 
@@ -10,11 +11,12 @@ const LASTING = 'public, max-age=60'
 async function site(
   t: ExecutionContext,
   options: SessionHeadersOptions = {},
+  layer: Partial<SessionsOptions> = {},
 ): Promise<(path: string) => Promise<Heard>> {
   const app = new Koa()
   app.use(sessionHeaders(options))
   app.use(async (ctx, next) => (ctx.path === '/file' ? cached(ctx) : await next()))
-  sessions(app, { store: memoryStore(), keys: ['a key of thirty-two characters, 1'], secure: false })
+  sessions(app, { store: memoryStore(), keys: ['a key of thirty-two characters, 1'], secure: false, ...layer })
   app.use(async (ctx) => {
     switch (ctx.path) {
       case '/login':
@@ -74,6 +76,17 @@ test('an application may cache what does not depend on the session, but never an
   const get = await site(t, { cacheable: () => true })
   t.is((await get('/login')).headers['cache-control'], 'no-store')
   t.is((await get('/')).headers['cache-control'], LASTING)
+})
+
+test('an answer from the last known copy, while the store is down, is not stored either', async (t) => {
+  const store = memoryStore()
+  const get = await site(t, {}, { store, outage: 'read-only' })
+  await get('/login')
+  await get('/')
+  store.read = () => Promise.reject(new StoreUnavailableError('memory'))
+  const heard = await get('/')
+  t.is(heard.status, 200)
+  t.is(heard.headers['cache-control'], 'no-store')
 })
 
 test('at logout, and only there, the browser is told to clear what the page kept', async (t) => {
