@@ -9,7 +9,15 @@ import { answerOf } from './idempotency.ts'
 import type { OutagePolicy } from './koa.ts'
 import { applicationFields, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
 
-export function requestStore(policyFor: (ctx: Koa.Context) => OutagePolicy) {
+interface ContextStore {
+  get(): Promise<SessionData | undefined>
+  set(key: string, fields: SessionData): Promise<void>
+  destroy(): Promise<void>
+}
+
+export function requestStore(
+  policyFor: (ctx: Koa.Context) => OutagePolicy,
+): new (ctx: StatefulContext) => ContextStore {
   return class RequestStore {
     readonly #ctx: StatefulContext
 
