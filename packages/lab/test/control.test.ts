@@ -147,9 +147,13 @@ test('a signal from elsewhere is noticed', async (t) => {
 test('a drained node is confirmed while it drains, leaves, and comes back like a dead one', async (t) => {
   const lab = await startedLab(t, { restartAfterMs: 200 })
   const pid = await pidOf(lab, 'a')
+  const told: string[] = []
+  lab.trace.listen(({ type }) => told.push(type))
   t.is((await ask(lab, 'POST', '/api/faults', { body: { kind: 'drain', target: 'a' } })).status, 201)
-  t.is((await ask(lab, 'GET', '/api/cluster')).json.nodes[0].state, 'draining')
-  await untilState(lab, 'a', 'up')
+  await until(() => told.includes('fault-healed'), { deadlineMs: 10_000, what: 'another node in its place' })
+  const draining = told.indexOf('node-draining')
+  t.true(draining > told.indexOf('fault-injected') && draining < told.indexOf('fault-confirmed'))
+  t.true(draining < told.indexOf('node-down') && told.indexOf('node-down') < told.indexOf('node-up'))
   t.not(await pidOf(lab, 'a'), pid)
 })
 

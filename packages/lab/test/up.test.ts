@@ -52,7 +52,7 @@ test.serial('asked twice, it does not wait for anybody', async (t) => {
   const pids = family(pid)
   await fetch(`${control}/api/faults`, { method: 'POST', body: JSON.stringify({ kind: 'pause', target: 'a' }) })
   process.kill('SIGINT')
-  await sleep(300)
+  await sleep(600)
   process.kill('SIGINT')
   t.true([0, 130].includes(Number(await exited)))
   await untilGone(pids)

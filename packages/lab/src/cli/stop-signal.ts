@@ -5,13 +5,6 @@
 import { runState } from '../supervise/process-table.ts'
 import { standIns } from './stand-ins.ts'
 
-export interface StopSignal {
-  /** Aborted by the first; its reason is what to say about it. */
-  readonly signal: AbortSignal
-  /** Ends the listening. */
-  close(): void
-}
-
 export interface StopOptions {
   /** The parent stands between the lab and a terminal. */
   readonly endsWithParent: boolean
@@ -19,11 +12,12 @@ export interface StopOptions {
   readonly onSecond: () => void
 }
 
-const SAME_PRESS_MS = 250
+const SAME_PRESS_MS = 500
 const STAND_INS_POLL_MS = 500
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-export function stopSignal({ endsWithParent, onSecond }: StopOptions): StopSignal {
+/** Aborted when it is time to stop, with what to say about it as the reason. Listens until the process exits. */
+export function stopSignal({ endsWithParent, onSecond }: StopOptions): AbortSignal {
   const first = new AbortController()
   let firstAtMs = 0
   const stop = (reason: string): void => {
@@ -37,17 +31,11 @@ export function stopSignal({ endsWithParent, onSecond }: StopOptions): StopSigna
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   process.stdout.on('error', () => stop('nobody reads the output any more'))
-  const poll = endsWithParent ? pollStandIns(() => stop('what started it is gone')) : undefined
-  return {
-    signal: first.signal,
-    close() {
-      clearInterval(poll)
-      for (const signal of SIGNALS) process.off(signal, onSignal)
-    },
-  }
+  if (endsWithParent) pollStandIns(() => stop('what started it is gone'))
+  return first.signal
 }
 
-function pollStandIns(onGone: () => void): NodeJS.Timeout {
+function pollStandIns(onGone: () => void): void {
   const pids = standIns()
   const look = async (): Promise<void> => {
     const states = await Promise.all(pids.map((pid) => runState(pid)))
@@ -56,7 +44,6 @@ function pollStandIns(onGone: () => void): NodeJS.Timeout {
     onGone()
   }
   const poll = setInterval(() => void look(), STAND_INS_POLL_MS)
-  return poll
 }
 
 export function whenStopped(signal: AbortSignal): Promise<void> {

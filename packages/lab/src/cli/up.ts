@@ -41,20 +41,17 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   let lab: Lab | undefined
   const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(lab) })
   if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
-    await requireRedis(choice.storeUrl, say, stop.signal)
+    await requireRedis(choice.storeUrl, say, stop)
+    if (stop.aborted) return EXIT_INTERRUPTED
   }
   lab = await openLab(labOptions(flags, choice, run, directory, config))
-  try {
-    if (!(await started(lab, stop.signal))) return EXIT_INTERRUPTED
-    process.stdout.write(greeting(lab.trace.state, lab.control.url, flags.rate, painter(process.stdout)))
-    tellStory(lab)
-    await whenStopped(stop.signal)
-    await lab.stop(String(stop.signal.reason))
-    say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
-    return 0
-  } finally {
-    stop.close()
-  }
+  if (!(await started(lab, stop))) return EXIT_INTERRUPTED
+  say(greeting(lab.trace.state, lab.control.url, flags.rate, painter(process.stdout)))
+  tellStory(lab)
+  await whenStopped(stop)
+  await lab.stop(String(stop.reason))
+  say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
+  return 0
 }
 
 const EXIT_INTERRUPTED = 130

@@ -51,22 +51,15 @@ export async function watch(args: readonly string[], { endsWithParent }: Config)
     return 0
   }
   const stop = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
-  try {
-    await reached(flags.target, stop.signal)
-    if (stop.signal.aborted) return EXIT_INTERRUPTED
-    const ledger = new Ledger()
-    const end = startLoad({
-      ...flags,
-      seed: flags.seed ?? randomInt(SEED_MAX),
-      onSecond: (second) => ledger.add(second),
-    })
-    await whenStopped(stop.signal)
-    end()
-    say(`${process.stdout.isTTY ? '\n' : ''}${ledger.summary(flags.target.origin)}`)
-    return 0
-  } finally {
-    stop.close()
-  }
+  await reached(flags.target, stop)
+  if (stop.aborted) return EXIT_INTERRUPTED
+  const ledger = new Ledger()
+  const seed = flags.seed ?? randomInt(SEED_MAX)
+  const end = startLoad({ ...flags, seed, onSecond: (second) => ledger.add(second) })
+  await whenStopped(stop)
+  end()
+  say(`${process.stdout.isTTY ? '\n' : ''}${ledger.summary(flags.target.origin)}`)
+  return 0
 }
 
 const EXIT_INTERRUPTED = 130

@@ -13,27 +13,33 @@ export function monitor(nodes: readonly ClusterNode[], trace: Trace): () => void
   const look = async (): Promise<void> => {
     if (looking) return
     looking = true
-    const held = await Promise.all(nodes.map((node) => lookAt(node)))
-    looking = false
-    const changed = held.filter((each) => each !== undefined && sessionsOf(trace, each.name) !== each.sessions)
-    if (changed.length === 0) return
-    trace.append({
-      type: 'sessions-held',
-      held: Object.fromEntries(changed.map((each) => [each?.name, each?.sessions])),
-    })
+    try {
+      append(trace, await Promise.all(nodes.map((node) => lookAt(node))))
+    } finally {
+      looking = false
+    }
   }
   const timer = setInterval(() => void look(), EVERY_MS)
   return () => clearInterval(timer)
 }
 
+interface Held {
+  readonly name: string
+  readonly sessions: number
+}
+
 /** Undefined for a node that can't be asked. */
-async function lookAt(node: ClusterNode): Promise<{ name: string; sessions: number } | undefined> {
+async function lookAt(node: ClusterNode): Promise<Held | undefined> {
   const { pid, name } = node
   if ((await node.observe()) !== 'running') return undefined
   const sessions = await node.readHeld()
   return pid === node.pid ? { name, sessions } : undefined
 }
 
-function sessionsOf(trace: Trace, name: string): number | undefined {
-  return findNode(trace.state, name)?.sessions
+function append(trace: Trace, seen: readonly (Held | undefined)[]): void {
+  const changed = seen.filter(
+    (each) => each !== undefined && findNode(trace.state, each.name)?.sessions !== each.sessions,
+  )
+  if (changed.length === 0) return
+  trace.append({ type: 'sessions-held', held: Object.fromEntries(changed.map((each) => [each?.name, each?.sessions])) })
 }

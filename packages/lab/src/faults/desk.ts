@@ -139,8 +139,9 @@ export class FaultDesk {
   #noticeEnd(event: TraceEvent): void {
     if (!('node' in event)) return
     for (const entry of this.#entries.values()) {
-      const { fault, node } = entry
-      if (node.name === event.node && fault.endsWith.includes(event.type)) this.#markHealed(entry)
+      const { fault, node, confirmedAt } = entry
+      // What happens before a fault has landed is not its end.
+      if (confirmedAt !== '' && node.name === event.node && fault.endsWith.includes(event.type)) this.#markHealed(entry)
     }
   }
 

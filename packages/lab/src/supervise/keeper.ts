@@ -103,8 +103,7 @@ export class Keeper {
     const { spec, household, onLife, onMessage } = this.#options
     const what = spec()
     if (this.#stopped) throw new StartError(what.label, 'the lab is stopping')
-    const child = new Child(what, household)
-    this.#child = child
+    const child = this.#spawn(what, household)
     const ready = this.#readiness(child)
     if (onMessage) child.onMessage(onMessage)
     onLife({ at: 'starting', pid: child.pid })
@@ -116,6 +115,17 @@ export class Keeper {
     if (first === 'late' || 'code' in first) throw await whyNot(what.label, child, await exit)
     isUp = true
     onLife({ at: 'up', pid: child.pid, url: first.url, downForMs: this.#cameUp() })
+  }
+
+  #spawn(what: ChildSpec, household: Household): Child {
+    try {
+      this.#child = new Child(what, household)
+      return this.#child
+    } catch (error) {
+      this.#failedStarts++
+      this.#scheduleRestart()
+      throw error
+    }
   }
 
   async #readiness(child: Child): Promise<{ url: string | undefined } | 'late'> {
@@ -147,13 +157,13 @@ export class Keeper {
     this.#child = undefined
     this.#downSinceMs ??= performance.now()
     this.#options.onLife({ at: 'down', pid: child.pid, exit })
-    if (!this.#stopped && this.#wasUp) this.#scheduleRestart()
+    this.#scheduleRestart()
     return exit
   }
 
   #scheduleRestart(): void {
     const { restartAfterMs } = this.#options
-    if (restartAfterMs === undefined) return
+    if (this.#stopped || !this.#wasUp || restartAfterMs === undefined) return
     const backoffMs = this.#failedStarts === 0 ? 0 : BACKOFF_MS * 2 ** (this.#failedStarts - 1)
     const waitMs = Math.max(restartAfterMs, Math.min(backoffMs, BACKOFF_MAX_MS))
     // A start that fails shows in its life event, and by then the next is on its way.

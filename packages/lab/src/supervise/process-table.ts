@@ -85,7 +85,9 @@ function trySignal(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    const { code } = error as NodeJS.ErrnoException
+    // Gone; or, on some systems, a group of which only what nobody has reaped is left.
+    if (code === 'ESRCH' || code === 'EPERM') return false
     throw error
   }
 }

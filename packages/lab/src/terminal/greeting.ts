@@ -17,7 +17,7 @@ export function greeting(state: ClusterState, controlUrl: string, rate: number, 
     ['', `or: kill -9 ${victim?.pid}`],
     ['Stop', 'Ctrl-C'],
   ]
-  return `\n${rows.map(([left, right]) => `  ${left.padEnd(13)}${right}\n`).join('')}\n`
+  return `\n${rows.map(([left, right]) => `  ${left.padEnd(13)}${right}\n`).join('')}`
 }
 
 export function farewell(state: ClusterState, tracePath: string): string {
