@@ -56,6 +56,9 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
     COOKIE_SECURE: 'false',
     ACCOUNTS: String(Math.max(ACCOUNTS_MIN, users)),
     PASSWORD_COST: 'low',
+    // All clients of a lab share one address, which would soon count as one that guesses.
+    LOGIN_THROTTLE: 'off',
+    TRUST_PROXY: 'true',
   }
   const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
   return {

@@ -46,13 +46,15 @@ export interface Watched {
 
 /** The sums of a whole watch, as a table. */
 export function watchSummary({ target, users, seconds, byNode, byKind, worstP99Ms }: Watched): string {
-  const { sent, ok, errors, loggedOut, lost } = users.totals
-  const percent = sent === 0 ? '' : ` (${((100 * ok) / sent).toFixed(2)} %)`
+  const { ok, errors, loggedOut, lost } = users.totals
+  // Those still under way are neither good nor bad.
+  const ended = ok + errors + loggedOut
+  const percent = ended === 0 ? '' : ` (${((100 * ok) / ended).toFixed(2)} %)`
   const kinds = Object.entries(byKind).map(([kind, n]) => `${n} × ${kind}`)
   const answers = Math.max(1, sum(byNode))
   const shares = Object.entries(byNode).map(([node, n]) => `${node} ${Math.round((100 * n) / answers)} %`)
   const rows: [string, string][] = [
-    ['operations', String(sent)],
+    ['operations', String(ended)],
     ['ok', `${ok}${percent}`],
     ['failed', kinds.length === 0 ? String(errors) : `${errors} (${kinds.join('; ')})`],
     ['logged out', count(loggedOut, 'time')],
