@@ -9,6 +9,9 @@ export interface Config {
   /** Secrets that sign the cookie, newest first. Undefined: none were given, and one for this process alone will do. */
   readonly sessionKeys: readonly string[] | undefined
   readonly cookieSecure: boolean
+  /** What is in front writes X-Forwarded-* itself, so that they can be believed. */
+  readonly trustProxy: boolean
+  readonly throttleLogins: boolean
   readonly accounts: number
   readonly passwordCost: PasswordCost
   readonly idleTimeoutMs: number
@@ -52,6 +55,8 @@ export function readConfig(env: Environment): Readonly<Config> {
     storeUrl: text(env, 'STORE') ?? 'memory:',
     sessionKeys: sessionKeys(env, production),
     cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
+    trustProxy: choice(env, 'TRUST_PROXY', 'false', ['true', 'false']) === 'true',
+    throttleLogins: choice(env, 'LOGIN_THROTTLE', 'on', ['on', 'off']) === 'on',
     accounts: integer(env, 'ACCOUNTS', 100, 1, ACCOUNTS_MAX),
     passwordCost: passwordCost(env, production),
     idleTimeoutMs: 1000 * integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S),

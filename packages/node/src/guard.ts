@@ -1,4 +1,4 @@
-/** What stands before every route: only paths and methods that exist, and no changes on behalf of another site. */
+/** What stands before every route: only paths and methods that exist. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import { RequestError } from './errors.ts'
@@ -18,21 +18,6 @@ export function knownRoutes(...routers: readonly Router<RequestState>[]): Koa.Mi
     if (!methods.has(ctx.method)) {
       const allow = [...methods].sort().join(', ')
       throw new RequestError(405, 'METHOD_NOT_ALLOWED', `This address takes ${allow}.`, { Allow: allow })
-    }
-    await next()
-  }
-}
-
-/**
- * A browser says itself when a request was begun by another site; such a one may read what anybody may, and change
- * nothing. The cookie's SameSite keeps most of them out already, but not from older browsers nor for two minutes after a
- * login in some. What is no browser sends no such header, and has no ambient cookie to abuse.
- */
-export function sameSiteChanges(): Koa.Middleware<RequestState> {
-  return async (ctx, next) => {
-    const safe = ctx.method === 'GET' || ctx.method === 'HEAD'
-    if (!safe && ctx.get('Sec-Fetch-Site') === 'cross-site') {
-      throw new RequestError(403, 'CROSS_SITE', 'Another site may not change anything here.')
     }
     await next()
   }

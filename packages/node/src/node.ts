@@ -29,6 +29,8 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     idleTimeoutMs: config.idleTimeoutMs,
     absoluteTimeoutMs: config.absoluteTimeoutMs,
     accounts,
+    trustProxy: config.trustProxy,
+    throttleLogins: config.throttleLogins,
     log,
     isDraining: () => draining,
   })

@@ -6,10 +6,10 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Logger } from 'pino'
-import { sessions, type SessionStore } from '@ninelives/sessions'
+import { loginThrottle, sameOrigin, sessions, type SessionStore } from '@ninelives/sessions'
 import type { Accounts } from './accounts.ts'
 import { errors } from './errors.ts'
-import { knownRoutes, sameSiteChanges } from './guard.ts'
+import { knownRoutes } from './guard.ts'
 import { storeHealth } from './health.ts'
 import { shopMetrics } from './metrics.ts'
 import { observed, type RequestState } from './request.ts'
@@ -32,6 +32,10 @@ export interface ShopOptions {
   readonly idleTimeoutMs: number
   readonly absoluteTimeoutMs: number
   readonly accounts: Accounts
+  /** Whether what is in front writes X-Forwarded-* itself, so that they can be believed. Default false. */
+  readonly trustProxy?: boolean
+  /** Whether guessing passwords is slowed down. Default true. */
+  readonly throttleLogins?: boolean
   readonly log: Logger
   /** True from the moment on when the node was told to stop. */
   readonly isDraining?: () => boolean
@@ -53,18 +57,19 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)
-  loginRoutes(api, { node, accounts })
+  const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store })
+  loginRoutes(api, { node, accounts, throttle })
   cartRoutes(api, { node })
   counterRoutes(api, { node })
   userRoutes(api, () => layer.users)
 
-  const app = new Koa<RequestState>()
+  const app = new Koa<RequestState>({ proxy: options.trustProxy ?? false })
   app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
   app.use(observed({ node, log, metrics, isDraining }))
   app.use(errors(log))
   app.use(knownRoutes(open, api))
   app.use(open.routes())
-  app.use(sameSiteChanges())
+  app.use(sameOrigin())
   app.use(async (ctx, next) => {
     ctx.set('Cache-Control', 'no-store')
     await next()

@@ -18,6 +18,8 @@ test('a node needs nothing to be told', (t) => {
     drainNoticeMs: 600,
     drainMs: 10_000,
     storeWaitMs: 10_000,
+    throttleLogins: true,
+    trustProxy: false,
     logLevel: 'info',
   })
   t.true(Object.isFrozen(readConfig({})))

@@ -149,3 +149,16 @@ test('logging out without a session is fine', async (t) => {
   const visitor = client((await shopServer(t)).url)
   t.is((await visitor.send('POST', '/api/logout')).status, 204)
 })
+
+test('guessing passwords is slowed down, for whoever guesses and with a time to come back', async (t) => {
+  const { url } = await shopServer(t)
+  const guess = (n: number) => client(url).send('POST', '/api/login', { name: 'user-0', password: `guess-${n}` })
+  const statuses: number[] = []
+  for (let n = 0; n < 8; n++) statuses.push((await guess(n)).status)
+  t.deepEqual(statuses.slice(0, 5), [401, 401, 401, 401, 401])
+  const refused = await guess(9)
+  t.is(refused.status, 429)
+  t.is(errorCode(refused), 'LOGIN_THROTTLED')
+  t.regex(refused.headers.get('Retry-After') ?? '', /^[1-9]\d*$/)
+  t.is((await client(url).login('user-1')).status, 200)
+})

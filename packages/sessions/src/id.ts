@@ -31,6 +31,11 @@ export function sessionKey(handle: string): SessionKey {
   return hash('sha256', handle, 'base64url') as SessionKey
 }
 
+/** The key of a record of the layer's that is no session. `name` says what it is of. */
+export function auxiliaryKey(name: string): SessionKey {
+  return `~${hash('sha256', name, 'base64url')}` as SessionKey
+}
+
 export function secretDigest(secret: string): string {
   return hash('sha256', secret, 'base64url')
 }

@@ -10,3 +10,29 @@ export type { SessionData } from './data.ts'
 export { resolve, type Resolver, type Resolvers } from './merge.ts'
 export type { OpenSession, SessionInfo } from './session.ts'
 export type { UserSession, UsersSessions } from './users.ts'
+export {
+  BINDING_FIELD,
+  type Binder,
+  type BindingPolicy,
+  type Client,
+  ReauthenticationError,
+  sessionBinder,
+  type SessionBinding,
+  sessionBinding,
+  type SessionBindingOptions,
+  SessionMovedError,
+  type Verdict,
+} from './binding.ts'
+export { sessionHeaders, type SessionHeadersOptions, type SiteData } from './headers.ts'
+export {
+  type LaneName,
+  type LoginAttempt,
+  type LoginThrottle,
+  loginThrottle,
+  LoginThrottledError,
+  type LoginThrottleEvent,
+  type LoginThrottleOptions,
+} from './login-throttle.ts'
+export type { NetworkSize } from './network.ts'
+export { CrossOriginError, sameOrigin, type SameOriginOptions } from './same-origin.ts'
+export type { Lane } from './throttle-lane.ts'

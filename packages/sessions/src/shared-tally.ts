@@ -5,7 +5,7 @@
 import type { Clock } from './clock.ts'
 import type { SessionKey, SessionRecord, SessionStore } from './contract.ts'
 import { RecordUnreadableError } from './errors.ts'
-import { sessionKey } from './id.ts'
+import { auxiliaryKey } from './id.ts'
 import { counted, forgottenAtMs, type Lane, NO_FAILURES, type Tally, uncounted, waitMs } from './throttle-lane.ts'
 
 /**
@@ -30,9 +30,9 @@ export class SharedTally {
     this.#record = record
   }
 
-  /** `name` tells this tally from every other; no handle of a session has a colon, so none shares a key with a session. */
+  /** `name` tells this tally from every other. */
   static async open(store: SessionStore, clock: Clock, lane: Lane, name: string): Promise<SharedTally> {
-    const key = sessionKey(`throttle:${name}`)
+    const key = auxiliaryKey(`throttle ${name}`)
     return new SharedTally(store, clock, lane, key, await store.read(key))
   }
 

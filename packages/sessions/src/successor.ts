@@ -50,8 +50,10 @@ export function successor(
     const body = { createdAtMs: nowMs, secretDigest: nextDigest(), user, epoch, retired: [], answersText, dataText }
     return { version: 1, expiresAtMs: expiry(nowMs, lifetimes, nowMs), rotated: false, body }
   }
-  const { createdAtMs, secretDigest } = current.body
+  const { secretDigest } = current.body
   const userChanged = current.body.user !== user
+  // Its age counts from the login: a visitor who browsed for a day first is not logged out for it.
+  const createdAtMs = userChanged ? nowMs : current.body.createdAtMs
   const rotated = change.rotate || userChanged
   const known = stillKnown(current.body, change.confirmed, nowMs, lifetimes.rotationGraceMs)
   return {

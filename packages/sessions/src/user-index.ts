@@ -6,9 +6,9 @@
  * for a moment (a node died between two writes) and then heals, because every request reads it beside its session and adds
  * itself where it is missing.
  */
-import { hash } from 'node:crypto'
 import type { SessionKey } from './contract.ts'
 import { RecordUnreadableError } from './errors.ts'
+import { auxiliaryKey } from './id.ts'
 import type { UserTag } from './record.ts'
 
 export interface ListedSession {
@@ -33,7 +33,7 @@ const SCHEMA = 1
 const DEVICE_LENGTH_MAX = 200
 
 export function indexKey(user: UserTag): SessionKey {
-  return `~${hash('sha256', `user ${user}`, 'base64url')}` as SessionKey
+  return auxiliaryKey(`user ${user}`)
 }
 
 /** Whether a session that was begun in `epoch` goes on. */

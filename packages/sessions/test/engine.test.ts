@@ -164,6 +164,17 @@ test('a session ends at its absolute age, however much it is used', async (t) =>
   t.is(await engine.open(session.id), undefined)
 })
 
+test('a login begins the age anew: a visitor who came long ago is not logged out for it', async (t) => {
+  const { engine, time, reopen } = setUp({ idleTimeoutMs: 20 * MINUTE_MS, absoluteTimeoutMs: 25 * MINUTE_MS })
+  const session = engine.create()
+  await session.commit({ cart: 1 })
+  time.nowMs += 15 * MINUTE_MS
+  await session.commit({ cart: 1, user: 'u' })
+  time.nowMs += 15 * MINUTE_MS
+  t.deepEqual((await reopen(session)).take(), { cart: 1, user: 'u' })
+  t.is((await reopen(session)).info?.createdAtMs, time.nowMs - 15 * MINUTE_MS)
+})
+
 test('reads in quick succession touch the store once an interval, not once each', async (t) => {
   const { engine, store, time, reopen } = setUp({ idleTimeoutMs: 100 * MINUTE_MS })
   let touches = 0

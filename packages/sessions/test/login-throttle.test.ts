@@ -193,8 +193,17 @@ test('what is refused is not counted and writes nothing', async (t) => {
 
 test('however many attempts, an account and an address take one small record each', async (t) => {
   const tested = setUp()
+  const write = tested.store.write.bind(tested.store)
+  const sizes = new Map<string, number>()
+  tested.store.write = (key, change) => {
+    sizes.set(key, change.body.length)
+    return write(key, change)
+  }
   await fail(tested, 'user', 100, () => HOME)
-  t.is(tested.store.heldHere?.(), 2)
+  t.is(sizes.size, 2)
+  t.true([...sizes.values()].every((size) => size < 200))
+  // They are no sessions, and are not counted as such.
+  t.is(tested.store.heldHere?.(), 0)
 })
 
 test('neither the name of an account nor an address reaches the store', async (t) => {

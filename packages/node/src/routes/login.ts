@@ -12,8 +12,8 @@
  * people at once must not meet in one session, which a merge of both tabs' fields would let them.
  */
 import type Router from '@koa/router'
-import { idempotency, type KoaSession } from '@ninelives/sessions'
-import type { Accounts } from '../accounts.ts'
+import { idempotency, type KoaSession, type LoginThrottle } from '@ninelives/sessions'
+import type { Account, Accounts } from '../accounts.ts'
 import { fields, jsonBody } from '../body.ts'
 import { RequestError } from '../errors.ts'
 import type { RequestState } from '../request.ts'
@@ -22,15 +22,17 @@ import { sessionOf, shopFields } from '../visitor.ts'
 export interface LoginOptions {
   readonly node: string
   readonly accounts: Accounts
+  /** Undefined: as many guesses as anybody likes. */
+  readonly throttle: LoginThrottle | undefined
 }
 
 const NAME_LENGTH_MAX = 64
 const PASSWORD_LENGTH_MAX = 256
 
-export function loginRoutes(router: Router<RequestState>, { node, accounts }: LoginOptions): void {
+export function loginRoutes(router: Router<RequestState>, { node, accounts, throttle }: LoginOptions): void {
   router.post('/api/login', jsonBody(), idempotency(), async (ctx) => {
     const { name, password } = checkedCredentials(ctx.request.body)
-    const account = await accounts.verify(name, password)
+    const account = await attempted(throttle, name, ctx.ip, () => accounts.verify(name, password))
     if (account === undefined) {
       throw new RequestError(401, 'WRONG_CREDENTIALS', 'There is no account with this name and this password.')
     }
@@ -71,6 +73,24 @@ export function loginRoutes(router: Router<RequestState>, { node, accounts }: Lo
       expiresAt: new Date(info.expiresAtMs).toISOString(),
     }
   })
+}
+
+/** Counts the attempt before the password is looked at, or a burst of them would all be looked at. */
+async function attempted(
+  throttle: LoginThrottle | undefined,
+  name: string,
+  address: string,
+  verify: () => Promise<Account | undefined>,
+): Promise<Account | undefined> {
+  const attempt = await throttle?.check(name, address)
+  try {
+    const account = await verify()
+    if (account !== undefined) await attempt?.succeeded()
+    return account
+  } catch (error) {
+    await attempt?.withdraw()
+    throw error
+  }
 }
 
 /** Makes a session that has no user yet this user's; one that has stays as it is. */
