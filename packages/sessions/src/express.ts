@@ -55,7 +55,8 @@ export interface SessionMaker {
 }
 
 export interface FastifyStore {
-  get(id: string, callback: Callback<object>): void
+  /** What a session is, the application's own types say: a callback may expect anything of what it is given. */
+  get(id: string, callback: Callback<never>): void
   set(id: string, session: object, callback?: Callback<void>): void
   destroy(id: string, callback?: Callback<void>): void
 }
@@ -108,7 +109,7 @@ export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
       const session = sessions.at(id)
       tell(
         session.read().then((fields) => fields && { ...fields, [CARRIER]: session }),
-        callback,
+        callback as Callback<object>,
       )
     },
     set: (id, session, callback) => tell(sessions.save(id, session), callback),
