@@ -10,6 +10,8 @@ test('a store opens from its URL', async (t) => {
   t.is((await openStore('memory:?recordsMax=10')).name, 'memory')
   t.is((await openStore('redis://localhost:1/2?timeoutMs=100&prefix=shop:')).name, 'redis')
   t.is((await openStore('rediss://user:password@localhost')).name, 'redis')
+  t.is((await openStore('redis+sentinel://user:password@one,two:26380/shop/1?ack=quorum')).name, 'redis')
+  t.is((await openStore('redis+cluster://one:7000,two:7000,three:7000')).name, 'redis')
 })
 
 const refused: Readonly<Record<string, RegExp>> = {
@@ -17,6 +19,9 @@ const refused: Readonly<Record<string, RegExp>> = {
   redis: /no store for 'redis'/,
   'mongodb://localhost': /no store for 'mongodb:\/\/localhost'.*redis:/,
   'mysql://user:secret@host': /no store for 'mysql:\/\/\*\*\*@host'/,
+  'mysql://user:a/b@c@host?token=t': /no store for 'mysql:\/\/\*\*\*@host\?\*\*\*'/,
+  'memory://[': /'memory:\/\/\[' can't be parsed/,
+  'redis+sentinel://one,two': /ends in the group's name/,
   'memory:?size=3': /'size'.*recordsMax/,
   'memory:?recordsMax=0': /recordsMax.*'0'.*whole number from 1/,
   'redis://h?timeoutMs=soon': /timeoutMs.*'soon'/,

@@ -13,7 +13,7 @@ if (redisMissing === undefined) {
     capabilities: redisStore({ url: 'redis+cluster://localhost' }).capabilities,
     async open() {
       // Keys spread over all three primaries, of which only one has a replica that could acknowledge.
-      const store = redisStore({ url: `${(await cluster).url}?ack=local&timeoutMs=5000` })
+      const store = redisStore({ url: `${(await cluster).url}?ack=local&timeoutMs=20000` })
       await store.open()
       return store
     },

@@ -12,7 +12,7 @@ if (redisMissing === undefined) {
   conforms({
     capabilities: redisStore({ url: 'redis+sentinel://localhost/shop' }).capabilities,
     async open() {
-      const store = redisStore({ url: (await group).url, timeoutMs: 5_000 })
+      const store = redisStore({ url: (await group).url, timeoutMs: 20_000 })
       await store.open()
       return store
     },

@@ -57,8 +57,8 @@ export interface AckedScriptsOptions {
   readonly timeoutMs: number
 }
 
-/** Of a call's timeout, what replicas may take; the rest is for the script and the way there and back. */
-const WAIT_SHARE = 0.5
+/** Of a call's timeout, what replicas may take: a forgotten script is sent a second time, and stands behind the first WAIT. */
+const WAIT_SHARE = 0.4
 const REPLICAS_KNOWN_FOR_MS = 10_000
 /** Each try after the first follows an answer that proves that nothing was done. */
 const TRIES_MAX = 4
@@ -74,8 +74,7 @@ export function ackedScripts(connection: RedisConnection, { replicas, timeoutMs 
       if (!connection.opened) await connection.open(timeoutMs)
       return await connection.asked(async (client) => {
         const wanted = ack === 'one' ? 1 : replicasWanted(ack, await replicasKnown())
-        const command = { script, key, args, wanted, waitMs }
-        const { reply, acknowledged } = await followed(client, (route) => sendWithWait(route, command))
+        const { reply, acknowledged } = await followed(client, { script, key, args, wanted, waitMs })
         if (acknowledged < wanted && !UNCHANGED.has(reply[0])) {
           throw new TooFewCopiesError(1 + acknowledged, 1 + wanted, waitMs)
         }
@@ -130,25 +129,29 @@ interface Answered {
 }
 
 /** Follows redirects and sends a forgotten script in full; ioredis does neither for a pipeline without losing the WAIT. */
-async function followed(client: RedisClient, send: (route: Route) => Promise<Answered>): Promise<Answered> {
+async function followed(client: RedisClient, command: Command): Promise<Answered> {
   let route: Route = { to: client, inFull: false, asking: false }
   for (let tries = 1; ; tries++) {
     try {
-      return await send(route)
+      return await sendWithWait(route, command)
     } catch (error) {
-      const next = isForgotten(error) ? { ...route, inFull: true } : redirected(client, error as Error)
+      const forgotten = isForgotten(error) ? { ...route, inFull: true } : undefined
+      const next = forgotten ?? (await redirected(client, command.key, error as Error))
       if (next === undefined || tries === TRIES_MAX) throw error
       route = next
     }
   }
 }
 
-/** Where a Cluster's node says that the key is, if that is what it says and the other node is known. */
-function redirected(client: RedisClient, { message }: Error): Route | undefined {
+/** Where a Cluster's node says that the key is, if that is what it says. */
+async function redirected(client: RedisClient, key: string, { message }: Error): Promise<Route | undefined> {
   const [, kind, address] = /^(MOVED|ASK) \d+ (\S+)$/.exec(message) ?? []
   if (kind === undefined || !(client instanceof Cluster)) return undefined
+  const named = () => client.nodes().find(({ options: { host, port } }) => `${host}:${port}` === address)
   client.refreshSlotsCache()
-  const to = client.nodes().find(({ options: { host, port } }) => `${host}:${port}` === address)
+  // A plain read follows the same redirect, by which the client meets a node that joined lately.
+  if (named() === undefined) await client.hmget(key, 'v')
+  const to = named()
   return to && { to, inFull: false, asking: kind === 'ASK' }
 }
 
@@ -164,11 +167,15 @@ async function sendWithWait({ to, inFull, asking }: Route, command: Command): Pr
   const { script, key, args, wanted, waitMs } = command
   const pipeline = to.pipeline()
   if (asking) pipeline.asking()
-  if (inFull) pipeline.eval(script.lua, 1, key, ...args)
-  else pipeline.evalsha(script.sha, 1, key, ...args)
+  const answered = Promise.withResolvers<ScriptReply>()
+  const settle = (error: Error | null | undefined, reply: unknown) =>
+    error ? answered.reject(error) : answered.resolve(reply as ScriptReply)
+  if (inFull) pipeline.eval(script.lua, 1, key, ...args, settle)
+  else pipeline.evalsha(script.sha, 1, key, ...args, settle)
   pipeline.wait(wanted, waitMs)
-  const answers = (await pipeline.exec()) ?? []
-  for (const [failure] of answers) if (failure !== null) throw failure
-  const [reply, acknowledged] = answers.slice(-2).map(([, answer]) => answer) as [ScriptReply, number]
-  return { reply, acknowledged }
+  // A redirect is known at once, and must not stand behind a WAIT on the wrong node.
+  const [reply, answers] = await Promise.all([answered.promise, pipeline.exec()])
+  const [failure, acknowledged] = answers?.at(-1) ?? [new Error('no answer')]
+  if (failure !== null) throw failure
+  return { reply, acknowledged: acknowledged as number }
 }

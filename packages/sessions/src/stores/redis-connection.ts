@@ -52,7 +52,7 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
 
   const doubt = client instanceof Cluster ? () => client.refreshSlotsCache() : silenceWatch(client, timeoutMs)
   const unavailable = (cause: unknown) =>
-    new StoreUnavailableError(address, client.status === 'ready' ? cause : (lastError ?? cause))
+    new StoreUnavailableError(address, discreet(client.status === 'ready' ? cause : (lastError ?? cause)))
   const refuse = (cause: unknown): never => {
     if (client.status === 'ready' && isTimeout(cause)) doubt()
     throw unavailable(cause)
@@ -185,6 +185,12 @@ function silenceWatch(client: Redis, boundMs: number): () => void {
       if (silent && client.status === 'ready') client.disconnect(true)
     }, boundMs).unref()
   }
+}
+
+/** ioredis hangs the command on its error, and with it a session's body, or the password of a login: not for a log. */
+function discreet(cause: unknown): unknown {
+  if (cause instanceof Error && 'command' in cause) delete cause.command
+  return cause
 }
 
 function isTimeout(error: unknown): boolean {

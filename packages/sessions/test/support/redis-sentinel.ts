@@ -1,5 +1,5 @@
 /** A primary, its replicas and a Sentinel that watches them, each a process of its own. */
-import { type RedisServer, redisServer, until } from './redis-server.ts'
+import { type RedisServer, redisServer, redisServers, until } from './redis-server.ts'
 
 export interface SentinelGroup {
   /** Names a Sentinel that is not there first, as happens. */
@@ -29,12 +29,14 @@ export async function sentinelGroup({
   }
   try {
     const following = { settings: ['--replicaof', `127.0.0.1 ${primary.port}`] }
-    servers.push(...(await Promise.all(Array.from({ length: replicas }, () => redisServer(following)))))
+    servers.push(...(await redisServers(Array.from({ length: replicas }, () => following))))
     await replicating(primary, replicas)
     const sentinel = await watching(primary.port, downAfterMs)
     servers.push(sentinel)
-    const known = async () => ((await sentinel.ask('SENTINEL', 'REPLICAS', NAME)) as unknown[]).length === replicas
-    await until('the Sentinel to know the replicas', known)
+    const known = `name=${NAME},status=ok,address=127.0.0.1:${primary.port},slaves=${replicas},`
+    await until('the Sentinel to know the replicas', async () =>
+      (await sentinel.ask('INFO', 'sentinel')).includes(known),
+    )
     return {
       url: `redis+sentinel://127.0.0.1:1,127.0.0.1:${sentinel.port}/${NAME}`,
       servers: servers.slice(0, -1),
@@ -49,7 +51,7 @@ export async function sentinelGroup({
 
 export async function replicating(primary: RedisServer, replicas: number): Promise<void> {
   await until(`${replicas} replicas to follow`, async () => {
-    const info = `${await primary.ask('INFO', 'replication')}`
+    const info = await primary.ask('INFO', 'replication')
     return (info.match(/^slave\d+:.*state=online/gm) ?? []).length === replicas
   })
 }

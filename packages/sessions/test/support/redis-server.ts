@@ -12,8 +12,8 @@ export interface RedisServer {
   readonly url: string
   readonly port: number
   readonly process: ChildProcess
-  /** Asks the server itself, whatever the store does. */
-  ask(command: string, ...args: readonly (string | number)[]): Promise<unknown>
+  /** Asks the server itself, past the store, for an answer that is a text or a number. */
+  ask(command: string, ...args: readonly (string | number)[]): Promise<string>
   /** By SIGKILL, and resolves once it is gone. */
   stop(): Promise<void>
 }
@@ -58,6 +58,16 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
   }
 }
 
+/** All of them, or none is left running. */
+export async function redisServers(each: readonly RedisServerOptions[]): Promise<RedisServer[]> {
+  const starts = await Promise.allSettled(each.map((options) => redisServer(options)))
+  const servers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+  const failed = starts.find((start) => start.status === 'rejected')
+  if (failed === undefined) return servers
+  await Promise.all(servers.map((server) => server.stop()))
+  throw failed.reason
+}
+
 async function started(port: number, { settings = [], file }: RedisServerOptions): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'ninelives-redis-'))
   const path = join(directory, 'redis.conf')
@@ -66,7 +76,13 @@ async function started(port: number, { settings = [], file }: RedisServerOptions
   const args = [...(file === undefined ? [] : [path]), ...settings, ...common]
   const child = spawn('redis-server', args.map(String), { stdio: 'ignore' })
   const exited = once(child, 'exit')
-  const admin = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => 50, maxRetriesPerRequest: 0 })
+  const password = settings[settings.indexOf('--requirepass') + 1]
+  const admin = new Redis(port, '127.0.0.1', {
+    lazyConnect: true,
+    ...(settings.includes('--requirepass') && { password: String(password) }),
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: 0,
+  })
   admin.on('error', () => {
     // Refused until it listens, and gone once a test kills it; what a test asks for rejects by itself.
   })
@@ -74,7 +90,7 @@ async function started(port: number, { settings = [], file }: RedisServerOptions
     url: `redis://127.0.0.1:${port}`,
     port,
     process: child,
-    ask: (name, ...args) => admin.call(name, ...args),
+    ask: async (command, ...args) => String(await admin.call(command, ...args)),
     async stop() {
       admin.disconnect()
       child.kill('SIGKILL')
@@ -82,7 +98,7 @@ async function started(port: number, { settings = [], file }: RedisServerOptions
       await rm(directory, { recursive: true, force: true })
     },
   }
-  const isOurs = async () => `${await server.ask('INFO', 'server')}`.includes(`process_id:${child.pid}\r`)
+  const isOurs = async () => (await server.ask('INFO', 'server')).includes(`process_id:${child.pid}\r`)
   await until(`redis-server to answer on port ${port}`, isOurs, START_DEADLINE_MS, () => child.exitCode !== null).catch(
     async (error: unknown) => {
       await server.stop()
