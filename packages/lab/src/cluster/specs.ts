@@ -54,12 +54,11 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
     STORE: storeUrl,
     SESSION_KEYS: secret(),
     COOKIE_SECURE: 'false',
-    // The balancer in front writes X-Forwarded-* itself.
-    TRUST_PROXY: 'true',
     ACCOUNTS: String(Math.max(ACCOUNTS_MIN, users)),
     PASSWORD_COST: 'low',
     // All clients of a lab share one address, which would soon count as one that guesses.
     LOGIN_THROTTLE: 'off',
+    // The balancer in front writes X-Forwarded-* itself.
     TRUST_PROXY: 'true',
   }
   const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
