@@ -11,6 +11,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Transport } from './transport.ts'
+import type { TunnelEnd } from './tunnels.ts'
 import { isSelfConnected } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
 import type { FailureKind } from './verdict.ts'
@@ -20,9 +21,9 @@ export interface AttemptOwner {
   sending(): void
   answered(answer: IncomingMessage): void
   /** The answer came whole. */
-  completed(): void
-  upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void
-  failed(failure: Failure): void
+  completed(upstream: Upstream): void
+  upgraded(upstream: Upstream, answer: IncomingMessage, end: TunnelEnd): void
+  failed(upstream: Upstream, failure: Failure): void
 }
 
 export interface Failure {
@@ -52,6 +53,7 @@ export class Attempt {
   readonly #timeouts: AttemptTimeouts
   #state: 'waiting' | 'sending' | 'answering' | 'over' = 'waiting'
   #outgoing: ClientRequest | undefined
+  #answer: IncomingMessage | undefined
   #timer: NodeJS.Timeout | undefined
   #late = false
 
@@ -114,6 +116,7 @@ export class Attempt {
     if (this.#state === 'over') return
     if (!isPassable(answer)) return this.#fail('junk', `status line ${answer.statusCode} ${answer.statusMessage}`)
     this.#state = 'answering'
+    this.#answer = answer
     this.#allow(this.#timeouts.answerIdleMs)
     answer.on('data', () => this.#progressed())
     answer.once('close', () => this.#onAnswerClosed(answer))
@@ -126,7 +129,7 @@ export class Attempt {
     this.#end()
     // An answer that did not wait for the whole upload leaves a connection on which the rest would be the next request.
     if (this.#outgoing?.writableEnded === false) this.#outgoing.destroy()
-    this.#owner.completed()
+    this.#owner.completed(this.upstream)
   }
 
   #onUpgrade(answer: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -135,13 +138,14 @@ export class Attempt {
       return this.#fail('junk', `an upgrade to ${answer.headers.upgrade}`)
     }
     this.#end()
-    this.#owner.upgraded(answer, socket, head)
+    this.#owner.upgraded(this.upstream, answer, { socket, head })
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    // While an answer arrives it is its 'close' that tells whether it is whole: an upstream may answer and stop listening.
-    if (this.#state === 'answering') return
     const reason = error.code ?? error.message
+    // An upstream may answer in full and stop listening. But an answer that ends with its connection does not end with a reset,
+    // though Node would call it complete.
+    if (this.#state === 'answering' && this.#answer?.complete === true) return
     if (this.#state === 'waiting') this.#fail(reason === 'ECONNREFUSED' ? 'refused' : 'unreached', reason)
     else this.#fail(reason.startsWith('HPE_') ? 'junk' : 'broken', reason)
   }
@@ -182,7 +186,7 @@ export class Attempt {
     this.#end()
     this.#outgoing?.destroy()
     const sent = state === 'waiting' ? 'nothing' : 'something'
-    this.#owner.failed({ kind, reason, sent, answer: state === 'answering' ? 'begun' : 'none' })
+    this.#owner.failed(this.upstream, { kind, reason, sent, answer: state === 'answering' ? 'begun' : 'none' })
   }
 
   #end(): void {

@@ -31,7 +31,7 @@ export function balancer(config: Config, log: Logger): Balancer {
 
   return {
     async open() {
-      await upstreams.known
+      await upstreams.open()
       const url = urlOf(await clients.listen())
       if (config.adminPort === undefined) return { url }
       return { url, adminUrl: urlOf(await listen(operators, config.adminPort, config.adminHost)) }

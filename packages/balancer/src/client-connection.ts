@@ -56,12 +56,14 @@ export class ClientConnection {
   }
 
   /**
-   * A client that closed its sending side may still wait for its answer, or may be gone: what arrives is the same. So it
-   * gets some time, and work for it goes on no longer than that.
+   * A client that closed its sending side may still wait for its answer, or may be gone: what arrives is the same. So the
+   * answer gets some time to begin. Once it has, writing it will tell.
    */
   #onHalfClosed(): void {
     if (!this.busy) return
-    const timer = setTimeout(() => this.#socket.destroy(), this.#halfClosedMs)
+    const timer = setTimeout(() => {
+      if ([...this.#open].some((exchange) => !exchange.answering)) this.#socket.destroy()
+    }, this.#halfClosedMs)
     this.#socket.once('close', () => clearTimeout(timer))
   }
 

@@ -15,7 +15,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const NUMBERS = {
   /** How long requests in flight may take to finish once the balancer was told to stop. */
   drainMs: ['DRAIN_MS', 10_000, 0, 3_600_000],
-  /** How many upstreams one request is tried at. */
+  /** How many upstreams one request is tried at. Each leaves listeners on the request, and Node warns beyond ten. */
   attemptsMax: ['ATTEMPTS_MAX', 5, 1, 8],
   connectTimeoutMs: ['CONNECT_TIMEOUT_MS', 1_000, 10, 60_000],
   /** How long an upstream may take to begin its answer, counted anew with each piece of an upload that it accepts. */
@@ -39,7 +39,7 @@ const NUMBERS = {
   /** How long a client may take to send a whole request. */
   clientRequestTimeoutMs: ['CLIENT_REQUEST_TIMEOUT_MS', 120_000, 10, 3_600_000],
   clientKeepAliveMs: ['CLIENT_KEEP_ALIVE_MS', 60_000, 1, 3_600_000],
-  /** How long a client that closed its sending side, or closed altogether (the two look alike), still has its answer prepared. */
+  /** How long the answer may take to begin once the client closed its sending side, which looks as if it had left. */
   clientHalfClosedMs: ['CLIENT_HALF_CLOSED_MS', 1_000, 1, 3_600_000],
 } as const satisfies Record<string, readonly [key: string, fallback: number, min: number, max: number]>
 

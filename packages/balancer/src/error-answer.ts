@@ -36,8 +36,7 @@ export interface ErrorAnswer {
 
 const RETRY_AFTER_S = 1
 
-/** After a request that was not understood, or did not end, nobody knows where the next one starts. */
-export function endsConnection(code: ErrorCode): boolean {
+export function isClientsFault(code: ErrorCode): boolean {
   return ERRORS[code].fault === 'client'
 }
 

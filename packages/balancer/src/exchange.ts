@@ -6,11 +6,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { Attempt } from './attempt.ts'
 import type { AttemptOwner, AttemptRequest, AttemptTimeouts, Failure } from './attempt.ts'
-import { endsConnection, errorAnswer } from './error-answer.ts'
+import { errorAnswer, isClientsFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { answerHeaders, requestHeaders } from './header-rewriting.ts'
 import type { Metrics } from './metrics.ts'
@@ -76,6 +75,11 @@ export class Exchange implements AttemptOwner {
     return this.#what.request.complete
   }
 
+  /** Whether its answer has begun. */
+  get answering(): boolean {
+    return this.#response.headersSent
+  }
+
   begin(): void {
     const { request, websocket } = this.#what
     const target = requestTarget(request)
@@ -89,11 +93,10 @@ export class Exchange implements AttemptOwner {
     this.#tryNext()
   }
 
-  /** The client is gone. */
+  /** The client is gone, and its connection with it. */
   abandon(): void {
     if (this.#over) return
     this.#cancelAttempt()
-    this.#response.destroy()
     this.#end('client-left')
   }
 
@@ -107,8 +110,11 @@ export class Exchange implements AttemptOwner {
       accept: this.#accept,
       mayHaveActed,
     })
-    if (endsConnection(code) || this.#services.draining()) headers.push('Connection', 'close')
-    this.#services.log.warn({ requestId: this.#requestId, status, code }, 'refused')
+    const { draining, log } = this.#services
+    const clientsFault = isClientsFault(code)
+    // After a request that was not understood, or did not end, nobody knows where the next one starts.
+    if (clientsFault || draining()) headers.push('Connection', 'close')
+    log[clientsFault ? 'debug' : 'warn']({ requestId: this.#requestId, status, code }, 'refused')
     this.#response.writeHead(status, headers).end(body)
     this.#discardRest()
   }
@@ -125,25 +131,22 @@ export class Exchange implements AttemptOwner {
     if (answer.headers['content-length'] === undefined) this.#response.flushHeaders()
   }
 
-  completed(): void {
-    this.#attemptEnded('answered')
+  completed(upstream: Upstream): void {
+    this.#attemptEnded(upstream, 'answered')
     this.#discardRest()
   }
 
-  upgraded(answer: IncomingMessage, socket: Socket, head: Buffer): void {
-    const upstream = this.#attemptEnded('upgraded')
-    const client = this.#response.socket
-    if (upstream === undefined || client === null) return void socket.destroy()
+  upgraded(upstream: Upstream, answer: IncomingMessage, end: TunnelEnd): void {
+    this.#attemptEnded(upstream, 'upgraded')
     this.#response.writeHead(101, this.#answerHeaders(answer, 'Upgrade')).flushHeaders()
-    this.#response.detachSocket(client)
-    this.#options.join?.(upstream, { socket, head })
+    this.#response.detachSocket(this.#what.request.socket)
+    this.#options.join?.(upstream, end)
     this.#end('101')
   }
 
-  failed(failure: Failure): void {
+  failed(upstream: Upstream, failure: Failure): void {
     const { metrics, pool, config, log } = this.#services
-    const upstream = this.#attemptEnded(failure.kind)
-    if (upstream === undefined) return
+    this.#attemptEnded(upstream, failure.kind)
     if (failure.kind === 'refused') pool.refused(upstream, failure.reason)
     else if (failure.kind !== 'client-stalled') pool.suspect(upstream)
     const attempts = this.#tried.length
@@ -175,17 +178,16 @@ export class Exchange implements AttemptOwner {
     this.#attempt.begin(transport)
   }
 
-  /** Where it ended; undefined when it had been given up before. */
-  #attemptEnded(outcome: Failure['kind'] | 'answered' | 'upgraded' | 'cancelled'): Upstream | undefined {
-    const upstream = this.#attempt?.upstream
+  #attemptEnded(upstream: Upstream, outcome: Failure['kind'] | 'answered' | 'upgraded' | 'cancelled'): void {
     this.#attempt = undefined
-    if (upstream !== undefined) this.#services.metrics.attempted(upstream.name, outcome)
-    return upstream
+    this.#services.metrics.attempted(upstream.name, outcome)
   }
 
   #cancelAttempt(): void {
-    this.#attempt?.cancel()
-    this.#attemptEnded('cancelled')
+    const attempt = this.#attempt
+    if (attempt === undefined) return
+    attempt.cancel()
+    this.#attemptEnded(attempt.upstream, 'cancelled')
   }
 
   #answerHeaders(answer: IncomingMessage, connection: 'Upgrade' | undefined): string[] {
@@ -201,11 +203,12 @@ export class Exchange implements AttemptOwner {
     if (!this.#what.request.complete) this.#what.request.resume()
   }
 
+  /** The connection and not the response, which has no way to break while others of its pipeline come first. */
   #cut(): void {
     const { httpVersionMinor, socket } = this.#what.request
     // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is.
     if (httpVersionMinor === 0) socket.resetAndDestroy()
-    this.#response.destroy()
+    else socket.destroy()
     this.#end('cut')
   }
 

@@ -43,7 +43,6 @@ export function front(services: FrontServices): Front {
     const over = (ended: Exchange) => {
       connection?.over(ended)
       open.left()
-      if (draining) setImmediate(() => server.closeIdleConnections())
     }
     const clientAddress = connection?.address ?? ''
     const entered = new Exchange(request, response, exchangeServices, { ...options, clientAddress, over })
@@ -97,6 +96,8 @@ function boundedServer(config: Config, mayUpgrade: (request: IncomingMessage) =>
     shouldUpgradeCallback: (request) => isUpgrade(request) && mayUpgrade(request),
   })
   server.maxConnections = config.clientConnectionsMax
+  // A client that does not take the last of its answer. Longer than the balancer itself may let one wait.
+  server.timeout = config.attemptsMax * config.attemptTimeoutMs + config.answerIdleMs
   // In none of Node's documentation: a client that closed its sending side is answered nevertheless.
   return Object.assign(server, { httpAllowHalfOpen: true })
 }

@@ -5,13 +5,13 @@ import { detector } from './health.ts'
 import type { Detector, HealthChange } from './health.ts'
 import type { Metrics } from './metrics.ts'
 import { prober } from './prober.ts'
-import type { Prober } from './prober.ts'
+import type { Prober, ProberOptions } from './prober.ts'
 import { Upstream } from './upstream.ts'
 
 export interface Pool {
   readonly upstreams: readonly Upstream[]
   /** Resolves when every upstream has been probed once. */
-  readonly known: Promise<void>
+  open(): Promise<void>
   /** A request found nobody listening there: ejects at once. */
   refused(upstream: Upstream, reason: string): void
   /** A request went wrong there, which may be its own fault: a probe tells. */
@@ -40,7 +40,7 @@ export function pool(config: Config, { log, metrics, now, random }: PoolOptions)
     const health = detector({ rise: config.probeRise, fall: config.probeFall })
     const { hostname, port } = upstream.target
     const { probeIntervalMs: intervalMs, probeTimeoutMs: timeoutMs } = config
-    const probed: Parameters<typeof prober>[0]['probed'] = (outcome, startedAtMs) =>
+    const probed: ProberOptions['probed'] = (outcome, startedAtMs) =>
       apply(upstream, health.probed(outcome, startedAtMs, now()))
     return { detector: health, prober: prober({ hostname, port, intervalMs, timeoutMs, random, now, probed }) }
   }
@@ -66,7 +66,9 @@ export function pool(config: Config, { log, metrics, now, random }: PoolOptions)
 
   return {
     upstreams,
-    known: Promise.all(all.map((member) => member.prober.firstProbe)).then(() => undefined),
+    async open() {
+      await Promise.all(all.map((member) => member.prober.open()))
+    },
     refused(upstream, reason) {
       apply(upstream, members.get(upstream)?.detector.refused(reason, now()))
     },

@@ -19,7 +19,7 @@ export interface ProberOptions {
 
 export interface Prober {
   /** Resolves when the first probe has been reported. */
-  readonly firstProbe: Promise<void>
+  open(): Promise<void>
   /** Something went wrong there: probes now, unless it is being done. */
   hurry(): void
   close(): void
@@ -52,9 +52,11 @@ export function prober(options: ProberOptions): Prober {
     timer = setTimeout(start, Math.max(0, startedAtMs + sinceStartMs - options.now()))
   }
 
-  start()
   return {
-    firstProbe: first.promise,
+    open() {
+      start()
+      return first.promise
+    },
     hurry() {
       if (!closed && cancel === undefined) schedule(GAP_MIN_MS)
     },

@@ -22,7 +22,7 @@ const breaksOff = test.macro({
     const [socket] = upstream.connections
     if (socket) breakOff(socket)
     const text = await client.closed
-    t.regex(text, /^HTTP\/1\.1 200 OK\r\n[^]*half(\r\n)?$/)
+    t.regex(text, /^HTTP\/1\.1 200 OK\r\n[^]*half(\r\n)?$/, 'neither the rest nor the last chunk')
   },
   title: (what = '') => `an answer that breaks off ends the client's connection at once: ${what}`,
 })
@@ -31,7 +31,22 @@ test('FIN in a body of known length', breaksOff, `${LENGTH}half`, (socket) => so
 test('RST in a body of known length', breaksOff, `${LENGTH}half`, (socket) => socket.resetAndDestroy())
 test('FIN in chunks', breaksOff, `${CHUNKED}4\r\nhalf\r\n`, (socket) => socket.end())
 test('RST in chunks', breaksOff, `${CHUNKED}4\r\nhalf\r\n`, (socket) => socket.resetAndDestroy())
+test('RST in a body that ends with its connection', breaksOff, 'HTTP/1.1 200 OK\r\n\r\nhalf', (socket) =>
+  socket.resetAndDestroy(),
+)
 test('junk in chunks', breaksOff, `${CHUNKED}4\r\nhalf\r\n`, (socket) => socket.write('no size\r\n'))
+
+test('an answer that breaks off while others of its pipeline come first breaks the connection too', async (t) => {
+  const upstream = await httpServer(t, (request, response) => {
+    if (request.url === '/first') return void setTimeout(() => response.end('first'), 300)
+    response.write('half')
+    setTimeout(() => request.socket.destroy(), 50)
+  })
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  for (const path of ['/first', '/second']) client.send(`GET ${path} HTTP/1.1`, 'Host: a', '', '')
+  t.notRegex(await client.closed, /half[^]*0\r\n\r\n$/)
+})
 
 test('to an HTTP/1.0 client a broken answer is a reset, for an end would look like the end', async (t) => {
   const upstream = await rawServer(t, (socket) => void socket.write(`${CHUNKED}4\r\nhalf\r\n`))
@@ -88,6 +103,19 @@ const failsBefore = test.macro({
 
 test(failsBefore, 'GET', /failed before it answered\."/)
 test(failsBefore, 'POST', /failed before it answered\. It may have been carried out\."/)
+
+test('after an upstream broke in the middle of an upload the rest is discarded, and the next request understood', async (t) => {
+  const upstream = await rawServer(t, (socket) => void socket.resetAndDestroy())
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  const rest = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(10_000)
+  client.send('POST /first HTTP/1.1', 'Host: a', `Content-Length: ${rest.length + 1}`, '', 'x')
+  await client.receives(/ 502 [^]*\}\n$/)
+  client.send(rest)
+  client.send('GET /next HTTP/1.1', 'Host: a', 'Connection: close', '', '')
+  t.is((await client.closed).match(/HTTP\/1\.1 502 /g)?.length, 2)
+  t.deepEqual(upstream.received(1).split(' ').slice(0, 2), ['GET', '/next'])
+})
 
 test('an upstream that does not answer in time is a 504, and its connection is given up', async (t) => {
   const upstream = await rawServer(t, () => 'says nothing')

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import test from 'ava'
 import { balancing } from './fixtures/balancing.ts'
 import { httpServer } from './fixtures/http-server.ts'
+import { freePort } from './fixtures/processes.ts'
 import { rawClient } from './fixtures/raw.ts'
 import type { RawClient } from './fixtures/raw.ts'
 import { until } from './fixtures/until.ts'
@@ -70,6 +71,43 @@ test('a client that closed its sending side gets its answer', async (t) => {
     client.socket.end()
     t.regex(await client.closed, /^HTTP\/1\.1 200 [^]*ok$/)
   }
+})
+
+test('a client that closed its sending side gets all of an answer that takes longer than it may take to begin', async (t) => {
+  const upstream = await httpServer(t, (_request, response) => {
+    response.write('begun ')
+    setTimeout(() => response.end('ended'), 400)
+  })
+  const { port } = await balancing(t, { a: upstream.port }, { CLIENT_HALF_CLOSED_MS: '100' })
+  const client = await rawClient(t, port)
+  client.send(...GET)
+  await client.receives(/begun/)
+  client.socket.end()
+  t.regex(await client.closed, /begun [^]*ended/)
+})
+
+test('a client that takes nothing of its answer is not kept for ever', async (t) => {
+  const upstream = await httpServer(t, (_request, response) => response.end(Buffer.alloc(50_000_000)))
+  const bounds = { ATTEMPTS_MAX: '1', ATTEMPT_TIMEOUT_MS: '100', ANSWER_IDLE_MS: '200' }
+  const { port } = await balancing(t, { a: upstream.port }, bounds)
+  const client = await rawClient(t, port)
+  client.socket.pause()
+  client.send(...GET)
+  await until(() => upstream.requests[0]?.socket.destroyed === true, { what: 'the answer to be given up' })
+  client.socket.resume()
+  t.true((await client.closed).length < 50_000_000)
+})
+
+test('a client may leave in the middle of an upload that nobody takes', async (t) => {
+  const { port } = await balancing(t, { a: await freePort() })
+  for (let count = 0; count < 3; count += 1) {
+    const client = await rawClient(t, port)
+    client.send(...UPLOAD)
+    await client.receives(/ 503 /)
+    client.socket.resetAndDestroy()
+    await client.closed
+  }
+  t.pass()
 })
 
 test('a client that closed its sending side in the middle of a request is refused', async (t) => {

@@ -226,13 +226,16 @@ test('an answer that does not wait for the upload arrives, and the next request 
   const upstream = await httpServer(t, (request, response) => {
     response.writeHead(request.method === 'POST' ? 413 : 200, { connection: 'keep-alive' }).end('done')
   })
-  const { url } = await balancing(t, { a: upstream.port })
+  upstream.server.keepAliveTimeout = 0
+  const { url, adminUrl } = await balancing(t, { a: upstream.port })
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
   const upload = await ask(url, { agent, method: 'POST', body: Buffer.alloc(5 * MEGABYTE) })
   t.is(upload.status, 413)
   const next = await ask(url, { agent })
   t.is(next.status, 200)
+  const free = async () => (await ask(`${adminUrl}/upstreams`)).body.includes('"inFlight":0')
+  await until(free, { what: 'the connection with half an upload to be given up' })
 })
 
 test('pipelined requests are answered in their order', async (t) => {

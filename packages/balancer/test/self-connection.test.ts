@@ -43,7 +43,7 @@ async function attemptAtItself(t: ExecutionContext): Promise<Failure> {
       answered: () => t.fail(),
       completed: () => t.fail(),
       upgraded: () => t.fail(),
-      failed: (failure: Failure) => void response.end(JSON.stringify(failure)),
+      failed: (_upstream: Upstream, failure: Failure) => void response.end(JSON.stringify(failure)),
     }
     const what = { request, response, hasBody: false, websocket: false }
     new Attempt(upstream, what, owner, timeouts).begin(httpProxyTransport())
