@@ -61,7 +61,7 @@ export interface EngineOptions {
   readonly requestTimeMaxMs?: number
   /** How many sessions one user may have at once; with one more, the oldest ends. Default 100. */
   readonly sessionsPerUserMax?: number
-  /** How often a commit may be tried when others keep changing the session. Default 16. */
+  /** How often a commit may be tried when others keep changing the session. Default 32. */
   readonly commitAttemptsMax?: number
   /** For routes that may be answered from the last known copy while the store is down; see `outage` of the adapter. */
   readonly lastKnown?: LastKnownLimits
@@ -99,7 +99,7 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   dataBytesMax: 256 * 1024,
   requestTimeMaxMs: 120_000,
   sessionsPerUserMax: 100,
-  commitAttemptsMax: 16,
+  commitAttemptsMax: 32,
   lastKnown: { sessionsMax: 0, ageMaxMs: 0 },
   onStep: () => {},
   onEvent: () => {},
