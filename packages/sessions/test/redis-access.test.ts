@@ -42,15 +42,20 @@ onRedis('a user of the ACL with few rights can do all that a store does, and not
   t.regex(String(error?.cause), /NOPERM/)
 })
 
-onRedis('a wrong password is told, and never repeated', async (t) => {
-  const server = await redisServer({ settings: ['--requirepass', 'right'] })
-  t.teardown(() => server.stop())
-  const store = redisStore({ url: server.url.replace('//', '//:wrong-secret@'), openTimeoutMs: 1_000 })
-  t.teardown(() => store.close())
-  const error = await t.throwsAsync(store.open(), { instanceOf: StoreUnavailableError })
-  t.regex(String(error?.cause), /WRONGPASS/)
-  t.notRegex(inspect(error, { depth: null }), /wrong-secret/)
-})
+for (const topology of ['redis', 'redis+cluster']) {
+  onRedis(`${topology}: a wrong password is told, and never repeated`, async (t) => {
+    const cluster = topology === 'redis' ? [] : ['--cluster-enabled', 'yes']
+    const server = await redisServer({ settings: ['--requirepass', 'right', ...cluster] })
+    t.teardown(() => server.stop())
+    const url = `${topology}://:wrong-secret@127.0.0.1:${server.port}?ack=local`
+    const store = redisStore({ url, openTimeoutMs: 1_000 })
+    t.teardown(() => store.close())
+    const error = await t.throwsAsync(store.open(), { instanceOf: StoreUnavailableError })
+    const told = inspect(error, { depth: null })
+    t.regex(told, /WRONGPASS/)
+    t.notRegex(told, /wrong-secret/)
+  })
+}
 
 onRedis('TLS: a certificate that the URL names is trusted, and no other', async (t) => {
   const { cert, key } = await pemFiles(t)

@@ -19,7 +19,8 @@
  */
 import { Cluster } from 'ioredis'
 import type { Ack } from '../contract.ts'
-import type { RedisClient, RedisConnection } from './redis-connection.ts'
+import type { RedisClient } from './redis-client.ts'
+import type { RedisConnection } from './redis-connection.ts'
 import { isForgotten, type RedisScript, type ScriptArguments, type ScriptReply } from './redis-scripts.ts'
 
 /** The change is on its primary, and too few replicas said in time that they have it. */
