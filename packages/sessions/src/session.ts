@@ -18,6 +18,9 @@ export interface SessionInfo {
   readonly expiresAtMs: number
 }
 
+/** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
+type Change = (theirs: SessionData) => SessionData
+
 export class OpenSession {
   readonly #engine: Engine
   readonly #stored: StoredSession
@@ -80,8 +83,7 @@ export class OpenSession {
    * what the request is about to be answered, if that is known.
    */
   async commit(mine: SessionData, answer?: Answer): Promise<void> {
-    const changes = this.#changesOf(mine)
-    await this.#inTurn(async () => {
+    await this.#changing(mine, async (changes) => {
       const hasToWrite = changes !== undefined || this.#stored.isRotating || !this.#stored.isStored
       if (!hasToWrite) return await this.#stored.keepAlive()
       const make = changes ?? asItIs
@@ -95,9 +97,8 @@ export class OpenSession {
    * changes nothing writes nothing, and its result is then of the session as this request last saw it.
    */
   async update<T>(mine: SessionData, change: (draft: SessionData) => T): Promise<T> {
-    const changes = this.#changesOf(mine) ?? asItIs
     const step = this.#nextStep()
-    return await this.#inTurn(() =>
+    return await this.#changing(mine, (changes = asItIs) =>
       this.#stored.write((theirs) => {
         const data = changes(theirs)
         return { result: change(data), data }
@@ -114,15 +115,25 @@ export class OpenSession {
     return this.#stored.visible?.body.dataText ?? EMPTY_DATA
   }
 
-  /** What the handler did to its copy, as a function to apply to what is stored; undefined when it did nothing. */
-  #changesOf(mine: SessionData): ((theirs: SessionData) => SessionData) | undefined {
+  /** Runs `write` in its turn, with what the handler did to its copy since it took it: undefined when that is nothing. */
+  async #changing<T>(mine: SessionData, write: (changes: Change | undefined) => Promise<T>): Promise<T> {
     const baseText = this.#heldText
     const mineText = encodeData(mine)
+    const changes = mineText === baseText ? undefined : this.#difference(baseText, mineText)
     this.#heldText = mineText
-    if (mineText === baseText) return undefined
+    try {
+      return await this.#inTurn(() => write(changes))
+    } catch (error) {
+      // It is not known to be stored: who tries again must find it changed.
+      this.#heldText = baseText
+      throw error
+    }
+  }
+
+  #difference(baseText: string, mineText: string): Change {
     const base = decodeData(baseText)
-    const changed = decodeData(mineText)
-    return (theirs) => merge(base, changed, theirs, this.#engine.resolvers)
+    const mine = decodeData(mineText)
+    return (theirs) => merge(base, mine, theirs, this.#engine.resolvers)
   }
 
   #nextStep(answer?: Answer): Step | undefined {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { EngineStep } from '../src/engine.ts'
-import { RecordUnreadableError, SessionConflictError, SessionGoneError } from '../src/errors.ts'
+import { RecordUnreadableError, SessionConflictError, SessionGoneError, StoreUnavailableError } from '../src/errors.ts'
 import { sessionKey } from '../src/id.ts'
 import type { OpenSession } from '../src/session.ts'
 import { MINUTE_MS, setUp, START_MS } from './support/engine.ts'
@@ -77,6 +77,27 @@ test('a field that a request changed, committed and changed back ends as it was'
   await opened.commit({ a: 2 })
   await opened.commit({ a: 1 })
   t.deepEqual((await reopen(session)).take(), { a: 1 })
+})
+
+test('a commit that failed can be made again, and is not taken for done', async (t) => {
+  const { engine, store, reopen } = setUp()
+  const write = store.write.bind(store)
+  const begun = engine.create()
+  store.write = () => Promise.reject(new StoreUnavailableError('memory'))
+  await t.throwsAsync(begun.commit({ user: 'u', n: 1 }), { instanceOf: StoreUnavailableError })
+  store.write = write
+  await begun.commit({ user: 'u', n: 1 })
+  t.deepEqual((await reopen(begun)).take(), { user: 'u', n: 1 })
+
+  const opened = await reopen(begun)
+  store.write = () => Promise.reject(new StoreUnavailableError('memory'))
+  await t.throwsAsync(
+    opened.update({ user: 'u', n: 2 }, (draft) => (draft['m'] = 1)),
+    { instanceOf: StoreUnavailableError },
+  )
+  store.write = write
+  await opened.commit({ user: 'u', n: 2 })
+  t.deepEqual((await reopen(begun)).take(), { user: 'u', n: 2 })
 })
 
 test('an update commits the changes the request made before it, in the same write', async (t) => {
