@@ -1,5 +1,5 @@
 /** What the house rules ask for and a machine can see; the linter holds the rest (lengths, promises, types). */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -21,7 +21,9 @@ interface Source {
   readonly text: string
 }
 
-const sources: readonly Source[] = ['packages', 'test', 'bench', 'infra'].flatMap((folder) =>
+const folders = ['packages', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)))
+
+const sources: readonly Source[] = folders.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(ts|js)$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
