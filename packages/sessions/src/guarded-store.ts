@@ -61,8 +61,8 @@ export function guardedStore(store: SessionStore, clock: Clock, options: GuardOp
     touch: (key, expiresAtMs) => guarded(() => store.touch(key, expiresAtMs)),
     destroy: (key, destroy) => guarded(() => store.destroy(key, destroy)),
     close: async () => {
-      deadlines.stop()
       await store.close()
+      deadlines.giveUp()
     },
   }
 }
@@ -88,12 +88,18 @@ function deadlineList(timeoutMs: number, name: string) {
   }
 
   return {
-    stop,
+    /** Whoever still waits for an answer gets none. */
+    giveUp(): void {
+      for (const { reject } of pending) reject(new StoreUnavailableError(name, new Error('the store was closed')))
+      pending.clear()
+      stop()
+    },
+
     within<T>(call: Promise<T>): Promise<T> {
       return new Promise((resolve, reject) => {
         const entry = { atMs: performance.now() + timeoutMs, reject }
         pending.add(entry)
-        timer ??= setInterval(check, DEADLINES_CHECKED_EVERY_MS).unref()
+        timer ??= setInterval(check, DEADLINES_CHECKED_EVERY_MS)
         call.then(resolve, reject).finally(() => pending.delete(entry))
       })
     },
