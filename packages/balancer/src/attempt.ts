@@ -55,7 +55,8 @@ export class Attempt {
   #outgoing: ClientRequest | undefined
   #answer: IncomingMessage | undefined
   #timer: NodeJS.Timeout | undefined
-  #late = false
+  #allowedMs = 0
+  #progressedAtMs = 0
 
   constructor(upstream: Upstream, what: AttemptRequest, owner: AttemptOwner, timeouts: AttemptTimeouts) {
     this.upstream = upstream
@@ -66,6 +67,7 @@ export class Attempt {
 
   begin(transport: Transport): void {
     this.#allow(this.#timeouts.attemptTimeoutMs)
+    this.#watch(Infinity)
     transport(this.#what.request, this.#what.response, this.upstream, (outgoing) => this.#take(outgoing))
   }
 
@@ -79,11 +81,11 @@ export class Attempt {
   #take(outgoing: ClientRequest): void {
     this.#outgoing = outgoing
     this.upstream.inFlight += 1
-    outgoing.once('close', () => this.#onClosed())
-    outgoing.once('socket', (socket) => this.#onSocket(socket))
-    outgoing.once('response', (answer) => this.#onAnswer(answer))
+    outgoing.on('close', () => this.#onClosed())
+    outgoing.on('socket', (socket) => this.#onSocket(socket))
+    outgoing.on('response', (answer) => this.#onAnswer(answer))
     outgoing.on('error', (error) => this.#onError(error))
-    if (this.#what.websocket) outgoing.once('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
+    if (this.#what.websocket) outgoing.on('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
     if (!this.#what.hasBody) outgoing.end()
   }
 
@@ -108,7 +110,7 @@ export class Attempt {
 
   #upload(outgoing: ClientRequest): void {
     const { request } = this.#what
-    request.on('data', () => this.#state === 'sending' && this.#progressed())
+    request.on('data', () => this.#progressed())
     request.pipe(outgoing)
   }
 
@@ -119,7 +121,7 @@ export class Attempt {
     this.#answer = answer
     this.#allow(this.#timeouts.answerIdleMs)
     answer.on('data', () => this.#progressed())
-    answer.once('close', () => this.#onAnswerClosed(answer))
+    answer.on('close', () => this.#onAnswerClosed(answer))
     this.#owner.answered(answer)
   }
 
@@ -157,20 +159,29 @@ export class Attempt {
     if (this.#state === 'sending') this.#fail('junk', 'closed without an answer')
   }
 
-  /** Gives what comes next so much time. */
+  /** What comes next may take so long, and as long again after each progress. */
   #allow(ms: number): void {
-    clearTimeout(this.#timer)
-    this.#late = false
-    this.#timer = setTimeout(() => {
-      // Where this process was what stood still, what it waits for lies in a socket and is read before the next immediate.
-      this.#late = true
-      setImmediate(() => this.#late && this.#timedOut())
-    }, ms)
+    this.#allowedMs = ms
+    this.#progressed()
   }
 
   #progressed(): void {
-    this.#late = false
-    this.#timer?.refresh()
+    this.#progressedAtMs = performance.now()
+  }
+
+  /** One timer an attempt, that looks now and then: to move it with every piece would cost more than to pass that on. */
+  #watch(leftMs: number): void {
+    const { attemptTimeoutMs, answerIdleMs } = this.#timeouts
+    // Where this process was what stood still, what it waits for lies in a socket and is read before the next immediate.
+    const look = () => setImmediate(() => this.#look())
+    this.#timer = setTimeout(look, Math.min(leftMs, attemptTimeoutMs, answerIdleMs))
+  }
+
+  #look(): void {
+    if (this.#state === 'over') return
+    const leftMs = this.#progressedAtMs + this.#allowedMs - performance.now()
+    if (leftMs > 0) this.#watch(leftMs)
+    else this.#timedOut()
   }
 
   #timedOut(): void {
@@ -192,7 +203,7 @@ export class Attempt {
   #end(): void {
     this.#state = 'over'
     clearTimeout(this.#timer)
-    if (this.#what.hasBody && this.#outgoing !== undefined) this.#what.request.unpipe(this.#outgoing)
+    if (this.#outgoing?.writableEnded === false) this.#what.request.unpipe(this.#outgoing)
   }
 }
 

@@ -67,7 +67,7 @@ export class Exchange implements AttemptOwner {
     this.#what = { request, response, hasBody: hasBody(request), websocket: options.join !== undefined }
     this.#accept = request.headers.accept
     this.#cookie = request.headers.cookie
-    response.once('finish', () => this.#end(String(response.statusCode)))
+    response.on('finish', () => this.#end(String(response.statusCode)))
   }
 
   /** Whether all of the request is here, so that what comes next on its connection is none of it. */
