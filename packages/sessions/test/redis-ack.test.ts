@@ -81,7 +81,7 @@ onRedis('a replica that went missing still counts: quorum goes on without it and
 
 onRedis('the URL says how many replicas there should be, whether they were ever seen or not', async (t) => {
   const [primary] = await primaryWith(t, 1)
-  const store = await openRedis(t, { url: `${primary.url}?ack=all&replicas=2&timeoutMs=1000` })
+  const store = await openRedis(t, { url: `${primary.url}?ack=all&replicas=2&timeoutMs=8000` })
   const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreUnavailableError })
   t.like(error?.cause, { copies: 2, copiesWanted: 3 })
 })

@@ -15,33 +15,45 @@ export interface RedisScript {
 export type ScriptArguments = readonly (string | number)[]
 export type ScriptReply = readonly [status: string, version?: string, expiresAtMs?: string, body?: string]
 
-/** ARGV: the version to build on, the expiry, how long that is from now, the body. */
-export const writeScript = script(`
-  local version = redis.call('HGET', KEYS[1], 'v')
-  local expected = tonumber(ARGV[1])
+/**
+ * Redis removes a key a little late when it or the node was busy, so every script is told the time, in ARGV[1], and takes
+ * what is past its own for absent. It tells Redis how long a key has from now: a Redis whose clock is off ends nothing early.
+ */
+const TIMED = `
+  local now = tonumber(ARGV[1])
+  local function expire(at) redis.call('PEXPIRE', KEYS[1], math.max(1, math.ceil(at - now))) end
+  local function live()
+    local found = redis.call('HMGET', KEYS[1], 'v', 'e')
+    if found[1] and tonumber(found[2]) > now then return found[1], found[2] end
+  end`
+
+/** ARGV: now, the version to build on, the expiry, the body. */
+export const writeScript = script(`${TIMED}
+  local version = live()
+  local expected = tonumber(ARGV[2])
   if version == '0' or (not version and expected ~= 0) then return {'gone'} end
   if version and tonumber(version) ~= expected then
     return {'conflict', unpack(redis.call('HMGET', KEYS[1], 'v', 'e', 'b'))}
   end
-  redis.call('HSET', KEYS[1], 'v', expected + 1, 'e', ARGV[2], 'b', ARGV[4])
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('HSET', KEYS[1], 'v', expected + 1, 'e', ARGV[3], 'b', ARGV[4])
+  expire(ARGV[3])
   return {'written'}`)
 
-/** ARGV: the expiry, how long that is from now. */
-export const touchScript = script(`
-  local record = redis.call('HMGET', KEYS[1], 'v', 'e')
-  if not record[1] or record[1] == '0' then return {'gone'} end
-  if tonumber(ARGV[1]) > tonumber(record[2]) then
-    redis.call('HSET', KEYS[1], 'e', ARGV[1])
-    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+/** ARGV: now, the expiry. */
+export const touchScript = script(`${TIMED}
+  local version, expiresAtMs = live()
+  if not version or version == '0' then return {'gone'} end
+  if tonumber(ARGV[2]) > tonumber(expiresAtMs) then
+    redis.call('HSET', KEYS[1], 'e', ARGV[2])
+    expire(ARGV[2])
   end
   return {'touched'}`)
 
-/** ARGV: how long the fence stands. */
-export const destroyScript = script(`
+/** ARGV: now, the end of the fence. */
+export const destroyScript = script(`${TIMED}
   redis.call('DEL', KEYS[1])
-  redis.call('HSET', KEYS[1], 'v', 0)
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call('HSET', KEYS[1], 'v', 0, 'e', ARGV[2])
+  expire(ARGV[2])
   return {'destroyed'}`)
 
 export function runScript(

@@ -1,7 +1,7 @@
 /**
  * Sessions in Redis: one server, a group behind Sentinels, or a Cluster. Each is a hash of version, expiry and body under
- * one key. Reading is a plain HMGET from the primary; what must be atomic is one script each. Redis expires keys itself: a
- * script is told how long from now, so that a Redis whose clock is off does not end sessions early or late.
+ * one key. Reading is a plain HMGET from the primary; what must be atomic is one script each. Redis removes keys itself, and
+ * when a session ends is decided by the node's clock, as everywhere else.
  *
  * A fence is the same key with version 0 and no body. `ack` says how many copies must have a change before it counts, see
  * redis-ack.ts: by default the one that a single server has, and one more wherever a failover could lose it.
@@ -60,8 +60,8 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
   const acknowledging = redisConnection(location, timeoutMs)
   const acked = ackedScripts(acknowledging, { replicas, timeoutMs })
 
-  const lifetimeMs = (untilMs: number) => Math.max(1, Math.ceil(untilMs - clock.now()))
-  const change = async (script: RedisScript, key: string, args: ScriptArguments, ack: Ack): Promise<AckedReply> => {
+  const change = async (script: RedisScript, key: string, about: ScriptArguments, ack: Ack): Promise<AckedReply> => {
+    const args = [clock.now(), ...about]
     if (ack !== 'local') return await acked.run(script, prefix + key, args, ack)
     return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
   }
@@ -78,15 +78,15 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
     async read(key, { atLeastVersion = 0 } = {}) {
       const [version, expiresAtMs, body] = await connection.asked((redis) => redis.hmget(prefix + key, 'v', 'e', 'b'))
       const record = asRecord(version, expiresAtMs, body)
-      if (record !== undefined && record.version < atLeastVersion) {
+      if (record === undefined || record.expiresAtMs <= clock.now()) return undefined
+      if (record.version < atLeastVersion) {
         throw new StoreUnavailableError('redis', new Error(`version ${atLeastVersion} was lost at a failover`))
       }
       return record
     },
 
     async write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck }): Promise<WriteResult> {
-      const args = [expectedVersion, expiresAtMs, lifetimeMs(expiresAtMs), body]
-      const { reply, copies } = await change(writeScript, key, args, ack)
+      const { reply, copies } = await change(writeScript, key, [expectedVersion, expiresAtMs, body], ack)
       const current = asRecord(reply[1], reply[2], reply[3])
       if (current !== undefined) return { status: 'conflict', current }
       if (reply[0] === 'gone') return { status: 'gone' }
@@ -94,12 +94,12 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
     },
 
     async touch(key, expiresAtMs) {
-      const { reply } = await change(touchScript, key, [expiresAtMs, lifetimeMs(expiresAtMs)], 'local')
+      const { reply } = await change(touchScript, key, [expiresAtMs], 'local')
       return reply[0] === 'touched'
     },
 
     async destroy(key, { fenceUntilMs, ack = defaultAck }) {
-      const { copies } = await change(destroyScript, key, [lifetimeMs(fenceUntilMs)], ack)
+      const { copies } = await change(destroyScript, key, [fenceUntilMs], ack)
       return { copies }
     },
 
