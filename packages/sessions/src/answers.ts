@@ -24,13 +24,15 @@ export interface Remembered {
   readonly keyDigest: string
   readonly fingerprint: string
   readonly atMs: number
+  /** It gave the session another user: it was the login. */
+  readonly changedUser: boolean
   /** The steps that were written, and what each gave back. */
   readonly results: readonly StepResult[]
   readonly answer: Answer | undefined
 }
 
 export interface StepResult {
-  readonly step: number
+  readonly step: string
   readonly result: unknown
 }
 
@@ -54,22 +56,37 @@ export function recall(text: string | undefined, digest: string): Remembered | u
 }
 
 /** What a step gave back when it was written; undefined when it was not. */
-export function resultOf(remembered: Remembered | undefined, step: number): StepResult | undefined {
+export function resultOf(remembered: Remembered | undefined, step: string): StepResult | undefined {
   const found = remembered?.results.find((each) => each.step === step)
   if (found?.result === NOT_KEPT) throw new AnswerNotKeptError()
   return found
 }
 
-/** The ring with one request in it as it is now, and without what is past its time or over the bounds. */
+/**
+ * The ring with one request in it as it is now, and without what is past its time or over the bounds. Where room is short
+ * the oldest answers go first, then the oldest results: that a request was carried out is remembered longest.
+ */
 export function remember(text: string | undefined, remembered: Remembered, nowMs: number): string {
   const others = recent(text, nowMs).filter((each) => each.keyDigest !== remembered.keyDigest)
-  const ring = [...others, remembered].slice(-REMEMBERED_MAX).map(pack)
-  let packed = JSON.stringify(ring)
-  while (packed.length > TEXT_LENGTH_MAX && ring.length > 1) {
-    ring.shift()
-    packed = JSON.stringify(ring)
+  const ring = [...others, remembered].slice(-REMEMBERED_MAX)
+  const packed = ring.map(pack)
+  const fits = (): boolean => JSON.stringify(packed).length <= TEXT_LENGTH_MAX
+  for (const shrink of [withoutAnswer, withoutResults]) {
+    for (let oldest = 0; oldest < ring.length && !fits(); oldest++) {
+      ring[oldest] = shrink(ring[oldest] as Remembered)
+      packed[oldest] = pack(ring[oldest] as Remembered)
+    }
   }
-  return packed
+  while (packed.length > 1 && !fits()) packed.shift()
+  return JSON.stringify(packed)
+}
+
+function withoutAnswer(remembered: Remembered): Remembered {
+  return { ...remembered, answer: undefined }
+}
+
+function withoutResults(remembered: Remembered): Remembered {
+  return { ...remembered, results: remembered.results.map(({ step }) => ({ step, result: NOT_KEPT })) }
 }
 
 /** What is left of the ring; undefined when that is nothing. */
@@ -82,14 +99,21 @@ function recent(text: string | undefined, nowMs: number): Remembered[] {
   return text === undefined ? [] : unpackAll(text).filter(({ atMs }) => atMs + RETENTION_MS > nowMs)
 }
 
-type PackedResult = [step: number] | [step: number, result: unknown] | [step: number, result: 0, notKept: 1]
+type PackedResult = [step: string] | [step: string, result: unknown] | [step: string, result: 0, notKept: 1]
 type PackedAnswer = [status: number, type: string, body: string]
-type Packed = [keyDigest: string, fingerprint: string, atMs: number, results: PackedResult[], answer?: PackedAnswer]
+type Packed = [
+  keyDigest: string,
+  fingerprint: string,
+  atMs: number,
+  changedUser: 0 | 1,
+  results: PackedResult[],
+  answer?: PackedAnswer,
+]
 
 const NOT_KEPT = Symbol('not kept')
 
-function pack({ keyDigest, fingerprint, atMs, results, answer }: Remembered): Packed {
-  const packed: Packed = [keyDigest, fingerprint, atMs, results.map(packResult)]
+function pack({ keyDigest, fingerprint, atMs, changedUser, results, answer }: Remembered): Packed {
+  const packed: Packed = [keyDigest, fingerprint, atMs, changedUser ? 1 : 0, results.map(packResult)]
   if (answer !== undefined && answer.body.length <= ANSWER_LENGTH_MAX)
     packed.push([answer.status, answer.type, answer.body])
   return packed
@@ -102,10 +126,11 @@ function packResult({ step, result }: StepResult): PackedResult {
 }
 
 function unpackAll(text: string): Remembered[] {
-  return (JSON.parse(text) as Packed[]).map(([keyDigest, fingerprint, atMs, results, answer]) => ({
+  return (JSON.parse(text) as Packed[]).map(([keyDigest, fingerprint, atMs, changedUser, results, answer]) => ({
     keyDigest,
     fingerprint,
     atMs,
+    changedUser: changedUser === 1,
     results: results.map(([step, result, notKept]) => ({ step, result: notKept === 1 ? NOT_KEPT : result })),
     answer: answer && { status: answer[0], type: answer[1], body: answer[2] },
   }))

@@ -3,7 +3,7 @@
  * value that JSON would quietly turn into another (a Map into `{}`, NaN into null) is refused with its path, because what
  * is lost that way is noticed days later. A plain session pays one walk over its values for both.
  */
-import { RecordUnreadableError, SessionValueError } from './errors.ts'
+import { RecordUnreadableError, SessionTooLargeError, SessionValueError } from './errors.ts'
 
 /** What an application keeps in a session, by top-level field. */
 export type SessionData = Record<string, unknown>
@@ -11,6 +11,7 @@ export type SessionData = Record<string, unknown>
 /** How a Date is written: an object with this one field. */
 const DATE_FIELD = '$date'
 const DEPTH_MAX = 100
+const LARGEST_NAMED = 3
 
 export const EMPTY_DATA = '{}'
 
@@ -91,4 +92,16 @@ function parse(text: string): SessionData {
     throw new RecordUnreadableError('it is not JSON', cause)
   }
   throw new RecordUnreadableError('it is not an object')
+}
+
+/** Throws SessionTooLargeError with the fields that take most. */
+export function assertFits(data: SessionData, dataText: string, bytesMax: number): void {
+  const bytes = Buffer.byteLength(dataText)
+  if (bytes <= bytesMax) return
+  const sizes = Object.entries(data).map(([field, value]) => ({
+    field,
+    bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
+  }))
+  const largest = sizes.sort((one, other) => other.bytes - one.bytes).slice(0, LARGEST_NAMED)
+  throw new SessionTooLargeError(bytes, bytesMax, largest)
 }

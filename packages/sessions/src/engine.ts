@@ -22,6 +22,7 @@ import { lastKnown, type LastKnownLimits } from './last-known.ts'
 import type { Resolvers } from './merge.ts'
 import { decodeBody } from './record.ts'
 import { standing } from './secrets.ts'
+import type { Snapshot } from './successor.ts'
 import { isCurrent, isListed } from './user-index.ts'
 import { readIndex } from './users.ts'
 import { OpenSession } from './session.ts'
@@ -76,6 +77,8 @@ export interface Engine extends Required<EngineOptions> {
   openLastKnown(id: SessionId): OpenSession | undefined
   /** A session that no store knows until its first commit. */
   create(device?: string): OpenSession
+  /** This process has written it: that is what it last saw. */
+  note(key: SessionKey, seen: Snapshot): void
   /** The session is over: destroyed, and fenced against the requests that still hold it. */
   end(key: SessionKey): Promise<void>
   /** Waits before another try of a commit: longer and more random with each. */
@@ -123,12 +126,12 @@ export function sessionEngine(options: EngineOptions): Engine {
         return undefined
       }
       const body = reportUnreadable(key, () => decodeBody(record.body))
-      const bearer = standing(body, secretDigest(id.secret), nowMs)
-      if (bearer === 'retired') {
+      const bearer = standing(body, secretDigest(id.secret), nowMs, engine.requestTimeMaxMs)
+      if (bearer === 'stolen') {
         engine.onEvent({ event: 'theft' })
         if (engine.onTheft === 'end') await engine.end(key)
-        return undefined
       }
+      if (bearer === 'stolen' || bearer === 'unknown') return undefined
       const index = body.user === id.user ? early : body.user && (await readIndex(engine, body.user))
       if (index !== undefined && !isCurrent(index, key, body.epoch)) {
         known.forget(key)
@@ -142,9 +145,11 @@ export function sessionEngine(options: EngineOptions): Engine {
 
     openLastKnown(id) {
       const seen = known.recall(sessionKey(id.handle), engine.clock.now())
-      const bearer = seen && standing(seen.body, secretDigest(id.secret), engine.clock.now())
+      const bearer = seen && standing(seen.body, secretDigest(id.secret), engine.clock.now(), engine.requestTimeMaxMs)
       return seen !== undefined && bearer === 'current' ? new OpenSession(engine, { id, device: '', seen }) : undefined
     },
+
+    note: (key, seen) => known.see(key, seen, engine.clock.now()),
 
     async end(key) {
       known.forget(key)

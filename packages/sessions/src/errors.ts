@@ -23,6 +23,9 @@ export class StoreUnavailableError extends SessionError {
   }
 }
 
+/** The store has no room for another session. What it has is served as before. */
+export class StoreFullError extends StoreUnavailableError {}
+
 /** The session was destroyed, or expired, while this request was working on it. Nothing was written. */
 export class SessionGoneError extends SessionError {
   constructor() {

@@ -18,7 +18,6 @@
  * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
  * its own `session.Store`, and gets one of those.
  */
-import { systemClock } from './clock.ts'
 import { type EngineOptions, sessionEngine } from './engine.ts'
 import { type GuardOptions, guardedStore } from './guarded-store.ts'
 import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
@@ -118,7 +117,7 @@ export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
 }
 
 function middlewareSessions({ guard, ...options }: MiddlewareStoreOptions) {
-  const store = guardedStore(options.store, options.clock ?? systemClock, guard)
+  const store = guardedStore(options.store, guard)
   const engine = sessionEngine({ ...options, store, userOf: () => undefined })
   const held = new WeakMap<object, MiddlewareSession>()
 

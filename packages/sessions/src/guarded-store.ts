@@ -2,10 +2,9 @@
  * A store that nobody waits long for: every call ends within a bound, whoever wrote the store, and while the store is known
  * to be down calls fail at once instead of queueing up in front of it.
  */
-import type { Clock } from './clock.ts'
 import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from './contract.ts'
-import { StoreUnavailableError } from './errors.ts'
+import { StoreFullError, StoreUnavailableError } from './errors.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {
   /** The most that one call may take. Default 2,000. */
@@ -16,7 +15,7 @@ export interface GuardOptions extends Partial<BreakerRules> {
 const WAITING_MAX = 10_000
 const DEADLINES_CHECKED_EVERY_MS = 50
 
-export function guardedStore(store: SessionStore, clock: Clock, options: GuardOptions = {}): SessionStore {
+export function guardedStore(store: SessionStore, options: GuardOptions = {}): SessionStore {
   const { callTimeoutMs = 2_000, failuresMax = 10, pauseMinMs = 100, pauseMaxMs = 1_000 } = options
   const gate = breaker({ failuresMax, pauseMinMs, pauseMaxMs })
   const deadlines = deadlineList(callTimeoutMs, store.name)
@@ -24,26 +23,33 @@ export function guardedStore(store: SessionStore, clock: Clock, options: GuardOp
 
   const admitted = async (): Promise<void> => {
     for (;;) {
-      const admission = gate.admit(clock.now())
+      const admission = gate.admit(performance.now())
       if (admission === 'go') return
       if (admission === 'no' || waiting.length >= WAITING_MAX) throw new StoreUnavailableError(store.name)
-      await new Promise<void>((resolve) => waiting.push(resolve))
+      await deadlines.within(new Promise<void>((resolve) => waiting.push(resolve)))
     }
   }
 
+  /** One call has ended and made room, and if it succeeded there is room for one more. Once nothing is held back, for all. */
+  const wakeSome = (): void => {
+    const count = gate.state === 'ramping' ? 2 : waiting.length
+    for (const wake of waiting.splice(0, count)) wake()
+  }
+
   const guarded = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (gate.admit(clock.now()) !== 'go') await admitted()
+    if (gate.admit(performance.now()) !== 'go') await admitted()
     try {
       const result = await deadlines.within(call())
       gate.succeeded()
       return result
     } catch (error) {
       // Any other error says that the store answered.
-      if (error instanceof StoreUnavailableError) gate.failed(clock.now(), Math.random())
+      if (error instanceof StoreUnavailableError && !(error instanceof StoreFullError))
+        gate.failed(performance.now(), Math.random())
       else gate.succeeded()
       throw error
     } finally {
-      if (waiting.length > 0) for (const wake of waiting.splice(0)) wake()
+      if (waiting.length > 0) wakeSome()
     }
   }
 

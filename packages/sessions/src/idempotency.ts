@@ -49,11 +49,13 @@ export function idempotency({ payloadOf = parsedBody }: IdempotencyOptions = {})
 }
 
 /** Outside koa-session: there a commit may find that the same request was carried out elsewhere meanwhile. */
-export const withRecordedAnswer: Koa.Middleware = async (ctx, next) => {
+export const withRecordedAnswer: Koa.Middleware = async (ctx: StatefulContext, next) => {
   try {
     await next()
   } catch (error) {
     if (!(error instanceof AlreadyAnsweredError)) throw error
+    const state = stateOf(ctx)
+    if (await state.session?.reclaim()) state.sendCookie()
     give(ctx, error.answer)
   }
 }
@@ -61,10 +63,18 @@ export const withRecordedAnswer: Koa.Middleware = async (ctx, next) => {
 /** What the handler is about to answer, if it is small and its own. */
 export function answerOf(ctx: Koa.Context): Answer | undefined {
   const { body } = ctx
+  // What an answer says in other headers would be missing from the repeat.
+  if (ctx.respond === false || ctx.res.hasHeader('Location')) return undefined
   if (typeof body === 'string') return kept(ctx, body)
   if (body === null || body === undefined) return kept(ctx, '')
-  const isJson = typeof body === 'object' && !Buffer.isBuffer(body) && !('pipe' in body)
-  return isJson ? kept(ctx, JSON.stringify(body)) : undefined
+  return isPlainJson(body) ? kept(ctx, JSON.stringify(body)) : undefined
+}
+
+/** No stream, Blob or Response, which are objects as well. */
+function isPlainJson(body: unknown): boolean {
+  if (Array.isArray(body)) return true
+  const prototype: unknown = typeof body === 'object' && body !== null ? Object.getPrototypeOf(body) : undefined
+  return prototype === Object.prototype || prototype === null
 }
 
 function kept(ctx: Koa.Context, body: string): Answer | undefined {
@@ -80,6 +90,6 @@ function give(ctx: Koa.Context, answer: Answer): void {
 }
 
 function parsedBody(ctx: Koa.Context): string {
-  const { rawBody } = ctx.request as { rawBody?: string }
-  return rawBody ?? ''
+  const { rawBody, body } = ctx.request as { rawBody?: string; body?: unknown }
+  return rawBody ?? (body === undefined ? '' : JSON.stringify(body))
 }

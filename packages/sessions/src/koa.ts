@@ -15,13 +15,13 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import type { SessionStore } from './contract.ts'
 import { cookieSealer } from './cookie.ts'
-import { systemClock } from './clock.ts'
-import { type EngineOptions, sessionEngine } from './engine.ts'
+import { type Engine, type EngineOptions, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
 import { type GuardOptions, guardedStore } from './guarded-store.ts'
 import { withRecordedAnswer } from './idempotency.ts'
 import {
   applicationFields,
+  assertFieldNames,
   type BareSession,
   refuseInOutage,
   replaceFields,
@@ -31,6 +31,7 @@ import {
   type StatefulContext,
   stateOf,
 } from './request-state.ts'
+import { merge } from './merge.ts'
 import { requestStore } from './request-store.ts'
 import type { SessionInfo } from './session.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
@@ -103,38 +104,13 @@ const NO_KEY = ''
 /** Installs the sessions on an application. */
 export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
   const { keys, secure, cookieName = 'sid', outage = 'closed', guard, ...engineOptions } = options
-  const store = guardedStore(options.store, options.clock ?? systemClock, guard)
+  const store = guardedStore(options.store, guard)
   const lastKnown = outage === 'closed' || outage === 'anonymous' ? {} : { lastKnown: LAST_KNOWN }
   const engine = sessionEngine({ ...lastKnown, ...engineOptions, store })
   const policyFor = typeof outage === 'function' ? outage : () => outage
-  const sealer = cookieSealer(keys)
   const name = secure ? `__Host-${cookieName}` : cookieName
   const cookieOptions = { httpOnly: true, overwrite: true, path: '/', sameSite: 'lax', secure, signed: false } as const
-
-  const present = (ctx: StatefulContext): string => {
-    // Https may end at a balancer in front; that the cookie is for https only is the configuration's word.
-    if (secure) ctx.cookies.secure = true
-    const cookie = ctx.cookies.get(name, { signed: false })
-    const id = sealer.unseal(cookie)
-    const presented = cookie === undefined || id === undefined ? undefined : { id, cookie }
-    ctx[STATE] = {
-      engine,
-      device: ctx.get('User-Agent'),
-      presented,
-      session: undefined,
-      discarded: undefined,
-      answerable: false,
-      outage: undefined,
-    }
-    return presented === undefined ? NO_KEY : KEY_PRESENTED
-  }
-
-  const sendCookie = (ctx: StatefulContext): void => {
-    const state = stateOf(ctx)
-    if (state.outage !== undefined) return
-    const cookie = sealer.seal(sessionOf(state).id)
-    if (cookie !== state.presented?.cookie) ctx.cookies.set(name, cookie, cookieOptions)
-  }
+  const cookie = sessionCookie({ name, keys, options: cookieOptions, engine })
 
   const middleware = createSession(
     {
@@ -142,7 +118,7 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
       key: name,
       rolling: true,
       genid: () => KEY_TO_COME,
-      externalKey: { get: present, set: sendCookie },
+      externalKey: { get: cookie.present, set: cookie.send },
       ContextStore: requestStore(policyFor),
     },
     app,
@@ -152,15 +128,70 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
     const state = stateOf(ctx)
     refuseInOutage(state)
     await state.discarded?.destroy()
-    const result = await sessionOf(state).update(applicationFields(session.toJSON()), change)
-    replaceFields(session, sessionOf(state).take())
-    sendCookie(ctx)
+    state.synced = applicationFields(session.toJSON())
+    const result = await sessionOf(state).update(state.synced, (draft) => {
+      const outcome = change(draft)
+      assertFieldNames(draft)
+      return outcome
+    })
+    // What the handler set while it waited is still to come: it stays on top of what is stored now.
+    const now = applicationFields(session.toJSON())
+    replaceFields(session, merge(state.synced, now, sessionOf(state).take()))
+    state.synced = applicationFields(session.toJSON())
+    cookie.send(ctx)
     return result
   })
-  app.use(keepCookieOfFailedRequest)
+  app.use(honestCookie(name))
   app.use(withRecordedAnswer)
   app.use(middleware)
   return { users: usersSessions(engine), health: () => store.health() }
+}
+
+interface SessionCookie {
+  /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
+  readonly present: (ctx: StatefulContext) => string
+  /** Gives the client the session's id, if it is another than it sent. */
+  readonly send: (ctx: StatefulContext) => void
+}
+
+interface SessionCookieOptions {
+  readonly name: string
+  readonly keys: readonly string[]
+  readonly options: Parameters<Koa.Context['cookies']['set']>[2] & { readonly secure: boolean }
+  readonly engine: Engine
+}
+
+function sessionCookie({ name, keys, options, engine }: SessionCookieOptions): SessionCookie {
+  const sealer = cookieSealer(keys)
+
+  const send = (ctx: StatefulContext): void => {
+    const state = stateOf(ctx)
+    if (state.outage !== undefined || sessionOf(state).info === undefined) return
+    const value = sealer.seal(sessionOf(state).id)
+    if (value !== state.presented?.cookie) ctx.cookies.set(name, value, options)
+  }
+
+  const present = (ctx: StatefulContext): string => {
+    // Https may end at a balancer in front; that the cookie is for https only is the configuration's word.
+    if (options.secure) ctx.cookies.secure = true
+    const value = ctx.cookies.get(name, { signed: false })
+    const id = sealer.unseal(value)
+    ctx[STATE] = {
+      engine,
+      device: ctx.get('User-Agent'),
+      presented: value === undefined || id === undefined ? undefined : { id, cookie: value },
+      session: undefined,
+      discarded: undefined,
+      answerable: false,
+      loggedOut: false,
+      synced: {},
+      sendCookie: () => send(ctx),
+      outage: undefined,
+    }
+    return id === undefined ? NO_KEY : KEY_PRESENTED
+  }
+
+  return { present, send }
 }
 
 type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
@@ -188,7 +219,7 @@ function extendContext(app: Koa, update: Update): void {
         return session
       },
       set(this: StatefulContext, fields: SessionData | null) {
-        if (fields !== null) replaceSession(stateOf(this), get.call(this) === null)
+        if (fields !== null) replaceSession(stateOf(this), fields, get.call(this) === null)
         set.call(this, fields)
       },
     },
@@ -205,26 +236,45 @@ function extendContext(app: Koa, update: Update): void {
   })
 }
 
-/** Other contents under the id that the client came with would be session fixation. */
-function replaceSession(state: RequestState, wasDiscarded: boolean): void {
+/**
+ * Other contents under the id that the client came with may be session fixation. Where they name a user, the change of user
+ * rotates by itself; where they do not, nobody knows.
+ */
+function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: boolean): void {
   if (!wasDiscarded) {
-    state.session?.rotate()
+    if (state.engine.userOf(fields) === undefined) state.session?.rotate()
     return
   }
   state.discarded ??= state.session
   state.session = undefined
 }
 
-const keepCookieOfFailedRequest: Koa.Middleware = async (ctx, next) => {
-  try {
-    await next()
-  } catch (error) {
-    const cookies = ctx.res.getHeader('Set-Cookie')
-    if (cookies !== undefined && error instanceof Error) {
-      Object.assign(error, {
-        headers: { ...('headers' in error ? (error.headers as object) : {}), 'Set-Cookie': cookies },
-      })
+/**
+ * The cookie says what became of the session. koa-session clears it whenever it regenerates, and means to set it again;
+ * where that failed the client must not be left without. And a failed request keeps the cookie of what it has committed.
+ */
+function honestCookie(name: string): Koa.Middleware {
+  return async (ctx: StatefulContext, next) => {
+    try {
+      await next()
+      takeBackClearing(ctx, name)
+    } catch (error) {
+      takeBackClearing(ctx, name)
+      const cookies = ctx.res.getHeader('Set-Cookie')
+      if (cookies !== undefined && error instanceof Error) {
+        const headers = 'headers' in error ? (error.headers as object) : {}
+        Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
+      }
+      throw error
     }
-    throw error
   }
+}
+
+function takeBackClearing(ctx: StatefulContext, name: string): void {
+  const cookies = ctx.res.getHeader('Set-Cookie')
+  if (!Array.isArray(cookies) || ctx[STATE]?.loggedOut === true || ctx.headerSent) return
+  const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=;`))
+  if (others.length === cookies.length) return
+  if (others.length === 0) ctx.res.removeHeader('Set-Cookie')
+  else ctx.res.setHeader('Set-Cookie', others)
 }

@@ -39,7 +39,7 @@ export function merge(
 ): SessionData {
   const merged: SessionData = {}
   for (const field of new Set([...Object.keys(theirs), ...Object.keys(mine)])) {
-    const value = mergeField(base[field], mine[field], theirs[field], ownResolver(resolvers, field))
+    const value = mergeField(own(base, field), own(mine, field), own(theirs, field), own(resolvers, field))
     if (value !== undefined) merged[field] = value
   }
   return merged
@@ -51,8 +51,9 @@ function mergeField(base: unknown, mine: unknown, theirs: unknown, resolver: Res
   return resolver({ base, mine, theirs })
 }
 
-function ownResolver(resolvers: Resolvers, field: string): Resolver | undefined {
-  return Object.hasOwn(resolvers, field) ? resolvers[field] : undefined
+/** Every object inherits a `constructor`, which is nobody's field. */
+function own<T>(fields: Readonly<Record<string, T>>, field: string): T | undefined {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined
 }
 
 function isSame(left: unknown, right: unknown): boolean {

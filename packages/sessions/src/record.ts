@@ -10,7 +10,8 @@ export interface RetiredSecret {
   readonly digest: string
   /** Replaced together with the user: it sees nothing of the session any more. */
   readonly superseded: boolean
-  /** Until then it is known; undefined while the secret that replaced it has not been used. */
+  readonly retiredAtMs: number
+  /** Until then an alias works; undefined while the secret that replaced it has not been used. */
   readonly graceUntilMs: number | undefined
 }
 
@@ -56,7 +57,7 @@ export function decodeBody(text: string): Body {
   if (dataAt === -1 || !text.endsWith('}')) throw new RecordUnreadableError('it is cut off')
   const head = parseHead(`${text.slice(0, dataAt)}}`)
   if (head.s !== SCHEMA) throw new RecordUnreadableError(`its schema is ${String(head.s)}, not ${SCHEMA}`)
-  if (typeof head.c !== 'number' || typeof head.k !== 'string')
+  if (typeof head.c !== 'number' || typeof head.k !== 'string' || !Array.isArray(head.r ?? []))
     throw new RecordUnreadableError('a part of it is missing')
   return {
     createdAtMs: head.c,
@@ -69,15 +70,17 @@ export function decodeBody(text: string): Body {
   }
 }
 
-type PackedSecret = [digest: string, superseded: 0 | 1, graceUntilMs: number]
+type PackedSecret = [digest: string, superseded: 0 | 1, retiredAtMs: number, graceUntilMs: number]
 const UNCONFIRMED = 0
 
-function packRetired({ digest, superseded, graceUntilMs }: RetiredSecret): PackedSecret {
-  return [digest, superseded ? 1 : 0, graceUntilMs ?? UNCONFIRMED]
+function packRetired({ digest, superseded, retiredAtMs, graceUntilMs }: RetiredSecret): PackedSecret {
+  return [digest, superseded ? 1 : 0, retiredAtMs, graceUntilMs ?? UNCONFIRMED]
 }
 
-function unpackRetired([digest, superseded, graceUntilMs]: PackedSecret): RetiredSecret {
-  return { digest, superseded: superseded === 1, graceUntilMs: graceUntilMs === UNCONFIRMED ? undefined : graceUntilMs }
+function unpackRetired([digest, superseded, retiredAtMs, graceUntilMs]: PackedSecret): RetiredSecret {
+  if (typeof digest !== 'string') throw new RecordUnreadableError('a retired secret of it is none')
+  const until = graceUntilMs === UNCONFIRMED ? undefined : graceUntilMs
+  return { digest, superseded: superseded === 1, retiredAtMs, graceUntilMs: until }
 }
 
 interface Head {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
-import type { SessionError } from './errors.ts'
+import { type SessionError, SessionValueError } from './errors.ts'
 import type { SessionId } from './id.ts'
 import type { OpenSession } from './session.ts'
 
@@ -19,6 +19,12 @@ export interface RequestState {
   discarded: OpenSession | undefined
   /** The request carries an idempotency key, and its handler has returned: what it answers is known. */
   answerable: boolean
+  /** The session was ended by this request, so that the client may forget its cookie. */
+  loggedOut: boolean
+  /** The handler's fields as an update last found or left them: what differs from it now, the handler has set since. */
+  synced: SessionData
+  /** Gives the client the session's id, if it is another than it sent. */
+  readonly sendCookie: () => void
   /** Why the session is not what is stored now; it may be looked at, and a change of it fails with this. */
   outage: SessionError | undefined
 }
@@ -59,4 +65,17 @@ export function replaceFields(session: BareSession, data: SessionData): void {
     if (!Object.hasOwn(data, field)) delete session[field]
   }
   Object.assign(session, data)
+}
+
+/** koa-session's own members, and ours: a field of that name would be lost, or break every later request. */
+const RESERVED = new Set(
+  'isNew maxAge length populated externalKey toJSON inspect constructor save regenerate manuallyCommit commit update'.split(
+    ' ',
+  ),
+)
+
+export function assertFieldNames(fields: SessionData): void {
+  for (const field of Object.keys(fields)) {
+    if (field.startsWith('_') || RESERVED.has(field)) throw new SessionValueError(field, 'a name that is taken')
+  }
 }

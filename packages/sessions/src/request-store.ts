@@ -61,6 +61,7 @@ export function requestStore(
       }
       await state.discarded?.destroy()
       await state.session?.destroy()
+      state.loggedOut = true
     }
   }
 }

@@ -7,36 +7,45 @@
  *
  * When the rotation came with another user, which is what a login is, the old secret is *superseded* instead: it sees
  * nothing of the session, because whoever planted it in the victim's browser would otherwise be logged in as the victim
- * for the length of the grace. It is recognised only so that requests under way are not taken for theft.
+ * for the length of the grace. So is an alias whose grace has passed. Requests that were sent before the rotation may
+ * still arrive with such a secret, for as long as a request may take; only an alias that comes later than that is *stolen*.
  */
 import { sameDigest } from './id.ts'
 import type { Body, RetiredSecret } from './record.ts'
 
-/** More rotations than this within one grace, and the oldest secret stops working early. */
+/** More rotations than this, and the oldest secret is forgotten. What is forgotten opens nothing, and accuses nobody. */
 const RETIRED_MAX = 8
 
-/**
- * `retired` is every secret that the session does not know any more. The cookie's signature says that the id was ours
- * once, so no list of all former secrets is needed to recognise one.
- */
-export type Standing = 'current' | 'alias' | 'superseded' | 'retired'
+export type Standing = 'current' | 'alias' | 'superseded' | 'stolen' | 'unknown'
 
-export function standing(body: Body, digest: string, nowMs: number): Standing {
+export function standing(body: Body, digest: string, nowMs: number, requestTimeMaxMs: number): Standing {
   if (sameDigest(body.secretDigest, digest)) return 'current'
   const secret = body.retired.find((each) => sameDigest(each.digest, digest))
-  if (secret === undefined || isOver(secret, nowMs)) return 'retired'
-  return secret.superseded ? 'superseded' : 'alias'
+  if (secret === undefined) return 'unknown'
+  const { superseded, retiredAtMs, graceUntilMs } = secret
+  if (superseded) return nowMs < retiredAtMs + requestTimeMaxMs ? 'superseded' : 'unknown'
+  if (graceUntilMs === undefined || nowMs < graceUntilMs) return 'alias'
+  return nowMs < graceUntilMs + requestTimeMaxMs ? 'superseded' : 'stolen'
 }
 
 /**
  * The old secrets that a session still knows. `confirmed` says that its current one has come back from the client: now the
- * old ones' grace runs.
+ * aliases' grace runs.
  */
-export function stillKnown(body: Body, confirmed: boolean, nowMs: number, graceMs: number): readonly RetiredSecret[] {
-  const known = body.retired.filter((secret) => !isOver(secret, nowMs))
-  return confirmed
-    ? known.map((secret) => ({ ...secret, graceUntilMs: secret.graceUntilMs ?? nowMs + graceMs }))
-    : known
+export function stillKnown(
+  body: Body,
+  confirmed: boolean,
+  nowMs: number,
+  times: SecretTimes,
+): readonly RetiredSecret[] {
+  const known = body.retired.filter((each) => !each.superseded || nowMs < each.retiredAtMs + times.requestTimeMaxMs)
+  const graceUntilMs = nowMs + times.rotationGraceMs
+  return confirmed ? known.map((each) => withGrace(each, graceUntilMs)) : known
+}
+
+export interface SecretTimes {
+  readonly rotationGraceMs: number
+  readonly requestTimeMaxMs: number
 }
 
 /** The same with the current secret among them, because another one takes its place. */
@@ -44,16 +53,18 @@ export function retire(
   digest: string,
   known: readonly RetiredSecret[],
   userChanged: boolean,
+  nowMs: number,
 ): readonly RetiredSecret[] {
-  const current: RetiredSecret = { digest, superseded: userChanged, graceUntilMs: undefined }
-  const others = userChanged ? known.map((secret) => ({ ...secret, superseded: true })) : known
+  const current: RetiredSecret = { digest, superseded: userChanged, retiredAtMs: nowMs, graceUntilMs: undefined }
+  const others = userChanged ? known.map((each) => ({ ...each, superseded: true, retiredAtMs: nowMs })) : known
   return [current, ...others].slice(0, RETIRED_MAX)
 }
 
+/** Some alias's grace waits for the current secret to be used. */
 export function isUnconfirmed(body: Body): boolean {
-  return body.retired.some(({ graceUntilMs }) => graceUntilMs === undefined)
+  return body.retired.some(({ superseded, graceUntilMs }) => !superseded && graceUntilMs === undefined)
 }
 
-function isOver({ graceUntilMs }: RetiredSecret, nowMs: number): boolean {
-  return graceUntilMs !== undefined && graceUntilMs <= nowMs
+function withGrace(secret: RetiredSecret, graceUntilMs: number): RetiredSecret {
+  return secret.graceUntilMs === undefined ? { ...secret, graceUntilMs } : secret
 }

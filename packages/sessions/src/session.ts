@@ -8,7 +8,8 @@ import type { Engine } from './engine.ts'
 import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
 import { sessionRef } from './users.ts'
-import { type Opened, type Step, StoredSession } from './stored-session.ts'
+import type { Step } from './steps.ts'
+import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
   /** As in the list of the user's sessions. It does not let anybody use the session. */
@@ -21,6 +22,9 @@ export interface SessionInfo {
 /** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
 type Change = (theirs: SessionData) => SessionData
 
+/** The source of the steps that are saves. */
+const SAVE = 'save'
+
 export class OpenSession {
   readonly #engine: Engine
   readonly #stored: StoredSession
@@ -29,7 +33,7 @@ export class OpenSession {
    * been merged with others' changes, or have gone through an update, since the handler last took a copy.
    */
   #heldText: string
-  #once: { readonly keyDigest: string; readonly fingerprint: string; stepsBegun: number } | undefined
+  #once: { readonly keyDigest: string; readonly fingerprint: string; readonly begun: Map<string, number> } | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(engine: Engine, opened: Opened) {
@@ -73,9 +77,21 @@ export class OpenSession {
    * IdempotencyMismatchError when the key was used for another request.
    */
   once(key: string, fingerprint: string): Answer | undefined {
-    const once = { keyDigest: keyDigest(key), fingerprint, stepsBegun: 0 }
+    const once = { keyDigest: keyDigest(key), fingerprint, begun: new Map<string, number>() }
     this.#once = once
     return this.#stored.recall(once.keyDigest, fingerprint)?.answer
+  }
+
+  /**
+   * For the request whose twin was faster: what the twin did is its own, and if that was the login, so is the session.
+   * True when there is a new id to give to the client.
+   */
+  async reclaim(): Promise<boolean> {
+    const once = this.#once
+    if (once !== undefined) this.#stored.recall(once.keyDigest, once.fingerprint)
+    if (!this.#stored.isRotating) return false
+    await this.commit(this.take())
+    return true
   }
 
   /**
@@ -83,11 +99,12 @@ export class OpenSession {
    * what the request is about to be answered, if that is known.
    */
   async commit(mine: SessionData, answer?: Answer): Promise<void> {
-    await this.#changing(mine, async (changes) => {
+    await this.#changing(mine, SAVE, answer, async (changes, step) => {
       const hasToWrite = changes !== undefined || this.#stored.isRotating || !this.#stored.isStored
       if (!hasToWrite) return await this.#stored.keepAlive()
-      const make = changes ?? asItIs
-      return await this.#stored.write((theirs) => ({ data: make(theirs), result: undefined }), this.#nextStep(answer))
+      // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
+      if (changes === undefined) return await this.#stored.write((data) => ({ data, result: undefined }))
+      return await this.#stored.write((theirs) => ({ data: changes(theirs), result: undefined }), step)
     })
   }
 
@@ -97,8 +114,8 @@ export class OpenSession {
    * changes nothing writes nothing, and its result is then of the session as this request last saw it.
    */
   async update<T>(mine: SessionData, change: (draft: SessionData) => T): Promise<T> {
-    const step = this.#nextStep()
-    return await this.#changing(mine, (changes = asItIs) =>
+    const source = `update ${keyDigest(change.toString())}`
+    return await this.#changing(mine, source, undefined, (changes = asItIs, step) =>
       this.#stored.write((theirs) => {
         const data = changes(theirs)
         return { result: change(data), data }
@@ -115,17 +132,35 @@ export class OpenSession {
     return this.#stored.visible?.body.dataText ?? EMPTY_DATA
   }
 
-  /** Runs `write` in its turn, with what the handler did to its copy since it took it: undefined when that is nothing. */
-  async #changing<T>(mine: SessionData, write: (changes: Change | undefined) => Promise<T>): Promise<T> {
+  /**
+   * Runs `write` in its turn, with what the handler did to its copy since it took it (undefined when that is nothing), and
+   * with the name of the step, when the request carries a key: its source and how often that came before.
+   */
+  async #changing<T>(
+    mine: SessionData,
+    source: string,
+    answer: Answer | undefined,
+    write: (changes: Change | undefined, step: Step | undefined) => Promise<T>,
+  ): Promise<T> {
+    const once = this.#once
     const baseText = this.#heldText
     const mineText = encodeData(mine)
     const changes = mineText === baseText ? undefined : this.#difference(baseText, mineText)
+    const before = once?.begun.get(source) ?? 0
+    const step = once && {
+      keyDigest: once.keyDigest,
+      fingerprint: once.fingerprint,
+      name: `${source} ${before}`,
+      answer,
+    }
+    once?.begun.set(source, before + 1)
     this.#heldText = mineText
     try {
-      return await this.#inTurn(() => write(changes))
+      return await this.#inTurn(() => write(changes, step))
     } catch (error) {
-      // It is not known to be stored: who tries again must find it changed.
+      // It is not known to be stored: who tries again must find it changed, and takes the same step.
       this.#heldText = baseText
+      once?.begun.set(source, before)
       throw error
     }
   }
@@ -134,11 +169,6 @@ export class OpenSession {
     const base = decodeData(baseText)
     const mine = decodeData(mineText)
     return (theirs) => merge(base, mine, theirs, this.#engine.resolvers)
-  }
-
-  #nextStep(answer?: Answer): Step | undefined {
-    const once = this.#once
-    return once && { keyDigest: once.keyDigest, fingerprint: once.fingerprint, number: once.stepsBegun++, answer }
   }
 
   /** One change at a time: two in the same request would each start from what the other is about to replace. */

@@ -4,40 +4,24 @@
  * another request's login can take that right away in the middle of this one.
  */
 import assert from 'node:assert/strict'
-import { type Answer, recall, remember, type Remembered, resultOf } from './answers.ts'
+import { type Remembered, resultOf } from './answers.ts'
 import type { SessionKey, SessionRecord } from './contract.ts'
-import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
+import { assertFits, decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
-import {
-  AlreadyAnsweredError,
-  IdempotencyMismatchError,
-  SessionConflictError,
-  SessionError,
-  SessionGoneError,
-  SessionTooLargeError,
-} from './errors.ts'
-import { newSecret, type SessionId, secretDigest, sessionKey } from './id.ts'
+import { AlreadyAnsweredError, SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
+import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from './id.ts'
 import { merge } from './merge.ts'
 import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
-import { isUnconfirmed, type Standing, standing } from './secrets.ts'
+import { isUnconfirmed, type Standing } from './secrets.ts'
+import { NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
 import { expiry, type Snapshot, type Successor, successor } from './successor.ts'
 import { list, readIndex, unlist } from './users.ts'
 
 /** Makes the data to store out of the data that is stored. Must not depend on anything else: it may run again. */
 export type Make<T> = (theirs: SessionData) => { readonly data: SessionData; readonly result: T }
 
-/** One change of a request that carries an idempotency key. */
-export interface Step {
-  readonly keyDigest: string
-  readonly fingerprint: string
-  readonly number: number
-  /** What the request is about to be answered, if that is known with this step. */
-  readonly answer: Answer | undefined
-}
-
 /** The expiry is moved once it lags by this share of the idle time, so that reading does not become writing. */
 const TOUCH_SHARE = 0.01
-const LARGEST_NAMED = 3
 
 /** What a request begins with. */
 export interface Opened {
@@ -52,7 +36,7 @@ export interface Opened {
 }
 
 export class StoredSession {
-  readonly key: SessionKey
+  #key: SessionKey
   readonly #engine: Engine
   readonly #device: string
   #id: SessionId
@@ -61,15 +45,22 @@ export class StoredSession {
   #rotating = false
   #ended = false
   #listed: boolean
+  /** Whose session the bearer was let into. */
+  #user: UserTag | undefined
 
   constructor(engine: Engine, { id, device, seen, standing = 'current', listed = true }: Opened) {
-    this.key = sessionKey(id.handle)
+    this.#key = sessionKey(id.handle)
     this.#engine = engine
     this.#device = device
     this.#id = id
     this.#seen = seen
     this.#standing = standing
     this.#listed = listed
+    this.#user = seen?.body.user
+  }
+
+  get key(): SessionKey {
+    return this.#key
   }
 
   get id(): SessionId {
@@ -90,17 +81,22 @@ export class StoredSession {
   }
 
   rotate(): void {
+    if (this.#standing === 'superseded') this.#beginAnew()
     this.#rotating = this.#seen !== undefined
   }
 
-  /** What is remembered of the request with this key, which from here on counts as the bearer's own. */
+  /**
+   * What is remembered of the request with this key. A superseded bearer is let in again by the very request that
+   * superseded it: the login, sent again because its answer was lost, knows its key, the password and the id of before.
+   * By any other request it is not: what was done before the login, somebody who planted the id may have done.
+   */
   recall(keyDigest: string, fingerprint: string): Remembered | undefined {
     const remembered = recalled(this.#seen, { keyDigest, fingerprint })
-    if (remembered !== undefined && this.#standing === 'superseded') {
-      // The login itself, sent again because its answer was lost: it knows the key, the password, and the id of before.
-      this.#standing = 'alias'
-      this.#rotating = true
-    }
+    if (this.#standing !== 'superseded') return remembered
+    if (remembered?.changedUser !== true) return undefined
+    this.#standing = 'alias'
+    this.#user = this.#seen?.body.user
+    this.#rotating = true
     return remembered
   }
 
@@ -119,7 +115,8 @@ export class StoredSession {
     const drawSecret = (): string => (secret ??= newSecret(this.#engine.random))
     let current = this.#seen
     for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
-      const { next, result } = await this.#next(current, make, step, drawSecret)
+      const { base, next, result } = await this.#next(current, make, step, drawSecret)
+      current = base
       if (next === undefined) {
         this.#seen = current
         return result
@@ -133,7 +130,7 @@ export class StoredSession {
       if (written.status === 'written') {
         onStep('after-commit')
         this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : this.#id.secret)
-        await this.#relist(current?.body.user, next.body.user)
+        await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
         return result
       }
       if (written.status === 'gone') throw new SessionGoneError()
@@ -169,13 +166,19 @@ export class StoredSession {
     make: Make<T>,
     step: Step | undefined,
     drawSecret: () => string,
-  ): Promise<{ next: Successor | undefined; result: T }> {
+  ): Promise<{ base: Snapshot | undefined; next: Successor | undefined; result: T }> {
     const { clock, userOf, dataBytesMax } = this.#engine
     const nowMs = clock.now()
-    const remembered = step && recalled(current, step)
-    if (remembered?.answer !== undefined) throw new AlreadyAnsweredError(remembered.answer)
-    const done = step && resultOf(remembered, step.number)
-    const { data, result } = done ? { data: dataOf(current), result: done.result as T } : this.#made(current, make)
+    const remembered = step && this.#standing !== 'superseded' ? recalled(current, step) : undefined
+    if (remembered?.answer !== undefined) {
+      this.#seen = current
+      throw new AlreadyAnsweredError(remembered.answer)
+    }
+    const done = step && resultOf(remembered, step.name)
+    const made = done ? { data: dataOf(current), result: done.result as T } : this.#made(current, make)
+    // Another's login as somebody else: that is another session, and nothing of this one goes along.
+    if (made === 'anew') return await this.#next(this.#beginAnew(), make, step, drawSecret)
+    const { data, result } = made
     const dataText = encodeData(data)
     const name = userOf(data)
     const user = name === undefined ? undefined : userTag(name)
@@ -184,30 +187,45 @@ export class StoredSession {
       dataText,
       user,
       epoch: await this.#epochOf(user, current),
-      answersText: step === undefined || done ? undefined : rememberedText(current, remembered, step, result, nowMs),
+      ...(step === undefined || done
+        ? NOTHING_TO_REMEMBER
+        : remembering(current, remembered, step, result, nowMs, user)),
       rotate: this.#rotating || this.#standing === 'superseded',
       confirmed,
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
     const next = successor(current, change, this.#engine, nowMs)
-    const isSame = dataText === current?.body.dataText && !next.rotated && !confirmed
-    if (isSame) return { next: undefined, result }
+    const isSame = dataText === (current?.body.dataText ?? EMPTY_DATA) && !next.rotated && !confirmed
+    if (isSame) return { base: current, next: undefined, result }
     assertFits(data, dataText, dataBytesMax)
-    return { next, result }
+    return { base: current, next, result }
   }
 
-  #made<T>(current: Snapshot | undefined, make: Make<T>): ReturnType<Make<T>> {
+  #made<T>(current: Snapshot | undefined, make: Make<T>): ReturnType<Make<T>> | 'anew' {
     if (this.#standing !== 'superseded') return make(dataOf(current))
     // Nothing of the session is shown to this bearer, and nothing taken from it, but a login as the user it belongs to.
     const { data: mine, result } = make({})
     const user = this.#engine.userOf(mine)
-    if (user === undefined || userTag(user) !== current?.body.user) throw new SessionGoneError()
+    if (user === undefined) throw new SessionGoneError()
+    if (userTag(user) !== current?.body.user) return 'anew'
     return { data: merge({}, mine, dataOf(current), this.#engine.resolvers), result }
+  }
+
+  /** From here on this is a session that no store knows, under a handle that nobody has seen. */
+  #beginAnew(): undefined {
+    this.#id = newSessionId(this.#engine.random)
+    this.#key = sessionKey(this.#id.handle)
+    this.#seen = undefined
+    this.#standing = 'current'
+    this.#user = undefined
+    this.#listed = true
   }
 
   #settle(seen: Snapshot, secret: string): void {
     this.#seen = seen
+    this.#user = seen.body.user
     this.#rotating = false
+    this.#engine.note(this.#key, seen)
     if (secret !== this.#id.secret) this.#standing = 'current'
     this.#id = { handle: this.#id.handle, secret, user: seen.body.user }
   }
@@ -231,11 +249,12 @@ export class StoredSession {
     }
   }
 
-  /** What another request wrote. Its rotation may have taken this one's right to see it. */
+  /** What another request wrote. If that made it another user's, this one has lost its right to see it. */
   #judged(record: SessionRecord): Snapshot {
     const body = decodeBody(record.body)
-    this.#standing = standing(body, secretDigest(this.#id.secret), this.#engine.clock.now())
-    if (this.#standing === 'retired') throw new SessionGoneError()
+    const isCurrent = sameDigest(body.secretDigest, secretDigest(this.#id.secret))
+    if (body.user !== this.#user) this.#standing = 'superseded'
+    else this.#standing = isCurrent ? 'current' : 'alias'
     return { version: record.version, expiresAtMs: record.expiresAtMs, body }
   }
 
@@ -246,36 +265,4 @@ export class StoredSession {
 
 function dataOf(snapshot: Snapshot | undefined): SessionData {
   return decodeData(snapshot?.body.dataText ?? EMPTY_DATA)
-}
-
-function recalled(
-  current: Snapshot | undefined,
-  asked: Pick<Step, 'keyDigest' | 'fingerprint'>,
-): Remembered | undefined {
-  const remembered = recall(current?.body.answersText, asked.keyDigest)
-  if (remembered !== undefined && remembered.fingerprint !== asked.fingerprint) throw new IdempotencyMismatchError()
-  return remembered
-}
-
-function rememberedText(
-  current: Snapshot | undefined,
-  remembered: Remembered | undefined,
-  { keyDigest, fingerprint, number, answer }: Step,
-  result: unknown,
-  nowMs: number,
-): string {
-  const results = [...(remembered?.results ?? []), { step: number, result }]
-  const entry = { keyDigest, fingerprint, atMs: nowMs, results, answer }
-  return remember(current?.body.answersText, entry, nowMs)
-}
-
-function assertFits(data: SessionData, dataText: string, bytesMax: number): void {
-  const bytes = Buffer.byteLength(dataText)
-  if (bytes <= bytesMax) return
-  const sizes = Object.entries(data).map(([field, value]) => ({
-    field,
-    bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
-  }))
-  const largest = sizes.sort((one, other) => other.bytes - one.bytes).slice(0, LARGEST_NAMED)
-  throw new SessionTooLargeError(bytes, bytesMax, largest)
 }

@@ -5,7 +5,7 @@
  */
 import { forgetOld } from './answers.ts'
 import type { Body, UserTag } from './record.ts'
-import { retire, stillKnown } from './secrets.ts'
+import { retire, type SecretTimes, stillKnown } from './secrets.ts'
 
 /** A stored session, as far as a request has seen it: where its changes start from. */
 export interface Snapshot {
@@ -14,10 +14,9 @@ export interface Snapshot {
   readonly body: Body
 }
 
-export interface Lifetimes {
+export interface Lifetimes extends SecretTimes {
   readonly idleTimeoutMs: number
   readonly absoluteTimeoutMs: number
-  readonly rotationGraceMs: number
 }
 
 export interface Change {
@@ -27,6 +26,8 @@ export interface Change {
   readonly epoch: number
   /** Undefined leaves what is remembered alone, but for what is past its time. */
   readonly answersText: string | undefined
+  /** What is remembered when the user changes: nothing of what came before is the new user's. */
+  readonly answersTextAlone: string | undefined
   /** The application asks for another secret. */
   readonly rotate: boolean
   /** The current secret has come back from the client. */
@@ -55,7 +56,7 @@ export function successor(
   // Its age counts from the login: a visitor who browsed for a day first is not logged out for it.
   const createdAtMs = userChanged ? nowMs : current.body.createdAtMs
   const rotated = change.rotate || userChanged
-  const known = stillKnown(current.body, change.confirmed, nowMs, lifetimes.rotationGraceMs)
+  const known = stillKnown(current.body, change.confirmed, nowMs, lifetimes)
   return {
     version: current.version + 1,
     expiresAtMs: expiry(createdAtMs, lifetimes, nowMs),
@@ -65,8 +66,8 @@ export function successor(
       secretDigest: rotated ? nextDigest() : secretDigest,
       user,
       epoch,
-      retired: rotated ? retire(secretDigest, known, userChanged) : known,
-      answersText: answersText ?? forgetOld(current.body.answersText, nowMs),
+      retired: rotated ? retire(secretDigest, known, userChanged, nowMs) : known,
+      answersText: userChanged ? change.answersTextAlone : (answersText ?? forgetOld(current.body.answersText, nowMs)),
       dataText,
     },
   }

@@ -37,10 +37,9 @@ export interface UsersSessions {
   endAll(user: string, options?: { readonly except?: string | undefined }): Promise<void>
 }
 
-const ID_LENGTH = 16
-
+/** The key itself: a hash that names a session and opens nothing. */
 export function sessionRef(key: SessionKey): string {
-  return key.slice(0, ID_LENGTH)
+  return key
 }
 
 export function usersSessions(engine: Engine): UsersSessions {
@@ -67,7 +66,8 @@ export function usersSessions(engine: Engine): UsersSessions {
     async endAll(user, { except } = {}) {
       let ended: readonly ListedSession[] = []
       await changeIndex(engine, userTag(user), (index) => {
-        const kept = index.sessions.find(({ key }) => sessionRef(key) === except)?.key
+        // Also a session that the list has missed is kept.
+        const kept = except as SessionKey | undefined
         ended = index.sessions.filter(({ key }) => key !== kept)
         return withNextEpoch(index, kept)
       })
@@ -86,6 +86,9 @@ export async function readIndex(engine: Engine, user: UserTag): Promise<UserInde
 export async function list(engine: Engine, user: UserTag, key: SessionKey, device: string): Promise<void> {
   const nowMs = engine.clock.now()
   const session = { key, sinceMs: nowMs, device }
+  const { sessions } = await readIndex(engine, user)
+  // Those that ended by themselves are still listed; they must not push out one that is in use.
+  if (sessions.length >= engine.sessionsPerUserMax) await unlist(engine, user, await ended(engine, sessions))
   let dropped: readonly ListedSession[] = []
   await changeIndex(engine, user, (index) => {
     if (isListed(index, key)) return index
@@ -123,6 +126,11 @@ async function changeIndex(engine: Engine, user: UserTag, change: (index: UserIn
     await engine.backOff(attempt)
   }
   throw new SessionConflictError(commitAttemptsMax, undefined, undefined)
+}
+
+async function ended(engine: Engine, sessions: readonly ListedSession[]): Promise<SessionKey[]> {
+  const records = await Promise.all(sessions.map(({ key }) => engine.store.read(key)))
+  return sessions.filter((_, at) => records[at] === undefined).map(({ key }) => key)
 }
 
 function summary(

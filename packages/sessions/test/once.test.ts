@@ -1,5 +1,5 @@
 import test from 'ava'
-import { IdempotencyMismatchError } from '../src/errors.ts'
+import { IdempotencyMismatchError, StoreUnavailableError } from '../src/errors.ts'
 import { sessionKey } from '../src/id.ts'
 import type { OpenSession } from '../src/session.ts'
 import { setUp } from './support/engine.ts'
@@ -105,35 +105,96 @@ test("somebody else's guess at the key of a login does not open the session to t
   t.deepEqual(thief.take(), {})
 })
 
-test('what is remembered is bounded, and the latest requests are the ones that stay', async (t) => {
+/** Counts, with a result of so many characters. */
+function counted(session: OpenSession, characters: number): Promise<unknown> {
+  return session.update(session.take(), (draft) => {
+    draft['n'] = Number(draft['n'] ?? 0) + 1
+    return 'x'.repeat(characters)
+  })
+}
+
+test('what is remembered is bounded, and that a request was carried out is remembered longest', async (t) => {
   const { session, reopen, store } = await begun()
-  for (let n = 1; n <= 200; n++) {
+  for (let n = 1; n <= 20; n++) {
     const request = await reopen(session)
-    request.once(`key ${n}`, 'fingerprint')
-    await request.update({ n: n - 1 }, (draft) => {
-      draft['n'] = n
-      return 'x'.repeat(1_000)
-    })
+    request.once(`key-${n}`, 'fingerprint')
+    await counted(request, 3_000)
   }
   const record = await store.read(sessionKey(session.id.handle))
   t.true((record?.body.length ?? 0) < 20_000)
-  const repeated = await reopen(session)
-  repeated.once('key 200', 'fingerprint')
-  await increment(repeated)
-  t.deepEqual((await reopen(session)).take(), { n: 200 })
+  for (const [n, code] of [
+    [20, undefined],
+    [1, 'ANSWER_NOT_KEPT'],
+  ] as const) {
+    const repeated = await reopen(session)
+    repeated.once(`key-${n}`, 'fingerprint')
+    const outcome = await counted(repeated, 3_000).then(
+      () => undefined,
+      (error: { code: string }) => error.code,
+    )
+    t.is(outcome, code)
+  }
+  t.deepEqual((await reopen(session)).take(), { n: 20 })
 })
 
 test('a result too large to keep is not made up: the repeated request is told that it was carried out', async (t) => {
   const { session, reopen } = await begun()
+  for (const code of [undefined, 'ANSWER_NOT_KEPT']) {
+    const request = await reopen(session)
+    request.once('key', 'fingerprint')
+    const outcome = await counted(request, 10_000).then(
+      () => undefined,
+      (error: { code: string }) => error.code,
+    )
+    t.is(outcome, code)
+  }
+  t.deepEqual((await reopen(session)).take(), { n: 1 })
+})
+
+test('what somebody did before the login with a key of their own does not let them into it', async (t) => {
+  const { session, reopen } = await begun()
+  const planted = session.id
+  const thief = await reopen(session)
+  thief.once('key', 'fingerprint')
+  await increment(thief)
+  const victim = await reopen(session)
+  await victim.update(victim.take(), (draft) => void (draft['user'] = 'victim'))
+
+  const again = await reopen({ id: planted })
+  t.is(again.once('key', 'fingerprint'), undefined)
+  t.deepEqual(again.take(), {})
+  await t.throwsAsync(increment(again), { code: 'SESSION_GONE' })
+  t.is(again.id.secret, planted.secret)
+})
+
+test('a step that runs only the first time is not taken for another one when the request comes again', async (t) => {
+  const { session, reopen } = await begun()
+  const handle = async (): Promise<void> => {
+    const request = await reopen(session)
+    request.once('key', 'fingerprint')
+    const fields = request.take()
+    if (fields['welcomed'] === undefined) await request.update(fields, (draft) => void (draft['welcomed'] = true))
+    if (attempts++ > 0) await increment(request)
+  }
+  let attempts = 0
+  await handle()
+  await handle()
+  await handle()
+  t.deepEqual((await reopen(session)).take(), { n: 1, welcomed: true })
+})
+
+test('a step that failed is the same step when the handler tries it again', async (t) => {
+  const { session, reopen, store } = await begun()
+  const write = store.write.bind(store)
   const request = await reopen(session)
   request.once('key', 'fingerprint')
-  await request.update({ n: 0 }, (draft) => {
-    draft['n'] = 1
-    return 'x'.repeat(10_000)
-  })
-  const again = await reopen(session)
-  again.once('key', 'fingerprint')
-  await t.throwsAsync(increment(again), { code: 'ANSWER_NOT_KEPT' })
+  store.write = async (key, change) => {
+    await write(key, change)
+    store.write = write
+    throw new StoreUnavailableError('memory')
+  }
+  await t.throwsAsync(increment(request), { instanceOf: StoreUnavailableError })
+  t.is(await increment(request), 1)
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
 

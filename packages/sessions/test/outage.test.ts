@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import type { SessionStore } from '../src/contract.ts'
-import { systemClock } from '../src/clock.ts'
 import { StoreUnavailableError } from '../src/errors.ts'
 import { guardedStore } from '../src/guarded-store.ts'
 import { newSessionId, sessionKey } from '../src/id.ts'
@@ -93,7 +92,7 @@ test('a session that ended here is not shown from memory when the store goes dow
 
 test('a store that hangs is given up on, then not asked at all, and then by one probe', async (t) => {
   const { store, trouble } = troubled()
-  const guarded = guardedStore(store, systemClock, {
+  const guarded = guardedStore(store, {
     callTimeoutMs: 100,
     failuresMax: 3,
     pauseMinMs: 400,

@@ -125,6 +125,7 @@ class Client {
         }
       }
       case 'rotate':
+        if (session.info === undefined) return () => {}
         session.rotate()
         await session.commit(fields)
         return () => {}

@@ -21,6 +21,7 @@ test('a body is decoded to what was encoded, whatever its data looks like', (t) 
       {
         digest: fc.base64String(),
         superseded: fc.boolean(),
+        retiredAtMs: fc.nat(),
         graceUntilMs: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
       },
       { noNullPrototype: true },

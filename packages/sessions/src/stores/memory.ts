@@ -6,7 +6,7 @@
  */
 import { type Clock, systemClock } from '../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
-import { StoreUnavailableError } from '../errors.ts'
+import { StoreFullError, StoreUnavailableError } from '../errors.ts'
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock
@@ -115,7 +115,7 @@ function heldRecords(clock: Clock, recordsMax: number) {
     put(key: SessionKey, record: Held): void {
       const previous = held.get(key)
       if (previous === undefined && held.size >= recordsMax) {
-        throw new StoreUnavailableError(`memory, full at ${recordsMax}`)
+        throw new StoreFullError(`memory, full at ${recordsMax}`)
       }
       if (previous !== undefined && isSession(key, previous)) sessions--
       if (isSession(key, record)) sessions++

@@ -8,12 +8,6 @@ import type { SessionStore } from '../../src/contract.ts'
 const DELAY_MAX_MS = 15
 
 export function delayed(store: SessionStore): SessionStore {
-  const late = async <T>(call: () => Promise<T>): Promise<T> => {
-    await sleep(Math.random() * DELAY_MAX_MS)
-    const result = await call()
-    await sleep(Math.random() * DELAY_MAX_MS)
-    return result
-  }
   return {
     ...store,
     read: (key, read) => late(() => store.read(key, read)),
@@ -21,4 +15,11 @@ export function delayed(store: SessionStore): SessionStore {
     touch: (key, expiresAtMs) => late(() => store.touch(key, expiresAtMs)),
     destroy: (key, destroy) => late(() => store.destroy(key, destroy)),
   }
+}
+
+async function late<T>(call: () => Promise<T>): Promise<T> {
+  await sleep(Math.random() * DELAY_MAX_MS)
+  const result = await call()
+  await sleep(Math.random() * DELAY_MAX_MS)
+  return result
 }
