@@ -203,7 +203,7 @@ async function countUp() {
 async function keepAsking() {
   const isLive = byId('live').getAttribute('aria-checked') === 'true' && document.visibilityState === 'visible'
   if (isLive && pending === 0) await attempt(refresh)
-  setTimeout(keepAsking, ASK_EVERY_MS)
+  setTimeout(() => void keepAsking(), ASK_EVERY_MS)
 }
 
 byId('login').addEventListener('submit', (event) => {
@@ -226,4 +226,4 @@ setInterval(() => renderSession(session, Date.now()), 1_000)
 
 renderInLanguage()
 await attempt(refresh)
-setTimeout(keepAsking, ASK_EVERY_MS)
+setTimeout(() => void keepAsking(), ASK_EVERY_MS)
