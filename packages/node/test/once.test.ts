@@ -54,3 +54,31 @@ test('the cookie from before a login shows nothing of what came after it', async
   t.is((await thief.send('POST', '/api/counter')).status, 401)
   t.like((await victim.send('GET', '/api/cart')).body, { items: [{ sku: 'box', quantity: 1 }] })
 })
+
+test('a key that was used before the login opens nothing of what came after it', async (t) => {
+  const { url } = await shopServer(t)
+  const thief = client(url)
+  await thief.send('POST', '/api/counter')
+  await thief.send('POST', '/api/counter', undefined, keyed('thief'))
+  const planted = thief.cookie
+  const victim = client(url, planted)
+  await victim.login('user-0')
+
+  const again = await thief.send('POST', '/api/counter', undefined, keyed('thief'))
+  t.is(again.status, 401)
+  t.deepEqual(again.setCookie, [])
+  t.like((await thief.send('GET', '/api/session')).body, { authenticated: false })
+})
+
+test('two clicks on login, one after the other has begun, leave the visitor logged in', async (t) => {
+  const { url } = await shopServer(t)
+  const visitor = client(url)
+  await visitor.send('POST', '/api/counter')
+  const clicks = [client(url, visitor.cookie), client(url, visitor.cookie)]
+  const answers = await Promise.all(clicks.map((click) => click.login('user-0')))
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200],
+  )
+  for (const click of clicks) t.like((await click.send('GET', '/api/session')).body, { authenticated: true })
+})
