@@ -1,0 +1,47 @@
+/** Where and with what a result was made. */
+import { spawnSync } from 'node:child_process'
+import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+export interface Environment {
+  readonly node: string
+  readonly redis: string
+  readonly packages: Readonly<Record<string, string>>
+  readonly commit: string
+  /** The working tree was not the commit's. */
+  readonly changed: boolean
+  readonly system: string
+  readonly processor: string
+  readonly cores: number
+  readonly memoryBytes: number
+  /** Processes that ran or wanted to, on average over the minute before. */
+  readonly loadBefore: number
+  /** Others used the machine: such figures are for whoever works on the bench, not to be quoted. */
+  readonly busy: boolean
+}
+
+/** Of one core; an idle machine's own daemons stay below. */
+const BUSY_ABOVE_LOAD = 0.5
+
+/** To be asked before the bench makes a load of its own. */
+export function environment(redis: string, packages: Readonly<Record<string, string>>): Environment {
+  const [loadBefore = 0] = loadavg()
+  return {
+    node: process.version,
+    redis,
+    packages,
+    commit: git('rev-parse', 'HEAD') ?? 'unknown',
+    changed: git('status', '--porcelain') !== '',
+    system: `${platform()} ${release()} ${arch()}`,
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    loadBefore,
+    busy: loadBefore > BUSY_ABOVE_LOAD,
+  }
+}
+
+function git(...args: string[]): string | undefined {
+  const { status, stdout } = spawnSync('git', args, { cwd: fileURLToPath(new URL('.', import.meta.url)) })
+  return status === 0 ? stdout.toString().trim() : undefined
+}

@@ -1,0 +1,40 @@
+/**
+ * What every peer shares, so that they differ in nothing but their session layer: what a request does with its session, a
+ * server on a free port, and the process' own CPU time for whoever asks.
+ */
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type Fields, sessionContents } from '../contents.ts'
+
+/** Where sessions are to be kept. */
+export const storeUrl = process.argv[2] ?? ''
+export const SIGNING_KEY = 'a signing key for a benchmark, and for nothing else'
+export const MAX_AGE_MS = 1_800_000
+
+/** GET /read, POST /write, and POST /begin?USER, which logs in. */
+export function handle(method: string, url: string, opened: object | null): { user: unknown; count: unknown } {
+  // Each library has a type of its own for what is to all of them an object with fields.
+  const session = opened as Fields
+  const [path, user = ''] = url.split('?')
+  const asked = `${method} ${path}`
+  if (asked === 'POST /begin') Object.assign(session, sessionContents(user))
+  else if (asked === 'POST /write') session['count'] = Number(session['count']) + 1
+  else if (asked !== 'GET /read') throw new Error(`no route for ${asked}`)
+  return { user: session['user'], count: session['count'] }
+}
+
+export function serve(listener: RequestListener): void {
+  listen(createServer(listener))
+}
+
+/** For a framework that makes its own server. */
+export function listen(server: Server): void {
+  // Between two of its turns a peer idles for longer than the few seconds after which Node closes a connection.
+  server.keepAliveTimeout = 600_000
+  server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))
+  process.on('disconnect', () => process.exit())
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage()
+    process.send?.({ cpuMicros: user + system })
+  })
+}

@@ -1,0 +1,76 @@
+/** The Redis of a bench: the one that the user names, or one of its own. */
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { startChild } from './children.ts'
+import { UsageError } from './config.ts'
+
+export interface BenchRedis {
+  readonly url: string
+  readonly version: string
+  /** How often the server has read from a client so far; undefined where others use it too. */
+  readsSoFar(): Promise<number | undefined>
+  stop(): void
+}
+
+const START_DEADLINE_MS = 15_000
+const HINT = 'there is no Redis: set REDIS_URL, or install redis-server (Debian: apt-get install redis-server)'
+
+export async function benchRedis(url: string | undefined): Promise<BenchRedis> {
+  return url === undefined ? await privateRedis() : await givenRedis(url)
+}
+
+async function givenRedis(url: string): Promise<BenchRedis> {
+  const admin = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
+  // What it asks rejects by itself; where the URL holds a password, this says nothing of it.
+  admin.on('error', () => {})
+  const version = await admin.info('server').then(versionIn, (error: Error) => {
+    throw new UsageError(`the Redis of REDIS_URL does not answer: ${error.message}`)
+  })
+  admin.disconnect()
+  return { url, version, readsSoFar: async () => undefined, stop() {} }
+}
+
+async function privateRedis(): Promise<BenchRedis> {
+  if (spawnSync('redis-server', ['--version']).status !== 0) throw new UsageError(HINT)
+  const port = await freePort()
+  // It writes no file, so it needs no directory of its own.
+  const settings = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()]
+  const child = startChild('redis-server', settings.map(String), { stdio: 'ignore' })
+  const admin = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 0, retryStrategy: () => 50 })
+  // Refused until it listens, and gone once it is stopped; what is asked rejects by itself.
+  admin.on('error', () => {})
+
+  const deadlineAtMs = Date.now() + START_DEADLINE_MS
+  let information = ''
+  while (!information.includes(`process_id:${child.pid}\r`)) {
+    if (Date.now() > deadlineAtMs || child.exitCode !== null) throw new Error(`redis-server did not start on ${port}`)
+    await sleep(20)
+    information = await admin.info('server').catch(() => '')
+  }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    version: versionIn(information),
+    readsSoFar: async () => Number(/total_reads_processed:(\d+)/.exec(await admin.info('stats'))?.[1]),
+    stop() {
+      admin.disconnect()
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+function versionIn(information: string): string {
+  return /redis_version:(\S+)/.exec(information)?.[1] ?? 'unknown'
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

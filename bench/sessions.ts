@@ -1,0 +1,99 @@
+/**
+ * What a request costs with the session layer, beside the session layers that people use: CPU time of the process that
+ * serves it, latency, round trips to Redis, and what an idle session takes in memory. METHOD.md says why the figures can
+ * be believed, and what they do not say.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readConfig, UsageError } from './config.ts'
+import { environment } from './environment.ts'
+import { measureBlocks } from './experiment.ts'
+import { idleSessions } from './idle-sessions.ts'
+import { type Load, loadProcess } from './load.ts'
+import { installPeers, packageVersions } from './peers.ts'
+import { benchRedis, type BenchRedis } from './redis.ts'
+import { HELP, type Options, readOptions } from './sessions-options.ts'
+import { type Found, type RoundTrips, sessionsResult } from './sessions-result.ts'
+import { sessionsTable } from './sessions-table.ts'
+import { seededRandom } from './statistics.ts'
+import { startSubject, type Subject } from './subject.ts'
+
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
+
+async function main(): Promise<void> {
+  const startedAt = new Date()
+  const options = readOptions(process.argv.slice(2), startedAt)
+  if (options === undefined) return say(HELP)
+  const { redisUrl } = readConfig(process.env)
+  if (options.subjects.some(({ installed }) => installed)) await installPeers(say)
+  const redis = await benchRedis(redisUrl)
+  try {
+    const found = { startedAt, options, ...(await measured(options, redis)) }
+    report(found)
+  } finally {
+    redis.stop()
+  }
+}
+
+async function measured(options: Options, redis: BenchRedis): Promise<Omit<Found, 'startedAt' | 'options'>> {
+  const packages = packageVersions([...new Set(options.subjects.flatMap((subject) => subject.packages))])
+  const where = environment(redis.version, packages)
+  const load = await loadProcess()
+  const subjects: Subject[] = []
+  try {
+    for (const spec of options.subjects) subjects.push(await startSubject(spec, redis, load))
+    const blocks = await measureBlocks(subjects, options, seededRandom(options.seed), progress)
+    progress('counting round trips')
+    const roundTrips = await countedRoundTrips(subjects)
+    progress('filling a memory store')
+    return { environment: where, blocks, roundTrips, idleSessions: await idleSessions() }
+  } finally {
+    stopAll(subjects, load)
+  }
+}
+
+async function countedRoundTrips(subjects: readonly Subject[]): Promise<RoundTrips> {
+  const counted: [string, { read: number | undefined; write: number | undefined }][] = []
+  for (const subject of subjects) {
+    counted.push([subject.name, { read: await subject.roundTrips('read'), write: await subject.roundTrips('write') }])
+  }
+  return new Map(counted)
+}
+
+function stopAll(subjects: readonly Subject[], load: Load): void {
+  for (const subject of subjects) subject.stop()
+  load.stop()
+}
+
+function report(found: Found): void {
+  const result = sessionsResult(found)
+  const path = join(found.options.out, 'result.json')
+  mkdirSync(found.options.out, { recursive: true })
+  writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
+  progress('done')
+  say(`\n${sessionsTable(result)}\nWritten to ${path}`)
+}
+
+function progress(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r${text}\u001b[K` : `${text}\n`)
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    progress('stopped; nothing was written\n')
+    // Whoever was started is ended at exit, see children.ts.
+    process.exit(EXIT_INTERRUPTED)
+  })
+}
+
+main().catch((error: Error) => {
+  const isUsage = error instanceof UsageError
+  process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
+  process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
+})
