@@ -11,8 +11,6 @@ import { UsageError } from './config.ts'
 export interface BenchRedis {
   readonly url: string
   readonly version: string
-  /** How often the server has read from a client so far; undefined where others use it too. */
-  readsSoFar(): Promise<number | undefined>
   stop(): void
 }
 
@@ -31,7 +29,7 @@ async function givenRedis(url: string): Promise<BenchRedis> {
     throw new UsageError(`the Redis of REDIS_URL does not answer: ${error.message}`)
   })
   admin.disconnect()
-  return { url, version, readsSoFar: async () => undefined, stop() {} }
+  return { url, version, stop() {} }
 }
 
 async function privateRedis(): Promise<BenchRedis> {
@@ -54,7 +52,6 @@ async function privateRedis(): Promise<BenchRedis> {
   return {
     url: `redis://127.0.0.1:${port}`,
     version: versionIn(information),
-    readsSoFar: async () => Number(/total_reads_processed:(\d+)/.exec(await admin.info('stats'))?.[1]),
     stop() {
       admin.disconnect()
       child.kill('SIGKILL')

@@ -3,6 +3,7 @@ import type { Environment } from './environment.ts'
 import type { Blocks } from './experiment.ts'
 import type { IdleSessions } from './idle-sessions.ts'
 import type { RequestKind } from './load.ts'
+import type { RoundTrips } from './round-trips.ts'
 import type { Options } from './sessions-options.ts'
 import { OURS, OURS_AGAIN, type SessionSubject } from './sessions-subjects.ts'
 import {
@@ -47,14 +48,12 @@ export interface SessionsResult {
   readonly blocks: Readonly<Record<string, Readonly<Record<RequestKind, readonly Measured[]>>>>
 }
 
-export type RoundTrips = ReadonlyMap<string, Readonly<Record<RequestKind, number | undefined>>>
-
 export interface Found {
   readonly startedAt: Date
   readonly environment: Environment
   readonly options: Options
   readonly blocks: Blocks
-  readonly roundTrips: RoundTrips
+  readonly roundTrips: ReadonlyMap<string, RoundTrips | undefined>
   readonly idleSessions: IdleSessions
 }
 

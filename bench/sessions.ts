@@ -13,7 +13,8 @@ import { type Load, loadProcess } from './load.ts'
 import { installPeers, packageVersions } from './peers.ts'
 import { benchRedis, type BenchRedis } from './redis.ts'
 import { HELP, type Options, readOptions } from './sessions-options.ts'
-import { type Found, type RoundTrips, sessionsResult } from './sessions-result.ts'
+import { countedRoundTrips, type RoundTrips } from './round-trips.ts'
+import { type Found, sessionsResult } from './sessions-result.ts'
 import { sessionsTable } from './sessions-table.ts'
 import { seededRandom } from './statistics.ts'
 import { startSubject, type Subject } from './subject.ts'
@@ -43,23 +44,18 @@ async function measured(options: Options, redis: BenchRedis): Promise<Omit<Found
   const load = await loadProcess()
   const subjects: Subject[] = []
   try {
-    for (const spec of options.subjects) subjects.push(await startSubject(spec, redis, load))
+    for (const spec of options.subjects) subjects.push(await startSubject(spec, redis.url, load))
     const blocks = await measureBlocks(subjects, options, seededRandom(options.seed), progress)
     progress('counting round trips')
-    const roundTrips = await countedRoundTrips(subjects)
+    const roundTrips: [string, RoundTrips | undefined][] = []
+    for (const spec of options.subjects) {
+      roundTrips.push([spec.name, await countedRoundTrips(spec, redis.url, load)])
+    }
     progress('filling a memory store')
-    return { environment: where, blocks, roundTrips, idleSessions: await idleSessions() }
+    return { environment: where, blocks, roundTrips: new Map(roundTrips), idleSessions: await idleSessions() }
   } finally {
     stopAll(subjects, load)
   }
-}
-
-async function countedRoundTrips(subjects: readonly Subject[]): Promise<RoundTrips> {
-  const counted: [string, { read: number | undefined; write: number | undefined }][] = []
-  for (const subject of subjects) {
-    counted.push([subject.name, { read: await subject.roundTrips('read'), write: await subject.roundTrips('write') }])
-  }
-  return new Map(counted)
 }
 
 function stopAll(subjects: readonly Subject[], load: Load): void {
