@@ -14,7 +14,7 @@
 declare const brand: unique symbol
 
 /**
- * SHA-256 of a session's handle, in base64url: what a cookie carries never reaches a store or a log. Other records of the
+ * A hash of a session's handle, in base64url: what a cookie carries never reaches a store or a log. Other records of the
  * layer (a user's list of sessions, say) have keys that begin with `~`; a store treats them alike, and counts only sessions.
  */
 export type SessionKey = string & { readonly [brand]: 'SessionKey' }

@@ -9,6 +9,7 @@ import type { UserTag } from './record.ts'
 
 const HANDLE_BYTES = 16
 const SECRET_BYTES = 32
+const DIGEST_BYTES = 16
 
 export interface SessionId {
   readonly handle: string
@@ -28,16 +29,16 @@ export function newSecret(random: RandomBytes = randomBytes): string {
 }
 
 export function sessionKey(handle: string): SessionKey {
-  return hash('sha256', handle, 'base64url') as SessionKey
+  return digest(handle) as SessionKey
 }
 
 /** The key of a record of the layer's that is no session. `name` says what it is of. */
 export function auxiliaryKey(name: string): SessionKey {
-  return `~${hash('sha256', name, 'base64url')}` as SessionKey
+  return `~${digest(name)}` as SessionKey
 }
 
 export function secretDigest(secret: string): string {
-  return hash('sha256', secret, 'base64url')
+  return digest(secret)
 }
 
 /** Compares two digests of one length without telling by its time where they differ. */
@@ -45,4 +46,12 @@ export function sameDigest(left: string, right: string): boolean {
   const leftBytes = Buffer.from(left)
   const rightBytes = Buffer.from(right)
   return leftBytes.length === rightBytes.length && timingSafeEqual(leftBytes, rightBytes)
+}
+
+/**
+ * 128 bits of a SHA-256: what is hashed was drawn at random, and to hit one of these is out of reach. Cut as bytes, because
+ * a slice of a text holds on to the whole of it.
+ */
+function digest(text: string): string {
+  return hash('sha256', text, 'buffer').toString('base64url', 0, DIGEST_BYTES)
 }

@@ -16,7 +16,8 @@ export interface MemoryStoreOptions {
 
 interface Held {
   readonly version: number
-  readonly expiresAtMs: number
+  /** After the store was made, which for weeks is a number that needs no heap of its own. */
+  readonly expiresInMs: number
   /** Undefined for a fence: what is left of a destroyed session. */
   readonly body: string | undefined
 }
@@ -53,29 +54,29 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
 
     async read(key) {
       const record = live(key)
-      return record && asRecord(record)
+      return record && records.asRecord(record)
     },
 
     async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
       const record = live(key)
       if (record === undefined ? expectedVersion !== 0 : record.body === undefined) return { status: 'gone' }
-      const current = record && asRecord(record)
+      const current = record && records.asRecord(record)
       if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const version = expectedVersion + 1
-      records.put(key, { version, expiresAtMs, body })
+      records.put(key, version, expiresAtMs, body)
       return { status: 'written', version, receipt: ONE_COPY }
     },
 
     async touch(key, expiresAtMs) {
       const record = live(key)
       if (record?.body === undefined) return false
-      if (expiresAtMs > record.expiresAtMs) records.put(key, { ...record, expiresAtMs })
+      if (expiresAtMs > records.expiresAtMs(record)) records.put(key, record.version, expiresAtMs, record.body)
       return true
     },
 
     async destroy(key, { fenceUntilMs }) {
       live(key)
-      records.put(key, { version: 0, expiresAtMs: fenceUntilMs, body: undefined })
+      records.put(key, 0, fenceUntilMs, undefined)
       return ONE_COPY
     },
 
@@ -96,6 +97,8 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
 /** Sessions and fences by key, of which those past their time count as absent whether or not they were swept. */
 function heldRecords(clock: Clock, recordsMax: number) {
   const held = new Map<SessionKey, Held>()
+  const madeAtMs = clock.now()
+  const expiresAtMs = (record: Held): number => madeAtMs + record.expiresInMs
   let sweep = held.entries()
   let sessions = 0
 
@@ -107,20 +110,26 @@ function heldRecords(clock: Clock, recordsMax: number) {
   return {
     live(key: SessionKey): Held | undefined {
       const record = held.get(key)
-      if (record === undefined || record.expiresAtMs > clock.now()) return record
+      if (record === undefined || expiresAtMs(record) > clock.now()) return record
       forget(key, record)
       return undefined
     },
 
-    put(key: SessionKey, record: Held): void {
+    put(key: SessionKey, version: number, untilMs: number, body: string | undefined): void {
       const previous = held.get(key)
-      if (previous === undefined && held.size >= recordsMax) {
-        throw new StoreFullError(`memory, full at ${recordsMax}`)
-      }
+      if (previous === undefined && held.size >= recordsMax) throw new StoreFullError(`memory, full at ${recordsMax}`)
       if (previous !== undefined && isSession(key, previous)) sessions--
+      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body) }
       if (isSession(key, record)) sessions++
       held.set(key, record)
     },
+
+    asRecord(record: Held): SessionRecord | undefined {
+      const { version, body } = record
+      return body === undefined ? undefined : { version, expiresAtMs: expiresAtMs(record), body }
+    },
+
+    expiresAtMs,
 
     sweepSome(): void {
       const now = clock.now()
@@ -131,7 +140,7 @@ function heldRecords(clock: Clock, recordsMax: number) {
           return
         }
         const [key, record] = next.value
-        if (record.expiresAtMs <= now) forget(key, record)
+        if (expiresAtMs(record) <= now) forget(key, record)
       }
     },
 
@@ -149,7 +158,7 @@ function isSession(key: SessionKey, { body }: Held): boolean {
   return body !== undefined && !key.startsWith('~')
 }
 
-function asRecord(held: Held): SessionRecord | undefined {
-  if (held.body === undefined) return undefined
-  return { version: held.version, expiresAtMs: held.expiresAtMs, body: held.body }
+/** A text put together of others holds on to all of them for as long as it lives: this one is its own. */
+function whole(text: string): string {
+  return Buffer.from(text).toString()
 }
