@@ -60,7 +60,7 @@ export function decodeBody(text: string): Body {
   const head = parseHead(`${text.slice(0, dataAt)}}`)
   // The first schema goes without saying; whatever comes after it will say so.
   if (head.s !== undefined)
-    throw new RecordUnreadableError(`its schema is ${String(head.s)}, later than this program's`)
+    throw new RecordUnreadableError(`its schema is ${JSON.stringify(head.s)}, later than this program's`)
   if (typeof head.c !== 'string' || typeof head.k !== 'string' || !Array.isArray(head.r ?? []))
     throw new RecordUnreadableError('a part of it is missing')
   return {
