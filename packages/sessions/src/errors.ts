@@ -45,6 +45,13 @@ export class SessionConflictError extends SessionError {
   }
 }
 
+/** The application said of this request that it does not need the session, and then used it. */
+export class SessionNotNeededError extends SessionError {
+  constructor() {
+    super('SESSION_NOT_NEEDED', 500, "ctx.session is used in a request that the option 'needed' says does not need it.")
+  }
+}
+
 /** A value that would not come back as it is. Nothing was written. */
 export class SessionValueError extends SessionError {
   /** Where the value stands, such as `cart.items.0.price`. */

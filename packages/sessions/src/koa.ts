@@ -17,12 +17,14 @@ import type { SessionStore } from './contract.ts'
 import { cookieSealer } from './cookie.ts'
 import { type Engine, type EngineOptions, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
+import { SessionNotNeededError } from './errors.ts'
 import { type GuardOptions, guardedStore } from './guarded-store.ts'
 import { withRecordedAnswer } from './idempotency.ts'
 import {
   applicationFields,
   assertFieldNames,
   type BareSession,
+  known,
   refuseInOutage,
   replaceFields,
   type RequestState,
@@ -63,6 +65,11 @@ export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
   readonly secure: boolean
   /** The cookie's name, without the prefix. Default `sid`. */
   readonly cookieName?: string
+  /**
+   * Whether a request uses the session at all. Where it does not, nothing is read for it, and `ctx.session` throws rather
+   * than look like a visitor without one. Default: every request does.
+   */
+  readonly needed?: (ctx: Koa.Context) => boolean
   /** What a request is answered with while the store is down, the same for all or by route. Default `closed`. */
   readonly outage?: OutagePolicy | ((ctx: Koa.Context) => OutagePolicy)
   /** How long to wait for the store, and how to spare it when it fails. */
@@ -103,7 +110,7 @@ const NO_KEY = ''
 
 /** Installs the sessions on an application. */
 export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
-  const { keys, secure, cookieName = 'sid', outage = 'closed', guard, ...engineOptions } = options
+  const { keys, secure, cookieName = 'sid', outage = 'closed', needed, guard, ...engineOptions } = options
   const store = guardedStore(options.store, guard)
   const lastKnown = outage === 'closed' || outage === 'anonymous' ? {} : { lastKnown: LAST_KNOWN }
   const engine = sessionEngine({ ...lastKnown, ...engineOptions, store })
@@ -143,8 +150,17 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
   })
   app.use(honestCookie(name))
   app.use(withRecordedAnswer)
-  app.use(middleware)
+  app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))
   return { users: usersSessions(engine), health: () => store.health() }
+}
+
+/** koa-session reads at once, because a property can't wait: so it is not asked where nobody will look. */
+function onlyWhere(needed: (ctx: Koa.Context) => boolean, middleware: Koa.Middleware): Koa.Middleware {
+  return async (ctx: StatefulContext, next) => {
+    if (needed(ctx)) return (await middleware(ctx, next)) as unknown
+    ctx[STATE] = 'not needed'
+    return await next()
+  }
 }
 
 interface SessionCookie {
@@ -211,6 +227,7 @@ function extendContext(app: Koa, update: Update): void {
     session: {
       configurable: true,
       get(this: StatefulContext) {
+        if (this[STATE] === 'not needed') throw new SessionNotNeededError()
         const session = get.call(this)
         if (session !== null && !Object.hasOwn(session, 'update')) {
           const value = <T>(change: (draft: SessionData) => T) => update(this, session, change)
@@ -219,18 +236,19 @@ function extendContext(app: Koa, update: Update): void {
         return session
       },
       set(this: StatefulContext, fields: SessionData | null) {
+        if (this[STATE] === 'not needed') throw new SessionNotNeededError()
         if (fields !== null) replaceSession(stateOf(this), fields, get.call(this) === null)
         set.call(this, fields)
       },
     },
     sessionOutage: {
       get(this: StatefulContext) {
-        return this[STATE]?.outage !== undefined
+        return known(this)?.outage !== undefined
       },
     },
     sessionInfo: {
       get(this: StatefulContext) {
-        return this[STATE]?.session?.info
+        return known(this)?.session?.info
       },
     },
   })
@@ -272,7 +290,7 @@ function honestCookie(name: string): Koa.Middleware {
 
 function takeBackClearing(ctx: StatefulContext, name: string): void {
   const cookies = ctx.res.getHeader('Set-Cookie')
-  if (!Array.isArray(cookies) || ctx[STATE]?.loggedOut === true || ctx.headerSent) return
+  if (!Array.isArray(cookies) || known(ctx)?.loggedOut === true || ctx.headerSent) return
   const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=;`))
   if (others.length === cookies.length) return
   if (others.length === 0) ctx.res.removeHeader('Set-Cookie')

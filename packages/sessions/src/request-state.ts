@@ -31,7 +31,7 @@ export interface RequestState {
 
 export const STATE = Symbol('ninelives session')
 
-export type StatefulContext = Koa.Context & { [STATE]?: RequestState }
+export type StatefulContext = Koa.Context & { [STATE]?: RequestState | 'not needed' }
 
 /** koa-session's own object, before it has `update`. */
 export interface BareSession {
@@ -40,9 +40,15 @@ export interface BareSession {
 }
 
 export function stateOf(ctx: StatefulContext): RequestState {
-  const state = ctx[STATE]
+  const state = known(ctx)
   assert(state, 'the session is used inside the middleware that sessions() installed')
   return state
+}
+
+/** Undefined before the session layer's turn, and where it has none. */
+export function known(ctx: StatefulContext): RequestState | undefined {
+  const state = ctx[STATE]
+  return state === 'not needed' ? undefined : state
 }
 
 export function sessionOf(state: RequestState): OpenSession {

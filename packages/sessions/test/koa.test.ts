@@ -7,6 +7,8 @@ import { client, type Handler, shop } from './support/shop.ts'
 
 const fields: Handler = (ctx) => ({ fields: ctx.session, info: ctx.sessionInfo })
 
+const notStatic = (ctx: { path: string }): boolean => !ctx.path.startsWith('/static')
+
 const increment = (ctx: Koa.Context) =>
   ctx.session?.update((draft) => (draft['count'] = Number(draft['count'] ?? 0) + 1))
 
@@ -41,6 +43,23 @@ test('fields survive from request to request, and the cookie is set once', async
   const answer = await browser.get('/')
   t.like(answer.body, { fields: { user: 'u', cart: { a: 1 } }, info: { version: 1 } })
   t.deepEqual(answer.setCookie, [])
+})
+
+test('where a request does not need its session nothing is read, and using it is an error', async (t) => {
+  const store = memoryStore()
+  const read = store.read.bind(store)
+  let reads = 0
+  store.read = (key) => (reads++, read(key))
+  const routes = { '/set': set({ user: 'u' }), '/static': () => 'file', '/static/wrong': fields, '/': fields }
+  const browser = client(await shop(t, routes, { store, needed: notStatic }))
+  await browser.get('/set')
+  const { cookie } = browser
+  reads = 0
+  const file = await browser.get('/static')
+  t.deepEqual([file.status, file.body, file.setCookie, reads], [200, 'file', [], 0])
+  t.is((await browser.get('/static/wrong')).status, 500)
+  t.is(browser.cookie, cookie)
+  t.like((await browser.get('/')).body, { fields: { user: 'u' } })
 })
 
 test('a secure cookie is named __Host- and sent over https only', async (t) => {
