@@ -1,16 +1,22 @@
 /**
- * The cookie that pins a client to an upstream: the upstream's name and an HMAC-SHA256 of it. Nobody can point a cookie at an
- * upstream it was not given for, and nothing is looked up or computed for a request: there are only as many valid cookies
- * as upstreams times keys, so all of them are known beforehand.
+ * The cookie that pins a client to one life of one upstream: its name, a tag of that life and an HMAC-SHA256 of both. Nobody can
+ * point a cookie at an upstream it was not given for, and a node that was started again is not the one that a client was
+ * pinned to: what that one kept in memory is gone.
+ *
+ * To read a cookie that holds costs a comparison of strings: there are only as many as upstreams times keys, and each is
+ * made once. Only one that does not hold (of a life that is over, or forged) is verified, to tell which.
  *
  * Keys are newest first. A cookie signed by an older one is honoured and replaced.
  */
-import { createHmac } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import type { Upstream } from './upstream.ts'
 
 export const AFFINITY_COOKIE = 'ninelives-upstream'
 
 export interface Pin {
   readonly name: string
+  /** Whether the life it was given for is the one that the upstream has now. */
+  readonly alive: boolean
   /** Signed by the newest key. */
   readonly current: boolean
 }
@@ -19,38 +25,84 @@ export interface AffinityCookies {
   /** What a request's Cookie header says; undefined without a cookie of ours that is genuine. */
   read(cookieHeader: string | undefined): Pin | undefined
   /** The Set-Cookie that pins to an upstream. */
-  issue(name: string): string | undefined
+  issue(upstream: Upstream): string
 }
 
 export interface AffinityOptions {
-  readonly names: readonly string[]
+  readonly upstreams: readonly Upstream[]
   readonly keys: readonly string[]
   readonly secure: boolean
 }
 
-export function affinityCookies({ names, keys, secure }: AffinityOptions): AffinityCookies {
-  const pins = new Map<string, Pin>()
-  const issued = new Map<string, string>()
-  for (const [age, key] of keys.entries()) {
-    for (const name of names) pins.set(sign(name, key), { name, current: age === 0 })
+/** All that is valid for one life of an upstream. */
+interface Issued {
+  readonly incarnation: string | undefined
+  /** By age of the key that signed it. */
+  readonly values: readonly string[]
+  readonly setCookie: string
+}
+
+const SHAPE = /^([\w-]+)\.([\w-]{8}|-)\.([\w-]{43})$/
+/** Long enough that two lives of a node are never taken for one, and too short to tell anything. */
+const TAG_CHARS = 8
+
+export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): AffinityCookies {
+  const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
+  const known = new WeakMap<Upstream, Issued>()
+
+  function issued(upstream: Upstream): Issued {
+    const { name, incarnation } = upstream
+    const before = known.get(upstream)
+    if (before !== undefined && before.incarnation === incarnation) return before
+    const values = keys.map((key) => signed(name, tagOf(incarnation), key))
+    const made = { incarnation, values, setCookie: `${AFFINITY_COOKIE}=${values[0]}; ${attributes}` }
+    known.set(upstream, made)
+    return made
   }
-  for (const [value, { name, current }] of pins) {
-    const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
-    if (current) issued.set(name, `${AFFINITY_COOKIE}=${value}; ${attributes}`)
+
+  function pinned(value: string): Pin | undefined {
+    for (const upstream of upstreams) {
+      const age = issued(upstream).values.indexOf(value)
+      if (age !== -1) return { name: upstream.name, alive: true, current: age === 0 }
+    }
+    const [, name, tag] = SHAPE.exec(value) ?? []
+    if (name === undefined || tag === undefined) return undefined
+    if (!keys.some((key) => isSame(signed(name, tag, key), value))) return undefined
+    return { name, alive: false, current: false }
   }
+
   return {
-    read(cookieHeader) {
-      for (const pair of cookieHeader?.split(';') ?? []) {
-        const [name, value] = pair.trim().split('=', 2)
-        const pin = name === AFFINITY_COOKIE && value !== undefined ? pins.get(value) : undefined
-        if (pin !== undefined) return pin
-      }
-      return undefined
-    },
-    issue: (name) => issued.get(name),
+    read: (cookieHeader) => findCookie(cookieHeader, AFFINITY_COOKIE, pinned),
+    issue: (upstream) => issued(upstream).setCookie,
   }
 }
 
-function sign(name: string, key: string): string {
-  return `${name}.${createHmac('sha256', key).update(`affinity:${name}`).digest('base64url')}`
+/** What the first cookie of this name is taken for that is taken for anything. Looks, and allocates nothing for the others. */
+export function findCookie<Meaning>(
+  cookieHeader: string | undefined,
+  name: string,
+  meaning: (value: string) => Meaning | undefined,
+): Meaning | undefined {
+  if (cookieHeader === undefined) return undefined
+  for (let at = cookieHeader.indexOf(name); at !== -1; at = cookieHeader.indexOf(name, at + 1)) {
+    const before = cookieHeader[at - 1]
+    const from = at + name.length + 1
+    if ((before !== undefined && before !== ' ' && before !== ';') || cookieHeader[from - 1] !== '=') continue
+    const end = cookieHeader.indexOf(';', from)
+    const found = meaning(cookieHeader.slice(from, end === -1 ? undefined : end).trimEnd())
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function tagOf(incarnation: string | undefined): string {
+  return incarnation === undefined ? '-' : hash('sha256', incarnation, 'base64url').slice(0, TAG_CHARS)
+}
+
+function signed(name: string, tag: string, key: string): string {
+  return `${name}.${tag}.${createHmac('sha256', key).update(`affinity:${name}.${tag}`).digest('base64url')}`
+}
+
+function isSame(left: string, right: string): boolean {
+  return left.length === right.length && timingSafeEqual(Buffer.from(left), Buffer.from(right))
 }

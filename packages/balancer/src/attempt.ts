@@ -80,7 +80,7 @@ export class Attempt {
 
   #take(outgoing: ClientRequest): void {
     this.#outgoing = outgoing
-    this.upstream.inFlight += 1
+    this.upstream.entered()
     outgoing.on('close', () => this.#onClosed())
     outgoing.on('socket', (socket) => this.#onSocket(socket))
     outgoing.on('response', (answer) => this.#onAnswer(answer))
@@ -154,7 +154,7 @@ export class Attempt {
 
   /** Only now is its place in the agent free again, be it one in the queue. */
   #onClosed(): void {
-    this.upstream.inFlight -= 1
+    this.upstream.left()
     // An upgrade that nobody asked for ends without an error.
     if (this.#state === 'sending') this.#fail('junk', 'closed without an answer')
   }

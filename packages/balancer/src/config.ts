@@ -6,9 +6,11 @@ export interface UpstreamAddress {
   readonly url: string
   readonly hostname: string
   readonly port: number
+  /** How many requests it gets beside an upstream of weight 1. */
+  readonly weight?: number
 }
 
-const ROUTINGS = ['round-robin', 'affinity'] as const
+const ROUTINGS = ['round-robin', 'least-busy', 'affinity', 'session-id'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** Field: its key, default, least and greatest value. */
@@ -22,6 +24,10 @@ const NUMBERS = {
   attemptTimeoutMs: ['ATTEMPT_TIMEOUT_MS', 30_000, 10, 3_600_000],
   /** The longest pause between two pieces of an answer, whether the upstream or the client makes it. */
   answerIdleMs: ['ANSWER_IDLE_MS', 120_000, 10, 3_600_000],
+  /** By session id: how much of its part, in percent, an upstream may have under way before the next one gets more. */
+  loadBoundPercent: ['LOAD_BOUND_PERCENT', 125, 101, 1_000],
+  /** How long an upstream that comes, or comes back, takes to get its whole share. */
+  slowStartMs: ['SLOW_START_MS', 2_000, 0, 3_600_000],
   upstreamSocketsMax: ['UPSTREAM_SOCKETS_MAX', 256, 1, 65_535],
   /** Requests at one upstream, those that wait for a socket included. Beyond it the upstream is passed over. */
   upstreamInFlightMax: ['UPSTREAM_IN_FLIGHT_MAX', 1_024, 1, 1_000_000],
@@ -55,6 +61,8 @@ export interface Config extends Numbers {
   readonly routing: (typeof ROUTINGS)[number]
   /** Newest first. Undefined: one is made up, and pins end with the process. */
   readonly affinityKeys: readonly string[] | undefined
+  /** The cookie whose first part, up to a dot, says which session it is. */
+  readonly sessionCookie: string
   /** Whether the affinity cookie is for TLS only. */
   readonly cookieSecure: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
@@ -83,6 +91,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     affinityKeys: secrets(env, 'AFFINITY_KEYS'),
     cookieSecure:
       (choice(env, 'COOKIE_SECURE', ['true', 'false']) ?? String(env['NODE_ENV'] === 'production')) === 'true',
+    sessionCookie: read(env, 'SESSION_COOKIE') ?? 'sid',
     logLevel: choice(env, 'LOG_LEVEL', LOG_LEVELS) ?? 'info',
     ...numbers(env),
   }

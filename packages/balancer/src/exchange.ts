@@ -52,7 +52,7 @@ export class Exchange implements AttemptOwner {
   readonly #cookie: string | undefined
   readonly #tried: Upstream[] = []
   #attempt: Attempt | undefined
-  #setCookie: string | undefined
+  #fields: readonly string[] = []
   #over = false
 
   constructor(
@@ -171,9 +171,9 @@ export class Exchange implements AttemptOwner {
   #tryNext(): void {
     const { routing, transport, config } = this.#services
     const choice = routing.pick(this.#cookie, this.#tried)
-    if (choice === undefined) return this.refuse('UNAVAILABLE')
+    if (choice === undefined || 'busy' in choice) return this.refuse('UNAVAILABLE')
     this.#tried.push(choice.upstream)
-    this.#setCookie = choice.setCookie
+    this.#fields = choice.fields
     this.#attempt = new Attempt(choice.upstream, this.#what, this, config)
     this.#attempt.begin(transport)
   }
@@ -193,7 +193,7 @@ export class Exchange implements AttemptOwner {
   #answerHeaders(answer: IncomingMessage, connection: 'Upgrade' | undefined): string[] {
     return answerHeaders(answer.rawHeaders, answer.headers.connection, {
       requestId: this.#requestId,
-      setCookie: this.#setCookie,
+      fields: this.#fields,
       connection: connection ?? (this.#services.draining() ? 'close' : undefined),
     })
   }

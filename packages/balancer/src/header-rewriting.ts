@@ -55,7 +55,8 @@ export function requestHeaders(received: IncomingHttpHeaders, to: Forwarding): O
 
 export interface AnswerAdditions {
   readonly requestId: string
-  readonly setCookie: string | undefined
+  /** Names and values by turns: what routing tells the client. */
+  readonly fields: readonly string[]
   /** 'close' when this is the connection's last answer; undefined leaves it to the server. */
   readonly connection: 'close' | 'Upgrade' | undefined
 }
@@ -71,7 +72,7 @@ export function answerHeaders(raw: readonly string[], connection: string | undef
     headers.push(name, raw[index + 1] ?? '')
   }
   headers.push('X-Request-Id', add.requestId)
-  if (add.setCookie !== undefined) headers.push('Set-Cookie', add.setCookie)
+  if (add.fields.length > 0) headers.push(...add.fields)
   if (add.connection !== undefined) headers.push('Connection', add.connection)
   if (add.connection === 'Upgrade') headers.push('Upgrade', 'websocket')
   return headers

@@ -14,7 +14,8 @@
 export type Standing = 'up' | 'draining' | 'down'
 
 export type ProbeOutcome =
-  | { readonly result: 'ready' | 'unready' }
+  /** Which life of the node answered, where it says so. */
+  | { readonly result: 'ready' | 'unready'; readonly incarnation?: string | undefined }
   | { readonly result: 'refused' | 'failed'; readonly reason: string }
 
 export interface HealthRules {

@@ -3,6 +3,7 @@
  * of the question. One probe is under way at a time, and every probe ends within its timeout.
  */
 import { get } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { ProbeOutcome } from './health.ts'
 import { isSelfConnected } from './upstream.ts'
 
@@ -94,7 +95,7 @@ function probe({ hostname, port, timeoutMs }: ProberOptions, report: (outcome: P
   )
   request.on('response', (response) => {
     response.resume()
-    response.once('end', () => settle(meaning(response.statusCode)))
+    response.once('end', () => settle(meaning(response)))
   })
   request.on('error', (error: NodeJS.ErrnoException) => {
     const reason = error.code ?? error.message
@@ -103,8 +104,14 @@ function probe({ hostname, port, timeoutMs }: ProberOptions, report: (outcome: P
   return () => settle(undefined)
 }
 
-function meaning(status: number | undefined): ProbeOutcome {
-  if (status === READY) return { result: 'ready' }
-  if (status === UNREADY) return { result: 'unready' }
+/** A node says by it which of its lives this is: what it kept in memory ended with the one before. */
+const INCARNATION_HEADER = 'x-incarnation'
+const INCARNATION = /^[\w-]{1,64}$/
+
+function meaning({ statusCode: status, headers }: IncomingMessage): ProbeOutcome {
+  const said = headers[INCARNATION_HEADER]
+  const incarnation = typeof said === 'string' && INCARNATION.test(said) ? { incarnation: said } : {}
+  if (status === READY) return { result: 'ready', ...incarnation }
+  if (status === UNREADY) return { result: 'unready', ...incarnation }
   return { result: 'failed', reason: `/readyz answered ${status}` }
 }

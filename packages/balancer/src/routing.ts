@@ -1,57 +1,65 @@
 /**
- * Which upstream a request is tried at next. An upstream that takes traffic comes first; when none is left, one that drains;
- * when none is left of those either, one that was ejected ("panic"): the evidence against it may be old or wrong, a request
- * that fails there would have failed anyway, and so the last upstream is never out of use.
+ * Which upstream a request is tried at next. Upstreams that take traffic come first; when none of them is left untried, those
+ * that drain; when none is left of those either, those that were ejected ("panic"): the evidence against them may be old or
+ * wrong, a request that fails there would have failed anyway, and so the last upstream is never out of use.
+ *
+ * A *rule* chooses among the equals that are left. Where all of them have as much as they may have, the request waits.
  */
-import type { AffinityCookies } from './affinity-cookies.ts'
 import type { Standing } from './health.ts'
 import type { Upstream } from './upstream.ts'
 
+/** Why it is this upstream, in a word for logs and for `/decisions`. */
+export type Why = 'turn' | 'least-busy' | 'pinned' | 'moved' | 'owner' | 'not-owner'
+
 export interface Choice {
   readonly upstream: Upstream
-  /** Goes out with this upstream's answer. */
-  readonly setCookie: string | undefined
+  readonly why: Why
+  /** What else there is to know of it, for whoever reads it later. */
+  readonly because?: string
+  /** Header fields that go out with this upstream's answer, names and values by turns. */
+  readonly fields: readonly string[]
+}
+
+/** There is somebody to do it, but not now: ask again when this one has room, or any where none is named. */
+export interface Busy {
+  readonly busy: Upstream | undefined
 }
 
 export interface Routing {
-  /** Undefined when every upstream was tried or has as much as it may have. */
-  pick(cookieHeader: string | undefined, tried: readonly Upstream[]): Choice | undefined
+  /** Undefined when every upstream was tried. A request that is not `patient` has waited for one it prefers, and now takes any. */
+  pick(cookieHeader: string | undefined, tried: readonly Upstream[], patient?: boolean): Choice | Busy | undefined
+}
+
+/** Chooses among upstreams, of which there is at least one. */
+export interface Rule {
+  readonly why: Why
+  choose(among: readonly Upstream[]): Upstream
 }
 
 const PREFERENCE: readonly Standing[] = ['up', 'draining', 'down']
+export const NO_FIELDS: readonly string[] = []
 
-export function roundRobin(upstreams: readonly Upstream[]): Routing {
-  let turn = 0
+/** What every routing comes down to when a request has no place of its own. */
+export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
   return {
     pick(_cookieHeader, tried) {
-      turn = (turn + 1) % Number.MAX_SAFE_INTEGER
-      for (const standing of PREFERENCE) {
-        const fit = upstreams.filter((upstream) => isFit(upstream, standing, tried))
-        const upstream = fit[turn % fit.length]
-        if (upstream !== undefined) return { upstream, setCookie: undefined }
-      }
-      return undefined
+      const equals = bestLeft(upstreams, tried)
+      const free = equals.every(hasRoom) ? equals : equals.filter(hasRoom)
+      if (free.length > 0) return { upstream: rule.choose(free), why: rule.why, fields: NO_FIELDS }
+      return equals.length > 0 ? { busy: undefined } : undefined
     },
   }
 }
 
-/** A client stays where its cookie says, as long as that upstream takes traffic; otherwise it moves, and its cookie with it. */
-export function affinity(upstreams: readonly Upstream[], cookies: AffinityCookies): Routing {
-  const byName = new Map(upstreams.map((upstream) => [upstream.name, upstream]))
-  const unpinned = roundRobin(upstreams)
-  return {
-    pick(cookieHeader, tried) {
-      const pin = cookies.read(cookieHeader)
-      const pinned = pin === undefined ? undefined : byName.get(pin.name)
-      if (pin !== undefined && pinned !== undefined && isFit(pinned, 'up', tried)) {
-        return { upstream: pinned, setCookie: pin.current ? undefined : cookies.issue(pin.name) }
-      }
-      const choice = unpinned.pick(cookieHeader, tried)
-      return choice && { upstream: choice.upstream, setCookie: cookies.issue(choice.upstream.name) }
-    },
+/** Those of the best standing of which one is left untried. */
+export function bestLeft(upstreams: readonly Upstream[], tried: readonly Upstream[]): readonly Upstream[] {
+  for (const standing of PREFERENCE) {
+    const left = upstreams.filter((upstream) => upstream.standing === standing && !tried.includes(upstream))
+    if (left.length > 0) return left
   }
+  return []
 }
 
-function isFit(upstream: Upstream, standing: Standing, tried: readonly Upstream[]): boolean {
-  return upstream.standing === standing && upstream.hasRoom && !tried.includes(upstream)
+function hasRoom(upstream: Upstream): boolean {
+  return upstream.hasRoom
 }

@@ -10,6 +10,9 @@ export interface UpstreamLimits {
   readonly upstreamIdleMs: number
 }
 
+/** With less than this it would hardly ever be tried, and never warm up. */
+const SHARE_MIN = 0.1
+
 export class Upstream {
   readonly name: string
   readonly url: string
@@ -22,16 +25,25 @@ export class Upstream {
   readonly agent: Agent
   /** Set by the pool alone. */
   standing: Standing = 'up'
+  /** Which life of the node this is, as the node itself says; undefined where it says nothing. Set by the pool alone. */
+  incarnation: string | undefined
   /** Requests that have, or wait for, a connection. */
   inFlight = 0
   tunnels = 0
-  readonly #inFlightMax: number
+  weight: number
+  /** What smooth weighted turns keep of it. Set by routing alone. */
+  turn = 0
+  /** Called whenever a request left, so that one that waits for room can come. Set by the balancer alone. */
+  onRoom: ((upstream: Upstream) => void) | undefined
+  #inFlightMax: number
+  #warming: { readonly sinceMs: number; readonly forMs: number } | undefined
 
   constructor(address: UpstreamAddress, limits: UpstreamLimits) {
     const { name, url, hostname, port } = address
     this.name = name
     this.url = url
     this.target = { protocol: 'http:', host: hostname, hostname, port }
+    this.weight = address.weight ?? 1
     this.#inFlightMax = limits.upstreamInFlightMax
     // The agent's own queue is unbounded; `inFlightMax` is what bounds it.
     this.agent = new Agent({
@@ -45,6 +57,36 @@ export class Upstream {
 
   get hasRoom(): boolean {
     return this.inFlight < this.#inFlightMax
+  }
+
+  entered(): void {
+    this.inFlight += 1
+  }
+
+  left(): void {
+    this.inFlight -= 1
+    this.onRoom?.(this)
+  }
+
+  /** From now on its share grows to all of its weight: caches are cold and code is not compiled yet. */
+  warmUp(nowMs: number, forMs: number): void {
+    this.#warming = forMs > 0 ? { sinceMs: nowMs, forMs } : undefined
+  }
+
+  /** Its part of new requests beside the others': its weight, or less while it warms up. */
+  share(): number {
+    if (this.#warming === undefined) return this.weight
+    const grown = (performance.now() - this.#warming.sinceMs) / this.#warming.forMs
+    if (grown >= 1) this.#warming = undefined
+    return this.weight * Math.min(1, Math.max(SHARE_MIN, grown))
+  }
+
+  /** Other limits, while it goes on. */
+  limit(limits: UpstreamLimits): void {
+    this.#inFlightMax = limits.upstreamInFlightMax
+    Object.assign(this.agent, { maxSockets: limits.upstreamSocketsMax, maxFreeSockets: limits.upstreamSocketsMax })
+    // The types leave `options` out.
+    Object.assign((this.agent as Agent & { options: object }).options, { timeout: limits.upstreamIdleMs })
   }
 
   /** An upstream that was ejected may have vanished without a word: its idle connections are not to be trusted. */

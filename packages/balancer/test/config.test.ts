@@ -43,7 +43,11 @@ test(refuses, { PORT: '80a' }, /^PORT is "80a", but takes a whole number from 0 
 test(refuses, { PORT: '65536' }, /^PORT is "65536"/)
 test(refuses, { ADMIN_PORT: '-1' }, /^ADMIN_PORT is "-1"/)
 test(refuses, { PROBE_FALL: '0' }, /^PROBE_FALL is "0"/)
-test(refuses, { ROUTING: 'random' }, /^ROUTING is "random", but takes round-robin \| affinity\.$/)
+test(
+  refuses,
+  { ROUTING: 'random' },
+  /^ROUTING is "random", but takes round-robin \| least-busy \| affinity \| session-id\.$/,
+)
 test(refuses, { LOG_LEVEL: 'loud' }, /^LOG_LEVEL is "loud"/)
 test(refuses, { COOKIE_SECURE: 'yes' }, /^COOKIE_SECURE is "yes", but takes true \| false\.$/)
 test(refuses, { CLIENT_HEADERS_TIMEOUT_MS: '2000', CLIENT_REQUEST_TIMEOUT_MS: '1000' }, /^CLIENT_HEADERS_TIMEOUT_MS is/)

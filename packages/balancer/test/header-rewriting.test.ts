@@ -94,7 +94,7 @@ test('an answer keeps its order, spelling and repetitions, and loses what is hop
     'X-Request-Id: theirs',
     'ETag: "1"',
   ]
-  const add = { requestId: 'ours', setCookie: 'c=3', connection: 'close' } as const
+  const add = { requestId: 'ours', fields: ['Set-Cookie', 'c=3'], connection: 'close' } as const
   const raw = fields.flatMap((field) => field.split(': '))
   const kept = 'Content-Type: text/plain, Set-Cookie: a=1, Set-Cookie: b=2, ETag: "1"'
   const added = 'X-Request-Id: ours, Set-Cookie: c=3, Connection: close'

@@ -35,7 +35,10 @@ test('a port that is taken: one line that names it, exit 98', async (t) => {
 test('a bad configuration: one line that names the key, exit 2', async (t) => {
   const balancer = startBalancer(t, { UPSTREAMS: 'a=http://127.0.0.1:1', ROUTING: 'magic' })
   t.is(await balancer.exited, 2)
-  t.is(balancer.output.stderr, 'balancer: ROUTING is "magic", but takes round-robin | affinity.\n')
+  t.is(
+    balancer.output.stderr,
+    'balancer: ROUTING is "magic", but takes round-robin | least-busy | affinity | session-id.\n',
+  )
 })
 
 test('SIGTERM: what is under way is finished, nothing new begins, exit 0', async (t) => {

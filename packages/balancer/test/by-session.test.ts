@@ -1,0 +1,68 @@
+import test from 'ava'
+import { bySession, sessionKeyOf } from '../src/by-session.ts'
+import { rendezvousScore } from '../src/rendezvous.ts'
+import { byRule } from '../src/routing.ts'
+import { weightedTurns } from '../src/rules.ts'
+import type { Upstream } from '../src/upstream.ts'
+import { choice, LIMITS, names, sorted, upstreamsOf } from './fixtures/upstreams.ts'
+
+const someone = 'sid=handle-0.secret.signature'
+
+function score({ name }: Upstream): number {
+  return rendezvousScore(sessionKeyOf('handle-0') ?? '', name)
+}
+
+function routingOf(upstreams: readonly Upstream[]) {
+  const sessionless = byRule(upstreams, weightedTurns())
+  return bySession({ upstreams, cookieName: 'sid', loadBoundPercent: () => 125, sessionless })
+}
+
+const sessions = Array.from({ length: 3_000 }, (_, index) => `sid=handle-${index}.secret.signature`)
+
+test('a session goes to the same upstream always, in the cookie of TLS too; without one by turns', (t) => {
+  const routing = routingOf(upstreamsOf({ a: 'up', b: 'up', c: 'up' }))
+  const first = choice(routing, someone)
+  t.is(first.why, 'owner')
+  t.is(names(routing, 3, 'x=1; sid=handle-0.rotated.other; y=2'), first.upstream.name.repeat(3))
+  t.is(choice(routing, '__Host-sid=handle-0.secret.signature').upstream, first.upstream)
+  t.is(sorted(names(routing, 3)), 'abc')
+  t.is(sorted(names(routing, 3, 'sid=; asid=handle-0')), 'abc')
+})
+
+test('sessions spread evenly, and one upstream that goes moves only its own', (t) => {
+  const all = upstreamsOf({ a: 'up', b: 'up', c: 'up' })
+  const routing = routingOf(all)
+  const before = sessions.map((cookie) => choice(routing, cookie).upstream.name)
+  for (const name of 'abc') t.true(Math.abs(before.filter((each) => each === name).length - 1_000) < 150, name)
+  const [a] = all
+  if (!a) return t.fail()
+  a.standing = 'down'
+  for (const [index, cookie] of sessions.entries()) {
+    const { upstream, why } = choice(routing, cookie)
+    if (before[index] === 'a') t.is(why, 'not-owner')
+    else t.true(upstream.name === before[index])
+  }
+})
+
+test('one that has more than its part is passed over, for the next in the same order', (t) => {
+  const all = upstreamsOf({ a: 'up', b: 'up', c: 'up' })
+  const routing = routingOf(all)
+  const owner = choice(routing, someone).upstream
+  const [first, second] = [...all].sort((left, right) => score(right) - score(left))
+  t.is(first, owner)
+  // Little is under way: a busy owner is no sign of too much.
+  owner.inFlight = 7
+  t.is(choice(routing, someone).upstream, owner)
+  owner.inFlight = 30
+  t.like(choice(routing, someone), { upstream: second, why: 'not-owner' })
+  for (const upstream of all) upstream.inFlight = 30
+  t.is(choice(routing, someone).upstream, owner)
+})
+
+test('where all are full it waits, and where all were tried there is nobody', (t) => {
+  const all = upstreamsOf({ a: 'up', b: 'up' })
+  const routing = routingOf(all)
+  for (const upstream of all) upstream.inFlight = LIMITS.upstreamInFlightMax
+  t.is(names(routing, 1, someone), '?')
+  t.is(names(routing, 1, someone, all), '-')
+})
