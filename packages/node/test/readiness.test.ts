@@ -13,6 +13,16 @@ test('a node is alive and ready', async (t) => {
   t.is(ready.headers.get('Cache-Control'), 'no-store')
 })
 
+test('a node names its life, so that the next one is not taken for it', async (t) => {
+  const lives = [client((await shopServer(t)).url), client((await shopServer(t)).url)]
+  const said = async (visitor: (typeof lives)[number]) =>
+    (await visitor.send('GET', '/readyz')).headers.get('X-Incarnation') ?? ''
+  const [first, other, again] = await Promise.all([...lives, ...lives].map(said))
+  t.regex(first ?? '', /^[\w-]{16,64}$/)
+  t.not(other, first)
+  t.is(again, first)
+})
+
 test('a node without its store is alive, and not ready', async (t) => {
   const store = await openStore('memory:')
   store.health = () => Promise.reject(new StoreUnavailableError('memory'))

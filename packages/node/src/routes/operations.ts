@@ -1,4 +1,5 @@
 /** What machines ask: alive, ready, and how it goes. None of it reads a session. */
+import { randomUUID } from 'node:crypto'
 import type Router from '@koa/router'
 import type { StoreHealth } from '../health.ts'
 import type { Metrics } from '../metrics.ts'
@@ -12,6 +13,8 @@ export interface OperationsOptions {
 
 export function operationsRoutes(router: Router<RequestState>, options: OperationsOptions): void {
   const { metrics, storeHealthy, isDraining } = options
+  // Which life of this node it is: a balancer that pins clients to it must not take the next one for the same.
+  const incarnation = randomUUID()
 
   router.get('/healthz', (ctx) => {
     ctx.body = { alive: true }
@@ -19,7 +22,7 @@ export function operationsRoutes(router: Router<RequestState>, options: Operatio
 
   router.get('/readyz', async (ctx) => {
     const reason = isDraining() ? 'draining' : (await storeHealthy()) ? undefined : 'store'
-    ctx.set('Cache-Control', 'no-store')
+    ctx.set({ 'Cache-Control': 'no-store', 'X-Incarnation': incarnation })
     ctx.status = reason === undefined ? 200 : 503
     ctx.body = reason === undefined ? { ready: true } : { ready: false, reason }
   })
