@@ -3,7 +3,7 @@
  * signature when the session is somebody's. The secret alone would keep a forger out; the signature keeps forgeries
  * away from the store, and tells an id that was once ours and has been rotated from one that somebody made up.
  */
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { SessionError } from './errors.ts'
 import { sameDigest, type SessionId } from './id.ts'
 import type { UserTag } from './record.ts'
@@ -16,7 +16,13 @@ const PURPOSE = 'ninelives session cookie 1'
 export interface CookieSealer {
   seal(id: SessionId): string
   /** Undefined for whatever was not sealed by one of the keys. */
-  unseal(value: string | undefined): SessionId | undefined
+  unseal(value: string | undefined): Unsealed | undefined
+}
+
+export interface Unsealed {
+  readonly id: SessionId
+  /** Sealed by a key that a newer one has replaced: the client is to be given it sealed anew. */
+  readonly outdated: boolean
 }
 
 /** `keys` newest first: the first one signs, all of them verify, so that a key can be rotated without a logout. */
@@ -28,19 +34,21 @@ export function cookieSealer(keys: readonly string[]): CookieSealer {
       `sessions need at least one signing key, each of ${KEY_CHARS_MIN} characters or more`,
     )
   }
-  const secrets = keys.map((key) => createSecretKey(key, 'utf8'))
-  const [newest] = secrets
+  const signers = keys.map(hmac)
+  const newest = signers[0] as Sign
 
   return {
     seal(id) {
-      return `${signed(id)}.${signature(id, newest as KeyObject)}`
+      return `${signed(id)}.${newest(`${PURPOSE}|${signed(id)}`)}`
     },
 
     unseal(value) {
       const [, handle, secret, user, proof] = SHAPE.exec(value ?? '') ?? []
       if (handle === undefined || secret === undefined || proof === undefined) return undefined
       const id = user === undefined ? { handle, secret } : { handle, secret, user: user as UserTag }
-      return secrets.some((key) => sameDigest(signature(id, key), proof)) ? id : undefined
+      const text = `${PURPOSE}|${signed(id)}`
+      const signer = signers.find((sign) => sameDigest(sign(text), proof))
+      return signer && { id, outdated: signer !== newest }
     },
   }
 }
@@ -49,8 +57,22 @@ function signed({ handle, secret, user }: SessionId): string {
   return user === undefined ? `${handle}.${secret}` : `${handle}.${secret}.${user}`
 }
 
-function signature(id: SessionId, key: KeyObject): string {
-  return createHmac('sha256', key)
-    .update(`${PURPOSE}|${signed(id)}`)
-    .digest('base64url')
+type Sign = (text: string) => string
+
+const BLOCK_BYTES = 64
+const DIGEST_BYTES = 32
+
+/**
+ * HMAC-SHA-256 by its definition, with the key's hash in hex for a key: it fills a block, and every byte of it stays ASCII under
+ * both pads. Every request needs one, and `createHmac` takes three objects and four times as long for it.
+ */
+export function hmac(key: string): Sign {
+  const block = Buffer.from(hash('sha256', key, 'hex'))
+  const inner = block.map((byte) => byte ^ 0x36).toString()
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES)
+  outer.set(block.map((byte) => byte ^ 0x5c))
+  return (text) => {
+    outer.set(hash('sha256', inner + text, 'buffer'), BLOCK_BYTES)
+    return hash('sha256', outer, 'base64url')
+  }
 }

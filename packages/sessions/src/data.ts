@@ -17,8 +17,9 @@ export const EMPTY_DATA = '{}'
 
 /** Throws SessionValueError, with the path of the value, for what would not come back as it is. */
 export function encodeData(data: SessionData): string {
-  const hasDates = inspect(data, '', 0)
-  return hasDates ? JSON.stringify(data, writeDate) : JSON.stringify(data)
+  const found = contents(data, 0)
+  if (found === 'refused') refuse(data, '', 0)
+  return found === 'with a Date' ? JSON.stringify(data, writeDate) : JSON.stringify(data)
 }
 
 /** A private copy, in which a field named `__proto__` can't become the prototype of what it is copied to. */
@@ -28,38 +29,48 @@ export function decodeData(text: string): SessionData {
   return data
 }
 
-/** Whether there is a Date in it. */
-function inspect(value: unknown, path: string, depth: number): boolean {
+type Contents = 'plain' | 'with a Date' | 'refused'
+
+/** What kind of values are in it. Every commit asks, so nothing is put together here that only an error needs. */
+function contents(value: unknown, depth: number): Contents {
   switch (typeof value) {
     case 'string':
     case 'boolean':
     case 'undefined':
-      return false
+      return 'plain'
     case 'number':
-      if (Number.isFinite(value)) return false
-      throw new SessionValueError(path, String(value))
-    case 'bigint':
-    case 'function':
-    case 'symbol':
-      throw new SessionValueError(path, `a ${typeof value}`)
+      return Number.isFinite(value) ? 'plain' : 'refused'
     case 'object':
-      return value !== null && inspectObject(value, path, depth)
+      return value === null ? 'plain' : contentsOfObject(value, depth)
+    default:
+      return 'refused'
   }
 }
 
-function inspectObject(value: object, path: string, depth: number): boolean {
-  if (depth > DEPTH_MAX) throw new SessionValueError(path, `nested deeper than ${DEPTH_MAX}, or in a circle`)
-  if (value instanceof Date) {
-    if (Number.isNaN(value.getTime())) throw new SessionValueError(path, 'an invalid Date')
-    return true
+function contentsOfObject(value: object, depth: number): Contents {
+  if (depth > DEPTH_MAX) return 'refused'
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'refused' : 'with a Date'
+  if ((!Array.isArray(value) && !isPlain(value)) || readsLikeDate(value)) return 'refused'
+  let found: Contents = 'plain'
+  for (const key of Object.keys(value)) {
+    const inner = contents((value as SessionData)[key], depth + 1)
+    if (inner === 'refused') return inner
+    if (inner !== 'plain') found = inner
   }
+  return found
+}
+
+/** Throws SessionValueError for the first value in it that is refused. */
+function refuse(value: unknown, path: string, depth: number): void {
+  if (contents(value, depth) !== 'refused') return
+  if (typeof value !== 'object' || value === null) {
+    throw new SessionValueError(path, typeof value === 'number' ? String(value) : `a ${typeof value}`)
+  }
+  if (depth > DEPTH_MAX) throw new SessionValueError(path, `nested deeper than ${DEPTH_MAX}, or in a circle`)
+  if (value instanceof Date) throw new SessionValueError(path, 'an invalid Date')
   if (!Array.isArray(value) && !isPlain(value)) throw new SessionValueError(path, `a ${nameOf(value)}`)
   if (readsLikeDate(value)) throw new SessionValueError(path, 'an object that would come back like a Date')
-  let hasDates = false
-  for (const [key, inner] of Object.entries(value)) {
-    hasDates = inspect(inner, path === '' ? key : `${path}.${key}`, depth + 1) || hasDates
-  }
-  return hasDates
+  for (const [key, inner] of Object.entries(value)) refuse(inner, path === '' ? key : `${path}.${key}`, depth + 1)
 }
 
 function nameOf({ constructor }: object): string {

@@ -22,10 +22,9 @@ import { lastKnown, type LastKnownLimits } from './last-known.ts'
 import type { Resolvers } from './merge.ts'
 import { decodeBody } from './record.ts'
 import { standing } from './secrets.ts'
-import type { Snapshot } from './successor.ts'
-import { isCurrent, isListed } from './user-index.ts'
-import { readIndex } from './users.ts'
 import { OpenSession } from './session.ts'
+import type { Snapshot } from './successor.ts'
+import { indexKey, membership } from './user-index.ts'
 
 /** The instants of a session's request at which something may watch, or a process may be made to die. */
 export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
@@ -85,6 +84,9 @@ export interface Engine extends Required<EngineOptions> {
   backOff(attempt: number): Promise<void>
 }
 
+/** Runs `decode`, and tells of its failure once for each key. */
+export type Reporting = <T>(key: SessionKey, decode: () => T) => T
+
 /** How many damaged records are told apart before one may be reported again. */
 const UNREADABLE_REPORTED_MAX = 1_000
 const BACK_OFF_UNIT_MS = 2
@@ -119,7 +121,10 @@ export function sessionEngine(options: EngineOptions): Engine {
       engine.onStep('before-read')
       const key = sessionKey(id.handle)
       // Asked in one breath: a store that pipelines answers both in one round trip.
-      const [record, early] = await Promise.all([engine.store.read(key), id.user && readIndex(engine, id.user)])
+      const [record, early] = await Promise.all([
+        engine.store.read(key),
+        id.user && engine.store.read(indexKey(id.user)),
+      ])
       const nowMs = engine.clock.now()
       if (record === undefined || record.expiresAtMs <= nowMs) {
         known.forget(key)
@@ -132,21 +137,24 @@ export function sessionEngine(options: EngineOptions): Engine {
         if (engine.onTheft === 'end') await engine.end(key)
       }
       if (bearer === 'stolen' || bearer === 'unknown') return undefined
-      const index = body.user === id.user ? early : body.user && (await readIndex(engine, body.user))
-      if (index !== undefined && !isCurrent(index, key, body.epoch)) {
+      const index = body.user === id.user ? early : body.user && (await engine.store.read(indexKey(body.user)))
+      const { isCurrent, isListed } = membership(index || undefined, key, body, reportUnreadable)
+      if (!isCurrent) {
         known.forget(key)
         return undefined
       }
-      const listed = index === undefined || isListed(index, key)
       const seen = { version: record.version, expiresAtMs: record.expiresAtMs, body }
       if (bearer === 'current') known.see(key, seen, nowMs)
-      return new OpenSession(engine, { id, device, seen, standing: bearer, listed })
+      return new OpenSession(engine, { id, key, device, seen, standing: bearer, listed: isListed })
     },
 
     openLastKnown(id) {
-      const seen = known.recall(sessionKey(id.handle), engine.clock.now())
+      const key = sessionKey(id.handle)
+      const seen = known.recall(key, engine.clock.now())
       const bearer = seen && standing(seen.body, secretDigest(id.secret), engine.clock.now(), engine.requestTimeMaxMs)
-      return seen !== undefined && bearer === 'current' ? new OpenSession(engine, { id, device: '', seen }) : undefined
+      return seen !== undefined && bearer === 'current'
+        ? new OpenSession(engine, { id, key, device: '', seen })
+        : undefined
     },
 
     note: (key, seen) => known.see(key, seen, engine.clock.now()),
@@ -156,7 +164,10 @@ export function sessionEngine(options: EngineOptions): Engine {
       await engine.store.destroy(key, { fenceUntilMs: engine.clock.now() + engine.requestTimeMaxMs })
     },
 
-    create: (device = '') => new OpenSession(engine, { id: newSessionId(engine.random), device }),
+    create(device = '') {
+      const id = newSessionId(engine.random)
+      return new OpenSession(engine, { id, key: sessionKey(id.handle), device })
+    },
 
     async backOff(attempt) {
       // The first retry goes at once: whoever won has finished, and most conflicts are between two.
@@ -174,8 +185,7 @@ function fieldUser(data: SessionData): string | undefined {
   return typeof user === 'string' ? user : undefined
 }
 
-/** Runs `decode`, and tells of its failure once for each key, up to so many keys. */
-function once(keysMax: number, tell: () => void): <T>(key: SessionKey, decode: () => T) => T {
+function once(keysMax: number, tell: () => void): Reporting {
   const told = new Set<SessionKey>()
   return (key, decode) => {
     try {

@@ -106,7 +106,15 @@ function deadlineList(timeoutMs: number, name: string) {
         const entry = { atMs: performance.now() + timeoutMs, reject }
         pending.add(entry)
         timer ??= setInterval(check, DEADLINES_CHECKED_EVERY_MS)
-        call.then(resolve, reject).finally(() => pending.delete(entry))
+        const settled = (result: T): void => {
+          pending.delete(entry)
+          resolve(result)
+        }
+        const failed = (error: unknown): void => {
+          pending.delete(entry)
+          reject(error)
+        }
+        call.then(settled, failed)
       })
     },
   }

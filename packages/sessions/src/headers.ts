@@ -11,6 +11,7 @@
  */
 import type Koa from 'koa'
 import { SessionError } from './errors.ts'
+import { known } from './request-state.ts'
 
 export type SiteData = 'cache' | 'cookies' | 'storage'
 
@@ -56,7 +57,7 @@ function setsCookie(ctx: Koa.Context): boolean {
 
 /** Even of a client whose session had ended before: what its page kept is still there. */
 function isLogout(ctx: Koa.Context): boolean {
-  return touchesSession(ctx) && ctx.session === null
+  return touchesSession(ctx) && known(ctx)?.cleared === true
 }
 
 function withNoStore(error: Error): Record<string, unknown> {

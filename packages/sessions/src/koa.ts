@@ -10,24 +10,19 @@
  * - A handler that threw has still committed, and its new session's cookie travels with the error; Koa would strip it and
  *   leave a session that nobody can reach.
  */
-import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import createSession from 'koa-session'
+import { extendContext } from './context-session.ts'
 import type { SessionStore } from './contract.ts'
-import { cookieSealer } from './cookie.ts'
-import { type Engine, type EngineOptions, sessionEngine } from './engine.ts'
+import { type EngineOptions, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
-import { SessionNotNeededError } from './errors.ts'
 import { type GuardOptions, guardedStore } from './guarded-store.ts'
 import { withRecordedAnswer } from './idempotency.ts'
 import {
   applicationFields,
   assertFieldNames,
-  type BareSession,
-  known,
   refuseInOutage,
   replaceFields,
-  type RequestState,
   sessionOf,
   STATE,
   type StatefulContext,
@@ -35,6 +30,7 @@ import {
 } from './request-state.ts'
 import { merge } from './merge.ts'
 import { requestStore } from './request-store.ts'
+import { honestCookie, sessionCookie } from './session-cookie.ts'
 import type { SessionInfo } from './session.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
 
@@ -104,9 +100,7 @@ declare module 'koa' {
 const LAST_KNOWN = { sessionsMax: 10_000, ageMaxMs: 60_000 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
-const KEY_PRESENTED = 'presented'
 const KEY_TO_COME = 'to come'
-const NO_KEY = ''
 
 /** Installs the sessions on an application. */
 export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
@@ -161,138 +155,4 @@ function onlyWhere(needed: (ctx: Koa.Context) => boolean, middleware: Koa.Middle
     ctx[STATE] = 'not needed'
     return await next()
   }
-}
-
-interface SessionCookie {
-  /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
-  readonly present: (ctx: StatefulContext) => string
-  /** Gives the client the session's id, if it is another than it sent. */
-  readonly send: (ctx: StatefulContext) => void
-}
-
-interface SessionCookieOptions {
-  readonly name: string
-  readonly keys: readonly string[]
-  readonly options: Parameters<Koa.Context['cookies']['set']>[2] & { readonly secure: boolean }
-  readonly engine: Engine
-}
-
-function sessionCookie({ name, keys, options, engine }: SessionCookieOptions): SessionCookie {
-  const sealer = cookieSealer(keys)
-
-  const send = (ctx: StatefulContext): void => {
-    const state = stateOf(ctx)
-    if (state.outage !== undefined || sessionOf(state).info === undefined) return
-    const value = sealer.seal(sessionOf(state).id)
-    if (value !== state.presented?.cookie) ctx.cookies.set(name, value, options)
-  }
-
-  const present = (ctx: StatefulContext): string => {
-    // Https may end at a balancer in front; that the cookie is for https only is the configuration's word.
-    if (options.secure) ctx.cookies.secure = true
-    const value = ctx.cookies.get(name, { signed: false })
-    const id = sealer.unseal(value)
-    ctx[STATE] = {
-      engine,
-      device: ctx.get('User-Agent'),
-      presented: value === undefined || id === undefined ? undefined : { id, cookie: value },
-      session: undefined,
-      discarded: undefined,
-      answerable: false,
-      loggedOut: false,
-      synced: {},
-      sendCookie: () => send(ctx),
-      outage: undefined,
-    }
-    return id === undefined ? NO_KEY : KEY_PRESENTED
-  }
-
-  return { present, send }
-}
-
-type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
-
-interface SessionAccessor {
-  readonly get: (this: StatefulContext) => BareSession | null
-  readonly set: (this: StatefulContext, fields: SessionData | null) => void
-}
-
-/** Puts our meaning over koa-session's `ctx.session`, and `ctx.sessionInfo` beside it. */
-function extendContext(app: Koa, update: Update): void {
-  const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
-  assert(inherited, 'koa-session defines ctx.session')
-  const { get, set } = inherited
-
-  Object.defineProperties(app.context, {
-    session: {
-      configurable: true,
-      get(this: StatefulContext) {
-        if (this[STATE] === 'not needed') throw new SessionNotNeededError()
-        const session = get.call(this)
-        if (session !== null && !Object.hasOwn(session, 'update')) {
-          const value = <T>(change: (draft: SessionData) => T) => update(this, session, change)
-          Object.defineProperty(session, 'update', { value })
-        }
-        return session
-      },
-      set(this: StatefulContext, fields: SessionData | null) {
-        if (this[STATE] === 'not needed') throw new SessionNotNeededError()
-        if (fields !== null) replaceSession(stateOf(this), fields, get.call(this) === null)
-        set.call(this, fields)
-      },
-    },
-    sessionOutage: {
-      get(this: StatefulContext) {
-        return known(this)?.outage !== undefined
-      },
-    },
-    sessionInfo: {
-      get(this: StatefulContext) {
-        return known(this)?.session?.info
-      },
-    },
-  })
-}
-
-/**
- * Other contents under the id that the client came with may be session fixation. Where they name a user, the change of user
- * rotates by itself; where they do not, nobody knows.
- */
-function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: boolean): void {
-  if (!wasDiscarded) {
-    if (state.engine.userOf(fields) === undefined) state.session?.rotate()
-    return
-  }
-  state.discarded ??= state.session
-  state.session = undefined
-}
-
-/**
- * The cookie says what became of the session. koa-session clears it whenever it regenerates, and means to set it again;
- * where that failed the client must not be left without. And a failed request keeps the cookie of what it has committed.
- */
-function honestCookie(name: string): Koa.Middleware {
-  return async (ctx: StatefulContext, next) => {
-    try {
-      await next()
-      takeBackClearing(ctx, name)
-    } catch (error) {
-      takeBackClearing(ctx, name)
-      const cookies = ctx.res.getHeader('Set-Cookie')
-      if (cookies !== undefined && error instanceof Error) {
-        const headers = 'headers' in error ? (error.headers as object) : {}
-        Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
-      }
-      throw error
-    }
-  }
-}
-
-function takeBackClearing(ctx: StatefulContext, name: string): void {
-  const cookies = ctx.res.getHeader('Set-Cookie')
-  if (!Array.isArray(cookies) || known(ctx)?.loggedOut === true || ctx.headerSent) return
-  const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=;`))
-  if (others.length === cookies.length) return
-  if (others.length === 0) ctx.res.removeHeader('Set-Cookie')
-  else ctx.res.setHeader('Set-Cookie', others)
 }

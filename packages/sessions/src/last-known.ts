@@ -23,6 +23,7 @@ export function lastKnown({ sessionsMax, ageMaxMs }: LastKnownLimits): LastKnown
 
   return {
     see(key, seen, nowMs) {
+      if (sessionsMax === 0) return
       sessions.delete(key)
       sessions.set(key, { seen, atMs: nowMs })
       for (const oldest of sessions.keys()) {

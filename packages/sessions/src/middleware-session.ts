@@ -99,11 +99,17 @@ export class MiddlewareSession {
 
   async #open(): Promise<OpenSession> {
     const id: SessionId = { handle: ID_SPACE + this.#id, secret: NO_SECRET }
-    const record = await this.#engine.store.read(middlewareKey(this.#id))
+    const key = middlewareKey(this.#id)
+    const record = await this.#engine.store.read(key)
     if (record === undefined || record.expiresAtMs <= this.#engine.clock.now())
-      return new OpenSession(this.#engine, { id, device: '' })
+      return new OpenSession(this.#engine, { id, key, device: '' })
     const { version, expiresAtMs, body } = record
-    return new OpenSession(this.#engine, { id, device: '', seen: { version, expiresAtMs, body: decodeBody(body) } })
+    return new OpenSession(this.#engine, {
+      id,
+      key,
+      device: '',
+      seen: { version, expiresAtMs, body: decodeBody(body) },
+    })
   }
 }
 

@@ -1,22 +1,28 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
+import type { Unsealed } from './cookie.ts'
 import type { SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
 import { type SessionError, SessionValueError } from './errors.ts'
-import type { SessionId } from './id.ts'
 import type { OpenSession } from './session.ts'
 
 export interface RequestState {
   readonly engine: Engine
+  /** Whether its cookie is for https only. */
+  readonly secure: boolean
   /** What the client calls itself. */
   readonly device: string
   /** What the client sent, if it was sealed by us. */
-  readonly presented: { readonly id: SessionId; readonly cookie: string } | undefined
+  readonly presented: Unsealed | undefined
   /** Opened from the cookie, or begun by the first change of a client that has none. */
   session: OpenSession | undefined
   /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
   discarded: OpenSession | undefined
+  /** The handler has not looked at the session yet: koa-session's object is still empty. */
+  untouched: boolean
+  /** `ctx.session = null` was the last that was done to it. */
+  cleared: boolean
   /** The request carries an idempotency key, and its handler has returned: what it answers is known. */
   answerable: boolean
   /** The session was ended by this request, so that the client may forget its cookie. */
@@ -49,6 +55,11 @@ export function stateOf(ctx: StatefulContext): RequestState {
 export function known(ctx: StatefulContext): RequestState | undefined {
   const state = ctx[STATE]
   return state === 'not needed' ? undefined : state
+}
+
+/** Https may end at a balancer in front; that the cookie is for https only is the configuration's word. */
+export function allowCookie(ctx: StatefulContext): void {
+  if (stateOf(ctx).secure) ctx.cookies.secure = true
 }
 
 export function sessionOf(state: RequestState): OpenSession {

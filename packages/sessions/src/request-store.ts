@@ -7,10 +7,20 @@ import type { SessionData } from './data.ts'
 import { RecordUnreadableError, StoreUnavailableError } from './errors.ts'
 import { answerOf } from './idempotency.ts'
 import type { OutagePolicy } from './koa.ts'
-import { applicationFields, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import {
+  allowCookie,
+  applicationFields,
+  refuseInOutage,
+  sessionOf,
+  type StatefulContext,
+  stateOf,
+} from './request-state.ts'
+
+/** koa-session's word for "save it, whether or not it has changed": what has changed is for the engine to tell. */
+const TO_BE_SAVED = { _requireSave: true }
 
 interface ContextStore {
-  get(): Promise<SessionData | undefined>
+  get(): Promise<typeof TO_BE_SAVED | undefined>
   set(key: string, fields: SessionData): Promise<void>
   destroy(): Promise<void>
 }
@@ -25,27 +35,27 @@ export function requestStore(
       this.#ctx = ctx
     }
 
-    async get(): Promise<SessionData | undefined> {
+    async get(): Promise<typeof TO_BE_SAVED | undefined> {
       const state = stateOf(this.#ctx)
       if (state.presented === undefined) return undefined
       try {
         state.session = await state.engine.open(state.presented.id, state.device)
-        return state.session?.take()
       } catch (error) {
         if (!(error instanceof StoreUnavailableError || error instanceof RecordUnreadableError)) throw error
         const policy = policyFor(this.#ctx)
         if (policy === 'closed') throw error
         state.outage = error
         state.session = policy === 'read-only' ? state.engine.openLastKnown(state.presented.id) : undefined
-        return state.session?.take()
       }
+      state.untouched = state.session !== undefined
+      return state.untouched ? TO_BE_SAVED : undefined
     }
 
     async set(_key: string, fields: SessionData): Promise<void> {
       const state = stateOf(this.#ctx)
-      const mine = applicationFields(fields)
+      const mine = state.untouched ? undefined : applicationFields(fields)
       if (state.outage !== undefined) {
-        if (state.session?.differs(mine) ?? true) refuseInOutage(state)
+        if (mine !== undefined && (state.session?.differs(mine) ?? true)) refuseInOutage(state)
         return
       }
       await state.discarded?.destroy()
@@ -55,6 +65,8 @@ export function requestStore(
     async destroy(): Promise<void> {
       const state = stateOf(this.#ctx)
       refuseInOutage(state)
+      // koa-session takes the cookie back after this.
+      allowCookie(this.#ctx)
       if (this.#ctx.session !== null) {
         state.session?.rotate()
         return

@@ -9,7 +9,7 @@ import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
 import { sessionRef } from './users.ts'
 import type { Step } from './steps.ts'
-import { type Opened, StoredSession } from './stored-session.ts'
+import { type Draft, type Opened, StoredSession, unchanged } from './stored-session.ts'
 
 export interface SessionInfo {
   /** As in the list of the user's sessions. It does not let anybody use the session. */
@@ -20,7 +20,7 @@ export interface SessionInfo {
 }
 
 /** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
-type Change = (theirs: SessionData) => SessionData
+type Change = (theirsText: string) => Draft
 
 /** The source of the steps that are saves. */
 const SAVE = 'save'
@@ -95,16 +95,16 @@ export class OpenSession {
   }
 
   /**
-   * Brings what the handler changed since it took its copy into the stored session; `mine` is that copy now. `answer` is
-   * what the request is about to be answered, if that is known.
+   * Brings what the handler changed since it took its copy into the stored session; `mine` is that copy now, or undefined
+   * where it never took one. `answer` is what the request is about to be answered, if that is known.
    */
-  async commit(mine: SessionData, answer?: Answer): Promise<void> {
+  async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
     await this.#changing(mine, SAVE, answer, async (changes, step) => {
       const hasToWrite = changes !== undefined || this.#stored.isRotating || !this.#stored.isStored
       if (!hasToWrite) return await this.#stored.keepAlive()
       // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
-      if (changes === undefined) return await this.#stored.write((data) => ({ data, result: undefined }))
-      return await this.#stored.write((theirs) => ({ data: changes(theirs), result: undefined }), step)
+      if (changes === undefined) return await this.#stored.write(unchanged)
+      return await this.#stored.write((theirsText) => ({ ...changes(theirsText), result: undefined }), step)
     })
   }
 
@@ -115,10 +115,11 @@ export class OpenSession {
    */
   async update<T>(mine: SessionData, change: (draft: SessionData) => T): Promise<T> {
     const source = `update ${keyDigest(change.toString())}`
-    return await this.#changing(mine, source, undefined, (changes = asItIs, step) =>
-      this.#stored.write((theirs) => {
-        const data = changes(theirs)
-        return { result: change(data), data }
+    return await this.#changing(mine, source, undefined, (changes = unchanged, step) =>
+      this.#stored.write((theirsText) => {
+        const { data } = changes(theirsText)
+        const result = change(data)
+        return { result, data, dataText: encodeData(data) }
       }, step),
     )
   }
@@ -137,14 +138,14 @@ export class OpenSession {
    * with the name of the step, when the request carries a key: its source and how often that came before.
    */
   async #changing<T>(
-    mine: SessionData,
+    mine: SessionData | undefined,
     source: string,
     answer: Answer | undefined,
     write: (changes: Change | undefined, step: Step | undefined) => Promise<T>,
   ): Promise<T> {
     const once = this.#once
     const baseText = this.#heldText
-    const mineText = encodeData(mine)
+    const mineText = mine === undefined ? baseText : encodeData(mine)
     const changes = mineText === baseText ? undefined : this.#difference(baseText, mineText)
     const before = once?.begun.get(source) ?? 0
     const step = once && {
@@ -166,9 +167,13 @@ export class OpenSession {
   }
 
   #difference(baseText: string, mineText: string): Change {
-    const base = decodeData(baseText)
-    const mine = decodeData(mineText)
-    return (theirs) => merge(base, mine, theirs, this.#engine.resolvers)
+    return (theirsText) => {
+      const mine = decodeData(mineText)
+      // Nobody has changed it meanwhile, which is nearly always so.
+      if (theirsText === baseText) return { data: mine, dataText: mineText }
+      const data = merge(decodeData(baseText), mine, decodeData(theirsText), this.#engine.resolvers)
+      return { data, dataText: encodeData(data) }
+    }
   }
 
   /** One change at a time: two in the same request would each start from what the other is about to replace. */
@@ -178,8 +183,4 @@ export class OpenSession {
     this.#turn = turn.catch(() => {})
     return await turn
   }
-}
-
-function asItIs(theirs: SessionData): SessionData {
-  return theirs
 }

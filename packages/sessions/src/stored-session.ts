@@ -17,8 +17,14 @@ import { NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.t
 import { expiry, type Snapshot, type Successor, successor } from './successor.ts'
 import { list, readIndex, unlist } from './users.ts'
 
-/** Makes the data to store out of the data that is stored. Must not depend on anything else: it may run again. */
-export type Make<T> = (theirs: SessionData) => { readonly data: SessionData; readonly result: T }
+/** Data, and the same as text. */
+export interface Draft {
+  readonly data: SessionData
+  readonly dataText: string
+}
+
+/** Makes the data to store out of the text of what is stored. Must not depend on anything else: it may run again. */
+export type Make<T> = (theirsText: string) => Draft & { readonly result: T }
 
 /** The expiry is moved once it lags by this share of the idle time, so that reading does not become writing. */
 const TOUCH_SHARE = 0.01
@@ -26,6 +32,8 @@ const TOUCH_SHARE = 0.01
 /** What a request begins with. */
 export interface Opened {
   readonly id: SessionId
+  /** Where it is stored: the hash of its handle. */
+  readonly key: SessionKey
   /** What the client calls itself. */
   readonly device: string
   /** Undefined for a session that no store knows yet. */
@@ -48,8 +56,8 @@ export class StoredSession {
   /** Whose session the bearer was let into. */
   #user: UserTag | undefined
 
-  constructor(engine: Engine, { id, device, seen, standing = 'current', listed = true }: Opened) {
-    this.#key = sessionKey(id.handle)
+  constructor(engine: Engine, { id, key, device, seen, standing = 'current', listed = true }: Opened) {
+    this.#key = key
     this.#engine = engine
     this.#device = device
     this.#id = id
@@ -139,7 +147,7 @@ export class StoredSession {
       current = this.#judged(written.current)
       await this.#engine.backOff(attempt)
     }
-    throw new SessionConflictError(commitAttemptsMax, make(dataOf(this.#seen)).data, dataOf(current))
+    throw new SessionConflictError(commitAttemptsMax, make(textOf(this.#seen)).data, decodeData(textOf(current)))
   }
 
   /** A session that was only read lives longer for it. That it could not be told so is no reason to fail the request. */
@@ -150,7 +158,7 @@ export class StoredSession {
     const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
     if (!this.#listed) await this.#relist(undefined, seen.body.user)
     try {
-      if (this.#isConfirming(seen)) await this.write((data) => ({ data, result: undefined }))
+      if (this.#isConfirming(seen)) await this.write(unchanged)
       else if (expiresAtMs - seen.expiresAtMs >= idleTimeoutMs * TOUCH_SHARE) {
         if (await store.touch(this.key, expiresAtMs)) this.#seen = { ...seen, expiresAtMs }
       }
@@ -175,11 +183,10 @@ export class StoredSession {
       throw new AlreadyAnsweredError(remembered.answer)
     }
     const done = step && resultOf(remembered, step.name)
-    const made = done ? { data: dataOf(current), result: done.result as T } : this.#made(current, make)
+    const made = done ? { ...unchanged(textOf(current)), result: done.result as T } : this.#made(current, make)
     // Another's login as somebody else: that is another session, and nothing of this one goes along.
     if (made === 'anew') return await this.#next(this.#beginAnew(), make, step, drawSecret)
-    const { data, result } = made
-    const dataText = encodeData(data)
+    const { data, dataText, result } = made
     const name = userOf(data)
     const user = name === undefined ? undefined : userTag(name)
     const confirmed = this.#isConfirming(current)
@@ -195,20 +202,21 @@ export class StoredSession {
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
     const next = successor(current, change, this.#engine, nowMs)
-    const isSame = dataText === (current?.body.dataText ?? EMPTY_DATA) && !next.rotated && !confirmed
+    const isSame = dataText === textOf(current) && !next.rotated && !confirmed
     if (isSame) return { base: current, next: undefined, result }
     assertFits(data, dataText, dataBytesMax)
     return { base: current, next, result }
   }
 
   #made<T>(current: Snapshot | undefined, make: Make<T>): ReturnType<Make<T>> | 'anew' {
-    if (this.#standing !== 'superseded') return make(dataOf(current))
+    if (this.#standing !== 'superseded') return make(textOf(current))
     // Nothing of the session is shown to this bearer, and nothing taken from it, but a login as the user it belongs to.
-    const { data: mine, result } = make({})
+    const { data: mine, result } = make(EMPTY_DATA)
     const user = this.#engine.userOf(mine)
     if (user === undefined) throw new SessionGoneError()
     if (userTag(user) !== current?.body.user) return 'anew'
-    return { data: merge({}, mine, dataOf(current), this.#engine.resolvers), result }
+    const data = merge({}, mine, decodeData(textOf(current)), this.#engine.resolvers)
+    return { data, dataText: encodeData(data), result }
   }
 
   /** From here on this is a session that no store knows, under a handle that nobody has seen. */
@@ -263,6 +271,11 @@ export class StoredSession {
   }
 }
 
-function dataOf(snapshot: Snapshot | undefined): SessionData {
-  return decodeData(snapshot?.body.dataText ?? EMPTY_DATA)
+/** For a write that is about something else than the data. */
+export function unchanged(theirsText: string): Draft & { readonly result: undefined } {
+  return { data: decodeData(theirsText), dataText: theirsText, result: undefined }
+}
+
+function textOf(snapshot: Snapshot | undefined): string {
+  return snapshot?.body.dataText ?? EMPTY_DATA
 }

@@ -6,10 +6,10 @@
  * for a moment (a node died between two writes) and then heals, because every request reads it beside its session and adds
  * itself where it is missing.
  */
-import type { SessionKey } from './contract.ts'
+import type { SessionKey, SessionRecord } from './contract.ts'
+import type { Reporting } from './engine.ts'
 import { RecordUnreadableError } from './errors.ts'
-import { auxiliaryKey } from './id.ts'
-import type { UserTag } from './record.ts'
+import type { Body, UserTag } from './record.ts'
 
 export interface ListedSession {
   readonly key: SessionKey
@@ -32,13 +32,41 @@ export const EMPTY_INDEX: UserIndex = { epoch: 0, kept: undefined, sessions: [] 
 const SCHEMA = 1
 const DEVICE_LENGTH_MAX = 200
 
+/** The tag is a hash already. */
 export function indexKey(user: UserTag): SessionKey {
-  return auxiliaryKey(`user ${user}`)
+  return `~u${user}` as SessionKey
 }
 
 /** Whether a session that was begun in `epoch` goes on. */
 export function isCurrent(index: UserIndex, key: SessionKey, epoch: number): boolean {
   return epoch >= index.epoch || index.kept === key
+}
+
+/** What a request must know of its user's sessions. */
+export interface Membership {
+  readonly isCurrent: boolean
+  readonly isListed: boolean
+}
+
+const MEMBER: Membership = { isCurrent: true, isListed: true }
+const NOT_YET_LISTED: Membership = { isCurrent: true, isListed: false }
+
+/**
+ * Of a session in the record of its user, if there is one. Every request asks, so the usual answer is told from the text, in
+ * which a quote inside of a value is escaped and no device can pass for an entry.
+ */
+export function membership(
+  record: SessionRecord | undefined,
+  key: SessionKey,
+  { user, epoch }: Pick<Body, 'user' | 'epoch'>,
+  reporting: Reporting,
+): Membership {
+  if (user === undefined) return MEMBER
+  if (record === undefined) return NOT_YET_LISTED
+  const text = record.body
+  if (text.startsWith(`{"s":${SCHEMA},"e":${epoch},`) && text.includes(`["${key}",`)) return MEMBER
+  const index = reporting(indexKey(user), () => decodeIndex(text))
+  return { isCurrent: isCurrent(index, key, epoch), isListed: isListed(index, key) }
 }
 
 export function isListed(index: UserIndex, key: SessionKey): boolean {

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes } from 'node:crypto'
 import test from 'ava'
-import { cookieSealer } from '../src/cookie.ts'
+import { cookieSealer, hmac } from '../src/cookie.ts'
 import { newSessionId } from '../src/id.ts'
 
 const KEY = 'a key of thirty-two characters, 1'
@@ -8,8 +8,8 @@ const OLD_KEY = 'a key of thirty-two characters, 0'
 
 test('a sealed id is unsealed again, with the newest key and with an older one', (t) => {
   const id = newSessionId(randomBytes)
-  t.deepEqual(cookieSealer([KEY]).unseal(cookieSealer([KEY]).seal(id)), id)
-  t.deepEqual(cookieSealer([KEY, OLD_KEY]).unseal(cookieSealer([OLD_KEY]).seal(id)), id)
+  t.deepEqual(cookieSealer([KEY]).unseal(cookieSealer([KEY]).seal(id)), { id, outdated: false })
+  t.deepEqual(cookieSealer([KEY, OLD_KEY]).unseal(cookieSealer([OLD_KEY]).seal(id)), { id, outdated: true })
 })
 
 test('an id carries 128 random bits to find it and 256 to prove it', (t) => {
@@ -41,4 +41,11 @@ test('what was not sealed by one of the keys is no id', (t) => {
 test('a key that is too short, or none, is refused', (t) => {
   t.throws(() => cookieSealer([]), { code: 'SESSION_KEYS' })
   t.throws(() => cookieSealer([KEY, 'short']), { code: 'SESSION_KEYS' })
+})
+
+test('the signature is HMAC-SHA-256', (t) => {
+  for (const key of [KEY, '키'.repeat(64)]) {
+    const expected = createHmac('sha256', hash('sha256', key, 'hex'))
+    t.is(hmac(key)('what is signed: ä, 김'), expected.update('what is signed: ä, 김').digest('base64url'))
+  }
 })

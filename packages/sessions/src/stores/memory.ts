@@ -121,7 +121,8 @@ function heldRecords(clock: Clock, recordsMax: number) {
       if (previous !== undefined && isSession(key, previous)) sessions--
       const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body) }
       if (isSession(key, record)) sessions++
-      held.set(key, record)
+      // A key that is there already stays as it is in the map.
+      held.set(previous === undefined ? (whole(key) as SessionKey) : key, record)
     },
 
     asRecord(record: Held): SessionRecord | undefined {
