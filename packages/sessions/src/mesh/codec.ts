@@ -1,0 +1,212 @@
+/**
+ * Messages as frames. What travels with every request is packed by hand, a body once as its UTF-8; what travels seldom is
+ * JSON. A number in front says which message it is, and stays with it for ever: a version of the protocol that changes a
+ * message gives the new form a new number. A link speaks one version, and `codecs` has what is spoken.
+ */
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { type Frame, HEADER_BYTES, MalformedFrameError } from './frames.ts'
+import type { Message } from './messages.ts'
+import {
+  packChange,
+  packDigests,
+  packFetch,
+  packOutcome,
+  packPage,
+  packStamp,
+  packVerb,
+  unpackChange,
+  unpackDigests,
+  unpackFetch,
+  unpackKey,
+  unpackOutcome,
+  unpackPage,
+  unpackStamp,
+  unpackVerb,
+} from './packing.ts'
+
+export interface Codec {
+  /** The frame lies in a buffer of the codec's own and is gone with the next one. */
+  encode(message: Message): Frame
+  /** Keeps nothing of the bytes. Throws MalformedFrameError. */
+  decode(bytes: Buffer, start: number, end: number): Message
+}
+
+type Type = Message['type']
+
+/** 0 is the links' own. */
+const NUMBERS: Readonly<Record<Type, number>> = {
+  beat: 1,
+  echo: 2,
+  decided: 3,
+  prepare: 4,
+  promise: 5,
+  accept: 6,
+  accepted: 7,
+  invalidate: 8,
+  taken: 9,
+  refused: 10,
+  valid: 11,
+  ask: 12,
+  touched: 13,
+  call: 14,
+  reply: 15,
+  fetch: 16,
+  page: 17,
+  digests: 18,
+}
+const TYPES = new Map(Object.entries(NUMBERS).map(([type, number]) => [number, type as Type]))
+const writer = new ByteWriter()
+const reader = new ByteReader()
+
+const firstVersion: Codec = {
+  encode(message) {
+    writer.begin(HEADER_BYTES)
+    writer.byte(NUMBERS[message.type])
+    pack(message)
+    writer.bytes.writeUInt32LE(writer.at - HEADER_BYTES, 0)
+    return { bytes: writer.bytes, start: 0, end: writer.at }
+  },
+
+  decode(bytes, start, end) {
+    reader.begin(bytes, start, end)
+    const type = TYPES.get(reader.byte())
+    if (type === undefined) throw new MalformedFrameError('a message of an unknown kind')
+    const message = unpack(type)
+    reader.finish()
+    return message
+  },
+}
+
+/** By version of the protocol. */
+export const codecs: ReadonlyMap<number, Codec> = new Map([[1, firstVersion]])
+
+function pack(message: Message): void {
+  switch (message.type) {
+    case 'beat':
+      writer.wide(message.cluster)
+      writer.count(message.view)
+      writer.float(message.atMs)
+      writer.count(message.hears)
+      writer.byte(Number(message.ready))
+      break
+    case 'echo':
+      writer.wide(message.cluster)
+      writer.count(message.view)
+      writer.float(message.atMs)
+      break
+    case 'invalidate':
+      writer.count(message.view)
+      writer.count(message.op)
+      packChange(writer, message.change)
+      break
+    case 'taken':
+      writer.count(message.view)
+      writer.count(message.op)
+      break
+    case 'refused':
+      writer.count(message.view)
+      writer.count(message.op)
+      packChange(writer, message.change)
+      writer.byte(Number(message.valid))
+      break
+    case 'valid':
+    case 'ask':
+      writer.text(message.key)
+      packStamp(writer, message.stamp)
+      break
+    case 'touched':
+      writer.text(message.key)
+      packStamp(writer, message.stamp)
+      writer.float(message.untilMs)
+      break
+    case 'call':
+      writer.count(message.id)
+      packVerb(writer, message.verb)
+      break
+    case 'reply':
+      writer.count(message.id)
+      packOutcome(writer, message.outcome)
+      break
+    case 'fetch':
+      packFetch(writer, message)
+      break
+    case 'page':
+      packPage(writer, message)
+      break
+    case 'digests':
+      writer.count(message.view)
+      packDigests(writer, message.digests)
+      break
+    case 'decided':
+    case 'prepare':
+    case 'promise':
+    case 'accept':
+    case 'accepted':
+      writer.text(JSON.stringify(message))
+      break
+    default:
+      message satisfies never
+  }
+}
+
+function unpack(type: Type): Message {
+  switch (type) {
+    case 'beat':
+      return {
+        type,
+        cluster: reader.wide(),
+        view: reader.count(),
+        atMs: reader.float(),
+        hears: reader.count(),
+        ready: reader.byte() === 1,
+      }
+    case 'echo':
+      return { type, cluster: reader.wide(), view: reader.count(), atMs: reader.float() }
+    case 'invalidate':
+      return { type, view: reader.count(), op: reader.count(), change: unpackChange(reader) }
+    case 'taken':
+      return { type, view: reader.count(), op: reader.count() }
+    case 'refused':
+      return {
+        type,
+        view: reader.count(),
+        op: reader.count(),
+        change: unpackChange(reader),
+        valid: reader.byte() === 1,
+      }
+    case 'valid':
+    case 'ask':
+      return { type, key: unpackKey(reader), stamp: unpackStamp(reader) }
+    case 'touched':
+      return { type, key: unpackKey(reader), stamp: unpackStamp(reader), untilMs: reader.float() }
+    case 'call':
+      return { type, id: reader.count(), verb: unpackVerb(reader) }
+    case 'reply':
+      return { type, id: reader.count(), outcome: unpackOutcome(reader) }
+    case 'fetch':
+      return unpackFetch(reader)
+    case 'page':
+      return unpackPage(reader)
+    case 'digests':
+      return { type, view: reader.count(), digests: unpackDigests(reader) }
+    case 'decided':
+    case 'prepare':
+    case 'promise':
+    case 'accept':
+    case 'accepted':
+      return unpackJson(type)
+    default:
+      return type satisfies never
+  }
+}
+
+function unpackJson(type: Type): Message {
+  const text = reader.text()
+  try {
+    const message = JSON.parse(text) as Message
+    if (message.type === type) return message
+  } catch {
+    // Told below, as what it is.
+  }
+  throw new MalformedFrameError(`a message '${type}' that is none`)
+}

@@ -1,0 +1,32 @@
+/** What keeps a node from others, by name: for the line at a start that failed, and to tell a person each thing once. */
+import type { Refusal } from './handshake.ts'
+
+export interface Trouble {
+  readonly line: string
+  /** Undefined where nobody refused: it was not reached, or fell silent. */
+  readonly refusal: Refusal | undefined
+  /** On the clock of `performance.now()`, since when it has been so without a link between. */
+  readonly sinceMs: number
+}
+
+export interface TroubleBook {
+  /** True when it is another one than before. */
+  note(name: string, line: string, refusal: Refusal | undefined): boolean
+  clear(name: string): void
+  of(name: string): Trouble | undefined
+}
+
+export function troubleBook(now: () => number = () => performance.now()): TroubleBook {
+  const troubles = new Map<string, Trouble>()
+  return {
+    note(name, line, refusal) {
+      const before = troubles.get(name)
+      if (before?.line === line) return false
+      const same = before !== undefined && before.refusal?.code === refusal?.code
+      troubles.set(name, { line, refusal, sinceMs: same ? before.sinceMs : now() })
+      return true
+    },
+    clear: (name) => troubles.delete(name),
+    of: (name) => troubles.get(name),
+  }
+}
