@@ -22,6 +22,13 @@ export function encodeData(data: SessionData): string {
   return found === 'with a Date' ? JSON.stringify(data, writeDate) : JSON.stringify(data)
 }
 
+/** Throws SessionValueError for a value that JSON, without our way with Dates, would give back as another. */
+export function assertJson(value: unknown, path: string): void {
+  const found = contents(value, 0)
+  if (found === 'with a Date') throw new SessionValueError(path, 'a Date, or has one inside')
+  if (found === 'refused') refuse(value, path, 0)
+}
+
 /** A private copy, in which a field named `__proto__` can't become the prototype of what it is copied to. */
 export function decodeData(text: string): SessionData {
   const data = parse(text)
@@ -42,7 +49,9 @@ function contents(value: unknown, depth: number): Contents {
       return Number.isFinite(value) ? 'plain' : 'refused'
     case 'object':
       return value === null ? 'plain' : contentsOfObject(value, depth)
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
       return 'refused'
   }
 }

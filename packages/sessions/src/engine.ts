@@ -24,6 +24,7 @@ import { decodeBody } from './record.ts'
 import { standing } from './secrets.ts'
 import { OpenSession } from './session.ts'
 import type { Snapshot } from './successor.ts'
+import { turns, type Turns } from './turns.ts'
 import { indexKey, membership } from './user-index.ts'
 
 /** The instants of a session's request at which something may watch, or a process may be made to die. */
@@ -70,6 +71,8 @@ export interface EngineOptions {
 }
 
 export interface Engine extends Required<EngineOptions> {
+  /** For those who met each other at changing one session. */
+  readonly turns: Turns
   /** Resolves undefined when there is no such session for the bearer of this id; why is not for the bearer to know. */
   open(id: SessionId, device?: string): Promise<OpenSession | undefined>
   /** The session as this process last saw it, for the bearer of this id, and only to be looked at. */
@@ -105,7 +108,7 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   requestTimeMaxMs: 120_000,
   sessionsPerUserMax: 100,
   commitAttemptsMax: 32,
-  lastKnown: { sessionsMax: 0, ageMaxMs: 0 },
+  lastKnown: { sessionsMax: 0, dataLengthMax: 0, ageMaxMs: 0 },
   onStep: () => {},
   onEvent: () => {},
 }
@@ -116,6 +119,7 @@ export function sessionEngine(options: EngineOptions): Engine {
   const engine: Engine = {
     ...DEFAULTS,
     ...options,
+    turns: turns(),
 
     async open(id, device = '') {
       engine.onStep('before-read')

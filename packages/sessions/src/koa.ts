@@ -97,7 +97,7 @@ declare module 'koa' {
   }
 }
 
-const LAST_KNOWN = { sessionsMax: 10_000, ageMaxMs: 60_000 }
+const LAST_KNOWN = { sessionsMax: 10_000, dataLengthMax: 64 * 1024 * 1024, ageMaxMs: 60_000 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_TO_COME = 'to come'

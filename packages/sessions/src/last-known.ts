@@ -14,25 +14,34 @@ export interface LastKnown {
 
 export interface LastKnownLimits {
   readonly sessionsMax: number
+  /** Of their data, in characters. */
+  readonly dataLengthMax: number
   readonly ageMaxMs: number
 }
 
-export function lastKnown({ sessionsMax, ageMaxMs }: LastKnownLimits): LastKnown {
+export function lastKnown({ sessionsMax, dataLengthMax, ageMaxMs }: LastKnownLimits): LastKnown {
   // In the order in which they were seen: the first is the one to go.
   const sessions = new Map<SessionKey, { readonly seen: Snapshot; readonly atMs: number }>()
+  let dataLength = 0
+
+  const forget = (key: SessionKey): void => {
+    dataLength -= sessions.get(key)?.seen.body.dataText.length ?? 0
+    sessions.delete(key)
+  }
 
   return {
     see(key, seen, nowMs) {
       if (sessionsMax === 0) return
-      sessions.delete(key)
+      forget(key)
       sessions.set(key, { seen, atMs: nowMs })
+      dataLength += seen.body.dataText.length
       for (const oldest of sessions.keys()) {
-        if (sessions.size <= sessionsMax) break
-        sessions.delete(oldest)
+        if (sessions.size <= sessionsMax && dataLength <= dataLengthMax) break
+        forget(oldest)
       }
     },
 
-    forget: (key) => void sessions.delete(key),
+    forget,
 
     recall(key, nowMs) {
       const known = sessions.get(key)

@@ -4,12 +4,13 @@
  */
 import { type Answer, keyDigest } from './answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
+import { type Draft, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
 import { sessionRef } from './users.ts'
 import type { Step } from './steps.ts'
-import { type Draft, type Opened, StoredSession, unchanged } from './stored-session.ts'
+import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
   /** As in the list of the user's sessions. It does not let anybody use the session. */

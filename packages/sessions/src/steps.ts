@@ -1,5 +1,6 @@
 /** The changes of a request that carries an idempotency key, between a session and what it remembers. */
 import { type Answer, recall, remember, type Remembered } from './answers.ts'
+import { assertJson } from './data.ts'
 import { IdempotencyMismatchError } from './errors.ts'
 import type { UserTag } from './record.ts'
 import type { Snapshot } from './successor.ts'
@@ -33,6 +34,7 @@ export function remembering(
   nowMs: number,
   user: UserTag | undefined,
 ): { answersText: string; answersTextAlone: string } {
+  assertJson(result, 'update()')
   const changedUser = remembered?.changedUser === true || user !== current?.body.user
   const results = [...(remembered?.results ?? []), { step: name, result }]
   const entry = { keyDigest, fingerprint, atMs: nowMs, changedUser, results, answer }

@@ -5,8 +5,9 @@
  */
 import assert from 'node:assert/strict'
 import { type Remembered, resultOf } from './answers.ts'
-import type { SessionKey, SessionRecord } from './contract.ts'
-import { assertFits, decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
+import type { SessionKey } from './contract.ts'
+import { assertFits, decodeData, EMPTY_DATA, encodeData } from './data.ts'
+import { type Make, textOf, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { AlreadyAnsweredError, SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
 import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from './id.ts'
@@ -15,16 +16,8 @@ import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
 import { NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
 import { expiry, type Snapshot, type Successor, successor } from './successor.ts'
+import type { Turn } from './turns.ts'
 import { list, readIndex, unlist } from './users.ts'
-
-/** Data, and the same as text. */
-export interface Draft {
-  readonly data: SessionData
-  readonly dataText: string
-}
-
-/** Makes the data to store out of the text of what is stored. Must not depend on anything else: it may run again. */
-export type Make<T> = (theirsText: string) => Draft & { readonly result: T }
 
 /** The expiry is moved once it lags by this share of the idle time, so that reading does not become writing. */
 const TOUCH_SHARE = 0.01
@@ -118,36 +111,59 @@ export class StoredSession {
 
   async write<T>(make: Make<T>, step?: Step): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
-    const { store, commitAttemptsMax, onStep, onEvent } = this.#engine
+    const { commitAttemptsMax, turns, onEvent } = this.#engine
     let secret: string | undefined
     const drawSecret = (): string => (secret ??= newSecret(this.#engine.random))
+    const key = this.#key
+    let turn: Turn | undefined
     let current = this.#seen
-    for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
-      const { base, next, result } = await this.#next(current, make, step, drawSecret)
-      current = base
-      if (next === undefined) {
-        this.#seen = current
-        return result
+    try {
+      for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
+        const tried = await this.#tried(current, make, step, drawSecret)
+        if ('result' in tried) return tried.result
+        onEvent({ event: 'merged' })
+        current = tried.current
+        if (turn === undefined) {
+          turn = await turns.take(key)
+          if (turn.found !== undefined && turn.found.version > current.version) current = this.#judged(turn.found)
+        } else await this.#engine.backOff(attempt)
       }
-      onStep('before-commit')
-      const written = await store.write(this.key, {
-        expectedVersion: current?.version ?? 0,
-        expiresAtMs: next.expiresAtMs,
-        body: encodeBody(next.body),
-      })
-      if (written.status === 'written') {
-        onStep('after-commit')
-        this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : this.#id.secret)
-        await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
-        return result
-      }
-      if (written.status === 'gone') throw new SessionGoneError()
-      assert(current !== undefined, 'two sessions can not have drawn the same 128-bit handle')
-      onEvent({ event: 'merged' })
-      current = this.#judged(written.current)
-      await this.#engine.backOff(attempt)
+    } finally {
+      // It may have become another session on the way.
+      turn?.leave(this.#key === key ? this.#seen : undefined)
     }
     throw new SessionConflictError(commitAttemptsMax, make(textOf(this.#seen)).data, decodeData(textOf(current)))
+  }
+
+  /** One try: the result, or what another request has written meanwhile. */
+  async #tried<T>(
+    current: Snapshot | undefined,
+    make: Make<T>,
+    step: Step | undefined,
+    drawSecret: () => string,
+  ): Promise<{ result: T } | { current: Snapshot }> {
+    const { store, onStep } = this.#engine
+    const { base, next, result } = await this.#next(current, make, step, drawSecret)
+    if (next === undefined) {
+      this.#seen = base
+      return { result }
+    }
+    onStep('before-commit')
+    const written = await store.write(this.key, {
+      expectedVersion: base?.version ?? 0,
+      expiresAtMs: next.expiresAtMs,
+      body: encodeBody(next.body),
+    })
+    if (written.status === 'written') {
+      onStep('after-commit')
+      this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : this.#id.secret)
+      await this.#relist(this.#listed ? base?.body.user : undefined, next.body.user)
+      return { result }
+    }
+    if (written.status === 'gone') throw new SessionGoneError()
+    assert(base !== undefined, 'two sessions can not have drawn the same 128-bit handle')
+    const { version, expiresAtMs, body } = written.current
+    return { current: this.#judged({ version, expiresAtMs, body: decodeBody(body) }) }
   }
 
   /** A session that was only read lives longer for it. That it could not be told so is no reason to fail the request. */
@@ -258,24 +274,14 @@ export class StoredSession {
   }
 
   /** What another request wrote. If that made it another user's, this one has lost its right to see it. */
-  #judged(record: SessionRecord): Snapshot {
-    const body = decodeBody(record.body)
-    const isCurrent = sameDigest(body.secretDigest, secretDigest(this.#id.secret))
-    if (body.user !== this.#user) this.#standing = 'superseded'
+  #judged(written: Snapshot): Snapshot {
+    const isCurrent = sameDigest(written.body.secretDigest, secretDigest(this.#id.secret))
+    if (written.body.user !== this.#user) this.#standing = 'superseded'
     else this.#standing = isCurrent ? 'current' : 'alias'
-    return { version: record.version, expiresAtMs: record.expiresAtMs, body }
+    return written
   }
 
   #isConfirming(current: Snapshot | undefined): boolean {
     return current !== undefined && this.#standing === 'current' && isUnconfirmed(current.body)
   }
-}
-
-/** For a write that is about something else than the data. */
-export function unchanged(theirsText: string): Draft & { readonly result: undefined } {
-  return { data: decodeData(theirsText), dataText: theirsText, result: undefined }
-}
-
-function textOf(snapshot: Snapshot | undefined): string {
-  return snapshot?.body.dataText ?? EMPTY_DATA
 }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { IdempotencyMismatchError, StoreUnavailableError } from '../src/errors.ts'
+import { IdempotencyMismatchError, SessionValueError, StoreUnavailableError } from '../src/errors.ts'
 import { sessionKey } from '../src/id.ts'
 import type { OpenSession } from '../src/session.ts'
 import { setUp } from './support/engine.ts'
@@ -207,4 +207,18 @@ test('what is remembered is forgotten after a while, by the next write', async (
   const later = await reopen(session)
   await later.commit({ n: 5 })
   t.false((await store.read(sessionKey(session.id.handle)))?.body.includes('"a":'))
+})
+
+test('a result that could not be given back as it was is refused before anything is written', async (t) => {
+  const { session, reopen } = await begun()
+  for (const result of [new Map(), new Date(0), Number.NaN, { at: [new Date(0)] }]) {
+    const request = await reopen(session)
+    request.once('key', 'fingerprint')
+    const update = request.update(request.take(), (draft) => {
+      draft['n'] = 1
+      return result
+    })
+    await t.throwsAsync(update, { instanceOf: SessionValueError, message: /update\(\)/ })
+  }
+  t.deepEqual((await reopen(session)).take(), { n: 0 })
 })
