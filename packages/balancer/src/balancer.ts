@@ -11,9 +11,18 @@ import { httpProxyTransport } from './transport.ts'
 
 export interface Balancer {
   /** Resolves when it takes requests and every upstream has been asked how it is. Rejects with PortInUseError. */
-  open(): Promise<{ readonly url: string; readonly adminUrl?: string }>
+  open(): Promise<BalancerAddresses>
+  /** Reads the certificate anew. Resolves false where the new one can't be used, and the one in use stays. */
+  reloadCertificate(): Promise<boolean>
   /** Finishes what is under way, for `drainMs` at most, and gives back every socket and timer. */
   close(): Promise<void>
+}
+
+export interface BalancerAddresses {
+  readonly url: string
+  /** Where plain HTTP is told to come by TLS. */
+  readonly redirectUrl?: string
+  readonly adminUrl?: string
 }
 
 export function balancer(config: Config, log: Logger): Balancer {
@@ -28,10 +37,13 @@ export function balancer(config: Config, log: Logger): Balancer {
   return {
     async open() {
       await upstreams.open()
-      const url = urlOf(await clients.listen())
-      if (config.adminPort === undefined) return { url }
-      return { url, adminUrl: urlOf(await listen(operators, config.adminPort, config.adminHost)) }
+      const { address, redirectAddress } = await clients.listen()
+      const url = urlOf(address, config.tls === undefined ? 'http' : 'https')
+      const forClients = redirectAddress === undefined ? { url } : { url, redirectUrl: urlOf(redirectAddress) }
+      if (config.adminPort === undefined) return forClients
+      return { ...forClients, adminUrl: urlOf(await listen(operators, config.adminPort, config.adminHost)) }
     },
+    reloadCertificate: () => clients.reloadCertificate(),
     async close() {
       await clients.drain(config.drainMs)
       operators.close()

@@ -1,43 +1,84 @@
 /**
- * One client's TCP connection, and the exchanges under way on it. It knows what no single exchange can: that the client
- * is gone (the response of a request further back in a pipeline never hears of it), that its sending side is closed, or
- * that what it sends has stopped being HTTP.
+ * One client's TCP connection, and the exchanges on it. It knows what no single exchange can: that the client is gone (the
+ * response of a request further back in a pipeline never hears of it), that its sending side is closed, that what it sends
+ * has stopped being HTTP, or that an answer was the last and whatever comes behind it is nobody's.
+ *
+ * The requests of a pipeline are carried out one after the other, as RFC 9112 (section 9.3.2) asks for all that are not safe: the
+ * second may be meant to see what the first has done.
  */
 import type { Socket } from 'node:net'
 import { errorBytes } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import type { Exchange } from './exchange.ts'
+import type { ClientOrigin } from './header-rewriting.ts'
+
+/**
+ * How long a client that was refused in the middle of its request may go on sending. To close before it has stopped is to reset the
+ * connection, and a reset overtakes the answer that says what was wrong.
+ */
+const LINGER_MS = 2_000
+
+export interface ConnectionBounds {
+  readonly clientHalfClosedMs: number
+  readonly clientPipelineMax: number
+}
+
+interface Waiting {
+  readonly exchange: Exchange
+  readonly fault: ErrorCode | undefined
+}
 
 export class ClientConnection {
-  readonly address: string
+  readonly origin: ClientOrigin
   readonly #socket: Socket
-  readonly #halfClosedMs: number
-  readonly #open = new Set<Exchange>()
+  readonly #bounds: ConnectionBounds
+  #current: Exchange | undefined
+  #waiting: Waiting[] | undefined
   /** The newest exchange, as long as it is open or its request still arrives. */
   #newest: Exchange | undefined
+  #state: 'open' | 'half-closed' | 'lingering' | 'closed' = 'open'
+  #reading: 'by-parser' | 'by-stream' | 'paused' = 'by-parser'
 
-  constructor(socket: Socket, halfClosedMs: number) {
+  constructor(socket: Socket, origin: ClientOrigin, bounds: ConnectionBounds) {
     this.#socket = socket
-    this.#halfClosedMs = halfClosedMs
-    this.address = plainAddress(socket.remoteAddress ?? '')
+    this.#bounds = bounds
+    this.origin = origin
     // An upgrade takes the server's own listener away, and a reset without any would end the process.
     socket.on('error', closeFollows)
-    socket.once('end', () => this.#onHalfClosed())
-    socket.once('close', () => this.#abandonAll())
+    socket.on('end', () => this.#onHalfClosed())
+    socket.on('close', () => this.#onClosed())
   }
 
   get busy(): boolean {
-    return this.#open.size > 0
+    return this.#current !== undefined
   }
 
-  entered(exchange: Exchange): void {
-    this.#open.add(exchange)
+  /** Begins the exchange, or refuses it for its fault, once those before it are over. */
+  enter(exchange: Exchange, fault: ErrorCode | undefined): void {
     this.#newest = exchange
+    if (!this.#socket.writable) return exchange.abandon()
+    if (this.#current === undefined) return this.#start(exchange, fault)
+    this.#waiting ??= []
+    this.#waiting.push({ exchange, fault })
+    if (this.#waiting.length >= this.#bounds.clientPipelineMax) this.#pause()
   }
 
   over(exchange: Exchange): void {
-    this.#open.delete(exchange)
     if (this.#newest === exchange && exchange.received) this.#newest = undefined
+    if (exchange !== this.#current) {
+      this.#waiting = this.#waiting?.filter((waiting) => waiting.exchange !== exchange)
+      return
+    }
+    this.#current = undefined
+    if (this.#state === 'closed') return
+    if (this.#socket.writable) this.#startNext()
+    else this.#abandonAll()
+  }
+
+  /** Of a request whose end has not come. */
+  refuseRest(exchange: Exchange, code: ErrorCode): void {
+    this.#lingerAtTheEnd()
+    exchange.refuse(code)
   }
 
   /**
@@ -46,35 +87,89 @@ export class ClientConnection {
    * to another request, so the connection ends without one.
    */
   malformed(code: ErrorCode, requestId: string): void {
+    if (this.#state === 'lingering') return
     const newest = this.#newest
-    if (newest !== undefined && !newest.received && this.#open.has(newest)) return newest.refuse(code)
+    if (newest !== undefined && !newest.received && this.#isOpen(newest)) return this.refuseRest(newest, code)
     if (newest === undefined && this.#socket.writable) {
-      this.#socket.end(errorBytes(code, { requestId }), () => this.#socket.destroy())
+      this.#socket.write(errorBytes(code, { requestId }))
+      this.#linger()
     } else {
       this.#socket.destroy()
     }
+  }
+
+  #start(exchange: Exchange, fault: ErrorCode | undefined): void {
+    this.#current = exchange
+    if (fault === undefined) exchange.begin()
+    else this.refuseRest(exchange, fault)
+    if (this.#state === 'half-closed') this.#limitWait(exchange)
+  }
+
+  #startNext(): void {
+    const next = this.#waiting?.shift()
+    if (this.#reading === 'paused') {
+      this.#reading = 'by-stream'
+      this.#socket.resume()
+    }
+    if (next !== undefined) this.#start(next.exchange, next.fault)
+  }
+
+  /** Only reading through the stream can be stopped, and a listener to its data is what makes Node's parser do that. */
+  #pause(): void {
+    if (this.#reading === 'by-parser') this.#socket.on('data', readByParser)
+    this.#reading = 'paused'
+    this.#socket.pause()
+  }
+
+  /** Node closes a connection by this method when its last answer has left. */
+  #lingerAtTheEnd(): void {
+    this.#socket.destroySoon = () => this.#linger()
+  }
+
+  #linger(): void {
+    if (this.#state === 'lingering') return
+    const clientEnded = this.#state === 'half-closed'
+    this.#state = 'lingering'
+    this.#socket.end(() => clientEnded && this.#socket.destroy())
+    this.#socket.resume()
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
+    this.#socket.once('close', () => clearTimeout(timer))
+  }
+
+  #onHalfClosed(): void {
+    if (this.#state === 'lingering') return void this.#socket.destroy()
+    this.#state = 'half-closed'
+    if (this.#current !== undefined) this.#limitWait(this.#current)
   }
 
   /**
    * A client that closed its sending side may still wait for its answer, or may be gone: what arrives is the same. So the
    * answer gets some time to begin. Once it has, writing it will tell.
    */
-  #onHalfClosed(): void {
-    if (!this.busy) return
+  #limitWait(exchange: Exchange): void {
     const timer = setTimeout(() => {
-      if ([...this.#open].some((exchange) => !exchange.answering)) this.#socket.destroy()
-    }, this.#halfClosedMs)
+      if (this.#current === exchange && !exchange.answering) this.#socket.destroy()
+    }, this.#bounds.clientHalfClosedMs)
     this.#socket.once('close', () => clearTimeout(timer))
   }
 
+  #onClosed(): void {
+    this.#state = 'closed'
+    this.#abandonAll()
+  }
+
   #abandonAll(): void {
-    for (const exchange of this.#open) exchange.abandon()
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    this.#current?.abandon()
+    for (const { exchange } of waiting) exchange.abandon()
+  }
+
+  #isOpen(exchange: Exchange): boolean {
+    return exchange === this.#current || this.#waiting?.some((waiting) => waiting.exchange === exchange) === true
   }
 }
 
-/** A listener on IPv6 shows IPv4 clients in IPv6 dress. */
-function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
-}
-
 function closeFollows(): void {}
+
+function readByParser(): void {}

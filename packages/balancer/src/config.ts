@@ -1,4 +1,7 @@
 /** The balancer's configuration: every default, every bound and what each key takes. Nothing else reads the environment. */
+import type { CertificateFiles } from './certificates.ts'
+import { addressRange } from './trusted-proxies.ts'
+import type { AddressRange } from './trusted-proxies.ts'
 
 export interface UpstreamAddress {
   readonly name: string
@@ -40,6 +43,12 @@ const NUMBERS = {
   /** Probes in a row that must fail before an upstream is ejected. A refused connection ejects at once. */
   probeFall: ['PROBE_FALL', 2, 1, 100],
   clientConnectionsMax: ['CLIENT_CONNECTIONS_MAX', 10_000, 1, 1_000_000],
+  /** Open from one address, or from one /64 of IPv6. Trusted proxies are not counted. */
+  clientConnectionsPerAddressMax: ['CLIENT_CONNECTIONS_PER_ADDRESS_MAX', 1_024, 1, 1_000_000],
+  /** Requests that wait on one connection behind the one under way, before no more is read from it. */
+  clientPipelineMax: ['CLIENT_PIPELINE_MAX', 32, 1, 10_000],
+  clientBodyBytesMax: ['CLIENT_BODY_BYTES_MAX', 104_857_600, 0, Number.MAX_SAFE_INTEGER],
+  clientHeaderFieldsMax: ['CLIENT_HEADER_FIELDS_MAX', 256, 8, 10_000],
   clientHeaderBytesMax: ['CLIENT_HEADER_BYTES_MAX', 16_384, 1_024, 1_048_576],
   clientHeadersTimeoutMs: ['CLIENT_HEADERS_TIMEOUT_MS', 10_000, 10, 3_600_000],
   /** How long a client may take to send a whole request. */
@@ -47,6 +56,10 @@ const NUMBERS = {
   clientKeepAliveMs: ['CLIENT_KEEP_ALIVE_MS', 60_000, 1, 3_600_000],
   /** How long the answer may take to begin once the client closed its sending side, which looks as if it had left. */
   clientHalfClosedMs: ['CLIENT_HALF_CLOSED_MS', 1_000, 1, 3_600_000],
+  /** How often the files of the certificate are looked at for new ones. */
+  tlsCheckMs: ['TLS_CHECK_MS', 5_000, 10, 3_600_000],
+  /** How long browsers shall use nothing but TLS for this host; 0 says nothing of it. */
+  hstsMaxAgeS: ['HSTS_MAX_AGE_S', 0, 0, 1_000_000_000],
 } as const satisfies Record<string, readonly [key: string, fallback: number, min: number, max: number]>
 
 type Numbers = { readonly [Field in keyof typeof NUMBERS]: number }
@@ -57,6 +70,15 @@ export interface Config extends Numbers {
   readonly adminHost: string
   /** Undefined: no admin listener. */
   readonly adminPort: number | undefined
+  /** Undefined: plain HTTP. */
+  readonly tls: CertificateFiles | undefined
+  /** Where plain HTTP is told to come by TLS; undefined: nowhere. */
+  readonly redirectPort: number | undefined
+  /** The port that clients know TLS by, where it is not the one listened on. */
+  readonly publicPort: number | undefined
+  readonly trustedProxies: readonly AddressRange[]
+  /** Whether connections from trusted proxies begin with a line of the PROXY protocol. */
+  readonly proxyProtocol: boolean
   readonly upstreams: readonly UpstreamAddress[]
   readonly routing: (typeof ROUTINGS)[number]
   /** Newest first. Undefined: one is made up, and pins end with the process. */
@@ -81,16 +103,23 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** Throws ConfigError for the first key that is missing or wrong. */
 export function readConfig(env: Environment): Readonly<Config> {
+  const production = env['NODE_ENV'] === 'production'
   const config = {
     host: read(env, 'HOST') ?? '127.0.0.1',
     port: integer(env, 'PORT', 0, 65_535) ?? 8080,
     adminHost: read(env, 'ADMIN_HOST') ?? '127.0.0.1',
     adminPort: integer(env, 'ADMIN_PORT', 0, 65_535),
+    tls: certificateFiles(env),
+    redirectPort: integer(env, 'REDIRECT_PORT', 0, 65_535),
+    publicPort: integer(env, 'PUBLIC_PORT', 1, 65_535),
+    trustedProxies: addressRanges(env, 'TRUSTED_PROXIES'),
+    proxyProtocol: choice(env, 'PROXY_PROTOCOL', ['true', 'false']) === 'true',
     upstreams: upstreams(env),
     routing: choice(env, 'ROUTING', ROUTINGS) ?? 'round-robin',
     affinityKeys: secrets(env, 'AFFINITY_KEYS'),
     cookieSecure:
-      (choice(env, 'COOKIE_SECURE', ['true', 'false']) ?? String(env['NODE_ENV'] === 'production')) === 'true',
+      (choice(env, 'COOKIE_SECURE', ['true', 'false']) ?? String(production || read(env, 'TLS_CERT') !== undefined)) ===
+      'true',
     sessionCookie: read(env, 'SESSION_COOKIE') ?? 'sid',
     logLevel: choice(env, 'LOG_LEVEL', LOG_LEVELS) ?? 'info',
     ...numbers(env),
@@ -99,7 +128,46 @@ export function readConfig(env: Environment): Readonly<Config> {
     const [key] = NUMBERS.clientHeadersTimeoutMs
     throw new ConfigError(key, `is ${config.clientHeadersTimeoutMs}`, 'at most CLIENT_REQUEST_TIMEOUT_MS')
   }
+  checkEdge(config)
   return Object.freeze(config)
+}
+
+/** What only makes sense together. */
+function checkEdge(
+  config: Pick<Config, 'tls' | 'redirectPort' | 'hstsMaxAgeS' | 'proxyProtocol' | 'trustedProxies'>,
+): void {
+  const withTls = 'a value only beside TLS_CERT and TLS_KEY'
+  if (config.tls === undefined && config.redirectPort !== undefined)
+    throw new ConfigError('REDIRECT_PORT', 'is set', withTls)
+  if (config.tls === undefined && config.hstsMaxAgeS > 0) throw new ConfigError('HSTS_MAX_AGE_S', 'is set', withTls)
+  if (config.proxyProtocol && config.trustedProxies.length === 0) {
+    throw new ConfigError('PROXY_PROTOCOL', 'is true', 'true only beside TRUSTED_PROXIES, from whom alone it is taken')
+  }
+}
+
+function certificateFiles(env: Environment): CertificateFiles | undefined {
+  const certPath = read(env, 'TLS_CERT')
+  const keyPath = read(env, 'TLS_KEY')
+  if (certPath !== undefined && keyPath !== undefined) return { certPath, keyPath }
+  if (certPath === undefined && keyPath === undefined) return undefined
+  throw new ConfigError(
+    certPath === undefined ? 'TLS_CERT' : 'TLS_KEY',
+    'is missing',
+    'the path of a PEM file, as the other does',
+  )
+}
+
+function addressRanges(env: Environment, key: string): readonly AddressRange[] {
+  const entries = read(env, key)?.split(',') ?? []
+  return entries.map((entry) => {
+    const range = addressRange(entry.trim())
+    if (range !== undefined) return range
+    throw new ConfigError(
+      key,
+      `has ${JSON.stringify(entry)}`,
+      'addresses and networks such as 10.0.0.0/8 or 2001:db8::/32',
+    )
+  })
 }
 
 function numbers(env: Environment): Numbers {

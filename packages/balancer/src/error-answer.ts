@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http'
 const ERRORS = {
   BAD_REQUEST: { status: 400, fault: 'client', message: 'The request is not valid HTTP.' },
   REQUEST_TIMEOUT: { status: 408, fault: 'client', message: 'The request did not arrive in time.' },
+  BODY_TOO_LARGE: { status: 413, fault: 'client', message: 'The body is too large.' },
   CHUNK_EXTENSIONS_TOO_LARGE: { status: 413, fault: 'client', message: 'The chunk extensions are too large.' },
   EXPECTATION_FAILED: { status: 417, fault: 'client', message: 'No expectation other than 100-continue can be met.' },
   HEADERS_TOO_LARGE: { status: 431, fault: 'client', message: 'The header is too large.' },

@@ -11,7 +11,9 @@ import { Attempt } from './attempt.ts'
 import type { AttemptOwner, AttemptRequest, AttemptTimeouts, Failure } from './attempt.ts'
 import { errorAnswer, isClientsFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
-import { answerHeaders, requestHeaders } from './header-rewriting.ts'
+import { hasBodyOfNoMeaning } from './framing.ts'
+import { answerHeaders, requestHeaders, requestIdFrom } from './header-rewriting.ts'
+import type { ClientOrigin } from './header-rewriting.ts'
 import type { Metrics } from './metrics.ts'
 import type { Pool } from './pool.ts'
 import { hasBody, requestTarget } from './request-target.ts'
@@ -34,7 +36,9 @@ export interface ExchangeServices {
 }
 
 export interface ExchangeOptions {
-  readonly clientAddress: string
+  readonly client: ClientOrigin
+  /** Names and values by turns: what every answer on this connection says. */
+  readonly answerFields?: readonly string[]
   /** The client sends its body only after 100 Continue. */
   readonly awaitsContinue?: boolean
   /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
@@ -47,7 +51,7 @@ export class Exchange implements AttemptOwner {
   readonly #options: ExchangeOptions
   readonly #response: ServerResponse
   readonly #what: AttemptRequest
-  readonly #requestId = randomUUID()
+  readonly #requestId: string
   readonly #accept: string | undefined
   readonly #cookie: string | undefined
   readonly #tried: Upstream[] = []
@@ -65,6 +69,7 @@ export class Exchange implements AttemptOwner {
     this.#options = options
     this.#response = response
     this.#what = { request, response, hasBody: hasBody(request), websocket: options.join !== undefined }
+    this.#requestId = requestIdFrom(request.headers, options.client) ?? randomUUID()
     this.#accept = request.headers.accept
     this.#cookie = request.headers.cookie
     response.on('finish', () => this.#end(String(response.statusCode)))
@@ -84,8 +89,10 @@ export class Exchange implements AttemptOwner {
     const { request, websocket } = this.#what
     const target = requestTarget(request)
     if (typeof target === 'string') return this.refuse(target)
-    const { clientAddress } = this.#options
-    const forwarding = { clientAddress, host: target.host, requestId: this.#requestId, websocket }
+    const { client } = this.#options
+    const last = hasBodyOfNoMeaning(request)
+    const forwarding = { client, host: target.host, requestId: this.#requestId, websocket, last }
+    if (last) this.#response.shouldKeepAlive = false
     // http-proxy copies the header and the path from the request. They are settled here, once for all attempts, because
     // a header set on the outgoing request throws when that had to wait for a connection.
     request.url = target.path
@@ -112,6 +119,7 @@ export class Exchange implements AttemptOwner {
     })
     const { draining, log } = this.#services
     const clientsFault = isClientsFault(code)
+    if (this.#options.answerFields !== undefined) headers.push(...this.#options.answerFields)
     // After a request that was not understood, or did not end, nobody knows where the next one starts.
     if (clientsFault || draining()) headers.push('Connection', 'close')
     log[clientsFault ? 'debug' : 'warn']({ requestId: this.#requestId, status, code }, 'refused')
@@ -191,9 +199,10 @@ export class Exchange implements AttemptOwner {
   }
 
   #answerHeaders(answer: IncomingMessage, connection: 'Upgrade' | undefined): string[] {
+    const { answerFields } = this.#options
     return answerHeaders(answer.rawHeaders, answer.headers.connection, {
       requestId: this.#requestId,
-      fields: this.#fields,
+      fields: answerFields === undefined ? this.#fields : [...this.#fields, ...answerFields],
       connection: connection ?? (this.#services.draining() ? 'close' : undefined),
     })
   }
@@ -206,8 +215,9 @@ export class Exchange implements AttemptOwner {
   /** The connection and not the response, which has no way to break while others of its pipeline come first. */
   #cut(): void {
     const { httpVersionMinor, socket } = this.#what.request
-    // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is.
-    if (httpVersionMinor === 0) socket.resetAndDestroy()
+    // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is, nor is the end of TLS
+    // without its farewell, which is what destroying it leaves out.
+    if (httpVersionMinor === 0 && !this.#options.client.secure) socket.resetAndDestroy()
     else socket.destroy()
     this.#end('cut')
   }

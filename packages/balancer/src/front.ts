@@ -1,111 +1,94 @@
-/**
- * The listener that clients see: it bounds what they may do, turns each request into an exchange, and stops without
- * cutting any short.
- */
+/** What clients see: each request becomes an exchange on its connection, and it stops without cutting any short. */
 import { randomUUID } from 'node:crypto'
-import { ServerResponse, createServer } from 'node:http'
-import type { IncomingMessage, Server } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ClientConnection } from './client-connection.ts'
+import { ClientRequest } from './client-request.ts'
+import { clientListeners } from './client-listeners.ts'
+import type { FrontAddresses } from './client-listeners.ts'
+import { clientServer } from './client-server.ts'
 import type { Config } from './config.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangeOptions, ExchangeServices } from './exchange.ts'
+import { framingFault } from './framing.ts'
 import { inFlight } from './in-flight.ts'
-import { listen } from './listen.ts'
-import { hasBody } from './request-target.ts'
 import { tunnels } from './tunnels.ts'
 
 export interface Front {
-  listen(): Promise<AddressInfo>
+  /** Rejects with PortInUseError or CertificateError. */
+  listen(): Promise<FrontAddresses>
+  /** Reads the certificate anew. Resolves false where the new one can't be used, and the one in use stays. */
+  reloadCertificate(): Promise<boolean>
   /** Stops accepting; resolves when all that was under way is over, or the time is up and the rest was cut. */
   drain(limitMs: number): Promise<void>
 }
 
 export type FrontServices = Omit<ExchangeServices, 'draining'> & { readonly config: Config }
 
+type EnterOptions = Pick<ExchangeOptions, 'awaitsContinue' | 'join'> & { readonly fault?: ErrorCode }
+
 export function front(services: FrontServices): Front {
   const { config } = services
   const connections = new WeakMap<Duplex, ClientConnection>()
   const open = inFlight()
   const upgraded = tunnels(config.clientHalfClosedMs)
+  const answerFields =
+    config.hstsMaxAgeS > 0 ? ['Strict-Transport-Security', `max-age=${config.hstsMaxAgeS}`] : undefined
   let draining = false
   const exchangeServices = { ...services, draining: () => draining }
-  const server = boundedServer(config, (request) => connections.get(request.socket)?.busy === false)
+  const server = clientServer(config, (request) => connections.get(request.socket)?.busy === false)
+  const listeners = clientListeners({ ...services, server })
 
-  function exchange(
-    request: IncomingMessage,
-    response: ServerResponse,
-    options?: Pick<ExchangeOptions, 'awaitsContinue' | 'join'>,
-  ): Exchange {
+  function enter(request: IncomingMessage, response: ServerResponse, options: EnterOptions = {}): void {
     const connection = connections.get(request.socket)
+    if (connection === undefined) return
     const over = (ended: Exchange) => {
-      connection?.over(ended)
       open.left()
+      connection.over(ended)
     }
-    const clientAddress = connection?.address ?? ''
-    const entered = new Exchange(request, response, exchangeServices, { ...options, clientAddress, over })
-    connection?.entered(entered)
+    const { origin: client } = connection
+    const about = { ...options, client, over, ...(answerFields !== undefined && { answerFields }) }
+    const exchange = new Exchange(request, response, exchangeServices, about)
     open.entered()
-    return entered
+    if (request instanceof ClientRequest && request.headers['transfer-encoding'] !== undefined) {
+      request.limitBody(config.clientBodyBytesMax, () => connection.refuseRest(exchange, 'BODY_TOO_LARGE'))
+    }
+    connection.enter(exchange, framingFault(request, config) ?? options.fault)
   }
 
-  server.on('connection', (socket) => connections.set(socket, new ClientConnection(socket, config.clientHalfClosedMs)))
-  server.on('request', (request, response) => exchange(request, response).begin())
-  server.on('checkContinue', (request, response) => exchange(request, response, { awaitsContinue: true }).begin())
-  server.on('checkExpectation', (request, response) => exchange(request, response).refuse('EXPECTATION_FAILED'))
+  server.on(config.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    connections.set(socket, new ClientConnection(socket, listeners.originOf(socket), config))
+  })
+  server.on('request', (request, response) => enter(request, response))
+  server.on('checkContinue', (request, response) => enter(request, response, { awaitsContinue: true }))
+  server.on('checkExpectation', (request, response) => enter(request, response, { fault: 'EXPECTATION_FAILED' }))
   server.on('upgrade', (request, socket: Socket, head) => {
     const client = { socket, head }
     const join: ExchangeOptions['join'] = (upstream, end) => upgraded.open(upstream, [client, end])
-    exchange(request, lastResponse(request, socket), { join }).begin()
+    enter(request, lastResponse(request, socket), { join })
   })
   server.on('connect', (_request, socket) => connections.get(socket)?.malformed('NOT_IMPLEMENTED', randomUUID()))
-  server.on('clientError', (error, socket) => connections.get(socket)?.malformed(codeOf(error), randomUUID()))
+  server.on('clientError', (error, socket) => {
+    const connection = connections.get(socket)
+    // Without one it never got beyond the TLS handshake.
+    if (connection === undefined) socket.destroy()
+    else connection.malformed(codeOf(error), randomUUID())
+  })
 
   return {
-    async listen() {
-      const address = await listen(server, config.port, config.host)
-      // A connection that could not be accepted, as when descriptors run out, must not end those that were.
-      server.on('error', (error) => services.log.error({ error: error.message }, 'accepting failed'))
-      return address
-    },
+    listen: () => listeners.listen(),
+    reloadCertificate: () => listeners.reloadCertificate(),
     async drain(limitMs) {
       draining = true
-      server.close()
+      listeners.close()
       await open.settled(limitMs)
       upgraded.closeAll()
       server.closeAllConnections()
     },
   }
-}
-
-/** How often connections are looked over for one that ran out of time. */
-const TIMEOUT_CHECK_MS = 1_000
-
-function boundedServer(config: Config, mayUpgrade: (request: IncomingMessage) => boolean): Server {
-  const server = createServer({
-    maxHeaderSize: config.clientHeaderBytesMax,
-    headersTimeout: config.clientHeadersTimeoutMs,
-    requestTimeout: config.clientRequestTimeoutMs,
-    connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, config.clientHeadersTimeoutMs),
-    keepAliveTimeout: config.clientKeepAliveMs,
-    // A missing Host is refused like every other fault, and in the same format.
-    requireHostHeader: false,
-    optimizeEmptyRequests: true,
-    shouldUpgradeCallback: (request) => isUpgrade(request) && mayUpgrade(request),
-  })
-  server.maxConnections = config.clientConnectionsMax
-  // A client that does not take the last of its answer. Longer than the balancer itself may let one wait.
-  server.timeout = config.attemptsMax * config.attemptTimeoutMs + config.answerIdleMs
-  // In none of Node's documentation: a client that closed its sending side is answered nevertheless.
-  return Object.assign(server, { httpAllowHalfOpen: true })
-}
-
-/** Anything else that asks for an upgrade is an ordinary request whose wish is not granted, as HTTP allows. */
-function isUpgrade(request: IncomingMessage): boolean {
-  const websocket = request.headers.upgrade?.toLowerCase() === 'websocket'
-  return websocket && request.method === 'GET' && request.httpVersion === '1.1' && !hasBody(request)
 }
 
 /** Node makes no response for an upgrade, but the upstream may well refuse it. */

@@ -1,5 +1,4 @@
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 
 /** The port is taken. */
 export class PortInUseError extends Error {
@@ -22,7 +21,7 @@ export function listen(server: Server, port: number, host: string): Promise<Addr
 }
 
 /** Where to reach it from this machine: a wildcard is no address to connect to. */
-export function urlOf({ address, port }: AddressInfo): string {
-  if (address === '0.0.0.0' || address === '::') return `http://127.0.0.1:${port}`
-  return address.includes(':') ? `http://[${address}]:${port}` : `http://${address}:${port}`
+export function urlOf({ address, port }: AddressInfo, scheme: 'http' | 'https' = 'http'): string {
+  if (address === '0.0.0.0' || address === '::') return `${scheme}://127.0.0.1:${port}`
+  return address.includes(':') ? `${scheme}://[${address}]:${port}` : `${scheme}://${address}:${port}`
 }

@@ -8,6 +8,8 @@ export interface Metrics {
   attempted(upstream: string, outcome: string): void
   ruled(rule: string): void
   ejected(upstream: string): void
+  /** A client's connection was closed at once, for there were too many: of its address, or in total. */
+  refusedConnection(bound: 'address' | 'total'): void
   /** Shows the upstreams' state from now on. */
   watch(upstreams: readonly Upstream[]): void
   /** In the text format, with its content type. */
@@ -42,11 +44,18 @@ export function metrics(): Metrics {
     labelNames: ['upstream'],
     registers,
   })
+  const refusedConnections = new Counter({
+    name: 'ninelives_balancer_refused_connections_total',
+    help: 'Connections closed at once, by the bound that they would have passed.',
+    labelNames: ['bound'],
+    registers,
+  })
   return {
     answered: (code) => requests.inc({ code }),
     attempted: (upstream, outcome) => attempts.inc({ upstream, outcome }),
     ruled: (rule) => rulings.inc({ rule }),
     ejected: (upstream) => ejections.inc({ upstream }),
+    refusedConnection: (bound) => refusedConnections.inc({ bound }),
     watch: (upstreams) => watch(registry, upstreams),
     async scrape() {
       return { contentType: registry.contentType, text: await registry.metrics() }

@@ -12,7 +12,8 @@ const LINE_BYTES_MAX = 107
 const PORT_MAX = 65_535
 
 export type ProxyLine =
-  | { readonly state: 'incomplete' | 'malformed' }
+  | { readonly state: 'incomplete' }
+  | { readonly state: 'malformed' }
   /** `address`: the client's; undefined where the proxy does not know it, or speaks for itself. */
   | { readonly state: 'complete'; readonly bytes: number; readonly address: string | undefined }
 
@@ -51,7 +52,7 @@ function isPort(text: string | undefined): boolean {
  * destroyed where the line is malformed or does not come in time.
  */
 export function readProxyLine(socket: Socket, timeoutMs: number, done: (address: string | undefined) => void): void {
-  let received = Buffer.alloc(0)
+  let received: Buffer = Buffer.alloc(0)
   const timer = setTimeout(() => socket.destroy(), timeoutMs)
   const stop = () => {
     clearTimeout(timer)

@@ -8,7 +8,7 @@ import { until } from './fixtures/until.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'
 
-for (const method of ['DELETE', 'OPTIONS', 'GET', 'HEAD']) {
+for (const method of ['DELETE', 'OPTIONS', 'POST']) {
   test(`a request hidden in the chunked body of ${method} stays a body`, async (t) => {
     const upstream = await httpServer(t, (request, response) => request.resume().on('end', () => response.end()))
     const { port } = await balancing(t, { a: upstream.port })
@@ -23,6 +23,20 @@ for (const method of ['DELETE', 'OPTIONS', 'GET', 'HEAD']) {
       ['/shown', '/next'],
     )
     t.is(upstream.requests[0]?.headers['transfer-encoding'], 'chunked')
+  })
+}
+
+for (const method of ['GET', 'HEAD']) {
+  test(`a body of ${method}, which another server might ignore, is the last on both connections`, async (t) => {
+    const upstream = await httpServer(t, (request, response) => request.resume().on('end', () => response.end()))
+    const { port } = await balancing(t, { a: upstream.port })
+    const client = await rawClient(t, port)
+    client.send(`${method} /shown HTTP/1.1`, 'Host: a', `Content-Length: ${HIDDEN.length}`, '', `${HIDDEN}${HIDDEN}`)
+    t.regex(await client.closed, /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/)
+    t.deepEqual(
+      upstream.requests.map(({ url, headers: { connection } }) => [url, connection]),
+      [['/shown', 'close']],
+    )
   })
 }
 

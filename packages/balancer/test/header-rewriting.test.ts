@@ -1,7 +1,8 @@
 import test from 'ava'
 import { answerHeaders, requestHeaders } from '../src/header-rewriting.ts'
 
-const FORWARDING = { clientAddress: '192.0.2.7', host: 'shop.example:8080', requestId: 'id-1', websocket: false }
+const CLIENT = { address: '192.0.2.7', secure: false, trusted: false }
+const FORWARDING = { client: CLIENT, host: 'shop.example:8080', requestId: 'id-1', websocket: false }
 const WRITTEN_ANEW = {
   host: 'shop.example:8080',
   'x-forwarded-for': '192.0.2.7',
@@ -61,7 +62,7 @@ test('a body keeps its framing, whatever Connection names', (t) => {
 })
 
 test('an IPv6 client is quoted, and a host that was not named is not made up', (t) => {
-  const headers = requestHeaders({}, { ...FORWARDING, clientAddress: '2001:db8::1', host: undefined })
+  const headers = requestHeaders({}, { ...FORWARDING, client: { ...CLIENT, address: '2001:db8::1' }, host: undefined })
   t.deepEqual(headers, {
     'x-forwarded-for': '2001:db8::1',
     'x-forwarded-proto': 'http',

@@ -248,3 +248,36 @@ test('pipelined requests are answered in their order', async (t) => {
   await client.receives(/<\/1>[^]*<\/2>[^]*<\/3>/)
   t.pass()
 })
+
+test('a pipelined request begins when the one before it is over, for it may be meant to see what that has done', async (t) => {
+  const seen: string[] = []
+  const upstream = await httpServer(t, (request, response) => {
+    seen.push(`begins ${request.url}`)
+    setTimeout(() => {
+      seen.push(`ends ${request.url}`)
+      response.end()
+    }, 20)
+  })
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  const requests = ['/1', '/2', '/3'].map((path) => `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx`)
+  client.send(requests.join(''))
+  await until(() => seen.length === 6, { what: 'all to be over' })
+  t.deepEqual(
+    seen,
+    ['/1', '/2', '/3'].flatMap((path) => [`begins ${path}`, `ends ${path}`]),
+  )
+})
+
+test('of a long pipeline no more is read than may wait', async (t) => {
+  const upstream = await httpServer(t, (request, response) => response.end(request.url))
+  const { port } = await balancing(t, { a: upstream.port }, { CLIENT_PIPELINE_MAX: '4', CLIENT_CONNECTIONS_MAX: '10' })
+  const client = await rawClient(t, port)
+  const paths = Array.from({ length: 2_000 }, (_, index) => `/${index}`)
+  for (const path of paths) client.send(`GET ${path} HTTP/1.1`, 'Host: a', `X-Pad: ${'x'.repeat(200)}`, '', '')
+  await client.receives(/\r\n\r\n\/1999$/)
+  t.deepEqual(
+    upstream.requests.map(({ url }) => url),
+    paths,
+  )
+})

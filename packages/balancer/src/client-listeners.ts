@@ -1,0 +1,76 @@
+/**
+ * What listens for clients: one server, plain or by TLS with its certificate, and beside TLS the one that redirects. Both stand
+ * behind the same gate.
+ */
+import type { Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Logger } from 'pino'
+import { certificates } from './certificates.ts'
+import { useCertificate } from './client-server.ts'
+import type { ClientServer } from './client-server.ts'
+import type { Config } from './config.ts'
+import { gate } from './gate.ts'
+import type { ClientOrigin } from './header-rewriting.ts'
+import { listen } from './listen.ts'
+import type { Metrics } from './metrics.ts'
+import { redirect } from './redirect.ts'
+
+export interface FrontAddresses {
+  readonly address: AddressInfo
+  readonly redirectAddress: AddressInfo | undefined
+}
+
+export interface ClientListeners {
+  /** Who is at the other end of a connection that is being opened. */
+  originOf(socket: Socket): ClientOrigin
+  /** Rejects with PortInUseError or CertificateError. */
+  listen(): Promise<FrontAddresses>
+  reloadCertificate(): Promise<boolean>
+  /** Takes no more connections. Those that stand are their owner's. */
+  close(): void
+}
+
+export interface ClientListenersOptions {
+  readonly config: Config
+  readonly server: ClientServer
+  readonly metrics: Metrics
+  readonly log: Logger
+}
+
+export function clientListeners({ config, server, metrics, log }: ClientListenersOptions): ClientListeners {
+  let securePort = config.publicPort ?? config.port
+  const redirecting = config.redirectPort === undefined ? undefined : redirect(config, () => securePort)
+  const changed = (certificate: Parameters<typeof useCertificate>[1]) => useCertificate(server, certificate)
+  const presented = config.tls && certificates({ files: config.tls, checkIntervalMs: config.tlsCheckMs, log, changed })
+  const guarded = gate(config, (bound) => metrics.refusedConnection(bound))
+  guarded.guard(server)
+  server.on('drop', () => metrics.refusedConnection('total'))
+  if (redirecting !== undefined) guarded.guard(redirecting)
+
+  async function open(each: Server | ClientServer, port: number): Promise<AddressInfo> {
+    const address = await listen(each, port, config.host)
+    // A connection that could not be accepted, as when descriptors run out, must not end those that were.
+    each.on('error', (error) => log.error({ error: error.message }, 'accepting failed'))
+    return address
+  }
+
+  return {
+    originOf: (socket) => guarded.originOf(socket),
+    async listen() {
+      if (presented !== undefined) useCertificate(server, await presented.open())
+      const address = await open(server, config.port)
+      securePort = config.publicPort ?? address.port
+      return { address, redirectAddress: redirecting && (await open(redirecting, config.redirectPort ?? 0)) }
+    },
+    async reloadCertificate() {
+      return presented === undefined || (await presented.reload())
+    },
+    close() {
+      presented?.close()
+      guarded.close()
+      server.close()
+      redirecting?.close()
+      redirecting?.closeAllConnections()
+    },
+  }
+}

@@ -1,0 +1,25 @@
+/** A client's request whose body may be no longer than a bound: in chunks, nobody knows its length before it has passed. */
+import { IncomingMessage } from 'node:http'
+
+export class ClientRequest extends IncomingMessage {
+  #bytesLeft = Infinity
+  #tooLarge: (() => void) | undefined
+
+  /** `tooLarge` is called once, instead of the piece that is too much and all that follow. */
+  limitBody(bytesMax: number, tooLarge: () => void): void {
+    this.#bytesLeft = bytesMax
+    this.#tooLarge = tooLarge
+  }
+
+  /** Node's parser calls it with each piece of the body, and with null at its end. */
+  override push(piece: Buffer | null): boolean {
+    if (piece === null || this.#bytesLeft === Infinity) return super.push(piece)
+    const left = this.#bytesLeft - piece.length
+    this.#bytesLeft = left
+    if (left >= 0) return super.push(piece)
+    // The rest is let through to nobody, and must not stop the reading: the client would never come to read its answer.
+    this.#tooLarge?.()
+    this.#tooLarge = undefined
+    return true
+  }
+}
