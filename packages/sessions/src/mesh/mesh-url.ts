@@ -90,7 +90,7 @@ export function meshLocation(url: string, surroundings: MeshSurroundings = {}): 
     listen,
     whereabouts,
     secret,
-    ...security(given, secret, [listen, ...addressesOf(whereabouts)]),
+    ...security(given, secret, [...addressesOf(whereabouts), listen]),
     settings: settings(given),
   }
 }
@@ -143,7 +143,7 @@ function peerList(text: string): Map<string, Address> {
     const where = address(at, `peers, at ${name},`)
     const other = owners.get(shown(where))
     if (other !== undefined)
-      throw new StoreConfigError(`peers has '${name}' and '${other}' at one address, ${shown(where)}`)
+      throw new StoreConfigError(`peers has '${other}' and '${name}' at one address, ${shown(where)}`)
     owners.set(shown(where), name)
     found.set(name, where)
   }
