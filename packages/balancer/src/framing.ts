@@ -29,6 +29,11 @@ export function framingFault(request: IncomingMessage, limits: FramingLimits): E
   if (hosts > 1 || codings > 1) return 'BAD_REQUEST'
   // RFC 9112, section 6.1: HTTP/1.0 knows no chunks, and whoever stands behind may not look for any.
   if (codings > 0 && request.httpVersionMinor === 0) return 'BAD_REQUEST'
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined && coding !== 'chunked') {
+    const fault = codingFault(coding.toLowerCase())
+    if (fault !== undefined) return fault
+  }
   const length = headers['content-length']
   return length !== undefined && Number(length) > limits.clientBodyBytesMax ? 'BODY_TOO_LARGE' : undefined
 }
@@ -39,6 +44,12 @@ const CODING = 'transfer-encoding'
 const SHORTEST = LENGTH.length
 /** Servers that hand fields to programs as variables (CGI, WSGI) read `_` as `-`. */
 const LOOKS_LIKE_FRAMING = /^(?:content[-_]+length|transfer[-_]+encoding)$/
+
+/** RFC 9112, sections 6.1 and 6.3: without chunks at last nobody knows the end; what else there may be is merely not known here. */
+function codingFault(coding: string): ErrorCode | undefined {
+  if (coding === 'chunked') return undefined
+  return /,[ \t]*chunked$/.test(coding) ? 'NOT_IMPLEMENTED' : 'BAD_REQUEST'
+}
 
 /**
  * RFC 9110, section 9.3.1: a body of GET or HEAD means nothing, and a server that ignores it would take it for the next request.

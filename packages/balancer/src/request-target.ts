@@ -18,8 +18,6 @@ const ABSOLUTE = /^https?:\/\/([^/?#]+)(.*)$/is
 export function requestTarget(request: IncomingMessage): RequestTarget | ErrorCode {
   const { url = '', headers } = request
   if (request.httpVersionMajor !== 1) return 'HTTP_VERSION_NOT_SUPPORTED'
-  const coding = headers['transfer-encoding']
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'NOT_IMPLEMENTED'
   if (headers.host === undefined && request.httpVersionMinor === 1) return 'BAD_REQUEST'
   if (headers.host !== undefined && !HOST.test(headers.host)) return 'BAD_REQUEST'
   if (url.startsWith('/') || (url === '*' && request.method === 'OPTIONS')) return { path: url, host: headers.host }
