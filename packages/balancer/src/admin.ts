@@ -1,6 +1,7 @@
 /** What operators and the lab read, on a port of its own: the public port belongs to the nodes whole. */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { exposition } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -26,7 +27,8 @@ export function admin({ metrics, upstreams }: AdminSources): Server {
       case '/upstreams':
         return json(response, 200, { upstreams: upstreams.map(summary) })
       case '/metrics':
-        return void metrics.scrape().then(({ contentType, text }) => {
+        return void metrics.snapshot().then(async (snapshot) => {
+          const { contentType, text } = await exposition([snapshot])
           response.writeHead(200, { 'Content-Type': contentType }).end(text)
         })
       default:

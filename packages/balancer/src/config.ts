@@ -1,17 +1,15 @@
 /** The balancer's configuration: every default, every bound and what each key takes. Nothing else reads the environment. */
 import type { CertificateFiles } from './certificates.ts'
+import { fileValues } from './config-file.ts'
+import { ConfigError, ConfigValues } from './config-values.ts'
+import type { Environment } from './config-values.ts'
 import { addressRange } from './trusted-proxies.ts'
 import type { AddressRange } from './trusted-proxies.ts'
+import { UPSTREAM_TAKES, upstreamList } from './upstream-list.ts'
+import type { UpstreamAddress, UpstreamList, UpstreamService } from './upstream-list.ts'
 
-export interface UpstreamAddress {
-  readonly name: string
-  /** Origin only, as in `http://127.0.0.1:8081`. */
-  readonly url: string
-  readonly hostname: string
-  readonly port: number
-  /** How many requests it gets beside an upstream of weight 1. */
-  readonly weight?: number
-}
+export { ConfigError } from './config-values.ts'
+export type { UpstreamAddress, UpstreamService } from './upstream-list.ts'
 
 const ROUTINGS = ['round-robin', 'least-busy', 'affinity', 'session-id'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -32,8 +30,19 @@ const NUMBERS = {
   /** How long an upstream that comes, or comes back, takes to get its whole share. */
   slowStartMs: ['SLOW_START_MS', 2_000, 0, 3_600_000],
   upstreamSocketsMax: ['UPSTREAM_SOCKETS_MAX', 256, 1, 65_535],
-  /** Requests at one upstream, those that wait for a socket included. Beyond it the upstream is passed over. */
+  /** Requests at one upstream, those that wait for a socket included. Beyond it others take them, or they wait. */
   upstreamInFlightMax: ['UPSTREAM_IN_FLIGHT_MAX', 1_024, 1, 1_000_000],
+  /** Requests that wait because every upstream which could take them has as many as it may have. */
+  queueMax: ['QUEUE_MAX', 1_024, 0, 1_000_000],
+  queueWaitMs: ['QUEUE_WAIT_MS', 2_000, 1, 60_000],
+  /** How long an upstream that is taken out may keep what it has. */
+  upstreamDrainMs: ['UPSTREAM_DRAIN_MS', 30_000, 0, 3_600_000],
+  /** How often names are resolved that upstreams are found by. */
+  dnsIntervalMs: ['DNS_INTERVAL_MS', 5_000, 100, 3_600_000],
+  /** Lines about requests in a second; where there are more, one in so many is logged. 0: none. */
+  accessLogPerS: ['ACCESS_LOG_PER_S', 50, 0, 1_000_000],
+  /** Processes that share the port. */
+  workers: ['WORKERS', 1, 1, 256],
   /** How long a connection to an upstream is kept without use. Must be less than the upstream's own keep-alive timeout. */
   upstreamIdleMs: ['UPSTREAM_IDLE_MS', 4_000, 1, 3_600_000],
   probeIntervalMs: ['PROBE_INTERVAL_MS', 250, 10, 60_000],
@@ -70,6 +79,8 @@ export interface Config extends Numbers {
   readonly adminHost: string
   /** Undefined: no admin listener. */
   readonly adminPort: number | undefined
+  /** Who has it may ask and change everything on the admin port. Undefined: anybody on this machine may ask, and nobody change. */
+  readonly adminToken: string | undefined
   /** Undefined: plain HTTP. */
   readonly tls: CertificateFiles | undefined
   /** Where plain HTTP is told to come by TLS; undefined: nowhere. */
@@ -80,6 +91,8 @@ export interface Config extends Numbers {
   /** Whether connections from trusted proxies begin with a line of the PROXY protocol. */
   readonly proxyProtocol: boolean
   readonly upstreams: readonly UpstreamAddress[]
+  /** Names whose addresses are upstreams as well. */
+  readonly services: readonly UpstreamService[]
   readonly routing: (typeof ROUTINGS)[number]
   /** Newest first. Undefined: one is made up, and pins end with the process. */
   readonly affinityKeys: readonly string[] | undefined
@@ -87,145 +100,119 @@ export interface Config extends Numbers {
   readonly sessionCookie: string
   /** Whether the affinity cookie is for TLS only. */
   readonly cookieSecure: boolean
+  /** Whether answers say where their time went. */
+  readonly serverTiming: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
-export class ConfigError extends Error {
-  readonly code = 'CONFIG'
+/** What a key takes, by the field that it is for: how it is told to whoever asks for help. */
+export const NUMERIC_KEYS: readonly (readonly [key: string, fallback: number])[] = Object.values(NUMBERS).map(
+  ([key, fallback]) => [key, fallback],
+)
 
-  constructor(key: string, got: string, takes: string) {
-    super(`${key} ${got}, but takes ${takes}.`)
-    this.name = 'ConfigError'
-  }
-}
+const COOKIE_NAME = /^[\w!#$%&'*+.^`|~-]+$/
+const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** Throws ConfigError for the first key that is missing or wrong. */
+/** Throws ConfigError with all that is missing or wrong. A file that CONFIG_FILE names stands above the environment. */
 export function readConfig(env: Environment): Readonly<Config> {
-  const production = env['NODE_ENV'] === 'production'
-  const config = {
-    host: read(env, 'HOST') ?? '127.0.0.1',
-    port: integer(env, 'PORT', 0, 65_535) ?? 8080,
-    adminHost: read(env, 'ADMIN_HOST') ?? '127.0.0.1',
-    adminPort: integer(env, 'ADMIN_PORT', 0, 65_535),
-    tls: certificateFiles(env),
-    redirectPort: integer(env, 'REDIRECT_PORT', 0, 65_535),
-    publicPort: integer(env, 'PUBLIC_PORT', 1, 65_535),
-    trustedProxies: addressRanges(env, 'TRUSTED_PROXIES'),
-    proxyProtocol: choice(env, 'PROXY_PROTOCOL', ['true', 'false']) === 'true',
-    upstreams: upstreams(env),
-    routing: choice(env, 'ROUTING', ROUTINGS) ?? 'round-robin',
-    affinityKeys: secrets(env, 'AFFINITY_KEYS'),
-    cookieSecure:
-      (choice(env, 'COOKIE_SECURE', ['true', 'false']) ?? String(production || read(env, 'TLS_CERT') !== undefined)) ===
-      'true',
-    sessionCookie: read(env, 'SESSION_COOKIE') ?? 'sid',
-    logLevel: choice(env, 'LOG_LEVEL', LOG_LEVELS) ?? 'info',
-    ...numbers(env),
+  const file = fileValues(env)
+  const values = new ConfigValues({ ...env, ...file.values })
+  values.faults.push(...file.faults)
+  const config = configOf(values)
+  checkTogether(config, values)
+  for (const key of Object.keys(file.values)) {
+    if (!values.asked.has(key))
+      values.faults.push({ key, message: `${key} is in the file, but is no key of this program.` })
   }
-  if (config.clientHeadersTimeoutMs > config.clientRequestTimeoutMs) {
-    const [key] = NUMBERS.clientHeadersTimeoutMs
-    throw new ConfigError(key, `is ${config.clientHeadersTimeoutMs}`, 'at most CLIENT_REQUEST_TIMEOUT_MS')
-  }
-  checkEdge(config)
+  if (values.faults.length > 0) throw new ConfigError(values.faults)
   return Object.freeze(config)
 }
 
-/** What only makes sense together. */
-function checkEdge(
-  config: Pick<Config, 'tls' | 'redirectPort' | 'hstsMaxAgeS' | 'proxyProtocol' | 'trustedProxies'>,
-): void {
-  const withTls = 'a value only beside TLS_CERT and TLS_KEY'
-  if (config.tls === undefined && config.redirectPort !== undefined)
-    throw new ConfigError('REDIRECT_PORT', 'is set', withTls)
-  if (config.tls === undefined && config.hstsMaxAgeS > 0) throw new ConfigError('HSTS_MAX_AGE_S', 'is set', withTls)
-  if (config.proxyProtocol && config.trustedProxies.length === 0) {
-    throw new ConfigError('PROXY_PROTOCOL', 'is true', 'true only beside TRUSTED_PROXIES, from whom alone it is taken')
+function configOf(values: ConfigValues): Config {
+  const inProduction = values.text('NODE_ENV') === 'production'
+  const { addresses, services } = upstreams(values)
+  const tls = certificateFiles(values)
+  return {
+    host: values.text('HOST') ?? '127.0.0.1',
+    port: values.integer('PORT', 0, 65_535) ?? 8080,
+    adminHost: values.text('ADMIN_HOST') ?? '127.0.0.1',
+    adminPort: values.integer('ADMIN_PORT', 0, 65_535),
+    adminToken: adminToken(values),
+    tls,
+    redirectPort: values.integer('REDIRECT_PORT', 0, 65_535),
+    publicPort: values.integer('PUBLIC_PORT', 1, 65_535),
+    trustedProxies: addressRanges(values, 'TRUSTED_PROXIES'),
+    proxyProtocol: values.flag('PROXY_PROTOCOL') ?? false,
+    upstreams: addresses,
+    services,
+    routing: values.choice('ROUTING', ROUTINGS) ?? 'round-robin',
+    affinityKeys: values.secrets('AFFINITY_KEYS'),
+    cookieSecure: values.flag('COOKIE_SECURE') ?? (inProduction || tls !== undefined),
+    sessionCookie: values.matching('SESSION_COOKIE', COOKIE_NAME, 'the name of a cookie') ?? 'sid',
+    serverTiming: values.flag('SERVER_TIMING') ?? false,
+    logLevel: values.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
+    ...numbers(values),
   }
 }
 
-function certificateFiles(env: Environment): CertificateFiles | undefined {
-  const certPath = read(env, 'TLS_CERT')
-  const keyPath = read(env, 'TLS_KEY')
-  if (certPath !== undefined && keyPath !== undefined) return { certPath, keyPath }
-  if (certPath === undefined && keyPath === undefined) return undefined
-  throw new ConfigError(
-    certPath === undefined ? 'TLS_CERT' : 'TLS_KEY',
-    'is missing',
-    'the path of a PEM file, as the other does',
-  )
+/** What only makes sense together. */
+function checkTogether(config: Config, values: ConfigValues): void {
+  const { tls, adminPort, adminToken, adminHost } = config
+  const withTls = 'a value only beside TLS_CERT and TLS_KEY'
+  if (config.clientHeadersTimeoutMs > config.clientRequestTimeoutMs) {
+    const [key] = NUMBERS.clientHeadersTimeoutMs
+    values.fault(key, `is ${config.clientHeadersTimeoutMs}`, 'at most CLIENT_REQUEST_TIMEOUT_MS')
+  }
+  if (tls === undefined && config.redirectPort !== undefined) values.fault('REDIRECT_PORT', 'is set', withTls)
+  if (tls === undefined && config.hstsMaxAgeS > 0) values.fault('HSTS_MAX_AGE_S', 'is set', withTls)
+  if (config.proxyProtocol && config.trustedProxies.length === 0) {
+    values.fault('PROXY_PROTOCOL', 'is true', 'true only beside TRUSTED_PROXIES, from whom alone it is taken')
+  }
+  if (adminPort !== undefined && adminToken === undefined && !LOOPBACK.test(adminHost)) {
+    values.fault('ADMIN_HOST', `is ${JSON.stringify(adminHost)}`, 'what is not loopback only beside ADMIN_TOKEN')
+  }
 }
 
-function addressRanges(env: Environment, key: string): readonly AddressRange[] {
-  const entries = read(env, key)?.split(',') ?? []
-  return entries.map((entry) => {
+function adminToken(values: ConfigValues): string | undefined {
+  const token = values.text('ADMIN_TOKEN')
+  if (token === undefined || ADMIN_TOKEN.test(token)) return token
+  return values.fault('ADMIN_TOKEN', `has ${token.length} characters`, 'at least 16 visible ones of ASCII')
+}
+
+function certificateFiles(values: ConfigValues): CertificateFiles | undefined {
+  const certPath = values.text('TLS_CERT')
+  const keyPath = values.text('TLS_KEY')
+  if (certPath !== undefined && keyPath !== undefined) return { certPath, keyPath }
+  if (certPath === undefined && keyPath === undefined) return undefined
+  const missing = certPath === undefined ? 'TLS_CERT' : 'TLS_KEY'
+  return values.fault(missing, 'is missing', 'the path of a PEM file, as the other does')
+}
+
+function addressRanges(values: ConfigValues, key: string): readonly AddressRange[] {
+  const entries = values.text(key)?.split(',') ?? []
+  return entries.flatMap((entry) => {
     const range = addressRange(entry.trim())
-    if (range !== undefined) return range
-    throw new ConfigError(
-      key,
-      `has ${JSON.stringify(entry)}`,
-      'addresses and networks such as 10.0.0.0/8 or 2001:db8::/32',
-    )
+    if (range !== undefined) return [range]
+    values.fault(key, `has ${JSON.stringify(entry)}`, 'addresses and networks such as 10.0.0.0/8 or 2001:db8::/32')
+    return []
   })
 }
 
-function numbers(env: Environment): Numbers {
+function numbers(values: ConfigValues): Numbers {
   const entries = Object.entries(NUMBERS).map(([field, [key, fallback, min, max]]) => [
     field,
-    integer(env, key, min, max) ?? fallback,
+    values.integer(key, min, max) ?? fallback,
   ])
   return Object.fromEntries(entries) as Numbers
 }
 
-/** An empty variable counts as absent: that is what compose files leave behind. */
-function read(env: Environment, key: string): string | undefined {
-  const value = env[key]?.trim()
-  return value === '' ? undefined : value
-}
+const NONE: UpstreamList = { addresses: [], services: [] }
 
-function integer(env: Environment, key: string, min: number, max: number): number | undefined {
-  const value = read(env, key)
-  if (value === undefined) return undefined
-  const number = Number(value)
-  if (/^\d+$/.test(value) && number >= min && number <= max) return number
-  throw new ConfigError(key, `is ${JSON.stringify(value)}`, `a whole number from ${min} to ${max}`)
-}
-
-function choice<Choice extends string>(env: Environment, key: string, choices: readonly Choice[]): Choice | undefined {
-  const value = read(env, key)
-  if (value === undefined) return undefined
-  const found = choices.find((choice) => choice === value)
-  if (found !== undefined) return found
-  throw new ConfigError(key, `is ${JSON.stringify(value)}`, choices.join(' | '))
-}
-
-const SECRET_LENGTH_MIN = 32
-
-function secrets(env: Environment, key: string): readonly string[] | undefined {
-  const keys = read(env, key)?.split(',')
-  const short = keys?.find((secret) => secret.length < SECRET_LENGTH_MIN)
-  if (short === undefined) return keys
-  // The length and not the value: this line ends up in logs.
-  const takes = `secrets of at least ${SECRET_LENGTH_MIN} characters, separated by commas, newest first`
-  throw new ConfigError(key, `has a secret of ${short.length} characters`, takes)
-}
-
-function upstreams(env: Environment): readonly UpstreamAddress[] {
-  const takes = 'name=http://host:port, separated by commas, each name and address once'
-  const value = read(env, 'UPSTREAMS')
-  if (value === undefined) throw new ConfigError('UPSTREAMS', 'is missing', takes)
-  const fault = new ConfigError('UPSTREAMS', `is ${JSON.stringify(value)}`, takes)
-  const found = value.split(',').map((entry) => upstream(entry.trim(), fault))
-  const distinct = (of: 'name' | 'url') => new Set(found.map((address) => address[of])).size
-  if (distinct('name') < found.length || distinct('url') < found.length) throw fault
-  return found
-}
-
-function upstream(entry: string, fault: ConfigError): UpstreamAddress {
-  const [, name, address] = /^([A-Za-z0-9_-]+)=(http:\/\/[^/?#@]+)\/?$/.exec(entry) ?? []
-  if (name === undefined || address === undefined || !URL.canParse(address)) throw fault
-  const url = new URL(address)
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  return { name, url: url.origin, hostname, port: url.port === '' ? 80 : Number(url.port) }
+function upstreams(values: ConfigValues): UpstreamList {
+  const text = values.text('UPSTREAMS')
+  const list = text === undefined ? undefined : upstreamList(text)
+  if (list !== undefined) return list
+  values.fault('UPSTREAMS', text === undefined ? 'is missing' : `is ${JSON.stringify(text)}`, UPSTREAM_TAKES)
+  return NONE
 }

@@ -14,22 +14,24 @@ import type { ErrorCode } from './error-answer.ts'
 import { hasBodyOfNoMeaning } from './framing.ts'
 import { answerHeaders, requestHeaders, requestIdFrom } from './header-rewriting.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
-import type { Metrics } from './metrics.ts'
 import type { Pool } from './pool.ts'
+import type { RoomQueue, Waiter } from './queue.ts'
+import { RequestRecord } from './request-record.ts'
+import type { RecordServices } from './request-record.ts'
 import { hasBody, requestTarget } from './request-target.ts'
-import type { Routing } from './routing.ts'
+import type { Choice, Routing } from './routing.ts'
 import type { Transport } from './transport.ts'
 import type { TunnelEnd } from './tunnels.ts'
 import type { Upstream } from './upstream.ts'
 import { verdict } from './verdict.ts'
 import type { Verdict } from './verdict.ts'
 
-export interface ExchangeServices {
-  readonly config: AttemptTimeouts & { readonly attemptsMax: number }
+export interface ExchangeServices extends RecordServices {
+  readonly config: AttemptTimeouts & { readonly attemptsMax: number; readonly serverTiming: boolean }
   readonly transport: Transport
   readonly pool: Pool
   readonly routing: Routing
-  readonly metrics: Metrics
+  readonly queue: RoomQueue
   readonly log: Logger
   /** Whether each answer is to be its connection's last. */
   readonly draining: () => boolean
@@ -46,17 +48,19 @@ export interface ExchangeOptions {
   readonly over: (exchange: Exchange) => void
 }
 
-export class Exchange implements AttemptOwner {
+export class Exchange implements AttemptOwner, Waiter {
   readonly #services: ExchangeServices
   readonly #options: ExchangeOptions
   readonly #response: ServerResponse
   readonly #what: AttemptRequest
-  readonly #requestId: string
+  readonly #record: RequestRecord
   readonly #accept: string | undefined
   readonly #cookie: string | undefined
   readonly #tried: Upstream[] = []
   #attempt: Attempt | undefined
   #fields: readonly string[] = []
+  /** Whether it waits for room. */
+  #queued = false
   #over = false
 
   constructor(
@@ -69,7 +73,8 @@ export class Exchange implements AttemptOwner {
     this.#options = options
     this.#response = response
     this.#what = { request, response, hasBody: hasBody(request), websocket: options.join !== undefined }
-    this.#requestId = requestIdFrom(request.headers, options.client) ?? randomUUID()
+    const requestId = requestIdFrom(request.headers, options.client) ?? randomUUID()
+    this.#record = new RequestRecord(services, request, requestId, options.client.address)
     this.#accept = request.headers.accept
     this.#cookie = request.headers.cookie
     response.on('finish', () => this.#end(String(response.statusCode)))
@@ -91,7 +96,7 @@ export class Exchange implements AttemptOwner {
     if (typeof target === 'string') return this.refuse(target)
     const { client } = this.#options
     const last = hasBodyOfNoMeaning(request)
-    const forwarding = { client, host: target.host, requestId: this.#requestId, websocket, last }
+    const forwarding = { client, host: target.host, requestId: this.#record.requestId, websocket, last }
     if (last) this.#response.shouldKeepAlive = false
     // http-proxy copies the header and the path from the request. They are settled here, once for all attempts, because
     // a header set on the outgoing request throws when that had to wait for a connection.
@@ -103,6 +108,7 @@ export class Exchange implements AttemptOwner {
   /** The client is gone, and its connection with it. */
   abandon(): void {
     if (this.#over) return
+    this.#leaveQueue()
     this.#cancelAttempt()
     this.#end('client-left')
   }
@@ -110,10 +116,11 @@ export class Exchange implements AttemptOwner {
   /** Answers with an error of the balancer's own, or breaks the connection where an answer has begun. */
   refuse(code: ErrorCode, mayHaveActed = false): void {
     if (this.#over) return
+    this.#leaveQueue()
     this.#cancelAttempt()
     if (this.#response.headersSent) return this.#cut()
     const { status, headers, body } = errorAnswer(code, {
-      requestId: this.#requestId,
+      requestId: this.#record.requestId,
       accept: this.#accept,
       mayHaveActed,
     })
@@ -122,7 +129,7 @@ export class Exchange implements AttemptOwner {
     if (this.#options.answerFields !== undefined) headers.push(...this.#options.answerFields)
     // After a request that was not understood, or did not end, nobody knows where the next one starts.
     if (clientsFault || draining()) headers.push('Connection', 'close')
-    log[clientsFault ? 'debug' : 'warn']({ requestId: this.#requestId, status, code }, 'refused')
+    log[clientsFault ? 'debug' : 'warn']({ requestId: this.#record.requestId, status, code }, 'refused')
     this.#response.writeHead(status, headers).end(body)
     this.#discardRest()
   }
@@ -133,6 +140,7 @@ export class Exchange implements AttemptOwner {
 
   answered(answer: IncomingMessage): void {
     const { statusCode = 0, statusMessage = '' } = answer
+    this.#record.responded()
     this.#response.writeHead(statusCode, statusMessage, this.#answerHeaders(answer, undefined))
     answer.pipe(this.#response)
     // An answer of unknown length may be a stream whose first event is far off.
@@ -145,6 +153,7 @@ export class Exchange implements AttemptOwner {
   }
 
   upgraded(upstream: Upstream, answer: IncomingMessage, end: TunnelEnd): void {
+    this.#record.responded()
     this.#attemptEnded(upstream, 'upgraded')
     this.#response.writeHead(101, this.#answerHeaders(answer, 'Upgrade')).flushHeaders()
     this.#response.detachSocket(this.#what.request.socket)
@@ -153,15 +162,15 @@ export class Exchange implements AttemptOwner {
   }
 
   failed(upstream: Upstream, failure: Failure): void {
-    const { metrics, pool, config, log } = this.#services
+    const { pool, config, log } = this.#services
     this.#attemptEnded(upstream, failure.kind)
     if (failure.kind === 'refused') pool.refused(upstream, failure.reason)
     else if (failure.kind !== 'client-stalled') pool.suspect(upstream)
     const attempts = this.#tried.length
     const { method = '' } = this.#what.request
     const ruling = verdict({ method, failure: failure.kind, ...failure, attempts, attemptsMax: config.attemptsMax })
-    metrics.ruled(ruling.rule)
-    log.debug({ requestId: this.#requestId, upstream: upstream.name, ...failure, ...ruling }, 'attempt failed')
+    this.#record.failed(upstream, failure, ruling)
+    log.debug({ requestId: this.#record.requestId, upstream: upstream.name, ...failure, ...ruling }, 'attempt failed')
     this.#follow(ruling)
   }
 
@@ -176,19 +185,51 @@ export class Exchange implements AttemptOwner {
     }
   }
 
-  #tryNext(): void {
-    const { routing, transport, config } = this.#services
-    const choice = routing.pick(this.#cookie, this.#tried)
-    if (choice === undefined || 'busy' in choice) return this.refuse('UNAVAILABLE')
+  /** `patient`: where the upstream that it prefers is full, it may wait for it. */
+  #tryNext(patient = true): void {
+    const picked = this.#services.routing.pick(this.#cookie, this.#tried, patient)
+    if (picked === undefined) return this.refuse('UNAVAILABLE')
+    if (!('busy' in picked)) return this.#try(picked)
+    if (!patient) return this.#waitedInVain(picked.busy)
+    this.#queued = this.#services.queue.join(this, picked.busy)
+    this.#record.queued(this.#queued ? 'waits' : 'too-many-wait', picked.busy)
+    if (!this.#queued) this.#tryNext(false)
+  }
+
+  #waitedInVain(waitFor: Upstream | undefined): void {
+    this.#record.queued('waited-in-vain', waitFor)
+    this.refuse('UNAVAILABLE')
+  }
+
+  #try(choice: Choice): void {
+    const { transport, config } = this.#services
+    this.#record.routed(choice)
     this.#tried.push(choice.upstream)
     this.#fields = choice.fields
     this.#attempt = new Attempt(choice.upstream, this.#what, this, config)
     this.#attempt.begin(transport)
   }
 
+  /** There is room now, or whom it waited for is not what it was. */
+  admitted(): void {
+    this.#queued = false
+    this.#tryNext()
+  }
+
+  /** It has waited for the upstream that it prefers, and now goes to any that has room. */
+  expired(): void {
+    this.#queued = false
+    this.#tryNext(false)
+  }
+
+  #leaveQueue(): void {
+    if (this.#queued) this.#services.queue.leave(this)
+    this.#queued = false
+  }
+
   #attemptEnded(upstream: Upstream, outcome: Failure['kind'] | 'answered' | 'upgraded' | 'cancelled'): void {
     this.#attempt = undefined
-    this.#services.metrics.attempted(upstream.name, outcome)
+    this.#record.attempted(upstream, outcome)
   }
 
   #cancelAttempt(): void {
@@ -199,12 +240,20 @@ export class Exchange implements AttemptOwner {
   }
 
   #answerHeaders(answer: IncomingMessage, connection: 'Upgrade' | undefined): string[] {
-    const { answerFields } = this.#options
     return answerHeaders(answer.rawHeaders, answer.headers.connection, {
-      requestId: this.#requestId,
-      fields: answerFields === undefined ? this.#fields : [...this.#fields, ...answerFields],
+      requestId: this.#record.requestId,
+      fields: this.#ownFields(),
       connection: connection ?? (this.#services.draining() ? 'close' : undefined),
     })
+  }
+
+  #ownFields(): readonly string[] {
+    const { answerFields } = this.#options
+    const timed = this.#services.config.serverTiming
+    if (answerFields === undefined && !timed) return this.#fields
+    const fields = [...this.#fields, ...(answerFields ?? [])]
+    if (timed) fields.push(...this.#record.timing())
+    return fields
   }
 
   /** What the client still sends of its request is of no use, but must be out of the way before the next one. */
@@ -225,7 +274,7 @@ export class Exchange implements AttemptOwner {
   #end(code: string): void {
     if (this.#over) return
     this.#over = true
-    this.#services.metrics.answered(code)
+    this.#record.over(code)
     this.#options.over(this)
   }
 }

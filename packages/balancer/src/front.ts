@@ -16,12 +16,16 @@ import type { ExchangeOptions, ExchangeServices } from './exchange.ts'
 import { framingFault } from './framing.ts'
 import { inFlight } from './in-flight.ts'
 import { tunnels } from './tunnels.ts'
+import type { Upstream } from './upstream.ts'
+import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
 
 export interface Front {
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
   /** Reads the certificate anew. Resolves false where the new one can't be used, and the one in use stays. */
   reloadCertificate(): Promise<boolean>
+  /** Tells the WebSockets of an upstream to come back, for others take its place. */
+  move(upstream: Upstream): void
   /** Stops accepting; resolves when all that was under way is over, or the time is up and the rest was cut. */
   drain(limitMs: number): Promise<void>
 }
@@ -81,10 +85,12 @@ export function front(services: FrontServices): Front {
   return {
     listen: () => listeners.listen(),
     reloadCertificate: () => listeners.reloadCertificate(),
+    move: (upstream) => upgraded.move(SERVICE_RESTART, upstream),
     async drain(limitMs) {
       draining = true
       listeners.close()
-      await open.settled(limitMs)
+      upgraded.move(GOING_AWAY)
+      await Promise.all([open.settled(limitMs), upgraded.settled(limitMs)])
       upgraded.closeAll()
       server.closeAllConnections()
     },

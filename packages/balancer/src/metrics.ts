@@ -1,80 +1,132 @@
 /** What is counted, for Prometheus. Names and labels are an interface: dashboards and the lab read them. */
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import type { MetricObject } from 'prom-client'
+import { Counted, Durations } from './metric-cells.ts'
 import type { Upstream } from './upstream.ts'
+
+export type MetricsSnapshot = MetricObject[]
+
+export interface Exposition {
+  readonly contentType: string
+  readonly text: string
+}
 
 export interface Metrics {
   /** A request is over: the status it was answered with, `client-left` or `cut`. */
   answered(code: string): void
   attempted(upstream: string, outcome: string): void
   ruled(rule: string): void
+  /** A failed attempt is followed by another. */
+  retried(rule: string): void
   ejected(upstream: string): void
   /** A client's connection was closed at once, for there were too many: of its address, or in total. */
   refusedConnection(bound: 'address' | 'total'): void
-  /** Shows the upstreams' state from now on. */
-  watch(upstreams: readonly Upstream[]): void
-  /** In the text format, with its content type. */
-  scrape(): Promise<{ readonly contentType: string; readonly text: string }>
+  /** Why a request was sent where it was sent. */
+  routed(why: string): void
+  /** From the start of an attempt to the beginning of its answer. */
+  responded(upstream: string, ms: number): void
+  /** A request that waited for room does not any more. */
+  queued(outcome: 'served' | 'expired' | 'refused' | 'client-left', ms: number): void
+  reloaded(outcome: 'applied' | 'refused'): void
+  /** Shows the upstreams' state from now on, and how many requests wait. */
+  watch(upstreams: readonly Upstream[], waiting: () => number): void
+  /** It is no longer there, and neither is what was counted of it. */
+  forget(upstream: string): void
+  /** What another process can put together with its own. */
+  snapshot(): Promise<MetricsSnapshot>
 }
+
+const PREFIX = 'ninelives_balancer_'
 
 export function metrics(): Metrics {
   const registry = new Registry()
-  const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  const requests = new Counter({
-    name: 'ninelives_balancer_requests_total',
-    help: 'Requests that are over, by status, or client-left, or cut when an answer broke off.',
-    labelNames: ['code'],
-    registers,
-  })
-  const attempts = new Counter({
-    name: 'ninelives_balancer_attempts_total',
-    help: 'Attempts that are over, by upstream and what they came to.',
-    labelNames: ['upstream', 'outcome'],
-    registers,
-  })
-  const rulings = new Counter({
-    name: 'ninelives_balancer_failed_attempts_total',
-    help: 'Attempts that failed, by the rule that decided what followed.',
-    labelNames: ['rule'],
-    registers,
-  })
-  const ejections = new Counter({
-    name: 'ninelives_balancer_ejections_total',
-    help: 'Times an upstream was ejected.',
-    labelNames: ['upstream'],
-    registers,
-  })
-  const refusedConnections = new Counter({
-    name: 'ninelives_balancer_refused_connections_total',
-    help: 'Connections closed at once, by the bound that they would have passed.',
-    labelNames: ['bound'],
-    registers,
-  })
+  const counted = (name: string, help: string, ...labels: [string, string?]) =>
+    new Counted(registry, `${PREFIX}${name}`, help, labels)
+  const durations = (name: string, help: string, label: string) =>
+    new Durations(registry, `${PREFIX}${name}`, help, label)
+
+  const requests = counted(
+    'requests_total',
+    'Requests that are over, by status, or client-left, or cut when an answer broke off.',
+    'code',
+  )
+  const attempts = counted(
+    'attempts_total',
+    'Attempts that are over, by upstream and what they came to.',
+    'upstream',
+    'outcome',
+  )
+  const rulings = counted(
+    'failed_attempts_total',
+    'Attempts that failed, by the rule that decided what followed.',
+    'rule',
+  )
+  const retries = counted('retries_total', 'Attempts that follow a failed one, by the rule that allowed them.', 'rule')
+  const ejections = counted('ejections_total', 'Times an upstream was ejected.', 'upstream')
+  const routes = counted('routed_total', 'Attempts, by why they went where they went.', 'why')
+  const latencies = durations(
+    'upstream_response_seconds',
+    'From the start of an attempt to the beginning of its answer.',
+    'upstream',
+  )
+  const waits = durations('queue_wait_seconds', 'How long requests waited for room, by how that ended.', 'outcome')
+  const refusedConnections = counted(
+    'refused_connections_total',
+    'Connections closed at once, by the bound that they would have passed.',
+    'bound',
+  )
+  const reloads = counted('reloads_total', 'Times the configuration was read again.', 'outcome')
   return {
-    answered: (code) => requests.inc({ code }),
-    attempted: (upstream, outcome) => attempts.inc({ upstream, outcome }),
-    ruled: (rule) => rulings.inc({ rule }),
-    ejected: (upstream) => ejections.inc({ upstream }),
-    refusedConnection: (bound) => refusedConnections.inc({ bound }),
-    watch: (upstreams) => watch(registry, upstreams),
-    async scrape() {
-      return { contentType: registry.contentType, text: await registry.metrics() }
+    answered: (code) => requests.add(code),
+    attempted: (upstream, outcome) => attempts.add(upstream, outcome),
+    ruled: (rule) => rulings.add(rule),
+    retried: (rule) => retries.add(rule),
+    ejected: (upstream) => ejections.add(upstream),
+    routed: (why) => routes.add(why),
+    responded: (upstream, ms) => latencies.observe(upstream, ms),
+    queued: (outcome, ms) => waits.observe(outcome, ms),
+    reloaded: (outcome) => reloads.add(outcome),
+    refusedConnection: (bound) => refusedConnections.add(bound),
+    watch: (upstreams, waiting) => watch(registry, upstreams, waiting),
+    forget(upstream) {
+      for (const each of [attempts, ejections, latencies]) each.forget(upstream)
     },
+    snapshot: () => registry.getMetricsAsJSON(),
   }
 }
 
-function watch(registry: Registry, upstreams: readonly Upstream[]): void {
-  const gauge = (name: string, help: string, value: (upstream: Upstream) => number) =>
+/** Of one process or of several, in the text format. */
+export async function exposition(snapshots: readonly MetricsSnapshot[]): Promise<Exposition> {
+  const together = AggregatorRegistry.aggregate([...snapshots])
+  return { contentType: together.contentType, text: await together.metrics() }
+}
+
+type Aggregator = 'sum' | 'min'
+
+function watch(registry: Registry, upstreams: readonly Upstream[], waiting: () => number): void {
+  const gauge = (name: string, help: string, aggregator: Aggregator, value: (upstream: Upstream) => number) =>
     new Gauge({
-      name: `ninelives_balancer_upstream_${name}`,
+      name: `${PREFIX}upstream_${name}`,
       help,
       labelNames: ['upstream'],
       registers: [registry],
+      aggregator,
       collect() {
+        this.reset()
         for (const upstream of upstreams) this.set({ upstream: upstream.name }, value(upstream))
       },
     })
-  gauge('up', '1 while the upstream takes traffic.', (upstream) => Number(upstream.standing === 'up'))
-  gauge('in_flight', 'Requests at the upstream now.', (upstream) => upstream.inFlight)
-  gauge('tunnels', 'WebSockets open to the upstream now.', (upstream) => upstream.tunnels)
+  gauge('up', '1 while the upstream takes traffic.', 'min', (upstream) => Number(upstream.standing === 'up'))
+  gauge('in_flight', 'Requests at the upstream now.', 'sum', (upstream) => upstream.inFlight)
+  gauge('tunnels', 'WebSockets open to the upstream now.', 'sum', (upstream) => upstream.tunnels)
+  const queue = new Gauge({
+    name: `${PREFIX}queue_length`,
+    help: 'Requests that wait for room at an upstream.',
+    registers: [registry],
+    collect() {
+      this.set(waiting())
+    },
+  })
+  queue.set(0)
 }

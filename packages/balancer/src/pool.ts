@@ -4,12 +4,13 @@
  * retired gets nothing new whatever its probes say.
  */
 import type { Logger } from 'pino'
-import type { Config, UpstreamAddress } from './config.ts'
+import type { Config } from './config.ts'
 import { detector } from './health.ts'
 import type { Detector, HealthChange, ProbeOutcome, Standing } from './health.ts'
 import type { Metrics } from './metrics.ts'
 import { prober } from './prober.ts'
 import type { Prober } from './prober.ts'
+import type { UpstreamAddress } from './upstream-list.ts'
 import { Upstream } from './upstream.ts'
 
 /** `gone`: it is no longer one of the upstreams. */
@@ -41,6 +42,8 @@ export interface PoolOptions {
   readonly metrics: Metrics
   readonly now: () => number
   readonly random: () => number
+  /** A request left there. */
+  readonly room: (upstream: Upstream) => void
 }
 
 interface Member {
@@ -147,6 +150,7 @@ class UpstreamPool implements Pool {
         return config.probeFall
       },
     })
+    upstream.onRoom = this.#options.room
     const { hostname, port } = upstream.target
     const probed = (outcome: ProbeOutcome, startedAtMs: number) => {
       if (outcome.result === 'ready') upstream.incarnation = outcome.incarnation

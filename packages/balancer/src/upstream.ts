@@ -1,7 +1,7 @@
 /** The balancer's view of one node: where it is, how it stands, what it is doing for us. */
 import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
-import type { UpstreamAddress } from './config.ts'
+import type { UpstreamAddress } from './upstream-list.ts'
 import type { Standing } from './health.ts'
 
 export interface UpstreamLimits {

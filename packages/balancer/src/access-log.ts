@@ -1,0 +1,56 @@
+/**
+ * A line for each request that is over, as long as they are few. When there are more than may be logged in a second, one in so
+ * many is, chosen by the second before, and says for how many it stands. What went wrong (5xx, an answer cut off) is always
+ * logged, up to the same bound of its own.
+ */
+import type { Logger } from 'pino'
+
+/** Asked for only when its line is written. */
+export interface AccessRecord {
+  describe(): object
+}
+
+export interface AccessLog {
+  over(code: string, nowMs: number, record: AccessRecord): void
+}
+
+const SECOND_MS = 1_000
+
+/** `linesPerSecond` 0: nothing is logged. */
+export function accessLog(log: Logger, linesPerSecond: () => number): AccessLog {
+  let secondSinceMs = -Infinity
+  let requests = 0
+  let lines = 0
+  let failures = 0
+  let oneIn = 1
+
+  function nextSecond(nowMs: number, most: number): void {
+    const isNext = nowMs - secondSinceMs < 2 * SECOND_MS
+    oneIn = isNext ? Math.max(1, Math.ceil(requests / most)) : 1
+    secondSinceMs = nowMs
+    requests = 0
+    lines = 0
+    failures = 0
+  }
+
+  return {
+    over(code, nowMs, record) {
+      const most = linesPerSecond()
+      if (most === 0) return
+      if (nowMs - secondSinceMs >= SECOND_MS) nextSecond(nowMs, most)
+      requests += 1
+      if (isFailure(code)) {
+        if (failures >= most) return
+        failures += 1
+        return log.info({ code, ...record.describe() }, 'request')
+      }
+      if (requests % oneIn !== 0 || lines >= most) return
+      lines += 1
+      log.info(oneIn === 1 ? { code, ...record.describe() } : { code, ...record.describe(), oneIn }, 'request')
+    },
+  }
+}
+
+function isFailure(code: string): boolean {
+  return code === 'cut' || code.startsWith('5')
+}
