@@ -44,7 +44,6 @@ export function front(services: FrontServices): Front {
   let draining = false
   const exchangeServices = { ...services, draining: () => draining }
   const server = clientServer(config, (request) => connections.get(request.socket)?.busy === false)
-  const listeners = clientListeners({ ...services, server })
 
   function enter(request: IncomingMessage, response: ServerResponse, options: EnterOptions = {}): void {
     const connection = connections.get(request.socket)
@@ -81,6 +80,8 @@ export function front(services: FrontServices): Front {
     if (connection === undefined) socket.destroy()
     else connection.malformed(codeOf(error), randomUUID())
   })
+  // Last, for the gate stands before all that wait for connections.
+  const listeners = clientListeners({ ...services, server })
 
   return {
     listen: () => listeners.listen(),

@@ -67,6 +67,8 @@ export function readProxyLine(socket: Socket, timeoutMs: number, done: (address:
     socket.pause()
     if (line.bytes < received.length) socket.unshift(received.subarray(line.bytes))
     done(line.address)
+    // TLS takes what came from the socket itself; HTTP listens to it, and would wait for ever for what was put back.
+    if (socket.listenerCount('data') > 0) socket.resume()
   }
   socket.on('data', take).on('close', stop).on('error', closeFollows)
 }
