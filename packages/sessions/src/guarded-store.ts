@@ -4,6 +4,7 @@
  */
 import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from './contract.ts'
+import { deadlineList } from './deadlines.ts'
 import { StoreFullError, StoreUnavailableError } from './errors.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {
@@ -13,12 +14,12 @@ export interface GuardOptions extends Partial<BreakerRules> {
 
 /** Of calls held back while a store that came back is asked by ever more. */
 const WAITING_MAX = 10_000
-const DEADLINES_CHECKED_EVERY_MS = 50
 
 export function guardedStore(store: SessionStore, options: GuardOptions = {}): SessionStore {
   const { callTimeoutMs = 2_000, failuresMax = 10, pauseMinMs = 100, pauseMaxMs = 1_000 } = options
   const gate = breaker({ failuresMax, pauseMinMs, pauseMaxMs })
-  const deadlines = deadlineList(callTimeoutMs, store.name)
+  const unavailable = (why: string): StoreUnavailableError => new StoreUnavailableError(store.name, new Error(why))
+  const deadlines = deadlineList(callTimeoutMs, () => unavailable(`no answer within ${callTimeoutMs} ms`))
   const waiting: (() => void)[] = []
 
   const admitted = async (): Promise<void> => {
@@ -68,54 +69,7 @@ export function guardedStore(store: SessionStore, options: GuardOptions = {}): S
     destroy: (key, destroy) => guarded(() => store.destroy(key, destroy)),
     close: async () => {
       await store.close()
-      deadlines.giveUp()
-    },
-  }
-}
-
-/** All calls have the same time, so the first to begin is the first to be late: one timer looks at the front of a list. */
-function deadlineList(timeoutMs: number, name: string) {
-  const pending = new Set<{ readonly atMs: number; readonly reject: (error: Error) => void }>()
-  let timer: NodeJS.Timeout | undefined
-
-  const check = (): void => {
-    const nowMs = performance.now()
-    for (const entry of pending) {
-      if (entry.atMs > nowMs) break
-      pending.delete(entry)
-      entry.reject(new StoreUnavailableError(name, new Error(`no answer within ${timeoutMs} ms`)))
-    }
-    if (pending.size === 0) stop()
-  }
-
-  const stop = (): void => {
-    clearInterval(timer)
-    timer = undefined
-  }
-
-  return {
-    /** Whoever still waits for an answer gets none. */
-    giveUp(): void {
-      for (const { reject } of pending) reject(new StoreUnavailableError(name, new Error('the store was closed')))
-      pending.clear()
-      stop()
-    },
-
-    within<T>(call: Promise<T>): Promise<T> {
-      return new Promise((resolve, reject) => {
-        const entry = { atMs: performance.now() + timeoutMs, reject }
-        pending.add(entry)
-        timer ??= setInterval(check, DEADLINES_CHECKED_EVERY_MS)
-        const settled = (result: T): void => {
-          pending.delete(entry)
-          resolve(result)
-        }
-        const failed = (error: unknown): void => {
-          pending.delete(entry)
-          reject(error)
-        }
-        call.then(settled, failed)
-      })
+      deadlines.giveUp(() => unavailable('the store was closed'))
     },
   }
 }

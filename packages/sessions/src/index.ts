@@ -5,7 +5,7 @@ export { type Engine, type EngineEvent, type EngineOptions, type EngineStep, ses
 export { idempotency, type IdempotencyOptions } from './idempotency.ts'
 export { type GuardOptions } from './guarded-store.ts'
 export { type KoaSession, type OutagePolicy, type SessionLayer, sessions, type SessionsOptions } from './koa.ts'
-export { openStore, type StoreFactory, storeSchemes } from './open-store.ts'
+export { openStore, type StoreFactory, storeSchemes, type StoreSurroundings } from './open-store.ts'
 export type { SessionData } from './data.ts'
 export { resolve, type Resolver, type Resolvers } from './merge.ts'
 export type { OpenSession, SessionInfo } from './session.ts'

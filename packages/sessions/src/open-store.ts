@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { resolve } from 'node:path'
 import type { SessionStore } from './contract.ts'
 import { StoreConfigError } from './errors.ts'
+import type { MeshLog } from './mesh/member.ts'
 
 /**
  * What a store's module exports as its default: given the URL it was asked for by, it makes a store that is not open yet.
@@ -10,8 +11,18 @@ import { StoreConfigError } from './errors.ts'
  */
 export type StoreFactory = (url: URL) => SessionStore | Promise<SessionStore>
 
+/** What a process knows of itself that a store may want and its URL need not repeat. */
+export interface StoreSurroundings {
+  /** Of this node among its peers. */
+  readonly nodeName?: string | undefined
+  /** That all nodes share. */
+  readonly meshSecret?: string | undefined
+  /** Where a store tells what an operator wants to know; a pino logger is one. */
+  readonly log?: MeshLog | undefined
+}
+
 /** Makes a store from the text of its URL: one with several hosts is none that `URL` could parse. */
-type Opener = (location: string) => Promise<SessionStore>
+type Opener = (location: string, surroundings: StoreSurroundings) => Promise<SessionStore>
 
 const openers: Readonly<Record<string, Opener>> = {
   'memory:': async (location) => {
@@ -24,13 +35,15 @@ const openers: Readonly<Record<string, Opener>> = {
   'rediss+sentinel:': redis,
   'redis+cluster:': redis,
   'rediss+cluster:': redis,
+  'replicated:': mesh,
+  'clustered:': mesh,
 }
 
 /** What `openStore` accepts, for a message or a help text. */
 export const storeSchemes: readonly string[] = Object.keys(openers)
 
 /** Makes the store that a URL or a module path names. It still has to be opened: `await store.open()`. */
-export async function openStore(location: string): Promise<SessionStore> {
+export async function openStore(location: string, surroundings: StoreSurroundings = {}): Promise<SessionStore> {
   if (/^\.{0,2}\//.test(location)) return await fromModule(location)
   const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
   const opener = openers[scheme.toLowerCase()]
@@ -39,7 +52,7 @@ export async function openStore(location: string): Promise<SessionStore> {
       `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
     )
   }
-  return await opener(location)
+  return await opener(location, surroundings)
 }
 
 async function fromModule(location: string): Promise<SessionStore> {
@@ -58,6 +71,11 @@ async function fromModule(location: string): Promise<SessionStore> {
 async function redis(url: string): Promise<SessionStore> {
   const { redisStore } = await import('./stores/redis.ts')
   return redisStore({ url })
+}
+
+async function mesh(url: string, { nodeName, meshSecret, log }: StoreSurroundings): Promise<SessionStore> {
+  const { meshStore } = await import('./stores/mesh.ts')
+  return meshStore({ url, name: nodeName, secret: meshSecret, log })
 }
 
 function parsed(location: string): URL {

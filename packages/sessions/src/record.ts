@@ -36,6 +36,7 @@ export type UserTag = string & { readonly [brand]: 'UserTag' }
 /** Eight digits for an instant instead of thirteen. */
 const INSTANT_RADIX = 36
 const DATA_MARK = ',"d":'
+/** Of a digest, which is what a tag is too. */
 const TAG_LENGTH = 22
 
 export function userTag(user: string): UserTag {
@@ -49,7 +50,7 @@ export function encodeBody(body: Body): string {
   // A text within the text: whatever is in the answers, its quotes are escaped and can't look like the mark of the data.
   const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
   const createdAt = body.createdAtMs.toString(INSTANT_RADIX)
-  const head = `{"c":"${createdAt}","k":"${body.secretDigest}"${user}${retired}${answers}`
+  const head = `{"k":"${body.secretDigest}${createdAt}"${user}${retired}${answers}`
   return `${head}${DATA_MARK}${body.dataText}}`
 }
 
@@ -61,11 +62,12 @@ export function decodeBody(text: string): Body {
   // The first schema goes without saying; whatever comes after it will say so.
   if (head.s !== undefined)
     throw new RecordUnreadableError(`its schema is ${JSON.stringify(head.s)}, later than this program's`)
-  if (typeof head.c !== 'string' || typeof head.k !== 'string' || !Array.isArray(head.r ?? []))
+  const createdAtMs = typeof head.k === 'string' ? Number.parseInt(head.k.slice(TAG_LENGTH), INSTANT_RADIX) : Number.NaN
+  if (typeof head.k !== 'string' || Number.isNaN(createdAtMs) || !Array.isArray(head.r ?? []))
     throw new RecordUnreadableError('a part of it is missing')
   return {
-    createdAtMs: Number.parseInt(head.c, INSTANT_RADIX),
-    secretDigest: head.k,
+    createdAtMs,
+    secretDigest: head.k.slice(0, TAG_LENGTH),
     user: head.u,
     epoch: head.e ?? 0,
     retired: (head.r ?? []).map(unpackRetired),
@@ -89,7 +91,7 @@ function unpackRetired([digest, superseded, retiredAtMs, graceUntilMs]: PackedSe
 
 interface Head {
   s?: unknown
-  c?: unknown
+  /** The secret's digest, and when the session began. */
   k?: unknown
   u?: UserTag
   e?: number

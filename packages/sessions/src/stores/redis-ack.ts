@@ -58,8 +58,8 @@ export interface AckedScriptsOptions {
   readonly timeoutMs: number
 }
 
-/** Of a call's timeout, what replicas may take: a forgotten script is sent a second time, and stands behind the first WAIT. */
-const WAIT_SHARE = 0.4
+/** Of a call's timeout, what replicas may take: one that is redirected and whose script is forgotten there waits three times. */
+const WAIT_SHARE = 0.3
 const REPLICAS_KNOWN_FOR_MS = 10_000
 /** Each try after the first follows an answer that proves that nothing was done. */
 const TRIES_MAX = 4
@@ -106,7 +106,8 @@ function learntReplicas(connection: RedisConnection): () => Promise<number> {
 
   return async () => {
     if (performance.now() < staleAtMs) return most
-    learning ??= learn()
+    learning ??= connection
+      .asked(learn)
       .then(() => void (staleAtMs = performance.now() + REPLICAS_KNOWN_FOR_MS))
       .finally(() => (learning = undefined))
     // What is known goes on counting while it is asked for again, and when nobody answers that.

@@ -7,9 +7,13 @@
  * - What is refused is StoreUnavailableError, whose cause carries nothing of a session.
  */
 import { Cluster, type Redis } from 'ioredis'
+import { deadlineList } from '../deadlines.ts'
 import { StoreUnavailableError } from '../errors.ts'
 import { type RedisClient, redisClient } from './redis-client.ts'
 import type { RedisAddress, RedisLocation } from './redis-url.ts'
+
+/** As ioredis says it of the commands that it times itself. */
+const TIMED_OUT = 'Command timed out'
 
 export interface RedisConnection {
   readonly client: RedisClient
@@ -40,6 +44,7 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
   const doubt = client instanceof Cluster ? () => client.refreshSlotsCache() : silenceWatch(client, timeoutMs)
   const primaries = () => (client instanceof Cluster ? client.nodes('master') : [client])
   const gather = gathering(primaries)
+  const deadlines = deadlineList(timeoutMs, () => new Error(TIMED_OUT))
   const unavailable = (cause: unknown) =>
     new StoreUnavailableError(address, discreet(client.status === 'ready' ? cause : (lastError ?? cause)))
   const refuse = (cause: unknown): never => {
@@ -63,12 +68,15 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
     asked(ask) {
       if (client.status !== 'ready') return Promise.reject(unavailable(new Error('not connected')))
       gather()
-      return ask(client).catch(refuse)
+      return deadlines.within(ask(client)).catch(refuse)
     },
 
     primaries,
 
-    close: () => client.disconnect(),
+    close() {
+      client.disconnect()
+      deadlines.giveUp(() => new Error('the store was closed'))
+    },
   }
 }
 
@@ -139,7 +147,7 @@ function discreet(cause: unknown): unknown {
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Command timed out'
+  return error instanceof Error && error.message === TIMED_OUT
 }
 
 function described({ topology, hosts, master }: RedisLocation): string {
