@@ -1,6 +1,9 @@
 import test from 'ava'
-import { SessionGoneError, StoreUnavailableError } from '../src/errors.ts'
+import type { SessionKey } from '../src/contract.ts'
+import { RecordUnreadableError, SessionGoneError, StoreUnavailableError } from '../src/errors.ts'
+import { userTag } from '../src/record.ts'
 import type { OpenSession } from '../src/session.ts'
+import { encodeIndex, indexKey, membership } from '../src/user-index.ts'
 import { usersSessions } from '../src/users.ts'
 import { type EngineUnderTest, MINUTE_MS, setUp } from './support/engine.ts'
 
@@ -135,8 +138,6 @@ test('what expired is not listed, and the list does not grow with it', async (t)
     (await usersSessions(under.engine).list('u')).map(({ id }) => id),
     [last.info?.id],
   )
-  const { indexKey } = await import('../src/user-index.ts')
-  const { userTag } = await import('../src/record.ts')
   const index = await under.store.read(indexKey(userTag('u')))
   t.true((index?.body.length ?? 0) < 500)
 })
@@ -145,4 +146,32 @@ test('logins of one user on many devices at once are all listed', async (t) => {
   const under = setUp()
   await Promise.all(Array.from({ length: 20 }, (_, n) => login(under, 'u', `device ${n}`)))
   t.is((await usersSessions(under.engine).list('u')).length, 20)
+})
+
+test('a damaged list of a user is reported once, opens nothing, and is left as it is', async (t) => {
+  const under = setUp()
+  const session = await login(under, 'u', 'phone')
+  const key = indexKey(userTag('u'))
+  const { version = 0, expiresAtMs = 0 } = (await under.store.read(key)) ?? {}
+  await under.store.write(key, { expectedVersion: version, expiresAtMs, body: '{"s":9,"e":0,"l":[]}' })
+  for (let request = 0; request < 3; request++) {
+    await t.throwsAsync(under.engine.open(session.id), { instanceOf: RecordUnreadableError })
+  }
+  t.deepEqual(under.events, ['unreadable'])
+  t.is((await under.store.read(key))?.body, '{"s":9,"e":0,"l":[]}')
+})
+
+test('a device whose name looks like an entry of the list is none', async (t) => {
+  const under = setUp()
+  const session = await login(under, 'u', 'phone')
+  const key = session.info?.id as SessionKey
+  const body = { user: userTag('u'), epoch: 0 }
+  const record = (text: string) => ({ version: 1, expiresAtMs: 0, body: text })
+  const pretending = encodeIndex({
+    epoch: 0,
+    kept: undefined,
+    sessions: [{ key: 'x' as SessionKey, sinceMs: 0, device: `["${key}",` }],
+  })
+  const reporting = <T>(_: SessionKey, decode: () => T): T => decode()
+  t.deepEqual(membership(record(pretending), key, body, reporting), { isCurrent: true, isListed: false })
 })
