@@ -7,6 +7,8 @@ import { encodeIndex, indexKey, membership } from '../src/user-index.ts'
 import { usersSessions } from '../src/users.ts'
 import { type EngineUnderTest, MINUTE_MS, setUp } from './support/engine.ts'
 
+const decoded = <T>(_: SessionKey, decode: () => T): T => decode()
+
 async function login({ engine }: EngineUnderTest, user: string, device: string): Promise<OpenSession> {
   const session = engine.create(device)
   await session.commit({ user })
@@ -166,12 +168,13 @@ test('a device whose name looks like an entry of the list is none', async (t) =>
   const session = await login(under, 'u', 'phone')
   const key = session.info?.id as SessionKey
   const body = { user: userTag('u'), epoch: 0 }
-  const record = (text: string) => ({ version: 1, expiresAtMs: 0, body: text })
   const pretending = encodeIndex({
     epoch: 0,
     kept: undefined,
     sessions: [{ key: 'x' as SessionKey, sinceMs: 0, device: `["${key}",` }],
   })
-  const reporting = <T>(_: SessionKey, decode: () => T): T => decode()
-  t.deepEqual(membership(record(pretending), key, body, reporting), { isCurrent: true, isListed: false })
+  t.deepEqual(membership({ version: 1, expiresAtMs: 0, body: pretending }, key, body, decoded), {
+    isCurrent: true,
+    isListed: false,
+  })
 })
