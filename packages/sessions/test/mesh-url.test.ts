@@ -34,8 +34,8 @@ test('the process may know the name and the secret, and the URL goes before it',
 
 test('it listens where its own entry says, behind a name everywhere', (t) => {
   t.deepEqual(listen(`replicated:?name=a&peers=${OUTSIDE}`), { host: '10.0.0.1', port: 7000 })
-  t.deepEqual(listen(`replicated:?name=c&peers=${OUTSIDE}`), { host: '::', port: 7000 })
-  t.deepEqual(listen(`replicated:?name=a&names=a,b&dns=nodes:7000`), { host: '::', port: 7000 })
+  t.deepEqual(listen(`replicated:?name=c&peers=${OUTSIDE}`), { host: '', port: 7000 })
+  t.deepEqual(listen(`replicated:?name=a&names=a,b&dns=nodes:7000`), { host: '', port: 7000 })
   t.deepEqual(listen(`replicated:?name=a&peers=${OUTSIDE}&listen=[::1]:9`), { host: '::1', port: 9 })
 })
 
@@ -55,8 +55,8 @@ test('TLS is on anywhere but on loopback, with the secret or with certificates',
 })
 
 test('settings travel in the URL', (t) => {
-  const url = `replicated:?name=a&peers=${LOCAL}&ack=all&timeoutMs=100&openTimeoutMs=200`
-  t.deepEqual(meshLocation(url).settings, { ack: 'all', timeoutMs: 100, openTimeoutMs: 200 })
+  const url = `replicated:?name=a&peers=${LOCAL}&ack=all&openTimeoutMs=200`
+  t.deepEqual(meshLocation(url).settings, { ack: 'all', openTimeoutMs: 200 })
 })
 
 const refused: Readonly<Record<string, RegExp>> = {
@@ -92,7 +92,7 @@ const refused: Readonly<Record<string, RegExp>> = {
   [`replicated:?name=a&peers=${LOCAL}&secret=short`]: /has 5 characters, and takes 32 or more/,
   [`replicated:?name=a&peers=${LOCAL}&secret=%`]: /a '%' that encodes nothing/,
   [`replicated:?name=a&peers=${LOCAL}&ack=two`]: /ack.*'two'.*local, one, quorum, all/,
-  [`replicated:?name=a&peers=${LOCAL}&timeoutMs=soon`]: /timeoutMs.*'soon'/,
+  [`replicated:?name=a&peers=${LOCAL}&openTimeoutMs=soon`]: /openTimeoutMs.*'soon'/,
   [`replicated:?name=a&peers=${LOCAL}&size=3`]: /has 'size', and takes name, names, peers/,
   [`replicated:?name=a&name=b&peers=${LOCAL}`]: /has 'name' twice/,
   [`replicated:?name=a&peers=${THIRTEEN}`]: /not one of them/,

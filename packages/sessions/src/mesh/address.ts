@@ -3,9 +3,12 @@ import { isIP } from 'node:net'
 import { StoreConfigError } from '../errors.ts'
 
 export interface Address {
+  /** EVERYWHERE to listen on all of this machine's addresses. */
   readonly host: string
   readonly port: number
 }
+
+export const EVERYWHERE = ''
 
 /** Takes apart host:port or [ipv6]:port. Throws StoreConfigError, which says where the text stood. */
 export function address(text: string, where: string): Address {
@@ -18,6 +21,7 @@ export function address(text: string, where: string): Address {
 }
 
 export function shown({ host, port }: Address): string {
+  if (host === EVERYWHERE) return `every address, port ${port}`
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 

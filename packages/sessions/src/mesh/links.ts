@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
-import { shown } from './address.ts'
+import { EVERYWHERE, shown } from './address.ts'
 import { type Admission, admission } from './admission.ts'
 import { type Attempt, type Dialling, dialling, type Lookup, type Outcome } from './dialling.ts'
 import type { Frame } from './frames.ts'
@@ -90,7 +90,7 @@ export class MeshLinks {
       (error, socket) => this.#unsafe(error, socket),
     )
     this.#server.maxConnections = STRANGERS_MAX + this.#options.location.names.length
-    this.#server.listen({ host, port })
+    this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
     await once(this.#server, 'listening')
     this.#dialling.start()
   }

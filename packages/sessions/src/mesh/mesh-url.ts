@@ -14,7 +14,7 @@
  */
 import type { Ack } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
-import { type Address, address, isLoopback, isNumeric, shown } from './address.ts'
+import { type Address, address, EVERYWHERE, isLoopback, isNumeric, shown } from './address.ts'
 
 export interface MeshLocation {
   readonly name: string
@@ -46,8 +46,6 @@ export interface CertificateFiles {
 
 export interface MeshSettings {
   readonly ack?: Ack
-  /** How long one verb may take. */
-  readonly timeoutMs?: number
   /** How long `open()` waits until the node can serve. */
   readonly openTimeoutMs?: number
 }
@@ -64,7 +62,7 @@ export const SECRET_LENGTH_MIN = 32
 const NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
 const ACKS: readonly string[] = ['local', 'one', 'quorum', 'all'] satisfies Ack[]
 const KNOWN = ['name', 'names', 'peers', 'dns', 'listen', 'copies', 'secret', 'tls', 'ca', 'cert', 'key'] as const
-const SETTINGS = ['ack', 'timeoutMs', 'openTimeoutMs'] as const
+const SETTINGS = ['ack', 'openTimeoutMs'] as const
 const TAKES: readonly string[] = [...KNOWN, ...SETTINGS, 'alone']
 
 type Query = (name: (typeof KNOWN)[number] | (typeof SETTINGS)[number] | 'alone') => string | undefined
@@ -178,7 +176,7 @@ function listenAddress(given: Query, name: string, whereabouts: Whereabouts): Ad
   if (listen !== undefined) return address(listen, 'listen')
   const own = whereabouts.kind === 'list' ? whereabouts.addresses.get(name) : whereabouts.at
   if (own === undefined) throw new StoreConfigError(`no address to listen on: the store's URL takes listen=HOST:PORT`)
-  return isNumeric(own) || isLoopback(own) ? own : { host: '::', port: own.port }
+  return isNumeric(own) || isLoopback(own) ? own : { host: EVERYWHERE, port: own.port }
 }
 
 function copies(text: string | undefined, scheme: string, nodes: number): 'all' | number {
@@ -227,13 +225,13 @@ function settings(given: Query): MeshSettings {
   const ack = given('ack')
   if (ack !== undefined && !ACKS.includes(ack))
     throw new StoreConfigError(`ack in the store's URL is '${ack}', and takes ${ACKS.join(', ')}`)
-  const durations = ['timeoutMs', 'openTimeoutMs'] as const
-  const numbers = durations.flatMap((name) => {
-    const text = given(name)
-    if (text === undefined) return []
-    if (!/^[1-9]\d{0,8}$/.test(text))
-      throw new StoreConfigError(`${name} in the store's URL is '${text}', and takes a whole number from 1`)
-    return [[name, Number(text)] as const]
-  })
-  return { ...(ack === undefined ? {} : { ack: ack as Ack }), ...Object.fromEntries(numbers) }
+  const openTimeoutMs = given('openTimeoutMs')
+  if (openTimeoutMs !== undefined && !/^[1-9]\d{0,8}$/.test(openTimeoutMs))
+    throw new StoreConfigError(
+      `openTimeoutMs in the store's URL is '${openTimeoutMs}', and takes a whole number from 1`,
+    )
+  return {
+    ...(ack === undefined ? {} : { ack: ack as Ack }),
+    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs: Number(openTimeoutMs) }),
+  }
 }
