@@ -28,13 +28,21 @@ export function clientServer(config: Config, mayUpgrade: (request: IncomingMessa
     shouldUpgradeCallback: (request) => isUpgrade(request) && mayUpgrade(request),
   }
   const server = config.tls === undefined ? createServer(options) : secureServer(options, config)
-  server.maxConnections = config.clientConnectionsMax
+  limitServer(server, config)
   // Node drops the fields beyond its own bound without a word, and what it dropped may be a second Host. Ours refuses.
   server.maxHeadersCount = 0
-  // A client that does not take the last of its answer. Longer than the balancer itself may let one wait.
-  server.timeout = config.attemptsMax * config.attemptTimeoutMs + config.answerIdleMs
   // In none of Node's documentation: a client that closed its sending side is answered nevertheless.
   return Object.assign(server, { httpAllowHalfOpen: true })
+}
+
+/** What may change while connections stand; for those it holds from their next request on. */
+export function limitServer(server: ClientServer, config: Config): void {
+  const { clientHeaderBytesMax: maxHeaderSize, clientHeadersTimeoutMs: headersTimeout } = config
+  const { clientRequestTimeoutMs: requestTimeout, clientKeepAliveMs: keepAliveTimeout } = config
+  server.maxConnections = config.clientConnectionsMax
+  // A client that does not take the last of its answer. Longer than the balancer itself may let one wait.
+  server.timeout = config.attemptsMax * config.attemptTimeoutMs + config.answerIdleMs
+  Object.assign(server, { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout })
 }
 
 function secureServer(options: ServerOptions<typeof ClientRequest>, config: Config): ClientServer {

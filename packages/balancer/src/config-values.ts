@@ -20,6 +20,12 @@ export class ConfigError extends Error {
   }
 }
 
+/** What an operator is to be told, line by line. */
+export function faultsOf(error: unknown): readonly string[] {
+  if (error instanceof ConfigError) return error.faults.map(({ message }) => message)
+  return [error instanceof Error ? error.message : String(error)]
+}
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const SECRET_LENGTH_MIN = 32

@@ -103,6 +103,8 @@ export interface Config extends Numbers {
   /** Whether answers say where their time went. */
   readonly serverTiming: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
+  /** All that it was read from, for another process that is to read the same. */
+  readonly environment: Environment
 }
 
 /** What a key takes, by the field that it is for: how it is told to whoever asks for help. */
@@ -114,12 +116,16 @@ const COOKIE_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
 
-/** Throws ConfigError with all that is missing or wrong. A file that CONFIG_FILE names stands above the environment. */
-export function readConfig(env: Environment): Readonly<Config> {
+/**
+ * Throws ConfigError with all that is missing or wrong. A file that CONFIG_FILE names stands above the environment, and
+ * `overrides` above both.
+ */
+export function readConfig(env: Environment, overrides: Environment = {}): Readonly<Config> {
   const file = fileValues(env)
-  const values = new ConfigValues({ ...env, ...file.values })
+  const environment = { ...env, ...file.values, ...overrides, CONFIG_FILE: undefined }
+  const values = new ConfigValues(environment)
   values.faults.push(...file.faults)
-  const config = configOf(values)
+  const config = { ...configOf(values), environment }
   checkTogether(config, values)
   for (const key of Object.keys(file.values)) {
     if (!values.asked.has(key))
@@ -129,7 +135,7 @@ export function readConfig(env: Environment): Readonly<Config> {
   return Object.freeze(config)
 }
 
-function configOf(values: ConfigValues): Config {
+function configOf(values: ConfigValues): Omit<Config, 'environment'> {
   const inProduction = values.text('NODE_ENV') === 'production'
   const { addresses, services } = upstreams(values)
   const tls = certificateFiles(values)

@@ -8,7 +8,7 @@ import { ClientConnection } from './client-connection.ts'
 import { ClientRequest } from './client-request.ts'
 import { clientListeners } from './client-listeners.ts'
 import type { FrontAddresses } from './client-listeners.ts'
-import { clientServer } from './client-server.ts'
+import { clientServer, limitServer } from './client-server.ts'
 import type { Config } from './config.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { Exchange } from './exchange.ts'
@@ -24,6 +24,8 @@ export interface Front {
   listen(): Promise<FrontAddresses>
   /** Reads the certificate anew. Resolves false where the new one can't be used, and the one in use stays. */
   reloadCertificate(): Promise<boolean>
+  /** Takes the limits of the configuration as it now is. */
+  configure(): void
   /** Tells the WebSockets of an upstream to come back, for others take its place. */
   move(upstream: Upstream): void
   /** Stops accepting; resolves when all that was under way is over, or the time is up and the rest was cut. */
@@ -86,6 +88,7 @@ export function front(services: FrontServices): Front {
   return {
     listen: () => listeners.listen(),
     reloadCertificate: () => listeners.reloadCertificate(),
+    configure: () => limitServer(server, config),
     move: (upstream) => upgraded.move(SERVICE_RESTART, upstream),
     async drain(limitMs) {
       draining = true

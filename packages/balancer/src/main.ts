@@ -1,32 +1,59 @@
 /** The balancer as a process: configuration from the environment, logs on stdout, signals, exit codes. */
 import { pino } from 'pino'
+import type { Logger } from 'pino'
 import { balancer } from './balancer.ts'
+import type { BalancerAddresses } from './balancer.ts'
+import { commandLine, usage } from './command-line.ts'
 import { ConfigError, readConfig } from './config.ts'
 import type { Config } from './config.ts'
-import { PortInUseError } from './listen.ts'
+import { Fleet } from './fleet.ts'
 
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 2
 const EXIT_PORT_IN_USE = 98
 
-/** One line: whoever started this reads it from a terminal, or the lab from a pipe. */
+/** What runs, be it one process or several. */
+interface Running {
+  open(): Promise<BalancerAddresses>
+  reload(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A line for each fault: whoever started this reads it from a terminal, or the lab from a pipe. */
 function exit(error: unknown): never {
-  process.stderr.write(`balancer: ${error instanceof Error ? error.message : String(error)}\n`)
+  const message = error instanceof Error ? error.message : String(error)
+  for (const line of message.split('\n')) process.stderr.write(`balancer: ${line}\n`)
   if (error instanceof ConfigError) process.exit(EXIT_CONFIG)
-  process.exit(error instanceof PortInUseError ? EXIT_PORT_IN_USE : EXIT_FAILED)
+  const { code } = error as NodeJS.ErrnoException
+  process.exit(code === 'PORT_IN_USE' ? EXIT_PORT_IN_USE : EXIT_FAILED)
 }
 
 function configuration(): Readonly<Config> {
+  const { help, overrides } = commandLine(process.argv.slice(2))
+  if (help) {
+    process.stdout.write(usage())
+    process.exit(0)
+  }
+  return readConfig(process.env, overrides)
+}
+
+function configurationOrExit(): Readonly<Config> {
   try {
-    return readConfig(process.env)
+    return configuration()
   } catch (error) {
     exit(error)
   }
 }
 
-const config = configuration()
+function runningOf(config: Config, log: Logger): Running {
+  if (config.workers > 1) return new Fleet(config, log, configuration)
+  const single = balancer(config, log, configuration)
+  return { open: () => single.open(), reload: () => single.operations.reload(), close: () => single.close() }
+}
+
+const config = configurationOrExit()
 const log = pino({ level: config.logLevel, base: { process: 'balancer' } })
-const running = balancer(config, log)
+const running = runningOf(config, log)
 const supervised = process.send !== undefined
 let stopping = false
 
@@ -42,12 +69,15 @@ async function stop(signal: string): Promise<void> {
 process.on('SIGTERM', (signal) => void stop(signal))
 // A terminal sends Ctrl-C to the whole group. Under a supervisor it is the supervisor that decides.
 process.on('SIGINT', (signal) => void (supervised || stop(signal)))
+// What came of it stands in the log; there is nobody else to tell.
+process.on('SIGHUP', () => void running.reload().catch(() => 'the old one is kept'))
 // A supervisor that died without a word leaves nobody to stop this process.
 process.on('disconnect', () => process.exit(EXIT_FAILED))
 
 try {
   const addresses = await running.open()
-  log.info({ event: 'listening', ...addresses, upstreams: config.upstreams, routing: config.routing })
+  const { upstreams, services, routing, workers } = config
+  log.info({ event: 'listening', ...addresses, upstreams, services, routing, workers })
   process.send?.({ type: 'ready', ...addresses })
 } catch (error) {
   exit(error)

@@ -29,7 +29,7 @@ export interface Pool {
   /** Nothing new goes there, until it is resumed. */
   retire(upstream: Upstream): void
   resume(upstream: Upstream): void
-  /** Cuts what is still under way there. */
+  /** It is none of the upstreams any more. What is under way there goes on until whoever removed it closes it. */
   remove(upstream: Upstream): void
   /** Other bounds, for those that are there and those that come. */
   configure(): void
@@ -119,7 +119,6 @@ class UpstreamPool implements Pool {
     this.#members.delete(upstream)
     this.upstreams.splice(this.upstreams.indexOf(upstream), 1)
     upstream.standing = 'down'
-    upstream.close()
     this.#options.log.info({ event: 'upstream-removed', upstream: upstream.name })
     this.#tell(upstream, 'gone')
   }

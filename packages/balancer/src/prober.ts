@@ -65,6 +65,8 @@ export function prober(options: ProberOptions): Prober {
       closed = true
       clearTimeout(timer)
       cancel?.()
+      // Nobody waits for a report that will not come.
+      first.resolve()
     },
   }
 }

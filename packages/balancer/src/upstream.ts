@@ -96,6 +96,11 @@ export class Upstream {
     }
   }
 
+  /** Breaks what is under way there. */
+  cut(): void {
+    this.agent.destroy()
+  }
+
   close(): void {
     this.agent.destroy()
   }

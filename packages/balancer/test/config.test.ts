@@ -57,3 +57,25 @@ test('a short secret is refused without being told', (t) => {
   t.regex(error.message, /^AFFINITY_KEYS has a secret of 7 characters, but takes secrets of at least 32/)
   t.notRegex(error.message, /hunter2/)
 })
+
+test('all faults are told at once', (t) => {
+  const error = t.throws(() => readConfig({ UPSTREAMS: 'x', PORT: '-1', ROUTING: 'magic', HSTS_MAX_AGE_S: '9' }), {
+    instanceOf: ConfigError,
+  })
+  t.deepEqual(error.faults.map(({ key }) => key).sort(), ['HSTS_MAX_AGE_S', 'PORT', 'ROUTING', 'UPSTREAMS'])
+  t.is(error.message.split('\n').length, 4)
+})
+
+test('an admin port that others can reach needs a token', (t) => {
+  const env = { UPSTREAMS, ADMIN_PORT: '1', ADMIN_HOST: '0.0.0.0' }
+  t.throws(() => readConfig(env), { message: /^ADMIN_HOST is "0.0.0.0", but takes .* ADMIN_TOKEN\.$/ })
+  t.is(readConfig({ ...env, ADMIN_TOKEN: 't'.repeat(16) }).adminHost, '0.0.0.0')
+  const short = t.throws(() => readConfig({ UPSTREAMS, ADMIN_TOKEN: 'hunter2' }))
+  t.notRegex(short.message, /hunter2/)
+})
+
+test('a file that is not there is a fault of its own', (t) => {
+  t.throws(() => readConfig({ UPSTREAMS, CONFIG_FILE: '/no/such/file' }), {
+    message: /^CONFIG_FILE is "\/no\/such\/file"/,
+  })
+})

@@ -41,6 +41,27 @@ test('a bad configuration: one line that names the key, exit 2', async (t) => {
   )
 })
 
+test('all faults at once, and nothing is started', async (t) => {
+  const balancer = startBalancer(t, { ROUTING: 'magic', PORT: 'x' })
+  t.is(await balancer.exited, 2)
+  const lines = balancer.output.stderr.trim().split('\n')
+  t.is(lines.length, 3)
+  for (const [index, key] of ['UPSTREAMS', 'PORT', 'ROUTING'].entries()) {
+    t.regex(lines[index] ?? '', new RegExp(`^balancer: ${key} is `))
+  }
+})
+
+test('--help tells every key, and an argument that is none is refused', async (t) => {
+  const main = new URL('../src/main.ts', import.meta.url).pathname
+  const run = promisify(execFile)
+  const { stdout } = await run(process.execPath, [main, '--help'])
+  for (const key of ['UPSTREAMS', 'WORKERS', 'CONFIG_FILE', 'ADMIN_TOKEN', 'DRAIN_MS=10000'])
+    t.true(stdout.includes(key))
+  const refused = await t.throwsAsync(run(process.execPath, [main, '--wrokers', '2']))
+  t.like(refused, { code: 2 })
+  t.regex(String((refused as { stderr?: string }).stderr), /^balancer: .*--wrokers/)
+})
+
 test('SIGTERM: what is under way is finished, nothing new begins, exit 0', async (t) => {
   const a = await startNode(t, 'a')
   const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: `a=${a.url}` })

@@ -1,0 +1,114 @@
+/** One worker, as the process that started it sees it: its life, and questions with their answers. */
+import type { Worker } from 'node:cluster'
+import { errorOf } from './fleet-messages.ts'
+import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
+
+/** A worker could not start: what it said. */
+export class WorkerStartError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'WorkerStartError'
+    this.code = code
+  }
+}
+
+export type Ready = Extract<FromWorker, { type: 'ready' }>
+
+export interface WorkerEvents {
+  /** It ejected this upstream. */
+  readonly ejected: (upstream: string) => void
+  readonly died: () => void
+}
+
+interface Asked {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+const ANSWER_WAIT_MS = 15_000
+
+export class FleetWorker {
+  readonly #worker: Worker
+  readonly #events: WorkerEvents
+  readonly #ready = Promise.withResolvers<Ready>()
+  readonly #died = Promise.withResolvers<void>()
+  readonly #asked = new Map<number, Asked>()
+  #questions = 0
+  #isReady = false
+
+  constructor(worker: Worker, events: WorkerEvents) {
+    this.#worker = worker
+    this.#events = events
+    this.#ready.promise.catch(() => 'told to whoever waits for it')
+    worker.on('message', (message: FromWorker) => this.#heard(message))
+    worker.once('exit', (code, signal) => this.#onExit(signal ?? `code ${code}`))
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid
+  }
+
+  /** Whether it serves, and answers. */
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  /** Rejects with WorkerStartError. */
+  get ready(): Promise<Ready> {
+    return this.#ready.promise
+  }
+
+  get died(): Promise<void> {
+    return this.#died.promise
+  }
+
+  tell(message: ToWorker): void {
+    if (this.#worker.isConnected()) this.#worker.send(message, () => 'whether it came is seen by what follows')
+  }
+
+  /** Rejects with the error that the worker met, or when it dies, or takes too long. */
+  async ask(question: Question): Promise<unknown> {
+    const id = (this.#questions += 1)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    this.#asked.set(id, { resolve, reject })
+    const timer = setTimeout(() => reject(new Error(`worker ${this.pid} did not answer`)), ANSWER_WAIT_MS)
+    this.tell({ type: 'ask', id, question })
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      this.#asked.delete(id)
+    }
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL')
+  }
+
+  #heard(message: FromWorker): void {
+    switch (message.type) {
+      case 'ready':
+        this.#isReady = true
+        return this.#ready.resolve(message)
+      case 'failed':
+        return this.#ready.reject(new WorkerStartError(message.code, message.message))
+      case 'ejected':
+        return this.#events.ejected(message.upstream)
+      case 'answer': {
+        const asked = this.#asked.get(message.id)
+        return message.fault === undefined ? asked?.resolve(message.value) : asked?.reject(errorOf(message.fault))
+      }
+    }
+  }
+
+  #onExit(how: string): void {
+    this.#isReady = false
+    const error = new WorkerStartError('DIED', `A worker ended with ${how} before it was ready.`)
+    this.#ready.reject(error)
+    for (const { reject } of this.#asked.values()) reject(new Error(`worker ${this.pid} died`))
+    this.#died.resolve()
+    this.#events.died()
+  }
+}

@@ -1,0 +1,146 @@
+/** Several processes on one port, and one that answers for all of them. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import test from 'ava'
+import type { ExecutionContext } from 'ava'
+import { afterChange, afterReload } from '../src/fleet-changes.ts'
+import type { Change } from '../src/operations.ts'
+import { ask } from './fixtures/client.ts'
+import { freePort, startBalancer, startNode } from './fixtures/processes.ts'
+import type { BalancerProcess } from './fixtures/processes.ts'
+import { until } from './fixtures/until.ts'
+
+const TOKEN = 'the-token-of-this-test'
+
+interface Fleet extends BalancerProcess {
+  readonly url: string
+  /** Resolves with the body of an answer of the admin port. */
+  readonly admin: (path: string, method?: string, body?: object) => Promise<string>
+}
+
+async function fleet(t: ExecutionContext, upstreams: string, env: Record<string, string> = {}): Promise<Fleet> {
+  const bounds = { SLOW_START_MS: '0', ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN, WORKERS: '2' }
+  const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: upstreams, ...bounds, ...env })
+  const { url, adminUrl = '' } = await balancer.ready
+  const admin = async (path: string, method = 'GET', body = {}) => {
+    const text = JSON.stringify(body)
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-length': Buffer.byteLength(text) }
+    return (await ask(`${adminUrl}${path}`, { method, headers, body: text })).body.toString()
+  }
+  return { ...balancer, url, admin }
+}
+
+/** The processes that a balancer started. */
+async function workersOf(pid: number | undefined): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(pid)])
+  return stdout.trim().split(/\s+/).map(Number)
+}
+
+async function count(admin: Fleet['admin'], metric: string): Promise<number> {
+  const [, value] = new RegExp(`^ninelives_balancer_${metric} (\\d+)$`, 'm').exec(await admin('/metrics')) ?? []
+  return Number(value ?? -1)
+}
+
+test('both serve, and the admin port answers for both and changes both', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const { url, admin, child, exited, output } = await fleet(t, `a=${a.url}`)
+  t.is((await workersOf(child.pid)).length, 2)
+  for (let index = 0; index < 10; index += 1) t.is((await ask(url)).headers['x-served-by'], 'a')
+  await until(async () => (await count(admin, 'requests_total{code="200"}')) === 10, { what: 'all to be counted' })
+  t.is(await count(admin, 'workers'), 2)
+  t.is(await count(admin, 'upstream_up{upstream="a"}'), 1)
+  const { decisions } = JSON.parse(await admin('/decisions?kind=routing')) as { decisions: { at: string }[] }
+  t.is(decisions.length, 10)
+  t.deepEqual(
+    decisions.map(({ at }) => at),
+    decisions
+      .map(({ at }) => at)
+      .sort()
+      .toReversed(),
+  )
+
+  await admin('/upstreams', 'POST', { upstream: `b=${b.url}` })
+  await admin('/upstreams/a/drain', 'POST')
+  for (let index = 0; index < 6; index += 1) t.is((await ask(url)).headers['x-served-by'], 'b')
+  t.regex(await admin('/upstreams'), /"name":"a".*"state":"draining".*"name":"b".*"state":"up"/)
+  t.regex(await admin('/upstreams/z/drain', 'POST'), /NOT_FOUND/)
+
+  child.kill('SIGTERM')
+  t.is(await exited, 0)
+  t.regex(output.stdout, /"event":"draining"[^]*"event":"stopped"/)
+  t.is(output.stderr, '')
+})
+
+test('a worker that died is replaced, and its successor knows what was changed', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const { url, admin, child, output } = await fleet(t, `a=${a.url}`)
+  await admin('/upstreams', 'POST', { upstream: `b=${b.url}` })
+  await admin('/upstreams/a/drain', 'POST')
+  const before = await workersOf(child.pid)
+  for (const pid of before) process.kill(pid, 'SIGKILL')
+  await until(async () => (await count(admin, 'workers')) === 2, { what: 'two others' })
+  t.is((await workersOf(child.pid)).filter((pid) => before.includes(pid)).length, 0)
+  t.is(await count(admin, 'worker_restarts'), 2)
+  for (let index = 0; index < 6; index += 1) t.is((await ask(url)).headers['x-served-by'], 'b')
+  t.regex(output.stdout, /"event":"worker-died"/)
+})
+
+test('workers share what is pinned, also with a key that was made up', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const { url } = await fleet(t, `a=${a.url},b=${b.url}`, { ROUTING: 'affinity' })
+  const first = await ask(url)
+  const cookie = String(first.headers['set-cookie']).split(';', 1)[0] ?? ''
+  for (let index = 0; index < 8; index += 1) {
+    const { headers } = await ask(url, { headers: { cookie } })
+    t.is(headers['x-served-by'], first.headers['x-served-by'])
+    t.is(headers['set-cookie'], undefined)
+  }
+})
+
+test('a reload reaches all, and one that is refused none', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const { url, admin, child } = await fleet(t, `a=${a.url}`)
+  // The environment of a process can't change, so this one reads the same again.
+  t.regex(await admin('/reload', 'POST'), /"reloaded":true/)
+  await admin('/upstreams', 'POST', { upstream: `b=${b.url}` })
+  child.kill('SIGHUP')
+  await until(async () => (await count(admin, 'reloads_total{outcome="applied"}')) === 4, { what: 'both to reload' })
+  t.is((await ask(url)).status, 200)
+  t.regex(await admin('/upstreams'), /"name":"b"/)
+})
+
+test('when the one that started them is killed, nobody is left', async (t) => {
+  const { child } = await fleet(t, `a=http://127.0.0.1:${await freePort()}`)
+  const workers = await workersOf(child.pid)
+  child.kill('SIGKILL')
+  await until(() => workers.every((pid) => !isRunning(pid)), { what: 'the workers to be gone' })
+  t.pass()
+})
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function made(...changes: Change[]): Change[] {
+  return changes.reduce<Change[]>(afterChange, [])
+}
+
+test('what a new worker is told is the least that leads to the same', (t) => {
+  const add: Change = { do: 'add', upstream: 'b=http://127.0.0.1:1' }
+  const drain: Change = { do: 'drain', name: 'a' }
+  const weigh: Change = { do: 'weigh', name: 'a', weight: 2 }
+  t.deepEqual(made(add, { do: 'remove', name: 'b' }), [])
+  t.deepEqual(made(drain, { do: 'resume', name: 'a' }), [])
+  t.deepEqual(made({ ...weigh, weight: 9 }, drain, weigh, drain), [weigh, drain])
+  t.deepEqual(made(drain, { do: 'remove', name: 'a' }, add), [{ do: 'remove', name: 'a' }, add])
+  const again: Change = { do: 'add', upstream: 'a=http://127.0.0.1:2' }
+  const remove: Change = { do: 'remove', name: 'a' }
+  t.deepEqual(made(remove, again), [remove, again])
+  t.deepEqual(made(remove, again, remove), [remove])
+  t.deepEqual(afterReload(made({ do: 'remove', name: 'a' }, add)), [add])
+})
