@@ -25,7 +25,7 @@ export interface ConnectionBounds {
 
 interface Waiting {
   readonly exchange: Exchange
-  readonly fault: ErrorCode | undefined
+  fault: ErrorCode | undefined
 }
 
 export class ClientConnection {
@@ -37,6 +37,7 @@ export class ClientConnection {
   /** The newest exchange, as long as it is open or its request still arrives. */
   #newest: Exchange | undefined
   #state: 'open' | 'half-closed' | 'lingering' | 'closed' = 'open'
+  #timer: NodeJS.Timeout | undefined
   #reading: 'by-parser' | 'by-stream' | 'paused' = 'by-parser'
 
   constructor(socket: Socket, origin: ClientOrigin, bounds: ConnectionBounds) {
@@ -75,8 +76,13 @@ export class ClientConnection {
     else this.#abandonAll()
   }
 
-  /** Of a request whose end has not come. */
+  /** Of a request whose end has not come. One that waits is refused when its turn comes. */
   refuseRest(exchange: Exchange, code: ErrorCode): void {
+    const waiting = this.#waitingFor(exchange)
+    if (waiting !== undefined) {
+      waiting.fault ??= code
+      return
+    }
     this.#lingerAtTheEnd()
     exchange.refuse(code)
   }
@@ -132,8 +138,7 @@ export class ClientConnection {
     this.#state = 'lingering'
     this.#socket.end(() => clientEnded && this.#socket.destroy())
     this.#socket.resume()
-    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS)
-    this.#socket.once('close', () => clearTimeout(timer))
+    this.#after(LINGER_MS, () => this.#socket.destroy())
   }
 
   #onHalfClosed(): void {
@@ -147,14 +152,20 @@ export class ClientConnection {
    * answer gets some time to begin. Once it has, writing it will tell.
    */
   #limitWait(exchange: Exchange): void {
-    const timer = setTimeout(() => {
+    this.#after(this.#bounds.clientHalfClosedMs, () => {
       if (this.#current === exchange && !exchange.answering) this.#socket.destroy()
-    }, this.#bounds.clientHalfClosedMs)
-    this.#socket.once('close', () => clearTimeout(timer))
+    })
+  }
+
+  /** Instead of what was to be done after some time before. */
+  #after(ms: number, act: () => void): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(act, ms)
   }
 
   #onClosed(): void {
     this.#state = 'closed'
+    clearTimeout(this.#timer)
     this.#abandonAll()
   }
 
@@ -166,7 +177,11 @@ export class ClientConnection {
   }
 
   #isOpen(exchange: Exchange): boolean {
-    return exchange === this.#current || this.#waiting?.some((waiting) => waiting.exchange === exchange) === true
+    return exchange === this.#current || this.#waitingFor(exchange) !== undefined
+  }
+
+  #waitingFor(exchange: Exchange): Waiting | undefined {
+    return this.#waiting?.find((waiting) => waiting.exchange === exchange)
   }
 }
 

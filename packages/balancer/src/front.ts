@@ -76,8 +76,10 @@ export function front(services: FrontServices): Front {
     enter(request, lastResponse(request, socket), { join })
   })
   server.on('connect', (_request, socket) => connections.get(socket)?.malformed('NOT_IMPLEMENTED', randomUUID()))
-  server.on('clientError', (error, socket) => {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket)
+    // Behind a request that was to be the last, whatever comes is nobody's (RFC 9112, section 9.6), and its answer is due.
+    if (error.code === BEHIND_THE_LAST && connection !== undefined) return
     // Without one it never got beyond the TLS handshake.
     if (connection === undefined) socket.destroy()
     else connection.malformed(codeOf(error), randomUUID())
@@ -109,6 +111,8 @@ function lastResponse(request: IncomingMessage, socket: Socket): ServerResponse 
   response.once('finish', () => socket.destroySoon())
   return response
 }
+
+const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION'
 
 function codeOf({ code }: NodeJS.ErrnoException): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'

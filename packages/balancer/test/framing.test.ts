@@ -140,6 +140,29 @@ test('junk behind a request under way ends the connection without a second answe
   t.is(await client.closed, '')
 })
 
+test('what comes behind a request that was to be the last is ignored, and that request answered', async (t) => {
+  const upstream = await httpServer(t, (request, response) => {
+    setTimeout(() => response.end(`<${request.url}>`), 50)
+  })
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  client.send('GET /last HTTP/1.1', 'Host: a', 'Connection: close', '', HIDDEN)
+  client.send(HIDDEN)
+  t.regex(await client.closed, /^HTTP\/1\.1 200 [^]*<\/last>$/)
+  t.is(upstream.requests.length, 1)
+})
+
+test('a request that stops being one while another is under way is refused after the answer to that', async (t) => {
+  const upstream = await httpServer(t, (request, response) => {
+    setTimeout(() => response.end(`<${request.url}>`), 50)
+  })
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  client.send('GET /first HTTP/1.1', 'Host: a', '', ...POST, CHUNKED, '', 'no size', '')
+  t.regex(await client.closed, /^HTTP\/1\.1 200 [^]*<\/first>HTTP\/1\.1 400 [^]*BAD_REQUEST/)
+  t.is(upstream.requests.length, 1)
+})
+
 test('a header that does not come in time is refused', async (t) => {
   const { port } = await balancing(t, { a: 1 }, { CLIENT_HEADERS_TIMEOUT_MS: '100' })
   const client = await rawClient(t, port)
