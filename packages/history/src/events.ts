@@ -166,6 +166,10 @@ export interface FaultInjected {
   readonly fault: string
   readonly kind: string
   readonly target: string
+  /** Where in a request a `crash` lands, in which of those that come, and of which operation alone. */
+  readonly point?: string
+  readonly request?: number
+  readonly operation?: string
 }
 
 /** It was seen to have landed. Only from here on may anything be blamed on it. */

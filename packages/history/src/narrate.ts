@@ -1,5 +1,5 @@
 import { count, sum } from './counts.ts'
-import type { NodeDown, ProcessDown, ProcessName, TraceEvent, UsersSecond } from './events.ts'
+import type { NodeDown, ProcessDown, ProcessName, ProcessNoted, TraceEvent, UsersSecond } from './events.ts'
 import { type ClusterState, findNode } from './state.ts'
 
 export interface Sentence {
@@ -41,7 +41,7 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
     process === 'users' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
   'process-down': (event) =>
     bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process)}`),
-  'process-noted': ({ process, event, warns }) => (warns ? bad(`${process}: ${event}`) : undefined),
+  'process-noted': noted,
   'upstream-ejected': ({ upstream, reason }) => plain(`the balancer ejected ${nodeLabel(upstream)}: ${reason}`),
   'upstream-readmitted': ({ upstream, downForMs }) =>
     plain(
@@ -68,6 +68,13 @@ function nodeDown(event: NodeDown, before: ClusterState): Sentence {
   const held = event.held === 0 ? '' : `, it held ${count(event.held, 'session')}`
   const lived = left ? `${label} has drained and left` : `${label} died (${causeOf(event)})`
   return { text: `${lived}${held}; ${before.strategy.onNodeDeath}`, tone: left && event.held === 0 ? 'plain' : 'bad' }
+}
+
+function noted({ process, event, warns, detail }: ProcessNoted): Sentence | undefined {
+  if (event === 'crash-point') {
+    return bad(`${process} dies at ${String(detail['point'])} of ${String(detail['operation'])}, as it was told`)
+  }
+  return warns ? bad(`${process}: ${event}`) : undefined
 }
 
 function causeOf({ code, signal }: NodeDown | ProcessDown): string {

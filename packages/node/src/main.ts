@@ -3,6 +3,7 @@
  * the whole group at once and is the lab's to decide on, and a lab that died takes its nodes along.
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
+import { crashPoints, obeyLab } from './crash-points.ts'
 import { nodeLog } from './log.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { StoreAbsentError } from './opened-store.ts'
@@ -27,7 +28,10 @@ process.on('uncaughtException', (err) => {
   process.exit(EXIT_FAILED)
 })
 
-node = await startNode(config, log).catch(exitBecause)
+const points = underLab ? crashPoints(config.nodeName) : undefined
+if (points !== undefined) obeyLab(points)
+
+node = await startNode(config, log, points).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })
 
 /** Whoever asks twice, or before there is anything to drain, does not want to wait. */

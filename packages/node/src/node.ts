@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { demoAccounts } from './accounts.ts'
 import type { Config } from './config.ts'
+import type { CrashPoints } from './crash-points.ts'
 import { openedStore } from './opened-store.ts'
 import { listen } from './server.ts'
 import { shop } from './shop.ts'
@@ -17,7 +18,7 @@ export interface RunningNode {
   drain(): Promise<void>
 }
 
-export async function startNode(config: Config, log: Logger): Promise<RunningNode> {
+export async function startNode(config: Config, log: Logger, crashPoints?: CrashPoints): Promise<RunningNode> {
   const accounts = demoAccounts({ count: config.accounts, cost: config.passwordCost })
   const store = await openedStore({ url: config.storeUrl, waitMs: config.storeWaitMs, log })
   let draining = false
@@ -33,6 +34,7 @@ export async function startNode(config: Config, log: Logger): Promise<RunningNod
     throttleLogins: config.throttleLogins,
     log,
     isDraining: () => draining,
+    crashPoints,
   })
   const handle = app.callback()
   const server = await listen((request, response) => void handle(request, response), {

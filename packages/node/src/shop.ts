@@ -8,6 +8,7 @@ import Koa from 'koa'
 import type { Logger } from 'pino'
 import { loginThrottle, sameOrigin, sessions, type SessionStore } from '@ninelives/sessions'
 import type { Accounts } from './accounts.ts'
+import type { CrashPoints } from './crash-points.ts'
 import { errors } from './errors.ts'
 import { knownRoutes } from './guard.ts'
 import { storeHealth } from './health.ts'
@@ -39,6 +40,8 @@ export interface ShopOptions {
   readonly log: Logger
   /** True from the moment on when the node was told to stop. */
   readonly isDraining?: () => boolean
+  /** Where the lab may make this process die. */
+  readonly crashPoints?: CrashPoints | undefined
 }
 
 /** Room for the fullest cart that the routes let through, with the longest names. */
@@ -48,7 +51,7 @@ export const SESSION_BYTES_MAX = 512 * 1024
 const EXACT = { strict: true, sensitive: true }
 
 export function shop(options: ShopOptions): Koa<RequestState> {
-  const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log } = options
+  const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log, crashPoints } = options
   const isDraining = options.isDraining ?? (() => false)
   const metrics = shopMetrics({ node, sessionsHeld: () => store.heldHere?.() ?? 0 })
 
@@ -74,6 +77,7 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     ctx.set('Cache-Control', 'no-store')
     await next()
   })
+  if (crashPoints !== undefined) app.use(crashPoints.middleware)
   const layer = sessions(app, {
     store,
     keys,
@@ -81,6 +85,7 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     idleTimeoutMs,
     absoluteTimeoutMs,
     dataBytesMax: SESSION_BYTES_MAX,
+    ...(crashPoints === undefined ? {} : { onStep: crashPoints.onStep }),
   })
   app.use(api.routes())
   return app

@@ -39,6 +39,11 @@ export function routes({ trace, cluster, desk }: Controlled, events: EventStream
       },
     },
     {
+      method: 'GET',
+      path: /^\/api\/faults\/([^/]+)$/,
+      handle: (_request, response, id) => sendJson(response, 200, desk.find(id)),
+    },
+    {
       method: 'DELETE',
       path: /^\/api\/faults\/([^/]+)$/,
       async handle(_request, response, id) {

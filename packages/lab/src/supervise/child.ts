@@ -91,6 +91,27 @@ export class Child {
     this.#process.on('message', (message) => listener(message as Message))
   }
 
+  /** Sends a message and waits for the one that answers it by the same `id`. False when none came in time, or can't. */
+  call(message: Message, answer: string, withinMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const child = this.#process
+      const onMessage = ({ type, ...fields }: Message): void => {
+        if (type === answer && fields['id'] === message['id']) done(true)
+      }
+      const unanswered = (): void => done(false)
+      const timer = setTimeout(unanswered, withinMs)
+      const done = (answered: boolean): void => {
+        clearTimeout(timer)
+        child.off('message', onMessage).off('exit', unanswered)
+        resolve(answered)
+      }
+      child.on('message', onMessage).once('exit', unanswered)
+      // What can't be sent is told as an error of the process, and remains unanswered.
+      if (child.connected) child.send(message)
+      else unanswered()
+    })
+  }
+
   signal(signal: NodeJS.Signals): boolean {
     return signalGroup(this.pid, signal)
   }

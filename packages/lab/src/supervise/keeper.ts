@@ -76,6 +76,11 @@ export class Keeper {
     return this.#child?.signal(signal) ?? false
   }
 
+  /** Whether the process answered the message in time, by one of the type `answer` with the same `id`. */
+  async call(message: Message, answer: string, withinMs: number): Promise<boolean> {
+    return (await this.#child?.call(message, answer, withinMs)) ?? false
+  }
+
   /** Ends the process for good: asks, asks again, and then does not ask. */
   async stop(): Promise<void> {
     this.#stopped = true

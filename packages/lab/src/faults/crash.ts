@@ -1,0 +1,34 @@
+import { ApiError } from '../errors.ts'
+import { runState } from '../supervise/process-table.ts'
+import type { Fault } from './fault.ts'
+
+/** The node answers at once, or is too busy to be broken on purpose. */
+const ANSWER_WAIT_MS = 2_000
+
+/** The process kills itself at an exact instant of a request, the moment that a kill from outside can only hope to hit. */
+export const crash: Fault = {
+  kind: 'crash',
+  needs: ['up'],
+  endsWith: ['node-up'],
+  landsWith: 'crash-point',
+
+  async inject(node, { id, point, request = 1, operation }) {
+    const only = operation === undefined ? {} : { operation }
+    const order = { type: 'crash-at', id, point, request, ...only }
+    if (await node.keeper.call(order, 'crash-armed', ANSWER_WAIT_MS)) return
+    throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not say that it would crash`)
+  },
+
+  async confirm(node, pid) {
+    return node.pid !== pid && (await runState(pid)) === 'gone'
+  },
+
+  async heal(node, { id }) {
+    const { pid } = node
+    const cancelled = await node.keeper.call({ type: 'crash-cancel', id }, 'crash-cancelled', ANSWER_WAIT_MS)
+    if (!cancelled && pid !== undefined && node.pid === pid) {
+      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it would not crash`)
+    }
+    await node.keeper.start()
+  },
+}
