@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 
 export interface Environment {
   readonly node: string
-  readonly redis: string
+  /** Absent where there is none in the bench. */
+  readonly redis?: string
   readonly packages: Readonly<Record<string, string>>
   readonly commit: string
   /** The working tree was not the commit's. */
@@ -24,11 +25,11 @@ export interface Environment {
 const BUSY_ABOVE_LOAD = 0.5
 
 /** To be asked before the bench makes a load of its own. */
-export function environment(redis: string, packages: Readonly<Record<string, string>>): Environment {
+export function environment(redis: string | undefined, packages: Readonly<Record<string, string>>): Environment {
   const [loadBefore = 0] = loadavg()
   return {
     node: process.version,
-    redis,
+    ...(redis !== undefined && { redis }),
     packages,
     commit: git('rev-parse', 'HEAD') ?? 'unknown',
     changed: git('status', '--porcelain') !== '',

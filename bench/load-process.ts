@@ -5,6 +5,7 @@
  */
 import { Agent, request } from 'node:http'
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { stayAwake } from './awake.ts'
 import type { LoadResult, LoadTask, RequestKind } from './load.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -52,18 +53,6 @@ async function run(users: readonly User[], { kind, requests }: { kind: RequestKi
     p50Micros: histogram.percentile(50),
     p99Micros: histogram.percentile(99),
   }
-}
-
-/**
- * Until told to rest, this process never sleeps. Waking a sleeper on another core is work, some 10 to 40 microseconds on a
- * virtual machine, which the kernel books on whoever writes the answer: a subject that keeps the load busy would be spared
- * what a slower one pays, and in use the client is on another machine anyway.
- */
-function stayAwake(): () => void {
-  let awake = true
-  const turn = (): void => void (awake && setImmediate(turn))
-  turn()
-  return () => (awake = false)
 }
 
 async function askRepeatedly(user: User, kind: RequestKind, times: number, histogram: RecordableHistogram) {

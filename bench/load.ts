@@ -1,7 +1,8 @@
 /** The load, from the side of the runner; the process that makes it is load-process.ts. */
 import { worker } from './worker.ts'
 
-export type RequestKind = 'read' | 'write'
+export const REQUEST_KINDS = ['read', 'write'] as const
+export type RequestKind = (typeof REQUEST_KINDS)[number]
 
 export type LoadTask =
   /** Opens a session for each user, on a connection of the user's own. */

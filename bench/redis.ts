@@ -1,12 +1,11 @@
 /** The Redis of a bench: the one that the user names, or one of its own. */
 import { spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startChild } from './children.ts'
 import { UsageError } from './config.ts'
+import { freePort } from './free-port.ts'
 
 export interface BenchRedis {
   readonly url: string
@@ -61,13 +60,4 @@ async function privateRedis(): Promise<BenchRedis> {
 
 function versionIn(information: string): string {
   return /redis_version:(\S+)/.exec(information)?.[1] ?? 'unknown'
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -52,7 +52,7 @@ export interface Found {
   readonly startedAt: Date
   readonly environment: Environment
   readonly options: Options
-  readonly blocks: Blocks
+  readonly blocks: Blocks<RequestKind>
   readonly roundTrips: ReadonlyMap<string, RoundTrips | undefined>
   readonly idleSessions: IdleSessions
 }
@@ -90,7 +90,12 @@ export function differsFromItself({ subjects }: SessionsResult): boolean {
   return [again?.read, again?.write].some((of) => of?.cpuRatio.finding === 'less' || of?.cpuRatio.finding === 'more')
 }
 
-function figures({ name, goal }: SessionSubject, kind: RequestKind, blocks: Blocks, random: Random): Figures {
+function figures(
+  { name, goal }: SessionSubject,
+  kind: RequestKind,
+  blocks: Blocks<RequestKind>,
+  random: Random,
+): Figures {
   const series = (of: string, figure: keyof Measured) => (blocks.get(of)?.[kind] ?? []).map((block) => block[figure])
   const cpu = series(name, 'cpuMicrosPerRequest')
   const cpuRatio = ratio(series(OURS, 'cpuMicrosPerRequest'), cpu, random)

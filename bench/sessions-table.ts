@@ -3,7 +3,7 @@ import type { IdleSessions } from './idle-sessions.ts'
 import type { RequestKind } from './load.ts'
 import { differsFromItself, type Figures, type SessionsResult, type SubjectResult } from './sessions-result.ts'
 import { OURS } from './sessions-subjects.ts'
-import type { Estimate } from './statistics.ts'
+import { aligned, interval } from './table.ts'
 
 const TITLES: Readonly<Record<RequestKind, string>> = {
   read: 'Reading the session',
@@ -22,7 +22,7 @@ export function sessionsTable(result: SessionsResult): string {
     ...idle(result.idleSessions),
     '',
     `${String(options['blocks'])} blocks of ${String(options['requests'])} requests, seed ${seed}; ` +
-      `Node ${node.slice(1)}, Redis ${redis}, ${cores} × ${processor}`,
+      `Node ${node.slice(1)}, Redis ${redis ?? '–'}, ${cores} × ${processor}`,
     'Redis: round trips of one request. ÷: ratio of CPU times within blocks, with its 95 % interval.',
     ...(busy ? [`NOT TO BE QUOTED: the machine was busy when this began (load ${loadBefore.toFixed(2)}).`] : []),
     ...(differsFromItself(result)
@@ -33,11 +33,10 @@ export function sessionsTable(result: SessionsResult): string {
 
 /** The title of the table stands over the subjects' names. */
 function table(kind: RequestKind, subjects: readonly SubjectResult[]): string {
-  const rows = [[TITLES[kind], ...HEADINGS], ...subjects.map((subject) => cells(subject, subject[kind]))]
-  const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
-  const aligned = (cell: string, column: number): string =>
-    column === 0 || column >= RATIO_COLUMN ? cell.padEnd(widthOf(column)) : cell.padStart(widthOf(column))
-  return rows.map((row) => `${row.map(aligned).join('  ').trimEnd()}\n`).join('')
+  return aligned(
+    [[TITLES[kind], ...HEADINGS], ...subjects.map((subject) => cells(subject, subject[kind]))],
+    RATIO_COLUMN,
+  )
 }
 
 function cells({ name, title }: SubjectResult, figures: Figures): string[] {
@@ -49,12 +48,8 @@ function cells({ name, title }: SubjectResult, figures: Figures): string[] {
     p50Micros.median.toFixed(0),
     p99Micros.median.toFixed(0),
     roundTrips?.toFixed(1) ?? '–',
-    ...(name === OURS ? ['', ''] : [interval(cpuRatio), verdict(figures)]),
+    ...(name === OURS ? ['', ''] : [interval(cpuRatio, 2), verdict(figures)]),
   ]
-}
-
-function interval({ median, low, high }: Estimate): string {
-  return `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
 }
 
 function verdict({ cpuRatio, goal }: Figures): string {

@@ -5,11 +5,12 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readConfig, UsageError } from './config.ts'
+import { benchMain, progress, say } from './command.ts'
+import { readConfig } from './config.ts'
 import { environment } from './environment.ts'
 import { measureBlocks } from './experiment.ts'
 import { idleSessions } from './idle-sessions.ts'
-import { type Load, loadProcess } from './load.ts'
+import { type Load, loadProcess, REQUEST_KINDS } from './load.ts'
 import { installPeers, packageVersions } from './peers.ts'
 import { benchRedis, type BenchRedis } from './redis.ts'
 import { HELP, type Options, readOptions } from './sessions-options.ts'
@@ -19,13 +20,9 @@ import { sessionsTable } from './sessions-table.ts'
 import { seededRandom } from './statistics.ts'
 import { startSubject, type Subject } from './subject.ts'
 
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
-const EXIT_INTERRUPTED = 130
-
-async function main(): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   const startedAt = new Date()
-  const options = readOptions(process.argv.slice(2), startedAt)
+  const options = readOptions(args, startedAt)
   if (options === undefined) return say(HELP)
   const { redisUrl } = readConfig(process.env)
   if (options.subjects.some(({ installed }) => installed)) await installPeers(say)
@@ -45,7 +42,7 @@ async function measured(options: Options, redis: BenchRedis): Promise<Omit<Found
   const subjects: Subject[] = []
   try {
     for (const spec of options.subjects) subjects.push(await startSubject(spec, redis.url, load))
-    const blocks = await measureBlocks(subjects, options, seededRandom(options.seed), progress)
+    const blocks = await measureBlocks(subjects, REQUEST_KINDS, options, seededRandom(options.seed), progress)
     progress('counting round trips')
     const roundTrips: [string, RoundTrips | undefined][] = []
     for (const spec of options.subjects) {
@@ -72,24 +69,4 @@ function report(found: Found): void {
   say(`\n${sessionsTable(result)}\nWritten to ${path}`)
 }
 
-function progress(text: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r${text}\u001b[K` : `${text}\n`)
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    progress('stopped; nothing was written\n')
-    // Whoever was started is ended at exit, see children.ts.
-    process.exit(EXIT_INTERRUPTED)
-  })
-}
-
-main().catch((error: Error) => {
-  const isUsage = error instanceof UsageError
-  process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
-  process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
-})
+benchMain(main)
