@@ -8,7 +8,7 @@
  */
 import { hash } from 'node:crypto'
 import { findCookie } from './affinity-cookies.ts'
-import { rendezvousScore } from './rendezvous.ts'
+import { placeOf, scoreOf } from './rendezvous.ts'
 import { bestLeft, NO_FIELDS } from './routing.ts'
 import type { Choice, Routing } from './routing.ts'
 import type { Upstream } from './upstream.ts'
@@ -35,13 +35,13 @@ export function bySession({ upstreams, cookieName, loadBoundPercent, sessionless
       if (key === undefined) return sessionless.pick(cookieHeader, tried)
       const left = bestLeft(upstreams, tried)
       if (left.length === 0) return undefined
-      return owner(key, left, upstreams, loadBoundPercent() / 100) ?? { busy: undefined }
+      return owner(placeOf(key), left, upstreams, loadBoundPercent() / 100) ?? { busy: undefined }
     },
   }
 }
 
 /** The highest rank among those that are neither full nor over the bound; where all are over it, among those that are not full. */
-function owner(key: string, left: readonly Upstream[], all: readonly Upstream[], bound: number): Choice | undefined {
+function owner(place: number, left: readonly Upstream[], all: readonly Upstream[], bound: number): Choice | undefined {
   const perShare = partOfEach(left) * bound
   let within: Upstream | undefined
   let withinScore = -1
@@ -49,7 +49,7 @@ function owner(key: string, left: readonly Upstream[], all: readonly Upstream[],
   let freeScore = -1
   for (const upstream of left) {
     if (!upstream.hasRoom) continue
-    const score = rendezvousScore(key, upstream.name)
+    const score = scoreOf(place, upstream.name)
     if (score > freeScore) {
       free = upstream
       freeScore = score
@@ -62,7 +62,7 @@ function owner(key: string, left: readonly Upstream[], all: readonly Upstream[],
   }
   const upstream = within ?? free
   if (upstream === undefined) return undefined
-  const isOwner = isHighest(key, upstream, all)
+  const isOwner = isHighest(place, upstream, all)
   return { upstream, why: isOwner ? 'owner' : 'not-owner', fields: NO_FIELDS }
 }
 
@@ -77,17 +77,17 @@ function partOfEach(left: readonly Upstream[]): number {
   return inFlight / shares
 }
 
-function isHighest(key: string, upstream: Upstream, all: readonly Upstream[]): boolean {
-  const score = rendezvousScore(key, upstream.name)
-  return all.every((other) => other === upstream || rendezvousScore(key, other.name) < score)
+function isHighest(place: number, upstream: Upstream, all: readonly Upstream[]): boolean {
+  const score = scoreOf(place, upstream.name)
+  return all.every((other) => other === upstream || scoreOf(place, other.name) < score)
 }
 
-const DIGEST_BYTES = 16
-/** A cookie of the session layer begins with the handle; of any other, all of it is taken. */
+const KEY_CHARS = 22
+/** A cookie of the session layer begins with the handle; of any other, all up to a dot is taken. */
 const HANDLE = /^[\w-]+/
 
-/** The session layer's own key of a session: 128 bits of the handle's SHA-256. */
+/** The session layer's own key of a session: the beginning of its handle's SHA-256. */
 export function sessionKeyOf(cookie: string): string | undefined {
   const [handle] = HANDLE.exec(cookie) ?? []
-  return handle === undefined ? undefined : hash('sha256', handle, 'buffer').toString('base64url', 0, DIGEST_BYTES)
+  return handle === undefined ? undefined : hash('sha256', handle, 'base64url').slice(0, KEY_CHARS)
 }

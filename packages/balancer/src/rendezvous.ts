@@ -1,25 +1,31 @@
 /**
- * Rendezvous hashing: each name has a score for each key, and the highest owns it. A name that comes or goes moves only the keys
- * that it owns. The clustered store places sessions by the same score, so neither can change without the other; a test
- * holds the same examples in both places.
+ * Rendezvous hashing: each name has a score for each place, and the highest owns it. A name that comes or goes moves only what it
+ * owns. The clustered store places sessions in so many buckets by the same score, so neither can change without the other; a
+ * test holds what both must come to.
  */
 
-/** FNV-1a over `key`, a separator and `name`, with the finaliser of MurmurHash3, since FNV's high bits mix badly. */
-export function rendezvousScore(key: string, name: string): number {
-  return finished(fnv(fnv(fnv(OFFSET_BASIS, key), '\n'), name))
+/** As many as the clustered store has. */
+const BUCKETS = 1_024
+
+/** Where a key belongs, to be scored for each name. */
+export function placeOf(key: string): number {
+  return mixed(((hashOf(key) >>> 0) % BUCKETS) + 1)
 }
 
-const OFFSET_BASIS = 0x811c9dc5
-const PRIME = 0x01000193
-
-function fnv(seed: number, text: string): number {
-  let state = seed
-  for (let index = 0; index < text.length; index += 1) state = Math.imul(state ^ text.charCodeAt(index), PRIME)
-  return state
+export function scoreOf(place: number, name: string): number {
+  return mixed(hashOf(name) ^ place) >>> 0
 }
 
-function finished(state: number): number {
-  let mixed = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
-  return (mixed ^ (mixed >>> 16)) >>> 0
+/** FNV-1a over UTF-16 units, mixed so that the low bits are as good as the high ones. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return mixed(hash)
+}
+
+/** The finaliser of MurmurHash3. */
+function mixed(value: number): number {
+  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return hash ^ (hash >>> 16)
 }

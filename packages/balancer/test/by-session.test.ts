@@ -1,6 +1,6 @@
 import test from 'ava'
 import { bySession, sessionKeyOf } from '../src/by-session.ts'
-import { rendezvousScore } from '../src/rendezvous.ts'
+import { placeOf, scoreOf } from '../src/rendezvous.ts'
 import { byRule } from '../src/routing.ts'
 import { weightedTurns } from '../src/rules.ts'
 import type { Upstream } from '../src/upstream.ts'
@@ -9,7 +9,7 @@ import { choice, LIMITS, names, sorted, upstreamsOf } from './fixtures/upstreams
 const someone = 'sid=handle-0.secret.signature'
 
 function score({ name }: Upstream): number {
-  return rendezvousScore(sessionKeyOf('handle-0') ?? '', name)
+  return scoreOf(placeOf(sessionKeyOf('handle-0') ?? ''), name)
 }
 
 function routingOf(upstreams: readonly Upstream[]) {
@@ -65,4 +65,22 @@ test('where all are full it waits, and where all were tried there is nobody', (t
   for (const upstream of all) upstream.inFlight = LIMITS.upstreamInFlightMax
   t.is(names(routing, 1, someone), '?')
   t.is(names(routing, 1, someone, all), '-')
+})
+
+/** What the clustered store comes to as well: keys of sessions, and the order in which five nodes hold them. */
+const PLACED = [
+  ['h0', '24fO5SUEylcyutSd2x1bhV', 'acebd'],
+  ['h1', 'MxEu4U7kacPrUv6QMi7IHd', 'decba'],
+  ['h2', '-Zj-Bq-gz75z4ESdwrFpgw', 'debac'],
+  ['h3', 'l_tfhTi4n2wazP0Zg2tlpz', 'decba'],
+  ['h4', '6VkMBM6lS-t2mpYUhYMXZg', 'cabde'],
+] as const
+
+test("keys and orders are the clustered store's own", (t) => {
+  for (const [handle, key, order] of PLACED) {
+    t.is(sessionKeyOf(`${handle}.secret.signature`), key)
+    const place = placeOf(key)
+    const names = [...'abcde'].sort((left, right) => scoreOf(place, right) - scoreOf(place, left))
+    t.is(names.join(''), order)
+  }
 })
