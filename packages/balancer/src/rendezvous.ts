@@ -16,6 +16,11 @@ export function scoreOf(place: number, name: string): number {
   return mixed(hashOf(name) ^ place) >>> 0
 }
 
+/** The same for a single key, where nobody scores several names for it. */
+export function rendezvousScore(key: string, name: string): number {
+  return scoreOf(placeOf(key), name)
+}
+
 /** FNV-1a over UTF-16 units, mixed so that the low bits are as good as the high ones. */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { bySession, sessionKeyOf } from '../src/by-session.ts'
-import { placeOf, scoreOf } from '../src/rendezvous.ts'
+import { placeOf, rendezvousScore, scoreOf } from '../src/rendezvous.ts'
 import { byRule } from '../src/routing.ts'
 import { weightedTurns } from '../src/rules.ts'
 import type { Upstream } from '../src/upstream.ts'
@@ -9,7 +9,7 @@ import { choice, LIMITS, names, sorted, upstreamsOf } from './fixtures/upstreams
 const someone = 'sid=handle-0.secret.signature'
 
 function score({ name }: Upstream): number {
-  return scoreOf(placeOf(sessionKeyOf('handle-0') ?? ''), name)
+  return rendezvousScore(sessionKeyOf('handle-0') ?? '', name)
 }
 
 function routingOf(upstreams: readonly Upstream[]) {
@@ -80,7 +80,7 @@ test("keys and orders are the clustered store's own", (t) => {
   for (const [handle, key, order] of PLACED) {
     t.is(sessionKeyOf(`${handle}.secret.signature`), key)
     const place = placeOf(key)
-    const names = [...'abcde'].sort((left, right) => scoreOf(place, right) - scoreOf(place, left))
+    const names = ['a', 'b', 'c', 'd', 'e'].sort((left, right) => scoreOf(place, right) - scoreOf(place, left))
     t.is(names.join(''), order)
   }
 })
