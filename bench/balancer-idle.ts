@@ -14,6 +14,9 @@ import { worker } from './worker.ts'
 import type { Worker } from './worker.ts'
 
 export interface IdleMemory {
+  /** With what the requests left behind, which the next ones use again. */
+  readonly rssAsItIsBytes: number
+  /** Without. */
   readonly rssBytes: number
   /** Of V8 and what it holds outside of its heap. */
   readonly heapBytes: number
@@ -56,6 +59,7 @@ const each = (bytes: number) => `${(bytes / count / KIB).toFixed(1)} KiB`
 const lines = [
   `${count} idle keep-alive connections, each after one request`,
   `resident   ${each(held.rssBytes - before.rssBytes)} a connection (goal: ${GOAL_BYTES / KIB} KiB)`,
+  `           ${each(held.rssAsItIsBytes - before.rssAsItIsBytes)} before V8 cleared away what the requests left`,
   `heap       ${each(held.heapBytes - before.heapBytes)} a connection, buffers outside of it included`,
   `left over  ${each(after.heapBytes - before.heapBytes)} of heap for each when they had gone`,
 ]

@@ -18,6 +18,8 @@ export interface WorkerSpec {
   readonly file: string
   readonly args?: readonly string[]
   readonly nodeOptions?: readonly string[]
+  /** All that it sees of an environment, beside NODE_ENV. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const ANSWER_DEADLINE_MS = 120_000
@@ -26,11 +28,11 @@ const ANSWER_DEADLINE_MS = 120_000
 const ENVIRONMENT = { NODE_ENV: 'production' }
 
 export async function worker<Ready>(spec: WorkerSpec): Promise<Worker<Ready>> {
-  const { name, file, args = [], nodeOptions = [] } = spec
+  const { name, file, args = [], nodeOptions = [], env = {} } = spec
   const path = fileURLToPath(new URL(file, import.meta.url))
   const child = startChild(process.execPath, [...nodeOptions, path, ...args], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: ENVIRONMENT,
+    env: { ...ENVIRONMENT, ...env },
   })
   return {
     ready: await nextMessage<Ready>(name, child),
