@@ -52,6 +52,38 @@ test(refuses, { LOG_LEVEL: 'loud' }, /^LOG_LEVEL is "loud"/)
 test(refuses, { COOKIE_SECURE: 'yes' }, /^COOKIE_SECURE is "yes", but takes true \| false\.$/)
 test(refuses, { CLIENT_HEADERS_TIMEOUT_MS: '2000', CLIENT_REQUEST_TIMEOUT_MS: '1000' }, /^CLIENT_HEADERS_TIMEOUT_MS is/)
 
+test(refuses, { TLS_CERT: 'cert.pem' }, /^TLS_KEY is missing/)
+test(refuses, { TLS_KEY: 'key.pem' }, /^TLS_CERT is missing/)
+test(refuses, { REDIRECT_PORT: '0' }, /^REDIRECT_PORT is set, but takes a value only beside TLS_CERT and TLS_KEY\.$/)
+test(refuses, { HSTS_MAX_AGE_S: '60' }, /^HSTS_MAX_AGE_S is set, but takes a value only beside TLS_CERT/)
+test(refuses, { PROXY_PROTOCOL: 'true' }, /^PROXY_PROTOCOL is true, but takes true only beside TRUSTED_PROXIES/)
+test(
+  refuses,
+  { TRUSTED_PROXIES: '10.0.0.0/8,10.0.0.0/33' },
+  /^TRUSTED_PROXIES has "10\.0\.0\.0\/33", but takes addresses/,
+)
+test(refuses, { CLIENT_BODY_BYTES_MAX: '1e6' }, /^CLIENT_BODY_BYTES_MAX is "1e6"/)
+
+test('what strangers may do has bounds unless it is told otherwise', (t) => {
+  const config = readConfig({ UPSTREAMS })
+  t.like(config, {
+    tls: undefined,
+    redirectPort: undefined,
+    proxyProtocol: false,
+    hstsMaxAgeS: 0,
+    clientBodyBytesMax: 104_857_600,
+    clientHeaderFieldsMax: 256,
+    clientConnectionsPerAddressMax: 1_024,
+  })
+  t.deepEqual(config.trustedProxies, [])
+})
+
+test('with TLS the affinity cookie is for TLS only', (t) => {
+  const env = { UPSTREAMS, TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' }
+  t.true(readConfig(env).cookieSecure)
+  t.false(readConfig({ ...env, COOKIE_SECURE: 'false' }).cookieSecure)
+})
+
 test('a short secret is refused without being told', (t) => {
   const error = t.throws(() => readConfig({ UPSTREAMS, AFFINITY_KEYS: `${'k'.repeat(32)},hunter2` }))
   t.regex(error.message, /^AFFINITY_KEYS has a secret of 7 characters, but takes secrets of at least 32/)

@@ -176,6 +176,22 @@ test(
   /was valid until/,
 )
 
+test('SIGHUP has the certificate read at once, and a bad one is kept out', async (t) => {
+  const pair = testCertificate()
+  const folder = await certificateFolder(t, pair)
+  const env = { PORT: '0', UPSTREAMS: 'a=http://127.0.0.1:1', ...folder.env, TLS_CHECK_MS: '3600000' }
+  const balancer = startBalancer(t, env)
+  const port = Number(new URL((await balancer.ready).url).port)
+  await writeFile(folder.certPath, 'nonsense')
+  balancer.child.kill('SIGHUP')
+  await until(() => balancer.output.stdout.includes('"certificate-kept"'), { what: 'it to say so' })
+  t.is(await presented(t, port), pair.fingerprint)
+  const next = testCertificate()
+  await folder.write(next)
+  balancer.child.kill('SIGHUP')
+  await until(async () => (await presented(t, port)) === next.fingerprint, { what: 'the new certificate' })
+})
+
 test('a certificate that can not be used: one line that names the file, nothing listens', async (t) => {
   const folder = await certificateFolder(t, testCertificate())
   await writeFile(folder.keyPath, testCertificate().key)
