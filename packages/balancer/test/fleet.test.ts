@@ -97,6 +97,16 @@ test('workers share what is pinned, also with a key that was made up', async (t)
   }
 })
 
+test('an upstream that one had to eject is looked at by the other at once', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const { url, admin } = await fleet(t, `a=${a.url},b=${b.url}`, { PROBE_INTERVAL_MS: '60000' })
+  const ejections = () => count(admin, 'ejections_total{upstream="a"}')
+  await a.kill()
+  while ((await ejections()) < 1) t.is((await ask(url)).status, 200)
+  // No request can tell the other one from here on, and neither can a probe of its own.
+  await until(async () => (await ejections()) === 2, { what: 'the other to eject it' })
+})
+
 test('a reload reaches all, and one that is refused none', async (t) => {
   const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
   const { url, admin, child } = await fleet(t, `a=${a.url}`)
