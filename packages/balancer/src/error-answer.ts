@@ -41,6 +41,13 @@ export function isClientsFault(code: ErrorCode): boolean {
   return ERRORS[code].fault === 'client'
 }
 
+/** For what Node's server met while it read a request. */
+export function errorCodeOf({ code }: NodeJS.ErrnoException): ErrorCode {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
+  if (code === 'HPE_HEADER_OVERFLOW') return 'HEADERS_TOO_LARGE'
+  return code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'CHUNK_EXTENSIONS_TOO_LARGE' : 'BAD_REQUEST'
+}
+
 export function errorAnswer(code: ErrorCode, context: ErrorContext): ErrorAnswer {
   const { requestId, accept, mayHaveActed = false } = context
   const { status, message: what } = ERRORS[code]

@@ -10,6 +10,7 @@ import { clientListeners } from './client-listeners.ts'
 import type { FrontAddresses } from './client-listeners.ts'
 import { clientServer, limitServer } from './client-server.ts'
 import type { Config } from './config.ts'
+import { errorCodeOf } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangeOptions, ExchangeServices } from './exchange.ts'
@@ -82,7 +83,7 @@ export function front(services: FrontServices): Front {
     if (error.code === BEHIND_THE_LAST && connection !== undefined) return
     // Without one it never got beyond the TLS handshake.
     if (connection === undefined) socket.destroy()
-    else connection.malformed(codeOf(error), randomUUID())
+    else connection.malformed(errorCodeOf(error), randomUUID())
   })
   // Last, for the gate stands before all that wait for connections.
   const listeners = clientListeners({ ...services, server })
@@ -113,9 +114,3 @@ function lastResponse(request: IncomingMessage, socket: Socket): ServerResponse 
 }
 
 const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION'
-
-function codeOf({ code }: NodeJS.ErrnoException): ErrorCode {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
-  if (code === 'HPE_HEADER_OVERFLOW') return 'HEADERS_TOO_LARGE'
-  return code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW' ? 'CHUNK_EXTENSIONS_TOO_LARGE' : 'BAD_REQUEST'
-}

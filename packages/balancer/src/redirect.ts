@@ -1,9 +1,9 @@
 /** The listener for plain HTTP beside one for TLS: tells every client to come again, with the same method and body, by TLS. */
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Config } from './config.ts'
-import { errorAnswer } from './error-answer.ts'
+import { errorAnswer, errorBytes, errorCodeOf } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { framingFault } from './framing.ts'
 import { requestTarget } from './request-target.ts'
@@ -22,19 +22,26 @@ export function redirect(config: Config, securePort: () => number): Server {
   })
   server.maxConnections = config.clientConnectionsMax
   server.maxHeadersCount = 0
-  server.on('request', (request, response) => {
+  function answer(request: IncomingMessage, response: ServerResponse): void {
     const target = framingFault(request, config) ?? requestTarget(request)
-    if (typeof target === 'string') return answer(response, target, request.headers.accept)
-    if (target.host === undefined || !target.path.startsWith('/')) return answer(response, 'BAD_REQUEST')
+    if (typeof target === 'string') return refuse(response, target, request.headers.accept)
+    if (target.host === undefined || !target.path.startsWith('/')) return refuse(response, 'BAD_REQUEST')
     const port = securePort()
     const authority = target.host.replace(/:\d*$/, '') + (port === HTTPS_PORT ? '' : `:${port}`)
-    const location = `https://${authority}${target.path}`
-    response.writeHead(308, ['Location', location, 'Content-Length', '0', 'Connection', 'close']).end()
+    response.writeHead(308, ['Location', `https://${authority}${target.path}`, 'Content-Length', '0']).end()
+  }
+
+  server.on('request', answer)
+  // Nobody is to send a body in the clear only to be told to send it again.
+  server.on('checkContinue', answer)
+  server.on('clientError', (error, socket) => {
+    if (!socket.writable) return void socket.destroy()
+    socket.end(errorBytes(errorCodeOf(error), { requestId: randomUUID() }), () => socket.destroy())
   })
   return server
 }
 
-function answer(response: ServerResponse, code: ErrorCode, accept?: string): void {
+function refuse(response: ServerResponse, code: ErrorCode, accept?: string): void {
   const { status, headers, body } = errorAnswer(code, { requestId: randomUUID(), accept })
   response.writeHead(status, [...headers, 'Connection', 'close']).end(body)
 }

@@ -221,10 +221,16 @@ test('plain HTTP is told to come again by TLS, with the same method and body', a
   const { port, redirectPort, upstream } = await redirecting(t)
   const client = await rawClient(t, redirectPort)
   client.send('POST /cart?sku=1&x=%20 HTTP/1.1', 'Host: shop.example:80', 'Content-Length: 3', '', 'abc')
-  const answer = await client.closed
-  t.regex(answer, /^HTTP\/1\.1 308 Permanent Redirect\r\n/)
+  const { input: answer } = await client.receives(/^HTTP\/1\.1 308 Permanent Redirect\r\n[^]*\r\n\r\n/)
   t.true(answer.includes(`\r\nLocation: https://shop.example:${port}/cart?sku=1&x=%20\r\n`), answer)
   t.is(upstream.requests.length, 0)
+})
+
+test('who asks whether to send a body in the clear is not told to', async (t) => {
+  const { redirectPort } = await redirecting(t)
+  const client = await rawClient(t, redirectPort)
+  client.send('POST / HTTP/1.1', 'Host: a', 'Expect: 100-continue', 'Content-Length: 3', '', '')
+  t.notRegex((await client.receives(/^HTTP\/1\.1 \d+ [^]*\r\n\r\n/)).input, / 100 /)
 })
 
 test('the port that clients know is the one that they are sent to, and 443 goes without saying', async (t) => {
@@ -242,6 +248,8 @@ test('what can not be understood is redirected nowhere', async (t) => {
     ['GET / HTTP/1.1', 'Host: a', 'Host: b'],
     ['GET / HTTP/1.0'],
     ['OPTIONS * HTTP/1.1', 'Host: a'],
+    ['GET / HTTP/1.1', 'Host: a', ' folded'],
+    ['no HTTP'],
   ]) {
     const client = await rawClient(t, redirectPort)
     client.send(...lines, '', '')
