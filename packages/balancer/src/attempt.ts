@@ -8,21 +8,22 @@
  * error's code or `bytesWritten`, which mislead. An attempt tells its owner what happened and ends with exactly one of
  * `completed`, `upgraded` or `failed`, or without a word once it is cancelled. It never touches the client's response.
  */
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Transport } from './transport.ts'
+import type { RequestBody } from './request-body.ts'
+import { isRefusal } from './transport.ts'
+import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
 import type { TunnelEnd } from './tunnels.ts'
-import { isSelfConnected } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
 import type { FailureKind } from './verdict.ts'
 
 export interface AttemptOwner {
   /** The connection stands; from here on the upstream may act on the request. */
   sending(): void
-  answered(answer: IncomingMessage): void
+  answered(head: AnswerHead): void
+  /** A piece of the answer. False: the next one after `resume`. */
+  piece(piece: Buffer): boolean
   /** The answer came whole. */
   completed(upstream: Upstream): void
-  upgraded(upstream: Upstream, answer: IncomingMessage, end: TunnelEnd): void
+  upgraded(upstream: Upstream, head: AnswerHead, end: TunnelEnd): void
   failed(upstream: Upstream, failure: Failure): void
 }
 
@@ -33,27 +34,27 @@ export interface Failure {
   readonly answer: 'none' | 'begun'
 }
 
-export interface AttemptRequest {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly hasBody: boolean
-  readonly websocket: boolean
+export interface AttemptRequest extends OutgoingRequest {
+  /** Undefined where there is none. */
+  readonly body: RequestBody | undefined
+  /** Whether the client has sent all of it. */
+  readonly received: boolean
+  /** When the answer must have begun, whatever was tried before. */
+  readonly deadlineAtMs: number
 }
 
 export interface AttemptTimeouts {
-  readonly connectTimeoutMs: number
   readonly attemptTimeoutMs: number
   readonly answerIdleMs: number
 }
 
-export class Attempt {
+export class Attempt implements CallListener {
   readonly upstream: Upstream
   readonly #what: AttemptRequest
   readonly #owner: AttemptOwner
   readonly #timeouts: AttemptTimeouts
   #state: 'waiting' | 'sending' | 'answering' | 'over' = 'waiting'
-  #outgoing: ClientRequest | undefined
-  #answer: IncomingMessage | undefined
+  #call: Call | undefined
   #timer: NodeJS.Timeout | undefined
   #allowedMs = 0
   #progressedAtMs = 0
@@ -67,96 +68,83 @@ export class Attempt {
 
   begin(transport: Transport): void {
     this.#allow(this.#timeouts.attemptTimeoutMs)
-    this.#watch(Infinity)
-    transport(this.#what.request, this.#what.response, this.upstream, (outgoing) => this.#take(outgoing))
+    this.#watch(this.#what.deadlineAtMs - this.#progressedAtMs)
+    this.upstream.entered()
+    this.#call = transport.begin(this.#what, this.upstream, this)
   }
 
   /** Nobody waits for the answer any more. */
   cancel(): void {
     if (this.#state === 'over') return
     this.#end()
-    this.#outgoing?.destroy()
+    this.#call?.destroy()
   }
 
-  #take(outgoing: ClientRequest): void {
-    this.#outgoing = outgoing
-    this.upstream.entered()
-    outgoing.on('close', () => this.#onClosed())
-    outgoing.on('socket', (socket) => this.#onSocket(socket))
-    outgoing.on('response', (answer) => this.#onAnswer(answer))
-    outgoing.on('error', (error) => this.#onError(error))
-    if (this.#what.websocket) outgoing.on('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
-    if (!this.#what.hasBody) outgoing.end()
+  /** What it would come to if its upstream were gone; undefined where its answer has begun, for then that will show. */
+  asLost(reason: string): Failure | undefined {
+    if (this.#state === 'answering' || this.#state === 'over') return undefined
+    return { kind: 'lost', reason, sent: this.#state === 'waiting' ? 'nothing' : 'something', answer: 'none' }
   }
 
-  #onSocket(socket: Socket): void {
-    if (!socket.connecting) return this.#onConnected()
-    const { connectTimeoutMs } = this.#timeouts
-    const timer = setTimeout(() => this.#fail('unreached', 'connect timeout'), connectTimeoutMs)
-    socket.once('close', () => clearTimeout(timer))
-    socket.once('connect', () => {
-      clearTimeout(timer)
-      if (isSelfConnected(socket)) this.#fail('refused', 'connected to itself')
-      else this.#onConnected()
-    })
+  /** The client takes more of the answer. */
+  resume(): void {
+    this.#call?.resume()
   }
 
-  #onConnected(): void {
+  write(piece: Buffer): boolean {
+    this.#progressed()
+    return this.#call?.write(piece) !== false
+  }
+
+  end(): void {
+    this.#call?.end()
+  }
+
+  connected(): void {
     if (this.#state !== 'waiting') return
     this.#state = 'sending'
     this.#owner.sending()
-    if (this.#what.hasBody && this.#outgoing !== undefined) this.#upload(this.#outgoing)
+    this.#what.body?.sendTo(this)
   }
 
-  #upload(outgoing: ClientRequest): void {
-    const { request } = this.#what
-    request.on('data', () => this.#progressed())
-    request.pipe(outgoing)
+  writable(): void {
+    if (this.#state !== 'over') this.#what.body?.flow()
   }
 
-  #onAnswer(answer: IncomingMessage): void {
+  head(head: AnswerHead): void {
     if (this.#state === 'over') return
-    if (!isPassable(answer)) return this.#fail('junk', `status line ${answer.statusCode} ${answer.statusMessage}`)
+    if (!isPassable(head)) {
+      this.#call?.destroy()
+      return this.#fail('junk', `status line ${head.status} ${head.message}`)
+    }
     this.#state = 'answering'
-    this.#answer = answer
     this.#allow(this.#timeouts.answerIdleMs)
-    answer.on('data', () => this.#progressed())
-    answer.on('close', () => this.#onAnswerClosed(answer))
-    this.#owner.answered(answer)
+    this.#owner.answered(head)
   }
 
-  #onAnswerClosed(answer: IncomingMessage): void {
+  piece(piece: Buffer): boolean {
+    this.#progressed()
+    return this.#owner.piece(piece)
+  }
+
+  whole(): void {
     if (this.#state === 'over') return
-    if (!answer.complete) return this.#fail('broken', 'the answer broke off')
     this.#end()
-    // An answer that did not wait for the whole upload leaves a connection on which the rest would be the next request.
-    if (this.#outgoing?.writableEnded === false) this.#outgoing.destroy()
     this.#owner.completed(this.upstream)
   }
 
-  #onUpgrade(answer: IncomingMessage, socket: Socket, head: Buffer): void {
-    if (this.#state === 'over' || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
-      socket.on('error', destroyed).destroy()
-      return this.#fail('junk', `an upgrade to ${answer.headers.upgrade}`)
-    }
+  upgraded(head: AnswerHead, end: TunnelEnd): void {
     this.#end()
-    this.#owner.upgraded(this.upstream, answer, { socket, head })
+    this.#owner.upgraded(this.upstream, head, end)
   }
 
-  #onError(error: NodeJS.ErrnoException): void {
-    const reason = error.code ?? error.message
-    // An upstream may answer in full and stop listening. But an answer that ends with its connection does not end with a reset,
-    // though Node would call it complete.
-    if (this.#state === 'answering' && this.#answer?.complete === true) return
-    if (this.#state === 'waiting') this.#fail(reason === 'ECONNREFUSED' ? 'refused' : 'unreached', reason)
-    else this.#fail(reason.startsWith('HPE_') ? 'junk' : 'broken', reason)
+  broke(code: string): void {
+    if (this.#state === 'waiting') this.#fail(isRefusal(code) ? 'refused' : 'unreached', code)
+    else this.#fail(code.startsWith('HPE_') ? 'junk' : 'broken', code)
   }
 
-  /** Only now is its place in the agent free again, be it one in the queue. */
-  #onClosed(): void {
+  closed(): void {
     this.upstream.left()
-    // An upgrade that nobody asked for ends without an error.
-    if (this.#state === 'sending') this.#fail('junk', 'closed without an answer')
   }
 
   /** What comes next may take so long, and as long again after each progress. */
@@ -179,38 +167,37 @@ export class Attempt {
 
   #look(): void {
     if (this.#state === 'over') return
-    const leftMs = this.#progressedAtMs + this.#allowedMs - performance.now()
+    const dueAtMs = this.#progressedAtMs + this.#allowedMs
+    const untilMs = this.#state === 'answering' ? dueAtMs : Math.min(dueAtMs, this.#what.deadlineAtMs)
+    const leftMs = untilMs - performance.now()
     if (leftMs > 0) this.#watch(leftMs)
     else this.#timedOut()
   }
 
   #timedOut(): void {
-    if (this.#state === 'waiting') return this.#fail('unreached', 'no connection came free')
-    const { request } = this.#what
-    const awaitsClient = this.#state === 'sending' && !request.complete && this.#outgoing?.writableNeedDrain === false
-    this.#fail(awaitsClient ? 'client-stalled' : 'silent', 'timeout')
+    const state = this.#state
+    const awaitsClient = state === 'sending' && !this.#what.received && this.#call?.blocked === false
+    this.#call?.destroy()
+    if (state === 'waiting') this.#fail('unreached', 'no connection came free')
+    else this.#fail(awaitsClient ? 'client-stalled' : 'silent', 'timeout')
   }
 
   #fail(kind: FailureKind, reason: string): void {
     const state = this.#state
     if (state === 'over') return
     this.#end()
-    this.#outgoing?.destroy()
     const sent = state === 'waiting' ? 'nothing' : 'something'
     this.#owner.failed(this.upstream, { kind, reason, sent, answer: state === 'answering' ? 'begun' : 'none' })
   }
 
   #end(): void {
+    if (this.#state === 'sending' || this.#state === 'answering') this.#what.body?.hold()
     this.#state = 'over'
     clearTimeout(this.#timer)
-    if (this.#outgoing?.writableEnded === false) this.#what.request.unpipe(this.#outgoing)
   }
 }
 
 /** Node's client takes any three digits for a status and any bytes for its reason, but its server writes neither. */
-function isPassable({ statusCode = 0, statusMessage = '' }: IncomingMessage): boolean {
-  return statusCode >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(statusMessage)
+function isPassable({ status, message }: AnswerHead): boolean {
+  return status >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(message)
 }
-
-/** A destroyed socket may still report why; nobody is left to be told. */
-function destroyed(): void {}

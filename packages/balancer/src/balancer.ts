@@ -18,8 +18,10 @@ import { RoomQueue } from './queue.ts'
 import { checkReload } from './reload.ts'
 import type { Routing } from './routing.ts'
 import { serviceAddresses, systemResolve } from './service-addresses.ts'
-import { httpProxyTransport } from './transport.ts'
+import { httpProxyTransport } from './http-proxy-transport.ts'
+import { RetryBudget } from './retry-budget.ts'
 import type { Upstream } from './upstream.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 export interface Balancer {
   readonly operations: Operations
@@ -49,7 +51,7 @@ export function balancer(startedWith: Config, log: Logger, reread?: () => Config
   // Everybody reads this one, so that a reload is a change of what it holds.
   const config: Config = { ...startedWith }
   const parts = assembled(config, log)
-  const { clients, upstreams, membership, services, queue } = parts
+  const { clients, upstreams, membership, services, queue, waiting } = parts
   let draining = false
 
   async function reconfigure(next: Config): Promise<void> {
@@ -95,6 +97,7 @@ export function balancer(startedWith: Config, log: Logger, reread?: () => Config
       draining = true
       await clients.drain(config.drainMs)
       queue.close()
+      waiting.close()
       services.close()
       operators.close()
       operators.closeAllConnections()
@@ -113,18 +116,22 @@ function assembled(config: Config, log: Logger) {
   const noted = decisions()
   const queue = new RoomQueue(config, counted, now)
   const room = (upstream: Upstream) => queue.room(upstream)
-  const upstreams = pool(config, { log, metrics: counted, now, random: Math.random, room })
-  counted.watch(upstreams.upstreams, () => queue.length)
+  const waiting = new WaitingRoom(config, counted, now)
+  const usable = () => waiting.open()
+  const upstreams = pool(config, { log, metrics: counted, now, random: Math.random, room, usable })
+  counted.watch(upstreams.upstreams, () => queue.length + waiting.length)
   const membership = new Membership(upstreams, now)
   const services = serviceAddresses({ config, membership, resolve: systemResolve, log })
   let configured = configuredRouting(config, upstreams.upstreams, log)
   const routing: Routing = { pick: (cookie, tried, patient) => configured.pick(cookie, tried, patient) }
   const clients = front({
     config,
-    transport: httpProxyTransport(),
+    transport: httpProxyTransport(config),
     pool: upstreams,
     routing,
     queue,
+    room: waiting,
+    budget: new RetryBudget(config),
     metrics: counted,
     decisions: noted,
     accessLog: accessLog(log, () => config.accessLogPerS),
@@ -140,7 +147,7 @@ function assembled(config: Config, log: Logger) {
   const reroute = () => {
     configured = configuredRouting(config, upstreams.upstreams, log)
   }
-  return { metrics: counted, decisions: noted, queue, upstreams, membership, services, clients, reroute }
+  return { metrics: counted, decisions: noted, queue, waiting, upstreams, membership, services, clients, reroute }
 }
 
 /** What became of a reload, for whoever looks: in the log each fault has a line of its own. */

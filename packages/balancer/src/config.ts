@@ -23,6 +23,17 @@ const NUMBERS = {
   connectTimeoutMs: ['CONNECT_TIMEOUT_MS', 1_000, 10, 60_000],
   /** How long an upstream may take to begin its answer, counted anew with each piece of an upload that it accepts. */
   attemptTimeoutMs: ['ATTEMPT_TIMEOUT_MS', 30_000, 10, 3_600_000],
+  /** How long after its request an answer may begin, all attempts and waits together. */
+  requestDeadlineMs: ['REQUEST_DEADLINE_MS', 120_000, 10, 3_600_000],
+  /** How much of a body is kept to be sent again. One that is longer passes, but can't be sent twice. */
+  replayBodyBytesMax: ['REPLAY_BODY_BYTES_MAX', 65_536, 0, 16_777_216],
+  /** How many requests may be sent again, beside all there are; so many a second are always allowed. */
+  retryPercent: ['RETRY_PERCENT', 20, 0, 100],
+  retryPerSMin: ['RETRY_PER_S_MIN', 10, 0, 1_000_000],
+  /** Requests that wait while no upstream is up, what they may hold of memory, and how long they wait. */
+  waitMax: ['WAIT_MAX', 1_024, 0, 1_000_000],
+  waitBytesMax: ['WAIT_BYTES_MAX', 16_777_216, 0, Number.MAX_SAFE_INTEGER],
+  waitMs: ['WAIT_MS', 2_000, 1, 60_000],
   /** The longest pause between two pieces of an answer, whether the upstream or the client makes it. */
   answerIdleMs: ['ANSWER_IDLE_MS', 120_000, 10, 3_600_000],
   /** By session id: how much of its part, in percent, an upstream may have under way before the next one gets more. */
@@ -47,6 +58,8 @@ const NUMBERS = {
   upstreamIdleMs: ['UPSTREAM_IDLE_MS', 4_000, 1, 3_600_000],
   probeIntervalMs: ['PROBE_INTERVAL_MS', 250, 10, 60_000],
   probeTimeoutMs: ['PROBE_TIMEOUT_MS', 500, 10, 60_000],
+  /** How long a probe may be without an answer before its upstream gets nothing new, and others get what it holds. */
+  suspectMs: ['SUSPECT_MS', 200, 10, 60_000],
   /** Probes in a row that must say ready before an upstream is readmitted. */
   probeRise: ['PROBE_RISE', 1, 1, 100],
   /** Probes in a row that must fail before an upstream is ejected. A refused connection ejects at once. */

@@ -1,66 +1,43 @@
 /**
- * One client's request and its answer. The exchange owns the attempts, one at a time, and it alone writes to the client's
- * response: whatever an attempt meets, the client gets one whole answer, or a connection that visibly broke.
+ * One client's request and its answer. The exchange owns the attempts, one at a time, and it alone says what the client is
+ * answered: whatever an attempt meets, the client gets one whole answer, or a connection that visibly broke.
  *
  * It is over once the answer has left or the client has, and says so exactly once.
  */
+import assert from 'node:assert'
 import { randomUUID } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import type { Logger } from 'pino'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Attempt } from './attempt.ts'
-import type { AttemptOwner, AttemptRequest, AttemptTimeouts, Failure } from './attempt.ts'
-import { errorAnswer, isClientsFault } from './error-answer.ts'
+import type { AttemptOwner, Failure } from './attempt.ts'
+import { ClientAnswer } from './client-answer.ts'
+import { isClientsFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
-import { hasBodyOfNoMeaning } from './framing.ts'
-import { answerHeaders, requestHeaders, requestIdFrom } from './header-rewriting.ts'
-import type { ClientOrigin } from './header-rewriting.ts'
-import type { Pool } from './pool.ts'
-import type { RoomQueue, Waiter } from './queue.ts'
+import { requestIdFrom } from './header-rewriting.ts'
+import { Itinerary } from './itinerary.ts'
+import type { ExchangeOptions, ExchangeServices } from './exchange-services.ts'
+import { PassedRequest } from './passed-request.ts'
+import type { Waiter } from './queue.ts'
 import { RequestRecord } from './request-record.ts'
-import type { RecordServices } from './request-record.ts'
-import { hasBody, requestTarget } from './request-target.ts'
-import type { Choice, Routing } from './routing.ts'
-import type { Transport } from './transport.ts'
+import type { Choice } from './routing.ts'
+import type { AnswerHead } from './transport.ts'
 import type { TunnelEnd } from './tunnels.ts'
-import type { Upstream } from './upstream.ts'
-import { verdict } from './verdict.ts'
+import type { Holder, Upstream } from './upstream.ts'
+import { isSafe } from './verdict.ts'
 import type { Verdict } from './verdict.ts'
+import type { RoomGuest } from './waiting-room.ts'
 
-export interface ExchangeServices extends RecordServices {
-  readonly config: AttemptTimeouts & { readonly attemptsMax: number; readonly serverTiming: boolean }
-  readonly transport: Transport
-  readonly pool: Pool
-  readonly routing: Routing
-  readonly queue: RoomQueue
-  readonly log: Logger
-  /** Whether each answer is to be its connection's last. */
-  readonly draining: () => boolean
-}
-
-export interface ExchangeOptions {
-  readonly client: ClientOrigin
-  /** Names and values by turns: what every answer on this connection says. */
-  readonly answerFields?: readonly string[]
-  /** The client sends its body only after 100 Continue. */
-  readonly awaitsContinue?: boolean
-  /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
-  readonly join?: (upstream: Upstream, end: TunnelEnd) => void
-  readonly over: (exchange: Exchange) => void
-}
-
-export class Exchange implements AttemptOwner, Waiter {
+export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
   readonly #services: ExchangeServices
   readonly #options: ExchangeOptions
-  readonly #response: ServerResponse
-  readonly #what: AttemptRequest
+  readonly #request: IncomingMessage
   readonly #record: RequestRecord
-  readonly #accept: string | undefined
-  readonly #cookie: string | undefined
-  readonly #tried: Upstream[] = []
+  readonly #answer: ClientAnswer
+  #passed: PassedRequest | undefined
+  #itinerary: Itinerary | undefined
   #attempt: Attempt | undefined
   #fields: readonly string[] = []
-  /** Whether it waits for room. */
-  #queued = false
+  #waits: 'no' | 'for-room' | 'for-a-node' = 'no'
+  #waitedSinceMs: number | undefined
   #over = false
 
   constructor(
@@ -69,117 +46,165 @@ export class Exchange implements AttemptOwner, Waiter {
     services: ExchangeServices,
     options: ExchangeOptions,
   ) {
+    const { client, answerFields } = options
     this.#services = services
     this.#options = options
-    this.#response = response
-    this.#what = { request, response, hasBody: hasBody(request), websocket: options.join !== undefined }
-    const requestId = requestIdFrom(request.headers, options.client) ?? randomUUID()
-    this.#record = new RequestRecord(services, request, requestId, options.client.address)
-    this.#accept = request.headers.accept
-    this.#cookie = request.headers.cookie
+    this.#request = request
+    const requestId = requestIdFrom(request.headers, client) ?? randomUUID()
+    this.#record = new RequestRecord(services, request, requestId, client.address)
+    const { draining } = services
+    this.#answer = new ClientAnswer(request, response, {
+      requestId,
+      fields: answerFields,
+      secure: client.secure,
+      draining,
+    })
     response.on('finish', () => this.#end(String(response.statusCode)))
   }
 
   /** Whether all of the request is here, so that what comes next on its connection is none of it. */
   get received(): boolean {
-    return this.#what.request.complete
+    return this.#request.complete
   }
 
   /** Whether its answer has begun. */
   get answering(): boolean {
-    return this.#response.headersSent
+    return this.#answer.begun
+  }
+
+  get session(): string | undefined {
+    return this.#passed?.session
+  }
+
+  get heldBytes(): number {
+    return this.#passed?.heldBytes ?? 0
   }
 
   begin(): void {
-    const { request, websocket } = this.#what
-    const target = requestTarget(request)
-    if (typeof target === 'string') return this.refuse(target)
-    const { client } = this.#options
-    const last = hasBodyOfNoMeaning(request)
-    const forwarding = { client, host: target.host, requestId: this.#record.requestId, websocket, last }
-    if (last) this.#response.shouldKeepAlive = false
-    // http-proxy copies the header and the path from the request. They are settled here, once for all attempts, because
-    // a header set on the outgoing request throws when that had to wait for a connection.
-    request.url = target.path
-    request.headers = requestHeaders(request.headers, forwarding) as IncomingHttpHeaders
-    this.#tryNext()
+    const { config, pool, room, budget } = this.#services
+    const { client, join } = this.#options
+    const { requestId } = this.#record
+    const about = { client, requestId, websocket: join !== undefined, routes: pool.keyedRoutes, config }
+    const passed = PassedRequest.from(this.#request, about)
+    if (typeof passed === 'string') return this.refuse(passed)
+    if (passed.isLast) this.#answer.isLast()
+    this.#passed = passed
+    this.#itinerary = new Itinerary(passed, this.#services)
+    budget.request()
+    if (room.length > 0 && room.isBehind(this)) this.#waitForNode()
+    else this.#tryNext()
   }
 
   /** The client is gone, and its connection with it. */
   abandon(): void {
     if (this.#over) return
-    this.#leaveQueue()
+    this.#stopWaiting()
     this.#cancelAttempt()
     this.#end('client-left')
   }
 
   /** Answers with an error of the balancer's own, or breaks the connection where an answer has begun. */
-  refuse(code: ErrorCode, mayHaveActed = false): void {
+  refuse(code: ErrorCode): void {
     if (this.#over) return
-    this.#leaveQueue()
+    this.#stopWaiting()
     this.#cancelAttempt()
-    if (this.#response.headersSent) return this.#cut()
-    const { status, headers, body } = errorAnswer(code, {
-      requestId: this.#record.requestId,
-      accept: this.#accept,
-      mayHaveActed,
-    })
-    const { draining, log } = this.#services
-    const clientsFault = isClientsFault(code)
-    if (this.#options.answerFields !== undefined) headers.push(...this.#options.answerFields)
-    // After a request that was not understood, or did not end, nobody knows where the next one starts.
-    if (clientsFault || draining()) headers.push('Connection', 'close')
-    log[clientsFault ? 'debug' : 'warn']({ requestId: this.#record.requestId, status, code }, 'refused')
-    this.#response.writeHead(status, headers).end(body)
+    if (this.#answer.begun) return this.#cut()
+    const { log } = this.#services
+    const status = this.#answer.refuse(code, this.#itinerary?.wasSent === true && !isSafe(this.#request.method ?? ''))
+    log[isClientsFault(code) ? 'debug' : 'warn']({ requestId: this.#record.requestId, status, code }, 'refused')
     this.#discardRest()
   }
 
   sending(): void {
-    if (this.#options.awaitsContinue === true) this.#response.writeContinue()
+    if (this.#itinerary !== undefined) this.#itinerary.wasSent = true
+    if (this.#options.awaitsContinue === true) this.#answer.goOn()
   }
 
-  answered(answer: IncomingMessage): void {
-    const { statusCode = 0, statusMessage = '' } = answer
+  answered(head: AnswerHead): void {
+    this.#passed?.body?.forget()
     this.#record.responded()
-    this.#response.writeHead(statusCode, statusMessage, this.#answerHeaders(answer, undefined))
-    answer.pipe(this.#response)
-    // An answer of unknown length may be a stream whose first event is far off.
-    if (answer.headers['content-length'] === undefined) this.#response.flushHeaders()
+    this.#answer.begin(head, this.#ownFields())
+  }
+
+  piece(piece: Buffer): boolean {
+    return this.#answer.write(piece, () => this.#attempt?.resume())
   }
 
   completed(upstream: Upstream): void {
     this.#attemptEnded(upstream, 'answered')
+    this.#answer.end()
     this.#discardRest()
   }
 
-  upgraded(upstream: Upstream, answer: IncomingMessage, end: TunnelEnd): void {
+  upgraded(upstream: Upstream, head: AnswerHead, end: TunnelEnd): void {
     this.#record.responded()
     this.#attemptEnded(upstream, 'upgraded')
-    this.#response.writeHead(101, this.#answerHeaders(answer, 'Upgrade')).flushHeaders()
-    this.#response.detachSocket(this.#what.request.socket)
+    this.#answer.upgrade(head, this.#ownFields())
     this.#options.join?.(upstream, end)
     this.#end('101')
   }
 
   failed(upstream: Upstream, failure: Failure): void {
-    const { pool, config, log } = this.#services
+    const { pool } = this.#services
     this.#attemptEnded(upstream, failure.kind)
     if (failure.kind === 'refused') pool.refused(upstream, failure.reason)
     else if (failure.kind !== 'client-stalled') pool.suspect(upstream)
-    const attempts = this.#tried.length
-    const { method = '' } = this.#what.request
-    const ruling = verdict({ method, failure: failure.kind, ...failure, attempts, attemptsMax: config.attemptsMax })
-    this.#record.failed(upstream, failure, ruling)
-    log.debug({ requestId: this.#record.requestId, upstream: upstream.name, ...failure, ...ruling }, 'attempt failed')
-    this.#follow(ruling)
+    this.#itinerary?.failed(upstream, failure.kind)
+    this.#follow(upstream, failure, this.#ruling(failure))
   }
 
-  #follow(ruling: Verdict): void {
+  lost(upstream: Upstream, reason: string): void {
+    const failure = this.#attempt?.asLost(reason)
+    if (failure === undefined) return
+    const ruling = this.#ruling(failure)
+    // Its answer may come yet, so it stays unless there is somewhere better to go.
+    if (ruling.next !== 'another-upstream' || !this.#services.pool.hasOther(upstream)) return
+    this.#attempt?.cancel()
+    this.#attemptEnded(upstream, failure.kind)
+    if (failure.sent === 'something') this.#itinerary?.exclude(upstream)
+    this.#follow(upstream, failure, ruling)
+  }
+
+  /** There is room now, or whom it waited for is not what it was. */
+  admitted(): void {
+    this.#waits = 'no'
+    this.#tryNext()
+  }
+
+  /** It has waited for the upstream that it prefers, and now goes to any that has room. */
+  expired(): void {
+    this.#waits = 'no'
+    this.#tryNext(false)
+  }
+
+  released(): void {
+    this.#waits = 'no'
+    this.#itinerary?.startAnew()
+    this.#tryNext()
+  }
+
+  gaveUp(): void {
+    if (this.#services.pool.hasOther(undefined)) return this.released()
+    this.#waits = 'no'
+    this.#waitedInVain(undefined)
+  }
+
+  #ruling(failure: Failure): Verdict {
+    const nowMs = performance.now()
+    assert(this.#itinerary !== undefined, 'only what set out can fail')
+    return this.#itinerary.ruling(failure, this.#services.budget.left(nowMs), nowMs)
+  }
+
+  #follow(upstream: Upstream, failure: Failure, ruling: Verdict): void {
+    const { log, budget } = this.#services
+    this.#record.failed(upstream, failure, ruling)
+    log.debug({ requestId: this.#record.requestId, upstream: upstream.name, ...failure, ...ruling }, 'attempt failed')
     switch (ruling.next) {
       case 'another-upstream':
+        if (failure.sent === 'something') budget.spend()
         return this.#tryNext()
       case 'refuse':
-        return this.refuse(ruling.code, ruling.rule === 'may-have-acted')
+        return this.refuse(ruling.code)
       case 'cut':
         return this.#cut()
     }
@@ -187,13 +212,15 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** `patient`: where the upstream that it prefers is full, it may wait for it. */
   #tryNext(patient = true): void {
-    const picked = this.#services.routing.pick(this.#cookie, this.#tried, patient)
-    if (picked === undefined) return this.refuse('UNAVAILABLE')
-    if (!('busy' in picked)) return this.#try(picked)
-    if (!patient) return this.#waitedInVain(picked.busy)
-    this.#queued = this.#services.queue.join(this, picked.busy)
-    this.#record.queued(this.#queued ? 'waits' : 'too-many-wait', picked.busy)
-    if (!this.#queued) this.#tryNext(false)
+    const next = this.#itinerary?.next(patient) ?? 'nobody'
+    if (next === 'nobody') return this.refuse('UNAVAILABLE')
+    if (next === 'no-node') return this.#waitForNode()
+    if (!('busy' in next)) return this.#try(next)
+    if (!patient) return this.#waitedInVain(next.busy)
+    const waits = this.#services.queue.join(this, next.busy)
+    this.#record.queued(waits ? 'waits' : 'too-many-wait', next.busy)
+    if (waits) this.#waits = 'for-room'
+    else this.#tryNext(false)
   }
 
   #waitedInVain(waitFor: Upstream | undefined): void {
@@ -201,34 +228,34 @@ export class Exchange implements AttemptOwner, Waiter {
     this.refuse('UNAVAILABLE')
   }
 
+  #waitForNode(): void {
+    this.#waitedSinceMs ??= performance.now()
+    const waits = this.#services.room.join(this, this.#waitedSinceMs)
+    this.#record.queued(waits ? 'waits' : 'too-many-wait', undefined)
+    if (waits) this.#waits = 'for-a-node'
+    else this.refuse('UNAVAILABLE')
+  }
+
   #try(choice: Choice): void {
     const { transport, config } = this.#services
+    const { upstream, fields } = choice
+    if (this.#passed === undefined) return
     this.#record.routed(choice)
-    this.#tried.push(choice.upstream)
-    this.#fields = choice.fields
-    this.#attempt = new Attempt(choice.upstream, this.#what, this, config)
+    this.#fields = fields
+    upstream.holders.add(this)
+    this.#attempt = new Attempt(upstream, this.#passed, this, config)
     this.#attempt.begin(transport)
   }
 
-  /** There is room now, or whom it waited for is not what it was. */
-  admitted(): void {
-    this.#queued = false
-    this.#tryNext()
-  }
-
-  /** It has waited for the upstream that it prefers, and now goes to any that has room. */
-  expired(): void {
-    this.#queued = false
-    this.#tryNext(false)
-  }
-
-  #leaveQueue(): void {
-    if (this.#queued) this.#services.queue.leave(this)
-    this.#queued = false
+  #stopWaiting(): void {
+    if (this.#waits === 'for-room') this.#services.queue.leave(this)
+    else if (this.#waits === 'for-a-node') this.#services.room.leave(this)
+    this.#waits = 'no'
   }
 
   #attemptEnded(upstream: Upstream, outcome: Failure['kind'] | 'answered' | 'upgraded' | 'cancelled'): void {
     this.#attempt = undefined
+    upstream.holders.delete(this)
     this.#record.attempted(upstream, outcome)
   }
 
@@ -239,35 +266,18 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#attemptEnded(attempt.upstream, 'cancelled')
   }
 
-  #answerHeaders(answer: IncomingMessage, connection: 'Upgrade' | undefined): string[] {
-    return answerHeaders(answer.rawHeaders, answer.headers.connection, {
-      requestId: this.#record.requestId,
-      fields: this.#ownFields(),
-      connection: connection ?? (this.#services.draining() ? 'close' : undefined),
-    })
-  }
-
   #ownFields(): readonly string[] {
-    const { answerFields } = this.#options
-    const timed = this.#services.config.serverTiming
-    if (answerFields === undefined && !timed) return this.#fields
-    const fields = [...this.#fields, ...(answerFields ?? [])]
-    if (timed) fields.push(...this.#record.timing())
-    return fields
+    return this.#services.config.serverTiming ? [...this.#fields, ...this.#record.timing()] : this.#fields
   }
 
   /** What the client still sends of its request is of no use, but must be out of the way before the next one. */
   #discardRest(): void {
-    if (!this.#what.request.complete) this.#what.request.resume()
+    if (this.#passed?.body !== undefined) this.#passed.body.discard()
+    else if (!this.#request.complete) this.#request.resume()
   }
 
-  /** The connection and not the response, which has no way to break while others of its pipeline come first. */
   #cut(): void {
-    const { httpVersionMinor, socket } = this.#what.request
-    // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is, nor is the end of TLS
-    // without its farewell, which is what destroying it leaves out.
-    if (httpVersionMinor === 0 && !this.#options.client.secure) socket.resetAndDestroy()
-    else socket.destroy()
+    this.#answer.cut()
     this.#end('cut')
   }
 
@@ -275,6 +285,7 @@ export class Exchange implements AttemptOwner, Waiter {
     if (this.#over) return
     this.#over = true
     this.#record.over(code)
+    if (this.#waitedSinceMs !== undefined) this.#services.room.over(this)
     this.#options.over(this)
   }
 }

@@ -6,16 +6,19 @@
  *      ▲ └──────────────(refused, or `fall` failures)─────────────▶   │
  *      └────────────(`rise` ready answers in a row)───────────────────┘
  *
- * A refused connection ejects at once, whether a probe or a request met it: nobody listens there. Everything else may be
+ * A refused connection ejects at once, whoever met it: nobody listens there. Everything else may be
  * one request's own fault, so it takes `fall` probes. A node that was down and now answers 503 stays down until it is
  * ready; *draining* is only what a node says that was up before.
+ *
+ * A node whose answer to a probe is late is *suspected* before it is ejected. That costs it nothing that could not be had back:
+ * as long as there are others it gets nothing new, and the next answer, whatever it says, ends it.
  */
 
 export type Standing = 'up' | 'draining' | 'down'
 
 export type ProbeOutcome =
-  /** Which life of the node answered, where it says so. */
-  | { readonly result: 'ready' | 'unready'; readonly incarnation?: string | undefined }
+  /** Which life of the node answered, and where it honours keys, as far as it says so. */
+  | { readonly result: 'ready' | 'unready'; readonly incarnation?: string; readonly honoured?: string }
   | { readonly result: 'refused' | 'failed'; readonly reason: string }
 
 export interface HealthRules {
@@ -27,76 +30,93 @@ export type HealthChange =
   | { readonly to: 'up'; readonly outForMs: number }
   | { readonly to: 'draining' }
   | { readonly to: 'down'; readonly reason: string }
+  | { readonly to: 'suspected'; readonly reason: string }
 
 export interface Detector {
   readonly standing: Standing
+  readonly suspected: boolean
+  /** A probe has been under way for longer than it should. */
+  late(reason: string): HealthChange | undefined
   /** What a probe found. A probe that set out before the last change is no evidence of recovery from it. */
   probed(outcome: ProbeOutcome, startedAtMs: number, nowMs: number): HealthChange | undefined
-  /** A request found nobody listening. */
+  /** Somebody else found nobody listening. */
   refused(reason: string, nowMs: number): HealthChange | undefined
 }
 
 export function detector(rules: HealthRules): Detector {
-  let standing: Standing = 'up'
-  let readyInARow = 0
-  let failedInARow = 0
-  let changedAtMs = -Infinity
-  let outSinceMs = 0
+  return new RuledDetector(rules)
+}
 
-  function change(to: Standing, nowMs: number): void {
-    if (standing === 'up') outSinceMs = nowMs
-    standing = to
-    changedAtMs = nowMs
-    readyInARow = 0
-    failedInARow = 0
+class RuledDetector implements Detector {
+  standing: Standing = 'up'
+  suspected = false
+  readonly #rules: HealthRules
+  #readyInARow = 0
+  #failedInARow = 0
+  #changedAtMs = -Infinity
+  #outSinceMs = 0
+
+  constructor(rules: HealthRules) {
+    this.#rules = rules
   }
 
-  function eject(reason: string, nowMs: number): HealthChange | undefined {
-    readyInARow = 0
-    if (standing === 'down') return undefined
-    change('down', nowMs)
+  late(reason: string): HealthChange | undefined {
+    if (this.suspected || this.standing === 'down') return undefined
+    this.suspected = true
+    return { to: 'suspected', reason }
+  }
+
+  probed(outcome: ProbeOutcome, startedAtMs: number, nowMs: number): HealthChange | undefined {
+    switch (outcome.result) {
+      case 'ready':
+        return this.#ready(startedAtMs, nowMs)
+      case 'unready':
+        return this.#unready(nowMs)
+      case 'refused':
+        return this.refused(outcome.reason, nowMs)
+      case 'failed':
+        return this.#failed(outcome.reason, nowMs)
+    }
+  }
+
+  refused(reason: string, nowMs: number): HealthChange | undefined {
+    this.#readyInARow = 0
+    if (this.standing === 'down') return undefined
+    this.#change('down', nowMs)
     return { to: 'down', reason }
   }
 
-  function ready(startedAtMs: number, nowMs: number): HealthChange | undefined {
-    failedInARow = 0
-    if (standing === 'up' || startedAtMs < changedAtMs) return undefined
-    readyInARow += 1
-    if (readyInARow < rules.rise) return undefined
-    change('up', nowMs)
-    return { to: 'up', outForMs: nowMs - outSinceMs }
+  #ready(startedAtMs: number, nowMs: number): HealthChange | undefined {
+    this.#failedInARow = 0
+    this.suspected = false
+    if (this.standing === 'up' || startedAtMs < this.#changedAtMs) return undefined
+    this.#readyInARow += 1
+    if (this.#readyInARow < this.#rules.rise) return undefined
+    this.#change('up', nowMs)
+    return { to: 'up', outForMs: nowMs - this.#outSinceMs }
   }
 
-  function unready(nowMs: number): HealthChange | undefined {
-    readyInARow = 0
-    failedInARow = 0
-    if (standing !== 'up') return undefined
-    change('draining', nowMs)
+  #unready(nowMs: number): HealthChange | undefined {
+    this.#readyInARow = 0
+    this.#failedInARow = 0
+    this.suspected = false
+    if (this.standing !== 'up') return undefined
+    this.#change('draining', nowMs)
     return { to: 'draining' }
   }
 
-  function failed(reason: string, nowMs: number): HealthChange | undefined {
-    readyInARow = 0
-    failedInARow += 1
-    return failedInARow < rules.fall ? undefined : eject(reason, nowMs)
+  #failed(reason: string, nowMs: number): HealthChange | undefined {
+    this.#readyInARow = 0
+    this.#failedInARow += 1
+    return this.#failedInARow < this.#rules.fall ? undefined : this.refused(reason, nowMs)
   }
 
-  return {
-    get standing() {
-      return standing
-    },
-    probed(outcome, startedAtMs, nowMs) {
-      switch (outcome.result) {
-        case 'ready':
-          return ready(startedAtMs, nowMs)
-        case 'unready':
-          return unready(nowMs)
-        case 'refused':
-          return eject(outcome.reason, nowMs)
-        case 'failed':
-          return failed(outcome.reason, nowMs)
-      }
-    },
-    refused: eject,
+  #change(to: Standing, nowMs: number): void {
+    if (this.standing === 'up') this.#outSinceMs = nowMs
+    this.standing = to
+    this.suspected = false
+    this.#changedAtMs = nowMs
+    this.#readyInARow = 0
+    this.#failedInARow = 0
   }
 }

@@ -5,19 +5,30 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import { controlConnection } from './control-connection.ts'
+import type { ControlConnection } from './control-connection.ts'
 import { detector } from './health.ts'
 import type { Detector, HealthChange, ProbeOutcome, Standing } from './health.ts'
+import { keyedRoutes } from './keyed-routes.ts'
+import type { KeyedRoutes } from './keyed-routes.ts'
 import type { Metrics } from './metrics.ts'
 import { prober } from './prober.ts'
 import type { Prober } from './prober.ts'
 import type { UpstreamAddress } from './upstream-list.ts'
 import { Upstream } from './upstream.ts'
 
+/** One that is down is asked more often, to be back the sooner. */
+const DOWN_INTERVAL_SHARE = 0.4
+
 /** `gone`: it is no longer one of the upstreams. */
 export type PoolListener = (upstream: Upstream, to: Standing | 'gone') => void
 
 export interface Pool {
   readonly upstreams: readonly Upstream[]
+  /** Where every upstream that is not down honours keys, if they all say the same. */
+  readonly keyedRoutes: KeyedRoutes | undefined
+  /** Whether another than this one is up, and nothing speaks against it. */
+  hasOther(upstream: Upstream | undefined): boolean
   /** Resolves when every upstream has been probed once. */
   open(): Promise<void>
   /** A request found nobody listening there: ejects at once. */
@@ -44,11 +55,14 @@ export interface PoolOptions {
   readonly random: () => number
   /** A request left there. */
   readonly room: (upstream: Upstream) => void
+  /** There is one more that nothing speaks against. */
+  readonly usable: () => void
 }
 
 interface Member {
   readonly detector: Detector
   readonly prober: Prober
+  readonly control: ControlConnection
   retired: boolean
 }
 
@@ -59,6 +73,7 @@ export function pool(config: Config, options: PoolOptions): Pool {
 
 class UpstreamPool implements Pool {
   readonly upstreams: Upstream[] = []
+  keyedRoutes: KeyedRoutes | undefined
   readonly #members = new Map<Upstream, Member>()
   readonly #listeners: PoolListener[] = []
   readonly #config: Config
@@ -72,6 +87,11 @@ class UpstreamPool implements Pool {
 
   async open(): Promise<void> {
     await Promise.all([...this.#members.values()].map((member) => member.prober.open()))
+    for (const [{ standing }, { control }] of this.#members) if (standing !== 'down') control.open()
+  }
+
+  hasOther(upstream: Upstream | undefined): boolean {
+    return this.upstreams.some((other) => other !== upstream && other.isTrusted)
   }
 
   refused(upstream: Upstream, reason: string): void {
@@ -116,6 +136,7 @@ class UpstreamPool implements Pool {
     const member = this.#members.get(upstream)
     if (member === undefined) return
     member.prober.close()
+    member.control.close()
     this.#members.delete(upstream)
     this.upstreams.splice(this.upstreams.indexOf(upstream), 1)
     upstream.standing = 'down'
@@ -132,8 +153,9 @@ class UpstreamPool implements Pool {
   }
 
   close(): void {
-    for (const [upstream, { prober }] of this.#members) {
+    for (const [upstream, { prober, control }] of this.#members) {
       prober.close()
+      control.close()
       upstream.close()
     }
   }
@@ -152,8 +174,9 @@ class UpstreamPool implements Pool {
     upstream.onRoom = this.#options.room
     const { hostname, port } = upstream.target
     const probed = (outcome: ProbeOutcome, startedAtMs: number) => {
-      if (outcome.result === 'ready') upstream.incarnation = outcome.incarnation
+      this.#hear(upstream, outcome)
       this.#apply(upstream, health.probed(outcome, startedAtMs, now()))
+      this.#trust(upstream, health)
     }
     const asking = prober({
       hostname,
@@ -161,24 +184,80 @@ class UpstreamPool implements Pool {
       random,
       now,
       probed,
+      late: () => this.#apply(upstream, health.late('a probe is late')),
+      get lateMs() {
+        return config.suspectMs
+      },
       get intervalMs() {
-        return config.probeIntervalMs
+        return upstream.standing === 'down' ? config.probeIntervalMs * DOWN_INTERVAL_SHARE : config.probeIntervalMs
       },
       get timeoutMs() {
         return config.probeTimeoutMs
       },
     })
-    const member = { detector: health, prober: asking, retired: false }
+    const lost = (reason: string) => this.refused(upstream, reason)
+    const { connectTimeoutMs } = config
+    const control = controlConnection({ hostname, port, connectTimeoutMs, now, lost })
+    const member = { detector: health, prober: asking, control, retired: false }
     this.#members.set(upstream, member)
     this.upstreams.push(upstream)
     return member
   }
 
+  /** What a node says of itself beside its being ready. */
+  #hear(upstream: Upstream, outcome: ProbeOutcome): void {
+    if (outcome.result !== 'ready') return
+    upstream.incarnation = outcome.incarnation
+    if (outcome.honoured === upstream.keyedRoutes?.text) return
+    upstream.keyedRoutes = outcome.honoured === undefined ? undefined : this.#keyed(outcome.honoured)
+    this.#settleKeys()
+  }
+
+  /** The same text is the same routes, so that they can be told apart by looking at one thing. */
+  #keyed(text: string): KeyedRoutes | undefined {
+    const other = this.upstreams.find(({ keyedRoutes: routes }) => routes?.text === text)
+    return other?.keyedRoutes ?? keyedRoutes(text)
+  }
+
+  #settleKeys(): void {
+    const inUse = this.upstreams.filter(({ standing }) => standing !== 'down')
+    const routes = inUse[0]?.keyedRoutes
+    this.keyedRoutes = inUse.every((upstream) => upstream.keyedRoutes === routes) ? routes : undefined
+  }
+
+  #trust(upstream: Upstream, { suspected }: Detector): void {
+    if (!upstream.suspected || suspected) return
+    upstream.suspected = false
+    if (upstream.standing === 'up') this.#usable(upstream)
+  }
+
+  /** Requests that wait for one, or are stuck at another that is not, may go there. */
+  #usable(upstream: Upstream): void {
+    this.#options.usable()
+    for (const other of this.upstreams) {
+      if (other !== upstream && !other.isTrusted && other.standing !== 'draining') {
+        this.#lose(other, 'another is up')
+      }
+    }
+  }
+
+  /** What comes from the sockets themselves in this turn, be it an answer, is heard first. */
+  #lose(upstream: Upstream, reason: string): void {
+    if (upstream.holders.size === 0) return
+    setImmediate(() => {
+      for (const holder of upstream.holders) holder.lost(upstream, reason)
+    })
+  }
+
   #apply(upstream: Upstream, change: HealthChange | undefined): void {
     if (change === undefined) return
     const { log, metrics, now } = this.#options
-    const { name } = upstream
+    const { name, standing: before } = upstream
     switch (change.to) {
+      case 'suspected':
+        upstream.suspected = true
+        log.info({ upstream: name, reason: change.reason }, 'upstream suspected')
+        return this.#lose(upstream, change.reason)
       case 'up':
         upstream.warmUp(now(), this.#config.slowStartMs)
         log.info({ event: 'upstream-readmitted', upstream: name, downForMs: Math.round(change.outForMs) })
@@ -194,7 +273,13 @@ class UpstreamPool implements Pool {
       default:
         change satisfies never
     }
+    upstream.suspected = false
     this.#stand(upstream, change.to)
+    const { control } = this.#members.get(upstream) ?? {}
+    if (change.to !== 'down') control?.open()
+    // One that drained is finishing what it has.
+    else if (before === 'up') this.#lose(upstream, change.reason)
+    if (upstream.isTrusted) this.#usable(upstream)
   }
 
   #stand(upstream: Upstream, to: Standing): void {
@@ -203,6 +288,7 @@ class UpstreamPool implements Pool {
   }
 
   #tell(upstream: Upstream, to: Standing | 'gone'): void {
+    this.#settleKeys()
     for (const listener of this.#listeners) listener(upstream, to)
   }
 }

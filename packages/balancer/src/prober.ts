@@ -5,6 +5,7 @@
 import { get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { ProbeOutcome } from './health.ts'
+import { HONOURED_HEADER } from './keyed-routes.ts'
 import { isSelfConnected } from './upstream.ts'
 
 export interface ProberOptions {
@@ -13,6 +14,9 @@ export interface ProberOptions {
   /** From the start of one probe to that of the next; each is made up to 10 % longer or shorter, so that they don't fall in step. */
   readonly intervalMs: number
   readonly timeoutMs: number
+  /** After so long without an answer `late` is called. */
+  readonly lateMs: number
+  readonly late: () => void
   readonly random: () => number
   readonly now: () => number
   readonly probed: (outcome: ProbeOutcome, startedAtMs: number) => void
@@ -75,17 +79,20 @@ const READY = 200
 const UNREADY = 503
 
 /** Reports once, unless it is cancelled. */
-function probe({ hostname, port, timeoutMs }: ProberOptions, report: (outcome: ProbeOutcome) => void): () => void {
+function probe(options: ProberOptions, report: (outcome: ProbeOutcome) => void): () => void {
+  const { hostname, port, timeoutMs, lateMs } = options
   const request = get({ hostname, port, path: '/readyz', agent: false, headers: { accept: 'application/json' } })
   let settled = false
-  const late: ProbeOutcome = { result: 'failed', reason: `no answer in ${timeoutMs} ms` }
+  const none: ProbeOutcome = { result: 'failed', reason: `no answer in ${timeoutMs} ms` }
   // Where this process was what stood still, the answer lies in the socket and is read before the next immediate.
-  const timer = setTimeout(() => setImmediate(() => settle(late)), timeoutMs)
+  const timer = setTimeout(() => setImmediate(() => settle(none)), timeoutMs)
+  const lateTimer = setTimeout(() => setImmediate(() => settled || options.late()), lateMs)
 
   function settle(outcome: ProbeOutcome | undefined): void {
     if (settled) return
     settled = true
     clearTimeout(timer)
+    clearTimeout(lateTimer)
     request.destroy()
     if (outcome !== undefined) report(outcome)
   }
@@ -112,8 +119,11 @@ const INCARNATION = /^[\w-]{1,64}$/
 
 function meaning({ statusCode: status, headers }: IncomingMessage): ProbeOutcome {
   const said = headers[INCARNATION_HEADER]
-  const incarnation = typeof said === 'string' && INCARNATION.test(said) ? { incarnation: said } : {}
-  if (status === READY) return { result: 'ready', ...incarnation }
-  if (status === UNREADY) return { result: 'unready', ...incarnation }
+  const incarnation = typeof said === 'string' && INCARNATION.test(said) ? said : undefined
+  const keyed = headers[HONOURED_HEADER]
+  const honoured = typeof keyed === 'string' ? keyed : undefined
+  const about = { ...(incarnation !== undefined && { incarnation }), ...(honoured !== undefined && { honoured }) }
+  if (status === READY) return { result: 'ready', ...about }
+  if (status === UNREADY) return { result: 'unready', ...about }
   return { result: 'failed', reason: `/readyz answered ${status}` }
 }

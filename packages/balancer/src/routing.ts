@@ -5,7 +5,6 @@
  *
  * A *rule* chooses among the equals that are left. Where all of them have as much as they may have, the request waits.
  */
-import type { Standing } from './health.ts'
 import type { Upstream } from './upstream.ts'
 
 /** Why it is this upstream, in a word for logs and for `/decisions`. */
@@ -36,7 +35,13 @@ export interface Rule {
   choose(among: readonly Upstream[]): Upstream
 }
 
-const PREFERENCE: readonly Standing[] = ['up', 'draining', 'down']
+/** One that is suspected comes after all that are not, except for those that are surely out. */
+const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
+  (upstream) => upstream.isTrusted,
+  ({ standing, suspected }) => standing === 'draining' && !suspected,
+  ({ standing }) => standing !== 'down',
+  ({ standing }) => standing === 'down',
+]
 export const NO_FIELDS: readonly string[] = []
 
 /** What every routing comes down to when a request has no place of its own. */
@@ -53,8 +58,8 @@ export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
 
 /** Those of the best standing of which one is left untried. */
 export function bestLeft(upstreams: readonly Upstream[], tried: readonly Upstream[]): readonly Upstream[] {
-  for (const standing of PREFERENCE) {
-    const left = upstreams.filter((upstream) => upstream.standing === standing && !tried.includes(upstream))
+  for (const isPreferred of PREFERENCE) {
+    const left = upstreams.filter((upstream) => isPreferred(upstream) && !tried.includes(upstream))
     if (left.length > 0) return left
   }
   return []

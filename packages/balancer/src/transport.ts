@@ -1,55 +1,68 @@
 /**
- * All that touches http-proxy (1.18.1). It is used to make the outgoing request and for nothing after it: what goes wrong
- * later is the attempt's business, and its own handling of answers, errors and upgrades is where most of its holes are.
- *
- * Its `buffer` option is something with a `pipe` that is called once, as soon as the outgoing request exists and before
- * a byte of it is sent. That call is the handover.
+ * What an attempt needs of an HTTP client: to send one request to one upstream, piece by piece, and to be told what comes back. It
+ * knows nothing of clients, attempts or rules, so that one can stand in for another.
  */
-import assert from 'node:assert'
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
-import type { Stream } from 'node:stream'
-import util from 'node:util'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import type { TunnelEnd } from './tunnels.ts'
 import type { Upstream } from './upstream.ts'
 
-// http-proxy takes util._extend when it is loaded, and the first call would print DEP0060. Only that function is replaced,
-// and only while http-proxy loads, so that every other deprecation is still heard.
-const mutableUtil = util as unknown as { _extend: unknown }
-const deprecated = mutableUtil._extend
-mutableUtil._extend = Object.assign
-const { default: httpProxy } = await import('http-proxy')
-mutableUtil._extend = deprecated
-
-/** Makes the request to an upstream and hands it over, unsent. The response is only looked at, never written to. */
-export type Transport = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  upstream: Upstream,
-  handover: (outgoing: ClientRequest) => void,
-) => void
-
-export function httpProxyTransport(): Transport {
-  const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, toProxy: true })
-  removePass(proxy, 'deleteLength')
-  return (request, response, { target, agent }, handover) => {
-    const pipe = (outgoing: ClientRequest) => {
-      // http-proxy collapses slashes in the path. What the client asked for is the upstream's to read.
-      outgoing.path = request.url ?? '/'
-      handover(outgoing)
-    }
-    proxy.web(request, response, { target, agent, buffer: { pipe } as unknown as Stream }, heardElsewhere)
-  }
+export interface Transport {
+  /** Nothing is told to the listener before this has returned. */
+  begin(request: OutgoingRequest, upstream: Upstream, listener: CallListener): Call
 }
 
-/** The attempt listens to the outgoing request itself; without a callback http-proxy would throw. */
-function heardElsewhere(): void {}
+export interface OutgoingRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: OutgoingHttpHeaders
+  readonly hasBody: boolean
+  /** An upgrade to WebSocket is asked for. */
+  readonly websocket: boolean
+}
 
-/**
- * CVE-2026-29057: `deleteLength` turns a chunked DELETE or OPTIONS into one of length 0 and sends its body all the same, so
- * that the node takes the body for the next request. Without the pass the body keeps its chunks.
- */
-function removePass(proxy: object, name: string): void {
-  const { webPasses } = proxy as { webPasses: { readonly name: string }[] }
-  const index = webPasses.findIndex((pass) => pass.name === name)
-  assert(index !== -1, `this http-proxy has no pass ${name}`)
-  webPasses.splice(index, 1)
+/** One request under way. */
+export interface Call {
+  /** Only once connected. False: no more before `writable`. */
+  write(piece: Buffer): boolean
+  /** The body has come to its end. */
+  end(): void
+  /** Whether pieces wait that the upstream did not take yet. */
+  readonly blocked: boolean
+  /** Goes on with an answer after a piece of which `piece` said false. */
+  resume(): void
+  /** Gives it up, and its connection with it. Nothing but `closed` follows. */
+  destroy(): void
+}
+
+export interface AnswerHead {
+  readonly status: number
+  readonly message: string
+  /** Names and values by turns, as they came. */
+  readonly rawHeaders: readonly string[]
+  readonly headers: Pick<IncomingHttpHeaders, 'connection' | 'content-length' | 'upgrade'>
+}
+
+export interface CallListener {
+  /** The connection stands: from here on the upstream may act on the request. */
+  connected(): void
+  /** What was written has left. */
+  writable(): void
+  head(head: AnswerHead): void
+  /** A piece of the answer's body. False: the next one after `resume`. */
+  piece(piece: Buffer): boolean
+  /** The answer came whole. */
+  whole(): void
+  upgraded(head: AnswerHead, end: TunnelEnd): void
+  /** It will come to nothing any more: neither `whole` nor `upgraded` follows. `code` as in Node's errors, or words. */
+  broke(code: string): void
+  /** Its place at the upstream is free again. Comes last, and always. */
+  closed(): void
+}
+
+/** Said by `broke` where nobody is at the other end. */
+export const REFUSED = 'ECONNREFUSED'
+export const CONNECTED_TO_ITSELF = 'connected to itself'
+
+export function isRefusal(code: string | undefined): boolean {
+  return code === REFUSED || code === CONNECTED_TO_ITSELF
 }

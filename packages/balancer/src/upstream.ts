@@ -3,6 +3,7 @@ import { Agent } from 'node:http'
 import type { Socket } from 'node:net'
 import type { UpstreamAddress } from './upstream-list.ts'
 import type { Standing } from './health.ts'
+import type { KeyedRoutes } from './keyed-routes.ts'
 
 export interface UpstreamLimits {
   readonly upstreamSocketsMax: number
@@ -12,6 +13,12 @@ export interface UpstreamLimits {
 
 /** With less than this it would hardly ever be tried, and never warm up. */
 const SHARE_MIN = 0.1
+
+/** Who has a request at an upstream. */
+export interface Holder {
+  /** It had better be elsewhere, though the upstream may still act on what it has. */
+  lost(upstream: Upstream, reason: string): void
+}
 
 export class Upstream {
   readonly name: string
@@ -27,6 +34,11 @@ export class Upstream {
   standing: Standing = 'up'
   /** Which life of the node this is, as the node itself says; undefined where it says nothing. Set by the pool alone. */
   incarnation: string | undefined
+  /** Whether a probe there waits for too long. Set by the pool alone. */
+  suspected = false
+  /** Where it honours keys, as the node itself says. Set by the pool alone. */
+  keyedRoutes: KeyedRoutes | undefined
+  readonly holders = new Set<Holder>()
   /** Requests that have, or wait for, a connection. */
   inFlight = 0
   tunnels = 0
@@ -53,6 +65,11 @@ export class Upstream {
       timeout: limits.upstreamIdleMs,
       scheduling: 'lifo',
     })
+  }
+
+  /** Whether nothing speaks against sending a request there. */
+  get isTrusted(): boolean {
+    return this.standing === 'up' && !this.suspected
   }
 
   get hasRoom(): boolean {

@@ -1,9 +1,10 @@
 /**
  * What follows a failed attempt, as a pure function: the one place where rules about sending a request again live.
  *
- * The one rule so far: a request of which nothing was sent goes to another upstream, whatever its method and size. Once
- * something was sent the upstream may have acted on it, and an unsafe request sent twice could count twice, so the
- * client is told honestly what is known.
+ * A request of which nothing was sent goes to another upstream, whatever its method and size. Once something was sent the
+ * upstream may have acted on it, and then it is sent again only if that can't do harm: its method means the same twice as once
+ * (RFC 9110, section 9.2.2), or it carries a key by which the node that gets it again knows it. Everybody else is told
+ * honestly what is known.
  */
 import type { ErrorCode } from './error-answer.ts'
 
@@ -18,26 +19,44 @@ export type FailureKind =
   | 'junk'
   /** The upstream let its time pass. */
   | 'silent'
+  /** The upstream died or fell silent as a whole, before this connection said so. */
+  | 'lost'
   /** The client stopped in the middle of its request. */
   | 'client-stalled'
 
 export interface FailedAttempt {
   readonly method: string
+  /** Whether a node can know the request again: by its client's key, or by one that the balancer gave it. */
+  readonly key: 'none' | 'own' | 'minted'
   readonly failure: FailureKind
   /** What the upstream may have seen of the request: nothing, as long as no connection to it stood. */
   readonly sent: 'nothing' | 'something'
   /** What the client may have seen of the answer. */
   readonly answer: 'none' | 'begun'
-  /** Attempts made for this request, this one included. */
+  /** Whether the body can be sent from its beginning: there is none, it was kept, or nothing was read of it. */
+  readonly body: 'whole' | 'not-kept'
+  /** Attempts made for this request, this one included, but for those that were refused at once. */
   readonly attempts: number
   readonly attemptsMax: number
+  /** Whether there may be another request for a failed one. */
+  readonly budget: 'left' | 'spent'
+  /** Whether the time for all attempts together is up. */
+  readonly late: boolean
 }
 
+export type ReplayRule = 'idempotent' | 'keyed' | 'minted'
+
 export type Verdict =
-  | { readonly next: 'another-upstream'; readonly rule: 'nothing-sent' }
+  | { readonly next: 'another-upstream'; readonly rule: 'nothing-sent' | ReplayRule }
   | {
       readonly next: 'refuse'
-      readonly rule: 'attempts-used-up' | 'client-stalled' | 'was-safe' | 'may-have-acted'
+      readonly rule:
+        | 'attempts-used-up'
+        | 'budget-spent'
+        | 'client-stalled'
+        | 'body-not-kept'
+        | 'late'
+        | 'may-have-acted'
       readonly code: ErrorCode
     }
   /** The client's connection is destroyed: half an answer must never look like a whole one. */
@@ -45,14 +64,39 @@ export type Verdict =
 
 /** RFC 9110, section 9.2.1: asking again, or not at all, is the same to the server. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+/** Section 9.2.2: twice comes to the same as once. */
+const IDEMPOTENT_METHODS = new Set([...SAFE_METHODS, 'PUT', 'DELETE'])
+
+export function isSafe(method: string): boolean {
+  return SAFE_METHODS.has(method)
+}
+
+/** What makes it harmless to send the request again; undefined where nothing does. */
+export function replayRule(method: string, key: FailedAttempt['key']): ReplayRule | undefined {
+  if (key !== 'none') return key === 'own' ? 'keyed' : 'minted'
+  return IDEMPOTENT_METHODS.has(method) ? 'idempotent' : undefined
+}
 
 export function verdict(attempt: FailedAttempt): Verdict {
   if (attempt.answer === 'begun') return { next: 'cut', rule: 'answer-begun' }
-  if (attempt.sent === 'nothing') {
-    if (attempt.attempts < attempt.attemptsMax) return { next: 'another-upstream', rule: 'nothing-sent' }
-    return { next: 'refuse', rule: 'attempts-used-up', code: 'UNAVAILABLE' }
-  }
-  if (attempt.failure === 'client-stalled') return { next: 'refuse', rule: 'client-stalled', code: 'REQUEST_TIMEOUT' }
-  const code = attempt.failure === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
-  return { next: 'refuse', rule: SAFE_METHODS.has(attempt.method) ? 'was-safe' : 'may-have-acted', code }
+  return attempt.sent === 'nothing' ? afterNothing(attempt) : afterSomething(attempt)
+}
+
+function afterNothing({ attempts, attemptsMax, late }: FailedAttempt): Verdict {
+  if (late) return { next: 'refuse', rule: 'late', code: 'UNAVAILABLE' }
+  if (attempts < attemptsMax) return { next: 'another-upstream', rule: 'nothing-sent' }
+  return { next: 'refuse', rule: 'attempts-used-up', code: 'UNAVAILABLE' }
+}
+
+function afterSomething(attempt: FailedAttempt): Verdict {
+  const { method, key, failure, attempts, attemptsMax } = attempt
+  if (failure === 'client-stalled') return { next: 'refuse', rule: 'client-stalled', code: 'REQUEST_TIMEOUT' }
+  const code = failure === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
+  const rule = replayRule(method, key)
+  if (rule === undefined) return { next: 'refuse', rule: 'may-have-acted', code }
+  if (attempt.body === 'not-kept') return { next: 'refuse', rule: 'body-not-kept', code }
+  if (attempt.late) return { next: 'refuse', rule: 'late', code }
+  if (attempts >= attemptsMax) return { next: 'refuse', rule: 'attempts-used-up', code }
+  if (attempt.budget === 'spent') return { next: 'refuse', rule: 'budget-spent', code }
+  return { next: 'another-upstream', rule }
 }

@@ -14,15 +14,26 @@ const now = () => performance.now()
 
 interface Probing {
   readonly outcomes: readonly ProbeOutcome[]
+  /** How often a probe was late. */
+  readonly lates: () => number
   readonly prober: Prober
 }
 
-function probing(t: ExecutionContext, port: number, intervalMs = HOUR_MS, timeoutMs = HOUR_MS): Probing {
+function probing(
+  t: ExecutionContext,
+  port: number,
+  intervalMs = HOUR_MS,
+  timeoutMs = HOUR_MS,
+  lateMs = HOUR_MS,
+): Probing {
   const outcomes: ProbeOutcome[] = []
+  let lates = 0
   const probed = (outcome: ProbeOutcome) => void outcomes.push(outcome)
-  const asked = prober({ hostname: '127.0.0.1', port, intervalMs, timeoutMs, random: Math.random, now, probed })
+  const late = () => void (lates += 1)
+  const times = { intervalMs, timeoutMs, lateMs }
+  const asked = prober({ hostname: '127.0.0.1', port, ...times, random: Math.random, now, probed, late })
   t.teardown(() => asked.close())
-  return { outcomes, prober: asked }
+  return { outcomes, lates: () => lates, prober: asked }
 }
 
 /** An upstream whose /readyz answers with this status. */
@@ -58,6 +69,20 @@ test('nobody there is a refusal, silence and junk are failures', async (t) => {
   const junk = probing(t, port)
   await junk.prober.open()
   t.like(junk.outcomes[0], { result: 'failed' })
+})
+
+test('an answer that is late is told of once before it is given up, and one in time never', async (t) => {
+  const { port, server } = await httpServer(t, (_request, response) => response.end())
+  const quick = probing(t, port, HOUR_MS, HOUR_MS, HOUR_MS)
+  await quick.prober.open()
+  t.is(quick.lates(), 0)
+  server.removeAllListeners('request')
+  const slow = probing(t, port, HOUR_MS, 200, 20)
+  const opened = slow.prober.open()
+  await until(() => slow.lates() === 1, { what: 'the probe to be late' })
+  t.deepEqual(slow.outcomes, [])
+  await opened
+  t.is(slow.lates(), 1)
 })
 
 test('it asks again and again, each time on a connection of its own', async (t) => {

@@ -152,21 +152,18 @@ test('SIGINT: left to the supervisor where there is one, else it drains', async 
 })
 
 test('of all deprecations exactly DEP0060 is silent, and only where http-proxy calls it', async (t) => {
-  const transport = new URL('../src/transport.ts', import.meta.url)
+  const transport = new URL('../src/http-proxy-transport.ts', import.meta.url)
   const script = `
     const { httpProxyTransport } = await import(${JSON.stringify(transport.href)})
-    const { createServer } = await import('node:http')
     const { Agent } = await import('node:http')
-    const server = createServer((request, response) => {
-      httpProxyTransport()(request, response, { target: { hostname: '127.0.0.1', port: 1 }, agent: new Agent() },
-        (outgoing) => outgoing.on('error', () => response.end()).end())
-    }).listen(0, '127.0.0.1', async () => {
-      await fetch('http://127.0.0.1:' + server.address().port)
-      console.error('passed')
-      const util = await import('node:util')
-      util.default._extend({}, {})
-      server.close()
-    })`
+    const upstream = { target: { hostname: '127.0.0.1', port: 1 }, agent: new Agent() }
+    await new Promise((closed) => {
+      const request = { method: 'GET', path: '/', headers: {}, hasBody: false, websocket: false }
+      httpProxyTransport({ connectTimeoutMs: 1_000 }).begin(request, upstream, { broke() {}, closed })
+    })
+    console.error('passed')
+    const util = await import('node:util')
+    util.default._extend({}, {})`
   const run = promisify(execFile)
   const { stderr } = await run(process.execPath, ['--input-type=module', '--eval', script])
   const [before, after] = stderr.split('passed')

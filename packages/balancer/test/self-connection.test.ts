@@ -4,9 +4,8 @@ import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { Attempt } from '../src/attempt.ts'
 import type { Failure } from '../src/attempt.ts'
-import { httpProxyTransport } from '../src/transport.ts'
+import { httpProxyTransport } from '../src/http-proxy-transport.ts'
 import { Upstream, isSelfConnected } from '../src/upstream.ts'
-import { ask } from './fixtures/client.ts'
 import { httpServer } from './fixtures/http-server.ts'
 import { freePort } from './fixtures/processes.ts'
 
@@ -36,17 +35,18 @@ async function attemptAtItself(t: ExecutionContext): Promise<Failure> {
   const { options } = upstream.agent as unknown as { options: object }
   Object.assign(options, { localPort: port, localAddress: HOST })
   t.teardown(() => upstream.close())
-  const timeouts = { connectTimeoutMs: 10_000, attemptTimeoutMs: 10_000, answerIdleMs: 10_000 }
-  const server = await httpServer(t, (request, response) => {
+  const timeouts = { attemptTimeoutMs: 10_000, answerIdleMs: 10_000 }
+  return new Promise((resolve) => {
     const owner = {
       sending: () => t.fail(),
       answered: () => t.fail(),
+      piece: () => false,
       completed: () => t.fail(),
       upgraded: () => t.fail(),
-      failed: (_upstream: Upstream, failure: Failure) => void response.end(JSON.stringify(failure)),
+      failed: (_upstream: Upstream, failure: Failure) => resolve(failure),
     }
-    const what = { request, response, hasBody: false, websocket: false }
-    new Attempt(upstream, what, owner, timeouts).begin(httpProxyTransport())
+    const asked = { method: 'GET', path: '/', headers: {}, hasBody: false, websocket: false }
+    const what = { ...asked, body: undefined, received: true, deadlineAtMs: Infinity }
+    new Attempt(upstream, what, owner, timeouts).begin(httpProxyTransport({ connectTimeoutMs: 10_000 }))
   })
-  return JSON.parse((await ask(`http://${HOST}:${server.port}`)).body.toString()) as Failure
 }

@@ -1,48 +1,140 @@
 import test from 'ava'
-import { verdict } from '../src/verdict.ts'
-import type { FailedAttempt, Verdict } from '../src/verdict.ts'
+import { isSafe, verdict } from '../src/verdict.ts'
+import type { FailedAttempt, FailureKind, Verdict } from '../src/verdict.ts'
 
-const METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'POST', 'PATCH']
-const SAFE = METHODS.slice(0, 4)
-const UNSAFE = METHODS.slice(4)
-const KINDS = ['refused', 'unreached', 'broken', 'junk', 'silent', 'client-stalled'] as const
+const SAFE = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+const IDEMPOTENT = [...SAFE, 'PUT', 'DELETE']
+const OTHERS = ['POST', 'PATCH']
+const METHODS = [...IDEMPOTENT, ...OTHERS]
+const KEYS = ['none', 'own', 'minted'] as const
+const BODIES = ['whole', 'not-kept'] as const
+const BUDGETS = ['left', 'spent'] as const
+const LATE = [false, true] as const
+const KINDS = ['refused', 'unreached', 'broken', 'junk', 'silent', 'lost', 'client-stalled'] as const
+const BEFORE_CONNECTED: ReadonlySet<FailureKind> = new Set(['refused', 'unreached', 'lost'])
+const ATTEMPTS_MAX = 3
 
-const ANOTHER: Verdict = { next: 'another-upstream', rule: 'nothing-sent' }
-const UNAVAILABLE: Verdict = { next: 'refuse', rule: 'attempts-used-up', code: 'UNAVAILABLE' }
-const CUT: Verdict = { next: 'cut', rule: 'answer-begun' }
-const STALLED: Verdict = { next: 'refuse', rule: 'client-stalled', code: 'REQUEST_TIMEOUT' }
+/** Every combination of what matters. */
+function* everything(): Generator<FailedAttempt> {
+  for (const method of METHODS)
+    for (const key of KEYS)
+      for (const failure of KINDS)
+        for (const sent of ['nothing', 'something'] as const)
+          for (const answer of ['none', 'begun'] as const)
+            for (const body of BODIES)
+              for (const attempts of [1, ATTEMPTS_MAX])
+                for (const budget of BUDGETS)
+                  for (const late of LATE)
+                    yield {
+                      method,
+                      key,
+                      failure,
+                      sent,
+                      answer,
+                      body,
+                      attempts,
+                      attemptsMax: ATTEMPTS_MAX,
+                      budget,
+                      late,
+                    }
+}
 
-type Row = [
-  methods: readonly string[],
-  failures: readonly FailedAttempt['failure'][],
-  sent: FailedAttempt['sent'],
-  answer: FailedAttempt['answer'],
-  attempts: number,
-  expected: Verdict,
-]
+type Row = [what: string, matches: (attempt: FailedAttempt) => boolean, expected: Verdict]
 
+const refuse = (
+  rule: Extract<Verdict, { next: 'refuse' }>['rule'],
+  code: 'BAD_GATEWAY' | 'GATEWAY_TIMEOUT',
+): Verdict => ({
+  next: 'refuse',
+  rule,
+  code,
+})
+
+/** As a rule is written where the code of the answer depends on nothing but silence. */
+function either(what: string, matches: Row[1], rule: Extract<Verdict, { next: 'refuse' }>['rule']): [Row, Row] {
+  return [
+    [`${what}, silent`, (attempt) => matches(attempt) && attempt.failure === 'silent', refuse(rule, 'GATEWAY_TIMEOUT')],
+    [`${what}, any other way`, matches, refuse(rule, 'BAD_GATEWAY')],
+  ]
+}
+
+/** Read from the top: the first row that matches is what follows. */
 const TABLE: Row[] = [
-  // Nothing was sent: elsewhere, whatever it is, as often as is allowed.
-  [METHODS, ['refused', 'unreached'], 'nothing', 'none', 1, ANOTHER],
-  [METHODS, ['refused', 'unreached'], 'nothing', 'none', 2, ANOTHER],
-  [METHODS, ['refused', 'unreached'], 'nothing', 'none', 3, UNAVAILABLE],
-  // Something was sent: nobody knows what became of it, but where the method is safe that does not matter.
-  [SAFE, ['broken', 'junk'], 'something', 'none', 1, { next: 'refuse', rule: 'was-safe', code: 'BAD_GATEWAY' }],
-  [SAFE, ['silent'], 'something', 'none', 1, { next: 'refuse', rule: 'was-safe', code: 'GATEWAY_TIMEOUT' }],
-  [UNSAFE, ['broken', 'junk'], 'something', 'none', 1, { next: 'refuse', rule: 'may-have-acted', code: 'BAD_GATEWAY' }],
-  [UNSAFE, ['silent'], 'something', 'none', 1, { next: 'refuse', rule: 'may-have-acted', code: 'GATEWAY_TIMEOUT' }],
-  [METHODS, ['client-stalled'], 'something', 'none', 1, STALLED],
-  // The client has a part of an answer: it must not get another, nor take the part for a whole.
-  [METHODS, KINDS, 'something', 'begun', 1, CUT],
+  ['the client has a part of an answer', ({ answer }) => answer === 'begun', { next: 'cut', rule: 'answer-begun' }],
+  [
+    'nothing was sent and the time is up',
+    ({ sent, late }) => sent === 'nothing' && late,
+    { next: 'refuse', rule: 'late', code: 'UNAVAILABLE' },
+  ],
+  [
+    'nothing was sent: whatever it is, as often as is allowed',
+    ({ sent, attempts }) => sent === 'nothing' && attempts < ATTEMPTS_MAX,
+    { next: 'another-upstream', rule: 'nothing-sent' },
+  ],
+  [
+    'nothing was sent, and that too often',
+    ({ sent }) => sent === 'nothing',
+    { next: 'refuse', rule: 'attempts-used-up', code: 'UNAVAILABLE' },
+  ],
+  [
+    'the client stalled',
+    ({ failure }) => failure === 'client-stalled',
+    { next: 'refuse', rule: 'client-stalled', code: 'REQUEST_TIMEOUT' },
+  ],
+  ...either(
+    'twice could count twice',
+    ({ method, key }) => key === 'none' && OTHERS.includes(method),
+    'may-have-acted',
+  ),
+  ...either('the body is gone', ({ body }) => body === 'not-kept', 'body-not-kept'),
+  ...either('the time is up', ({ late }) => late, 'late'),
+  ...either('it was tried too often', ({ attempts }) => attempts === ATTEMPTS_MAX, 'attempts-used-up'),
+  ...either('too many are tried again', ({ budget }) => budget === 'spent', 'budget-spent'),
+  ['its client gave it a key', ({ key }) => key === 'own', { next: 'another-upstream', rule: 'keyed' }],
+  ['it was given a key', ({ key }) => key === 'minted', { next: 'another-upstream', rule: 'minted' }],
+  [
+    'twice comes to the same as once',
+    ({ method }) => IDEMPOTENT.includes(method),
+    { next: 'another-upstream', rule: 'idempotent' },
+  ],
 ]
 
-for (const [methods, failures, sent, answer, attempts, expected] of TABLE) {
-  const what = `${failures.join('/')}, ${sent} sent, answer ${answer}, attempt ${attempts}`
-  test(`${methods.join('/')}: ${what} -> ${expected.rule}`, (t) => {
-    for (const method of methods) {
-      for (const failure of failures) {
-        t.deepEqual(verdict({ method, failure, sent, answer, attempts, attemptsMax: 3 }), expected)
-      }
+const rowOf = (attempt: FailedAttempt): Row | undefined => TABLE.find(([, matches]) => matches(attempt))
+
+for (const row of TABLE) {
+  const [what, , expected] = row
+  test(`${what} -> ${expected.next}: ${expected.rule}`, (t) => {
+    let rows = 0
+    for (const attempt of everything()) {
+      if (rowOf(attempt) !== row) continue
+      rows += 1
+      t.deepEqual(verdict(attempt), expected, JSON.stringify(attempt))
     }
+    t.true(rows > 0)
   })
 }
+
+test('every combination is in the table', (t) => {
+  for (const attempt of everything()) t.not(rowOf(attempt), undefined)
+})
+
+test('nothing that could count twice is ever sent twice', (t) => {
+  for (const attempt of everything()) {
+    if (verdict(attempt).next !== 'another-upstream' || attempt.sent === 'nothing') continue
+    t.true(attempt.key !== 'none' || IDEMPOTENT.includes(attempt.method), JSON.stringify(attempt))
+    t.is(attempt.answer, 'none')
+    t.is(attempt.body, 'whole')
+  }
+})
+
+test('before a connection stands every method and size goes on', (t) => {
+  for (const attempt of everything()) {
+    const { failure, sent, answer, attempts, late } = attempt
+    if (!BEFORE_CONNECTED.has(failure) || sent === 'something' || answer === 'begun' || late) continue
+    if (attempts < ATTEMPTS_MAX) t.is(verdict(attempt).next, 'another-upstream')
+  }
+})
+
+test('safe methods are those of RFC 9110', (t) => {
+  t.deepEqual(METHODS.filter(isSafe), SAFE)
+})

@@ -1,0 +1,92 @@
+/**
+ * Where a request has been, and where it goes next: to each upstream once, and when all were tried, once more to those that may
+ * have it again.
+ */
+import type { Failure } from './attempt.ts'
+import type { PassedRequest } from './passed-request.ts'
+import type { Pool } from './pool.ts'
+import type { Busy, Choice, Routing } from './routing.ts'
+import type { Upstream } from './upstream.ts'
+import { verdict } from './verdict.ts'
+import type { FailureKind, Verdict } from './verdict.ts'
+
+export interface ItineraryServices {
+  readonly pool: Pool
+  readonly routing: Routing
+  readonly config: { readonly attemptsMax: number }
+}
+
+export class Itinerary {
+  readonly #services: ItineraryServices
+  readonly #passed: PassedRequest
+  #tried: Upstream[] = []
+  /** Those that may still be at it, or would not know it again: they don't get it a second time. */
+  #notAgain: Upstream[] | undefined
+  /** But for those that were refused at once. */
+  attempts = 0
+  /** Whether an upstream may have acted on it. */
+  wasSent = false
+
+  constructor(passed: PassedRequest, services: ItineraryServices) {
+    this.#passed = passed
+    this.#services = services
+  }
+
+  /** 'no-node': none is up. 'nobody': all that are had their chance. */
+  next(patient: boolean): Choice | Busy | 'no-node' | 'nobody' {
+    for (;;) {
+      const picked = this.#services.routing.pick(this.#passed.cookie, this.#tried, patient)
+      if (picked !== undefined && 'busy' in picked) return picked
+      if (picked === undefined) {
+        if (!this.#services.pool.hasOther(undefined)) return 'no-node'
+        if (!this.#mayGoRound()) return 'nobody'
+        this.startAnew()
+      } else if (this.wasSent && !this.#passed.isKnownAgainAt(picked.upstream)) {
+        this.exclude(picked.upstream)
+        this.#tried.push(picked.upstream)
+      } else {
+        this.#tried.push(picked.upstream)
+        this.attempts += 1
+        return picked
+      }
+    }
+  }
+
+  ruling({ kind: failure, sent, answer }: Failure, budgetIsLeft: boolean, nowMs: number): Verdict {
+    const { method, key, isWhole, deadlineAtMs } = this.#passed
+    return verdict({
+      method,
+      key,
+      failure,
+      sent,
+      answer,
+      body: isWhole ? 'whole' : 'not-kept',
+      attempts: this.attempts,
+      attemptsMax: this.#services.config.attemptsMax,
+      budget: budgetIsLeft ? 'left' : 'spent',
+      late: nowMs >= deadlineAtMs,
+    })
+  }
+
+  failed(upstream: Upstream, kind: FailureKind): void {
+    if (kind === 'refused') this.attempts -= 1
+    // It has lost the connection, and not necessarily what came over it.
+    if (kind === 'silent') this.exclude(upstream)
+  }
+
+  exclude(upstream: Upstream): void {
+    this.#notAgain ??= []
+    this.#notAgain.push(upstream)
+  }
+
+  startAnew(): void {
+    this.#tried = this.#notAgain === undefined ? [] : [...this.#notAgain]
+  }
+
+  /** An upstream is up, and only this request found it wanting. */
+  #mayGoRound(): boolean {
+    const { pool, config } = this.#services
+    if (this.attempts >= config.attemptsMax) return false
+    return pool.upstreams.some((upstream) => upstream.isTrusted && this.#notAgain?.includes(upstream) !== true)
+  }
+}

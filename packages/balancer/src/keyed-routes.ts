@@ -1,0 +1,47 @@
+/**
+ * Where nodes know a request again by its Idempotency-Key, as they say themselves on their readiness probe:
+ *
+ *     Idempotency-Key-Honoured: POST /api/cart, DELETE /api/cart/:sku
+ *
+ * A segment that begins with a colon stands for any one. Whatever is spelt another way is not honoured: no key is better than one
+ * that nobody looks at.
+ */
+export const HONOURED_HEADER = 'idempotency-key-honoured'
+
+export interface KeyedRoutes {
+  readonly text: string
+  /** The path may have a query. */
+  includes(method: string, path: string): boolean
+}
+
+const TEXT_LENGTH_MAX = 8_192
+const ENTRY = /^([A-Z]+) (\/[^\s?#,]*)$/
+
+/** Undefined where any of it can't be read. */
+export function keyedRoutes(text: string): KeyedRoutes | undefined {
+  if (text.length > TEXT_LENGTH_MAX) return undefined
+  const exact = new Set<string>()
+  const patterns: string[][] = []
+  for (const entry of text.split(',')) {
+    const [, method, path] = ENTRY.exec(entry.trim()) ?? []
+    if (method === undefined || path === undefined) return undefined
+    if (path.includes('/:')) patterns.push([method, ...path.split('/')])
+    else exact.add(`${method} ${path}`)
+  }
+  return {
+    text,
+    includes(method, target) {
+      const query = target.indexOf('?')
+      const path = query === -1 ? target : target.slice(0, query)
+      if (exact.has(`${method} ${path}`)) return true
+      if (patterns.length === 0) return false
+      const segments = [method, ...path.split('/')]
+      return patterns.some((pattern) => matches(pattern, segments))
+    },
+  }
+}
+
+function matches(pattern: readonly string[], segments: readonly string[]): boolean {
+  if (pattern.length !== segments.length) return false
+  return pattern.every((part, index) => (part.startsWith(':') ? segments[index] !== '' : part === segments[index]))
+}

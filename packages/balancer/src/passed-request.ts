@@ -1,0 +1,118 @@
+/**
+ * A client's request as it goes to upstreams, the same at every attempt: the header as it is sent, the body as far as it is kept,
+ * and whether a node can know the request again. An unsafe request that comes without an Idempotency-Key is given one where all
+ * nodes say that they honour it there, so that it can be sent again like a keyed one.
+ *
+ * Such a key is random, belongs to this one request and never leaves the cluster: no client can use it, or guess that of another.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { findCookie } from './affinity-cookies.ts'
+import type { AttemptRequest } from './attempt.ts'
+import type { ErrorCode } from './error-answer.ts'
+import { hasBodyOfNoMeaning } from './framing.ts'
+import { requestHeaders } from './header-rewriting.ts'
+import type { ClientOrigin } from './header-rewriting.ts'
+import type { KeyedRoutes } from './keyed-routes.ts'
+import { RequestBody } from './request-body.ts'
+import { hasBody, requestTarget } from './request-target.ts'
+import type { Upstream } from './upstream.ts'
+import { isSafe, replayRule } from './verdict.ts'
+import type { FailedAttempt } from './verdict.ts'
+
+export interface PassedRequestConfig {
+  readonly replayBodyBytesMax: number
+  readonly requestDeadlineMs: number
+  readonly sessionCookie: string
+}
+
+export interface PassedRequestOptions {
+  readonly client: ClientOrigin
+  readonly requestId: string
+  readonly websocket: boolean
+  /** Where all nodes honour keys; undefined: nowhere. */
+  readonly routes: KeyedRoutes | undefined
+  readonly config: PassedRequestConfig
+}
+
+const KEY_HEADER = 'idempotency-key'
+const KEY_PREFIX = 'balancer-'
+
+export class PassedRequest implements AttemptRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: OutgoingHttpHeaders
+  readonly websocket: boolean
+  readonly body: RequestBody | undefined
+  readonly key: FailedAttempt['key']
+  readonly cookie: string | undefined
+  readonly deadlineAtMs: number
+  /** Whether its connections, the client's and the upstream's, are to end with it. */
+  readonly isLast: boolean
+  readonly #request: IncomingMessage
+  readonly #options: PassedRequestOptions
+
+  private constructor(request: IncomingMessage, path: string, host: string | undefined, options: PassedRequestOptions) {
+    const { client, requestId, websocket, config } = options
+    this.#request = request
+    this.#options = options
+    this.method = request.method ?? ''
+    this.path = path
+    this.websocket = websocket
+    this.cookie = request.headers.cookie
+    this.isLast = hasBodyOfNoMeaning(request)
+    this.headers = requestHeaders(request.headers, { client, host, requestId, websocket, last: this.isLast })
+    this.key = this.#settleKey()
+    this.deadlineAtMs = performance.now() + config.requestDeadlineMs
+    const isSentAgain = replayRule(this.method, this.key) !== undefined
+    this.body = hasBody(request) ? new RequestBody(request, isSentAgain ? config.replayBodyBytesMax : 0) : undefined
+  }
+
+  /** Or what is wrong with it. */
+  static from(request: IncomingMessage, options: PassedRequestOptions): PassedRequest | ErrorCode {
+    const target = requestTarget(request)
+    return typeof target === 'string' ? target : new PassedRequest(request, target.path, target.host, options)
+  }
+
+  get hasBody(): boolean {
+    return this.body !== undefined
+  }
+
+  get received(): boolean {
+    return this.#request.complete
+  }
+
+  /** By the cookie of its session; undefined where it has none. */
+  get session(): string | undefined {
+    const { sessionCookie } = this.#options.config
+    return findCookie(this.cookie, sessionCookie, itself) ?? findCookie(this.cookie, `__Host-${sessionCookie}`, itself)
+  }
+
+  /** What it takes of memory while it waits, at most: what is kept, and what the parser has read ahead. */
+  get heldBytes(): number {
+    return this.body === undefined ? 0 : this.body.keptBytes + this.#request.readableHighWaterMark
+  }
+
+  get isWhole(): boolean {
+    return this.body === undefined || this.body.isWhole
+  }
+
+  /** Whether the node would not act on it twice, as far as its key is what keeps it from that. */
+  isKnownAgainAt(upstream: Upstream): boolean {
+    return this.key !== 'minted' || upstream.keyedRoutes === this.#options.routes
+  }
+
+  #settleKey(): FailedAttempt['key'] {
+    const own = this.headers[KEY_HEADER]
+    // An empty one is none to a node, and must not look like one here.
+    if (own !== undefined && own !== '') return 'own'
+    const { routes } = this.#options
+    if (routes === undefined || isSafe(this.method) || !routes.includes(this.method, this.path)) return 'none'
+    this.headers[KEY_HEADER] = KEY_PREFIX + randomUUID()
+    return 'minted'
+  }
+}
+
+function itself(value: string): string {
+  return value
+}

@@ -1,0 +1,90 @@
+/**
+ * The body of a client's request, on its way to one attempt after the other. Nothing is read of it before an attempt is connected.
+ * What went to one attempt is kept for the next one, up to a bound; beyond it, or where nobody could use it, it passes through and
+ * can't be sent again.
+ */
+import type { IncomingMessage } from 'node:http'
+
+export interface BodySink {
+  /** False: no more before `RequestBody.flow`. */
+  write(piece: Buffer): boolean
+  end(): void
+}
+
+export class RequestBody {
+  readonly #request: IncomingMessage
+  readonly #keepBytesMax: number
+  #kept: Buffer[] = []
+  #keptBytes = 0
+  #isKept = true
+  #state: 'unread' | 'reading' | 'ended' = 'unread'
+  #sink: BodySink | undefined
+
+  /** `keepBytesMax` 0: it is never sent twice. */
+  constructor(request: IncomingMessage, keepBytesMax: number) {
+    this.#request = request
+    this.#keepBytesMax = keepBytesMax
+  }
+
+  /** Whether it can be sent from its beginning. */
+  get isWhole(): boolean {
+    return this.#isKept
+  }
+
+  get keptBytes(): number {
+    return this.#keptBytes
+  }
+
+  sendTo(sink: BodySink): void {
+    this.#sink = sink
+    let flows = true
+    for (const piece of this.#kept) flows = sink.write(piece)
+    if (this.#state === 'ended') return sink.end()
+    if (this.#state === 'unread') this.#read()
+    else if (flows) this.#request.resume()
+  }
+
+  /** The sink takes more. */
+  flow(): void {
+    if (this.#state === 'reading') this.#request.resume()
+  }
+
+  /** The sink is gone. What the client sends from now on waits for the next one. */
+  hold(): void {
+    this.#sink = undefined
+    if (this.#state === 'reading') this.#request.pause()
+  }
+
+  /** There will be no other sink. */
+  forget(): void {
+    this.#kept = []
+    this.#isKept = false
+  }
+
+  /** What the client still sends of it is of no use, but must be out of the way before its next request. */
+  discard(): void {
+    this.forget()
+    this.#sink = undefined
+    if (!this.#request.complete) this.#request.resume()
+  }
+
+  #read(): void {
+    this.#state = 'reading'
+    this.#request.on('data', (piece: Buffer) => this.#piece(piece))
+    this.#request.on('end', () => {
+      this.#state = 'ended'
+      this.#sink?.end()
+    })
+  }
+
+  #piece(piece: Buffer): void {
+    if (this.#isKept) this.#keep(piece)
+    if (this.#sink?.write(piece) === false) this.#request.pause()
+  }
+
+  #keep(piece: Buffer): void {
+    this.#keptBytes += piece.length
+    if (this.#keptBytes <= this.#keepBytesMax) this.#kept.push(piece)
+    else this.forget()
+  }
+}
