@@ -41,6 +41,8 @@ export type EventBody =
   | FaultFailed
   | SessionsHeld
   | UsersSecond
+  | OperationSent
+  | OperationEnded
   | RunEnded
 
 export interface StrategyFacts {
@@ -68,6 +70,9 @@ export interface RunStarted {
   readonly restartAfterMs?: number
   readonly users: number
   readonly rate: number
+  /** When an unused session ends, and when any does; absent where nobody knows. */
+  readonly idleTimeoutMs?: number
+  readonly absoluteTimeoutMs?: number
 }
 
 export interface ClusterReady {
@@ -218,6 +223,67 @@ export interface UsersSecond {
   /** How late the generator itself was, at p99: above some 10 ms the latencies tell more about it than about the shop. */
   readonly lateMs: number
 }
+
+/**
+ * What a virtual user does. `login` begins a visit and `logout` ends it; `put` adds a sku that is never put again, `read`
+ * asks for the cart, `count` counts by one. `return` comes with the cookie of a visit that is over, or with the one from
+ * before its login; `forge` with one that was made up; both only ask. `copy` reads the cart from one node, past the balancer.
+ */
+export type OperationKind = 'login' | 'put' | 'read' | 'count' | 'logout' | 'return' | 'forge' | 'copy'
+
+/**
+ * An operation begins. Times are on the clock of `atMs`, taken where the operation was sent: later than that by what the
+ * report took to arrive. Those of one process of users come in the order in which they happened.
+ */
+export interface OperationSent {
+  readonly type: 'operation-sent'
+  /** Never given twice in a life of the process of the users. */
+  readonly op: number
+  readonly user: string
+  /** Counts the user's visits, and so the sessions: of `return` and `copy`, the one whose cookie is sent. */
+  readonly visit: number
+  /** Within a tab one operation ends before the next is sent. */
+  readonly tab: number
+  readonly kind: OperationKind
+  /** What `put` adds. */
+  readonly sku?: string
+  /** Whom `copy` asks. */
+  readonly node?: string
+  /** The cookie that it was sent with, hashed; absent without one. */
+  readonly session?: string
+  readonly dueAtMs: number
+  readonly sentAtMs: number
+  /** How much later the generator sent it than it could have. */
+  readonly lateMs: number
+}
+
+/** What became of it. An operation of which this was never written is one whose outcome is unknown. */
+export interface OperationEnded {
+  readonly type: 'operation-ended'
+  readonly op: number
+  readonly endedAtMs: number
+  /** `failed` means provably not applied. A `return` or `forge` that was turned away is `ok`: it was answered. */
+  readonly outcome: 'ok' | 'failed' | 'unknown'
+  /** Why it is not ok: `logged-out`, or what the answer or the connection said. */
+  readonly why?: string
+  /** The node that answered. */
+  readonly node?: string
+  /** The cookie held after it, hashed. */
+  readonly session?: string
+  /** Whom the shop took the asker for; absent for nobody. */
+  readonly as?: string
+  /** The cart in the answer: each sku and its quantity. */
+  readonly items?: readonly (readonly [sku: string, quantity: number])[]
+  readonly count?: number
+}
+
+/** Of these there are hundreds a second: they are in the trace's file, and no live view has a use for each. */
+export function isOperation(event: EventBody): event is OperationSent | OperationEnded {
+  return event.type === 'operation-sent' || event.type === 'operation-ended'
+}
+
+/** Why an operation failed when the shop did not know the session that it came with. */
+export const LOGGED_OUT = 'logged-out'
 
 /** The lab stops. What follows is only the end of its processes. */
 export interface RunEnded {

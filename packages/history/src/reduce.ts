@@ -62,6 +62,8 @@ function change(state: ClusterState, event: EventBody, atMs: number): Partial<Cl
       return withNode(state, event.upstream, { ejected: false })
     case 'upstream-draining':
     case 'process-noted':
+    case 'operation-sent':
+    case 'operation-ended':
       return {}
     default:
       // A type from a newer writer of the same schema.

@@ -3,6 +3,7 @@ import { sum, type UsersSecond } from '@ninelives/history'
 import { seededRandom } from '../src/random.ts'
 import { CookieJar } from '../src/users/cookie-jar.ts'
 import { startLoad } from '../src/users/load.ts'
+import type { OperationEvent } from '../src/users/recorder.ts'
 import { dueTimes } from '../src/users/schedule.ts'
 import { SeenNodes } from '../src/users/seen-nodes.ts'
 import { until } from '../src/wait.ts'
@@ -27,10 +28,10 @@ test('users act at the rate that was asked for, never two times at once', (t) =>
 test('every operation is counted once, and a healthy shop loses nothing', async (t) => {
   const shop = await testShop(t)
   const seconds: UsersSecond[] = []
-  const end = startLoad({ target: shop.url, users: 5, rate: 100, seed: 3, onSecond: (second) => seconds.push(second) })
-  t.teardown(end)
+  const load = startLoad({ target: shop.url, users: 5, rate: 100, seed: 3, onSecond: (second) => seconds.push(second) })
+  t.teardown(() => load.end())
   await until(() => seconds.length === 3, { deadlineMs: 10_000, what: 'three seconds' })
-  end()
+  load.end()
   const total = (pick: (second: UsersSecond) => number): number =>
     seconds.reduce((all, second) => all + pick(second), 0)
   const ended = total(({ ok, failed, unknown }) => ok + sum(failed) + sum(unknown))
@@ -46,6 +47,88 @@ test('every operation is counted once, and a healthy shop loses nothing', async 
   )
   t.deepEqual(seconds.at(-1)?.users, { all: 5, loggedIn: 5, intact: 5 })
   t.true(seconds.every(({ latencyMs }) => latencyMs.p50 > 0 && latencyMs.p99 >= latencyMs.p50))
+})
+
+test('every operation is recorded when it is sent and when it ends, one at a time in a tab', async (t) => {
+  const shop = await testShop(t)
+  const events: OperationEvent[] = []
+  const load = startLoad({
+    target: shop.url,
+    users: 4,
+    tabs: 3,
+    rate: 300,
+    seed: 3,
+    onSecond: () => undefined,
+    onOperations: (batch) => events.push(...batch),
+  })
+  t.teardown(() => load.end())
+  await until(() => events.length > 600, { deadlineMs: 20_000, what: 'three hundred operations' })
+  await load.settle([{ name: 'a', url: shop.url.href }])
+
+  const underWay = new Map<number, string>()
+  const busy = new Set<string>()
+  for (const event of events) {
+    if (event.type === 'operation-sent') {
+      const tab = `${event.user} ${event.tab}`
+      t.false(busy.has(tab))
+      busy.add(tab)
+      underWay.set(event.op, tab)
+    } else {
+      t.true(busy.delete(underWay.get(event.op) ?? ''))
+      underWay.delete(event.op)
+    }
+  }
+  t.is(underWay.size, 0, 'each has ended')
+  const sent = events.filter((event) => event.type === 'operation-sent')
+  const kinds = new Set(sent.map(({ kind }) => kind))
+  t.deepEqual([...kinds].sort(), ['copy', 'count', 'forge', 'login', 'logout', 'put', 'read', 'return'])
+  const skus = sent.flatMap(({ sku }) => sku ?? [])
+  t.is(new Set(skus).size, skus.length, 'no sku is put twice')
+  t.true(sent.every(({ dueAtMs, sentAtMs, lateMs }) => lateMs >= 0 && (sentAtMs >= dueAtMs || lateMs === 0)))
+  const looks = events.filter((event) => event.type === 'operation-ended' && event.as !== undefined)
+  t.true(looks.length > 50)
+})
+
+test('the seed alone decides when each operation is due', async (t) => {
+  const dues: number[][] = []
+  for (let run = 0; run < 2; run++) {
+    const shop = await testShop(t)
+    const due: number[] = []
+    let beganMs = 0
+    const load = startLoad({
+      target: shop.url,
+      users: 2,
+      tabs: 2,
+      rate: 200,
+      seed: 11,
+      onSecond: () => undefined,
+      onOperations(batch) {
+        for (const event of batch) if (event.type === 'operation-sent') due.push(event.dueAtMs)
+      },
+      now: () => performance.now() - (beganMs ||= performance.now()),
+    })
+    await until(() => due.length > 50, { deadlineMs: 20_000, what: 'fifty operations' })
+    load.end()
+    dues.push(due.sort((a, b) => a - b).slice(0, 40))
+  }
+  const [first = [], second = []] = dues
+  // Both begin a little after their clock does.
+  const offset = (second[0] ?? 0) - (first[0] ?? 0)
+  t.true(first.every((dueMs, n) => Math.abs((second[n] ?? 0) - dueMs - offset) < 0.05))
+})
+
+test('a forged cookie has the names and looks of the real one, and its fingerprint another value', (t) => {
+  const jar = new CookieJar()
+  t.is(jar.fingerprint(), undefined)
+  jar.store(['route=r1; Path=/', 'sid=AbC-12.xyz=; Path=/; HttpOnly'])
+  const forged = jar.forged(seededRandom(1))
+  t.regex(forged.header() ?? '', /^route=\w{2}; sid=\w{3}-\w{2}\.\w{3}=$/)
+  t.not(forged.header(), jar.header())
+  t.not(forged.fingerprint(), jar.fingerprint())
+  const before = jar.fingerprint()
+  jar.store(['route=r2; Path=/'])
+  t.is(jar.fingerprint(), before, 'only the cookie of the session counts')
+  t.false((before ?? '').includes('AbC'))
 })
 
 test('a cookie is kept until it is taken away', (t) => {

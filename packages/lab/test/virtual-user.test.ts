@@ -1,22 +1,40 @@
 import test, { type ExecutionContext } from 'ava'
 import { Client } from '../src/users/client.ts'
-import { type Operation, VirtualUser } from '../src/users/virtual-user.ts'
+import { type OperationEvent, Recorder } from '../src/users/recorder.ts'
+import { type Operation, type Turn, VirtualUser } from '../src/users/virtual-user.ts'
 import { freePort } from '../src/supervise/ports.ts'
 import { testShop, type TestShop } from './fixtures/shop.ts'
 
-async function visit(
-  t: ExecutionContext,
-): Promise<{ shop: TestShop; user: VirtualUser; acts: (n: number) => Promise<Operation[]> }> {
-  const shop = await testShop(t)
-  const client = new Client(shop.url)
+interface Visit {
+  readonly shop: TestShop
+  readonly user: VirtualUser
+  readonly recorded: OperationEvent[]
+  /** So many operations, one after the other; a draw of 0.9 is neither a count nor anything strange. */
+  readonly acts: (n: number, draws?: number) => Promise<Operation[]>
+}
+
+function virtualUser(url: URL, t: ExecutionContext): { user: VirtualUser; recorded: OperationEvent[] } {
+  const client = new Client(url)
   t.teardown(() => client.close())
-  const user = new VirtualUser({ client, name: 'user-0', password: 'password-0', run: 'r' })
-  const acts = async (n: number): Promise<Operation[]> => {
+  const recorded: OperationEvent[] = []
+  const recorder = new Recorder({ now: () => performance.now(), report: (events) => recorded.push(...events) })
+  const user = new VirtualUser({ client, recorder, name: 'user-0', password: 'password-0', run: 'r' })
+  return { user, recorded }
+}
+
+function turn(draw: number, tab = 0): Turn {
+  return { tab, dueAtMs: 0, lateMs: 0, random: () => draw }
+}
+
+async function visit(t: ExecutionContext): Promise<Visit> {
+  const shop = await testShop(t)
+  const { user, recorded } = virtualUser(shop.url, t)
+  const acts = async (n: number, draw = 0.9): Promise<Operation[]> => {
     const operations: Operation[] = []
-    for (let act = 0; act < n; act++) operations.push(await user.act())
+    for (let act = 0; act < n; act++) operations.push(await user.act(turn(draw)))
     return operations
   }
-  return { shop, user, acts }
+  return { shop, user, recorded, acts }
 }
 
 test('a user logs in, fills the cart, looks at it, leaves, and begins anew', async (t) => {
@@ -26,7 +44,40 @@ test('a user logs in, fills the cart, looks at it, leaves, and begins anew', asy
   t.deepEqual(shop.requests.slice(0, 4), ['POST /api/login', 'POST /api/cart', 'GET /api/cart', 'POST /api/cart'])
   t.deepEqual(shop.requests.slice(40, 44), ['GET /api/cart', 'POST /api/logout', 'POST /api/login', 'POST /api/cart'])
   t.true(user.intact)
-  t.deepEqual([...shop.carts.values()], [['r-user-0-21']])
+  t.deepEqual([...shop.carts.values()], [['r.user-0.2.1']])
+})
+
+test('one who comes back or tries a made-up cookie is well served by being turned away', async (t) => {
+  const { shop, user, acts } = await visit(t)
+  await acts(2)
+  const cart = [...shop.carts.values()][0]?.length
+  await acts(1)
+  // Below the share of the strange, above that of the counts.
+  const [strange] = await acts(1, 0.15)
+  t.like(strange, { outcome: { end: 'ok' }, loggedOut: false, lost: 0 })
+  t.is([...shop.carts.values()][0]?.length, cart)
+  t.true(user.loggedIn)
+})
+
+test('while one tab logs in, another does not', async (t) => {
+  const { shop, user } = await visit(t)
+  await Promise.all([user.act(turn(0.9, 0)), user.act(turn(0.9, 1))])
+  t.deepEqual(shop.requests.toSorted(), ['GET /api/cart', 'POST /api/login'])
+})
+
+test('a session that went missing for a moment is gone on with', async (t) => {
+  const { shop, user, acts } = await visit(t)
+  await acts(3)
+  shop.meddle = (_request, response) => {
+    response.writeHead(401).end('{}')
+    return true
+  }
+  t.like((await acts(1))[0], { loggedOut: true })
+  t.like((await acts(1))[0], { loggedOut: false, outcome: { end: 'failed' } })
+  shop.meddle = () => false
+  t.like((await acts(1))[0], { outcome: { end: 'ok' }, lost: 0 })
+  t.true(user.loggedIn)
+  t.false(shop.requests.slice(1).includes('POST /api/login'))
 })
 
 test('an acknowledged item that is missing is lost, once', async (t) => {
@@ -47,8 +98,9 @@ test('a user whose session is gone is logged out, logs in again, and finds out w
   const { shop, user, acts } = await visit(t)
   await acts(5)
   shop.carts.clear()
-  const [out, login, look] = await acts(3)
+  const [out, again, sure, login, look] = await acts(5)
   t.like(out, { outcome: { end: 'failed', kind: 'logged-out' }, loggedOut: true, lost: 0 })
+  t.like([again, sure], [{ loggedOut: false }, { loggedOut: false }], 'it is told once')
   t.like(login, { outcome: { end: 'ok' }, loggedOut: false })
   t.like(look, { outcome: { end: 'ok' }, lost: 2 })
   t.false(user.intact)
@@ -106,8 +158,6 @@ test('a node that died may have applied it', ends, 502, error('BAD_GATEWAY'), 'f
 test('an answer that is not JSON may be anything', ends, 500, undefined, 'failed', 'unknown')
 
 test('where nobody listens, nothing was sent', async (t) => {
-  const client = new Client(new URL(`http://127.0.0.1:${await freePort()}`))
-  t.teardown(() => client.close())
-  const user = new VirtualUser({ client, name: 'user-0', password: 'password-0', run: 'r' })
-  t.like(await user.act(), { outcome: { end: 'failed', kind: 'ECONNREFUSED' } })
+  const { user } = virtualUser(new URL(`http://127.0.0.1:${await freePort()}`), t)
+  t.like(await user.act(turn(0.9)), { outcome: { end: 'failed', kind: 'ECONNREFUSED' } })
 })

@@ -55,9 +55,9 @@ export async function watch(args: readonly string[], { endsWithParent }: Config)
   if (stop.aborted) return EXIT_INTERRUPTED
   const ledger = new Ledger()
   const seed = flags.seed ?? randomInt(SEED_MAX)
-  const end = startLoad({ ...flags, seed, onSecond: (second) => ledger.add(second) })
+  const load = startLoad({ ...flags, seed, onSecond: (second) => ledger.add(second) })
   await whenStopped(stop)
-  end()
+  load.end()
   say(`${process.stdout.isTTY ? '\n' : ''}${ledger.summary(flags.target.origin)}`)
   return 0
 }

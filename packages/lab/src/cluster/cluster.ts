@@ -44,7 +44,7 @@ export class Cluster {
         : redisKeeper(spec.redis(redisServer, addresses.redisPort), addresses.redisPort, beside)
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.nodes), beside)
-    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url), beside)
+    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace.originNs), beside)
   }
 
   get url(): string {

@@ -27,6 +27,7 @@ export function balancerKeeper(spec: () => ChildSpec, beside: Beside): Keeper {
 export function usersKeeper(spec: () => ChildSpec, beside: Beside): Keeper {
   const onMessage = (message: Message): void => {
     if (message.type === 'users-second') beside.append(message as unknown as EventBody)
+    if (message.type === 'operations') for (const event of message['events'] as EventBody[]) beside.append(event)
   }
   return keeper('users', beside, { spec, onMessage })
 }

@@ -13,7 +13,11 @@ export interface ClusterOptions {
   readonly port: number
   readonly restartAfterMs?: number
   readonly users: number
+  /** Of each user. Default 1. */
+  readonly tabs?: number
   readonly rate: number
+  /** The users send a key with whatever changes something. Default: they know of no such thing. */
+  readonly idempotencyKeys?: boolean
   readonly seed: number
   readonly run: string
   readonly directory: string

@@ -31,7 +31,8 @@ export interface Upstream {
 export interface Specs {
   readonly node: (name: string, port: number) => ChildSpec
   readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
-  readonly users: (target: string) => ChildSpec
+  /** `originNs`: where the clock of the trace begins. */
+  readonly users: (target: string, originNs: bigint) => ChildSpec
   readonly redis: (program: string, port: number) => ChildSpec
 }
 
@@ -40,7 +41,7 @@ const ACCOUNTS_MIN = 100
 
 /** Secrets are new with each cluster and outlive the processes in it. */
 export function specs(options: ClusterOptions, storeUrl: string): Specs {
-  const { programs, directory, users, rate, seed } = options
+  const { programs, directory, users, tabs = 1, rate, seed, idempotencyKeys = false } = options
   const base: NodeJS.ProcessEnv = {
     // What was compiled once is kept: the next start of the same program takes half the time.
     NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
@@ -70,7 +71,10 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
         PORT: String(port),
         UPSTREAMS: upstreams.map(({ name, url }) => `${name}=${url}`).join(','),
       }),
-    users: (target) => ours('users', programs.users, base, [target, String(users), String(rate), String(seed)]),
+    users(target, originNs) {
+      const told = { target, users, tabs, rate, seed, idempotencyKeys, originNs: String(originNs) }
+      return ours('users', programs.users, base, [JSON.stringify(told)])
+    },
     redis: (program, port) => privateRedis(program, port, directory, options.environment),
   }
 }

@@ -1,10 +1,10 @@
 /**
- * The trace as server-sent events. Every message is one event of the trace with the id `run:seq`, so a client that
+ * The trace as server-sent events, without the single operations. Every message is one event with the id `run:seq`, so a client that
  * comes back with Last-Event-ID goes on where it was. One that is new, or was away for longer than the lab remembers,
  * or knows another run, first gets the message `state`: the cluster as it was before the events that follow.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { TraceEvent } from '@ninelives/history'
+import { isOperation, type TraceEvent } from '@ninelives/history'
 import { ApiError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
 
@@ -22,7 +22,9 @@ export class EventStream {
 
   constructor(trace: Trace) {
     this.#trace = trace
-    this.#endListening = trace.listen((event) => this.#broadcast(this.#message(event)))
+    this.#endListening = trace.listen((event) => {
+      if (!isOperation(event)) this.#broadcast(this.#message(event))
+    })
     this.#heartbeat = setInterval(() => this.#broadcast(': still here\n\n'), HEARTBEAT_MS)
   }
 

@@ -1,4 +1,4 @@
-import { type ClusterState, initialState, reduce, type TraceEvent } from '@ninelives/history'
+import { type ClusterState, initialState, isOperation, reduce, type TraceEvent } from '@ninelives/history'
 
 export interface Since {
   /** The state before the first of the events; absent when the asker has it. */
@@ -8,7 +8,7 @@ export interface Since {
 
 /**
  * The last events of a trace, and the state before them. So a page that opens late sees the recent past *and* a state
- * that counts everything, however long the run.
+ * that counts everything, however long the run. The single operations are left out: they would be all there is.
  */
 export class RecentEvents {
   readonly #max: number
@@ -20,6 +20,7 @@ export class RecentEvents {
   }
 
   push(event: TraceEvent): void {
+    if (isOperation(event)) return
     this.#events.push(event)
     // Cut in halves, so that an event costs a constant.
     if (this.#events.length < this.#max * 2) return
@@ -31,6 +32,6 @@ export class RecentEvents {
   since(seq: number | undefined): Since {
     const last = this.#events.at(-1)?.seq ?? this.#base.seq
     if (seq === undefined || seq < this.#base.seq || seq > last) return { base: this.#base, events: [...this.#events] }
-    return { events: this.#events.slice(seq - this.#base.seq) }
+    return { events: this.#events.filter((event) => event.seq > seq) }
   }
 }

@@ -21,6 +21,8 @@ const FILE_BYTES_MAX = 256 * 1024 * 1024
  */
 export class Trace {
   readonly path: string
+  /** Where its clock begins, in nanoseconds of the system's monotonic clock, which all processes read alike. */
+  readonly originNs: bigint
   readonly #listeners = new Set<TraceListener>()
   readonly #beganMs: number
   readonly #recent = new RecentEvents(EVENTS_KEPT)
@@ -31,6 +33,7 @@ export class Trace {
 
   constructor(path: string, start: Omit<RunStarted, 'type' | 'startedAtMs'>) {
     this.path = path
+    this.originNs = process.hrtime.bigint()
     this.#beganMs = performance.now()
     this.append({ type: 'run-started', startedAtMs: Date.now(), ...start })
   }

@@ -13,6 +13,8 @@ export interface Call {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: unknown
+  /** What makes a request that is sent again the same request. */
+  readonly idempotencyKey?: string
 }
 
 const TIMEOUT_MS = 5_000
@@ -28,7 +30,7 @@ export class Client {
     this.#target = target
   }
 
-  call({ method, path, body }: Call, jar: CookieJar): Promise<Reply> {
+  call({ method, path, body, idempotencyKey }: Call, jar: CookieJar): Promise<Reply> {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const cookie = jar.header()
     return new Promise((resolve) => {
@@ -42,6 +44,7 @@ export class Client {
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
           ...(cookie === undefined ? {} : { cookie }),
+          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         },
       })
       request.on('error', (error) => resolve(failure(error)))

@@ -1,11 +1,27 @@
+import { hash } from 'node:crypto'
+
+/** What the frameworks call it: `sid`, `connect.sid`, `koa.sess`, `__Host-session`, ... */
+const SESSION_COOKIE = /sid$|sess/i
+const FINGERPRINT_LENGTH = 12
+
 /** The cookies of one virtual user. One origin, one path: a name and its latest value is all there is to keep. */
 export class CookieJar {
-  readonly #values = new Map<string, string>()
+  readonly #values: Map<string, string>
+
+  constructor(values: Iterable<readonly [string, string]> = []) {
+    this.#values = new Map(values)
+  }
 
   /** The `Cookie` header, or nothing while there is none. */
   header(): string | undefined {
     if (this.#values.size === 0) return undefined
     return [...this.#values].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
+  /** Tells one session's cookie from another's, and is of no use to anybody who reads it. */
+  fingerprint(): string | undefined {
+    const session = [...this.#values].find(([name]) => SESSION_COOKIE.test(name))?.[1] ?? this.header()
+    return session === undefined ? undefined : hash('sha256', session, 'base64url').slice(0, FINGERPRINT_LENGTH)
   }
 
   store(setCookies: readonly string[]): void {
@@ -14,6 +30,19 @@ export class CookieJar {
 
   clear(): void {
     this.#values.clear()
+  }
+
+  /** The same cookies in another jar. */
+  copy(): CookieJar {
+    return new CookieJar(this.#values)
+  }
+
+  /** Cookies of the same names and looks that nobody ever gave to anyone. */
+  forged(random: () => number): CookieJar {
+    const letter = (): string => LETTERS.charAt(Math.floor(random() * LETTERS.length))
+    return new CookieJar(
+      [...this.#values].map(([name, value]) => [name, value.replaceAll(/[A-Za-z0-9]/g, letter)] as const),
+    )
   }
 
   #storeOne(setCookie: string): void {
@@ -25,6 +54,8 @@ export class CookieJar {
     else this.#values.set(name, pair.slice(separator + 1))
   }
 }
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** Whether it takes the cookie away. Max-Age wins over Expires, but a server that sends both means the same by both. */
 function isExpiry(attribute: string): boolean {

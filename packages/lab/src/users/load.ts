@@ -1,58 +1,139 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { UsersSecond } from '@ninelives/history'
 import { seededRandom } from '../random.ts'
+import { settles } from '../wait.ts'
 import { Client } from './client.ts'
+import { hundredths, type OperationEvent, Recorder } from './recorder.ts'
 import { dueTimes } from './schedule.ts'
 import { Tally } from './tally.ts'
-import { VirtualUser } from './virtual-user.ts'
+import { type Turn, VirtualUser } from './virtual-user.ts'
 
 export interface LoadOptions {
   readonly target: URL
   readonly users: number
+  /** Of each user, all with the same cookies. Default 1. */
+  readonly tabs?: number
   /** Operations a second, of all users together. */
   readonly rate: number
   readonly seed: number
+  readonly idempotencyKeys?: boolean
   readonly onSecond: (second: UsersSecond) => void
+  /** Every operation, when it was sent and when it ended, on the clock `now`. */
+  readonly onOperations?: (events: readonly OperationEvent[]) => void
+  readonly now?: () => number
 }
 
-const REPORT_EVERY_MS = 1_000
+/** A node that can be asked past the balancer. */
+export interface NodeAddress {
+  readonly name: string
+  readonly url: string
+}
 
-/** Lets the users loose on the shop. Returns what ends it. */
-export function startLoad({ target, users: howMany, rate, seed, onSecond }: LoadOptions): () => void {
+export interface Load {
+  /**
+   * Lets what is under way end, and then every user who is logged in look once more, also at the copy of each of the nodes.
+   * Resolves when that is recorded, within a bound.
+   */
+  settle(nodes: readonly NodeAddress[]): Promise<void>
+  end(): void
+}
+
+export const TABS_MAX = 4
+/** Any number: it sets one use of the seed apart from the other. */
+const CHOICES = 0x2545f491
+const REPORT_EVERY_MS = 1_000
+/** Longer than an operation can take. */
+const LAST_ANSWERS_WAIT_MS = 6_000
+const LAST_LOOKS_WAIT_MS = 15_000
+/** So many users look at once, for the last look is no load. */
+const LOOKING_AT_ONCE = 8
+
+/** Lets the users loose on the shop. */
+export function startLoad(options: LoadOptions): Load {
+  const { target, users: howMany, tabs = 1, rate, seed, onSecond, now = () => performance.now() } = options
+  const { idempotencyKeys = false, onOperations = () => undefined } = options
   const client = new Client(target)
+  const recorder = new Recorder({ now, report: onOperations })
   const tally = new Tally()
   const end = new AbortController()
-  const run = seed.toString(36)
-  const users = Array.from(
-    { length: howMany },
-    (_, index) => new VirtualUser({ client, name: `user-${index}`, password: `password-${index}`, run }),
+  const run = `${seed.toString(36)}-${Math.floor(now()).toString(36)}`
+  const users = Array.from({ length: howMany }, (_, n) => {
+    return new VirtualUser({ client, recorder, name: `user-${n}`, password: `password-${n}`, run, idempotencyKeys })
+  })
+  const everyMs = (1_000 * howMany * tabs) / rate
+  const beganMs = now()
+  const lives = users.flatMap((user, index) =>
+    Array.from({ length: tabs }, (_, tab) => {
+      const own = seed + index * TABS_MAX + tab
+      const due = dueTimes(everyMs, seededRandom(own))
+      // Of another stream: how often it is drawn from depends on what happens, and when a tab acts must not.
+      const random = seededRandom(own ^ CHOICES)
+      return live({ user, tab, random, due, beganMs, now, tally, end: end.signal })
+    }),
   )
-  const everyMs = (1_000 * howMany) / rate
-  for (const [index, user] of users.entries()) {
-    void live(user, dueTimes(everyMs, seededRandom(seed + index)), tally, end.signal)
-  }
   const report = setInterval(() => onSecond(tally.take(standing(users))), REPORT_EVERY_MS)
-  return () => {
+  const stopActing = (): void => {
     clearInterval(report)
     end.abort()
-    client.close()
+  }
+  return {
+    async settle(nodes) {
+      stopActing()
+      await settles(Promise.all(lives), LAST_ANSWERS_WAIT_MS)
+      await settles(lastLooks(users, nodes, now), LAST_LOOKS_WAIT_MS)
+      recorder.flush()
+    },
+    end() {
+      stopActing()
+      recorder.flush()
+      client.close()
+    },
   }
 }
 
-/** One after the other, each as soon as it is due and the one before it has ended. */
-async function live(user: VirtualUser, due: Iterable<number>, tally: Tally, end: AbortSignal): Promise<void> {
-  const beganMs = performance.now()
+interface Life {
+  readonly user: VirtualUser
+  readonly tab: number
+  readonly random: () => number
+  readonly due: Iterable<number>
+  readonly beganMs: number
+  readonly now: () => number
+  readonly tally: Tally
+  readonly end: AbortSignal
+}
+
+/** One tab: one operation after the other, each as soon as it is due and the one before it has ended. */
+async function live({ user, tab, random, due, beganMs, now, tally, end }: Life): Promise<void> {
   let freeMs = beganMs
   for (const dueInMs of due) {
-    const dueMs = beganMs + dueInMs
-    const waitMs = dueMs - performance.now()
+    const dueAtMs = beganMs + dueInMs
+    const waitMs = dueAtMs - now()
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: end }).catch(() => undefined)
     if (end.aborted) return
-    tally.sent(performance.now() - Math.max(dueMs, freeMs))
-    const operation = await user.act()
-    freeMs = performance.now()
-    if (!end.aborted) tally.ended(operation, freeMs - dueMs)
+    const lateMs = Math.max(0, now() - Math.max(dueAtMs, freeMs))
+    tally.sent(lateMs)
+    const operation = await user.act({ tab, dueAtMs: hundredths(dueAtMs), lateMs: hundredths(lateMs), random })
+    freeMs = now()
+    tally.ended(operation, freeMs - dueAtMs)
   }
+}
+
+async function lastLooks(
+  users: readonly VirtualUser[],
+  nodes: readonly NodeAddress[],
+  now: () => number,
+): Promise<void> {
+  const clients = nodes.map(({ name, url }) => ({ name, client: new Client(new URL(url)) }))
+  const waiting = users.filter(({ loggedIn }) => loggedIn)
+  const looking = async (): Promise<void> => {
+    for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) {
+      const turn: Turn = { tab: 0, dueAtMs: hundredths(now()), lateMs: 0, random: () => 0 }
+      await user.look(turn)
+      for (const { name, client } of clients) await user.copyFrom(turn, name, client)
+    }
+  }
+  await Promise.all(Array.from({ length: LOOKING_AT_ONCE }, looking))
+  for (const { client } of clients) client.close()
 }
 
 function standing(users: readonly VirtualUser[]): UsersSecond['users'] {

@@ -1,16 +1,33 @@
 /** The process of the virtual users. Under the lab: it reports over the channel, and ends with the lab. */
-import { startLoad } from './load.ts'
+import { type NodeAddress, startLoad } from './load.ts'
 
-const [target = '', users, rate, seed] = process.argv.slice(2)
+/** What the lab says on the command line, as JSON. */
+interface Told {
+  readonly target: string
+  readonly users: number
+  readonly tabs: number
+  readonly rate: number
+  readonly seed: number
+  readonly idempotencyKeys: boolean
+  /** Where the clock of the trace begins, in nanoseconds of the system's monotonic clock. */
+  readonly originNs: string
+}
+
+const { target, originNs, ...told } = JSON.parse(process.argv[2] ?? '{}') as Told
+const origin = BigInt(originNs)
+
+const load = startLoad({
+  ...told,
+  target: new URL(target),
+  now: () => Number(process.hrtime.bigint() - origin) / 1e6,
+  onSecond: (second) => process.send?.(second),
+  onOperations: (events) => process.send?.({ type: 'operations', events }),
+})
 
 process.on('disconnect', () => process.exit(1))
 process.on('SIGTERM', () => process.exit(0))
-
-startLoad({
-  target: new URL(target),
-  users: Number(users),
-  rate: Number(rate),
-  seed: Number(seed),
-  onSecond: (second) => process.send?.(second),
+process.on('message', (message) => {
+  const { type, id, nodes } = message as { type?: string; id?: string; nodes?: readonly NodeAddress[] }
+  if (type === 'settle') void load.settle(nodes ?? []).then(() => process.send?.({ type: 'settled', id }))
 })
 process.send?.({ type: 'ready' })

@@ -1,11 +1,10 @@
+import { LOGGED_OUT } from '@ninelives/history'
 import type { Reply } from './client.ts'
 
 /** How an operation ended: exactly one of the three. `failed` means provably not applied; in doubt it is `unknown`. */
 export type Outcome =
   | { readonly end: 'ok'; readonly body: unknown }
   | { readonly end: 'failed' | 'unknown'; readonly kind: string }
-
-export const LOGGED_OUT = 'logged-out'
 
 /** What a balancer of ours says when it found no node to send the request to. */
 const NOT_SENT_ON = 'UNAVAILABLE'

@@ -1,10 +1,15 @@
 /**
- * One customer: logs in, puts things into the cart, looks whether everything is there, and after a while leaves and
- * begins anew. It remembers what the shop acknowledged, and takes it at its word.
+ * One customer with one cookie jar and a few tabs: logs in, puts things into the cart, looks whether everything is there,
+ * leaves after a while and begins anew; now and then counts, comes back with an old cookie, or tries a made-up one. It
+ * remembers what the shop acknowledged, and takes it at its word. One who is told to log in looks twice more before
+ * believing it, so that a session that only went missing for a moment can be told from one that is lost.
  */
+import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
+import { readShop, type ShopAnswer } from './answer.ts'
 import type { Call, Client } from './client.ts'
 import { CookieJar } from './cookie-jar.ts'
-import { LOGGED_OUT, type Outcome, outcomeOf } from './outcome.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
+import type { Recorder } from './recorder.ts'
 
 export interface Operation {
   readonly outcome: Outcome
@@ -17,32 +22,75 @@ export interface Operation {
 
 export interface VirtualUserOptions {
   readonly client: Client
+  readonly recorder: Recorder
   readonly name: string
   readonly password: string
   /** What sets this run's skus apart from those of another. */
   readonly run: string
+  /** Sends an idempotency key with whatever changes something, as the most careful of clients would. */
+  readonly idempotencyKeys?: boolean
 }
 
-const LOGIN_REFUSED = 'login refused'
+/** One turn of one tab. */
+export interface Turn {
+  readonly tab: number
+  readonly dueAtMs: number
+  readonly lateMs: number
+  /** Decides what is to be decided. */
+  readonly random: () => number
+}
 
+interface Asking {
+  readonly kind: OperationKind
+  readonly call: Call
+  readonly sku?: string
+  /** Another than the user's own: nothing is kept of the answer. */
+  readonly with?: OldCookie
+}
+
+interface OldCookie {
+  readonly jar: CookieJar
+  readonly visit: number
+}
+
+interface Ended {
+  readonly operation: Operation
+  readonly answer: ShopAnswer
+  readonly sentAtMs: number
+  readonly endedAtMs: number
+}
+
+type Stage = 'away' | 'entering' | 'in' | 'doubting'
+
+const LOGIN_REFUSED = 'login refused'
 /** With so many things in the cart it is time to leave. */
 const CART_ITEMS_MAX = 20
+const DOUBTS_MAX = 2
+const KNOCK_SHARE = 0.2
+const COUNT_SHARE = 0.1
+const STRANGE_SHARE = 0.1
 
 export class VirtualUser {
   readonly #options: VirtualUserOptions
-  readonly #jar = new CookieJar()
-  readonly #acknowledged = new Set<string>()
-  #loggedIn = false
+  #jar = new CookieJar()
+  /** By sku, when it was. */
+  readonly #acknowledged = new Map<string, number>()
+  readonly #looksNext = new Set<number>()
+  #stage: Stage = 'away'
+  #visit = 0
+  #doubts = 0
+  #knocked = false
   #intact = true
-  #looksNext = false
-  #skus = 0
+  #puts = 0
+  #old: OldCookie | undefined
+  #beforeLogin: OldCookie | undefined
 
   constructor(options: VirtualUserOptions) {
     this.#options = options
   }
 
   get loggedIn(): boolean {
-    return this.#loggedIn
+    return this.#stage === 'in'
   }
 
   /** Nothing that was put into the present cart was ever missing from it. */
@@ -50,75 +98,168 @@ export class VirtualUser {
     return this.#intact
   }
 
-  /** The next thing that this customer would do. */
-  act(): Promise<Operation> {
-    if (!this.#loggedIn) return this.#login()
-    if (this.#looksNext) return this.#look()
-    return this.#acknowledged.size < CART_ITEMS_MAX ? this.#add() : this.#leave()
+  get #isInside(): boolean {
+    return this.#stage === 'in' || this.#stage === 'doubting'
   }
 
-  async #login(): Promise<Operation> {
-    const { name, password } = this.#options
-    const { operation } = await this.#do({ method: 'POST', path: '/api/login', body: { name, password } })
-    if (operation.outcome.end === 'ok') {
-      this.#loggedIn = true
-      // One who was thrown out wants to know first what is left.
-      this.#looksNext = this.#acknowledged.size > 0
-    }
+  /** The next thing that this customer would do in that tab. */
+  act(turn: Turn): Promise<Operation> {
+    const { tab, random } = turn
+    if (this.#stage === 'entering') return this.#strange(turn)
+    if (this.#stage === 'away') return this.#enter(turn)
+    if (this.#stage === 'doubting' || this.#looksNext.has(tab)) return this.look(turn)
+    if (this.#acknowledged.size >= CART_ITEMS_MAX) return this.#leave(turn)
+    const choice = random()
+    if (choice < COUNT_SHARE) return this.#count(turn)
+    if (choice < COUNT_SHARE + STRANGE_SHARE) return this.#strange(turn)
+    return this.#put(turn)
+  }
+
+  async look(turn: Turn): Promise<Operation> {
+    const { operation, answer, sentAtMs } = await this.#do(turn, { kind: 'read', call: readCart })
+    if (operation.outcome.end !== 'ok') return operation
+    this.#looksNext.delete(turn.tab)
+    return { ...operation, lost: this.#missing(answer, sentAtMs) }
+  }
+
+  /** Asks one node past the balancer, with the present cookie. */
+  async copyFrom(turn: Turn, node: string, client: Client): Promise<void> {
+    const jar = this.#jar.copy()
+    await this.#do(turn, { kind: 'copy', call: readCart, with: { jar, visit: this.#visit } }, { node, client })
+  }
+
+  async #enter(turn: Turn): Promise<Operation> {
+    this.#stage = 'entering'
+    const knocks = !this.#knocked && this.#visit > 0 && turn.random() < KNOCK_SHARE
+    if (!this.#knocked) this.#beginVisit()
+    this.#knocked = knocks
+    const operation = await (knocks ? this.#count(turn) : this.#login(turn))
+    if (this.#stage === 'entering') this.#stage = 'away'
     return operation
   }
 
-  async #add(): Promise<Operation> {
-    const sku = `${this.#options.run}-${this.#options.name}-${++this.#skus}`
-    this.#looksNext = true
-    const { operation, items } = await this.#do({ method: 'POST', path: '/api/cart', body: { sku } })
-    if (operation.outcome.end !== 'ok') return operation
-    this.#acknowledged.add(sku)
-    return { ...operation, lost: this.#missing(items) }
+  #beginVisit(): void {
+    this.#visit++
+    this.#puts = 0
+    // Another jar: what is still under way for the visit before must not leave its cookie in this one.
+    this.#jar = new CookieJar()
   }
 
-  async #look(): Promise<Operation> {
-    const { operation, items } = await this.#do({ method: 'GET', path: '/api/cart' })
+  async #login(turn: Turn): Promise<Operation> {
+    const { name, password } = this.#options
+    const before = this.#jar.copy()
+    const call: Call = { method: 'POST', path: '/api/login', body: { name, password } }
+    const { operation } = await this.#do(turn, { kind: 'login', call })
     if (operation.outcome.end !== 'ok') return operation
-    this.#looksNext = false
-    return { ...operation, lost: this.#missing(items) }
+    this.#stage = 'in'
+    this.#doubts = 0
+    if (before.header() !== undefined) this.#beforeLogin = { jar: before, visit: this.#visit }
+    // One who was thrown out wants to know first what is left.
+    if (this.#acknowledged.size > 0) this.#looksNext.add(turn.tab)
+    return operation
   }
 
-  async #leave(): Promise<Operation> {
-    const { operation } = await this.#do({ method: 'POST', path: '/api/logout' })
+  async #put(turn: Turn): Promise<Operation> {
+    const { run, name } = this.#options
+    const sku = `${run}.${name}.${this.#visit}.${++this.#puts}`
+    const visit = this.#visit
+    const call: Call = { method: 'POST', path: '/api/cart', body: { sku } }
+    const { operation, answer, sentAtMs, endedAtMs } = await this.#do(turn, { kind: 'put', call, sku })
+    if (visit === this.#visit && this.#isInside) this.#looksNext.add(turn.tab)
+    if (operation.outcome.end !== 'ok') return operation
+    if (visit === this.#visit && this.#isInside) this.#acknowledged.set(sku, endedAtMs)
+    return { ...operation, lost: this.#missing(answer, sentAtMs) }
+  }
+
+  async #count(turn: Turn): Promise<Operation> {
+    return (await this.#do(turn, { kind: 'count', call: { method: 'POST', path: '/api/counter' } })).operation
+  }
+
+  async #leave(turn: Turn): Promise<Operation> {
+    const visit = this.#visit
+    this.#stage = 'entering'
+    const jar = this.#jar.copy()
+    const { operation } = await this.#do(turn, { kind: 'logout', call: { method: 'POST', path: '/api/logout' } })
     // Where it did not work out, the customer is gone all the same.
-    this.#loggedIn = false
+    this.#old = { jar, visit }
+    this.#stage = 'away'
     this.#intact = true
     this.#acknowledged.clear()
-    this.#jar.clear()
+    this.#looksNext.clear()
     return operation
   }
 
-  async #do(call: Call): Promise<{ operation: Operation; items: ReadonlySet<string> }> {
-    const reply = await this.#options.client.call(call, this.#jar)
-    const outcome = this.#judge(outcomeOf(reply, call.method !== 'GET'))
-    const loggedOut = outcome.end === 'failed' && outcome.kind === LOGGED_OUT
-    if (loggedOut) this.#loggedIn = false
+  /** With a cookie that must not open anything. */
+  async #strange(turn: Turn): Promise<Operation> {
+    const { random } = turn
+    const returning = random() < 1 / 2 ? (this.#beforeLogin ?? this.#old) : (this.#old ?? this.#beforeLogin)
+    const forged = this.#jar.header() === undefined ? new CookieJar([['sid', 'forgery']]) : this.#jar
+    const asking: Asking =
+      returning === undefined || random() < 1 / 3
+        ? { kind: 'forge', call: readCart, with: { jar: forged.forged(random), visit: this.#visit } }
+        : { kind: 'return', call: readCart, with: returning }
+    return (await this.#do(turn, asking)).operation
+  }
+
+  async #do(turn: Turn, asking: Asking, past?: { readonly node: string; readonly client: Client }): Promise<Ended> {
+    const { recorder, name, idempotencyKeys } = this.#options
+    const { kind, sku, call } = asking
+    const jar = asking.with?.jar.copy() ?? this.#jar
+    const visit = asking.with?.visit ?? this.#visit
+    const { tab, dueAtMs, lateMs } = turn
+    const about = { ...(sku === undefined ? {} : { sku }), ...(past === undefined ? {} : { node: past.node }) }
+    const op = recorder.sent({ user: name, visit, tab, kind, ...about, ...sessionOf(jar), dueAtMs, lateMs })
+    const sentAtMs = recorder.now()
+    const changes = call.method !== 'GET'
+    const keyed = changes && idempotencyKeys === true ? { ...call, idempotencyKey: `${this.#options.run}-${op}` } : call
+    const reply = await (past?.client ?? this.#options.client).call(keyed, jar)
+
     const [node, body] = reply.end === 'answered' ? [reply.node, reply.body] : []
-    return { operation: { outcome, node, loggedOut, lost: 0 }, items: skusIn(body) }
+    const outcome = judge(outcomeOf(reply, changes), kind)
+    const answer = outcome.end === 'ok' ? readShop(body) : {}
+    const endedAtMs = recorder.ended(op, {
+      outcome: outcome.end,
+      ...(outcome.end === 'ok' ? {} : { why: outcome.kind }),
+      ...(node === undefined ? {} : { node }),
+      ...sessionOf(jar),
+      ...answer,
+    })
+    const loggedOut = asking.with === undefined && visit === this.#visit && this.#noticeLogout(outcome, kind)
+    return { operation: { outcome, node, loggedOut, lost: 0 }, answer, sentAtMs, endedAtMs }
   }
 
-  /** Who is not logged in can't be logged out: there a 401 is a login that was refused. */
-  #judge(outcome: Outcome): Outcome {
-    const refused = outcome.end === 'failed' && outcome.kind === LOGGED_OUT && !this.#loggedIn
-    return refused ? { end: 'failed', kind: LOGIN_REFUSED } : outcome
+  /** Whether this is where a user who was logged in finds out that that is over. */
+  #noticeLogout(outcome: Outcome, kind: OperationKind): boolean {
+    const refused = outcome.end === 'failed' && outcome.kind === LOGGED_OUT
+    // To count needs no login, so it says nothing about one.
+    if (this.#stage === 'doubting' && outcome.end === 'ok' && kind !== 'count') this.#stage = 'in'
+    else if (this.#stage === 'doubting' && refused && ++this.#doubts >= DOUBTS_MAX) this.#stage = 'away'
+    if (!refused || this.#stage !== 'in') return false
+    this.#stage = 'doubting'
+    this.#doubts = 0
+    return true
   }
 
-  /** How many acknowledged items are not there. Each is counted once, and given up. */
-  #missing(items: ReadonlySet<string>): number {
-    const missing = [...this.#acknowledged].filter((sku) => !items.has(sku))
-    for (const sku of missing) this.#acknowledged.delete(sku)
+  /** How many things that were acknowledged before that are not there. Each is counted once, and given up. */
+  #missing({ items = [] }: ShopAnswer, beforeMs: number): number {
+    const there = new Set(items.map(([sku]) => sku))
+    const missing = [...this.#acknowledged].filter(([sku, sinceMs]) => sinceMs < beforeMs && !there.has(sku))
+    for (const [sku] of missing) this.#acknowledged.delete(sku)
     if (missing.length > 0) this.#intact = false
     return missing.length
   }
 }
 
-function skusIn(body: unknown): ReadonlySet<string> {
-  const { items } = (body ?? {}) as { items?: unknown }
-  return new Set(Array.isArray(items) ? items.map((item) => String((item as { sku?: unknown } | null)?.sku)) : [])
+const readCart: Call = { method: 'GET', path: '/api/cart' }
+
+function sessionOf(jar: CookieJar): { session?: string } {
+  const session = jar.fingerprint()
+  return session === undefined ? {} : { session }
+}
+
+/** To be turned away is what these came for; and a login that is refused is no logout. */
+function judge(outcome: Outcome, kind: OperationKind): Outcome {
+  if (outcome.end !== 'failed' || outcome.kind !== LOGGED_OUT) return outcome
+  if (kind === 'return' || kind === 'forge') return { end: 'ok', body: undefined }
+  return kind === 'login' ? { end: 'failed', kind: LOGIN_REFUSED } : outcome
 }
