@@ -6,7 +6,7 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Logger } from 'pino'
-import { loginThrottle, sameOrigin, sessions, type SessionStore } from '@ninelives/sessions'
+import { idempotency, loginThrottle, sameOrigin, sessions, type SessionStore } from '@ninelives/sessions'
 import type { Accounts } from './accounts.ts'
 import type { CrashPoints } from './crash-points.ts'
 import { errors } from './errors.ts'
@@ -56,14 +56,20 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   const metrics = shopMetrics({ node, sessionsHeld: () => store.heldHere?.() ?? 0 })
 
   const open = new Router<RequestState>(EXACT)
-  operationsRoutes(open, { metrics, storeHealthy: storeHealth({ health: () => layer.health() }), isDraining })
+  operationsRoutes(open, {
+    metrics,
+    storeHealthy: storeHealth({ health: () => layer.health() }),
+    isDraining,
+    keyedRoutes: () => routesWith(once, api),
+  })
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)
   const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store })
-  loginRoutes(api, { node, accounts, throttle })
-  cartRoutes(api, { node })
-  counterRoutes(api, { node })
+  const once = idempotency()
+  loginRoutes(api, { node, accounts, throttle, once })
+  cartRoutes(api, { node, once })
+  counterRoutes(api, { node, once })
   userRoutes(api, () => layer.users)
 
   const app = new Koa<RequestState>({ proxy: options.trustProxy ?? false })
@@ -89,6 +95,12 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   })
   app.use(api.routes())
   return app
+}
+
+/** As in `POST /api/cart`: read off the routes, so that what is said of them can't differ from what they do. */
+function routesWith(middleware: Koa.Middleware, router: Router<RequestState>): string[] {
+  const layers = router.stack.filter(({ stack }) => stack.some((each) => (each as unknown) === middleware))
+  return layers.flatMap(({ methods, path }) => methods.map((method) => `${method} ${String(path)}`))
 }
 
 /** What reaches Koa itself went wrong after the answer was made: nearly always a client that left before it came. */

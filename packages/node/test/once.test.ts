@@ -18,6 +18,16 @@ test('a request sent again with its key adds, counts and removes once', async (t
   t.like(removed.body, { items: [{ sku: 'box', quantity: 1 }] })
 })
 
+test('a logout that is sent again with its key is the same logout', async (t) => {
+  const { url } = await shopServer(t)
+  const visitor = client(url)
+  await visitor.login('user-0')
+  const again = client(url, visitor.cookie)
+  t.is((await visitor.send('POST', '/api/logout', undefined, keyed('out'))).status, 204)
+  t.is((await again.send('POST', '/api/logout', undefined, keyed('out'))).status, 204)
+  t.like((await again.send('GET', '/api/session')).body, { authenticated: false })
+})
+
 test('the same key for another payload is refused', async (t) => {
   const visitor = client((await shopServer(t)).url)
   await visitor.login('user-0')

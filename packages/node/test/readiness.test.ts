@@ -23,6 +23,12 @@ test('a node names its life, so that the next one is not taken for it', async (t
   t.is(again, first)
 })
 
+test('a node says where it knows a request again by its key', async (t) => {
+  const { headers } = await client((await shopServer(t)).url).send('GET', '/readyz')
+  const routes = ['POST /api/login', 'POST /api/logout', 'POST /api/cart', 'DELETE /api/cart/:sku', 'POST /api/counter']
+  t.is(headers.get('Idempotency-Key-Honoured'), routes.join(', '))
+})
+
 test('a node without its store is alive, and not ready', async (t) => {
   const store = await openStore('memory:')
   store.health = () => Promise.reject(new StoreUnavailableError('memory'))

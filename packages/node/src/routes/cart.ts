@@ -1,19 +1,23 @@
 /** The cart of whoever is logged in. It changes by `update`, so that two tabs that add at once both have added. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
-import { idempotency } from '@ninelives/sessions'
 import { fields, jsonBody } from '../body.ts'
 import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../cart.ts'
 import type { RequestState } from '../request.ts'
 import { assertStill, loggedIn, shopFields } from '../visitor.ts'
 
-export function cartRoutes(router: Router<RequestState>, { node }: { readonly node: string }): void {
+export interface CartOptions {
+  readonly node: string
+  readonly once: Koa.Middleware
+}
+
+export function cartRoutes(router: Router<RequestState>, { node, once }: CartOptions): void {
   router.get('/api/cart', (ctx) => {
     const { session, user } = loggedIn(ctx)
     answer(ctx, user, shopFields(session).cart)
   })
 
-  router.post('/api/cart', jsonBody(), idempotency(), async (ctx) => {
+  router.post('/api/cart', jsonBody(), once, async (ctx) => {
     loggedIn(ctx)
     const body = fields(ctx.request.body)
     const sku = checkedSku(body['sku'])
@@ -21,7 +25,7 @@ export function cartRoutes(router: Router<RequestState>, { node }: { readonly no
     await changeCart(ctx, (cart) => addTo(cart, sku, quantity))
   })
 
-  router.delete('/api/cart/:sku', idempotency(), async (ctx) => {
+  router.delete('/api/cart/:sku', once, async (ctx) => {
     loggedIn(ctx)
     const sku = checkedSku(ctx.params['sku'])
     await changeCart(ctx, (cart) => removeFrom(cart, sku))

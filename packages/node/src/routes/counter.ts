@@ -1,11 +1,16 @@
 /** A number that must not miss a beat: what a merge by field would get wrong, and `update` gets right. */
 import type Router from '@koa/router'
-import { idempotency } from '@ninelives/sessions'
+import type Koa from 'koa'
 import type { RequestState } from '../request.ts'
 import { sessionOf, shopFields } from '../visitor.ts'
 
-export function counterRoutes(router: Router<RequestState>, { node }: { readonly node: string }): void {
-  router.post('/api/counter', idempotency(), async (ctx) => {
+export interface CounterOptions {
+  readonly node: string
+  readonly once: Koa.Middleware
+}
+
+export function counterRoutes(router: Router<RequestState>, { node, once }: CounterOptions): void {
+  router.post('/api/counter', once, async (ctx) => {
     // Open to whoever comes: a visitor who is not logged in begins a session of nobody's here.
     const count = await sessionOf(ctx).update((draft) => {
       const fields = shopFields(draft)

@@ -12,7 +12,8 @@
  * people at once must not meet in one session, which a merge of both tabs' fields would let them.
  */
 import type Router from '@koa/router'
-import { idempotency, type KoaSession, type LoginThrottle } from '@ninelives/sessions'
+import type Koa from 'koa'
+import type { KoaSession, LoginThrottle } from '@ninelives/sessions'
 import type { Account, Accounts } from '../accounts.ts'
 import { fields, jsonBody } from '../body.ts'
 import { RequestError } from '../errors.ts'
@@ -24,13 +25,14 @@ export interface LoginOptions {
   readonly accounts: Accounts
   /** Undefined: as many guesses as anybody likes. */
   readonly throttle: LoginThrottle | undefined
+  readonly once: Koa.Middleware
 }
 
 const NAME_LENGTH_MAX = 64
 const PASSWORD_LENGTH_MAX = 256
 
-export function loginRoutes(router: Router<RequestState>, { node, accounts, throttle }: LoginOptions): void {
-  router.post('/api/login', jsonBody(), idempotency(), async (ctx) => {
+export function loginRoutes(router: Router<RequestState>, { node, accounts, throttle, once }: LoginOptions): void {
+  router.post('/api/login', jsonBody(), once, async (ctx) => {
     const { name, password } = checkedCredentials(ctx.request.body)
     const account = await attempted(throttle, name, ctx.ip, () => accounts.verify(name, password))
     if (account === undefined) {
@@ -51,7 +53,7 @@ export function loginRoutes(router: Router<RequestState>, { node, accounts, thro
     ctx.body = { user: account.name, displayName: account.displayName, node }
   })
 
-  router.post('/api/logout', (ctx) => {
+  router.post('/api/logout', once, (ctx) => {
     ctx.session = null
     ctx.status = 204
   })

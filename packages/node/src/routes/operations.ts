@@ -9,10 +9,12 @@ export interface OperationsOptions {
   readonly metrics: Metrics
   readonly storeHealthy: StoreHealth
   readonly isDraining: () => boolean
+  /** Where a request is known again by its Idempotency-Key, as in `POST /api/cart`. */
+  readonly keyedRoutes: () => readonly string[]
 }
 
 export function operationsRoutes(router: Router<RequestState>, options: OperationsOptions): void {
-  const { metrics, storeHealthy, isDraining } = options
+  const { metrics, storeHealthy, isDraining, keyedRoutes } = options
   // Which life of this node it is: a balancer that pins clients to it must not take the next one for the same.
   const incarnation = randomUUID()
 
@@ -20,9 +22,13 @@ export function operationsRoutes(router: Router<RequestState>, options: Operatio
     ctx.body = { alive: true }
   })
 
+  // A balancer that reads this gives a key to each request there that has none, and may then send it again.
+  let honoured: string | undefined
+
   router.get('/readyz', async (ctx) => {
+    honoured ??= keyedRoutes().join(', ')
     const reason = isDraining() ? 'draining' : (await storeHealthy()) ? undefined : 'store'
-    ctx.set({ 'Cache-Control': 'no-store', 'X-Incarnation': incarnation })
+    ctx.set({ 'Cache-Control': 'no-store', 'X-Incarnation': incarnation, 'Idempotency-Key-Honoured': honoured })
     ctx.status = reason === undefined ? 200 : 503
     ctx.body = reason === undefined ? { ready: true } : { ready: false, reason }
   })
