@@ -123,7 +123,7 @@ test('an answer to HTTP/1.0 that breaks off ends its connection, and harms nobod
 })
 
 test('what is no TLS, breaks off or says nothing is closed, and nobody else is harmed', async (t) => {
-  const { port, url, pair } = await secure(t, { CLIENT_HEADERS_TIMEOUT_MS: '200' })
+  const { port, url, pair } = await secure(t, { CLIENT_HEADERS_TIMEOUT_MS: '2000' })
   const plain = await rawClient(t, port)
   plain.send('GET / HTTP/1.1', 'Host: a', '', '')
   await plain.closed
