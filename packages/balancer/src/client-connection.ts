@@ -37,6 +37,7 @@ export class ClientConnection {
   /** The newest exchange, as long as it is open or its request still arrives. */
   #newest: Exchange | undefined
   #state: 'open' | 'half-closed' | 'lingering' | 'closed' = 'open'
+  #lingers = false
   #timer: NodeJS.Timeout | undefined
   #reading: 'by-parser' | 'by-stream' | 'paused' = 'by-parser'
 
@@ -55,8 +56,9 @@ export class ClientConnection {
   }
 
   /** Begins the exchange, or refuses it for its fault, once those before it are over. */
-  enter(exchange: Exchange, fault: ErrorCode | undefined): void {
+  enter(exchange: Exchange, fault: ErrorCode | undefined, hasBody: boolean): void {
     this.#newest = exchange
+    if (hasBody) this.#lingerAtTheEnd()
     if (!this.#socket.writable) return exchange.abandon()
     if (this.#current === undefined) return this.#start(exchange, fault)
     this.#waiting ??= []
@@ -81,10 +83,9 @@ export class ClientConnection {
     const waiting = this.#waitingFor(exchange)
     if (waiting !== undefined) {
       waiting.fault ??= code
-      return
+    } else {
+      exchange.refuse(code)
     }
-    this.#lingerAtTheEnd()
-    exchange.refuse(code)
   }
 
   /**
@@ -107,7 +108,7 @@ export class ClientConnection {
   #start(exchange: Exchange, fault: ErrorCode | undefined): void {
     this.#current = exchange
     if (fault === undefined) exchange.begin()
-    else this.refuseRest(exchange, fault)
+    else exchange.refuse(fault)
     if (this.#state === 'half-closed') this.#limitWait(exchange)
   }
 
@@ -127,8 +128,10 @@ export class ClientConnection {
     this.#socket.pause()
   }
 
-  /** Node closes a connection by this method when its last answer has left. */
+  /** Node closes a connection by this method when its last answer has left, whether or not all of the request has come. */
   #lingerAtTheEnd(): void {
+    if (this.#lingers) return
+    this.#lingers = true
     this.#socket.destroySoon = () => this.#linger()
   }
 

@@ -16,6 +16,7 @@ import { Exchange } from './exchange.ts'
 import type { ExchangeOptions, ExchangeServices } from './exchange-services.ts'
 import { framingFault } from './framing.ts'
 import { inFlight } from './in-flight.ts'
+import { hasBody } from './request-target.ts'
 import { tunnels } from './tunnels.ts'
 import type { Upstream } from './upstream.ts'
 import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
@@ -62,7 +63,7 @@ export function front(services: FrontServices): Front {
     if (request instanceof ClientRequest && request.headers['transfer-encoding'] !== undefined) {
       request.limitBody(config.clientBodyBytesMax, () => connection.refuseRest(exchange, 'BODY_TOO_LARGE'))
     }
-    connection.enter(exchange, framingFault(request, config) ?? options.fault)
+    connection.enter(exchange, framingFault(request, config) ?? options.fault, hasBody(request))
   }
 
   server.on(config.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {

@@ -39,6 +39,23 @@ test('a body that says it is too long reaches no node, and its client gets to re
   t.is(upstream.requests.length, 0)
 })
 
+test('whoever is refused in the middle of an upload gets to read why, whatever for', async (t) => {
+  const upstream = await counting(t)
+  const { port } = await balancing(t, { a: upstream.port })
+  const length = 20_000_000
+  for (const [fault, status] of [
+    ['Host: b', 400],
+    ['Host: a/b', 400],
+    ['Expect: magic', 417],
+  ] as const) {
+    const client = await rawClient(t, port)
+    const host = fault.startsWith('Host: a/') ? [] : ['Host: a']
+    client.send('POST / HTTP/1.1', ...host, fault, `Content-Length: ${length}`, '', 'x'.repeat(length))
+    t.regex(await client.closed, new RegExp(`^HTTP/1\\.1 ${status} [^]*\\}\\n$`))
+  }
+  t.is(upstream.requests.length, 0)
+})
+
 test('a client that asks first is spared the upload', async (t) => {
   const upstream = await counting(t)
   const { port } = await balancing(t, { a: upstream.port }, LIMIT)
