@@ -1,11 +1,13 @@
 /** Several processes on one port, and one that answers for all of them. */
 import { execFile } from 'node:child_process'
+import { Server } from 'node:net'
 import { promisify } from 'node:util'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { afterChange, afterReload } from '../src/fleet-changes.ts'
 import type { Change } from '../src/operations.ts'
 import { ask } from './fixtures/client.ts'
+import { httpServer } from './fixtures/http-server.ts'
 import { freePort, startBalancer, startNode } from './fixtures/processes.ts'
 import type { BalancerProcess } from './fixtures/processes.ts'
 import { until } from './fixtures/until.ts'
@@ -98,13 +100,16 @@ test('workers share what is pinned, also with a key that was made up', async (t)
 })
 
 test('an upstream that one had to eject is looked at by the other at once', async (t) => {
-  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
-  const { url, admin } = await fleet(t, `a=${a.url},b=${b.url}`, { PROBE_INTERVAL_MS: '60000' })
+  const a = await httpServer(t, (_request, response) => response.end())
+  a.server.keepAliveTimeout = 0
+  const b = await startNode(t, 'b')
+  const { url, admin } = await fleet(t, `a=http://127.0.0.1:${a.port},b=${b.url}`, { PROBE_INTERVAL_MS: '60000' })
+  // Listens no more, and keeps the connections that stand: only a request can tell, and only the worker that has it.
+  Server.prototype.close.call(a.server)
   const ejections = () => count(admin, 'ejections_total{upstream="a"}')
-  await a.kill()
-  while ((await ejections()) < 1) t.is((await ask(url)).status, 200)
-  // No request can tell the other one from here on, and neither can a probe of its own.
+  while ((await ejections()) < 1) await ask(url)
   await until(async () => (await ejections()) === 2, { what: 'the other to eject it' })
+  t.is((await ask(url)).headers['x-served-by'], 'b')
 })
 
 test('a reload reaches all, and one that is refused none', async (t) => {
