@@ -255,3 +255,6 @@ export type Message =
   | Fetch
   | Page
   | Digests
+
+/** What concerns records, and means something only within one mesh. */
+export type RecordMessage = Invalidate | Taken | Refused | Valid | Ask | Touched | Fetch | Page | Digests

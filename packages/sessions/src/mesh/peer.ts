@@ -1,81 +1,64 @@
-/** One peer of a mesh, without sockets, timers or clocks of its own: messages, ticks and links come in, messages go out. */
-import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../contract.ts'
-import type { Message, Outcome, View } from './messages.ts'
+/**
+ * One peer of a mesh, without sockets, timers or clocks of its own: messages, ticks and links come in, messages go out.
+ *
+ *     acknowledged is kept    a change is committed when every live replica of the view has it (changes.ts), and only who
+ *                             has all of them becomes full (fetching.ts) and is carried over into the next view
+ *     you read what you wrote every read is of the last committed change: from own memory under a lease (lease.ts) and
+ *                             with no change of the key pending, else from a full replica
+ *     two tabs lose nothing   of two changes on one version at most one commits, the other is told (changes.ts)
+ *     logout is final         a fence is a change like any other; what it outranks is refused by each that has it, and
+ *                             who has it not is not in the view
+ *     no return from the dead a process that starts again has another incarnation, is no member until a view lists it, and
+ *                             is never full before it has fetched everything (views.ts, ballots.ts, succession.ts)
+ *     only one side goes on   views and leases need a majority of all names (ballots.ts); the other side refuses
+ *
+ * Rejected: quorum reads and writes (every read leaves the process); a primary for each key with a log (a hop for two thirds
+ * of all writes, and a log to trim); last writer wins and CRDTs (no compare-and-set, and a logout that may come undone);
+ * asynchronous copies with the version in the cookie (a node's death loses what only it had acknowledged); clocks that agree.
+ */
+import { MeshPeer } from './mesh-peer.ts'
+import type { Peer, PeerOptions } from './peer-surface.ts'
+import { placement } from './placement.ts'
+import { NAMES_MAX } from './ranks.ts'
+import { rules as standardRules, type Rules } from './rules.ts'
+import type { Site } from './site.ts'
+import { standardTiming, type Timing } from './timing.ts'
 
-/** `monotonicMs` is what safety rests on, and only on its rate; `wallMs` decides nothing but expiry and the end of fences. */
-export interface MeshClock {
-  readonly monotonicMs: () => number
-  readonly wallMs: () => number
+export type { Done, MeshClock, Peer, PeerEvent, PeerOptions, PeerStatus } from './peer-surface.ts'
+export { NAMES_MAX } from './ranks.ts'
+export { TICK_MS } from './timing.ts'
+
+/** What a simulation may change, and nothing else: see rules.ts and timing.ts. */
+export interface Innards {
+  readonly rules?: Rules
+  readonly timing?: Timing
 }
 
-export interface PeerOptions {
-  /** Of all peers, this one included; the same set everywhere, in any order. At most NAMES_MAX. */
-  readonly names: readonly string[]
-  readonly name: string
-  /** Drawn at random at each start of the process: a whole number from 1 to 2 ** 48 - 1. */
-  readonly incarnation: number
-  /** How many replicas a record has besides the first. `all`: every peer is one. */
-  readonly copies: 'all' | number
-  readonly clock: MeshClock
-  /** From 0 (inclusive) to 1 (exclusive). */
-  readonly random: () => number
-  /**
-   * Hands a message to the link to that peer; without a link it is dropped. Must not call back into the peer before it
-   * returns, must not throw, and must not keep order between two links, only within one.
-   */
-  readonly send: (to: string, message: Message) => void
-  /** The most records and fences that this peer holds. Default 1,000,000. */
-  readonly recordsMax?: number
-  readonly onEvent?: (event: PeerEvent) => void
+export function peer(options: PeerOptions, innards: Innards = {}): Peer {
+  return new MeshPeer(siteOf(options, innards))
 }
 
-/** What an operator wants in the log. */
-export type PeerEvent =
-  | { readonly event: 'view'; readonly view: View; readonly names: Readonly<Record<string, string>> }
-  /** A replica differed from another in more than a touch after everything should have arrived: a defect, mended. */
-  | { readonly event: 'repaired'; readonly records: number }
-  /** All that held the acknowledged sessions are gone; the mesh begins anew without them. */
-  | { readonly event: 'lost' }
-
-export type Done<T> = (outcome: Outcome<T>) => void
-
-/** Every verb calls its `done` exactly once, within VERB_MS, perhaps before it returns. */
-export interface Peer {
-  /** A link to that peer stands, to the process that drew that incarnation. A former link to the same name has ended. */
-  linked(name: string, incarnation: number): void
-  /** The link is gone. No message of it arrives any more. */
-  unlinked(name: string): void
-  receive(name: string, message: Message): void
-  /** Call it every TICK_MS or so; late ticks cost availability, never correctness. */
-  tick(): void
-
-  read(key: SessionKey, options: { readonly atLeastVersion: number }, done: Done<SessionRecord | undefined>): void
-  write(
-    key: SessionKey,
-    write: { readonly expectedVersion: number; readonly expiresAtMs: number; readonly body: string; readonly ack: Ack },
-    done: Done<WriteResult>,
-  ): void
-  touch(key: SessionKey, expiresAtMs: number, done: Done<boolean>): void
-  destroy(key: SessionKey, options: { readonly fenceUntilMs: number; readonly ack: Ack }, done: Done<Receipt>): void
-
-  status(): PeerStatus
-  /** Refuses every verb under way and all that follow. */
-  close(): void
-}
-
-export interface PeerStatus {
-  /** Verbs are carried out now: from this peer's own memory, or by asking a full one. */
-  readonly serves: boolean
-  /** One line for an operator while it does not serve. */
-  readonly misses: string | undefined
-  readonly role: 'full' | 'joining' | 'out' | 'none'
-  readonly lease: boolean
-  readonly view: View | undefined
-  /** Sessions in this peer's memory, without fences and other records. */
-  readonly sessions: number
-  readonly records: number
-  /** Changes seen and not known to be committed. */
-  readonly pending: number
-  /** Records that digests found different in more than a touch since the start. */
-  readonly repaired: number
+function siteOf(options: PeerOptions, { rules = standardRules, timing = standardTiming }: Innards): Site {
+  const names = [...options.names].sort()
+  const rank = names.indexOf(options.name)
+  if (rank < 0 || names.length > NAMES_MAX || new Set(names).size !== names.length) {
+    throw new RangeError(
+      `a mesh takes up to ${NAMES_MAX} names, each once, "${options.name}" among them: ${names.join()}`,
+    )
+  }
+  const { incarnation, clock, random, send, onEvent, recordsMax = 1_000_000 } = options
+  return {
+    names,
+    rank,
+    incarnation,
+    majority: Math.floor(names.length / 2) + 1,
+    clock,
+    random,
+    rules,
+    timing,
+    placement: placement(names, options.copies, timing.buckets),
+    recordsMax,
+    post: (to, message) => send(names[to] as string, message),
+    tell: (event) => onEvent?.(event),
+  }
 }

@@ -1,0 +1,117 @@
+/**
+ * How a joining peer gets what it does not have. It takes every new change from the view on that lists it, and everything
+ * committed before that view is with each full member of it. So whatever a full member of the *present* view says it has,
+ * at any time, completes the bucket; in what order the two arrive does not matter, since the later stamp stays.
+ *
+ * What it held in a former life is thrown away first. It could be kept where digests agree, but a digest is no proof.
+ * The same pages mend what digests find different between full members (see repair.ts).
+ */
+import type { Change, Fetch, Held, Page } from './messages.ts'
+import type { Changes } from './changes.ts'
+import type { Entries } from './entries.ts'
+import type { Neighbours } from './neighbours.ts'
+import { bit, has, ranksOf } from './ranks.ts'
+import type { Site } from './site.ts'
+import type { Standing } from './standing.ts'
+
+export interface FetchParts {
+  readonly standing: Standing
+  readonly neighbours: Neighbours
+  readonly entries: Entries
+  readonly changes: Changes
+}
+
+interface Asked {
+  readonly rank: number
+  readonly view: number
+  readonly after: string
+  readonly atMs: number
+}
+
+const FETCHES_MAX = 8
+const PAGE_RECORDS = 500
+const PAGE_CHARACTERS = 128 * 1_024
+const PATIENCE_MS = 250
+
+export class Fetching {
+  readonly #site: Site
+  readonly #parts: FetchParts
+  /** Buckets not fetched yet, each with the key that it is fetched up to. */
+  readonly #wanted = new Map<number, string>()
+  readonly #asked = new Map<number, Asked>()
+
+  constructor(site: Site, parts: FetchParts) {
+    this.#site = site
+    this.#parts = parts
+  }
+
+  /** Everything there was to fetch has been. */
+  get isDone(): boolean {
+    return this.#wanted.size === 0
+  }
+
+  begin(): void {
+    this.#wanted.clear()
+    this.#asked.clear()
+    for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
+      if (has(this.#site.placement.replicas(bucket), this.#site.rank)) this.#wanted.set(bucket, '')
+    }
+  }
+
+  /** Goes on in the present view with what is still to be asked for, and again for what was not answered. */
+  tick(now: number): void {
+    for (const [bucket, { view, atMs }] of this.#asked) {
+      if (view !== this.#parts.standing.number || now - atMs > PATIENCE_MS) this.#asked.delete(bucket)
+    }
+    if (this.#parts.standing.role === 'joining') this.#askMore(now)
+  }
+
+  /** True when the page was asked for by this. */
+  receive(rank: number, page: Page, now: number): boolean {
+    const { view, bucket, after, held, more } = page
+    const asked = this.#asked.get(bucket)
+    const { standing } = this.#parts
+    if (asked?.rank !== rank || asked.after !== after || view !== standing.number || asked.view !== view) return false
+    this.#asked.delete(bucket)
+    for (const each of held) this.#parts.changes.learn(each)
+    const last = held.at(-1)
+    if (more && last !== undefined) this.#wanted.set(bucket, last.change.key)
+    else this.#wanted.delete(bucket)
+    this.#askMore(now)
+    return true
+  }
+
+  /** One page, for a peer of the same view that asks a full one. */
+  answer(rank: number, { view, bucket, digest, after }: Fetch): void {
+    const { standing, entries, changes } = this.#parts
+    if (standing.role !== 'full' || view !== standing.number || !has(standing.live, rank)) return
+    const isSame = digest !== undefined && digest === entries.digest(bucket)
+    const limits = { records: PAGE_RECORDS, characters: PAGE_CHARACTERS }
+    const page = isSame ? { changes: [], more: false } : entries.page(bucket, after, limits)
+    const held = page.changes.map((change: Change): Held => ({ change, valid: !changes.isPending(change.key) }))
+    this.#site.post(rank, { type: 'page', view, bucket, after, held, more: page.more })
+  }
+
+  #askMore(now: number): void {
+    for (const [bucket, after] of this.#wanted) {
+      if (this.#asked.size >= FETCHES_MAX) return
+      if (!this.#asked.has(bucket)) this.#ask(bucket, after, now)
+    }
+  }
+
+  #ask(bucket: number, after: string, now: number): void {
+    const { standing, neighbours } = this.#parts
+    const sources = ranksOf(standing.full & this.#site.placement.replicas(bucket) & ~bit(this.#site.rank))
+    // Nobody is left who has the bucket: its sessions are gone, and there is nothing to wait for.
+    if (sources.length === 0) {
+      this.#wanted.delete(bucket)
+      return
+    }
+    const reachable = sources.filter((rank) => neighbours.hears(rank, now))
+    const rank = reachable[bucket % Math.max(reachable.length, 1)]
+    if (rank === undefined) return
+    const view = standing.number
+    this.#asked.set(bucket, { rank, view, after, atMs: now })
+    this.#site.post(rank, { type: 'fetch', view, bucket, digest: undefined, after })
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The decisions that the promises of a mesh rest on, one by one, so that a simulation can break each and must notice.
+ * What runs in earnest is `rules`, and nothing else is offered to who runs it.
+ */
+import type { Member, Stamp } from './messages.ts'
+import { isLater } from './stamp.ts'
+
+export interface Rules {
+  /** Whether the process that has a member's name is that member, with its memory. */
+  isSame(member: Member, incarnation: number): boolean
+  /** The same, for its vote. */
+  mayVote(member: Member | undefined, incarnation: number): boolean
+  /** Of the live replicas besides the coordinator, those that have to take a change before it is committed. */
+  mustTake(live: number, full: number): number
+  /** Of the live replicas, those that are sent a change. */
+  isSent(live: number, full: number): number
+  /** Whether own memory is good to read from. */
+  mayRead(lease: boolean): boolean
+  /** Whether what is read may be a change not known to be committed. */
+  readsPending: boolean
+  /** What a peer that promised itself to a later view does to the leases of the present one. */
+  mayEcho(promised: boolean): boolean
+  /** How long a view commits nothing after some member was dropped. */
+  guard(guardMs: number): number
+  /** Whether a message of that view is for this one. */
+  isPresent(view: number, present: number): boolean
+  /** Whether a change takes the place of the other. */
+  outranks(change: Stamp, other: Stamp): boolean
+  /** The counter of a change that comes after all those seen. */
+  counter(next: number, wallMs: number): number
+  /** Whether a write may build on the version that is there. */
+  mayBuild(found: number, expected: number): boolean
+  /** When a fence ends. */
+  fenceUntil(untilMs: number): number
+  /** A change whose coordinator is gone: driven on until every replica has it, or taken for committed as it stands. */
+  orphan: 'replay' | 'believe'
+  /** Whether a joining peer that has all of a snapshot may be made full. */
+  isReady(fetched: boolean): boolean
+}
+
+export const rules: Rules = {
+  isSame: (member, incarnation) => member.incarnation === incarnation,
+  mayVote: (member, incarnation) => member?.incarnation === incarnation,
+  mustTake: (live) => live,
+  isSent: (live) => live,
+  mayRead: (lease) => lease,
+  readsPending: false,
+  mayEcho: (promised) => !promised,
+  guard: (guardMs) => guardMs,
+  isPresent: (view, present) => view === present,
+  outranks: isLater,
+  counter: (next) => next,
+  mayBuild: (found, expected) => found === expected,
+  fenceUntil: (untilMs) => untilMs,
+  orphan: 'replay',
+  isReady: (fetched) => fetched,
+}
