@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { SessionStore } from './contract.ts'
 import { StoreConfigError } from './errors.ts'
 import type { MeshLog } from './mesh/member.ts'
+import type { MovingStep } from './stores/moving.ts'
 
 /**
  * What a store's module exports as its default: given the URL it was asked for by, it makes a store that is not open yet.
@@ -37,6 +38,7 @@ const openers: Readonly<Record<string, Opener>> = {
   'rediss+cluster:': redis,
   'replicated:': mesh,
   'clustered:': mesh,
+  'moving:': moving,
 }
 
 /** What `openStore` accepts, for a message or a help text. */
@@ -76,6 +78,24 @@ async function redis(url: string): Promise<SessionStore> {
 async function mesh(url: string, { nodeName, meshSecret, log }: StoreSurroundings): Promise<SessionStore> {
   const { meshStore } = await import('./stores/mesh.ts')
   return meshStore({ url, name: nodeName, secret: meshSecret, log })
+}
+
+async function moving(location: string, surroundings: StoreSurroundings): Promise<SessionStore> {
+  const { movingStore } = await import('./stores/moving.ts')
+  const { from, to, step, ...others } = Object.fromEntries(parsed(location).searchParams)
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined || from === undefined || to === undefined || !isMovingStep(step)) {
+    throw new StoreConfigError(
+      `moving: takes from= and to=, each a store's URL with %26 for its '&', and step=${MOVING_STEPS.join(', ')}`,
+    )
+  }
+  return movingStore({ from: await openStore(from, surroundings), to: await openStore(to, surroundings), step })
+}
+
+const MOVING_STEPS = ['ready', 'move', 'finish'] as const satisfies MovingStep[]
+
+function isMovingStep(text: string | undefined): text is MovingStep {
+  return MOVING_STEPS.some((step) => step === text)
 }
 
 function parsed(location: string): URL {

@@ -4,7 +4,7 @@ import { codecs } from '../../src/mesh/codec.ts'
 import { MeshLinks, type LinksOptions } from '../../src/mesh/links.ts'
 import { meshLocation } from '../../src/mesh/mesh-url.ts'
 import type { Message } from '../../src/mesh/messages.ts'
-import { freePort } from './redis-server.ts'
+import { meshPort } from './mesh-ports.ts'
 
 export const SECRET = 'a secret of the mesh, long enough'
 const codec = codecs.get(1)
@@ -54,7 +54,7 @@ export async function linkNode(t: ExecutionContext, { url, ...options }: NodeOpt
 
 /** `a=127.0.0.1:PORT,b=...`, on ports that are free now. */
 export async function peerList(names: readonly string[]): Promise<string> {
-  const ports = new Set<number>()
-  while (ports.size < names.length) ports.add(await freePort())
-  return names.map((name, index) => `${name}=127.0.0.1:${[...ports][index]}`).join(',')
+  const peers: string[] = []
+  for (const name of names) peers.push(`${name}=127.0.0.1:${await meshPort()}`)
+  return peers.join(',')
 }

@@ -1,0 +1,30 @@
+/**
+ * Ports for meshes, of which a test file opens dozens at a time: taken one after the other from a random place on, so that
+ * no two of this process are the same, and two processes seldom meet.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+/** Below what a system hands out by itself. */
+const PORT_MIN = 11_000
+const PORT_MAX = 31_999
+
+let next = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
+
+export async function meshPort(): Promise<number> {
+  for (;;) {
+    const port = next
+    next = next === PORT_MAX ? PORT_MIN : next + 1
+    if (await isFree(port)) return port
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  const free = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  await new Promise((resolve) => server.close(resolve))
+  return free
+}
