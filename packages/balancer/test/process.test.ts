@@ -18,8 +18,9 @@ test('it says where it listens, serves, logs as NDJSON and writes nothing to std
   t.regex(url, /^http:\/\/127\.0\.0\.1:\d+$/)
   t.is((await ask(url)).status, 200)
   t.is((await ask(`${adminUrl}/healthz`)).status, 200)
-  const [line = ''] = balancer.output.stdout.split('\n')
-  t.like(JSON.parse(line), { event: 'listening', url, adminUrl })
+  const lines = balancer.output.stdout.trim().split('\n')
+  const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  t.like(events.find(({ event }) => event === 'listening'), { url, adminUrl })
   t.is(balancer.output.stderr, '')
 })
 
@@ -66,7 +67,7 @@ test('SIGTERM: what is under way is finished, nothing new begins, exit 0', async
   const a = await startNode(t, 'a')
   const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: `a=${a.url}` })
   const { url } = await balancer.ready
-  const slow = Array.from({ length: 5 }, () => ask(`${url}/slow?ms=1000`, { headers: { connection: 'keep-alive' } }))
+  const slow = Array.from({ length: 5 }, () => ask(`${url}/slow?ms=4000`, { headers: { connection: 'keep-alive' } }))
   await until(async () => (await ask(`${a.url}/seen`)).body.toString().split('slow').length === 6, { what: 'all' })
   balancer.child.kill('SIGTERM')
   await until(() => isClosed(Number(new URL(url).port)), { what: 'the port to be closed' })
