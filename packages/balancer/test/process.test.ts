@@ -20,7 +20,10 @@ test('it says where it listens, serves, logs as NDJSON and writes nothing to std
   t.is((await ask(`${adminUrl}/healthz`)).status, 200)
   const lines = balancer.output.stdout.trim().split('\n')
   const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
-  t.like(events.find(({ event }) => event === 'listening'), { url, adminUrl })
+  t.like(
+    events.find(({ event }) => event === 'listening'),
+    { url, adminUrl },
+  )
   t.is(balancer.output.stderr, '')
 })
 
