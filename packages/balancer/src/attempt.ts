@@ -70,7 +70,8 @@ export class Attempt implements CallListener {
     this.#allow(this.#timeouts.attemptTimeoutMs)
     this.#watch(this.#what.deadlineAtMs - this.#progressedAtMs)
     this.upstream.entered()
-    this.#call = transport.begin(this.#what, this.upstream, this)
+    this.#call = transport.call(this.#what, this.upstream, this)
+    this.#call.begin()
   }
 
   /** Nobody waits for the answer any more. */

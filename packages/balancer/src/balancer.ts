@@ -20,7 +20,9 @@ import type { Routing } from './routing.ts'
 import { serviceAddresses, systemResolve } from './service-addresses.ts'
 import { httpProxyTransport } from './http-proxy-transport.ts'
 import { RetryBudget } from './retry-budget.ts'
+import type { Transport } from './transport.ts'
 import type { Upstream } from './upstream.ts'
+import { undiciTransport } from './undici-transport.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
 export interface Balancer {
@@ -111,6 +113,11 @@ const CERTIFICATE_FAULT = {
   message: 'TLS_CERT or TLS_KEY has changed to what can not be used, but takes a certificate and its key.',
 }
 
+function transport(config: Config): Transport {
+  const byHttpProxy = httpProxyTransport(config)
+  return config.transport === 'undici' ? undiciTransport(config, byHttpProxy) : byHttpProxy
+}
+
 function assembled(config: Config, log: Logger) {
   const counted = metrics()
   const noted = decisions()
@@ -126,7 +133,7 @@ function assembled(config: Config, log: Logger) {
   const routing: Routing = { pick: (cookie, tried, patient) => configured.pick(cookie, tried, patient) }
   const clients = front({
     config,
-    transport: httpProxyTransport(config),
+    transport: transport(config),
     pool: upstreams,
     routing,
     queue,

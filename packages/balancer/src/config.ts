@@ -12,6 +12,7 @@ export { ConfigError } from './config-values.ts'
 export type { UpstreamAddress, UpstreamService } from './upstream-list.ts'
 
 const ROUTINGS = ['round-robin', 'least-busy', 'affinity', 'session-id'] as const
+const TRANSPORTS = ['http-proxy', 'undici'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** Field: its key, default, least and greatest value. */
@@ -107,6 +108,8 @@ export interface Config extends Numbers {
   /** Names whose addresses are upstreams as well. */
   readonly services: readonly UpstreamService[]
   readonly routing: (typeof ROUTINGS)[number]
+  /** What requests are sent with; WebSockets always go by http-proxy. */
+  readonly transport: (typeof TRANSPORTS)[number]
   /** Newest first. Undefined: one is made up, and pins end with the process. */
   readonly affinityKeys: readonly string[] | undefined
   /** The cookie whose first part, up to a dot, says which session it is. */
@@ -166,6 +169,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
     upstreams: addresses,
     services,
     routing: values.choice('ROUTING', ROUTINGS) ?? 'round-robin',
+    transport: values.choice('TRANSPORT', TRANSPORTS) ?? 'http-proxy',
     affinityKeys: values.secrets('AFFINITY_KEYS'),
     cookieSecure: values.flag('COOKIE_SECURE') ?? (inProduction || tls !== undefined),
     sessionCookie: values.matching('SESSION_COOKIE', COOKIE_NAME, 'the name of a cookie') ?? 'sid',

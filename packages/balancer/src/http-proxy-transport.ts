@@ -29,15 +29,11 @@ export function httpProxyTransport(config: { readonly connectTimeoutMs: number }
   const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, toProxy: true })
   removePass(proxy, 'deleteLength')
   return {
-    begin(request, { target, agent }: Upstream, listener) {
-      const call = new HttpCall(request, listener, config)
-      const { method, path: url, headers } = request
-      const standIn = { method, url, headers, socket: NO_SOCKET, on: heardElsewhere } as unknown as IncomingMessage
-      proxy.web(standIn, NO_RESPONSE, { target, agent, buffer: call as unknown as Stream }, heardElsewhere)
-      return call
-    },
+    call: (request, upstream, listener) => new HttpCall(proxy, request, upstream, listener, config),
   }
 }
+
+type Proxy = ReturnType<typeof httpProxy.createProxyServer>
 
 const NO_SOCKET = { destroyed: false }
 const NO_RESPONSE = { headersSent: false, finished: true } as ServerResponse
@@ -57,17 +53,34 @@ function removePass(proxy: object, name: string): void {
 }
 
 class HttpCall implements Call {
+  readonly #proxy: Proxy
   readonly #request: OutgoingRequest
+  readonly #upstream: Upstream
   readonly #listener: CallListener
   readonly #config: { readonly connectTimeoutMs: number }
   #outgoing: ClientRequest | undefined
   #answer: IncomingMessage | undefined
   #over = false
 
-  constructor(request: OutgoingRequest, listener: CallListener, config: { readonly connectTimeoutMs: number }) {
+  constructor(
+    proxy: Proxy,
+    request: OutgoingRequest,
+    upstream: Upstream,
+    listener: CallListener,
+    config: { readonly connectTimeoutMs: number },
+  ) {
+    this.#proxy = proxy
     this.#request = request
+    this.#upstream = upstream
     this.#listener = listener
     this.#config = config
+  }
+
+  begin(): void {
+    const { method, path: url, headers } = this.#request
+    const { target, agent } = this.#upstream
+    const standIn = { method, url, headers, socket: NO_SOCKET, on: heardElsewhere } as unknown as IncomingMessage
+    this.#proxy.web(standIn, NO_RESPONSE, { target, agent, buffer: this as unknown as Stream }, heardElsewhere)
   }
 
   /** http-proxy hands over. */

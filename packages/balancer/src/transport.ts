@@ -7,8 +7,8 @@ import type { TunnelEnd } from './tunnels.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface Transport {
-  /** Nothing is told to the listener before this has returned. */
-  begin(request: OutgoingRequest, upstream: Upstream, listener: CallListener): Call
+  /** Nothing happens before it begins. */
+  call(request: OutgoingRequest, upstream: Upstream, listener: CallListener): Call
 }
 
 export interface OutgoingRequest {
@@ -20,8 +20,9 @@ export interface OutgoingRequest {
   readonly websocket: boolean
 }
 
-/** One request under way. */
+/** One request on its way. */
 export interface Call {
+  begin(): void
   /** Only once connected. False: no more before `writable`. */
   write(piece: Buffer): boolean
   /** The body has come to its end. */

@@ -14,6 +14,13 @@ export interface UpstreamLimits {
 /** With less than this it would hardly ever be tried, and never warm up. */
 const SHARE_MIN = 0.1
 
+/** What a transport keeps to it of its own. */
+export interface KeptConnections {
+  closeIdle(): void
+  /** Breaks what is under way. */
+  destroy(): void
+}
+
 /** Who has a request at an upstream. */
 export interface Holder {
   /** It had better be elsewhere, though the upstream may still act on what it has. */
@@ -30,6 +37,8 @@ export class Upstream {
     readonly port: number
   }
   readonly agent: Agent
+  /** Set by a transport that does not use the agent. */
+  kept: KeptConnections | undefined
   /** Set by the pool alone. */
   standing: Standing = 'up'
   /** Which life of the node this is, as the node itself says; undefined where it says nothing. Set by the pool alone. */
@@ -108,6 +117,7 @@ export class Upstream {
 
   /** An upstream that was ejected may have vanished without a word: its idle connections are not to be trusted. */
   closeIdle(): void {
+    this.kept?.closeIdle()
     for (const sockets of Object.values(this.agent.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy()
     }
@@ -116,10 +126,12 @@ export class Upstream {
   /** Breaks what is under way there. */
   cut(): void {
     this.agent.destroy()
+    this.kept?.destroy()
   }
 
   close(): void {
     this.agent.destroy()
+    this.kept?.destroy()
   }
 }
 

@@ -1,4 +1,4 @@
 import test from 'ava'
 import { failoverMatrix } from './fixtures/failover-matrix.ts'
 
-failoverMatrix(test, {})
+failoverMatrix(test, { TRANSPORT: 'http-proxy' })

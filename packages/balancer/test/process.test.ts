@@ -163,7 +163,7 @@ test('of all deprecations exactly DEP0060 is silent, and only where http-proxy c
     const upstream = { target: { hostname: '127.0.0.1', port: 1 }, agent: new Agent() }
     await new Promise((closed) => {
       const request = { method: 'GET', path: '/', headers: {}, hasBody: false, websocket: false }
-      httpProxyTransport({ connectTimeoutMs: 1_000 }).begin(request, upstream, { broke() {}, closed })
+      httpProxyTransport({ connectTimeoutMs: 1_000 }).call(request, upstream, { broke() {}, closed }).begin()
     })
     console.error('passed')
     const util = await import('node:util')
