@@ -44,6 +44,7 @@ export class Ballots {
   readonly #neighbours: Neighbours
   readonly #hooks: BallotHooks
   #promised = 0
+  #promisedAtMs = 0
   #highest = 0
   #accepted: PromiseMade['accepted']
   #proposal: Proposal | undefined
@@ -58,6 +59,11 @@ export class Ballots {
   /** This peer has promised itself to a view after the present one. */
   get isPromised(): boolean {
     return this.#promised > 0
+  }
+
+  /** For how long this peer has waited for a view that it is promised to. */
+  promisedMs(now: number): number {
+    return this.isPromised ? now - this.#promisedAtMs : 0
   }
 
   /** A view was installed: the register after it is empty. */
@@ -104,6 +110,7 @@ export class Ballots {
     if (!this.#isOpen(base?.cluster ?? 0, base?.number ?? 0)) return this.#catchUp(rank)
     if (present !== undefined && !this.#hooks.mayJoin(present, base)) return
     if (ballot <= this.#promised) return
+    if (!this.isPromised) this.#promisedAtMs = this.#site.clock.monotonicMs()
     this.#promised = ballot
     this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted })
   }

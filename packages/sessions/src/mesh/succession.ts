@@ -12,8 +12,8 @@ import { byRank, setOf } from './standing.ts'
  * The last full replica of a bucket keeps its place until another process has its name: should it live, it has the only
  * copy there is, and its buckets rather wait for it than begin anew without what was acknowledged.
  */
-export function successor(site: Site, view: View, neighbours: Neighbours, now: number): View | undefined {
-  const number = view.number + 1
+export function successor(site: Site, view: View, neighbours: Neighbours, now: number, step = 1): View | undefined {
+  const number = view.number + step
   const isSuspect = (member: Member): boolean => member.role !== 'out' && neighbours.suspects(member, now)
   const last = lastHolders(site, view, neighbours, isSuspect)
   const isGone = (member: Member): boolean => isSuspect(member) && !has(last, member.rank)
@@ -37,8 +37,8 @@ export function successor(site: Site, view: View, neighbours: Neighbours, now: n
 }
 
 /** The same members once more, to end the promises to a view that never came. */
-export function again(view: View): View {
-  return { ...view, number: view.number + 1 }
+export function again(view: View, step = 1): View {
+  return { ...view, number: view.number + step }
 }
 
 /** A first view, of all that are present. */

@@ -204,11 +204,9 @@ export class Verbs {
     changes.begin(change, (end: End) => {
       if (attempt.isOver) return
       if (end.end === 'committed' && end.copies >= copiesMin) return committed(end.copies)
-      // To destroy twice is to destroy: it may be tried again whatever became of the first.
-      if (end.end === 'committed' || (end.end === 'unknown' && attempt.verb.verb !== 'destroy')) {
-        return this.#end(attempt, refused('unknown'))
-      }
-      attempt.isBegun = attempt.verb.verb === 'destroy'
+      if (end.end !== 'beaten') return this.#end(attempt, refused('unknown'))
+      // It never came to pass, so a write is told by what, and a destruction begins anew.
+      attempt.isBegun = false
       this.#park(attempt)
       this.retry()
     })

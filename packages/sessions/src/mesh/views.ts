@@ -24,6 +24,8 @@ interface Wish {
   readonly turn: number
 }
 
+/** Processes that are no more may have decided views that nobody left has heard of: their numbers are not used again. */
+const LOST_VIEWS = 1_000
 const STUCK_LEASES = 1.5
 
 export class Views {
@@ -83,7 +85,8 @@ export class Views {
   }
 
   #unstuck(view: View, now: number): View | undefined {
-    return this.#lease.missedMs(now) > STUCK_LEASES * this.#site.timing.leaseMs ? again(view) : undefined
+    const withoutMs = Math.max(this.#lease.missedMs(now), this.#ballots.promisedMs(now))
+    return withoutMs > STUCK_LEASES * this.#site.timing.leaseMs ? again(view) : undefined
   }
 
   /** The listed processes make no majority any more: only all names together can go on. */
@@ -91,7 +94,7 @@ export class Views {
     if (!isWhole(this.#site, heard) || !this.#isLatest(view)) return undefined
     const isThere = setOf(view.members.filter((member) => member.role === 'full' && this.#neighbours.isThere(member)))
     if (this.#standing.role !== 'full') return undefined
-    const next = successor(this.#site, view, this.#neighbours, now) ?? again(view)
+    const next = successor(this.#site, view, this.#neighbours, now, LOST_VIEWS) ?? again(view, LOST_VIEWS)
     return { next, present: this.#present(heard), turn: this.#turn(isThere, view, now) }
   }
 
