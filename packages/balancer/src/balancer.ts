@@ -138,7 +138,7 @@ function assembled(config: Config, log: Logger) {
     routing,
     queue,
     room: waiting,
-    budget: new RetryBudget(config),
+    budget: new RetryBudget(config, performance.now()),
     metrics: counted,
     decisions: noted,
     accessLog: accessLog(log, () => config.accessLogPerS),

@@ -158,7 +158,7 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
     if (failure === undefined) return
     const ruling = this.#ruling(failure)
     // Its answer may come yet, so it stays unless there is somewhere better to go.
-    if (ruling.next !== 'another-upstream' || !this.#services.pool.hasOther(upstream)) return
+    if (ruling.next !== 'another-upstream' || this.#itinerary?.hasElsewhere(upstream) !== true) return
     this.#attempt?.cancel()
     this.#attemptEnded(upstream, failure.kind)
     if (failure.sent === 'something') this.#itinerary?.exclude(upstream)

@@ -79,6 +79,13 @@ export class Itinerary {
     this.#notAgain.push(upstream)
   }
 
+  /** Whether somebody besides this upstream may be asked now. */
+  hasElsewhere(upstream: Upstream): boolean {
+    return this.#services.pool.upstreams.some(
+      (other) => other !== upstream && other.isTrusted && this.#notAgain?.includes(other) !== true,
+    )
+  }
+
   startAnew(): void {
     this.#tried = this.#notAgain === undefined ? [] : [...this.#notAgain]
   }
