@@ -177,7 +177,7 @@ test.serial('sticky: the users of the node are logged out, and the lab says why'
   )
   await untilTold(
     lab,
-    /node-b died \(SIGKILL\), it held \d+ sessions?; sticky keeps sessions in one node's memory, so its users are logged out — try --strategy redis\n/,
+    /node-b died \(SIGKILL\), it held \d+ sessions?; sticky keeps sessions in one node's memory, so its users are logged out — try --strategy replicated\n/,
   )
 })
 

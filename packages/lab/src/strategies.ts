@@ -2,28 +2,47 @@ import type { StrategyFacts } from '@ninelives/history'
 
 /** A strategy is a store and a routing, and nothing else: a new one is a new entry here. */
 export interface Strategy extends StrategyFacts {
-  readonly routing: 'round-robin' | 'affinity'
-  /** A store's URL, or the server whose URL is only known once it was found or started. */
-  readonly store: string | { readonly server: 'redis' }
+  readonly routing: 'round-robin' | 'affinity' | 'session-id'
+  /** A store's URL, or what makes one once it is known where everything will be. */
+  readonly store: string | { readonly server: 'redis' } | { readonly mesh: MeshKind }
 }
+
+/** How the nodes themselves keep the sessions: all of them each, or each session on some. */
+export type MeshKind = 'replicated' | 'clustered'
 
 const inNodesMemory = 'so its users are logged out'
 
 export const strategies: readonly Strategy[] = [
+  {
+    name: 'replicated',
+    routing: 'round-robin',
+    store: { mesh: 'replicated' },
+    summary:
+      "every node holds every session, any node serves any user; nothing else to run, a node's death costs nobody",
+    onNodeDeath: 'every other node has them too: nobody is logged out',
+  },
+  {
+    name: 'clustered',
+    routing: 'session-id',
+    store: { mesh: 'clustered' },
+    summary:
+      'each session is on an owner and two backups, requests go to its owner; a write costs the same on many nodes',
+    onNodeDeath: 'each session has copies on other nodes: nobody is logged out',
+  },
   {
     name: 'memory',
     routing: 'round-robin',
     store: 'memory:',
     summary:
       'each node keeps its own sessions while the balancer takes turns, so users are logged out at their next request',
-    onNodeDeath: `memory keeps sessions in one node's memory, ${inNodesMemory} — try --strategy redis`,
+    onNodeDeath: `memory keeps sessions in one node's memory, ${inNodesMemory} — try --strategy replicated`,
   },
   {
     name: 'sticky',
     routing: 'affinity',
     store: 'memory:',
     summary: "each session lives in one node's memory and a cookie leads back to it; a node's death logs its users out",
-    onNodeDeath: `sticky keeps sessions in one node's memory, ${inNodesMemory} — try --strategy redis`,
+    onNodeDeath: `sticky keeps sessions in one node's memory, ${inNodesMemory} — try --strategy replicated`,
   },
   {
     name: 'redis',
@@ -33,6 +52,9 @@ export const strategies: readonly Strategy[] = [
     onNodeDeath: 'sessions are in Redis: nobody is logged out',
   },
 ]
+
+/** It needs nothing but the nodes, and loses nothing with one. */
+export const DEFAULT_STRATEGY = 'replicated'
 
 export const strategyNames: readonly string[] = strategies.map(({ name }) => name)
 

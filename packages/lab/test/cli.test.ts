@@ -34,7 +34,7 @@ test(
   'an unknown strategy',
   refused,
   ['up', '--strategy', 'hope'],
-  /--strategy takes memory, sticky or redis, not "hope"/,
+  /--strategy takes replicated, clustered, memory, sticky or redis, not "hope"/,
 )
 test.serial('too many nodes', refused, ['up', '--nodes', '13'], /--nodes takes 1 to 12, not "13"/)
 test(
@@ -87,7 +87,8 @@ test.serial('a store of no known scheme is refused by the nodes, and nothing is 
 })
 
 test.serial('a Redis that is not there is waited for, and then it is an error', async (t) => {
-  const command = run(t, ['up', ...anyPorts, '--logs', scratch(t)], { REDIS_URL: 'redis://u:secret@127.0.0.1:1' })
+  const args = ['up', ...anyPorts, '--strategy', 'redis', '--logs', scratch(t)]
+  const command = run(t, args, { REDIS_URL: 'redis://u:secret@127.0.0.1:1' })
   t.is(await command.exited, 1)
   t.regex(command.output.stdout, /waiting for Redis at redis:\/\/u:\*\*\*@127\.0\.0\.1:1: connect ECONNREFUSED/)
   t.regex(

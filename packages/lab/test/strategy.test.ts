@@ -8,23 +8,27 @@ import { scratch } from './fixtures/open-lab.ts'
 const bare: Config = { searchPath: '', endsWithParent: false, environment: {} }
 const noWish = { strategy: undefined, store: undefined }
 
-test('without any Redis the default is sticky, and it says why', (t) => {
-  t.like(chooseStrategy(noWish, bare), {
-    strategy: { name: 'sticky' },
-    because: 'there is neither REDIS_URL nor a redis-server on the PATH',
-  })
+test('the default needs nothing but the nodes, whatever Redis there is', (t) => {
+  const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
+  for (const each of [bare, config]) {
+    const { strategy, storeUrl, redisServer } = chooseStrategy(noWish, each)
+    t.like(strategy, { name: 'replicated', routing: 'round-robin' })
+    t.deepEqual([storeUrl, redisServer], [undefined, undefined])
+  }
 })
+
+const redis = { ...noWish, strategy: 'redis' }
 
 test('a Redis of the user comes before a private one', (t) => {
   const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
-  const choice = chooseStrategy(noWish, config)
-  t.like(choice, { strategy: { name: 'redis' }, storeUrl: 'redis://127.0.0.1:6379', because: 'REDIS_URL is set' })
+  const choice = chooseStrategy(redis, config)
+  t.like(choice, { strategy: { name: 'redis' }, storeUrl: 'redis://127.0.0.1:6379' })
   t.is(choice.redisServer, undefined)
 })
 
-test('a redis-server on the PATH makes redis the default', (t) => {
+test('a redis-server on the PATH is started where there is no Redis of the user', (t) => {
   const directory = scratch(t)
-  t.like(chooseStrategy(noWish, { ...bare, searchPath: searchPathWithRedis(directory) }), {
+  t.like(chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(directory) }), {
     strategy: { name: 'redis' },
     redisServer: `${directory}/redis-server`,
   })
@@ -33,18 +37,14 @@ test('a redis-server on the PATH makes redis the default', (t) => {
 test('a directory of that name is no redis-server', (t) => {
   const directory = scratch(t)
   mkdirSync(`${directory}/redis-server`)
-  t.like(chooseStrategy(noWish, { ...bare, searchPath: directory }), { strategy: { name: 'sticky' } })
+  t.throws(() => chooseStrategy(redis, { ...bare, searchPath: directory }), { instanceOf: UsageError })
 })
 
 test('redis without a Redis is refused, with how to get one', (t) => {
-  t.throws(() => chooseStrategy({ ...noWish, strategy: 'redis' }, bare), {
+  t.throws(() => chooseStrategy(redis, bare), {
     instanceOf: UsageError,
-    message: /--strategy redis needs a Redis: install redis-server .*REDIS_URL.*--strategy sticky/,
+    message: /--strategy redis needs a Redis: install redis-server .*REDIS_URL.*--strategy replicated/,
   })
-})
-
-test('a strategy that was asked for needs no reason', (t) => {
-  t.is(chooseStrategy({ ...noWish, strategy: 'memory' }, bare).because, undefined)
 })
 
 test('a store of the user takes the place of the own one, and is not spoken for', (t) => {

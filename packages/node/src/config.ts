@@ -6,6 +6,8 @@ export interface Config {
   readonly host: string
   readonly port: number
   readonly storeUrl: string
+  /** What the nodes of a mesh share, where STORE is one and does not say it itself. */
+  readonly meshSecret: string | undefined
   /** Secrets that sign the cookie, newest first. Undefined: none were given, and one for this process alone will do. */
   readonly sessionKeys: readonly string[] | undefined
   readonly cookieSecure: boolean
@@ -43,6 +45,7 @@ const PASSWORD_COSTS = ['standard', 'low'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
 const SESSION_KEY_LENGTH_MIN = 32
+const MESH_SECRET_LENGTH_MIN = 32
 const ACCOUNTS_MAX = 100_000
 const DAY_S = 24 * 60 * 60
 
@@ -53,6 +56,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     host: text(env, 'HOST') ?? '127.0.0.1',
     port: integer(env, 'PORT', 8081, 0, 65_535),
     storeUrl: text(env, 'STORE') ?? 'memory:',
+    meshSecret: meshSecret(env),
     sessionKeys: sessionKeys(env, production),
     cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
     trustProxy: choice(env, 'TRUST_PROXY', 'false', ['true', 'false']) === 'true',
@@ -81,6 +85,16 @@ function sessionKeys(env: Environment, production: boolean): readonly string[] |
   if (short !== undefined)
     throw new ConfigError('SESSION_KEYS', `a list with a secret of ${short.length} characters`, takes)
   return Object.freeze(keys)
+}
+
+/** Like the session keys never repeated back. */
+function meshSecret(env: Environment): string | undefined {
+  const secret = text(env, 'MESH_SECRET')
+  if (secret !== undefined && secret.length < MESH_SECRET_LENGTH_MIN) {
+    const takes = `a secret of ${MESH_SECRET_LENGTH_MIN} characters or more, the same on every node`
+    throw new ConfigError('MESH_SECRET', `a secret of ${secret.length} characters`, takes)
+  }
+  return secret
 }
 
 function passwordCost(env: Environment, production: boolean): PasswordCost {

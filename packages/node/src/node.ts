@@ -20,7 +20,13 @@ export interface RunningNode {
 
 export async function startNode(config: Config, log: Logger, crashPoints?: CrashPoints): Promise<RunningNode> {
   const accounts = demoAccounts({ count: config.accounts, cost: config.passwordCost })
-  const store = await openedStore({ url: config.storeUrl, waitMs: config.storeWaitMs, log })
+  const store = await openedStore({
+    url: config.storeUrl,
+    nodeName: config.nodeName,
+    meshSecret: config.meshSecret,
+    waitMs: config.storeWaitMs,
+    log,
+  })
   let draining = false
   const app = shop({
     node: config.nodeName,

@@ -1,9 +1,9 @@
 /** The store, ready to serve, or one clear reason why there is none. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { openStore, type SessionStore, StoreUnavailableError } from '@ninelives/sessions'
+import { openStore, type SessionStore, StoreUnavailableError, type StoreSurroundings } from '@ninelives/sessions'
 
-export interface OpenedStoreOptions {
+export interface OpenedStoreOptions extends StoreSurroundings {
   readonly url: string
   /** Bounds the whole wait, whatever bound the store has itself. */
   readonly waitMs: number
@@ -21,19 +21,21 @@ const RETRY_MS = 100
 const PATIENCE_MS = 1000
 
 /** Rejects with StoreConfigError when the URL can't be used, and with StoreAbsentError when the wait is over. */
-export async function openedStore({ url, waitMs, log }: OpenedStoreOptions): Promise<SessionStore> {
-  const store = await openStore(url)
+export async function openedStore({ url, waitMs, log, ...more }: OpenedStoreOptions): Promise<SessionStore> {
+  const store = await openStore(url, { ...more, log })
   const where = `${store.name}${placeOf(url)}`
   const waiting = setTimeout(
     () => log.warn({ event: 'store-awaited', store: where }, 'waiting for the store'),
     PATIENCE_MS,
   )
   const giveUp = new AbortController()
+  let lastReason: string | undefined
   const tooLate = sleep(waitMs, undefined, { signal: giveUp.signal }).then(() => {
-    throw new StoreAbsentError(`The session store (${where}) did not answer within ${waitMs} ms.`)
+    const because = lastReason === undefined ? '.' : `: ${lastReason}.`
+    throw new StoreAbsentError(`The session store (${where}) did not answer within ${waitMs} ms${because}`)
   })
   try {
-    await Promise.race([openWithRetries(store, giveUp.signal), tooLate])
+    await Promise.race([openWithRetries(store, giveUp.signal, (reason) => (lastReason = reason)), tooLate])
     return store
   } catch (error) {
     await store.close()
@@ -45,13 +47,18 @@ export async function openedStore({ url, waitMs, log }: OpenedStoreOptions): Pro
 }
 
 /** A store's own bound may be shorter than ours. */
-async function openWithRetries(store: SessionStore, signal: AbortSignal): Promise<void> {
+async function openWithRetries(
+  store: SessionStore,
+  signal: AbortSignal,
+  onFailed: (reason: string | undefined) => void,
+): Promise<void> {
   while (!signal.aborted) {
     try {
       await store.open()
       return
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
+      onFailed(error.cause instanceof Error ? error.cause.message : undefined)
     }
     await sleep(RETRY_MS, undefined, { ref: false })
   }

@@ -9,6 +9,7 @@ test('a node needs nothing to be told', (t) => {
     host: '127.0.0.1',
     port: 8081,
     storeUrl: 'memory:',
+    meshSecret: undefined,
     sessionKeys: undefined,
     cookieSecure: false,
     accounts: 100,
@@ -36,8 +37,9 @@ test('what it is told, it takes', (t) => {
     SESSION_KEYS: `${KEY}, ${KEY}2`,
     COOKIE_SECURE: 'true',
     IDLE_TIMEOUT_S: '60',
+    MESH_SECRET: `${KEY}3`,
   })
-  t.like(config, { nodeName: 'node-b', port: 0, cookieSecure: true, idleTimeoutMs: 60_000 })
+  t.like(config, { nodeName: 'node-b', meshSecret: `${KEY}3`, port: 0, cookieSecure: true, idleTimeoutMs: 60_000 })
   t.deepEqual(config.sessionKeys, [KEY, `${KEY}2`])
 })
 
@@ -79,4 +81,7 @@ test('a secret that is too short is refused without being told', (t) => {
   const error = t.throws(() => readConfig({ SESSION_KEYS: `${KEY},hunter2` }), { instanceOf: ConfigError })
   t.regex(error.message, /^SESSION_KEYS is a list with a secret of 7 characters; it takes secrets of 32/)
   t.notRegex(error.message, /hunter2|kkk/)
+  t.throws(() => readConfig({ MESH_SECRET: 'hunter2' }), {
+    message: /^MESH_SECRET is a secret of 7 characters; it takes a secret of 32/,
+  })
 })

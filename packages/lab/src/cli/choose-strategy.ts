@@ -1,12 +1,10 @@
 import { findOnPath } from '../cluster/redis.ts'
 import { type Config, withoutPassword } from '../config.ts'
 import { UsageError } from '../errors.ts'
-import { findStrategy, type Strategy } from '../strategies.ts'
+import { DEFAULT_STRATEGY, findStrategy, type Strategy } from '../strategies.ts'
 
 export interface Choice {
   readonly strategy: Strategy
-  /** Why this one, when nobody asked for it. */
-  readonly because?: string
   /** Of a store that is there already. */
   readonly storeUrl?: string
   /** The program of a private one. */
@@ -21,24 +19,16 @@ export interface Wish {
 /** What the flags, the environment and the machine together come to. Throws UsageError when that is nothing. */
 export function chooseStrategy({ strategy: name, store }: Wish, config: Config): Choice {
   if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
-  const redisServer = findOnPath('redis-server', config.searchPath)
-  if (name !== undefined) return withItsStore(known(name), config.redisUrl, redisServer)
-  if (config.redisUrl !== undefined) {
-    return { ...withItsStore(known('redis'), config.redisUrl, redisServer), because: 'REDIS_URL is set' }
-  }
-  if (redisServer !== undefined) {
-    return { ...withItsStore(known('redis'), undefined, redisServer), because: `there is ${redisServer}` }
-  }
-  return { strategy: known('sticky'), because: 'there is neither REDIS_URL nor a redis-server on the PATH' }
+  return withItsStore(known(name ?? DEFAULT_STRATEGY), config.redisUrl, findOnPath('redis-server', config.searchPath))
 }
 
 function withItsStore(strategy: Strategy, redisUrl: string | undefined, redisServer: string | undefined): Choice {
-  if (typeof strategy.store === 'string') return { strategy }
+  if (typeof strategy.store === 'string' || 'mesh' in strategy.store) return { strategy }
   if (redisUrl !== undefined) return { strategy, storeUrl: redisUrl }
   if (redisServer !== undefined) return { strategy, redisServer }
   throw new UsageError(
     `--strategy ${strategy.name} needs a Redis: install redis-server (apt-get install redis-server, brew install redis), ` +
-      'or set REDIS_URL=redis://HOST:PORT to one that runs, or try --strategy sticky',
+      'or set REDIS_URL=redis://HOST:PORT to one that runs, or try --strategy replicated',
   )
 }
 

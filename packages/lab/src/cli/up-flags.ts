@@ -1,6 +1,6 @@
 import { NODES_MAX } from '../cluster/addresses.ts'
 import { SEED_MAX } from '../random.ts'
-import { strategyNames } from '../strategies.ts'
+import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
 
 const PORT = { min: 0, max: 65_535 }
@@ -22,7 +22,7 @@ const restartAfter: Flag<number | 'never'> = {
 export const upFlags = {
   strategy: choiceFlag<string | undefined>(strategyNames, {
     placeholder: 'NAME',
-    help: `${listed(strategyNames)} (redis where there is one, else sticky)`,
+    help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
     otherwise: undefined,
   }),
   nodes: integerFlag(

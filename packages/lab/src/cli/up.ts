@@ -104,8 +104,7 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
   }
 }
 
-function announce({ strategy, because, redisServer }: Choice, { nodes }: Values): void {
-  if (because !== undefined) say(`Strategy ${strategy.name}, because ${because}; another one with --strategy NAME.`)
+function announce({ redisServer }: Choice, { nodes }: Values): void {
   const redis = redisServer === undefined ? '' : ', a private Redis'
   say(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${redis} and the balancer ...`)
 }

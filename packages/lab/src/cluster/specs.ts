@@ -54,6 +54,7 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
     ...base,
     STORE: storeUrl,
     SESSION_KEYS: secret(),
+    MESH_SECRET: secret(),
     COOKIE_SECURE: 'false',
     ACCOUNTS: String(Math.max(ACCOUNTS_MIN, users)),
     PASSWORD_COST: 'low',

@@ -36,6 +36,8 @@ export interface MeshStore extends SessionStore {
 
 const OPEN_TIMEOUT_MS = 5_000
 const LOOK_EVERY_MS = 20
+/** A view that changes, or a busy machine: calls wait for longer than that, and nobody need hear of it. */
+const LAPSE_MS = 250
 /** A refusal that stays for so long is not of a node that was just about to leave. */
 const REFUSED_FOR_MS = 500
 /** A record has to fit a frame, whatever else is in it. */
@@ -54,6 +56,19 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
   let closed = false
 
   const unavailable = (why: unknown): StoreUnavailableError => new StoreUnavailableError(storeName, why)
+
+  /** Resolves once verbs are carried out. */
+  const serving = async (waitMs: number, look?: (status: MemberStatus) => void): Promise<void> => {
+    const deadlineAtMs = performance.now() + waitMs
+    for (;;) {
+      const status = own.status()
+      if (closed) throw unavailable(new Error(REFUSALS.closed))
+      if (status.serves) return
+      look?.(status)
+      if (performance.now() >= deadlineAtMs) throw unavailable(new Error(missing(status)))
+      await sleep(LOOK_EVERY_MS)
+    }
+  }
 
   /** What the peer's callback says, as a promise. */
   const carriedOut = <T>(begin: (done: (outcome: Outcome<T>) => void) => void): Promise<T> =>
@@ -74,15 +89,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
       await own.open().catch((error: unknown) => {
         throw unavailable(error)
       })
-      const deadlineAtMs = performance.now() + openTimeoutMs
-      for (;;) {
-        const status = own.status()
-        if (status.serves) return
-        const hopeless = neverAgain(status, location)
-        if (hopeless !== undefined) throw new StoreConfigError(hopeless)
-        if (closed || performance.now() >= deadlineAtMs) throw unavailable(new Error(missing(status)))
-        await sleep(LOOK_EVERY_MS)
-      }
+      await serving(openTimeoutMs, (status) => refuseForGood(status, location))
     },
 
     read: (key, { atLeastVersion = 0 } = {}) => carriedOut((done) => own.peer.read(key, { atLeastVersion }, done)),
@@ -98,10 +105,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     destroy: (key, { fenceUntilMs, ack = defaultAck }) =>
       carriedOut((done) => own.peer.destroy(key, { fenceUntilMs, ack }, done)),
 
-    async health() {
-      const status = own.status()
-      if (closed || !status.serves) throw unavailable(new Error(closed ? REFUSALS.closed : missing(status)))
-    },
+    health: () => serving(LAPSE_MS),
 
     async close() {
       closed = true
@@ -133,16 +137,15 @@ function capabilities({ names }: MeshLocation): Capabilities {
   }
 }
 
-/** Why so many others refuse this node that there will never be a majority with it. */
-function neverAgain({ apart }: MemberStatus, { names }: MeshLocation): string | undefined {
+/** Throws StoreConfigError when so many others refuse this node that there will never be a majority with it. */
+function refuseForGood({ apart }: MemberStatus, { names }: MeshLocation): void {
   const settledMs = performance.now() - REFUSED_FOR_MS
   const refused = apart.filter(({ trouble }) => {
     const code = trouble?.refusal?.code
     return code !== undefined && FOR_GOOD.has(code) && trouble !== undefined && trouble.sinceMs <= settledMs
   })
   const majority = Math.floor(names.length / 2) + 1
-  if (names.length - refused.length >= majority) return undefined
-  return `no mesh with this node: ${lines(refused)}`
+  if (names.length - refused.length < majority) throw new StoreConfigError(`no mesh with this node: ${lines(refused)}`)
 }
 
 /** One line for an operator. */
