@@ -1,0 +1,14 @@
+import type { CountProblem, Done, Visit, Write } from './visit.ts'
+
+/** What is wrong with a number that a count came to, by those of the other counts of the visit. */
+export function judgeCount(visit: Visit, done: Done, own: Write): CountProblem | undefined {
+  const { count } = done.ended
+  if (count === undefined) return undefined
+  const counts = visit.writes.filter(({ kind, outcome }) => kind === 'count' && outcome !== 'failed')
+  if (count > counts.length) return { problem: 'ahead', done }
+  const others = counts.filter((write) => write !== own && write.count !== undefined)
+  const same = others.find((write) => write.count === count)
+  if (same !== undefined) return { problem: 'taken', done, other: same }
+  const higher = others.find((write) => write.endedAtMs < own.sentAtMs && Number(write.count) > count)
+  return higher && { problem: 'behind', done, other: higher }
+}

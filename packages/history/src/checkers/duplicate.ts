@@ -1,0 +1,23 @@
+import { type Checker, finding, NOTHING } from './checker.ts'
+import { tellOnce } from './visit.ts'
+
+/** What was done once has been done twice. */
+export const duplicate: Checker = {
+  kind: 'duplicate',
+
+  observe({ visit, done, doubled, count }) {
+    if (count?.problem === 'ahead') {
+      const { sent, ended } = count.done
+      const counts = visit.writes.filter(({ kind, outcome }) => kind === 'count' && outcome !== 'failed')
+      const text = `${visit.user} had counted ${counts.length === 1 ? 'once' : `${counts.length} times`}, and was at ${ended.count}`
+      return finding(visit, [...counts.map(({ op }) => op), sent.op], text)
+    }
+    const put = doubled.find(({ sku }) => tellOnce(visit, `doubled ${sku}`))
+    if (put === undefined) return NOTHING
+    return finding(
+      visit,
+      [put.op, done.sent.op],
+      `${visit.user} put ${put.sku} into the cart once, and found it there twice`,
+    )
+  },
+}

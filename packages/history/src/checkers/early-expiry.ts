@@ -1,0 +1,16 @@
+import { type Checker, finding, NOTHING } from './checker.ts'
+import { cameEarly } from './expiry.ts'
+
+/** A session that was left alone for a while has ended before its idle time was over. */
+export const earlyExpiry: Checker = {
+  kind: 'early-expiry',
+
+  observe({ visit, done, isRefused, timeouts, before }) {
+    if (!isRefused || visit.endedEarly || !cameEarly(visit, done, timeouts)) return NOTHING
+    const last = before.lastUse
+    if (last === undefined) return NOTHING
+    const idleMs = Math.round(done.sent.sentAtMs - last.sentAtMs)
+    const text = `${visit.user}'s session had ended after ${idleMs} ms without use, and had ${timeouts.idleMs} ms`
+    return finding(visit, [...(visit.login ? [visit.login.op] : []), last.op, done.sent.op], text)
+  },
+}

@@ -1,0 +1,23 @@
+import { type Checker, finding, NOTHING } from './checker.ts'
+import { slackMs } from './expiry.ts'
+import { tellOnce } from './visit.ts'
+
+/** A session opened that had been left alone for longer than its idle time, or was older than any may become. */
+export const lateExpiry: Checker = {
+  kind: 'late-expiry',
+
+  observe({ visit, done, isOwn, timeouts, before }) {
+    const { login, user } = visit
+    if (!isOwn || login === undefined || login.endedAtMs >= done.sent.sentAtMs) return NOTHING
+    const { sentAtMs, op } = done.sent
+    const idleMs = sentAtMs - before.touchedAtMs
+    const ageMs = sentAtMs - login.endedAtMs
+    const isIdleOver = idleMs > timeouts.idleMs + slackMs(timeouts)
+    const isAgeOver = ageMs > timeouts.absoluteMs + slackMs(timeouts)
+    if ((!isIdleOver && !isAgeOver) || !tellOnce(visit, 'late')) return NOTHING
+    const text = isIdleOver
+      ? `${user}'s session was open after ${Math.round(idleMs)} ms without use, and had ${timeouts.idleMs} ms`
+      : `${user}'s session was open ${Math.round(ageMs)} ms after its login, and had ${timeouts.absoluteMs} ms`
+    return finding(visit, [login.op, ...(before.lastUse ? [before.lastUse.op] : []), op], text)
+  },
+}

@@ -1,0 +1,25 @@
+import { type Checker, finding, NOTHING } from './checker.ts'
+import { tellOnce } from './visit.ts'
+
+/** A user sees what is another's: the other's name, the other's things. Or nobody's cookie opens somebody's session. */
+export const leak: Checker = {
+  kind: 'leak',
+
+  observe({ visit, done, strangers }) {
+    const { sent, ended } = done
+    const { op, user, kind } = sent
+    if (kind === 'forge' && ended.as !== undefined) {
+      return finding(visit, [op], `a cookie that ${user} made up was taken for ${ended.as}'s`)
+    }
+    if (ended.as !== undefined && ended.as !== user) {
+      return finding(visit, [op], `${user} was served as ${ended.as} (${kind})`)
+    }
+    const other = strangers.find(({ put }) => put !== undefined && put.visit.user !== user)
+    if (other?.put === undefined || !tellOnce(visit, `leak ${other.sku}`)) return NOTHING
+    return finding(
+      visit,
+      [other.put.op, op],
+      `${user} saw ${other.sku} in the cart, which ${other.put.visit.user} put there`,
+    )
+  },
+}

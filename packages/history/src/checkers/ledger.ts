@@ -1,0 +1,201 @@
+/**
+ * What the checkers know: each user's present visit and the one before, what was put there and what was seen of it. Bounded
+ * by the number of users, not by the length of the run.
+ */
+import { LOGGED_OUT, type OperationEnded, type OperationSent } from '../events.ts'
+import { lookAt, NO_LOOK } from './cart.ts'
+import { copyOf } from './copies-differ.ts'
+import { judgeCount } from './counting.ts'
+import { cameEarly, mayHaveExpired } from './expiry.ts'
+import {
+  type CountProblem,
+  type Done,
+  type Moment,
+  momentOf,
+  newVisit,
+  type Observation,
+  type Put,
+  type Timeouts,
+  type Visit,
+  type Write,
+} from './visit.ts'
+
+interface UnderWay {
+  readonly sent: OperationSent
+  readonly visit: Visit | undefined
+  readonly write: Write | undefined
+}
+
+/** Far above what a generator has under way; what is beyond is forgotten, as if its end had not been written. */
+const UNDER_WAY_MAX = 100_000
+const VISITS_KEPT = 2
+const COPIES_MAX = 32
+
+export class Ledger {
+  timeouts: Timeouts = { idleMs: Number.POSITIVE_INFINITY, absoluteMs: Number.POSITIVE_INFINITY }
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #visits = new Map<string, Visit[]>()
+  readonly #puts = new Map<string, Put>()
+  readonly #onOver: (visit: Visit) => void
+
+  /** `onOver` gets each visit of which nothing can follow any more. */
+  constructor(onOver: (visit: Visit) => void) {
+    this.#onOver = onOver
+  }
+
+  sent(sent: OperationSent): void {
+    const visit = begins.has(sent.kind) ? this.#visitOf(sent) : this.#find(sent)
+    const write = visit === undefined ? undefined : this.#begin(visit, sent)
+    this.#underWay.set(sent.op, { sent, visit, write })
+    const oldest = this.#underWay.keys().next()
+    if (this.#underWay.size > UNDER_WAY_MAX && !oldest.done) this.#underWay.delete(oldest.value)
+  }
+
+  awaits(op: number): boolean {
+    return this.#underWay.has(op)
+  }
+
+  /** Undefined for an operation that nothing is known of, or whose visit was long ago. */
+  ended(ended: OperationEnded): Observation | undefined {
+    const underWay = this.#underWay.get(ended.op)
+    this.#underWay.delete(ended.op)
+    if (underWay === undefined) return undefined
+    const { sent, write } = underWay
+    const done: Done = { sent, ended }
+    // A made-up cookie belongs to no visit, and is judged all the same.
+    const visit = underWay.visit ?? (sent.kind === 'forge' ? newVisit(sent.user, sent.visit) : undefined)
+    if (visit === undefined) return undefined
+    if (write !== undefined) endWrite(write, ended)
+    return this.#observe(visit, done, write)
+  }
+
+  /** Takes in what the checkers have looked at. */
+  settle({ done, moment, visit, isOwn, isRefused, timeouts, count }: Observation): void {
+    const { kind, sentAtMs } = done.sent
+    if (isRefused && cameEarly(visit, done, timeouts)) visit.endedEarly = true
+    if (isOwn || isRefused) visit.lookedAtMs = Math.max(visit.lookedAtMs, sentAtMs)
+    if (isOwn || isLogin(done)) visit.lastUse = moment
+    if (!withoutItsCookie.has(kind)) visit.touchedAtMs = Math.max(visit.touchedAtMs, done.ended.endedAtMs)
+    if (isLogin(done)) visit.login = moment
+    if (kind === 'login') visit.enteringSinceMs = undefined
+    if (kind === 'logout' && done.ended.outcome === 'ok') visit.logout = moment
+    if (kind === 'copy' && visit.copies.length < COPIES_MAX) visit.copies.push(...copyOf(done, moment))
+    if (count !== undefined) visit.suspect = undefined
+    if (isLogin(done) || (isOwn && isAfter(moment, visit.refusal))) visit.refusal = undefined
+    if (!isRefused) return
+    visit.suspect = undefined
+    if (!visit.endedEarly) visit.refusal ??= moment
+  }
+
+  /** Nothing follows: of the run, or of the users that were. */
+  close(): void {
+    for (const visits of this.#visits.values()) for (const visit of visits) this.#over(visit)
+    this.#visits.clear()
+    this.#underWay.clear()
+    this.#puts.clear()
+  }
+
+  #observe(visit: Visit, done: Done, write: Write | undefined): Observation {
+    const { sent, ended } = done
+    const moment = momentOf(done)
+    const isLook = (sent.kind === 'read' || sent.kind === 'put') && ended.outcome === 'ok'
+    const isOwn = isLook && (ended.as === undefined || ended.as === sent.user)
+    const isInside = ended.endedAtMs <= visit.leavingAtMs
+    const look = isOwn && isInside && ended.items !== undefined ? lookAt(visit, done, moment, this.#puts) : NO_LOOK
+    const undead = isSeenAndFailed(write) ? [...look.undead, write] : look.undead
+    return {
+      done,
+      moment,
+      visit,
+      timeouts: this.timeouts,
+      isOwn,
+      isRefused: isInside && isRefusal(visit, done) && !mayHaveExpired(visit, done, this.timeouts),
+      ...look,
+      undead,
+      count: problemOf(visit, done, isOwn, write),
+      before: { lastUse: visit.lastUse, touchedAtMs: visit.touchedAtMs },
+    }
+  }
+
+  #begin(visit: Visit, sent: OperationSent): Write | undefined {
+    const { op, kind, tab, sentAtMs, sku } = sent
+    if (kind === 'login') {
+      visit.enteringSinceMs = sentAtMs
+      visit.sessionBefore ??= sent.session
+    }
+    if (kind === 'logout') visit.leavingAtMs = Math.min(visit.leavingAtMs, sentAtMs)
+    if (kind !== 'put' && kind !== 'count') return undefined
+    const write: Write = { op, kind, tab, sentAtMs, endedAtMs: Number.POSITIVE_INFINITY, outcome: undefined }
+    const put =
+      kind === 'put' && sku !== undefined
+        ? Object.assign(write, { sku, visit, seenBy: undefined, shownIn: -1, looked: false, gap: undefined })
+        : undefined
+    visit.writes.push(write)
+    if (put === undefined) return write
+    visit.puts.push(put)
+    this.#puts.set(put.sku, put)
+    return put
+  }
+
+  #visitOf({ user, visit: number }: OperationSent): Visit {
+    let visits = this.#visits.get(user)
+    if (visits === undefined) this.#visits.set(user, (visits = []))
+    let visit = visits.find((each) => each.number === number)
+    if (visit === undefined) {
+      visit = newVisit(user, number)
+      visits.push(visit)
+      if (visits.length > VISITS_KEPT) this.#over(visits.shift())
+    }
+    return visit
+  }
+
+  #find({ user, visit: number }: OperationSent): Visit | undefined {
+    return this.#visits.get(user)?.find((visit) => visit.number === number)
+  }
+
+  #over(visit: Visit | undefined): void {
+    if (visit === undefined) return
+    this.#onOver(visit)
+    for (const { sku } of visit.puts) this.#puts.delete(sku)
+  }
+}
+
+/** What a visit may begin with. The others come with what is left of one. */
+const begins: ReadonlySet<OperationSent['kind']> = new Set(['login', 'put', 'read', 'count', 'logout'])
+const withoutItsCookie: ReadonlySet<OperationSent['kind']> = new Set(['return', 'forge'])
+
+function endWrite(write: Write, { endedAtMs, outcome, count }: OperationEnded): void {
+  // Of one whose outcome is unknown, nobody knows when it ended either.
+  if (outcome !== 'unknown') write.endedAtMs = endedAtMs
+  write.outcome = outcome
+  if (count !== undefined) write.count = count
+}
+
+function isLogin({ sent, ended }: Done): boolean {
+  return sent.kind === 'login' && ended.outcome === 'ok'
+}
+
+function isAfter(moment: Moment, other: Moment | undefined): boolean {
+  return other !== undefined && moment.sentAtMs > other.endedAtMs
+}
+
+/** Turned away after a login, with no other login under way that might have taken its place. */
+function isRefusal({ login, enteringSinceMs }: Visit, { sent, ended }: Done): boolean {
+  const asks = sent.kind === 'read' || sent.kind === 'put'
+  const isOut = ended.outcome === 'failed' && ended.why === LOGGED_OUT
+  return asks && isOut && login !== undefined && login.endedAtMs < sent.sentAtMs && enteringSinceMs === undefined
+}
+
+function isSeenAndFailed(write: Write | undefined): write is Put {
+  return write?.kind === 'put' && write.outcome === 'failed' && (write as Put).seenBy !== undefined
+}
+
+/** A wrong count stands as a suspicion until a later answer shows that the session is still there. */
+function problemOf(visit: Visit, done: Done, isOwn: boolean, write: Write | undefined): CountProblem | undefined {
+  const { suspect } = visit
+  if (suspect !== undefined && isOwn && done.sent.sentAtMs > suspect.done.ended.endedAtMs) return suspect
+  const problem = write?.kind === 'count' ? judgeCount(visit, done, write) : undefined
+  if (problem?.problem === 'ahead') return problem
+  visit.suspect ??= problem
+  return undefined
+}

@@ -1,0 +1,23 @@
+import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
+import type { Visit } from './visit.ts'
+
+/** Somebody who was logged in, did not leave, and was not idle for too long is told to log in, and that is the end of it. */
+export const lostSession: Checker = {
+  kind: 'lost-session',
+
+  observe({ visit, done }) {
+    const isNewLogin = done.sent.kind === 'login' && done.ended.outcome === 'ok'
+    return isNewLogin ? lost(visit) : NOTHING
+  },
+
+  over: lost,
+}
+
+function lost(visit: Visit): readonly Finding[] {
+  const { refusal, login, user, puts } = visit
+  if (refusal === undefined || login === undefined) return NOTHING
+  const gone = puts.filter(({ outcome }) => outcome === 'ok').length
+  const things = gone === 0 ? '' : `, and ${gone} acknowledged ${gone === 1 ? 'thing' : 'things'} in the cart with that`
+  const text = `${user} was logged in and was told to log in again${things}`
+  return finding(visit, [login.op, refusal.op], text, 1 + gone)
+}

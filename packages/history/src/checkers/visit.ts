@@ -1,0 +1,174 @@
+/** What is remembered of a user's visit: from its login to its logout, one session, as far as its user can know. */
+import type { OperationEnded, OperationSent } from '../events.ts'
+
+/** An operation that ended. */
+export interface Done {
+  readonly sent: OperationSent
+  readonly ended: OperationEnded
+}
+
+/** What is kept of an operation that ended: not its answer, of which there are too many. */
+export interface Moment {
+  readonly op: number
+  readonly sentAtMs: number
+  readonly endedAtMs: number
+  /** Who answered. */
+  readonly node: string | undefined
+}
+
+/** What one node had of the session, asked directly. */
+export interface Copy extends Moment {
+  readonly askedNode: string
+  readonly content: string
+}
+
+/** A write that may have met another one. */
+export interface Write {
+  readonly op: number
+  readonly kind: 'put' | 'count'
+  readonly tab: number
+  readonly sentAtMs: number
+  /** Infinity while nobody knows. */
+  endedAtMs: number
+  outcome: OperationEnded['outcome'] | undefined
+  /** What a count came to. */
+  count?: number
+}
+
+/** A thing that was put into the cart, once. */
+export interface Put extends Write {
+  readonly sku: string
+  readonly visit: Visit
+  /** The first look that showed it. */
+  seenBy: Moment | undefined
+  /** The last look that showed it, by its number. */
+  shownIn: number
+  /** Somebody looked after it had been acknowledged. */
+  looked: boolean
+  /** It ought to be there, and is not. */
+  gap: Gap | undefined
+}
+
+/** A stretch in which something that ought to be in the cart was not. */
+export interface Gap {
+  readonly put: Put
+  /** The first look that missed it. */
+  readonly missedBy: Moment
+  /** An earlier look had shown it. */
+  readonly wasSeen: boolean
+  /** That same look shows something that was put in after this had been acknowledged. */
+  readonly hasLater: boolean
+  /** The look that shows it again. */
+  shownAgainBy?: Moment
+}
+
+export interface Visit {
+  readonly user: string
+  readonly number: number
+  /** The last login that succeeded. */
+  login: Moment | undefined
+  /** Of a login under way. */
+  enteringSinceMs: number | undefined
+  /** The cookie from before the login, hashed. */
+  sessionBefore: string | undefined
+  /** From here on it may be over. */
+  leavingAtMs: number
+  logout: Moment | undefined
+  readonly puts: Put[]
+  readonly writes: Write[]
+  readonly copies: Copy[]
+  /** It was gone after it had been left alone, and what follows from that is no news. */
+  endedEarly: boolean
+  /** The shop did not know the session, and ought to. */
+  refusal: Moment | undefined
+  /** A count that came out wrong, unless it turns out that the session was gone. */
+  suspect: CountProblem | undefined
+  /** The last answer as its user. */
+  lastUse: Moment | undefined
+  /** When the last operation with its cookie ended, whatever came of it. */
+  touchedAtMs: number
+  /** The last answer that says whether the session is there, sent then. */
+  lookedAtMs: number
+  /** What was told of it already, so that each is told once. */
+  readonly told: Set<string>
+}
+
+/** `ahead`: more than was ever counted. `taken`: the number of another count. `behind`: not more than one before. */
+export interface CountProblem {
+  readonly problem: 'ahead' | 'taken' | 'behind'
+  readonly done: Done
+  readonly other?: Write
+}
+
+/** Something in the cart that was not put there in this visit. */
+export interface Stranger {
+  readonly sku: string
+  readonly put: Put | undefined
+}
+
+/** One operation that ended, and what it shows. */
+export interface Observation {
+  readonly done: Done
+  readonly moment: Moment
+  readonly visit: Visit
+  readonly timeouts: Timeouts
+  /** It was answered as to the visit's own user. */
+  readonly isOwn: boolean
+  /** It was turned away although the session ought to be there. */
+  readonly isRefused: boolean
+  readonly strangers: readonly Stranger[]
+  /** What is in the cart more often than it was put there. */
+  readonly doubled: readonly Put[]
+  /** What is in the cart and provably was never put there. */
+  readonly undead: readonly Put[]
+  readonly returned: readonly Gap[]
+  readonly count: CountProblem | undefined
+  /** The state before it. */
+  readonly before: { readonly lastUse: Moment | undefined; readonly touchedAtMs: number }
+}
+
+export interface Timeouts {
+  readonly idleMs: number
+  readonly absoluteMs: number
+}
+
+export function newVisit(user: string, number: number): Visit {
+  return {
+    user,
+    number,
+    login: undefined,
+    enteringSinceMs: undefined,
+    sessionBefore: undefined,
+    leavingAtMs: Number.POSITIVE_INFINITY,
+    logout: undefined,
+    puts: [],
+    writes: [],
+    copies: [],
+    endedEarly: false,
+    refusal: undefined,
+    suspect: undefined,
+    lastUse: undefined,
+    touchedAtMs: Number.NEGATIVE_INFINITY,
+    lookedAtMs: Number.NEGATIVE_INFINITY,
+    told: new Set(),
+  }
+}
+
+export function momentOf({ sent, ended }: Done): Moment {
+  return { op: sent.op, sentAtMs: sent.sentAtMs, endedAtMs: ended.endedAtMs, node: ended.node }
+}
+
+/** Whether two stretches of time have an instant in common. */
+export function overlaps(
+  a: { readonly sentAtMs: number; readonly endedAtMs: number },
+  b: { readonly sentAtMs: number; readonly endedAtMs: number },
+): boolean {
+  return a.sentAtMs < b.endedAtMs && b.sentAtMs < a.endedAtMs
+}
+
+/** True the first time. */
+export function tellOnce(visit: Visit, what: string): boolean {
+  if (visit.told.has(what)) return false
+  visit.told.add(what)
+  return true
+}

@@ -1,0 +1,69 @@
+/**
+ * The shortest history that shows an anomaly: the operations of those involved, of which one after the other is left out as
+ * long as the same anomaly is still found. What is left is a trace of its own, and can be judged again from that alone.
+ */
+import { type Anomaly, judge } from './judge.ts'
+import type { OperationEnded, OperationSent, TraceEvent } from './events.ts'
+
+/** Far above what one visit of one user comes to. */
+const OPERATIONS_MAX = 500
+
+type OperationEvent = TraceEvent & (OperationSent | OperationEnded)
+type Operations = ReadonlyMap<number, readonly OperationEvent[]>
+
+/** Reads the trace once more. */
+export function evidenceOf(events: Iterable<TraceEvent>, { kind, worst }: Anomaly): readonly TraceEvent[] {
+  const { start, operations } = involved(events, worst)
+  const anomaliesIn = (some: Operations): readonly Anomaly[] => judge(history(start, some)).anomalies
+  // A look without the write that it shows would be another anomaly, of our own making.
+  const kinds = new Set(anomaliesIn(operations).map((each) => each.kind))
+  const proofs = new Set(worst.ops)
+  const shows = (some: Operations): boolean => {
+    const found = anomaliesIn(some)
+    const same = found.find((each) => each.kind === kind)
+    return (
+      same !== undefined && same.worst.ops.every((op) => proofs.has(op)) && found.every((each) => kinds.has(each.kind))
+    )
+  }
+  let left = operations
+  for (let before = Number.POSITIVE_INFINITY; left.size < before;) {
+    before = left.size
+    left = withoutNeedless(left, shows)
+  }
+  return history(start, left)
+}
+
+function withoutNeedless(operations: Operations, shows: (some: Operations) => boolean): Operations {
+  let left = operations
+  // From the end, since what comes last depends on what came before and not the other way round.
+  for (const op of [...operations.keys()].toReversed()) {
+    const without = new Map([...left].filter(([each]) => each !== op))
+    if (shows(without)) left = without
+  }
+  return left
+}
+
+interface Involved {
+  readonly start: TraceEvent | undefined
+  readonly operations: Operations
+}
+
+function involved(events: Iterable<TraceEvent>, { user, visit, ops }: Anomaly['worst']): Involved {
+  const proofs = new Set(ops)
+  const operations = new Map<number, OperationEvent[]>()
+  let start: TraceEvent | undefined
+  for (const event of events) {
+    if (event.type === 'run-started') start = event
+    if (event.type === 'operation-ended') operations.get(event.op)?.push(event)
+    if (event.type !== 'operation-sent') continue
+    const isTheirs = event.user === user && Math.abs(event.visit - visit) <= 1
+    if (proofs.has(event.op) || (isTheirs && operations.size < OPERATIONS_MAX)) operations.set(event.op, [event])
+  }
+  return { start, operations }
+}
+
+/** In the order of the trace. */
+function history(start: TraceEvent | undefined, operations: Operations): readonly TraceEvent[] {
+  const events = [...operations.values()].flat().toSorted((a, b) => a.seq - b.seq)
+  return start === undefined ? events : [start, ...events]
+}

@@ -1,0 +1,135 @@
+/**
+ * The verdict on a run, from its trace alone: fed event by event, so that a run can be judged while it goes on and a long
+ * one needs no more memory than a short one of as many users.
+ */
+import { ANOMALIES, type AnomalyKind, type Finding } from './checkers/checker.ts'
+import { checkers } from './checkers/index.ts'
+import { Ledger } from './checkers/ledger.ts'
+import type { Observation, Visit } from './checkers/visit.ts'
+import { Coverage } from './coverage.ts'
+import type { TraceEvent } from './events.ts'
+
+export interface Anomaly {
+  readonly kind: AnomalyKind
+  readonly times: number
+  readonly worst: Finding
+}
+
+export interface Verdict {
+  /** `invalid` is proven by what is in `anomalies`; `unknown` has its reasons in `doubts`; `valid` has neither. */
+  readonly verdict: 'valid' | 'invalid' | 'unknown'
+  /** The worst kind first. */
+  readonly anomalies: readonly Anomaly[]
+  readonly doubts: readonly string[]
+  /** Those of which no end was written are unknown. */
+  readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number }
+  readonly sessions: { readonly begun: number; readonly lost: number }
+  /** `lost` counts what was in a session that was lost as well. */
+  readonly writes: { readonly acknowledged: number; readonly lost: number }
+  readonly faults: { readonly landed: number; readonly missed: number }
+}
+
+const NEVER = Number.POSITIVE_INFINITY
+
+export class Judge {
+  readonly #coverage = new Coverage()
+  readonly #ledger = new Ledger((visit) => this.#over(visit))
+  readonly #found = new Map<AnomalyKind, { times: number; worst: Finding }>()
+  readonly #ends = { ok: 0, failed: 0, unknown: 0 }
+  #sent = 0
+  #sessions = { begun: 0, lost: 0 }
+  #writes = { acknowledged: 0, lost: 0 }
+  #isEnded = false
+  #lastSeq = -1
+
+  take(event: TraceEvent): void {
+    this.#coverage.take(event)
+    this.#lastSeq = event.seq
+    if (event.type === 'operation-sent') {
+      this.#sent++
+      this.#ledger.sent(event)
+    } else if (event.type === 'operation-ended' && this.#ledger.awaits(event.op)) {
+      this.#ends[event.outcome]++
+      this.#observe(this.#ledger.ended(event))
+    } else if (event.type === 'run-started') {
+      const { idleTimeoutMs: idleMs = NEVER, absoluteTimeoutMs: absoluteMs = NEVER } = event
+      this.#ledger.timeouts = { idleMs, absoluteMs }
+    } else if (event.type === 'process-up' && event.process === 'users') {
+      // Others have come in the place of the users that were: they begin with nothing.
+      this.#ledger.close()
+    } else if (event.type === 'run-ended') {
+      this.#isEnded = true
+    }
+  }
+
+  /** What is found so far; what only the end of a visit shows is not among it. */
+  get kindsSoFar(): ReadonlySet<AnomalyKind> {
+    return new Set(this.#found.keys())
+  }
+
+  /** Ends the judging: `problem` is why the trace could not be read to its end. */
+  verdict(problem?: { readonly line: number; readonly reason: string }): Verdict {
+    this.#ledger.close()
+    const anomalies = ANOMALIES.flatMap((kind): Anomaly[] => {
+      const found = this.#found.get(kind)
+      return found === undefined ? [] : [{ kind, ...found }]
+    })
+    const doubts = [...this.#breakOff(problem), ...this.#coverage.doubts()]
+    const { ok, failed } = this.#ends
+    return {
+      verdict: anomalies.length > 0 ? 'invalid' : doubts.length > 0 ? 'unknown' : 'valid',
+      anomalies,
+      doubts,
+      operations: { ok, failed, unknown: this.#sent - ok - failed },
+      sessions: this.#sessions,
+      writes: this.#writes,
+      faults: this.#coverage.faults,
+    }
+  }
+
+  #breakOff(problem: { readonly line: number; readonly reason: string } | undefined): string[] {
+    if (problem !== undefined) return [`the trace can be read up to line ${problem.line}: ${problem.reason}`]
+    return this.#isEnded ? [] : [`the trace breaks off after line ${this.#lastSeq + 1}: the run has no end`]
+  }
+
+  #observe(seen: Observation | undefined): void {
+    if (seen === undefined) return
+    for (const { kind, observe } of checkers) {
+      if (observe === undefined) continue
+      for (const finding of observe(seen)) this.#note(kind, finding)
+    }
+    const { sent, ended } = seen.done
+    if (sent.kind === 'login' && ended.outcome === 'ok') this.#sessions.begun++
+    if (sent.kind === 'put' && ended.outcome === 'ok') this.#writes.acknowledged++
+    this.#ledger.settle(seen)
+  }
+
+  #over(visit: Visit): void {
+    this.#coverage.over(visit)
+    for (const { kind, over } of checkers) {
+      if (over === undefined) continue
+      for (const finding of over(visit)) this.#note(kind, finding)
+    }
+    if (visit.refusal !== undefined) this.#sessions.lost++
+    const isLost = (gap: unknown): boolean => gap !== undefined || visit.refusal !== undefined
+    this.#writes.lost += visit.puts.filter(({ outcome, gap }) => outcome === 'ok' && isLost(gap)).length
+  }
+
+  #note(kind: AnomalyKind, finding: Finding): void {
+    const found = this.#found.get(kind)
+    if (found === undefined) this.#found.set(kind, { times: 1, worst: finding })
+    else {
+      found.times++
+      if (finding.weight > found.worst.weight) found.worst = finding
+    }
+  }
+}
+
+export function judge(
+  events: Iterable<TraceEvent>,
+  problem?: { readonly line: number; readonly reason: string },
+): Verdict {
+  const each = new Judge()
+  for (const event of events) each.take(event)
+  return each.verdict(problem)
+}

@@ -1,0 +1,136 @@
+/**
+ * Histories as text, to be written and read by people. A line is an operation:
+ *
+ *     user-0 login 10-20 ok                  sent at 10 ms, ended at 20; the user's first visit, in tab 0
+ *     user-0#2/1 put A 30-40 ok [A B*2]      the second visit, in tab 1; the answer showed a cart
+ *     user-0 count 30-40 ok =3               what it came to
+ *     user-0 read 50-60 out by b             told to log in, by node b
+ *     user-0 put C 50-60 failed              or `unknown`; or 50-? for one of which no end was written
+ *     user-0 return 70-80 ok as user-0       an old cookie was accepted; without `as`, it was turned away
+ *     user-0 login 10-20 ok cookie x>y       sent with cookie x, held y after it
+ *     user-0 copy a 90-95 ok [A]             asked from node a directly
+ *     user-0 read 50-60 late 25 ok []        sent later than it could have been
+ *
+ * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
+ * `timeouts IDLE ABSOLUTE`, `other users at 60`, and `cut off` for a trace without an end.
+ */
+import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/events.ts'
+import type { Verdict } from '../src/judge.ts'
+import { runStarted } from './events.ts'
+
+interface Timed {
+  readonly atMs: number
+  readonly body: EventBody
+}
+
+const OPERATION =
+  /^(?<user>[\w-]+?)(?:#(?<visit>\d+))?(?:\/(?<tab>\d+))? (?<kind>[a-z]+)(?: (?<about>\w+))? (?<sent>\d+)-(?<ended>\d+|\?)(?: late (?<late>\d+))?(?: (?<end>.*))?$/
+const FAULT = /^fault (?<kind>\w+) of (?<target>\w+) at (?<at>\d+)(?: (?<fate>fails|is taken back))?$/
+
+export function historyOf(text: string): TraceEvent[] {
+  const timed: Timed[] = []
+  let start: Partial<EventBody> = {}
+  let op = 0
+  let faults = 0
+  let isCut = false
+  for (const line of text.split('\n')) {
+    const fault = FAULT.exec(line)?.groups
+    const operation = OPERATION.exec(line)?.groups
+    const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
+    const others = /^other users at (\d+)$/.exec(line)
+    if (line === '') continue
+    else if (line === 'cut off') isCut = true
+    else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
+    else if (others) timed.push({ atMs: Number(others[1]), body: { type: 'process-up', process: 'users', pid: 1 } })
+    else if (fault) timed.push(...faultOf(`f${++faults}`, fault))
+    else if (operation) timed.push(...operationOf(++op, operation))
+    else throw new Error(`not a line of a history: ${line}`)
+  }
+  const bodies = timed.toSorted((a, b) => a.atMs - b.atMs)
+  const endsAtMs = (bodies.at(-1)?.atMs ?? 0) + 1
+  const end: Timed[] = isCut ? [] : [{ atMs: endsAtMs, body: { type: 'run-ended', reason: 'over' } }]
+  const all = [{ atMs: 0, body: { ...runStarted, ...start } as EventBody }, ...bodies, ...end]
+  return all.map(({ atMs, body }, seq) => Object.assign({ seq, atMs }, body))
+}
+
+type Groups = Readonly<Record<string, string | undefined>>
+
+function faultOf(fault: string, { kind = '', target = '', at, fate }: Groups): Timed[] {
+  const atMs = Number(at)
+  const injected: Timed = { atMs: atMs - 1, body: { type: 'fault-injected', fault, kind, target } }
+  if (fate === 'fails') return [injected, { atMs, body: { type: 'fault-failed', fault, reason: 'nothing happened' } }]
+  if (fate !== undefined) return [injected, { atMs, body: { type: 'fault-healed', fault } }]
+  return [injected, { atMs, body: { type: 'fault-confirmed', fault } }]
+}
+
+function operationOf(op: number, groups: Groups): Timed[] {
+  const { user = '', visit = '1', tab = '0', kind = '', about, ended, late = '0', end = 'ok' } = groups
+  const sentAtMs = Number(groups['sent'])
+  const cookies = / cookie (\w*)>(\w*)/.exec(end)
+  const sent: OperationSent = {
+    type: 'operation-sent',
+    op,
+    user,
+    visit: Number(visit),
+    tab: Number(tab),
+    kind: kind as OperationKind,
+    ...(kind === 'put' && about !== undefined ? { sku: about } : {}),
+    ...(kind === 'copy' && about !== undefined ? { node: about } : {}),
+    ...(cookies?.[1] ? { session: cookies[1] } : {}),
+    dueAtMs: sentAtMs,
+    sentAtMs,
+    lateMs: Number(late),
+  }
+  const begins: Timed = { atMs: sentAtMs, body: sent }
+  if (ended === '?' || ended === undefined) return [begins]
+  return [begins, { atMs: Number(ended), body: endOf(op, sent, Number(ended), end) }]
+}
+
+function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end: string): OperationEnded {
+  const [word = 'ok'] = end.split(' ')
+  const outcome = word === 'out' ? 'failed' : (word as OperationEnded['outcome'])
+  const cart = /\[(.*)\]/.exec(end)?.[1]
+  const asks = kind === 'return' || kind === 'forge' || kind === 'count'
+  const as = / as ([\w-]+)/.exec(end)?.[1] ?? (outcome === 'ok' && !asks && kind !== 'logout' ? user : undefined)
+  const node = / by (\w+)/.exec(end)?.[1]
+  const count = / =(\d+)/.exec(end)?.[1]
+  const session = / cookie \w*>(\w+)/.exec(end)?.[1]
+  return {
+    type: 'operation-ended',
+    op,
+    endedAtMs,
+    outcome,
+    ...(outcome === 'ok' ? {} : { why: word === 'out' ? 'logged-out' : 'ECONNRESET' }),
+    ...(node === undefined ? {} : { node }),
+    ...(session === undefined ? {} : { session }),
+    ...(as === undefined ? {} : { as }),
+    ...(cart === undefined ? {} : { items: itemsIn(cart) }),
+    ...(count === undefined ? {} : { count: Number(count) }),
+  }
+}
+
+function itemsIn(cart: string): [string, number][] {
+  return cart
+    .split(' ')
+    .filter((item) => item !== '')
+    .map((item) => {
+      const [sku = '', quantity = '1'] = item.split('*')
+      return [sku, Number(quantity)]
+    })
+}
+
+/** All of a verdict, in lines. */
+export function linesOf({ verdict, anomalies, doubts, operations, sessions, writes, faults }: Verdict): string {
+  const { ok, failed, unknown } = operations
+  return [
+    verdict,
+    ...anomalies.map(({ kind, times, worst }) => {
+      const { user, visit, ops, weight, text } = worst
+      return `${kind} x${times}, ${user}#${visit} by ${ops.join(' ')}, weighs ${weight}: ${text}`
+    }),
+    ...doubts.map((doubt) => `doubt: ${doubt}`),
+    `operations ${ok} ok, ${failed} failed, ${unknown} unknown`,
+    `sessions ${sessions.begun} begun, ${sessions.lost} lost; writes ${writes.acknowledged} acknowledged, ${writes.lost} lost`,
+    ...(faults.landed + faults.missed === 0 ? [] : [`faults ${faults.landed} landed, ${faults.missed} missed`]),
+  ].join('\n')
+}
