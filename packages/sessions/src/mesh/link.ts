@@ -19,8 +19,14 @@ export type Why =
   | { readonly kind: 'lost'; readonly line: string }
   | { readonly kind: 'malformed'; readonly line: string }
   | { readonly kind: 'overflow'; readonly line: string }
+  | Refused
+
+export interface Refused {
+  readonly kind: 'refused'
   /** By this node, or by the other. */
-  | { readonly kind: 'refused'; readonly by: 'us' | 'them'; readonly refusal: Refusal }
+  readonly by: 'us' | 'them'
+  readonly refusal: Refusal
+}
 
 export interface LinkOptions {
   readonly socket: Socket
@@ -68,7 +74,7 @@ export class Link {
     this.#deadline = setTimeout(late, HANDSHAKE_MS).unref()
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('error', (error) => (this.#error = error))
-    socket.on('close', () => this.end({ kind: 'lost', line: this.#error?.message ?? 'it closed the connection' }))
+    socket.on('close', () => this.end(closed(this.#error)))
     if (role === 'dialler') socket.write(framed(this.#shake.begin()))
   }
 
@@ -135,6 +141,14 @@ export class Link {
     this.socket.end(framed(this.#shake.refuse(refusal)))
     this.end({ kind: 'refused', by: 'us', refusal })
   }
+}
+
+/** What went wrong in TLS is no matter of the network: the two were told different secrets, or trust another authority. */
+function closed(error: (Error & { code?: string; reason?: string }) | undefined): Why {
+  if (error?.code === undefined) return { kind: 'lost', line: error?.message ?? 'it closed the connection' }
+  if (!/SSL|CERT|SIGNATURE|EPROTO/.test(error.code)) return { kind: 'lost', line: error.message }
+  const line = `no TLS with the same secret or authority (${error.reason ?? error.code})`
+  return { kind: 'refused', by: 'them', refusal: { code: 'secret', line } }
 }
 
 function framed(payload: Buffer): Buffer {

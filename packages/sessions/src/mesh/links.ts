@@ -12,8 +12,8 @@ import { EVERYWHERE, shown } from './address.ts'
 import { type Admission, admission } from './admission.ts'
 import { type Attempt, type Dialling, dialling, type Lookup, type Outcome } from './dialling.ts'
 import type { Frame } from './frames.ts'
-import { clusterText, type Identity, type Refusal, type Role, SPOKEN, type SpokenVersions } from './handshake.ts'
-import { Link, type Why } from './link.ts'
+import { clusterText, type Identity, type Role, SPOKEN, type SpokenVersions } from './handshake.ts'
+import { Link, type Refused, type Why } from './link.ts'
 import type { MeshLocation } from './mesh-url.ts'
 import { readRoster, ROSTER_MARK, type Roster, rosterFrame } from './roster.ts'
 import { type MeshSockets, meshSockets } from './sockets.ts'
@@ -82,8 +82,9 @@ export class MeshLinks {
     })
   }
 
-  /** Resolves when it listens, rejects with the system's error. The links come by themselves. */
+  /** Resolves when it listens, rejects with the system's error and may be called again. The links come by themselves. */
   async open(): Promise<void> {
+    if (this.#server?.listening === true) return
     const { host, port } = this.#options.location.listen
     this.#server = this.#sockets.server(
       (socket) => this.#accept(socket),
@@ -212,7 +213,7 @@ export class MeshLinks {
     if (why.kind === 'overflow') this.#counts.overflows++
     if (this.#up.get(name) === link) this.#up.delete(name)
     if (this.#closed) return
-    this.#trouble(name, `the link to ${name} is gone: ${reason(why)}`, undefined)
+    this.#trouble(name, `the link to ${name} is gone: ${reason(why)}`)
     this.#options.on.unlinked(name)
     this.#dialling.hurry(name)
   }
@@ -221,7 +222,8 @@ export class MeshLinks {
   #failed(met: Identity | undefined, why: Why, remote: string, attempt: Attempt | undefined): Outcome {
     if (why.kind === 'malformed') this.#counts.malformed++
     const declined = { kind: 'declined', name: met?.name } as const
-    const refusal = why.kind === 'refused' ? why.refusal : undefined
+    const refused = why.kind === 'refused' ? why : undefined
+    const refusal = refused?.refusal
     if (refusal?.code === 'itself') return { kind: 'itself' }
     if (refusal?.code === 'dial-back') {
       if (attempt === undefined && met !== undefined) this.#dialling.hurry(met.name, remote)
@@ -230,13 +232,13 @@ export class MeshLinks {
     const name = met?.name ?? attempt?.expected ?? remote
     if (refusal !== undefined) this.#counts.refusals++
     // A stranger who was not heard to the end is nobody's trouble.
-    if (refusal !== undefined || attempt !== undefined) this.#trouble(name, apart(name, remote, why), refusal)
+    if (refusal !== undefined || attempt !== undefined) this.#trouble(name, apart(name, remote, why), refused)
     return refusal === undefined ? { kind: 'failed' } : declined
   }
 
-  #trouble(name: string, line: string, refusal: Refusal | undefined): void {
-    if (this.#closed || !this.#troubles.note(name, line, refusal)) return
-    this.#options.on.told(line, { event: refusal === undefined ? 'mesh-unlinked' : 'mesh-refused', peer: name })
+  #trouble(name: string, line: string, refused?: Refused): void {
+    if (this.#closed || !this.#troubles.note(name, line, refused)) return
+    this.#options.on.told(line, { event: refused === undefined ? 'mesh-unlinked' : 'mesh-refused', peer: name })
   }
 
   #receive(link: Link, bytes: Buffer, start: number, end: number): void {
@@ -269,7 +271,7 @@ export class MeshLinks {
   #unsafe(error: Error & { code?: string }, socket: Socket): void {
     const where = socket.remoteAddress ?? 'a stranger'
     this.#counts.refusals++
-    this.#trouble(where, `refused ${where}: no TLS with the same secret (${error.code ?? error.message})`, undefined)
+    this.#trouble(where, `refused ${where}: no TLS with the same secret or authority (${error.code ?? error.message})`)
   }
 }
 

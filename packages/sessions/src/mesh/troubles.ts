@@ -1,17 +1,17 @@
 /** What keeps a node from others, by name: for the line at a start that failed, and to tell a person each thing once. */
-import type { Refusal } from './handshake.ts'
+import type { Refused } from './link.ts'
 
 export interface Trouble {
   readonly line: string
   /** Undefined where nobody refused: it was not reached, or fell silent. */
-  readonly refusal: Refusal | undefined
+  readonly refused: Refused | undefined
   /** On the clock of `performance.now()`, since when it has been so without a link between. */
   readonly sinceMs: number
 }
 
 export interface TroubleBook {
   /** True when it is another one than before. */
-  note(name: string, line: string, refusal: Refusal | undefined): boolean
+  note(name: string, line: string, refused?: Refused): boolean
   clear(name: string): void
   of(name: string): Trouble | undefined
 }
@@ -19,11 +19,11 @@ export interface TroubleBook {
 export function troubleBook(now: () => number = () => performance.now()): TroubleBook {
   const troubles = new Map<string, Trouble>()
   return {
-    note(name, line, refusal) {
+    note(name, line, refused) {
       const before = troubles.get(name)
       if (before?.line === line) return false
-      const same = before !== undefined && before.refusal?.code === refusal?.code
-      troubles.set(name, { line, refusal, sinceMs: same ? before.sinceMs : now() })
+      const same = before !== undefined && before.refused?.refusal.code === refused?.refusal.code
+      troubles.set(name, { line, refused, sinceMs: same ? before.sinceMs : now() })
       return true
     },
     clear: (name) => troubles.delete(name),

@@ -141,11 +141,16 @@ function capabilities({ names }: MeshLocation): Capabilities {
 function refuseForGood({ apart }: MemberStatus, { names }: MeshLocation): void {
   const settledMs = performance.now() - REFUSED_FOR_MS
   const refused = apart.filter(({ trouble }) => {
-    const code = trouble?.refusal?.code
+    const code = trouble?.refused?.refusal.code
     return code !== undefined && FOR_GOOD.has(code) && trouble !== undefined && trouble.sinceMs <= settledMs
   })
+  // Who is told of another node of his own name has nothing to wait for: that one is up.
+  const isSecond = refused.some(({ trouble }) => {
+    return trouble?.refused?.by === 'them' && trouble.refused.refusal.code === 'duplicate'
+  })
   const majority = Math.floor(names.length / 2) + 1
-  if (names.length - refused.length < majority) throw new StoreConfigError(`no mesh with this node: ${lines(refused)}`)
+  if (isSecond || names.length - refused.length < majority)
+    throw new StoreConfigError(`no mesh with this node: ${lines(refused)}`)
 }
 
 /** One line for an operator. */
