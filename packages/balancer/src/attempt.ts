@@ -105,7 +105,7 @@ export class Attempt implements CallListener {
     if (this.#state !== 'waiting') return
     this.#state = 'sending'
     this.#owner.sending()
-    this.#what.body?.sendTo(this)
+    if (this.#what.taken === undefined) this.#what.body?.sendTo(this)
   }
 
   writable(): void {

@@ -18,12 +18,18 @@ export interface ClientAnswerOptions {
   readonly draining: () => boolean
 }
 
+/** Beyond it to make a text of a body costs more than it saves. */
+const AS_TEXT_BYTES_MAX = 8_192
+
 export class ClientAnswer {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #options: ClientAnswerOptions
   readonly #accept: string | undefined
   #continued = false
+  #length: number | undefined
+  /** The whole body, where it came in one piece: header and body then leave as one text, which is what costs least to write. */
+  #body: Buffer | undefined
 
   constructor(request: IncomingMessage, response: ServerResponse, options: ClientAnswerOptions) {
     this.#request = request
@@ -49,19 +55,26 @@ export class ClientAnswer {
 
   begin(head: AnswerHead, fields: readonly string[]): void {
     this.#response.writeHead(head.status, head.message, this.#headers(head, fields, undefined))
+    const length = head.headers['content-length']
     // An answer of unknown length may be a stream whose first event is far off.
-    if (head.headers['content-length'] === undefined) this.#response.flushHeaders()
+    if (length === undefined) this.#response.flushHeaders()
+    else this.#length = Number(length)
   }
 
   /** False: no more before `taken` was called. */
   write(piece: Buffer, taken: () => void): boolean {
+    if (piece.length === this.#length && piece.length <= AS_TEXT_BYTES_MAX) {
+      this.#body = piece
+      return true
+    }
     if (this.#response.write(piece)) return true
     this.#response.once('drain', taken)
     return false
   }
 
   end(): void {
-    this.#response.end()
+    if (this.#body === undefined) this.#response.end()
+    else this.#response.end(this.#body.toString('latin1'), 'latin1')
   }
 
   /** Says that the connection is a WebSocket, and is the response's no more. */

@@ -81,7 +81,7 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
   }
 
   begin(): void {
-    const { config, pool, room, budget } = this.#services
+    const { config, pool, budget } = this.#services
     const { client, join } = this.#options
     const { requestId } = this.#record
     const about = { client, requestId, websocket: join !== undefined, routes: pool.keyedRoutes, config }
@@ -91,6 +91,16 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
     this.#passed = passed
     this.#itinerary = new Itinerary(passed, this.#services)
     budget.request()
+    // What came with the header is here by then.
+    if (passed.body !== undefined && this.#options.awaitsContinue !== true) process.nextTick(() => this.#setOut())
+    else this.#setOut()
+  }
+
+  #setOut(): void {
+    // Refused meanwhile, for what came behind the header.
+    if (this.#over || this.#answer.begun) return
+    const { room } = this.#services
+    this.#passed?.body?.take()
     if (room.length > 0 && room.isBehind(this)) this.#waitForNode()
     else this.#tryNext()
   }

@@ -85,7 +85,7 @@ class HttpCall implements Call {
 
   /** http-proxy hands over. */
   pipe(outgoing: ClientRequest): void {
-    const { path, hasBody, websocket } = this.#request
+    const { path, hasBody, taken, websocket } = this.#request
     // http-proxy collapses slashes in the path. What the client asked for is the upstream's to read.
     outgoing.path = path
     this.#outgoing = outgoing
@@ -94,8 +94,9 @@ class HttpCall implements Call {
     outgoing.on('error', (error) => this.#onError(error))
     outgoing.on('close', () => this.#onClosed())
     if (websocket) outgoing.on('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
-    if (hasBody) outgoing.on('drain', () => this.#over || this.#listener.writable())
-    else outgoing.end()
+    if (!hasBody) outgoing.end()
+    else if (taken !== undefined) outgoing.end(taken)
+    else outgoing.on('drain', () => this.#over || this.#listener.writable())
   }
 
   write(piece: Buffer): boolean {

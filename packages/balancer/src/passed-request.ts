@@ -78,6 +78,10 @@ export class PassedRequest implements AttemptRequest {
     return this.body !== undefined
   }
 
+  get taken(): Buffer | undefined {
+    return this.body?.taken
+  }
+
   get received(): boolean {
     return this.#request.complete
   }

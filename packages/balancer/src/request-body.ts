@@ -1,6 +1,6 @@
 /**
- * The body of a client's request, on its way to one attempt after the other. Nothing is read of it before an attempt is connected.
- * What went to one attempt is kept for the next one, up to a bound; beyond it, or where nobody could use it, it passes through and
+ * The body of a client's request, on its way to one attempt after the other. Nothing is read of it before an attempt is connected,
+ * unless all of it is here already, as with most: then it is at hand for every attempt. What went to one attempt is kept for the next one, up to a bound; beyond it, or where nobody could use it, it passes through and
  * can't be sent again.
  */
 import type { IncomingMessage } from 'node:http'
@@ -11,6 +11,9 @@ export interface BodySink {
   end(): void
 }
 
+/** Longer ones are not worth being joined. */
+const TAKEN_BYTES_MAX = 16_384
+
 export class RequestBody {
   readonly #request: IncomingMessage
   readonly #keepBytesMax: number
@@ -19,6 +22,7 @@ export class RequestBody {
   #isKept = true
   #state: 'unread' | 'reading' | 'ended' = 'unread'
   #sink: BodySink | undefined
+  #taken: Buffer | undefined
 
   /** `keepBytesMax` 0: it is never sent twice. */
   constructor(request: IncomingMessage, keepBytesMax: number) {
@@ -33,6 +37,21 @@ export class RequestBody {
 
   get keptBytes(): number {
     return this.#keptBytes
+  }
+
+  /** All of it, where it was taken. */
+  get taken(): Buffer | undefined {
+    return this.#taken
+  }
+
+  /** If all of it is here. */
+  take(): void {
+    const { readableLength, headers } = this.#request
+    if (readableLength > TAKEN_BYTES_MAX || readableLength !== Number(headers['content-length'])) return
+    const piece = this.#request.read() as Buffer
+    this.#taken = piece
+    this.#keptBytes = piece.length
+    this.#state = 'ended'
   }
 
   sendTo(sink: BodySink): void {
@@ -57,6 +76,7 @@ export class RequestBody {
 
   /** There will be no other sink. */
   forget(): void {
+    this.#taken = undefined
     this.#kept = []
     this.#isKept = false
   }

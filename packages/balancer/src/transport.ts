@@ -16,6 +16,8 @@ export interface OutgoingRequest {
   readonly path: string
   readonly headers: OutgoingHttpHeaders
   readonly hasBody: boolean
+  /** All of the body, where it is at hand: then nothing of it is written. */
+  readonly taken: Buffer | undefined
   /** An upgrade to WebSocket is asked for. */
   readonly websocket: boolean
 }

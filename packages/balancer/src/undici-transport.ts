@@ -46,10 +46,10 @@ class UndiciCall implements Call, DispatchHandler {
   }
 
   begin(): void {
-    const { method, path, headers, hasBody } = this.#request
-    if (hasBody) this.#body = new BodyFeed(this.#listener)
+    const { method, path, headers, hasBody, taken } = this.#request
+    if (hasBody && taken === undefined) this.#body = new BodyFeed(this.#listener)
     const sent = headers['transfer-encoding'] === undefined ? headers : withoutCoding(headers)
-    const body = this.#body ?? null
+    const body = this.#body ?? taken ?? null
     this.#connections.agent.dispatch({ origin: this.#upstream.url, method, path, headers: sent, body }, this)
   }
 

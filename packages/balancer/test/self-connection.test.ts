@@ -45,7 +45,7 @@ async function attemptAtItself(t: ExecutionContext): Promise<Failure> {
       upgraded: () => t.fail(),
       failed: (_upstream: Upstream, failure: Failure) => resolve(failure),
     }
-    const asked = { method: 'GET', path: '/', headers: {}, hasBody: false, websocket: false }
+    const asked = { method: 'GET', path: '/', headers: {}, hasBody: false, taken: undefined, websocket: false }
     const what = { ...asked, body: undefined, received: true, deadlineAtMs: Infinity }
     new Attempt(upstream, what, owner, timeouts).begin(httpProxyTransport({ connectTimeoutMs: 10_000 }))
   })
