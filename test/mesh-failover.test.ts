@@ -1,83 +1,10 @@
 /**
  * Sessions in the nodes themselves, and the nodes dying one after the other, at random moments, under load: nobody is logged
- * out, nothing that was acknowledged is lost or doubled, no read goes back. NINELIVES_FAULTS says how many faults each test
- * makes; the default is for every run of the tests.
+ * out, nothing that was acknowledged is lost or doubled, no read goes back.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
-import { type Running, runUp } from '../packages/lab/test/fixtures/command.ts'
-import { until } from '../packages/lab/src/wait.ts'
-import { shoppers } from './support/shoppers.ts'
-
-const FAULTS = Number(process.env['NINELIVES_FAULTS'] ?? 3)
-const PAUSE_MS = 3_000
-/** Between the return of one node and what happens to the next. */
-const REST_MAX_MS = 1_000
-const SHARE_FAILED_MAX = 0.05
-
-interface Node {
-  readonly name: string
-  readonly pid: number | null
-  readonly state: string
-}
-
-async function nodes({ control }: Running): Promise<Node[]> {
-  const answer = (await (await fetch(`${control}/api/cluster`)).json()) as { nodes: Node[] }
-  return answer.nodes
-}
-
-async function randomNode(lab: Running): Promise<{ readonly name: string; readonly pid: number }> {
-  const all = await nodes(lab)
-  const { name = '', pid } = all[Math.floor(Math.random() * all.length)] ?? {}
-  if (typeof pid !== 'number') throw new Error(`node ${name} is not up`)
-  return { name, pid }
-}
-
-/** By its pid, behind the lab's back. */
-async function killOne(lab: Running): Promise<void> {
-  const victim = await randomNode(lab)
-  process.kill(victim.pid, 'SIGKILL')
-  await until(async () => (await nodes(lab)).some((node) => isBack(node, victim)), {
-    deadlineMs: 30_000,
-    what: `node ${victim.name} to come back`,
-  })
-}
-
-function isBack({ name, pid, state }: Node, before: { readonly name: string; readonly pid: number }): boolean {
-  return name === before.name && state === 'up' && pid !== null && pid !== before.pid
-}
-
-async function pauseOne(lab: Running): Promise<void> {
-  const victim = await randomNode(lab)
-  process.kill(victim.pid, 'SIGSTOP')
-  await sleep(PAUSE_MS)
-  process.kill(victim.pid, 'SIGCONT')
-}
-
-async function survives(
-  t: ExecutionContext,
-  lab: Running,
-  tabs: number,
-  fault: (lab: Running) => Promise<void>,
-): Promise<void> {
-  t.timeout(60_000 + FAULTS * 10_000)
-  const users = shoppers(lab.shop, { users: 60, tabs, operationsPerSecond: 300 })
-  await users.begin()
-  const ending = new AbortController()
-  const shopping = users.shop(ending.signal)
-  for (let count = 0; count < FAULTS; count++) {
-    await sleep(Math.random() * REST_MAX_MS)
-    await fault(lab)
-  }
-  await sleep(REST_MAX_MS)
-  ending.abort()
-  await shopping
-  t.deepEqual(await users.harm(), { loggedOut: 0, stale: [], lost: [], doubled: [] })
-  const { operations, acknowledged, failed } = users.counts
-  t.log(`${FAULTS} faults: ${operations} operations, ${acknowledged} writes acknowledged, ${failed} failed`)
-  t.true(acknowledged > 100)
-  t.true(failed <= operations * SHARE_FAILED_MAX, `${failed} of ${operations} failed`)
-}
+import test from 'ava'
+import { runUp } from '../packages/lab/test/fixtures/command.ts'
+import { crashOne, killOne, pauseOne, survives } from './support/deaths.ts'
 
 test.serial('replicated, the default: nodes are killed', async (t) => {
   const lab = await runUp(t, '--users', '0')
@@ -95,4 +22,8 @@ test.serial('replicated: nodes are paused', async (t) => {
 
 test.serial('clustered, five nodes, two tabs a user: nodes are killed', async (t) => {
   await survives(t, await runUp(t, '--strategy', 'clustered', '--nodes', '5', '--users', '0'), 2, killOne)
+})
+
+test.serial('replicated: nodes die after the commit, before the answer', async (t) => {
+  await survives(t, await runUp(t, '--users', '0'), 1, crashOne('after-commit'))
 })

@@ -38,6 +38,8 @@ export interface Counts {
   acknowledged: number
   /** Neither acknowledged nor refused: no answer, or one that says that something was out of order. */
   failed: number
+  /** From sending to the end of the answer. */
+  slowestMs: number
 }
 
 interface Item {
@@ -52,16 +54,18 @@ interface User {
 
 export function shoppers(url: string, { users: count, tabs, operationsPerSecond }: ShoppersOptions): Shoppers {
   const users: User[] = []
-  const counts: Counts = { operations: 0, acknowledged: 0, failed: 0 }
+  const counts: Counts = { operations: 0, acknowledged: 0, failed: 0, slowestMs: 0 }
   const harm: HarmSoFar = { loggedOut: 0, stale: [], doubled: [] }
 
   const operate = async (user: User, writes: boolean, sku: string): Promise<void> => {
     const before = new Set(user.acknowledged)
     counts.operations++
+    const sentMs = performance.now()
     // Each tab sends the cookie that the browser has at that instant.
     const page = client(url, user.browser.cookie)
     const sent = writes ? page.send('POST', '/api/cart', { sku }) : page.send('GET', '/api/cart')
     const answer = await sent.catch(() => undefined)
+    counts.slowestMs = Math.max(counts.slowestMs, performance.now() - sentMs)
     if (answer === undefined || (answer.status !== 200 && answer.status !== 401)) counts.failed++
     if (answer === undefined) return
     look(harm, before, answer)
