@@ -13,7 +13,7 @@ const boundaries: Readonly<Record<string, { imports: readonly string[]; processe
   balancer: { imports: [] },
   node: { imports: ['sessions'] },
   dashboard: { imports: ['history'] },
-  lab: { imports: ['history', 'dashboard'], processes: ['node', 'balancer'] },
+  lab: { imports: ['history', 'dashboard', 'sessions'], processes: ['node', 'balancer'] },
 }
 
 interface Source {

@@ -26,7 +26,7 @@ test.serial(
   'an unknown command',
   refused,
   ['fly'],
-  /^ninelives: unknown command "fly"; there are up or watch, and --help\n$/,
+  /^ninelives: unknown command "fly"; there are up, .*, and --help\n$/,
 )
 test.serial('an unknown flag', refused, ['up', '--fly'], /unknown flag --fly; up knows --strategy, --nodes,/)
 test.serial('an unknown flag of watch', refused, ['watch', '--fly'], /unknown flag --fly; watch knows --target,/)
@@ -104,6 +104,7 @@ test.serial('help and version are answers, not errors', async (t) => {
     [['--help'], /up .*\n.*watch /],
     [['up', '--help'], /--restart-after MS/],
     [['watch', '--help'], /--target URL/],
+    [['simulate', '--help'], /--variant NAME[^]*no-fence/],
     [['--version'], /^\d+\.\d+\.\d+\n$/],
   ] as const) {
     const command = run(t, args)

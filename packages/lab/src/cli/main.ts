@@ -26,6 +26,13 @@ const commands: ReadonlyMap<string, Command> = new Map([
       load: async () => (await import('./watch.ts')).watch,
     },
   ],
+  [
+    'simulate',
+    {
+      text: 'runs the replicated store in a world where everything can go wrong, once for each seed',
+      load: async () => (await import('./simulate.ts')).simulate,
+    },
+  ],
 ])
 
 /** Resolves with the exit code. What a person can do something about ends in one line, not in a stack. */

@@ -121,7 +121,7 @@ export class Ballots {
     if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
     proposal.promises |= bit(rank)
     if (!this.#isEnough(proposal, proposal.promises)) return
-    proposal.put = proposal.best?.view ?? proposal.next
+    proposal.put = this.#site.rules.put(proposal.best?.view, proposal.next)
     this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })
   }
 

@@ -212,12 +212,14 @@ export class Changes {
     const others = this.#others(op.change.key)
     const missing = this.#site.rules.mustTake(others, standing.full) & ~op.taken & ~bit(this.#site.rank)
     if (missing !== 0 || !lease.mayCommit(isPromised(), this.#now())) return false
-    this.#committed(op, 1 + count(op.taken & others))
+    this.#committed(op)
     return true
   }
 
-  #committed(op: Op, copies: number): void {
+  /** Every live replica has it. */
+  #committed(op: Op): void {
     const { key, stamp } = op.change
+    const copies = this.copiesToHave(key)
     this.#drop(op)
     for (const to of ranksOf(this.#others(key))) {
       this.#notices.add(to, { type: 'valid', key, stamp })
@@ -239,7 +241,7 @@ export class Changes {
     if (op !== undefined) this.#drop(op)
     if (!valid) this.#orphans.add(change, this.#now())
     // After the new change is in place: who hears that its own was beaten looks at what is there.
-    op?.end?.({ end: op.isShared ? 'unknown' : 'beaten' })
+    op?.end?.({ end: this.#site.rules.isBeaten(op.isShared) ? 'beaten' : 'unknown' })
     if (valid) this.#orphans.settle(change.key)
   }
 
@@ -248,10 +250,7 @@ export class Changes {
     const { standing, neighbours } = this.#parts
     const sender = standing.member(rank)
     if (sender === undefined || sender.role === 'out' || (standing.self?.role ?? 'out') === 'out') return false
-    return (
-      this.#site.rules.isPresent(view, standing.number) &&
-      this.#site.rules.isSame(sender, neighbours.of(rank).incarnation)
-    )
+    return view === standing.number && this.#site.rules.isSame(sender, neighbours.of(rank).incarnation)
   }
 
   #onInvalidate(rank: number, { view, op: id, change }: Invalidate): void {
@@ -286,7 +285,7 @@ export class Changes {
     if (own === undefined || !isSameStamp(own.stamp, stamp) || !this.isPending(key)) return
     const op = this.#byKey.get(key)
     if (op === undefined) this.#orphans.settle(key)
-    else this.#committed(op, this.copiesToHave(key))
+    else this.#committed(op)
   }
 
   #onAsk(rank: number, { key, stamp }: Ask): void {

@@ -70,8 +70,7 @@ export class Fetching {
   receive(rank: number, page: Page, now: number): boolean {
     const { view, bucket, after, held, more } = page
     const asked = this.#asked.get(bucket)
-    const { standing } = this.#parts
-    if (asked?.rank !== rank || asked.after !== after || view !== standing.number || asked.view !== view) return false
+    if (asked?.rank !== rank || asked.after !== after || view !== this.#parts.standing.number) return false
     this.#asked.delete(bucket)
     for (const each of held) this.#parts.changes.learn(each)
     const last = held.at(-1)
@@ -84,7 +83,7 @@ export class Fetching {
   /** One page, for a peer of the same view that asks a full one. */
   answer(rank: number, { view, bucket, digest, after }: Fetch): void {
     const { standing, entries, changes } = this.#parts
-    if (standing.role !== 'full' || view !== standing.number || !has(standing.live, rank)) return
+    if (standing.role !== 'full' || view !== this.#parts.standing.number || !has(standing.live, rank)) return
     const isSame = digest !== undefined && digest === entries.digest(bucket)
     const limits = { records: PAGE_RECORDS, characters: PAGE_CHARACTERS }
     const page = isSame ? { changes: [], more: false } : entries.page(bucket, after, limits)

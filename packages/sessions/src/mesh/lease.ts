@@ -40,8 +40,8 @@ export class Lease {
 
   /** `promised`: this peer itself has promised itself to a later view. */
   isHeld(promised: boolean, now: number): boolean {
-    const { rules, majority, timing } = this.#site
-    if (this.#standing.self === undefined || !rules.mayEcho(promised)) return false
+    const { majority, timing } = this.#site
+    if (this.#standing.self === undefined || promised) return false
     const sinceMs = now - timing.leaseMs
     let echoes = 1
     for (const atMs of this.#echoedAtMs) if (atMs > sinceMs) echoes++

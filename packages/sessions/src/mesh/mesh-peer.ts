@@ -217,8 +217,7 @@ export class MeshPeer implements Peer {
     const { cluster, number, view } = this.#standing
     if (view === undefined) return
     if (beat.cluster === cluster && beat.view === number) {
-      const isFree = this.#site.rules.mayEcho(this.#ballots.isPromised)
-      if (isFree) this.#site.post(rank, { type: 'echo', cluster, view: number, atMs: beat.atMs })
+      if (!this.#ballots.isPromised) this.#site.post(rank, { type: 'echo', cluster, view: number, atMs: beat.atMs })
       return
     }
     if (this.#standing.self === undefined) return

@@ -18,12 +18,12 @@ export interface Rules {
   mayRead(lease: boolean): boolean
   /** Whether what is read may be a change not known to be committed. */
   readsPending: boolean
-  /** What a peer that promised itself to a later view does to the leases of the present one. */
-  mayEcho(promised: boolean): boolean
   /** How long a view commits nothing after some member was dropped. */
   guard(guardMs: number): number
-  /** Whether a message of that view is for this one. */
-  isPresent(view: number, present: number): boolean
+  /** Which view is put to the vote: the latest that some voter has accepted, or one's own. */
+  put<T>(accepted: T | undefined, own: T): T
+  /** Whether a change that was outranked never came to pass, though others may have driven it on as well. */
+  isBeaten(shared: boolean): boolean
   /** Whether a change takes the place of the other. */
   outranks(change: Stamp, other: Stamp): boolean
   /** The counter of a change that comes after all those seen. */
@@ -45,9 +45,9 @@ export const rules: Rules = {
   isSent: (live) => live,
   mayRead: (lease) => lease,
   readsPending: false,
-  mayEcho: (promised) => !promised,
   guard: (guardMs) => guardMs,
-  isPresent: (view, present) => view === present,
+  put: (accepted, own) => accepted ?? own,
+  isBeaten: (shared) => !shared,
   outranks: isLater,
   counter: (next) => next,
   mayBuild: (found, expected) => found === expected,

@@ -1,0 +1,120 @@
+import { availableParallelism } from 'node:os'
+import { type BatchResult, explain, SEEDS, simulateSeeds, variants } from '@ninelives/sessions/simulation'
+import type { Config } from '../config.ts'
+import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './flags.ts'
+import { stopSignal } from './stop-signal.ts'
+
+const copies: Flag<'all' | number | undefined> = {
+  placeholder: 'K',
+  help: 'all, or 1 to 4 besides the first (any)',
+  otherwise: undefined,
+  takes: 'all, or 1 to 4',
+  parse: (value) => (value === 'all' ? value : /^[1-4]$/.test(value) ? Number(value) : undefined),
+}
+
+const simulateFlags = {
+  seeds: integerFlag(
+    { min: 1, max: SEEDS },
+    { placeholder: 'N', help: 'how many runs, one after the other (1000)', otherwise: 1_000 },
+  ),
+  seed: integerFlag(
+    { min: 0, max: SEEDS - 1 },
+    { placeholder: 'S', help: 'the first one (1); with --seeds 1 it runs again what failed', otherwise: 1 },
+  ),
+  nodes: integerFlag<number | undefined>(
+    { min: 2, max: 7 },
+    { placeholder: 'N', help: '2 to 7 (any)', otherwise: undefined },
+  ),
+  copies,
+  variant: choiceFlag<string | undefined>([...variants.keys()], {
+    placeholder: 'NAME',
+    help: 'an engine with one rule broken, which should be caught: see below (none)',
+    otherwise: undefined,
+  }),
+  threads: integerFlag(
+    { min: 1, max: 64 },
+    { placeholder: 'N', help: 'how many at once (one for each core)', otherwise: availableParallelism() },
+  ),
+}
+
+const simulateHelp = `ninelives simulate [flags]
+
+Runs the engine of the replicated and clustered stores where all is virtual: clocks drift and stop, links delay and break,
+processes die at any step, clients write on top of each other. Then looks whether what the clients saw can be explained by
+one record that each change changed at once, and whether all copies ended the same. A seed decides everything in a run, so
+one that fails fails again; it is cut down to a short script. Exits with 1 when a seed failed.
+
+${flagsHelp(simulateFlags)}
+Variants:
+${[...variants].map(([name, { breaks }]) => `  ${name.padEnd(26)}${breaks}\n`).join('')}`
+
+const EXIT_FAILED = 1
+const EXIT_INTERRUPTED = 130
+const TOLD_EVERY_MS = 200
+const VIOLATIONS_TOLD = 3
+
+type Values = FlagValues<typeof simulateFlags>
+
+/** Resolves with the exit code. */
+export async function simulate(args: readonly string[], { endsWithParent }: Config): Promise<number> {
+  const flags = parseFlags('simulate', simulateFlags, args)
+  if (flags === 'help') {
+    say(simulateHelp)
+    return 0
+  }
+  const { seeds, seed, nodes, copies, variant, threads } = flags
+  const signal = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
+  say(`Simulating ${seeds} ${seeds === 1 ? 'seed' : 'seeds'} from ${seed} on ...\n`)
+  const startedAtMs = performance.now()
+  const onProgress = process.stdout.isTTY ? progress(seeds) : undefined
+  const result = await simulateSeeds({
+    from: seed,
+    count: seeds,
+    nodes,
+    copies,
+    variant,
+    threads,
+    signal,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  })
+  const seconds = (performance.now() - startedAtMs) / 1_000
+  say(`${process.stdout.isTTY ? '\r\u001b[K' : ''}${summary(result, seconds)}\n`)
+  if (result.failing.length > 0) return failed(result, flags)
+  if (!signal.aborted) return 0
+  say(`Ended early: ${String(signal.reason)}.\n`)
+  return EXIT_INTERRUPTED
+}
+
+function failed({ failing }: BatchResult, { nodes, copies, variant }: Values): number {
+  for (const { seed, violations } of failing) {
+    say(`seed ${seed}: ${violations.slice(0, VIOLATIONS_TOLD).join('; ')}\n`)
+  }
+  const [first] = failing
+  if (first === undefined) return EXIT_FAILED
+  const rules = variant === undefined ? undefined : variants.get(variant)?.rules
+  say(`\n${explain(first.seed, { nodes, copies }, rules) ?? ''}\n`)
+  const options = Object.entries({ nodes, copies, variant }).filter(([, value]) => value !== undefined)
+  const again = options.map(([name, value]) => ` --${name} ${value}`).join('')
+  say(`\nAgain: npx ninelives simulate --seeds 1 --seed ${first.seed}${again}\n`)
+  return EXIT_FAILED
+}
+
+function progress(seeds: number): (sofar: BatchResult) => void {
+  let toldAtMs = 0
+  return (sofar) => {
+    const now = performance.now()
+    if (now - toldAtMs < TOLD_EVERY_MS) return
+    toldAtMs = now
+    say(`\r${sofar.seeds} of ${seeds} seeds, ${sofar.failing.length} failing`)
+  }
+}
+
+function summary({ seeds, operations, messages, failing }: BatchResult, seconds: number): string {
+  const rate = Math.round(seeds / seconds)
+  const found = failing.length === 0 ? 'none failed' : `${failing.length} failed`
+  return `${seeds} seeds in ${seconds.toFixed(1)} s (${rate} a second), ${operations} operations, ${messages} messages: ${found}`
+}
+
+function say(text: string): void {
+  process.stdout.write(text)
+}

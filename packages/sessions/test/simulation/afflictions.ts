@@ -1,0 +1,113 @@
+/** Which nodes are unwell at the moment, so that a run knows what it may ask of the others, and how to heal all. */
+import type { Refused } from './clients.ts'
+import type { Cluster } from './cluster.ts'
+import { hasCopies } from './demand.ts'
+import type { Script } from './script.ts'
+
+/** Everything has come to rest so long after the last thing that happened to a node. */
+export const CALM_MS = 1_000
+
+interface Moment {
+  readonly atMs: number
+  readonly unwell: readonly number[]
+}
+
+export class Afflictions {
+  readonly #script: Script
+  readonly #cluster: Cluster
+  readonly #moments: Moment[] = [{ atMs: 0, unwell: [] }]
+  /** By node, how many cuts touch it. */
+  readonly #cuts: number[]
+  readonly #unwellAtMs: number[]
+  readonly #cutNow = new Set<() => void>()
+  #isDeep = false
+
+  constructor(script: Script, cluster: Cluster) {
+    this.#script = script
+    this.#cluster = cluster
+    this.#cuts = Array.from({ length: script.nodes }, () => 0)
+    this.#unwellAtMs = Array.from({ length: script.nodes }, () => Number.NEGATIVE_INFINITY)
+    for (const atMs of script.startsMs) cluster.time.at(atMs, () => this.disturbed())
+  }
+
+  disturbed(): void {
+    const unwell = this.#script.startsMs.flatMap((_, node) => (this.#isWell(node) ? [] : [node]))
+    const { nowMs } = this.#cluster.time
+    for (const node of unwell) this.#unwellAtMs[node] = nowMs
+    const isAtStart = this.#script.startsMs.some((atMs) => nowMs <= atMs)
+    // With so many away at once their votes are lost, and it takes all of them to go on.
+    if (!isAtStart && unwell.length > this.#script.nodes - this.#majority()) this.#isDeep = true
+    this.#moments.push({ atMs: nowMs, unwell })
+  }
+
+  start(node: number): void {
+    this.#cluster.start(node)
+    this.disturbed()
+  }
+
+  cut(ways: readonly (readonly [number, number])[], isLost: boolean, forMs: number): void {
+    const { network, time } = this.#cluster
+    const blocked = ways.filter(([from, to]) => !network.isBlocked(from, to))
+    const touched = new Set(blocked.flat())
+    for (const [from, to] of blocked) network.block(from, to)
+    for (const node of touched) this.#cuts[node] = (this.#cuts[node] ?? 0) + 1
+    this.disturbed()
+    const heal = (): void => {
+      if (!this.#cutNow.delete(heal)) return
+      this.disturbed()
+      for (const [from, to] of blocked) network.unblock(from, to, isLost)
+      for (const node of touched) this.#cuts[node] = (this.#cuts[node] ?? 0) - 1
+      this.disturbed()
+    }
+    this.#cutNow.add(heal)
+    time.after(forMs, heal)
+  }
+
+  slow(node: number, other: number, byMs: number, forMs: number): void {
+    const { network, time } = this.#cluster
+    network.slow(node, other, byMs)
+    this.disturbed()
+    time.after(forMs, () => {
+      network.slow(node, other, 0)
+      this.disturbed()
+    })
+  }
+
+  /** Nothing hints at that a view without this node is on its way. */
+  keepsPlace(node: number): boolean {
+    const { nowMs } = this.#cluster.time
+    return this.#script.copies === 'all' || (this.#isWell(node) && nowMs - (this.#unwellAtMs[node] ?? 0) > CALM_MS)
+  }
+
+  healAll(): void {
+    const { nodes } = this.#script
+    for (const heal of this.#cutNow) heal()
+    for (let node = 0; node < nodes; node++) {
+      for (let other = 0; other < nodes; other++) this.#cluster.network.slow(node, other, 0)
+      this.#cluster.spare(node)
+      this.#cluster.start(node)
+    }
+    this.disturbed()
+  }
+
+  /** Whether a node that refused had to serve: it and a majority were well and at rest for long, or it is the end. */
+  isToServe({ operation, node, startMs, endMs }: Refused, lastMs: number): boolean {
+    if (startMs >= lastMs) return true
+    if (this.#isDeep || this.#script.isBrutal) return false
+    const during = this.#moments.filter(({ atMs }) => atMs <= endMs && atMs >= startMs - CALM_MS)
+    const before = this.#moments.findLast(({ atMs }) => atMs < startMs - CALM_MS)
+    if (during.length > 0 || before === undefined || startMs < CALM_MS) return false
+    const { unwell } = before
+    const isMajority = this.#script.nodes - unwell.length >= this.#majority()
+    return isMajority && !unwell.includes(node) && hasCopies(this.#script, operation, unwell.length)
+  }
+
+  #majority(): number {
+    return Math.floor(this.#script.nodes / 2) + 1
+  }
+
+  #isWell(node: number): boolean {
+    const isAlive = this.#cluster.peer(node) !== undefined && !this.#cluster.isPaused(node)
+    return isAlive && this.#cuts[node] === 0
+  }
+}

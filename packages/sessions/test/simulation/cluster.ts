@@ -1,0 +1,216 @@
+/** Simulated processes: each with a peer, clocks that drift, and a life that ends at any step and starts anew. */
+import type { Message } from '../../src/mesh/messages.ts'
+import { peer, type Peer, type PeerEvent, TICK_MS } from '../../src/mesh/peer.ts'
+import type { Rules } from '../../src/mesh/rules.ts'
+import type { Timing } from '../../src/mesh/timing.ts'
+import { Network } from './network.ts'
+import { type Chance, chance } from './random.ts'
+import type { Script } from './script.ts'
+import { Timeline } from './timeline.ts'
+
+interface Node {
+  readonly name: string
+  peer: Peer | undefined
+  incarnation: number
+  /** In virtual time; past when it runs. */
+  pausedUntilMs: number
+  backlog: (() => void)[]
+  /** How many messages it still sends before it dies; undefined while it lives on. */
+  sendsLeft: number | undefined
+  dies: (() => void) | undefined
+}
+
+export interface ClusterHooks {
+  readonly event: (node: number, event: PeerEvent) => void
+  readonly crashed: (node: number) => void
+  readonly failed: (what: string) => void
+}
+
+export interface Crash {
+  readonly sends: number
+  /** Nobody is told. */
+  readonly isSilent: boolean
+  readonly mayDie: () => boolean
+  readonly after: () => void
+}
+
+/** What the wall clock of nobody shows at virtual time 0. */
+export const EPOCH_MS = 1_700_000_000_000
+
+export class Cluster {
+  readonly time = new Timeline()
+  readonly network: Network
+  readonly #script: Script
+  readonly #chance: Chance
+  readonly #hooks: ClusterHooks
+  readonly #innards: { readonly rules: Rules; readonly timing: Timing }
+  readonly #nodes: Node[]
+
+  constructor(script: Script, innards: { rules: Rules; timing: Timing }, hooks: ClusterHooks) {
+    this.#script = script
+    this.#chance = chance(script.seed ^ 0x5eed)
+    this.#hooks = hooks
+    this.#innards = innards
+    this.#nodes = Array.from({ length: script.nodes }, (_, node) => ({
+      name: `n${node}`,
+      peer: undefined,
+      incarnation: 0,
+      pausedUntilMs: 0,
+      backlog: [],
+      sendsLeft: undefined,
+      dies: undefined,
+    }))
+    this.network = new Network(script.nodes, this.time, this.#chance, {
+      incarnation: (node) => this.#of(node).incarnation,
+      act: (node, incarnation, run) => this.#act(node, incarnation, run),
+      linked: (node, other, incarnation) => this.#of(node).peer?.linked(`n${other}`, incarnation),
+      unlinked: (node, other) => this.#of(node).peer?.unlinked(`n${other}`),
+      receive: (node, other, message) => this.#of(node).peer?.receive(`n${other}`, message),
+    })
+    script.startsMs.forEach((atMs, node) => this.time.at(atMs, () => this.start(node)))
+  }
+
+  incarnation(node: number): number {
+    return this.#of(node).incarnation
+  }
+
+  peer(node: number): Peer | undefined {
+    return this.#of(node).peer
+  }
+
+  isPaused(node: number): boolean {
+    return this.#of(node).pausedUntilMs > this.time.nowMs
+  }
+
+  /** Virtual milliseconds as the wall clock that nobody's is exactly. */
+  wallMs(): number {
+    return EPOCH_MS + this.time.nowMs
+  }
+
+  wallOf(node: number): number {
+    return Math.floor(this.wallMs() + (this.#script.skewsMs[node] ?? 0))
+  }
+
+  start(node: number): void {
+    const self = this.#of(node)
+    if (self.incarnation !== 0) return
+    const incarnation = this.#chance.between(1, 2 ** 31)
+    const offsetMs = this.#chance.between(0, 1_000_000)
+    const rate = this.#script.rates[node] ?? 1
+    Object.assign(self, { incarnation, pausedUntilMs: 0, backlog: [], sendsLeft: undefined, dies: undefined })
+    self.peer = peer(
+      {
+        names: this.#nodes.map(({ name }) => name),
+        name: self.name,
+        incarnation,
+        copies: this.#script.copies,
+        clock: { monotonicMs: () => offsetMs + this.time.nowMs * rate, wallMs: () => this.wallOf(node) },
+        random: () => this.#chance.next(),
+        send: (to, message) => this.#send(node, incarnation, Number(to.slice(1)), message),
+        onEvent: (event) => this.#hooks.event(node, event),
+      },
+      this.#innards,
+    )
+    this.network.reconnectAll(node)
+    this.#tickLater(node, incarnation)
+  }
+
+  /**
+   * It sends so many messages more, however long that takes, and is then no more; or, should it not be allowed to die by
+   * then, has lost what it sent last, and its links.
+   */
+  crash(node: number, { sends, isSilent, mayDie, after }: Crash): void {
+    const self = this.#of(node)
+    if (self.incarnation === 0 || self.dies !== undefined) return
+    self.dies = () => {
+      Object.assign(self, { dies: undefined, sendsLeft: undefined })
+      if (!mayDie()) return this.#resetLinks(node, false)
+      Object.assign(self, { peer: undefined, incarnation: 0, backlog: [] })
+      this.#resetLinks(node, isSilent)
+      this.#hooks.crashed(node)
+      after()
+    }
+    if (sends === 0 || this.isPaused(node)) self.dies()
+    else self.sendsLeft = sends
+  }
+
+  pause(node: number, forMs: number): void {
+    const self = this.#of(node)
+    if (self.incarnation === 0) return
+    self.pausedUntilMs = Math.max(self.pausedUntilMs, this.time.nowMs + forMs)
+    const { incarnation } = self
+    this.time.at(self.pausedUntilMs, () => this.#resume(node, incarnation))
+  }
+
+  /** It runs and lives on: before its pause is over, and whatever it was to die of. */
+  spare(node: number): void {
+    const self = this.#of(node)
+    Object.assign(self, { dies: undefined, sendsLeft: undefined })
+    if (self.incarnation === 0 || !this.isPaused(node)) return
+    self.pausedUntilMs = this.time.nowMs
+    this.#resume(node, self.incarnation)
+  }
+
+  /** Runs it on the node: later when it is paused, never when that process is gone. */
+  onNode(node: number, run: (peer: Peer) => void): void {
+    const { incarnation } = this.#of(node)
+    if (incarnation === 0) return
+    this.#act(node, incarnation, () => {
+      const { peer } = this.#of(node)
+      if (peer !== undefined) run(peer)
+    })
+  }
+
+  #resetLinks(node: number, isSilent: boolean): void {
+    for (let other = 0; other < this.#nodes.length; other++) {
+      if (other !== node) this.network.reset(node, other, { isSilent })
+    }
+  }
+
+  #of(node: number): Node {
+    return this.#nodes[node] as Node
+  }
+
+  #act(node: number, incarnation: number, run: () => void): void {
+    const self = this.#of(node)
+    if (self.incarnation !== incarnation) return
+    if (self.pausedUntilMs > this.time.nowMs) {
+      self.backlog.push(run)
+      return
+    }
+    try {
+      run()
+    } catch (error) {
+      this.#hooks.failed(
+        `node ${node} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      )
+    }
+    if (self.sendsLeft !== undefined && self.sendsLeft <= 0) self.dies?.()
+  }
+
+  /** What arrived meanwhile is there at once, and a timer that is due runs somewhere among it. */
+  #resume(node: number, incarnation: number): void {
+    const self = this.#of(node)
+    if (self.incarnation !== incarnation || self.pausedUntilMs > this.time.nowMs) return
+    const backlog = self.backlog.splice(0)
+    if (this.#chance.hit(0.5)) this.#act(node, incarnation, () => self.peer?.tick())
+    for (const run of backlog) this.#act(node, incarnation, run)
+  }
+
+  #tickLater(node: number, incarnation: number): void {
+    const self = this.#of(node)
+    const lateMs = this.#chance.hit(0.02) ? this.#chance.between(0, 40) : this.#chance.next()
+    this.time.after(TICK_MS + lateMs, () => {
+      if (self.incarnation !== incarnation) return
+      if (!this.isPaused(node)) this.#act(node, incarnation, () => self.peer?.tick())
+      if (self.incarnation === incarnation) this.#tickLater(node, incarnation)
+    })
+  }
+
+  #send(node: number, incarnation: number, to: number, message: Message): void {
+    const self = this.#of(node)
+    if (self.incarnation !== incarnation) return
+    if (self.sendsLeft !== undefined && self.sendsLeft-- <= 0) return
+    this.network.send(node, to, message)
+  }
+}

@@ -1,0 +1,34 @@
+/** A failing seed as a person wants it: what goes wrong, after how little, and how to see it again. */
+import { rules as standardRules, type Rules } from '../../src/mesh/rules.ts'
+import { type Fault, type Operation, type Script, script, type ScriptOptions } from './script.ts'
+import { shrink } from './shrink.ts'
+import { simulate } from './simulate.ts'
+
+/** Undefined when the seed does not fail. */
+export function explain(seed: number, options: ScriptOptions = {}, rules: Rules = standardRules): string | undefined {
+  const whole = script(seed, options)
+  const fails = (candidate: Script): boolean => simulate(candidate, rules).violations.length > 0
+  if (!fails(whole)) return undefined
+  const short = shrink(whole, fails)
+  const { faults, operations, nodes, copies, startsMs, isBrutal, foundMs } = short
+  return [
+    `seed ${seed}: ${nodes} nodes, copies ${copies}, started at ${startsMs.join(', ')} ms${isBrutal ? ', brutal' : ''}` +
+      (foundMs === Infinity ? '' : `, a majority founds a mesh after ${foundMs} ms`),
+    `${whole.faults.length} faults and ${whole.operations.length} operations, cut down to ${faults.length} and ${operations.length}:`,
+    ...[...faults.map(toldFault), ...operations.map(toldOperation)].map((line) => `  ${line}`),
+    'what comes of it:',
+    ...simulate(short, rules)
+      .report()
+      .split('\n')
+      .map((line) => `  ${line}`),
+  ].join('\n')
+}
+
+function toldFault(fault: Fault): string {
+  const { kind, atMs, ...rest } = fault
+  return `${atMs} ms ${kind} ${JSON.stringify(rest)}`
+}
+
+function toldOperation({ id, atMs, client, node, key, verb, ack }: Operation): string {
+  return `${atMs} ms #${id} client ${client} asks n${node} to ${verb} key ${key}${verb === 'write' || verb === 'destroy' ? ` (${ack})` : ''}`
+}

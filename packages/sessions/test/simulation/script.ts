@@ -1,0 +1,207 @@
+/**
+ * What happens in a run: faults and operations, each at its instant, drawn from the seed before anything runs. So some of
+ * them can be left out, which is how a failing run is cut down.
+ */
+import { type Chance, chance } from './random.ts'
+
+export type Fault =
+  /** `sends`: it dies on the way through what it is doing, having sent so many messages more. */
+  | {
+      readonly kind: 'crash'
+      readonly atMs: number
+      readonly node: number
+      readonly backMs: number
+      readonly sends: number
+      readonly isSilent: boolean
+    }
+  | { readonly kind: 'pause'; readonly atMs: number; readonly node: number; readonly forMs: number }
+  | { readonly kind: 'reset'; readonly atMs: number; readonly node: number; readonly other: number }
+  | {
+      readonly kind: 'cut'
+      readonly atMs: number
+      readonly forMs: number
+      readonly ways: readonly (readonly [number, number])[]
+      readonly isLost: boolean
+    }
+  | {
+      readonly kind: 'slow'
+      readonly atMs: number
+      readonly forMs: number
+      readonly node: number
+      readonly other: number
+      readonly byMs: number
+    }
+
+export interface Operation {
+  readonly id: number
+  readonly atMs: number
+  readonly client: number
+  readonly node: number
+  readonly key: number
+  readonly verb: 'read' | 'write' | 'touch' | 'destroy'
+  readonly ack: 'one' | 'quorum' | 'all'
+  /** Of a write: builds on a version that is not the one last seen. */
+  readonly isBlind: boolean
+  readonly fenceMs: number
+}
+
+export interface Script {
+  readonly seed: number
+  readonly nodes: number
+  readonly copies: 'all' | number
+  readonly keys: number
+  /** When each node starts. */
+  readonly startsMs: readonly number[]
+  readonly faults: readonly Fault[]
+  readonly operations: readonly Operation[]
+  /** Faults and operations lie before this. */
+  readonly busyMs: number
+  /** How fast each node's clock goes, and how far its wall clock is off. */
+  readonly rates: readonly number[]
+  readonly skewsMs: readonly number[]
+  /** Nodes die whether or not somebody else has what they know: asked is only that what is left is one mesh again. */
+  readonly isBrutal: boolean
+  /** For how long a majority waits for the others before it founds a mesh without them. */
+  readonly foundMs: number
+}
+
+export interface ScriptOptions {
+  readonly nodes?: number | undefined
+  readonly copies?: 'all' | number | undefined
+}
+
+const FIRST_MS = 150
+const DRIFT = 0.02
+/** The most that a wall clock is off, before or behind. */
+export const SKEW_MS = 20
+
+export function script(seed: number, options: ScriptOptions = {}): Script {
+  const random = chance(seed)
+  const nodes = options.nodes ?? random.pick([3, 3, 3, 3, 3, 3, 4, 5, 5, 2])
+  const copies = options.copies ?? random.pick(['all', 'all', 'all', 1, 2, 2] as const)
+  const keys = random.between(1, 3)
+  const busyMs = random.between(900, 2_200)
+  const isBrutal = random.hit(0.08)
+  const each = <T>(draw: () => T): T[] => Array.from({ length: nodes }, draw)
+  return {
+    seed,
+    nodes,
+    copies,
+    keys,
+    startsMs: each(() => (random.hit(0.8) ? random.between(0, 50) : random.between(0, 600))),
+    faults: faults(random, nodes, busyMs).filter(({ atMs }) => atMs < busyMs),
+    operations: operations(random, nodes, keys, busyMs),
+    busyMs,
+    rates: each(() => 1 + (random.next() * 2 - 1) * DRIFT),
+    skewsMs: each(() => (random.next() * 2 - 1) * SKEW_MS),
+    isBrutal,
+    foundMs: isBrutal && random.hit(0.5) ? random.between(300, 1_000) : Infinity,
+  }
+}
+
+function faults(random: Chance, nodes: number, busyMs: number): Fault[] {
+  if (nodes > 2 && random.hit(0.15)) return dance(random, nodes, busyMs)
+  const count = random.between(0, 7)
+  const momentMs = random.between(FIRST_MS, busyMs)
+  const isClose = random.hit(0.4)
+  const atMs = (): number => (isClose ? momentMs + random.between(0, 250) : random.between(FIRST_MS, busyMs))
+  return Array.from({ length: count }, () => fault(random, nodes, atMs())).sort(byTime)
+}
+
+/** One node after the other is cut off while others restart: what a majority decided must not be forgotten by the next. */
+function dance(random: Chance, nodes: number, busyMs: number): Fault[] {
+  const isLost = random.hit(0.5)
+  const steps = random.between(2, 4)
+  const found: Fault[] = []
+  let atMs = random.between(FIRST_MS, Math.max(FIRST_MS, busyMs - 900))
+  let away = random.between(0, nodes - 1)
+  for (let step = 0; step < steps; step++) {
+    const forMs = random.between(150, 700)
+    found.push({ kind: 'cut', atMs, forMs, ways: around(nodes, away), isLost })
+    atMs += forMs
+    const restarting = (away + random.between(1, nodes - 1)) % nodes
+    const backMs = random.between(1, 80)
+    const crashAtMs = atMs + random.between(-60, 20)
+    if (random.hit(0.8))
+      found.push({ kind: 'crash', atMs: crashAtMs, node: restarting, backMs, sends: 0, isSilent: random.hit(0.2) })
+    away = (away + random.between(1, nodes - 1)) % nodes
+    atMs += random.between(-40, 40)
+  }
+  return found.sort(byTime)
+}
+
+/** Both directions of all links of a node. */
+function around(nodes: number, node: number): (readonly [number, number])[] {
+  const others = Array.from({ length: nodes }, (_, rank) => rank).filter((rank) => rank !== node)
+  return others.flatMap((other) => [[node, other] as const, [other, node] as const])
+}
+
+function fault(random: Chance, nodes: number, atMs: number): Fault {
+  const node = random.between(0, nodes - 1)
+  const other = (node + random.between(1, nodes - 1)) % nodes
+  const forMs = random.hit(0.5) ? random.between(10, 250) : random.between(200, 1_200)
+  switch (random.pick(['crash', 'crash', 'crash', 'pause', 'pause', 'reset', 'cut', 'cut', 'slow'] as const)) {
+    case 'crash': {
+      const backMs = random.hit(0.3) ? random.between(1, 60) : random.between(60, 1_000)
+      const sends = random.hit(0.5) ? random.between(0, 12) : 0
+      return { kind: 'crash', atMs, node, backMs, sends, isSilent: random.hit(0.2) }
+    }
+    case 'pause':
+      return { kind: 'pause', atMs, node, forMs }
+    case 'reset':
+      return { kind: 'reset', atMs, node, other }
+    case 'cut':
+      return { kind: 'cut', atMs, forMs, ways: ways(random, nodes, node, other), isLost: random.hit(0.5) }
+    case 'slow':
+      return {
+        kind: 'slow',
+        atMs,
+        forMs,
+        node,
+        other,
+        byMs: random.hit(0.5) ? random.between(5, 60) : random.between(60, 280),
+      }
+  }
+}
+
+/** One direction of one link, both, or all links of a node: in, out or both. */
+function ways(random: Chance, nodes: number, node: number, other: number): (readonly [number, number])[] {
+  const others = Array.from({ length: nodes }, (_, rank) => rank).filter((rank) => rank !== node)
+  const reached = random.hit(0.5) ? [other] : others
+  const out = reached.map((rank) => [node, rank] as const)
+  const back = reached.map((rank) => [rank, node] as const)
+  return random.pick([out, back, [...out, ...back], [...out, ...back]])
+}
+
+function operations(random: Chance, nodes: number, keys: number, busyMs: number): Operation[] {
+  const clients = random.between(1, 4)
+  const everyMs = random.between(8, 40)
+  const count = Math.floor(busyMs / everyMs)
+  return Array.from({ length: count }, (_, id): Operation => {
+    return {
+      id,
+      atMs: random.between(20, busyMs),
+      client: random.between(0, clients - 1),
+      node: random.between(0, nodes - 1),
+      key: random.between(0, keys - 1),
+      verb: random.pick([
+        'read',
+        'read',
+        'read',
+        'write',
+        'write',
+        'write',
+        'write',
+        'touch',
+        random.pick(['destroy', 'write'] as const),
+      ] as const),
+      ack: random.pick(['one', 'one', 'one', 'one', 'quorum', 'all']),
+      isBlind: random.hit(0.08),
+      fenceMs: random.pick([0, 100, 300, 3_000]),
+    }
+  }).sort(byTime)
+}
+
+function byTime(left: { atMs: number }, right: { atMs: number }): number {
+  return left.atMs - right.atMs
+}

@@ -1,0 +1,140 @@
+/** One run of a script, and what was wrong with it. */
+import { type Placement, placement } from '../../src/mesh/placement.ts'
+import { has } from '../../src/mesh/ranks.ts'
+import { rules as standardRules, type Rules } from '../../src/mesh/rules.ts'
+import { standardTiming, type Timing } from '../../src/mesh/timing.ts'
+import { Afflictions } from './afflictions.ts'
+import { Clients, keyOf, type Refused } from './clients.ts'
+import { Cluster, EPOCH_MS } from './cluster.ts'
+import { inject } from './faults.ts'
+import { told } from './history.ts'
+import { linearizable } from './linearizable.ts'
+import { type Operation, type Script, SKEW_MS } from './script.ts'
+import { Witness } from './witness.ts'
+
+export interface Run {
+  readonly violations: readonly string[]
+  /** Violations and all that clients saw, for a person. */
+  readonly report: () => string
+  readonly operations: number
+  readonly messages: number
+}
+
+/** Shorter where only waiting is lost by it, and a dozen buckets for a handful of keys. */
+const simulatedTiming: Timing = { ...standardTiming, verbMs: 1_000, repairMs: 150, keepMs: 1_000, buckets: 12 }
+
+const HEAL_MS = 50
+const SETTLE_MS = 1_500
+/** Two meshes that became one take longer. */
+const BRUTAL_SETTLE_MS = 3_000
+const LAST_LOOK_MS = 300
+const VIOLATIONS_MAX = 20
+
+export function simulate(script: Script, rules: Rules = standardRules): Run {
+  const violations: string[] = []
+  const fail = (what: string): void => {
+    if (violations.length < VIOLATIONS_MAX) violations.push(what)
+  }
+  const timing = { ...simulatedTiming, foundMs: script.foundMs }
+  const witness = new Witness(fail, () => script.isBrutal || !clients.haveWritten)
+  const hooks = {
+    failed: fail,
+    crashed: (node: number) => clients.crashed(node),
+    event: witness.event.bind(witness),
+  }
+  const cluster = new Cluster(script, { rules, timing }, hooks)
+  const clients = new Clients(script, cluster, fail)
+  const afflictions = new Afflictions(script, cluster)
+  const names = script.startsMs.map((_, node) => `n${node}`)
+  const where = placement(names, script.copies, timing.buckets)
+  const living = {
+    incarnation: (node: number) => cluster.incarnation(node),
+    keepsPlace: (node: number) => afflictions.keepsPlace(node),
+  }
+  const mayDie = (node: number): boolean => script.isBrutal || witness.isSafeToCrash(node, where, living)
+  for (const fault of script.faults) {
+    cluster.time.at(fault.atMs, () => inject(fault, { cluster, afflictions, mayDie }))
+  }
+
+  cluster.time.runUntil(script.busyMs + HEAL_MS)
+  afflictions.healAll()
+  cluster.time.runUntil(cluster.time.nowMs + (script.isBrutal ? BRUTAL_SETTLE_MS : SETTLE_MS))
+  const lastMs = cluster.time.nowMs
+  lookOnceMore(script, clients)
+  cluster.time.runUntil(lastMs + LAST_LOOK_MS)
+
+  judge(script, clients, afflictions, lastMs, fail)
+  compareCopies(script, cluster, where, fail)
+  return {
+    violations,
+    operations: clients.histories.reduce((sum, { length }) => sum + length, 0),
+    messages: cluster.network.messages,
+    report: () => report(violations, clients),
+  }
+}
+
+/** Every key at every node. */
+function lookOnceMore(script: Script, clients: Clients): void {
+  for (let node = 0; node < script.nodes; node++) {
+    for (let key = 0; key < script.keys; key++) {
+      const id = 1_000_000 + node * script.keys + key
+      const client = 1_000 + node
+      clients.do(look({ id, client, node, key }), () => undefined)
+    }
+  }
+}
+
+function look(at: Pick<Operation, 'id' | 'client' | 'node' | 'key'>): Operation {
+  return { ...at, atMs: 0, verb: 'read', ack: 'one', isBlind: false, fenceMs: 0 }
+}
+
+function judge(
+  script: Script,
+  clients: Clients,
+  afflictions: Afflictions,
+  lastMs: number,
+  fail: (what: string) => void,
+): void {
+  if (clients.unanswered > 0) fail(`${clients.unanswered} operations were never answered`)
+  for (const refused of clients.refused) {
+    if (afflictions.isToServe(refused, lastMs)) fail(`without need: ${toldRefused(refused)}`)
+  }
+  if (script.isBrutal) return
+  clients.histories.forEach((history, key) => {
+    // A clock shows whole milliseconds, cut off.
+    const verdict = linearizable(history, { skewMs: SKEW_MS + 1, epochMs: EPOCH_MS })
+    if (verdict !== 'valid') fail(`key ${key} is ${verdict === 'unknown' ? 'not decided' : 'not linearizable'}`)
+  })
+}
+
+/** After the dust has settled all are full, and all copies the same. */
+function compareCopies(script: Script, cluster: Cluster, where: Placement, fail: (what: string) => void): void {
+  const roles = script.startsMs.map((_, node) => cluster.peer(node)?.status().role ?? 'dead')
+  if (roles.some((role) => role !== 'full')) fail(`not all are full in the end: ${roles.join()}`)
+  for (let key = 0; key < script.keys; key++) {
+    const replicas = where.replicas(where.bucketOf(keyOf(key)))
+    const copies = roles.flatMap((_, node) => {
+      if (!has(replicas, node)) return []
+      const held = cluster.peer(node)?.held(keyOf(key))
+      const isGone = held === undefined || held.change.untilMs <= cluster.wallMs() + 2 * SKEW_MS
+      return [{ node, text: isGone ? 'gone' : JSON.stringify(held) }]
+    })
+    const [first] = copies
+    for (const { node, text } of copies) {
+      if (text !== first?.text) fail(`key ${key} differs: n${first?.node} has ${first?.text}, n${node} has ${text}`)
+    }
+  }
+}
+
+function toldRefused({ operation, node, startMs, endMs, refusal }: Refused): string {
+  const { id, verb, key, ack } = operation
+  return `#${id} ${verb} of key ${key} (${ack}) at n${node} ${startMs.toFixed(1)}..${endMs.toFixed(1)}: ${refusal}`
+}
+
+function report(violations: readonly string[], clients: Clients): string {
+  const lines = clients.histories.flatMap((history, key) => [
+    `key ${key}:`,
+    ...history.toSorted((left, right) => left.startMs - right.startMs).map((operated) => `  ${told(operated)}`),
+  ])
+  return [...violations, ...lines, ...clients.refused.map((refused) => `refused: ${toldRefused(refused)}`)].join('\n')
+}

@@ -1,0 +1,57 @@
+/** What an all-seeing eye holds against the engine while it runs, and whom a run may let die. */
+import type { View } from '../../src/mesh/messages.ts'
+import type { PeerEvent } from '../../src/mesh/peer.ts'
+import type { Placement } from '../../src/mesh/placement.ts'
+import { has } from '../../src/mesh/ranks.ts'
+
+export interface Living {
+  /** 0 for a dead one. */
+  readonly incarnation: (node: number) => number
+  /** Nothing hints at that a view without it is on its way. */
+  readonly keepsPlace: (node: number) => boolean
+}
+
+export class Witness {
+  readonly #fail: (what: string) => void
+  readonly #mayLose: () => boolean
+  readonly #members = new Map<string, string>()
+  #latest: View | undefined
+
+  /** `mayLose`: whether to begin anew without sessions is no wonder. */
+  constructor(fail: (what: string) => void, mayLose: () => boolean) {
+    this.#fail = fail
+    this.#mayLose = mayLose
+  }
+
+  event(node: number, event: PeerEvent): void {
+    switch (event.event) {
+      case 'repaired':
+        return this.#fail(`n${node} differed from another replica in ${event.records} records`)
+      case 'lost':
+        if (!this.#mayLose()) this.#fail(`n${node} took all sessions for lost`)
+        return
+      case 'view':
+        return this.#installed(event.view)
+    }
+  }
+
+  /** Whether somebody else has all that a node knows, for good: the promise is to survive one death, not any. */
+  isSafeToCrash(node: number, placement: Placement, living: Living): boolean {
+    const holders = this.#latest?.members.filter(({ rank, role, incarnation }) => {
+      return role === 'full' && rank !== node && living.incarnation(rank) === incarnation && living.keepsPlace(rank)
+    })
+    if (holders === undefined) return true
+    return Array.from({ length: placement.buckets }, (_, bucket) => placement.replicas(bucket)).every((replicas) =>
+      holders.some(({ rank }) => has(replicas, rank)),
+    )
+  }
+
+  #installed(view: View): void {
+    const name = `${view.cluster}/${view.number}`
+    const members = JSON.stringify(view.members)
+    const known = this.#members.get(name) ?? members
+    if (known !== members) this.#fail(`two views ${name}: ${known} and ${members}`)
+    this.#members.set(name, members)
+    if (this.#latest === undefined || view.number > this.#latest.number) this.#latest = view
+  }
+}
