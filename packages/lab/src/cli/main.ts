@@ -27,6 +27,27 @@ const commands: ReadonlyMap<string, Command> = new Map([
     },
   ],
   [
+    'prove',
+    {
+      text: 'breaks a cluster on purpose, and says what its users lost',
+      load: async () => (await import('./prove.ts')).prove,
+    },
+  ],
+  [
+    'check',
+    {
+      text: 'judges a run again, from its trace',
+      load: async () => (await import('./check.ts')).check,
+    },
+  ],
+  [
+    'replay',
+    {
+      text: 'tells a run again, from its trace',
+      load: async () => (await import('./replay.ts')).replay,
+    },
+  ],
+  [
     'simulate',
     {
       text: 'runs the replicated store in a world where everything can go wrong, once for each seed',

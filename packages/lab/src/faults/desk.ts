@@ -7,7 +7,7 @@ import type { Fault, FaultDetail, FaultOrder } from './fault.ts'
 import { faults } from './index.ts'
 
 /** A fault as it was asked for and seen. */
-export interface FaultRecord {
+export interface FaultRecord extends FaultDetail {
   readonly id: string
   readonly kind: string
   readonly target: string

@@ -1,0 +1,61 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { decodeTrace, evidenceOf, judge, type TraceEvent, type Verdict } from '@ninelives/history'
+import type { Config } from '../config.ts'
+import { UsageError } from '../errors.ts'
+import { type Paint, painter } from '../terminal/paint.ts'
+import { verdictStory, verdictTable } from '../terminal/verdict.ts'
+
+export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
+
+const checkHelp = `ninelives check TRACE
+
+Judges a run again, from its trace: the verdict, its anomalies, and the shortest history that proves the worst of them.
+Exits with 0 when valid, 1 when invalid, 3 when unknown.
+`
+
+/** Resolves with the exit code. */
+export function check(args: readonly string[], _config: Config): Promise<number> {
+  const [file, ...rest] = args
+  if (file === '--help' || file === '-h') {
+    process.stdout.write(checkHelp)
+    return Promise.resolve(0)
+  }
+  if (file === undefined || file.startsWith('-') || rest.length > 0) throw wantsTrace('check')
+  return Promise.resolve(judgeFile(file, painter(process.stdout)))
+}
+
+/** Prints the verdict and returns the exit code. Evidence goes into that directory, a trace for each kind of anomaly. */
+export function judgeFile(file: string, paint: Paint, directory?: string): number {
+  const { events, problem } = decodeTrace(readTrace(file))
+  const verdict = judge(events, problem)
+  process.stdout.write(`\n${verdictTable(verdict, events, paint)}`)
+  for (const anomaly of verdict.anomalies) {
+    const isWorst = anomaly === verdict.anomalies[0]
+    if (!isWorst && directory === undefined) continue
+    const evidence = evidenceOf(events, anomaly)
+    if (isWorst) process.stdout.write(`\n${verdictStory(anomaly, evidence, events, paint)}`)
+    if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
+  }
+  process.stdout.write(`\nTrace: ${file}\n`)
+  return EXIT_CODES[verdict.verdict]
+}
+
+export function wantsTrace(command: string): UsageError {
+  return new UsageError(`${command} takes one trace, such as .ninelives/<run>/trace.ndjson; --help tells more`)
+}
+
+export function readTrace(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
+  }
+}
+
+/** A trace counts its events from 0. */
+function writeEvidence(file: string, events: readonly TraceEvent[]): void {
+  const end: TraceEvent = { seq: 0, atMs: events.at(-1)?.atMs ?? 0, type: 'run-ended', reason: 'all that is needed' }
+  const lines = [...events, end].map((event, seq) => JSON.stringify({ ...event, seq }))
+  writeFileSync(file, `${lines.join('\n')}\n`)
+}

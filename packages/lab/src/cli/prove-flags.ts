@@ -1,0 +1,64 @@
+import { NODES_MAX } from '../cluster/addresses.ts'
+import { faults } from '../faults/index.ts'
+import { SEED_MAX } from '../random.ts'
+import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
+import { TABS_MAX } from '../users/load.ts'
+import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
+
+const kinds = [...faults.keys()]
+
+const faultsFlag: Flag<readonly string[]> = {
+  placeholder: 'KIND,...',
+  help: `in turn, of ${listed(kinds)} (kill)`,
+  otherwise: ['kill'],
+  takes: `one or more of ${kinds.join(', ')}, separated by commas`,
+  parse(value) {
+    const given = value.split(',').map((kind) => kind.trim())
+    return given.every((kind) => faults.has(kind)) ? given : undefined
+  },
+}
+
+export const proveFlags = {
+  strategy: choiceFlag<string | undefined>(strategyNames, {
+    placeholder: 'NAME',
+    help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
+    otherwise: undefined,
+  }),
+  faults: faultsFlag,
+  kills: integerFlag(
+    { min: 0, max: 1_000 },
+    { placeholder: 'N', help: 'faults, one after the other (20)', otherwise: 20 },
+  ),
+  nodes: integerFlag(
+    { min: 1, max: NODES_MAX },
+    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (3)`, otherwise: 3 },
+  ),
+  users: integerFlag({ min: 1, max: 10_000 }, { placeholder: 'N', help: 'virtual users (60)', otherwise: 60 }),
+  tabs: integerFlag(
+    { min: 1, max: TABS_MAX },
+    { placeholder: 'N', help: `tabs of each user, 1 to ${TABS_MAX} (2)`, otherwise: 2 },
+  ),
+  rate: integerFlag(
+    { min: 1, max: 10_000 },
+    { placeholder: 'N', help: 'operations a second of all virtual users (300)', otherwise: 300 },
+  ),
+  keys: choiceFlag(['none', 'sent'], {
+    placeholder: 'none|sent',
+    help: 'whether the users send idempotency keys (none)',
+    otherwise: 'none',
+  }),
+  store: textFlag<string | undefined>("a store's URL or the path of a module", {
+    placeholder: 'URL',
+    help: "a store's URL or the path of a module, in place of the strategy's own",
+    otherwise: undefined,
+  }),
+  logs: textFlag<string | undefined>('a directory', {
+    placeholder: 'DIR',
+    help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
+    otherwise: undefined,
+  }),
+  seed: integerFlag<number | undefined>(
+    { min: 0, max: SEED_MAX },
+    { placeholder: 'N', help: 'decides the load and the faults (any)', otherwise: undefined },
+  ),
+}

@@ -1,0 +1,104 @@
+import {
+  type Anomaly,
+  count,
+  type OperationEnded,
+  type OperationSent,
+  type TraceEvent,
+  type Verdict,
+} from '@ninelives/history'
+import type { Paint } from './paint.ts'
+
+const colours = { valid: 'green', invalid: 'red', unknown: 'yellow' } as const
+
+/** What came out of a run, as a table. */
+export function verdictTable(verdict: Verdict, events: readonly TraceEvent[], paint: Paint): string {
+  const { operations, sessions, writes, faults, anomalies, doubts } = verdict
+  const [start] = events
+  const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
+  const rows: [string, string][] = [
+    ...(start?.type === 'run-started'
+      ? ([['Run', `${start.strategy.name}, ${start.nodes.length} nodes, ${start.users} users, seed ${start.seed}`]] as [
+          string,
+          string,
+        ][])
+      : []),
+    ['Faults', landed],
+    ['Operations', `${n(operations.ok)} ok, ${n(operations.failed)} failed, ${n(operations.unknown)} unknown`],
+    ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
+    ['Writes', `${n(writes.acknowledged)} acknowledged, ${n(writes.lost)} lost`],
+    ...anomalies.map(({ kind, times }): [string, string] => [
+      'Anomaly',
+      `${paint('red', kind)}, ${count(times, 'time')}`,
+    ]),
+    ...doubts.map((doubt): [string, string] => ['In doubt', doubt]),
+    ['Verdict', paint('bold', paint(colours[verdict.verdict], verdict.verdict))],
+  ]
+  return rows.map(([left, right]) => `  ${left.padEnd(12)}${right}\n`).join('')
+}
+
+function kindsOf(events: readonly TraceEvent[]): string {
+  const kinds = new Map<string, number>()
+  for (const event of events) {
+    if (event.type === 'fault-injected') kinds.set(event.kind, (kinds.get(event.kind) ?? 0) + 1)
+  }
+  return kinds.size === 0 ? '' : `: ${[...kinds].map(([kind, times]) => `${times} ${kind}`).join(', ')}`
+}
+
+/** One anomaly as it happened: the operations that prove it, between the faults of that time. */
+export function verdictStory(
+  { kind, worst }: Anomaly,
+  evidence: readonly TraceEvent[],
+  events: readonly TraceEvent[],
+  paint: Paint,
+): string {
+  const operations = evidence.flatMap((event) => (event.type === 'operation-sent' ? [event] : []))
+  const ends = new Map(
+    evidence.flatMap((event) => (event.type === 'operation-ended' ? [[event.op, event] as const] : [])),
+  )
+  const fromMs = Math.min(...operations.map(({ sentAtMs }) => sentAtMs))
+  const untilMs = Math.max(...[...ends.values()].map(({ endedAtMs }) => endedAtMs))
+  const lines = [
+    ...operations.map((sent) => ({ atMs: sent.sentAtMs, text: operationText(sent, ends.get(sent.op)) })),
+    ...faultLines(events, fromMs, untilMs).map(({ atMs, text }) => ({ atMs, text: paint('yellow', text) })),
+  ].toSorted((a, b) => a.atMs - b.atMs)
+  const told = lines.map(
+    ({ atMs, text }) => `  ${paint('dim', `${(atMs / 1_000).toFixed(3).padStart(9)} s`)}  ${text}\n`,
+  )
+  return `  ${paint('red', kind)}: ${worst.text}\n\n${told.join('')}`
+}
+
+function faultLines(events: readonly TraceEvent[], fromMs: number, untilMs: number): { atMs: number; text: string }[] {
+  const names = new Map<string, string>()
+  return events.flatMap((event) => {
+    if (event.type === 'fault-injected') names.set(event.fault, `${event.kind} of ${event.target}`)
+    if (event.type !== 'fault-confirmed' || event.atMs < fromMs || event.atMs > untilMs) return []
+    return [{ atMs: event.atMs, text: `${names.get(event.fault)} (fault ${event.fault})` }]
+  })
+}
+
+function operationText(sent: OperationSent, ended: OperationEnded | undefined): string {
+  const { op, user, tab, kind, sku, node } = sent
+  const about = [sku, node === undefined ? undefined : `node ${node}`].filter((part) => part !== undefined)
+  return `op ${op}  ${user}, tab ${tab}: ${[kind, ...about].join(' ')}  ${endText(sent, ended)}`
+}
+
+function endText({ kind }: OperationSent, ended: OperationEnded | undefined): string {
+  if (ended === undefined) return '-> no end was seen'
+  const { outcome, why, node, as, items, count: number } = ended
+  const by = node === undefined ? '' : ` by ${node}`
+  if (outcome !== 'ok') return `-> ${outcome}${by}: ${why}`
+  const turnedAway = (kind === 'return' || kind === 'forge') && as === undefined
+  const shown = [
+    ...(turnedAway ? ['turned away'] : []),
+    ...(as === undefined ? [] : [`as ${as}`]),
+    ...(items === undefined
+      ? []
+      : [`cart [${items.map(([sku, times]) => (times === 1 ? sku : `${times} x ${sku}`)).join(', ')}]`]),
+    ...(number === undefined ? [] : [`count ${number}`]),
+  ]
+  return `-> ok${by}${shown.length === 0 ? '' : `, ${shown.join(', ')}`}`
+}
+
+function n(number: number): string {
+  return number.toLocaleString('en-US')
+}

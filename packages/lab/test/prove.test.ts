@@ -1,0 +1,123 @@
+/** Real clusters, broken on purpose, and what is said of them. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import { decodeTrace, judge } from '@ninelives/history'
+import { until } from '../src/wait.ts'
+import { type Command, family, run, untilGone } from './fixtures/command.ts'
+import { scratch } from './fixtures/open-lab.ts'
+
+const small = ['--users', '24', '--rate', '60', '--tabs', '2', '--seed', '5']
+
+interface Proof {
+  readonly code: number | string | null
+  readonly stdout: string
+  readonly directory: string
+}
+
+async function prove(t: ExecutionContext, ...args: string[]): Promise<Proof> {
+  const directory = scratch(t)
+  const command = run(t, ['prove', ...small, '--logs', directory, ...args])
+  const code = await command.exited
+  t.is(command.output.stderr, '')
+  return { code, stdout: command.output.stdout, directory }
+}
+
+async function check(t: ExecutionContext, ...args: string[]): Promise<Command & { code: unknown }> {
+  const command = run(t, ['check', ...args])
+  return { ...command, code: await command.exited }
+}
+
+test.serial('sticky: the deaths of nodes cost sessions, and it is proven by two operations', async (t) => {
+  const { code, stdout, directory } = await prove(t, '--strategy', 'sticky', '--kills', '3', '--faults', 'kill,crash')
+  t.is(code, 1)
+  t.regex(stdout, /3 of 3 {2}/)
+  t.regex(stdout, /Faults +\d of 3 landed: 2 kill, 1 crash\n/)
+  t.regex(stdout, /Anomaly +lost-session, \d+ times?\n/)
+  t.regex(stdout, /Verdict +invalid\n/)
+  t.regex(stdout, /lost-session: user-\d+ was logged in and was told to log in again.*\n\n.*login {2}-> ok.*\n/)
+
+  const evidence = `${directory}/anomaly-lost-session.ndjson`
+  const { events, problem } = decodeTrace(readFileSync(evidence, 'utf8'))
+  t.is(problem, undefined)
+  t.deepEqual(
+    judge(events).anomalies.map(({ kind, times }) => ({ kind, times })),
+    [{ kind: 'lost-session', times: 1 }],
+  )
+  t.is(events.filter(({ type }) => type === 'operation-sent').length, 2)
+  const again = await check(t, evidence)
+  t.is(again.code, 1)
+  t.regex(again.output.stdout, /Verdict +invalid\n/)
+})
+
+test.serial('a store that keeps its promises is not accused, whatever falls', async (t) => {
+  const { code, stdout, directory } = await prove(t, '--kills', '4', '--faults', 'kill,pause,crash,drain')
+  const verdict = judge(decodeTrace(readFileSync(`${directory}/trace.ndjson`, 'utf8')).events)
+  t.deepEqual(verdict.anomalies, [], stdout)
+  t.true(verdict.operations.ok > 100)
+  t.is(verdict.sessions.lost, 0)
+  // On a busy machine the generator may lag, and a fault may miss: then nothing is known, and that is what is said.
+  t.is(code, verdict.doubts.length === 0 ? 0 : 3, stdout)
+})
+
+test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {
+  const directory = scratch(t)
+  const command = run(t, ['prove', ...small, '--strategy', 'sticky', '--faults', 'pause', '--logs', directory])
+  await until(() => /1 of 20/.test(command.output.stdout), { deadlineMs: 60_000, what: 'the first fault' })
+  const pids = family(command.pid)
+  t.true(pids.length > 4)
+  command.process.kill('SIGINT')
+  t.is(await command.exited, 130)
+  t.regex(command.output.stdout, /Interrupted. Trace: /)
+  await untilGone(pids)
+})
+
+test('a trace that breaks off is unknown, with the line', async (t) => {
+  const file = `${scratch(t)}/trace.ndjson`
+  writeFileSync(file, '{"seq":0,"atMs":0,"type":"run-started","schema":1,"nodes":[],"strategy":{}}\n{"seq":1,"at')
+  const { code, output } = await check(t, file)
+  t.is(code, 3)
+  t.regex(output.stdout, /In doubt +the trace can be read up to line 2: not JSON: the trace was cut off here\n/)
+})
+
+test('a trace of another schema is unknown', async (t) => {
+  const file = `${scratch(t)}/trace.ndjson`
+  writeFileSync(file, '{"seq":0,"atMs":0,"type":"run-started","schema":9}\n')
+  const { code, output } = await check(t, file)
+  t.is(code, 3)
+  t.regex(output.stdout, /In doubt +the trace can be read up to line 1: schema 9, and this program reads schema 1\n/)
+})
+
+test('a run is told again from its trace', async (t) => {
+  const file = `${scratch(t)}/trace.ndjson`
+  const events = [
+    {
+      type: 'run-started',
+      schema: 1,
+      startedAtMs: 0,
+      nodes: [{ name: 'b', url: '' }],
+      strategy: { onNodeDeath: 'so it goes' },
+    },
+    { type: 'cluster-ready', inMs: 1 },
+    { type: 'node-down', node: 'b', pid: 1, code: null, signal: 'SIGKILL', held: 0 },
+  ]
+  writeFileSync(file, events.map((event, seq) => `${JSON.stringify({ seq, atMs: seq * 1_000, ...event })}\n`).join(''))
+  const command = run(t, ['replay', file, '--speed', '0'])
+  t.is(await command.exited, 0)
+  t.regex(command.output.stdout, /node-b died \(SIGKILL\); so it goes\n/)
+})
+
+const refused = test.macro(async (t, args: string[], line: RegExp) => {
+  const command = run(t, args)
+  t.is(await command.exited, 2)
+  t.regex(command.output.stderr, line)
+})
+
+test(
+  'a fault that there is none of',
+  refused,
+  ['prove', '--faults', 'kill,flood'],
+  /--faults takes one or more of kill, /,
+)
+test('a file that is not there', refused, ['check', '/nowhere/trace.ndjson'], /trace\.ndjson can't be read: ENOENT/)
+test('no file', refused, ['check'], /check takes one trace/)
+test('no file to tell', refused, ['replay'], /replay takes one trace/)
