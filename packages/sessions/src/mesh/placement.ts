@@ -3,7 +3,7 @@
  * by rendezvous hash. Who is alive has no part in it: a death moves nothing, so nothing is copied because a node restarts.
  * What is given up for that: while a node is away, its buckets have a copy less.
  */
-import { bit, ranksOf } from './ranks.ts'
+import { bit, has } from './ranks.ts'
 
 export interface Placement {
   bucketOf(key: string): number
@@ -36,8 +36,7 @@ export function placement(names: readonly string[], copies: 'all' | number, buck
 
 /** A set of ranks in the order of preference of a bucket. */
 export function preferred(placement: Placement, bucket: number, set: number): number[] {
-  const within = new Set(ranksOf(set))
-  return placement.preference(bucket).filter((rank) => within.has(rank))
+  return placement.preference(bucket).filter((rank) => has(set, rank))
 }
 
 /** FNV-1a over UTF-16 units, mixed so that the low bits are as good as the high ones. */

@@ -9,8 +9,7 @@ import type { Entries } from './entries.ts'
 import type { Lease } from './lease.ts'
 import type { Change, Outcome, Refusal, Verb } from './messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import { preferred } from './placement.ts'
-import { bit, has } from './ranks.ts'
+import { has } from './ranks.ts'
 import type { Site } from './site.ts'
 import type { Standing } from './standing.ts'
 
@@ -90,8 +89,8 @@ export class Verbs {
   /** Whom to call for a key, or undefined. */
   hostOf(bucket: number, now: number): number | undefined {
     const { standing, neighbours } = this.#parts
-    const others = standing.full & ~bit(this.#site.rank)
-    return preferred(this.#site.placement, bucket, others).find((rank) => {
+    return this.#site.placement.preference(bucket).find((rank) => {
+      if (rank === this.#site.rank || !has(standing.full, rank)) return false
       return neighbours.isThere(standing.member(rank)) && neighbours.hears(rank, now)
     })
   }
@@ -172,16 +171,13 @@ export class Verbs {
   }
 
   #write(attempt: Attempt, { key, expectedVersion, expiresAtMs, body, ack }: Write): void {
-    const { entries, changes } = this.#parts
+    const { changes } = this.#parts
     const change = this.#live(key)
     const current = recordOf(change)
     const answer = (value: WriteResult): void => this.#end(attempt, { ok: true, value })
     if (change === undefined ? expectedVersion !== 0 : current === undefined) return answer({ status: 'gone' })
     if (current !== undefined && !this.#site.rules.mayBuild(current.version, expectedVersion)) {
       return answer({ status: 'conflict', current })
-    }
-    if (entries.records >= this.#site.recordsMax && entries.get(key) === undefined) {
-      return this.#end(attempt, refused('full'))
     }
     const version = expectedVersion + 1
     const next = { key, stamp: changes.nextStamp(), version, untilMs: expiresAtMs, body: whole(body) }
@@ -197,8 +193,12 @@ export class Verbs {
   }
 
   #change(attempt: Attempt, change: Change, ack: Write['ack'], committed: (copies: number) => void): void {
-    const { changes } = this.#parts
+    const { changes, entries } = this.#parts
     const copiesMin = this.#copiesMin(ack)
+    const isNew = entries.get(change.key) === undefined
+    if (isNew && entries.records >= this.#site.recordsMax) return this.#end(attempt, refused('full'))
+    // Those that are answered before they are done are no attempts any more, and bounded all the same.
+    if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
     if (changes.copiesToHave(change.key) < copiesMin) return this.#park(attempt)
     attempt.isBegun = true
     changes.begin(change, (end: End) => {
