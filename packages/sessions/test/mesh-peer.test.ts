@@ -1,0 +1,235 @@
+/** Peers of a mesh joined by hand: what a simulation with everything going wrong is too coarse to see. */
+import test, { type ExecutionContext } from 'ava'
+import type { SessionKey, SessionRecord, WriteResult } from '../src/contract.ts'
+import type { Message, Outcome } from '../src/mesh/messages.ts'
+import { peer, type Peer, type PeerEvent, type PeerOptions, TICK_MS } from '../src/mesh/peer.ts'
+import { standardTiming } from '../src/mesh/timing.ts'
+
+const key = 'some-key' as SessionKey
+const HOUR_MS = 3_600_000
+
+/** All clocks are one, every message takes a step, and a step is a tick. */
+class Hall {
+  nowMs = 1_000_000
+  readonly peers = new Map<string, Peer>()
+  readonly events: PeerEvent[] = []
+  readonly #mail: { from: string; to: string; message: Message }[] = []
+  readonly #away = new Set<string>()
+  readonly names: readonly string[]
+
+  constructor(names: readonly string[]) {
+    this.names = names
+  }
+
+  start(name: string, options: Partial<PeerOptions> = {}): Peer {
+    const incarnation = 1 + this.peers.size + this.nowMs
+    const started = peer(
+      {
+        names: this.names,
+        name,
+        incarnation,
+        copies: 'all',
+        clock: { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs },
+        random: () => 0.5,
+        send: (to, message) => this.#mail.push({ from: name, to, message }),
+        onEvent: (event) => this.events.push(event),
+        ...options,
+      },
+      { timing: { ...standardTiming, buckets: 16 } },
+    )
+    for (const [other, otherPeer] of this.peers) {
+      started.linked(other, Number(this.#incarnations.get(other)))
+      otherPeer.linked(name, incarnation)
+    }
+    this.#incarnations.set(name, incarnation)
+    this.peers.set(name, started)
+    return started
+  }
+
+  readonly #incarnations = new Map<string, number>()
+
+  /** It hears nothing and does nothing, and its links stay. */
+  stop(name: string): void {
+    this.#away.add(name)
+  }
+
+  kill(name: string): void {
+    this.peers.delete(name)
+    for (const other of this.peers.values()) other.unlinked(name)
+  }
+
+  run(forMs: number): void {
+    for (const endMs = this.nowMs + forMs; this.nowMs < endMs; this.nowMs += TICK_MS) this.#step()
+  }
+
+  #step(): void {
+    for (const [name, each] of this.peers) if (!this.#away.has(name)) each.tick()
+    for (let round = 0; round < 8; round++) {
+      for (const { from, to, message } of this.#mail.splice(0)) {
+        if (this.#away.has(to) || !this.peers.has(from)) continue
+        this.peers.get(to)?.receive(from, message)
+      }
+    }
+  }
+}
+
+/** What a verb came to, after the hall has run for a while. */
+function outcome<T>(t: ExecutionContext, hall: Hall, start: (done: (outcome: Outcome<T>) => void) => void): Outcome<T> {
+  const outcomes: Outcome<T>[] = []
+  start((each) => outcomes.push(each))
+  for (let waited = 0; waited < 300 && outcomes.length === 0; waited++) hall.run(TICK_MS)
+  t.is(outcomes.length, 1)
+  return outcomes[0] as Outcome<T>
+}
+
+function value<T>(t: ExecutionContext, hall: Hall, start: (done: (outcome: Outcome<T>) => void) => void): T {
+  const result = outcome(t, hall, start)
+  if (!result.ok) throw new Error(`refused: ${result.refusal}`)
+  return result.value
+}
+
+function opened(names: readonly string[], options: Partial<PeerOptions> = {}): Hall {
+  const hall = new Hall(names)
+  for (const name of names) hall.start(name, options)
+  hall.run(500)
+  return hall
+}
+
+const write = (at: Peer, expectedVersion: number, body: string, expiresAtMs: number) =>
+  at.write.bind(at, key, { expectedVersion, expiresAtMs, body, ack: 'one' })
+const read = (at: Peer, atLeastVersion = 0) => at.read.bind(at, key, { atLeastVersion })
+const of = (hall: Hall, name: string): Peer => hall.peers.get(name) as Peer
+
+for (const names of [['a'], ['a', 'b'], ['c', 'a', 'b'], 'abcdefghijkl'.split('')]) {
+  test(`a mesh of ${names.length} is founded when all are there, and keeps what it is given`, (t) => {
+    const hall = opened(names)
+    for (const each of hall.peers.values()) t.like(each.status(), { serves: true, role: 'full', lease: true })
+    const first = of(hall, 'a')
+    const result = value<WriteResult>(t, hall, write(first, 0, 'one', hall.nowMs + HOUR_MS))
+    t.deepEqual(result, { status: 'written', version: 1, receipt: { copies: names.length } })
+    for (const each of hall.peers.values())
+      t.like(value<SessionRecord | undefined>(t, hall, read(each)), { body: 'one' })
+    hall.run(100)
+    for (const each of hall.peers.values()) t.like(each.status(), { sessions: 1, pending: 0, repaired: 0 })
+  })
+}
+
+test('it is not founded by fewer than a majority, nor by a majority at once', (t) => {
+  const hall = new Hall(['a', 'b', 'c'])
+  hall.start('a')
+  hall.run(5_000)
+  t.regex(of(hall, 'a').status().misses ?? '', /found a mesh of 3/)
+  hall.start('b')
+  hall.run(1_000)
+  t.false(of(hall, 'b').status().serves)
+  hall.run(4_000)
+  t.true(of(hall, 'b').status().serves)
+  hall.start('c')
+  hall.run(1_000)
+  t.like(of(hall, 'c').status(), { role: 'full', serves: true })
+})
+
+test('without a majority it neither reads nor writes, and says why', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS))
+  hall.stop('b')
+  hall.stop('c')
+  hall.run(400)
+  t.regex(of(hall, 'a').status().misses ?? '', /does not reach 2 of 3 nodes/)
+  t.deepEqual(outcome(t, hall, read(of(hall, 'a'))), { ok: false, refusal: 'unavailable' })
+  t.deepEqual(outcome(t, hall, write(of(hall, 'a'), 1, 'two', hall.nowMs + HOUR_MS)), {
+    ok: false,
+    refusal: 'unavailable',
+  })
+})
+
+for (const [what, end] of [
+  ['killed', (hall: Hall) => hall.kill('c')],
+  ['stopped', (hall: Hall) => hall.stop('c')],
+] as const) {
+  test(`when a node is ${what}, writes go on within half a second`, (t) => {
+    const hall = opened(['a', 'b', 'c'])
+    end(hall)
+    const endedAtMs = hall.nowMs
+    t.like(value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS)), {
+      status: 'written',
+      receipt: { copies: 2 },
+    })
+    t.true(hall.nowMs - endedAtMs <= 500, `${hall.nowMs - endedAtMs} ms`)
+  })
+}
+
+test('a node that starts again is right from its first request, and full soon', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS))
+  hall.kill('c')
+  hall.run(1_000)
+  value(t, hall, write(of(hall, 'a'), 1, 'two', hall.nowMs + HOUR_MS))
+  const back = hall.start('c')
+  t.like(value<SessionRecord | undefined>(t, hall, read(back)), { version: 2, body: 'two' })
+  hall.run(500)
+  t.like(back.status(), { role: 'full', sessions: 1 })
+})
+
+test('a record is absent from the instant it expires, and a touch moves that for all', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  const untilMs = hall.nowMs + 5_000
+  value(t, hall, write(of(hall, 'a'), 0, 'one', untilMs))
+  hall.run(100)
+  t.true(value<boolean>(t, hall, (done) => of(hall, 'b').touch(key, untilMs + 1_000, done)))
+  t.true(value<boolean>(t, hall, (done) => of(hall, 'a').touch(key, untilMs, done)))
+  hall.run(untilMs + 500 - hall.nowMs)
+  t.like(value<SessionRecord | undefined>(t, hall, read(of(hall, 'c'))), { expiresAtMs: untilMs + 1_000 })
+  hall.run(untilMs + 1_000 - hall.nowMs)
+  for (const each of hall.peers.values()) t.is(value(t, hall, read(each)), undefined)
+  t.false(value<boolean>(t, hall, (done) => of(hall, 'b').touch(key, hall.nowMs + HOUR_MS, done)))
+  hall.run(standardTiming.keepMs + 1_000)
+  for (const each of hall.peers.values()) t.is(each.status().records, 0)
+})
+
+test('it never answers with a version older than the client has seen', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS))
+  t.like(value<SessionRecord | undefined>(t, hall, read(of(hall, 'b'), 1)), { version: 1 })
+  t.deepEqual(outcome(t, hall, read(of(hall, 'b'), 2)), { ok: false, refusal: 'unavailable' })
+})
+
+test('a full peer takes no further record, and changes those that it has', (t) => {
+  const hall = opened(['a', 'b', 'c'], { recordsMax: 1 })
+  value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS))
+  value(t, hall, write(of(hall, 'a'), 1, 'two', hall.nowMs + HOUR_MS))
+  const another = outcome<WriteResult>(t, hall, (done) =>
+    of(hall, 'a').write(
+      'another' as SessionKey,
+      { expectedVersion: 0, expiresAtMs: hall.nowMs + HOUR_MS, body: '', ack: 'one' },
+      done,
+    ),
+  )
+  t.deepEqual(another, { ok: false, refusal: 'full' })
+})
+
+test('how many copies were asked for is how many there are, or it is refused', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  hall.kill('c')
+  hall.run(500)
+  const writing = (ack: 'local' | 'quorum' | 'all', expectedVersion: number) =>
+    outcome<WriteResult>(t, hall, (done) =>
+      of(hall, 'a').write(key, { expectedVersion, expiresAtMs: hall.nowMs + HOUR_MS, body: ack, ack }, done),
+    )
+  t.deepEqual(writing('all', 0), { ok: false, refusal: 'unavailable' })
+  t.like(writing('quorum', 0), { ok: true, value: { status: 'written', receipt: { copies: 2 } } })
+  t.like(writing('local', 1), { ok: true, value: { status: 'written', receipt: { copies: 1 } } })
+  t.like(value<SessionRecord | undefined>(t, hall, read(of(hall, 'b'))), { body: 'local' })
+})
+
+test('a closed peer refuses', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  of(hall, 'a').close()
+  t.deepEqual(outcome(t, hall, read(of(hall, 'a'))), { ok: false, refusal: 'closed' })
+  t.false(of(hall, 'a').status().serves)
+})
+
+test('a list without its own name, or with one twice, is refused', (t) => {
+  t.throws(() => new Hall(['b', 'c']).start('a'), { instanceOf: RangeError })
+  t.throws(() => new Hall(['a', 'a']).start('a'), { instanceOf: RangeError })
+})
