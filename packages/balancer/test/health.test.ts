@@ -68,3 +68,25 @@ test('an upstream that was down stays down while it is not ready', (t) => {
     { to: 'up', outForMs: 5_000 },
   ])
 })
+
+test('a late probe makes a suspect of an upstream, once, and an answer clears it, whatever it says', (t) => {
+  for (const outcome of [READY, UNREADY]) {
+    const health = detector({ rise: 1, fall: 3 })
+    t.deepEqual(health.late('late'), { to: 'suspected', reason: 'late' })
+    t.is(health.late('late'), undefined)
+    t.is(health.standing, 'up')
+    t.true(health.suspected)
+    health.probed(outcome, 100, 300)
+    t.false(health.suspected)
+  }
+})
+
+test('a suspect is ejected by what ejects anybody, and one that is down is no suspect', (t) => {
+  const health = detector({ rise: 1, fall: 2 })
+  health.late('late')
+  t.is(health.probed(FAILED, 0, 500), undefined)
+  t.true(health.suspected)
+  t.deepEqual(health.probed(FAILED, 500, 1_000), { to: 'down', reason: 'no answer' })
+  t.false(health.suspected)
+  t.is(health.late('late'), undefined)
+})

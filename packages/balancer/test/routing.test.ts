@@ -84,3 +84,14 @@ test('least busy: equals are drawn as their weights say', (t) => {
   for (const name of 'abc') t.true(Math.abs(even.split(name).length - 1_000) < 200, name)
   t.is(names(byRule([a], leastBusy(Math.random)), 1), 'a')
 })
+
+test('one that is suspected comes after those that are not, and before those that are surely out', (t) => {
+  const all = upstreamsOf({ a: 'up', b: 'up', c: 'draining', d: 'down' })
+  const [a, b, c] = all
+  if (!a || !b || !c) return t.fail()
+  a.suspected = true
+  t.is(names(roundRobin(all), 3), 'bbb')
+  t.is(names(roundRobin(all), 1, undefined, [b]), 'c')
+  t.is(names(roundRobin(all), 1, undefined, [b, c]), 'a')
+  t.is(names(roundRobin(all), 1, undefined, [a, b, c]), 'd')
+})
