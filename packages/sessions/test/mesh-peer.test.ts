@@ -219,7 +219,7 @@ test('how many copies were asked for is how many there are, or it is refused', (
   t.deepEqual(writing('all', 0), { ok: false, refusal: 'unavailable' })
   t.like(writing('quorum', 0), { ok: true, value: { status: 'written', receipt: { copies: 2 } } })
   t.like(writing('local', 1), { ok: true, value: { status: 'written', receipt: { copies: 1 } } })
-  t.like(value<SessionRecord | undefined>(t, hall, read(of(hall, 'b'))), { body: 'local' })
+  t.like(value<SessionRecord | undefined>(t, hall, read(of(hall, 'b'), 2)), { body: 'local' })
 })
 
 test('a closed peer refuses', (t) => {

@@ -34,6 +34,7 @@ interface Attempt {
   isOver: boolean
 }
 
+type Read = Extract<Verb, { verb: 'read' }>
 type Write = Extract<Verb, { verb: 'write' }>
 type Destroy = Extract<Verb, { verb: 'destroy' }>
 type Touch = Extract<Verb, { verb: 'touch' }>
@@ -139,7 +140,7 @@ export class Verbs {
     }
     switch (verb.verb) {
       case 'read':
-        return this.#end(attempt, this.#read(verb.key, verb.atLeastVersion))
+        return this.#read(attempt, verb)
       case 'write':
         return this.#write(attempt, verb)
       case 'touch':
@@ -155,12 +156,11 @@ export class Verbs {
     return change !== undefined && change.untilMs > this.#site.clock.wallMs() ? change : undefined
   }
 
-  #read(key: SessionKey, atLeastVersion: number): Outcome<SessionRecord | undefined> {
+  #read(attempt: Attempt, { key, atLeastVersion }: Read): void {
     const record = recordOf(this.#live(key))
-    // No copy is ever behind; one that looks so belongs to a mesh that lost what the client has seen.
-    return record !== undefined && record.version < atLeastVersion
-      ? refused('unavailable')
-      : { ok: true, value: record }
+    // Behind is only who has not heard yet of a change that nobody was to wait for.
+    if (record !== undefined && record.version < atLeastVersion) return this.#park(attempt)
+    this.#end(attempt, { ok: true, value: record })
   }
 
   #touch({ key, expiresAtMs }: Touch): boolean {
