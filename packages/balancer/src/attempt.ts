@@ -18,6 +18,8 @@ import type { FailureKind } from './verdict.ts'
 export interface AttemptOwner {
   /** The connection stands; from here on the upstream may act on the request. */
   sending(): void
+  /** Whether an upstream that answers that it can't serve now is to be left for another. */
+  mayLeave(upstream: Upstream): boolean
   answered(head: AnswerHead): void
   /** A piece of the answer. False: the next one after `resume`. */
   piece(piece: Buffer): boolean
@@ -47,6 +49,8 @@ export interface AttemptTimeouts {
   readonly attemptTimeoutMs: number
   readonly answerIdleMs: number
 }
+
+const STATUS_UNAVAILABLE = 503
 
 export class Attempt implements CallListener {
   readonly upstream: Upstream
@@ -117,6 +121,10 @@ export class Attempt implements CallListener {
     if (!isPassable(head)) {
       this.#call?.destroy()
       return this.#fail('junk', `status line ${head.status} ${head.message}`)
+    }
+    if (head.status === STATUS_UNAVAILABLE && this.#owner.mayLeave(this.upstream)) {
+      this.#call?.destroy()
+      return this.#fail('declined', String(head.status))
     }
     this.#state = 'answering'
     this.#allow(this.#timeouts.answerIdleMs)

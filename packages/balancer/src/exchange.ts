@@ -130,6 +130,12 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
     if (this.#options.awaitsContinue === true) this.#answer.goOn()
   }
 
+  /** Only for one that was not asked yet: the last to decline is heard in its own words. */
+  mayLeave(upstream: Upstream): boolean {
+    if (this.#itinerary?.hasUntried(upstream) !== true) return false
+    return this.#ruling({ kind: 'declined', reason: '', sent: 'something', answer: 'none' }).next === 'another-upstream'
+  }
+
   answered(head: AnswerHead): void {
     this.#passed?.body?.forget()
     this.#record.responded()

@@ -86,6 +86,13 @@ export class Itinerary {
     )
   }
 
+  /** Whether somebody besides this upstream was not asked yet. */
+  hasUntried(upstream: Upstream): boolean {
+    return this.#services.pool.upstreams.some(
+      (other) => other !== upstream && other.isTrusted && !this.#tried.includes(other),
+    )
+  }
+
   startAnew(): void {
     this.#tried = this.#notAgain === undefined ? [] : [...this.#notAgain]
   }

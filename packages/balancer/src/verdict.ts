@@ -19,6 +19,8 @@ export type FailureKind =
   | 'junk'
   /** The upstream let its time pass. */
   | 'silent'
+  /** It answered that it can't serve now: 503. */
+  | 'declined'
   /** The upstream died or fell silent as a whole, before this connection said so. */
   | 'lost'
   /** The client stopped in the middle of its request. */

@@ -10,7 +10,7 @@ const KEYS = ['none', 'own', 'minted'] as const
 const BODIES = ['whole', 'not-kept'] as const
 const BUDGETS = ['left', 'spent'] as const
 const LATE = [false, true] as const
-const KINDS = ['refused', 'unreached', 'broken', 'junk', 'silent', 'lost', 'client-stalled'] as const
+const KINDS = ['refused', 'unreached', 'broken', 'junk', 'silent', 'declined', 'lost', 'client-stalled'] as const
 const BEFORE_CONNECTED: ReadonlySet<FailureKind> = new Set(['refused', 'unreached', 'lost'])
 const ATTEMPTS_MAX = 3
 
