@@ -3,7 +3,8 @@
  * later view can have begun to commit without this peer. It counts from when the beat was *sent*, by this peer's own clock,
  * and the later view waits for a lease and the drift of clocks (the guard) from when it *learnt* of the promises: only the
  * rates of two clocks are compared, over a sixth of a second. A process that was stopped finds its lease run out when it
- * looks at the clock again, which it does before each answer.
+ * looks at the clock again, which it does before each answer. What that does not see is a machine frozen together with its
+ * monotonic clock: such a one must not go on where it was.
  */
 import type { Echo, View } from './messages.ts'
 import type { Neighbours } from './neighbours.ts'
