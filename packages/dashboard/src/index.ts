@@ -35,7 +35,8 @@ const directories: readonly { readonly prefix: string; readonly directory: strin
   { prefix: '/page/', directory: fileURLToPath(new URL('./page/', import.meta.url)) },
   { prefix: '/history/', directory: fileURLToPath(new URL('./', import.meta.resolve('@ninelives/history'))) },
 ]
-const FILE_NAME = /^[a-z0-9-]+\.(html|css|svg|ts)$/
+/** In the folder itself or one below it, and never outside. */
+const FILE_NAME = /^(?:[a-z0-9-]+\/)?[a-z0-9-]+\.(html|css|svg|ts)$/
 
 const cache = new Map<string, PageFile>()
 
