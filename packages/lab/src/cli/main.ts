@@ -79,7 +79,7 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
 }
 
 function help(): string {
-  const lines = [...commands].map(([name, { text }]) => `  ${name.padEnd(8)}${text}\n`)
+  const lines = [...commands].map(([name, { text }]) => `  ${name.padEnd(10)}${text}\n`)
   return `ninelives <command> [flags]\n\n${lines.join('')}\n--help after a command tells its flags; --version prints the version.\n`
 }
 
