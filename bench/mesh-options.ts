@@ -14,6 +14,7 @@ const FULL = { rounds: 6, blocks: 3, writesPerNode: 2_000 }
 const QUICK = { rounds: 1, blocks: 3, writesPerNode: 1_000 }
 const SIZES = [3, 6, 9, 12]
 const SIZE_MAX = 12
+const AT_ONCE_MAX = 100
 const SESSIONS = 100_000
 
 export const MESH_HELP = `npm run bench:mesh -- [options]
@@ -23,6 +24,7 @@ node takes to join.
 
   --quick        one round of each mesh instead of ${FULL.rounds}
   --nodes A,B    these sizes
+  --at-once N    writes that each node has under way (default 1)
   --sessions N   that a joining node finds (default ${SESSIONS})
   --seed N       of the order and of the intervals (default: a random one, which the result names)
   --out DIR      where result.json goes (default .ninelives/bench/<time>)
@@ -35,6 +37,7 @@ export function readMeshOptions(args: readonly string[], now: Date): MeshOptions
   return {
     ...(values.quick ? QUICK : FULL),
     sizes: values.nodes === undefined ? SIZES : values.nodes.split(',').map((each) => whole('--nodes', each, SIZE_MAX)),
+    atOnce: values['at-once'] === undefined ? 1 : whole('--at-once', values['at-once'], AT_ONCE_MAX),
     sessions: values.sessions === undefined ? SESSIONS : whole('--sessions', values.sessions, 1_000_000),
     seed: values.seed === undefined ? 1 + Math.floor(Math.random() * 999_999) : whole('--seed', values.seed, 999_999),
     out: resolve(values.out ?? join('.ninelives', 'bench', now.toISOString().replaceAll(/[:.]/g, '-'))),
@@ -48,6 +51,7 @@ function parsed(args: readonly string[]) {
       options: {
         quick: { type: 'boolean', default: false },
         nodes: { type: 'string' },
+        'at-once': { type: 'string' },
         sessions: { type: 'string' },
         seed: { type: 'string' },
         out: { type: 'string' },

@@ -11,6 +11,8 @@ export interface ScalePlan {
   /** Of one mesh in one round; the median of them counts. */
   readonly blocks: number
   readonly writesPerNode: number
+  /** Of one node. The more, the more leaves in one packet, and on few nodes more than on many: 1 compares like with like. */
+  readonly atOnce: number
 }
 
 export interface ScaleBlock {
@@ -37,8 +39,6 @@ export type ScaleBlocks = ReadonlyMap<string, readonly ScaleBlock[]>
 const MODES: readonly Mode[] = ['replicated', 'clustered']
 const SESSIONS_PER_NODE = 500
 const IDLE_MS = 2_000
-/** Of one node: as many as a busy one has under way, so that what leaves together leaves in one packet. */
-const AT_ONCE = 4
 
 export function meshName(mode: Mode, size: number): string {
   return `${mode} ${size}`
@@ -65,14 +65,15 @@ export async function measureScale(
   return found
 }
 
-async function measureOne(cluster: MeshCluster, { blocks, writesPerNode }: ScalePlan): Promise<ScaleBlock> {
+async function measureOne(cluster: MeshCluster, { blocks, writesPerNode, atOnce }: ScalePlan): Promise<ScaleBlock> {
   // One after the other: more at once than a machine of few cores can carry is no picture of anything.
   for (const node of cluster.nodes) await node.ask({ ask: 'fill', sessions: SESSIONS_PER_NODE })
   // What is compiled during the first writes is no write's.
-  await cluster.ask({ ask: 'write', writes: 2 * writesPerNode, atOnce: AT_ONCE })
+  await cluster.ask({ ask: 'write', writes: 2 * writesPerNode, atOnce })
   const idle = await measureIdle(cluster)
   const measured: ScaleBlock[] = []
-  for (let block = 0; block < blocks; block++) measured.push(await measureBlock(cluster, writesPerNode, idle))
+  for (let block = 0; block < blocks; block++)
+    measured.push(await measureBlock(cluster, { writes: writesPerNode, atOnce }, idle))
   const middle = (of: (block: ScaleBlock) => number): number => median(measured.map(of))
   return {
     cpuMicros: middle((block) => block.cpuMicros),
@@ -106,14 +107,18 @@ async function measureIdle(cluster: MeshCluster): Promise<Idle> {
   }
 }
 
-async function measureBlock(cluster: MeshCluster, writesPerNode: number, idle: Idle): Promise<ScaleBlock> {
+async function measureBlock(
+  cluster: MeshCluster,
+  load: { readonly writes: number; readonly atOnce: number },
+  idle: Idle,
+): Promise<ScaleBlock> {
   const nodes = cluster.nodes.length
   const before = await cluster.usage()
   const beganMs = performance.now()
-  const written = await cluster.ask<Written>({ ask: 'write', writes: writesPerNode, atOnce: AT_ONCE })
+  const written = await cluster.ask<Written>({ ask: 'write', ...load })
   const tookMs = performance.now() - beganMs
   const after = await cluster.usage()
-  const writes = nodes * writesPerNode
+  const writes = nodes * load.writes
   const cpuMicros = after.cpuMicros - before.cpuMicros
   const bytes = after.sentBytes - before.sentBytes
   return {
