@@ -237,7 +237,7 @@ export type OperationKind = 'login' | 'put' | 'read' | 'count' | 'logout' | 'ret
  */
 export interface OperationSent {
   readonly type: 'operation-sent'
-  /** Never given twice in a life of the process of the users. */
+  /** Never given twice in a run. */
   readonly op: number
   readonly user: string
   /** Counts the user's visits, and so the sessions: of `return` and `copy`, the one whose cookie is sent. */

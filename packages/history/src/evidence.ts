@@ -1,6 +1,7 @@
 /**
  * The shortest history that shows an anomaly: the operations of those involved, of which one after the other is left out as
- * long as the same anomaly is still found. What is left is a trace of its own, and can be judged again from that alone.
+ * long as the same anomaly is still found. With a put goes what it put, wherever a cart shows it. What is left is a trace of
+ * its own, and can be judged again from that alone.
  */
 import { type Anomaly, judge } from './judge.ts'
 import type { OperationEnded, OperationSent, TraceEvent } from './events.ts'
@@ -14,7 +15,8 @@ type Operations = ReadonlyMap<number, readonly OperationEvent[]>
 /** Reads the trace once more. */
 export function evidenceOf(events: Iterable<TraceEvent>, { kind, worst }: Anomaly): readonly TraceEvent[] {
   const { start, operations } = involved(events, worst)
-  const anomaliesIn = (some: Operations): readonly Anomaly[] => judge(history(start, some)).anomalies
+  const historyOf = (some: Operations): readonly TraceEvent[] => history(start, some, skusOf(operations))
+  const anomaliesIn = (some: Operations): readonly Anomaly[] => judge(historyOf(some)).anomalies
   // A look without the write that it shows would be another anomaly, of our own making.
   const kinds = new Set(anomaliesIn(operations).map((each) => each.kind))
   const proofs = new Set(worst.ops)
@@ -30,7 +32,7 @@ export function evidenceOf(events: Iterable<TraceEvent>, { kind, worst }: Anomal
     before = left.size
     left = withoutNeedless(left, shows)
   }
-  return history(start, left)
+  return historyOf(left)
 }
 
 function withoutNeedless(operations: Operations, shows: (some: Operations) => boolean): Operations {
@@ -54,6 +56,11 @@ function involved(events: Iterable<TraceEvent>, { user, visit, ops }: Anomaly['w
   let start: TraceEvent | undefined
   for (const event of events) {
     if (event.type === 'run-started') start = event
+    if (event.type === 'process-up' && event.process === 'users') {
+      // Others have come in the place of the users that were, and count their visits anew.
+      if (ops.some((op) => operations.has(op))) break
+      operations.clear()
+    }
     if (event.type === 'operation-ended') operations.get(event.op)?.push(event)
     if (event.type !== 'operation-sent') continue
     const isTheirs = event.user === user && Math.abs(event.visit - visit) <= 1
@@ -62,8 +69,23 @@ function involved(events: Iterable<TraceEvent>, { user, visit, ops }: Anomaly['w
   return { start, operations }
 }
 
-/** In the order of the trace. */
-function history(start: TraceEvent | undefined, operations: Operations): readonly TraceEvent[] {
+function skusOf(operations: Operations): ReadonlySet<string> {
+  const skus = [...operations.values()].flatMap(([sent]) => (sent?.type === 'operation-sent' ? (sent.sku ?? []) : []))
+  return new Set(skus)
+}
+
+/** In the order of the trace, with nothing in the carts of all that was `put` but what is left of it. */
+function history(
+  start: TraceEvent | undefined,
+  operations: Operations,
+  put: ReadonlySet<string>,
+): readonly TraceEvent[] {
+  const left = skusOf(operations)
   const events = [...operations.values()].flat().toSorted((a, b) => a.seq - b.seq)
-  return start === undefined ? events : [start, ...events]
+  const told = events.map((event) => {
+    if (event.type !== 'operation-ended' || event.items === undefined) return event
+    const items = event.items.filter(([sku]) => left.has(sku) || !put.has(sku))
+    return items.length === event.items.length ? event : Object.assign({}, event, { items })
+  })
+  return start === undefined ? told : [start, ...told]
 }

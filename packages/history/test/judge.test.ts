@@ -54,3 +54,16 @@ test('an end without a beginning, and one told twice, change nothing', (t) => {
   const [first, ...rest] = events
   t.deepEqual(judge([...(first ? [first] : []), ...ends, ...rest, ...ends].slice(0, -3)).anomalies.length, 1)
 })
+
+test('users who came in the place of others are not taken for them in the evidence', (t) => {
+  const lives = historyOf(`user-0 login 1-2 ok
+user-0 put B 3-4 ok [B]
+user-0 read 5-6 ok [B]
+other users at 8
+${lost}`)
+  const [anomaly] = judge(lives).anomalies
+  t.is(anomaly?.kind, 'lost-write')
+  if (anomaly === undefined) return
+  const ops = evidenceOf(lives, anomaly).flatMap((event) => (event.type === 'operation-sent' ? [event.op] : []))
+  t.deepEqual(ops, [5, 6])
+})

@@ -17,7 +17,11 @@ function virtualUser(url: URL, t: ExecutionContext): { user: VirtualUser; record
   const client = new Client(url)
   t.teardown(() => client.close())
   const recorded: OperationEvent[] = []
-  const recorder = new Recorder({ now: () => performance.now(), report: (events) => recorded.push(...events) })
+  const recorder = new Recorder({
+    now: () => performance.now(),
+    report: (events) => recorded.push(...events),
+    firstOp: 0,
+  })
   const user = new VirtualUser({ client, recorder, name: 'user-0', password: 'password-0', run: 'r' })
   return { user, recorded }
 }

@@ -65,7 +65,7 @@ export class Ledger {
     // A made-up cookie belongs to no visit, and is judged all the same.
     const visit = underWay.visit ?? (sent.kind === 'forge' ? newVisit(sent.user, sent.visit) : undefined)
     if (visit === undefined) return undefined
-    if (write !== undefined) endWrite(write, ended)
+    if (write !== undefined) endWrite(write, ended, visit)
     return this.#observe(visit, done, write)
   }
 
@@ -164,10 +164,15 @@ export class Ledger {
 const begins: ReadonlySet<OperationSent['kind']> = new Set(['login', 'put', 'read', 'count', 'logout'])
 const withoutItsCookie: ReadonlySet<OperationSent['kind']> = new Set(['return', 'forge'])
 
-function endWrite(write: Write, { endedAtMs, outcome, count }: OperationEnded): void {
+/**
+ * To be turned away proves that nothing was done, unless the logout was under way: between a proxy's first try and its
+ * second the session may have ended, and the first may have done it.
+ */
+function endWrite(write: Write, { endedAtMs, outcome, why, count }: OperationEnded, { leavingAtMs }: Visit): void {
+  const isUnproven = why === LOGGED_OUT && endedAtMs > leavingAtMs
+  write.outcome = isUnproven ? 'unknown' : outcome
   // Of one whose outcome is unknown, nobody knows when it ended either.
-  if (outcome !== 'unknown') write.endedAtMs = endedAtMs
-  write.outcome = outcome
+  if (write.outcome !== 'unknown') write.endedAtMs = endedAtMs
   if (count !== undefined) write.count = count
 }
 

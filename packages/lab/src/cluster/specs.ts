@@ -36,6 +36,9 @@ export interface Specs {
   readonly redis: (program: string, port: number) => ChildSpec
 }
 
+/** More than the users send before they are started again, so that no operation has the number of another. */
+const OPERATIONS_PER_LIFE = 1e9
+
 /** The demo has at least these accounts, `user-0` and so on. */
 const ACCOUNTS_MIN = 100
 
@@ -64,6 +67,7 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
     TRUST_PROXY: 'true',
   }
   const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
+  let usersLives = 0
   return {
     node: (name, port) => ours(`node-${name}`, programs.node, { ...node, NODE_NAME: name, PORT: String(port) }),
     balancer: (port, upstreams) =>
@@ -73,7 +77,8 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
         UPSTREAMS: upstreams.map(({ name, url }) => `${name}=${url}`).join(','),
       }),
     users(target, originNs) {
-      const told = { target, users, tabs, rate, seed, idempotencyKeys, originNs: String(originNs) }
+      const firstOp = usersLives++ * OPERATIONS_PER_LIFE
+      const told = { target, users, tabs, rate, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
       return ours('users', programs.users, base, [JSON.stringify(told)])
     },
     redis: (program, port) => privateRedis(program, port, directory, options.environment),

@@ -21,6 +21,8 @@ export interface LoadOptions {
   /** Every operation, when it was sent and when it ended, on the clock `now`. */
   readonly onOperations?: (events: readonly OperationEvent[]) => void
   readonly now?: () => number
+  /** Operations are numbered from here. Default 0. */
+  readonly firstOp?: number
 }
 
 /** A node that can be asked past the balancer. */
@@ -51,9 +53,9 @@ const LOOKING_AT_ONCE = 8
 /** Lets the users loose on the shop. */
 export function startLoad(options: LoadOptions): Load {
   const { target, users: howMany, tabs = 1, rate, seed, onSecond, now = () => performance.now() } = options
-  const { idempotencyKeys = false, onOperations = () => undefined } = options
+  const { idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
   const client = new Client(target)
-  const recorder = new Recorder({ now, report: onOperations })
+  const recorder = new Recorder({ now, report: onOperations, firstOp })
   const tally = new Tally()
   const end = new AbortController()
   const run = `${seed.toString(36)}-${Math.floor(now()).toString(36)}`

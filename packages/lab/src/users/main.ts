@@ -9,6 +9,8 @@ interface Told {
   readonly rate: number
   readonly seed: number
   readonly idempotencyKeys: boolean
+  /** Above the numbers of all operations of an earlier life. */
+  readonly firstOp: number
   /** Where the clock of the trace begins, in nanoseconds of the system's monotonic clock. */
   readonly originNs: string
 }

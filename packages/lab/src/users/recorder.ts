@@ -9,6 +9,7 @@ export interface RecorderOptions {
   readonly now: () => number
   /** Gets what happened since the last time, in the order in which it happened. */
   readonly report: (events: readonly OperationEvent[]) => void
+  readonly firstOp: number
 }
 
 const REPORT_AFTER_MS = 50
@@ -18,17 +19,18 @@ export class Recorder {
   readonly now: () => number
   readonly #report: RecorderOptions['report']
   #events: OperationEvent[] = []
-  #lastOp = 0
+  #nextOp: number
   #due: NodeJS.Timeout | undefined
 
-  constructor({ now, report }: RecorderOptions) {
+  constructor({ now, report, firstOp }: RecorderOptions) {
     this.now = now
     this.#report = report
+    this.#nextOp = firstOp
   }
 
   /** Returns the number under which its end is to be told. */
   sent(sending: Sending): number {
-    const op = ++this.#lastOp
+    const op = this.#nextOp++
     this.#add({ type: 'operation-sent', op, ...sending, sentAtMs: hundredths(this.now()) })
     return op
   }
