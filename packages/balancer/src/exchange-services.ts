@@ -7,7 +7,6 @@ import type { ItineraryServices } from './itinerary.ts'
 import type { PassedRequestConfig } from './passed-request.ts'
 import type { RoomQueue } from './queue.ts'
 import type { RecordServices } from './request-record.ts'
-import type { RetryBudget } from './retry-budget.ts'
 import type { Transport } from './transport.ts'
 import type { TunnelEnd } from './tunnels.ts'
 import type { Upstream } from './upstream.ts'
@@ -20,7 +19,6 @@ export interface ExchangeServices extends RecordServices, ItineraryServices {
   readonly transport: Transport
   readonly queue: RoomQueue
   readonly room: WaitingRoom
-  readonly budget: RetryBudget
   readonly log: Logger
   /** Whether each answer is to be its connection's last. */
   readonly draining: () => boolean

@@ -4,7 +4,6 @@
  *
  * It is over once the answer has left or the client has, and says so exactly once.
  */
-import assert from 'node:assert'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Attempt } from './attempt.ts'
@@ -132,8 +131,7 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
 
   /** Only for one that was not asked yet: the last to decline is heard in its own words. */
   mayLeave(upstream: Upstream): boolean {
-    if (this.#itinerary?.hasUntried(upstream) !== true) return false
-    return this.#ruling({ kind: 'declined', reason: '', sent: 'something', answer: 'none' }).next === 'another-upstream'
+    return this.#itinerary?.mayLeave(upstream) === true
   }
 
   answered(head: AnswerHead): void {
@@ -165,16 +163,16 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
     this.#attemptEnded(upstream, failure.kind)
     if (failure.kind === 'refused') pool.refused(upstream, failure.reason)
     else if (failure.kind !== 'client-stalled') pool.suspect(upstream)
-    this.#itinerary?.failed(upstream, failure.kind)
-    this.#follow(upstream, failure, this.#ruling(failure))
+    const ruling = this.#itinerary?.failed(upstream, failure)
+    if (ruling !== undefined) this.#follow(upstream, failure, ruling)
   }
 
   lost(upstream: Upstream, reason: string): void {
     const failure = this.#attempt?.asLost(reason)
     if (failure === undefined) return
-    const ruling = this.#ruling(failure)
+    const ruling = this.#itinerary?.ruling(failure)
     // Its answer may come yet, so it stays unless there is somewhere better to go.
-    if (ruling.next !== 'another-upstream' || this.#itinerary?.hasElsewhere(upstream) !== true) return
+    if (ruling?.next !== 'another-upstream' || this.#itinerary?.hasElsewhere(upstream) !== true) return
     this.#attempt?.cancel()
     this.#attemptEnded(upstream, failure.kind)
     if (failure.sent === 'something') this.#itinerary?.exclude(upstream)
@@ -203,12 +201,6 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
     if (this.#services.pool.hasOther(undefined)) return this.released()
     this.#waits = 'no'
     this.#waitedInVain(undefined)
-  }
-
-  #ruling(failure: Failure): Verdict {
-    const nowMs = performance.now()
-    assert(this.#itinerary !== undefined, 'only what set out can fail')
-    return this.#itinerary.ruling(failure, this.#services.budget.left(nowMs), nowMs)
   }
 
   #follow(upstream: Upstream, failure: Failure, ruling: Verdict): void {

@@ -5,14 +5,16 @@
 import type { Failure } from './attempt.ts'
 import type { PassedRequest } from './passed-request.ts'
 import type { Pool } from './pool.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import type { Busy, Choice, Routing } from './routing.ts'
 import type { Upstream } from './upstream.ts'
 import { verdict } from './verdict.ts'
-import type { FailureKind, Verdict } from './verdict.ts'
+import type { Verdict } from './verdict.ts'
 
 export interface ItineraryServices {
   readonly pool: Pool
   readonly routing: Routing
+  readonly budget: RetryBudget
   readonly config: { readonly attemptsMax: number }
 }
 
@@ -52,8 +54,11 @@ export class Itinerary {
     }
   }
 
-  ruling({ kind: failure, sent, answer }: Failure, budgetIsLeft: boolean, nowMs: number): Verdict {
+  /** What would follow such a failure. */
+  ruling({ kind: failure, sent, answer }: Failure): Verdict {
     const { method, key, isWhole, deadlineAtMs } = this.#passed
+    const { budget, config } = this.#services
+    const nowMs = performance.now()
     return verdict({
       method,
       key,
@@ -62,16 +67,23 @@ export class Itinerary {
       answer,
       body: isWhole ? 'whole' : 'not-kept',
       attempts: this.attempts,
-      attemptsMax: this.#services.config.attemptsMax,
-      budget: budgetIsLeft ? 'left' : 'spent',
+      attemptsMax: config.attemptsMax,
+      budget: budget.left(nowMs) ? 'left' : 'spent',
       late: nowMs >= deadlineAtMs,
     })
   }
 
-  failed(upstream: Upstream, kind: FailureKind): void {
-    if (kind === 'refused') this.attempts -= 1
+  failed(upstream: Upstream, failure: Failure): Verdict {
+    if (failure.kind === 'refused') this.attempts -= 1
     // It has lost the connection, and not necessarily what came over it.
-    if (kind === 'silent') this.exclude(upstream)
+    if (failure.kind === 'silent') this.exclude(upstream)
+    return this.ruling(failure)
+  }
+
+  /** Whether one that declines is to be left for another. */
+  mayLeave(upstream: Upstream): boolean {
+    if (!this.#hasUntried(upstream)) return false
+    return this.ruling({ kind: 'declined', reason: '', sent: 'something', answer: 'none' }).next === 'another-upstream'
   }
 
   exclude(upstream: Upstream): void {
@@ -87,7 +99,7 @@ export class Itinerary {
   }
 
   /** Whether somebody besides this upstream was not asked yet. */
-  hasUntried(upstream: Upstream): boolean {
+  #hasUntried(upstream: Upstream): boolean {
     return this.#services.pool.upstreams.some(
       (other) => other !== upstream && other.isTrusted && !this.#tried.includes(other),
     )

@@ -14,6 +14,10 @@ export interface KeyedRoutes {
   includes(method: string, path: string): boolean
 }
 
+export interface Honouring {
+  readonly keyedRoutes: KeyedRoutes | undefined
+}
+
 const TEXT_LENGTH_MAX = 8_192
 const ENTRY = /^([A-Z]+) (\/[^\s?#,]*)$/
 
@@ -39,6 +43,17 @@ export function keyedRoutes(text: string): KeyedRoutes | undefined {
       return patterns.some((pattern) => matches(pattern, segments))
     },
   }
+}
+
+/** The same text is the same routes, so that they can be told apart by looking at one thing. */
+export function sharedRoutes(text: string, among: readonly Honouring[]): KeyedRoutes | undefined {
+  return among.find(({ keyedRoutes: routes }) => routes?.text === text)?.keyedRoutes ?? keyedRoutes(text)
+}
+
+/** Where all of them honour keys, if they say the same. */
+export function agreedRoutes(among: readonly Honouring[]): KeyedRoutes | undefined {
+  const routes = among[0]?.keyedRoutes
+  return among.every((each) => each.keyedRoutes === routes) ? routes : undefined
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {

@@ -9,7 +9,7 @@ import { controlConnection } from './control-connection.ts'
 import type { ControlConnection } from './control-connection.ts'
 import { detector } from './health.ts'
 import type { Detector, HealthChange, ProbeOutcome, Standing } from './health.ts'
-import { keyedRoutes } from './keyed-routes.ts'
+import { agreedRoutes, sharedRoutes } from './keyed-routes.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
 import type { Metrics } from './metrics.ts'
 import { prober } from './prober.ts'
@@ -197,8 +197,15 @@ class UpstreamPool implements Pool {
       },
     })
     const lost = (reason: string) => this.refused(upstream, reason)
-    const { connectTimeoutMs } = config
-    const control = controlConnection({ hostname, port, connectTimeoutMs, now, lost })
+    const control = controlConnection({
+      hostname,
+      port,
+      now,
+      lost,
+      get connectTimeoutMs() {
+        return config.connectTimeoutMs
+      },
+    })
     const member = { detector: health, prober: asking, control, retired: false }
     this.#members.set(upstream, member)
     this.upstreams.push(upstream)
@@ -210,20 +217,12 @@ class UpstreamPool implements Pool {
     if (outcome.result !== 'ready') return
     upstream.incarnation = outcome.incarnation
     if (outcome.honoured === upstream.keyedRoutes?.text) return
-    upstream.keyedRoutes = outcome.honoured === undefined ? undefined : this.#keyed(outcome.honoured)
+    upstream.keyedRoutes = outcome.honoured === undefined ? undefined : sharedRoutes(outcome.honoured, this.upstreams)
     this.#settleKeys()
   }
 
-  /** The same text is the same routes, so that they can be told apart by looking at one thing. */
-  #keyed(text: string): KeyedRoutes | undefined {
-    const other = this.upstreams.find(({ keyedRoutes: routes }) => routes?.text === text)
-    return other?.keyedRoutes ?? keyedRoutes(text)
-  }
-
   #settleKeys(): void {
-    const inUse = this.upstreams.filter(({ standing }) => standing !== 'down')
-    const routes = inUse[0]?.keyedRoutes
-    this.keyedRoutes = inUse.every((upstream) => upstream.keyedRoutes === routes) ? routes : undefined
+    this.keyedRoutes = agreedRoutes(this.upstreams.filter(({ standing }) => standing !== 'down'))
   }
 
   #trust(upstream: Upstream, { suspected }: Detector): void {

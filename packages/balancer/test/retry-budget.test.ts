@@ -33,15 +33,17 @@ test('with traffic there is a share of it', (t) => {
   t.is(spentAt(budget, 1_000), 0)
 })
 
-test('what was not needed is there when a node dies with all that it held, and not much longer', (t) => {
-  const steady = (seconds: number): RetryBudget => {
-    const budget = new RetryBudget(LIMITS, 0)
-    for (let second = 1; second <= seconds; second += 1) {
-      requests(budget, 300)
-      budget.left(second * 1_000)
-    }
-    return budget
+/** After so many seconds of traffic in which nothing failed. */
+function steady(seconds: number): RetryBudget {
+  const budget = new RetryBudget(LIMITS, 0)
+  for (let second = 1; second <= seconds; second += 1) {
+    requests(budget, 300)
+    budget.left(second * 1_000)
   }
+  return budget
+}
+
+test('what was not needed is there when a node dies with all that it held, and not much longer', (t) => {
   const saved = spentAt(steady(60), 60_000)
   t.true(saved > 500 && saved < 660, `${saved} of what ten seconds bring`)
   t.true(spentAt(steady(5), 5_000) > 200)

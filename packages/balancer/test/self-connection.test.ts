@@ -39,6 +39,7 @@ async function attemptAtItself(t: ExecutionContext): Promise<Failure> {
   return new Promise((resolve) => {
     const owner = {
       sending: () => t.fail(),
+      mayLeave: () => false,
       answered: () => t.fail(),
       piece: () => false,
       completed: () => t.fail(),
