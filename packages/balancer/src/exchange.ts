@@ -221,7 +221,7 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
   /** `patient`: where the upstream that it prefers is full, it may wait for it. */
   #tryNext(patient = true): void {
     const next = this.#itinerary?.next(patient) ?? 'nobody'
-    if (next === 'nobody') return this.refuse('UNAVAILABLE')
+    if (next === 'nobody') return this.refuse(this.#itinerary?.refusal ?? 'UNAVAILABLE')
     if (next === 'no-node') return this.#waitForNode()
     if (!('busy' in next)) return this.#try(next)
     if (!patient) return this.#waitedInVain(next.busy)

@@ -3,6 +3,7 @@
  * have it again.
  */
 import type { Failure } from './attempt.ts'
+import type { ErrorCode } from './error-answer.ts'
 import type { PassedRequest } from './passed-request.ts'
 import type { Pool } from './pool.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -28,6 +29,8 @@ export class Itinerary {
   attempts = 0
   /** Whether an upstream may have acted on it. */
   wasSent = false
+  /** What the client is told when nobody is left: how the last one that had the request failed. */
+  refusal: ErrorCode = 'UNAVAILABLE'
 
   constructor(passed: PassedRequest, services: ItineraryServices) {
     this.#passed = passed
@@ -75,6 +78,7 @@ export class Itinerary {
 
   failed(upstream: Upstream, failure: Failure): Verdict {
     if (failure.kind === 'refused') this.attempts -= 1
+    if (failure.sent === 'something') this.refusal = failure.kind === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
     // It has lost the connection, and not necessarily what came over it.
     if (failure.kind === 'silent') this.exclude(upstream)
     return this.ruling(failure)

@@ -90,13 +90,22 @@ test('without a budget nothing is sent twice, but what was refused goes on', asy
 
 test('what one node leaves unanswered another one answers, if it may have it', async (t) => {
   const [silent, other] = await Promise.all([httpServer(t, () => 'says nothing'), digesting(t)])
-  const balancer = await balancing(t, { a: silent.port, b: other.port }, { ...NO_PROBES, ATTEMPT_TIMEOUT_MS: '200' })
+  const balancer = await balancing(t, { a: silent.port, b: other.port }, { ...NO_PROBES, ATTEMPT_TIMEOUT_MS: '1500' })
   const answers = await Promise.all(['one', 'two'].map(() => ask(balancer.url)))
   t.deepEqual(
     answers.map(({ status }) => status),
     [200, 200],
   )
   t.is(silent.requests.length, 1)
+})
+
+test('when nobody is left it is told how the last one failed', async (t) => {
+  const [a, b] = await Promise.all([httpServer(t, () => 'says nothing'), httpServer(t, () => 'says nothing')])
+  const { url } = await balancing(t, { a: a.port, b: b.port }, { ...NO_PROBES, ATTEMPT_TIMEOUT_MS: '100' })
+  const { status, body } = await ask(url)
+  t.is(status, 504)
+  t.like(JSON.parse(body.toString()), { error: { code: 'GATEWAY_TIMEOUT' } })
+  t.deepEqual([a.requests.length, b.requests.length], [1, 1])
 })
 
 test('a request is over when its time for all attempts is, and no node gets it twice for being silent', async (t) => {
