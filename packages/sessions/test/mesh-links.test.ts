@@ -20,7 +20,7 @@ function talk(t: ExecutionContext, ...nodes: TestNode[]): void {
 }
 
 for (const security of ['', `&secret=${SECRET}`, `&secret=${SECRET}&tls=on`]) {
-  test(`three nodes have one link for each pair, and messages arrive in order (${security})`, async (t) => {
+  test.serial(`three nodes have one link for each pair, and messages arrive in order (${security})`, async (t) => {
     const peers = await peerList(['a', 'b', 'c'])
     const url = (name: string) => `replicated:?name=${name}&peers=${peers}${security}`
     const [a, b, c] = await Promise.all([
@@ -49,7 +49,7 @@ for (const security of ['', `&secret=${SECRET}`, `&secret=${SECRET}&tls=on`]) {
   })
 }
 
-test('a node that comes back is linked again by itself, to both who dial it and whom it dials', async (t) => {
+test.serial('a node that comes back is linked again by itself, to both who dial it and whom it dials', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => linkNode(t, { url: url(name) })))
@@ -63,7 +63,7 @@ test('a node that comes back is linked again by itself, to both who dial it and 
   t.deepEqual(a.events.slice(-2), ['unlinked b', 'linked b'])
 })
 
-test('another secret is refused, in a line on both sides, with TLS or without', async (t) => {
+test.serial('another secret is refused, in a line on both sides, with TLS or without', async (t) => {
   for (const tls of ['off', 'on']) {
     const peers = await peerList(['a', 'b'])
     const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}&tls=${tls}&secret=${SECRET}` })
@@ -75,7 +75,7 @@ test('another secret is refused, in a line on both sides, with TLS or without', 
   }
 })
 
-test('nodes that were told of other clusters refuse each other, and say which', async (t) => {
+test.serial('nodes that were told of other clusters refuse each other, and say which', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const two = peers.split(',').slice(0, 2).join(',')
   const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}` })
@@ -90,7 +90,7 @@ test('nodes that were told of other clusters refuse each other, and say which', 
   )
 })
 
-test('at an address of b answers c: it is not taken for b', async (t) => {
+test.serial('at an address of b answers c: it is not taken for b', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const [atA, atB, atC] = peers.split(',').map((each) => each.slice(2))
   const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}` })
@@ -99,7 +99,7 @@ test('at an address of b answers c: it is not taken for b', async (t) => {
   t.pass()
 })
 
-test('another version of the protocol is refused, one older is spoken', async (t) => {
+test.serial('another version of the protocol is refused, one older is spoken', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const a = await linkNode(t, { url: url('a'), speaks: { oldest: 1, newest: 2 } })
@@ -112,7 +112,7 @@ test('another version of the protocol is refused, one older is spoken', async (t
   t.deepEqual(c.links.linked(), [])
 })
 
-test('of two nodes with one name the one that is up stays, and the other is told', async (t) => {
+test.serial('of two nodes with one name the one that is up stays, and the other is told', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => linkNode(t, { url: url(name) })))
@@ -127,7 +127,7 @@ test('of two nodes with one name the one that is up stays, and the other is told
   await Promise.all([linkedTo(a, 'b', 'c'), linkedTo(b, 'a', 'c'), linkedTo(c, 'a', 'b')])
 })
 
-test('two nodes with one name that each met another node first are both refused', async (t) => {
+test.serial('two nodes with one name that each met another node first are both refused', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, c] = await Promise.all([linkNode(t, { url: url('a') }), linkNode(t, { url: url('c') })])
@@ -143,7 +143,7 @@ test('two nodes with one name that each met another node first are both refused'
   t.pass()
 })
 
-test('a malformed frame ends the link and is counted, and the link comes back', async (t) => {
+test.serial('a malformed frame ends the link and is counted, and the link comes back', async (t) => {
   const peers = await peerList(['a', 'b'])
   const [a, b] = await Promise.all(
     ['a', 'b'].map((name) => linkNode(t, { url: `replicated:?name=${name}&peers=${peers}` })),
@@ -157,7 +157,7 @@ test('a malformed frame ends the link and is counted, and the link comes back', 
   t.true(b.lines.some((line) => /unknown kind/.test(line)))
 })
 
-test('a stranger who sends what he likes gets nothing and breaks nothing', async (t) => {
+test.serial('a stranger who sends what he likes gets nothing and breaks nothing', async (t) => {
   const peers = await peerList(['a', 'b'])
   const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}` })
   const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(peers) ?? []
@@ -176,7 +176,7 @@ test('a stranger who sends what he likes gets nothing and breaks nothing', async
   t.deepEqual(a.links.linked(), [])
 })
 
-test('a peer that takes nothing loses its link, and nobody else waits for it', async (t) => {
+test.serial('a peer that takes nothing loses its link, and nobody else waits for it', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => linkNode(t, { url: url(name) })))
@@ -200,7 +200,7 @@ test('a peer that takes nothing loses its link, and nobody else waits for it', a
   await linkedTo(a, 'b', 'c')
 })
 
-test('a link on which nothing is heard ends', async (t) => {
+test.serial('a link on which nothing is heard ends', async (t) => {
   const peers = await peerList(['a', 'b'])
   const [a, b] = await Promise.all(
     ['a', 'b'].map((name) => linkNode(t, { url: `replicated:?name=${name}&peers=${peers}` })),
@@ -214,7 +214,7 @@ test('a link on which nothing is heard ends', async (t) => {
   t.regex(a.lines.join(), /b has said nothing for 2000 ms/)
 })
 
-test('behind a DNS name nodes find each other, whichever address is whose', async (t) => {
+test.serial('behind a DNS name nodes find each other, whichever address is whose', async (t) => {
   const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []
   const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4']
   const lookup = async () => hosts

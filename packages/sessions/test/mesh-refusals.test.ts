@@ -38,7 +38,7 @@ async function stillServe(t: ExecutionContext, ...nodes: Logged[]): Promise<void
 }
 
 for (const tls of ['off', 'on']) {
-  test(`another secret, with TLS ${tls}`, (t) => anotherSecret(t, tls))
+  test.serial(`another secret, with TLS ${tls}`, (t) => anotherSecret(t, tls))
 }
 
 async function anotherSecret(t: ExecutionContext, tls: string): Promise<void> {
@@ -55,14 +55,14 @@ async function anotherSecret(t: ExecutionContext, tls: string): Promise<void> {
   t.notRegex([...a.lines, ...b.lines, ...c.lines, String(error)].join('\n'), /long enough/)
 }
 
-test('a name that another node has', async (t) => {
+test.serial('a name that another node has', async (t) => {
   const { peers, a, b } = await twoOfThree(t)
   const second = node(t, `replicated:?peers=${peers}&listen=127.0.0.1:${await meshPort()}`, 'b')
   await t.throwsAsync(second.store.open(), { instanceOf: StoreConfigError, message: /two nodes have the name b/ })
   await stillServe(t, a, b)
 })
 
-test('another list of peers, or another number of copies', async (t) => {
+test.serial('another list of peers, or another number of copies', async (t) => {
   const { peers, a, b } = await twoOfThree(t)
   const four = `${peers},d=127.0.0.1:${await meshPort()}`
   const d = node(t, `replicated:?peers=${four}`, 'd')
@@ -75,7 +75,7 @@ test('another list of peers, or another number of copies', async (t) => {
   await stillServe(t, a, b)
 })
 
-test('a node without a majority says what it misses, and serves when there is one', async (t) => {
+test.serial('a node without a majority says what it misses, and serves when there is one', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const a = node(t, `replicated:?openTimeoutMs=300&peers=${peers}`, 'a')
   const error = await t.throwsAsync(a.store.open(), { instanceOf: StoreUnavailableError })
@@ -94,7 +94,7 @@ test('a node without a majority says what it misses, and serves when there is on
   )
 })
 
-test('an address that is taken', async (t) => {
+test.serial('an address that is taken', async (t) => {
   const peers = await peerList(['a', 'b'])
   const a = node(t, `replicated:?openTimeoutMs=100&peers=${peers}`, 'a')
   await t.throwsAsync(a.store.open())
@@ -103,14 +103,14 @@ test('an address that is taken', async (t) => {
   t.regex(String(error?.cause), /EADDRINUSE/)
 })
 
-test('one node alone, where that is meant', async (t) => {
+test.serial('one node alone, where that is meant', async (t) => {
   const a = node(t, `replicated:?alone=true&peers=${await peerList(['a'])}`, 'a')
   await a.store.open()
   await stillServe(t, a)
   t.not(a.store.capabilities.survivesNodeDeath, 'held')
 })
 
-test('what is too large for a frame is refused before it is sent', async (t) => {
+test.serial('what is too large for a frame is refused before it is sent', async (t) => {
   const { a } = await twoOfThree(t)
   const huge = { ...write, body: 'x'.repeat(5 * 1024 * 1024) }
   await t.throwsAsync(a.store.write(key(), huge), { instanceOf: StoreUnavailableError, message: /4194304 bytes/ })
