@@ -110,6 +110,8 @@ function lastResponse(request: IncomingMessage, socket: Socket): ServerResponse 
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
   response.assignSocket(socket)
+  // The server's own listeners are gone, this one's task included.
+  socket.on('drain', () => response.emit('drain'))
   response.once('finish', () => socket.destroySoon())
   return response
 }

@@ -94,6 +94,21 @@ test('an upstream that refuses the upgrade is heard, and so is nobody', async (t
   t.regex(await unheard.closed, /^HTTP\/1\.1 503 [^]*UNAVAILABLE/)
 })
 
+test('what an upstream says instead of the 101 arrives whole, however long it is and however slowly it is read', async (t) => {
+  const bytes = 5_000_000
+  const upstream = await upgrading(t, (socket) => {
+    socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`)
+  })
+  const { port } = await balancing(t, { a: upstream.port })
+  const client = await rawClient(t, port)
+  client.socket.pause()
+  client.send(...UPGRADE)
+  await until(() => upstream.upgrades.length === 1, { what: 'the upgrade' })
+  client.socket.resume()
+  const answer = await client.closed
+  t.is(answer.length - answer.indexOf('\r\n\r\n'), bytes + 4)
+})
+
 test('an upstream that breaks before the 101, or switches to something else, is a bad gateway', async (t) => {
   const answers = ['', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n']
   for (const answer of answers) {
