@@ -16,7 +16,7 @@ export interface TunnelEnd {
 
 export interface Tunnels {
   open(upstream: Upstream, ends: readonly [client: TunnelEnd, upstream: TunnelEnd]): void
-  /** Tells the clients of one upstream, or of all, to come back. Those that don't go by themselves are cut soon. */
+  /** Tells the clients of one upstream, or of all and all that come, to come back. Those that don't go by themselves are cut soon. */
   move(code: CloseCode, upstream?: Upstream): void
   closeAll(): void
   /** Resolves when none is open, or after `limitMs`. */
@@ -30,6 +30,8 @@ const CLOSE_WAIT_MS = 1_000
 /** `halfClosedMs`: how long one direction stays open after the other ended. */
 export function tunnels(halfClosedMs: number): Tunnels {
   const open = new Set<Tunnel>()
+  /** What all were told: it holds for those that come later, too. */
+  let toldAll: CloseCode | undefined
   let onNone: (() => void) | undefined
   return {
     open(upstream, ends) {
@@ -41,8 +43,10 @@ export function tunnels(halfClosedMs: number): Tunnels {
         open.delete(tunnel)
         if (open.size === 0) onNone?.()
       })
+      if (toldAll !== undefined) tunnel.move(toldAll)
     },
     move(code, upstream) {
+      if (upstream === undefined) toldAll = code
       for (const tunnel of open) if (upstream === undefined || tunnel.upstream === upstream) tunnel.move(code)
     },
     closeAll() {

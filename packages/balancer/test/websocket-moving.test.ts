@@ -1,5 +1,6 @@
 /** A WebSocket whose node is gone, or is to go, ends with a Close that says so, and nothing is left of it. */
 import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
@@ -16,6 +17,8 @@ const UPGRADE = ['GET /ws HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade:
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
 /** A Close with 1012 and its reason, as latin1. */
 const RESTARTS = '\x88\x0b\x03\xf4reconnect'
+/** The same with 1001. */
+const GOES_AWAY = '\x88\x0b\x03\xe9reconnect'
 
 async function opened(t: ExecutionContext, port: number): Promise<RawClient> {
   const client = await rawClient(t, port)
@@ -84,6 +87,23 @@ test('a node that closes by itself is not spoken over', async (t) => {
   const { port } = await balancing(t, { a: nodePort })
   const client = await opened(t, port)
   t.is(afterHandshake(await client.closed), `\x81\x02hi${close}`)
+})
+
+test('one that is opened while the balancer stops is told to go like the others', async (t) => {
+  const { port: nodePort, server } = await httpServer(t, (_request, response) => response.end())
+  const asked = Promise.withResolvers<Duplex>()
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => socket.destroy())
+    asked.resolve(socket)
+  })
+  const balancer = await balancing(t, { a: nodePort }, { DRAIN_MS: '60000' })
+  const client = await rawClient(t, balancer.port)
+  client.send(...UPGRADE)
+  const node = await asked.promise
+  const closed = balancer.close()
+  node.write(SWITCHING)
+  t.is(afterHandshake(await client.closed), GOES_AWAY)
+  await closed
 })
 
 /** With a seed, so that a run can be told again. */
