@@ -94,7 +94,9 @@ export class PassedRequest implements AttemptRequest {
 
   /** What it takes of memory while it waits, at most: what is kept, and what the parser has read ahead. */
   get heldBytes(): number {
-    return this.body === undefined ? 0 : this.body.keptBytes + this.#request.readableHighWaterMark
+    if (this.body === undefined) return 0
+    const { complete, readableLength, readableHighWaterMark } = this.#request
+    return this.body.keptBytes + (complete ? readableLength : readableHighWaterMark)
   }
 
   get isWhole(): boolean {

@@ -39,6 +39,10 @@ async function breakingFirst(t: ExecutionContext, env = {}): Promise<[Balancing,
   return [await balancing(t, { a: a.port, b: b.port }, { ...NO_PROBES, ...env }), a, b]
 }
 
+async function waiting({ adminUrl }: Balancing): Promise<string | undefined> {
+  return /queue_length (\d+)/.exec(await (await fetch(`${adminUrl}/metrics`)).text())?.[1]
+}
+
 for (const bytes of [1, 10_000, 65_536]) {
   test(`a body of ${bytes} bytes is sent again from its beginning`, async (t) => {
     const [balancer, broke] = await breakingFirst(t)
@@ -119,14 +123,26 @@ test('a request is over when its time for all attempts is, and no node gets it t
   t.true(asked.reduce((sum, count) => sum + count) <= 2)
 })
 
+test('a body that is here already takes no more than it has of what bodies may take while they wait', async (t) => {
+  const waits = { WAIT_BYTES_MAX: '1000', WAIT_MS: '60000' }
+  const balancer = await balancing(t, { a: await freePort() }, waits)
+  const client = await rawClient(t, balancer.port)
+  const post = ['POST / HTTP/1.1', 'Host: a', 'Content-Length: 600', '', 'x'.repeat(600)]
+  client.send(...post)
+  await until(async () => (await waiting(balancer)) === '1', { what: 'the request to wait' })
+  const another = await rawClient(t, balancer.port)
+  another.send(...post)
+  await another.receives(/^HTTP\/1\.1 503 /)
+  t.is(client.text(), '')
+})
+
 test('a client that leaves while no node is up is not asked for', async (t) => {
   const port = await freePort()
   const balancer = await balancing(t, { a: port }, { WAIT_MS: '60000' })
-  const waiting = async () => /queue_length (\d+)/.exec(await (await fetch(`${balancer.adminUrl}/metrics`)).text())?.[1]
   const client = await rawClient(t, balancer.port)
   client.send('POST / HTTP/1.1', 'Host: a', 'Content-Length: 5', '', 'hello')
-  await until(async () => (await waiting()) === '1', { what: 'the request to wait' })
+  await until(async () => (await waiting(balancer)) === '1', { what: 'the request to wait' })
   client.socket.destroy()
-  await until(async () => (await waiting()) === '0', { what: 'the request to be forgotten' })
+  await until(async () => (await waiting(balancer)) === '0', { what: 'the request to be forgotten' })
   t.pass()
 })
