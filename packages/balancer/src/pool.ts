@@ -279,12 +279,12 @@ class UpstreamPool implements Pool {
     if (change.to !== 'down') control?.open()
     // One that drained is finishing what it has.
     else if (before === 'up') this.#lose(upstream, change.reason)
-    if (upstream.isTrusted) this.#usable(upstream)
   }
 
   #stand(upstream: Upstream, to: Standing): void {
     upstream.standing = to === 'up' && this.#members.get(upstream)?.retired === true ? 'draining' : to
     this.#tell(upstream, upstream.standing)
+    if (upstream.isTrusted) this.#usable(upstream)
   }
 
   #tell(upstream: Upstream, to: Standing | 'gone'): void {

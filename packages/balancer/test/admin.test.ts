@@ -147,6 +147,18 @@ test('an upstream is added, weighed, drained, resumed and removed, and no reques
   t.false(metrics.includes('upstream="b"'))
 })
 
+test('who waits because no node is up goes to the one that is added, at once', async (t) => {
+  const b = await httpServer(t, (_request, response) => response.end('b'))
+  const { url, adminUrl } = await balancing(t, { a: await freePort() }, { ...WITH_TOKEN, WAIT_MS: '60000' })
+  const answer = ask(url, { method: 'POST', body: 'waits' })
+  const waiting = async () => /queue_length 1/.test((await send(`${adminUrl}/metrics`, 'GET')).body.toString())
+  await until(waiting, { what: 'the request to wait' })
+  await send(`${adminUrl}/upstreams`, 'POST', { upstream: `b=http://127.0.0.1:${b.port}` })
+  t.is((await answer).body.toString(), 'b')
+  await send(`${adminUrl}/upstreams/b/drain`, 'POST')
+  t.deepEqual(await states(adminUrl), { a: 'down', b: 'draining' })
+})
+
 test('a drain ends: what is still under way when the time is up is cut', async (t) => {
   const silent = await httpServer(t, () => 'never answers')
   const { url, adminUrl } = await balancing(t, { a: silent.port }, WITH_TOKEN)
