@@ -15,26 +15,12 @@ import type { Lease } from './lease.ts'
 import type { Ask, Change, Held, Invalidate, Refused, Stamp, Taken, Touched, Valid } from './messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { Notices } from './notices.ts'
+import type { End, Op } from './op.ts'
 import { Orphans } from './orphans.ts'
 import { bit, count, has, ranksOf } from './ranks.ts'
 import type { Site } from './site.ts'
 import { isSameStamp } from './stamp.ts'
 import type { Standing } from './standing.ts'
-
-export type End = { readonly end: 'committed'; readonly copies: number } | { readonly end: 'beaten' | 'unknown' }
-
-interface Op {
-  readonly id: number
-  readonly change: Change
-  /** Of those that are asked in the present view, who has it. */
-  taken: number
-  sentAtMs: number
-  /** Who waits for it in front of a reader. */
-  askers: number
-  /** Another peer drives it on as well, so that it may be committed without this one's knowing. */
-  isShared: boolean
-  readonly end: ((end: End) => void) | undefined
-}
 
 /** The parts of a peer that changes touch. */
 export interface ChangeParts {
@@ -168,6 +154,11 @@ export class Changes {
     this.#parts.entries.clear()
     for (const { end } of ops) end?.({ end: 'unknown' })
     this.#orphans.clear()
+  }
+
+  /** The same of one bucket, for a peer that is not full and has nothing under way. */
+  forgetBucket(bucket: number): void {
+    for (const key of this.#parts.entries.clearBucket(bucket)) this.#orphans.settle(key)
   }
 
   #now(): number {

@@ -105,6 +105,15 @@ export class Entries {
     }
   }
 
+  /** The keys that were in it. */
+  clearBucket(bucket: number): SessionKey[] {
+    const map = this.#buckets[bucket]
+    if (map === undefined) return []
+    for (const [key, entry] of map) this.#uncount(bucket, key, entry)
+    this.#buckets[bucket] = undefined
+    return [...map.keys()]
+  }
+
   clear(): void {
     this.#buckets.fill(undefined)
     this.#digests.fill(0)

@@ -58,6 +58,19 @@ export class Fetching {
     }
   }
 
+  /**
+   * In a new view. When it has no full member with some bucket, those who join have each what they happen to have of it, and
+   * all of them, since all see every view, go on with nothing.
+   */
+  installed(): void {
+    const { standing, changes } = this.#parts
+    for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
+      if ((standing.full & this.#site.placement.replicas(bucket)) !== 0) continue
+      this.#wanted.delete(bucket)
+      changes.forgetBucket(bucket)
+    }
+  }
+
   /** Goes on in the present view with what is still to be asked for, and again for what was not answered. */
   tick(now: number): void {
     for (const [bucket, { view, atMs }] of this.#asked) {
@@ -101,11 +114,6 @@ export class Fetching {
   #ask(bucket: number, after: string, now: number): void {
     const { standing, neighbours } = this.#parts
     const sources = ranksOf(standing.full & this.#site.placement.replicas(bucket) & ~bit(this.#site.rank))
-    // Nobody is left who has the bucket: its sessions are gone, and there is nothing to wait for.
-    if (sources.length === 0) {
-      this.#wanted.delete(bucket)
-      return
-    }
     const reachable = sources.filter((rank) => neighbours.hears(rank, now))
     const rank = reachable[bucket % Math.max(reachable.length, 1)]
     if (rank === undefined) return

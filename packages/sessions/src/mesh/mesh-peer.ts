@@ -6,7 +6,7 @@ import { Changes } from './changes.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
 import { isGuarded, Lease } from './lease.ts'
-import type { Beat, Held, Message, RecordMessage, View } from './messages.ts'
+import type { Beat, Held, Member, Message, RecordMessage, View } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
 import { Repair } from './repair.ts'
@@ -264,8 +264,9 @@ export class MeshPeer implements Peer {
     this.#ballots.begin()
     const next = this.#standing.self
     const isJoining = next?.role === 'joining'
-    const isKept = former?.cluster === view.cluster && (isJoining ? self?.since === next.since : next?.role === 'full')
+    const isKept = isContinued(former, self, view, next)
     if (isJoining && !isKept) this.#fetching.begin()
+    if (isJoining) this.#fetching.installed()
     // Said before anything else in this view, so that what follows is understood.
     this.#beat(now)
     if (isKept) this.#changes.installed()
@@ -278,4 +279,16 @@ export class MeshPeer implements Peer {
   #named({ members }: View): Readonly<Record<string, string>> {
     return Object.fromEntries(members.map(({ rank, role }) => [this.#site.names[rank] as string, role]))
   }
+}
+
+/** Whether a member goes on with the memory that it has. One that joins has to have seen every view since it began. */
+function isContinued(
+  former: View | undefined,
+  self: Member | undefined,
+  view: View,
+  next: Member | undefined,
+): boolean {
+  if (former?.cluster !== view.cluster) return false
+  if (next?.role === 'joining') return self?.since === next.since && former.number + 1 === view.number
+  return next?.role === 'full'
 }

@@ -4,11 +4,12 @@
  */
 import type { SessionKey, SessionRecord, WriteResult } from '../contract.ts'
 import type { Calls } from './calls.ts'
-import type { Changes, End } from './changes.ts'
+import type { Changes } from './changes.ts'
 import type { Entries } from './entries.ts'
 import type { Lease } from './lease.ts'
 import type { Change, Outcome, Refusal, Verb } from './messages.ts'
 import type { Neighbours } from './neighbours.ts'
+import type { End } from './op.ts'
 import { has } from './ranks.ts'
 import type { Site } from './site.ts'
 import type { Standing } from './standing.ts'
