@@ -1,8 +1,12 @@
 /** Links between nodes of this process over real sockets. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Message } from '../src/mesh/messages.ts'
 import { linkNode, peerList, SECRET, type TestNode } from './support/mesh-links.ts'
+import { certificate, privateKey } from './support/redis-certificate.ts'
 import { until } from './support/redis-server.ts'
 
 const taken = (op: number): Message => ({ type: 'taken', view: 1, op })
@@ -61,6 +65,24 @@ test.serial('a node that comes back is linked again by itself, to both who dial 
   const again = await linkNode(t, { url: url('b') })
   await Promise.all([linkedTo(a, 'b', 'c'), linkedTo(c, 'a', 'b'), linkedTo(again, 'a', 'c')])
   t.deepEqual(a.events.slice(-2), ['unlinked b', 'linked b'])
+})
+
+test.serial('certificates of one authority link nodes, and who has none is refused', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'ninelives-mesh-'))
+  t.teardown(() => rm(directory, { recursive: true }))
+  await writeFile(join(directory, 'cert.pem'), certificate)
+  await writeFile(join(directory, 'key.pem'), privateKey)
+  const files = `ca=${directory}/cert.pem&cert=${directory}/cert.pem&key=${directory}/key.pem`
+  const peers = await peerList(['a', 'b', 'c'])
+  const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}&${files}` })
+  const b = await linkNode(t, { url: `replicated:?name=b&peers=${peers}&${files}` })
+  const c = await linkNode(t, { url: `replicated:?name=c&peers=${peers}&tls=on&secret=${SECRET}` })
+  await Promise.all([linkedTo(a, 'b'), linkedTo(b, 'a')])
+  await Promise.all([says(c, /no TLS with the same secret or authority/), says(a, /no TLS/)])
+  t.deepEqual(c.links.linked(), [])
+  await t.throwsAsync(linkNode(t, { url: `replicated:?name=a&peers=${peers}&${files}.gone` }), {
+    message: /key\.pem\.gone' in the store's URL can't be read/,
+  })
 })
 
 test.serial('another secret is refused, in a line on both sides, with TLS or without', async (t) => {
