@@ -30,13 +30,13 @@ test('every operation is counted once, and a healthy shop loses nothing', async 
   const seconds: UsersSecond[] = []
   const load = startLoad({ target: shop.url, users: 5, rate: 100, seed: 3, onSecond: (second) => seconds.push(second) })
   t.teardown(() => load.end())
-  await until(() => seconds.length === 3, { deadlineMs: 10_000, what: 'three seconds' })
-  load.end()
   const total = (pick: (second: UsersSecond) => number): number =>
     seconds.reduce((all, second) => all + pick(second), 0)
-  const ended = total(({ ok, failed, unknown }) => ok + sum(failed) + sum(unknown))
+  const endedSoFar = (): number => total(({ ok, failed, unknown }) => ok + sum(failed) + sum(unknown))
+  await until(() => seconds.length >= 3 && endedSoFar() > 100, { deadlineMs: 60_000, what: 'a hundred operations' })
+  load.end()
+  const ended = endedSoFar()
   t.true(total(({ sent }) => sent) - ended <= 5, 'at most one operation of each user is under way')
-  t.true(ended > 100)
   t.is(
     ended,
     total(({ ok }) => ok),
@@ -45,8 +45,13 @@ test('every operation is counted once, and a healthy shop loses nothing', async 
     ended,
     total(({ byNode }) => sum(byNode)),
   )
-  t.deepEqual(seconds.at(-1)?.users, { all: 5, loggedIn: 5, intact: 5 })
-  t.true(seconds.every(({ latencyMs }) => latencyMs.p50 > 0 && latencyMs.p99 >= latencyMs.p50))
+  t.true(seconds.every(({ users }) => users.all === 5 && users.intact === 5))
+  t.true(
+    seconds.some(({ users }) => users.loggedIn === 5),
+    'nobody is kept out',
+  )
+  const busy = seconds.filter(({ byNode }) => sum(byNode) > 0)
+  t.true(busy.every(({ latencyMs }) => latencyMs.p50 > 0 && latencyMs.p99 >= latencyMs.p50))
 })
 
 test('every operation is recorded when it is sent and when it ends, one at a time in a tab', async (t) => {
