@@ -85,6 +85,8 @@ class UndiciCall implements Call, DispatchHandler {
     if (this.#over || status < 200) return true
     this.#resume = resume
     this.#listener.head(this.#head(status, message, rawHeaders))
+    // The length that a 304 may tell is that of what it does not send. undici waits for none of it, but takes that for a fault.
+    if (WITHOUT_BODY.has(status)) this.#whole()
     return true
   }
 
@@ -94,10 +96,7 @@ class UndiciCall implements Call, DispatchHandler {
 
   onComplete(): void {
     if (this.#endsWithConnection && this.#connections.breaking) this.#break('ECONNRESET')
-    if (!this.#over) {
-      this.#over = true
-      this.#listener.whole()
-    }
+    this.#whole()
     this.#listener.closed()
   }
 
@@ -106,6 +105,12 @@ class UndiciCall implements Call, DispatchHandler {
     const junk = message === 'bad upgrade' ? 'HPE_UPGRADE' : undefined
     this.#break(junk ?? code ?? message)
     this.#listener.closed()
+  }
+
+  #whole(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#listener.whole()
   }
 
   #break(code: string): void {
@@ -140,6 +145,9 @@ class UndiciCall implements Call, DispatchHandler {
     return { status, message: message ?? '', rawHeaders, headers }
   }
 }
+
+/** RFC 9112, section 6.3: their header is all there is, whatever it says of a length. */
+const WITHOUT_BODY = new Set([204, 304])
 
 const CONNECTION = 'connection'
 const LENGTH = 'content-length'

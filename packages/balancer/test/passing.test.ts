@@ -142,6 +142,16 @@ test('answers without a body keep their header', async (t) => {
   }
 })
 
+test('the length that a 304 tells is not waited for, and the next answer is its own', async (t) => {
+  const notModified = 'HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n'
+  const upstream = await rawServer(t, (socket) => void socket.write(notModified))
+  const { url } = await balancing(t, { a: upstream.port })
+  for (let asked = 1; asked <= 3; asked += 1) {
+    const { status, headers, body } = await ask(url)
+    t.deepEqual([status, headers['content-length'], body.length], [304, '10', 0])
+  }
+})
+
 test('an HTTP/1.0 client gets an answer that ends with its connection', async (t) => {
   const upstream = await httpServer(t, (_request, response) => {
     response.write('one ')
