@@ -20,6 +20,8 @@ const CONNECTIONS_MAX = 100
 const BODY_BYTES_MAX = 10_000
 const DRAIN_MS_MAX = 3_600_000
 
+/** What a target asks for that is none, such as `//`. */
+const NOWHERE = new URL('http://admin')
 const OPEN_PATHS = new Set(['/healthz', '/readyz'])
 const OWN_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 
@@ -48,7 +50,7 @@ interface Reply {
 
 async function answer(request: IncomingMessage, operations: Operations, token: string | undefined): Promise<Reply> {
   const { method = '', url = '' } = request
-  const { pathname, searchParams } = new URL(url, 'http://admin')
+  const { pathname, searchParams } = URL.parse(url, 'http://admin') ?? NOWHERE
   const asks = method === 'GET' || method === 'HEAD'
   if (!OPEN_PATHS.has(pathname)) {
     const refusal = refusalOf(request, asks, token)

@@ -35,6 +35,8 @@ export type HealthChange =
 export interface Detector {
   readonly standing: Standing
   readonly suspected: boolean
+  /** Whether the last probe failed, which alone may not be enough to eject. */
+  readonly failing: boolean
   /** A probe has been under way for longer than it should. */
   late(reason: string): HealthChange | undefined
   /** What a probe found. A probe that set out before the last change is no evidence of recovery from it. */
@@ -58,6 +60,10 @@ class RuledDetector implements Detector {
 
   constructor(rules: HealthRules) {
     this.#rules = rules
+  }
+
+  get failing(): boolean {
+    return this.#failedInARow > 0
   }
 
   late(reason: string): HealthChange | undefined {

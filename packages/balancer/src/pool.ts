@@ -109,6 +109,7 @@ class UpstreamPool implements Pool {
     const member = this.#join(upstream)
     await member.prober.open()
     if (this.#members.get(upstream) !== member) return upstream
+    if (member.detector.failing) member.detector.refused('was never ready', this.#options.now())
     if (member.detector.standing !== 'down') member.control.open()
     upstream.warmUp(this.#options.now(), this.#config.slowStartMs)
     this.#options.log.info({ event: 'upstream-added', upstream: upstream.name, url: upstream.url })

@@ -76,6 +76,7 @@ test('health, readiness, and what is not there', async (t) => {
   t.is((await ask(`${adminUrl}/healthz`)).status, 200)
   t.deepEqual(parsed(await ask(`${adminUrl}/readyz`)), { ready: true })
   t.is((await send(`${adminUrl}/`, 'GET')).status, 404)
+  t.is((await send(`${adminUrl}//`, 'GET')).status, 404)
   t.is((await send(`${adminUrl}/upstreams/nobody/drain`, 'POST')).status, 404)
   const answer = await send(`${adminUrl}/metrics`, 'POST')
   t.is(answer.status, 405)
@@ -157,6 +158,22 @@ test('who waits because no node is up goes to the one that is added, at once', a
   t.is((await answer).body.toString(), 'b')
   await send(`${adminUrl}/upstreams/b/drain`, 'POST')
   t.deepEqual(await states(adminUrl), { a: 'down', b: 'draining' })
+})
+
+test('one that is added gets nothing before it is ready', async (t) => {
+  const [a, b] = await Promise.all(['a', 'b'].map((name) => httpServer(t, (_request, response) => response.end(name))))
+  if (!a || !b) return t.fail()
+  let status = 500
+  b.server.prependListener('request', (request, response) => {
+    if (request.url === '/readyz') response.writeHead(status).end()
+  })
+  const { url, adminUrl } = await balancing(t, { a: a.port }, { ...WITH_TOKEN, PROBE_FALL: '100' })
+  await send(`${adminUrl}/upstreams`, 'POST', { upstream: `b=http://127.0.0.1:${b.port}` })
+  t.deepEqual(await states(adminUrl), { a: 'up', b: 'down' })
+  const answers = await Promise.all(Array.from({ length: 10 }, () => ask(url)))
+  t.deepEqual(new Set(answers.map(({ body }) => body.toString())), new Set(['a']))
+  status = 200
+  await until(async () => (await states(adminUrl))['b'] === 'up', { what: 'b to be up' })
 })
 
 test('a drain ends: what is still under way when the time is up is cut', async (t) => {
