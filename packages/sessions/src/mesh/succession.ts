@@ -1,7 +1,7 @@
 /** Which view should follow the present one, as one full member sees it. Pure: the vote decides whether it does. */
 import type { Member, View } from './messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import { bit, has, ranksOf } from './ranks.ts'
+import { bit, count, has, ranksOf } from './ranks.ts'
 import type { Site } from './site.ts'
 import { byRank, setOf } from './standing.ts'
 
@@ -10,7 +10,8 @@ import { byRank, setOf } from './standing.ts'
  * vote of its predecessor, and who has fetched everything becomes full. A full member never comes from anywhere else.
  *
  * The last full replica of a bucket keeps its place until another process has its name: should it live, it has the only
- * copy there is, and its buckets rather wait for it than begin anew without what was acknowledged.
+ * copy there is, and its buckets rather wait for it than begin anew without what was acknowledged. The last but one keeps
+ * its place as long as somebody is joining who will soon have the bucket too, so that no single death is ever too much.
  */
 export function successor(site: Site, view: View, neighbours: Neighbours, now: number, step = 1): View | undefined {
   const number = view.number + step
@@ -50,26 +51,31 @@ export function foundation(site: Site, present: readonly number[], base: View | 
   return { cluster: 1 + Math.floor(site.random() * (2 ** 48 - 1)), number, members }
 }
 
-/** Of those suspected, the ranks without whom some bucket would have no full replica left, and who may live. */
+/** Of those suspected, the ranks without whom some bucket would have too few full replicas left, and who may live. */
 function lastHolders(
-  site: Site,
+  { placement }: Site,
   { members }: View,
   neighbours: Neighbours,
   isSuspect: (member: Member) => boolean,
 ): number {
-  const full = members.filter(({ role }) => role === 'full')
-  const suspects = full.filter(isSuspect)
+  const suspects = members.filter(isSuspect)
   if (suspects.length === 0) return 0
-  const maySurvive = suspects.filter((member) => !neighbours.isLinked(member.rank) || neighbours.isThere(member))
-  let kept = setOf(full.filter((member) => !suspects.includes(member)))
+  const trusted = members.filter((member) => !suspects.includes(member))
+  const joining = setOf(trusted.filter(({ role }) => role === 'joining'))
+  const maySurvive = suspects.filter((member) => {
+    return member.role === 'full' && (!neighbours.isLinked(member.rank) || neighbours.isThere(member))
+  })
+  let kept = setOf(trusted.filter(({ role }) => role === 'full'))
   let last = 0
-  for (let bucket = 0; bucket < site.placement.buckets; bucket++) {
-    const replicas = site.placement.replicas(bucket)
-    if ((replicas & kept) !== 0) continue
-    const holder = maySurvive.find(({ rank }) => has(replicas, rank))
-    if (holder === undefined) continue
-    last |= bit(holder.rank)
-    kept |= bit(holder.rank)
+  for (let bucket = 0; bucket < placement.buckets; bucket++) {
+    const replicas = placement.replicas(bucket)
+    const copiesMin = (replicas & joining) === 0 ? 1 : 2
+    for (const { rank } of maySurvive) {
+      if (count(replicas & kept) >= copiesMin) break
+      if (!has(replicas, rank)) continue
+      last |= bit(rank)
+      kept |= bit(rank)
+    }
   }
   return last
 }
