@@ -125,7 +125,7 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
   }
 
   sending(): void {
-    if (this.#itinerary !== undefined) this.#itinerary.wasSent = true
+    if (this.#attempt !== undefined) this.#itinerary?.sent(this.#attempt.upstream)
     if (this.#options.awaitsContinue === true) this.#answer.goOn()
   }
 

@@ -10,7 +10,7 @@ import type { RetryBudget } from './retry-budget.ts'
 import type { Busy, Choice, Routing } from './routing.ts'
 import type { Upstream } from './upstream.ts'
 import { verdict } from './verdict.ts'
-import type { Verdict } from './verdict.ts'
+import type { FailedAttempt, Verdict } from './verdict.ts'
 
 export interface ItineraryServices {
   readonly pool: Pool
@@ -27,14 +27,26 @@ export class Itinerary {
   #notAgain: Upstream[] | undefined
   /** But for those that were refused at once. */
   attempts = 0
-  /** Whether an upstream may have acted on it. */
-  wasSent = false
+  #wasSent = false
+  #key: FailedAttempt['key']
   /** What the client is told when nobody is left: how the last one that had the request failed. */
   refusal: ErrorCode = 'UNAVAILABLE'
 
   constructor(passed: PassedRequest, services: ItineraryServices) {
     this.#passed = passed
     this.#services = services
+    this.#key = passed.key
+  }
+
+  /** Whether an upstream may have acted on it. */
+  get wasSent(): boolean {
+    return this.#wasSent
+  }
+
+  /** This one may act on it from here on. If it does not look at keys, no other can know by the key that it did. */
+  sent(upstream: Upstream): void {
+    this.#wasSent = true
+    if (!this.#passed.isKnownAgainAt(upstream)) this.#key = 'none'
   }
 
   /** 'no-node': none is up. 'nobody': all that are had their chance. */
@@ -59,12 +71,12 @@ export class Itinerary {
 
   /** What would follow such a failure. */
   ruling({ kind: failure, sent, answer }: Failure): Verdict {
-    const { method, key, isWhole, deadlineAtMs } = this.#passed
+    const { method, isWhole, deadlineAtMs } = this.#passed
     const { budget, config } = this.#services
     const nowMs = performance.now()
     return verdict({
       method,
-      key,
+      key: this.#key,
       failure,
       sent,
       answer,

@@ -1,9 +1,11 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import test from 'ava'
 import { keyedRoutes } from '../src/keyed-routes.ts'
 import { balancing } from './fixtures/balancing.ts'
 import { ask } from './fixtures/client.ts'
 import { httpServer } from './fixtures/http-server.ts'
 import type { HttpServer } from './fixtures/http-server.ts'
+import { until } from './fixtures/until.ts'
 import type { ExecutionContext } from 'ava'
 
 test('routes are as they are written, and a segment with a colon is any one', (t) => {
@@ -87,3 +89,36 @@ for (const other of ['POST /cart, POST /more', undefined]) {
     )
   })
 }
+
+test('what one that does not honour keys may have done is not done again by one that does', async (t) => {
+  const a = await honouring(t, 'POST /cart')
+  const b = await httpServer(t, (request) => request.socket.destroy())
+  const held = Promise.withResolvers<ServerResponse>()
+  a.server.removeAllListeners('request').on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url === '/readyz') return void response.setHeader('Idempotency-Key-Honoured', 'POST /cart').end()
+    a.requests.push(request)
+    response.flushHeaders()
+    if (request.url === '/held') held.resolve(response)
+    else response.end()
+  })
+  // It serves, but is not in use: only who finds nobody else comes here.
+  b.server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (request.url === '/readyz') response.writeHead(500).end()
+  })
+  const { url } = await balancing(
+    t,
+    { a: a.port, b: b.port },
+    { PROBE_FALL: '1', UPSTREAM_SOCKETS_MAX: '1', ATTEMPT_TIMEOUT_MS: '500' },
+  )
+  const holding = ask(`${url}/held`)
+  const response = await held.promise
+  const answer = ask(`${url}/cart`, { method: 'POST' })
+  await until(() => b.requests.length === 1, { what: 'the one that waits for a connection to go elsewhere' })
+  response.end()
+  t.is((await answer).status, 502)
+  await holding
+  t.deepEqual(
+    a.requests.map((request) => request.url),
+    ['/held'],
+  )
+})
