@@ -1,0 +1,191 @@
+/**
+ * What `npm run bench` found, as it stands in `result.json`: schema 1. The table, the report, the comparison of two runs and the
+ * README's headline are all made from this file alone, and each figure in it can be found again from `kills` and `blocks`, which are
+ * what was measured.
+ *
+ * Times are milliseconds, taken from the instant at which an operation was due. A figure that is an estimate carries its
+ * interval; one that nobody measured is absent, never 0.
+ */
+import type { Environment } from './environment.ts'
+import type { Estimate, Finding } from './statistics.ts'
+
+export const RESULT_SCHEMA = 1
+
+export interface BenchResult {
+  readonly schema: typeof RESULT_SCHEMA
+  readonly bench: 'strategies'
+  readonly startedAt: string
+  readonly endedAt: string
+  readonly environment: Environment
+  readonly options: BenchOptions
+  readonly seed: number
+  /** In the order in which they were asked for, the A/A row last. */
+  readonly strategies: readonly StrategyResult[]
+  readonly comparisons: readonly Comparison[]
+  /** Why this run is not to be quoted; empty when it may be. */
+  readonly doubts: readonly string[]
+}
+
+export interface BenchOptions {
+  readonly quick: boolean
+  readonly scenarios: readonly string[]
+  readonly strategies: readonly string[]
+  /** Faults each strategy goes through, in each scenario. */
+  readonly kills: number
+  readonly users: number
+  readonly tabs: number
+  readonly operationsPerSecond: number
+  readonly nodes: number
+}
+
+/** Of one strategy, or one peer, in one scenario. */
+export interface StrategyResult {
+  readonly name: string
+  readonly title: string
+  readonly scenario: string
+  /** `again` is the strategy of the A/A row: the first one, measured once more as if it were another. */
+  readonly role: 'strategy' | 'peer' | 'again'
+  /** It took no part: why, and how to get it. Then there are no figures. */
+  readonly missing?: string
+  readonly figures?: StrategyFigures
+  readonly kills?: readonly KillRecord[]
+  readonly blocks?: readonly HealthyBlock[]
+}
+
+export interface StrategyFigures {
+  /** How many faults landed and count. */
+  readonly kills: number
+  readonly verdict: 'valid' | 'invalid' | 'unknown'
+  readonly verdictDoubts: readonly string[]
+  /** By kind, such as `lost-session`: how often. */
+  readonly anomalies: Readonly<Record<string, number>>
+  /** `exposed`: sessions that were open when a fault landed, each counted once a fault. */
+  readonly sessions: { readonly exposed: number; readonly lost: number; readonly lostShare: Share }
+  readonly writes: { readonly acknowledged: number; readonly lost: number; readonly duplicated: number }
+  readonly reads: { readonly total: number; readonly stale: number }
+  readonly requests: {
+    readonly sent: number
+    readonly ok: number
+    readonly failed: Readonly<Record<string, number>>
+    /** Attempts of the balancer beyond the first, over operations; absent where the balancer does not tell. */
+    readonly retriesPerOperation?: number
+  }
+  readonly latencyMs: Readonly<Record<Phase, PhaseLatency>>
+  /** The longest time without a good answer: over everybody, and for the user who waited longest. */
+  readonly outageMs: Spread
+  readonly userOutageMs: Spread
+  /** From the fault to its notice by the balancer, and to the first good answer that was due after it. */
+  readonly detectionMs?: Spread
+  readonly firstSuccessMs: Spread
+  /** Until good answers and p99 were back in the band of before for five seconds; absent when not within the bound. */
+  readonly recoveryMs?: Spread
+  readonly notRecovered: number
+  /** Sum over users of the time in which they could do nothing, a fault. */
+  readonly lostUserSeconds: Estimate
+  readonly healthy?: HealthyFigures
+  readonly memoryBytesPerSession?: Estimate
+  readonly storeBytesPerSession?: Estimate
+}
+
+export type Phase = 'before' | 'outage' | 'after'
+
+export const PHASES: readonly Phase[] = ['before', 'outage', 'after']
+
+/** Percentiles over the merged histograms; p999 only from 10,000 samples on. */
+export interface PhaseLatency {
+  readonly p50: number
+  readonly p99: number
+  readonly p999?: number
+  readonly n: number
+}
+
+/** A share of something that was lost. When nothing was, `high` is the bound that the number of faults allows: 3/N. */
+export interface Share {
+  readonly share: number
+  readonly high: number
+}
+
+/** Of one figure a fault. */
+export interface Spread {
+  readonly p50: Estimate
+  readonly max: number
+}
+
+/** Of a system to which nothing happens, by autocannon. */
+export interface HealthyFigures {
+  readonly requestsPerSecond: Estimate
+  readonly latencyMs: { readonly p50: Estimate; readonly p99: Estimate; readonly p999?: number; readonly n: number }
+  readonly cpuMicrosPerRequest: CpuFigures<Estimate>
+}
+
+/** `node`: of all nodes together. `store`: of what the nodes keep their sessions in, where that is a process. */
+export interface CpuFigures<Figure> {
+  readonly balancer: Figure
+  readonly node: Figure
+  readonly store?: Figure
+}
+
+/** One turn of autocannon on one strategy. */
+export interface HealthyBlock {
+  readonly block: number
+  readonly requests: number
+  readonly requestsPerSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly cpuMicrosPerRequest: CpuFigures<number>
+  /** It is in no figure, and this is why. */
+  readonly excluded?: string
+}
+
+/** One fault, and what became of the load around it. */
+export interface KillRecord {
+  readonly block: number
+  readonly fault: string
+  readonly target: string
+  readonly phases: Readonly<Record<Phase, PhaseLatency>>
+  readonly outageMs: number
+  readonly userOutageMs: number
+  readonly detectionMs?: number
+  readonly firstSuccessMs?: number
+  /** Absent: not within the time that was watched. */
+  readonly recoveryMs?: number
+  readonly lostUserSeconds: number
+  readonly sessionsExposed: number
+  readonly sessionsLost: number
+  readonly writesAcknowledged: number
+  readonly writesLost: number
+  readonly writesDuplicated: number
+  readonly requestsSent: number
+  readonly requestsFailed: number
+  /** The generator's own, at p99. */
+  readonly latenessMs: number
+  /** The load around it, by due time, from before the fault (negative `fromMs`) to after it. */
+  readonly bins: readonly KillBin[]
+  /** It is in no figure, and this is why: the generator lagged, the machine was busy, the fault did not land. */
+  readonly excluded?: string
+}
+
+/** Operations due within BIN_MS from `fromMs` after the fault. */
+export interface KillBin {
+  readonly fromMs: number
+  readonly due: number
+  readonly ok: number
+  /** Of those that were answered well; absent when none was. */
+  readonly p50Ms?: number
+  readonly maxMs?: number
+}
+
+export const BIN_MS = 100
+
+/** Two strategies in the same blocks: how many times the first's figure the second's is. */
+export interface Comparison {
+  readonly scenario: string
+  readonly strategy: string
+  /** What it is compared with. */
+  readonly base: string
+  readonly figure: 'outageMs' | 'healthy p50' | 'healthy p99' | 'cpuMicrosPerRequest' | 'requestsPerSecond'
+  readonly ratio: Estimate
+  readonly finding: Finding
+  /** The base with itself. */
+  readonly isAgain: boolean
+}
