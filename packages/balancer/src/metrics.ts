@@ -19,6 +19,7 @@ export interface Metrics {
   /** A failed attempt is followed by another. */
   retried(rule: string): void
   ejected(upstream: string): void
+  suspected(upstream: string): void
   /** A client's connection was closed at once, for there were too many: of its address, or in total. */
   refusedConnection(bound: 'address' | 'total'): void
   /** Why a request was sent where it was sent. */
@@ -64,6 +65,11 @@ export function metrics(): Metrics {
   )
   const retries = counted('retries_total', 'Attempts that follow a failed one, by the rule that allowed them.', 'rule')
   const ejections = counted('ejections_total', 'Times an upstream was ejected.', 'upstream')
+  const suspicions = counted(
+    'suspicions_total',
+    'Times an upstream answered late, and what it held went elsewhere.',
+    'upstream',
+  )
   const routes = counted('routed_total', 'Attempts, by why they went where they went.', 'why')
   const latencies = durations(
     'upstream_response_seconds',
@@ -83,6 +89,7 @@ export function metrics(): Metrics {
     ruled: (rule) => rulings.add(rule),
     retried: (rule) => retries.add(rule),
     ejected: (upstream) => ejections.add(upstream),
+    suspected: (upstream) => suspicions.add(upstream),
     routed: (why) => routes.add(why),
     responded: (upstream, ms) => latencies.observe(upstream, ms),
     queued: (outcome, ms) => waits.observe(outcome, ms),
@@ -90,7 +97,7 @@ export function metrics(): Metrics {
     refusedConnection: (bound) => refusedConnections.add(bound),
     watch: (upstreams, waiting) => watch(registry, upstreams, waiting),
     forget(upstream) {
-      for (const each of [attempts, ejections, latencies]) each.forget(upstream)
+      for (const each of [attempts, ejections, suspicions, latencies]) each.forget(upstream)
     },
     snapshot: () => registry.getMetricsAsJSON(),
   }

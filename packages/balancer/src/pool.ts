@@ -257,6 +257,7 @@ class UpstreamPool implements Pool {
     switch (change.to) {
       case 'suspected':
         upstream.suspected = true
+        metrics.suspected(name)
         log.info({ upstream: name, reason: change.reason }, 'upstream suspected')
         return this.#lose(upstream, change.reason)
       case 'up':

@@ -71,6 +71,22 @@ test('metrics count requests, attempts, what followed, ejections, latencies and 
   t.regex(text, /process_cpu_user_seconds_total/)
 })
 
+test('a node that answers its probes late is counted as suspected, until it is not', async (t) => {
+  let isLate = false
+  const late = await httpServer(t, (_request, response) => void (isLate || response.end()))
+  const { adminUrl } = await balancing(
+    t,
+    { a: late.port },
+    { SUSPECT_MS: '50', PROBE_TIMEOUT_MS: '60000', PROBE_INTERVAL_MS: '50' },
+  )
+  const suspicions = async (): Promise<string | undefined> =>
+    /suspicions_total\{upstream="a"\} \d+/.exec((await ask(`${adminUrl}/metrics`)).body.toString())?.[0]
+  isLate = true
+  await until(async () => (await suspicions()) !== undefined, { what: 'the node to be suspected' })
+  t.true(Number((await suspicions())?.split(' ')[1]) >= 1)
+  t.deepEqual(await states(adminUrl), { a: 'up' })
+})
+
 test('health, readiness, and what is not there', async (t) => {
   const { url, adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
   t.is((await ask(`${adminUrl}/healthz`)).status, 200)
