@@ -21,7 +21,7 @@ export interface Operation {
 }
 
 export interface VirtualUserOptions {
-  readonly client: Client
+  readonly client: Pick<Client, 'call'>
   readonly recorder: Recorder
   readonly name: string
   readonly password: string
