@@ -26,13 +26,17 @@ interface Proposal {
   /** What is put to the vote: another's proposal, if some peer has accepted one. */
   put: View | undefined
   best: PromiseMade['accepted']
+  /** Over those who promised: how long ago some of them echoed each rank. */
+  quietMs: readonly number[] | undefined
 }
 
 export interface BallotHooks {
   /** A decided view, which may be older than the present one, or another's. */
-  readonly decided: (view: View) => void
+  readonly decided: (view: View, quietMs?: readonly number[]) => void
   /** Whether this peer may take part in an agreement of just these processes. */
   readonly mayJoin: (present: readonly number[], base: View | undefined) => boolean
+  /** By rank, how long ago this peer has echoed that one. */
+  readonly quietMs: () => readonly number[]
 }
 
 const RANKS = 32
@@ -87,7 +91,8 @@ export class Ballots {
     const ballot = round * RANKS + this.#site.rank
     const base = this.#standing.view
     const untilMs = now + RETRY_MS * (1 + this.#site.random())
-    this.#proposal = { ballot, base, next, present, untilMs, promises: 0, accepts: 0, put: undefined, best: undefined }
+    const nobody = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: undefined }
+    this.#proposal = { ballot, base, next, present, untilMs, ...nobody }
     this.#toAll({ type: 'prepare', ballot, base, present })
   }
 
@@ -112,14 +117,17 @@ export class Ballots {
     if (ballot <= this.#promised) return
     if (!this.isPromised) this.#promisedAtMs = this.#site.clock.monotonicMs()
     this.#promised = ballot
-    this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted })
+    const quietMs = this.#hooks.quietMs()
+    this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted, quietMs })
   }
 
-  #onPromise(rank: number, { ballot, cluster, number, accepted }: PromiseMade): void {
+  #onPromise(rank: number, { ballot, cluster, number, accepted, quietMs }: PromiseMade): void {
     const proposal = this.#counted(rank, ballot, cluster, number)
     if (proposal === undefined || proposal.put !== undefined) return
     if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
     proposal.promises |= bit(rank)
+    const { rules } = this.#site
+    proposal.quietMs = (proposal.quietMs ?? quietMs)?.map((one, other) => rules.quiet(one, quietMs?.[other] ?? 0))
     if (!this.#isEnough(proposal, proposal.promises)) return
     proposal.put = this.#site.rules.put(proposal.best?.view, proposal.next)
     this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })
@@ -138,10 +146,12 @@ export class Ballots {
     if (proposal?.put === undefined) return
     proposal.accepts |= bit(rank)
     if (!this.#isEnough(proposal, proposal.accepts)) return
-    const view = proposal.put
+    const { put: view, quietMs } = proposal
     this.#proposal = undefined
-    this.#site.names.forEach((_, to) => to !== this.#site.rank && this.#site.post(to, { type: 'decided', view }))
-    this.#hooks.decided(view)
+    this.#site.names.forEach(
+      (_, to) => to !== this.#site.rank && this.#site.post(to, { type: 'decided', view, quietMs }),
+    )
+    this.#hooks.decided(view, quietMs)
   }
 
   /** The proposal that this vote is for, if the voter has a vote in it. */

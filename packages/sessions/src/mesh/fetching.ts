@@ -28,7 +28,10 @@ interface Asked {
   readonly atMs: number
 }
 
-const FETCHES_MAX = 8
+/** At once: few, since a page may be large, and more while pages turn out to be small. */
+const FETCHES_MIN = 8
+const FETCHES_MAX = 128
+const FEW_RECORDS = 4
 const PAGE_RECORDS = 500
 const PAGE_CHARACTERS = 128 * 1_024
 const PATIENCE_MS = 250
@@ -39,6 +42,7 @@ export class Fetching {
   /** Buckets not fetched yet, each with the key that it is fetched up to. */
   readonly #wanted = new Map<number, string>()
   readonly #asked = new Map<number, Asked>()
+  #atOnce = FETCHES_MIN
 
   constructor(site: Site, parts: FetchParts) {
     this.#site = site
@@ -53,6 +57,7 @@ export class Fetching {
   begin(): void {
     this.#wanted.clear()
     this.#asked.clear()
+    this.#atOnce = FETCHES_MIN
     for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
       if (has(this.#site.placement.replicas(bucket), this.#site.rank)) this.#wanted.set(bucket, '')
     }
@@ -73,8 +78,10 @@ export class Fetching {
 
   /** Goes on in the present view with what is still to be asked for, and again for what was not answered. */
   tick(now: number): void {
-    for (const [bucket, { view, atMs }] of this.#asked) {
-      if (view !== this.#parts.standing.number || now - atMs > PATIENCE_MS) this.#asked.delete(bucket)
+    const { standing, neighbours } = this.#parts
+    for (const [bucket, { rank, view, atMs }] of this.#asked) {
+      const isLost = view !== standing.number || !neighbours.isLinked(rank)
+      if (isLost || now - atMs > PATIENCE_MS) this.#asked.delete(bucket)
     }
     if (this.#parts.standing.role === 'joining') this.#askMore(now)
   }
@@ -85,6 +92,7 @@ export class Fetching {
     const asked = this.#asked.get(bucket)
     if (asked?.rank !== rank || asked.after !== after || view !== this.#parts.standing.number) return false
     this.#asked.delete(bucket)
+    this.#atOnce = held.length > FEW_RECORDS ? FETCHES_MIN : Math.min(this.#atOnce + 1, FETCHES_MAX)
     for (const each of held) this.#parts.changes.learn(each)
     const last = held.at(-1)
     if (more && last !== undefined) this.#wanted.set(bucket, last.change.key)
@@ -106,7 +114,7 @@ export class Fetching {
 
   #askMore(now: number): void {
     for (const [bucket, after] of this.#wanted) {
-      if (this.#asked.size >= FETCHES_MAX) return
+      if (this.#asked.size >= this.#atOnce) return
       if (!this.#asked.has(bucket)) this.#ask(bucket, after, now)
     }
   }

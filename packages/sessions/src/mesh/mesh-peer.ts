@@ -5,13 +5,13 @@ import { Calls } from './calls.ts'
 import { Changes } from './changes.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
-import { isGuarded, Lease } from './lease.ts'
-import type { Beat, Held, Member, Message, RecordMessage, View } from './messages.ts'
+import { Lease, quietSince } from './lease.ts'
+import type { Beat, Held, Message, RecordMessage, View } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
 import { Repair } from './repair.ts'
 import type { Site } from './site.ts'
-import { Standing } from './standing.ts'
+import { isContinued, Standing } from './standing.ts'
 import { Verbs } from './verbs.ts'
 import { Views } from './views.ts'
 
@@ -37,7 +37,8 @@ export class MeshPeer implements Peer {
     const neighbours = new Neighbours(site)
     const lease = new Lease(site, standing, neighbours)
     this.#ballots = new Ballots(site, standing, neighbours, {
-      decided: (view) => this.#onDecided(view),
+      decided: (view, quietMs) => this.#onDecided(view, quietMs),
+      quietMs: () => lease.quietMs(this.#now()),
       mayJoin: (present, base) => this.#views.mayJoin(present, base, this.#now()),
     })
     this.#views = new Views(site, standing, neighbours, lease, this.#ballots)
@@ -82,7 +83,7 @@ export class MeshPeer implements Peer {
       case 'echo':
         return this.#onEcho(() => this.#lease.echoed(rank, message))
       case 'decided':
-        return this.#onDecided(message.view)
+        return this.#onDecided(message.view, message.quietMs)
       case 'prepare':
       case 'promise':
       case 'accept':
@@ -217,7 +218,9 @@ export class MeshPeer implements Peer {
     const { cluster, number, view } = this.#standing
     if (view === undefined) return
     if (beat.cluster === cluster && beat.view === number) {
-      if (!this.#ballots.isPromised) this.#site.post(rank, { type: 'echo', cluster, view: number, atMs: beat.atMs })
+      if (this.#ballots.isPromised) return
+      this.#lease.gave(rank, now)
+      this.#site.post(rank, { type: 'echo', cluster, view: number, atMs: beat.atMs })
       return
     }
     if (this.#standing.self === undefined) return
@@ -240,8 +243,7 @@ export class MeshPeer implements Peer {
       case 'fetch':
         return this.#fetching.answer(rank, message)
       case 'page':
-        if (!this.#fetching.receive(rank, message, this.#now())) this.#repair.receive(rank, message)
-        return
+        return this.#onPage(rank, message)
       case 'digests':
         return this.#repair.compare(rank, message)
       case 'invalidate':
@@ -254,13 +256,19 @@ export class MeshPeer implements Peer {
     }
   }
 
-  #onDecided(view: View): void {
+  #onPage(rank: number, page: Extract<Message, { type: 'page' }>): void {
+    const now = this.#now()
+    if (!this.#fetching.receive(rank, page, now)) return this.#repair.receive(rank, page)
+    if (this.#fetching.isDone) this.#beat(now)
+  }
+
+  #onDecided(view: View, quietMs?: readonly number[]): void {
     if (!this.#views.isNews(view)) return
     const former = this.#standing.view
     const self = this.#standing.self
     const now = this.#now()
     this.#standing.install(view)
-    this.#lease.begin(isGuarded(former, view), now)
+    this.#lease.begin(quietSince(former, view, quietMs), now)
     this.#ballots.begin()
     const next = this.#standing.self
     const isJoining = next?.role === 'joining'
@@ -279,16 +287,4 @@ export class MeshPeer implements Peer {
   #named({ members }: View): Readonly<Record<string, string>> {
     return Object.fromEntries(members.map(({ rank, role }) => [this.#site.names[rank] as string, role]))
   }
-}
-
-/** Whether a member goes on with the memory that it has. One that joins has to have seen every view since it began. */
-function isContinued(
-  former: View | undefined,
-  self: Member | undefined,
-  view: View,
-  next: Member | undefined,
-): boolean {
-  if (former?.cluster !== view.cluster) return false
-  if (next?.role === 'joining') return self?.since === next.since && former.number + 1 === view.number
-  return next?.role === 'full'
 }

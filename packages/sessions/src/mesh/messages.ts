@@ -77,6 +77,8 @@ export interface Echo {
 export interface Decided {
   readonly type: 'decided'
   readonly view: View
+  /** By rank, for at least how long nobody of a majority has echoed that one in the former view. Undefined: not known. */
+  readonly quietMs?: readonly number[] | undefined
 }
 
 /** Asks for a promise to the ballot for the view that follows `base`. Undefined: for the first view of a new cluster. */
@@ -95,6 +97,8 @@ export interface PromiseMade {
   readonly cluster: number
   readonly number: number
   readonly accepted: { readonly ballot: number; readonly view: View } | undefined
+  /** By rank, how long ago the one that promises has echoed that one for the last time; it echoes nobody now. */
+  readonly quietMs?: readonly number[] | undefined
 }
 
 /** Asks to accept `view`, which follows the base. */

@@ -20,6 +20,8 @@ export interface Rules {
   readsPending: boolean
   /** How long a view commits nothing after some member was dropped. */
   guard(guardMs: number): number
+  /** Of how long ago each of a majority has echoed somebody last, for how long that one may count on no echo. */
+  quiet(one: number, other: number): number
   /** Which view is put to the vote: the latest that some voter has accepted, or one's own. */
   put<T>(accepted: T | undefined, own: T): T
   /** Whether a change that was outranked never came to pass, though others may have driven it on as well. */
@@ -46,6 +48,7 @@ export const rules: Rules = {
   mayRead: (lease) => lease,
   readsPending: false,
   guard: (guardMs) => guardMs,
+  quiet: Math.min,
   put: (accepted, own) => accepted ?? own,
   isBeaten: (shared) => !shared,
   outranks: isLater,

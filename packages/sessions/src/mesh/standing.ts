@@ -67,3 +67,15 @@ export function byRank(names: readonly string[], { members }: View): (Member | u
 export function setOf(members: readonly Member[]): number {
   return members.reduce((set, { rank }) => set | bit(rank), 0)
 }
+
+/** Whether a member goes on with the memory that it has. One that joins has to have seen every view since it began. */
+export function isContinued(
+  former: View | undefined,
+  self: Member | undefined,
+  view: View,
+  next: Member | undefined,
+): boolean {
+  if (former?.cluster !== view.cluster) return false
+  if (next?.role === 'joining') return self?.since === next.since && former.number + 1 === view.number
+  return next?.role === 'full'
+}

@@ -46,6 +46,10 @@ export const variants: ReadonlyMap<string, Variant> = new Map([
   ],
   ['full-without-snapshot', broken('a joining peer is full at once', { isReady: () => true })],
   ['no-guard', broken('a new view does not wait for the leases of the former one', { guard: () => 0 })],
+  [
+    'deaf-guard',
+    broken('a new view takes a lease for over when any voter has not renewed it for long', { quiet: Math.max }),
+  ],
   ['no-lease', broken('own memory is read without a lease', { mayRead: () => true })],
   ['dirty-read', broken('a change is read before it is committed', { readsPending: true })],
   ['no-replay', broken('what a dead coordinator left is taken for committed', { orphan: 'believe' })],
