@@ -173,6 +173,23 @@ test('a node that starts again is right from its first request, and full soon', 
   t.like(back.status(), { role: 'full', sessions: 1 })
 })
 
+test('a node that starts again takes no traffic before it has a vote, so that another may die from then on', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  hall.kill('c')
+  hall.run(1_000)
+  hall.lost.add('prepare')
+  const back = hall.start('c')
+  hall.run(300)
+  t.like(back.status(), { serves: false, role: 'none' })
+  hall.lost.clear()
+  hall.run(500)
+  t.like(back.status(), { serves: true, role: 'full' })
+  hall.kill('b')
+  const killedAtMs = hall.nowMs
+  t.like(value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS)), { status: 'written' })
+  t.true(hall.nowMs - killedAtMs <= standardTiming.guardMs + 2 * TICK_MS)
+})
+
 test('who falls silent keeps its place while another joins, and loses it once that one has everything', (t) => {
   const hall = opened(['a', 'b', 'c'])
   hall.kill('c')

@@ -181,6 +181,8 @@ export class MeshPeer implements Peer {
     const { names, placement, majority } = this.#site
     if (this.#verbs.isClosed) return 'it is closed'
     if (this.#standing.view === undefined) return `it waits for the others to found a mesh of ${names.length}`
+    // It could ask others, but has no vote: were one more to die now, they would be too few.
+    if (this.#standing.self === undefined) return 'the others have not taken it in yet'
     const isFull = this.#standing.role === 'full'
     if (isFull && !this.#isLeased()) return `it does not reach ${majority} of ${names.length} nodes`
     const now = this.#now()
