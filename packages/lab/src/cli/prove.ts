@@ -5,7 +5,7 @@ import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/specs.ts'
 import type { Config } from '../config.ts'
 import { LabError } from '../errors.ts'
-import { campaign } from '../faults/campaign.ts'
+import { campaign, labBreaker } from '../faults/campaign.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { seededRandom, SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
@@ -78,7 +78,7 @@ async function gauntlet(lab: Lab, flags: Values, { seed, strategy }: LabOptions,
   say(`Ready on ${lab.cluster.url}, live page on ${lab.control.url}\n\n`)
   const signal = AbortSignal.any([stop, leaked.signal])
   await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
-  await campaign(lab, {
+  await campaign(labBreaker(lab), {
     kinds: flags.faults,
     count: flags.kills,
     random: seededRandom(seed),

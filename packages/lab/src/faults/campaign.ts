@@ -1,4 +1,4 @@
-/** A series of faults from a seed: one after the other, each healed and the cluster whole before the next one comes. */
+/** A series of faults from a seed: one after the other, each healed and everything whole before the next one comes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lab } from '../lab.ts'
 import { ApiError, DeadlineError } from '../errors.ts'
@@ -6,6 +6,14 @@ import { until } from '../wait.ts'
 import type { FaultRequest } from './desk.ts'
 import { CRASH_POINTS } from './fault.ts'
 import { faults } from './index.ts'
+
+/** How one system is broken and known to be whole again. */
+export interface Breaker {
+  /** Resolves once the fault is over or its end is on its way, with what became of it in a few words. */
+  once(kind: string, random: () => number): Promise<string>
+  /** Resolves once everything is whole, or it is time to stop. Rejects with DeadlineError when it stays broken. */
+  whole(signal: AbortSignal): Promise<void>
+}
 
 export interface CampaignOptions {
   readonly kinds: readonly string[]
@@ -16,7 +24,7 @@ export interface CampaignOptions {
   readonly onFault: (done: number, what: string) => void
 }
 
-/** From the cluster being whole to the next fault: long enough for the users to notice, and of no fixed phase. */
+/** From everything being whole to the next fault: long enough for the users to notice, and of no fixed phase. */
 const CALM_MIN_MS = 700
 const CALM_SPAN_MS = 1_000
 const PAUSE_MIN_MS = 300
@@ -25,15 +33,23 @@ const PAUSE_SPAN_MS = 2_000
 const LANDING_WAIT_MS = 5_000
 const WHOLE_DEADLINE_MS = 30_000
 
-/** Resolves when the last fault is healed, or it is time to stop. Rejects with DeadlineError when the cluster stays broken. */
-export async function campaign(lab: Lab, { kinds, count, random, signal, onFault }: CampaignOptions): Promise<void> {
+/** Resolves when the last fault is healed, or it is time to stop. Rejects with DeadlineError when something stays broken. */
+export async function campaign(breaker: Breaker, options: CampaignOptions): Promise<void> {
+  const { kinds, count, random, signal, onFault } = options
   for (let done = 0; done < count && !signal.aborted;) {
     await sleep(CALM_MIN_MS + random() * CALM_SPAN_MS, undefined, { signal }).catch(() => undefined)
     if (signal.aborted) return
-    const request = draw(kinds[done % kinds.length] ?? 'kill', random)
-    const what = await once(lab, request)
-    await whole(lab, signal)
+    const what = await breaker.once(kinds[done % kinds.length] ?? 'kill', random)
+    await breaker.whole(signal)
     onFault(++done, what)
+  }
+}
+
+/** Of a cluster of the lab's own. */
+export function labBreaker(lab: Lab): Breaker {
+  return {
+    once: (kind, random) => once(lab, draw(kind, random)),
+    whole: (signal) => whole(lab, signal),
   }
 }
 
