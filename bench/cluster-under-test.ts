@@ -17,8 +17,10 @@ export interface Contestant {
   readonly role: 'strategy' | 'peer'
   readonly strategy: Strategy
   readonly programs: Programs
-  /** It needs what `installPeers` installs, and these packages' versions belong into the result. */
+  /** Their versions belong into the result. */
   readonly packages: readonly string[]
+  /** It needs what `installPeers` installs. */
+  readonly installed: boolean
   /** Why it can't take part on this machine, and how to get what it lacks. */
   readonly missing?: string
 }
@@ -71,7 +73,8 @@ export const REDIS_HINT =
 export function contestantOf(strategy: Strategy): Contestant {
   const { name } = strategy
   const missing = findStore(strategy) === undefined ? { missing: REDIS_HINT } : {}
-  return { name, title: name, role: 'strategy', strategy, programs: ownPrograms(), packages: [], ...missing }
+  const programs = ownPrograms()
+  return { name, title: name, role: 'strategy', strategy, programs, packages: [], installed: false, ...missing }
 }
 
 /** Undefined when there is none. */

@@ -3,18 +3,7 @@ import { Redis } from 'ioredis'
 import createSession from 'koa-session'
 import { MAX_AGE_MS, storeUrl } from './host.ts'
 import { koaApplication } from './koa-application.ts'
+import { tenLineStore } from './ten-line-redis.ts'
 
-const redis = new Redis(storeUrl)
-const store = {
-  async get(key: string) {
-    const text = await redis.get(key)
-    return text === null ? undefined : (JSON.parse(text) as unknown)
-  },
-  async set(key: string, session: unknown, ttlMs: number) {
-    await redis.set(key, JSON.stringify(session), 'PX', ttlMs)
-  },
-  async destroy(key: string) {
-    await redis.del(key)
-  },
-}
+const store = tenLineStore(new Redis(storeUrl))
 koaApplication((app) => app.use(createSession({ store, maxAge: MAX_AGE_MS }, app)))

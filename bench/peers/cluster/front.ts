@@ -1,0 +1,55 @@
+/** A balancer that is not a Node program: the process that the lab knows stands around it, and begins and ends with it. */
+import { spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { endWhenTold, type Environment, environment, ready } from './program.ts'
+
+export interface Front {
+  readonly program: string
+  /** `directory`: where it may write. */
+  readonly configuration: (environment: Environment, directory: string) => string
+  readonly args: (file: string, directory: string) => string[]
+}
+
+const LISTEN_EVERY_MS = 20
+
+export async function front({ program, configuration, args }: Front): Promise<void> {
+  const { port, upstreams } = environment
+  // The same at each start, so that none is left behind by one that was killed.
+  const directory = join(tmpdir(), `ninelives-${program}-${port}`)
+  mkdirSync(directory, { recursive: true })
+  const file = join(directory, 'configuration')
+  writeFileSync(file, configuration(environment, directory))
+  // Or it would leave out for its first seconds whoever was still starting.
+  for (const upstream of upstreams) await listening(upstream.port)
+  // In this process' group, so that whatever ends the one ends the other.
+  const child = spawn(program, args(file, directory), { stdio: ['ignore', 'ignore', 'inherit'] })
+  child.once('error', (error) => process.stderr.write(`${program}: ${error.message}\n`))
+  child.once('exit', (code) => process.exit(code ?? 1))
+  process.once('exit', () => {
+    child.kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  })
+  endWhenTold(() => process.exit(0))
+  await listening(port)
+  ready()
+}
+
+/** Bounded by the lab, which waits for the message only so long. */
+async function listening(port: number): Promise<void> {
+  while (!(await accepts(port))) await sleep(LISTEN_EVERY_MS)
+}
+
+function accepts(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = createConnection(port, '127.0.0.1')
+  socket.on('connect', () => {
+    socket.destroy()
+    resolve(true)
+  })
+  socket.on('error', () => resolve(false))
+  return promise
+}

@@ -1,0 +1,124 @@
+/**
+ * The peers: clusters of other people's balancers, or other people's sessions, or both. Each is a strategy and three programs, and
+ * the lab starts, kills and watches it like one of ours, see `../../cluster-under-test.ts`.
+ */
+import { fileURLToPath } from 'node:url'
+import { ownPrograms, type Programs, type Strategy } from '@ninelives/lab'
+import { findOnPath } from '../../../packages/lab/src/cluster/redis.ts'
+import { readConfig } from '../../../packages/lab/src/config.ts'
+import { type Contestant, findStore, REDIS_HINT } from '../../cluster-under-test.ts'
+
+interface Peer {
+  readonly name: string
+  readonly title: string
+  /** Absent: our own. */
+  readonly node?: string
+  readonly balancer?: string
+  readonly routing?: 'affinity'
+  readonly packages?: readonly string[]
+  /** They come with `installPeers`. */
+  readonly installed?: boolean
+  /** A program that the PATH must lead to, which is also what Debian calls it. */
+  readonly program?: string
+}
+
+const KOA_SESSION = { node: 'koa-session', packages: ['koa', 'koa-session', 'ioredis'] }
+const NGINX = { balancer: 'nginx', program: 'nginx' }
+const HAPROXY = { balancer: 'haproxy', program: 'haproxy' }
+const affinity = { routing: 'affinity' } as const
+const PLAIN = 'koa-session with ten lines'
+const PLAIN_MEMORY = 'koa-session in memory'
+
+const PEERS: readonly Peer[] = [
+  { name: 'nginx', title: 'nginx, our nodes over Redis', ...NGINX },
+  { name: 'nginx-affinity', title: 'nginx by cookie, our nodes in memory', ...NGINX, ...affinity },
+  { name: 'nginx-plain', title: `nginx, ${PLAIN} over Redis`, ...NGINX, ...KOA_SESSION },
+  { name: 'nginx-plain-affinity', title: `nginx by cookie, ${PLAIN_MEMORY}`, ...NGINX, ...KOA_SESSION, ...affinity },
+  { name: 'haproxy', title: 'HAProxy, our nodes over Redis', ...HAPROXY },
+  { name: 'haproxy-affinity', title: 'HAProxy by cookie, our nodes in memory', ...HAPROXY, ...affinity },
+  { name: 'haproxy-plain', title: `HAProxy, ${PLAIN} over Redis`, ...HAPROXY, ...KOA_SESSION },
+  {
+    name: 'haproxy-plain-affinity',
+    title: `HAProxy by cookie, ${PLAIN_MEMORY}`,
+    ...HAPROXY,
+    ...KOA_SESSION,
+    ...affinity,
+  },
+  { name: 'koa-session', title: `our balancer, ${PLAIN} over Redis`, ...KOA_SESSION },
+  {
+    name: 'koa-redis',
+    title: 'our balancer, koa-session with koa-redis',
+    node: 'koa-redis',
+    packages: ['koa-redis'],
+    installed: true,
+  },
+  {
+    name: 'express-session',
+    title: 'our balancer, express-session with connect-redis',
+    node: 'express-session',
+    packages: ['express', 'express-session', 'connect-redis', 'redis'],
+    installed: true,
+  },
+  {
+    name: 'fastify-session',
+    title: 'our balancer, @fastify/session with connect-redis',
+    node: 'fastify-session',
+    packages: ['fastify', '@fastify/session', 'connect-redis', 'redis'],
+    installed: true,
+  },
+  {
+    name: 'http-proxy',
+    title: 'bare http-proxy, our nodes over Redis',
+    balancer: 'http-proxy',
+    packages: ['http-proxy'],
+  },
+  {
+    name: 'http-proxy-plain',
+    title: `bare http-proxy, ${PLAIN} over Redis`,
+    ...KOA_SESSION,
+    balancer: 'http-proxy',
+    packages: ['http-proxy', ...KOA_SESSION.packages],
+  },
+]
+
+export const peerNames: readonly string[] = PEERS.map(({ name }) => name)
+
+/** All of them, also those that are missing on this machine, which say so. */
+export function peers(environment: NodeJS.ProcessEnv = process.env): readonly Contestant[] {
+  return PEERS.map((peer) => contestant(peer, environment))
+}
+
+function contestant(peer: Peer, environment: NodeJS.ProcessEnv): Contestant {
+  const { name, title, packages = [], installed = false } = peer
+  const strategy = strategyOf(peer)
+  const missing = whyMissing(peer, strategy, environment)
+  const why = missing === undefined ? {} : { missing }
+  return { name, title, role: 'peer', strategy, programs: programsOf(peer), packages, installed, ...why }
+}
+
+/** What the lab's trace says of it. */
+function strategyOf({ name, title, routing }: Peer): Strategy {
+  const common = { name, summary: title }
+  return routing === 'affinity'
+    ? { ...common, routing, store: 'memory:', onNodeDeath: "sessions are in each node's memory" }
+    : { ...common, routing: 'round-robin', store: { server: 'redis' }, onNodeDeath: 'sessions are in Redis' }
+}
+
+function programsOf({ node, balancer }: Peer): Programs {
+  return {
+    ...ownPrograms(),
+    ...(node === undefined ? {} : { node: file(node) }),
+    ...(balancer === undefined ? {} : { balancer: file(balancer) }),
+  }
+}
+
+function file(name: string): string {
+  return fileURLToPath(new URL(`${name}.ts`, import.meta.url))
+}
+
+function whyMissing({ program }: Peer, strategy: Strategy, environment: NodeJS.ProcessEnv): string | undefined {
+  if (program !== undefined && findOnPath(program, readConfig(environment).searchPath) === undefined) {
+    return `it needs ${program} on the PATH (Debian: apt-get install ${program})`
+  }
+  return findStore(strategy, environment) === undefined ? REDIS_HINT : undefined
+}

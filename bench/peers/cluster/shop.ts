@@ -1,0 +1,109 @@
+/**
+ * The shop's interface over any library's session, so that peers differ in nothing but that. What it does with a session is
+ * what their manuals show: read its fields, change them, let the library write them back. Passwords and cart are the node's own.
+ */
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { demoAccounts } from '../../../packages/node/src/accounts.ts'
+import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../../../packages/node/src/cart.ts'
+import { environment, listen } from './program.ts'
+
+/** A library's session, as the request finds it. */
+export interface Visit {
+  /** Absent fields in a new one. Asked again after `renew` and `end`. */
+  readonly fields: () => object
+  /** Another id, as at each login. */
+  readonly renew: () => Promise<void>
+  readonly end: () => Promise<void>
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body?: object
+}
+
+interface Fields {
+  user?: string
+  cart?: Cart
+  count?: number
+}
+
+type Body = Readonly<Record<string, unknown>>
+
+const { name: node } = environment
+const accounts = demoAccounts({ count: environment.accounts, cost: 'low' })
+const BODY_CHARS_MAX = 16_384
+
+/** `body`: of the request, parsed. */
+export async function answer(method: string, path: string, body: unknown, visit: Visit): Promise<Answer> {
+  const fields = visit.fields() as Fields
+  const given = (body ?? {}) as Body
+  switch (`${method} ${path.split('?')[0]}`) {
+    case 'POST /api/login':
+      return await logIn(given, visit)
+    case 'POST /api/logout':
+      await visit.end()
+      return { status: 204 }
+    case 'GET /api/session':
+      return { status: 200, body: { authenticated: fields.user !== undefined, user: fields.user, node } }
+    case 'POST /api/counter':
+      fields.count = (fields.count ?? 0) + 1
+      return { status: 200, body: { count: fields.count, node } }
+    default:
+      return path.startsWith('/api/cart') ? useCart(method, path, given, fields) : refused(404, 'NOT_FOUND')
+  }
+}
+
+async function logIn({ name, password }: Body, visit: Visit): Promise<Answer> {
+  const account = await accounts.verify(String(name), String(password))
+  if (account === undefined) return refused(401, 'WRONG_CREDENTIALS')
+  await visit.renew()
+  const fields = visit.fields() as Fields
+  fields.user = account.name
+  return { status: 200, body: { user: account.name, displayName: account.displayName, node } }
+}
+
+function useCart(method: string, path: string, body: Body, fields: Fields): Answer {
+  const { user } = fields
+  if (user === undefined) return refused(401, 'NOT_LOGGED_IN')
+  try {
+    // A new object each time: whether a session changed, some libraries tell by its fields alone.
+    const cart = { ...fields.cart }
+    if (method === 'POST') addTo(cart, checkedSku(body['sku']), checkedQuantity(body['quantity']))
+    if (method === 'DELETE') removeFrom(cart, checkedSku(path.slice('/api/cart/'.length)))
+    if (method !== 'GET') fields.cart = cart
+    return { status: 200, body: { user, items: itemsOf(cart), node } }
+  } catch (error) {
+    return refused(422, (error as Error).message)
+  }
+}
+
+function refused(status: number, code: string): Answer {
+  return { status, body: { error: { code, message: code } } }
+}
+
+/** Undefined without one, or when it is no JSON. */
+export async function jsonBody(request: Readable): Promise<unknown> {
+  const given = await text(request)
+  try {
+    return given === '' || given.length > BODY_CHARS_MAX ? undefined : JSON.parse(given)
+  } catch {
+    // The shop says what it misses.
+    return undefined
+  }
+}
+
+/** The server around an application: names the node in each answer, and answers a balancer's probes itself. */
+export function shopServer(application: RequestListener): Server {
+  return createServer((request, response) => {
+    response.setHeader('X-Served-By', node)
+    const isProbe = request.method === 'GET' && (request.url === '/readyz' || request.url === '/healthz')
+    if (isProbe) response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"ready":true}')
+    else application(request, response)
+  })
+}
+
+export function serve(application: RequestListener): void {
+  listen(shopServer(application))
+}
