@@ -289,4 +289,6 @@ export const LOGGED_OUT = 'logged-out'
 export interface RunEnded {
   readonly type: 'run-ended'
   readonly reason: string
+  /** Why it did less than it was to do. */
+  readonly cutShort?: string
 }

@@ -7,7 +7,7 @@ import { checkers } from './checkers/index.ts'
 import { Ledger } from './checkers/ledger.ts'
 import type { Observation, Visit } from './checkers/visit.ts'
 import { Coverage } from './coverage.ts'
-import type { TraceEvent } from './events.ts'
+import type { RunEnded, TraceEvent } from './events.ts'
 
 export interface Anomaly {
   readonly kind: AnomalyKind
@@ -39,7 +39,7 @@ export class Judge {
   #sent = 0
   #sessions = { begun: 0, lost: 0 }
   #writes = { acknowledged: 0, lost: 0 }
-  #isEnded = false
+  #end: RunEnded | undefined
   #lastSeq = -1
 
   take(event: TraceEvent): void {
@@ -58,7 +58,7 @@ export class Judge {
       // Others have come in the place of the users that were: they begin with nothing.
       this.#ledger.close()
     } else if (event.type === 'run-ended') {
-      this.#isEnded = true
+      this.#end = event
     }
   }
 
@@ -89,7 +89,8 @@ export class Judge {
 
   #breakOff(problem: { readonly line: number; readonly reason: string } | undefined): string[] {
     if (problem !== undefined) return [`the trace can be read up to line ${problem.line}: ${problem.reason}`]
-    return this.#isEnded ? [] : [`the trace breaks off after line ${this.#lastSeq + 1}: the run has no end`]
+    if (this.#end === undefined) return [`the trace breaks off after line ${this.#lastSeq + 1}: the run has no end`]
+    return this.#end.cutShort === undefined ? [] : [`the run was cut short: ${this.#end.cutShort}`]
   }
 
   #observe(seen: Observation | undefined): void {

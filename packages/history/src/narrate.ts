@@ -48,7 +48,10 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
       `the balancer readmitted ${nodeLabel(upstream)}${downForMs === undefined ? '' : ` after ${seconds(downForMs)}`}`,
     ),
   'upstream-draining': ({ upstream }) => plain(`the balancer sends ${nodeLabel(upstream)} nothing new`),
-  'fault-failed': ({ fault, reason }) => bad(`fault ${fault} did not land: ${reason}`),
+  'fault-failed': ({ fault, reason }, { faults }) => {
+    const hasLanded = faults.some(({ id, confirmedAtMs }) => id === fault && confirmedAtMs !== undefined)
+    return bad(`fault ${fault} ${hasLanded ? 'is still there' : 'did not land'}: ${reason}`)
+  },
   'users-second': usersInTrouble,
 }
 

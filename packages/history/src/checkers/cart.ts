@@ -79,18 +79,31 @@ function missed(put: Put, moment: Moment, latestShownMs: number): void {
 }
 
 /** What was acknowledged, and was missing from some look on to the end. */
-export function lostFor(visit: Visit): readonly Gap[] {
+function lostIn(visit: Visit): readonly Gap[] {
   return visit.puts.flatMap(({ gap, outcome }) => (gap !== undefined && outcome === 'ok' ? [gap] : []))
 }
 
-/** Everything that had been acknowledged was gone from one look on, and it was more than one thing. */
-export function forgotAll(visit: Visit): readonly Gap[] {
-  const [first, ...rest] = lostFor(visit)
-  if (first === undefined || rest.length === 0) return []
-  const { missedBy } = first
-  const isSameLook = rest.every((gap) => gap.missedBy === missedBy)
-  const isOneLeft = visit.puts.some(
-    ({ outcome, endedAtMs, gap }) => outcome === 'ok' && endedAtMs < missedBy.sentAtMs && gap === undefined,
+/** What went missing one by one. */
+export function lostFor(visit: Visit): readonly Gap[] {
+  const lost = lostIn(visit)
+  const forgotten = new Set(forgottenIn(visit, lost).flat())
+  return lost.filter((gap) => !forgotten.has(gap))
+}
+
+/** By the look that found nothing: all that had been acknowledged until then was gone at once, and it was more than one thing. */
+export function forgottenIn(visit: Visit, lost: readonly Gap[] = lostIn(visit)): readonly (readonly Gap[])[] {
+  const looks = Map.groupBy(lost, ({ missedBy }) => missedBy)
+  return [...looks].flatMap(([look, gone]) => (gone.length > 1 && !isOneLeft(visit, look) ? [gone] : []))
+}
+
+function isOneLeft({ puts }: Visit, look: Moment): boolean {
+  return puts.some(
+    ({ outcome, endedAtMs, gap }) =>
+      outcome === 'ok' && endedAtMs < look.sentAtMs && (gap === undefined || gap.missedBy.sentAtMs > look.sentAtMs),
   )
-  return isSameLook && !isOneLeft ? [first, ...rest] : []
+}
+
+/** Whether it was there before all was gone: then it went with the rest. */
+export function isForgotten(visit: Visit, { endedAtMs }: { readonly endedAtMs: number }): boolean {
+  return forgottenIn(visit).some(([gap]) => gap !== undefined && gap.missedBy.sentAtMs > endedAtMs)
 }

@@ -4,8 +4,11 @@ import type { CountProblem, Done, Visit, Write } from './visit.ts'
 export function judgeCount(visit: Visit, done: Done, own: Write): CountProblem | undefined {
   const { count } = done.ended
   if (count === undefined) return undefined
-  const counts = visit.writes.filter(({ kind, outcome }) => kind === 'count' && outcome !== 'failed')
-  if (count > counts.length) return { problem: 'ahead', done }
+  const tried = visit.writes.filter(({ kind }) => kind === 'count')
+  if (count > tried.length) return { problem: 'ahead', done }
+  const failed = tried.find(({ outcome }) => outcome === 'failed')
+  const counts = tried.filter(({ outcome }) => outcome !== 'failed')
+  if (count > counts.length) return { problem: 'undone', done, ...(failed && { other: failed }) }
   const others = counts.filter((write) => write !== own && write.count !== undefined)
   const same = others.find((write) => write.count === count)
   if (same !== undefined) return { problem: 'taken', done, other: same }

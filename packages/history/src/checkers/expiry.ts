@@ -21,5 +21,5 @@ export function mayHaveExpired(visit: Visit, { ended }: Done, timeouts: Timeouts
 
 /** Whether a session that is gone was left alone long enough for its idle time to have been taken for over. */
 export function cameEarly(visit: Visit, { sent }: Done, { idleMs }: Timeouts): boolean {
-  return sent.sentAtMs - visit.touchedAtMs >= idleMs * QUIET_SHARE
+  return sent.sentAtMs - visit.askedAtMs >= idleMs * QUIET_SHARE
 }

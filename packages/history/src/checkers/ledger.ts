@@ -3,7 +3,7 @@
  * by the number of users, not by the length of the run.
  */
 import { LOGGED_OUT, type OperationEnded, type OperationSent } from '../events.ts'
-import { lookAt, NO_LOOK } from './cart.ts'
+import { isForgotten, lookAt, NO_LOOK } from './cart.ts'
 import { copyOf } from './copies-differ.ts'
 import { judgeCount } from './counting.ts'
 import { cameEarly, mayHaveExpired } from './expiry.ts'
@@ -75,7 +75,9 @@ export class Ledger {
     if (isRefused && cameEarly(visit, done, timeouts)) visit.endedEarly = true
     if (isOwn || isRefused) visit.lookedAtMs = Math.max(visit.lookedAtMs, sentAtMs)
     if (isOwn || isLogin(done)) visit.lastUse = moment
-    if (!withoutItsCookie.has(kind)) visit.touchedAtMs = Math.max(visit.touchedAtMs, done.ended.endedAtMs)
+    const { endedAtMs } = done.ended
+    if (!withoutItsCookie.has(kind)) visit.touchedAtMs = Math.max(visit.touchedAtMs, endedAtMs)
+    if (!withoutItsCookie.has(kind) && kind !== 'count') visit.askedAtMs = Math.max(visit.askedAtMs, endedAtMs)
     if (isLogin(done)) visit.login = moment
     if (kind === 'login') visit.enteringSinceMs = undefined
     if (kind === 'logout' && done.ended.outcome === 'ok') visit.logout = moment
@@ -198,9 +200,11 @@ function isSeenAndFailed(write: Write | undefined): write is Put {
 /** A wrong count stands as a suspicion until a later answer shows that the session is still there. */
 function problemOf(visit: Visit, done: Done, isOwn: boolean, write: Write | undefined): CountProblem | undefined {
   const { suspect } = visit
-  if (suspect !== undefined && isOwn && done.sent.sentAtMs > suspect.done.ended.endedAtMs) return suspect
+  if (suspect !== undefined && isOwn && done.sent.sentAtMs > suspect.done.ended.endedAtMs) {
+    return suspect.other !== undefined && isForgotten(visit, suspect.other) ? undefined : suspect
+  }
   const problem = write?.kind === 'count' ? judgeCount(visit, done, write) : undefined
-  if (problem?.problem === 'ahead') return problem
+  if (problem?.problem === 'ahead' || problem?.problem === 'undone') return problem
   visit.suspect ??= problem
   return undefined
 }

@@ -1,43 +1,57 @@
-import { forgotAll, lostFor } from './cart.ts'
+import { lostFor } from './cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { type Done, overlaps, type Put, type Visit, type Write } from './visit.ts'
+import { type CountProblem, overlaps, type Visit, type Write } from './visit.ts'
 
 /** Two tabs changed the session at once, both were told that it was done, and one of the changes is gone. */
 export const lostUpdate: Checker = {
   kind: 'lost-update',
 
   observe({ visit, count }) {
-    if (count === undefined || count.problem === 'ahead' || count.other === undefined) return NOTHING
-    if (!rivalOf(visit, count.done, count.other)) return NOTHING
+    const rival = count && rivalOfCount(visit, count)
+    if (count?.other === undefined || rival === undefined) return NOTHING
     const { sent, ended } = count.done
-    return finding(
-      visit,
-      [count.other.op, sent.op],
-      `${visit.user} counted at once in two tabs, both to ${ended.count}`,
-    )
+    const text =
+      rival === count.other
+        ? `${visit.user} counted at once in two tabs, both to ${ended.count}`
+        : `${visit.user} counted to ${count.other.count} while another tab changed the session, and to ${ended.count} after that`
+    return finding(visit, [count.other.op, rival.op, sent.op], text)
   },
 
-  over(visit) {
-    if (forgotAll(visit).length > 0) return NOTHING
-    return lostFor(visit).flatMap(({ put, missedBy }) => {
+  over: (visit) =>
+    lostFor(visit).flatMap(({ put, missedBy }) => {
       const rival = rivalOf(visit, put)
       if (rival === undefined) return NOTHING
       const text = `${visit.user} put ${put.sku} into the cart while another tab changed it too, and it is gone`
       return finding(visit, [put.op, rival.op, missedBy.op], text)
-    })
-  },
+    }),
 }
 
-/** What another tab wrote meanwhile and may have put in its place: what failed wrote nothing, and neither did what is lost. */
-export function rivalOf(visit: Visit, write: Put | Done, only?: Write): Write | undefined {
-  const own = 'sent' in write ? { ...write.sent, ...write.ended } : write
-  return visit.writes.find(
-    (other) =>
-      (only === undefined || other === only) &&
-      other.op !== own.op &&
-      other.tab !== own.tab &&
-      other.outcome !== 'failed' &&
-      !('gap' in other && other.gap !== undefined) &&
-      overlaps(own, other),
+/** What another tab wrote meanwhile and may have put in its place. What failed wrote nothing. */
+export function rivalOf(visit: Visit, own: Write): Write | undefined {
+  return findRival(visit, own, new Set())
+}
+
+/** The two counts met each other, or the one that is gone had met something else. */
+export function rivalOfCount(visit: Visit, { problem, done, other }: CountProblem): Write | undefined {
+  if (!isLoss(problem) || other === undefined) return undefined
+  const { sent, ended } = done
+  const isMet = other.tab !== sent.tab && overlaps({ sentAtMs: sent.sentAtMs, endedAtMs: ended.endedAtMs }, other)
+  return isMet ? other : rivalOf(visit, other)
+}
+
+export function isLoss(problem: CountProblem['problem']): boolean {
+  return problem === 'taken' || problem === 'behind'
+}
+
+/** What is lost itself has put nothing in the other's place, unless it was there until a rival of its own came. */
+function findRival(visit: Visit, own: Write, asked: Set<Write>): Write | undefined {
+  asked.add(own)
+  const met = visit.writes.filter(
+    (other) => other.tab !== own.tab && other.outcome !== 'failed' && !asked.has(other) && overlaps(own, other),
   )
+  return met.find((other) => !isLost(other)) ?? met.find((other) => findRival(visit, other, asked) !== undefined)
+}
+
+function isLost(write: Write): boolean {
+  return 'gap' in write && write.gap !== undefined
 }

@@ -1,14 +1,24 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from './visit.ts'
+import { tellOnce, type Visit } from './visit.ts'
 
 /** It failed, provably without effect, and is there. */
 export const visibleThoughFailed: Checker = {
   kind: 'visible-though-failed',
 
-  observe({ visit, undead }) {
+  observe({ visit, undead, count }) {
+    if (count?.problem === 'undone' && count.other !== undefined) {
+      const { sent, ended } = count.done
+      const text = `${visit.user} was told that it could not be counted, and counted to ${ended.count} after that`
+      return finding(visit, [count.other.op, ...countsBefore(visit, sent.op), sent.op], text)
+    }
     const put = undead.find(({ sku }) => tellOnce(visit, `undead ${sku}`))
     if (put?.seenBy === undefined) return NOTHING
     const text = `${visit.user} was told that ${put.sku} could not be put into the cart, and found it there`
     return finding(visit, [put.op, put.seenBy.op], text)
   },
+}
+
+/** All of them are needed to tell that it was one too many. */
+function countsBefore({ writes }: Visit, op: number): number[] {
+  return writes.flatMap((each) => (each.kind === 'count' && each.outcome !== 'failed' && each.op < op ? [each.op] : []))
 }

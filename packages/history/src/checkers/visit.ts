@@ -87,15 +87,17 @@ export interface Visit {
   lastUse: Moment | undefined
   /** When the last operation with its cookie ended, whatever came of it. */
   touchedAtMs: number
+  /** The same without counts: to one whose session is gone, the shop gives another and counts in that. */
+  askedAtMs: number
   /** The last answer that says whether the session is there, sent then. */
   lookedAtMs: number
   /** What was told of it already, so that each is told once. */
   readonly told: Set<string>
 }
 
-/** `ahead`: more than was ever counted. `taken`: the number of another count. `behind`: not more than one before. */
+/** `ahead`: more than was ever counted. `undone`: more than was counted, but for what failed. `taken`: the number of another count. `behind`: not more than one before. */
 export interface CountProblem {
-  readonly problem: 'ahead' | 'taken' | 'behind'
+  readonly problem: 'ahead' | 'undone' | 'taken' | 'behind'
   readonly done: Done
   readonly other?: Write
 }
@@ -149,6 +151,7 @@ export function newVisit(user: string, number: number): Visit {
     suspect: undefined,
     lastUse: undefined,
     touchedAtMs: Number.NEGATIVE_INFINITY,
+    askedAtMs: Number.NEGATIVE_INFINITY,
     lookedAtMs: Number.NEGATIVE_INFINITY,
     told: new Set(),
   }
