@@ -2,7 +2,8 @@
  * One customer with one cookie jar and a few tabs: logs in, puts things into the cart, looks whether everything is there,
  * leaves after a while and begins anew; now and then counts, comes back with an old cookie, or tries a made-up one. It
  * remembers what the shop acknowledged, and takes it at its word. One who is told to log in looks twice more before
- * believing it, so that a session that only went missing for a moment can be told from one that is lost.
+ * believing it, and one who misses something looks once more, so that what only went missing for a moment can be told from
+ * what is lost.
  */
 import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
 import { readShop, type ShopAnswer } from './answer.ts'
@@ -73,8 +74,8 @@ const STRANGE_SHARE = 0.1
 export class VirtualUser {
   readonly #options: VirtualUserOptions
   #jar = new CookieJar()
-  /** By sku, when it was. */
-  readonly #acknowledged = new Map<string, number>()
+  /** By sku. */
+  readonly #acknowledged = new Map<string, { readonly atMs: number; missed: boolean }>()
   readonly #looksNext = new Set<number>()
   #stage: Stage = 'away'
   #visit = 0
@@ -98,6 +99,11 @@ export class VirtualUser {
     return this.#intact
   }
 
+  /** At the last look something was not there that ought to have been. */
+  get missesSomething(): boolean {
+    return [...this.#acknowledged.values()].some(({ missed }) => missed)
+  }
+
   get #isInside(): boolean {
     return this.#stage === 'in' || this.#stage === 'doubting'
   }
@@ -119,7 +125,9 @@ export class VirtualUser {
     const { operation, answer, sentAtMs } = await this.#do(turn, { kind: 'read', call: readCart })
     if (operation.outcome.end !== 'ok') return operation
     this.#looksNext.delete(turn.tab)
-    return { ...operation, lost: this.#missing(answer, sentAtMs) }
+    const lost = this.#missing(answer, sentAtMs)
+    if (lost > 0) this.#looksNext.add(turn.tab)
+    return { ...operation, lost }
   }
 
   /** Asks one node past the balancer, with the present cookie. */
@@ -167,7 +175,7 @@ export class VirtualUser {
     const { operation, answer, sentAtMs, endedAtMs } = await this.#do(turn, { kind: 'put', call, sku })
     if (visit === this.#visit && this.#isInside) this.#looksNext.add(turn.tab)
     if (operation.outcome.end !== 'ok') return operation
-    if (visit === this.#visit && this.#isInside) this.#acknowledged.set(sku, endedAtMs)
+    if (visit === this.#visit && this.#isInside) this.#acknowledged.set(sku, { atMs: endedAtMs, missed: false })
     return { ...operation, lost: this.#missing(answer, sentAtMs) }
   }
 
@@ -240,13 +248,18 @@ export class VirtualUser {
     return true
   }
 
-  /** How many things that were acknowledged before that are not there. Each is counted once, and given up. */
+  /** How many things that were acknowledged before that have gone missing. One that was missed already is no news. */
   #missing({ items = [] }: ShopAnswer, beforeMs: number): number {
     const there = new Set(items.map(([sku]) => sku))
-    const missing = [...this.#acknowledged].filter(([sku, sinceMs]) => sinceMs < beforeMs && !there.has(sku))
-    for (const [sku] of missing) this.#acknowledged.delete(sku)
-    if (missing.length > 0) this.#intact = false
-    return missing.length
+    let gone = 0
+    for (const [sku, thing] of this.#acknowledged) {
+      const isMissing = !there.has(sku)
+      if (isMissing && (thing.missed || thing.atMs >= beforeMs)) continue
+      if (isMissing) gone++
+      thing.missed = isMissing
+    }
+    if (gone > 0) this.#intact = false
+    return gone
   }
 }
 
