@@ -6,10 +6,11 @@
  * what is lost.
  */
 import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
-import { readShop, type ShopAnswer } from './answer.ts'
+import type { ShopAnswer } from './answer.ts'
+import { ask } from './asking.ts'
 import type { Call, Client } from './client.ts'
 import { CookieJar } from './cookie-jar.ts'
-import { type Outcome, outcomeOf } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
 import type { Recorder } from './recorder.ts'
 
 export interface Operation {
@@ -63,7 +64,6 @@ interface Ended {
 
 type Stage = 'away' | 'entering' | 'in' | 'doubting'
 
-const LOGIN_REFUSED = 'login refused'
 /** With so many things in the cart it is time to leave. */
 const CART_ITEMS_MAX = 20
 const DOUBTS_MAX = 2
@@ -210,30 +210,25 @@ export class VirtualUser {
   }
 
   async #do(turn: Turn, asking: Asking, past?: { readonly node: string; readonly client: Client }): Promise<Ended> {
-    const { recorder, name, idempotencyKeys } = this.#options
+    const { recorder, name, run, idempotencyKeys } = this.#options
     const { kind, sku, call } = asking
-    const jar = asking.with?.jar.copy() ?? this.#jar
-    const visit = asking.with?.visit ?? this.#visit
     const { tab, dueAtMs, lateMs } = turn
-    const about = { ...(sku === undefined ? {} : { sku }), ...(past === undefined ? {} : { node: past.node }) }
-    const op = recorder.sent({ user: name, visit, tab, kind, ...about, ...sessionOf(jar), dueAtMs, lateMs })
-    const sentAtMs = recorder.now()
-    const changes = call.method !== 'GET'
-    const keyed = changes && idempotencyKeys === true ? { ...call, idempotencyKey: `${this.#options.run}-${op}` } : call
-    const reply = await (past?.client ?? this.#options.client).call(keyed, jar)
-
-    const [node, body] = reply.end === 'answered' ? [reply.node, reply.body] : []
-    const outcome = judge(outcomeOf(reply, changes), kind)
-    const answer = outcome.end === 'ok' ? readShop(body) : {}
-    const endedAtMs = recorder.ended(op, {
-      outcome: outcome.end,
-      ...(outcome.end === 'ok' ? {} : { why: outcome.kind }),
-      ...(node === undefined ? {} : { node }),
-      ...sessionOf(jar),
-      ...answer,
+    const visit = asking.with?.visit ?? this.#visit
+    const { outcome, node, ...rest } = await ask(recorder, past?.client ?? this.#options.client, {
+      user: name,
+      visit,
+      tab,
+      kind,
+      call,
+      jar: asking.with?.jar.copy() ?? this.#jar,
+      ...(sku === undefined ? {} : { sku }),
+      ...(past === undefined ? {} : { node: past.node }),
+      dueAtMs,
+      lateMs,
+      ...(idempotencyKeys === true ? { keyed: run } : {}),
     })
     const loggedOut = asking.with === undefined && visit === this.#visit && this.#noticeLogout(outcome, kind)
-    return { operation: { outcome, node, loggedOut, lost: 0 }, answer, sentAtMs, endedAtMs }
+    return { operation: { outcome, node, loggedOut, lost: 0 }, ...rest }
   }
 
   /** Whether this is where a user who was logged in finds out that that is over. */
@@ -264,15 +259,3 @@ export class VirtualUser {
 }
 
 const readCart: Call = { method: 'GET', path: '/api/cart' }
-
-function sessionOf(jar: CookieJar): { session?: string } {
-  const session = jar.fingerprint()
-  return session === undefined ? {} : { session }
-}
-
-/** To be turned away is what these came for; and a login that is refused is no logout. */
-function judge(outcome: Outcome, kind: OperationKind): Outcome {
-  if (outcome.end !== 'failed' || outcome.kind !== LOGGED_OUT) return outcome
-  if (kind === 'return' || kind === 'forge') return { end: 'ok', body: undefined }
-  return kind === 'login' ? { end: 'failed', kind: LOGIN_REFUSED } : outcome
-}

@@ -1,0 +1,69 @@
+/** One operation of somebody's, from its beginning to its end, and both of them recorded. */
+import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
+import { readShop, type ShopAnswer } from './answer.ts'
+import type { Call, Client } from './client.ts'
+import type { CookieJar } from './cookie-jar.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
+import type { Recorder } from './recorder.ts'
+
+export interface Question {
+  readonly user: string
+  readonly visit: number
+  readonly tab: number
+  readonly kind: OperationKind
+  readonly call: Call
+  /** Its cookies go along, and those of the answer go in. */
+  readonly jar: CookieJar
+  readonly sku?: string
+  /** The node that is asked past the balancer. */
+  readonly node?: string
+  readonly dueAtMs: number
+  readonly lateMs: number
+  /** What makes keys of operations one's own; without it none are sent. */
+  readonly keyed?: string
+}
+
+export interface Answered {
+  readonly outcome: Outcome
+  /** Who answered. */
+  readonly node: string | undefined
+  readonly answer: ShopAnswer
+  readonly sentAtMs: number
+  readonly endedAtMs: number
+}
+
+const LOGIN_REFUSED = 'login refused'
+
+export async function ask(recorder: Recorder, client: Pick<Client, 'call'>, question: Question): Promise<Answered> {
+  const { call, jar, keyed, ...about } = question
+  const { kind } = about
+  const op = recorder.sent({ ...about, ...sessionOf(jar) })
+  const sentAtMs = recorder.now()
+  const changes = call.method !== 'GET'
+  const sent = changes && keyed !== undefined ? { ...call, idempotencyKey: `${keyed}-${op}` } : call
+  const reply = await client.call(sent, jar)
+
+  const [node, body] = reply.end === 'answered' ? [reply.node, reply.body] : []
+  const outcome = asWished(outcomeOf(reply, changes), kind)
+  const answer = outcome.end === 'ok' ? readShop(body) : {}
+  const endedAtMs = recorder.ended(op, {
+    outcome: outcome.end,
+    ...(outcome.end === 'ok' ? {} : { why: outcome.kind }),
+    ...(node === undefined ? {} : { node }),
+    ...sessionOf(jar),
+    ...answer,
+  })
+  return { outcome, node, answer, sentAtMs, endedAtMs }
+}
+
+function sessionOf(jar: CookieJar): { session?: string } {
+  const session = jar.fingerprint()
+  return session === undefined ? {} : { session }
+}
+
+/** To be turned away is what these came for; and a login that is refused is no logout. */
+function asWished(outcome: Outcome, kind: OperationKind): Outcome {
+  if (outcome.end !== 'failed' || outcome.kind !== LOGGED_OUT) return outcome
+  if (kind === 'return' || kind === 'forge') return { end: 'ok', body: undefined }
+  return kind === 'login' ? { end: 'failed', kind: LOGIN_REFUSED } : outcome
+}
