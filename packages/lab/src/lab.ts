@@ -24,8 +24,8 @@ export interface Lab {
   readonly control: ControlServer
   /** Resolves once the shop answers. */
   start(): Promise<void>
-  /** Ends every process, asking first. Heals every fault by that. */
-  stop(reason: string): Promise<void>
+  /** Ends every process, asking first. Heals every fault by that. `cutShort`: why the run did less than it was to do. */
+  stop(reason: string, cutShort?: string): Promise<void>
   /** Ends every process without asking. */
   kill(): Promise<void>
 }
@@ -54,8 +54,8 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     desk,
     control,
     start: () => cluster.start(),
-    async stop(reason) {
-      trace.append({ type: 'run-ended', reason })
+    async stop(reason, cutShort) {
+      trace.append({ type: 'run-ended', reason, ...(cutShort === undefined ? {} : { cutShort }) })
       await cluster.stop()
       await close()
     },

@@ -62,7 +62,10 @@ function isInUse(directory: string): boolean {
 /** Only what a run itself writes: the directory was named by a person and may hold anything. */
 function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
-    if (/^(trace|anomaly-[a-z-]+)\.ndjson$/.test(name) || /^(node-[a-l]|balancer|redis|users)\.log(\.1)?$/.test(name)) {
+    if (
+      /^(trace|anomaly-[a-z-]+)\.ndjson$/.test(name) ||
+      /^(node-[a-l]|balancer|redis|users|commands)\.log(\.1)?$/.test(name)
+    ) {
       rmSync(path.join(directory, name))
     }
   }

@@ -12,14 +12,24 @@ export interface Choice {
 }
 
 export interface Wish {
+  readonly nodes?: number
   readonly strategy: string | undefined
   readonly store: string | undefined
 }
 
+/** What a strategy says of the other nodes is not true where there are none. */
+const ALONE = {
+  summary: 'the one node holds every session in its memory; its death logs everybody out',
+  onNodeDeath: 'nobody else has them, so its users are logged out — try --nodes 3',
+}
+
 /** What the flags, the environment and the machine together come to. Throws UsageError when that is nothing. */
-export function chooseStrategy({ strategy: name, store }: Wish, config: Config): Choice {
+export function chooseStrategy({ strategy: name, store, nodes }: Wish, config: Config): Choice {
   if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
-  return withItsStore(known(name ?? DEFAULT_STRATEGY), config.redisUrl, findOnPath('redis-server', config.searchPath))
+  const strategy = known(name ?? DEFAULT_STRATEGY)
+  const isAlone = nodes === 1 && typeof strategy.store !== 'string' && 'mesh' in strategy.store
+  const told = isAlone ? { ...strategy, ...ALONE } : strategy
+  return withItsStore(told, config.redisUrl, findOnPath('redis-server', config.searchPath))
 }
 
 function withItsStore(strategy: Strategy, redisUrl: string | undefined, redisServer: string | undefined): Choice {

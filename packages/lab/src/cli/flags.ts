@@ -9,8 +9,8 @@ export interface Flag<T> {
   readonly otherwise: T
   /** Completes "--flag takes ...". */
   readonly takes: string
-  /** Undefined when the value can't be used. */
-  readonly parse: (value: string) => T | undefined
+  /** Undefined when the value can't be used. `before` is what the flag had by then, for one that may be given repeatedly. */
+  parse(value: string, before: T): T | undefined
 }
 
 // The type of a flag's value differs from flag to flag.
@@ -42,6 +42,11 @@ export function textFlag<T extends string | undefined>(takes: string, described:
   return { ...described, takes, parse: (value) => (value === '' ? undefined : value) }
 }
 
+/** Undefined for what is no address of an HTTP server. */
+export function httpUrl(value: string): URL | undefined {
+  return URL.canParse(value) && new URL(value).protocol === 'http:' ? new URL(value) : undefined
+}
+
 /** The value of every flag, or `help` when that was asked for. Throws UsageError. */
 export function parseFlags<F extends Flags>(
   command: string,
@@ -63,15 +68,15 @@ export function parseFlags<F extends Flags>(
     if (token.name === 'help') return 'help'
     const flag = flags[token.name]
     if (flag === undefined) throw new UsageError(`unknown flag ${token.rawName}; ${known(command, flags)}`)
-    values.set(token.name, valueOf(token.rawName, flag, token.value))
+    values.set(token.name, valueOf(token.rawName, flag, token.value, values.get(token.name)))
   }
   return Object.fromEntries(values) as FlagValues<F>
 }
 
-function valueOf(name: string, { takes, parse }: Flag<unknown>, given: string | undefined): unknown {
-  if (given === undefined) throw new UsageError(`${name} needs a value: ${takes}`)
-  const value = parse(given)
-  if (value === undefined) throw new UsageError(`${name} takes ${takes}, not "${given}"`)
+function valueOf(name: string, flag: Flag<unknown>, given: string | undefined, before: unknown): unknown {
+  if (given === undefined) throw new UsageError(`${name} needs a value: ${flag.takes}`)
+  const value = flag.parse(given, before)
+  if (value === undefined) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
   return value
 }
 

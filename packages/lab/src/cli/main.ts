@@ -34,6 +34,13 @@ const commands: ReadonlyMap<string, Command> = new Map([
     },
   ],
   [
+    'atlas',
+    {
+      text: 'kills a node at every instant of every operation, and says what each costs',
+      load: async () => (await import('./atlas.ts')).atlas,
+    },
+  ],
+  [
     'check',
     {
       text: 'judges a run again, from its trace',

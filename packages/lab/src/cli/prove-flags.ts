@@ -3,18 +3,22 @@ import { faults } from '../faults/index.ts'
 import { SEED_MAX } from '../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { TABS_MAX } from '../users/load.ts'
-import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
+import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from './flags.ts'
+import { targetFlags } from './target-flags.ts'
 
 const kinds = [...faults.keys()]
 
-const faultsFlag: Flag<readonly string[]> = {
+export const NODES_DEFAULT = 3
+
+/** Which kinds there are depends on what is broken, and is checked where that is known. */
+const faultsFlag: Flag<readonly string[] | undefined> = {
   placeholder: 'KIND,...',
-  help: `in turn, of ${listed(kinds)} (kill)`,
-  otherwise: ['kill'],
+  help: `in turn, of ${listed(kinds)} (kill); of a --target, those it has commands for`,
+  otherwise: undefined,
   takes: `one or more of ${kinds.join(', ')}, separated by commas`,
   parse(value) {
     const given = value.split(',').map((kind) => kind.trim())
-    return given.every((kind) => faults.has(kind)) ? given : undefined
+    return given.every((kind) => kind !== '') ? given : undefined
   },
 }
 
@@ -29,9 +33,9 @@ export const proveFlags = {
     { min: 0, max: 1_000 },
     { placeholder: 'N', help: 'faults, one after the other (20)', otherwise: 20 },
   ),
-  nodes: integerFlag(
+  nodes: integerFlag<number | undefined>(
     { min: 1, max: NODES_MAX },
-    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (3)`, otherwise: 3 },
+    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (${NODES_DEFAULT})`, otherwise: undefined },
   ),
   users: integerFlag({ min: 1, max: 10_000 }, { placeholder: 'N', help: 'virtual users (60)', otherwise: 60 }),
   tabs: integerFlag(
@@ -61,4 +65,7 @@ export const proveFlags = {
     { min: 0, max: SEED_MAX },
     { placeholder: 'N', help: 'decides the load and the faults (any)', otherwise: undefined },
   ),
+  ...targetFlags,
 }
+
+export type ProveValues = FlagValues<typeof proveFlags>

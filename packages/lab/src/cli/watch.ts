@@ -9,7 +9,7 @@ import { watchLine, watchSentence, watchSummary } from '../terminal/watch-lines.
 import { startLoad } from '../users/load.ts'
 import { SeenNodes } from '../users/seen-nodes.ts'
 import { until } from '../wait.ts'
-import { type Flag, flagsHelp, integerFlag, parseFlags } from './flags.ts'
+import { type Flag, flagsHelp, httpUrl, integerFlag, parseFlags } from './flags.ts'
 import { stopSignal, whenStopped } from './stop-signal.ts'
 
 const target: Flag<URL> = {
@@ -17,7 +17,7 @@ const target: Flag<URL> = {
   help: 'the shop, at its balancer (http://127.0.0.1:8080)',
   otherwise: new URL('http://127.0.0.1:8080'),
   takes: 'http://HOST or http://HOST:PORT',
-  parse: (value) => (URL.canParse(value) && new URL(value).protocol === 'http:' ? new URL(value) : undefined),
+  parse: httpUrl,
 }
 
 const watchFlags = {

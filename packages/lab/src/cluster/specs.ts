@@ -36,6 +36,11 @@ export interface Specs {
   readonly redis: (program: string, port: number) => ChildSpec
 }
 
+export type UsersOptions = Pick<
+  ClusterOptions,
+  'users' | 'tabs' | 'rate' | 'seed' | 'idempotencyKeys' | 'environment'
+> & { readonly programs: Pick<Programs, 'users'> }
+
 /** More than the users send before they are started again, so that no operation has the number of another. */
 const OPERATIONS_PER_LIFE = 1e9
 
@@ -44,15 +49,8 @@ const ACCOUNTS_MIN = 100
 
 /** Secrets are new with each cluster and outlive the processes in it. */
 export function specs(options: ClusterOptions, storeUrl: string): Specs {
-  const { programs, directory, users, tabs = 1, rate, seed, idempotencyKeys = false } = options
-  const base: NodeJS.ProcessEnv = {
-    // What was compiled once is kept: the next start of the same program takes half the time.
-    NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
-    ...options.environment,
-    // A cluster on loopback speaks plain HTTP; the cookies of production would lock everybody out.
-    NODE_ENV: 'development',
-    HOST: LOOPBACK,
-  }
+  const { programs, directory, users } = options
+  const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
     ...base,
     STORE: storeUrl,
@@ -67,7 +65,6 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
     TRUST_PROXY: 'true',
   }
   const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
-  let usersLives = 0
   return {
     node: (name, port) => ours(`node-${name}`, programs.node, { ...node, NODE_NAME: name, PORT: String(port) }),
     balancer: (port, upstreams) =>
@@ -76,12 +73,31 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
         PORT: String(port),
         UPSTREAMS: upstreams.map(({ name, url }) => `${name}=${url}`).join(','),
       }),
-    users(target, originNs) {
-      const firstOp = usersLives++ * OPERATIONS_PER_LIFE
-      const told = { target, users, tabs, rate, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
-      return ours('users', programs.users, base, [JSON.stringify(told)])
-    },
+    users: usersSpec(options),
     redis: (program, port) => privateRedis(program, port, directory, options.environment),
+  }
+}
+
+/** The users alone: of a system that is not the lab's, they are the only process. */
+export function usersSpec(options: UsersOptions): Specs['users'] {
+  const { programs, users, tabs = 1, rate, seed, idempotencyKeys = false } = options
+  const base = baseOf(options.environment)
+  let lives = 0
+  return (target, originNs) => {
+    const firstOp = lives++ * OPERATIONS_PER_LIFE
+    const told = { target, users, tabs, rate, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
+    return ours('users', programs.users, base, [JSON.stringify(told)])
+  }
+}
+
+function baseOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    // What was compiled once is kept: the next start of the same program takes half the time.
+    NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
+    ...environment,
+    // A cluster on loopback speaks plain HTTP; the cookies of production would lock everybody out.
+    NODE_ENV: 'development',
+    HOST: LOOPBACK,
   }
 }
 

@@ -17,10 +17,9 @@ export function verdictTable(verdict: Verdict, events: readonly TraceEvent[], pa
   const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
   const rows: [string, string][] = [
     ...(start?.type === 'run-started'
-      ? ([['Run', `${start.strategy.name}, ${start.nodes.length} nodes, ${start.users} users, seed ${start.seed}`]] as [
-          string,
-          string,
-        ][])
+      ? ([
+          ['Run', `${start.strategy.name}, ${nodesOf(start.nodes.length)}${start.users} users, seed ${start.seed}`],
+        ] as [string, string][])
       : []),
     ['Faults', landed],
     ['Operations', `${n(operations.ok)} ok, ${n(operations.failed)} failed, ${n(operations.unknown)} unknown`],
@@ -34,6 +33,11 @@ export function verdictTable(verdict: Verdict, events: readonly TraceEvent[], pa
     ['Verdict', paint('bold', paint(colours[verdict.verdict], verdict.verdict))],
   ]
   return rows.map(([left, right]) => `  ${left.padEnd(12)}${right}\n`).join('')
+}
+
+/** Of a system of the user's own nobody may know them. */
+function nodesOf(nodes: number): string {
+  return nodes === 0 ? '' : `${count(nodes, 'node')}, `
 }
 
 function kindsOf(events: readonly TraceEvent[]): string {

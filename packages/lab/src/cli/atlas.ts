@@ -1,0 +1,210 @@
+import { randomInt } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { type Atlas, ATLAS_SCHEMA, type Cell, type Chart, heading, LEGEND, rowOf } from '../atlas/chart.ts'
+import { Explorer } from '../atlas/explore.ts'
+import { operations } from '../atlas/operations.ts'
+import { NODES_MAX } from '../cluster/addresses.ts'
+import { requireRedis } from '../cluster/redis.ts'
+import { ownPrograms } from '../cluster/specs.ts'
+import type { Config } from '../config.ts'
+import { UsageError } from '../errors.ts'
+import { CRASH_POINTS } from '../faults/fault.ts'
+import { type Lab, openLab } from '../lab.ts'
+import { SEED_MAX } from '../random.ts'
+import { makeRunDirectory, runName } from '../run-directory.ts'
+import { strategyNames } from '../strategies.ts'
+import { chooseStrategy, type Choice } from './choose-strategy.ts'
+import { choiceFlag, flagsHelp, type FlagValues, integerFlag, parseFlags, textFlag } from './flags.ts'
+import { stopSignal, whenStopped } from './stop-signal.ts'
+
+const ALL = 'all'
+const JSON_FLAG = '--json'
+
+const atlasFlags = {
+  strategy: choiceFlag([...strategyNames, ALL], {
+    placeholder: 'NAME',
+    help: `one of them, or ${ALL} (${ALL})`,
+    otherwise: ALL,
+  }),
+  nodes: integerFlag(
+    { min: 2, max: NODES_MAX },
+    { placeholder: 'N', help: `nodes, 2 to ${NODES_MAX} (3)`, otherwise: 3 },
+  ),
+  logs: textFlag<string | undefined>('a directory', {
+    placeholder: 'DIR',
+    help: 'where atlas.json, the traces and the logs go (a fresh directory in .ninelives/)',
+    otherwise: undefined,
+  }),
+  seed: integerFlag<number | undefined>(
+    { min: 0, max: SEED_MAX },
+    { placeholder: 'N', help: 'written down with the result (any)', otherwise: undefined },
+  ),
+}
+
+const atlasHelp = `ninelives atlas [flags]
+
+Kills a node at every instant of every operation that it can be killed at, one after the other, and says what its customer
+lost by it: a row for each operation, a column for each instant.
+
+${flagsHelp(atlasFlags)}  ${JSON_FLAG}           the result as JSON, and nothing else
+
+${LEGEND}
+Exits with 0 when everything was tried, 3 when some instant could not be hit, 130 after Ctrl-C.
+`
+
+type Values = FlagValues<typeof atlasFlags>
+
+/** How long a node is away. */
+const RESTART_AFTER_MS = 300
+const EXIT_UNKNOWN = 3
+const EXIT_INTERRUPTED = 130
+
+interface Outing {
+  readonly flags: Values
+  readonly config: Config
+  readonly run: string
+  readonly seed: number
+  readonly directory: string
+  readonly stop: AbortSignal
+  readonly say: (text: string) => void
+  /** The cluster that is up, for whoever can't wait. */
+  readonly held: { lab?: Lab }
+}
+
+/** Resolves with the exit code once everything has stopped. */
+export async function atlas(args: readonly string[], config: Config): Promise<number> {
+  const isJson = args.includes(JSON_FLAG)
+  const flags = parseFlags(
+    'atlas',
+    atlasFlags,
+    args.filter((arg) => arg !== JSON_FLAG),
+  )
+  if (flags === 'help') {
+    process.stdout.write(atlasHelp)
+    return 0
+  }
+  const say = (text: string): void => void (isJson || process.stdout.write(text))
+  const choices = chosen(flags, config, say)
+  const run = runName(new Date(), process.pid)
+  const directory = makeRunDirectory(run, flags.logs)
+  const seed = flags.seed ?? randomInt(SEED_MAX)
+  const held: { lab?: Lab } = {}
+  const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(held.lab) })
+  const charts: Chart[] = []
+  for (const choice of choices) {
+    const chart = await chartOf(choice, { flags, config, run, seed, directory, stop, say, held })
+    if (stop.aborted) {
+      say(`\nInterrupted. What was found so far is above, its traces in ${directory}\n`)
+      return EXIT_INTERRUPTED
+    }
+    charts.push(chart)
+  }
+  const result: Atlas = { schema: ATLAS_SCHEMA, run, seed, charts }
+  const file = path.join(directory, 'atlas.json')
+  writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
+  if (isJson) process.stdout.write(`${JSON.stringify(result)}\n`)
+  say(`${LEGEND}\nAs data: ${file}\n`)
+  return charts.some(({ cells }) => cells.some(({ state }) => state === 'missed')) ? EXIT_UNKNOWN : 0
+}
+
+/** Of all, those that this machine has what it takes for. */
+function chosen({ strategy }: Values, config: Config, say: (text: string) => void): readonly Choice[] {
+  if (strategy !== ALL) return [chooseStrategy({ strategy, store: undefined }, config)]
+  return strategyNames.flatMap((name) => {
+    try {
+      return [chooseStrategy({ strategy: name, store: undefined }, config)]
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      say(`Without ${name}: ${error.message}\n`)
+      return []
+    }
+  })
+}
+
+async function chartOf(choice: Choice, outing: Outing): Promise<Chart> {
+  const { config, stop, say, held } = outing
+  const { strategy, storeUrl } = choice
+  const unfinished: Chart = { strategy: strategy.name, cells: [] }
+  if (storeUrl !== undefined && storeUrl === config.redisUrl) {
+    await requireRedis(storeUrl, (line) => say(`${line}\n`), stop)
+  }
+  if (stop.aborted) return unfinished
+  const lab = await openLab(labOptions(choice, outing))
+  held.lab = lab
+  try {
+    const cells = await Promise.race([survey(lab, strategy.routing, outing), whenStopped(stop)])
+    await lab.stop(stop.aborted ? String(stop.reason) : 'surveyed')
+    return { ...unfinished, cells: cells ?? [] }
+  } catch (error) {
+    await lab.kill()
+    if (stop.aborted) return unfinished
+    throw error
+  } finally {
+    delete held.lab
+  }
+}
+
+async function survey(
+  lab: Lab,
+  routing: Choice['strategy']['routing'],
+  { stop, say }: Outing,
+): Promise<readonly Cell[]> {
+  const name = lab.trace.state.strategy.name
+  await lab.start()
+  say(`\n${heading(name)}`)
+  const explorer = new Explorer(lab, routing, stop)
+  const cells: Cell[] = []
+  try {
+    for (const operation of operations) {
+      for (const point of CRASH_POINTS) {
+        progress(
+          say,
+          `${name}: ${operation.name}, ${point} (${cells.length + 1} of ${operations.length * CRASH_POINTS.length})`,
+        )
+        cells.push(await explorer.explore(operation, point))
+        if (stop.aborted) return cells
+      }
+      progress(say, '')
+      say(
+        rowOf(
+          operation.name,
+          cells.filter((cell) => cell.operation === operation.name),
+        ),
+      )
+    }
+    say('\n')
+    return cells
+  } finally {
+    explorer.close()
+  }
+}
+
+/** In the place of itself, and only for somebody who watches. */
+function progress(say: (text: string) => void, text: string): void {
+  if (process.stdout.isTTY) say(`\r\u001b[K${text}`)
+}
+
+function labOptions({ strategy, storeUrl, redisServer }: Choice, { flags, config, run, seed, directory }: Outing) {
+  return {
+    strategy,
+    ...(storeUrl === undefined ? {} : { storeUrl }),
+    ...(redisServer === undefined ? {} : { redisServer }),
+    nodes: flags.nodes,
+    port: 0,
+    controlPort: 0,
+    restartAfterMs: RESTART_AFTER_MS,
+    users: 0,
+    rate: 1,
+    seed,
+    run,
+    directory: makeRunDirectory(run, path.join(directory, strategy.name)),
+    environment: config.environment,
+    programs: ownPrograms(),
+  }
+}
+
+async function leaveAtOnce(lab: Lab | undefined): Promise<void> {
+  await lab?.kill()
+  process.exit(EXIT_INTERRUPTED)
+}

@@ -1,0 +1,78 @@
+/** A cluster of the lab's own, to be put through the gauntlet. */
+import { requireRedis } from '../cluster/redis.ts'
+import { ownPrograms } from '../cluster/specs.ts'
+import type { Config } from '../config.ts'
+import { UsageError } from '../errors.ts'
+import { labBreaker } from '../faults/campaign.ts'
+import { faults } from '../faults/index.ts'
+import { type Lab, type LabOptions, openLab } from '../lab.ts'
+import { type Choice, chooseStrategy } from './choose-strategy.ts'
+import { lastLook } from './last-look.ts'
+import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
+import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
+
+/** How long a node is away. */
+const RESTART_AFTER_MS = 700
+
+/** Throws UsageError when that can't be had. */
+export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
+  const kinds = flags.faults ?? ['kill']
+  const unknown = kinds.find((kind) => !faults.has(kind))
+  if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
+  const nodes = flags.nodes ?? NODES_DEFAULT
+  const choice = chooseStrategy({ strategy: flags.strategy, store: flags.store, nodes }, config)
+  return (basis) => ({
+    announcement: `Starting ${choice.strategy.name} with ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, seed ${basis.seed} ...`,
+    kinds,
+    async open(signal) {
+      if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
+        await requireRedis(choice.storeUrl, (line) => void process.stdout.write(`${line}\n`), signal)
+      }
+      return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
+    },
+  })
+}
+
+function subjectOf(lab: Lab, { strategy }: Choice): Subject {
+  const { trace, cluster, control } = lab
+  // With affinity a session is on one node by design; otherwise each of them should tell the same.
+  const asksCopies = strategy.routing !== 'affinity'
+  return {
+    trace,
+    breaker: labBreaker(lab),
+    async start() {
+      await lab.start()
+      return `${cluster.url}, live page on ${control.url}`
+    },
+    lastLook: () => lastLook(cluster.users, asksCopies ? cluster.nodes.map(({ name, url }) => ({ name, url })) : []),
+    stop: (reason, cutShort) => lab.stop(reason, cutShort),
+    kill: () => lab.kill(),
+  }
+}
+
+function labOptions(
+  flags: ProveValues,
+  nodes: number,
+  { strategy, storeUrl, redisServer }: Choice,
+  { seed, run, directory }: PlanBasis,
+  config: Config,
+): LabOptions {
+  return {
+    strategy,
+    ...(storeUrl === undefined ? {} : { storeUrl }),
+    ...(redisServer === undefined ? {} : { redisServer }),
+    nodes,
+    port: 0,
+    controlPort: 0,
+    restartAfterMs: RESTART_AFTER_MS,
+    users: flags.users,
+    tabs: flags.tabs,
+    rate: flags.rate,
+    idempotencyKeys: flags.keys === 'sent',
+    seed,
+    run,
+    directory,
+    environment: config.environment,
+    programs: ownPrograms(),
+  }
+}

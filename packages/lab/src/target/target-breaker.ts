@@ -1,0 +1,185 @@
+/** Breaks a system of the user's own by the user's own commands, and sees from outside what came of it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EXIT_FAILED, LabError } from '../errors.ts'
+import type { Breaker } from '../faults/campaign.ts'
+import { httpGet } from '../http-get.ts'
+import type { Trace } from '../trace/trace.ts'
+import type { NodeAddress } from '../users/load.ts'
+import { settles, until } from '../wait.ts'
+import type { Shell } from './shell.ts'
+
+export interface Commands {
+  /** By the kind of fault. */
+  readonly faults: ReadonlyMap<string, string>
+  /** What mends any of them. Without it the system does so by itself. */
+  readonly start: string | undefined
+}
+
+export interface TargetBreakerOptions {
+  readonly target: URL
+  /** Empty where nobody knows them. */
+  readonly nodes: readonly NodeAddress[]
+  readonly commands: Commands
+  readonly shell: Shell
+  readonly trace: Trace
+}
+
+interface Broken {
+  readonly number: number
+  readonly kind: string
+  readonly node: NodeAddress | undefined
+  readonly what: string
+  mending?: Promise<void>
+}
+
+/** Of these it is known that a node that suffers them answers nothing; of others, only their command can tell. */
+const SILENCING = 'kill'
+/** How long a node is away before it is started again. */
+const AWAY_MS = 700
+const SILENT_DEADLINE_MS = 3_000
+const PROBE_TIMEOUT_MS = 500
+const PROBE_EVERY_MS = 10
+const WHOLE_DEADLINE_MS = 30_000
+const HEAL_WAIT_MS = 5_000
+
+export class TargetBreaker implements Breaker {
+  readonly #options: TargetBreakerOptions
+  readonly #leaving = new AbortController()
+  /** When each node last answered a user. */
+  readonly #servedAtMs = new Map<string, number>()
+  #broken: Broken | undefined
+  #number = 0
+
+  constructor(options: TargetBreakerOptions) {
+    this.#options = options
+    options.trace.listen((event) => {
+      if (event.type === 'operation-ended' && event.node !== undefined)
+        this.#servedAtMs.set(event.node, event.endedAtMs)
+    })
+  }
+
+  async once(kind: string, random: () => number): Promise<string> {
+    const { nodes, commands, shell, trace } = this.#options
+    const node = nodes[Math.floor(random() * nodes.length)]
+    const number = ++this.#number
+    const what = node === undefined ? kind : `${kind} of ${node.name}`
+    const broken: Broken = { number, kind, node, what }
+    this.#broken = broken
+    trace.append({ type: 'fault-injected', fault: `f${number}`, kind, target: node?.name ?? 'one of them' })
+    const silence = node !== undefined && kind === SILENCING ? watchSilence(node) : undefined
+    const failure = await shell.run(commands.faults.get(kind) ?? '', told(broken), this.#leaving.signal)
+    const missed = failure ?? (await silence?.missed())
+    silence?.end()
+    if (missed === undefined) {
+      trace.append({ type: 'fault-confirmed', fault: `f${number}` })
+      await sleep(AWAY_MS)
+    } else {
+      trace.append({ type: 'fault-failed', fault: `f${number}`, reason: missed })
+    }
+    // What did not land as it should may have broken something all the same.
+    if (missed === undefined || (node !== undefined && !(await answers(node)))) await this.#mend(broken)
+    return missed === undefined ? what : `${what} (it did not land: ${missed})`
+  }
+
+  async whole(signal: AbortSignal): Promise<void> {
+    const { node, number } = this.#broken ?? {}
+    const sinceMs = this.#options.trace.state.atMs
+    const isWhole = async (): Promise<boolean> => {
+      if (signal.aborted) return true
+      return node === undefined ? this.#targetAnswers() : (await answers(node)) && this.#servesAgain(node, sinceMs)
+    }
+    const where = node === undefined ? `${this.#options.target.origin} to answer` : `node ${node.name} to take part`
+    await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: `${where} again after fault f${number ?? 0}` })
+    if (!signal.aborted) this.#markHealed()
+  }
+
+  /** Mends what is broken, whatever else is under way. For the end, which may come at any time. */
+  async heal(): Promise<void> {
+    this.#leaving.abort()
+    const broken = this.#broken
+    if (broken === undefined) return
+    // Should it fail, there is nobody left to tell but the log of the commands.
+    await settles(this.#mend(broken), HEAL_WAIT_MS)
+    this.#markHealed()
+  }
+
+  /** Starts those that do not answer, such as what an earlier run left behind when it was killed. */
+  async startSilent(): Promise<void> {
+    for (const node of this.#options.nodes) {
+      if (await answers(node)) continue
+      await this.#start({ number: 0, kind: 'start', node, what: `start of ${node.name}` })
+      await until(() => answers(node), { deadlineMs: WHOLE_DEADLINE_MS, what: `an answer of ${healthUrl(node)}` })
+    }
+  }
+
+  #mend(broken: Broken): Promise<void> {
+    broken.mending ??= this.#start(broken)
+    return broken.mending
+  }
+
+  async #start(broken: Broken): Promise<void> {
+    const { commands, shell } = this.#options
+    if (commands.start === undefined) return
+    const failure = await shell.run(commands.start, told(broken))
+    if (failure === undefined) return
+    throw new LabError('NOT_STARTED', EXIT_FAILED, `after the ${broken.what}, --start-command failed: ${failure}`)
+  }
+
+  async #targetAnswers(): Promise<boolean> {
+    const answer = await httpGet(new URL('/api/session', this.#options.target).href, { timeoutMs: PROBE_TIMEOUT_MS })
+    return answer?.status === 200
+  }
+
+  /** Where its answers name it, it has to give some; where they don't, that it answers itself has to do. */
+  #servesAgain({ name }: NodeAddress, sinceMs: number): boolean {
+    const servedAtMs = this.#servedAtMs.get(name)
+    return servedAtMs === undefined || servedAtMs > sinceMs
+  }
+
+  #markHealed(): void {
+    const { number } = this.#broken ?? {}
+    this.#broken = undefined
+    const isOpen = this.#options.trace.state.faults.some(({ id }) => id === `f${number}`)
+    if (isOpen) this.#options.trace.append({ type: 'fault-healed', fault: `f${number}` })
+  }
+}
+
+function told({ number, kind, node }: Broken): { fault: number; kind: string; target?: string } {
+  return { fault: number, kind, ...(node === undefined ? {} : { target: node.name }) }
+}
+
+export function healthUrl({ url }: NodeAddress): string {
+  return new URL('/healthz', url).href
+}
+
+async function answers(node: NodeAddress): Promise<boolean> {
+  return (await httpGet(healthUrl(node), { timeoutMs: PROBE_TIMEOUT_MS }))?.status === 200
+}
+
+/** Looks from before the command on, so that a node that is back within a moment is seen to have been away. */
+function watchSilence(node: NodeAddress): { missed: () => Promise<string | undefined>; end: () => void } {
+  const over = new AbortController()
+  let isSilent = false
+  const looking = async (): Promise<void> => {
+    while (!isSilent && !over.signal.aborted) {
+      isSilent = !(await answers(node))
+      await sleep(PROBE_EVERY_MS)
+    }
+  }
+  void looking()
+  return {
+    async missed() {
+      const wait = { deadlineMs: SILENT_DEADLINE_MS, what: `${healthUrl(node)} to fall silent` }
+      const isSeen = await settlesWell(until(() => isSilent, wait))
+      return isSeen ? undefined : `GET ${healthUrl(node)} went on answering`
+    },
+    end: () => over.abort(),
+  }
+}
+
+function settlesWell(promise: Promise<void>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,89 @@
+/** A system of the user's own with what the lab puts around it: trace, virtual users, warden. Nothing of it is the lab's to start. */
+import path from 'node:path'
+import { TRACE_SCHEMA } from '@ninelives/history'
+import { usersKeeper } from '../cluster/keepers.ts'
+import { type UsersOptions, usersSpec } from '../cluster/specs.ts'
+import type { Keeper } from '../supervise/keeper.ts'
+import { Warden } from '../supervise/warden.ts'
+import { Trace } from '../trace/trace.ts'
+import type { NodeAddress } from '../users/load.ts'
+import { checkInterface } from './interface.ts'
+import { Shell } from './shell.ts'
+import { type Commands, TargetBreaker } from './target-breaker.ts'
+
+export interface TargetOptions extends UsersOptions {
+  readonly target: URL
+  readonly nodes: readonly NodeAddress[]
+  readonly commands: Commands
+  readonly run: string
+  readonly directory: string
+}
+
+export interface TargetLab {
+  readonly trace: Trace
+  readonly breaker: TargetBreaker
+  readonly users: Keeper
+  /** Resolves once it is known to speak the interface and the users are in it. Rejects with LabError. */
+  start(say: (line: string) => void): Promise<void>
+  /** Mends what is broken, and ends the users. */
+  stop(reason: string, cutShort?: string): Promise<void>
+  kill(): Promise<void>
+}
+
+/** Users who are started again after so long, should they die. */
+const RESTART_AFTER_MS = 700
+
+export function openTarget(options: TargetOptions): TargetLab {
+  const { target, nodes, commands, run, directory, environment } = options
+  const trace = openTrace(options)
+  const warden = new Warden()
+  const shell = new Shell({ directory, environment, warden })
+  const breaker = new TargetBreaker({ target, nodes, commands, shell, trace })
+  const spec = usersSpec(options)
+  const household = { directory, warden, onLine: () => undefined }
+  const beside = { household, restartAfterMs: RESTART_AFTER_MS, append: trace.append.bind(trace) }
+  const users = usersKeeper(() => spec(target.href, trace.originNs), beside)
+  const end = async (): Promise<void> => {
+    await Promise.all([users.kill(), breaker.heal()])
+    await warden.close()
+  }
+  return {
+    trace,
+    breaker,
+    users,
+    async start(say) {
+      await breaker.startSilent()
+      const seen = await checkInterface(target, { users: options.users, run, say })
+      const strange = [...seen].filter((name) => nodes.length > 0 && !nodes.some((node) => node.name === name))
+      if (seen.size === 0) say('  (the answers have no X-Served-By, so nobody knows which node gave them)')
+      if (strange.length > 0) say(`  (X-Served-By names ${strange.join(', ')}, which is none of --nodes-url)`)
+      trace.append({ type: 'cluster-ready', inMs: Math.round(trace.state.atMs) })
+      await users.start()
+    },
+    async stop(reason, cutShort) {
+      await breaker.heal()
+      trace.append({ type: 'run-ended', reason, ...(cutShort === undefined ? {} : { cutShort }) })
+      await end()
+    },
+    kill: end,
+  }
+}
+
+function openTrace({ target, nodes, run, seed, users, rate, directory }: TargetOptions): Trace {
+  return new Trace(path.join(directory, 'trace.ndjson'), {
+    schema: TRACE_SCHEMA,
+    run,
+    seed,
+    strategy: {
+      name: target.origin,
+      routing: 'its own',
+      summary: "a system of the user's own",
+      onNodeDeath: "what that costs is that system's to say",
+    },
+    store: 'its own',
+    balancerUrl: target.origin,
+    nodes: nodes.map(({ name, url }) => ({ name, url })),
+    users,
+    rate,
+  })
+}
