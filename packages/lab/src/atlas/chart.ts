@@ -1,0 +1,74 @@
+/** The atlas as data, and as a table: a row for each operation, a column for each instant. */
+import type { AnomalyKind } from '@ninelives/history'
+import { CRASH_POINTS, type CrashPoint } from '../faults/fault.ts'
+
+export const ATLAS_SCHEMA = 1
+
+/** What a crash at one instant of one operation comes to. */
+export interface Cell {
+  readonly operation: string
+  readonly point: CrashPoint
+  /**
+   * `landed`: the node died there. `not-passed`: the operation never comes to that instant. `not-reached`: its customer could
+   * not come to the operation, with nothing broken. `missed`: the requests went to other nodes, and nothing is known.
+   */
+  readonly state: 'landed' | 'not-passed' | 'not-reached' | 'missed'
+  /** The node that died. */
+  readonly node?: string
+  /** What the customer was told; `by` the node that did it in its place, if one did. */
+  readonly answer?: { readonly outcome: 'ok' | 'failed' | 'unknown'; readonly why?: string; readonly by?: string }
+  /** How often it was done. */
+  readonly done?: number
+  /** What is wrong now, the worst first. */
+  readonly lost: readonly AnomalyKind[]
+}
+
+export interface Chart {
+  readonly strategy: string
+  readonly cells: readonly Cell[]
+}
+
+export interface Atlas {
+  readonly schema: typeof ATLAS_SCHEMA
+  readonly run: string
+  readonly seed: number
+  readonly charts: readonly Chart[]
+}
+
+const NAME_WIDTH = 8
+const CELL_WIDTH = 22
+
+export function heading(strategy: string): string {
+  return row(strategy, CRASH_POINTS)
+}
+
+export function rowOf(operation: string, cells: readonly Cell[]): string {
+  return row(
+    operation,
+    CRASH_POINTS.map((point) => textOf(cells.find((cell) => cell.point === point))),
+  )
+}
+
+/** What `ok` and the other words of the table mean. */
+export const LEGEND = `ok          the answer came and nothing is lost
+error       no answer, or a failure: done, or not done, and nothing else is lost
+-           the operation never comes to that instant
+a name      what the checkers say of it: npx ninelives check on the trace tells the story
+`
+
+export function textOf(cell: Cell | undefined): string {
+  if (cell === undefined) return ''
+  const { state, answer, done, lost } = cell
+  if (state === 'not-passed') return '-'
+  if (state === 'not-reached') return 'lost without a crash'
+  if (state === 'missed') return '?'
+  if (lost.length > 0) return lost.join(', ')
+  if (answer?.outcome === 'ok') return 'ok'
+  return done === 0 ? 'error, not done' : 'error, done'
+}
+
+function row(name: string, cells: readonly string[]): string {
+  const [first, ...rest] = cells
+  const widths = [first?.padEnd(CELL_WIDTH), ...rest.map((cell) => cell.padEnd(CELL_WIDTH))]
+  return `${name.padEnd(Math.max(NAME_WIDTH, name.length))}  ${widths.join('  ').trimEnd()}\n`
+}

@@ -1,0 +1,96 @@
+import type { Call, Client } from '../users/client.ts'
+import { type Answered, ask } from '../users/asking.ts'
+import { CookieJar } from '../users/cookie-jar.ts'
+import { hundredths, type Recorder } from '../users/recorder.ts'
+
+type Kind = Parameters<typeof ask>[2]['kind']
+
+export interface CustomerOptions {
+  readonly recorder: Recorder
+  /** Through the balancer. */
+  readonly shop: Client
+  readonly number: number
+  readonly visit: number
+  /** Told who answered. */
+  readonly onAnswer: (node: string) => void
+}
+
+/** One visit of one customer who does as told, one thing after the other. */
+export class Customer {
+  readonly #recorder: Recorder
+  readonly #shop: Client
+  readonly #name: string
+  readonly #password: string
+  readonly #visit: number
+  readonly #onAnswer: (node: string) => void
+  #jar = new CookieJar()
+  #things = 0
+
+  constructor({ recorder, shop, number, visit, onAnswer }: CustomerOptions) {
+    this.#recorder = recorder
+    this.#shop = shop
+    this.#name = `user-${number}`
+    this.#password = `password-${number}`
+    this.#visit = visit
+    this.#onAnswer = onAnswer
+  }
+
+  /** Tells one session's cookie from another's. */
+  get cookie(): string | undefined {
+    return this.#jar.fingerprint()
+  }
+
+  /** What they have now, for coming back with it later. */
+  keepCookie(): CookieJar {
+    return this.#jar.copy()
+  }
+
+  login(): Promise<Answered> {
+    const body = { name: this.#name, password: this.#password }
+    return this.#do('login', { method: 'POST', path: '/api/login', body })
+  }
+
+  put(): Promise<Answered> {
+    const sku = `atlas.${this.#name}.${this.#visit}.${++this.#things}`
+    return this.#do('put', { method: 'POST', path: '/api/cart', body: { sku } }, { sku })
+  }
+
+  read(): Promise<Answered> {
+    return this.#do('read', readCart)
+  }
+
+  count(): Promise<Answered> {
+    return this.#do('count', { method: 'POST', path: '/api/counter' })
+  }
+
+  logout(): Promise<Answered> {
+    return this.#do('logout', { method: 'POST', path: '/api/logout' })
+  }
+
+  comeBackWith(jar: CookieJar): Promise<Answered> {
+    return this.#do('return', readCart, { jar: jar.copy() })
+  }
+
+  /** Asks one node past the balancer. */
+  copyFrom(node: string, client: Client): Promise<Answered> {
+    return this.#do('copy', readCart, { node, client, jar: this.#jar.copy() })
+  }
+
+  async #do(
+    kind: Kind,
+    call: Call,
+    {
+      client = this.#shop,
+      jar = this.#jar,
+      ...about
+    }: Partial<{ client: Client; jar: CookieJar; sku: string; node: string }> = {},
+  ): Promise<Answered> {
+    const dueAtMs = hundredths(this.#recorder.now())
+    const at = { user: this.#name, visit: this.#visit, tab: 0, dueAtMs, lateMs: 0 }
+    const answered = await ask(this.#recorder, client, { ...at, ...about, kind, call, jar })
+    if (answered.node !== undefined && about.node === undefined) this.#onAnswer(answered.node)
+    return answered
+  }
+}
+
+const readCart: Call = { method: 'GET', path: '/api/cart' }

@@ -1,0 +1,187 @@
+/**
+ * Kills a node at exactly one instant of one operation, and looks what has come of it: with the eyes of the customer whose
+ * request it was, through the balancer, and judged by the same checkers as any other history.
+ *
+ * Which node a request goes to is the balancer's to say. Where it went to another one than the one that stood ready to die,
+ * that try shows nothing, and another customer tries.
+ */
+import assert from 'node:assert/strict'
+import { type AnomalyKind, judge, type TraceEvent } from '@ninelives/history'
+import type { CrashPoint } from '../faults/fault.ts'
+import type { Lab } from '../lab.ts'
+import type { Answered } from '../users/asking.ts'
+import { Client } from '../users/client.ts'
+import { type OperationEvent, Recorder } from '../users/recorder.ts'
+import { settles, until } from '../wait.ts'
+import type { Cell } from './chart.ts'
+import { Customer } from './customer.ts'
+import type { Operation, Seen } from './operations.ts'
+
+const TRIES_MAX = 12
+/** A crash that lands does so while its request is answered; after that it is seen in the trace. */
+const LANDING_WAIT_MS = 400
+const CONFIRM_WAIT_MS = 5_000
+const WHOLE_DEADLINE_MS = 30_000
+const ACCOUNTS = 100
+
+export class Explorer {
+  readonly #lab: Lab
+  /** A session's requests go to one and the same node. */
+  readonly #isPinned: boolean
+  readonly #shop: Client
+  /** Where any node should know any session. */
+  readonly #copies: readonly { readonly name: string; readonly client: Client }[]
+  readonly #signal: AbortSignal
+  /** The names of the nodes, the one that answered last at the end. */
+  #turns: readonly string[]
+  #customers = 0
+  #lastOp = 0
+
+  constructor(lab: Lab, routing: 'round-robin' | 'affinity' | 'session-id', signal: AbortSignal) {
+    this.#lab = lab
+    this.#isPinned = routing !== 'round-robin'
+    this.#shop = new Client(new URL(lab.cluster.url))
+    const nodes = routing === 'affinity' ? [] : lab.cluster.nodes
+    this.#copies = nodes.map(({ name, url }) => ({ name, client: new Client(new URL(url)) }))
+    this.#turns = lab.cluster.nodes.map(({ name }) => name)
+    this.#signal = signal
+  }
+
+  close(): void {
+    this.#shop.close()
+    for (const { client } of this.#copies) client.close()
+  }
+
+  async explore(operation: Operation, point: CrashPoint): Promise<Cell> {
+    const about = { operation: operation.name, point }
+    for (let attempt = 1; attempt <= TRIES_MAX && !this.#signal.aborted; attempt++) {
+      await this.#whole()
+      const seen = await this.#try(operation, point, attempt)
+      if (seen !== 'elsewhere') return { ...about, ...seen }
+    }
+    return { ...about, state: 'missed', lost: [] }
+  }
+
+  async #try(
+    operation: Operation,
+    point: CrashPoint,
+    attempt: number,
+  ): Promise<Omit<Cell, 'operation' | 'point'> | 'elsewhere'> {
+    const events: OperationEvent[] = []
+    const recorder = this.#recorder(events)
+    const visit = 1 + Math.floor(this.#customers / ACCOUNTS)
+    const customer = new Customer({
+      recorder,
+      shop: this.#shop,
+      number: this.#customers++ % ACCOUNTS,
+      visit,
+      onAnswer: (node) => (this.#turns = [...this.#turns.filter((each) => each !== node), node]),
+    })
+    if (!(await operation.prepare(customer))) {
+      recorder.flush()
+      return { state: 'not-reached', lost: this.#judged(events) }
+    }
+    const node = this.#nodeFor(attempt)
+    const { desk } = this.#lab
+    const { id } = await desk.inject({ kind: 'crash', target: node, point, operation: operation.route })
+    const jar = customer.keepCookie()
+    const cookieBefore = customer.cookie
+    const answered = await operation.run(customer)
+    if (!(await this.#landed(id, node))) {
+      await desk.heal(id)
+      recorder.flush()
+      return answered.node === node ? { state: 'not-passed', lost: [] } : 'elsewhere'
+    }
+    const seen = { answered, cookieBefore, ...(await this.#after(operation, customer, jar)) }
+    recorder.flush()
+    const { outcome } = answered
+    return {
+      state: 'landed',
+      node,
+      answer: {
+        outcome: outcome.end,
+        ...(outcome.end === 'ok' ? {} : { why: outcome.kind }),
+        ...(answered.node === undefined || answered.node === node ? {} : { by: answered.node }),
+      },
+      done: operation.done(seen),
+      lost: this.#judged(events),
+    }
+  }
+
+  /** Looks at once, as a user would, and again when everything is back. */
+  async #after(
+    { name }: Operation,
+    customer: Customer,
+    jar: ReturnType<Customer['keepCookie']>,
+  ): Promise<Pick<Seen, 'cookieAfter' | 'look' | 'count' | 'comeback'>> {
+    const hasLeft = name === 'logout'
+    const cookieAfter = customer.cookie
+    if (!hasLeft) await customer.read()
+    await this.#whole()
+    const comeback: Answered = await customer.comeBackWith(jar)
+    if (hasLeft) return { cookieAfter, look: comeback, count: undefined, comeback }
+    await customer.read()
+    const { answer } = await customer.count()
+    const look = await customer.read()
+    for (const copy of this.#copies) await customer.copyFrom(copy.name, copy.client)
+    return { cookieAfter, look, count: answer.count, comeback }
+  }
+
+  /** Where a session stays where it was, the last one; else the one whose turn was longest ago, and then the others. */
+  #nodeFor(attempt: number): string {
+    const turns = this.#isPinned ? this.#turns.toReversed() : this.#turns
+    const [node] = turns.slice((attempt - 1) % turns.length)
+    assert(node !== undefined, 'a cluster has nodes')
+    return node
+  }
+
+  /** The node's death is what shows at first; that it was this crash is confirmed a little later. */
+  async #landed(id: string, name: string): Promise<boolean> {
+    const { desk, trace } = this.#lab
+    const isUp = (): boolean => trace.state.nodes.some((node) => node.name === name && node.state === 'up')
+    const isWaiting = (): boolean =>
+      trace.state.faults.some((fault) => fault.id === id && fault.confirmedAtMs === undefined)
+    const left = until(() => !isUp() || !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what: 'the crash' })
+    if (!(await succeeds(left))) return false
+    await settles(
+      until(() => !isWaiting(), { deadlineMs: CONFIRM_WAIT_MS, what: 'the crash' }),
+      CONFIRM_WAIT_MS,
+    )
+    return desk.find(id).confirmedAt !== null
+  }
+
+  #recorder(events: OperationEvent[]): Recorder {
+    const { trace } = this.#lab
+    return new Recorder({
+      now: () => Number(process.hrtime.bigint() - trace.originNs) / 1e6,
+      firstOp: this.#lastOp,
+      report: (batch) => {
+        for (const event of batch) {
+          this.#lastOp = Math.max(this.#lastOp, event.op + 1)
+          events.push(event)
+          trace.append(event)
+        }
+      },
+    })
+  }
+
+  #judged(operations: readonly OperationEvent[]): readonly AnomalyKind[] {
+    const events = operations.map((event, seq): TraceEvent => ({ seq, atMs: 0, ...event }))
+    return judge(events).anomalies.map(({ kind }) => kind)
+  }
+
+  async #whole(): Promise<void> {
+    const { trace } = this.#lab
+    const isWhole = (): boolean =>
+      this.#signal.aborted ||
+      (trace.state.faults.length === 0 && trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected))
+    await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
+  }
+}
+
+async function succeeds(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  )
+}
