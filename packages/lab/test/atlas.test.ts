@@ -55,7 +55,7 @@ test('a cell says what its customer met with', (t) => {
   t.is(textOf({ ...landed, answer: { outcome: 'ok' }, done: 1 }), 'ok')
   t.is(textOf({ ...landed, answer: { outcome: 'unknown' } }), 'error, not done')
   t.is(textOf({ ...landed, answer: { outcome: 'unknown' }, done: 1 }), 'error, done')
-  t.is(textOf({ ...landed, answer: { outcome: 'ok' }, lost: ['lost-write', 'duplicate'] }), 'lost-write, duplicate')
+  t.is(textOf({ ...landed, answer: { outcome: 'ok' }, lost: ['lost-write', 'duplicate'] }), 'lost-write and more')
   t.is(textOf({ ...landed, state: 'not-passed' }), '-')
   t.is(textOf({ ...landed, state: 'not-reached' }), 'lost without a crash')
   t.is(textOf({ ...landed, state: 'missed' }), '?')

@@ -35,7 +35,7 @@ export interface Atlas {
   readonly charts: readonly Chart[]
 }
 
-const NAME_WIDTH = 8
+const NAME_WIDTH = 10
 const CELL_WIDTH = 22
 
 export function heading(strategy: string): string {
@@ -53,7 +53,7 @@ export function rowOf(operation: string, cells: readonly Cell[]): string {
 export const LEGEND = `ok          the answer came and nothing is lost
 error       no answer, or a failure: done, or not done, and nothing else is lost
 -           the operation never comes to that instant
-a name      what the checkers say of it: npx ninelives check on the trace tells the story
+a name      what the checkers say of it; the worst, if it is more than one
 `
 
 export function textOf(cell: Cell | undefined): string {
@@ -62,7 +62,7 @@ export function textOf(cell: Cell | undefined): string {
   if (state === 'not-passed') return '-'
   if (state === 'not-reached') return 'lost without a crash'
   if (state === 'missed') return '?'
-  if (lost.length > 0) return lost.join(', ')
+  if (lost.length > 0) return lost.length === 1 ? `${lost[0]}` : `${lost[0]} and more`
   if (answer?.outcome === 'ok') return 'ok'
   return done === 0 ? 'error, not done' : 'error, done'
 }
@@ -70,5 +70,5 @@ export function textOf(cell: Cell | undefined): string {
 function row(name: string, cells: readonly string[]): string {
   const [first, ...rest] = cells
   const widths = [first?.padEnd(CELL_WIDTH), ...rest.map((cell) => cell.padEnd(CELL_WIDTH))]
-  return `${name.padEnd(Math.max(NAME_WIDTH, name.length))}  ${widths.join('  ').trimEnd()}\n`
+  return `${name.padEnd(NAME_WIDTH)}  ${widths.join('  ').trimEnd()}\n`
 }
