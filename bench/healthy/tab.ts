@@ -49,7 +49,7 @@ export interface TabLife {
 
 export interface Ended {
   readonly operation: Operation
-  /** From the instant at which it was due to the whole answer; absent when none came. */
+  /** From the instant at which it was due, or else from when it was sent; absent when no answer came. */
   readonly latencyMs?: number
   /** How much later it was sent than it could have been. */
   readonly lateMs: number
@@ -66,7 +66,8 @@ export class Tab {
   readonly #client: AutocannonClient
   #asked: Asked | undefined
   #answer: Answer | undefined
-  #durationMs: number | undefined
+  #isAnswered = false
+  #durationMs = 0
 
   /** In `setupClient`: before the connection does anything. */
   constructor(client: AutocannonClient) {
@@ -88,15 +89,16 @@ export class Tab {
       const lateMs = Math.max(0, sentAtMs - Math.max(dueAtMs, freeMs))
       const operation = await this.#act(life, dueAtMs, lateMs)
       freeMs = now()
-      const latencyMs = this.#durationMs === undefined ? {} : { latencyMs: sentAtMs - dueAtMs + this.#durationMs }
-      onEnded({ operation, lateMs, ...latencyMs })
+      // Where a due time was fixed, all that came between it and the user who reads the answer is what that user waited for.
+      const latencyMs = life.due === undefined ? this.#durationMs : freeMs - dueAtMs
+      onEnded({ operation, lateMs, ...(this.#isAnswered ? { latencyMs } : {}) })
     }
   }
 
   #act({ user, desk, tab, random }: TabLife, dueAtMs: number, lateMs: number): Promise<Operation> {
     const acting = user.act({ tab, dueAtMs: hundredths(dueAtMs), lateMs: hundredths(lateMs), random })
     this.#asked = desk.take()
-    this.#durationMs = undefined
+    this.#isAnswered = false
     // The first request is built when it is set, each later one when it is sent.
     if (this.#client.reqsMade === 0) this.#takeRequests()
     this.#connection.send()
@@ -117,6 +119,7 @@ export class Tab {
   #answered(durationMs: number): void {
     const answer = this.#answer
     if (answer === undefined) return
+    this.#isAnswered = true
     this.#durationMs = durationMs
     this.#asked?.jar.store(valuesOf(answer, 'set-cookie'))
     this.#settle(readReply(answer))
