@@ -126,11 +126,19 @@ export class Judge {
   }
 }
 
+/** An event that is not what its type says ends the judging there: what came before it is sound. */
 export function judge(
   events: Iterable<TraceEvent>,
   problem?: { readonly line: number; readonly reason: string },
 ): Verdict {
   const each = new Judge()
-  for (const event of events) each.take(event)
+  for (const event of events) {
+    try {
+      each.take(event)
+    } catch (error) {
+      const reason = `${event.type} is not as it should be: ${(error as Error).message}`
+      return each.verdict({ line: event.seq + 1, reason })
+    }
+  }
   return each.verdict(problem)
 }

@@ -19,6 +19,17 @@ test('a trace that can not be read to its end is judged as far as it goes, and n
   t.is(verdict.operations.ok, 2)
 })
 
+test('an event that is not what its type says ends the judging there, with the line', (t) => {
+  const events = historyOf('user-0 login 10-20 ok\nuser-0 put A 30-40 ok [A]\nuser-0 read 50-60 ok [A]')
+  const spoiled = events.map((event) =>
+    event.type === 'operation-ended' && event.items !== undefined ? Object.assign({}, event, { items: [null] }) : event,
+  )
+  const verdict = judge(spoiled)
+  t.is(verdict.verdict, 'unknown')
+  t.regex(String(verdict.doubts[0]), /^the trace can be read up to line \d+: operation-ended is not as it should be: /)
+  t.is(verdict.operations.ok, 2)
+})
+
 test('what is found is known at once where it needs no end', (t) => {
   const judging = new Judge()
   const known: boolean[] = []

@@ -1,10 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { decodeTrace, evidenceOf, judge, type TraceEvent, type Verdict } from '@ninelives/history'
 import type { Config } from '../config.ts'
-import { UsageError } from '../errors.ts'
 import { type Paint, painter } from '../terminal/paint.ts'
 import { verdictStory, verdictTable } from '../terminal/verdict.ts'
+import { parseOfTrace, readTrace } from './trace-file.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
 
@@ -16,13 +16,12 @@ Exits with 0 when valid, 1 when invalid, 3 when unknown.
 
 /** Resolves with the exit code. */
 export function check(args: readonly string[], _config: Config): Promise<number> {
-  const [file, ...rest] = args
-  if (file === '--help' || file === '-h') {
+  const given = parseOfTrace('check', {}, args)
+  if (given === 'help') {
     process.stdout.write(checkHelp)
     return Promise.resolve(0)
   }
-  if (file === undefined || file.startsWith('-') || rest.length > 0) throw wantsTrace('check')
-  return Promise.resolve(judgeFile(file, painter(process.stdout)))
+  return Promise.resolve(judgeFile(given.file, painter(process.stdout)))
 }
 
 /** Prints the verdict and returns the exit code. Evidence goes into that directory, a trace for each kind of anomaly. */
@@ -39,18 +38,6 @@ export function judgeFile(file: string, paint: Paint, directory?: string): numbe
   }
   process.stdout.write(`\nTrace: ${file}\n`)
   return EXIT_CODES[verdict.verdict]
-}
-
-export function wantsTrace(command: string): UsageError {
-  return new UsageError(`${command} takes one trace, such as .ninelives/<run>/trace.ndjson; --help tells more`)
-}
-
-export function readTrace(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
-  }
 }
 
 /** A trace counts its events from 0. */

@@ -47,11 +47,15 @@ export function httpUrl(value: string): URL | undefined {
   return URL.canParse(value) && new URL(value).protocol === 'http:' ? new URL(value) : undefined
 }
 
-/** The value of every flag, or `help` when that was asked for. Throws UsageError. */
+/**
+ * The value of every flag, or `help` when that was asked for. Throws UsageError. `operand` gets what stands by itself, where a
+ * command takes such a thing, before the flags or after them.
+ */
 export function parseFlags<F extends Flags>(
   command: string,
   flags: F,
   args: readonly string[],
+  operand?: (value: string) => void,
 ): FlagValues<F> | 'help' {
   const values = new Map(Object.entries(flags).map(([name, { otherwise }]) => [name, otherwise]))
   const options = Object.fromEntries(Object.keys(flags).map((name) => [name, { type: 'string' as const }]))
@@ -62,8 +66,10 @@ export function parseFlags<F extends Flags>(
     tokens: true,
   })
   for (const token of tokens) {
-    if (token.kind === 'positional')
-      throw new UsageError(`${command} takes no "${token.value}"; ${known(command, flags)}`)
+    if (token.kind === 'positional') {
+      if (operand === undefined) throw new UsageError(`${command} takes no "${token.value}"; ${known(command, flags)}`)
+      operand(token.value)
+    }
     if (token.kind !== 'option') continue
     if (token.name === 'help') return 'help'
     const flag = flags[token.name]

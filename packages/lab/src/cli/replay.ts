@@ -3,9 +3,9 @@ import { decodeTrace, initialState, reduce } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
-import { readTrace, wantsTrace } from './check.ts'
-import { flagsHelp, integerFlag, parseFlags } from './flags.ts'
+import { flagsHelp, integerFlag } from './flags.ts'
 import { stopSignal } from './stop-signal.ts'
+import { parseOfTrace, readTrace } from './trace-file.ts'
 
 const replayFlags = {
   speed: integerFlag(
@@ -24,10 +24,9 @@ const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code. */
 export async function replay(args: readonly string[], { endsWithParent }: Config): Promise<number> {
-  const [file, ...rest] = args
-  const flags = parseFlags('replay', replayFlags, file === '--help' || file === '-h' ? ['--help'] : rest)
-  if (flags === 'help') return say(replayHelp)
-  if (file === undefined || file.startsWith('-')) throw wantsTrace('replay')
+  const given = parseOfTrace('replay', replayFlags, args)
+  if (given === 'help') return say(replayHelp)
+  const { file, flags } = given
   const { events, problem } = decodeTrace(readTrace(file))
   const signal = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
   const story = new Story(painter(process.stdout))
