@@ -10,7 +10,10 @@ export interface Timing {
   readonly guardMs: number
   /** A peer not heard of for so long, or that has not heard us, is taken for dead. */
   readonly suspectMs: number
-  /** A link that is gone may come back within this time; nothing that connects again is dead. */
+  /**
+   * A link that is gone may come back within this time; nothing that connects again is dead. To wait for less gains nothing: a
+   * view without that peer commits nothing before its lease is over.
+   */
   readonly relinkMs: number
   /** After a pause of this process, for how long nobody is taken for dead. */
   readonly patienceMs: number
@@ -38,7 +41,7 @@ export const standardTiming: Timing = {
   leaseMs: 150,
   guardMs: 165,
   suspectMs: 300,
-  relinkMs: 30,
+  relinkMs: 110,
   patienceMs: 100,
   resendMs: 40,
   replayMs: 100,
