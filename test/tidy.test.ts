@@ -21,7 +21,7 @@ interface Source {
   readonly text: string
 }
 
-const folders = ['packages', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)))
+const folders = ['packages', 'test', 'bench', 'examples'].filter((folder) => existsSync(join(root, folder)))
 
 const sources: readonly Source[] = folders.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
