@@ -1,0 +1,126 @@
+/**
+ * Two sets of programs, by the CPU time that a request costs them. In each block a cluster of either is started anew, since a
+ * process keeps for all its life what it was dealt at its start: where its memory lies, what was compiled when. Both are up together
+ * and have their turns one after the other, in an order that favours neither, so that a slow moment slows both.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Programs, Strategy } from '@ninelives/lab'
+import { type ClusterUnderTest, contestantOf, openCluster } from '../cluster-under-test.ts'
+import { cpuMicrosOf } from '../cpu-time.ts'
+import { type HealthyLoad, openHealthy } from '../healthy/index.ts'
+import { type Estimate, median, type Random } from '../statistics.ts'
+import { exactInterval } from './exact-interval.ts'
+
+export interface ComparisonOptions {
+  readonly strategy: Strategy
+  readonly base: Programs
+  readonly head: Programs
+  readonly blocks: number
+  readonly random: Random
+  readonly onBlock: (done: number) => void
+}
+
+export interface Comparison {
+  /** How many times the base's CPU time per request the head's is, and the same of its median latency. */
+  readonly cpu: Estimate
+  readonly p50: Estimate
+  readonly blocks: readonly ComparedBlock[]
+}
+
+export interface ComparedBlock {
+  readonly base: Turn
+  readonly head: Turn
+}
+
+export interface Turn {
+  readonly cpuMicrosPerRequest: number
+  readonly p50Ms: number
+}
+
+const NODES = 2
+const USERS = 8
+const WARM_UP_S = 0.8
+const TURN_S = 0.4
+/** Of either, in one block. */
+const TURNS = 3
+/** Nobody is killed here. */
+const RESTART_AFTER_MS = 60_000
+
+type Side = keyof ComparedBlock
+
+interface Running {
+  readonly side: Side
+  readonly cluster: ClusterUnderTest
+  readonly load: HealthyLoad
+  readonly turns: Turn[]
+}
+
+export async function compare(options: ComparisonOptions): Promise<Comparison> {
+  const blocks: ComparedBlock[] = []
+  while (blocks.length < options.blocks) {
+    blocks.push(await comparedBlock(options))
+    options.onBlock(blocks.length)
+  }
+  const ratio = (figure: keyof Turn): Estimate =>
+    exactInterval(blocks.map(({ base, head }) => head[figure] / base[figure]))
+  return { cpu: ratio('cpuMicrosPerRequest'), p50: ratio('p50Ms'), blocks }
+}
+
+async function comparedBlock(options: ComparisonOptions): Promise<ComparedBlock> {
+  const { random } = options
+  const directory = mkdtempSync(join(tmpdir(), 'ninelives-bench-'))
+  const running: Running[] = []
+  try {
+    // By chance which of them is first to be warm and to be measured.
+    const sides: Side[] = random() < 0.5 ? ['base', 'head'] : ['head', 'base']
+    const started = await Promise.allSettled(sides.map((side) => start(side, options, directory)))
+    running.push(...started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
+    for (const each of started) if (each.status === 'rejected') throw each.reason
+    for (const { load } of running) await load.measure({ seconds: WARM_UP_S })
+    // There and back again: whatever goes on getting slower or faster meanwhile meets both alike.
+    for (let turn = 0; turn < TURNS; turn++) {
+      for (const each of turn % 2 === 0 ? running : running.toReversed()) each.turns.push(await measured(each))
+    }
+  } finally {
+    for (const { load } of running) load.close()
+    await Promise.all(running.map(({ cluster }) => cluster.stop()))
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return { base: middle(running, 'base'), head: middle(running, 'head') }
+}
+
+async function start(side: Side, options: ComparisonOptions, directory: string): Promise<Running> {
+  const { strategy, random } = options
+  const seed = Math.floor(random() * 1e6)
+  const wishes = { nodes: NODES, users: 0, rate: 1, seed, restartAfterMs: RESTART_AFTER_MS }
+  const own = mkdtempSync(join(directory, `${side}-`))
+  const cluster = await openCluster(
+    { ...contestantOf(strategy), programs: options[side] },
+    { ...wishes, directory: own },
+  )
+  try {
+    const load = await openHealthy({ url: cluster.url, users: USERS, scenario: {}, seed })
+    return { side, cluster, load, turns: [] }
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+}
+
+async function measured({ side, cluster, load }: Running): Promise<Turn> {
+  const { balancer, node } = cluster.pids()
+  const pids = [...balancer, ...node]
+  const before = cpuMicrosOf(pids)
+  const { requests, ok, failed, p50Ms } = await load.measure({ seconds: TURN_S })
+  // Nobody is fast by answering wrong.
+  if (ok !== requests) throw new Error(`of ${requests} requests to ${side}, ${JSON.stringify(failed)} went wrong`)
+  return { cpuMicrosPerRequest: (cpuMicrosOf(pids) - before) / requests, p50Ms }
+}
+
+function middle(running: readonly Running[], wanted: Side): Turn {
+  const turns = running.filter(({ side }) => side === wanted).flatMap((each) => each.turns)
+  const of = (figure: keyof Turn): number => median(turns.map((turn) => turn[figure]))
+  return { cpuMicrosPerRequest: of('cpuMicrosPerRequest'), p50Ms: of('p50Ms') }
+}
