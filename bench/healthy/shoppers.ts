@@ -2,7 +2,7 @@
 import { seededRandom } from '../../packages/lab/src/random.ts'
 import { type OperationEvent, Recorder } from '../../packages/lab/src/users/recorder.ts'
 import { dueTimes } from '../../packages/lab/src/users/schedule.ts'
-import { VirtualUser } from '../../packages/lab/src/users/virtual-user.ts'
+import { VirtualUser, type VirtualUserOptions } from '../../packages/lab/src/users/virtual-user.ts'
 import { cannon } from './autocannon-client.ts'
 import { LatencyHistogram } from './latency-histogram.ts'
 import { Desk, type Ended, Tab, type TabLife } from './tab.ts'
@@ -16,13 +16,8 @@ export interface ShoppersOptions {
   readonly scenario: Scenario
 }
 
-/** What of a scenario decides what its users do. */
-export interface Scenario {
-  /** Of all operations of one who is logged in; the rest are writes. Absent: what the lab's users do by themselves. */
-  readonly readShare?: number
-  /** So much is in each session beside what the shop puts there. */
-  readonly payloadBytes?: number
-}
+/** What of a scenario decides what its users do: whatever the lab's users can be told, and nothing that they would not hear. */
+export type Scenario = Omit<VirtualUserOptions, 'client' | 'recorder' | 'name' | 'password' | 'run'>
 
 export interface Turn {
   readonly seconds: number
