@@ -1,5 +1,20 @@
-/** A look at a cart, against what ought to be in it. */
-import type { Done, Gap, Moment, Put, Stranger, Visit } from './visit.ts'
+/**
+ * A look at a cart, against what ought to be in it.
+ *
+ * What was acknowledged, looked for and seen is *settled*: it is expected to be there at every look from then on, in the place
+ * where it was. Nearly always it is, which one text tells without a thought for each thing; only what is open is gone
+ * through. Where anything is not as expected, everything is open again.
+ */
+import {
+  type Done,
+  type Gap,
+  type Moment,
+  NOTHING_SETTLED,
+  type Owner,
+  type Put,
+  type Stranger,
+  type Visit,
+} from './visit.ts'
 
 export interface Look {
   readonly strangers: readonly Stranger[]
@@ -10,62 +25,108 @@ export interface Look {
 
 export const NO_LOOK: Look = { strangers: [], doubled: [], undead: [], returned: [] }
 
-const SKIPPED_MAX = 4
+type Item = readonly [sku: string, quantity: number]
+type Items = readonly Item[]
 
-type Found = { [K in keyof Look]: Look[K][number][] }
+const SEPARATOR = '\n'
+const SKIPPED_MAX = 4
+const NOWHERE = -1
+
+/** Nearly every look finds nothing: then there is nothing to be made for it. */
+type Found = { -readonly [K in keyof Look]?: Look[K][number][] }
 
 /** Marks what the look shows, and opens and closes the gaps of what ought to be there. */
-export function lookAt(visit: Visit, done: Done, moment: Moment, puts: ReadonlyMap<string, Put>): Look {
-  const found: Found = { strangers: [], doubled: [], undead: [], returned: [] }
-  const latestShownMs = markShown(visit, done, moment, puts, found)
-  for (const put of visit.puts) {
+export function lookAt(visit: Visit, done: Done, moment: Moment, owners: ReadonlyMap<string, Owner>): Look {
+  const items = done.ended.items ?? []
+  if (!showsSettled(visit, items)) reopen(visit)
+  const found: Found = {}
+  const latestShownMs = markShown(visit, items, moment, owners, found)
+  for (const put of visit.open) {
     if (put.shownIn === moment.op) closeGap(put, moment, found)
     else missed(put, moment, latestShownMs)
   }
-  return found
+  settle(visit, items, moment)
+  return { ...NO_LOOK, ...found }
+}
+
+function showsSettled({ settled }: Visit, items: Items): boolean {
+  const { count, text } = settled
+  if (items.length < count) return false
+  let at = 0
+  for (let index = 0; index < count; index++) {
+    const { 0: sku, 1: quantity } = items[index] as Item
+    if (quantity !== 1 || !text.startsWith(sku, at) || text[at + sku.length] !== SEPARATOR) return false
+    at += sku.length + 1
+  }
+  return true
+}
+
+function reopen(visit: Visit): void {
+  visit.open = [...visit.puts]
+  visit.settled = NOTHING_SETTLED
+}
+
+/** Of those that come next in the cart, as many as are done with. */
+function settle(visit: Visit, items: Items, { op }: Moment): void {
+  const { count } = visit.settled
+  const next: Put[] = []
+  for (let index = count; index < items.length; index++) {
+    const put = visit.open.find(({ sku }) => sku === items[index]?.[0])
+    if (put === undefined || put.seenBy === undefined || !put.looked || put.shownIn !== op || items[index]?.[1] !== 1)
+      break
+    next.push(put)
+  }
+  if (next.length === 0) return
+  const latestShownMs = Math.max(visit.settled.latestShownMs, ...next.map(({ sentAtMs }) => sentAtMs))
+  const text = next.reduce((before, { sku }) => before + sku + SEPARATOR, visit.settled.text)
+  visit.settled = { count: count + next.length, text, latestShownMs }
+  visit.open = visit.open.filter((put) => !next.includes(put))
 }
 
 /** Returns when the last of what is shown was put in. */
 function markShown(
   visit: Visit,
-  { ended }: Done,
+  items: Items,
   moment: Moment,
-  puts: ReadonlyMap<string, Put>,
+  owners: ReadonlyMap<string, Owner>,
   found: Found,
 ): number {
-  let latestShownMs = Number.NEGATIVE_INFINITY
+  let { latestShownMs } = visit.settled
   let next = 0
-  for (const [sku, quantity] of ended.items ?? []) {
-    const index = positionOf(visit.puts, sku, next)
-    const put = index === undefined ? puts.get(sku) : visit.puts[index]
-    if (index !== undefined) next = index + 1
-    if (put === undefined || put.visit !== visit) {
-      found.strangers.push({ sku, put })
+  for (let at = visit.settled.count; at < items.length; at++) {
+    const { 0: sku, 1: quantity } = items[at] as Item
+    const index = positionOf(visit, sku, next, owners)
+    const put = visit.open[index]
+    if (put === undefined) {
+      ;(found.strangers ??= []).push({ sku, owner: owners.get(sku) })
       continue
     }
+    next = index + 1
     put.shownIn = moment.op
     // What a put answers of its own thing is its acknowledgement, and no look.
     if (put.op !== moment.op) put.seenBy ??= moment
-    latestShownMs = Math.max(latestShownMs, put.sentAtMs)
-    if (quantity > 1) found.doubled.push(put)
-    if (put.outcome === 'failed') found.undead.push(put)
+    if (put.sentAtMs > latestShownMs) latestShownMs = put.sentAtMs
+    if (quantity > 1) (found.doubled ??= []).push(put)
+    if (put.outcome === 'failed') (found.undead ??= []).push(put)
   }
   return latestShownMs
 }
 
 /** A cart is usually told in the order in which it was filled, and to compare is several times faster than to look up. */
-function positionOf(puts: readonly Put[], sku: string, from: number): number | undefined {
-  for (let index = from; index < Math.min(puts.length, from + SKIPPED_MAX); index++) {
-    if (puts[index]?.sku === sku) return index
+function positionOf(visit: Visit, sku: string, from: number, owners: ReadonlyMap<string, Owner>): number {
+  const { open } = visit
+  const until = Math.min(open.length, from + SKIPPED_MAX)
+  for (let index = from; index < until; index++) {
+    if (open[index]?.sku === sku) return index
   }
-  return undefined
+  return owners.get(sku)?.visit === visit ? open.findIndex((put) => put.sku === sku) : NOWHERE
 }
 
 function closeGap(put: Put, moment: Moment, found: Found): void {
   if (put.outcome === 'ok' && put.endedAtMs < moment.sentAtMs) put.looked = true
   if (put.gap === undefined) return
   put.gap.shownAgainBy = moment
-  found.returned.push(put.gap)
+  ;(found.returned ??= []).push(put.gap)
   put.gap = undefined
 }
 

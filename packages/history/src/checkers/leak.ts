@@ -14,12 +14,12 @@ export const leak: Checker = {
     if (ended.as !== undefined && ended.as !== user) {
       return finding(visit, [op], `${user} was served as ${ended.as} (${kind})`)
     }
-    const other = strangers.find(({ put }) => put !== undefined && put.visit.user !== user)
-    if (other?.put === undefined || !tellOnce(visit, `leak ${other.sku}`)) return NOTHING
+    const other = strangers.find(({ owner }) => owner !== undefined && owner.visit.user !== user)
+    if (other?.owner === undefined || !tellOnce(visit, `leak ${other.sku}`)) return NOTHING
     return finding(
       visit,
-      [other.put.op, op],
-      `${user} saw ${other.sku} in the cart, which ${other.put.visit.user} put there`,
+      [other.owner.op, op],
+      `${user} saw ${other.sku} in the cart, which ${other.owner.visit.user} put there`,
     )
   },
 }

@@ -13,7 +13,9 @@ import {
   type Moment,
   momentOf,
   newVisit,
+  NOTHING_SETTLED,
   type Observation,
+  type Owner,
   type Put,
   type Timeouts,
   type Visit,
@@ -28,14 +30,14 @@ interface UnderWay {
 
 /** Far above what a generator has under way; what is beyond is forgotten, as if its end had not been written. */
 const UNDER_WAY_MAX = 100_000
-const VISITS_KEPT = 2
 const COPIES_MAX = 32
 
 export class Ledger {
   timeouts: Timeouts = { idleMs: Number.POSITIVE_INFINITY, absoluteMs: Number.POSITIVE_INFINITY }
   readonly #underWay = new Map<number, UnderWay>()
-  readonly #visits = new Map<string, Visit[]>()
-  readonly #puts = new Map<string, Put>()
+  /** The present one of each user, behind which stands the one before. */
+  readonly #visits = new Map<string, Visit>()
+  readonly #owners = new Map<string, Owner>()
   readonly #onOver: (visit: Visit) => void
 
   /** `onOver` gets each visit of which nothing can follow any more. */
@@ -46,9 +48,9 @@ export class Ledger {
   sent(sent: OperationSent): void {
     const visit = begins.has(sent.kind) ? this.#visitOf(sent) : this.#find(sent)
     const write = visit === undefined ? undefined : this.#begin(visit, sent)
+    if (visit !== undefined) visit.underWay++
     this.#underWay.set(sent.op, { sent, visit, write })
-    const oldest = this.#underWay.keys().next()
-    if (this.#underWay.size > UNDER_WAY_MAX && !oldest.done) this.#underWay.delete(oldest.value)
+    if (this.#underWay.size > UNDER_WAY_MAX) this.#forgetOldest()
   }
 
   awaits(op: number): boolean {
@@ -61,6 +63,7 @@ export class Ledger {
     this.#underWay.delete(ended.op)
     if (underWay === undefined) return undefined
     const { sent, write } = underWay
+    if (underWay.visit !== undefined) underWay.visit.underWay--
     const done: Done = { sent, ended }
     // A made-up cookie belongs to no visit, and is judged all the same.
     const visit = underWay.visit ?? (sent.kind === 'forge' ? newVisit(sent.user, sent.visit) : undefined)
@@ -84,17 +87,22 @@ export class Ledger {
     if (kind === 'copy' && visit.copies.length < COPIES_MAX) visit.copies.push(...copyOf(done, moment))
     if (count !== undefined) visit.suspect = undefined
     if (isLogin(done) || (isOwn && isAfter(moment, visit.refusal))) visit.refusal = undefined
-    if (!isRefused) return
-    visit.suspect = undefined
-    if (!visit.endedEarly) visit.refusal ??= moment
+    if (isRefused) {
+      visit.suspect = undefined
+      if (!visit.endedEarly) visit.refusal ??= moment
+    }
+    if (visit.underWay === 0 && this.#visits.get(visit.user) !== visit) this.#finish(visit)
   }
 
   /** Nothing follows: of the run, or of the users that were. */
   close(): void {
-    for (const visits of this.#visits.values()) for (const visit of visits) this.#over(visit)
+    for (const visit of this.#visits.values()) {
+      if (visit.before !== undefined) this.#finish(visit.before)
+      this.#finish(visit)
+    }
     this.#visits.clear()
     this.#underWay.clear()
-    this.#puts.clear()
+    this.#owners.clear()
   }
 
   #observe(visit: Visit, done: Done, write: Write | undefined): Observation {
@@ -103,7 +111,7 @@ export class Ledger {
     const isLook = (sent.kind === 'read' || sent.kind === 'put') && ended.outcome === 'ok'
     const isOwn = isLook && (ended.as === undefined || ended.as === sent.user)
     const isInside = ended.endedAtMs <= visit.leavingAtMs
-    const look = isOwn && isInside && ended.items !== undefined ? lookAt(visit, done, moment, this.#puts) : NO_LOOK
+    const look = isOwn && isInside && ended.items !== undefined ? lookAt(visit, done, moment, this.#owners) : NO_LOOK
     const undead = isSeenAndFailed(write) ? [...look.undead, write] : look.undead
     return {
       done,
@@ -127,38 +135,65 @@ export class Ledger {
     }
     if (kind === 'logout') visit.leavingAtMs = Math.min(visit.leavingAtMs, sentAtMs)
     if (kind !== 'put' && kind !== 'count') return undefined
-    const write: Write = { op, kind, tab, sentAtMs, endedAtMs: Number.POSITIVE_INFINITY, outcome: undefined }
-    const put =
-      kind === 'put' && sku !== undefined
-        ? Object.assign(write, { sku, visit, seenBy: undefined, shownIn: -1, looked: false, gap: undefined })
-        : undefined
-    visit.writes.push(write)
-    if (put === undefined) return write
+    const write = { op, kind, tab, sentAtMs, endedAtMs: Number.POSITIVE_INFINITY, outcome: undefined, count: undefined }
+    if (kind === 'count' || sku === undefined) {
+      visit.writes.push(write)
+      return write
+    }
+    const put: Put = { ...write, sku, visit, seenBy: undefined, shownIn: -1, looked: false, gap: undefined }
+    visit.writes.push(put)
     visit.puts.push(put)
-    this.#puts.set(put.sku, put)
+    visit.open.push(put)
+    this.#owners.set(sku, put)
     return put
   }
 
-  #visitOf({ user, visit: number }: OperationSent): Visit {
-    let visits = this.#visits.get(user)
-    if (visits === undefined) this.#visits.set(user, (visits = []))
-    let visit = visits.find((each) => each.number === number)
-    if (visit === undefined) {
-      visit = newVisit(user, number)
-      visits.push(visit)
-      if (visits.length > VISITS_KEPT) this.#over(visits.shift())
+  #visitOf(sent: OperationSent): Visit {
+    const known = this.#find(sent)
+    if (known !== undefined) return known
+    const { user, visit: number } = sent
+    const present = this.#visits.get(user)
+    this.#drop(present?.before)
+    if (present !== undefined) {
+      present.before = undefined
+      if (present.underWay === 0) this.#finish(present)
     }
+    const visit = newVisit(user, number, present)
+    this.#visits.set(user, visit)
     return visit
   }
 
   #find({ user, visit: number }: OperationSent): Visit | undefined {
-    return this.#visits.get(user)?.find((visit) => visit.number === number)
+    const present = this.#visits.get(user)
+    if (present?.number === number) return present
+    return present?.before?.number === number ? present.before : undefined
   }
 
-  #over(visit: Visit | undefined): void {
-    if (visit === undefined) return
+  /** Another has begun and nothing of this one is under way, so there is nothing to come but strangers. */
+  #finish(visit: Visit): void {
+    if (visit.isOver) return
+    visit.isOver = true
     this.#onOver(visit)
-    for (const { sku } of visit.puts) this.#puts.delete(sku)
+    for (const { sku, op } of visit.puts) this.#owners.set(sku, { op, visit })
+    visit.skus = visit.puts.map(({ sku }) => sku)
+    visit.puts.length = 0
+    visit.open.length = 0
+    visit.settled = NOTHING_SETTLED
+    visit.writes.length = 0
+  }
+
+  #drop(visit: Visit | undefined): void {
+    if (visit === undefined) return
+    this.#finish(visit)
+    for (const sku of visit.skus) this.#owners.delete(sku)
+  }
+
+  #forgetOldest(): void {
+    const { value } = this.#underWay.entries().next()
+    if (value === undefined) return
+    const [op, { visit }] = value
+    this.#underWay.delete(op)
+    if (visit !== undefined) visit.underWay--
   }
 }
 

@@ -6,7 +6,7 @@ export const phantom: Checker = {
   kind: 'phantom',
 
   observe({ visit, done, strangers }) {
-    const nobodys = strangers.find(({ put, sku }) => put === undefined && tellOnce(visit, `phantom ${sku}`))
+    const nobodys = strangers.find(({ owner, sku }) => owner === undefined && tellOnce(visit, `phantom ${sku}`))
     if (nobodys === undefined) return NOTHING
     return finding(
       visit,

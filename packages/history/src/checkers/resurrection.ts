@@ -14,10 +14,10 @@ export const resurrection: Checker = {
       const text = `${user} had logged out, and ${sent.kind} found the session open again`
       return finding(visit, [logout.op, op], text)
     }
-    const ghost = strangers.find(({ put }) => put?.visit.user === user && put.visit.number < visit.number)
-    if (ghost?.put === undefined || !tellOnce(visit, `ghost ${ghost.sku}`)) return NOTHING
+    const ghost = strangers.find(({ owner }) => owner?.visit.user === user && owner.visit.number < visit.number)
+    if (ghost?.owner === undefined || !tellOnce(visit, `ghost ${ghost.sku}`)) return NOTHING
     const text = `${user} saw ${ghost.sku} in the cart, which belongs to a session that is over`
-    return finding(visit, [ghost.put.op, op], text)
+    return finding(visit, [ghost.owner.op, op], text)
   },
 }
 

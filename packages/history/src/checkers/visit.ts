@@ -32,13 +32,18 @@ export interface Write {
   endedAtMs: number
   outcome: OperationEnded['outcome'] | undefined
   /** What a count came to. */
-  count?: number
+  count: number | undefined
+}
+
+/** Who put a thing, and when: all that is kept of it once its visit is over. */
+export interface Owner {
+  readonly op: number
+  readonly visit: Visit
 }
 
 /** A thing that was put into the cart, once. */
-export interface Put extends Write {
+export interface Put extends Write, Owner {
   readonly sku: string
-  readonly visit: Visit
   /** The first look that showed it. */
   seenBy: Moment | undefined
   /** The last look that showed it, by its number. */
@@ -62,7 +67,19 @@ export interface Gap {
   shownAgainBy?: Moment
 }
 
+/** Things that were acknowledged, looked for and seen, with no gap: the first ones in the cart, in its order. */
+export interface Settled {
+  readonly count: number
+  readonly text: string
+  /** When the last of them was put in. */
+  readonly latestShownMs: number
+}
+
+export const NOTHING_SETTLED: Settled = { count: 0, text: '', latestShownMs: Number.NEGATIVE_INFINITY }
+
 export interface Visit {
+  /** The user's visit before this one. */
+  before: Visit | undefined
   readonly user: string
   readonly number: number
   /** The last login that succeeded. */
@@ -74,7 +91,16 @@ export interface Visit {
   /** From here on it may be over. */
   leavingAtMs: number
   logout: Moment | undefined
+  /** How many of its operations have not ended. */
+  underWay: number
+  /** It has been judged; there is nothing left in it but when it was. */
+  isOver: boolean
+  /** Of what was put, once it is over. */
+  skus: readonly string[]
   readonly puts: Put[]
+  /** Those of them that are not settled. */
+  open: Put[]
+  settled: Settled
   readonly writes: Write[]
   readonly copies: Copy[]
   /** It was gone after it had been left alone, and what follows from that is no news. */
@@ -92,7 +118,7 @@ export interface Visit {
   /** The last answer that says whether the session is there, sent then. */
   lookedAtMs: number
   /** What was told of it already, so that each is told once. */
-  readonly told: Set<string>
+  told: Set<string> | undefined
 }
 
 /** `ahead`: more than was ever counted. `undone`: more than was counted, but for what failed. `taken`: the number of another count. `behind`: not more than one before. */
@@ -105,7 +131,7 @@ export interface CountProblem {
 /** Something in the cart that was not put there in this visit. */
 export interface Stranger {
   readonly sku: string
-  readonly put: Put | undefined
+  readonly owner: Owner | undefined
 }
 
 /** One operation that ended, and what it shows. */
@@ -134,8 +160,9 @@ export interface Timeouts {
   readonly absoluteMs: number
 }
 
-export function newVisit(user: string, number: number): Visit {
+export function newVisit(user: string, number: number, before?: Visit): Visit {
   return {
+    before,
     user,
     number,
     login: undefined,
@@ -143,7 +170,12 @@ export function newVisit(user: string, number: number): Visit {
     sessionBefore: undefined,
     leavingAtMs: Number.POSITIVE_INFINITY,
     logout: undefined,
+    underWay: 0,
+    isOver: false,
+    skus: [],
     puts: [],
+    open: [],
+    settled: NOTHING_SETTLED,
     writes: [],
     copies: [],
     endedEarly: false,
@@ -153,7 +185,7 @@ export function newVisit(user: string, number: number): Visit {
     touchedAtMs: Number.NEGATIVE_INFINITY,
     askedAtMs: Number.NEGATIVE_INFINITY,
     lookedAtMs: Number.NEGATIVE_INFINITY,
-    told: new Set(),
+    told: undefined,
   }
 }
 
@@ -171,6 +203,7 @@ export function overlaps(
 
 /** True the first time. */
 export function tellOnce(visit: Visit, what: string): boolean {
+  visit.told ??= new Set()
   if (visit.told.has(what)) return false
   visit.told.add(what)
   return true
