@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnomalyKind, Judge } from '@ninelives/history'
 import type { Config } from '../config.ts'
-import { LabError } from '../errors.ts'
+import { EXIT_FAILED, LabError } from '../errors.ts'
 import { campaign } from '../faults/campaign.ts'
 import { seededRandom, SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { painter } from '../terminal/paint.ts'
-import { judgeFile } from './check.ts'
+import { EXIT_CODES, judgeFile } from './check.ts'
 import { flagsHelp, parseFlags } from './flags.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
 import { planOwn } from './prove-own.ts'
@@ -35,6 +35,16 @@ const EXIT_INTERRUPTED = 130
 export async function prove(args: readonly string[], config: Config): Promise<number> {
   const flags = parseFlags('prove', proveFlags, args)
   if (flags === 'help') return say(proveHelp)
+  try {
+    return await proven(flags, config)
+  } catch (error) {
+    if (!(error instanceof LabError) || error.exitCode !== EXIT_FAILED) throw error
+    // What did not come to an end proves nothing, and a 1 says that something is proven.
+    throw new LabError(error.code, EXIT_CODES.unknown, error.message, error)
+  }
+}
+
+async function proven(flags: ProveValues, config: Config): Promise<number> {
   if (flags.target === undefined) refuseTargetFlags(flags)
   const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
   const run = runName(new Date(), process.pid)
