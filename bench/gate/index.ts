@@ -66,6 +66,7 @@ async function compared(options: Omit<ComparisonOptions, 'onBlock'>, name: strin
   const onBlock = (done: number): void => progress(`${name} comparison, block ${done} of ${options.blocks}`)
   const comparison = await compare({ ...options, onBlock })
   say(`\n${name}: CPU time per request ${times(comparison.cpu)}, median latency ${times(comparison.p50)}`)
+  for (const why of comparison.spoiled) say(`a block was begun again: ${why}`)
   return comparison
 }
 
