@@ -23,9 +23,13 @@ export interface Program {
 
 const START_DEADLINE_MS = 10_000
 
+const VERSIONS = { nginx: /nginx\/(\S+)/, haproxy: /version (\S+)/ } as const
+
+export type ProgramName = keyof typeof VERSIONS
+
 export function nginx(): Program {
   return {
-    version: versionOf('nginx', '-v', /nginx\/(\S+)/),
+    version: versionOf('nginx'),
     start: (nodes) =>
       started('nginx.conf', nginxConfiguration, nodes, (file, directory) => [
         'nginx',
@@ -36,7 +40,7 @@ export function nginx(): Program {
 
 export function haproxy(): Program {
   return {
-    version: versionOf('haproxy', '-v', /version (\S+)/),
+    version: versionOf('haproxy'),
     start: (nodes) => started('haproxy.cfg', haproxyConfiguration, nodes, (file) => ['haproxy', ['-db', '-f', file]]),
   }
 }
@@ -119,9 +123,10 @@ backend nodes
 `
 }
 
-function versionOf(program: string, flag: string, pattern: RegExp): string | undefined {
-  const { status, stdout, stderr } = spawnSync(program, [flag], { encoding: 'utf8' })
-  return status === 0 ? pattern.exec(`${stdout}${stderr}`)?.[1] : undefined
+/** Undefined when it is not on the PATH. */
+export function versionOf(program: ProgramName): string | undefined {
+  const { status, stdout, stderr } = spawnSync(program, ['-v'], { encoding: 'utf8' })
+  return status === 0 ? VERSIONS[program].exec(`${stdout}${stderr}`)?.[1] : undefined
 }
 
 function childrenOf(pid: number): number[] {

@@ -7,7 +7,9 @@
  */
 import { type Lab, openLab, ownPrograms, type Programs, type Strategy } from '@ninelives/lab'
 import { findOnPath } from '../packages/lab/src/cluster/redis.ts'
+import { httpGet } from '../packages/lab/src/http-get.ts'
 import { readConfig } from '../packages/lab/src/config.ts'
+import { freePort } from './free-port.ts'
 import { processTree } from './process-tree.ts'
 
 /** Who takes part: a strategy of ours, or a peer. */
@@ -19,6 +21,8 @@ export interface Contestant {
   readonly programs: Programs
   /** Their versions belong into the result. */
   readonly packages: readonly string[]
+  /** Of a program that is no package, by its name. */
+  readonly versions?: Readonly<Record<string, string>>
   /** It needs what `installPeers` installs. */
   readonly installed: boolean
   /** Why it can't take part on this machine, and how to get what it lacks. */
@@ -32,6 +36,12 @@ export interface ClusterWishes {
   readonly tabs?: number
   /** Operations a second, of all users together. */
   readonly rate: number
+  /** As of the lab's ClusterOptions. */
+  readonly readShare?: number
+  /** They come only with `startUsers`. */
+  readonly usersLater?: boolean
+  /** In place of the store that the contestant's own strategy names. */
+  readonly storeUrl?: string
   readonly seed: number
   /** A node that died is started again after so long. */
   readonly restartAfterMs: number
@@ -54,6 +64,10 @@ export interface ClusterUnderTest {
   readonly lab: Lab
   /** As they are now: whoever was started again has another. */
   pids(): ClusterPids
+  /** What `usersLater` held back. */
+  startUsers(): Promise<void>
+  /** Attempts of the balancer beyond the first, so far; undefined where it does not tell. */
+  retries(): Promise<number | undefined>
   /** SIGKILL to that node, or `random`; resolves with its name once it is seen to be gone. */
   kill(node: string): Promise<string>
   /** Ends every process. */
@@ -65,6 +79,8 @@ export interface StoreFound {
   readonly storeUrl?: string
   readonly redisServer?: string
 }
+
+const METRICS_WAIT_MS = 2_000
 
 export const REDIS_HINT =
   'it needs a Redis: set REDIS_URL, or install redis-server (Debian: apt-get install redis-server)'
@@ -91,19 +107,21 @@ export async function openCluster(contestant: Contestant, wishes: ClusterWishes)
   const { strategy, programs, name, missing } = contestant
   const store = findStore(strategy)
   if (missing !== undefined || store === undefined) throw new Error(`${name} is missing: ${missing ?? REDIS_HINT}`)
-  const { environment } = readConfig(process.env)
+  const { environment: inherited } = readConfig(process.env)
+  const adminPort = await freePort()
+  const environment = { ...inherited, ADMIN_PORT: String(adminPort) }
   const ports = { port: 0, controlPort: 0 }
-  const lab = await openLab({ ...wishes, ...store, ...ports, strategy, programs, environment, run: `bench-${name}` })
+  const lab = await openLab({ ...store, ...wishes, ...ports, strategy, programs, environment, run: `bench-${name}` })
   try {
     await lab.start()
   } catch (error) {
     await lab.kill()
     throw error
   }
-  return underTest(lab)
+  return underTest(lab, adminPort)
 }
 
-function underTest(lab: Lab): ClusterUnderTest {
+function underTest(lab: Lab, adminPort: number): ClusterUnderTest {
   const { cluster, desk } = lab
   return {
     url: cluster.url,
@@ -113,12 +131,24 @@ function underTest(lab: Lab): ClusterUnderTest {
       node: trees(...cluster.nodes.map(({ pid }) => pid)),
       store: trees(cluster.redis?.pid),
     }),
+    async startUsers() {
+      await cluster.users?.start()
+    },
+    async retries() {
+      const answer = await httpGet(`http://127.0.0.1:${adminPort}/metrics`, { timeoutMs: METRICS_WAIT_MS })
+      return answer?.status === 200 ? retriesIn(answer.body) : undefined
+    },
     async kill(node) {
       const { target } = await desk.inject({ kind: 'kill', target: node })
       return target
     },
     stop: () => lab.stop('measured'),
   }
+}
+
+function retriesIn(metrics: string): number {
+  const figures = metrics.matchAll(/^ninelives_balancer_retries_total(?:\{[^}]*\})? (\d+)/gm)
+  return [...figures].reduce((sum, [, figure]) => sum + Number(figure), 0)
 }
 
 function trees(...pids: readonly (number | undefined)[]): number[] {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { ownPrograms, type Programs, type Strategy } from '@ninelives/lab'
 import { findOnPath } from '../../../packages/lab/src/cluster/redis.ts'
 import { readConfig } from '../../../packages/lab/src/config.ts'
+import { type ProgramName, versionOf } from '../../balancer-programs.ts'
 import { type Contestant, findStore, REDIS_HINT } from '../../cluster-under-test.ts'
 
 interface Peer {
@@ -19,12 +20,12 @@ interface Peer {
   /** They come with `installPeers`. */
   readonly installed?: boolean
   /** A program that the PATH must lead to, which is also what Debian calls it. */
-  readonly program?: string
+  readonly program?: ProgramName
 }
 
 const KOA_SESSION = { node: 'koa-session', packages: ['koa', 'koa-session', 'ioredis'] }
-const NGINX = { balancer: 'nginx', program: 'nginx' }
-const HAPROXY = { balancer: 'haproxy', program: 'haproxy' }
+const NGINX = { balancer: 'nginx', program: 'nginx' } as const
+const HAPROXY = { balancer: 'haproxy', program: 'haproxy' } as const
 const affinity = { routing: 'affinity' } as const
 const PLAIN = 'koa-session with ten lines'
 const PLAIN_MEMORY = 'koa-session in memory'
@@ -92,8 +93,13 @@ function contestant(peer: Peer, environment: NodeJS.ProcessEnv): Contestant {
   const { name, title, packages = [], installed = false } = peer
   const strategy = strategyOf(peer)
   const missing = whyMissing(peer, strategy, environment)
-  const why = missing === undefined ? {} : { missing }
-  return { name, title, role: 'peer', strategy, programs: programsOf(peer), packages, installed, ...why }
+  const common = { name, title, role: 'peer', strategy, programs: programsOf(peer), packages, installed } as const
+  return missing === undefined ? { ...common, ...versions(peer) } : { ...common, missing }
+}
+
+function versions({ program }: Peer): Pick<Contestant, 'versions'> {
+  const version = program === undefined ? undefined : versionOf(program)
+  return program === undefined || version === undefined ? {} : { versions: { [program]: version } }
 }
 
 /** What the lab's trace says of it. */
