@@ -69,6 +69,8 @@ test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {
   t.is(await command.exited, 130)
   t.regex(command.output.stdout, /Interrupted. Trace: /)
   await untilGone(pids)
+  const again = await check(t, `${directory}/trace.ndjson`)
+  t.regex(again.output.stdout, /In doubt +the run was cut short: SIGINT came before its end\n/)
 })
 
 test('a trace that breaks off is unknown, with the line', async (t) => {
@@ -101,7 +103,7 @@ test('a run is told again from its trace', async (t) => {
     { type: 'node-down', node: 'b', pid: 1, code: null, signal: 'SIGKILL', held: 0 },
   ]
   writeFileSync(file, events.map((event, seq) => `${JSON.stringify({ seq, atMs: seq * 1_000, ...event })}\n`).join(''))
-  const command = run(t, ['replay', file, '--speed', '0'])
+  const command = run(t, ['replay', '--speed', '0', file])
   t.is(await command.exited, 0)
   t.regex(command.output.stdout, /node-b died \(SIGKILL\); so it goes\n/)
 })
@@ -120,4 +122,6 @@ test(
 )
 test('a file that is not there', refused, ['check', '/nowhere/trace.ndjson'], /trace\.ndjson can't be read: ENOENT/)
 test('no file', refused, ['check'], /check takes one trace/)
+test('two files', refused, ['check', 'one', 'another'], /check takes one trace/)
+test('a flag that check has not', refused, ['check', '--fly'], /unknown flag --fly; check knows --help/)
 test('no file to tell', refused, ['replay'], /replay takes one trace/)

@@ -58,7 +58,8 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
   held.subject = subject
   try {
     const cutShort = await Promise.race([gauntlet(subject, plan, flags, seed, stop), whenStopped(stop)])
-    await subject.stop(stop.aborted ? String(stop.reason) : 'proved', cutShort ?? undefined)
+    if (stop.aborted) await subject.stop(String(stop.reason), `${String(stop.reason)} came before its end`)
+    else await subject.stop('proved', cutShort ?? undefined)
   } catch (error) {
     await subject.kill()
     if (stop.aborted) return EXIT_INTERRUPTED
@@ -104,7 +105,9 @@ async function gauntlet(
     cutShort = error.message
     say(`  ${error.message}: no more faults\n`)
   }
-  if (!stop.aborted) await subject.lastLook()
+  if (stop.aborted) return cutShort
+  say('\nEverybody looks for the last time ...\n')
+  await subject.lastLook()
   return cutShort
 }
 

@@ -41,7 +41,7 @@ export async function campaign(breaker: Breaker, options: CampaignOptions): Prom
     if (signal.aborted) return
     const what = await breaker.once(kinds[done % kinds.length] ?? 'kill', random)
     await breaker.whole(signal)
-    onFault(++done, what)
+    if (!signal.aborted) onFault(++done, what)
   }
 }
 
