@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { Client } from '../src/users/client.ts'
 import { type OperationEvent, Recorder } from '../src/users/recorder.ts'
-import { type Operation, type Turn, VirtualUser } from '../src/users/virtual-user.ts'
+import { type Operation, type Turn, VirtualUser, type VirtualUserOptions } from '../src/users/virtual-user.ts'
 import { freePort } from '../src/supervise/ports.ts'
 import { testShop, type TestShop } from './fixtures/shop.ts'
 
@@ -13,7 +13,11 @@ interface Visit {
   readonly acts: (n: number, draws?: number) => Promise<Operation[]>
 }
 
-function virtualUser(url: URL, t: ExecutionContext): { user: VirtualUser; recorded: OperationEvent[] } {
+function virtualUser(
+  url: URL,
+  t: ExecutionContext,
+  habits: Pick<VirtualUserOptions, 'readShare'> = {},
+): { user: VirtualUser; recorded: OperationEvent[] } {
   const client = new Client(url)
   t.teardown(() => client.close())
   const recorded: OperationEvent[] = []
@@ -22,7 +26,7 @@ function virtualUser(url: URL, t: ExecutionContext): { user: VirtualUser; record
     report: (events) => recorded.push(...events),
     firstOp: 0,
   })
-  const user = new VirtualUser({ client, recorder, name: 'user-0', password: 'password-0', run: 'r' })
+  const user = new VirtualUser({ client, recorder, name: 'user-0', password: 'password-0', run: 'r', ...habits })
   return { user, recorded }
 }
 
@@ -30,9 +34,9 @@ function turn(draw: number, tab = 0): Turn {
   return { tab, dueAtMs: 0, lateMs: 0, random: () => draw }
 }
 
-async function visit(t: ExecutionContext): Promise<Visit> {
+async function visit(t: ExecutionContext, habits?: Pick<VirtualUserOptions, 'readShare'>): Promise<Visit> {
   const shop = await testShop(t)
-  const { user, recorded } = virtualUser(shop.url, t)
+  const { user, recorded } = virtualUser(shop.url, t, habits)
   const acts = async (n: number, draw = 0.9): Promise<Operation[]> => {
     const operations: Operation[] = []
     for (let act = 0; act < n; act++) operations.push(await user.act(turn(draw)))
@@ -49,6 +53,17 @@ test('a user logs in, fills the cart, looks at it, leaves, and begins anew', asy
   t.deepEqual(shop.requests.slice(40, 44), ['GET /api/cart', 'POST /api/logout', 'POST /api/login', 'POST /api/cart'])
   t.true(user.intact)
   t.deepEqual([...shop.carts.values()], [['r.user-0.2.1']])
+})
+
+test('one who is told how much to look does not look after each put', async (t) => {
+  const { shop, acts } = await visit(t, { readShare: 0.5 })
+  await acts(4)
+  await acts(2, 0.4)
+  t.deepEqual(shop.requests, [
+    'POST /api/login',
+    ...Array.from({ length: 3 }, () => 'POST /api/cart'),
+    ...Array.from({ length: 2 }, () => 'GET /api/cart'),
+  ])
 })
 
 test('one who comes back or tries a made-up cookie is well served by being turned away', async (t) => {

@@ -25,6 +25,7 @@ export class Cluster {
   readonly balancer: Keeper
   readonly redis: Keeper | undefined
   readonly users: Keeper | undefined
+  readonly #usersLater: boolean
   readonly #port: number
   readonly #trace: Trace
   #balancerPort: number
@@ -35,6 +36,7 @@ export class Cluster {
     const spec = specs(options, addresses.storeUrl)
     const household = { directory, warden, onLine: (label: string, line: string) => this.#lift(label, line) }
     const beside = { household, restartAfterMs, append: trace.append.bind(trace) }
+    this.#usersLater = options.usersLater === true
     this.#port = options.port
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
@@ -61,7 +63,7 @@ export class Cluster {
     await until(() => this.#serves(), { deadlineMs: SERVE_DEADLINE_MS, what: `the shop to answer on ${this.url}` })
     this.#trace.append({ type: 'cluster-ready', inMs: Math.round(performance.now() - beganMs) })
     this.#endMonitor = monitor(this.nodes, this.#trace)
-    await this.users?.start()
+    if (!this.#usersLater) await this.users?.start()
   }
 
   async stop(): Promise<void> {

@@ -16,6 +16,10 @@ export interface ClusterOptions {
   /** Of each user. Default 1. */
   readonly tabs?: number
   readonly rate: number
+  /** Of what one who is logged in does, so much is to look; the rest changes something. Default: a look after each put. */
+  readonly readShare?: number
+  /** The users are not there from the beginning, but from `cluster.users.start()` on. */
+  readonly usersLater?: boolean
   /** The users send a key with whatever changes something. Default: they know of no such thing. */
   readonly idempotencyKeys?: boolean
   readonly seed: number

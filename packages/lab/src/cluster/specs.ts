@@ -38,7 +38,7 @@ export interface Specs {
 
 export type UsersOptions = Pick<
   ClusterOptions,
-  'users' | 'tabs' | 'rate' | 'seed' | 'idempotencyKeys' | 'environment'
+  'users' | 'tabs' | 'rate' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
 > & { readonly programs: Pick<Programs, 'users'> }
 
 /** More than the users send before they are started again, so that no operation has the number of another. */
@@ -80,12 +80,12 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
 
 /** The users alone: of a system that is not the lab's, they are the only process. */
 export function usersSpec(options: UsersOptions): Specs['users'] {
-  const { programs, users, tabs = 1, rate, seed, idempotencyKeys = false } = options
+  const { programs, users, tabs = 1, rate, readShare, seed, idempotencyKeys = false } = options
   const base = baseOf(options.environment)
   let lives = 0
   return (target, originNs) => {
     const firstOp = lives++ * OPERATIONS_PER_LIFE
-    const told = { target, users, tabs, rate, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
+    const told = { target, users, tabs, rate, readShare, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
     return ours('users', programs.users, base, [JSON.stringify(told)])
   }
 }

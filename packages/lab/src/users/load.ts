@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly tabs?: number
   /** Operations a second, of all users together. */
   readonly rate: number
+  /** As of VirtualUserOptions. */
+  readonly readShare?: number
   readonly seed: number
   readonly idempotencyKeys?: boolean
   readonly onSecond: (second: UsersSecond) => void
@@ -56,14 +58,15 @@ const LOOKING_AT_ONCE = 8
 /** Lets the users loose on the shop. */
 export function startLoad(options: LoadOptions): Load {
   const { target, users: howMany, tabs = 1, rate, seed, onSecond, now = () => performance.now() } = options
-  const { idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
+  const { readShare, idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
+  const habits = { idempotencyKeys, ...(readShare === undefined ? {} : { readShare }) }
   const client = new Client(target)
   const recorder = new Recorder({ now, report: onOperations, firstOp })
   const tally = new Tally()
   const end = new AbortController()
   const run = `${seed.toString(36)}-${Math.floor(now()).toString(36)}`
   const users = Array.from({ length: howMany }, (_, n) => {
-    return new VirtualUser({ client, recorder, name: `user-${n}`, password: `password-${n}`, run, idempotencyKeys })
+    return new VirtualUser({ client, recorder, name: `user-${n}`, password: `password-${n}`, run, ...habits })
   })
   const everyMs = (1_000 * howMany * tabs) / rate
   const beganMs = now()

@@ -7,6 +7,7 @@ interface Told {
   readonly users: number
   readonly tabs: number
   readonly rate: number
+  readonly readShare?: number
   readonly seed: number
   readonly idempotencyKeys: boolean
   /** Above the numbers of all operations of an earlier life. */

@@ -31,6 +31,8 @@ export interface VirtualUserOptions {
   readonly run: string
   /** Sends an idempotency key with whatever changes something, as the most careful of clients would. */
   readonly idempotencyKeys?: boolean
+  /** Of what is done inside, so much is to look; absent, a look follows each put. */
+  readonly readShare?: number
 }
 
 /** One turn of one tab. */
@@ -115,6 +117,8 @@ export class VirtualUser {
     if (this.#stage === 'away') return this.#enter(turn)
     if (this.#stage === 'doubting' || this.#looksNext.has(tab)) return this.look(turn)
     if (this.#acknowledged.size >= CART_ITEMS_MAX) return this.#leave(turn)
+    const { readShare } = this.#options
+    if (readShare !== undefined && random() < readShare) return this.look(turn)
     const choice = random()
     if (choice < COUNT_SHARE) return this.#count(turn)
     if (choice < COUNT_SHARE + STRANGE_SHARE) return this.#strange(turn)
@@ -173,7 +177,7 @@ export class VirtualUser {
     const visit = this.#visit
     const call: Call = { method: 'POST', path: '/api/cart', body: { sku } }
     const { operation, answer, sentAtMs, endedAtMs } = await this.#do(turn, { kind: 'put', call, sku })
-    if (visit === this.#visit && this.#isInside) this.#looksNext.add(turn.tab)
+    if (visit === this.#visit && this.#isInside && this.#options.readShare === undefined) this.#looksNext.add(turn.tab)
     if (operation.outcome.end !== 'ok') return operation
     if (visit === this.#visit && this.#isInside) this.#acknowledged.set(sku, { atMs: endedAtMs, missed: false })
     return { ...operation, lost: this.#missing(answer, sentAtMs) }
