@@ -54,6 +54,13 @@ test('a store of the user takes the place of the own one, and is not spoken for'
   t.like(chooseStrategy({ ...noWish, store: './mine.ts' }, bare).strategy, { name: 'custom', routing: 'round-robin' })
 })
 
+test('a single node holds what nobody else has', (t) => {
+  const { strategy } = chooseStrategy({ ...noWish, nodes: 1 }, bare)
+  t.regex(strategy.onNodeDeath, /^nobody else has them, so its users are logged out/)
+  t.regex(chooseStrategy({ ...noWish, nodes: 2 }, bare).strategy.onNodeDeath, /nobody is logged out/)
+  t.is(chooseStrategy({ ...noWish, strategy: 'sticky', nodes: 1 }, bare).strategy.name, 'sticky')
+})
+
 test('a REDIS_URL that is none is refused by its name, an empty one is none', (t) => {
   t.throws(() => readConfig({ REDIS_URL: 'http://u:secret@h' }), {
     instanceOf: UsageError,

@@ -19,6 +19,7 @@ export interface Call {
 
 const TIMEOUT_MS = 5_000
 const SOCKETS_MAX = 512
+const FIRST_REFUSAL = 400
 const BODY_LENGTH_MAX = 4 * 1024 * 1024
 
 class TimeoutError extends Error {
@@ -88,13 +89,15 @@ function readAnswer(response: IncomingMessage): Promise<Reply> {
 function answered(response: IncomingMessage, text: string): Reply {
   const served = response.headers['x-served-by']
   const node = Array.isArray(served) ? served[0] : served
-  let body: unknown
+  const { statusCode: status = 0 } = response
   try {
-    body = text === '' ? undefined : JSON.parse(text)
+    return { end: 'answered', status, node, body: text === '' ? undefined : JSON.parse(text) }
   } catch {
-    return { end: 'broken', kind: 'not JSON' }
+    // Of a refusal, whoever wrote it and in whatever form, the status says enough.
+    return status < FIRST_REFUSAL
+      ? { end: 'broken', kind: 'not JSON' }
+      : { end: 'answered', status, node, body: undefined }
   }
-  return { end: 'answered', status: response.statusCode ?? 0, node, body }
 }
 
 function failure(error: NodeJS.ErrnoException): Reply {

@@ -1,0 +1,26 @@
+/** What the users make of answers that are not the shop's own. */
+import test from 'ava'
+import { Client } from '../src/users/client.ts'
+import { CookieJar } from '../src/users/cookie-jar.ts'
+import { outcomeOf } from '../src/users/outcome.ts'
+import { testShop } from './fixtures/shop.ts'
+
+const ends = test.macro(async (t, status: number, text: string, change: object) => {
+  const shop = await testShop(t)
+  shop.meddle = (_request, response) => {
+    response.writeHead(status).end(text)
+    return true
+  }
+  const client = new Client(shop.url)
+  t.teardown(() => client.close())
+  const reply = await client.call({ method: 'POST', path: '/api/cart', body: { sku: 'a' } }, new CookieJar())
+  t.like(outcomeOf(reply, true), change)
+})
+
+test('a 401 in plain words is a 401', ends, 401, 'Unauthorized', { end: 'failed', kind: 'logged-out' })
+test('a refusal in plain words changed nothing', ends, 404, 'Cannot POST', { end: 'failed', kind: '404' })
+test('a page of a proxy is an error with its status', ends, 502, '<h1>Bad Gateway</h1>', {
+  end: 'unknown',
+  kind: '502',
+})
+test('what should be the answer and is none may be anything', ends, 200, '<p>', { end: 'unknown', kind: 'not JSON' })
