@@ -45,6 +45,12 @@ test('as fast as it can, each connection has one request under way', async (t) =
   t.true(latenessMs < 1, 'nothing is late where the next is due when the one before it has ended')
 })
 
+test('so many requests are no more than that', async (t) => {
+  const load = await users(t, 'sticky', 1)
+  const { requests } = await load.measure({ seconds: 60, requests: 50 })
+  t.is(requests, 50)
+})
+
 test('an answer that is wrong is not counted as right', async (t) => {
   // Each node knows only its own sessions, and requests take turns.
   const load = await users(t, 'memory', 2)

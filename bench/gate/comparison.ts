@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Programs, Strategy } from '@ninelives/lab'
 import { type ClusterUnderTest, contestantOf, openCluster } from '../cluster-under-test.ts'
 import { cpuMicrosOf } from '../cpu-time.ts'
-import { type HealthyLoad, openHealthy } from '../healthy/index.ts'
+import { type HealthyLoad, openHealthy, type Turn as HealthyTurn } from '../healthy/index.ts'
 import { type Estimate, median, type Random } from '../statistics.ts'
 import { exactInterval } from './exact-interval.ts'
 
@@ -43,8 +43,9 @@ export interface Turn {
 
 const NODES = 2
 const USERS = 8
-const WARM_UP_S = 0.8
-const TURN_S = 0.4
+/** Compiled code comes with requests, not with seconds; and a turn is as much work on a slow machine as on a fast one. */
+const WARM_UP: HealthyTurn = { requests: 1_200, seconds: 20 }
+const TURN: HealthyTurn = { requests: 300, seconds: 10 }
 /** Of either, in one block. */
 const TURNS = 3
 /** Nobody is killed here. */
@@ -92,7 +93,7 @@ async function comparedBlock(options: ComparisonOptions): Promise<ComparedBlock>
     const started = await Promise.allSettled(sides.map((side) => start(side, options, directory)))
     running.push(...started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
     for (const each of started) if (each.status === 'rejected') throw each.reason
-    for (const { load } of running) await load.measure({ seconds: WARM_UP_S })
+    for (const { load } of running) await load.measure(WARM_UP)
     // There and back again: whatever goes on getting slower or faster meanwhile meets both alike.
     for (let turn = 0; turn < TURNS; turn++) {
       for (const each of turn % 2 === 0 ? running : running.toReversed()) each.turns.push(await measured(each))
@@ -127,7 +128,7 @@ async function measured({ side, cluster, load }: Running): Promise<Turn> {
   const { balancer, node } = cluster.pids()
   const pids = [...balancer, ...node]
   const before = cpuMicrosOf(pids)
-  const { requests, ok, failed, p50Ms } = await load.measure({ seconds: TURN_S })
+  const { requests, ok, failed, p50Ms } = await load.measure(TURN)
   // Nobody is fast by answering wrong.
   if (ok !== requests)
     throw new SpoiledError(`of ${requests} requests to ${side}, ${JSON.stringify(failed)} went wrong`)

@@ -21,6 +21,8 @@ export type Scenario = Omit<VirtualUserOptions, 'client' | 'recorder' | 'name' |
 
 export interface Turn {
   readonly seconds: number
+  /** No more than so many, however much time is left: for what is compared by the request on a machine of any speed. */
+  readonly requests?: number
   /** Operations a second, of all together, at instants fixed in advance. Absent: as many as can be answered. */
   readonly rate?: number
   /** The history is wanted too, as the lab's users tell it. */
@@ -87,12 +89,13 @@ export function shoppers({ url, users: howMany, tabs, seed, scenario }: Shoppers
       await live((index) => ({ isOver: isOver(index), onEnded: () => undefined }))
     },
 
-    async shop({ seconds, rate, withOperations = false }) {
+    async shop({ seconds, requests = Infinity, rate, withOperations = false }) {
       events = withOperations ? [] : undefined
       const count = counting()
       const beganMs = monotonicMs()
       const everyMs = rate === undefined ? undefined : (1_000 * places.length) / rate
-      const isOver = (dueAtMs: number): boolean => dueAtMs - beganMs >= seconds * 1_000
+      let begun = 0
+      const isOver = (dueAtMs: number): boolean => dueAtMs - beganMs >= seconds * 1_000 || begun++ >= requests
       await live((index) => {
         const due = everyMs === undefined ? {} : { due: dueFrom(beganMs, everyMs, seed + index) }
         return { ...due, isOver, onEnded: (ended) => count.ended(ended) }
