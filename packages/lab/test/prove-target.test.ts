@@ -59,6 +59,9 @@ test.serial('the nodes are killed by its own command, and the run is judged like
   const { events } = decodeTrace(readFileSync(`${proof.directory}/trace.ndjson`, 'utf8'))
   t.is(events.filter(({ type }) => type === 'fault-healed').length, 2)
   t.true(events.some((event) => event.type === 'operation-sent' && event.kind === 'copy'))
+  const again = run(t, ['replay', `${proof.directory}/trace.ndjson`, '--speed', '0'])
+  t.is(await again.exited, 0)
+  t.is(again.output.stdout.match(/command: kill of [abc] has landed\n/g)?.length, 2, again.output.stdout)
   const verdict = judge(events)
   t.deepEqual(verdict.anomalies, [], stdout)
   // On a busy machine the generator may lag: then nothing is known, and that is what is said.

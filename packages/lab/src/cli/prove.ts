@@ -106,7 +106,7 @@ async function gauntlet(
     say(`  ${error.message}: no more faults\n`)
   }
   if (stop.aborted) return cutShort
-  say('\nEverybody looks for the last time ...\n')
+  say(`${kills === 0 ? '' : '\n'}Everybody looks for the last time ...\n`)
   await subject.lastLook()
   return cutShort
 }

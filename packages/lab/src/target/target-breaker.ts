@@ -72,6 +72,8 @@ export class TargetBreaker implements Breaker {
     silence?.end()
     if (missed === undefined) {
       trace.append({ type: 'fault-confirmed', fault: `f${number}` })
+      // Of a node that is not the lab's no other event tells.
+      trace.append({ type: 'process-noted', process: 'command', event: `${what} has landed`, warns: true, detail: {} })
       await sleep(AWAY_MS)
     } else {
       trace.append({ type: 'fault-failed', fault: `f${number}`, reason: missed })
