@@ -10,7 +10,7 @@ import { UsageError } from '../config.ts'
 export interface BaseTree {
   readonly commit: string
   readonly programs: Programs
-  close(): void
+  readonly close: () => void
 }
 
 const OURS = '@ninelives'

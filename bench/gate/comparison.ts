@@ -20,6 +20,8 @@ export interface ComparisonOptions {
   readonly blocks: number
   readonly random: Random
   readonly onBlock: (done: number) => void
+  /** Ends it after the block that is under way. */
+  readonly stop?: AbortSignal
 }
 
 export interface Comparison {
@@ -71,6 +73,7 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
   const blocks: ComparedBlock[] = []
   const spoiled: string[] = []
   while (blocks.length < options.blocks) {
+    options.stop?.throwIfAborted()
     try {
       blocks.push(await comparedBlock(options))
       options.onBlock(blocks.length)

@@ -27,6 +27,9 @@ of the ratio is above the margin, in two comparisons one after the other.
 `
 
 const EXIT_SLOWER = 1
+const EXIT_INTERRUPTED = 130
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 export type Opinion = 'no slower' | 'slower' | 'slower, and not again'
 
@@ -47,17 +50,28 @@ export async function gate(args: readonly string[]): Promise<number> {
   const { busy, loadBefore } = environment(undefined, {})
   if (busy) say(`This machine has other work (load ${loadBefore.toFixed(1)}): the intervals will be wide.`)
   const base = openBaseTree(options.base)
+  const stop = new AbortController()
+  const abort = (): void => stop.abort()
+  for (const signal of STOP_SIGNALS) process.once(signal, abort)
+  // Whoever does not wait for the block leaves no worktree behind either.
+  process.once('exit', base.close)
   try {
     say(`As it is here, beside ${base.commit.slice(0, 12)}; seed ${seed}`)
     const programs = { base: base.programs, head: ownPrograms() }
     const random = seededRandom(seed)
-    const once = (name: string) => compared({ strategy, blocks, random, ...programs }, name)
+    const once = (name: string) => compared({ strategy, blocks, random, stop: stop.signal, ...programs }, name)
     const first = await once('first')
     const second = first.cpu.low > ratioMax ? await once('second') : undefined
     const found = opinion(first.cpu, second?.cpu, ratioMax)
     say(`${found}; let through are ${((ratioMax - 1) * 100).toFixed(0)} % more CPU time per request`)
     return found === 'slower' ? EXIT_SLOWER : 0
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    say('stopped; nothing was found')
+    return EXIT_INTERRUPTED
   } finally {
+    for (const signal of STOP_SIGNALS) process.off(signal, abort)
+    process.off('exit', base.close)
     base.close()
   }
 }
