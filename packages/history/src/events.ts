@@ -8,6 +8,7 @@
  */
 
 import type { Counts } from './counts.ts'
+import type { FaultFacts } from './fault-facts.ts'
 
 export const TRACE_SCHEMA = 1
 
@@ -121,7 +122,7 @@ export interface NodeDown {
 }
 
 /** The processes beside the nodes. */
-export type ProcessName = 'balancer' | 'redis' | 'users'
+export type ProcessName = 'balancer' | 'redis' | 'replica' | 'edges' | 'users'
 
 export interface ProcessUp {
   readonly type: 'process-up'
@@ -166,15 +167,12 @@ export interface ProcessNoted {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
-export interface FaultInjected {
+export interface FaultInjected extends FaultFacts {
   readonly type: 'fault-injected'
   readonly fault: string
   readonly kind: string
+  /** A node, the store or an edge such as `balancer>a`; several of them with commas between. */
   readonly target: string
-  /** Where in a request a `crash` lands, in which of those that come, and of which operation alone. */
-  readonly point?: string
-  readonly request?: number
-  readonly operation?: string
 }
 
 /** It was seen to have landed. Only from here on may anything be blamed on it. */

@@ -1,5 +1,6 @@
 import { count, sum } from './counts.ts'
 import type { NodeDown, ProcessDown, ProcessName, ProcessNoted, TraceEvent, UsersSecond } from './events.ts'
+import { faultHealed, faultLanded } from './narrate-faults.ts'
 import { type ClusterState, findNode } from './state.ts'
 
 export interface Sentence {
@@ -38,7 +39,7 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
   'node-resumed': ({ node }) => good(`${nodeLabel(node)} goes on where it was paused`),
   'node-draining': ({ node }) => plain(`${nodeLabel(node)} drains: it finishes what it has and takes nothing new`),
   'process-up': ({ process, pid }) =>
-    process === 'users' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
+    process === 'users' || process === 'edges' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
   'process-down': (event) =>
     bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process)}`),
   'process-noted': noted,
@@ -48,6 +49,8 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
       `the balancer readmitted ${nodeLabel(upstream)}${downForMs === undefined ? '' : ` after ${seconds(downForMs)}`}`,
     ),
   'upstream-draining': ({ upstream }) => plain(`the balancer sends ${nodeLabel(upstream)} nothing new`),
+  'fault-confirmed': ({ fault }, { faults }) => faultLanded(faults.find(({ id }) => id === fault)),
+  'fault-healed': ({ fault }, { faults }) => faultHealed(faults.find(({ id }) => id === fault)),
   'fault-failed': ({ fault, reason }, { faults }) => {
     const hasLanded = faults.some(({ id, confirmedAtMs }) => id === fault && confirmedAtMs !== undefined)
     return bad(`fault ${fault} ${hasLanded ? 'is still there' : 'did not land'}: ${reason}`)
@@ -58,6 +61,8 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
 const processLabels: Readonly<Record<ProcessName, string>> = {
   balancer: 'the balancer',
   redis: 'redis-server',
+  replica: 'the replica of redis-server',
+  edges: 'the process of the edges',
   users: 'the process of the virtual users',
 }
 

@@ -1,5 +1,5 @@
 import { sum } from './counts.ts'
-import type { EventBody, ProcessName, RunStarted, TraceEvent, UsersSecond } from './events.ts'
+import type { ProcessName, RunStarted, TraceEvent, UsersSecond } from './events.ts'
 import {
   type ClusterState,
   initialState,
@@ -17,7 +17,7 @@ export function reduce(state: ClusterState, event: TraceEvent): ClusterState {
   return { ...state, ...change(state, event, event.atMs), seq: event.seq, atMs: event.atMs }
 }
 
-function change(state: ClusterState, event: EventBody, atMs: number): Partial<ClusterState> {
+function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<ClusterState> {
   switch (event.type) {
     case 'run-started':
       return begin(event)
@@ -40,8 +40,8 @@ function change(state: ClusterState, event: EventBody, atMs: number): Partial<Cl
     case 'process-down':
       return { ...withProcess(state, event.process, {}), ...forgotten(state, event.process) }
     case 'fault-injected': {
-      const { fault: id, kind, target } = event
-      return { faults: [...state.faults, { id, kind, target }] }
+      const { type: _type, fault: id, seq: _seq, atMs: _atMs, ...facts } = event
+      return { faults: [...state.faults, { id, ...facts }] }
     }
     case 'fault-confirmed':
       return {
@@ -108,7 +108,7 @@ function nodeDown(state: ClusterState, name: string, atMs: number): Partial<Clus
 }
 
 function withProcess(state: ClusterState, name: ProcessName, { pid, url }: ProcessState): Partial<ClusterState> {
-  if (name === 'users') return {}
+  if (name !== 'balancer' && name !== 'redis') return {}
   const lastUrl = url ?? state[name].url
   return { [name]: { ...(lastUrl === undefined ? {} : { url: lastUrl }), ...(pid === undefined ? {} : { pid }) } }
 }

@@ -1,5 +1,6 @@
 import type { Counts } from './counts.ts'
 import type { StrategyFacts } from './events.ts'
+import type { FaultFacts } from './fault-facts.ts'
 
 export type NodeLife = 'starting' | 'up' | 'paused' | 'draining' | 'down'
 
@@ -17,7 +18,7 @@ export interface NodeState {
   readonly downAtMs?: number
 }
 
-export interface FaultState {
+export interface FaultState extends FaultFacts {
   readonly id: string
   readonly kind: string
   readonly target: string

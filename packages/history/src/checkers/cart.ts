@@ -5,16 +5,8 @@
  * where it was. Nearly always it is, which one text tells without a thought for each thing; only what is open is gone
  * through. Where anything is not as expected, everything is open again.
  */
-import {
-  type Done,
-  type Gap,
-  type Moment,
-  NOTHING_SETTLED,
-  type Owner,
-  type Put,
-  type Stranger,
-  type Visit,
-} from './visit.ts'
+import type { Owners } from './owners.ts'
+import { type Done, type Gap, type Moment, NOTHING_SETTLED, type Put, type Stranger, type Visit } from './visit.ts'
 
 export interface Look {
   readonly strangers: readonly Stranger[]
@@ -30,13 +22,12 @@ type Items = readonly Item[]
 
 const SEPARATOR = '\n'
 const SKIPPED_MAX = 4
-const NOWHERE = -1
 
 /** Nearly every look finds nothing: then there is nothing to be made for it. */
 type Found = { -readonly [K in keyof Look]?: Look[K][number][] }
 
 /** Marks what the look shows, and opens and closes the gaps of what ought to be there. */
-export function lookAt(visit: Visit, done: Done, moment: Moment, owners: ReadonlyMap<string, Owner>): Look {
+export function lookAt(visit: Visit, done: Done, moment: Moment, owners: Owners): Look {
   const items = done.ended.items ?? []
   if (!showsSettled(visit, items)) reopen(visit)
   const found: Found = {}
@@ -84,21 +75,15 @@ function settle(visit: Visit, items: Items, { op }: Moment): void {
 }
 
 /** Returns when the last of what is shown was put in. */
-function markShown(
-  visit: Visit,
-  items: Items,
-  moment: Moment,
-  owners: ReadonlyMap<string, Owner>,
-  found: Found,
-): number {
+function markShown(visit: Visit, items: Items, moment: Moment, owners: Owners, found: Found): number {
   let { latestShownMs } = visit.settled
   let next = 0
   for (let at = visit.settled.count; at < items.length; at++) {
     const { 0: sku, 1: quantity } = items[at] as Item
-    const index = positionOf(visit, sku, next, owners)
+    const index = positionOf(visit.open, sku, next)
     const put = visit.open[index]
     if (put === undefined) {
-      ;(found.strangers ??= []).push({ sku, owner: owners.get(sku) })
+      ;(found.strangers ??= []).push({ sku, owner: owners.find(sku) })
       continue
     }
     next = index + 1
@@ -112,14 +97,13 @@ function markShown(
   return latestShownMs
 }
 
-/** A cart is usually told in the order in which it was filled, and to compare is several times faster than to look up. */
-function positionOf(visit: Visit, sku: string, from: number, owners: ReadonlyMap<string, Owner>): number {
-  const { open } = visit
+/** A cart is usually told in the order in which it was filled. -1 for what is not there. */
+function positionOf(open: readonly Put[], sku: string, from: number): number {
   const until = Math.min(open.length, from + SKIPPED_MAX)
   for (let index = from; index < until; index++) {
     if (open[index]?.sku === sku) return index
   }
-  return owners.get(sku)?.visit === visit ? open.findIndex((put) => put.sku === sku) : NOWHERE
+  return open.findIndex((put) => put.sku === sku)
 }
 
 function closeGap(put: Put, moment: Moment, found: Found): void {

@@ -7,6 +7,7 @@ import { isForgotten, lookAt, NO_LOOK } from './cart.ts'
 import { copyOf } from './copies-differ.ts'
 import { judgeCount } from './counting.ts'
 import { cameEarly, mayHaveExpired } from './expiry.ts'
+import { Owners } from './owners.ts'
 import {
   type CountProblem,
   type Done,
@@ -15,7 +16,6 @@ import {
   newVisit,
   NOTHING_SETTLED,
   type Observation,
-  type Owner,
   type Put,
   type Timeouts,
   type Visit,
@@ -37,7 +37,7 @@ export class Ledger {
   readonly #underWay = new Map<number, UnderWay>()
   /** The present one of each user, behind which stands the one before. */
   readonly #visits = new Map<string, Visit>()
-  readonly #owners = new Map<string, Owner>()
+  #owners = new Owners(() => this.#all())
   readonly #onOver: (visit: Visit) => void
 
   /** `onOver` gets each visit of which nothing can follow any more. */
@@ -96,13 +96,10 @@ export class Ledger {
 
   /** Nothing follows: of the run, or of the users that were. */
   close(): void {
-    for (const visit of this.#visits.values()) {
-      if (visit.before !== undefined) this.#finish(visit.before)
-      this.#finish(visit)
-    }
+    for (const visit of this.#all()) this.#finish(visit)
     this.#visits.clear()
     this.#underWay.clear()
-    this.#owners.clear()
+    this.#owners = new Owners(() => this.#all())
   }
 
   #observe(visit: Visit, done: Done, write: Write | undefined): Observation {
@@ -135,16 +132,19 @@ export class Ledger {
     }
     if (kind === 'logout') visit.leavingAtMs = Math.min(visit.leavingAtMs, sentAtMs)
     if (kind !== 'put' && kind !== 'count') return undefined
-    const write = { op, kind, tab, sentAtMs, endedAtMs: Number.POSITIVE_INFINITY, outcome: undefined, count: undefined }
+    const [endedAtMs, outcome, count] = [Number.POSITIVE_INFINITY, undefined, undefined]
     if (kind === 'count' || sku === undefined) {
+      const write: Write = { op, kind, tab, sentAtMs, endedAtMs, outcome, count }
       visit.writes.push(write)
       return write
     }
-    const put: Put = { ...write, sku, visit, seenBy: undefined, shownIn: -1, looked: false, gap: undefined }
+    const [seenBy, shownIn, looked, gap] = [undefined, -1, false, undefined]
+    // One literal with all it will ever hold: there are hundreds of thousands of them.
+    const put: Put = { op, kind, tab, sentAtMs, endedAtMs, outcome, count, sku, visit, seenBy, shownIn, looked, gap }
     visit.writes.push(put)
     visit.puts.push(put)
     visit.open.push(put)
-    this.#owners.set(sku, put)
+    this.#owners.add(sku, put)
     return put
   }
 
@@ -169,13 +169,20 @@ export class Ledger {
     return present?.before?.number === number ? present.before : undefined
   }
 
+  *#all(): Generator<Visit> {
+    for (const visit of this.#visits.values()) {
+      if (visit.before !== undefined) yield visit.before
+      yield visit
+    }
+  }
+
   /** Another has begun and nothing of this one is under way, so there is nothing to come but strangers. */
   #finish(visit: Visit): void {
     if (visit.isOver) return
     visit.isOver = true
     this.#onOver(visit)
-    for (const { sku, op } of visit.puts) this.#owners.set(sku, { op, visit })
     visit.skus = visit.puts.map(({ sku }) => sku)
+    visit.ops = visit.puts.map(({ op }) => op)
     visit.puts.length = 0
     visit.open.length = 0
     visit.settled = NOTHING_SETTLED
@@ -185,7 +192,7 @@ export class Ledger {
   #drop(visit: Visit | undefined): void {
     if (visit === undefined) return
     this.#finish(visit)
-    for (const sku of visit.skus) this.#owners.delete(sku)
+    this.#owners.forget(visit)
   }
 
   #forgetOldest(): void {

@@ -75,6 +75,8 @@ export interface Settled {
   readonly latestShownMs: number
 }
 
+const NONE: readonly never[] = []
+
 export const NOTHING_SETTLED: Settled = { count: 0, text: '', latestShownMs: Number.NEGATIVE_INFINITY }
 
 export interface Visit {
@@ -95,8 +97,9 @@ export interface Visit {
   underWay: number
   /** It has been judged; there is nothing left in it but when it was. */
   isOver: boolean
-  /** Of what was put, once it is over. */
+  /** What was put and by which operation, once it is over. */
   skus: readonly string[]
+  ops: readonly number[]
   readonly puts: Put[]
   /** Those of them that are not settled. */
   open: Put[]
@@ -172,7 +175,8 @@ export function newVisit(user: string, number: number, before?: Visit): Visit {
     logout: undefined,
     underWay: 0,
     isOver: false,
-    skus: [],
+    skus: NONE,
+    ops: NONE,
     puts: [],
     open: [],
     settled: NOTHING_SETTLED,

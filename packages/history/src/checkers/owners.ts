@@ -1,0 +1,43 @@
+import type { Owner, Visit } from './visit.ts'
+
+/**
+ * Who put what, for when something turns up in a cart where it does not belong. As long as nothing does, nobody has to know:
+ * it is gathered from the visits when it is asked for the first time, and kept up to date from then on.
+ */
+export class Owners {
+  readonly #visits: () => Iterable<Visit>
+  #known: Map<string, Owner> | undefined
+
+  constructor(visits: () => Iterable<Visit>) {
+    this.#visits = visits
+  }
+
+  find(sku: string): Owner | undefined {
+    this.#known ??= gathered(this.#visits())
+    return this.#known.get(sku)
+  }
+
+  add(sku: string, owner: Owner): void {
+    this.#known?.set(sku, owner)
+  }
+
+  /** Its things are still somebody's, and no more is known of them than that. */
+  finish(visit: Visit): void {
+    if (this.#known !== undefined) for (const [sku, owner] of ownersIn(visit)) this.#known.set(sku, owner)
+  }
+
+  forget({ skus }: Visit): void {
+    if (this.#known !== undefined) for (const sku of skus) this.#known.delete(sku)
+  }
+}
+
+function gathered(visits: Iterable<Visit>): Map<string, Owner> {
+  const known = new Map<string, Owner>()
+  for (const visit of visits) for (const [sku, owner] of ownersIn(visit)) known.set(sku, owner)
+  return known
+}
+
+function* ownersIn(visit: Visit): Generator<readonly [string, Owner]> {
+  for (const put of visit.puts) yield [put.sku, put]
+  for (const [index, sku] of visit.skus.entries()) yield [sku, { op: visit.ops[index] ?? 0, visit }]
+}

@@ -1,0 +1,65 @@
+/** The words for faults that show in nothing else: of a node that dies or is paused, the events of its own life tell. */
+import type { Sentence } from './narrate.ts'
+import type { FaultState } from './state.ts'
+
+interface Words {
+  /** Completes "TARGET: ". */
+  readonly landed: (fault: FaultState) => string
+  readonly healed?: string
+}
+
+const words: Readonly<Record<string, Words>> = {
+  stall: { landed: () => 'the event loop stands still, nothing is answered', healed: 'the event loop turns again' },
+  memory: { landed: () => 'the heap is filled up', healed: 'the heap is free again' },
+  descriptors: {
+    landed: () => 'every file descriptor is taken, no connection can be accepted or made',
+    healed: 'file descriptors are free again',
+  },
+  clock: {
+    landed: ({ skewMs = 0 }) => `the clock is ${Math.abs(skewMs)} ms ${skewMs < 0 ? 'behind' : 'ahead'}`,
+    healed: 'the clock is right again',
+  },
+  latency: {
+    landed: ({ latencyMs = 0, jitterMs = 0, ...fault }) =>
+      `everything is ${latencyMs}${jitterMs === 0 ? '' : ` to ${latencyMs + jitterMs}`} ms late${oneWay(fault)}`,
+    healed: 'everything is on time again',
+  },
+  bandwidth: {
+    landed: ({ bytesPerSecond, ...fault }) => `${bytesPerSecond} bytes pass in a second, no more${oneWay(fault)}`,
+    healed: 'everything passes at full speed again',
+  },
+  hold: { landed: (fault) => `accepted, and nothing passes${oneWay(fault)}`, healed: 'everything passes again' },
+  reset: { landed: (fault) => `connections were reset${oneWay(fault)}` },
+  cut: { landed: (fault) => `cut${oneWay(fault)}`, healed: 'joined again' },
+  partition: { landed: () => 'cut off from the other nodes', healed: 'back among the others' },
+  amnesia: { landed: () => 'forgot every session' },
+  failover: { landed: () => 'died, and its replica was promoted' },
+}
+
+/** `fault` is what it was before it landed. */
+export function faultLanded(fault: FaultState | undefined): Sentence | undefined {
+  const told = fault && words[fault.kind]?.landed(fault)
+  return told === undefined ? undefined : { text: `${labelOf(fault)}: ${told}`, tone: 'bad' }
+}
+
+/** Nothing of a fault that never landed. */
+export function faultHealed(fault: FaultState | undefined): Sentence | undefined {
+  if (fault?.confirmedAtMs === undefined) return undefined
+  const told = words[fault.kind]?.healed
+  return told === undefined ? undefined : { text: `${labelOf(fault)}: ${told}`, tone: 'good' }
+}
+
+function labelOf(fault: FaultState | undefined): string {
+  const { target = '' } = fault ?? {}
+  if (target === 'store') return 'the store'
+  if (target.includes('>')) return target.replaceAll('>', '→').replaceAll(',', ', ')
+  return target
+    .split(',')
+    .map((name) => `node-${name}`)
+    .join(', ')
+}
+
+function oneWay({ direction }: Pick<FaultState, 'direction'>): string {
+  if (direction === 'request') return ', on the way there'
+  return direction === 'answer' ? ', on the way back' : ''
+}
