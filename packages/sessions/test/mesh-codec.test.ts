@@ -22,10 +22,11 @@ const messages: readonly Message[] = [
   { type: 'beat', cluster: 2 ** 48 - 1, view: 300, atMs: 12_345.678, hears: 0xfff, ready: true },
   { type: 'echo', cluster: 0, view: 0, atMs: 0.001 },
   { type: 'decided', view },
+  { type: 'decided', view, quietMs: [12, 0.25] },
   { type: 'prepare', ballot: 13, base: view, present: undefined },
   { type: 'prepare', ballot: 13, base: undefined, present: [1, 0, 2 ** 48 - 1] },
-  { type: 'promise', ballot: 1, cluster: 5, number: 6, accepted: { ballot: 0, view } },
-  { type: 'promise', ballot: 1, cluster: 5, number: 6, accepted: undefined },
+  { type: 'promise', ballot: 1, cluster: 5, number: 6, accepted: { ballot: 0, view }, quietMs: [0, 1_000.5] },
+  { type: 'promise', ballot: 1, cluster: 5, number: 6, accepted: undefined, quietMs: [] },
   { type: 'accept', ballot: 1, cluster: 5, number: 6, view },
   { type: 'accepted', ballot: 1, cluster: 5, number: 6 },
   { type: 'invalidate', view: 127, op: 128, change: change('x'.repeat(300_000)) },
@@ -94,6 +95,39 @@ test('what is cut off, goes on, or was never said is malformed, and nothing else
     t.throws(() => codec.decode(longer, 0, longer.length), { instanceOf: MalformedFrameError })
   }
   t.throws(() => codec.decode(Buffer.from([99]), 0, 1), { instanceOf: MalformedFrameError })
+})
+
+/** A message of that number with a short text in it. */
+function framed(kind: number, text: string): Buffer {
+  return Buffer.concat([Buffer.from([kind, text.length]), Buffer.from(text, 'latin1')])
+}
+
+test('what is JSON and not what it has to be is malformed', (t) => {
+  const sound = JSON.stringify({ type: 'decided', view })
+  t.deepEqual(codec.decode(framed(3, sound), 0, 2 + sound.length), { type: 'decided', view })
+  for (const [kind, text] of [
+    [3, '{"type":"decided"}'],
+    [3, '{"type":"decided","view":{"cluster":1,"number":99}}'],
+    [3, sound.replace('"rank":0', '"rank":99')],
+    [3, sound.replace('joining', 'king')],
+    [3, sound.replace(/}$/, ',"quietMs":[null]}')],
+    [4, '{"type":"prepare","ballot":99,"base":{}}'],
+    [4, '{"type":"prepare","ballot":9999,"present":7}'],
+    [5, '{"type":"promise","ballot":1,"cluster":1,"number":1}'],
+    [5, '{"type":"promise","ballot":1,"cluster":1,"number":1,"quietMs":3}'],
+    [6, '{"type":"accept","ballot":1}'],
+    [7, '{"type":"accepted","ballot":-1,"cluster":1,"number":1}'],
+    [7, 'null'],
+  ] as const) {
+    const frame = framed(kind, text)
+    t.throws(() => codec.decode(frame, 0, frame.length), { instanceOf: MalformedFrameError }, text)
+  }
+})
+
+test('a time that is none is malformed', (t) => {
+  const { bytes, start, end } = codec.encode({ type: 'echo', cluster: 1, view: 1, atMs: Infinity })
+  const frame = bytes.subarray(start + HEADER_BYTES, end)
+  t.throws(() => codec.decode(frame, 0, frame.length), { instanceOf: MalformedFrameError })
 })
 
 test('whatever bytes come, they are a message or malformed', (t) => {

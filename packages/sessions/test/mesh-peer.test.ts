@@ -1,79 +1,17 @@
 /** Peers of a mesh joined by hand: what a simulation with everything going wrong is too coarse to see. */
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionRecord, WriteResult } from '../src/contract.ts'
-import type { Message, Outcome } from '../src/mesh/messages.ts'
-import { peer, type Peer, type PeerEvent, type PeerOptions, TICK_MS } from '../src/mesh/peer.ts'
+import { Lease } from '../src/mesh/lease.ts'
+import type { Outcome } from '../src/mesh/messages.ts'
+import { Neighbours } from '../src/mesh/neighbours.ts'
+import { type Peer, type PeerOptions, TICK_MS } from '../src/mesh/peer.ts'
+import type { Site } from '../src/mesh/site.ts'
+import { Standing } from '../src/mesh/standing.ts'
 import { standardTiming } from '../src/mesh/timing.ts'
+import { Hall } from './support/hall.ts'
 
 const key = 'some-key' as SessionKey
 const HOUR_MS = 3_600_000
-
-/** All clocks are one, every message takes a step, and a step is a tick. */
-class Hall {
-  nowMs = 1_000_000
-  readonly peers = new Map<string, Peer>()
-  readonly events: PeerEvent[] = []
-  readonly #mail: { from: string; to: string; message: Message }[] = []
-  readonly #away = new Set<string>()
-  /** Messages of these kinds do not arrive. */
-  readonly lost = new Set<Message['type']>()
-  readonly names: readonly string[]
-
-  constructor(names: readonly string[]) {
-    this.names = names
-  }
-
-  start(name: string, options: Partial<PeerOptions> = {}): Peer {
-    const incarnation = 1 + this.peers.size + this.nowMs
-    const started = peer(
-      {
-        names: this.names,
-        name,
-        incarnation,
-        copies: 'all',
-        clock: { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs },
-        random: () => 0.5,
-        send: (to, message) => this.#mail.push({ from: name, to, message }),
-        onEvent: (event) => this.events.push(event),
-        ...options,
-      },
-      { timing: { ...standardTiming, buckets: 16 } },
-    )
-    for (const [other, otherPeer] of this.peers) {
-      started.linked(other, Number(this.#incarnations.get(other)))
-      otherPeer.linked(name, incarnation)
-    }
-    this.#incarnations.set(name, incarnation)
-    this.peers.set(name, started)
-    return started
-  }
-
-  readonly #incarnations = new Map<string, number>()
-
-  /** It hears nothing and does nothing, and its links stay. */
-  stop(name: string): void {
-    this.#away.add(name)
-  }
-
-  kill(name: string): void {
-    this.peers.delete(name)
-    for (const other of this.peers.values()) other.unlinked(name)
-  }
-
-  run(forMs: number): void {
-    for (const endMs = this.nowMs + forMs; this.nowMs < endMs; this.nowMs += TICK_MS) this.#step()
-  }
-
-  #step(): void {
-    for (const [name, each] of this.peers) if (!this.#away.has(name)) each.tick()
-    for (let round = 0; round < 8; round++) {
-      for (const { from, to, message } of this.#mail.splice(0)) {
-        if (this.#away.has(to) || !this.peers.has(from) || this.lost.has(message.type)) continue
-        this.peers.get(to)?.receive(from, message)
-      }
-    }
-  }
-}
 
 /** What a verb came to, after the hall has run for a while. */
 function outcome<T>(t: ExecutionContext, hall: Hall, start: (done: (outcome: Outcome<T>) => void) => void): Outcome<T> {
@@ -254,8 +192,58 @@ test('how many copies were asked for is how many there are, or it is refused', (
     )
   t.deepEqual(writing('all', 0), { ok: false, refusal: 'unavailable' })
   t.like(writing('quorum', 0), { ok: true, value: { status: 'written', receipt: { copies: 2 } } })
-  t.like(writing('local', 1), { ok: true, value: { status: 'written', receipt: { copies: 1 } } })
+  t.like(writing('local', 1), { ok: true, value: { status: 'written', receipt: { copies: 2 } } })
   t.like(value<SessionRecord | undefined>(t, hall, read(of(hall, 'b'), 2)), { body: 'local' })
+})
+
+test('who asks for one copy only is told of a conflict like everybody', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS))
+  const ends: Outcome<WriteResult>[] = []
+  for (const name of ['a', 'c']) {
+    const body = { expectedVersion: 1, expiresAtMs: hall.nowMs + HOUR_MS, body: name, ack: 'local' } as const
+    of(hall, name).write(key, body, (end) => ends.push(end))
+  }
+  hall.run(500)
+  t.deepEqual(new Set(ends.map((end) => end.ok && end.value.status)), new Set(['written', 'conflict']))
+  t.is(ends.length, 2)
+})
+
+test('who can be reached and has no vote is no help, and that is said', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS))
+  hall.kill('b')
+  hall.run(1_000)
+  hall.kill('c')
+  hall.run(1_000)
+  hall.start('c')
+  hall.run(1_000)
+  t.regex(of(hall, 'a').status().misses ?? '', /reaches 2 of 3 nodes, but too many have restarted/)
+  hall.start('b')
+  hall.run(2_000)
+  for (const each of hall.peers.values()) t.like(each.status(), { serves: true, role: 'full', sessions: 1 })
+})
+
+test('who died holds up nobody while another joins', (t) => {
+  const hall = opened(['a', 'b', 'c'])
+  hall.kill('c')
+  hall.run(1_000)
+  hall.lost.add('page')
+  hall.start('c')
+  hall.run(200)
+  hall.kill('b')
+  const killedAtMs = hall.nowMs
+  t.like(value(t, hall, write(of(hall, 'a'), 0, 'one', hall.nowMs + HOUR_MS)), { status: 'written' })
+  t.true(hall.nowMs - killedAtMs <= 500, `${hall.nowMs - killedAtMs} ms`)
+})
+
+test('whom a predecessor may have echoed last, a process takes for echoed at its own start', (t) => {
+  const clock = { monotonicMs: () => 100, wallMs: () => 0 }
+  const site = { names: ['a', 'b', 'c'], rank: 0, clock } as unknown as Site
+  const lease = new Lease(site, new Standing(site), new Neighbours(site))
+  t.deepEqual(lease.quietMs(130), [30, 30, 30])
+  lease.gave(1, 120)
+  t.deepEqual(lease.quietMs(130), [30, 10, 30])
 })
 
 test('a closed peer refuses', (t) => {

@@ -26,8 +26,8 @@ interface Proposal {
   /** What is put to the vote: another's proposal, if some peer has accepted one. */
   put: View | undefined
   best: PromiseMade['accepted']
-  /** Over those who promised: how long ago some of them echoed each rank. */
-  quietMs: readonly number[] | undefined
+  /** By rank, for how long none of those who promised has echoed it. */
+  quietMs: readonly number[]
 }
 
 export interface BallotHooks {
@@ -91,7 +91,7 @@ export class Ballots {
     const ballot = round * RANKS + this.#site.rank
     const base = this.#standing.view
     const untilMs = now + RETRY_MS * (1 + this.#site.random())
-    const nobody = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: undefined }
+    const nobody = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [] }
     this.#proposal = { ballot, base, next, present, untilMs, ...nobody }
     this.#toAll({ type: 'prepare', ballot, base, present })
   }
@@ -127,7 +127,7 @@ export class Ballots {
     if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
     proposal.promises |= bit(rank)
     const { rules } = this.#site
-    proposal.quietMs = (proposal.quietMs ?? quietMs)?.map((one, other) => rules.quiet(one, quietMs?.[other] ?? 0))
+    proposal.quietMs = quietMs.map((one, other) => rules.quiet(one, proposal.quietMs[other] ?? one))
     if (!this.#isEnough(proposal, proposal.promises)) return
     proposal.put = this.#site.rules.put(proposal.best?.view, proposal.next)
     this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })

@@ -125,8 +125,11 @@ export class ByteReader {
     return this.#bytes.readUIntLE(this.#take(WIDE_BYTES), WIDE_BYTES)
   }
 
+  /** Of a time: what is no number, or has no end, is none. */
   float(): number {
-    return this.#bytes.readDoubleLE(this.#take(FLOAT_BYTES))
+    const value = this.#bytes.readDoubleLE(this.#take(FLOAT_BYTES))
+    if (Number.isFinite(value)) return value
+    throw new MalformedFrameError('a time that is none')
   }
 
   text(): string {

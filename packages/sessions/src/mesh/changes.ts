@@ -81,6 +81,16 @@ export class Changes {
     if (stamp.rank !== this.#site.rank) this.#site.post(stamp.rank, { type: 'ask', key, stamp })
   }
 
+  leave(key: SessionKey, wake: () => void): void {
+    this.#orphans.leave(key, wake)
+  }
+
+  /** Whether all that have to take a change of this key are within reach, as far as links tell. */
+  isWithinReach(key: SessionKey): boolean {
+    const { standing, neighbours } = this.#parts
+    return ranksOf(this.#others(key)).every((rank) => neighbours.isThere(standing.member(rank)))
+  }
+
   receive(rank: number, message: Invalidate | Taken | Refused | Valid | Ask | Touched): void {
     switch (message.type) {
       case 'invalidate':

@@ -23,6 +23,7 @@ import {
   unpackStamp,
   unpackVerb,
 } from './packing.ts'
+import { plainMessage } from './plain-messages.ts'
 
 export interface Codec {
   /** The frame lies in a buffer of the codec's own and is gone with the next one. */
@@ -194,19 +195,8 @@ function unpack(type: Type): Message {
     case 'promise':
     case 'accept':
     case 'accepted':
-      return unpackJson(type)
+      return plainMessage(type, reader.text())
     default:
       return type satisfies never
   }
-}
-
-function unpackJson(type: Type): Message {
-  const text = reader.text()
-  try {
-    const message = JSON.parse(text) as Message
-    if (message.type === type) return message
-  } catch {
-    // Told below, as what it is.
-  }
-  throw new MalformedFrameError(`a message '${type}' that is none`)
 }

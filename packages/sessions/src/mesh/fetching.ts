@@ -28,10 +28,12 @@ interface Asked {
   readonly atMs: number
 }
 
-/** At once: few, since a page may be large, and more while pages turn out to be small. */
-const FETCHES_MIN = 8
+/** At once, to begin with; then as many as there is room for when pages are as large as the last one. */
+const FETCHES_FIRST = 8
 const FETCHES_MAX = 128
-const FEW_RECORDS = 4
+const CHARACTERS_AT_ONCE = 512 * 1_024
+/** Of a record besides its body. */
+const RECORD_CHARACTERS = 64
 const PAGE_RECORDS = 500
 const PAGE_CHARACTERS = 128 * 1_024
 const PATIENCE_MS = 250
@@ -42,7 +44,9 @@ export class Fetching {
   /** Buckets not fetched yet, each with the key that it is fetched up to. */
   readonly #wanted = new Map<number, string>()
   readonly #asked = new Map<number, Asked>()
-  #atOnce = FETCHES_MIN
+  #atOnce = FETCHES_FIRST
+  /** By rank, when a page came from there. */
+  readonly #servedAtMs: number[] = []
 
   constructor(site: Site, parts: FetchParts) {
     this.#site = site
@@ -57,7 +61,7 @@ export class Fetching {
   begin(): void {
     this.#wanted.clear()
     this.#asked.clear()
-    this.#atOnce = FETCHES_MIN
+    this.#atOnce = FETCHES_FIRST
     for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
       if (has(this.#site.placement.replicas(bucket), this.#site.rank)) this.#wanted.set(bucket, '')
     }
@@ -81,7 +85,8 @@ export class Fetching {
     const { standing, neighbours } = this.#parts
     for (const [bucket, { rank, view, atMs }] of this.#asked) {
       const isLost = view !== standing.number || !neighbours.isLinked(rank)
-      if (isLost || now - atMs > PATIENCE_MS) this.#asked.delete(bucket)
+      const heardAtMs = Math.max(atMs, this.#servedAtMs[rank] ?? atMs)
+      if (isLost || now - heardAtMs > PATIENCE_MS) this.#asked.delete(bucket)
     }
     if (this.#parts.standing.role === 'joining') this.#askMore(now)
   }
@@ -92,7 +97,8 @@ export class Fetching {
     const asked = this.#asked.get(bucket)
     if (asked?.rank !== rank || asked.after !== after || view !== this.#parts.standing.number) return false
     this.#asked.delete(bucket)
-    this.#atOnce = held.length > FEW_RECORDS ? FETCHES_MIN : Math.min(this.#atOnce + 1, FETCHES_MAX)
+    this.#servedAtMs[rank] = now
+    this.#atOnce = Math.max(1, Math.min(this.#atOnce + 1, FETCHES_MAX, Math.floor(CHARACTERS_AT_ONCE / size(held))))
     for (const each of held) this.#parts.changes.learn(each)
     const last = held.at(-1)
     if (more && last !== undefined) this.#wanted.set(bucket, last.change.key)
@@ -129,4 +135,8 @@ export class Fetching {
     this.#asked.set(bucket, { rank, view, after, atMs: now })
     this.#site.post(rank, { type: 'fetch', view, bucket, digest: undefined, after })
   }
+}
+
+function size(held: readonly Held[]): number {
+  return held.reduce((sum, { change }) => sum + (change.body?.length ?? 0) + RECORD_CHARACTERS, RECORD_CHARACTERS)
 }

@@ -93,6 +93,8 @@ export class MeshLinks {
     this.#server.maxConnections = STRANGERS_MAX + this.#options.location.names.length
     this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
     await once(this.#server, 'listening')
+    // One connection that could not be taken is no reason to end.
+    this.#server.on('error', (error) => this.#trouble(this.#self.name, `a connection was not taken: ${error.message}`))
     this.#dialling.start()
   }
 

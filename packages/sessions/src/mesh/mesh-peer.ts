@@ -5,10 +5,11 @@ import { Calls } from './calls.ts'
 import { Changes } from './changes.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
-import { Lease, quietSince } from './lease.ts'
-import type { Beat, Held, Message, RecordMessage, View } from './messages.ts'
+import { Lease, quietFor } from './lease.ts'
+import type { Beat, Echo, Held, Message, RecordMessage, View } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
+import { count } from './ranks.ts'
 import { Repair } from './repair.ts'
 import type { Site } from './site.ts'
 import { isContinued, Standing } from './standing.ts'
@@ -81,7 +82,7 @@ export class MeshPeer implements Peer {
       case 'beat':
         return this.#onBeat(rank, message, now)
       case 'echo':
-        return this.#onEcho(() => this.#lease.echoed(rank, message))
+        return this.#onEcho(rank, message)
       case 'decided':
         return this.#onDecided(message.view, message.quietMs)
       case 'prepare':
@@ -184,8 +185,12 @@ export class MeshPeer implements Peer {
     // It could ask others, but has no vote: were one more to die now, they would be too few.
     if (this.#standing.self === undefined) return 'the others have not taken it in yet'
     const isFull = this.#standing.role === 'full'
-    if (isFull && !this.#isLeased()) return `it does not reach ${majority} of ${names.length} nodes`
     const now = this.#now()
+    if (isFull && !this.#isLeased()) {
+      return count(this.#neighbours.heard(now)) < majority
+        ? `it does not reach ${majority} of ${names.length} nodes`
+        : `it reaches ${majority} of ${names.length} nodes, but too many have restarted: it takes all of them to go on`
+    }
     for (let bucket = 0; bucket < placement.buckets; bucket++) {
       if (!this.#verbs.isHere(bucket) && this.#verbs.hostOf(bucket, now) === undefined) {
         return 'it reaches no node that has all sessions'
@@ -229,9 +234,9 @@ export class MeshPeer implements Peer {
     if (beat.cluster !== cluster || beat.view < number) this.#site.post(rank, { type: 'decided', view })
   }
 
-  #onEcho(count: () => void): void {
+  #onEcho(rank: number, echo: Echo): void {
     const wasLeased = this.#isLeased()
-    count()
+    this.#lease.echoed(rank, echo)
     if (!wasLeased && this.#isLeased()) this.#verbs.retry()
   }
 
@@ -270,7 +275,7 @@ export class MeshPeer implements Peer {
     const self = this.#standing.self
     const now = this.#now()
     this.#standing.install(view)
-    this.#lease.begin(quietSince(former, view, quietMs), now)
+    this.#lease.begin(quietFor(former, view, quietMs), now)
     this.#ballots.begin()
     const next = this.#standing.self
     const isJoining = next?.role === 'joining'

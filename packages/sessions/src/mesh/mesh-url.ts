@@ -99,11 +99,16 @@ function queryOf(text: string): Query {
     const equals = part.indexOf('=')
     const name = equals === -1 ? part : part.slice(0, equals)
     if (!TAKES.includes(name))
-      throw new StoreConfigError(`the store's URL has '${name}', and takes ${TAKES.join(', ')}`)
+      throw new StoreConfigError(`the store's URL has ${unknown(name, text)}, and takes ${TAKES.join(', ')}`)
     if (found.has(name)) throw new StoreConfigError(`the store's URL has '${name}' twice`)
     found.set(name, decoded(equals === -1 ? '' : part.slice(equals + 1)))
   }
   return (name) => (found.get(name) === '' ? undefined : found.get(name))
+}
+
+/** It may be the rest of a secret that has a '&' in it. */
+function unknown(name: string, text: string): string {
+  return text.includes('secret=') ? "a part that is none of these (in a secret, '&' is written %26)" : `'${name}'`
 }
 
 /** A plus stays one: a secret in base64 has them. */

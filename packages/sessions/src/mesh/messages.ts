@@ -77,7 +77,7 @@ export interface Echo {
 export interface Decided {
   readonly type: 'decided'
   readonly view: View
-  /** By rank, for at least how long nobody of a majority has echoed that one in the former view. Undefined: not known. */
+  /** By rank, for how long nobody of a majority has echoed that one in the former view. Undefined: for all one knows it did just now. */
   readonly quietMs?: readonly number[] | undefined
 }
 
@@ -97,8 +97,8 @@ export interface PromiseMade {
   readonly cluster: number
   readonly number: number
   readonly accepted: { readonly ballot: number; readonly view: View } | undefined
-  /** By rank, how long ago the one that promises has echoed that one for the last time; it echoes nobody now. */
-  readonly quietMs?: readonly number[] | undefined
+  /** By rank, for how long the one that promises has echoed nobody of that name; it echoes none any more. */
+  readonly quietMs: readonly number[]
 }
 
 /** Asks to accept `view`, which follows the base. */

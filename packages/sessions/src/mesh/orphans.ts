@@ -11,7 +11,7 @@ import type { Standing } from './standing.ts'
 
 interface Pending {
   dueAtMs: number
-  wakes: (() => void)[]
+  readonly wakes: Set<() => void>
 }
 
 export class Orphans {
@@ -36,13 +36,18 @@ export class Orphans {
   add({ key }: Change, now: number): void {
     const dueAtMs = now + this.#patienceMs()
     const pending = this.#pending.get(key)
-    if (pending === undefined) this.#pending.set(key, { dueAtMs, wakes: [] })
+    if (pending === undefined) this.#pending.set(key, { dueAtMs, wakes: new Set() })
     else pending.dueAtMs = dueAtMs
   }
 
   /** True when nobody had waited for it so far. */
   wait(key: SessionKey, wake: () => void): boolean {
-    return this.#pending.get(key)?.wakes.push(wake) === 1
+    return this.#pending.get(key)?.wakes.add(wake).size === 1
+  }
+
+  /** Who waited does not any more. */
+  leave(key: SessionKey, wake: () => void): void {
+    this.#pending.get(key)?.wakes.delete(wake)
   }
 
   settle(key: SessionKey): void {

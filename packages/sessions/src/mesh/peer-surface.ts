@@ -39,7 +39,7 @@ export type PeerEvent =
 
 export type Done<T> = (outcome: Outcome<T>) => void
 
-/** Every verb calls its `done` exactly once, within VERB_MS, perhaps before it returns. */
+/** Every verb calls its `done` exactly once, within `timing.verbMs`, perhaps before it returns. */
 export interface Peer {
   /** A link to that peer stands, to the process that drew that incarnation. A former link to the same name has ended. */
   linked(name: string, incarnation: number): void

@@ -22,6 +22,8 @@ export class Repair {
   readonly #parts: RepairParts
   #comparedAtMs: number
   #partner = 0
+  /** The bucket to begin with: where some always differ, the others have their turn as well. */
+  #first = 0
   #repaired = 0
 
   constructor(site: Site, parts: RepairParts) {
@@ -49,11 +51,13 @@ export class Repair {
     const { standing, entries } = this.#parts
     if (standing.role !== 'full' || view !== standing.number || digests.length !== this.#site.placement.buckets) return
     let asked = 0
-    for (let bucket = 0; bucket < digests.length && asked < BUCKETS_PER_ROUND_MAX; bucket++) {
+    for (let step = 0; step < digests.length && asked < BUCKETS_PER_ROUND_MAX; step++) {
+      const bucket = (this.#first + step) % digests.length
       const replicas = this.#site.placement.replicas(bucket)
       if (!has(replicas, rank) || !has(replicas, this.#site.rank) || digests[bucket] === entries.digest(bucket))
         continue
       asked++
+      if (asked === BUCKETS_PER_ROUND_MAX) this.#first = bucket + 1
       this.#site.post(rank, { type: 'fetch', view, bucket, digest: entries.digest(bucket), after: '' })
     }
   }

@@ -11,7 +11,8 @@ import { byRank, setOf } from './standing.ts'
  *
  * The last full replica of a bucket keeps its place until another process has its name: should it live, it has the only
  * copy there is, and its buckets rather wait for it than begin anew without what was acknowledged. The last but one keeps
- * its place as long as somebody is joining who will soon have the bucket too, so that no single death is ever too much.
+ * its place while its link stands and somebody is joining who will have the bucket too: it may only be slow, and then no
+ * single death is too much. A link on which nothing comes is ended soon, so that nobody waits for long.
  */
 export function successor(site: Site, view: View, neighbours: Neighbours, now: number, step = 1): View | undefined {
   const number = view.number + step
@@ -71,8 +72,8 @@ function lastHolders(
     const replicas = placement.replicas(bucket)
     const copiesMin = (replicas & joining) === 0 ? 1 : 2
     for (const { rank } of maySurvive) {
-      if (count(replicas & kept) >= copiesMin) break
-      if (!has(replicas, rank)) continue
+      const copies = count(replicas & kept)
+      if (copies >= copiesMin || (copies > 0 && !neighbours.isLinked(rank)) || !has(replicas, rank)) continue
       last |= bit(rank)
       kept |= bit(rank)
     }

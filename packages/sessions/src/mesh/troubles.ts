@@ -16,6 +16,9 @@ export interface TroubleBook {
   of(name: string): Trouble | undefined
 }
 
+/** Strangers come and go, and are not to fill the memory. */
+const NAMES_MAX = 256
+
 export function troubleBook(now: () => number = () => performance.now()): TroubleBook {
   const troubles = new Map<string, Trouble>()
   return {
@@ -23,6 +26,8 @@ export function troubleBook(now: () => number = () => performance.now()): Troubl
       const before = troubles.get(name)
       if (before?.line === line) return false
       const same = before !== undefined && before.refused?.refusal.code === refused?.refusal.code
+      const [oldest] = troubles.keys()
+      if (oldest !== undefined && troubles.size >= NAMES_MAX) troubles.delete(oldest)
       troubles.set(name, { line, refused, sinceMs: same ? before.sinceMs : now() })
       return true
     },

@@ -33,6 +33,8 @@ interface Attempt {
   /** A change of it is under way, and may come to something whatever is answered. */
   isBegun: boolean
   isOver: boolean
+  /** Takes it up again. */
+  readonly wake: () => void
 }
 
 type Read = Extract<Verb, { verb: 'read' }>
@@ -63,7 +65,8 @@ export class Verbs {
     if (this.#open.size >= ATTEMPTS_MAX) return done(refused('busy'))
     const waitMs = isCalled ? this.#site.timing.verbMs / 2 : this.#site.timing.verbMs
     const deadlineMs = this.#site.clock.monotonicMs() + waitMs
-    const attempt = { verb, done, deadlineMs, isCalled, isBegun: false, isOver: false }
+    const wake = (): void => this.#step(attempt)
+    const attempt: Attempt = { verb, done, deadlineMs, isCalled, isBegun: false, isOver: false, wake }
     this.#open.add(attempt)
     this.#step(attempt)
   }
@@ -137,7 +140,7 @@ export class Verbs {
     const isLeased = lease.isHeld(isPromised(), this.#site.clock.monotonicMs())
     if (!this.#site.rules.mayRead(isLeased)) return this.#park(attempt)
     if (changes.isPending(verb.key) && !(verb.verb === 'read' && this.#site.rules.readsPending)) {
-      return changes.whenSettled(verb.key, () => this.#step(attempt))
+      return changes.whenSettled(verb.key, attempt.wake)
     }
     switch (verb.verb) {
       case 'read':
@@ -198,9 +201,10 @@ export class Verbs {
     const copiesMin = this.#copiesMin(ack)
     const isNew = entries.get(change.key) === undefined
     if (isNew && entries.records >= this.#site.recordsMax) return this.#end(attempt, refused('full'))
-    // Those that are answered before they are done are no attempts any more, and bounded all the same.
+    // Those whose callers were told that nothing is known are no attempts any more, and bounded all the same.
     if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
-    if (changes.copiesToHave(change.key) < copiesMin) return this.#park(attempt)
+    // What could not be committed would be in the way of everybody who wants the key.
+    if (changes.copiesToHave(change.key) < copiesMin || !changes.isWithinReach(change.key)) return this.#park(attempt)
     attempt.isBegun = true
     changes.begin(change, (end: End) => {
       if (attempt.isOver) return
@@ -211,7 +215,6 @@ export class Verbs {
       this.#park(attempt)
       this.retry()
     })
-    if (ack === 'local' && !attempt.isOver) committed(1)
   }
 
   #copiesMin(ack: Write['ack']): number {
@@ -236,6 +239,7 @@ export class Verbs {
     if (attempt.isOver) return
     attempt.isOver = true
     this.#open.delete(attempt)
+    this.#parts.changes.leave(attempt.verb.key, attempt.wake)
     attempt.done(outcome)
   }
 }
