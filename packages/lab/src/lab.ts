@@ -36,7 +36,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const trace = openTrace(options, addresses)
   const warden = new Warden()
   const cluster = new Cluster(options, addresses, trace, warden)
-  const desk = new FaultDesk(cluster.nodes, trace, seededRandom(options.seed))
+  const desk = new FaultDesk(cluster, trace, seededRandom(options.seed))
   let control: ControlServer | undefined
   const close = async (): Promise<void> => {
     desk.close()

@@ -4,6 +4,7 @@
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
 import { crashPoints, obeyLab } from './crash-points.ts'
+import { sufferForLab } from './hardships/index.ts'
 import { nodeLog } from './log.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { StoreAbsentError } from './opened-store.ts'
@@ -30,6 +31,7 @@ process.on('uncaughtException', (err) => {
 
 const points = underLab ? crashPoints(config.nodeName) : undefined
 if (points !== undefined) obeyLab(points)
+if (underLab) sufferForLab()
 
 node = await startNode(config, log, points).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })

@@ -1,21 +1,21 @@
 import { NODES_MAX } from '../cluster/addresses.ts'
-import { faults } from '../faults/index.ts'
+import { campaignKinds } from '../faults/campaign.ts'
 import { SEED_MAX } from '../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { TABS_MAX } from '../users/load.ts'
 import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from './flags.ts'
 import { targetFlags } from './target-flags.ts'
 
-const kinds = [...faults.keys()]
+const kinds = campaignKinds
 
 export const NODES_DEFAULT = 3
 
 /** Which kinds there are depends on what is broken, and is checked where that is known. */
 const faultsFlag: Flag<readonly string[] | undefined> = {
   placeholder: 'KIND,...',
-  help: `in turn, of ${listed(kinds)} (kill); of a --target, those it has commands for`,
+  help: `in turn, of ${listed(kinds)} (kill), on one that the seed decides or KIND@TARGET; of a --target, those it has commands for`,
   otherwise: undefined,
-  takes: `one or more of ${kinds.join(', ')}, separated by commas`,
+  takes: `one or more of ${kinds.join(', ')}, separated by commas, each KIND or KIND@TARGET`,
   parse(value) {
     const given = value.split(',').map((kind) => kind.trim())
     return given.every((kind) => kind !== '') ? given : undefined

@@ -3,8 +3,7 @@ import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/specs.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
-import { labBreaker } from '../faults/campaign.ts'
-import { faults } from '../faults/index.ts'
+import { labBreaker, parsePlanned } from '../faults/campaign.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { type Choice, chooseStrategy } from './choose-strategy.ts'
 import { lastLook } from './last-look.ts'
@@ -17,7 +16,7 @@ const RESTART_AFTER_MS = 700
 /** Throws UsageError when that can't be had. */
 export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
   const kinds = flags.faults ?? ['kill']
-  const unknown = kinds.find((kind) => !faults.has(kind))
+  const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
   const nodes = flags.nodes ?? NODES_DEFAULT
   const choice = chooseStrategy({ strategy: flags.strategy, store: flags.store, nodes }, config)

@@ -12,6 +12,7 @@ import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
 import { specs } from './specs.ts'
+import { StoreServer } from './store-server.ts'
 
 /** What a node or a balancer exits with when its port is taken. */
 const EXIT_PORT_IN_USE = 98
@@ -23,7 +24,7 @@ const PROBE_TIMEOUT_MS = 1_000
 export class Cluster {
   readonly nodes: readonly ClusterNode[]
   readonly balancer: Keeper
-  readonly redis: Keeper | undefined
+  readonly store: StoreServer | undefined
   readonly users: Keeper | undefined
   readonly #usersLater: boolean
   readonly #port: number
@@ -40,13 +41,18 @@ export class Cluster {
     this.#port = options.port
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
-    this.redis =
+    const { redisPort } = addresses
+    this.store =
       redisServer === undefined
         ? undefined
-        : redisKeeper(spec.redis(redisServer, addresses.redisPort), addresses.redisPort, beside)
+        : new StoreServer(redisKeeper(spec.redis(redisServer, redisPort), redisPort, beside), redisPort)
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.nodes), beside)
     this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace.originNs), beside)
+  }
+
+  get redis(): Keeper | undefined {
+    return this.store?.keeper
   }
 
   get url(): string {
@@ -56,7 +62,7 @@ export class Cluster {
   /** Resolves once the shop answers through the balancer, and every node takes its part. */
   async start(): Promise<void> {
     const beganMs = performance.now()
-    await this.redis?.start()
+    await this.store?.keeper.start()
     const moved = await Promise.all([...this.nodes.map((node) => startNode(node)), this.#startBalancer()])
     // The balancer was told of an address that is now another's.
     if (moved.includes(true)) await this.balancer.restart()
@@ -71,14 +77,14 @@ export class Cluster {
     // Users first, so that nobody sees the others go.
     await this.users?.kill()
     await Promise.all([this.balancer, ...this.nodes.map(({ keeper }) => keeper)].map((keeper) => keeper.stop()))
-    await this.redis?.stop()
+    await this.store?.keeper.stop()
     for (const node of this.nodes) node.close()
   }
 
   /** Without asking anybody. */
   async kill(): Promise<void> {
     this.#endMonitor?.()
-    const keepers = [this.users, this.balancer, ...this.nodes.map(({ keeper }) => keeper), this.redis]
+    const keepers = [this.users, this.balancer, ...this.nodes.map(({ keeper }) => keeper), this.store?.keeper]
     await Promise.all(keepers.filter((keeper) => keeper !== undefined).map((keeper) => keeper.kill()))
     for (const node of this.nodes) node.close()
   }

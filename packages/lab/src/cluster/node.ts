@@ -1,23 +1,28 @@
 import { Agent } from 'node:http'
+import type { NodeLife } from '@ninelives/history'
 import { httpGet } from '../http-get.ts'
 import type { Exit } from '../supervise/child.ts'
 import { Keeper, type Life } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { Beside } from './keepers.ts'
+import type { Member } from './member.ts'
 import type { Specs } from './specs.ts'
 
 const ANSWER_WAIT_MS = 500
+/** Of one that stands still, less than the shortest stall. */
+const ALIVE_WAIT_MS = 200
 const HELD_METRIC = /^ninelives_sessions_held(?:\{[^}]*\})? (\d+)/m
 
 /** One member of the cluster: its process, and what can be seen of it from outside. */
-export class ClusterNode {
+export class ClusterNode implements Member {
   readonly name: string
   readonly keeper: Keeper
   readonly #append: Beside['append']
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   #port: number
   #held = 0
+  #at: Life['at'] = 'down'
   #paused = false
   #draining = false
 
@@ -39,6 +44,12 @@ export class ClusterNode {
 
   get pid(): number | undefined {
     return this.keeper.pid
+  }
+
+  get life(): NodeLife {
+    if (this.#at !== 'up') return this.#at
+    if (this.#paused) return 'paused'
+    return this.#draining ? 'draining' : 'up'
   }
 
   /** Only before it ever was up: afterwards the balancer knows it by its address. */
@@ -73,6 +84,11 @@ export class ClusterNode {
     this.#draining = true
   }
 
+  /** Whether it answers anything at all, within a moment. */
+  async answers(): Promise<boolean> {
+    return (await httpGet(`${this.url}/healthz`, { timeoutMs: ALIVE_WAIT_MS, agent: this.#agent })) !== undefined
+  }
+
   /** Asks for the sessions in its own memory; without an answer the last figure stands. */
   async readHeld(): Promise<number> {
     const answer = await httpGet(`${this.url}/metrics`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
@@ -87,6 +103,7 @@ export class ClusterNode {
 
   #onLife(life: Life): void {
     const { name: node, url } = this
+    this.#at = life.at
     switch (life.at) {
       case 'starting':
         this.#append({ type: 'node-starting', node, pid: life.pid, url })

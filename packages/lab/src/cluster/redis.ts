@@ -53,19 +53,28 @@ export function privateRedis(
   return { label: 'redis', command: program, args, environment, channel: false }
 }
 
-/** Whether a Redis answers there. Spoken by hand: a client library would cost the start more than Redis itself does. */
-export function pingRedis(port: number): Promise<boolean> {
+/** Whether a Redis answers there. */
+export async function pingRedis(port: number): Promise<boolean> {
+  return (await askRedis(port, ['PING'])) === '+PONG'
+}
+
+/**
+ * What Redis answers to a command, as it is written on the wire; empty when that is nothing. Spoken by hand: a client library
+ * would cost the start more than Redis itself does.
+ */
+export function askRedis(port: number, words: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: LOOPBACK, port })
-    const done = (answered: boolean): void => {
+    let answer = ''
+    const done = (): void => {
       socket.destroy()
-      resolve(answered)
+      resolve(answer.trimEnd())
     }
-    socket.setTimeout(PING_TIMEOUT_MS, () => done(false))
-    socket.on('connect', () => socket.write('PING\r\n'))
-    socket.on('data', (data) => done(data.toString('latin1').startsWith('+PONG')))
-    socket.on('error', () => done(false))
-    socket.on('end', () => done(false))
+    socket.setEncoding('utf8').setTimeout(PING_TIMEOUT_MS, done)
+    socket.on('connect', () => socket.end(`${words.join(' ')}\r\n`))
+    socket.on('data', (text: string) => (answer += text))
+    socket.on('error', done)
+    socket.on('end', done)
   })
 }
 

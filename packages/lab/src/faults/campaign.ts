@@ -5,7 +5,8 @@ import { ApiError, DeadlineError } from '../errors.ts'
 import { until } from '../wait.ts'
 import type { FaultRequest } from './desk.ts'
 import { CRASH_POINTS } from './fault.ts'
-import { faults } from './index.ts'
+import { faults, findFault } from './index.ts'
+import { RANDOM_TARGET, STORE } from './targets.ts'
 
 /** How one system is broken and known to be whole again. */
 export interface Breaker {
@@ -45,20 +46,44 @@ export async function campaign(breaker: Breaker, options: CampaignOptions): Prom
   }
 }
 
+/** A rolling restart: each node in turn drains, leaves and comes back, and the next one only then. No fault but a series of them. */
+const ROLLING = 'rolling'
+
+export const campaignKinds: readonly string[] = [...faults.keys(), ROLLING]
+
+/** A kind, or a kind and whom it falls on: `kill@store`. Undefined for what can't be. */
+export function parsePlanned(planned: string): { readonly kind: string; readonly target: string } | undefined {
+  const [, kind = '', target] = /^([a-z]+)(?:@(.+))?$/.exec(planned) ?? []
+  if (!campaignKinds.includes(kind) || (kind === ROLLING && target !== undefined)) return undefined
+  return { kind, target: target ?? (faults.get(kind)?.on[0] === 'store' ? STORE : RANDOM_TARGET) }
+}
+
 /** Of a cluster of the lab's own. */
 export function labBreaker(lab: Lab): Breaker {
   return {
-    once: (kind, random) => once(lab, draw(kind, random)),
+    once: (planned, random) => (planned === ROLLING ? roll(lab) : once(lab, draw(planned, random))),
     whole: (signal) => whole(lab, signal),
   }
 }
 
-function draw(kind: string, random: () => number): FaultRequest {
-  const request: FaultRequest = { kind, target: 'random' }
-  if (kind === 'pause') return { ...request, durationMs: Math.round(PAUSE_MIN_MS + random() * PAUSE_SPAN_MS) }
-  if (kind !== 'crash') return request
+function draw(planned: string, random: () => number): FaultRequest {
+  const request = parsePlanned(planned) ?? { kind: planned, target: RANDOM_TARGET }
+  const fault = findFault(request.kind)
   const point = CRASH_POINTS[Math.floor(random() * CRASH_POINTS.length)]
-  return { ...request, request: 'random', ...(point === undefined ? {} : { point }) }
+  if (request.kind === 'crash') return { ...request, request: 'random', ...(point === undefined ? {} : { point }) }
+  if (fault.comesBack || fault.isMomentary) return request
+  const durationMs = Math.round(PAUSE_MIN_MS + random() * PAUSE_SPAN_MS)
+  return { ...request, ...fault.drawn?.(random), durationMs }
+}
+
+async function roll({ cluster, desk, trace }: Lab): Promise<string> {
+  for (const { name } of cluster.nodes) {
+    const { id } = await desk.inject({ kind: 'drain', target: name })
+    await desk.heal(id)
+    const isBack = (): boolean => trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected)
+    await until(isBack, { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to take part again` })
+  }
+  return 'rolling restart of all'
 }
 
 /** Injects it, and sees to its end. What became of it is in the trace; this says it in a few words. */

@@ -1,13 +1,17 @@
+import type { ClusterNode } from '../cluster/node.ts'
 import { ApiError } from '../errors.ts'
 import { runState } from '../supervise/process-table.ts'
 import type { Fault } from './fault.ts'
+import { crashFields } from './fields.ts'
 
 /** The node answers at once, or is too busy to be broken on purpose. */
 const ANSWER_WAIT_MS = 2_000
 
 /** The process kills itself at an exact instant of a request, the moment that a kill from outside can only hope to hit. */
-export const crash: Fault = {
+export const crash: Fault<ClusterNode> = {
   kind: 'crash',
+  on: ['node'],
+  fields: crashFields,
   needs: ['up'],
   endsWith: ['node-up'],
   landsWith: 'crash-point',

@@ -1,26 +1,35 @@
-import { findNode, type NodeLife, type TraceEvent } from '@ninelives/history'
-import type { ClusterNode } from '../cluster/node.ts'
+import type { TraceEvent } from '@ninelives/history'
 import { ApiError, DeadlineError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
-import type { Fault, FaultDetail, FaultOrder } from './fault.ts'
-import { faults } from './index.ts'
+import type { Fault, FaultDetail, FaultOrder, Subject } from './fault.ts'
+import { RANDOM_REQUEST } from './fields.ts'
+import { findFault } from './index.ts'
+import { type Breakable, Targets } from './targets.ts'
 
 /** A fault as it was asked for and seen. */
 export interface FaultRecord extends FaultDetail {
   readonly id: string
   readonly kind: string
+  /** What it fell on; several with commas between. */
   readonly target: string
   /** Null while a fault that waits for its moment has not landed. */
   readonly confirmedAt: string | null
   readonly healedAt?: string
 }
 
+/** One of those that a fault falls on, with the process that it had then. */
+interface Part {
+  readonly subject: Subject
+  readonly pid: number
+  isOver: boolean
+}
+
 interface Entry {
   readonly order: FaultOrder
   readonly fault: Fault
-  readonly node: ClusterNode
-  readonly pid: number
+  readonly target: string
+  readonly parts: readonly Part[]
   confirmedAt: string | null
   healedAt?: string
   expiry?: NodeJS.Timeout
@@ -28,15 +37,12 @@ interface Entry {
 
 export interface FaultRequest extends Omit<FaultDetail, 'request'> {
   readonly kind: string
-  /** A node's name, or `random`. */
+  /** As Targets has it. */
   readonly target: string
-  /** Healed by itself after so long. */
-  readonly durationMs?: number
   /** As of FaultDetail, or one that the seed decides. */
-  readonly request?: number | 'random'
+  readonly request?: number | typeof RANDOM_REQUEST
 }
 
-export const RANDOM_TARGET = 'random'
 /** A random request is one of so many that come next. */
 const RANDOM_REQUESTS = 20
 
@@ -47,14 +53,14 @@ const LAST_WORDS_WAIT_MS = 1_000
 
 /** Injects faults, sees to it that they landed, and knows those that are not healed yet. */
 export class FaultDesk {
-  readonly #nodes: readonly ClusterNode[]
+  readonly #targets: Targets
   readonly #trace: Trace
   readonly #random: () => number
   readonly #entries = new Map<string, Entry>()
   #lastId = 0
 
-  constructor(nodes: readonly ClusterNode[], trace: Trace, random: () => number) {
-    this.#nodes = nodes
+  constructor(breakable: Breakable, trace: Trace, random: () => number) {
+    this.#targets = new Targets(breakable, trace, random)
     this.#trace = trace
     this.#random = random
     trace.listen((event) => this.#notice(event))
@@ -66,23 +72,21 @@ export class FaultDesk {
    */
   async inject(request: FaultRequest): Promise<FaultRecord> {
     const { kind, target, durationMs } = request
-    const fault = faults.get(kind)
-    if (fault === undefined) {
-      throw new ApiError(422, 'UNKNOWN_KIND', `kind is "${kind}" and takes ${[...faults.keys()].join(', ')}`)
-    }
-    const node = this.#choose(fault, target)
-    const { pid } = node
-    if (pid === undefined) throw conflict(fault, node.name, 'down')
-    const entry = this.#enter(fault, node, pid, this.#detail(request))
+    const fault = findFault(kind)
+    const parts = this.#targets.choose(fault, target).map((subject) => toPart(fault, subject))
+    const entry = this.#enter(fault, parts, this.#detail(request))
     try {
-      await fault.inject(node, entry.order)
+      await Promise.all(parts.map(async ({ subject }) => fault.inject(subject, entry.order)))
     } catch (error) {
+      this.#mend(entry)
       this.#giveUp(entry, (error as Error).message)
       throw error
     }
     if (fault.landsWith === undefined) await this.#confirm(entry)
-    // Bounded by the check of the request.
-    if (durationMs !== undefined) entry.expiry = setTimeout(() => void this.#expire(entry), durationMs)
+    if (durationMs !== undefined && entry.healedAt === undefined) {
+      // Bounded by the check of the request.
+      entry.expiry = setTimeout(() => void this.#expire(entry), durationMs)
+    }
     return toRecord(entry)
   }
 
@@ -91,11 +95,12 @@ export class FaultDesk {
     return toRecord(this.#entry(id))
   }
 
-  /** Resolves once the node is well; at once when the fault was healed before. */
+  /** Resolves once everything that it fell on is well; at once when the fault was healed before. */
   async heal(id: string): Promise<FaultRecord> {
     const entry = this.#entry(id)
     if (entry.healedAt === undefined) {
-      await entry.fault.heal(entry.node, entry.order)
+      const { fault, order, parts } = entry
+      await Promise.all(parts.filter(({ isOver }) => !isOver).map(({ subject }) => fault.heal(subject, order)))
       this.#markHealed(entry)
     }
     return toRecord(entry)
@@ -105,62 +110,47 @@ export class FaultDesk {
     for (const { expiry } of this.#entries.values()) clearTimeout(expiry)
   }
 
-  #choose(fault: Fault, target: string): ClusterNode {
-    const named = this.#nodes.filter((node) => target === RANDOM_TARGET || node.name === target)
-    if (named.length === 0) {
-      const names = this.#nodes.map(({ name }) => name).join(', ')
-      throw new ApiError(404, 'UNKNOWN_NODE', `there is no node "${target}"; there are ${names}, or ${RANDOM_TARGET}`)
-    }
-    const fitting = named.filter((node) => fault.needs.includes(this.#stateOf(node)))
-    const node = fitting[Math.floor(this.#random() * fitting.length)]
-    if (node !== undefined) return node
-    if (target === RANDOM_TARGET) throw conflict(fault, 'every one', 'something else')
-    throw conflict(fault, target, named[0] === undefined ? 'down' : this.#stateOf(named[0]))
-  }
-
-  #stateOf(node: ClusterNode): NodeLife {
-    return findNode(this.#trace.state, node.name)?.state ?? 'down'
-  }
-
   #entry(id: string): Entry {
     const entry = this.#entries.get(id)
     if (entry === undefined) throw new ApiError(404, 'UNKNOWN_FAULT', `there is no fault "${id}"`)
     return entry
   }
 
-  #detail({ point, request, operation }: FaultRequest): FaultDetail {
-    const chosen = request === 'random' ? 1 + Math.floor(this.#random() * RANDOM_REQUESTS) : request
-    return {
-      ...(point === undefined ? {} : { point }),
-      ...(chosen === undefined ? {} : { request: chosen }),
-      ...(operation === undefined ? {} : { operation }),
-    }
+  #detail({ kind: _kind, target: _target, request, ...detail }: FaultRequest): FaultDetail {
+    const chosen = request === RANDOM_REQUEST ? 1 + Math.floor(this.#random() * RANDOM_REQUESTS) : request
+    return { ...detail, ...(chosen === undefined ? {} : { request: chosen }) }
   }
 
-  #enter(fault: Fault, node: ClusterNode, pid: number, detail: FaultDetail): Entry {
+  #enter(fault: Fault, parts: readonly Part[], detail: FaultDetail): Entry {
     const id = `f${++this.#lastId}`
-    const entry: Entry = { order: { id, ...detail }, fault, node, pid, confirmedAt: null }
+    const target = parts.map(({ subject }) => subject.name).join(',')
+    const entry: Entry = { order: { id, ...detail }, fault, target, parts, confirmedAt: null }
     this.#entries.set(id, entry)
     const oldest = this.#entries.keys().next()
     if (this.#entries.size > ENTRIES_MAX && !oldest.done) this.#entries.delete(oldest.value)
-    this.#trace.append({ type: 'fault-injected', fault: id, kind: fault.kind, target: node.name, ...detail })
+    this.#trace.append({ type: 'fault-injected', fault: id, kind: fault.kind, target, ...detail })
     return entry
   }
 
   async #confirm(entry: Entry): Promise<void> {
-    const { fault, node, pid, order } = entry
-    const what = `${fault.kind} of node ${node.name} to land`
+    const { fault, parts, order, target } = entry
+    const wait = { deadlineMs: fault.landsWithinMs ?? CONFIRM_DEADLINE_MS, what: `${fault.kind} of ${target} to land` }
     try {
-      await until(() => fault.confirm(node, pid), { deadlineMs: CONFIRM_DEADLINE_MS, what })
+      await Promise.all(parts.map(({ subject, pid }) => until(() => fault.confirm(subject, pid, order), wait)))
     } catch (error) {
-      // It may land yet, and nobody would know of it. Should mending fail too, the failure told below says enough.
-      void fault.heal(node, order).catch(() => undefined)
-      if (error instanceof DeadlineError) this.#giveUp(entry, error.message)
+      this.#mend(entry)
       if (!(error instanceof DeadlineError)) throw error
+      this.#giveUp(entry, error.message)
       throw new ApiError(504, 'FAULT_NOT_CONFIRMED', error.message)
     }
     entry.confirmedAt = new Date().toISOString()
     this.#trace.append({ type: 'fault-confirmed', fault: order.id })
+    if (fault.isMomentary) this.#markHealed(entry)
+  }
+
+  /** It may land yet, and nobody would know of it. Should mending fail too, the failure that is told says enough. */
+  #mend({ fault, parts, order }: Entry): void {
+    for (const { subject } of parts) void fault.heal(subject, order).catch(() => undefined)
   }
 
   /** It was injected and did not land, and won't. */
@@ -180,19 +170,25 @@ export class FaultDesk {
 
   #notice(event: TraceEvent): void {
     if (event.type === 'process-noted') this.#noticeLanding(event)
-    if (!('node' in event)) return
+    if (!('node' in event) && event.type !== 'process-up' && event.type !== 'process-down') return
     for (const entry of this.#entries.values()) {
-      const { fault, node, confirmedAt, pid } = entry
-      if (node.name !== event.node) continue
-      // What happens before a fault has landed is not its end.
-      if (confirmedAt !== null && fault.endsWith.includes(event.type)) this.#markHealed(entry)
-      if (event.type === 'node-down' && event.pid === pid) this.#noticeDeath(entry)
+      for (const part of entry.parts) if (isOf(event, part)) this.#noticeOf(event, entry, part)
     }
+  }
+
+  #noticeOf(event: TraceEvent, entry: Entry, part: Part): void {
+    const { fault, parts, confirmedAt } = entry
+    // What happens before a fault has landed is not its end.
+    if (confirmedAt !== null && fault.endsWith.includes(event.type)) {
+      part.isOver = true
+      if (parts.every(({ isOver }) => isOver)) this.#markHealed(entry)
+    }
+    if (event.type === 'node-down' && event.pid === part.pid) this.#noticeDeath(entry)
   }
 
   #noticeLanding({ process, event, detail }: Extract<TraceEvent, { type: 'process-noted' }>): void {
     const entry = this.#entries.get(String(detail['fault']))
-    if (entry === undefined || entry.fault.landsWith !== event || process !== `node-${entry.node.name}`) return
+    if (entry === undefined || entry.fault.landsWith !== event || process !== `node-${entry.target}`) return
     // A failure to confirm is in the trace by then, and nobody waits for it.
     void this.#confirm(entry).catch(() => undefined)
   }
@@ -202,7 +198,7 @@ export class FaultDesk {
     if (entry.fault.landsWith === undefined) return
     setTimeout(() => {
       if (entry.confirmedAt === null && entry.healedAt === undefined) {
-        this.#giveUp(entry, `node ${entry.node.name} ended before it came to that point`)
+        this.#giveUp(entry, `node ${entry.target} ended before it came to that point`)
       }
     }, LAST_WORDS_WAIT_MS).unref()
   }
@@ -215,13 +211,21 @@ export class FaultDesk {
   }
 }
 
-function toRecord({ order, fault, node, confirmedAt, healedAt }: Entry): FaultRecord {
-  const { id, ...detail } = order
-  const healed = healedAt === undefined ? {} : { healedAt }
-  return { id, kind: fault.kind, target: node.name, ...detail, confirmedAt, ...healed }
+function toPart(fault: Fault, subject: Subject): Part {
+  const { pid, name } = subject
+  if (pid === undefined) throw new ApiError(409, 'NODE_STATE', `${fault.kind} needs a process; ${name} is down`)
+  return { subject, pid, isOver: false }
 }
 
-function conflict(fault: Fault, name: string, state: string): ApiError {
-  const needs = fault.needs.join(' or ')
-  return new ApiError(409, 'NODE_STATE', `${fault.kind} needs a node that is ${needs}; ${name} is ${state}`)
+/** A process beside the nodes is known by its pid, which a new one does not have yet. */
+function isOf(event: TraceEvent, { subject, pid }: Part): boolean {
+  if (event.type === 'process-down') return event.pid === pid
+  if (event.type === 'process-up') return event.pid === subject.pid
+  return 'node' in event && event.node === subject.name
+}
+
+function toRecord({ order, fault, target, confirmedAt, healedAt }: Entry): FaultRecord {
+  const { id, ...detail } = order
+  const healed = healedAt === undefined ? {} : { healedAt }
+  return { id, kind: fault.kind, target, ...detail, confirmedAt, ...healed }
 }

@@ -1,3 +1,4 @@
+import type { ClusterNode } from '../cluster/node.ts'
 import { until } from '../wait.ts'
 import type { Fault } from './fault.ts'
 
@@ -5,10 +6,12 @@ import type { Fault } from './fault.ts'
 const LEAVE_DEADLINE_MS = 15_000
 
 /** SIGTERM: the node tells that it takes nothing new, finishes what it has, and leaves. As in any deployment. */
-export const drain: Fault = {
+export const drain: Fault<ClusterNode> = {
   kind: 'drain',
+  on: ['node'],
   needs: ['up'],
   endsWith: ['node-up'],
+  comesBack: true,
 
   inject(node) {
     node.keeper.signal('SIGTERM')

@@ -1,21 +1,24 @@
+import type { Member } from '../cluster/member.ts'
 import { runState } from '../supervise/process-table.ts'
 import type { Fault } from './fault.ts'
 
 /** SIGKILL: the process is gone at once, with everything in its memory and everything in flight. */
-export const kill: Fault = {
+export const kill: Fault<Member> = {
   kind: 'kill',
+  on: ['node', 'store'],
   needs: ['starting', 'up', 'paused', 'draining'],
-  endsWith: ['node-up'],
+  endsWith: ['node-up', 'process-up'],
+  comesBack: true,
 
-  inject(node) {
-    node.keeper.signal('SIGKILL')
+  inject(member) {
+    member.keeper.signal('SIGKILL')
   },
 
-  async confirm(node, pid) {
-    return node.pid !== pid && (await runState(pid)) === 'gone'
+  async confirm(member, pid) {
+    return member.pid !== pid && (await runState(pid)) === 'gone'
   },
 
-  heal(node) {
-    return node.keeper.start()
+  heal(member) {
+    return member.keeper.start()
   },
 }

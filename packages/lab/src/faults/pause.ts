@@ -1,27 +1,29 @@
+import type { Member } from '../cluster/member.ts'
 import { until } from '../wait.ts'
 import type { Fault } from './fault.ts'
 
 const RESUME_DEADLINE_MS = 2_000
 
 /** SIGSTOP: the process keeps its memory, its sockets and its place, accepts nothing and answers nothing. */
-export const pause: Fault = {
+export const pause: Fault<Member> = {
   kind: 'pause',
+  on: ['node', 'store'],
   needs: ['up'],
-  endsWith: ['node-resumed', 'node-down'],
+  endsWith: ['node-resumed', 'node-down', 'process-down'],
 
-  inject(node) {
-    node.keeper.signal('SIGSTOP')
+  inject(member) {
+    member.keeper.signal('SIGSTOP')
   },
 
-  async confirm(node) {
-    return (await node.observe()) === 'stopped'
+  async confirm(member) {
+    return (await member.observe()) === 'stopped'
   },
 
-  async heal(node) {
-    node.keeper.signal('SIGCONT')
-    await until(async () => (await node.observe()) !== 'stopped', {
+  async heal(member) {
+    member.keeper.signal('SIGCONT')
+    await until(async () => (await member.observe()) !== 'stopped', {
       deadlineMs: RESUME_DEADLINE_MS,
-      what: `node ${node.name} to go on`,
+      what: `${member.name} to go on`,
     })
   },
 }

@@ -1,0 +1,37 @@
+import type { ClusterNode } from '../cluster/node.ts'
+import { ApiError } from '../errors.ts'
+import type { Fault } from './fault.ts'
+
+/** The node answers at once, or is too busy to be broken on purpose. */
+const ANSWER_WAIT_MS = 2_000
+/** Taking memory takes its time, and so does answering without it. */
+const LOOK_WAIT_MS = 1_000
+const HEAL_WAIT_MS = 10_000
+
+/** What a node does to itself from within: the order goes over the channel to it, and it tells what it sees of it there. */
+export function hardship(
+  kind: string,
+  traits: Pick<Fault, 'fields' | 'landsWithinMs' | 'drawn'> = {},
+): Fault<ClusterNode> {
+  return {
+    kind,
+    on: ['node'],
+    ...traits,
+    needs: ['up'],
+    endsWith: ['node-down'],
+
+    async inject(node, order) {
+      const begun = await node.keeper.call({ type: 'hardship-begin', kind, ...order }, 'hardship-begun', ANSWER_WAIT_MS)
+      if (!begun) throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not take the order`)
+    },
+
+    confirm: (node, _pid, { id }) => node.keeper.call({ type: 'hardship-look', id }, 'hardship-stands', LOOK_WAIT_MS),
+
+    async heal(node, { id }) {
+      const { pid } = node
+      const over = await node.keeper.call({ type: 'hardship-end', id }, 'hardship-over', HEAL_WAIT_MS)
+      if (over || pid === undefined || node.pid !== pid) return
+      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it is over`)
+    },
+  }
+}

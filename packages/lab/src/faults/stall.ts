@@ -1,0 +1,29 @@
+import type { ClusterNode } from '../cluster/node.ts'
+import { until } from '../wait.ts'
+import type { Fault } from './fault.ts'
+import { whole } from './fields.ts'
+import { hardship } from './hardship.ts'
+
+const STALL_MIN_MS = 300
+const STALL_MAX_MS = 60_000
+const STALL_MS = 1_000
+/** Beyond its own end. */
+const ANSWER_DEADLINE_MS = 10_000
+
+/** The node's event loop stands still for so long. It is seen to: nobody who asks gets an answer, and the process runs. */
+export const stall: Fault<ClusterNode> = {
+  ...hardship('stall', { fields: { durationMs: whole('milliseconds', STALL_MIN_MS, STALL_MAX_MS, STALL_MS) } }),
+
+  async confirm(node) {
+    return !(await node.answers()) && (await node.observe()) === 'running'
+  },
+
+  /** What stands still can't be called back: its end has to be waited for. */
+  async heal(node, { durationMs = STALL_MS }) {
+    const { pid } = node
+    await until(async () => node.pid !== pid || (await node.answers()), {
+      deadlineMs: durationMs + ANSWER_DEADLINE_MS,
+      what: `node ${node.name} to answer again`,
+    })
+  },
+}

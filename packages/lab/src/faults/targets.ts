@@ -1,0 +1,106 @@
+/**
+ * Whom a fault falls on. Of nodes: a name or several with commas between, `random`, `all`, `minority` (as many as can be
+ * missing from a majority), `owner` of the session of a user who is logged in, or `owner:user-3`. The store is `store`. An
+ * edge is `balancer>a`, `a>b`, `a>store` or `store>replica`, with `*` for anyone at either end. What is random, the seed decides.
+ */
+import type { Member } from '../cluster/member.ts'
+import type { ClusterNode } from '../cluster/node.ts'
+import { ApiError } from '../errors.ts'
+import type { Trace } from '../trace/trace.ts'
+import type { Fault, Subject } from './fault.ts'
+import { SessionOwners } from './session-owners.ts'
+
+export interface Breakable {
+  readonly nodes: readonly ClusterNode[]
+  /** Absent where it is none of the lab's. */
+  readonly store?: Member | undefined
+}
+
+export const STORE = 'store'
+export const RANDOM_TARGET = 'random'
+const ALL = 'all'
+const MINORITY = 'minority'
+const OWNER = /^owner(?::(.+))?$/
+
+export class Targets {
+  readonly #breakable: Breakable
+  readonly #random: () => number
+  readonly #owners: SessionOwners
+
+  constructor(breakable: Breakable, trace: Trace, random: () => number) {
+    this.#breakable = breakable
+    this.#random = random
+    this.#owners = new SessionOwners()
+    trace.listen((event) => this.#owners.take(event))
+  }
+
+  /** One at least. Throws ApiError when there is none, or none that the fault fits. */
+  choose(fault: Fault, target: string): readonly Subject[] {
+    if (target === STORE) return [requireFit(fault, this.#store(fault))]
+    if (!fault.on.includes('node')) throw unfit(fault, target)
+    return this.#nodes(fault, target)
+  }
+
+  #store(fault: Fault): Subject {
+    const { store } = this.#breakable
+    if (!fault.on.includes('store')) throw unfit(fault, STORE)
+    if (store === undefined) throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
+    return store
+  }
+
+  #nodes(fault: Fault, target: string): readonly Subject[] {
+    const { nodes } = this.#breakable
+    const isGroup = target === RANDOM_TARGET || target === ALL || target === MINORITY
+    if (!isGroup) return this.#named(target).map((node) => requireFit(fault, node))
+    const fitting = nodes.filter(({ life }) => fault.needs.includes(life))
+    if (fitting.length === 0) throw conflict(fault, 'every one', 'something else')
+    if (target === ALL) return fitting
+    const wanted = target === RANDOM_TARGET ? 1 : Math.floor((nodes.length - 1) / 2)
+    if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `of ${nodes.length} nodes none is a minority`)
+    return draw(fitting, wanted, this.#random)
+  }
+
+  #named(target: string): readonly ClusterNode[] {
+    const { nodes } = this.#breakable
+    const owner = OWNER.exec(target)
+    const wanted = owner === null ? target.split(',').map((name) => name.trim()) : [this.#owner(owner[1])]
+    return [...new Set(wanted)].map((name) => {
+      const node = nodes.find((each) => each.name === name)
+      if (node !== undefined) return node
+      const names = nodes.map((each) => each.name).join(', ')
+      throw new ApiError(404, 'UNKNOWN_NODE', `there is no node "${name}"; there are ${names}, or ${RANDOM_TARGET}`)
+    })
+  }
+
+  #owner(user: string | undefined): string {
+    const owner = user === undefined ? this.#owners.random(this.#random) : this.#owners.of(user)
+    if (owner !== undefined) return owner
+    throw new ApiError(
+      409,
+      'NO_SESSION',
+      `${user ?? 'nobody'} is ${user === undefined ? '' : 'not '}logged in just now`,
+    )
+  }
+}
+
+function draw<T>(from: readonly T[], howMany: number, random: () => number): T[] {
+  const left = [...from]
+  const drawn: T[] = []
+  while (drawn.length < howMany && left.length > 0) drawn.push(...left.splice(Math.floor(random() * left.length), 1))
+  return drawn
+}
+
+function requireFit<S extends Subject>(fault: Fault, subject: S): S {
+  if (fault.needs.includes(subject.life)) return subject
+  throw conflict(fault, subject.name, subject.life)
+}
+
+function unfit({ kind, on }: Fault, target: string): ApiError {
+  return new ApiError(422, 'WRONG_TARGET', `${kind} falls on a ${on.join(' or a ')}, and "${target}" is none`)
+}
+
+function conflict(fault: Fault, name: string, state: string): ApiError {
+  const needs = fault.needs.join(' or ')
+  const what = fault.on.includes('node') ? 'node' : 'store'
+  return new ApiError(409, 'NODE_STATE', `${fault.kind} needs a ${what} that is ${needs}; ${name} is ${state}`)
+}

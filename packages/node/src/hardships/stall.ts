@@ -1,0 +1,17 @@
+import type { Hardship, HardshipOrder } from './hardship.ts'
+
+const STALL_MAX_MS = 60_000
+
+/** The event loop stands still, as under a regular expression gone wild. Nothing can call it back, so its end is fixed. */
+export function stall({ durationMs }: HardshipOrder): Hardship {
+  let isOver = false
+  return {
+    begin() {
+      const endsAtMs = performance.now() + Math.min(Number(durationMs) || 0, STALL_MAX_MS)
+      while (performance.now() < endsAtMs);
+      isOver = true
+    },
+    stands: () => !isOver,
+    end: () => undefined,
+  }
+}
