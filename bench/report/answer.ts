@@ -1,0 +1,107 @@
+/**
+ * The answer in three sentences: what was lost, how long users waited, and what it cost. Only from the data: nobody is called better
+ * where the interval contains 1, and nobody is called safe, only not seen to lose anything in so many faults.
+ */
+import type { BenchResult, Comparison } from '../result.ts'
+import { count, listed, percent, plural, times, withInterval } from './figures.ts'
+import { boundOfNone, comparisonsOf, contestants, isMeasured, type Measured, scenariosOf } from './reading.ts'
+
+const NAMED_MAX = 4
+
+export function answer(result: BenchResult): string[] {
+  const [scenario] = scenariosOf(result)
+  const measured = scenario === undefined ? [] : contestants(result, scenario).filter(isMeasured)
+  if (scenario === undefined || measured.length === 0) return ['Nothing was measured, so there is no answer.']
+  const compared = comparisonsOf(result, scenario)
+  return [lossSentence(measured), outageSentence(measured, compared), costSentence(measured, compared)]
+}
+
+function lossSentence(measured: readonly Measured[]): string {
+  const judged = measured.filter(({ figures }) => figures.kills > 0 && figures.verdict !== 'unknown')
+  const unjudged = measured.filter((each) => !judged.includes(each))
+  const keepers = judged.filter((each) => lostCount(each) === 0)
+  const losers = judged
+    .filter((each) => lostCount(each) > 0)
+    .sort((one, other) => lostShare(other) - lostShare(one))
+    .map(lostWords)
+  const parts = [
+    ...(keepers.length === 0 ? [] : [keptWords(keepers)]),
+    ...(losers.length === 0 ? [] : [losers.length > 1 ? listed(losers) : losers.join('')]),
+    ...(unjudged.length === 0 ? [] : [`of ${names(unjudged)} it can’t be said`]),
+  ]
+  return `Lost: ${parts.join('; ')}.`
+}
+
+const lostCount = ({ figures }: Measured): number => figures.sessions.lost + figures.writes.lost
+
+const lostShare = ({ figures }: Measured): number => figures.sessions.lostShare.share
+
+function keptWords(keepers: readonly Measured[]): string {
+  const faults = Math.min(...keepers.map(({ figures }) => figures.kills))
+  const bound = boundOfNone(faults)
+  const bounded =
+    bound === undefined
+      ? 'too few faults to rule anything out'
+      : `so a loss in up to ${percent(bound)} of the faults is not ruled out`
+  return `${names(keepers)} lost no session and no acknowledged write in ${plural(faults, 'fault')}${keepers.length > 1 ? ' each' : ''} (${bounded})`
+}
+
+function lostWords({ title, figures: { sessions, writes } }: Measured): string {
+  const parts = [
+    ...(sessions.lost === 0 ? [] : [`${percent(sessions.lostShare.share)} of the sessions that were open`]),
+    ...(writes.lost === 0 ? [] : [`${count(writes.lost)} of ${count(writes.acknowledged)} acknowledged writes`]),
+  ]
+  return `${title} lost ${parts.join(' and ')}`
+}
+
+function outageSentence(measured: readonly Measured[], compared: readonly Comparison[]): string {
+  const faulted = measured.filter(({ figures }) => figures.kills > 0)
+  const waits = faulted
+    .toSorted((one, other) => one.figures.outageMs.p50.median - other.figures.outageMs.p50.median)
+    .slice(0, NAMED_MAX)
+    .map(({ title, figures }) => `${withInterval(figures.outageMs.p50)} ms on ${title}`)
+  if (waits.length === 0) return 'Waited: no fault landed that counts.'
+  const others = faulted.length > NAMED_MAX ? `, and longer on ${plural(faulted.length - NAMED_MAX, 'other')}` : ''
+  const found = comparisonWords(measured, compared, 'outageMs', { less: 'shorter', more: 'longer' })
+  return `Waited: the longest time without a good answer was, in the median over faults, ${listed(waits)}${others}; ${found}.`
+}
+
+function costSentence(measured: readonly Measured[], compared: readonly Comparison[]): string {
+  const words = { less: 'less', more: 'more' }
+  const found = comparisonWords(measured, compared, 'cpuMicrosPerRequest', words)
+  return `Cost: of CPU time a request, with nothing broken, ${found}.`
+}
+
+/** Against the base of the run: who differs, and of whom no difference was shown. */
+function comparisonWords(
+  measured: readonly Measured[],
+  compared: readonly Comparison[],
+  figure: Comparison['figure'],
+  words: Readonly<Record<'less' | 'more', string>>,
+): string {
+  const ours = compared.filter((each) => each.figure === figure && !each.isAgain)
+  const [first] = ours
+  if (first === undefined) return 'there was nothing to compare'
+  const titled = (name: string): string => measured.find((each) => each.name === name)?.title ?? name
+  const those = (finding: Comparison['finding']): Comparison[] =>
+    ours.filter((each) => each.base === first.base && each.finding === finding)
+  const differing = (['less', 'more'] as const).flatMap((which) =>
+    those(which).length === 0
+      ? []
+      : [
+          `${words[which]} on ${listed(those(which).map(({ strategy, ratio }) => `${titled(strategy)} ${times(ratio)}`))}`,
+        ],
+  )
+  const same = those('no difference shown').map(({ strategy }) => titled(strategy))
+  const few = those('too few blocks').map(({ strategy }) => titled(strategy))
+  const parts = [
+    ...differing,
+    ...(same.length === 0 ? [] : [`no difference shown on ${listed(same)}`]),
+    ...(few.length === 0 ? [] : [`too few blocks to tell on ${listed(few)}`]),
+  ]
+  return `against ${titled(first.base)}, ${parts.join('; ')}`
+}
+
+function names(entries: readonly Measured[]): string {
+  return listed(entries.map(({ title }) => title))
+}

@@ -1,0 +1,85 @@
+/** Every fault as a dot: how long nobody got a good answer. */
+import * as Plot from '@observablehq/plot'
+import { type Chart, COLOURS } from '../drawing.ts'
+import { milliseconds, withInterval } from '../figures.ts'
+import { countedKills, type Measured } from '../reading.ts'
+import { slug } from '../slug.ts'
+import { wrapped } from './labels.ts'
+import { logTicks } from './scale.ts'
+
+const ROW_HEIGHT = 46
+const WIDTH = 680
+const LABEL_WIDTH = 150
+/** What is less can't stand on a logarithmic axis, and is no outage either. */
+const SHORTEST_MS = 1
+
+export function outagesChart(entries: readonly Measured[], scenario: string): Chart {
+  const shown = entries.filter(({ figures }) => figures.kills > 0)
+  const dots = shown.flatMap((entry) =>
+    countedKills(entry).map(({ outageMs }) => ({ title: entry.title, ms: Math.max(SHORTEST_MS, outageMs) })),
+  )
+  const middles = shown.map(({ title, figures: { outageMs } }) => ({
+    title,
+    low: Math.max(SHORTEST_MS, outageMs.p50.low),
+    median: Math.max(SHORTEST_MS, outageMs.p50.median),
+    high: Math.max(SHORTEST_MS, outageMs.p50.high),
+    words: milliseconds(outageMs.p50.median),
+  }))
+  return {
+    heading: 'The longest time without a good answer',
+    id: slug('outages', scenario),
+    title: `The longest time without a good answer, each fault a dot: ${scenario}`,
+    description: shown
+      .map(
+        ({ title, figures: { outageMs } }) =>
+          `${title}: median ${withInterval(outageMs.p50)} ms, longest ${milliseconds(outageMs.max)}`,
+      )
+      .join('; '),
+    options: {
+      width: WIDTH,
+      height: shown.length * ROW_HEIGHT + 60,
+      marginLeft: LABEL_WIDTH,
+      marginRight: 56,
+      marginTop: 26,
+      marginBottom: 40,
+      x: {
+        type: 'log',
+        label: 'milliseconds',
+        labelAnchor: 'center',
+        labelArrow: 'none',
+        grid: true,
+        ...logTicks(dots.map(({ ms }) => ms)),
+      },
+      y: { domain: shown.map(({ title }) => title), label: null, tickSize: 0, tickFormat: wrapped },
+      marks: [
+        Plot.dot(dots, { x: 'ms', y: 'title', r: 3.2, fill: 'currentColor', fillOpacity: 0.3 }),
+        Plot.link(middles, {
+          x1: 'low',
+          x2: 'high',
+          y: 'title',
+          stroke: COLOURS.ok,
+          strokeWidth: 5,
+          strokeOpacity: 0.45,
+          dy: 0,
+        }),
+        Plot.tickX(middles, {
+          x: 'median',
+          y: 'title',
+          stroke: COLOURS.ok,
+          strokeWidth: 2.5,
+          insetTop: 8,
+          insetBottom: 8,
+        }),
+        Plot.text(middles, {
+          x: 'median',
+          y: 'title',
+          text: 'words',
+          dy: -16,
+          fontSize: 11,
+          fontWeight: 650,
+          fill: COLOURS.ok,
+        }),
+      ],
+    },
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * A chart as an SVG that stands alone: Observable Plot draws it into a document of linkedom's, when the report is made. Its colours
+ * are variables of the page, each with the light value as its fallback, so that the page may be dark while a copy that is pasted
+ * into a document is not; `page/behaviour.ts` puts the fallbacks in when somebody copies one.
+ */
+import * as Plot from '@observablehq/plot'
+import { parseHTML } from 'linkedom'
+import { escaped, html, type Markup, trusted } from './markup.ts'
+
+export const COLOURS = {
+  ok: 'var(--ok, #0c7c71)',
+  failed: 'var(--failed, #c81e33)',
+  warm: 'var(--logged-out, #b45309)',
+  quiet: 'var(--quiet, #566370)',
+  line: 'var(--line, #dde2e8)',
+} as const
+
+export interface Chart {
+  /** Stands in the picture, which may have lost its page. */
+  readonly heading: string
+  /** Unique on its page, and the name of the file that it is saved as. */
+  readonly id: string
+  readonly title: string
+  /** What a person sees in it, for one who does not. */
+  readonly description: string
+  readonly options: Plot.PlotOptions
+}
+
+const EDGE = 4
+const HEADING_SIZE = 13
+const HEADING_HEIGHT = 24
+const FONT = { fontFamily: 'system-ui, sans-serif', fontSize: '12px' }
+
+/** The SVG alone. */
+export function svg({ id, heading, title, description, options }: Chart): string {
+  const { document } = parseHTML('<!doctype html><html><body></body></html>')
+  const { width, height, marginTop, marginLeft } = options
+  const headingMark = Plot.text([heading], {
+    frameAnchor: 'top-left',
+    facet: 'super',
+    dx: EDGE - marginLeft,
+    dy: EDGE - marginTop - HEADING_HEIGHT,
+    lineAnchor: 'top',
+    fontSize: HEADING_SIZE,
+    fontWeight: 650,
+    lineWidth: (width - 2 * EDGE) / HEADING_SIZE,
+    textOverflow: 'ellipsis-end',
+  })
+  const drawn = Plot.plot({
+    ...options,
+    marks: [...options.marks, headingMark],
+    height: height + HEADING_HEIGHT,
+    marginTop: marginTop + HEADING_HEIGHT,
+    document,
+    style: FONT,
+    className: 'plot',
+  }).outerHTML
+  const opening = `<svg xmlns="http://www.w3.org/2000/svg" id="${id}" role="img" aria-labelledby="${id}-title ${id}-desc" `
+  const names = `<title id="${id}-title">${escaped(title)}</title><desc id="${id}-desc">${escaped(description)}</desc>`
+  return drawn
+    .replaceAll(/ aria-(label|hidden|description)="[^"]*"/g, '')
+    .replace(/<style>.*?<\/style>/s, names)
+    .replace('<svg ', opening)
+}
+
+/** With its caption and what takes it elsewhere. Wider than a phone it is scrolled, not shrunk until nobody can read it. */
+export function chartFigure(chart: Chart, caption: Markup): Markup {
+  return html`<figure class="chart">
+    <div class="scroll" role="region" tabindex="0" aria-label="${chart.title}">${trusted(svg(chart))}</div>
+    <figcaption>
+      <span>${caption}</span>
+      <span class="take" hidden>
+        <button type="button" data-copy="${chart.id}" aria-label="Copy as SVG: ${chart.title}">Copy SVG</button>
+        <button type="button" data-save="${chart.id}" aria-label="Download as SVG: ${chart.title}">Download</button>
+      </span>
+    </figcaption>
+  </figure> `
+}

@@ -1,0 +1,37 @@
+/**
+ * The report of a result: `node bench/report/index.ts RESULT.json [OUT.html]` makes it again. The packages that draw its charts
+ * come when it is first asked for.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { benchMain, say } from '../command.ts'
+import { UsageError } from '../config.ts'
+import { installPackages } from '../peers.ts'
+import type { BenchResult } from '../result.ts'
+import { readResult } from './read-result.ts'
+
+const USAGE = 'node bench/report/index.ts RESULT.json [OUT.html]'
+
+export async function writeReport(result: BenchResult, path: string, atlas?: unknown): Promise<void> {
+  await installPackages('report', say)
+  const { reportHtml } = await import('./page.ts')
+  writeFileSync(path, reportHtml(result, atlas))
+}
+
+/** Two runs side by side. */
+export async function writeComparison(base: BenchResult, other: BenchResult, path: string): Promise<void> {
+  await installPackages('report', say)
+  const { compareHtml } = await import('./compare-page.ts')
+  writeFileSync(path, compareHtml(base, other))
+}
+
+async function main([resultPath, outPath]: readonly string[]): Promise<void> {
+  if (resultPath === undefined || resultPath === '--help') throw new UsageError(USAGE)
+  const out = outPath ?? join(dirname(resultPath), 'report.html')
+  const atlasPath = join(dirname(resultPath), 'atlas.json')
+  const atlas: unknown = existsSync(atlasPath) ? JSON.parse(readFileSync(atlasPath, 'utf8')) : undefined
+  await writeReport(readResult(resultPath), out, atlas)
+  say(`The report: ${out}`)
+}
+
+if (import.meta.main) benchMain(main)

@@ -1,0 +1,150 @@
+/** A result as a page that explains itself. Its packages must be there, see `index.ts`. */
+import type { BenchResult } from '../result.ts'
+import { answer } from './answer.ts'
+import { lossChart, LOST } from './charts/loss.ts'
+import { chartFigure } from './drawing.ts'
+import { listed, plural } from './figures.ts'
+import { embeddedJson, html, type Markup } from './markup.ts'
+import { atlasSection } from './parts/atlas.ts'
+import { scenarioParts } from './parts/scenario.ts'
+import { table } from './parts/table.ts'
+import { definitions, environmentList, method, notSaid } from './parts/words.ts'
+import { differsFromItself, excluded, faultsOf, losses, type LossKind, missing, scenariosOf } from './reading.ts'
+import { doubtsNote, shell } from './shell.ts'
+import { slug } from './slug.ts'
+
+const LOSS_KINDS: readonly LossKind[] = ['sessions', 'writes']
+
+export function reportHtml(result: BenchResult, atlas?: unknown): string {
+  const atlasPart = atlasSection(atlas)
+  return shell({
+    title: 'ninelives: which strategy, at what cost, losing what',
+    about: about(result),
+    main: html`
+      ${doubtsNote('This run is not to be quoted.', doubts(result))} ${answerSection(result)}
+      ${contents(result, atlasPart)} ${lossSection(result)} ${scenarioSections(result)} ${atlasPart} ${leftOut(result)}
+      <section aria-labelledby="definitions">
+        <h2 id="definitions">What each figure means</h2>
+        ${definitions()}
+      </section>
+      <section aria-labelledby="method">
+        <h2 id="method">How it was measured</h2>
+        ${method(result)}
+      </section>
+      <section aria-labelledby="not-said">
+        <h2 id="not-said">What was not measured</h2>
+        ${notSaid()}
+      </section>
+      <section aria-labelledby="environment">
+        <h2 id="environment">Where, and with what</h2>
+        ${environmentList(result)}
+      </section>
+      <section aria-labelledby="raw">
+        <h2 id="raw">The raw data</h2>
+        <p class="lead">
+          Every fault and every block is inside this page, in the element <code>#result</code>, as they stand in
+          result.json. The page can be made again from it.
+        </p>
+        <p class="take" hidden><button type="button" id="save-result">Download result.json</button></p>
+      </section>
+    `,
+    data: html`<script type="application/json" id="result">
+      ${embeddedJson(result)}
+    </script>`,
+  })
+}
+
+function about({ strategies, options, startedAt, environment, seed }: BenchResult): Markup {
+  const took = strategies.filter((entry) => entry.missing === undefined && entry.role !== 'again')
+  return html`${plural(new Set(took.map(({ name }) => name)).size, 'strategy', 'strategies and peers')},
+  ${plural(options.kills, 'fault')} of each kind, ${environment.cores} × ${environment.processor}, Node
+  ${environment.node.replace('v', '')}; ${startedAt.slice(0, 10)}, seed ${seed}, commit
+  ${environment.commit.slice(0, 10)}${options.quick ? html`; <strong>a quick run</strong>` : undefined}`
+}
+
+function doubts(result: BenchResult): string[] {
+  const again = differsFromItself(result)
+    ? ['The base differs from itself in an A/A row, so other differences may be none either.']
+    : []
+  return [...result.doubts, ...again]
+}
+
+function answerSection(result: BenchResult): Markup {
+  const [first, ...others] = scenariosOf(result)
+  return html`<section class="answer" aria-labelledby="answer">
+    <h2 id="answer">The answer</h2>
+    ${answer(result).map((sentence) => {
+      const [head = '', ...rest] = sentence.split(': ')
+      return rest.length === 0 ? html`<p>${head}</p>` : html`<p><strong>${head}:</strong> ${rest.join(': ')}</p>`
+    })}
+    ${others.length === 0 ? undefined : html`<p>That is of “${first}”; ${listed(others)} below.</p>`}
+  </section> `
+}
+
+function contents(result: BenchResult, atlas: Markup | undefined): Markup {
+  const links: readonly (readonly [string, string])[] = [
+    ['loss', 'Loss'],
+    ...scenariosOf(result).map((scenario) => [slug('scenario', scenario), scenario] as const),
+    ...(atlas === undefined ? [] : [['atlas', 'Crash points'] as const]),
+    ['left-out', 'Left out'],
+    ['definitions', 'Definitions'],
+    ['method', 'Method'],
+    ['not-said', 'Not measured'],
+    ['environment', 'Environment'],
+    ['raw', 'Raw data'],
+  ]
+  return html`<nav aria-label="On this page">
+    <ul class="contents">
+      ${links.map(([id, words]) => html`<li><a href="#${id}">${words}</a></li> `)}
+    </ul>
+  </nav> `
+}
+
+function lossSection(result: BenchResult): Markup {
+  const charts = LOSS_KINDS.map((kind) => ({ kind, at: losses(result, kind) })).filter(({ at }) => at.length > 0)
+  return html`<section aria-labelledby="loss">
+    <h2 id="loss">What each fault loses</h2>
+    <p class="lead">
+      Where nothing was lost the cell says what that proves: at most 3/N of the faults, by N faults without a loss. The
+      darker, the more was lost.
+    </p>
+    <div class="wide">
+      ${charts.map(({ kind, at }) => chartFigure(lossChart(at, kind), html`Share of the ${LOST[kind]}`))}
+    </div>
+    ${faultsOf(result.strategies).length === 0 ? html`<p>No fault was measured.</p>` : undefined}
+  </section> `
+}
+
+/** The first stands open; the others are folded, so that a page of many scenarios can be found through. */
+function scenarioSections(result: BenchResult): Markup[] {
+  return scenariosOf(result).map((scenario, place) => {
+    const id = slug('scenario', scenario)
+    const heading = html`<h2 id="${id}">Scenario: ${scenario}</h2>`
+    const parts = scenarioParts(result, scenario)
+    const inside =
+      place === 0
+        ? html`${heading}${parts}`
+        : html`<details>
+            <summary>${heading}</summary>
+            ${parts}
+          </details>`
+    return html`<section aria-labelledby="${id}">${inside}</section> `
+  })
+}
+
+function leftOut(result: BenchResult): Markup {
+  const rows = [
+    ...missing(result).map(({ title, scenario, missing: why = '' }) => [title, scenario, 'all of it', why]),
+    ...excluded(result).map(({ entry, what, why }) => [entry.title, entry.scenario, what, why]),
+  ]
+  return html`<section aria-labelledby="left-out">
+    <h2 id="left-out">What was left out, and why</h2>
+    <div class="words">
+      ${
+        rows.length === 0
+          ? html`<p>Nothing: everything that was measured is in the figures.</p>`
+          : table('In no figure', ['', 'Scenario', 'What', 'Why'], rows)
+      }
+    </div>
+  </section> `
+}

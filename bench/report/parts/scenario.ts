@@ -1,0 +1,77 @@
+/** One scenario: its faults, its waiting, its latencies, its costs, and the ratios with the A/A row among them. */
+import type { BenchResult, StrategyResult } from '../../result.ts'
+import { killsChart } from '../charts/kills.ts'
+import { latencyChart } from '../charts/latency.ts'
+import { outagesChart } from '../charts/outages.ts'
+import { type Ratio, ratioCharts } from '../charts/ratios.ts'
+import { chartFigure } from '../drawing.ts'
+import { plural } from '../figures.ts'
+import { html, type Markup } from '../markup.ts'
+import { comparisonsOf, contestants, countedKills, faultsOf, isMeasured } from '../reading.ts'
+import { COMPARED, costTable, latencyTable, lossTable, outageTable, ratioTable } from './tables.ts'
+
+export const HOLLOW = html`Hollow: the interval contains 1, or there are too few blocks. Logarithmic.`
+
+/** Its parts, each under a heading of its own. */
+export function scenarioParts(result: BenchResult, scenario: string): Markup {
+  const entries = contestants(result, scenario)
+  const measured = entries.filter(isMeasured)
+  const faulted = measured.filter(({ figures }) => figures.kills > 0)
+  return html`
+    <h3>What was lost</h3>
+    ${lossTable(scenario, entries)}
+    <h3>The faults, overlaid</h3>
+    <p class="lead">
+      Every fault that counts as a thin line, all at second 0 of the instant it landed; the thick line is the median
+      over faults, and the ribbon is the half of them in the middle.
+    </p>
+    ${overlays(entries)}
+    <h3>How long users waited</h3>
+    <div class="stack">
+      ${faulted.length === 0 ? undefined : chartFigure(outagesChart(faulted, scenario), html`Each dot is one fault; the line is the median, the bar its 95 % interval. Logarithmic.`)}
+      ${outageTable(scenario, entries)}
+    </div>
+    <h3>Latency before, in and after the outage</h3>
+    <div class="stack">
+      ${faulted.length === 0 ? undefined : chartFigure(latencyChart(faulted, scenario), html`● p50, ■ p99, ▲ p99.9, from the due time. Logarithmic.`)}
+      ${latencyTable(scenario, measured)}
+    </div>
+    <h3>What it costs</h3>
+    ${costTable(scenario, entries)}
+    <h3>Compared, and A/A</h3>
+    ${ratios(result, scenario)}
+  `
+}
+
+function overlays(entries: readonly StrategyResult[]): Markup {
+  const charts = faultsOf(entries).flatMap((fault) =>
+    entries.flatMap((entry) => {
+      const chart = killsChart(entry, fault)
+      const { length } = countedKills(entry).filter((kill) => kill.fault === fault)
+      return chart === undefined ? [] : [chartFigure(chart, html`${plural(length, `${fault} fault`)}`)]
+    }),
+  )
+  return charts.length === 0 ? html`<p>No fault landed that counts.</p>` : html`<div class="charts">${charts}</div>`
+}
+
+function ratios(result: BenchResult, scenario: string): Markup {
+  const compared = comparisonsOf(result, scenario)
+  if (compared.length === 0) return html`<p>There was nothing to compare.</p>`
+  const titled = (name: string): string =>
+    result.strategies.find((each) => each.name === name && each.scenario === scenario)?.title ?? name
+  const drawn = compared.map(({ strategy, figure, ratio, finding, isAgain }): Ratio => ({
+    label: isAgain ? `A/A: ${titled(strategy)}` : titled(strategy),
+    figure: COMPARED[figure],
+    ratio,
+    finding,
+  }))
+  const base = titled(compared[0]?.base ?? '')
+  return html`<div class="stack">
+    <p class="lead">
+      How many times the figure of ${base} it is, within blocks. A/A is ${base} beside itself: where its interval leaves
+      out 1, the machine was too restless.
+    </p>
+    <div class="charts">${ratioCharts(scenario, drawn, base).map((chart) => chartFigure(chart, HOLLOW))}</div>
+    ${ratioTable(scenario, compared, titled)}
+  </div>`
+}

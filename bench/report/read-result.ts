@@ -1,0 +1,17 @@
+/** A result.json of this bench, or a line that says what it is instead. */
+import { readFileSync } from 'node:fs'
+import { UsageError } from '../config.ts'
+import { type BenchResult, RESULT_SCHEMA } from '../result.ts'
+
+export function readResult(path: string): BenchResult {
+  let result: Partial<BenchResult> | null
+  try {
+    result = JSON.parse(readFileSync(path, 'utf8')) as Partial<BenchResult> | null
+  } catch (error) {
+    throw new UsageError(`${path} can't be read as a result: ${(error as Error).message}`)
+  }
+  if (result?.schema !== RESULT_SCHEMA || result.bench !== 'strategies') {
+    throw new UsageError(`${path} is no result of npm run bench with schema ${RESULT_SCHEMA}`)
+  }
+  return result as BenchResult
+}
