@@ -91,7 +91,7 @@ for (const name of TRIED) {
 }
 
 test('a peer whose program is missing says how to get it', async (t) => {
-  const [nginx] = peers({ PATH: '', REDIS_URL: 'redis://127.0.0.1:1' })
+  const nginx = peers({ PATH: '', REDIS_URL: 'redis://127.0.0.1:1' }).find(({ name }) => name === 'nginx')
   t.is(nginx?.missing, 'it needs nginx on the PATH (Debian: apt-get install nginx)')
   const express = peers({ PATH: '' }).find(({ name }) => name === 'express-session')
   t.regex(express?.missing ?? '', /^it needs a Redis: set REDIS_URL, or install redis-server/)

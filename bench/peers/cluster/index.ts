@@ -1,5 +1,6 @@
 /**
- * The peers: clusters of other people's balancers, or other people's sessions, or both. Each is a strategy and three programs, and
+ * The peers: clusters of other people's balancers, or other people's sessions, or both; and our own balancer over its other
+ * transport, which is one balancer beside another as well. Each is a strategy and three programs, and
  * the lab starts, kills and watches it like one of ours, see `../../cluster-under-test.ts`.
  */
 import { fileURLToPath } from 'node:url'
@@ -31,6 +32,7 @@ const PLAIN = 'koa-session with ten lines'
 const PLAIN_MEMORY = 'koa-session in memory'
 
 const PEERS: readonly Peer[] = [
+  { name: 'undici', title: 'our balancer over undici, our nodes over Redis', balancer: 'undici' },
   { name: 'nginx', title: 'nginx, our nodes over Redis', ...NGINX },
   { name: 'nginx-affinity', title: 'nginx by cookie, our nodes in memory', ...NGINX, ...affinity },
   { name: 'nginx-plain', title: `nginx, ${PLAIN} over Redis`, ...NGINX, ...KOA_SESSION },
