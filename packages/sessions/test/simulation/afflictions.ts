@@ -73,10 +73,14 @@ export class Afflictions {
     })
   }
 
-  /** Nothing hints at that a view without this node is on its way. */
+  /**
+   * Nothing hints at that a view without this node is on its way. Where every node has everything, it is enough that the
+   * others have their links to it: two may die then, or one beside a pause; but not two while the third is being cut off.
+   */
   keepsPlace(node: number): boolean {
     const { nowMs } = this.#cluster.time
-    return this.#script.copies === 'all' || (this.#isWell(node) && nowMs - (this.#unwellAtMs[node] ?? 0) > CALM_MS)
+    if (this.#script.copies === 'all') return this.#isReached(node)
+    return this.#isWell(node) && nowMs - (this.#unwellAtMs[node] ?? 0) > CALM_MS
   }
 
   healAll(): void {
@@ -104,6 +108,12 @@ export class Afflictions {
 
   #majority(): number {
     return Math.floor(this.#script.nodes / 2) + 1
+  }
+
+  #isReached(node: number): boolean {
+    return this.#script.startsMs.every((_, other) => {
+      return other === node || this.#cluster.peer(other) === undefined || this.#cluster.network.isUp(node, other)
+    })
   }
 
   #isWell(node: number): boolean {
