@@ -15,6 +15,8 @@ export interface Config {
   readonly trustProxy: boolean
   readonly throttleLogins: boolean
   readonly accounts: number
+  /** So much is put into each session at its login beside what the shop needs: for benches. */
+  readonly sessionPaddingBytes: number
   readonly passwordCost: PasswordCost
   readonly idleTimeoutMs: number
   readonly absoluteTimeoutMs: number
@@ -47,6 +49,7 @@ const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
 const SESSION_KEY_LENGTH_MIN = 32
 const MESH_SECRET_LENGTH_MIN = 32
 const ACCOUNTS_MAX = 100_000
+const SESSION_PADDING_BYTES_MAX = 256 * 1024
 const DAY_S = 24 * 60 * 60
 
 export function readConfig(env: Environment): Readonly<Config> {
@@ -62,6 +65,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     trustProxy: choice(env, 'TRUST_PROXY', 'false', ['true', 'false']) === 'true',
     throttleLogins: choice(env, 'LOGIN_THROTTLE', 'on', ['on', 'off']) === 'on',
     accounts: integer(env, 'ACCOUNTS', 100, 1, ACCOUNTS_MAX),
+    sessionPaddingBytes: integer(env, 'SESSION_PADDING_BYTES', 0, 0, SESSION_PADDING_BYTES_MAX),
     passwordCost: passwordCost(env, production),
     idleTimeoutMs: 1000 * integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S),
     absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', DAY_S, 1, 365 * DAY_S),

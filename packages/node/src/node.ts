@@ -36,6 +36,7 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
     idleTimeoutMs: config.idleTimeoutMs,
     absoluteTimeoutMs: config.absoluteTimeoutMs,
     accounts,
+    sessionPaddingBytes: config.sessionPaddingBytes,
     trustProxy: config.trustProxy,
     throttleLogins: config.throttleLogins,
     log,

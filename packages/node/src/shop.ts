@@ -35,6 +35,8 @@ export interface ShopOptions {
   readonly accounts: Accounts
   /** Whether what is in front writes X-Forwarded-* itself, so that they can be believed. Default false. */
   readonly trustProxy?: boolean
+  /** So much is put into each session at its login. Default 0. */
+  readonly sessionPaddingBytes?: number
   /** Whether guessing passwords is slowed down. Default true. */
   readonly throttleLogins?: boolean
   readonly log: Logger
@@ -67,7 +69,7 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   const api = new Router<RequestState>(EXACT)
   const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store })
   const once = idempotency()
-  loginRoutes(api, { node, accounts, throttle, once })
+  loginRoutes(api, { node, accounts, throttle, once, paddingBytes: options.sessionPaddingBytes ?? 0 })
   cartRoutes(api, { node, once })
   counterRoutes(api, { node, once })
   userRoutes(api, () => layer.users)

@@ -11,6 +11,8 @@ export interface ShopFields {
   user?: string
   cart?: Cart
   count?: number
+  /** Of no use but its size. */
+  padding?: string
 }
 
 export function shopFields(session: Record<string, unknown>): ShopFields {

@@ -13,6 +13,7 @@ test('a node needs nothing to be told', (t) => {
     sessionKeys: undefined,
     cookieSecure: false,
     accounts: 100,
+    sessionPaddingBytes: 0,
     passwordCost: 'standard',
     idleTimeoutMs: 1_800_000,
     absoluteTimeoutMs: 86_400_000,

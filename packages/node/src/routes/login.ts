@@ -11,6 +11,7 @@
  * Whose a stored session is gets decided inside `update`, on what is stored at that instant: two tabs that log in as two
  * people at once must not meet in one session, which a merge of both tabs' fields would let them.
  */
+import { randomBytes } from 'node:crypto'
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import type { KoaSession, LoginThrottle } from '@ninelives/sessions'
@@ -26,12 +27,17 @@ export interface LoginOptions {
   /** Undefined: as many guesses as anybody likes. */
   readonly throttle: LoginThrottle | undefined
   readonly once: Koa.Middleware
+  /** As of ShopOptions. */
+  readonly paddingBytes: number
 }
 
 const NAME_LENGTH_MAX = 64
 const PASSWORD_LENGTH_MAX = 256
 
-export function loginRoutes(router: Router<RequestState>, { node, accounts, throttle, once }: LoginOptions): void {
+export function loginRoutes(
+  router: Router<RequestState>,
+  { node, accounts, throttle, once, paddingBytes }: LoginOptions,
+): void {
   router.post('/api/login', jsonBody(), once, async (ctx) => {
     const { name, password } = checkedCredentials(ctx.request.body)
     const account = await attempted(throttle, name, ctx.ip, () => accounts.verify(name, password))
@@ -50,6 +56,7 @@ export function loginRoutes(router: Router<RequestState>, { node, accounts, thro
         ctx.session = null
         ctx.session = { user: account.name }
     }
+    if (paddingBytes > 0) shopFields(sessionOf(ctx)).padding = padding(paddingBytes)
     ctx.body = { user: account.name, displayName: account.displayName, node }
   })
 
@@ -93,6 +100,11 @@ async function attempted(
     await attempt?.withdraw()
     throw error
   }
+}
+
+/** Nothing that a store could compress. */
+function padding(bytes: number): string {
+  return randomBytes(bytes).toString('base64').slice(0, bytes)
 }
 
 /** Makes a session that has no user yet this user's; one that has stays as it is. */
