@@ -38,6 +38,8 @@ export interface ClusterWishes {
   readonly rate: number
   /** As of the lab's ClusterOptions. */
   readonly readShare?: number
+  /** So much is in each session of a user beside what the shop puts there. Only our nodes can be told. */
+  readonly sessionBytes?: number
   /** They come only with `startUsers`. */
   readonly usersLater?: boolean
   /** In place of the store that the contestant's own strategy names. */
@@ -109,7 +111,8 @@ export async function openCluster(contestant: Contestant, wishes: ClusterWishes)
   if (missing !== undefined || store === undefined) throw new Error(`${name} is missing: ${missing ?? REDIS_HINT}`)
   const { environment: inherited } = readConfig(process.env)
   const adminPort = await freePort()
-  const environment = { ...inherited, ADMIN_PORT: String(adminPort) }
+  const padding = wishes.sessionBytes === undefined ? {} : { SESSION_PADDING_BYTES: String(wishes.sessionBytes) }
+  const environment = { ...inherited, ...padding, ADMIN_PORT: String(adminPort) }
   const ports = { port: 0, controlPort: 0 }
   const lab = await openLab({ ...store, ...wishes, ...ports, strategy, programs, environment, run: `bench-${name}` })
   try {

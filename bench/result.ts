@@ -47,6 +47,7 @@ export interface StrategyResult {
   readonly role: 'strategy' | 'peer' | 'again'
   /** It took no part: why, and how to get it. Then there are no figures. */
   readonly missing?: string
+  /** Absent also when every one of its blocks was excluded. */
   readonly figures?: StrategyFigures
   readonly kills?: readonly KillRecord[]
   readonly blocks?: readonly HealthyBlock[]
@@ -70,7 +71,8 @@ export interface StrategyFigures {
     /** Attempts of the balancer beyond the first, over operations; absent where the balancer does not tell. */
     readonly retriesPerOperation?: number
   }
-  readonly latencyMs: Readonly<Record<Phase, PhaseLatency>>
+  /** Without a phase in which nothing was due. */
+  readonly latencyMs: PhaseLatencies
   /** The longest time without a good answer: over everybody, and for the user who waited longest. */
   readonly outageMs: Spread
   readonly userOutageMs: Spread
@@ -87,9 +89,14 @@ export interface StrategyFigures {
   readonly storeBytesPerSession?: Estimate
 }
 
+/** `before` the fault, in the OUTAGE_PHASE_MS from it on, and `after` that, by due time. */
 export type Phase = 'before' | 'outage' | 'after'
 
+export const OUTAGE_PHASE_MS = 1_000
+
 export const PHASES: readonly Phase[] = ['before', 'outage', 'after']
+
+export type PhaseLatencies = Readonly<Partial<Record<Phase, PhaseLatency>>>
 
 /** Percentiles over the merged histograms; p999 only from 10,000 samples on. */
 export interface PhaseLatency {
@@ -132,6 +139,8 @@ export interface HealthyBlock {
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** As those of a KillRecord. */
+  readonly histogram: string
   readonly cpuMicrosPerRequest: CpuFigures<number>
   /** It is in no figure, and this is why. */
   readonly excluded?: string
@@ -142,7 +151,9 @@ export interface KillRecord {
   readonly block: number
   readonly fault: string
   readonly target: string
-  readonly phases: Readonly<Record<Phase, PhaseLatency>>
+  readonly phases: PhaseLatencies
+  /** Of which `phases` are percentiles: microseconds and how often, as `micros:count,...`. */
+  readonly histograms: Readonly<Record<Phase, string>>
   readonly outageMs: number
   readonly userOutageMs: number
   readonly detectionMs?: number

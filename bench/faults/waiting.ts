@@ -1,0 +1,48 @@
+/** When users could do nothing: from the instant at which something that did not work was due, to the next thing that did. */
+import type { Lived } from '../healthy/history.ts'
+
+export interface UserOperation extends Lived {
+  readonly user: string
+}
+
+export interface Waiting {
+  /** The longest that anybody waited in one go. */
+  readonly longestMs: number
+  /** Of all users, each instant counted once a user. */
+  readonly userSeconds: number
+}
+
+interface Stretch {
+  readonly fromMs: number
+  toMs: number
+}
+
+/** `toMs` ends what had no end by then. A good answer that took longer than `usualMs` was waited for as well. */
+export function waiting(operations: readonly UserOperation[], toMs: number, usualMs: number): Waiting {
+  const stretches = [...Map.groupBy(operations, ({ user }) => user).values()].flatMap((own) =>
+    united(stretchesOf(own, toMs, usualMs)),
+  )
+  const lengths = stretches.map((stretch) => stretch.toMs - stretch.fromMs)
+  return { longestMs: Math.max(0, ...lengths), userSeconds: lengths.reduce((sum, each) => sum + each, 0) / 1_000 }
+}
+
+function stretchesOf(own: readonly UserOperation[], toMs: number, usualMs: number): Stretch[] {
+  const good = own.flatMap(({ isOk, endedAtMs }) => (isOk && endedAtMs !== undefined ? [endedAtMs] : []))
+  good.sort((one, other) => one - other)
+  return own.flatMap(({ dueAtMs, isOk, endedAtMs = toMs }) => {
+    if (isOk) return endedAtMs - dueAtMs > usualMs ? [{ fromMs: dueAtMs, toMs: Math.min(toMs, endedAtMs) }] : []
+    // What another tab was told before this one had failed says nothing about what came after.
+    const nextMs = good.find((atMs) => atMs >= endedAtMs) ?? toMs
+    return [{ fromMs: dueAtMs, toMs: Math.min(toMs, nextMs) }]
+  })
+}
+
+function united(stretches: readonly Stretch[]): Stretch[] {
+  const result: Stretch[] = []
+  for (const { fromMs, toMs } of stretches.toSorted((one, other) => one.fromMs - other.fromMs)) {
+    const last = result.at(-1)
+    if (last === undefined || last.toMs < fromMs) result.push({ fromMs, toMs })
+    else last.toMs = Math.max(last.toMs, toMs)
+  }
+  return result
+}

@@ -1,0 +1,53 @@
+/** How much of the machine somebody else had, while the bench measured: by the kernel's own books, where there are any. */
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { processTree } from './process-tree.ts'
+
+/** Above this, others decide what is measured. */
+export const OTHERS_SHARE_MAX = 0.2
+
+const TICK_MS = 10
+
+/** Returns what asks for the share of all cores that was neither idle nor ours since; undefined where nobody can know. */
+export function watchOthers(): () => number | undefined {
+  const beganMs = performance.now()
+  const before = othersMs()
+  return () => {
+    const after = othersMs()
+    if (before === undefined || after === undefined) return undefined
+    return Math.max(0, (after - before) / ((performance.now() - beganMs) * availableParallelism()))
+  }
+}
+
+export function whyBusy(share: number | undefined): string | undefined {
+  if (share === undefined || share <= OTHERS_SHARE_MAX) return undefined
+  return `others had ${Math.round(100 * share)} % of the machine`
+}
+
+function othersMs(): number | undefined {
+  try {
+    const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync('/proc/stat', 'utf8')
+      .slice('cpu '.length, 500)
+      .trim()
+      .split(/\s+/, 8)
+      .map(Number)
+    const all = user + nice + system + irq + softirq + steal
+    return (all - processTree(process.pid).reduce((sum, pid) => sum + ticksOf(pid), 0)) * TICK_MS
+  } catch {
+    // No such books on this system.
+    return undefined
+  }
+}
+
+/** Of a process, and of its children that have ended. */
+function ticksOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name stands in brackets, and may hold anything.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  } catch {
+    // It has ended meanwhile, and its parent counts it.
+    return 0
+  }
+}

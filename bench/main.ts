@@ -1,0 +1,127 @@
+/**
+ * The bench that people quote: which strategy, at what cost, losing what. METHOD.md says why the figures can be believed, and
+ * what they do not say.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { progress, say } from './command.ts'
+import { UsageError } from './config.ts'
+import { environment } from './environment.ts'
+import { gate } from './gate/index.ts'
+import { measureTheMeasurer } from './measurer/index.ts'
+import { installPeers, packageVersions } from './peers.ts'
+import { benchRedis } from './redis.ts'
+import { compareTable } from './report/compare-table.ts'
+import { writeComparison, writeReport } from './report/index.ts'
+import { readResult } from './report/read-result.ts'
+import type { BenchResult } from './result.ts'
+import { contestantsOf, readStrategiesOptions, type RunOptions, STRATEGIES_HELP } from './strategies-options.ts'
+import { strategiesResult } from './strategies-result.ts'
+import { beginRun, headOf, runBlocks, type RunHead } from './strategies-run.ts'
+import { strategiesTable } from './strategies-table.ts'
+
+const RESULT_FILE = 'result.json'
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
+
+async function main(args: readonly string[], stop: AbortSignal): Promise<number> {
+  if (args.includes('--gate')) return await gate(args)
+  const asked = readStrategiesOptions(args, new Date())
+  if (asked.to === 'help') say(STRATEGIES_HELP)
+  else if (asked.to === 'measure-the-measurer') await measureTheMeasurer({ seed: asked.seed, say })
+  else if (asked.to === 'compare') await compare(asked.base, asked.other)
+  else return await run(asked.to === 'resume' ? headOf(asked.out) : await newRun(asked.options), stop)
+  return 0
+}
+
+async function newRun(options: RunOptions): Promise<RunHead> {
+  const contestants = contestantsOf(options)
+  if (contestants.some(({ installed, missing }) => installed && missing === undefined)) await installPeers(say)
+  const packages = packageVersions([...new Set(contestants.flatMap((each) => each.packages))])
+  const where = environment(await redisVersion(contestants), packages)
+  const head = { startedAt: new Date().toISOString(), environment: where, options }
+  beginRun(head)
+  return head
+}
+
+/** Of the Redis that the strategies will have. */
+async function redisVersion(contestants: ReturnType<typeof contestantsOf>): Promise<string | undefined> {
+  const isWanted = ({ strategy: { store }, missing }: (typeof contestants)[number]): boolean =>
+    missing === undefined && typeof store === 'object' && 'server' in store
+  if (!contestants.some(isWanted)) return undefined
+  const redis = await benchRedis(process.env['REDIS_URL'])
+  redis.stop()
+  return redis.version
+}
+
+async function run(head: RunHead, stop: AbortSignal): Promise<number> {
+  const { options } = head
+  const { out } = options
+  progress(`seed ${options.seed}, into ${out}`)
+  try {
+    const blocks = await runBlocks(options, stop, progress)
+    await report(strategiesResult(head, blocks, new Date().toISOString()), out)
+    return 0
+  } catch (error) {
+    if (!stop.aborted) throw error
+    say(`\nStopped. The blocks that had ended are kept: npm run bench -- --resume ${out}`)
+    return EXIT_INTERRUPTED
+  }
+}
+
+async function report(result: BenchResult, out: string): Promise<void> {
+  const path = join(out, RESULT_FILE)
+  writeFileSync(path, `${JSON.stringify(result)}\n`)
+  progress('done')
+  say(`\n${strategiesTable(result)}\nWritten to ${path}`)
+  const page = join(out, 'report.html')
+  await writeReport(result, page)
+  say(`The report: ${page}`)
+}
+
+async function compare(base: string, other: string | undefined): Promise<void> {
+  const [one, two] = [readResult(resultIn(base)), readResult(resultIn(other ?? newestRun(base)))]
+  const page = join(tmpdir(), `ninelives-compare-${process.pid}.html`)
+  say(compareTable(one, two))
+  await writeComparison(one, two, page)
+  say(`As a page: ${page}`)
+}
+
+/** A run is named by its directory or by its result. */
+function resultIn(path: string): string {
+  return path.endsWith('.json') ? path : join(path, RESULT_FILE)
+}
+
+/** Of those that went where results go by themselves. */
+function newestRun(base: string): string {
+  const where = join('.ninelives', 'bench')
+  const runs = existsSync(where) ? readdirSync(where).sort() : []
+  const found = runs.map((run) => join(where, run)).filter((run) => existsSync(join(run, RESULT_FILE)))
+  const newest = found.findLast((run) => resolve(run) !== resolve(base) && isOfStrategies(join(run, RESULT_FILE)))
+  if (newest === undefined) throw new UsageError(`there is no run in ${where} to compare with ${base}; name one`)
+  return newest
+}
+
+function isOfStrategies(path: string): boolean {
+  return (JSON.parse(readFileSync(path, 'utf8')) as Partial<BenchResult>).bench === 'strategies'
+}
+
+const [, , ...args] = process.argv
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // The second time nobody is asked: the lab's warden and `children.ts` end what is left.
+    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED)
+    stop.abort()
+  })
+}
+main(args, stop.signal).then(
+  (code) => process.exit(code),
+  (error: Error) => {
+    const isUsage = error instanceof UsageError
+    process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
+    process.exit(isUsage ? EXIT_USAGE : EXIT_FAILED)
+  },
+)
