@@ -9,6 +9,8 @@ export interface Environment {
   readonly storeUrl: string
   /** How many may log in. */
   readonly accounts: number
+  /** So much goes into each session at its login. */
+  readonly sessionPaddingBytes: number
   /** Of a balancer: in front of whom. */
   readonly upstreams: readonly Upstream[]
   readonly affinity: boolean
@@ -25,11 +27,12 @@ const KEEP_ALIVE_MS = 600_000
 
 export function readConfig(env: NodeJS.ProcessEnv): Readonly<Environment> {
   const { NODE_NAME = '', PORT = '', STORE = '', ACCOUNTS = '100', UPSTREAMS = '', ROUTING = '' } = env
+  const sessionPaddingBytes = Number(env['SESSION_PADDING_BYTES'] ?? 0)
   const upstreams = UPSTREAMS.split(',').map((entry) => {
     const [name = '', url = ''] = entry.split('=')
     return { name, port: URL.canParse(url) ? Number(new URL(url).port) : 0 }
   })
-  const numbers = { port: Number(PORT), accounts: Number(ACCOUNTS) }
+  const numbers = { port: Number(PORT), accounts: Number(ACCOUNTS), sessionPaddingBytes }
   return Object.freeze({ name: NODE_NAME, storeUrl: STORE, upstreams, affinity: ROUTING === 'affinity', ...numbers })
 }
 

@@ -2,6 +2,7 @@
  * The shop's interface over any library's session, so that peers differ in nothing but that. What it does with a session is
  * what their manuals show: read its fields, change them, let the library write them back. Passwords and cart are the node's own.
  */
+import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -27,11 +28,12 @@ interface Fields {
   user?: string
   cart?: Cart
   count?: number
+  padding?: string
 }
 
 type Body = Readonly<Record<string, unknown>>
 
-const { name: node } = environment
+const { name: node, sessionPaddingBytes } = environment
 const accounts = demoAccounts({ count: environment.accounts, cost: 'low' })
 const BODY_CHARS_MAX = 16_384
 
@@ -61,7 +63,13 @@ async function logIn({ name, password }: Body, visit: Visit): Promise<Answer> {
   await visit.renew()
   const fields = visit.fields() as Fields
   fields.user = account.name
+  if (sessionPaddingBytes > 0) fields.padding = padding()
   return { status: 200, body: { user: account.name, displayName: account.displayName, node } }
+}
+
+/** Nothing that a store could compress. */
+function padding(): string {
+  return randomBytes(sessionPaddingBytes).toString('base64').slice(0, sessionPaddingBytes)
 }
 
 function useCart(method: string, path: string, body: Body, fields: Fields): Answer {
