@@ -1,0 +1,3 @@
+/** Our balancer over its other transport: nothing but its configuration differs. */
+process.env['TRANSPORT'] = 'undici'
+await import('@ninelives/balancer/main')
