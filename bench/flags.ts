@@ -20,10 +20,18 @@ export function planFlags(args: readonly string[]) {
   }
 }
 
-export function wholeNumber(flag: string, value: string | undefined, otherwise: number): number {
+const WHOLE_NUMBER_MAX = 999_999
+
+export function wholeNumber(
+  flag: string,
+  value: string | undefined,
+  otherwise: number,
+  max = WHOLE_NUMBER_MAX,
+): number {
   if (value === undefined) return otherwise
-  if (/^[1-9]\d{0,5}$/.test(value)) return Number(value)
-  throw new UsageError(`${flag} is '${value}', and takes a whole number from 1 to 999999`)
+  const number = /^[1-9]\d{0,6}$/.test(value) ? Number(value) : Number.NaN
+  if (number <= max) return number
+  throw new UsageError(`${flag} is '${value}', and takes a whole number from 1 to ${max}`)
 }
 
 export function seedFrom(value: string | undefined): number {

@@ -1,7 +1,7 @@
 /** The command line of the bench of the mesh. */
-import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { UsageError } from './config.ts'
+import { outDirectory, seedFrom, wholeNumber } from './flags.ts'
 import type { ScalePlan } from './mesh-scale.ts'
 
 export interface MeshOptions extends ScalePlan {
@@ -16,6 +16,7 @@ const SIZES = [3, 6, 9, 12]
 const SIZE_MAX = 12
 const AT_ONCE_MAX = 100
 const SESSIONS = 100_000
+const SESSIONS_MAX = 1_000_000
 
 export const MESH_HELP = `npm run bench:mesh -- [options]
 
@@ -36,11 +37,11 @@ export function readMeshOptions(args: readonly string[], now: Date): MeshOptions
   if (values.help) return undefined
   return {
     ...(values.quick ? QUICK : FULL),
-    sizes: values.nodes === undefined ? SIZES : values.nodes.split(',').map((each) => whole('--nodes', each, SIZE_MAX)),
-    atOnce: values['at-once'] === undefined ? 1 : whole('--at-once', values['at-once'], AT_ONCE_MAX),
-    sessions: values.sessions === undefined ? SESSIONS : whole('--sessions', values.sessions, 1_000_000),
-    seed: values.seed === undefined ? 1 + Math.floor(Math.random() * 999_999) : whole('--seed', values.seed, 999_999),
-    out: resolve(values.out ?? join('.ninelives', 'bench', now.toISOString().replaceAll(/[:.]/g, '-'))),
+    sizes: values.nodes === undefined ? SIZES : values.nodes.split(',').map((size) => sizeFrom(size)),
+    atOnce: wholeNumber('--at-once', values['at-once'], 1, AT_ONCE_MAX),
+    sessions: wholeNumber('--sessions', values.sessions, SESSIONS, SESSIONS_MAX),
+    seed: seedFrom(values.seed),
+    out: outDirectory(values.out, now),
   }
 }
 
@@ -64,8 +65,6 @@ function parsed(args: readonly string[]) {
   }
 }
 
-function whole(flag: string, text: string, max: number): number {
-  const value = /^[1-9]\d{0,6}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value <= max)) throw new UsageError(`${flag} is '${text}', and takes whole numbers from 1 to ${max}`)
-  return value
+function sizeFrom(text: string): number {
+  return wholeNumber('--nodes', text, 0, SIZE_MAX)
 }

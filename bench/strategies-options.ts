@@ -88,9 +88,9 @@ function runOptions(values: ReturnType<typeof parsed>['values'], now: Date): Run
     ),
     kills: wholeNumber('--kills', values.kills, quick ? QUICK_KILLS : FULL_KILLS),
     users: wholeNumber('--users', values.users, USERS),
-    tabs: atMost(TABS_MAX, '--tabs', wholeNumber('--tabs', values.tabs, 1)),
+    tabs: wholeNumber('--tabs', values.tabs, 1, TABS_MAX),
     operationsPerSecond: wholeNumber('--rate', values.rate, RATE),
-    nodes: atMost(NODES_MAX, '--nodes', wholeNumber('--nodes', values.nodes, NODES)),
+    nodes: wholeNumber('--nodes', values.nodes, NODES, NODES_MAX),
     seed: seedFrom(values.seed),
     out: outDirectory(values.out, now),
   }
@@ -113,11 +113,6 @@ function listed(
   const unknown = names.find((name) => !known.includes(name))
   if (unknown !== undefined) throw new UsageError(`${flag} is '${unknown}', and takes ${known.join(', ')}`)
   return names
-}
-
-function atMost(max: number, flag: string, value: number): number {
-  if (value > max) throw new UsageError(`${flag} is ${value}, and takes ${max} at most`)
-  return value
 }
 
 export function contestantsOf({ strategies: names }: BenchOptions): Contestant[] {
