@@ -130,6 +130,18 @@ test('what does not speak the interface is told apart, by what was asked and wha
   t.regex(nobody.output.stderr, /asked GET \/api\/session, and nothing came back \(ECONNREFUSED\)/)
 })
 
+test('a node that does not answer is named before anything else is asked', async (t) => {
+  const nodes = ['--nodes-url', 'b=http://127.0.0.1:9']
+  const proof = prove(t, 'http://127.0.0.1:9', '--kill-command', 'true', ...nodes)
+  t.is(await proof.exited, 2)
+  t.regex(proof.output.stderr, /node b of --nodes-url does not answer: asked GET http:\/\/127.0.0.1:9\/healthz/)
+
+  // With something to start it by, it is tried, and what became of that is told.
+  const starting = prove(t, 'http://127.0.0.1:9', '--kill-command', 'true', ...nodes, '--start-command', 'exit 4')
+  t.is(await starting.exited, 3)
+  t.regex(starting.output.stderr, /--start-command failed \(start of b\): the command exited with 4/)
+})
+
 const refused = test.macro(async (t, args: string[], line: RegExp) => {
   const command = run(t, ['prove', ...args])
   t.is(await command.exited, 2)

@@ -1,6 +1,6 @@
 /** Breaks a system of the user's own by the user's own commands, and sees from outside what came of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EXIT_FAILED, LabError } from '../errors.ts'
+import { EXIT_BAD_INPUT, EXIT_FAILED, LabError } from '../errors.ts'
 import type { Breaker } from '../faults/campaign.ts'
 import { httpGet } from '../http-get.ts'
 import type { Trace } from '../trace/trace.ts'
@@ -109,6 +109,7 @@ export class TargetBreaker implements Breaker {
   async startSilent(): Promise<void> {
     for (const node of this.#options.nodes) {
       if (await answers(node)) continue
+      if (this.#options.commands.start === undefined) throw silent(node)
       await this.#start({ number: 0, kind: 'start', node, what: `start of ${node.name}` })
       await until(() => answers(node), { deadlineMs: WHOLE_DEADLINE_MS, what: `an answer of ${healthUrl(node)}` })
     }
@@ -124,7 +125,7 @@ export class TargetBreaker implements Breaker {
     if (commands.start === undefined) return
     const failure = await shell.run(commands.start, told(broken))
     if (failure === undefined) return
-    throw new LabError('NOT_STARTED', EXIT_FAILED, `after the ${broken.what}, --start-command failed: ${failure}`)
+    throw new LabError('NOT_STARTED', EXIT_FAILED, `--start-command failed (${broken.what}): ${failure}`)
   }
 
   async #targetAnswers(): Promise<boolean> {
@@ -150,7 +151,12 @@ function told({ number, kind, node }: Broken): { fault: number; kind: string; ta
   return { fault: number, kind, ...(node === undefined ? {} : { target: node.name }) }
 }
 
-export function healthUrl({ url }: NodeAddress): string {
+function silent(node: NodeAddress): LabError {
+  const asked = `asked GET ${healthUrl(node)}, and no 200 came back`
+  return new LabError('NODE_SILENT', EXIT_BAD_INPUT, `node ${node.name} of --nodes-url does not answer: ${asked}`)
+}
+
+function healthUrl({ url }: NodeAddress): string {
   return new URL('/healthz', url).href
 }
 
