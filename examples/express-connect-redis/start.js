@@ -86,7 +86,9 @@ async function end(code, why) {
   isEnding = true
   if (why) process.stderr.write(`${why}\n`)
   // The nodes before the Redis that they would miss.
-  await Promise.all([...children].toReversed().map((child) => child.pid && child.kill('SIGKILL') && once(child, 'exit')))
+  await Promise.all(
+    [...children].toReversed().map((child) => child.pid && child.kill('SIGKILL') && once(child, 'exit')),
+  )
   rmSync(directory, { recursive: true, force: true })
   process.exit(code)
 }
