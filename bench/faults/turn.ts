@@ -12,6 +12,7 @@ import { type ClusterUnderTest, type Contestant, openCluster } from '../cluster-
 import { watchOthers, whyBusy } from '../machine-load.ts'
 import { seededRandom } from '../statistics.ts'
 import type { BenchScenario } from '../scenarios/index.ts'
+import { watchBacklog } from './backlog.ts'
 import { breakIt, whole } from './breaks.ts'
 import { openSessions, type SessionCosts } from './open-sessions.ts'
 import { healthyTurn, type HealthyTurn } from './healthy-turn.ts'
@@ -52,6 +53,7 @@ export interface TurnFound extends SessionCosts {
 const PHASE_MS = 1_000
 /** A node that died is started again after so long. */
 const RESTART_AFTER_MS = 700
+const BEHIND = 'the cluster was so far behind that not all was sent that had been due'
 
 export async function runTurn(
   contestant: Contestant,
@@ -106,45 +108,51 @@ async function measured(
   const retriesBefore = await cluster.retries()
   await cluster.startUsers()
   await sleep(plan.warmUpMs, undefined, { signal })
-  const busy = await broken(cluster, scenario, plan, seed, signal)
+  const spoiled = await broken(cluster, scenario, plan, seed, signal)
   const retries = await cluster.retries()
   const asksCopies = lab.trace.state.strategy.routing !== 'affinity'
   const nodes = asksCopies ? lab.cluster.nodes.map(({ name, url }) => ({ name, url })) : []
   await lastLook(lab.cluster.users, nodes)
   await cluster.stop()
   signal.throwIfAborted()
-  const kills = found(lab.trace.path, plan.beforeMs, busy)
+  const kills = found(lab.trace.path, plan.beforeMs, spoiled)
   const extra = retries === undefined || retriesBefore === undefined ? {} : { retries: retries - retriesBefore }
   return { ...kills, requests: { ...kills.requests, ...extra }, healthy, ...costs }
 }
 
-/** Resolves with what others had of the machine meanwhile, for each fault. */
+/** Resolves with why what is seen of each fault is not to be counted, as far as the trace does not tell. */
 async function broken(
   cluster: ClusterUnderTest,
-  { breaks }: BenchScenario,
+  scenario: BenchScenario,
   plan: TurnPlan,
   seed: number,
   signal: AbortSignal,
 ): Promise<(string | undefined)[]> {
   const random = seededRandom(seed)
-  const busy: (string | undefined)[] = []
-  while (busy.length < plan.kills) {
+  const backlog = watchBacklog(cluster.lab.trace, scenario.rate ?? plan.operationsPerSecond)
+  const spoiled: (string | undefined)[] = []
+  while (spoiled.length < plan.kills) {
     await whole(cluster)
     await sleep(random() * PHASE_MS, undefined, { signal })
     const others = watchOthers()
-    await breakIt(cluster, breaks)
+    await breakIt(cluster, scenario.breaks)
     await sleep(plan.afterMs, undefined, { signal })
     cluster.lab.trace.append(faultWatched())
-    busy.push(whyBusy(others()))
+    const busy = whyBusy(others())
+    const isTold = await backlog.gone(signal)
+    spoiled.push(busy ?? (isTold ? undefined : BEHIND))
   }
-  return busy
+  backlog.close()
+  // Whoever is still starting can't be asked for its copies.
+  await whole(cluster)
+  return spoiled
 }
 
-function found(path: string, beforeMs: number, busy: readonly (string | undefined)[]) {
+function found(path: string, beforeMs: number, spoiled: readonly (string | undefined)[]) {
   const { events, problem } = decodeTrace(readFileSync(path, 'utf8'))
   const { verdict, doubts, anomalies } = judge(events, problem)
   const kills = killMeasures(events, beforeMs).map((kill, index): Measured => {
-    const excluded = kill.excluded ?? busy[index]
+    const excluded = kill.excluded ?? spoiled[index]
     return excluded === undefined ? kill : Object.assign(kill, { excluded })
   })
   return {
