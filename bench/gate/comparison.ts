@@ -10,7 +10,7 @@ import type { Programs, Strategy } from '@ninelives/lab'
 import { type ClusterUnderTest, contestantOf, openCluster } from '../cluster-under-test.ts'
 import { cpuMicrosOf } from '../cpu-time.ts'
 import { type HealthyLoad, openHealthy, type Turn as HealthyTurn } from '../healthy/index.ts'
-import { type Estimate, median, type Random } from '../statistics.ts'
+import { type Estimate, median, type Random, shuffled } from '../statistics.ts'
 import { exactInterval } from './exact-interval.ts'
 
 export interface ComparisonOptions {
@@ -49,7 +49,7 @@ const USERS = 8
 const WARM_UP: HealthyTurn = { requests: 1_200, seconds: 20 }
 const TURN: HealthyTurn = { requests: 300, seconds: 10 }
 /** Of either, in one block. */
-const TURNS = 3
+const TURNS = 4
 /** Nobody is killed here. */
 const RESTART_AFTER_MS = 60_000
 
@@ -72,10 +72,15 @@ class SpoiledError extends Error {
 export async function compare(options: ComparisonOptions): Promise<Comparison> {
   const blocks: ComparedBlock[] = []
   const spoiled: string[] = []
+  // Each is first as often as the other, in an order that nobody knows beforehand.
+  const orders = Array.from({ length: options.blocks }, (_, block): Side[] =>
+    block % 2 === 0 ? ['base', 'head'] : ['head', 'base'],
+  )
+  const sides = shuffled(orders, options.random)
   while (blocks.length < options.blocks) {
     options.stop?.throwIfAborted()
     try {
-      blocks.push(await comparedBlock(options))
+      blocks.push(await comparedBlock(sides[blocks.length] ?? [], options))
       options.onBlock(blocks.length)
     } catch (error) {
       if (!(error instanceof SpoiledError) || spoiled.push(error.message) > SPOILED_MAX) throw error
@@ -86,13 +91,11 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
   return { cpu: ratio('cpuMicrosPerRequest'), p50: ratio('p50Ms'), blocks, spoiled }
 }
 
-async function comparedBlock(options: ComparisonOptions): Promise<ComparedBlock> {
-  const { random } = options
+/** `sides`: in the order in which they are warmed up and measured. */
+async function comparedBlock(sides: readonly Side[], options: ComparisonOptions): Promise<ComparedBlock> {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-bench-'))
   const running: Running[] = []
   try {
-    // By chance which of them is first to be warm and to be measured.
-    const sides: Side[] = random() < 0.5 ? ['base', 'head'] : ['head', 'base']
     const started = await Promise.allSettled(sides.map((side) => start(side, options, directory)))
     running.push(...started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])))
     for (const each of started) if (each.status === 'rejected') throw each.reason
