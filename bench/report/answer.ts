@@ -26,7 +26,7 @@ function lossSentence(measured: readonly Measured[]): string {
     .map(lostWords)
   const parts = [
     ...(keepers.length === 0 ? [] : [keptWords(keepers)]),
-    ...(losers.length === 0 ? [] : [losers.length > 1 ? listed(losers) : losers.join('')]),
+    ...losers,
     ...(unjudged.length === 0 ? [] : [`of ${names(unjudged)} it can’t be said`]),
   ]
   return `Lost: ${parts.join('; ')}.`
@@ -61,7 +61,8 @@ function outageSentence(measured: readonly Measured[], compared: readonly Compar
     .slice(0, NAMED_MAX)
     .map(({ title, figures }) => `${withInterval(figures.outageMs.p50)} ms on ${title}`)
   if (waits.length === 0) return 'Waited: no fault landed that counts.'
-  const others = faulted.length > NAMED_MAX ? `, and longer on ${plural(faulted.length - NAMED_MAX, 'other')}` : ''
+  const others =
+    faulted.length > NAMED_MAX ? `, and a higher median on ${plural(faulted.length - NAMED_MAX, 'other')}` : ''
   const found = comparisonWords(measured, compared, 'outageMs', { less: 'shorter', more: 'longer' })
   return `Waited: the longest time without a good answer was, in the median over faults, ${listed(waits)}${others}; ${found}.`
 }

@@ -2,8 +2,10 @@
 import type { Finding, Estimate } from '../statistics.ts'
 import { html, type Markup } from './markup.ts'
 
+export const NOT_MEASURED_TEXT = '–'
+
 /** Seen as a dash, and heard as what it means. */
-export const NOT_MEASURED: Markup = html`<span class="none" aria-hidden="true">–</span
+export const NOT_MEASURED: Markup = html`<span class="none" aria-hidden="true">${NOT_MEASURED_TEXT}</span
   ><span class="heard">not measured</span>`
 
 const DIGITS = 3

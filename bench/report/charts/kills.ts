@@ -46,11 +46,17 @@ function options(points: readonly Point[], middles: readonly Middle[]): Plot.Plo
   return {
     width: WIDTH,
     height: HEIGHT,
-    marginLeft: 40,
+    marginLeft: 46,
     marginBottom: 36,
-    marginTop: 18,
+    marginTop: 8,
     x: { label: 'seconds from the fault', labelAnchor: 'center', labelArrow: 'none', ticks: 6 },
-    y: { label: '% answered well', labelArrow: 'none', domain: [0, 100], ticks: [0, 25, 50, 75, 100], grid: true },
+    y: {
+      label: null,
+      tickFormat: (percent: number) => `${percent} %`,
+      domain: [0, 100],
+      ticks: [0, 25, 50, 75, 100],
+      grid: true,
+    },
     marks: [
       Plot.areaY(middles, { ...at, y1: 'low', y2: 'high', fill: COLOURS.ok, fillOpacity: 0.28 }),
       Plot.lineY(points, {

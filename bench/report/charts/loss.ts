@@ -66,7 +66,7 @@ export function lossChart(losses: readonly LossAt[], kind: LossKind): Chart {
 
 /** What is written in the cell; with nothing lost, what that proves. */
 function words({ kills, of, lost }: LossAt) {
-  if (kills === 0 || of === 0) return { share: 'not measured', beside: '', ...UNKNOWN }
+  if (kills === 0 || of === 0) return { share: '–', beside: 'not measured', ...UNKNOWN }
   const share = lost / of
   const bound = boundOfNone(kills)
   const { fill, ink } = STEPS.find(({ above }) => share > above) ?? NONE

@@ -52,16 +52,15 @@ export function outagesChart(entries: readonly Measured[], scenario: string): Ch
       },
       y: { domain: shown.map(({ title }) => title), label: null, tickSize: 0, tickFormat: wrapped },
       marks: [
-        Plot.dot(dots, { x: 'ms', y: 'title', r: 3.2, fill: 'currentColor', fillOpacity: 0.3 }),
         Plot.link(middles, {
           x1: 'low',
           x2: 'high',
           y: 'title',
           stroke: COLOURS.ok,
-          strokeWidth: 5,
-          strokeOpacity: 0.45,
-          dy: 0,
+          strokeWidth: 12,
+          strokeOpacity: 0.35,
         }),
+        Plot.dot(dots, { x: 'ms', y: 'title', r: 3.2, fill: 'currentColor', fillOpacity: 0.3 }),
         Plot.tickX(middles, {
           x: 'median',
           y: 'title',

@@ -48,7 +48,9 @@ function overlays(entries: readonly StrategyResult[]): Markup {
     entries.flatMap((entry) => {
       const chart = killsChart(entry, fault)
       const { length } = countedKills(entry).filter((kill) => kill.fault === fault)
-      return chart === undefined ? [] : [chartFigure(chart, html`${plural(length, `${fault} fault`)}`)]
+      return chart === undefined
+        ? []
+        : [chartFigure(chart, html`Answered well, by due time; ${plural(length, `${fault} fault`)}`)]
     }),
   )
   return charts.length === 0 ? html`<p>No fault landed that counts.</p>` : html`<div class="charts">${charts}</div>`

@@ -1,0 +1,84 @@
+/**
+ * The table at the top of the README, from a result and nothing else: `node bench/report/headline.ts RESULT.json` puts it between
+ * the markers. A figure in the README that nobody can make again would be a claim.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { benchMain, say } from '../command.ts'
+import { UsageError } from '../config.ts'
+import type { BenchResult } from '../result.ts'
+import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './figures.ts'
+import { boundOfNone, contestants, differsFromItself, isMeasured, type Measured, scenariosOf } from './reading.ts'
+import { readResult } from './read-result.ts'
+
+export const BEGIN = '<!-- headline -->'
+export const END = '<!-- /headline -->'
+
+const HEADS = ['', 'sessions lost', 'acknowledged writes lost', 'outage, ms', 'CPU of nodes, µs', 'CPU of balancer, µs']
+const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+
+/** Of the first scenario, as the formatter would leave it. */
+export function headline(result: BenchResult): string {
+  const [scenario] = scenariosOf(result)
+  const measured = scenario === undefined ? [] : contestants(result, scenario).filter(isMeasured)
+  if (scenario === undefined || measured.length === 0) throw new UsageError('nothing was measured in this result')
+  return `${markdownTable([HEADS, ...measured.map(cells)])}\n\n${caption(result, scenario)}`
+}
+
+/** The text with the table between its markers, and nothing else changed. */
+export function withHeadline(readme: string, result: BenchResult): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
+  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${headline(result)}\n\n${readme.slice(end)}`
+}
+
+function cells({ title, figures }: Measured): string[] {
+  const { kills, sessions, writes, outageMs, healthy } = figures
+  const lost = (some: number, of: number): string => {
+    if (of === 0) return NOT_MEASURED_TEXT
+    if (some > 0) return `${percent(some / of)} (${outOf(some, of)})`
+    const bound = boundOfNone(kills)
+    return bound === undefined ? `none in ${plural(kills, 'fault')}` : `none (≤ ${percent(bound)} of faults)`
+  }
+  const { node, balancer } = healthy?.cpuMicrosPerRequest ?? {}
+  return [
+    title,
+    lost(sessions.lost, sessions.exposed),
+    lost(writes.lost, writes.acknowledged),
+    kills === 0 ? NOT_MEASURED_TEXT : withInterval(outageMs.p50),
+    node === undefined ? NOT_MEASURED_TEXT : withInterval(node),
+    balancer === undefined ? NOT_MEASURED_TEXT : withInterval(balancer),
+  ]
+}
+
+function caption(result: BenchResult, scenario: string): string {
+  const { options, environment, startedAt, seed, doubts } = result
+  const doubted = doubts.length > 0 || differsFromItself(result)
+  return (
+    `${plural(options.kills, 'fault')} a strategy in “${scenario}”, ${environment.cores} × ${environment.processor}, Node ` +
+    `${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${environment.commit.slice(0, 10)}. ` +
+    'In brackets 95 % intervals; outage: the longest time without a good answer, median over faults; CPU: of one request.' +
+    (doubted ? ' **Not to be quoted: the result says why.**' : '')
+  )
+}
+
+/** A name may hold what a table ends its cells with, or what Markdown reads as more than text. */
+function markdownTable(rows: readonly (readonly string[])[]): string {
+  const safe = rows.map((row) =>
+    row.map((cell) => cell.replaceAll(/\s+/g, ' ').replaceAll(/[\\|<>`*_[\]]/g, String.raw`\$&`)),
+  )
+  const widths = HEADS.map((_, column) => Math.max(3, ...safe.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |`
+  const [heads = [], ...body] = safe
+  return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
+}
+
+function main([resultPath]: readonly string[]): void {
+  if (resultPath === undefined || resultPath === '--help')
+    throw new UsageError('node bench/report/headline.ts RESULT.json')
+  writeFileSync(README, withHeadline(readFileSync(README, 'utf8'), readResult(resultPath)))
+  say('README.md has the table')
+}
+
+if (import.meta.main) benchMain(async (args) => main(args))
