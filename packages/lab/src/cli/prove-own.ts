@@ -3,7 +3,7 @@ import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/specs.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
-import { labBreaker, parsePlanned } from '../faults/campaign.ts'
+import { labBreaker, needsEdges, parsePlanned } from '../faults/campaign.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { type Choice, chooseStrategy } from './choose-strategy.ts'
 import { lastLook } from './last-look.ts'
@@ -64,6 +64,7 @@ function labOptions(
     port: 0,
     controlPort: 0,
     restartAfterMs: RESTART_AFTER_MS,
+    edges: (flags.faults ?? []).some(needsEdges),
     users: flags.users,
     tabs: flags.tabs,
     rate: flags.rate,

@@ -38,6 +38,11 @@ export const upFlags = {
   'restart-after': restartAfter,
   users: integerFlag(USERS, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
   rate: integerFlag(RATE, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
+  edges: choiceFlag(['off', 'on'], {
+    placeholder: 'off|on',
+    help: 'proxies between the processes, so that edges can be broken (off)',
+    otherwise: 'off',
+  }),
   store: textFlag<string | undefined>("a store's URL or the path of a module", {
     placeholder: 'URL',
     help: "a store's URL or the path of a module, in place of the strategy's own",

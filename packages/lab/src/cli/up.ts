@@ -94,6 +94,7 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
     port: flags.port,
     controlPort: flags['control-port'],
     ...(restartAfterMs === 'never' ? {} : { restartAfterMs }),
+    edges: flags.edges === 'on',
     users: flags.users,
     rate: flags.rate,
     seed: flags.seed ?? randomInt(SEED_MAX),

@@ -1,40 +1,77 @@
+import { BALANCER, type Edge } from '../edges/edges.ts'
 import { freePorts, LOOPBACK } from '../supervise/ports.ts'
 import type { MeshKind } from '../strategies.ts'
 import type { ClusterOptions } from './options.ts'
+import { STORE } from './store-server.ts'
 
 /** Where everything will be, decided before anything starts, so that everything can start at once. */
 export interface Addresses {
   readonly balancerPort: number
   readonly nodes: readonly { readonly name: string; readonly port: number }[]
   readonly redisPort: number
-  /** The same for every node. */
   readonly storeUrl: string
+  /** What the store's URL is to one node, whose way there may lead over edges. */
+  readonly storeUrlOf: (node: string) => string
+  /** None without proxies on them. */
+  readonly edges: readonly Edge[]
 }
 
 const NODE_NAMES = 'abcdefghijkl'
 export const NODES_MAX = NODE_NAMES.length
 
 export async function chooseAddresses(options: ClusterOptions): Promise<Addresses> {
-  const { nodes, strategy } = options
-  const [balancerPort = 0, redisPort = 0, ...ports] = await freePorts(2 * nodes + 2)
-  const meshPorts = ports.splice(nodes)
-  const { store } = strategy
+  const { strategy } = options
+  const names = Array.from({ length: options.nodes }, (_, index) => nodeName(index))
+  const ways = options.edges === true ? waysOf(options, names) : []
+  const [balancerPort = 0, redisPort = 0, ...ports] = await freePorts(2 + 2 * names.length + ways.length)
+  const nodes = names.map((name) => ({ name, port: ports.shift() ?? 0 }))
+  const mesh = new Map(names.map((name) => [name, ports.shift() ?? 0]))
+  const edges = ways.map(({ from, to }) => {
+    const node = nodes.find(({ name }) => name === to)?.port ?? redisPort
+    return { from, to, port: ports.shift() ?? 0, target: from === BALANCER ? node : (mesh.get(to) ?? redisPort) }
+  })
+  const urlFor = (node?: string): string => {
+    const over = (to: string, otherwise: number): number =>
+      edges.find((edge) => edge.from === node && edge.to === to)?.port ?? otherwise
+    const peers = [...mesh].map(([name, port]) => [name, over(name, port)] as const)
+    return options.storeUrl ?? storeUrl(strategy.store, over(STORE, redisPort), peers)
+  }
   return {
     balancerPort: options.port === 0 ? balancerPort : options.port,
-    nodes: ports.map((port, index) => ({ name: nodeName(index), port })),
+    nodes,
     redisPort,
-    storeUrl: options.storeUrl ?? storeUrl(store, redisPort, meshPorts),
+    storeUrl: urlFor(),
+    storeUrlOf: urlFor,
+    edges,
   }
 }
 
-function storeUrl(store: ClusterOptions['strategy']['store'], redisPort: number, meshPorts: readonly number[]): string {
+/** To a store that is not the lab's there is none. */
+function waysOf(
+  { strategy, storeUrl, redisServer }: ClusterOptions,
+  names: readonly string[],
+): Pick<Edge, 'from' | 'to'>[] {
+  const isMesh = storeUrl === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
+  const peers = isMesh ? names.flatMap((from) => names.map((to) => ({ from, to }))) : []
+  return [
+    ...names.map((to) => ({ from: BALANCER, to })),
+    ...peers.filter(({ from, to }) => from !== to),
+    ...(redisServer === undefined ? [] : names.map((from) => ({ from, to: STORE }))),
+  ]
+}
+
+function storeUrl(
+  store: ClusterOptions['strategy']['store'],
+  redisPort: number,
+  peers: readonly (readonly [name: string, port: number])[],
+): string {
   if (typeof store === 'string') return store
-  return 'mesh' in store ? meshUrl(store.mesh, meshPorts) : `redis://${LOOPBACK}:${redisPort}`
+  return 'mesh' in store ? meshUrl(store.mesh, peers) : `redis://${LOOPBACK}:${redisPort}`
 }
 
 /** Which of the nodes reads it, it knows itself; what they share as a secret is not for a URL that is shown. */
-function meshUrl(kind: MeshKind, ports: readonly number[]): string {
-  const peers = ports.map((port, index) => `${nodeName(index)}=${LOOPBACK}:${port}`)
+function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port: number])[]): string {
+  const peers = members.map(([name, port]) => `${name}=${LOOPBACK}:${port}`)
   return `${kind}:?peers=${peers.join(',')}${peers.length === 1 ? '&alone=true' : ''}`
 }
 

@@ -1,3 +1,4 @@
+import { BALANCER, edgeName, Edges } from '../edges/edges.ts'
 import { PortInUseError, StartError } from '../errors.ts'
 import { httpGet } from '../http-get.ts'
 import type { Keeper } from '../supervise/keeper.ts'
@@ -7,11 +8,11 @@ import { liftEvent } from '../trace/lift.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
 import type { Addresses } from './addresses.ts'
-import { balancerKeeper, redisKeeper, usersKeeper } from './keepers.ts'
+import { balancerKeeper, type Beside, edgesKeeper, redisKeeper, usersKeeper } from './keepers.ts'
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
-import { specs } from './specs.ts'
+import { type Specs, specs, type Upstream } from './specs.ts'
 import { StoreServer } from './store-server.ts'
 
 /** What a node or a balancer exits with when its port is taken. */
@@ -24,6 +25,8 @@ const PROBE_TIMEOUT_MS = 1_000
 export class Cluster {
   readonly nodes: readonly ClusterNode[]
   readonly balancer: Keeper
+  /** Absent without proxies on them. */
+  readonly edges: Edges | undefined
   readonly store: StoreServer | undefined
   readonly users: Keeper | undefined
   readonly #usersLater: boolean
@@ -34,7 +37,7 @@ export class Cluster {
 
   constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
     const { restartAfterMs, redisServer, directory } = options
-    const spec = specs(options, addresses.storeUrl)
+    const spec = specs(options, addresses.storeUrlOf)
     const household = { directory, warden, onLine: (label: string, line: string) => this.#lift(label, line) }
     const beside = { household, restartAfterMs, append: trace.append.bind(trace) }
     this.#usersLater = options.usersLater === true
@@ -47,7 +50,8 @@ export class Cluster {
         ? undefined
         : new StoreServer(redisKeeper(spec.redis(redisServer, redisPort), redisPort, beside), redisPort)
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
-    this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.nodes), beside)
+    this.edges = options.edges === true ? edgesOf(addresses, this.nodes, spec, beside) : undefined
+    this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), beside)
     this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace.originNs), beside)
   }
 
@@ -62,10 +66,10 @@ export class Cluster {
   /** Resolves once the shop answers through the balancer, and every node takes its part. */
   async start(): Promise<void> {
     const beganMs = performance.now()
-    await this.store?.keeper.start()
+    await Promise.all([this.store?.keeper.start(), this.edges?.keeper.start()])
     const moved = await Promise.all([...this.nodes.map((node) => startNode(node)), this.#startBalancer()])
     // The balancer was told of an address that is now another's.
-    if (moved.includes(true)) await this.balancer.restart()
+    if (moved.includes(true)) await Promise.all([this.edges?.keeper.restart(), this.balancer.restart()])
     await until(() => this.#serves(), { deadlineMs: SERVE_DEADLINE_MS, what: `the shop to answer on ${this.url}` })
     this.#trace.append({ type: 'cluster-ready', inMs: Math.round(performance.now() - beganMs) })
     this.#endMonitor = monitor(this.nodes, this.#trace)
@@ -77,16 +81,29 @@ export class Cluster {
     // Users first, so that nobody sees the others go.
     await this.users?.kill()
     await Promise.all([this.balancer, ...this.nodes.map(({ keeper }) => keeper)].map((keeper) => keeper.stop()))
-    await this.store?.keeper.stop()
+    await Promise.all([this.store?.keeper.stop(), this.edges?.keeper.stop()])
     for (const node of this.nodes) node.close()
   }
 
   /** Without asking anybody. */
   async kill(): Promise<void> {
     this.#endMonitor?.()
-    const keepers = [this.users, this.balancer, ...this.nodes.map(({ keeper }) => keeper), this.store?.keeper]
+    const keepers = [
+      this.users,
+      this.balancer,
+      ...this.nodes.map(({ keeper }) => keeper),
+      this.store?.keeper,
+      this.edges?.keeper,
+    ]
     await Promise.all(keepers.filter((keeper) => keeper !== undefined).map((keeper) => keeper.kill()))
     for (const node of this.nodes) node.close()
+  }
+
+  #upstreams(): readonly Upstream[] {
+    return this.nodes.map(({ name, url }) => {
+      const edge = this.edges?.all.find(({ from, to }) => from === BALANCER && to === name)
+      return { name, url: edge === undefined ? url : `http://${LOOPBACK}:${edge.port}` }
+    })
   }
 
   async #startBalancer(): Promise<false> {
@@ -115,6 +132,20 @@ export class Cluster {
     const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: PROBE_TIMEOUT_MS })
     return answer?.status === 200
   }
+}
+
+/** A node may have moved by the time it is up. */
+function edgesOf({ edges }: Addresses, nodes: readonly ClusterNode[], spec: Specs, beside: Beside): Edges {
+  const told = () =>
+    edges.map((edge) => {
+      const node = edge.from === BALANCER ? nodes.find(({ name }) => name === edge.to) : undefined
+      const target = node === undefined ? edge.target : Number(new URL(node.url).port)
+      return { name: edgeName(edge), port: edge.port, target }
+    })
+  return new Edges(
+    edges,
+    edgesKeeper(() => spec.edges(told()), beside),
+  )
 }
 
 /** Its port was free a moment ago; where somebody was faster, it gets another. Resolves whether it did. */

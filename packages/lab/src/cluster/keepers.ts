@@ -23,6 +23,11 @@ export function balancerKeeper(spec: () => ChildSpec, beside: Beside): Keeper {
   return keeper('balancer', beside, { spec })
 }
 
+/** Without it nobody reaches anybody, so it is back at once. */
+export function edgesKeeper(spec: () => ChildSpec, beside: Beside): Keeper {
+  return keeper('edges', { ...beside, restartAfterMs: 0 }, { spec })
+}
+
 /** Its reports enter the trace as they are. */
 export function usersKeeper(spec: () => ChildSpec, beside: Beside): Keeper {
   const onMessage = (message: Message): void => {

@@ -12,6 +12,8 @@ export interface ClusterOptions {
   /** 0 picks a free one. */
   readonly port: number
   readonly restartAfterMs?: number
+  /** A proxy on every edge, so that edges can be broken. Default: none. */
+  readonly edges?: boolean
   readonly users: number
   /** Of each user. Default 1. */
   readonly tabs?: number

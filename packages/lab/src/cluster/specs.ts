@@ -23,6 +23,15 @@ export function ownPrograms(): Programs {
   }
 }
 
+const edgesProgram = fileURLToPath(new URL('../edges/main.ts', import.meta.url))
+
+/** A proxy: where it listens, and where it leads. */
+export interface EdgeTold {
+  readonly name: string
+  readonly port: number
+  readonly target: number
+}
+
 export interface Upstream {
   readonly name: string
   readonly url: string
@@ -34,6 +43,7 @@ export interface Specs {
   /** `originNs`: where the clock of the trace begins. */
   readonly users: (target: string, originNs: bigint) => ChildSpec
   readonly redis: (program: string, port: number) => ChildSpec
+  readonly edges: (told: readonly EdgeTold[]) => ChildSpec
 }
 
 export type UsersOptions = Pick<
@@ -48,12 +58,11 @@ const OPERATIONS_PER_LIFE = 1e9
 const ACCOUNTS_MIN = 100
 
 /** Secrets are new with each cluster and outlive the processes in it. */
-export function specs(options: ClusterOptions, storeUrl: string): Specs {
+export function specs(options: ClusterOptions, storeUrlOf: (node: string) => string): Specs {
   const { programs, directory, users } = options
   const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
     ...base,
-    STORE: storeUrl,
     SESSION_KEYS: secret(),
     MESH_SECRET: secret(),
     COOKIE_SECURE: 'false',
@@ -66,7 +75,13 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
   }
   const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
   return {
-    node: (name, port) => ours(`node-${name}`, programs.node, { ...node, NODE_NAME: name, PORT: String(port) }),
+    node: (name, port) =>
+      ours(`node-${name}`, programs.node, {
+        ...node,
+        STORE: storeUrlOf(name),
+        NODE_NAME: name,
+        PORT: String(port),
+      }),
     balancer: (port, upstreams) =>
       ours('balancer', programs.balancer, {
         ...balancer,
@@ -74,6 +89,7 @@ export function specs(options: ClusterOptions, storeUrl: string): Specs {
         UPSTREAMS: upstreams.map(({ name, url }) => `${name}=${url}`).join(','),
       }),
     users: usersSpec(options),
+    edges: (told) => ours('edges', edgesProgram, base, [JSON.stringify(told)]),
     redis: (program, port) => privateRedis(program, port, directory, options.environment),
   }
 }

@@ -4,9 +4,12 @@ import { type RunState, runState } from '../supervise/process-table.ts'
 import type { Member } from './member.ts'
 import { askRedis } from './redis.ts'
 
+/** What the store is called as a target, and at the end of an edge. */
+export const STORE = 'store'
+
 /** The private redis-server, as something that can be broken. One of the user's own never is. */
 export class StoreServer implements Member {
-  readonly name = 'store'
+  readonly name = STORE
   readonly keeper: Keeper
   readonly #port: number
   #pausedPid: number | undefined

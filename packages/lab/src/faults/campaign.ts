@@ -1,12 +1,13 @@
 /** A series of faults from a seed: one after the other, each healed and everything whole before the next one comes. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { STORE } from '../cluster/store-server.ts'
 import type { Lab } from '../lab.ts'
 import { ApiError, DeadlineError } from '../errors.ts'
 import { until } from '../wait.ts'
 import type { FaultRequest } from './desk.ts'
 import { CRASH_POINTS } from './fault.ts'
 import { faults, findFault } from './index.ts'
-import { RANDOM_TARGET, STORE } from './targets.ts'
+import { RANDOM_TARGET } from './targets.ts'
 
 /** How one system is broken and known to be whole again. */
 export interface Breaker {
@@ -55,7 +56,14 @@ export const campaignKinds: readonly string[] = [...faults.keys(), ROLLING]
 export function parsePlanned(planned: string): { readonly kind: string; readonly target: string } | undefined {
   const [, kind = '', target] = /^([a-z]+)(?:@(.+))?$/.exec(planned) ?? []
   if (!campaignKinds.includes(kind) || (kind === ROLLING && target !== undefined)) return undefined
-  return { kind, target: target ?? (faults.get(kind)?.on[0] === 'store' ? STORE : RANDOM_TARGET) }
+  const own = faults.get(kind)?.on.includes('store') === true && !faults.get(kind)?.on.includes('node')
+  return { kind, target: target ?? (own ? STORE : RANDOM_TARGET) }
+}
+
+/** Whether it needs proxies on the edges. */
+export function needsEdges(planned: string): boolean {
+  const { on = [] } = faults.get(parsePlanned(planned)?.kind ?? '') ?? {}
+  return on.includes('edge') || on.includes('partition')
 }
 
 /** Of a cluster of the lab's own. */

@@ -145,7 +145,7 @@ export class FaultDesk {
     }
     entry.confirmedAt = new Date().toISOString()
     this.#trace.append({ type: 'fault-confirmed', fault: order.id })
-    if (fault.isMomentary) this.#markHealed(entry)
+    if (fault.isMomentary) await this.heal(order.id)
   }
 
   /** It may land yet, and nobody would know of it. Should mending fail too, the failure that is told says enough. */

@@ -50,7 +50,7 @@ export interface Fault<S extends Subject = Subject> {
   readonly needs: readonly NodeLife[]
   /** What shows that it is over, however that came about. */
   readonly endsWith: readonly TraceEvent['type'][]
-  /** Once it was seen to have landed, nothing of it is left to heal. */
+  /** Over as soon as it was seen to have landed. */
   readonly isMomentary?: true
   /** What it falls on is started again by itself: a series of faults need not heal it. */
   readonly comesBack?: true

@@ -5,6 +5,8 @@
  */
 import type { Member } from '../cluster/member.ts'
 import type { ClusterNode } from '../cluster/node.ts'
+import { STORE } from '../cluster/store-server.ts'
+import { type EdgeGroup, edgeName, type Edges } from '../edges/edges.ts'
 import { ApiError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { Fault, Subject } from './fault.ts'
@@ -14,9 +16,10 @@ export interface Breakable {
   readonly nodes: readonly ClusterNode[]
   /** Absent where it is none of the lab's. */
   readonly store?: Member | undefined
+  /** Absent without proxies on them. */
+  readonly edges?: Edges | undefined
 }
 
-export const STORE = 'store'
 export const RANDOM_TARGET = 'random'
 const ALL = 'all'
 const MINORITY = 'minority'
@@ -36,9 +39,33 @@ export class Targets {
 
   /** One at least. Throws ApiError when there is none, or none that the fault fits. */
   choose(fault: Fault, target: string): readonly Subject[] {
+    if (fault.on.includes('edge')) return [requireFit(fault, this.#edge(target))]
+    if (fault.on.includes('partition')) return [requireFit(fault, this.#around(fault, target))]
     if (target === STORE) return [requireFit(fault, this.#store(fault))]
     if (!fault.on.includes('node')) throw unfit(fault, target)
     return this.#nodes(fault, target)
+  }
+
+  #edge(target: string): EdgeGroup {
+    const edges = this.#requireEdges()
+    const group = target === RANDOM_TARGET ? edges.random(this.#random) : edges.find(target)
+    if (group === undefined)
+      throw new ApiError(422, 'WRONG_TARGET', `"${target}" is no edge; one is like ${known(edges)}`)
+    if (group.name !== '') return group
+    throw new ApiError(404, 'UNKNOWN_EDGE', `there is no edge "${target}"; there are ${known(edges)}`)
+  }
+
+  #around(fault: Fault, target: string): EdgeGroup {
+    const names = this.#nodes(fault, target).map(({ name }) => name)
+    const group = this.#requireEdges().around(names)
+    if (group.units().length > 0) return group
+    throw new ApiError(409, 'NOTHING_TO_CUT', `nothing leads from ${names.join(',')} to another node or to the store`)
+  }
+
+  #requireEdges(): Edges {
+    const { edges } = this.#breakable
+    if (edges !== undefined) return edges
+    throw new ApiError(409, 'NO_EDGES', 'there are no proxies on the edges: start the lab with --edges on')
   }
 
   #store(fault: Fault): Subject {
@@ -83,6 +110,10 @@ export class Targets {
   }
 }
 
+function known({ all }: Edges): string {
+  return all.map(edgeName).join(', ')
+}
+
 function draw<T>(from: readonly T[], howMany: number, random: () => number): T[] {
   const left = [...from]
   const drawn: T[] = []
@@ -101,6 +132,6 @@ function unfit({ kind, on }: Fault, target: string): ApiError {
 
 function conflict(fault: Fault, name: string, state: string): ApiError {
   const needs = fault.needs.join(' or ')
-  const what = fault.on.includes('node') ? 'node' : 'store'
+  const what = fault.on.includes('store') && !fault.on.includes('node') ? 'store' : 'node'
   return new ApiError(409, 'NODE_STATE', `${fault.kind} needs a ${what} that is ${needs}; ${name} is ${state}`)
 }

@@ -11,23 +11,41 @@ export const LOOPBACK = '127.0.0.1'
 
 const FIRST_PORT = 20_000
 const LAST_PORT = 29_999
-const ATTEMPTS_MAX = 200
+const ATTEMPTS_MAX = 400
+/** What was given away by this process and may not be listened on yet; the oldest are forgotten. */
+const givenAway = new Set<number>()
+const GIVEN_AWAY_MAX = 5_000
 
-/** So many different ports, each free just now. */
+/**
+ * So many different ports, each free just now, next to each other as far as they are: of two labs that choose at the same
+ * time, one whose ports are strewn about is far more likely to meet the other's.
+ */
 export async function freePorts(howMany: number, random: () => number = Math.random): Promise<number[]> {
   const kernel = kernelRange()
   // Where the kernel hands out every port there is no better one to be had.
   const avoidable = kernel.first > FIRST_PORT || kernel.last < LAST_PORT
+  const ports = LAST_PORT - FIRST_PORT + 1
   const found = new Set<number>()
+  let from = Math.floor(random() * ports)
   for (let attempt = 0; attempt < ATTEMPTS_MAX && found.size < howMany; attempt++) {
-    const port = FIRST_PORT + Math.floor(random() * (LAST_PORT - FIRST_PORT + 1))
-    if (avoidable && port >= kernel.first && port <= kernel.last) continue
-    if (await isFree(port)) found.add(port)
+    const port = FIRST_PORT + (from++ % ports)
+    const isKernels = avoidable && port >= kernel.first && port <= kernel.last
+    if (isKernels) from = Math.floor(random() * ports)
+    else if (!givenAway.has(port) && (await isFree(port))) found.add(port)
   }
   if (found.size < howMany) {
     throw new LabError('NO_PORTS', 1, `found no free port between ${FIRST_PORT} and ${LAST_PORT} on ${LOOPBACK}`)
   }
+  remember(found)
   return [...found]
+}
+
+function remember(ports: ReadonlySet<number>): void {
+  for (const port of ports) givenAway.add(port)
+  for (const port of givenAway) {
+    if (givenAway.size <= GIVEN_AWAY_MAX) return
+    givenAway.delete(port)
+  }
 }
 
 export async function freePort(): Promise<number> {

@@ -1,0 +1,108 @@
+/**
+ * The edges of a cluster as the lab knows them, and the process in which their proxies are. Who connects to whom names an edge:
+ * `balancer>a`, `a>b`, `a>store`. Two nodes share one link, whoever of them connected, so what is done to `a>b` one way is done
+ * to `b>a` the other way.
+ */
+import type { NodeLife } from '@ninelives/history'
+import type { Keeper } from '../supervise/keeper.ts'
+import type { Direction, Subject } from '../faults/fault.ts'
+import type { Way } from './proxy.ts'
+
+export interface Edge {
+  readonly from: string
+  readonly to: string
+  /** Where its proxy listens. */
+  readonly port: number
+  /** Where what it leads to listens. */
+  readonly target: number
+}
+
+/** One proxy, and which ways of it are meant. */
+export interface Passage {
+  readonly edge: string
+  readonly ways: readonly Way[]
+}
+
+export const BALANCER = 'balancer'
+const PATTERN = /^([a-z*]+)(?:>|→)([a-z*]+)$/
+const BOTH: readonly Way[] = ['request', 'answer']
+
+export class EdgeGroup implements Subject {
+  readonly name: string
+  readonly keeper: Keeper
+  readonly #edges: readonly Edge[]
+  readonly #all: readonly Edge[]
+
+  constructor(edges: readonly Edge[], all: readonly Edge[], keeper: Keeper, name = edges.map(edgeName).join(',')) {
+    this.name = name
+    this.keeper = keeper
+    this.#edges = edges
+    this.#all = all
+  }
+
+  get pid(): number | undefined {
+    return this.keeper.pid
+  }
+
+  get life(): NodeLife {
+    return this.pid === undefined ? 'down' : 'up'
+  }
+
+  passages(direction: Direction = 'both'): readonly Passage[] {
+    const ways = new Map<string, Set<Way>>()
+    const add = (edge: Edge, added: readonly Way[]): void => {
+      ways.set(edgeName(edge), new Set([...(ways.get(edgeName(edge)) ?? []), ...added]))
+    }
+    for (const edge of this.#edges) {
+      add(edge, direction === 'both' ? BOTH : [direction])
+      const back = this.#all.find(({ from, to }) => from === edge.to && to === edge.from)
+      if (back !== undefined) add(back, direction === 'both' ? BOTH : [direction === 'request' ? 'answer' : 'request'])
+    }
+    return [...ways].map(([edge, each]) => ({ edge, ways: [...each] }))
+  }
+
+  /** Proxies of which one at least is in use. */
+  units(): readonly (readonly string[])[] {
+    return this.#edges.map(({ from, to }) => [`${from}>${to}`, `${to}>${from}`])
+  }
+}
+
+export class Edges {
+  readonly all: readonly Edge[]
+  readonly keeper: Keeper
+
+  constructor(all: readonly Edge[], keeper: Keeper) {
+    this.all = all
+    this.keeper = keeper
+  }
+
+  /** Undefined for what is written like no edge. */
+  find(pattern: string): EdgeGroup | undefined {
+    const [, from, to] = PATTERN.exec(pattern) ?? []
+    if (from === undefined || to === undefined) return undefined
+    return this.#group(this.all.filter((edge) => fits(from, edge.from) && fits(to, edge.to)))
+  }
+
+  random(random: () => number): EdgeGroup {
+    return this.#group([this.all[Math.floor(random() * this.all.length)]].filter((edge) => edge !== undefined))
+  }
+
+  /** What leads from these nodes to the others and to the store, and back. The balancer reaches all of them. */
+  around(names: readonly string[]): EdgeGroup {
+    const inside = new Set(names)
+    const crossing = this.all.filter(({ from, to }) => from !== BALANCER && inside.has(from) && !inside.has(to))
+    return this.#group(crossing, names.join(','))
+  }
+
+  #group(edges: readonly Edge[], name?: string): EdgeGroup {
+    return new EdgeGroup(edges, this.all, this.keeper, name)
+  }
+}
+
+function fits(wanted: string, name: string): boolean {
+  return wanted === '*' || wanted === name
+}
+
+export function edgeName({ from, to }: Edge): string {
+  return `${from}>${to}`
+}

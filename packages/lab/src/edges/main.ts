@@ -1,0 +1,33 @@
+/** The process of the edges: proxies, and what the lab says to them. It ends with the lab, as everything does. */
+import type { EdgeTold } from '../cluster/specs.ts'
+import { type EdgeFault, EdgeProxy, type Way } from './proxy.ts'
+
+interface Message extends Omit<EdgeFault, 'ways'> {
+  readonly type: string
+  /** Which ways on which edge. */
+  readonly edges?: readonly { readonly edge: string; readonly ways: readonly Way[] }[]
+  /** Of each of these, one is to be touched. */
+  readonly units?: readonly (readonly string[])[]
+}
+
+const told = JSON.parse(process.argv[2] ?? '[]') as readonly EdgeTold[]
+const proxies = new Map(told.map(({ name, port, target }) => [name, new EdgeProxy(port, target)]))
+
+process.on('disconnect', () => process.exit(1))
+process.on('SIGTERM', () => process.exit(0))
+process.on('SIGINT', () => undefined)
+process.on('message', (message: Message) => {
+  const { type, id, edges = [], units = [], ...fault } = message
+  if (type === 'edges-break') {
+    for (const { edge, ways } of edges) proxies.get(edge)?.break({ id, ...fault, ways })
+    process.send?.({ type: 'edges-broken', id })
+  }
+  if (type === 'edges-look' && units.every((unit) => unit.some((edge) => proxies.get(edge)?.isTouched(id)))) {
+    process.send?.({ type: 'edges-touched', id })
+  }
+  if (type === 'edges-mend') {
+    for (const proxy of proxies.values()) proxy.mend(id)
+    process.send?.({ type: 'edges-mended', id })
+  }
+})
+process.send?.({ type: 'ready' })

@@ -1,0 +1,189 @@
+/**
+ * A TCP proxy on one edge. While nothing is wrong it is not to be noticed: a half-close passes as one, a reset as one, and it
+ * listens only while its target does, so that who connects to a process that is gone is refused, as without it. Rejected: to
+ * accept and then reset; whoever balances may send a request again after a refusal, and not after a reset.
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { LOOPBACK } from '../supervise/ports.ts'
+import { type Conditions, Flow } from './flow.ts'
+
+export type Way = 'request' | 'answer'
+
+export interface EdgeFault {
+  readonly id: string
+  readonly kind: string
+  readonly ways: readonly Way[]
+  readonly latencyMs?: number
+  readonly jitterMs?: number
+  readonly bytesPerSecond?: number
+}
+
+interface Connection {
+  readonly client: Socket
+  readonly upstream: Socket
+  readonly flows: readonly Flow[]
+}
+
+const LOOK_EVERY_MS = 20
+const CONNECTIONS_MAX = 10_000
+
+export class EdgeProxy {
+  readonly #port: number
+  readonly #target: number
+  readonly #faults = new Map<string, EdgeFault>()
+  readonly #touched = new Set<string>()
+  readonly #connections = new Set<Connection>()
+  readonly #server: Server
+  #looking: NodeJS.Timeout | undefined
+  #isOpen = false
+
+  constructor(port: number, target: number) {
+    this.#port = port
+    this.#target = target
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
+    this.#server.maxConnections = CONNECTIONS_MAX
+    // It may have been closed before it had begun.
+    this.#server.on('listening', () => !this.#isOpen && this.#server.close())
+    this.#look()
+  }
+
+  break(fault: EdgeFault): void {
+    this.#faults.set(fault.id, fault)
+    if (fault.kind === 'reset') for (const connection of this.#connections) this.#reset(connection, fault)
+    if (isCut(fault)) this.#shut(fault.id)
+    this.#changed()
+  }
+
+  mend(id: string): void {
+    this.#faults.delete(id)
+    this.#touched.delete(id)
+    this.#changed()
+    for (const { client, upstream, flows } of this.#connections) {
+      if (flows.some(({ hasLost }) => hasLost)) resetBoth(client, upstream)
+    }
+    if (!this.#isOpen) this.#look()
+  }
+
+  isTouched(id: string): boolean {
+    return this.#touched.has(id)
+  }
+
+  /** Nobody gets in, and whoever was in is thrown out. Seen when a connection to it is refused. */
+  #shut(id: string): void {
+    this.#close()
+    for (const { client, upstream } of this.#connections) resetBoth(client, upstream)
+    this.#watchShut(id)
+  }
+
+  #watchShut(id: string): void {
+    reaches(this.#port, (isReached) => {
+      if (!this.#faults.has(id)) return
+      if (isReached) setTimeout(() => this.#watchShut(id), LOOK_EVERY_MS)
+      else this.#touched.add(id)
+    })
+  }
+
+  #close(): void {
+    if (this.#isOpen) this.#server.close()
+    this.#isOpen = false
+  }
+
+  /** Listens once the target does. */
+  #look(): void {
+    clearTimeout(this.#looking)
+    if (this.#isOpen || [...this.#faults.values()].some(isCut)) return
+    reaches(this.#target, (isReached) => {
+      const mayOpen = isReached && !this.#isOpen && ![...this.#faults.values()].some(isCut)
+      if (mayOpen) this.#server.listen(this.#port, LOOPBACK)
+      if (mayOpen) this.#isOpen = true
+      else this.#looking = setTimeout(() => this.#look(), LOOK_EVERY_MS)
+    })
+  }
+
+  #accept(client: Socket): void {
+    const upstream = connect({ host: LOOPBACK, port: this.#target, allowHalfOpen: true, noDelay: true })
+    const beforeEnd = (pass: () => void): void => (client.readableEnded ? pass() : this.#lost(pass))
+    const flows = [
+      new Flow(client, upstream, () => this.#conditions('request')),
+      new Flow(upstream, client, () => this.#conditions('answer'), beforeEnd),
+    ]
+    const connection: Connection = { client, upstream, flows }
+    this.#connections.add(connection)
+    client.on('error', () => upstream.resetAndDestroy())
+    upstream.on('error', () => this.#lost(() => client.resetAndDestroy()))
+    for (const socket of [client, upstream]) {
+      socket.on('close', () => client.destroyed && upstream.destroyed && this.#connections.delete(connection))
+    }
+    for (const fault of this.#faults.values()) if (fault.kind === 'reset') this.#reset(connection, fault)
+  }
+
+  /** Told of it is who connected only when it is known whether the target is gone: it may come again at once. */
+  #lost(tell: () => void): void {
+    reaches(this.#target, (isReached) => {
+      if (!isReached) this.#close()
+      if (!isReached) this.#look()
+      tell()
+    })
+  }
+
+  /** Once. Who is not told of it is left with a connection on which nothing happens any more. */
+  #reset({ client, upstream }: Connection, { id, ways }: EdgeFault): void {
+    this.#touched.add(id)
+    this.#faults.delete(id)
+    if (ways.length === 2) {
+      resetBoth(client, upstream)
+      return
+    }
+    const [told, untold] = ways.includes('request') ? [upstream, client] : [client, upstream]
+    told.removeAllListeners('error').on('error', () => undefined)
+    untold
+      .removeAllListeners('data')
+      .removeAllListeners('end')
+      .on('end', () => untold.destroy())
+      .resume()
+    told.resetAndDestroy()
+  }
+
+  #conditions(way: Way): Conditions {
+    const faults = this.#faults.size === 0 ? NONE : [...this.#faults.values()].filter(({ ways }) => ways.includes(way))
+    const limits = faults.flatMap(({ bytesPerSecond = [] }) => bytesPerSecond)
+    return {
+      isClear: faults.length === 0,
+      latencyMs: sum(faults.map(({ latencyMs = 0 }) => latencyMs)),
+      jitterMs: sum(faults.map(({ jitterMs = 0 }) => jitterMs)),
+      bytesPerSecond: Math.min(Number.POSITIVE_INFINITY, ...limits),
+      isHeld: faults.some(({ kind }) => kind === 'hold'),
+      isDropped: faults.some(({ kind }) => kind === 'cut'),
+      touch: () => {
+        for (const { id } of faults) this.#touched.add(id)
+      },
+    }
+  }
+
+  #changed(): void {
+    for (const { flows } of this.#connections) for (const flow of flows) flow.look()
+  }
+}
+
+const NONE: readonly EdgeFault[] = []
+
+function isCut({ kind, ways }: EdgeFault): boolean {
+  return kind === 'cut' && ways.length === 2
+}
+
+function resetBoth(...sockets: readonly Socket[]): void {
+  for (const socket of sockets) socket.resetAndDestroy()
+}
+
+function reaches(port: number, done: (isReached: boolean) => void): void {
+  const socket = connect({ host: LOOPBACK, port })
+  socket.once('connect', () => {
+    socket.destroy()
+    done(true)
+  })
+  socket.once('error', () => done(false))
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0)
+}

@@ -1,0 +1,12 @@
+import { edgeFault } from './edge-fault.ts'
+import { direction, whole } from './fields.ts'
+
+const BANDWIDTH_MAX = 1_000_000_000
+const DRAWN_MIN = 2_000
+const DRAWN_SPAN = 50_000
+
+/** So many bytes pass in a second on each connection, each way that is meant. */
+export const bandwidth = edgeFault('bandwidth', {
+  fields: { bytesPerSecond: whole('bytes', 1, BANDWIDTH_MAX), direction },
+  drawn: (random) => ({ bytesPerSecond: DRAWN_MIN + Math.floor(random() * DRAWN_SPAN) }),
+})

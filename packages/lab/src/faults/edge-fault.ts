@@ -1,0 +1,41 @@
+import type { EdgeGroup } from '../edges/edges.ts'
+import { ApiError } from '../errors.ts'
+import type { Fault } from './fault.ts'
+
+const ANSWER_WAIT_MS = 2_000
+const LOOK_WAIT_MS = 200
+/** Until something comes along on an edge that nobody uses just now; the balancer asks each node once a second or so. */
+const LANDS_WITHIN_MS = 6_000
+
+/** Done to what passes an edge. It has landed when something that passed was seen to be late, held back, reset or refused. */
+export function edgeFault(
+  kind: string,
+  traits: Pick<Fault, 'fields' | 'drawn' | 'isMomentary'> & { readonly on?: Fault['on']; readonly does?: string } = {},
+): Fault<EdgeGroup> {
+  const { does = kind, ...rest } = traits
+  return {
+    kind,
+    on: ['edge'],
+    needs: ['up'],
+    endsWith: ['process-down'],
+    landsWithinMs: LANDS_WITHIN_MS,
+    ...rest,
+
+    async inject(group, { direction, ...order }) {
+      const edges = group.passages(direction)
+      const told = { ...order, type: 'edges-break', kind: does, edges }
+      if (await group.keeper.call(told, 'edges-broken', ANSWER_WAIT_MS)) return
+      throw new ApiError(504, 'FAULT_NOT_ARMED', 'the process of the edges did not take the order')
+    },
+
+    confirm: (group, _pid, { id }) =>
+      group.keeper.call({ type: 'edges-look', id, units: group.units() }, 'edges-touched', LOOK_WAIT_MS),
+
+    async heal({ keeper }, { id }) {
+      const { pid } = keeper
+      if (await keeper.call({ type: 'edges-mend', id }, 'edges-mended', ANSWER_WAIT_MS)) return
+      if (pid === undefined || keeper.pid !== pid) return
+      throw new ApiError(504, 'FAULT_NOT_HEALED', 'the process of the edges did not say that it is over')
+    },
+  }
+}
