@@ -64,20 +64,27 @@ export async function runTurn(
 ): Promise<TurnFound> {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-bench-'))
   const slow = scenario.slowStore === true ? await slowRedis() : undefined
+  const over = new AbortController()
   let cluster: ClusterUnderTest | undefined
-  const leave = (): void => void cluster?.lab.kill()
   try {
     const store = slow === undefined ? {} : { storeUrl: slow.url }
     cluster = await openCluster(contestant, { ...wishesOf(scenario, plan), ...store, seed, directory })
-    signal.addEventListener('abort', leave)
     signal.throwIfAborted()
-    return await measured(cluster, scenario, plan, seed, signal)
+    // Not all that a turn waits for knows of the signal; what goes on without a cluster ends with the process.
+    return await Promise.race([measured(cluster, scenario, plan, seed, signal), aborted(signal, over.signal)])
   } finally {
-    signal.removeEventListener('abort', leave)
+    over.abort()
     await cluster?.lab.kill()
     slow?.stop()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Rejects when the signal does, and never resolves; nobody listens any more once it is over. */
+async function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => reject(signal.reason as Error), { signal: over })
+  return await promise
 }
 
 function wishesOf(scenario: BenchScenario, plan: TurnPlan) {
