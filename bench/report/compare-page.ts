@@ -64,12 +64,12 @@ function scenarioSection({ rows, losses }: RunsCompared, scenario: string): Mark
       </div>
       ${table(
         `Medians and their ratio: ${scenario}`,
-        ['', 'Figure', 'Base', 'Other', 'Other ÷ base', 'Finding'],
+        ['Strategy', 'Figure', 'Base', 'Other', 'Other ÷ base', 'Finding'],
         here.map(figureCells),
       )}
       ${table(
         `What was lost: ${scenario}`,
-        ['', 'Sessions, base', 'Other', 'Writes, base', 'Other', 'Faults, base', 'Other'],
+        ['Strategy', 'Sessions, base', 'Other', 'Writes, base', 'Other', 'Faults, base', 'Other'],
         losses.filter((loss) => loss.scenario === scenario).map(lossCells),
       )}
     </div>

@@ -106,7 +106,7 @@ function lossSection(result: BenchResult): Markup {
     <h2 id="loss">What each fault loses</h2>
     <p class="lead">
       Where nothing was lost the cell says what that proves: at most 3/N of the faults, by N faults without a loss. The
-      darker, the more was lost.
+      stronger the violet, the more was lost.
     </p>
     <div class="wide">
       ${charts.map(({ kind, at }) => chartFigure(lossChart(at, kind), html`Share of the ${LOST[kind]}`))}
@@ -143,7 +143,7 @@ function leftOut(result: BenchResult): Markup {
       ${
         rows.length === 0
           ? html`<p>Nothing: everything that was measured is in the figures.</p>`
-          : table('In no figure', ['', 'Scenario', 'What', 'Why'], rows)
+          : table('In no figure', ['Strategy', 'Scenario', 'What', 'Why'], rows)
       }
     </div>
   </section> `

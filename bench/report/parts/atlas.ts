@@ -17,7 +17,7 @@ export function atlasSection(atlas: unknown): Markup | undefined {
         const rows = operations.map((operation) =>
           [operation].concat(CRASH_POINTS.map((point) => cellAt(operation, point))),
         )
-        return table(`Crash points: ${strategy}`, ['', ...CRASH_POINTS], rows)
+        return table(`Crash points: ${strategy}`, ['Operation', ...CRASH_POINTS], rows)
       })}
     </div>
     <dl class="facts">

@@ -30,7 +30,7 @@ export function lossTable(scenario: string, entries: readonly StrategyResult[]):
   return table(
     `What was lost: ${scenario}`,
     [
-      '',
+      'Strategy',
       'Verdict',
       'Faults',
       'Sessions lost',
@@ -79,7 +79,7 @@ export function outageTable(scenario: string, entries: readonly StrategyResult[]
   return table(
     `Around a fault, median over faults with its interval, in ms: ${scenario}`,
     [
-      '',
+      'Strategy',
       'Outage',
       'Longest',
       'Of the user who waited longest',
@@ -107,7 +107,7 @@ function outageCells({ figures }: Measured): Cell[] {
 export function latencyTable(scenario: string, entries: readonly Measured[]): Markup {
   return table(
     `Latency from the due time; p99.9 only from 10,000 operations on: ${scenario}`,
-    ['', ...PHASES.flatMap(phaseHeads)],
+    ['Strategy', ...PHASES.flatMap(phaseHeads)],
     entries.map(({ title, figures }) => [title, ...PHASES.flatMap((phase) => phaseCells(figures.latencyMs[phase]))]),
   )
 }
@@ -129,7 +129,7 @@ export function costTable(scenario: string, entries: readonly StrategyResult[]):
   return table(
     `What it costs with nothing broken, median over blocks with its interval: ${scenario}`,
     [
-      '',
+      'Strategy',
       'Requests a second',
       'p50 ms',
       'p99 ms',
@@ -173,7 +173,7 @@ export function ratioTable(
 ): Markup {
   return table(
     `How many times the base’s, within blocks: ${scenario}`,
-    ['', 'Base', 'Figure', 'Ratio', 'Blocks', 'Finding'],
+    ['Strategy', 'Base', 'Figure', 'Ratio', 'Blocks', 'Finding'],
     compared.map(({ strategy, base, figure: of, ratio, finding, isAgain }) => [
       html`${titled(strategy)}${isAgain ? html` <strong>A/A</strong>` : undefined}`,
       titled(base),
