@@ -4,7 +4,9 @@
  */
 import test from 'ava'
 import type { AnomalyKind } from '@ninelives/history'
+import { run } from './fixtures/command.ts'
 import { brokenStore, judged, type Judging } from './fixtures/judged-shop.ts'
+import { scratch } from './fixtures/open-lab.ts'
 
 interface Broken extends Partial<Judging> {
   readonly name: string
@@ -63,6 +65,7 @@ const stores: readonly Broken[] = [
   },
   {
     name: 'hidden-writes',
+    operations: 1_500,
     caughtAs: 'hole',
     tabs: 3,
     also: {
@@ -99,3 +102,12 @@ for (const [index, store] of stores.entries()) {
     )
   })
 }
+
+test("as a store of the user's own, in a process of its own, it gets its verdict", async (t) => {
+  const directory = scratch(t)
+  const flags = ['--kills', '0', '--nodes', '1', '--users', '10', '--tabs', '3', '--seed', '5', '--logs', directory]
+  const command = run(t, ['prove', ...flags, '--store', brokenStore('last-write-wins')])
+  t.is(await command.exited, 1, command.output.stderr)
+  t.regex(command.output.stdout, /Anomaly +lost-update, \d+ times?\n/)
+  t.regex(command.output.stdout, /Verdict +invalid\n/)
+})

@@ -2,36 +2,40 @@ import type { SessionKey } from '@ninelives/sessions'
 import { broken, isSession, oneIn } from './breaking.ts'
 import { contentsOf, withContents } from './contents.ts'
 
-const HIDDEN_FOR_MS = 250
+const HIDDEN_FOR_READS = 2
 /** Whoever has more in the cart may leave before it is back. */
 const THINGS_MAX = 10
 
 interface Hidden {
   readonly sku: string
-  readonly untilMs: number
+  /** All that ever was, and this: a request may still be working on what it read without one of them. */
+  readonly all: readonly string[]
+  readsLeft: number
 }
 
-/** Now and then what was put in is not to be seen for a while, what comes after it is, and then it is back. */
+/** Now and then what was put in is not to be seen at the next two reads, what comes after it is, and then it is back. */
 export default broken((sound) => {
-  const hides = oneIn(8)
+  const hides = oneIn(4)
   const hidden = new Map<SessionKey, Hidden>()
 
   const hiddenIn = (key: SessionKey): string | undefined => {
-    const { sku, untilMs = 0 } = hidden.get(key) ?? {}
-    return performance.now() < untilMs ? sku : undefined
+    const { sku, readsLeft = 0 } = hidden.get(key) ?? {}
+    return readsLeft > 0 ? sku : undefined
   }
 
   return {
     async read(key, options) {
       const record = await sound.read(key, options)
-      const sku = hiddenIn(key)
-      return record === undefined || sku === undefined ? record : { ...record, body: without(record.body, sku) }
+      const about = hidden.get(key)
+      if (record === undefined || about === undefined || about.readsLeft === 0) return record
+      about.readsLeft--
+      return { ...record, body: without(record.body, about.sku) }
     },
 
     async write(key, write) {
       if (!isSession(key)) return await sound.write(key, write)
-      const sku = hidden.get(key)?.sku
-      const result = await sound.write(key, sku === undefined ? write : { ...write, body: whole(write.body, sku) })
+      const { all = [] } = hidden.get(key) ?? {}
+      const result = await sound.write(key, all.length === 0 ? write : { ...write, body: whole(write.body, all) })
       const hiding = hiddenIn(key)
       if (result.status === 'conflict' && hiding !== undefined) {
         return { ...result, current: { ...result.current, body: without(result.current.body, hiding) } }
@@ -45,7 +49,7 @@ export default broken((sound) => {
         things.length < THINGS_MAX &&
         hides()
       ) {
-        hidden.set(key, { sku: last, untilMs: performance.now() + HIDDEN_FOR_MS })
+        hidden.set(key, { sku: last, all: [...(hidden.get(key)?.all ?? []), last], readsLeft: HIDDEN_FOR_READS })
       }
       return result
     },
@@ -60,7 +64,7 @@ function without(body: string, sku: string): string {
 }
 
 /** As it is stored: with what is hidden in its place. */
-function whole(body: string, sku: string): string {
+function whole(body: string, all: readonly string[]): string {
   const { cart = {}, ...rest } = contentsOf(body)
-  return withContents(body, { ...rest, cart: { [sku]: 1, ...cart } })
+  return withContents(body, { ...rest, cart: { ...Object.fromEntries(all.map((sku) => [sku, 1])), ...cart } })
 }
