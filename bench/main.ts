@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { progress, say } from './command.ts'
-import { UsageError } from './config.ts'
+import { readConfig, UsageError } from './config.ts'
 import { environment } from './environment.ts'
 import { gate } from './gate/index.ts'
 import { measureTheMeasurer } from './measurer/index.ts'
@@ -51,7 +51,7 @@ async function redisVersion(contestants: ReturnType<typeof contestantsOf>): Prom
   const isWanted = ({ strategy: { store }, missing }: (typeof contestants)[number]): boolean =>
     missing === undefined && typeof store === 'object' && 'server' in store
   if (!contestants.some(isWanted)) return undefined
-  const redis = await benchRedis(process.env['REDIS_URL'])
+  const redis = await benchRedis(readConfig(process.env).redisUrl)
   redis.stop()
   return redis.version
 }

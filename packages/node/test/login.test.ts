@@ -1,4 +1,5 @@
 import test from 'ava'
+import { SESSION_BYTES_MAX } from '../src/shop.ts'
 import { client, errorCode } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
 
@@ -161,4 +162,12 @@ test('guessing passwords is slowed down, for whoever guesses and with a time to 
   t.is(errorCode(refused), 'LOGIN_THROTTLED')
   t.regex(refused.headers.get('Retry-After') ?? '', /^[1-9]\d*$/)
   t.is((await client(url).login('user-1')).status, 200)
+})
+
+test('a session is made as large as it is asked for', async (t) => {
+  const small = await client((await shopServer(t, { sessionPaddingBytes: 64 * 1024 })).url).login('user-0')
+  t.is(small.status, 200)
+  // Seen from outside it is only that it does not fit any more.
+  const large = await client((await shopServer(t, { sessionPaddingBytes: SESSION_BYTES_MAX })).url).login('user-0')
+  t.is(errorCode(large), 'SESSION_TOO_LARGE')
 })
