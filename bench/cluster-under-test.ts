@@ -114,7 +114,15 @@ export async function openCluster(contestant: Contestant, wishes: ClusterWishes)
   const padding = wishes.sessionBytes === undefined ? {} : { SESSION_PADDING_BYTES: String(wishes.sessionBytes) }
   const environment = { ...inherited, ...padding, ADMIN_PORT: String(adminPort) }
   const ports = { port: 0, controlPort: 0 }
-  const lab = await openLab({ ...store, ...wishes, ...ports, strategy, programs, environment, run: `bench-${name}` })
+  const lab = await openLab({
+    ...(wishes.storeUrl === undefined ? store : {}),
+    ...wishes,
+    ...ports,
+    strategy,
+    programs,
+    environment,
+    run: `bench-${name}`,
+  })
   try {
     await lab.start()
   } catch (error) {

@@ -111,7 +111,8 @@ async function measured(
 ): Promise<TurnFound> {
   const { lab } = cluster
   const healthy = await healthyTurn(cluster, scenario, plan.healthySeconds, seed)
-  const costs = await openSessions(cluster, scenario.liveSessions)
+  // A visitor who only counts has no such large session, and would be taken for one who has.
+  const costs = scenario.sessionBytes === undefined ? await openSessions(cluster, scenario.liveSessions) : {}
   const retriesBefore = await cluster.retries()
   await cluster.startUsers()
   await sleep(plan.warmUpMs, undefined, { signal })
