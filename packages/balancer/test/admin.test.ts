@@ -81,6 +81,7 @@ test('a node that answers its probes late is counted as suspected, until it is n
   )
   const suspicions = async (): Promise<string | undefined> =>
     /suspicions_total\{upstream="a"\} \d+/.exec((await ask(`${adminUrl}/metrics`)).body.toString())?.[0]
+  await until(async () => (await states(adminUrl))['a'] === 'up', { what: 'the node to be in use' })
   isLate = true
   await until(async () => (await suspicions()) !== undefined, { what: 'the node to be suspected' })
   t.true(Number((await suspicions())?.split(' ')[1]) >= 1)

@@ -7,7 +7,7 @@
  * own outranks and abandons its own for one that outranks it. A change that a dead coordinator left is driven on by any
  * replica that has it, under the same stamp: to do so twice does no harm.
  *
- * A change has an end for its caller exactly once: `committed`, `beaten` (it never will be) or `unknown`.
+ * A change has an end for its caller exactly once: `committed`, `outranked` (see verbs.ts) or `unknown`.
  */
 import type { SessionKey } from '../contract.ts'
 import type { Entries } from './entries.ts'
@@ -40,6 +40,7 @@ export class Changes {
   readonly #notices: Notices
   #lastId = 0
   #counter = 0
+  #memory = 0
 
   constructor(site: Site, parts: ChangeParts) {
     this.#site = site
@@ -50,6 +51,11 @@ export class Changes {
 
   get pending(): number {
     return this.#orphans.size
+  }
+
+  /** Another one each time that this peer forgot everything. */
+  get memory(): number {
+    return this.#memory
   }
 
   isPending(key: SessionKey): boolean {
@@ -83,12 +89,6 @@ export class Changes {
 
   leave(key: SessionKey, wake: () => void): void {
     this.#orphans.leave(key, wake)
-  }
-
-  /** Whether all that have to take a change of this key are within reach, as far as links tell. */
-  isWithinReach(key: SessionKey): boolean {
-    const { standing, neighbours } = this.#parts
-    return ranksOf(this.#others(key)).every((rank) => neighbours.isThere(standing.member(rank)))
   }
 
   receive(rank: number, message: Invalidate | Taken | Refused | Valid | Ask | Touched): void {
@@ -158,6 +158,7 @@ export class Changes {
 
   /** This peer is no replica any more: what it began is in the hands of the others. */
   forget(): void {
+    this.#memory++
     const ops = [...this.#ops.values()]
     this.#ops.clear()
     this.#byKey.clear()
@@ -241,8 +242,8 @@ export class Changes {
     const op = this.#byKey.get(change.key)
     if (op !== undefined) this.#drop(op)
     if (!valid) this.#orphans.add(change, this.#now())
-    // After the new change is in place: who hears that its own was beaten looks at what is there.
-    op?.end?.({ end: this.#site.rules.isBeaten(op.isShared) ? 'beaten' : 'unknown' })
+    // After the new change is in place: who hears that its own was outranked looks at what is there.
+    op?.end?.({ end: this.#site.rules.isBeaten(op.isShared) ? 'outranked' : 'unknown' })
     if (valid) this.#orphans.settle(change.key)
   }
 
@@ -257,17 +258,16 @@ export class Changes {
   #onInvalidate(rank: number, { view, op: id, change }: Invalidate): void {
     if (!this.#isOurs(rank, view)) return
     const { key } = change
-    const number = this.#parts.standing.number
     this.learn({ change, valid: false })
     const own = this.#parts.entries.get(key) as Change
     if (!isSameStamp(own.stamp, change.stamp)) {
       const valid = !this.isPending(key)
-      this.#site.post(rank, { type: 'refused', view: number, op: id, change: own, valid })
+      this.#site.post(rank, { type: 'refused', view, op: id, change: own, valid })
       return
     }
     const op = this.#byKey.get(key)
     if (op !== undefined) op.isShared = true
-    this.#site.post(rank, { type: 'taken', view: number, op: id })
+    this.#site.post(rank, { type: 'taken', view, op: id })
   }
 
   #onTaken(rank: number, { view, op: id }: Taken): void {

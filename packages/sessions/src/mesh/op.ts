@@ -1,7 +1,7 @@
 import type { Change } from './messages.ts'
 
 /** What a change comes to for who began it, told once. */
-export type End = { readonly end: 'committed'; readonly copies: number } | { readonly end: 'beaten' | 'unknown' }
+export type End = { readonly end: 'committed'; readonly copies: number } | { readonly end: 'outranked' | 'unknown' }
 
 /** A change that this peer drives: one of its own, or one that it found pending. */
 export interface Op {

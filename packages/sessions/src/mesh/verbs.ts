@@ -10,7 +10,7 @@ import type { Lease } from './lease.ts'
 import type { Change, Outcome, Refusal, Verb } from './messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { End } from './op.ts'
-import { has } from './ranks.ts'
+import { has, ranksOf } from './ranks.ts'
 import type { Site } from './site.ts'
 import type { Standing } from './standing.ts'
 
@@ -33,6 +33,8 @@ interface Attempt {
   /** A change of it is under way, and may come to something whatever is answered. */
   isBegun: boolean
   isOver: boolean
+  /** In which memory a change of it was outranked, see `#isBeaten`. */
+  outrankedIn: number | undefined
   /** Takes it up again. */
   readonly wake: () => void
 }
@@ -66,7 +68,16 @@ export class Verbs {
     const waitMs = isCalled ? this.#site.timing.verbMs / 2 : this.#site.timing.verbMs
     const deadlineMs = this.#site.clock.monotonicMs() + waitMs
     const wake = (): void => this.#step(attempt)
-    const attempt: Attempt = { verb, done, deadlineMs, isCalled, isBegun: false, isOver: false, wake }
+    const attempt: Attempt = {
+      verb,
+      done,
+      deadlineMs,
+      isCalled,
+      isBegun: false,
+      isOver: false,
+      outrankedIn: undefined,
+      wake,
+    }
     this.#open.add(attempt)
     this.#step(attempt)
   }
@@ -107,6 +118,7 @@ export class Verbs {
   #step(attempt: Attempt): void {
     if (attempt.isOver) return
     if (this.#isHere(attempt.verb.key)) this.#here(attempt)
+    else if (attempt.outrankedIn !== undefined) this.#end(attempt, refused('unknown'))
     else if (attempt.isCalled) this.#end(attempt, refused('unavailable'))
     else this.#there(attempt)
   }
@@ -142,6 +154,7 @@ export class Verbs {
     if (changes.isPending(verb.key) && !(verb.verb === 'read' && this.#site.rules.readsPending)) {
       return changes.whenSettled(verb.key, attempt.wake)
     }
+    if (!this.#isBeaten(attempt)) return this.#end(attempt, refused('unknown'))
     switch (verb.verb) {
       case 'read':
         return this.#read(attempt, verb)
@@ -152,6 +165,20 @@ export class Verbs {
       case 'destroy':
         return this.#destroy(attempt, verb)
     }
+  }
+
+  /**
+   * A change that was outranked here can't be committed while this replica is one, and never once the one that outranked it is: then
+   * every replica has that. But should this one be dropped before, the others may go on without having heard of it. So only
+   * now, when the key is settled in the same memory, a write is told by what it was beaten, and a destruction begins anew.
+   */
+  #isBeaten(attempt: Attempt): boolean {
+    const { outrankedIn } = attempt
+    if (outrankedIn === undefined) return true
+    if (outrankedIn !== this.#parts.changes.memory) return false
+    attempt.outrankedIn = undefined
+    attempt.isBegun = false
+    return true
   }
 
   /** The record or fence that counts now. */
@@ -204,17 +231,24 @@ export class Verbs {
     // Those whose callers were told that nothing is known are no attempts any more, and bounded all the same.
     if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
     // What could not be committed would be in the way of everybody who wants the key.
-    if (changes.copiesToHave(change.key) < copiesMin || !changes.isWithinReach(change.key)) return this.#park(attempt)
+    if (changes.copiesToHave(change.key) < copiesMin || !this.#isWithinReach(change.key)) return this.#park(attempt)
     attempt.isBegun = true
     changes.begin(change, (end: End) => {
       if (attempt.isOver) return
       if (end.end === 'committed' && end.copies >= copiesMin) return committed(end.copies)
-      if (end.end !== 'beaten') return this.#end(attempt, refused('unknown'))
-      // It never came to pass, so a write is told by what, and a destruction begins anew.
-      attempt.isBegun = false
+      if (end.end !== 'outranked') return this.#end(attempt, refused('unknown'))
+      attempt.outrankedIn = changes.memory
       this.#park(attempt)
       this.retry()
     })
+  }
+
+  /** All that have to take a change of this key are there, as far as links tell. */
+  #isWithinReach(key: SessionKey): boolean {
+    const { placement } = this.#site
+    const { standing, neighbours } = this.#parts
+    const replicas = ranksOf(standing.live & placement.replicas(placement.bucketOf(key)))
+    return replicas.every((rank) => neighbours.isThere(standing.member(rank)))
   }
 
   #copiesMin(ack: Write['ack']): number {
