@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import test from 'ava'
 import { balancing } from './fixtures/balancing.ts'
 import { ask } from './fixtures/client.ts'
@@ -73,7 +74,10 @@ test('metrics count requests, attempts, what followed, ejections, latencies and 
 
 test('a node that answers its probes late is counted as suspected, until it is not', async (t) => {
   let isLate = false
-  const late = await httpServer(t, (_request, response) => void (isLate || response.end()))
+  const late = await httpServer(t, () => undefined)
+  late.server.removeAllListeners('request').on('request', (_request, response: ServerResponse) => {
+    if (!isLate) response.end()
+  })
   const { adminUrl } = await balancing(
     t,
     { a: late.port },
