@@ -27,3 +27,7 @@ test.serial('clustered, five nodes, two tabs a user: nodes are killed', async (t
 test.serial('replicated: nodes die after the commit, before the answer', async (t) => {
   await survives(t, await runUp(t, '--users', '0'), 1, crashOne('after-commit'))
 })
+
+test.serial('replicated: nodes die before the commit', async (t) => {
+  await survives(t, await runUp(t, '--users', '0'), 1, crashOne('before-commit'))
+})
