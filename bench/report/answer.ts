@@ -13,7 +13,7 @@ export function answer(result: BenchResult): string[] {
   const measured = scenario === undefined ? [] : contestants(result, scenario).filter(isMeasured)
   if (scenario === undefined || measured.length === 0) return ['Nothing was measured, so there is no answer.']
   const compared = comparisonsOf(result, scenario)
-  return [lossSentence(measured), outageSentence(measured, compared), costSentence(measured, compared)]
+  return [lossSentence(measured), waitSentence(measured, compared), costSentence(measured, compared)]
 }
 
 function lossSentence(measured: readonly Measured[]): string {
@@ -54,17 +54,21 @@ function lostWords({ title, figures: { sessions, writes } }: Measured): string {
   return `${title} lost ${parts.join(' and ')}`
 }
 
-function outageSentence(measured: readonly Measured[], compared: readonly Comparison[]): string {
+/** Of one user, since it does not comfort those who were cut off that others were served. */
+function waitSentence(measured: readonly Measured[], compared: readonly Comparison[]): string {
   const faulted = measured.filter(({ figures }) => figures.kills > 0)
   const waits = faulted
-    .toSorted((one, other) => one.figures.outageMs.p50.median - other.figures.outageMs.p50.median)
+    .toSorted((one, other) => one.figures.userOutageMs.p50.median - other.figures.userOutageMs.p50.median)
     .slice(0, NAMED_MAX)
-    .map(({ title, figures }) => `${withInterval(figures.outageMs.p50)} ms on ${title}`)
+    .map(({ title, figures }) => `${withInterval(figures.userOutageMs.p50)} ms on ${title}`)
   if (waits.length === 0) return 'Waited: no fault landed that counts.'
   const others =
     faulted.length > NAMED_MAX ? `, and a higher median on ${plural(faulted.length - NAMED_MAX, 'other')}` : ''
   const found = comparisonWords(measured, compared, 'outageMs', { less: 'shorter', more: 'longer' })
-  return `Waited: the longest time without a good answer was, in the median over faults, ${listed(waits)}${others}; ${found}.`
+  return (
+    `Waited: in the median over faults, the user who waited longest did so for ${listed(waits)}${others}; ` +
+    `the longest time without a good answer to anybody was, ${found}.`
+  )
 }
 
 function costSentence(measured: readonly Measured[], compared: readonly Comparison[]): string {
@@ -82,7 +86,7 @@ function comparisonWords(
 ): string {
   const ours = compared.filter((each) => each.figure === figure && !each.isAgain)
   const [first] = ours
-  if (first === undefined) return 'there was nothing to compare'
+  if (first === undefined) return 'with nothing to compare'
   const titled = (name: string): string => measured.find((each) => each.name === name)?.title ?? name
   const those = (finding: Comparison['finding']): Comparison[] =>
     ours.filter((each) => each.base === first.base && each.finding === finding)
