@@ -106,7 +106,7 @@ test('the headline says what was lost of how many, and what no loss proves', (t)
   t.is(rows.length, 9)
   t.regex(
     rows[2] ?? '',
-    /^\| replicated +\| none \(≤ 15 % of faults\) +\| none \(≤ 15 % of faults\) +\| 14 \(11\.7–16\.7\) +\|/,
+    /^\| replicated +\| none \(≤ 15 % of faults\) +\| none \(≤ 15 % of faults\) +\| 24\.8 \(19\.8–34\.4\) +\|/,
   )
   t.regex(rows[4] ?? '', /^\| sticky +\| 32\.9 % \(341 of 1,035\) +\| 0\.107 % \(29 of 26,977\)/)
   t.regex(rows[8] ?? '', /^20 faults a strategy in “half and half”, 2 × Sample processor/)

@@ -35,14 +35,13 @@ export function percent(share: number): string {
   return `${rounded(value)} %`
 }
 
-export function bytesWithInterval({ median, low, high }: Estimate): string {
-  const unit = Math.abs(median) < 1024 ? 1 : 1024
-  return `${rounded(median / unit)} ${unit === 1 ? 'B' : 'KiB'} (${rounded(low / unit)}–${rounded(high / unit)})`
+export function bytes(value: number): string {
+  return Math.abs(value) < 1024 ? `${rounded(value)} B` : `${rounded(value / 1024)} KiB`
 }
 
-/** `12 ms (9–15)`. */
-export function withInterval({ median, low, high }: Estimate, unit: (value: number) => string = rounded): string {
-  return `${unit(median)} (${rounded(low)}–${rounded(high)})`
+/** `12 (9–15)`. */
+export function withInterval({ median, low, high }: Estimate): string {
+  return `${rounded(median)} (${rounded(low)}–${rounded(high)})`
 }
 
 export function times(ratio: Estimate): string {

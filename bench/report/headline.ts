@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { benchMain, say } from '../command.ts'
 import { UsageError } from '../config.ts'
 import type { BenchResult } from '../result.ts'
+import type { Estimate } from '../statistics.ts'
 import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './figures.ts'
 import { boundOfNone, contestants, differsFromItself, isMeasured, type Measured, scenariosOf } from './reading.ts'
 import { readResult } from './read-result.ts'
@@ -14,7 +15,15 @@ import { readResult } from './read-result.ts'
 export const BEGIN = '<!-- headline -->'
 export const END = '<!-- /headline -->'
 
-const HEADS = ['', 'sessions lost', 'acknowledged writes lost', 'outage, ms', 'CPU of nodes, µs', 'CPU of balancer, µs']
+const HEADS = [
+  '',
+  'sessions lost',
+  'acknowledged writes lost',
+  'longest wait, ms',
+  'CPU of nodes, µs',
+  'CPU of balancer, µs',
+  'CPU of store, µs',
+]
 const README = fileURLToPath(new URL('../../README.md', import.meta.url))
 
 /** Of the first scenario, as the formatter would leave it. */
@@ -33,22 +42,25 @@ export function withHeadline(readme: string, result: BenchResult): string {
 }
 
 function cells({ title, figures }: Measured): string[] {
-  const { kills, sessions, writes, outageMs, healthy } = figures
+  const { kills, sessions, writes, userOutageMs, healthy } = figures
   const lost = (some: number, of: number): string => {
     if (of === 0) return NOT_MEASURED_TEXT
     if (some > 0) return `${percent(some / of)} (${outOf(some, of)})`
     const bound = boundOfNone(kills)
     return bound === undefined ? `none in ${plural(kills, 'fault')}` : `none (≤ ${percent(bound)} of faults)`
   }
-  const { node, balancer } = healthy?.cpuMicrosPerRequest ?? {}
+  const { node, balancer, store } = healthy?.cpuMicrosPerRequest ?? {}
   return [
     title,
     lost(sessions.lost, sessions.exposed),
     lost(writes.lost, writes.acknowledged),
-    kills === 0 ? NOT_MEASURED_TEXT : withInterval(outageMs.p50),
-    node === undefined ? NOT_MEASURED_TEXT : withInterval(node),
-    balancer === undefined ? NOT_MEASURED_TEXT : withInterval(balancer),
+    kills === 0 ? NOT_MEASURED_TEXT : withInterval(userOutageMs.p50),
+    ...[node, balancer, store].map(estimated),
   ]
+}
+
+function estimated(of: Estimate | undefined): string {
+  return of === undefined ? NOT_MEASURED_TEXT : withInterval(of)
 }
 
 function caption(result: BenchResult, scenario: string): string {
@@ -57,7 +69,7 @@ function caption(result: BenchResult, scenario: string): string {
   return (
     `${plural(options.kills, 'fault')} a strategy in “${scenario}”, ${environment.cores} × ${environment.processor}, Node ` +
     `${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${environment.commit.slice(0, 10)}. ` +
-    'In brackets 95 % intervals; outage: the longest time without a good answer, median over faults; CPU: of one request.' +
+    'In brackets 95 % intervals; longest wait: of the user who waited longest, median over faults; CPU: of one request.' +
     (doubted ? ' **Not to be quoted: the result says why.**' : '')
   )
 }

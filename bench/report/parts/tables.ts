@@ -10,7 +10,7 @@ import {
 } from '../../result.ts'
 import type { Estimate } from '../../statistics.ts'
 import {
-  bytesWithInterval,
+  bytes,
   count,
   outOf,
   figure,
@@ -20,7 +20,6 @@ import {
   percent,
   rounded,
   times,
-  withInterval,
 } from '../figures.ts'
 import { html, type Markup } from '../markup.ts'
 import { isMeasured, type Measured } from '../reading.ts'
@@ -58,7 +57,7 @@ function lossCells({ figures }: Measured): Cell[] {
     outOf(reads.stale, reads.total),
     html`${outOf(requests.sent - requests.ok, requests.sent)}${aside(failed)}`,
     figure(requests.retriesPerOperation, rounded),
-    withInterval(figures.lostUserSeconds),
+    estimated(figures.lostUserSeconds),
   ]
 }
 
@@ -152,8 +151,8 @@ function costCells({ figures: { healthy, memoryBytesPerSession, storeBytesPerSes
     estimated(cpu.balancer),
     estimated(cpu.node),
     estimated(cpu.store),
-    figure(memoryBytesPerSession, bytesWithInterval),
-    figure(storeBytesPerSession, bytesWithInterval),
+    estimated(memoryBytesPerSession, bytes),
+    estimated(storeBytesPerSession, bytes),
   ]
 }
 
@@ -189,8 +188,12 @@ function spread(of: Spread | undefined): Cell {
   return estimated(of?.p50)
 }
 
-function estimated(of: Estimate | undefined): Cell {
-  return figure(of, (value) => withInterval(value))
+/** The interval below the figure, or nine columns would be wider than the page. */
+function estimated(of: Estimate | undefined, unit: (value: number) => string = rounded): Cell {
+  return figure(
+    of,
+    ({ median, low, high }) => html`${unit(median)}${aside(low === high ? [] : [`${unit(low)}–${unit(high)}`])}`,
+  )
 }
 
 function dashes(number: number): Cell[] {
