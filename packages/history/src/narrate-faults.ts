@@ -1,4 +1,7 @@
-/** The words for faults that show in nothing else: of a node that dies or is paused, the events of its own life tell. */
+/**
+ * The words for faults that show in nothing else: of a node that dies or is paused, the events of its own life tell. The
+ * store has no such events.
+ */
 import type { Sentence } from './narrate.ts'
 import type { FaultState } from './state.ts'
 
@@ -33,19 +36,31 @@ const words: Readonly<Record<string, Words>> = {
   cut: { landed: (fault) => `cut${oneWay(fault)}`, healed: 'joined again' },
   partition: { landed: () => 'cut off from the other nodes', healed: 'back among the others' },
   amnesia: { landed: () => 'forgot every session' },
-  failover: { landed: () => 'died, and its replica was promoted' },
+  failover: { landed: () => 'died, and its replica was promoted', healed: 'what died is back, and follows' },
+}
+
+const wordsOfStore: Readonly<Record<string, Words>> = {
+  kill: { landed: () => 'killed, and every session with it', healed: 'back, with no session in it' },
+  pause: {
+    landed: () => 'paused: it keeps its connections and answers nothing',
+    healed: 'goes on where it was paused',
+  },
+}
+
+function wordsFor({ kind, target }: FaultState): Words | undefined {
+  return words[kind] ?? (target === 'store' ? wordsOfStore[kind] : undefined)
 }
 
 /** `fault` is what it was before it landed. */
 export function faultLanded(fault: FaultState | undefined): Sentence | undefined {
-  const told = fault && words[fault.kind]?.landed(fault)
+  const told = fault && wordsFor(fault)?.landed(fault)
   return told === undefined ? undefined : { text: `${labelOf(fault)}: ${told}`, tone: 'bad' }
 }
 
 /** Nothing of a fault that never landed. */
 export function faultHealed(fault: FaultState | undefined): Sentence | undefined {
   if (fault?.confirmedAtMs === undefined) return undefined
-  const told = words[fault.kind]?.healed
+  const told = wordsFor(fault)?.healed
   return told === undefined ? undefined : { text: `${labelOf(fault)}: ${told}`, tone: 'good' }
 }
 

@@ -40,8 +40,8 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
   'node-draining': ({ node }) => plain(`${nodeLabel(node)} drains: it finishes what it has and takes nothing new`),
   'process-up': ({ process, pid }) =>
     process === 'users' || process === 'edges' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
-  'process-down': (event) =>
-    bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process)}`),
+  'process-down': (event, before) =>
+    bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process, before)}`),
   'process-noted': noted,
   'upstream-ejected': ({ upstream, reason }) => plain(`the balancer ejected ${nodeLabel(upstream)}: ${reason}`),
   'upstream-readmitted': ({ upstream, downForMs }) =>
@@ -66,8 +66,10 @@ const processLabels: Readonly<Record<ProcessName, string>> = {
   users: 'the process of the virtual users',
 }
 
-function processLoss(process: ProcessName): string {
-  return process === 'redis' ? ', and every session with it: it keeps nothing on disk' : ''
+/** Of a store that fails over, the other one has the sessions. */
+function processLoss(process: ProcessName, { faults }: ClusterState): string {
+  if (process !== 'redis' || faults.some(({ kind }) => kind === 'failover')) return ''
+  return ', and every session with it: it keeps nothing on disk'
 }
 
 function nodeDown(event: NodeDown, before: ClusterState): Sentence {

@@ -71,3 +71,36 @@ test('a trouble that is new is told of, in the middle of an old one', (t) => {
   const told = stamped(bad, bad, bad, bad, bad, worse).map((event) => teller.tell(event, initialState)?.text)
   t.is(told.at(-1), 'users: logged out 1 time, 2 requests failed (2 × timeout, perhaps applied)')
 })
+
+/** What is said when it lands, and when it is over. */
+function faultTold(kind: string, target: string): (string | undefined)[] {
+  const injected: EventBody = { type: 'fault-injected', fault: 'f1', kind, target }
+  const confirmed: EventBody = { type: 'fault-confirmed', fault: 'f1' }
+  return [sentence(injected, confirmed), sentence(injected, confirmed, { type: 'fault-healed', fault: 'f1' })]
+}
+
+test('what befalls the store is told, as it has no life of its own to tell', (t) => {
+  t.deepEqual(faultTold('kill', 'store'), [
+    'the store: killed, and every session with it',
+    'the store: back, with no session in it',
+  ])
+  t.deepEqual(faultTold('pause', 'store'), [
+    'the store: paused: it keeps its connections and answers nothing',
+    'the store: goes on where it was paused',
+  ])
+  t.deepEqual(faultTold('failover', 'store'), [
+    'the store: died, and its replica was promoted',
+    'the store: what died is back, and follows',
+  ])
+})
+
+test('of a node that is killed or paused, its own events tell', (t) => {
+  for (const kind of ['kill', 'pause']) t.deepEqual(faultTold(kind, 'a'), [undefined, undefined])
+})
+
+test('a Redis that dies takes the sessions along, unless another one has them', (t) => {
+  const down: EventBody = { type: 'process-down', process: 'redis', pid: 1, code: null, signal: 'SIGKILL' }
+  t.is(sentence(down), 'redis-server died (SIGKILL), and every session with it: it keeps nothing on disk')
+  const failover: EventBody = { type: 'fault-injected', fault: 'f1', kind: 'failover', target: 'store' }
+  t.is(sentence(failover, down), 'redis-server died (SIGKILL)')
+})
