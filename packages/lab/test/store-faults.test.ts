@@ -87,3 +87,58 @@ test('a store that is none of the lab is never broken', async (t) => {
   const amnesia = await ask(lab, 'POST', '/api/faults', { body: { kind: 'amnesia', target: 'a' } })
   t.is(amnesia.json.error.message, 'amnesia falls on a store, and "a" is none')
 })
+
+inRedis('a failover promotes the replica, with the sessions, and what died follows it', async (t) => {
+  const lab = await redisLab(t, { replica: true, restartAfterMs: 300 })
+  const { store } = lab.cluster
+  const isKnown = await loggedIn(lab)
+  await until(isKnown, { deadlineMs: 5_000, what: 'the session' })
+  for (let n = 0; n < 2; n++) {
+    const { pid, port } = store ?? {}
+    await until(async () => (await store?.ask('WAIT', '1', '1000')) !== ':0', {
+      deadlineMs: 5_000,
+      what: 'the replica',
+    })
+    const fault = await inject(lab, { kind: 'failover', target: 'store' })
+    t.not(store?.pid, pid)
+    t.not(store?.port, port)
+    t.is(await runState(pid ?? 0), 'gone')
+    await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the node to find the session there' })
+    t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
+    t.true(await store?.isFollowed())
+  }
+})
+
+inRedis('nothing of a store that failed over outlives the lab, nor is started again', async (t) => {
+  const lab = await redisLab(t, { replica: true, restartAfterMs: 60_000 })
+  const keepers = lab.cluster.store?.keepers ?? []
+  const pids = keepers.map(({ pid }) => pid ?? 0)
+  t.is(pids.length, 2)
+  await inject(lab, { kind: 'failover', target: 'store' })
+  await lab.kill()
+  t.deepEqual(await Promise.all(pids.map((pid) => runState(pid))), ['gone', 'gone'])
+  for (const keeper of keepers) await t.throwsAsync(keeper.start(), { message: /the lab is stopping/ })
+})
+
+inRedis('the edge to the replica can be broken, and what it missed comes when it is whole', async (t) => {
+  const lab = await redisLab(t, { replica: true })
+  const { store } = lab.cluster
+  const fault = await inject(lab, { kind: 'cut', target: 'store>replica' })
+  const isFollowed = async (): Promise<boolean> => (await store?.isFollowed()) === true
+  await until(async () => !(await isFollowed()), { deadlineMs: 10_000, what: 'the replica to be alone' })
+  const failover = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
+  t.is(failover.json.error.code, 'NO_REPLICA')
+  const isKnown = await loggedIn(lab)
+  t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
+  await until(isFollowed, { deadlineMs: 15_000, what: 'the replica to follow again' })
+  await inject(lab, { kind: 'failover', target: 'store' })
+  await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the session on the other one' })
+  t.pass()
+})
+
+inRedis('there is no failover without a replica', async (t) => {
+  const lab = await redisLab(t)
+  const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
+  t.is(status, 409)
+  t.is(json.error.code, 'NO_REPLICA')
+})

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import test from 'ava'
-import { chooseStrategy } from '../src/cli/choose-strategy.ts'
+import { chooseStrategy, requirePrivateRedis } from '../src/cli/choose-strategy.ts'
 import { type Config, readConfig, withoutPassword } from '../src/config.ts'
 import { UsageError } from '../src/errors.ts'
 import { scratch } from './fixtures/open-lab.ts'
@@ -45,6 +45,17 @@ test('redis without a Redis is refused, with how to get one', (t) => {
     instanceOf: UsageError,
     message: /--strategy redis needs a Redis: install redis-server .*REDIS_URL.*--strategy replicated/,
   })
+})
+
+test('what needs a Redis of the lab is refused where there is none', (t) => {
+  t.throws(() => requirePrivateRedis(chooseStrategy(noWish, bare), '--replica on'), {
+    instanceOf: UsageError,
+    message: '--replica on needs the Redis that the lab starts itself, as with --strategy redis; replicated has none',
+  })
+  const own = chooseStrategy(redis, { ...bare, redisUrl: 'redis://u:secret@h:1' })
+  t.throws(() => requirePrivateRedis(own, '--replica on'), { message: /; this one is at redis:\/\/u:\*\*\*@h:1$/ })
+  const choice = chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(scratch(t)) })
+  t.notThrows(() => requirePrivateRedis(choice, '--replica on'))
 })
 
 test('a store of the user takes the place of the own one, and is not spoken for', (t) => {

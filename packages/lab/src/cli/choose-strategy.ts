@@ -32,6 +32,13 @@ export function chooseStrategy({ strategy: name, store, nodes }: Wish, config: C
   return withItsStore(told, config.redisUrl, findOnPath('redis-server', config.searchPath))
 }
 
+/** Throws UsageError when there is none that the lab starts itself. */
+export function requirePrivateRedis({ strategy, storeUrl, redisServer }: Choice, who: string): void {
+  if (redisServer !== undefined) return
+  const instead = storeUrl === undefined ? `${strategy.name} has none` : `this one is at ${withoutPassword(storeUrl)}`
+  throw new UsageError(`${who} needs the Redis that the lab starts itself, as with --strategy redis; ${instead}`)
+}
+
 function withItsStore(strategy: Strategy, redisUrl: string | undefined, redisServer: string | undefined): Choice {
   if (typeof strategy.store === 'string' || 'mesh' in strategy.store) return { strategy }
   if (redisUrl !== undefined) return { strategy, storeUrl: redisUrl }

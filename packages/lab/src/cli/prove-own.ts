@@ -5,7 +5,7 @@ import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { labBreaker, needsEdges, parsePlanned } from '../faults/campaign.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
-import { type Choice, chooseStrategy } from './choose-strategy.ts'
+import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
 import { lastLook } from './last-look.ts'
 import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
@@ -20,6 +20,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
   const nodes = flags.nodes ?? NODES_DEFAULT
   const choice = chooseStrategy({ strategy: flags.strategy, store: flags.store, nodes }, config)
+  if (kinds.some(isFailover)) requirePrivateRedis(choice, '--faults failover')
   return (basis) => ({
     announcement: `Starting ${choice.strategy.name} with ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, seed ${basis.seed} ...`,
     kinds,
@@ -30,6 +31,10 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
       return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
     },
   })
+}
+
+function isFailover(planned: string): boolean {
+  return parsePlanned(planned)?.kind === 'failover'
 }
 
 function subjectOf(lab: Lab, { strategy }: Choice): Subject {
@@ -65,6 +70,7 @@ function labOptions(
     controlPort: 0,
     restartAfterMs: RESTART_AFTER_MS,
     edges: (flags.faults ?? []).some(needsEdges),
+    replica: (flags.faults ?? []).some(isFailover),
     users: flags.users,
     tabs: flags.tabs,
     rate: flags.rate,

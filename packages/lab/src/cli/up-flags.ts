@@ -43,6 +43,11 @@ export const upFlags = {
     help: 'proxies between the processes, so that edges can be broken (off)',
     otherwise: 'off',
   }),
+  replica: choiceFlag(['off', 'on'], {
+    placeholder: 'off|on',
+    help: 'a replica of the private Redis, so that it can fail over; brings --edges along (off)',
+    otherwise: 'off',
+  }),
   store: textFlag<string | undefined>("a store's URL or the path of a module", {
     placeholder: 'URL',
     help: "a store's URL or the path of a module, in place of the strategy's own",

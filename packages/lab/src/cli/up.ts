@@ -11,7 +11,7 @@ import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
-import { type Choice, chooseStrategy } from './choose-strategy.ts'
+import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
 import { flagsHelp, type FlagValues, parseFlags } from './flags.ts'
 import { stopSignal, whenStopped } from './stop-signal.ts'
 import { upFlags } from './up-flags.ts'
@@ -33,6 +33,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
     return 0
   }
   const choice = chooseStrategy(flags, config)
+  if (flags.replica === 'on') requirePrivateRedis(choice, '--replica on')
   await requirePorts(flags)
   const run = runName(new Date(), process.pid)
   const directory = makeRunDirectory(run, flags.logs)
@@ -95,6 +96,7 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
     controlPort: flags['control-port'],
     ...(restartAfterMs === 'never' ? {} : { restartAfterMs }),
     edges: flags.edges === 'on',
+    replica: flags.replica === 'on',
     users: flags.users,
     rate: flags.rate,
     seed: flags.seed ?? randomInt(SEED_MAX),

@@ -2,13 +2,14 @@ import { BALANCER, type Edge } from '../edges/edges.ts'
 import { freePorts, LOOPBACK } from '../supervise/ports.ts'
 import type { MeshKind } from '../strategies.ts'
 import type { ClusterOptions } from './options.ts'
-import { STORE } from './store-server.ts'
+import { REPLICA, STORE } from './store-server.ts'
 
 /** Where everything will be, decided before anything starts, so that everything can start at once. */
 export interface Addresses {
   readonly balancerPort: number
   readonly nodes: readonly { readonly name: string; readonly port: number }[]
   readonly redisPort: number
+  readonly replicaPort: number
   readonly storeUrl: string
   /** What the store's URL is to one node, whose way there may lead over edges. */
   readonly storeUrlOf: (node: string) => string
@@ -22,8 +23,10 @@ export const NODES_MAX = NODE_NAMES.length
 export async function chooseAddresses(options: ClusterOptions): Promise<Addresses> {
   const { strategy } = options
   const names = Array.from({ length: options.nodes }, (_, index) => nodeName(index))
-  const ways = options.edges === true ? waysOf(options, names) : []
-  const [balancerPort = 0, redisPort = 0, ...ports] = await freePorts(2 + 2 * names.length + ways.length)
+  const ways = hasEdges(options) ? waysOf(options, names) : []
+  const [balancerPort = 0, redisPort = 0, replicaPort = 0, ...ports] = await freePorts(
+    3 + 2 * names.length + ways.length,
+  )
   const nodes = names.map((name) => ({ name, port: ports.shift() ?? 0 }))
   const mesh = new Map(names.map((name) => [name, ports.shift() ?? 0]))
   const edges = ways.map(({ from, to }) => {
@@ -40,15 +43,20 @@ export async function chooseAddresses(options: ClusterOptions): Promise<Addresse
     balancerPort: options.port === 0 ? balancerPort : options.port,
     nodes,
     redisPort,
+    replicaPort,
     storeUrl: urlFor(),
     storeUrlOf: urlFor,
     edges,
   }
 }
 
+export function hasEdges({ edges = false, replica = false }: Pick<ClusterOptions, 'edges' | 'replica'>): boolean {
+  return edges || replica
+}
+
 /** To a store that is not the lab's there is none. */
 function waysOf(
-  { strategy, storeUrl, redisServer }: ClusterOptions,
+  { strategy, storeUrl, redisServer, replica }: ClusterOptions,
   names: readonly string[],
 ): Pick<Edge, 'from' | 'to'>[] {
   const isMesh = storeUrl === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
@@ -57,6 +65,7 @@ function waysOf(
     ...names.map((to) => ({ from: BALANCER, to })),
     ...peers.filter(({ from, to }) => from !== to),
     ...(redisServer === undefined ? [] : names.map((from) => ({ from, to: STORE }))),
+    ...(redisServer !== undefined && replica === true ? [{ from: STORE, to: REPLICA }] : []),
   ]
 }
 

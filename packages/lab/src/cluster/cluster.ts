@@ -7,13 +7,13 @@ import type { Warden } from '../supervise/warden.ts'
 import { liftEvent } from '../trace/lift.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
-import type { Addresses } from './addresses.ts'
+import { type Addresses, hasEdges } from './addresses.ts'
 import { balancerKeeper, type Beside, edgesKeeper, redisKeeper, usersKeeper } from './keepers.ts'
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
 import { type Specs, specs, type Upstream } from './specs.ts'
-import { StoreServer } from './store-server.ts'
+import { type RedisServer, REPLICA, STORE, StoreServer } from './store-server.ts'
 
 /** What a node or a balancer exits with when its port is taken. */
 const EXIT_PORT_IN_USE = 98
@@ -44,13 +44,9 @@ export class Cluster {
     this.#port = options.port
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
-    const { redisPort } = addresses
-    this.store =
-      redisServer === undefined
-        ? undefined
-        : new StoreServer(redisKeeper(spec.redis(redisServer, redisPort), redisPort, beside), redisPort)
+    this.store = redisServer === undefined ? undefined : this.#storeOf(options, redisServer, addresses, spec, beside)
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
-    this.edges = options.edges === true ? edgesOf(addresses, this.nodes, spec, beside) : undefined
+    this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, beside) : undefined
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), beside)
     this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace.originNs), beside)
   }
@@ -66,7 +62,8 @@ export class Cluster {
   /** Resolves once the shop answers through the balancer, and every node takes its part. */
   async start(): Promise<void> {
     const beganMs = performance.now()
-    await Promise.all([this.store?.keeper.start(), this.edges?.keeper.start()])
+    await this.edges?.keeper.start()
+    await this.store?.start()
     const moved = await Promise.all([...this.nodes.map((node) => startNode(node)), this.#startBalancer()])
     // The balancer was told of an address that is now another's.
     if (moved.includes(true)) await Promise.all([this.edges?.keeper.restart(), this.balancer.restart()])
@@ -81,22 +78,54 @@ export class Cluster {
     // Users first, so that nobody sees the others go.
     await this.users?.kill()
     await Promise.all([this.balancer, ...this.nodes.map(({ keeper }) => keeper)].map((keeper) => keeper.stop()))
-    await Promise.all([this.store?.keeper.stop(), this.edges?.keeper.stop()])
+    await Promise.all(this.#beneath.map((keeper) => keeper.stop()))
     for (const node of this.nodes) node.close()
   }
 
   /** Without asking anybody. */
   async kill(): Promise<void> {
     this.#endMonitor?.()
-    const keepers = [
-      this.users,
-      this.balancer,
-      ...this.nodes.map(({ keeper }) => keeper),
-      this.store?.keeper,
-      this.edges?.keeper,
-    ]
-    await Promise.all(keepers.filter((keeper) => keeper !== undefined).map((keeper) => keeper.kill()))
+    const above = [...(this.users === undefined ? [] : [this.users]), this.balancer]
+    const keepers = [...above, ...this.nodes.map(({ keeper }) => keeper), ...this.#beneath]
+    await Promise.all(keepers.map((keeper) => keeper.kill()))
     for (const node of this.nodes) node.close()
+  }
+
+  /** What the nodes stand on. Each of them: one that is left out is started again when nobody is there to end it. */
+  get #beneath(): readonly Keeper[] {
+    return [...(this.store?.keepers ?? []), ...(this.edges === undefined ? [] : [this.edges.keeper])]
+  }
+
+  #storeOf(
+    { replica = false }: ClusterOptions,
+    program: string,
+    { redisPort, replicaPort, edges }: Addresses,
+    spec: Specs,
+    beside: Beside,
+  ): StoreServer {
+    const server = (label: 'redis' | 'replica', port: number): RedisServer => {
+      // The way there leads to whichever is the primary.
+      const way = edges.find(({ to }) => to === REPLICA)?.port
+      const told = () => spec.redis({ program, label, port, follows: this.store?.isFollower(port) ? way : undefined })
+      return { port, keeper: redisKeeper(label, told, port, beside) }
+    }
+    const leadTo = async (id: string, port: number) => (await this.edges?.pointStore(id, port)) ?? false
+    return new StoreServer(leadTo, server('redis', redisPort), replica ? server('replica', replicaPort) : undefined)
+  }
+
+  /** A node may have moved by the time it is up, and the store may be another. */
+  #edgesOf({ edges }: Addresses, spec: Specs, beside: Beside): Edges {
+    const told = () =>
+      edges.map((edge) => {
+        const node = edge.from === BALANCER ? this.nodes.find(({ name }) => name === edge.to) : undefined
+        const isStores = edge.from === STORE || edge.to === STORE
+        const target = isStores ? this.store?.port : node && Number(new URL(node.url).port)
+        return { name: edgeName(edge), port: edge.port, target: target ?? edge.target }
+      })
+    return new Edges(
+      edges,
+      edgesKeeper(() => spec.edges(told()), beside),
+    )
   }
 
   #upstreams(): readonly Upstream[] {
@@ -132,20 +161,6 @@ export class Cluster {
     const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: PROBE_TIMEOUT_MS })
     return answer?.status === 200
   }
-}
-
-/** A node may have moved by the time it is up. */
-function edgesOf({ edges }: Addresses, nodes: readonly ClusterNode[], spec: Specs, beside: Beside): Edges {
-  const told = () =>
-    edges.map((edge) => {
-      const node = edge.from === BALANCER ? nodes.find(({ name }) => name === edge.to) : undefined
-      const target = node === undefined ? edge.target : Number(new URL(node.url).port)
-      return { name: edgeName(edge), port: edge.port, target }
-    })
-  return new Edges(
-    edges,
-    edgesKeeper(() => spec.edges(told()), beside),
-  )
 }
 
 /** Its port was free a moment ago; where somebody was faster, it gets another. Resolves whether it did. */

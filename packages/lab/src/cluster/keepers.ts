@@ -14,9 +14,9 @@ export interface Beside {
 
 const READY_DEADLINE_MS = 10_000
 
-export function redisKeeper(spec: ChildSpec, port: number, beside: Beside): Keeper {
+export function redisKeeper(process: 'redis' | 'replica', spec: () => ChildSpec, port: number, beside: Beside): Keeper {
   const wait = { deadlineMs: READY_DEADLINE_MS, what: 'redis-server to answer' }
-  return keeper('redis', beside, { spec: () => spec, ready: () => until(() => pingRedis(port), wait) })
+  return keeper(process, beside, { spec, ready: () => until(() => pingRedis(port), wait) })
 }
 
 export function balancerKeeper(spec: () => ChildSpec, beside: Beside): Keeper {

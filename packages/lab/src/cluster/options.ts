@@ -12,6 +12,8 @@ export interface ClusterOptions {
   /** 0 picks a free one. */
   readonly port: number
   readonly restartAfterMs?: number
+  /** A second redis-server that follows the private one, so that it can fail over. Brings `edges` along. Default: none. */
+  readonly replica?: boolean
   /** A proxy on every edge, so that edges can be broken. Default: none. */
   readonly edges?: boolean
   readonly users: number

@@ -31,14 +31,24 @@ function isExecutable(file: string): boolean {
   }
 }
 
+export interface RedisTold {
+  readonly program: string
+  readonly label: 'redis' | 'replica'
+  readonly port: number
+  /** The port of the one that it is the replica of. */
+  readonly follows?: number | undefined
+}
+
+/** It is to be promoted with what it had last, and to have that soon. */
+const FOLLOWER = { 'replica-serve-stale-data': 'yes', 'repl-diskless-load': 'on-empty-db' }
+
 /** Nothing is kept on disk, and nobody outside this machine can reach it. */
 export function privateRedis(
-  program: string,
-  port: number,
+  { program, label, port, follows }: RedisTold,
   directory: string,
   environment: NodeJS.ProcessEnv,
 ): ChildSpec {
-  const workDirectory = path.join(directory, 'redis')
+  const workDirectory = path.join(directory, label)
   mkdirSync(workDirectory, { recursive: true })
   const options = {
     port: String(port),
@@ -48,9 +58,12 @@ export function privateRedis(
     appendonly: 'no',
     dir: workDirectory,
     daemonize: 'no',
+    'repl-diskless-sync-delay': '0',
+    ...(follows === undefined ? {} : FOLLOWER),
   }
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
-  return { label: 'redis', command: program, args, environment, channel: false }
+  if (follows !== undefined) args.push('--replicaof', LOOPBACK, String(follows))
+  return { label, command: program, args, environment, channel: false }
 }
 
 /** Whether a Redis answers there. */

@@ -6,7 +6,7 @@ import { projectRoot } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { ClusterOptions } from './options.ts'
-import { privateRedis } from './redis.ts'
+import { privateRedis, type RedisTold } from './redis.ts'
 
 /** The programs that a cluster is made of, as files. */
 export interface Programs {
@@ -42,7 +42,7 @@ export interface Specs {
   readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
   /** `originNs`: where the clock of the trace begins. */
   readonly users: (target: string, originNs: bigint) => ChildSpec
-  readonly redis: (program: string, port: number) => ChildSpec
+  readonly redis: (told: RedisTold) => ChildSpec
   readonly edges: (told: readonly EdgeTold[]) => ChildSpec
 }
 
@@ -90,7 +90,7 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
       }),
     users: usersSpec(options),
     edges: (told) => ours('edges', edgesProgram, base, [JSON.stringify(told)]),
-    redis: (program, port) => privateRedis(program, port, directory, options.environment),
+    redis: (told) => privateRedis(told, directory, options.environment),
   }
 }
 

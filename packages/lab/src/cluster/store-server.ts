@@ -1,22 +1,49 @@
 import type { NodeLife } from '@ninelives/history'
 import type { Keeper } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
+import { until } from '../wait.ts'
 import type { Member } from './member.ts'
 import { askRedis } from './redis.ts'
 
 /** What the store is called as a target, and at the end of an edge. */
 export const STORE = 'store'
+export const REPLICA = 'replica'
 
-/** The private redis-server, as something that can be broken. One of the user's own never is. */
+const FOLLOWS_DEADLINE_MS = 15_000
+
+export interface RedisServer {
+  readonly keeper: Keeper
+  readonly port: number
+}
+
+/**
+ * The private redis-server, as something that can be broken. One of the user's own never is. Where there are two, the other
+ * one follows, and takes over when it is promoted.
+ */
 export class StoreServer implements Member {
   readonly name = STORE
-  readonly keeper: Keeper
-  readonly #port: number
+  #primary: RedisServer
+  #follower: RedisServer | undefined
+  readonly #leadTo: (id: string, port: number) => Promise<boolean>
   #pausedPid: number | undefined
 
-  constructor(keeper: Keeper, port: number) {
-    this.keeper = keeper
-    this.#port = port
+  /** `leadTo` makes the ways to the store lead to that port. */
+  constructor(leadTo: (id: string, port: number) => Promise<boolean>, primary: RedisServer, follower?: RedisServer) {
+    this.#leadTo = leadTo
+    this.#primary = primary
+    this.#follower = follower
+  }
+
+  get keeper(): Keeper {
+    return this.#primary.keeper
+  }
+
+  get port(): number {
+    return this.#primary.port
+  }
+
+  get keepers(): readonly Keeper[] {
+    return [this.#primary, this.#follower].flatMap((server) => server?.keeper ?? [])
   }
 
   get pid(): number | undefined {
@@ -35,8 +62,49 @@ export class StoreServer implements Member {
     return seen
   }
 
+  /** Resolves once there is one that answers, and the other has what it has. */
+  async start(): Promise<void> {
+    await this.#primary.keeper.start()
+    await this.followed()
+  }
+
   /** The answer as Redis wrote it, and nothing when there is none. */
   ask(...words: readonly string[]): Promise<string> {
-    return askRedis(this.#port, words)
+    return askRedis(this.port, words)
+  }
+
+  /** Whether the other one is there and has everything. */
+  async isFollowed(): Promise<boolean> {
+    if (this.#follower === undefined) return false
+    return (await askRedis(this.#follower.port, ['INFO', 'replication'])).includes('master_link_status:up')
+  }
+
+  /** Starts the other one if need be, and resolves once it follows. */
+  async followed(): Promise<void> {
+    if (this.#follower === undefined) return
+    await this.#follower.keeper.start()
+    await until(() => this.isFollowed(), { deadlineMs: FOLLOWS_DEADLINE_MS, what: 'the replica to follow the store' })
+  }
+
+  /** The primary dies, and the other one is the primary from now on. */
+  async promote(): Promise<boolean> {
+    const dead = this.#primary
+    const heir = this.#follower
+    if (heir === undefined) return false
+    // Swapped first: whoever is started from here on follows the new one.
+    this.#primary = heir
+    this.#follower = dead
+    dead.keeper.signal('SIGKILL')
+    return (await askRedis(heir.port, ['REPLICAOF', 'NO', 'ONE'])) === '+OK'
+  }
+
+  /** Everybody's way leads to the one that is the primary now. */
+  lead(id: string): Promise<boolean> {
+    return this.#leadTo(id, this.port)
+  }
+
+  /** Whether the one on that port is the one that follows. */
+  isFollower(port: number): boolean {
+    return this.#follower?.port === port
   }
 }

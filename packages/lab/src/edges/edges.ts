@@ -4,6 +4,7 @@
  * to `b>a` the other way.
  */
 import type { NodeLife } from '@ninelives/history'
+import { STORE } from '../cluster/store-server.ts'
 import type { Keeper } from '../supervise/keeper.ts'
 import type { Direction, Subject } from '../faults/fault.ts'
 import type { Way } from './proxy.ts'
@@ -22,6 +23,8 @@ export interface Passage {
   readonly edge: string
   readonly ways: readonly Way[]
 }
+
+const POINT_WAIT_MS = 2_000
 
 export const BALANCER = 'balancer'
 const PATTERN = /^([a-z*]+)(?:>|→)([a-z*]+)$/
@@ -81,6 +84,14 @@ export class Edges {
     const [, from, to] = PATTERN.exec(pattern) ?? []
     if (from === undefined || to === undefined) return undefined
     return this.#group(this.all.filter((edge) => fits(from, edge.from) && fits(to, edge.to)))
+  }
+
+  /** What leads to the store leads to that port from now on. False when the process of the edges did not say so. */
+  pointStore(id: string, to: number): Promise<boolean> {
+    const edges = this.all
+      .filter((edge) => edge.from === STORE || edge.to === STORE)
+      .map((edge) => ({ edge: edgeName(edge) }))
+    return this.keeper.call({ type: 'edges-point', id, to, edges }, 'edges-pointed', POINT_WAIT_MS)
   }
 
   random(random: () => number): EdgeGroup {

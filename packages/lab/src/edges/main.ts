@@ -6,6 +6,8 @@ interface Message extends Omit<EdgeFault, 'ways'> {
   readonly type: string
   /** Which ways on which edge. */
   readonly edges?: readonly { readonly edge: string; readonly ways: readonly Way[] }[]
+  /** The port where these edges lead from now on. */
+  readonly to?: number
   /** Of each of these, one is to be touched. */
   readonly units?: readonly (readonly string[])[]
 }
@@ -17,13 +19,17 @@ process.on('disconnect', () => process.exit(1))
 process.on('SIGTERM', () => process.exit(0))
 process.on('SIGINT', () => undefined)
 process.on('message', (message: Message) => {
-  const { type, id, edges = [], units = [], ...fault } = message
+  const { type, id, edges = [], units = [], to, ...fault } = message
   if (type === 'edges-break') {
     for (const { edge, ways } of edges) proxies.get(edge)?.break({ id, ...fault, ways })
     process.send?.({ type: 'edges-broken', id })
   }
   if (type === 'edges-look' && units.every((unit) => unit.some((edge) => proxies.get(edge)?.isTouched(id)))) {
     process.send?.({ type: 'edges-touched', id })
+  }
+  if (type === 'edges-point' && to !== undefined) {
+    for (const { edge } of edges) proxies.get(edge)?.point(to)
+    process.send?.({ type: 'edges-pointed', id })
   }
   if (type === 'edges-mend') {
     for (const proxy of proxies.values()) proxy.mend(id)

@@ -29,7 +29,7 @@ const CONNECTIONS_MAX = 10_000
 
 export class EdgeProxy {
   readonly #port: number
-  readonly #target: number
+  #target: number
   readonly #faults = new Map<string, EdgeFault>()
   readonly #touched = new Set<string>()
   readonly #connections = new Set<Connection>()
@@ -62,6 +62,14 @@ export class EdgeProxy {
       if (flows.some(({ hasLost }) => hasLost)) resetBoth(client, upstream)
     }
     if (!this.#isOpen) this.#look()
+  }
+
+  /** Leads elsewhere from now on; who was connected has to come again. */
+  point(target: number): void {
+    this.#target = target
+    this.#close()
+    for (const { client, upstream } of this.#connections) resetBoth(client, upstream)
+    this.#look()
   }
 
   isTouched(id: string): boolean {

@@ -6,6 +6,7 @@ import { crash } from './crash.ts'
 import { cut } from './cut.ts'
 import { descriptors } from './descriptors.ts'
 import { drain } from './drain.ts'
+import { failover } from './failover.ts'
 import type { Fault } from './fault.ts'
 import { hold } from './hold.ts'
 import { kill } from './kill.ts'
@@ -17,7 +18,7 @@ import { reset } from './reset.ts'
 import { stall } from './stall.ts'
 
 const ofNodes: readonly Fault[] = [kill, pause, drain, crash, stall, memory, descriptors, clock]
-const ofStores: readonly Fault[] = [amnesia]
+const ofStores: readonly Fault[] = [amnesia, failover]
 const ofEdges: readonly Fault[] = [latency, bandwidth, hold, reset, cut, partition]
 
 export const faults: ReadonlyMap<string, Fault> = new Map(
