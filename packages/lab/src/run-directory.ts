@@ -27,7 +27,7 @@ export function makeRunDirectory(run: string, named?: string): string {
   if (isInUse(directory))
     throw new LabError('RUN_DIRECTORY', 2, `${directory} is in use by another lab; name another with --logs DIR`)
   try {
-    mkdirSync(directory, { recursive: true })
+    makeDirectory(directory)
     if (named === undefined) removeOldRuns(runs)
     removeFilesOfRun(directory)
     writeFileSync(path.join(directory, OWNER_FILE), `${process.pid} ${startMark(process.pid) ?? ''}`)
@@ -39,6 +39,19 @@ export function makeRunDirectory(run: string, named?: string): string {
     )
   }
   return directory
+}
+
+/** Level by level: where the system says of a directory that is there that it is not, as /proc does, Node's own way has no end. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return
+  const parent = path.dirname(directory)
+  if (parent !== directory) makeDirectory(parent)
+  try {
+    mkdirSync(directory)
+  } catch (error) {
+    // Somebody was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 function removeOldRuns(runs: string): void {
@@ -64,7 +77,7 @@ function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (
       /^(trace|anomaly-[a-z-]+)\.ndjson$/.test(name) ||
-      /^(node-[a-l]|balancer|redis|users|commands)\.log(\.1)?$/.test(name)
+      /^(node-[a-l]|balancer|redis|replica|edges|users|commands)\.log(\.1)?$/.test(name)
     ) {
       rmSync(path.join(directory, name))
     }

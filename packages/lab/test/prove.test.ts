@@ -120,6 +120,19 @@ test(
   ['prove', '--faults', 'kill,flood'],
   /--faults takes one or more of kill, /,
 )
+test(
+  'a failover of what has no Redis',
+  refused,
+  ['prove', '--strategy', 'sticky', '--faults', 'failover'],
+  /--faults failover needs the Redis that the lab starts itself, .*; sticky has none/,
+)
+// Where Node would try for ever.
+test(
+  'a directory that can not be made',
+  refused,
+  ['prove', '--logs', '/proc/ninelives/deep'],
+  /can't write to \/proc\/ninelives\/deep \(.*\); name another with --logs DIR/,
+)
 test('a file that is not there', refused, ['check', '/nowhere/trace.ndjson'], /trace\.ndjson can't be read: ENOENT/)
 test('no file', refused, ['check'], /check takes one trace/)
 test('two files', refused, ['check', 'one', 'another'], /check takes one trace/)
