@@ -25,18 +25,25 @@ function quiet(socket: Socket): Socket {
   return socket.on('error', () => undefined)
 }
 
-function listen(server: Server, port: number): Promise<unknown> {
-  server.listen(port, '127.0.0.1')
-  return once(server, 'listening')
+/** Others on this machine look whether ports are free, and while they do, one is not. */
+function listen(server: Server, port: number): Promise<void> {
+  const listens = async (): Promise<boolean> => {
+    server.listen(port, '127.0.0.1')
+    return once(server, 'listening').then(
+      () => true,
+      () => false,
+    )
+  }
+  return until(listens, { deadlineMs, what: `port ${port} to be free` })
 }
 
-async function pair(t: ExecutionContext): Promise<Pair> {
+async function pair(t: ExecutionContext, random: () => number = Math.random): Promise<Pair> {
   const [port = 0, target = 0] = ports.splice(0, 2)
   const server = createServer({ allowHalfOpen: true })
   await listen(server, target)
   const accepted: Socket[] = []
   server.on('connection', (socket) => accepted.push(quiet(socket)))
-  const proxy = new EdgeProxy(port, target)
+  const proxy = new EdgeProxy(port, target, random)
   await until(() => reaches(port), { deadlineMs, what: 'the proxy to listen' })
   accepted.splice(0)
   const client = quiet(connect({ host: '127.0.0.1', port, allowHalfOpen: true }))
@@ -136,6 +143,39 @@ test('latency makes late, one way only where that is asked for, and nothing over
   t.true(there.atMs - sentMs >= 399, `${there.atMs - sentMs}`)
   t.true(back.atMs - beganMs < there.atMs - beganMs)
   t.true(proxy.isTouched('f1'))
+})
+
+test('how late within the jitter, the numbers that it was given decide', async (t) => {
+  for (const [drawn, leastMs, mostMs] of [
+    [0, 0, 2_000],
+    [1, 2_999, deadlineMs],
+  ] as const) {
+    const { proxy, client, upstream } = await pair(t, () => drawn)
+    const there = read(upstream)
+    proxy.break({ id: 'f1', kind: 'latency', latencyMs: 1, jitterMs: 3_000, ways: BOTH })
+    const sentMs = performance.now()
+    client.write('late')
+    await arrives(there, 'late')
+    const lateMs = there.atMs - sentMs
+    t.true(lateMs >= leastMs && lateMs < mostMs, `${lateMs}`)
+  }
+})
+
+test('where somebody else listens just then, it listens once they are gone', async (t) => {
+  const [port = 0, target = 0] = ports.splice(0, 2)
+  const [server, other] = [createServer(), createServer()]
+  let seen = 0
+  server.on('connection', (socket) => quiet(socket) && seen++)
+  await Promise.all([listen(server, target), listen(other, port)])
+  const proxy = new EdgeProxy(port, target, Math.random)
+  t.teardown(() => {
+    proxy.break({ id: 'over', kind: 'cut', ways: BOTH })
+    server.close()
+  })
+  await until(() => seen > 2, { deadlineMs, what: 'it to have tried' })
+  other.close()
+  await until(() => reaches(port), { deadlineMs, what: 'the proxy to listen' })
+  t.pass()
 })
 
 test('bandwidth is a limit', async (t) => {

@@ -32,6 +32,12 @@ export interface EdgeTold {
   readonly target: number
 }
 
+/** All of the proxies, and what decides their jitter. */
+export interface EdgesTold {
+  readonly seed: number
+  readonly edges: readonly EdgeTold[]
+}
+
 export interface Upstream {
   readonly name: string
   readonly url: string
@@ -89,7 +95,7 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
         UPSTREAMS: upstreams.map(({ name, url }) => `${name}=${url}`).join(','),
       }),
     users: usersSpec(options),
-    edges: (told) => ours('edges', edgesProgram, base, [JSON.stringify(told)]),
+    edges: (edges) => ours('edges', edgesProgram, base, [JSON.stringify({ seed: options.seed, edges })]),
     redis: (told) => privateRedis(told, directory, options.environment),
   }
 }

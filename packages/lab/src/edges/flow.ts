@@ -30,6 +30,7 @@ export class Flow {
   readonly #source: Socket
   readonly #sink: Socket
   readonly #conditions: () => Conditions
+  readonly #random: () => number
   readonly #line: Waiting[] = []
   #lineBytes = 0
   #lastDueAtMs = 0
@@ -44,11 +45,13 @@ export class Flow {
     source: Socket,
     sink: Socket,
     conditions: () => Conditions,
+    random: () => number,
     beforeEnd: (pass: () => void) => void = (pass) => pass(),
   ) {
     this.#source = source
     this.#sink = sink
     this.#conditions = conditions
+    this.#random = random
     source.on('data', (chunk: Buffer) => this.#take(chunk))
     source.on('end', () => beforeEnd(() => this.#take(undefined)))
     sink.on('drain', () => {
@@ -87,7 +90,7 @@ export class Flow {
     }
     const { latencyMs, jitterMs } = conditions
     if (latencyMs > 0) conditions.touch()
-    const dueAtMs = performance.now() + latencyMs + Math.random() * jitterMs
+    const dueAtMs = performance.now() + latencyMs + this.#random() * jitterMs
     this.#lastDueAtMs = Math.max(this.#lastDueAtMs, conditions.isClear ? 0 : dueAtMs)
     this.#line.push({ chunk, dueAtMs: this.#lastDueAtMs })
     this.#lineBytes += chunk?.length ?? 0

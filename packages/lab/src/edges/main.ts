@@ -1,5 +1,6 @@
 /** The process of the edges: proxies, and what the lab says to them. It ends with the lab, as everything does. */
-import type { EdgeTold } from '../cluster/specs.ts'
+import type { EdgesTold } from '../cluster/specs.ts'
+import { seededRandom } from '../random.ts'
 import { type EdgeFault, EdgeProxy, type Way } from './proxy.ts'
 
 interface Message extends Omit<EdgeFault, 'ways'> {
@@ -12,8 +13,11 @@ interface Message extends Omit<EdgeFault, 'ways'> {
   readonly units?: readonly (readonly string[])[]
 }
 
-const told = JSON.parse(process.argv[2] ?? '[]') as readonly EdgeTold[]
-const proxies = new Map(told.map(({ name, port, target }) => [name, new EdgeProxy(port, target)]))
+const { seed, edges: all } = JSON.parse(process.argv[2] ?? '') as EdgesTold
+// Each has its own numbers, so that what passes on one edge decides nothing on another.
+const proxies = new Map(
+  all.map(({ name, port, target }, index) => [name, new EdgeProxy(port, target, seededRandom(seed + index))]),
+)
 
 process.on('disconnect', () => process.exit(1))
 process.on('SIGTERM', () => process.exit(0))

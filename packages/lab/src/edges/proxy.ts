@@ -34,16 +34,25 @@ export class EdgeProxy {
   readonly #touched = new Set<string>()
   readonly #connections = new Set<Connection>()
   readonly #server: Server
+  readonly #random: () => number
   #looking: NodeJS.Timeout | undefined
   #isOpen = false
 
-  constructor(port: number, target: number) {
+  /** `random` decides what is not said to the millisecond. */
+  constructor(port: number, target: number, random: () => number) {
     this.#port = port
     this.#target = target
+    this.#random = random
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
     this.#server.maxConnections = CONNECTIONS_MAX
     // It may have been closed before it had begun.
     this.#server.on('listening', () => !this.#isOpen && this.#server.close())
+    // Who looks whether a port is free listens there for an instant. That ends, and nothing else is to end with it.
+    this.#server.on('error', () => {
+      this.#isOpen = false
+      clearTimeout(this.#looking)
+      this.#looking = setTimeout(() => this.#look(), LOOK_EVERY_MS)
+    })
     this.#look()
   }
 
@@ -112,8 +121,8 @@ export class EdgeProxy {
     const upstream = connect({ host: LOOPBACK, port: this.#target, allowHalfOpen: true, noDelay: true })
     const beforeEnd = (pass: () => void): void => (client.readableEnded ? pass() : this.#lost(pass))
     const flows = [
-      new Flow(client, upstream, () => this.#conditions('request')),
-      new Flow(upstream, client, () => this.#conditions('answer'), beforeEnd),
+      new Flow(client, upstream, () => this.#conditions('request'), this.#random),
+      new Flow(upstream, client, () => this.#conditions('answer'), this.#random, beforeEnd),
     ]
     const connection: Connection = { client, upstream, flows }
     this.#connections.add(connection)
