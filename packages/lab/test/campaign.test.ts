@@ -1,0 +1,75 @@
+/** A series of faults on a real cluster, and what is said of each. */
+import test from 'ava'
+import { narrate, type TraceEvent } from '@ninelives/history'
+import { campaign, type CampaignOptions, labBreaker, parsePlanned } from '../src/faults/campaign.ts'
+import type { Lab } from '../src/lab.ts'
+import { seededRandom } from '../src/random.ts'
+import { startedLab } from './fixtures/open-lab.ts'
+
+/** What the campaign said of each fault, every event of the meantime, and what a person was told of these. */
+interface Told {
+  readonly said: string[]
+  readonly events: TraceEvent[]
+  readonly sentences: string[]
+}
+
+async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds']): Promise<Told> {
+  const told: Told = { said: [], events: [], sentences: [] }
+  lab.trace.listen((event, before) => {
+    told.events.push(event)
+    const sentence = narrate(event, before)
+    if (sentence !== undefined) told.sentences.push(sentence.text)
+  })
+  await campaign(labBreaker(lab), {
+    kinds,
+    count: kinds.length,
+    random: seededRandom(3),
+    signal: AbortSignal.timeout(60_000),
+    onFault: (_done, what) => told.said.push(what),
+  })
+  return told
+}
+
+test('rolling drains each node in turn, the next once the one before is back', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const before = lab.cluster.nodes.map(({ pid }) => pid)
+  const { said, events } = await campaignOf(lab, ['rolling'])
+  t.deepEqual(said, ['rolling restart of all'])
+  const lives = events.flatMap((event) =>
+    event.type === 'node-down' || event.type === 'node-up' ? [`${event.type} ${event.node}`] : [],
+  )
+  t.deepEqual(
+    lives,
+    ['a', 'b', 'c'].flatMap((name) => [`node-down ${name}`, `node-up ${name}`]),
+  )
+  const kinds = events.flatMap((event) => (event.type === 'fault-injected' ? [`${event.kind} ${event.target}`] : []))
+  t.deepEqual(kinds, ['drain a', 'drain b', 'drain c'])
+  t.true(events.every((event) => event.type !== 'node-down' || event.code === 0))
+  for (const [index, node] of lab.cluster.nodes.entries()) t.not(node.pid, before[index])
+})
+
+test('a fault with a target falls on that one, and that is what is told', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const { said, sentences } = await campaignOf(lab, ['kill@b', 'pause@c', 'kill@store', 'kill@z'])
+  t.deepEqual(said, [
+    'kill of b',
+    'pause of c',
+    'kill (there is no store that the lab started)',
+    'kill (there is no node "z"; there are a, b, c, or random)',
+  ])
+  const toldOf = (node: string): string[] => sentences.filter((text) => text.startsWith(node))
+  const [died = '', isBack = ''] = toldOf('node-b')
+  t.true(died.startsWith('node-b died (SIGKILL)') && isBack.startsWith('node-b is back after '), `${died}\n${isBack}`)
+  t.deepEqual(toldOf('node-c'), [
+    'node-c is paused: it keeps its connections and answers nothing',
+    'node-c goes on where it was paused',
+  ])
+})
+
+test('a fault may be planned for whom it falls on, and else falls where it can', (t) => {
+  t.deepEqual(parsePlanned('kill'), { kind: 'kill', target: 'random' })
+  t.deepEqual(parsePlanned('kill@store'), { kind: 'kill', target: 'store' })
+  t.deepEqual(parsePlanned('cut@a>store'), { kind: 'cut', target: 'a>store' })
+  for (const kind of ['failover', 'amnesia']) t.deepEqual(parsePlanned(kind), { kind, target: 'store' })
+  for (const planned of ['flood', 'kill@', '@a', 'rolling@a', '']) t.is(parsePlanned(planned), undefined, planned)
+})
