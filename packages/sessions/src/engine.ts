@@ -27,7 +27,10 @@ import type { Snapshot } from './successor.ts'
 import { turns, type Turns } from './turns.ts'
 import { indexKey, membership } from './user-index.ts'
 
-/** The instants of a session's request at which something may watch, or a process may be made to die. */
+/**
+ * The instants of a session's request at which something may watch, or a process may be made to die. Whatever changes what
+ * the store has of a session is a commit: a write, a touch that moves its expiry, and its end.
+ */
 export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
 
 export interface EngineEvent {
@@ -165,7 +168,7 @@ export function sessionEngine(options: EngineOptions): Engine {
 
     async end(key) {
       known.forget(key)
-      await engine.store.destroy(key, { fenceUntilMs: engine.clock.now() + engine.requestTimeMaxMs })
+      await destroy(engine, key)
     },
 
     create(device = '') {
@@ -182,6 +185,12 @@ export function sessionEngine(options: EngineOptions): Engine {
     },
   }
   return engine
+}
+
+async function destroy({ store, clock, requestTimeMaxMs, onStep }: Engine, key: SessionKey): Promise<void> {
+  onStep('before-commit')
+  await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs })
+  onStep('after-commit')
 }
 
 function fieldUser(data: SessionData): string | undefined {

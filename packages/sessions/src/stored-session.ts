@@ -170,13 +170,16 @@ export class StoredSession {
   async keepAlive(): Promise<void> {
     const seen = this.visible
     if (seen === undefined || this.#ended) return
-    const { store, clock, idleTimeoutMs, onEvent } = this.#engine
+    const { store, clock, idleTimeoutMs, onEvent, onStep } = this.#engine
     const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
     if (!this.#listed) await this.#relist(undefined, seen.body.user)
     try {
       if (this.#isConfirming(seen)) await this.write(unchanged)
       else if (expiresAtMs - seen.expiresAtMs >= idleTimeoutMs * TOUCH_SHARE) {
-        if (await store.touch(this.key, expiresAtMs)) this.#seen = { ...seen, expiresAtMs }
+        onStep('before-commit')
+        const isTouched = await store.touch(this.key, expiresAtMs)
+        onStep('after-commit')
+        if (isTouched) this.#seen = { ...seen, expiresAtMs }
       }
     } catch (error) {
       if (!(error instanceof SessionError)) throw error

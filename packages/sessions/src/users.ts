@@ -65,13 +65,16 @@ export function usersSessions(engine: Engine): UsersSessions {
 
     async endAll(user, { except } = {}) {
       let ended: readonly ListedSession[] = []
+      // The epoch alone ends them, so it is the commit. What is ended one by one below commits again.
+      engine.onStep('before-commit')
       await changeIndex(engine, userTag(user), (index) => {
         // Also a session that the list has missed is kept.
         const kept = except as SessionKey | undefined
         ended = index.sessions.filter(({ key }) => key !== kept)
         return withNextEpoch(index, kept)
       })
-      // The epoch has ended them already. This gives their memory back and stops the requests that still hold them.
+      engine.onStep('after-commit')
+      // This gives their memory back and stops the requests that still hold them.
       await Promise.all(ended.map(({ key }) => engine.end(key)))
     },
   }

@@ -231,3 +231,42 @@ test('a request passes the named steps in their order', async (t) => {
   await opened.commit({ a: 2 })
   t.deepEqual(steps, ['before-commit', 'after-commit', 'before-read', 'before-commit', 'after-commit'])
 })
+
+test('moving the expiry and ending a session are commits, too', async (t) => {
+  const steps: EngineStep[] = []
+  const { engine, time, reopen } = setUp({ onStep: (step) => void steps.push(step) })
+  const session = engine.create()
+  await session.commit({ a: 1 })
+  time.nowMs += MINUTE_MS
+  steps.length = 0
+  const looking = await reopen(session)
+  await looking.commit(looking.take())
+  t.deepEqual(steps, ['before-read', 'before-commit', 'after-commit'], 'a touch')
+  steps.length = 0
+  await (await reopen(session)).destroy()
+  t.deepEqual(steps, ['before-read', 'before-commit', 'after-commit'], 'a logout')
+  steps.length = 0
+  await engine.create().destroy()
+  t.deepEqual(steps, [], 'of what no store knows there is nothing to end')
+})
+
+test('a session has not ended before its commit, and has after it', async (t) => {
+  const died = new Error('dies here')
+  let point: EngineStep | undefined
+  const { engine } = setUp({
+    onStep: (step) => {
+      if (step === point) throw died
+    },
+  })
+  for (const [at, isOpen] of [
+    ['before-commit', true],
+    ['after-commit', false],
+  ] as const) {
+    const session = engine.create()
+    await session.commit({ a: 1 })
+    point = at
+    t.is(await t.throwsAsync(session.destroy()), died)
+    point = undefined
+    t.is((await engine.open(session.id)) !== undefined, isOpen, at)
+  }
+})
