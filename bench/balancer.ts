@@ -2,7 +2,7 @@
  * What a request costs with the balancer, beside nginx, HAProxy and bare proxies in front of the same three nodes: CPU time
  * of the balancing process, latency, and what is added to the direct way. METHOD.md says why the figures can be believed.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { balancerLoad, type Load, LOAD_KINDS, type LoadKind } from './balancer-load.ts'
 import { HELP, type Options, readOptions } from './balancer-options.ts'
@@ -14,6 +14,7 @@ import { benchMain, progress, say } from './command.ts'
 import { cpuMicrosOf } from './cpu-time.ts'
 import { environment } from './environment.ts'
 import { type Measurable, measureBlocks } from './experiment.ts'
+import { makeOut } from './out-directory.ts'
 import { installPeers, packageVersions } from './peers.ts'
 import { seededRandom } from './statistics.ts'
 import { worker } from './worker.ts'
@@ -24,6 +25,7 @@ async function main(args: readonly string[]): Promise<void> {
   const startedAt = new Date()
   const options = readOptions(args, startedAt)
   if (options === undefined) return say(HELP)
+  makeOut(options.out)
   const subjects = options.subjects.filter(({ program }) => program.version !== undefined)
   const missing = options.subjects.filter(({ program }) => program.version === undefined)
   for (const { name, hint = '' } of missing) say(`${name} is left out: it is not on this machine. ${hint}`)
@@ -71,7 +73,6 @@ function measurable(name: string, { port, pids }: Running, load: Load, options: 
 function report(found: Found): void {
   const result = balancerResult(found)
   const path = join(found.options.out, 'result.json')
-  mkdirSync(found.options.out, { recursive: true })
   writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
   progress('done')
   say(`\n${balancerTable(result)}\nWritten to ${path}`)

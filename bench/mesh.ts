@@ -1,5 +1,5 @@
 /** How the replicated and the clustered store scale: what a write costs from few nodes to many, memory, and joining. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from './config.ts'
 import { environment } from './environment.ts'
@@ -7,6 +7,7 @@ import { measureJoining } from './mesh-joining.ts'
 import { MESH_HELP, readMeshOptions } from './mesh-options.ts'
 import { meshResult, meshTable } from './mesh-result.ts'
 import { measureScale } from './mesh-scale.ts'
+import { makeOut } from './out-directory.ts'
 import { seededRandom } from './statistics.ts'
 
 const EXIT_FAILED = 1
@@ -17,13 +18,13 @@ async function main(): Promise<void> {
   const startedAt = new Date()
   const options = readMeshOptions(process.argv.slice(2), startedAt)
   if (options === undefined) return say(MESH_HELP)
+  makeOut(options.out)
   const where = environment('none', {})
   const blocks = await measureScale(options, seededRandom(options.seed), progress)
   progress(`a node joins ${options.sessions} sessions`)
   const joining = await measureJoining(options.sessions)
   const result = meshResult({ startedAt, environment: where, options, blocks, joining })
   const path = join(options.out, 'result.json')
-  mkdirSync(options.out, { recursive: true })
   writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
   progress('done')
   say(`\n${meshTable(result)}\nWritten to ${path}`)

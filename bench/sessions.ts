@@ -3,7 +3,7 @@
  * serves it, latency, round trips to Redis, and what an idle session takes in memory. METHOD.md says why the figures can
  * be believed, and what they do not say.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { benchMain, progress, say } from './command.ts'
 import { readConfig } from './config.ts'
@@ -11,6 +11,7 @@ import { environment } from './environment.ts'
 import { measureBlocks } from './experiment.ts'
 import { idleSessions } from './idle-sessions.ts'
 import { type Load, loadProcess, REQUEST_KINDS } from './load.ts'
+import { makeOut } from './out-directory.ts'
 import { installPeers, packageVersions } from './peers.ts'
 import { benchRedis, type BenchRedis } from './redis.ts'
 import { HELP, type Options, readOptions } from './sessions-options.ts'
@@ -24,6 +25,7 @@ async function main(args: readonly string[]): Promise<void> {
   const startedAt = new Date()
   const options = readOptions(args, startedAt)
   if (options === undefined) return say(HELP)
+  makeOut(options.out)
   const { redisUrl } = readConfig(process.env)
   if (options.subjects.some(({ installed }) => installed)) await installPeers(say)
   const redis = await benchRedis(redisUrl)
@@ -63,7 +65,6 @@ function stopAll(subjects: readonly Subject[], load: Load): void {
 function report(found: Found): void {
   const result = sessionsResult(found)
   const path = join(found.options.out, 'result.json')
-  mkdirSync(found.options.out, { recursive: true })
   writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
   progress('done')
   say(`\n${sessionsTable(result)}\nWritten to ${path}`)

@@ -2,13 +2,14 @@
  * The experiment: blocks in which every contestant has one turn in each scenario, in an order shuffled anew. A block is written down as
  * it ends, so that a run that was interrupted goes on with the next one.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ownPrograms } from '@ninelives/lab'
 import type { Contestant } from './cluster-under-test.ts'
 import { UsageError } from './config.ts'
 import type { Environment } from './environment.ts'
 import { runTurn, type TurnFound } from './faults/turn.ts'
+import { makeOut } from './out-directory.ts'
 import type { BenchScenario } from './scenarios/index.ts'
 import { seededRandom, shuffled } from './statistics.ts'
 import { blocksOf, contestantsOf, planOf, type RunOptions, scenariosOf } from './strategies-options.ts'
@@ -64,7 +65,7 @@ export function beginRun(head: RunHead): void {
   if (existsSync(join(out, HEAD_FILE))) {
     throw new UsageError(`${out} holds a run already: --resume ${out} goes on with it, and --out takes another`)
   }
-  mkdirSync(out, { recursive: true })
+  makeOut(out)
   writeFileSync(join(out, HEAD_FILE), `${JSON.stringify(head, undefined, 2)}\n`)
 }
 

@@ -229,6 +229,12 @@ test('a strategy without a store takes no part where the store breaks, and says 
   )
 })
 
+test('where nothing can be written, nothing is measured', (t) => {
+  t.throws(() => beginRun(head('--out', '/proc/nowhere/run')), {
+    message: /can't write to \/proc\/nowhere\/run .*--out/,
+  })
+})
+
 test('a run is gone on with from its whole blocks, under its own options and seed', (t) => {
   const out = directory(t)
   const begun = head('--out', out)

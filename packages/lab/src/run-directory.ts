@@ -2,10 +2,11 @@
  * Where a run writes: the trace, and one log per process. By default a fresh directory under `.ninelives/` in the
  * project, of which the last ones are kept.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LabError } from './errors.ts'
+import { makeDirectory } from './make-directory.ts'
 import { startMark } from './supervise/process-table.ts'
 
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))
@@ -39,19 +40,6 @@ export function makeRunDirectory(run: string, named?: string): string {
     )
   }
   return directory
-}
-
-/** Level by level: where the system says of a directory that is there that it is not, as /proc does, Node's own way has no end. */
-function makeDirectory(directory: string): void {
-  if (existsSync(directory)) return
-  const parent = path.dirname(directory)
-  if (parent !== directory) makeDirectory(parent)
-  try {
-    mkdirSync(directory)
-  } catch (error) {
-    // Somebody was faster.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
 }
 
 function removeOldRuns(runs: string): void {
