@@ -1,26 +1,41 @@
 import { TRACE_SCHEMA, type TraceEvent } from './events.ts'
 
+/** Why reading ended before the trace did. What came before it is sound. */
+export interface TraceProblem {
+  readonly line: number
+  readonly reason: string
+}
+
 export interface DecodedTrace {
   readonly events: readonly TraceEvent[]
-  /** Why reading ended before the text did. What came before it is sound. */
-  readonly problem?: { readonly line: number; readonly reason: string }
+  readonly problem?: TraceProblem
+}
+
+/** The events of a trace's text, as `decodeLines` has them. */
+export function decodeTrace(text: string): DecodedTrace {
+  const lines = text.split('\n')
+  if (lines.at(-1) === '') lines.pop()
+  const events: TraceEvent[] = []
+  const decoded = decodeLines(lines)
+  for (let next = decoded.next(); ; next = decoded.next()) {
+    if (next.done !== true) events.push(next.value)
+    else return { events, ...(next.value === undefined ? {} : { problem: next.value }) }
+  }
 }
 
 /**
- * The events of a trace's text, as far as they can be trusted. The lab may have been killed in the middle of a line, so
- * a trace that breaks off is to be expected and is never an error.
+ * The events of a trace, as far as they can be trusted, one at a time: a trace may be larger than the memory. The lab may have
+ * been killed in the middle of a line, so a trace that breaks off is to be expected and is never an error. Returns the problem.
  */
-export function decodeTrace(text: string): DecodedTrace {
-  const events: TraceEvent[] = []
-  const lines = text.split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  if (lines.length === 0) return { events, problem: { line: 1, reason: 'the trace is empty' } }
-  for (const [index, line] of lines.entries()) {
+export function* decodeLines(lines: Iterable<string>): Generator<TraceEvent, TraceProblem | undefined> {
+  let index = 0
+  for (const line of lines) {
     const decoded = decodeLine(line, index)
-    if (typeof decoded === 'string') return { events, problem: { line: index + 1, reason: decoded } }
-    events.push(decoded)
+    if (typeof decoded === 'string') return { line: index + 1, reason: decoded }
+    yield decoded
+    index++
   }
-  return { events }
+  return index === 0 ? { line: 1, reason: 'the trace is empty' } : undefined
 }
 
 /** The event, or the reason why this line is none. */

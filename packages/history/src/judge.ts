@@ -7,6 +7,7 @@ import { checkers } from './checkers/index.ts'
 import { Ledger } from './checkers/ledger.ts'
 import type { Observation, Visit } from './checkers/visit.ts'
 import { Coverage } from './coverage.ts'
+import type { TraceProblem } from './decode.ts'
 import type { RunEnded, TraceEvent } from './events.ts'
 
 export interface Anomaly {
@@ -68,7 +69,7 @@ export class Judge {
   }
 
   /** Ends the judging: `problem` is why the trace could not be read to its end. */
-  verdict(problem?: { readonly line: number; readonly reason: string }): Verdict {
+  verdict(problem?: TraceProblem): Verdict {
     this.#ledger.close()
     const anomalies = ANOMALIES.flatMap((kind): Anomaly[] => {
       const found = this.#found.get(kind)
@@ -87,7 +88,7 @@ export class Judge {
     }
   }
 
-  #breakOff(problem: { readonly line: number; readonly reason: string } | undefined): string[] {
+  #breakOff(problem: TraceProblem | undefined): string[] {
     if (problem !== undefined) return [`the trace can be read up to line ${problem.line}: ${problem.reason}`]
     if (this.#end === undefined) return [`the trace breaks off after line ${this.#lastSeq + 1}: the run has no end`]
     return this.#end.cutShort === undefined ? [] : [`the run was cut short: ${this.#end.cutShort}`]
@@ -126,13 +127,17 @@ export class Judge {
   }
 }
 
+/** Events that may still be read while they are judged. */
+export interface ReadTrace {
+  readonly events: Iterable<TraceEvent>
+  /** Known once the events have been gone through. */
+  readonly problem?: TraceProblem | undefined
+}
+
 /** An event that is not what its type says ends the judging there: what came before it is sound. */
-export function judge(
-  events: Iterable<TraceEvent>,
-  problem?: { readonly line: number; readonly reason: string },
-): Verdict {
+export function judgeTrace(trace: ReadTrace): Verdict {
   const each = new Judge()
-  for (const event of events) {
+  for (const event of trace.events) {
     try {
       each.take(event)
     } catch (error) {
@@ -140,5 +145,9 @@ export function judge(
       return each.verdict({ line: event.seq + 1, reason })
     }
   }
-  return each.verdict(problem)
+  return each.verdict(trace.problem)
+}
+
+export function judge(events: Iterable<TraceEvent>, problem?: TraceProblem): Verdict {
+  return judgeTrace({ events, problem })
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { decodeTrace, initialState, reduce } from '@ninelives/history'
+import { initialState, reduce } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
 import { flagsHelp, integerFlag } from './flags.ts'
 import { stopSignal } from './stop-signal.ts'
-import { parseOfTrace, readTrace } from './trace-file.ts'
+import { parseOfTrace, TraceFile } from './trace-file.ts'
 
 const replayFlags = {
   speed: integerFlag(
@@ -20,6 +20,7 @@ Tells what happened in a run, in the words of the terminal and with the pauses b
 
 ${flagsHelp(replayFlags)}`
 
+const EXIT_UNREADABLE = 1
 const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code. */
@@ -27,19 +28,21 @@ export async function replay(args: readonly string[], { endsWithParent }: Config
   const given = parseOfTrace('replay', replayFlags, args)
   if (given === 'help') return say(replayHelp)
   const { file, flags } = given
-  const { events, problem } = decodeTrace(readTrace(file))
+  const trace = new TraceFile(file)
   const signal = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
   const story = new Story(painter(process.stdout))
   let state = initialState
-  for (const event of events) {
+  for (const event of trace.events) {
     const waitMs = flags.speed === 0 ? 0 : (event.atMs - state.atMs) / flags.speed
     if (waitMs >= 1) await sleep(waitMs, undefined, { signal }).catch(() => undefined)
     if (signal.aborted) return EXIT_INTERRUPTED
     for (const line of story.tell(event, state)) say(`${line}\n`)
     state = reduce(state, event)
   }
-  if (problem !== undefined) say(`The trace can be read up to line ${problem.line}: ${problem.reason}\n`)
-  return 0
+  const { problem } = trace
+  if (problem === undefined) return 0
+  say(`The trace can be read up to line ${problem.line}: ${problem.reason}\n`)
+  return state === initialState ? EXIT_UNREADABLE : 0
 }
 
 function say(text: string): 0 {

@@ -1,5 +1,7 @@
 /** The trace that a command is given, by the path of its file. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { StringDecoder } from 'node:string_decoder'
+import { decodeLines, type ReadTrace, type TraceEvent, type TraceProblem } from '@ninelives/history'
 import { UsageError } from '../errors.ts'
 import { type Flags, type FlagValues, parseFlags } from './flags.ts'
 
@@ -20,11 +22,53 @@ export function parseOfTrace<F extends Flags>(command: string, flags: F, args: r
   return { file, flags: values }
 }
 
-/** Throws UsageError when it can't be read. */
-export function readTrace(file: string): string {
+/** Far above any event; what is longer is none, and is not to fill the memory. */
+const LINE_MAX = 16 * 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
+
+/** A trace on the disk: gone through as often as somebody asks, and never in memory as a whole. */
+export class TraceFile implements ReadTrace {
+  readonly path: string
+  #problem: TraceProblem | undefined
+
+  /** Throws UsageError when it can't be read. */
+  constructor(file: string) {
+    this.path = file
+    try {
+      closeSync(openSync(file, 'r'))
+      if (!statSync(file).isFile()) throw new Error('it is no file')
+    } catch (error) {
+      throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
+    }
+  }
+
+  get problem(): TraceProblem | undefined {
+    return this.#problem
+  }
+
+  get events(): Iterable<TraceEvent> {
+    return { [Symbol.iterator]: () => this.#read() }
+  }
+
+  *#read(): Generator<TraceEvent, void> {
+    this.#problem = yield* decodeLines(linesOf(this.path))
+  }
+}
+
+function* linesOf(file: string): Generator<string, void> {
+  const descriptor = openSync(file, 'r')
   try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+    const decoder = new StringDecoder('utf8')
+    let rest = ''
+    for (let read = readSync(descriptor, chunk); read > 0; read = readSync(descriptor, chunk)) {
+      const lines = (rest + decoder.write(chunk.subarray(0, read))).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+      if (rest.length > LINE_MAX) break
+    }
+    if (rest !== '') yield rest
+  } finally {
+    closeSync(descriptor)
   }
 }
