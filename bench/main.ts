@@ -2,7 +2,7 @@
  * The bench that people quote: which strategy, at what cost, losing what. METHOD.md says why the figures can be believed, and
  * what they do not say.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { progress, say } from './command.ts'
@@ -18,7 +18,7 @@ import { readResult } from './report/read-result.ts'
 import type { BenchResult } from './result.ts'
 import { contestantsOf, readStrategiesOptions, type RunOptions, STRATEGIES_HELP } from './strategies-options.ts'
 import { strategiesResult } from './strategies-result.ts'
-import { beginRun, headOf, runBlocks, type RunHead } from './strategies-run.ts'
+import { beginRun, headOf, refuseOtherPrograms, runBlocks, type RunHead } from './strategies-run.ts'
 import { strategiesTable } from './strategies-table.ts'
 
 const RESULT_FILE = 'result.json'
@@ -32,7 +32,7 @@ async function main(args: readonly string[], stop: AbortSignal): Promise<number>
   if (asked.to === 'help') say(STRATEGIES_HELP)
   else if (asked.to === 'measure-the-measurer') await measureTheMeasurer({ seed: asked.seed, say })
   else if (asked.to === 'compare') await compare(asked.base, asked.other)
-  else return await run(asked.to === 'resume' ? headOf(asked.out) : await newRun(asked.options), stop)
+  else return await run(asked.to === 'resume' ? begunRun(asked.out) : await newRun(asked.options), stop)
   return 0
 }
 
@@ -43,6 +43,12 @@ async function newRun(options: RunOptions): Promise<RunHead> {
   const where = environment(await redisVersion(contestants), packages)
   const head = { startedAt: new Date().toISOString(), environment: where, options }
   beginRun(head)
+  return head
+}
+
+function begunRun(out: string): RunHead {
+  const head = headOf(out)
+  refuseOtherPrograms(head, environment(head.environment.redis, head.environment.packages))
   return head
 }
 
@@ -105,7 +111,12 @@ function newestRun(base: string): string {
 }
 
 function isOfStrategies(path: string): boolean {
-  return (JSON.parse(readFileSync(path, 'utf8')) as Partial<BenchResult>).bench === 'strategies'
+  try {
+    readResult(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 const [, , ...args] = process.argv

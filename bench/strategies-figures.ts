@@ -17,16 +17,21 @@ import { type Estimate, estimate, type Random, seededRandom } from './statistics
 
 const STALE = ['stale-read', 'hole', 'back-in-time']
 const RESAMPLES = 2_000
+const NO_WHOLE_TURN = 'of every turn some fault is excluded'
 
-/** `kills` and `blocks` are those that count. Undefined when there are none. */
+/**
+ * `kills` and `blocks` are those that count; without a kill there are no figures. What is said of a whole turn is said of those
+ * of whose kills none is excluded, except that an anomaly is one wherever it was proved.
+ */
 export function figuresOf(
-  turns: readonly TurnFound[],
+  all: readonly TurnFound[],
   kills: readonly KillRecord[],
   blocks: readonly HealthyBlock[],
   seed: number,
 ): StrategyFigures | undefined {
   if (kills.length === 0) return undefined
   const random = seededRandom(seed)
+  const turns = all.filter((turn) => turn.kills.every(({ excluded }) => excluded === undefined))
   const optional = {
     detectionMs: spread(valuesOf(kills, 'detectionMs'), random),
     recoveryMs: spread(valuesOf(kills, 'recoveryMs'), random),
@@ -36,7 +41,7 @@ export function figuresOf(
   }
   return {
     kills: kills.length,
-    ...verdictOf(turns),
+    ...verdictOf(turns, all),
     sessions: {
       exposed: sum(kills, 'sessionsExposed'),
       lost: sum(kills, 'sessionsLost'),
@@ -99,21 +104,29 @@ function shareOf(kills: readonly KillRecord[]): number {
   return exposed === 0 ? 0 : sum(kills, 'sessionsLost') / exposed
 }
 
-/** Lost over exposed, of all faults together; the bound from resampling the faults, or from their number when nothing was lost. */
+/**
+ * Lost over exposed, of all faults together; the bound from resampling the faults, or from their number when nothing was lost. Where
+ * nobody was exposed, nothing is bounded.
+ */
 function lostShare(kills: readonly KillRecord[], random: Random): Share {
   const share = shareOf(kills)
+  if (sum(kills, 'sessionsExposed') === 0) return { share, high: 1 }
   if (share === 0) return { share, high: Math.min(1, 3 / kills.length) }
   const resampled = (): KillRecord[] => kills.map(() => kills[Math.floor(random() * kills.length)] as KillRecord)
   const shares = Array.from({ length: RESAMPLES }, () => shareOf(resampled())).sort((one, other) => one - other)
   return { share, high: shares[Math.round(0.975 * (RESAMPLES - 1))] as number }
 }
 
-function verdictOf(turns: readonly TurnFound[]): Pick<StrategyFigures, 'verdict' | 'verdictDoubts' | 'anomalies'> {
-  const verdicts = new Set(turns.map(({ verdict }) => verdict))
+function verdictOf(
+  turns: readonly TurnFound[],
+  all: readonly TurnFound[],
+): Pick<StrategyFigures, 'verdict' | 'verdictDoubts' | 'anomalies'> {
+  const isKnown = turns.length > 0 && turns.every(({ verdict }) => verdict !== 'unknown')
+  const doubts = turns.length === 0 ? [NO_WHOLE_TURN] : turns.flatMap((turn) => turn.doubts)
   return {
-    verdict: verdicts.has('invalid') ? 'invalid' : verdicts.has('unknown') ? 'unknown' : 'valid',
-    verdictDoubts: [...new Set(turns.flatMap(({ doubts }) => doubts))],
-    anomalies: added(turns.map(({ anomalies }) => anomalies)),
+    verdict: all.some(({ verdict }) => verdict === 'invalid') ? 'invalid' : isKnown ? 'valid' : 'unknown',
+    verdictDoubts: [...new Set(doubts)],
+    anomalies: added(all.map(({ anomalies }) => anomalies)),
   }
 }
 

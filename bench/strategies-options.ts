@@ -57,9 +57,16 @@ export function readStrategiesOptions(args: readonly string[], now: Date): Asked
   const { values, positionals } = parsed(args)
   if (values.help) return { to: 'help' }
   if (values['measure-the-measurer']) return { to: 'measure-the-measurer', seed: seedFrom(values.seed) }
-  if (values.resume !== undefined) return { to: 'resume', out: outDirectory(values.resume, now) }
-  const [base] = values.compare ?? []
-  if (base !== undefined) return { to: 'compare', base, other: positionals[0] }
+  if (values.resume !== undefined) {
+    refuseOthers({ values, positionals }, 'resume', 'a run goes on as it was begun')
+    return { to: 'resume', out: outDirectory(values.resume, now) }
+  }
+  const runs = values.compare === undefined ? [] : [...values.compare, ...positionals]
+  const [base, other] = runs
+  if (base !== undefined) {
+    refuseOthers({ values, positionals: runs.slice(2) }, 'compare', 'it takes one run or two')
+    return { to: 'compare', base, other }
+  }
   const [stray] = positionals
   if (stray !== undefined) throw new UsageError(`'${stray}' is no flag; --help says what there is`)
   return { to: 'run', options: runOptions(values, now) }
@@ -73,7 +80,16 @@ function parsed(args: readonly string[]) {
   }
 }
 
-function runOptions(values: ReturnType<typeof parsed>['values'], now: Date): RunOptions {
+type Flags = ReturnType<typeof parsed>
+
+/** What would be ignored is refused, or somebody believes that it was heeded. */
+function refuseOthers({ values, positionals }: Flags, flag: keyof Flags['values'], why: string): void {
+  const given = Object.entries(values).find(([name, value]) => name !== flag && value !== false)
+  const other = given === undefined ? positionals[0] : `--${given[0]}`
+  if (other !== undefined) throw new UsageError(`'${other}' does not go with --${flag}: ${why}`)
+}
+
+function runOptions(values: Flags['values'], now: Date): RunOptions {
   const { quick } = values
   const ours = quick ? QUICK_STRATEGIES : [...QUICK_STRATEGIES, ...others()]
   const known = [...strategies, ...peers()].map(({ name }) => name)

@@ -44,6 +44,7 @@ export const AGAIN = '-again'
 
 const HEAD_FILE = 'run.json'
 const BLOCKS_FILE = 'blocks.ndjson'
+const OF_THE_SAME_RUN = ['commit', 'changed', 'node', 'system', 'processor', 'cores'] as const
 
 /** Who takes part in a scenario: the first of them once more, as if it were another, and nobody who lacks what it needs. */
 export function entrantsOf(options: RunOptions, scenario: BenchScenario): Entrant[] {
@@ -72,8 +73,22 @@ export function beginRun(head: RunHead): void {
 export function headOf(out: string): RunHead {
   const path = join(out, HEAD_FILE)
   if (!existsSync(path)) throw new UsageError(`there is no run in ${out} to go on with: it has no ${HEAD_FILE}`)
-  const head = JSON.parse(readFileSync(path, 'utf8')) as RunHead
-  return { ...head, options: { ...head.options, out } }
+  const head = parsedOf(readFileSync(path, 'utf8'), path) as Partial<RunHead>
+  const { startedAt, environment, options } = head
+  if (startedAt === undefined || environment === undefined || options === undefined) {
+    throw new UsageError(`${path} is not how this bench begins a run`)
+  }
+  return { startedAt, environment, options: { ...options, out } }
+}
+
+/** The rest of the blocks would be of something else, under the name of what was measured first. */
+export function refuseOtherPrograms({ environment: begun, options }: RunHead, here: Environment): void {
+  if (keptBlocks(options.out).length >= blocksOf(options) * scenariosOf(options).length) return
+  const differs = OF_THE_SAME_RUN.find((what) => begun[what] !== here[what])
+  if (differs === undefined) return
+  throw new UsageError(
+    `${options.out} was begun with ${differs} ${String(begun[differs])}, and here it is ${String(here[differs])}: begin another run`,
+  )
 }
 
 /** A last line that was cut off is a block that has not ended. */
@@ -81,7 +96,15 @@ export function keptBlocks(out: string): FoundBlock[] {
   const path = join(out, BLOCKS_FILE)
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
-  return lines.map((line) => JSON.parse(line) as FoundBlock)
+  return lines.map((line, index) => parsedOf(line, `${path}, line ${index + 1}`) as FoundBlock)
+}
+
+function parsedOf(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${where} can't be read: ${(error as Error).message}`)
+  }
 }
 
 /** Runs what is not there yet. Resolves with all blocks; rejects when the signal ends it, and what had ended is kept. */

@@ -1,111 +1,12 @@
-/** What becomes of the blocks of `npm run bench`: what counts, what is compared, and what a run that was interrupted keeps. */
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
+/** What becomes of the blocks of `npm run bench`: what counts, and what is compared. */
+import test from 'ava'
 import type { Measured } from '../bench/faults/metrics.ts'
 import type { TurnFound } from '../bench/faults/turn.ts'
-import type { Environment } from '../bench/environment.ts'
-import {
-  blocksOf,
-  contestantsOf,
-  planOf,
-  readStrategiesOptions,
-  type RunOptions,
-  scenariosOf,
-} from '../bench/strategies-options.ts'
+import { blocksOf, contestantsOf, planOf, scenariosOf } from '../bench/strategies-options.ts'
 import { strategiesResult } from '../bench/strategies-result.ts'
-import {
-  beginRun,
-  entrantsOf,
-  type FoundBlock,
-  headOf,
-  keptBlocks,
-  type RunHead,
-  seedOf,
-  whyNot,
-} from '../bench/strategies-run.ts'
+import { entrantsOf, type FoundBlock, whyNot } from '../bench/strategies-run.ts'
 import { strategiesTable } from '../bench/strategies-table.ts'
-
-const NOW = new Date('2026-01-01T00:00:00Z')
-
-const ENVIRONMENT: Environment = {
-  node: 'v24',
-  packages: {},
-  commit: 'c',
-  changed: false,
-  system: 's',
-  processor: 'p',
-  cores: 2,
-  memoryBytes: 1,
-  loadBefore: 0,
-  busy: false,
-}
-
-function options(...args: readonly string[]): RunOptions {
-  const asked = readStrategiesOptions(args, NOW)
-  if (asked.to !== 'run') throw new Error(`asked to ${asked.to}`)
-  return asked.options
-}
-
-const head = (...args: readonly string[]): RunHead => ({
-  startedAt: NOW.toISOString(),
-  environment: ENVIRONMENT,
-  options: options('--strategies', 'sticky,memory', '--seed', '5', ...args),
-})
-
-function kill(change: Partial<Measured> = {}): Measured {
-  return {
-    fault: 'kill',
-    target: 'a',
-    phases: {},
-    histograms: { before: '1000:10', outage: '5000:10', after: '' },
-    outageMs: 100,
-    userOutageMs: 200,
-    firstSuccessMs: 10,
-    recoveryMs: 300,
-    lostUserSeconds: 1,
-    sessionsExposed: 60,
-    sessionsLost: 0,
-    writesAcknowledged: 100,
-    writesLost: 0,
-    writesDuplicated: 0,
-    requestsSent: 100,
-    requestsFailed: 1,
-    latenessMs: 1,
-    bins: [],
-    ...change,
-  }
-}
-
-function turn(kills: readonly Measured[], cpu = 100): TurnFound {
-  const healthy = { requests: 100, requestsPerSecond: 1_000, p50Ms: 1, p99Ms: 2, histogram: '1000:100' }
-  return {
-    kills,
-    healthy: { ...healthy, cpuMicrosPerRequest: { balancer: cpu, node: cpu } },
-    verdict: 'valid',
-    doubts: [],
-    anomalies: {},
-    reads: 50,
-    requests: { sent: 100, ok: 99, failed: { '502': 1 }, retries: 5 },
-  }
-}
-
-/** `memory` takes twice what `sticky` does, in blocks of which each is slower than the one before. */
-function blocks(count: number, change: (block: number) => Partial<Measured> = () => ({})): FoundBlock[] {
-  return Array.from({ length: count }, (_, index) => {
-    const block = index + 1
-    const base = turn([kill({ outageMs: 100 * block, ...change(block) })], 100 * block)
-    const other = turn([kill({ outageMs: 200 * block })], 200 * block)
-    return { block, scenario: 'half-and-half', turns: { sticky: base, memory: other, 'sticky-again': base } }
-  })
-}
-
-function directory(t: ExecutionContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'ninelives-bench-test-'))
-  t.teardown(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
+import { blocks, head, kill, options, turn } from './support/strategies-blocks.ts'
 
 test('a full run is at least twenty kills a strategy, a quick one three, in turns of three', (t) => {
   t.true(options().kills >= 20)
@@ -229,32 +130,36 @@ test('a strategy without a store takes no part where the store breaks, and says 
   )
 })
 
-test('where nothing can be written, nothing is measured', (t) => {
-  t.throws(() => beginRun(head('--out', '/proc/nowhere/run')), {
-    message: /can't write to \/proc\/nowhere\/run .*--out/,
-  })
+test('what is of a whole turn is of those in which nothing was excluded; an anomaly counts wherever it was proved', (t) => {
+  const [first, second] = blocks(2) as [FoundBlock, FoundBlock]
+  const lagged: TurnFound = {
+    ...turn([kill(), kill({ excluded: 'the generator lagged' })]),
+    verdict: 'unknown',
+    doubts: ['the generator lagged'],
+  }
+  const found = (other: TurnFound) => {
+    const both = [first, { ...second, turns: { ...second.turns, sticky: other } }]
+    return strategiesResult(head(), both, 'later').strategies.find(({ name }) => name === 'sticky')?.figures
+  }
+  const without = found(lagged)
+  t.is(without?.kills, 2)
+  t.is(without?.reads.total, 50)
+  t.is(without?.requests.sent, 100)
+  t.is(without?.verdict, 'valid')
+  t.deepEqual(without?.verdictDoubts, [])
+  const proved = found({ ...lagged, verdict: 'invalid', anomalies: { 'lost-session': 1 } })
+  t.is(proved?.verdict, 'invalid')
+  t.deepEqual(proved?.anomalies, { 'lost-session': 1 })
+  const none = strategiesResult(head(), [{ ...first, turns: { sticky: lagged } }], 'later').strategies[0]?.figures
+  t.is(none?.verdict, 'unknown')
+  t.is(none?.verdictDoubts.length, 1)
 })
 
-test('a run is gone on with from its whole blocks, under its own options and seed', (t) => {
-  const out = directory(t)
-  const begun = head('--out', out)
-  beginRun(begun)
-  t.throws(() => beginRun(begun), { message: /--resume/ })
-  t.deepEqual(headOf(out).options, begun.options)
-  t.deepEqual(keptBlocks(out), [])
-  const [block] = blocks(1)
-  appendFileSync(join(out, 'blocks.ndjson'), `${JSON.stringify(block)}\n{"block":2,"scen`)
-  t.deepEqual(
-    keptBlocks(out).map(({ block: number }) => number),
-    [1],
+test('where nobody was exposed, nothing is bounded', (t) => {
+  const found = strategiesResult(
+    head(),
+    blocks(7, () => ({ sessionsExposed: 0 })),
+    'later',
   )
-  t.throws(() => headOf(join(out, 'nowhere')), { message: /no run/ })
-})
-
-test('the same seed gives each turn the same, whatever else is run', (t) => {
-  t.is(seedOf(5, 'half-and-half', 1, 'sticky'), seedOf(5, 'half-and-half', 1, 'sticky'))
-  const seeds = [5, 6].flatMap((seed) =>
-    [1, 2].flatMap((block) => ['sticky', 'sticky-again'].map((name) => seedOf(seed, 'half-and-half', block, name))),
-  )
-  t.is(new Set(seeds).size, 8)
+  t.deepEqual(found.strategies[0]?.figures?.sessions.lostShare, { share: 0, high: 1 })
 })

@@ -13,5 +13,7 @@ export function readResult(path: string): BenchResult {
   if (result?.schema !== RESULT_SCHEMA || result.bench !== 'strategies') {
     throw new UsageError(`${path} is no result of npm run bench with schema ${RESULT_SCHEMA}`)
   }
+  const parts = [result.strategies, result.comparisons, result.doubts, result.options, result.environment]
+  if (parts.includes(undefined)) throw new UsageError(`${path} is not a whole result: something was cut out of it`)
   return result as BenchResult
 }
