@@ -24,7 +24,7 @@ const NONE: Step = { above: -1, fill: 'var(--loss-0, #d7f0ea)', ink: 'var(--loss
 const UNKNOWN: Step = { above: -1, fill: 'none', ink: COLOURS.quiet }
 
 const ROW_HEIGHT = 44
-const COLUMN_WIDTH = 116
+const COLUMN_WIDTH = 138
 const LABEL_WIDTH = 150
 
 const HEADINGS: Readonly<Record<LossKind, string>> = { sessions: 'Sessions lost', writes: 'Acknowledged writes lost' }
