@@ -32,6 +32,9 @@ export interface Verdict {
 
 const NEVER = Number.POSITIVE_INFINITY
 
+/** Those that look at each operation. */
+const watching = checkers.flatMap(({ kind, observe }) => (observe === undefined ? [] : [{ kind, observe }]))
+
 export class Judge {
   readonly #coverage = new Coverage()
   readonly #ledger = new Ledger((visit) => this.#over(visit))
@@ -96,9 +99,9 @@ export class Judge {
 
   #observe(seen: Observation | undefined): void {
     if (seen === undefined) return
-    for (const { kind, observe } of checkers) {
-      if (observe === undefined) continue
-      for (const finding of observe(seen)) this.#note(kind, finding)
+    for (const { kind, observe } of watching) {
+      const findings = observe(seen)
+      if (findings.length > 0) for (const finding of findings) this.#note(kind, finding)
     }
     const { sent, ended } = seen.done
     if (sent.kind === 'login' && ended.outcome === 'ok') this.#sessions.begun++

@@ -37,7 +37,9 @@ export function lookAt(visit: Visit, done: Done, moment: Moment, owners: Owners)
     else missed(put, moment, latestShownMs)
   }
   settle(visit, items, moment)
-  return { ...NO_LOOK, ...found }
+  const { strangers, doubled, undead, returned } = found
+  if (strangers === undefined && doubled === undefined && undead === undefined && returned === undefined) return NO_LOOK
+  return Object.assign({}, NO_LOOK, found)
 }
 
 function showsSettled({ settled }: Visit, items: Items): boolean {
