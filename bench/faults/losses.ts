@@ -1,8 +1,5 @@
 /** What each fault cost in sessions and writes, by the ledger that the judge of a trace keeps. */
-import type { TraceEvent } from '@ninelives/history'
-import { duplicate } from '../../packages/history/src/checkers/duplicate.ts'
-import { Ledger } from '../../packages/history/src/checkers/ledger.ts'
-import type { Put, Visit } from '../../packages/history/src/checkers/visit.ts'
+import { duplicate, Ledger, type Put, putsOf, type TraceEvent, type Visit } from '@ninelives/history'
 
 export interface Losses {
   readonly sessionsExposed: number
@@ -66,10 +63,11 @@ function ledgerOf(events: readonly TraceEvent[]): { sessions: readonly Told[]; d
   return { sessions, doubledAtMs }
 }
 
-function toldOf({ login, leavingAtMs, refusal, puts }: Visit): Told[] {
+function toldOf(visit: Visit): Told[] {
+  const { login, leavingAtMs, refusal } = visit
   if (login === undefined) return []
   const lostAtMs = refusal?.endedAtMs
-  const writes = puts
+  const writes = putsOf(visit)
     .filter(({ outcome }) => outcome === 'ok')
     .map((put) => ({ atMs: put.endedAtMs, lostAtMs: missedAtMs(put) ?? lostAtMs }))
   return [{ fromMs: login.endedAtMs, toMs: Math.min(leavingAtMs, lostAtMs ?? leavingAtMs), lostAtMs, writes }]

@@ -1,4 +1,5 @@
 /** Whether a run could have shown anything: did the faults land, was anybody there, did they look, and was the load on time. */
+import { putsOf } from './checkers/settled.ts'
 import type { Visit } from './checkers/visit.ts'
 import type { FaultInjected, TraceEvent } from './events.ts'
 
@@ -38,7 +39,7 @@ export class Coverage {
   }
 
   over(visit: Visit): void {
-    for (const { outcome, looked } of visit.puts) {
+    for (const { outcome, looked } of putsOf(visit)) {
       if (outcome !== 'ok') continue
       this.#acknowledged++
       if (looked) this.#looked++

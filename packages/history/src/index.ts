@@ -1,4 +1,8 @@
 export { ANOMALIES, type AnomalyKind, type Finding } from './checkers/checker.ts'
+export { duplicate } from './checkers/duplicate.ts'
+export { Ledger } from './checkers/ledger.ts'
+export { putsOf } from './checkers/settled.ts'
+export type { Put, Visit } from './checkers/visit.ts'
 export { count, type Counts, sum } from './counts.ts'
 export { LATE_MAX_MS } from './coverage.ts'
 export { decodeLines, decodeTrace, type DecodedTrace, type TraceProblem } from './decode.ts'

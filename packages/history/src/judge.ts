@@ -5,6 +5,7 @@
 import { ANOMALIES, type AnomalyKind, type Finding } from './checkers/checker.ts'
 import { checkers } from './checkers/index.ts'
 import { Ledger } from './checkers/ledger.ts'
+import { putsOf } from './checkers/settled.ts'
 import type { Observation, Visit } from './checkers/visit.ts'
 import { Coverage } from './coverage.ts'
 import type { TraceProblem } from './decode.ts'
@@ -117,7 +118,7 @@ export class Judge {
     }
     if (visit.refusal !== undefined) this.#sessions.lost++
     const isLost = (gap: unknown): boolean => gap !== undefined || visit.refusal !== undefined
-    this.#writes.lost += visit.puts.filter(({ outcome, gap }) => outcome === 'ok' && isLost(gap)).length
+    this.#writes.lost += putsOf(visit).filter(({ outcome, gap }) => outcome === 'ok' && isLost(gap)).length
   }
 
   #note(kind: AnomalyKind, finding: Finding): void {

@@ -1,4 +1,5 @@
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
+import { putsOf } from './settled.ts'
 import type { Gap, Visit } from './visit.ts'
 
 /** A user saw something, then saw a state from before it. */
@@ -10,7 +11,9 @@ export const backInTime: Checker = {
 
   /** What was never acknowledged is no loss when it is gone, but it had been there to see. */
   over: (visit) =>
-    visit.puts.flatMap(({ gap, outcome }) => (gap?.wasSeen === true && outcome !== 'ok' ? told(visit, gap) : NOTHING)),
+    putsOf(visit).flatMap(({ gap, outcome }) =>
+      gap?.wasSeen === true && outcome !== 'ok' ? told(visit, gap) : NOTHING,
+    ),
 }
 
 function told(visit: Visit, { put, missedBy, shownAgainBy }: Gap): readonly Finding[] {

@@ -1,12 +1,7 @@
-/**
- * A look at a cart, against what ought to be in it.
- *
- * What was acknowledged, looked for and seen is *settled*: it is expected to be there at every look from then on, in the place
- * where it was. Nearly always it is, which one text tells without a thought for each thing; only what is open is gone
- * through. Where anything is not as expected, everything is open again.
- */
+/** A look at a cart, against what ought to be in it. Only what is open is gone through one by one. */
 import type { Owners } from './owners.ts'
-import { type Done, type Gap, type Moment, NOTHING_SETTLED, type Put, type Stranger, type Visit } from './visit.ts'
+import { putsOf, reopen, settle, showsSettled } from './settled.ts'
+import type { Done, Gap, Moment, Put, Stranger, Visit } from './visit.ts'
 
 export interface Look {
   readonly strangers: readonly Stranger[]
@@ -20,7 +15,6 @@ export const NO_LOOK: Look = { strangers: [], doubled: [], undead: [], returned:
 type Item = readonly [sku: string, quantity: number]
 type Items = readonly Item[]
 
-const SEPARATOR = '\n'
 const SKIPPED_MAX = 4
 
 /** Nearly every look finds nothing: then there is nothing to be made for it. */
@@ -29,56 +23,34 @@ type Found = { -readonly [K in keyof Look]?: Look[K][number][] }
 /** Marks what the look shows, and opens and closes the gaps of what ought to be there. */
 export function lookAt(visit: Visit, done: Done, moment: Moment, owners: Owners): Look {
   const items = done.ended.items ?? []
-  if (!showsSettled(visit, items)) reopen(visit)
+  if (!showsSettled(visit.settled, items)) reopen(visit)
   const found: Found = {}
   const latestShownMs = markShown(visit, items, moment, owners, found)
   for (const put of visit.open) {
     if (put.shownIn === moment.op) closeGap(put, moment, found)
     else missed(put, moment, latestShownMs)
   }
-  settle(visit, items, moment)
+  settleNext(visit, items, moment)
   const { strangers, doubled, undead, returned } = found
   if (strangers === undefined && doubled === undefined && undead === undefined && returned === undefined) return NO_LOOK
   return Object.assign({}, NO_LOOK, found)
 }
 
-function showsSettled({ settled }: Visit, items: Items): boolean {
-  const { count, text } = settled
-  if (items.length < count) return false
-  let at = 0
-  for (let index = 0; index < count; index++) {
-    const { 0: sku, 1: quantity } = items[index] as Item
-    if (quantity !== 1 || !text.startsWith(sku, at) || text[at + sku.length] !== SEPARATOR) return false
-    at += sku.length + 1
-  }
-  return true
-}
-
-function reopen(visit: Visit): void {
-  visit.open = [...visit.puts]
-  visit.settled = NOTHING_SETTLED
-}
-
 /** Of those that come next in the cart, as many as are done with. */
-function settle(visit: Visit, items: Items, { op }: Moment): void {
-  const { count } = visit.settled
-  const next: Put[] = []
-  for (let index = count; index < items.length; index++) {
-    const put = visit.open.find(({ sku }) => sku === items[index]?.[0])
-    if (put === undefined || put.seenBy === undefined || !put.looked || put.shownIn !== op || items[index]?.[1] !== 1)
-      break
-    next.push(put)
+function settleNext(visit: Visit, items: Items, { op }: Moment): void {
+  const { open, settled } = visit
+  for (let index = settled.count; index < items.length; index++) {
+    const { 0: sku, 1: quantity } = items[index] as Item
+    const position = positionOf(open, sku, 0)
+    const put = open[position]
+    if (put?.shownIn !== op || quantity !== 1 || !settle(settled, put)) return
+    open.splice(position, 1)
   }
-  if (next.length === 0) return
-  const latestShownMs = Math.max(visit.settled.latestShownMs, ...next.map(({ sentAtMs }) => sentAtMs))
-  const text = next.reduce((before, { sku }) => before + sku + SEPARATOR, visit.settled.text)
-  visit.settled = { count: count + next.length, text, latestShownMs }
-  visit.open = visit.open.filter((put) => !next.includes(put))
 }
 
-/** Returns when the last of what is shown was put in. */
+/** Returns when the last of what is open and shown was put in: what a settled one came after was seen or missed by then. */
 function markShown(visit: Visit, items: Items, moment: Moment, owners: Owners, found: Found): number {
-  let { latestShownMs } = visit.settled
+  let latestShownMs = Number.NEGATIVE_INFINITY
   let next = 0
   for (let at = visit.settled.count; at < items.length; at++) {
     const { 0: sku, 1: quantity } = items[at] as Item
@@ -127,7 +99,7 @@ function missed(put: Put, moment: Moment, latestShownMs: number): void {
 
 /** What was acknowledged, and was missing from some look on to the end. */
 function lostIn(visit: Visit): readonly Gap[] {
-  return visit.puts.flatMap(({ gap, outcome }) => (gap !== undefined && outcome === 'ok' ? [gap] : []))
+  return putsOf(visit).flatMap(({ gap, outcome }) => (gap !== undefined && outcome === 'ok' ? [gap] : []))
 }
 
 /** What went missing one by one. */
@@ -143,8 +115,8 @@ export function forgottenIn(visit: Visit, lost: readonly Gap[] = lostIn(visit)):
   return [...looks].flatMap(([look, gone]) => (gone.length > 1 && !isOneLeft(visit, look) ? [gone] : []))
 }
 
-function isOneLeft({ puts }: Visit, look: Moment): boolean {
-  return puts.some(
+function isOneLeft(visit: Visit, look: Moment): boolean {
+  return putsOf(visit).some(
     ({ outcome, endedAtMs, gap }) =>
       outcome === 'ok' && endedAtMs < look.sentAtMs && (gap === undefined || gap.missedBy.sentAtMs > look.sentAtMs),
   )

@@ -1,5 +1,6 @@
 import { LOGGED_OUT } from '../events.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
+import { writesOf } from './settled.ts'
 import type { Copy, Done, Moment, Visit } from './visit.ts'
 
 /** After the dust settled, two nodes that were asked one after the other know different things of one session. */
@@ -25,7 +26,9 @@ export function copyOf({ sent, ended }: Done, moment: Moment): readonly Copy[] {
   return [{ ...moment, askedNode, content: `${ended.as} ${JSON.stringify(items)}` }]
 }
 
-function isDisturbed({ writes, leavingAtMs }: Visit, copy: Copy): boolean {
-  const isChanging = writes.some(({ endedAtMs, outcome }) => outcome !== 'failed' && endedAtMs >= copy.sentAtMs)
-  return isChanging || copy.endedAtMs > leavingAtMs
+function isDisturbed(visit: Visit, copy: Copy): boolean {
+  const isChanging = writesOf(visit).some(
+    ({ endedAtMs, outcome }) => outcome !== 'failed' && endedAtMs >= copy.sentAtMs,
+  )
+  return isChanging || copy.endedAtMs > visit.leavingAtMs
 }

@@ -4,7 +4,7 @@ import type { CountProblem, Done, Visit, Write } from './visit.ts'
 export function judgeCount(visit: Visit, done: Done, own: Write): CountProblem | undefined {
   const { count } = done.ended
   if (count === undefined) return undefined
-  const tried = visit.writes.filter(({ kind }) => kind === 'count')
+  const tried = visit.counts
   if (count > tried.length) return { problem: 'ahead', done }
   const failed = tried.find(({ outcome }) => outcome === 'failed')
   const counts = tried.filter(({ outcome }) => outcome !== 'failed')

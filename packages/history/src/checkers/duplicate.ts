@@ -8,7 +8,7 @@ export const duplicate: Checker = {
   observe({ visit, done, doubled, count }) {
     if (count?.problem === 'ahead') {
       const { sent, ended } = count.done
-      const counts = visit.writes.filter(({ kind, outcome }) => kind === 'count' && outcome !== 'failed')
+      const counts = visit.counts.filter(({ outcome }) => outcome !== 'failed')
       const text = `${visit.user} had counted ${counts.length === 1 ? 'once' : `${counts.length} times`}, and was at ${ended.count}`
       return finding(visit, [...counts.map(({ op }) => op), sent.op], text)
     }

@@ -1,4 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
+import { putsOf } from './settled.ts'
 
 /** For a while the later write is to be seen and the earlier one is not. */
 export const hole: Checker = {
@@ -8,7 +9,7 @@ export const hole: Checker = {
     if (returned.length === 0) return NOTHING
     return returned.flatMap(({ put, missedBy, wasSeen, hasLater, shownAgainBy }) => {
       if (wasSeen || !hasLater || shownAgainBy === undefined) return NOTHING
-      const later = visit.puts.find((each) => each.sentAtMs > put.endedAtMs && each.seenBy !== undefined)
+      const later = putsOf(visit).find((each) => each.sentAtMs > put.endedAtMs && each.seenBy !== undefined)
       const text = `${visit.user} saw what was put into the cart after ${put.sku}, and not yet ${put.sku} itself`
       const ops = [put.op, ...(later ? [later.op] : []), missedBy.op, shownAgainBy.op]
       return finding(visit, ops, text, missedBy.sentAtMs - put.endedAtMs)

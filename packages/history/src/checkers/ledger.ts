@@ -8,13 +8,14 @@ import { copyOf } from './copies-differ.ts'
 import { judgeCount } from './counting.ts'
 import { cameEarly, mayHaveExpired } from './expiry.ts'
 import { Owners } from './owners.ts'
+import { remainsOf, reopen } from './settled.ts'
 import {
   type CountProblem,
   type Done,
   type Moment,
   momentOf,
+  newPut,
   newVisit,
-  NOTHING_SETTLED,
   type Observation,
   type Put,
   type Timeouts,
@@ -91,7 +92,7 @@ export class Ledger {
       visit.suspect = undefined
       if (!visit.endedEarly) visit.refusal ??= moment
     }
-    if (visit.underWay === 0 && this.#visits.get(visit.user) !== visit) this.#finish(visit)
+    if (visit.underWay === 0 && !visit.isLast) this.#finish(visit)
   }
 
   /** Nothing follows: of the run, or of the users that were. */
@@ -134,18 +135,14 @@ export class Ledger {
       visit.sessionBefore ??= sent.session
     }
     if (kind === 'logout') visit.leavingAtMs = Math.min(visit.leavingAtMs, sentAtMs)
-    if (kind !== 'put' && kind !== 'count') return undefined
-    const [endedAtMs, outcome, count] = [Number.POSITIVE_INFINITY, undefined, undefined]
-    if (kind === 'count' || sku === undefined) {
+    if (kind === 'count') {
+      const [endedAtMs, outcome, count] = [Number.POSITIVE_INFINITY, undefined, undefined]
       const write: Write = { op, kind, tab, sentAtMs, endedAtMs, outcome, count }
-      visit.writes.push(write)
+      visit.counts.push(write)
       return write
     }
-    const [seenBy, shownIn, looked, gap] = [undefined, -1, false, undefined]
-    // One literal with all it will ever hold: there are hundreds of thousands of them.
-    const put: Put = { op, kind, tab, sentAtMs, endedAtMs, outcome, count, sku, visit, seenBy, shownIn, looked, gap }
-    visit.writes.push(put)
-    visit.puts.push(put)
+    if (kind !== 'put' || sku === undefined) return undefined
+    const put = newPut(visit, { op, tab, sentAtMs, sku })
     visit.open.push(put)
     this.#owners.add(sku, put)
     return put
@@ -159,9 +156,11 @@ export class Ledger {
     this.#drop(present?.before)
     if (present !== undefined) {
       present.before = undefined
+      present.isLast = false
       if (present.underWay === 0) this.#finish(present)
     }
     const visit = newVisit(user, number, present)
+    visit.isLast = true
     this.#visits.set(user, visit)
     return visit
   }
@@ -181,15 +180,12 @@ export class Ledger {
 
   /** Another has begun and nothing of this one is under way, so there is nothing to come but strangers. */
   #finish(visit: Visit): void {
-    if (visit.isOver) return
-    visit.isOver = true
+    if (visit.remains !== undefined) return
+    reopen(visit)
     this.#onOver(visit)
-    visit.skus = visit.puts.map(({ sku }) => sku)
-    visit.ops = visit.puts.map(({ op }) => op)
-    visit.puts.length = 0
-    visit.open.length = 0
-    visit.settled = NOTHING_SETTLED
-    visit.writes.length = 0
+    visit.remains = remainsOf(visit)
+    visit.open = []
+    visit.counts.length = 0
     this.#owners.finish(visit)
   }
 

@@ -1,4 +1,5 @@
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
+import { putsOf } from './settled.ts'
 import type { Visit } from './visit.ts'
 
 /** Somebody who was logged in, did not leave, and was not idle for too long is told to log in, and that is the end of it. */
@@ -14,9 +15,9 @@ export const lostSession: Checker = {
 }
 
 function lost(visit: Visit): readonly Finding[] {
-  const { refusal, login, user, puts } = visit
+  const { refusal, login, user } = visit
   if (refusal === undefined || login === undefined) return NOTHING
-  const gone = puts.filter(({ outcome }) => outcome === 'ok').length
+  const gone = putsOf(visit).filter(({ outcome }) => outcome === 'ok').length
   const things = gone === 0 ? '' : `, and ${gone} acknowledged ${gone === 1 ? 'thing' : 'things'} in the cart with that`
   const text = `${user} was logged in and was told to log in again${things}`
   return finding(visit, [login.op, refusal.op], text, 1 + gone)

@@ -1,5 +1,6 @@
 import { lostFor } from './cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
+import { writesOf } from './settled.ts'
 import { type CountProblem, overlaps, type Visit, type Write } from './visit.ts'
 
 /** Two tabs changed the session at once, both were told that it was done, and one of the changes is gone. */
@@ -46,7 +47,7 @@ export function isLoss(problem: CountProblem['problem']): boolean {
 /** What is lost itself has put nothing in the other's place, unless it was there until a rival of its own came. */
 function findRival(visit: Visit, own: Write, asked: Set<Write>): Write | undefined {
   asked.add(own)
-  const met = visit.writes.filter(
+  const met = writesOf(visit).filter(
     (other) => other.tab !== own.tab && other.outcome !== 'failed' && !asked.has(other) && overlaps(own, other),
   )
   return met.find((other) => !isLost(other)) ?? met.find((other) => findRival(visit, other, asked) !== undefined)

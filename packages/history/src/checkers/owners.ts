@@ -1,3 +1,4 @@
+import { putsOf, SEPARATOR } from './settled.ts'
 import type { Owner, Visit } from './visit.ts'
 
 /**
@@ -26,8 +27,8 @@ export class Owners {
     if (this.#known !== undefined) for (const [sku, owner] of ownersIn(visit)) this.#known.set(sku, owner)
   }
 
-  forget({ skus }: Visit): void {
-    if (this.#known !== undefined) for (const sku of skus) this.#known.delete(sku)
+  forget(visit: Visit): void {
+    if (this.#known !== undefined) for (const [sku] of ownersIn(visit)) this.#known.delete(sku)
   }
 }
 
@@ -38,6 +39,8 @@ function gathered(visits: Iterable<Visit>): Map<string, Owner> {
 }
 
 function* ownersIn(visit: Visit): Generator<readonly [string, Owner]> {
-  for (const put of visit.puts) yield [put.sku, put]
-  for (const [index, sku] of visit.skus.entries()) yield [sku, { op: visit.ops[index] ?? 0, visit }]
+  for (const put of putsOf(visit)) yield [put.sku, put]
+  if (visit.remains === undefined) return
+  const skus = visit.remains.skus.split(SEPARATOR)
+  for (const [index, op] of visit.remains.ops.entries()) yield [skus[index] ?? '', { op, visit }]
 }

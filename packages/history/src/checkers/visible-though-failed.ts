@@ -19,6 +19,6 @@ export const visibleThoughFailed: Checker = {
 }
 
 /** All of them are needed to tell that it was one too many. */
-function countsBefore({ writes }: Visit, op: number): number[] {
-  return writes.flatMap((each) => (each.kind === 'count' && each.outcome !== 'failed' && each.op < op ? [each.op] : []))
+function countsBefore({ counts }: Visit, op: number): number[] {
+  return counts.flatMap((each) => (each.outcome !== 'failed' && each.op < op ? [each.op] : []))
 }

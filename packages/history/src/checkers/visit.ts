@@ -45,7 +45,7 @@ export interface Owner {
 export interface Put extends Write, Owner {
   readonly sku: string
   /** The first look that showed it. */
-  seenBy: Moment | undefined
+  seenBy: Pick<Moment, 'op' | 'endedAtMs'> | undefined
   /** The last look that showed it, by its number. */
   shownIn: number
   /** Somebody looked after it had been acknowledged. */
@@ -67,17 +67,20 @@ export interface Gap {
   shownAgainBy?: Moment
 }
 
-/** Things that were acknowledged, looked for and seen, with no gap: the first ones in the cart, in its order. */
+/** The first things in the cart, in its order, that were acknowledged, looked for and seen, with no gap. */
 export interface Settled {
-  readonly count: number
-  readonly text: string
-  /** When the last of them was put in. */
-  readonly latestShownMs: number
+  count: number
+  /** What they are called, each with a line's end behind it. */
+  text: string
+  /** What else is known of them, as many for each. */
+  readonly numbers: number[]
 }
 
-const NONE: readonly never[] = []
-
-export const NOTHING_SETTLED: Settled = { count: 0, text: '', latestShownMs: Number.NEGATIVE_INFINITY }
+/** Of a visit that is over: what was put, a line each, and the operations that did it. */
+export interface Remains {
+  readonly skus: string
+  readonly ops: readonly number[]
+}
 
 export interface Visit {
   /** The user's visit before this one. */
@@ -95,16 +98,14 @@ export interface Visit {
   logout: Moment | undefined
   /** How many of its operations have not ended. */
   underWay: number
-  /** It has been judged; there is nothing left in it but when it was. */
-  isOver: boolean
-  /** What was put and by which operation, once it is over. */
-  skus: readonly string[]
-  ops: readonly number[]
-  readonly puts: Put[]
-  /** Those of them that are not settled. */
+  /** The user has not begun another. */
+  isLast: boolean
+  /** It has been judged, and there is nothing left in it but this and when it was. */
+  remains: Remains | undefined
+  /** What was put and is not settled. */
   open: Put[]
   settled: Settled
-  readonly writes: Write[]
+  readonly counts: Write[]
   readonly copies: Copy[]
   /** It was gone after it had been left alone, and what follows from that is no news. */
   endedEarly: boolean
@@ -174,13 +175,11 @@ export function newVisit(user: string, number: number, before?: Visit): Visit {
     leavingAtMs: Number.POSITIVE_INFINITY,
     logout: undefined,
     underWay: 0,
-    isOver: false,
-    skus: NONE,
-    ops: NONE,
-    puts: [],
+    isLast: false,
+    remains: undefined,
     open: [],
-    settled: NOTHING_SETTLED,
-    writes: [],
+    settled: nothingSettled(),
+    counts: [],
     copies: [],
     endedEarly: false,
     refusal: undefined,
@@ -190,6 +189,29 @@ export function newVisit(user: string, number: number, before?: Visit): Visit {
     askedAtMs: Number.NEGATIVE_INFINITY,
     lookedAtMs: Number.NEGATIVE_INFINITY,
     told: undefined,
+  }
+}
+
+export function nothingSettled(): Settled {
+  return { count: 0, text: '', numbers: [] }
+}
+
+/** One literal with all it will ever hold: there are hundreds of thousands of them. */
+export function newPut(visit: Visit, about: Pick<Put, 'op' | 'tab' | 'sentAtMs' | 'sku'>): Put {
+  return {
+    op: about.op,
+    kind: 'put',
+    tab: about.tab,
+    sentAtMs: about.sentAtMs,
+    endedAtMs: Number.POSITIVE_INFINITY,
+    outcome: undefined,
+    count: undefined,
+    sku: about.sku,
+    visit,
+    seenBy: undefined,
+    shownIn: -1,
+    looked: false,
+    gap: undefined,
   }
 }
 
