@@ -24,3 +24,5 @@ test('a page of a proxy is an error with its status', ends, 502, '<h1>Bad Gatewa
   kind: '502',
 })
 test('what should be the answer and is none may be anything', ends, 200, '<p>', { end: 'unknown', kind: 'not JSON' })
+test('what an error says of itself is its code', ends, 409, '{"error":{"code":"CONFLICT"}}', { kind: '409 CONFLICT' })
+test('prose of a stranger is no code', ends, 409, String.raw`{"error":{"code":"\u001b[2J try again"}}`, { kind: '409' })

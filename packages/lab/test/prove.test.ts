@@ -89,6 +89,30 @@ test('a trace of another schema is unknown', async (t) => {
   t.regex(output.stdout, /In doubt +the trace can be read up to line 1: schema 9, and this program reads schema 1\n/)
 })
 
+test('of what did not end well, the table tells why', async (t) => {
+  const file = `${scratch(t)}/trace.ndjson`
+  const whys = ['logged-out', 'logged-out', 'cut off', '502']
+  const events = [
+    { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: {} },
+    ...whys.map((_why, op) => ({
+      type: 'operation-sent',
+      op,
+      user: 'u',
+      visit: 1,
+      tab: 0,
+      kind: 'read',
+      sentAtMs: op,
+    })),
+    ...whys.map((why, op) => {
+      return { type: 'operation-ended', op, endedAtMs: 10, outcome: why === '502' ? 'unknown' : 'failed', why }
+    }),
+    { type: 'run-ended', reason: 'over' },
+  ]
+  writeFileSync(file, events.map((event, seq) => `${JSON.stringify({ seq, atMs: seq, ...event })}\n`).join(''))
+  const { output } = await check(t, file)
+  t.regex(output.stdout, /Operations +0 ok, 3 failed \(2 logged-out, 1 cut off\), 1 unknown \(502\)\n/)
+})
+
 test('a run is told again from its trace', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   const events = [

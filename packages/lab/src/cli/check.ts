@@ -1,9 +1,16 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { evidenceOf, judgeTrace, type ReadTrace, type TraceEvent, type Verdict } from '@ninelives/history'
+import {
+  evidenceOf,
+  judgeTrace,
+  type OperationEnded,
+  type ReadTrace,
+  type TraceEvent,
+  type Verdict,
+} from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { type Paint, painter } from '../terminal/paint.ts'
-import { verdictStory, verdictTable } from '../terminal/verdict.ts'
+import { type Frame, verdictStory, verdictTable } from '../terminal/verdict.ts'
 import { parseOfTrace, TraceFile } from './trace-file.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
@@ -27,25 +34,26 @@ export function check(args: readonly string[], _config: Config): Promise<number>
 /** Prints the verdict and returns the exit code. Evidence goes into that directory, a trace for each kind of anomaly. */
 export function judgeFile(file: string, paint: Paint, directory?: string): number {
   const trace = new TraceFile(file)
-  const frame: TraceEvent[] = []
+  const frame: Frame = { events: [], whys: { failed: new Map(), unknown: new Map() } }
   const verdict = judgeTrace(framed(trace, frame))
   process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
   for (const anomaly of verdict.anomalies) {
     const isWorst = anomaly === verdict.anomalies[0]
     if (!isWorst && directory === undefined) continue
     const evidence = evidenceOf(trace.events, anomaly)
-    if (isWorst) process.stdout.write(`\n${verdictStory(anomaly, evidence, frame, paint)}`)
+    if (isWorst) process.stdout.write(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
     if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
   }
   process.stdout.write(`\nTrace: ${file}\n`)
   return EXIT_CODES[verdict.verdict]
 }
 
-/** The same, and all that is no operation is kept on the way: the start, the faults, the lives of the nodes. */
-function framed(trace: TraceFile, frame: TraceEvent[]): ReadTrace {
+/** The same, and what is to be told of it is kept on the way. */
+function framed(trace: TraceFile, { events: kept, whys }: Frame): ReadTrace {
   function* events(): Generator<TraceEvent> {
     for (const event of trace.events) {
-      if (event.type !== 'operation-sent' && event.type !== 'operation-ended') frame.push(event)
+      if (event.type === 'operation-ended') countWhy(whys, event)
+      else if (event.type !== 'operation-sent') kept.push(event)
       yield event
     }
   }
@@ -55,6 +63,10 @@ function framed(trace: TraceFile, frame: TraceEvent[]): ReadTrace {
       return trace.problem
     },
   }
+}
+
+function countWhy(whys: Frame['whys'], { outcome, why }: OperationEnded): void {
+  if (outcome !== 'ok' && why !== undefined) whys[outcome].set(why, (whys[outcome].get(why) ?? 0) + 1)
 }
 
 /** A trace counts its events from 0. */

@@ -10,8 +10,18 @@ import type { Paint } from './paint.ts'
 
 const colours = { valid: 'green', invalid: 'red', unknown: 'yellow' } as const
 
+/** What is told of a run besides its verdict. */
+export interface Frame {
+  /** All that is no operation: the start, the faults, the lives of the nodes. */
+  readonly events: TraceEvent[]
+  /** Why operations did not end well, and how many for each reason. */
+  readonly whys: Readonly<Record<'failed' | 'unknown', Map<string, number>>>
+}
+
+const WHYS_MAX = 3
+
 /** What came out of a run, as a table. */
-export function verdictTable(verdict: Verdict, events: readonly TraceEvent[], paint: Paint): string {
+export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: Paint): string {
   const { operations, sessions, writes, faults, anomalies, doubts } = verdict
   const [start] = events
   const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
@@ -22,7 +32,7 @@ export function verdictTable(verdict: Verdict, events: readonly TraceEvent[], pa
         ] as [string, string][])
       : []),
     ['Faults', landed],
-    ['Operations', `${n(operations.ok)} ok, ${n(operations.failed)} failed, ${n(operations.unknown)} unknown`],
+    ['Operations', operationsText(operations, whys)],
     ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
     ['Writes', `${n(writes.acknowledged)} acknowledged, ${n(writes.lost)} lost`],
     ...anomalies.map(({ kind, times }): [string, string] => [
@@ -33,6 +43,17 @@ export function verdictTable(verdict: Verdict, events: readonly TraceEvent[], pa
     ['Verdict', paint('bold', paint(colours[verdict.verdict], verdict.verdict))],
   ]
   return rows.map(([left, right]) => `  ${left.padEnd(12)}${right}\n`).join('')
+}
+
+function operationsText({ ok, failed, unknown }: Verdict['operations'], whys: Frame['whys']): string {
+  return `${n(ok)} ok, ${n(failed)} failed${reasons(whys.failed)}, ${n(unknown)} unknown${reasons(whys.unknown)}`
+}
+
+/** The most frequent ones. */
+function reasons(whys: ReadonlyMap<string, number>): string {
+  const all = [...whys].toSorted(([, a], [, b]) => b - a)
+  const told = all.slice(0, WHYS_MAX).map(([why, times]) => (all.length === 1 ? why : `${n(times)} ${why}`))
+  return all.length === 0 ? '' : ` (${told.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
 /** Of a system of the user's own nobody may know them. */
@@ -62,13 +83,13 @@ export function verdictStory(
   const fromMs = Math.min(...operations.map(({ sentAtMs }) => sentAtMs))
   const untilMs = Math.max(...[...ends.values()].map(({ endedAtMs }) => endedAtMs))
   const lines = [
-    ...operations.map((sent) => ({ atMs: sent.sentAtMs, text: operationText(sent, ends.get(sent.op)) })),
+    ...operations.map((sent) => ({ atMs: sent.sentAtMs, text: printable(operationText(sent, ends.get(sent.op))) })),
     ...faultLines(events, fromMs, untilMs).map(({ atMs, text }) => ({ atMs, text: paint('yellow', text) })),
   ].toSorted((a, b) => a.atMs - b.atMs)
   const told = lines.map(
     ({ atMs, text }) => `  ${paint('dim', `${(atMs / 1_000).toFixed(3).padStart(9)} s`)}  ${text}\n`,
   )
-  return `  ${paint('red', kind)}: ${worst.text}\n\n${told.join('')}`
+  return `  ${paint('red', kind)}: ${printable(worst.text)}\n\n${told.join('')}`
 }
 
 function faultLines(events: readonly TraceEvent[], fromMs: number, untilMs: number): { atMs: number; text: string }[] {
@@ -101,6 +122,11 @@ function endText({ kind }: OperationSent, ended: OperationEnded | undefined): st
     ...(number === undefined ? [] : [`count ${number}`]),
   ]
   return `-> ok${by}${shown.length === 0 ? '' : `, ${shown.join(', ')}`}`
+}
+
+/** Names and things may be a stranger's, and the terminal is ours. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\u{FFFD}')
 }
 
 function n(number: number): string {

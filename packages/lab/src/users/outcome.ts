@@ -9,6 +9,9 @@ export type Outcome =
 /** What a balancer of ours says when it found no node to send the request to. */
 const NOT_SENT_ON = 'UNAVAILABLE'
 
+/** What is longer, or has anything else in it, is no code but somebody's prose. */
+const CODE = /^[\w.:-]{1,60}$/
+
 /** `changes`: the operation changes something, so a lost answer leaves open whether it did. */
 export function outcomeOf(reply: Reply, changes: boolean): Outcome {
   if (reply.end === 'unsent') return { end: 'failed', kind: reply.kind }
@@ -24,5 +27,5 @@ export function outcomeOf(reply: Reply, changes: boolean): Outcome {
 
 function errorCode(body: unknown): string | undefined {
   const { error } = (body ?? {}) as { error?: { code?: unknown } }
-  return typeof error?.code === 'string' ? error.code : undefined
+  return typeof error?.code === 'string' && CODE.test(error.code) ? error.code : undefined
 }
