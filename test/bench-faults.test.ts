@@ -21,7 +21,17 @@ const BEFORE_MS = 2_000
 
 /** Events at their instants, in order, as a lab would have written them. */
 function trace(events: readonly (EventBody & { readonly atMs: number })[]): readonly TraceEvent[] {
-  const start = { type: 'run-started', schema: 1, run: 'r', seed: 1, users: 1, rate: 1, nodes: [], atMs: 0 }
+  const start = {
+    type: 'run-started',
+    schema: 1,
+    run: 'r',
+    seed: 1,
+    users: 1,
+    rate: 1,
+    nodes: [],
+    strategy: {},
+    atMs: 0,
+  }
   const sorted = events.toSorted((one, other) => one.atMs - other.atMs)
   return decodeTrace([start, ...sorted].map((event, seq) => JSON.stringify({ ...event, seq })).join('\n')).events
 }

@@ -1,4 +1,5 @@
 import { TRACE_SCHEMA, type TraceEvent } from './events.ts'
+import { misfit } from './shape.ts'
 
 /** Why reading ended before the trace did. What came before it is sound. */
 export interface TraceProblem {
@@ -53,5 +54,5 @@ function decodeLine(line: string, index: number): TraceEvent | string {
   }
   if (event.seq !== index) return `event ${String(event.seq)} where event ${index} was expected`
   if (typeof event.type !== 'string' || typeof event.atMs !== 'number') return 'not an event'
-  return event as TraceEvent
+  return misfit(event as TraceEvent & Record<string, unknown>) ?? (event as TraceEvent)
 }

@@ -102,6 +102,7 @@ test('of what did not end well, the table tells why', async (t) => {
       tab: 0,
       kind: 'read',
       sentAtMs: op,
+      lateMs: 0,
     })),
     ...whys.map((why, op) => {
       return { type: 'operation-ended', op, endedAtMs: 10, outcome: why === '502' ? 'unknown' : 'failed', why }

@@ -17,12 +17,14 @@ function fileOf(t: ExecutionContext, text: string): string {
 
 /** Over several pieces of the file, with letters of two bytes, of which some end is in the next piece. */
 function longText(events: number): string {
-  const start = { seq: 0, atMs: 0, type: 'run-started', schema: 1 }
+  const start = { seq: 0, atMs: 0, type: 'run-started', schema: 1, nodes: [], strategy: {} }
   const noted = Array.from({ length: events }, (_, index) => ({
     seq: index + 1,
     atMs: index,
     type: 'process-noted',
-    note: 'ä'.repeat(100 + (index % 7)),
+    process: 'node-a',
+    event: 'noted',
+    detail: { note: 'ä'.repeat(100 + (index % 7)) },
   }))
   return [start, ...noted].map((event) => `${JSON.stringify(event)}\n`).join('')
 }

@@ -3,6 +3,7 @@ import {
   count,
   type OperationEnded,
   type OperationSent,
+  type RunStarted,
   type TraceEvent,
   type Verdict,
 } from '@ninelives/history'
@@ -26,11 +27,7 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
   const [start] = events
   const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
   const rows: [string, string][] = [
-    ...(start?.type === 'run-started'
-      ? ([
-          ['Run', `${start.strategy.name}, ${nodesOf(start.nodes.length)}${start.users} users, seed ${start.seed}`],
-        ] as [string, string][])
-      : []),
+    ...(start?.type === 'run-started' ? [['Run', runText(start)] as [string, string]] : []),
     ['Faults', landed],
     ['Operations', operationsText(operations, whys)],
     ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
@@ -56,9 +53,15 @@ function reasons(whys: ReadonlyMap<string, number>): string {
   return all.length === 0 ? '' : ` (${told.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
-/** Of a system of the user's own nobody may know them. */
-function nodesOf(nodes: number): string {
-  return nodes === 0 ? '' : `${count(nodes, 'node')}, `
+/** What somebody else's trace does not tell is left out, and of a system of the user's own nobody may know the nodes. */
+function runText({ strategy, nodes, users, seed }: Partial<RunStarted>): string {
+  const parts = [
+    strategy?.name === undefined ? undefined : printable(strategy.name),
+    nodes === undefined || nodes.length === 0 ? undefined : count(nodes.length, 'node'),
+    users === undefined ? undefined : count(users, 'user'),
+    seed === undefined ? undefined : `seed ${seed}`,
+  ]
+  return parts.filter((part) => part !== undefined).join(', ')
 }
 
 function kindsOf(events: readonly TraceEvent[]): string {

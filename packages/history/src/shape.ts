@@ -1,0 +1,112 @@
+/**
+ * What an event must have to be one: each field that a reader relies on. A trace may come from anywhere, and whatever is not as
+ * it should be must end the trust in it at its line, and nothing else. What is not named here is shown to people at most.
+ */
+import type { TraceEvent } from './events.ts'
+
+type Check = (value: unknown) => boolean
+type Shape = Readonly<Record<string, Check>>
+
+const text: Check = (value) => typeof value === 'string'
+const number: Check = (value) => typeof value === 'number'
+const object: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
+const counts: Check = (value) => object(value) && Object.values(value as object).every(number)
+const outcome: Check = (value) => value === 'ok' || value === 'failed' || value === 'unknown'
+const items: Check = (value) => Array.isArray(value) && value.every(isItem)
+const nodes: Check = (value) => Array.isArray(value) && value.every(has({ name: text, url: text }))
+
+const onNode: Shape = { node: text }
+const ofProcess: Shape = { process: text }
+const onUpstream: Shape = { upstream: text }
+const ofFault: Shape = { fault: text }
+
+const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
+  'run-started': {
+    nodes,
+    strategy: object,
+    users: optional(number),
+    seed: optional(number),
+    idleTimeoutMs: optional(number),
+    absoluteTimeoutMs: optional(number),
+  },
+  'cluster-ready': {},
+  'node-starting': onNode,
+  'node-up': onNode,
+  'node-paused': onNode,
+  'node-resumed': onNode,
+  'node-draining': onNode,
+  'node-down': onNode,
+  'process-up': ofProcess,
+  'process-down': ofProcess,
+  'process-noted': { process: text, event: text, detail: object },
+  'upstream-ejected': onUpstream,
+  'upstream-readmitted': onUpstream,
+  'upstream-draining': onUpstream,
+  'fault-injected': { fault: text, kind: text, target: text },
+  'fault-confirmed': ofFault,
+  'fault-healed': ofFault,
+  'fault-failed': { fault: text, reason: text },
+  'sessions-held': { held: counts },
+  'users-second': {
+    sent: number,
+    ok: number,
+    failed: counts,
+    unknown: counts,
+    loggedOut: number,
+    lost: number,
+    users: object,
+    byNode: counts,
+    latencyMs: has({ p50: number, p99: number }),
+  },
+  'operation-sent': {
+    op: number,
+    user: text,
+    visit: number,
+    tab: number,
+    kind: text,
+    sku: optional(text),
+    node: optional(text),
+    session: optional(text),
+    sentAtMs: number,
+    lateMs: number,
+  },
+  'operation-ended': {
+    op: number,
+    endedAtMs: number,
+    outcome,
+    why: optional(text),
+    node: optional(text),
+    session: optional(text),
+    as: optional(text),
+    items: optional(items),
+    count: optional(number),
+  },
+  'run-ended': { reason: text, cutShort: optional(text) },
+}
+
+const checks = new Map<string, readonly (readonly [string, Check])[]>(
+  Object.entries(shapes).map(([type, shape]) => [type, Object.entries(shape)]),
+)
+
+/** What is wrong with it; nothing with a type that is not known. */
+export function misfit(event: Readonly<Record<string, unknown>> & { readonly type: string }): string | undefined {
+  for (const [field, check] of checks.get(event.type) ?? []) {
+    if (check(event[field])) continue
+    const value = event[field] === undefined ? 'is missing' : `can't be ${JSON.stringify(event[field]).slice(0, 60)}`
+    return `${event.type} is not as it should be: ${field} ${value}`
+  }
+  return undefined
+}
+
+function optional(check: Check): Check {
+  return (value) => value === undefined || check(value)
+}
+
+function has(shape: Shape): Check {
+  return (value) =>
+    object(value) && Object.entries(shape).every(([field, check]) => check((value as Record<string, unknown>)[field]))
+}
+
+function isItem(item: unknown): boolean {
+  return Array.isArray(item) && typeof item[0] === 'string' && typeof item[1] === 'number'
+}
