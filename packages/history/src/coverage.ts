@@ -1,6 +1,7 @@
 /** Whether a run could have shown anything: did the faults land, was anybody there, did they look, and was the load on time. */
 import { putsOf } from './checkers/settled.ts'
 import type { Visit } from './checkers/visit.ts'
+import { count } from './counts.ts'
 import type { FaultInjected, TraceEvent } from './events.ts'
 
 interface Fault {
@@ -51,7 +52,7 @@ export class Coverage {
       const { confirmedAtMs } = fault
       if (confirmedAtMs === undefined || confirmedAtMs < login.endedAtMs || confirmedAtMs > openUntilMs) continue
       fault.exposed++
-      if (lookedAtMs > confirmedAtMs || leavingAtMs !== Number.POSITIVE_INFINITY) fault.returned++
+      if (lookedAtMs > confirmedAtMs) fault.returned++
     }
   }
 
@@ -69,7 +70,9 @@ export class Coverage {
     const doubts = [...this.#faults.values()].flatMap((fault) => doubtOf(fault) ?? [])
     if (this.#operations === 0) doubts.push('there was not one operation')
     if (this.#looked < this.#acknowledged * LOOKED_SHARE_MIN) {
-      doubts.push(`of ${this.#acknowledged} acknowledged writes, only ${this.#looked} were looked for afterwards`)
+      doubts.push(
+        `of ${count(this.#acknowledged, 'acknowledged write')}, only ${this.#looked} were looked for afterwards`,
+      )
     }
     if (lateMs > LATE_MAX_MS) {
       doubts.push(`the generator lagged: ${lateMs.toFixed(1)} ms late at p99, where ${LATE_MAX_MS} ms is the most`)
@@ -106,7 +109,7 @@ function doubtOf({ is, confirmedAtMs, missed, exposed, returned }: Fault): strin
   if (confirmedAtMs === undefined) return `${is} ${missed ?? 'was never seen to land'}`
   if (exposed === 0) return `nobody was exposed to ${is}`
   if (returned >= exposed * RETURNED_SHARE_MIN) return undefined
-  return `of ${exposed} sessions exposed to ${is}, only ${returned} came back to look`
+  return `of ${count(exposed, 'session')} exposed to ${is}, only ${returned} came back to look`
 }
 
 function nameOf({ fault, kind, target, point }: FaultInjected): string {

@@ -6,8 +6,9 @@
 import { type Anomaly, judge } from './judge.ts'
 import type { OperationEnded, OperationSent, TraceEvent } from './events.ts'
 
-/** Far above what one visit of one user comes to. */
+/** Far above what one visit of one user comes to. Of more, those are kept that were sent last before the proof, and some after it. */
 const OPERATIONS_MAX = 500
+const AFTER_MAX = 100
 
 type OperationEvent = TraceEvent & (OperationSent | OperationEnded)
 type Operations = ReadonlyMap<number, readonly OperationEvent[]>
@@ -54,19 +55,34 @@ function involved(events: Iterable<TraceEvent>, { user, visit, ops }: Anomaly['w
   const proofs = new Set(ops)
   const operations = new Map<number, OperationEvent[]>()
   let start: TraceEvent | undefined
+  let proofsLeft = proofs.size
+  let after = 0
+  let lives = 0
   for (const event of events) {
     if (event.type === 'run-started') start = event
-    if (event.type === 'process-up' && event.process === 'users') {
+    if (event.type === 'process-up' && event.process === 'users' && lives++ > 0) {
       // Others have come in the place of the users that were, and count their visits anew.
-      if (ops.some((op) => operations.has(op))) break
+      if (proofsLeft < proofs.size) break
       operations.clear()
     }
     if (event.type === 'operation-ended') operations.get(event.op)?.push(event)
     if (event.type !== 'operation-sent') continue
-    const isTheirs = event.user === user && Math.abs(event.visit - visit) <= 1
-    if (proofs.has(event.op) || (isTheirs && operations.size < OPERATIONS_MAX)) operations.set(event.op, [event])
+    const isProof = proofs.has(event.op)
+    if (isProof) proofsLeft--
+    else if (event.user !== user || Math.abs(event.visit - visit) > 1) continue
+    else if (proofsLeft === 0 && after++ >= AFTER_MAX) continue
+    operations.set(event.op, [event])
+    if (operations.size > OPERATIONS_MAX) dropOldest(operations, proofs)
   }
   return { start, operations }
+}
+
+function dropOldest(operations: Map<number, unknown>, proofs: ReadonlySet<number>): void {
+  for (const op of operations.keys()) {
+    if (proofs.has(op)) continue
+    operations.delete(op)
+    return
+  }
 }
 
 function skusOf(operations: Operations): ReadonlySet<string> {

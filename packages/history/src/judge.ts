@@ -44,6 +44,8 @@ export class Judge {
   #sent = 0
   #sessions = { begun: 0, lost: 0 }
   #writes = { acknowledged: 0, lost: 0 }
+  /** The first ones may have been heard of before it was written that they are up. */
+  #usersCame = false
   #end: RunEnded | undefined
   #lastSeq = -1
 
@@ -61,7 +63,8 @@ export class Judge {
       this.#ledger.timeouts = { idleMs, absoluteMs }
     } else if (event.type === 'process-up' && event.process === 'users') {
       // Others have come in the place of the users that were: they begin with nothing.
-      this.#ledger.close()
+      if (this.#usersCame) this.#ledger.close()
+      this.#usersCame = true
     } else if (event.type === 'run-ended') {
       this.#end = event
     }
@@ -116,12 +119,12 @@ export class Judge {
       if (over === undefined) continue
       for (const finding of over(visit)) this.#note(kind, finding)
     }
-    if (visit.refusal !== undefined) this.#sessions.lost++
     const isLost = (gap: unknown): boolean => gap !== undefined || visit.refusal !== undefined
     this.#writes.lost += putsOf(visit).filter(({ outcome, gap }) => outcome === 'ok' && isLost(gap)).length
   }
 
   #note(kind: AnomalyKind, finding: Finding): void {
+    if (kind === 'lost-session') this.#sessions.lost++
     const found = this.#found.get(kind)
     if (found === undefined) this.#found.set(kind, { times: 1, worst: finding })
     else {

@@ -12,7 +12,7 @@
  *     user-0 read 50-60 late 25 ok []        sent later than it could have been
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
- * `timeouts IDLE ABSOLUTE`, `other users at 60`, and `cut off` for a trace without an end.
+ * `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
 import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/events.ts'
 import type { Verdict } from '../src/judge.ts'
@@ -38,10 +38,12 @@ export function historyOf(text: string): TraceEvent[] {
     const operation = OPERATION.exec(line)?.groups
     const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
     const others = /^other users at (\d+)$/.exec(line)
+    const late = /^users are up at (\d+)$/.exec(line)
     if (line === '') continue
     else if (line === 'cut off') isCut = true
     else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
-    else if (others) timed.push({ atMs: Number(others[1]), body: { type: 'process-up', process: 'users', pid: 1 } })
+    else if (others) timed.push(usersAt(0), usersAt(Number(others[1])))
+    else if (late) timed.push(usersAt(Number(late[1])))
     else if (fault) timed.push(...faultOf(`f${++faults}`, fault))
     else if (operation) timed.push(...operationOf(++op, operation))
     else throw new Error(`not a line of a history: ${line}`)
@@ -54,6 +56,10 @@ export function historyOf(text: string): TraceEvent[] {
 }
 
 type Groups = Readonly<Record<string, string | undefined>>
+
+function usersAt(atMs: number): Timed {
+  return { atMs, body: { type: 'process-up', process: 'users', pid: 1 } }
+}
 
 function faultOf(fault: string, { kind = '', target = '', at, fate }: Groups): Timed[] {
   const atMs = Number(at)

@@ -59,6 +59,24 @@ test('the shortest history is a trace from which the same can be told', (t) => {
   t.is(judge(shortest).anomalies[0]?.kind, 'lost-write')
 })
 
+test('of a visit that went on for long, what shows the anomaly is kept', (t) => {
+  const events = historyOf(`user-0 login 10-20 ok
+${reads(100)}
+user-0 count 10000-10020 ok =1
+user-0/1 count 10005-10025 ok =1
+user-0 read 10030-10040 ok []
+${reads(11_000)}`)
+  const [anomaly] = judge(events).anomalies
+  t.is(anomaly?.kind, 'lost-update')
+  if (anomaly === undefined) return
+  const shortest = evidenceOf(events, anomaly)
+  t.deepEqual(
+    shortest.flatMap((event) => (event.type === 'operation-sent' ? [event.kind] : [])),
+    ['count', 'count', 'read'],
+  )
+  t.is(judge(shortest).anomalies[0]?.kind, 'lost-update')
+})
+
 test('an end without a beginning, and one told twice, change nothing', (t) => {
   const events = historyOf(lost)
   const ends = events.filter(({ type }) => type === 'operation-ended')
@@ -78,3 +96,7 @@ ${lost}`)
   const ops = evidenceOf(lives, anomaly).flatMap((event) => (event.type === 'operation-sent' ? [event.op] : []))
   t.deepEqual(ops, [5, 6])
 })
+
+function reads(fromMs: number): string {
+  return Array.from({ length: 600 }, (_, n) => `user-0 read ${fromMs + n * 10}-${fromMs + 5 + n * 10} ok []`).join('\n')
+}

@@ -35,6 +35,18 @@ test('a verdict is the same whether or not what was seen is settled', (t) => {
   )
 })
 
+test('of a visit that is over it is known who had put what', (t) => {
+  const events = historyOf(`
+user-1 login 10-20 ok
+user-1 put A 30-40 ok [A]
+user-1 put B 45-50 ok [A B]
+user-1 logout 55-60 ok
+user-1#2 login 65-70 ok
+user-0 login 75-80 ok
+user-0 read 85-90 ok [B]`).map(withLineEnds)
+  t.like(judge(events).anomalies[0], { kind: 'leak', worst: { ops: [3, 7] } })
+})
+
 /** A user in two tabs fills a cart and looks at it, and sometimes the cart is not as it should be. */
 function randomHistory(seed: number): string {
   const random = numbers(seed)
@@ -49,7 +61,7 @@ function randomHistory(seed: number): string {
     const shown = isBad() ? cart.filter(() => random() < 0.7) : isBad() ? cart.toReversed() : cart
     if (isBad()) cart = shown
     if (random() < 0.02 * (seed % 4)) cart = []
-    const items = shown.map((sku) => (isBad() ? `${sku}*2` : sku)).join(' ')
+    const items = shown.flatMap((sku) => (isBad() ? [`${sku}*2`] : isBad() ? [sku, sku] : [sku])).join(' ')
     const outcome = isBad() ? 'unknown' : `ok [${items}]`
     lines.push(`user-0/${random() < 0.5 ? 0 : 1} ${doing} ${sentAtMs}-${endsAtMs} ${outcome}`)
   }

@@ -57,18 +57,25 @@ function markShown(visit: Visit, items: Items, moment: Moment, owners: Owners, f
     const index = positionOf(visit.open, sku, next)
     const put = visit.open[index]
     if (put === undefined) {
-      ;(found.strangers ??= []).push({ sku, owner: owners.find(sku) })
+      markOther(visit, sku, owners, found)
       continue
     }
     next = index + 1
+    if (quantity > 1 || put.shownIn === moment.op) (found.doubled ??= []).push(put)
     put.shownIn = moment.op
     // What a put answers of its own thing is its acknowledgement, and no look.
     if (put.op !== moment.op) put.seenBy ??= moment
     if (put.sentAtMs > latestShownMs) latestShownMs = put.sentAtMs
-    if (quantity > 1) (found.doubled ??= []).push(put)
     if (put.outcome === 'failed') (found.undead ??= []).push(put)
   }
   return latestShownMs
+}
+
+/** Either it was shown among what is settled, and this is the second time, or it was never put in. */
+function markOther(visit: Visit, sku: string, owners: Owners, found: Found): void {
+  const settled = putsOf(visit).find((put) => put.sku === sku)
+  if (settled === undefined) (found.strangers ??= []).push({ sku, owner: owners.find(sku) })
+  else (found.doubled ??= []).push(settled)
 }
 
 /** A cart is usually told in the order in which it was filled. -1 for what is not there. */

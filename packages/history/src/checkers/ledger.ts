@@ -66,8 +66,8 @@ export class Ledger {
     const { sent, write } = underWay
     if (underWay.visit !== undefined) underWay.visit.underWay--
     const done: Done = { sent, ended }
-    // A made-up cookie belongs to no visit, and is judged all the same.
-    const visit = underWay.visit ?? (sent.kind === 'forge' ? newVisit(sent.user, sent.visit) : undefined)
+    // A made-up cookie belongs to no visit, and that of one long ago to none that is known: what they open is judged all the same.
+    const visit = underWay.visit ?? (withoutItsCookie.has(sent.kind) ? newVisit(sent.user, sent.visit) : undefined)
     if (visit === undefined) return undefined
     if (write !== undefined) endWrite(write, ended, visit)
     return this.#observe(visit, done, write)
@@ -79,8 +79,10 @@ export class Ledger {
     if (isRefused && cameEarly(visit, done, timeouts)) visit.endedEarly = true
     if (isOwn || isRefused) visit.lookedAtMs = Math.max(visit.lookedAtMs, sentAtMs)
     if (isOwn || isLogin(done)) visit.lastUse = moment
-    const { endedAtMs } = done.ended
-    if (!withoutItsCookie.has(kind)) visit.touchedAtMs = Math.max(visit.touchedAtMs, endedAtMs)
+    const { endedAtMs, outcome } = done.ended
+    // Of one whose outcome is unknown, nobody knows when it ends.
+    const touchedAtMs = outcome === 'unknown' ? Number.POSITIVE_INFINITY : endedAtMs
+    if (!withoutItsCookie.has(kind)) visit.touchedAtMs = Math.max(visit.touchedAtMs, touchedAtMs)
     if (!withoutItsCookie.has(kind) && kind !== 'count') visit.askedAtMs = Math.max(visit.askedAtMs, endedAtMs)
     if (isLogin(done)) visit.login = moment
     if (kind === 'login') visit.enteringSinceMs = undefined
@@ -124,7 +126,11 @@ export class Ledger {
       returned: look.returned,
       undead,
       count: problemOf(visit, done, isOwn, write),
-      before: { lastUse: visit.lastUse, touchedAtMs: visit.touchedAtMs },
+      // Until the others that are under way have ended, any of them may be what keeps the session open.
+      before: {
+        lastUse: visit.lastUse,
+        touchedAtMs: visit.underWay > 0 ? Number.POSITIVE_INFINITY : visit.touchedAtMs,
+      },
     }
   }
 

@@ -1,4 +1,4 @@
-import { putsOf, SEPARATOR } from './settled.ts'
+import { putsOf } from './settled.ts'
 import type { Owner, Visit } from './visit.ts'
 
 /**
@@ -41,6 +41,6 @@ function gathered(visits: Iterable<Visit>): Map<string, Owner> {
 function* ownersIn(visit: Visit): Generator<readonly [string, Owner]> {
   for (const put of putsOf(visit)) yield [put.sku, put]
   if (visit.remains === undefined) return
-  const skus = visit.remains.skus.split(SEPARATOR)
+  const skus = JSON.parse(visit.remains.skus) as readonly string[]
   for (const [index, op] of visit.remains.ops.entries()) yield [skus[index] ?? '', { op, visit }]
 }

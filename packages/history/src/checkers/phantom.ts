@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { tellOnce } from './visit.ts'
 
-/** Something is in the cart that nobody ever put into any. */
+/** Something is in the cart that nobody put into any, as far back as is known: to the visit before the present one. */
 export const phantom: Checker = {
   kind: 'phantom',
 
@@ -11,7 +11,7 @@ export const phantom: Checker = {
     return finding(
       visit,
       [done.sent.op],
-      `${visit.user} found ${nobodys.sku} in the cart, which nobody had put anywhere`,
+      `${visit.user} found ${nobodys.sku} in the cart, which is of nobody's present visit or the one before`,
     )
   },
 }

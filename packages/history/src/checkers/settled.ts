@@ -7,7 +7,7 @@ import { newPut, nothingSettled, type Put, type Remains, type Settled, type Visi
 
 type Items = readonly (readonly [sku: string, quantity: number])[]
 
-export const SEPARATOR = '\n'
+const SEPARATOR = '\n'
 const SEPARATOR_CODE = SEPARATOR.charCodeAt(0)
 /** Its operation, tab, start and end; the look that showed it first, and when that ended. */
 const FIELDS = 6
@@ -44,7 +44,7 @@ export function putsOf(visit: Visit): readonly Put[] {
 /** What is kept of them when nothing of the visit follows. */
 export function remainsOf(visit: Visit): Remains {
   const puts = putsOf(visit)
-  return { skus: puts.map(({ sku }) => sku).join(SEPARATOR), ops: puts.map(({ op }) => op) }
+  return { skus: JSON.stringify(puts.map(({ sku }) => sku)), ops: puts.map(({ op }) => op) }
 }
 
 export function reopen(visit: Visit): void {

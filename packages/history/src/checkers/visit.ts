@@ -76,8 +76,9 @@ export interface Settled {
   readonly numbers: number[]
 }
 
-/** Of a visit that is over: what was put, a line each, and the operations that did it. */
+/** Of a visit that is over: what was put, and the operations that did it. */
 export interface Remains {
+  /** As one text, which is much smaller than a hundred thousand of them: a list in JSON. */
   readonly skus: string
   readonly ops: readonly number[]
 }
