@@ -114,13 +114,14 @@ export interface Visit {
   refusal: Moment | undefined
   /** A count that came out wrong, unless it turns out that the session was gone. */
   suspect: CountProblem | undefined
-  /** The last answer as its user. */
+  // Four instants, each for a question of its own.
+  /** Since when it may have expired: the last answer as its user, which surely kept it open. */
   lastUse: Moment | undefined
-  /** When the last operation with its cookie ended, whatever came of it. */
+  /** Until when it may have been kept open: the end of the last operation with its cookie, Infinity where that is in doubt. */
   touchedAtMs: number
-  /** The same without counts: to one whose session is gone, the shop gives another and counts in that. */
+  /** Since when it was left alone: the same without counts, as to one whose session is gone the shop gives another and counts in that. */
   askedAtMs: number
-  /** The last answer that says whether the session is there, sent then. */
+  /** Until when its user looked whether it is there: when the last operation was sent that was answered with yes or no. */
   lookedAtMs: number
   /** What was told of it already, so that each is told once. */
   told: Set<string> | undefined
