@@ -7,6 +7,8 @@ export interface TraceProblem {
   readonly reason: string
 }
 
+const NOT_JSON = 'not JSON'
+
 export interface DecodedTrace {
   readonly events: readonly TraceEvent[]
   readonly problem?: TraceProblem
@@ -30,12 +32,19 @@ export function decodeTrace(text: string): DecodedTrace {
  */
 export function* decodeLines(lines: Iterable<string>): Generator<TraceEvent, TraceProblem | undefined> {
   let index = 0
+  let isBroken = false
   for (const line of lines) {
+    if (isBroken) return { line: index + 1, reason: NOT_JSON }
     const decoded = decodeLine(line, index)
-    if (typeof decoded === 'string') return { line: index + 1, reason: decoded }
-    yield decoded
-    index++
+    // Whether it was cut off there is known once it is known whether anything follows.
+    if (decoded === NOT_JSON) isBroken = true
+    else if (typeof decoded === 'string') return { line: index + 1, reason: decoded }
+    else {
+      yield decoded
+      index++
+    }
   }
+  if (isBroken) return { line: index + 1, reason: index === 0 ? NOT_JSON : `${NOT_JSON}: the trace was cut off here` }
   return index === 0 ? { line: 1, reason: 'the trace is empty' } : undefined
 }
 
@@ -45,7 +54,7 @@ function decodeLine(line: string, index: number): TraceEvent | string {
   try {
     event = JSON.parse(line) as Partial<TraceEvent> | null
   } catch {
-    return 'not JSON: the trace was cut off here'
+    return NOT_JSON
   }
   if (typeof event !== 'object' || event === null) return 'not an event'
   if (index === 0 && event.type !== 'run-started') return 'a trace begins with run-started'

@@ -16,6 +16,12 @@ test('a trace that was cut off is read as far as it goes', (t) => {
   })
 })
 
+test('what is not JSON is said to be cut off only where nothing follows it', (t) => {
+  const [first, second] = text.split('\n')
+  t.deepEqual(decodeTrace(`${first}\n\n${second}\n`).problem, { line: 2, reason: 'not JSON' })
+  t.deepEqual(decodeTrace('\u001F\u008B\b').problem, { line: 1, reason: 'not JSON' })
+})
+
 test('a line that is missing ends the trust in what follows', (t) => {
   const [first, , third] = text.split('\n')
   t.deepEqual(decodeTrace(`${first}\n${third}\n`).problem, {

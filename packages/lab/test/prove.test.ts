@@ -133,6 +133,19 @@ test('a run is told again from its trace', async (t) => {
   t.regex(command.output.stdout, /node-b died \(SIGKILL\); so it goes\n/)
 })
 
+test('a long one that is told at once ends with Ctrl-C', async (t) => {
+  const file = `${scratch(t)}/trace.ndjson`
+  const start = { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: { name: 'long' }, users: 1 }
+  const lines = Array.from({ length: 400_000 }, (_, seq) => {
+    return JSON.stringify({ seq, atMs: 0, ...(seq === 0 ? start : { type: 'cluster-ready', inMs: 1 }) })
+  })
+  writeFileSync(file, lines.join('\n'))
+  const command = run(t, ['replay', '--speed', '0', file])
+  await until(() => command.output.stdout.includes('long, 1 user\n'), { deadlineMs: 30_000, what: 'its beginning' })
+  command.process.kill('SIGINT')
+  t.is(await command.exited, 130)
+})
+
 const refused = test.macro(async (t, args: string[], line: RegExp) => {
   const command = run(t, args)
   t.is(await command.exited, 2)

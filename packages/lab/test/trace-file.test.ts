@@ -1,5 +1,5 @@
 /** A trace on the disk, read piece by piece. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { decodeTrace } from '@ninelives/history'
@@ -52,10 +52,23 @@ test('a line without an end does not fill the memory', (t) => {
   t.is(trace.problem?.line, 3)
 })
 
+const onLinux = existsSync('/proc/self/mem') ? test : test.skip
+
+onLinux('what can not be read on is known as far as it was read', (t) => {
+  const trace = new TraceFile('/proc/self/mem')
+  t.deepEqual([...trace.events], [])
+  t.is(trace.problem?.line, 1)
+  t.regex(trace.problem?.reason ?? '', /can't be read on: EIO/)
+})
+
 test('an empty one has no events, and a directory is none', (t) => {
   const file = fileOf(t, '')
   const trace = new TraceFile(file)
   t.deepEqual([...trace.events], [])
   t.deepEqual(trace.problem, { line: 1, reason: 'the trace is empty' })
+  t.throws(() => new TraceFile('/dev/stdin'), {
+    instanceOf: UsageError,
+    message: /no file, and a trace is gone through/,
+  })
   t.throws(() => new TraceFile(path.dirname(file)), { instanceOf: UsageError, message: /can't be read/ })
 })

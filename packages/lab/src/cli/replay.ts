@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { initialState, reduce } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
+import { runText } from '../terminal/verdict.ts'
 import { flagsHelp, integerFlag } from './flags.ts'
 import { stopSignal } from './stop-signal.ts'
 import { parseOfTrace, TraceFile } from './trace-file.ts'
@@ -18,8 +19,12 @@ const replayHelp = `ninelives replay TRACE [flags]
 
 Tells what happened in a run, in the words of the terminal and with the pauses between.
 
-${flagsHelp(replayFlags)}`
+${flagsHelp(replayFlags)}
+Exits with 0 when it was told, as far as it can be read; 1 when it is no trace; 130 after Ctrl-C.
+`
 
+/** Told all at once, a long trace must still hear a Ctrl-C. */
+const TURN_EVERY_EVENTS = 1_000
 const EXIT_UNREADABLE = 1
 const EXIT_INTERRUPTED = 130
 
@@ -35,7 +40,9 @@ export async function replay(args: readonly string[], { endsWithParent }: Config
   for (const event of trace.events) {
     const waitMs = flags.speed === 0 ? 0 : (event.atMs - state.atMs) / flags.speed
     if (waitMs >= 1) await sleep(waitMs, undefined, { signal }).catch(() => undefined)
+    else if (event.seq % TURN_EVERY_EVENTS === 0) await turn()
     if (signal.aborted) return EXIT_INTERRUPTED
+    if (event.type === 'run-started') say(`${runText(event)}\n\n`)
     for (const line of story.tell(event, state)) say(`${line}\n`)
     state = reduce(state, event)
   }

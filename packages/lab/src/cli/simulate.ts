@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { type BatchResult, explain, SEEDS, simulateSeeds, variants } from '@ninelives/sessions/simulation'
+import { count } from '@ninelives/history'
 import type { Config } from '../config.ts'
+import { UsageError } from '../errors.ts'
 import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './flags.ts'
 import { stopSignal } from './stop-signal.ts'
 
@@ -63,8 +65,11 @@ export async function simulate(args: readonly string[], { endsWithParent }: Conf
     return 0
   }
   const { seeds, seed, nodes, copies, variant, threads } = flags
+  if (nodes !== undefined && copies !== undefined && copies !== 'all' && copies >= nodes) {
+    throw new UsageError(`--copies ${copies} needs ${copies + 1} nodes, and --nodes says ${nodes}`)
+  }
   const signal = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
-  say(`Simulating ${seeds} ${seeds === 1 ? 'seed' : 'seeds'} from ${seed} on ...\n`)
+  say(`Simulating ${count(seeds, 'seed')} from ${seed} on ...\n`)
   const startedAtMs = performance.now()
   const onProgress = process.stdout.isTTY ? progress(seeds) : undefined
   const result = await simulateSeeds({
@@ -112,7 +117,7 @@ function progress(seeds: number): (sofar: BatchResult) => void {
 function summary({ seeds, operations, messages, failing }: BatchResult, seconds: number): string {
   const rate = Math.round(seeds / seconds)
   const found = failing.length === 0 ? 'none failed' : `${failing.length} failed`
-  return `${seeds} seeds in ${seconds.toFixed(1)} s (${rate} a second), ${operations} operations, ${messages} messages: ${found}`
+  return `${count(seeds, 'seed')} in ${seconds.toFixed(1)} s (${rate} a second), ${operations} operations, ${messages} messages: ${found}`
 }
 
 function say(text: string): void {

@@ -35,8 +35,8 @@ export class TraceFile implements ReadTrace {
   constructor(file: string) {
     this.path = file
     try {
+      if (!statSync(file).isFile()) throw new Error('it is no file, and a trace is gone through more than once')
       closeSync(openSync(file, 'r'))
-      if (!statSync(file).isFile()) throw new Error('it is no file')
     } catch (error) {
       throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
     }
@@ -51,7 +51,19 @@ export class TraceFile implements ReadTrace {
   }
 
   *#read(): Generator<TraceEvent, void> {
-    this.#problem = yield* decodeLines(linesOf(this.path))
+    let line = 1
+    function* counted(lines: Iterable<string>): Generator<string, void> {
+      for (const text of lines) {
+        yield text
+        line++
+      }
+    }
+    try {
+      this.#problem = yield* decodeLines(counted(linesOf(this.path)))
+    } catch (error) {
+      if (!('syscall' in (error as Error))) throw error
+      this.#problem = { line, reason: `it can't be read on: ${(error as Error).message}` }
+    }
   }
 }
 

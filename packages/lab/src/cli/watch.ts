@@ -42,6 +42,9 @@ ${flagsHelp(watchFlags)}`
 
 const TARGET_WAIT_MS = 60_000
 const TARGET_POLL_MS = 250
+const TARGET_ANSWER_MS = 5_000
+/** Any shop answers it, ours or another's. */
+const ASKED = '/api/session'
 
 /** Resolves with the exit code. */
 export async function watch(args: readonly string[], { endsWithParent }: Config): Promise<number> {
@@ -52,7 +55,10 @@ export async function watch(args: readonly string[], { endsWithParent }: Config)
   }
   const stop = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
   await reached(flags.target, stop)
-  if (stop.aborted) return EXIT_INTERRUPTED
+  if (stop.aborted) {
+    say('Interrupted before the shop was ready.\n')
+    return EXIT_INTERRUPTED
+  }
   const ledger = new Ledger()
   const seed = flags.seed ?? randomInt(SEED_MAX)
   const load = startLoad({ ...flags, seed, onSecond: (second) => ledger.add(second) })
@@ -68,7 +74,7 @@ const EXIT_INTERRUPTED = 130
 async function reached(url: URL, signal: AbortSignal): Promise<void> {
   let asked = false
   const ready = async (): Promise<boolean> => {
-    const answer = await httpGet(new URL('/readyz', url).href, { timeoutMs: 1_000 })
+    const answer = await httpGet(new URL(ASKED, url).href, { timeoutMs: TARGET_ANSWER_MS })
     if (answer?.status === 200 || signal.aborted) return true
     if (!asked) say(`Waiting up to ${TARGET_WAIT_MS / 1_000} s for ${url.origin} to be ready ...\n`)
     asked = true
@@ -80,7 +86,7 @@ async function reached(url: URL, signal: AbortSignal): Promise<void> {
     throw new LabError(
       'TARGET_UNAVAILABLE',
       1,
-      `${url.origin} was not ready within ${TARGET_WAIT_MS / 1_000} s (GET /readyz)`,
+      `${url.origin} was not ready within ${TARGET_WAIT_MS / 1_000} s (GET ${ASKED})`,
     )
   }
 }

@@ -54,7 +54,7 @@ function reasons(whys: ReadonlyMap<string, number>): string {
 }
 
 /** What somebody else's trace does not tell is left out, and of a system of the user's own nobody may know the nodes. */
-function runText({ strategy, nodes, users, seed }: Partial<RunStarted>): string {
+export function runText({ strategy, nodes, users, seed }: Partial<RunStarted>): string {
   const parts = [
     strategy?.name === undefined ? undefined : printable(strategy.name),
     nodes === undefined || nodes.length === 0 ? undefined : count(nodes.length, 'node'),
