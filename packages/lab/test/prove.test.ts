@@ -164,6 +164,18 @@ test(
   ['prove', '--strategy', 'sticky', '--faults', 'failover'],
   /--faults failover needs the Redis that the lab starts itself, .*; sticky has none/,
 )
+test(
+  'an amnesia of what has no Redis',
+  refused,
+  ['prove', '--faults', 'kill,amnesia'],
+  /--faults amnesia needs the Redis that the lab starts itself, .*; replicated has none/,
+)
+test(
+  'a node that there is none of',
+  refused,
+  ['prove', '--faults', 'kill@z'],
+  /--faults kill@z can't fall: there is no node "z"; kill takes a, b, c, random, /,
+)
 // Where Node would try for ever.
 test(
   'a directory that can not be made',

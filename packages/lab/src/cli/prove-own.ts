@@ -1,9 +1,13 @@
 /** A cluster of the lab's own, to be put through the gauntlet. */
+import { nodeNames, waysOf } from '../cluster/addresses.ts'
 import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/specs.ts'
+import { STORE } from '../cluster/store-server.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { labBreaker, needsEdges, parsePlanned } from '../faults/campaign.ts'
+import { faults } from '../faults/index.ts'
+import { misfit, type Place } from '../faults/misfit.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
 import { lastLook } from './last-look.ts'
@@ -20,7 +24,9 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
   const nodes = flags.nodes ?? NODES_DEFAULT
   const choice = chooseStrategy({ strategy: flags.strategy, store: flags.store, nodes }, config)
-  if (kinds.some(isFailover)) requirePrivateRedis(choice, '--faults failover')
+  const onStore = kinds.find(isOnStore)
+  if (onStore !== undefined) requirePrivateRedis(choice, `--faults ${onStore}`)
+  requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
   return (basis) => ({
     announcement: `Starting ${choice.strategy.name} with ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, seed ${basis.seed} ...`,
     kinds,
@@ -31,6 +37,26 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
       return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
     },
   })
+}
+
+/** Throws UsageError when one of them could never fall. */
+function requireFitting(kinds: readonly string[], place: Place): void {
+  for (const kind of kinds) {
+    const planned = parsePlanned(kind)
+    const why = planned && misfit(planned, place)
+    if (why !== undefined) throw new UsageError(`--faults ${kind} can't fall: ${why}`)
+  }
+}
+
+function placeOf(kinds: readonly string[], choice: Choice, nodes: number, users: number): Place {
+  const names = nodeNames(nodes)
+  const edges = waysOf({ ...choice, replica: kinds.some(isFailover) }, names)
+  return { nodes: names, users, hasStore: choice.redisServer !== undefined, edges }
+}
+
+function isOnStore(planned: string): boolean {
+  const { kind = '', target } = parsePlanned(planned) ?? {}
+  return target === STORE && faults.get(kind)?.on.includes('store') === true
 }
 
 function isFailover(planned: string): boolean {

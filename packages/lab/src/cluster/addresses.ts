@@ -1,4 +1,4 @@
-import { BALANCER, type Edge } from '../edges/edges.ts'
+import { BALANCER, type Edge, type EdgeEnds } from '../edges/edges.ts'
 import { freePorts, LOOPBACK } from '../supervise/ports.ts'
 import type { MeshKind } from '../strategies.ts'
 import type { ClusterOptions } from './options.ts'
@@ -22,7 +22,7 @@ export const NODES_MAX = NODE_NAMES.length
 
 export async function chooseAddresses(options: ClusterOptions): Promise<Addresses> {
   const { strategy } = options
-  const names = Array.from({ length: options.nodes }, (_, index) => nodeName(index))
+  const names = nodeNames(options.nodes)
   const ways = hasEdges(options) ? waysOf(options, names) : []
   const [balancerPort = 0, redisPort = 0, replicaPort = 0, ...ports] = await freePorts(
     3 + 2 * names.length + ways.length,
@@ -54,11 +54,16 @@ export function hasEdges({ edges = false, replica = false }: Pick<ClusterOptions
   return edges || replica
 }
 
-/** To a store that is not the lab's there is none. */
-function waysOf(
-  { strategy, storeUrl, redisServer, replica }: ClusterOptions,
+/** The edges on which proxies can be. To a store that is not the lab's there is none. */
+export function waysOf(
+  {
+    strategy,
+    storeUrl,
+    redisServer,
+    replica,
+  }: Pick<ClusterOptions, 'strategy' | 'storeUrl' | 'redisServer' | 'replica'>,
   names: readonly string[],
-): Pick<Edge, 'from' | 'to'>[] {
+): EdgeEnds[] {
   const isMesh = storeUrl === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
   const peers = isMesh ? names.flatMap((from) => names.map((to) => ({ from, to }))) : []
   return [
@@ -84,6 +89,6 @@ function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port
   return `${kind}:?peers=${peers.join(',')}${peers.length === 1 ? '&alone=true' : ''}`
 }
 
-function nodeName(index: number): string {
-  return NODE_NAMES.charAt(index)
+export function nodeNames(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => NODE_NAMES.charAt(index))
 }

@@ -18,6 +18,8 @@ export interface Edge {
   readonly target: number
 }
 
+export type EdgeEnds = Pick<Edge, 'from' | 'to'>
+
 /** One proxy, and which ways of it are meant. */
 export interface Passage {
   readonly edge: string
@@ -81,9 +83,8 @@ export class Edges {
 
   /** Undefined for what is written like no edge. */
   find(pattern: string): EdgeGroup | undefined {
-    const [, from, to] = PATTERN.exec(pattern) ?? []
-    if (from === undefined || to === undefined) return undefined
-    return this.#group(this.all.filter((edge) => fits(from, edge.from) && fits(to, edge.to)))
+    const found = matching(this.all, pattern)
+    return found && this.#group(found)
   }
 
   /** What leads to the store leads to that port from now on. False when the process of the edges did not say so. */
@@ -98,11 +99,8 @@ export class Edges {
     return this.#group([this.all[Math.floor(random() * this.all.length)]].filter((edge) => edge !== undefined))
   }
 
-  /** What leads from these nodes to the others and to the store, and back. The balancer reaches all of them. */
   around(names: readonly string[]): EdgeGroup {
-    const inside = new Set(names)
-    const crossing = this.all.filter(({ from, to }) => from !== BALANCER && inside.has(from) && !inside.has(to))
-    return this.#group(crossing, names.join(','))
+    return this.#group(around(this.all, names), names.join(','))
   }
 
   #group(edges: readonly Edge[], name?: string): EdgeGroup {
@@ -110,10 +108,23 @@ export class Edges {
   }
 }
 
+/** Those that a pattern such as `*>store` means. Undefined for what is written like no edge. */
+export function matching<E extends EdgeEnds>(edges: readonly E[], pattern: string): readonly E[] | undefined {
+  const [, from, to] = PATTERN.exec(pattern) ?? []
+  if (from === undefined || to === undefined) return undefined
+  return edges.filter((edge) => fits(from, edge.from) && fits(to, edge.to))
+}
+
+/** What leads from these nodes to the others and to the store, and back. The balancer reaches all of them. */
+export function around<E extends EdgeEnds>(edges: readonly E[], names: readonly string[]): readonly E[] {
+  const inside = new Set(names)
+  return edges.filter(({ from, to }) => from !== BALANCER && inside.has(from) && !inside.has(to))
+}
+
 function fits(wanted: string, name: string): boolean {
   return wanted === '*' || wanted === name
 }
 
-export function edgeName({ from, to }: Edge): string {
+export function edgeName({ from, to }: EdgeEnds): string {
   return `${from}>${to}`
 }

@@ -52,8 +52,13 @@ const ROLLING = 'rolling'
 
 export const campaignKinds: readonly string[] = [...faults.keys(), ROLLING]
 
+export interface Planned {
+  readonly kind: string
+  readonly target: string
+}
+
 /** A kind, or a kind and whom it falls on: `kill@store`. Undefined for what can't be. */
-export function parsePlanned(planned: string): { readonly kind: string; readonly target: string } | undefined {
+export function parsePlanned(planned: string): Planned | undefined {
   const [, kind = '', target] = /^([a-z]+)(?:@(.+))?$/.exec(planned) ?? []
   if (!campaignKinds.includes(kind) || (kind === ROLLING && target !== undefined)) return undefined
   const own = faults.get(kind)?.on.includes('store') === true && !faults.get(kind)?.on.includes('node')

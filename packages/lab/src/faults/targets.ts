@@ -21,9 +21,9 @@ export interface Breakable {
 }
 
 export const RANDOM_TARGET = 'random'
-const ALL = 'all'
-const MINORITY = 'minority'
-const OWNER = /^owner(?::(.+))?$/
+export const ALL = 'all'
+export const MINORITY = 'minority'
+export const OWNER = /^owner(?::(.+))?$/
 
 export class Targets {
   readonly #breakable: Breakable
@@ -82,7 +82,7 @@ export class Targets {
     const fitting = nodes.filter(({ life }) => fault.needs.includes(life))
     if (fitting.length === 0) throw conflict(fault, 'every one', 'something else')
     if (target === ALL) return fitting
-    const wanted = target === RANDOM_TARGET ? 1 : Math.floor((nodes.length - 1) / 2)
+    const wanted = target === RANDOM_TARGET ? 1 : minorityOf(nodes.length)
     if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `of ${nodes.length} nodes none is a minority`)
     return draw(fitting, wanted, this.#random)
   }
@@ -126,7 +126,11 @@ function requireFit<S extends Subject>(fault: Fault, subject: S): S {
   throw conflict(fault, subject.name, subject.life)
 }
 
-function unfit({ kind, on }: Fault, target: string): ApiError {
+export function minorityOf(nodes: number): number {
+  return Math.floor((nodes - 1) / 2)
+}
+
+export function unfit({ kind, on }: Fault, target: string): ApiError {
   return new ApiError(422, 'WRONG_TARGET', `${kind} falls on a ${on.join(' or a ')}, and "${target}" is none`)
 }
 
