@@ -102,7 +102,7 @@ async function roll({ cluster, desk, trace }: Lab): Promise<string> {
 /** Injects it, and sees to its end. What became of it is in the trace; this says it in a few words. */
 async function once({ desk, trace }: Lab, request: FaultRequest): Promise<string> {
   try {
-    const { id, kind, target, point } = await desk.inject(request)
+    const { id, kind, target, point } = await desk.injectPlanned(request)
     const what = `${kind}${point === undefined ? '' : ` ${point}`} of ${target}`
     if (faults.get(kind)?.landsWith === undefined) return what
     const isWaiting = (): boolean =>
@@ -115,7 +115,7 @@ async function once({ desk, trace }: Lab, request: FaultRequest): Promise<string
     return landed ? what : `${what} (it did not land)`
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    return `${request.kind} (${error.message})`
+    return `${request.kind} of ${request.target} (${error.message})`
   }
 }
 

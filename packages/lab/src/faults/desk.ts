@@ -70,10 +70,19 @@ export class FaultDesk {
    * Resolves once the fault is confirmed, or stands ready where it lands at a moment of its own. Rejects with ApiError when
    * it does not fit or did not land.
    */
-  async inject(request: FaultRequest): Promise<FaultRecord> {
-    const { kind, target, durationMs } = request
-    const fault = findFault(kind)
-    const parts = this.#targets.choose(fault, target).map((subject) => toPart(fault, subject))
+  inject(request: FaultRequest): Promise<FaultRecord> {
+    return this.#inject(request, () => undefined)
+  }
+
+  /** As `inject`, for a series of faults: one that did not fit is in the trace as well, for it was to be there. */
+  injectPlanned(request: FaultRequest): Promise<FaultRecord> {
+    return this.#inject(request, (reason) => this.#refuse(request, reason))
+  }
+
+  async #inject(request: FaultRequest, refused: (reason: string) => void): Promise<FaultRecord> {
+    const { durationMs } = request
+    const fault = findFault(request.kind)
+    const parts = this.#choose(fault, request, refused)
     const entry = this.#enter(fault, parts, this.#detail(request))
     try {
       await Promise.all(parts.map(async ({ subject }) => fault.inject(subject, entry.order)))
@@ -110,6 +119,26 @@ export class FaultDesk {
     for (const { expiry } of this.#entries.values()) clearTimeout(expiry)
   }
 
+  #choose(fault: Fault, { target }: FaultRequest, refused: (reason: string) => void): readonly Part[] {
+    try {
+      return this.#targets.choose(fault, target).map((subject) => toPart(fault, subject))
+    } catch (error) {
+      refused((error as Error).message)
+      throw error
+    }
+  }
+
+  #refuse(request: FaultRequest, reason: string): void {
+    const { kind, target } = request
+    const id = this.#nextId()
+    this.#trace.append({ type: 'fault-injected', fault: id, kind, target, ...this.#detail(request) })
+    this.#trace.append({ type: 'fault-failed', fault: id, reason })
+  }
+
+  #nextId(): string {
+    return `f${++this.#lastId}`
+  }
+
   #entry(id: string): Entry {
     const entry = this.#entries.get(id)
     if (entry === undefined) throw new ApiError(404, 'UNKNOWN_FAULT', `there is no fault "${id}"`)
@@ -122,7 +151,7 @@ export class FaultDesk {
   }
 
   #enter(fault: Fault, parts: readonly Part[], detail: FaultDetail): Entry {
-    const id = `f${++this.#lastId}`
+    const id = this.#nextId()
     const target = parts.map(({ subject }) => subject.name).join(',')
     const entry: Entry = { order: { id, ...detail }, fault, target, parts, confirmedAt: null }
     this.#entries.set(id, entry)
