@@ -186,7 +186,7 @@ export interface FaultHealed {
   readonly fault: string
 }
 
-/** It was injected and never seen to land. */
+/** It was injected and never seen to land; or it was, could not be healed, and is still there. */
 export interface FaultFailed {
   readonly type: 'fault-failed'
   readonly fault: string

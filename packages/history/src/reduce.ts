@@ -48,8 +48,12 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
         faults: state.faults.map((fault) => (fault.id === event.fault ? { ...fault, confirmedAtMs: atMs } : fault)),
       }
     case 'fault-healed':
-    case 'fault-failed':
       return { faults: state.faults.filter((fault) => fault.id !== event.fault) }
+    case 'fault-failed':
+      // What landed and could not be healed is still there.
+      return {
+        faults: state.faults.filter(({ id, confirmedAtMs }) => id !== event.fault || confirmedAtMs !== undefined),
+      }
     case 'sessions-held':
       return { nodes: state.nodes.map((node) => ({ ...node, sessions: event.held[node.name] ?? node.sessions })) }
     case 'users-second':

@@ -52,6 +52,16 @@ test('a fault is listed from its injection until it is healed', (t) => {
   t.deepEqual(after(injected, { type: 'fault-failed', fault: 'f1', reason: 'no' }).faults, [])
 })
 
+test('a fault that landed and could not be healed is still there, until it is', (t) => {
+  const stands: EventBody[] = [
+    { type: 'fault-injected', fault: 'f1', kind: 'pause', target: 'a' },
+    { type: 'fault-confirmed', fault: 'f1' },
+    { type: 'fault-failed', fault: 'f1', reason: 'not healed: it stands still' },
+  ]
+  t.deepEqual(after(...stands).faults, [{ id: 'f1', kind: 'pause', target: 'a', confirmedAtMs: 200 }])
+  t.deepEqual(after(...stands, { type: 'fault-healed', fault: 'f1' }).faults, [])
+})
+
 test('a node is ejected until it is readmitted, or the balancer that ejected it is gone', (t) => {
   const ejected: EventBody = { type: 'upstream-ejected', upstream: 'b', reason: 'refused' }
   t.deepEqual(
