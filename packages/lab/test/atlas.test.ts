@@ -2,9 +2,12 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { type Atlas, type Cell, rowOf, textOf } from '../src/atlas/chart.ts'
+import { Explorer } from '../src/atlas/explore.ts'
+import type { Operation } from '../src/atlas/operations.ts'
+import { ownPrograms } from '../src/cluster/specs.ts'
 import { until } from '../src/wait.ts'
 import { family, run, untilGone } from './fixtures/command.ts'
-import { scratch } from './fixtures/open-lab.ts'
+import { fixture, scratch, startedLab } from './fixtures/open-lab.ts'
 
 test.serial('what dies with the node of a sticky session, instant by instant', async (t) => {
   const directory = scratch(t)
@@ -48,6 +51,23 @@ test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {
   t.is(await command.exited, 130)
   t.regex(command.output.stdout, /Interrupted\. /)
   await untilGone(pids)
+})
+
+test('a node that ends of something else before its crash has not shown what that costs', async (t) => {
+  const programs = { ...ownPrograms(), node: fixture('doomed-node'), balancer: fixture('balancer') }
+  const lab = await startedLab(t, { restartAfterMs: 50, programs })
+  const enough = new AbortController()
+  lab.trace.listen(({ type }) => type === 'fault-failed' && enough.abort())
+  const explorer = new Explorer(lab, 'round-robin', enough.signal)
+  t.teardown(() => explorer.close())
+  const read: Operation = {
+    name: 'read',
+    route: 'GET /api/cart',
+    prepare: () => Promise.resolve(true),
+    run: (customer) => customer.read(),
+    done: () => 0,
+  }
+  t.is((await explorer.explore(read, 'before-read')).state, 'missed')
 })
 
 const landed: Cell = { operation: 'put', point: 'before-commit', state: 'landed', done: 0, lost: [] }

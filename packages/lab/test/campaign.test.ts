@@ -1,11 +1,13 @@
 /** A series of faults on a real cluster, and what is said of each. */
 import { readFileSync } from 'node:fs'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history'
 import { campaign, type CampaignOptions, labBreaker, parsePlanned } from '../src/faults/campaign.ts'
+import { ownPrograms } from '../src/cluster/specs.ts'
+import { httpGet } from '../src/http-get.ts'
 import type { Lab } from '../src/lab.ts'
 import { seededRandom } from '../src/random.ts'
-import { startedLab } from './fixtures/open-lab.ts'
+import { fixture, startedLab } from './fixtures/open-lab.ts'
 
 /** What the campaign said of each fault, every event of the meantime, and what a person was told of these. */
 interface Told {
@@ -75,6 +77,49 @@ test('what does not fit when its turn comes did not land, and is known to have b
   t.true(doubts.includes('fault f1 (kill of store) did not land: there is no store that the lab started'))
   t.true(doubts.includes('fault f2 (kill of owner) did not land: nobody is logged in just now'))
   t.deepEqual(lab.trace.state.faults, [])
+})
+
+test('a crash that was given up did not land', async (t) => {
+  const programs = { ...ownPrograms(), node: fixture('doomed-node'), balancer: fixture('balancer') }
+  const lab = await startedLab(t, { restartAfterMs: 50, programs })
+  const { said } = await campaignOf(lab, ['crash@a'])
+  t.regex(said.join(), /^crash [a-z-]+ of a \(it did not land\)$/)
+})
+
+/** While something passes them, the edges stand still from when the fault has landed until `over`. */
+async function withHeldEdges(t: ExecutionContext, over: TraceEvent['type'] | undefined): Promise<Lab> {
+  const lab = await startedLab(t, { edges: true })
+  const { edges } = lab.cluster
+  lab.trace.listen(({ type }) => {
+    if (type === 'fault-confirmed') edges?.keeper.signal('SIGSTOP')
+    if (type === over) edges?.keeper.signal('SIGCONT')
+  })
+  const ask = (): void => void httpGet(lab.cluster.url, { timeoutMs: 500 })
+  const asking = setInterval(ask, 100)
+  t.teardown(() => clearInterval(asking))
+  return lab
+}
+
+test('what could not be healed is tried once more', async (t) => {
+  const lab = await withHeldEdges(t, 'fault-failed')
+  const { said, events } = await campaignOf(lab, ['latency@balancer>a'])
+  t.deepEqual(said, ['latency of balancer>a'])
+  const course = events.flatMap(({ type }) => (type.startsWith('fault-') ? [type] : []))
+  t.deepEqual(course, ['fault-injected', 'fault-confirmed', 'fault-failed', 'fault-healed'])
+  t.deepEqual(lab.trace.state.faults, [])
+})
+
+test('what can not be healed is still there, and the last of the series', async (t) => {
+  const lab = await withHeldEdges(t, undefined)
+  const failed = await t.throwsAsync(campaignOf(lab, ['latency@balancer>a', 'kill@b']))
+  t.is(
+    failed?.message,
+    'latency of balancer>a could not be healed: the process of the edges did not say that it is over',
+  )
+  t.deepEqual(
+    lab.trace.state.faults.map(({ kind, target }) => ({ kind, target })),
+    [{ kind: 'latency', target: 'balancer>a' }],
+  )
 })
 
 test('a fault may be planned for whom it falls on, and else falls where it can', (t) => {

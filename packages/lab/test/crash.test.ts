@@ -11,8 +11,8 @@ import { startedLab } from './fixtures/open-lab.ts'
 const shopLab = (t: ExecutionContext, changes: Partial<LabOptions> = {}): Promise<Lab> =>
   startedLab(t, { nodes: 1, programs: ownPrograms(), restartAfterMs: 200, ...changes })
 
-const visit = (lab: Lab): Promise<number> =>
-  fetch(`${lab.cluster.nodes[0]?.url}/api/counter`, { method: 'POST' }).then(
+const visit = (lab: Lab, index = 0): Promise<number> =>
+  fetch(`${lab.cluster.nodes[index]?.url}/api/counter`, { method: 'POST' }).then(
     ({ status }) => status,
     () => 0,
   )
@@ -82,6 +82,36 @@ test('a node that dies of something else took the crash with it', async (t) => {
     what: 'the crash to be given up',
   })
   t.is((await ask(lab, 'GET', `/api/faults/${id}`)).status, 404)
+})
+
+test('a crash of several nodes has landed once each of them died of it, and is over when all are back', async (t) => {
+  const lab = await shopLab(t, { nodes: 2 })
+  const [first] = lab.cluster.nodes
+  const { pid } = first ?? {}
+  const { id } = await crash(lab, { target: 'a,b' })
+  t.is(await visit(lab, 0), 0)
+  const isBack = (): boolean => first?.life === 'up' && first.pid !== pid
+  await until(isBack, { deadlineMs: 15_000, what: 'the first to be back' })
+  t.is((await find(lab, id)).confirmedAt, null)
+  t.is(await visit(lab, 0), 200)
+  t.is(await visit(lab, 1), 0)
+  await until(async () => (await find(lab, id)).healedAt !== undefined, { deadlineMs: 15_000, what: 'both nodes' })
+  t.is(typeof (await find(lab, id)).confirmedAt, 'string')
+  t.deepEqual(lab.trace.state.faults, [])
+  t.is(await visit(lab, 1), 200)
+})
+
+test('a crash of several nodes that one can not come to any more kills none of the others later', async (t) => {
+  const lab = await shopLab(t, { nodes: 2 })
+  const { id } = await crash(lab, { target: 'a,b' })
+  const pid = lab.cluster.nodes[1]?.pid
+  await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'a' } })
+  const isOver = (): boolean => lab.desk.landed(id) === false && lab.desk.unhealed()?.length === 0
+  await until(isOver, { deadlineMs: 15_000, what: 'the crash to be given up and taken back' })
+  t.is(await visit(lab, 1), 200)
+  t.is(lab.cluster.nodes[1]?.pid, pid)
+  const failed = eventsOf(lab).find((event) => event.type === 'fault-failed' && event.fault === id)
+  t.like(failed, { reason: 'node a ended before it came to that point' })
 })
 
 test('the seed decides what is random', async (t) => {

@@ -12,7 +12,7 @@ import type { Lab } from '../lab.ts'
 import type { Answered } from '../users/asking.ts'
 import { Client } from '../users/client.ts'
 import { type OperationEvent, Recorder } from '../users/recorder.ts'
-import { settles, until } from '../wait.ts'
+import { until } from '../wait.ts'
 import type { Cell } from './chart.ts'
 import { Customer } from './customer.ts'
 import type { Operation, Seen } from './operations.ts'
@@ -88,7 +88,6 @@ export class Explorer {
     const cookieBefore = customer.cookie
     const answered = await operation.run(customer)
     if (!(await this.#landed(id, node))) {
-      await desk.heal(id)
       recorder.flush()
       return answered.node === node ? { state: 'not-passed', lost: [] } : 'elsewhere'
     }
@@ -135,19 +134,17 @@ export class Explorer {
     return node
   }
 
-  /** The node's death is what shows at first; that it was this crash is confirmed a little later. */
+  /** The node's death is what shows at first; that it was this crash is confirmed a little later. What did neither is taken back. */
   async #landed(id: string, name: string): Promise<boolean> {
     const { desk, trace } = this.#lab
     const isUp = (): boolean => trace.state.nodes.some((node) => node.name === name && node.state === 'up')
-    const isWaiting = (): boolean =>
-      trace.state.faults.some((fault) => fault.id === id && fault.confirmedAtMs === undefined)
+    const isWaiting = (): boolean => desk.landed(id) === undefined
     const left = until(() => !isUp() || !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what: 'the crash' })
-    if (!(await succeeds(left))) return false
-    await settles(
-      until(() => !isWaiting(), { deadlineMs: CONFIRM_WAIT_MS, what: 'the crash' }),
-      CONFIRM_WAIT_MS,
-    )
-    return desk.find(id).confirmedAt !== null
+    if (await succeeds(left)) {
+      await succeeds(until(() => !isWaiting(), { deadlineMs: CONFIRM_WAIT_MS, what: 'the crash' }))
+    }
+    if (isWaiting()) await desk.heal(id)
+    return desk.landed(id) === true
   }
 
   #recorder(events: OperationEvent[]): Recorder {

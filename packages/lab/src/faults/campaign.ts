@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { STORE } from '../cluster/store-server.ts'
 import type { Lab } from '../lab.ts'
-import { ApiError, DeadlineError } from '../errors.ts'
-import { until } from '../wait.ts'
+import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
+import { settles, until } from '../wait.ts'
 import type { FaultRequest } from './desk.ts'
 import { CRASH_POINTS } from './fault.ts'
 import { faults, findFault } from './index.ts'
@@ -100,32 +100,51 @@ async function roll({ cluster, desk, trace }: Lab): Promise<string> {
 }
 
 /** Injects it, and sees to its end. What became of it is in the trace; this says it in a few words. */
-async function once({ desk, trace }: Lab, request: FaultRequest): Promise<string> {
+async function once({ desk }: Lab, request: FaultRequest): Promise<string> {
   try {
     const { id, kind, target, point } = await desk.injectPlanned(request)
     const what = `${kind}${point === undefined ? '' : ` ${point}`} of ${target}`
     if (faults.get(kind)?.landsWith === undefined) return what
-    const isWaiting = (): boolean =>
-      trace.state.faults.some((fault) => fault.id === id && fault.confirmedAtMs === undefined)
-    const landed = await until(() => !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what }).then(
-      () => true,
-      () => false,
+    const isWaiting = (): boolean => desk.landed(id) === undefined
+    await settles(
+      until(() => !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what }),
+      LANDING_WAIT_MS,
     )
-    if (!landed) await desk.heal(id)
-    return landed ? what : `${what} (it did not land)`
+    if (isWaiting()) await desk.heal(id)
+    return desk.landed(id) === true ? what : `${what} (it did not land)`
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     return `${request.kind} of ${request.target} (${error.message})`
   }
 }
 
-/** Every node is up and gets its share again. */
-async function whole({ trace }: Lab, signal: AbortSignal): Promise<void> {
+/** Every node is up and gets its share again. What could not be healed is tried once more. */
+async function whole(lab: Lab, signal: AbortSignal): Promise<void> {
+  const { desk, trace } = lab
   const isWhole = (): boolean =>
     trace.state.faults.length === 0 && trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected)
+  const isHealed = (): boolean => desk.unhealed()?.length === 0
+  const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' }
   try {
-    await until(() => isWhole() || signal.aborted, { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
+    await until(() => signal.aborted || (isWhole() && isHealed()) || isStuck(lab), wait)
+    if (!signal.aborted) await healAgain(lab)
+    await until(() => signal.aborted || (isWhole() && isHealed()), wait)
   } catch (error) {
     if (!(error instanceof DeadlineError) || !signal.aborted) throw error
+  }
+}
+
+function isStuck({ desk }: Lab): boolean {
+  return (desk.unhealed()?.length ?? 0) > 0
+}
+
+async function healAgain({ desk }: Lab): Promise<void> {
+  for (const { id, what } of desk.unhealed() ?? []) {
+    try {
+      await desk.heal(id)
+    } catch (error) {
+      const reason = (error as Error).message
+      throw new LabError('NOT_HEALED', EXIT_FAILED, `${what} could not be healed: ${reason}`, error)
+    }
   }
 }

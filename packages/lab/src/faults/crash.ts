@@ -28,9 +28,10 @@ export const crash: Fault<ClusterNode> = {
   },
 
   async heal(node, { id }) {
-    const { pid } = node
+    const { pid, life } = node
     const cancelled = await node.keeper.call({ type: 'crash-cancel', id }, 'crash-cancelled', ANSWER_WAIT_MS)
-    if (!cancelled && pid !== undefined && node.pid === pid) {
+    // One that was only starting is another than the one that had the order.
+    if (!cancelled && life !== 'starting' && pid !== undefined && node.pid === pid) {
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it would not crash`)
     }
     await node.keeper.start()

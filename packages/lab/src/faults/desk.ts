@@ -2,38 +2,11 @@ import type { TraceEvent } from '@ninelives/history'
 import { ApiError, DeadlineError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
-import type { Fault, FaultDetail, FaultOrder, Subject } from './fault.ts'
+import { type Entry, type FaultRecord, isOf, type Part, toPart, toRecord } from './entry.ts'
+import type { Fault, FaultDetail } from './fault.ts'
 import { RANDOM_REQUEST } from './fields.ts'
 import { findFault } from './index.ts'
 import { type Breakable, Targets } from './targets.ts'
-
-/** A fault as it was asked for and seen. */
-export interface FaultRecord extends FaultDetail {
-  readonly id: string
-  readonly kind: string
-  /** What it fell on; several with commas between. */
-  readonly target: string
-  /** Null while a fault that waits for its moment has not landed. */
-  readonly confirmedAt: string | null
-  readonly healedAt?: string
-}
-
-/** One of those that a fault falls on, with the process that it had then. */
-interface Part {
-  readonly subject: Subject
-  readonly pid: number
-  isOver: boolean
-}
-
-interface Entry {
-  readonly order: FaultOrder
-  readonly fault: Fault
-  readonly target: string
-  readonly parts: readonly Part[]
-  confirmedAt: string | null
-  healedAt?: string
-  expiry?: NodeJS.Timeout
-}
 
 export interface FaultRequest extends Omit<FaultDetail, 'request'> {
   readonly kind: string
@@ -87,7 +60,6 @@ export class FaultDesk {
     try {
       await Promise.all(parts.map(async ({ subject }) => fault.inject(subject, entry.order)))
     } catch (error) {
-      this.#mend(entry)
       this.#giveUp(entry, (error as Error).message)
       throw error
     }
@@ -101,17 +73,35 @@ export class FaultDesk {
 
   /** The fault as it is now. Throws ApiError when there is none with that id. */
   find(id: string): FaultRecord {
-    return toRecord(this.#entry(id))
+    const entry = this.#entry(id)
+    if (entry.isGivenUp) throw unknown(id)
+    return toRecord(entry)
+  }
+
+  /** Whether it landed; undefined while that may still come. One that was given up, or healed before, did not. */
+  landed(id: string): boolean | undefined {
+    const entry = this.#entries.get(id)
+    if (entry === undefined || entry.isGivenUp) return false
+    if (entry.confirmedAt !== null) return true
+    return entry.healedAt === undefined ? undefined : false
+  }
+
+  /** Those that could not be healed when that was tried last, each with the reason; undefined while one is being healed. */
+  unhealed(): readonly { readonly id: string; readonly what: string; readonly reason: string }[] | undefined {
+    const entries = [...this.#entries.values()]
+    if (entries.some(({ healings }) => healings > 0)) return undefined
+    return entries.flatMap(({ order: { id }, fault: { kind }, target, unhealed }) =>
+      unhealed === undefined ? [] : [{ id, what: `${kind} of ${target}`, reason: unhealed }],
+    )
   }
 
   /** Resolves once everything that it fell on is well; at once when the fault was healed before. */
   async heal(id: string): Promise<FaultRecord> {
     const entry = this.#entry(id)
-    if (entry.healedAt === undefined) {
-      const { fault, order, parts } = entry
-      await Promise.all(parts.filter(({ isOver }) => !isOver).map(({ subject }) => fault.heal(subject, order)))
-      this.#markHealed(entry)
-    }
+    if (entry.healedAt !== undefined) return toRecord(entry)
+    await this.#mend(entry, entry.parts)
+    if (entry.isGivenUp) this.#entries.delete(id)
+    else this.#markHealed(entry)
     return toRecord(entry)
   }
 
@@ -121,11 +111,20 @@ export class FaultDesk {
 
   #choose(fault: Fault, { target }: FaultRequest, refused: (reason: string) => void): readonly Part[] {
     try {
+      this.#makeRoom()
       return this.#targets.choose(fault, target).map((subject) => toPart(fault, subject))
     } catch (error) {
       refused((error as Error).message)
       throw error
     }
+  }
+
+  /** What is over is forgotten first, and what still stands never. */
+  #makeRoom(): void {
+    if (this.#entries.size < ENTRIES_MAX) return
+    const oldest = [...this.#entries.values()].find(({ healedAt }) => healedAt !== undefined)
+    if (oldest === undefined) throw new ApiError(409, 'TOO_MANY_FAULTS', `${ENTRIES_MAX} faults are not healed yet`)
+    this.#entries.delete(oldest.order.id)
   }
 
   #refuse(request: FaultRequest, reason: string): void {
@@ -141,7 +140,7 @@ export class FaultDesk {
 
   #entry(id: string): Entry {
     const entry = this.#entries.get(id)
-    if (entry === undefined) throw new ApiError(404, 'UNKNOWN_FAULT', `there is no fault "${id}"`)
+    if (entry === undefined) throw unknown(id)
     return entry
   }
 
@@ -153,10 +152,9 @@ export class FaultDesk {
   #enter(fault: Fault, parts: readonly Part[], detail: FaultDetail): Entry {
     const id = this.#nextId()
     const target = parts.map(({ subject }) => subject.name).join(',')
-    const entry: Entry = { order: { id, ...detail }, fault, target, parts, confirmedAt: null }
+    const state = { confirmedAt: null, isGivenUp: false, healings: 0 }
+    const entry: Entry = { order: { id, ...detail }, fault, target, parts, ...state }
     this.#entries.set(id, entry)
-    const oldest = this.#entries.keys().next()
-    if (this.#entries.size > ENTRIES_MAX && !oldest.done) this.#entries.delete(oldest.value)
     this.#trace.append({ type: 'fault-injected', fault: id, kind: fault.kind, target, ...detail })
     return entry
   }
@@ -167,33 +165,54 @@ export class FaultDesk {
     try {
       await Promise.all(parts.map(({ subject, pid }) => until(() => fault.confirm(subject, pid, order), wait)))
     } catch (error) {
-      this.#mend(entry)
+      this.#giveUp(entry, (error as Error).message)
       if (!(error instanceof DeadlineError)) throw error
-      this.#giveUp(entry, error.message)
       throw new ApiError(504, 'FAULT_NOT_CONFIRMED', error.message)
     }
     entry.confirmedAt = new Date().toISOString()
     this.#trace.append({ type: 'fault-confirmed', fault: order.id })
+    this.#markHealedOnceOver(entry)
     if (fault.isMomentary) await this.heal(order.id)
   }
 
-  /** It may land yet, and nobody would know of it. Should mending fail too, the failure that is told says enough. */
-  #mend({ fault, parts, order }: Entry): void {
-    for (const { subject } of parts) void fault.heal(subject, order).catch(() => undefined)
-  }
-
-  /** It was injected and did not land, and won't. */
-  #giveUp(entry: Entry, reason: string): void {
-    const { order } = entry
-    clearTimeout(entry.expiry)
-    if (this.#entries.delete(order.id)) this.#trace.append({ type: 'fault-failed', fault: order.id, reason })
-  }
-
-  async #expire({ order }: Entry): Promise<void> {
+  async #mend(entry: Entry, parts: readonly Part[]): Promise<void> {
+    const { fault, order } = entry
+    entry.healings++
     try {
-      await this.heal(order.id)
+      await Promise.all(parts.filter(({ isOver }) => !isOver).map(({ subject }) => fault.heal(subject, order)))
+      delete entry.unhealed
     } catch (error) {
-      this.#trace.append({ type: 'fault-failed', fault: order.id, reason: `not healed: ${(error as Error).message}` })
+      entry.unhealed = (error as Error).message
+      if (entry.confirmedAt !== null) this.#fail(entry, `not healed: ${entry.unhealed}`)
+      throw error
+    } finally {
+      entry.healings--
+    }
+  }
+
+  /** It was injected and did not land, and won't: where it still could, it is taken back, or nobody would know of it. */
+  #giveUp(entry: Entry, reason: string, parts = entry.parts): void {
+    if (entry.isGivenUp) return
+    entry.isGivenUp = true
+    clearTimeout(entry.expiry)
+    this.#fail(entry, reason)
+    // Should that fail, it is kept, with the reason, among the unhealed.
+    void this.#mend(entry, parts).then(
+      () => this.#entries.delete(entry.order.id),
+      () => undefined,
+    )
+  }
+
+  #fail({ order }: Entry, reason: string): void {
+    this.#trace.append({ type: 'fault-failed', fault: order.id, reason })
+  }
+
+  async #expire(entry: Entry): Promise<void> {
+    try {
+      await this.heal(entry.order.id)
+    } catch (error) {
+      // Of one that landed it is told already.
+      if (entry.confirmedAt === null) this.#fail(entry, `not healed: ${(error as Error).message}`)
     }
   }
 
@@ -206,55 +225,48 @@ export class FaultDesk {
   }
 
   #noticeOf(event: TraceEvent, entry: Entry, part: Part): void {
-    const { fault, parts, confirmedAt } = entry
-    // What happens before a fault has landed is not its end.
-    if (confirmedAt !== null && fault.endsWith.includes(event.type)) {
+    // What happens before a fault has landed there is not its end.
+    if ((entry.confirmedAt !== null || part.hasTold) && entry.fault.endsWith.includes(event.type)) {
       part.isOver = true
-      if (parts.every(({ isOver }) => isOver)) this.#markHealed(entry)
+      this.#markHealedOnceOver(entry)
     }
-    if (event.type === 'node-down' && event.pid === part.pid) this.#noticeDeath(entry)
+    if (event.type === 'node-down' && event.pid === part.pid) this.#noticeDeath(entry, part)
   }
 
   #noticeLanding({ process, event, detail }: Extract<TraceEvent, { type: 'process-noted' }>): void {
     const entry = this.#entries.get(String(detail['fault']))
-    if (entry === undefined || entry.fault.landsWith !== event || process !== `node-${entry.target}`) return
+    const part = entry?.parts.find(({ subject }) => process === `node-${subject.name}`)
+    if (entry === undefined || part === undefined || entry.fault.landsWith !== event) return
+    part.hasTold = true
     // A failure to confirm is in the trace by then, and nobody waits for it.
-    void this.#confirm(entry).catch(() => undefined)
+    if (!entry.isGivenUp && entry.parts.every(({ hasTold }) => hasTold))
+      void this.#confirm(entry).catch(() => undefined)
   }
 
   /** A fault that waits for its moment in a process can't land any more once that is gone, unless it just did. */
-  #noticeDeath(entry: Entry): void {
+  #noticeDeath(entry: Entry, part: Part): void {
     if (entry.fault.landsWith === undefined) return
     setTimeout(() => {
-      if (entry.confirmedAt === null && entry.healedAt === undefined) {
-        this.#giveUp(entry, `node ${entry.target} ended before it came to that point`)
-      }
+      if (part.hasTold || entry.confirmedAt !== null || entry.healedAt !== undefined) return
+      // Those that are gone took it with them.
+      const armed = entry.parts.filter(({ subject, pid }) => subject.pid === pid)
+      this.#giveUp(entry, `node ${part.subject.name} ended before it came to that point`, armed)
     }, LAST_WORDS_WAIT_MS).unref()
+  }
+
+  #markHealedOnceOver(entry: Entry): void {
+    if (entry.confirmedAt !== null && entry.parts.every(({ isOver }) => isOver)) this.#markHealed(entry)
   }
 
   #markHealed(entry: Entry): void {
     if (entry.healedAt !== undefined) return
     clearTimeout(entry.expiry)
+    delete entry.unhealed
     entry.healedAt = new Date().toISOString()
     this.#trace.append({ type: 'fault-healed', fault: entry.order.id })
   }
 }
 
-function toPart(fault: Fault, subject: Subject): Part {
-  const { pid, name } = subject
-  if (pid === undefined) throw new ApiError(409, 'NODE_STATE', `${fault.kind} needs a process; ${name} is down`)
-  return { subject, pid, isOver: false }
-}
-
-/** A process beside the nodes is known by its pid, which a new one does not have yet. */
-function isOf(event: TraceEvent, { subject, pid }: Part): boolean {
-  if (event.type === 'process-down') return event.pid === pid
-  if (event.type === 'process-up') return event.pid === subject.pid
-  return 'node' in event && event.node === subject.name
-}
-
-function toRecord({ order, fault, target, confirmedAt, healedAt }: Entry): FaultRecord {
-  const { id, ...detail } = order
-  const healed = healedAt === undefined ? {} : { healedAt }
-  return { id, kind: fault.kind, target, ...detail, confirmedAt, ...healed }
+function unknown(id: string): ApiError {
+  return new ApiError(404, 'UNKNOWN_FAULT', `there is no fault "${id}"`)
 }
