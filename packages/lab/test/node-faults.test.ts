@@ -3,11 +3,15 @@ import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, initialState, narrate, reduce } from '@ninelives/history'
 import { readFileSync } from 'node:fs'
 import { ownPrograms } from '../src/cluster/specs.ts'
+import { stall } from '../src/faults/stall.ts'
 import { httpGet } from '../src/http-get.ts'
 import type { Lab, LabOptions } from '../src/lab.ts'
 import { until } from '../src/wait.ts'
 import { ask, type Body } from './fixtures/ask.ts'
 import { startedLab } from './fixtures/open-lab.ts'
+
+/** As the node has it. */
+const HARDSHIPS_MAX = 16
 
 const shopLab = (t: ExecutionContext, changes: Partial<LabOptions> = {}): Promise<Lab> =>
   startedLab(t, { nodes: 1, programs: ownPrograms(), ...changes })
@@ -44,6 +48,19 @@ test('a stalled node answers nobody, and goes on by itself', async (t) => {
   const told = story(lab)
   t.true(told.includes('node-a: the event loop stands still, nothing is answered'))
   t.true(told.includes('node-a: the event loop turns again'))
+})
+
+test('a node that stood still many times takes one more hardship', async (t) => {
+  const lab = await shopLab(t)
+  const [node] = lab.cluster.nodes
+  if (node === undefined) throw new Error('there is no node')
+  for (let n = 0; n < HARDSHIPS_MAX + 1; n++) {
+    const order = { id: `stall-${n}`, durationMs: 1 }
+    await stall.inject(node, order)
+    await stall.heal(node, order)
+  }
+  const fault = await inject(lab, { kind: 'clock', target: 'a', skewMs: 1_000 })
+  t.is(await heal(lab, fault), 200)
 })
 
 test('a clock that is wrong shows in when sessions end, and is right again when healed', async (t) => {

@@ -28,9 +28,10 @@ export function hardship(
     confirm: (node, _pid, { id }) => node.keeper.call({ type: 'hardship-look', id }, 'hardship-stands', LOOK_WAIT_MS),
 
     async heal(node, { id }) {
-      const { pid } = node
+      const { pid, life } = node
       const over = await node.keeper.call({ type: 'hardship-end', id }, 'hardship-over', HEAL_WAIT_MS)
-      if (over || pid === undefined || node.pid !== pid) return
+      // One that was only starting is another than the one that suffers.
+      if (over || pid === undefined || node.pid !== pid || life === 'starting') return
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it is over`)
     },
   }
