@@ -1,7 +1,8 @@
 /** The private Redis, broken on purpose. */
 import test, { type ExecutionContext } from 'ava'
-import { findOnPath } from '../src/cluster/redis.ts'
+import { askRedis, findOnPath } from '../src/cluster/redis.ts'
 import { ownPrograms } from '../src/cluster/specs.ts'
+import { failover } from '../src/faults/failover.ts'
 import type { Lab, LabOptions } from '../src/lab.ts'
 import { findStrategy } from '../src/strategies.ts'
 import { runState } from '../src/supervise/process-table.ts'
@@ -109,6 +110,37 @@ inRedis('a failover promotes the replica, with the sessions, and what died follo
   }
 })
 
+inRedis('a failover that breaks off on the way is told of, and is done to its end when it is healed', async (t) => {
+  const lab = await redisLab(t, { replica: true, restartAfterMs: 300 })
+  const { store } = lab.cluster
+  const isKnown = await loggedIn(lab)
+  await until(async () => (await store?.ask('WAIT', '1', '1000')) !== ':0', { deadlineMs: 5_000, what: 'the replica' })
+  const replica = Number(/^slave0:.*port=(\d+)/m.exec((await store?.ask('INFO', 'replication')) ?? '')?.[1])
+  t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '-replicaof']), '+OK')
+  const broken = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
+  t.is(broken.json.error.message, 'the replica was not promoted')
+  const unhealed = () => lab.desk.unhealed() ?? []
+  await until(() => unhealed().length === 1, { deadlineMs: 30_000, what: 'it to be known that it can not be healed' })
+  t.regex(unhealed()[0]?.reason ?? '', /in vain for the replica to be promoted/)
+  t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '+replicaof']), '+OK')
+  await lab.desk.heal(unhealed()[0]?.id ?? '')
+  t.is(store?.port, replica)
+  t.true(await store?.isPrimary())
+  t.true(await store?.isFollowed())
+  await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the node to find the session there' })
+  t.deepEqual(lab.desk.unhealed(), [])
+})
+
+inRedis('a failover is none before what was the store is gone', async (t) => {
+  const lab = await redisLab(t, { replica: true, restartAfterMs: 60_000 })
+  const { store } = lab.cluster
+  const pid = store?.pid ?? 0
+  const fault = await inject(lab, { kind: 'failover', target: 'store' })
+  if (store === undefined) throw new Error('there is no store')
+  t.true(await failover.confirm(store, pid, fault))
+  t.false(await failover.confirm(store, process.pid, fault))
+})
+
 inRedis('nothing of a store that failed over outlives the lab, nor is started again', async (t) => {
   const lab = await redisLab(t, { replica: true, restartAfterMs: 60_000 })
   const keepers = lab.cluster.store?.keepers ?? []
@@ -126,8 +158,8 @@ inRedis('the edge to the replica can be broken, and what it missed comes when it
   const fault = await inject(lab, { kind: 'cut', target: 'store>replica' })
   const isFollowed = async (): Promise<boolean> => (await store?.isFollowed()) === true
   await until(async () => !(await isFollowed()), { deadlineMs: 10_000, what: 'the replica to be alone' })
-  const failover = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
-  t.is(failover.json.error.code, 'NO_REPLICA')
+  const refused = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
+  t.is(refused.json.error.code, 'NO_REPLICA')
   const isKnown = await loggedIn(lab)
   t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
   await until(isFollowed, { deadlineMs: 15_000, what: 'the replica to follow again' })

@@ -25,6 +25,8 @@ export class StoreServer implements Member {
   #primary: RedisServer
   #follower: RedisServer | undefined
   readonly #leadTo: (id: string, port: number) => Promise<boolean>
+  /** The port that everybody's way leads to. */
+  #ledTo: number
   #pausedPid: number | undefined
 
   /** `leadTo` makes the ways to the store lead to that port. */
@@ -32,6 +34,7 @@ export class StoreServer implements Member {
     this.#leadTo = leadTo
     this.#primary = primary
     this.#follower = follower
+    this.#ledTo = primary.port
   }
 
   get keeper(): Keeper {
@@ -86,8 +89,8 @@ export class StoreServer implements Member {
     await until(() => this.isFollowed(), { deadlineMs: FOLLOWS_DEADLINE_MS, what: 'the replica to follow the store' })
   }
 
-  /** The primary dies, and the other one is the primary from now on. */
-  async promote(): Promise<boolean> {
+  /** The primary dies, and the other one is in its place from now on. False where there is no other one. */
+  replace(): boolean {
     const dead = this.#primary
     const heir = this.#follower
     if (heir === undefined) return false
@@ -95,12 +98,20 @@ export class StoreServer implements Member {
     this.#primary = heir
     this.#follower = dead
     dead.keeper.signal('SIGKILL')
-    return (await askRedis(heir.port, ['REPLICAOF', 'NO', 'ONE'])) === '+OK'
+    return true
   }
 
-  /** Everybody's way leads to the one that is the primary now. */
-  lead(id: string): Promise<boolean> {
-    return this.#leadTo(id, this.port)
+  /** Promotes the one in the primary's place, and has everybody's way lead there; what is so already stays. Resolves whether it is so. */
+  async takeOver(id: string): Promise<boolean> {
+    const { port } = this
+    if (!(await this.isPrimary()) && (await this.ask('REPLICAOF', 'NO', 'ONE')) !== '+OK') return false
+    if (this.#ledTo !== port && !(await this.#leadTo(id, port))) return false
+    this.#ledTo = port
+    return true
+  }
+
+  async isPrimary(): Promise<boolean> {
+    return (await this.ask('INFO', 'replication')).includes('role:master')
   }
 
   /** Whether the one on that port is the one that follows. */

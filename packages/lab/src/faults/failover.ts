@@ -1,6 +1,10 @@
 import type { StoreServer } from '../cluster/store-server.ts'
 import { ApiError } from '../errors.ts'
+import { runState } from '../supervise/process-table.ts'
+import { until } from '../wait.ts'
 import type { Fault } from './fault.ts'
+
+const TAKE_OVER_DEADLINE_MS = 5_000
 
 /**
  * The store dies, and its replica is promoted in its place, with what it had got by then. The edges lead the nodes to it, as
@@ -16,13 +20,18 @@ export const failover: Fault<StoreServer> = {
     if (!(await store.isFollowed())) {
       throw new ApiError(409, 'NO_REPLICA', 'no replica follows the store: start the lab with --replica on')
     }
-    if ((await store.promote()) && (await store.lead(id))) return
+    if (store.replace() && (await store.takeOver(id))) return
     throw new ApiError(504, 'FAULT_NOT_ARMED', 'the replica was not promoted')
   },
 
   async confirm(store, pid) {
-    return store.pid !== pid && (await store.ask('INFO', 'replication')).includes('role:master')
+    return store.pid !== pid && (await runState(pid)) === 'gone' && (await store.isPrimary())
   },
 
-  heal: (store) => store.followed(),
+  /** What was broken off on the way is done to its end: what died has nothing any more. */
+  async heal(store, { id }) {
+    const wait = { deadlineMs: TAKE_OVER_DEADLINE_MS, what: 'the replica to be promoted, and the edges to lead there' }
+    await until(() => store.takeOver(id), wait)
+    await store.followed()
+  },
 }
