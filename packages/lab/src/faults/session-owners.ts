@@ -2,37 +2,51 @@
  * Which node has the session of whom. With `sticky` and `clustered` each session has a node that its requests go to, and that
  * node is the one that answered last; where any node may answer, it is whoever did.
  */
-import type { TraceEvent } from '@ninelives/history'
+import { LOGGED_OUT, type OperationEnded, type OperationKind, type TraceEvent } from '@ninelives/history'
 
 /** Operations whose end nobody has heard of yet; the oldest are forgotten. */
 const PENDING_MAX = 10_000
 const USES: ReadonlySet<string> = new Set(['login', 'put', 'read', 'count', 'logout'])
 
+interface Pending {
+  readonly user: string
+  readonly visit: number
+  readonly kind: OperationKind
+}
+
 export class SessionOwners {
-  readonly #pending = new Map<number, { readonly user: string; readonly ends: boolean }>()
-  readonly #owners = new Map<string, string>()
+  readonly #pending = new Map<number, Pending>()
+  /** Of those who are logged in. */
+  readonly #owners = new Map<string, { readonly visit: number; readonly node: string }>()
 
   take(event: TraceEvent): void {
     if (event.type === 'operation-sent' && USES.has(event.kind)) {
-      this.#pending.set(event.op, { user: event.user, ends: event.kind === 'logout' })
+      this.#pending.set(event.op, { user: event.user, visit: event.visit, kind: event.kind })
       const oldest = this.#pending.keys().next()
       if (this.#pending.size > PENDING_MAX && !oldest.done) this.#pending.delete(oldest.value)
     }
     if (event.type !== 'operation-ended') return
     const sent = this.#pending.get(event.op)
     this.#pending.delete(event.op)
-    if (sent === undefined) return
-    if (event.outcome !== 'ok' || sent.ends) this.#owners.delete(sent.user)
-    else if (event.node !== undefined) this.#owners.set(sent.user, event.node)
+    if (sent !== undefined) this.#ended(sent, event)
   }
 
   of(user: string): string | undefined {
-    return this.#owners.get(user)
+    return this.#owners.get(user)?.node
   }
 
   /** Of somebody who is logged in. */
   random(random: () => number): string | undefined {
     const owners = [...this.#owners.values()]
-    return owners[Math.floor(random() * owners.length)]
+    return owners[Math.floor(random() * owners.length)]?.node
+  }
+
+  /** Who only counts has a session and is not logged in, and what failed ends no session unless it says so. */
+  #ended({ user, visit, kind }: Pending, { outcome, why, node }: OperationEnded): void {
+    const isOurs = this.#owners.get(user)?.visit === visit
+    const isOver = why === LOGGED_OUT || (kind === 'logout' && outcome !== 'failed')
+    if (isOver && isOurs) this.#owners.delete(user)
+    if (isOver || outcome !== 'ok' || node === undefined) return
+    if (isOurs || kind === 'login') this.#owners.set(user, { visit, node })
   }
 }
