@@ -1,10 +1,13 @@
 /** One proxy between two real sockets. */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { type EdgeFault, EdgeProxy, type Way } from '../src/edges/proxy.ts'
 import { freePorts } from '../src/supervise/ports.ts'
-import { until } from '../src/wait.ts'
+import { runState } from '../src/supervise/process-table.ts'
+import { settles, until } from '../src/wait.ts'
+import { fixture } from './fixtures/open-lab.ts'
 
 interface Pair {
   readonly proxy: EdgeProxy
@@ -226,6 +229,31 @@ test('a cut one way loses what is sent that way, and the stream with the hole in
   proxy.mend('f1')
   await broken
   t.is(there.text, '')
+})
+
+/** Where somebody listens who stands still, with everybody whom there is room for before them. */
+async function deafPort(t: ExecutionContext): Promise<number> {
+  const child = spawn(process.execPath, [fixture('deaf')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  const isStopped = async (): Promise<boolean> => (await runState(child.pid ?? 0)) === 'stopped'
+  await until(isStopped, { deadlineMs, what: 'it to stand still' })
+  const port = Number(line)
+  for (let isFull = false; !isFull;) {
+    const waiting = quiet(connect({ host: '127.0.0.1', port }))
+    t.teardown(() => waiting.destroy())
+    isFull = !(await settles(once(waiting, 'connect'), 500))
+  }
+  return port
+}
+
+test('it is known in time of one who stands still that it is there', async (t) => {
+  const target = await deafPort(t)
+  const [port = 0] = ports.splice(0, 2)
+  const proxy = new EdgeProxy(port, target, Math.random)
+  t.teardown(() => proxy.break({ id: 'over', kind: 'cut', ways: BOTH }))
+  await until(() => reaches(port), { deadlineMs, what: 'the proxy to listen' })
+  t.pass()
 })
 
 const reset = (ways: readonly Way[]): EdgeFault => ({ id: 'f1', kind: 'reset', ways })

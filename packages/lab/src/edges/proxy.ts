@@ -25,6 +25,8 @@ interface Connection {
 }
 
 const LOOK_EVERY_MS = 20
+/** On one machine an answer comes at once, or not before somebody is accepted. */
+const REACH_WAIT_MS = 1_000
 const CONNECTIONS_MAX = 10_000
 
 export class EdgeProxy {
@@ -192,12 +194,15 @@ function resetBoth(...sockets: readonly Socket[]): void {
   for (const socket of sockets) socket.resetAndDestroy()
 }
 
+/** Who neither accepts nor refuses is there: it stands still, and the line of those who wait before it is full. */
 function reaches(port: number, done: (isReached: boolean) => void): void {
   const socket = connect({ host: LOOPBACK, port })
-  socket.once('connect', () => {
+  const isThere = (): void => {
     socket.destroy()
     done(true)
-  })
+  }
+  socket.setTimeout(REACH_WAIT_MS)
+  socket.once('connect', isThere).once('timeout', isThere)
   socket.once('error', () => done(false))
 }
 
