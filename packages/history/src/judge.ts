@@ -75,6 +75,11 @@ export class Judge {
     return new Set(this.#found.keys())
   }
 
+  /** Whether it is among these. */
+  hasFound(kind: AnomalyKind): boolean {
+    return this.#found.has(kind)
+  }
+
   /** Ends the judging: `problem` is why the trace could not be read to its end. */
   verdict(problem?: TraceProblem): Verdict {
     this.#ledger.close()

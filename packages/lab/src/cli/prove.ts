@@ -85,7 +85,7 @@ async function gauntlet(
   const leaked = new AbortController()
   trace.listen((event) => {
     judge.take(event)
-    if (judge.kindsSoFar.has('leak')) leaked.abort()
+    if (judge.hasFound('leak')) leaked.abort()
   })
   say(`Ready on ${await subject.start()}\n\n`)
   const signal = AbortSignal.any([stop, leaked.signal])
