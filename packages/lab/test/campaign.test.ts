@@ -4,7 +4,6 @@ import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history'
 import { campaign, type CampaignOptions, labBreaker, parsePlanned } from '../src/faults/campaign.ts'
 import { ownPrograms } from '../src/cluster/specs.ts'
-import { httpGet } from '../src/http-get.ts'
 import type { Lab } from '../src/lab.ts'
 import { seededRandom } from '../src/random.ts'
 import { fixture, startedLab } from './fixtures/open-lab.ts'
@@ -86,17 +85,14 @@ test('a crash that was given up did not land', async (t) => {
   t.regex(said.join(), /^crash [a-z-]+ of a \(it did not land\)$/)
 })
 
-/** While something passes them, the edges stand still from when the fault has landed until `over`. */
+/** The edges stand still from when the fault has landed until `over`. What passes them is the balancer that looks after the nodes. */
 async function withHeldEdges(t: ExecutionContext, over: TraceEvent['type'] | undefined): Promise<Lab> {
-  const lab = await startedLab(t, { edges: true })
+  const lab = await startedLab(t, { edges: true, programs: { ...ownPrograms(), node: fixture('node') } })
   const { edges } = lab.cluster
   lab.trace.listen(({ type }) => {
     if (type === 'fault-confirmed') edges?.keeper.signal('SIGSTOP')
     if (type === over) edges?.keeper.signal('SIGCONT')
   })
-  const ask = (): void => void httpGet(lab.cluster.url, { timeoutMs: 500 })
-  const asking = setInterval(ask, 100)
-  t.teardown(() => clearInterval(asking))
   return lab
 }
 
