@@ -52,6 +52,23 @@ test('a process that starts is up once it says so', async (t) => {
   t.like(lives[1], { url: 'http://127.0.0.1:1', downForMs: undefined, pid: keeper.pid })
 })
 
+test('a process is up before anything that it reports, however late its messages are read', async (t) => {
+  const marker = `${scratch(t)}/reported`
+  const order: string[] = []
+  const { keeper } = keep(t, () => ['reports', marker], {
+    onLife: ({ at }) => order.push(at),
+    onMessage: ({ type }) => order.push(type),
+  })
+  const started = keeper.start()
+  // Nothing is read until both messages are there.
+  const giveUpAtMs = performance.now() + 20_000
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  while (!existsSync(marker) && performance.now() < giveUpAtMs) Atomics.wait(cell, 0, 0, 10)
+  await started
+  await until(() => order.includes('report'), { deadlineMs: 5_000, what: 'the report' })
+  t.deepEqual(order, ['starting', 'up', 'ready', 'report'])
+})
+
 test('a process that is killed from outside is started again, with a pid of its own', async (t) => {
   const { keeper, lives } = keep(t)
   await keeper.start()

@@ -109,17 +109,29 @@ export class Keeper {
     const what = spec()
     if (this.#stopped) throw new StartError(what.label, 'the lab is stopping')
     const child = this.#spawn(what, household)
-    const ready = this.#readiness(child)
+    let stage: 'starting' | 'up' | 'over' = 'starting'
+    const up = (url: string | undefined): void => {
+      if (stage !== 'starting') return
+      stage = 'up'
+      onLife({ at: 'up', pid: child.pid, url, downForMs: this.#cameUp() })
+    }
+    const ready = this.#readiness(child, up)
     if (onMessage) child.onMessage(onMessage)
     onLife({ at: 'starting', pid: child.pid })
 
-    let isUp = false
-    const exit = child.exited.then((exit) => this.#ended(child, exit, isUp))
+    const over = (): boolean => {
+      const wasUp = stage === 'up'
+      stage = 'over'
+      return wasUp
+    }
+    const exit = child.exited.then((exit) => this.#ended(child, exit, over()))
     const first = await Promise.race([ready, exit, deadline(START_DEADLINE_MS)])
-    if (first === 'late') child.signal('SIGKILL')
-    if (first === 'late' || 'code' in first) throw await whyNot(what.label, child, await exit)
-    isUp = true
-    onLife({ at: 'up', pid: child.pid, url: first.url, downForMs: this.#cameUp() })
+    if (first === 'up') return
+    if (first === 'late') {
+      over()
+      child.signal('SIGKILL')
+    }
+    throw await whyNot(what.label, child, await exit)
   }
 
   #spawn(what: ChildSpec, household: Household): Child {
@@ -133,19 +145,25 @@ export class Keeper {
     }
   }
 
-  async #readiness(child: Child): Promise<{ url: string | undefined } | 'late'> {
+  /** It is up within the message that says so: what it says next may come at once, and has to find it up. */
+  async #readiness(child: Child, up: (url: string | undefined) => void): Promise<'up' | 'late'> {
     const { ready } = this.#options
-    if (ready) {
-      return ready().then(
-        () => ({ url: undefined }),
-        () => 'late',
+    if (ready === undefined) {
+      return new Promise((resolve) =>
+        child.onMessage(({ type, url }) => {
+          if (type !== 'ready') return
+          up(typeof url === 'string' ? url : undefined)
+          resolve('up')
+        }),
       )
     }
-    return new Promise((resolve) =>
-      child.onMessage((message) => {
-        if (message.type === 'ready') resolve({ url: typeof message['url'] === 'string' ? message['url'] : undefined })
-      }),
+    const isReady = await ready().then(
+      () => true,
+      () => false,
     )
+    if (!isReady) return 'late'
+    up(undefined)
+    return 'up'
   }
 
   /** How long it was away, unless this is its first time. */
