@@ -1,26 +1,11 @@
 import { readFileSync } from 'node:fs'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { decodeTrace, initialState, reduce, type TraceEvent } from '@ninelives/history'
 import { RecentEvents } from '../src/trace/recent.ts'
-import { Trace } from '../src/trace/trace.ts'
-import { scratch } from './fixtures/open-lab.ts'
-
-function openTrace(t: ExecutionContext): Trace {
-  return new Trace(`${scratch(t)}/trace.ndjson`, {
-    schema: 1,
-    run: 'run-1',
-    seed: 1,
-    strategy: { name: 'sticky', routing: 'affinity', summary: '', onNodeDeath: '' },
-    store: 'memory:',
-    balancerUrl: 'http://127.0.0.1:1',
-    nodes: [{ name: 'a', url: 'http://127.0.0.1:2' }],
-    users: 0,
-    rate: 1,
-  })
-}
+import { testTrace } from './fixtures/trace.ts'
 
 test('what the file says and what the state says are the same', (t) => {
-  const trace = openTrace(t)
+  const trace = testTrace(t)
   trace.append({ type: 'node-starting', node: 'a', pid: 1, url: 'http://127.0.0.1:2' })
   trace.append({ type: 'node-up', node: 'a', pid: 1 })
   const { events, problem } = decodeTrace(readFileSync(trace.path, 'utf8'))
@@ -33,7 +18,7 @@ test('what the file says and what the state says are the same', (t) => {
 })
 
 test('time in a trace never goes back', (t) => {
-  const trace = openTrace(t)
+  const trace = testTrace(t)
   for (let n = 0; n < 100; n++) trace.append({ type: 'node-paused', node: 'a' })
   const { events } = decodeTrace(readFileSync(trace.path, 'utf8'))
   const times = events.map(({ atMs }) => atMs)
@@ -44,7 +29,7 @@ test('time in a trace never goes back', (t) => {
 })
 
 test('what a listener appends comes after the event that it was told of, for every listener', (t) => {
-  const trace = openTrace(t)
+  const trace = testTrace(t)
   const heard: string[] = []
   trace.listen((event) => {
     if (event.type === 'node-down') trace.append({ type: 'fault-healed', fault: 'f1' })

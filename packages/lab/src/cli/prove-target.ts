@@ -41,6 +41,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
         directory,
         environment: config.environment,
         programs: ownPrograms(),
+        warn: (line) => void process.stderr.write(`ninelives: ${line}\n`),
       })
       return Promise.resolve(subjectOf(lab, flags, target))
     },

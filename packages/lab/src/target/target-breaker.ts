@@ -22,6 +22,8 @@ export interface TargetBreakerOptions {
   readonly commands: Commands
   readonly shell: Shell
   readonly trace: Trace
+  /** Told what stays broken when everything ends. */
+  readonly warn: (line: string) => void
 }
 
 interface Broken {
@@ -29,7 +31,8 @@ interface Broken {
   readonly kind: string
   readonly node: NodeAddress | undefined
   readonly what: string
-  mending?: Promise<void>
+  /** Absent before it was tried, and again once it is known that it failed. */
+  mending?: Promise<void> | undefined
 }
 
 /** Of these it is known that a node that suffers them answers nothing; of others, only their command can tell. */
@@ -79,7 +82,7 @@ export class TargetBreaker implements Breaker {
       trace.append({ type: 'fault-failed', fault: `f${number}`, reason: missed })
     }
     // What did not land as it should may have broken something all the same.
-    if (missed === undefined || (node !== undefined && !(await answers(node)))) await this.#mend(broken)
+    if (missed === undefined || node === undefined || !(await answers(node))) await this.#mend(broken)
     return missed === undefined ? what : `${what} (it did not land: ${missed})`
   }
 
@@ -91,18 +94,32 @@ export class TargetBreaker implements Breaker {
       return node === undefined ? this.#targetAnswers() : (await answers(node)) && this.#servesAgain(node, sinceMs)
     }
     const where = node === undefined ? `${this.#options.target.origin} to answer` : `node ${node.name} to take part`
-    await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: `${where} again after fault f${number ?? 0}` })
-    if (!signal.aborted) this.#markHealed()
+    try {
+      await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: `${where} again after fault f${number ?? 0}` })
+    } catch (error) {
+      // What was done to mend it was not enough, and the end does it again.
+      if (this.#broken !== undefined) this.#broken.mending = undefined
+      throw error
+    }
+    if (!signal.aborted) this.#markOver()
   }
 
-  /** Mends what is broken, whatever else is under way. For the end, which may come at any time. */
+  /**
+   * Mends what is broken, whatever else is under way, and tells what stays so. For the end, which may come at any time:
+   * what was mended in vain before gets another chance.
+   */
   async heal(): Promise<void> {
     this.#leaving.abort()
     const broken = this.#broken
     if (broken === undefined) return
-    // Should it fail, there is nobody left to tell but the log of the commands.
-    await settles(this.#mend(broken), HEAL_WAIT_MS)
-    this.#markHealed()
+    let problem: string | undefined = `it did not answer again within ${HEAL_WAIT_MS / 1_000} s`
+    const mending = this.#mendAtLast(broken).then(
+      () => (problem = undefined),
+      (error: unknown) => (problem = (error as Error).message),
+    )
+    await settles(mending, HEAL_WAIT_MS)
+    // Two ends may have waited for it.
+    if (this.#broken === broken) this.#markOver(problem)
   }
 
   /** Starts those that do not answer, such as what an earlier run left behind when it was killed. */
@@ -115,9 +132,22 @@ export class TargetBreaker implements Breaker {
     }
   }
 
-  #mend(broken: Broken): Promise<void> {
+  async #mend(broken: Broken): Promise<void> {
     broken.mending ??= this.#start(broken)
-    return broken.mending
+    try {
+      await broken.mending
+    } catch (error) {
+      broken.mending = undefined
+      throw error
+    }
+  }
+
+  /** Resolves once it answers. */
+  async #mendAtLast(broken: Broken): Promise<void> {
+    await this.#mend(broken)
+    const { node } = broken
+    const isBack = (): Promise<boolean> => (node === undefined ? this.#targetAnswers() : answers(node))
+    await until(isBack, { deadlineMs: HEAL_WAIT_MS, what: 'an answer' })
   }
 
   async #start(broken: Broken): Promise<void> {
@@ -139,11 +169,17 @@ export class TargetBreaker implements Breaker {
     return servedAtMs === undefined || servedAtMs > sinceMs
   }
 
-  #markHealed(): void {
-    const { number } = this.#broken ?? {}
+  /** `problem`: why it is still broken. */
+  #markOver(problem?: string): void {
+    const { trace, warn } = this.#options
+    const { number, what } = this.#broken ?? {}
+    if (number === undefined) return
     this.#broken = undefined
-    const isOpen = this.#options.trace.state.faults.some(({ id }) => id === `f${number}`)
-    if (isOpen) this.#options.trace.append({ type: 'fault-healed', fault: `f${number}` })
+    if (problem !== undefined) warn(`${what} may be left broken: ${problem}`)
+    const fault = `f${number}`
+    if (!trace.state.faults.some(({ id }) => id === fault)) return
+    if (problem === undefined) trace.append({ type: 'fault-healed', fault })
+    else trace.append({ type: 'fault-failed', fault, reason: `not healed: ${problem}` })
   }
 }
 

@@ -17,6 +17,8 @@ export interface TargetOptions extends UsersOptions {
   readonly commands: Commands
   readonly run: string
   readonly directory: string
+  /** Told what the person at the terminal has to see to, such as what stays broken. */
+  readonly warn: (line: string) => void
 }
 
 export interface TargetLab {
@@ -34,11 +36,11 @@ export interface TargetLab {
 const RESTART_AFTER_MS = 700
 
 export function openTarget(options: TargetOptions): TargetLab {
-  const { target, nodes, commands, run, directory, environment } = options
+  const { target, nodes, commands, run, directory, environment, warn } = options
   const trace = openTrace(options)
   const warden = new Warden()
   const shell = new Shell({ directory, environment, warden })
-  const breaker = new TargetBreaker({ target, nodes, commands, shell, trace })
+  const breaker = new TargetBreaker({ target, nodes, commands, shell, trace, warn })
   const spec = usersSpec(options)
   const household = { directory, warden, onLine: () => undefined }
   const beside = { household, restartAfterMs: RESTART_AFTER_MS, append: trace.append.bind(trace) }
