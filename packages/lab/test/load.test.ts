@@ -94,6 +94,32 @@ test('every operation is recorded when it is sent and when it ends, one at a tim
   t.true(looks.length > 50)
 })
 
+test('one who was told to log in just before the end looks again, as often as at any other time', async (t) => {
+  const shop = await testShop(t)
+  const events: OperationEvent[] = []
+  const load = startLoad({
+    target: shop.url,
+    users: 1,
+    rate: 100,
+    seed: 3,
+    onSecond: () => undefined,
+    onOperations: (batch) => events.push(...batch),
+  })
+  t.teardown(() => load.end())
+  let settled: Promise<void> | undefined
+  shop.meddle = ({ headers, url }, response) => {
+    const session = /sid=(\w+)/.exec(headers.cookie ?? '')?.[1] ?? ''
+    if (settled !== undefined || url !== '/api/cart' || !shop.carts.has(session)) return false
+    settled = load.settle([])
+    response.writeHead(401).end('{}')
+    return true
+  }
+  await until(() => settled !== undefined, { deadlineMs: 20_000, what: 'the end' })
+  await settled
+  const outcomes = events.flatMap((event) => (event.type === 'operation-ended' ? event.outcome : []))
+  t.deepEqual(outcomes.slice(-2), ['failed', 'ok'])
+})
+
 test('the seed alone decides when each operation is due', async (t) => {
   const dues: number[][] = []
   for (let run = 0; run < 2; run++) {

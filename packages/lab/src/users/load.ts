@@ -35,7 +35,8 @@ export interface NodeAddress {
 
 export interface Load {
   /**
-   * Lets what is under way end and the dust settle, and then every user who is logged in look once more, also at the copy of each of the nodes.
+   * Lets what is under way end and the dust settle, and then every user who is logged in, or in doubt of it, look once more, also at the
+   * copy of each of the nodes.
    * Resolves when that is recorded, within a bound.
    */
   settle(nodes: readonly NodeAddress[]): Promise<void>
@@ -133,14 +134,14 @@ async function lastLooks(
   now: () => number,
 ): Promise<void> {
   const clients = nodes.map(({ name, url }) => ({ name, client: new Client(new URL(url)) }))
-  const waiting = users.filter(({ loggedIn }) => loggedIn)
+  const waiting = users.filter(({ isInside }) => isInside)
   const looking = async (): Promise<void> => {
     for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) {
       const turn: Turn = { tab: 0, dueAtMs: hundredths(now()), lateMs: 0, random: () => 0 }
-      // What is missing once and there the next time was late, and not lost.
+      // What is missing once and there the next time was late, and not lost; so is a session.
       let looks = 0
       do await user.look(turn)
-      while (user.missesSomething && ++looks < LAST_LOOKS_MAX)
+      while ((user.missesSomething || user.isInDoubt) && ++looks < LAST_LOOKS_MAX)
       for (const { name, client } of clients) await user.copyFrom(turn, name, client)
     }
   }

@@ -106,7 +106,12 @@ export class VirtualUser {
     return [...this.#acknowledged.values()].some(({ missed }) => missed)
   }
 
-  get #isInside(): boolean {
+  /** Told to log in, and not sure of that yet. */
+  get isInDoubt(): boolean {
+    return this.#stage === 'doubting'
+  }
+
+  get isInside(): boolean {
     return this.#stage === 'in' || this.#stage === 'doubting'
   }
 
@@ -177,9 +182,9 @@ export class VirtualUser {
     const visit = this.#visit
     const call: Call = { method: 'POST', path: '/api/cart', body: { sku } }
     const { operation, answer, sentAtMs, endedAtMs } = await this.#do(turn, { kind: 'put', call, sku })
-    if (visit === this.#visit && this.#isInside && this.#options.readShare === undefined) this.#looksNext.add(turn.tab)
+    if (visit === this.#visit && this.isInside && this.#options.readShare === undefined) this.#looksNext.add(turn.tab)
     if (operation.outcome.end !== 'ok') return operation
-    if (visit === this.#visit && this.#isInside) this.#acknowledged.set(sku, { atMs: endedAtMs, missed: false })
+    if (visit === this.#visit && this.isInside) this.#acknowledged.set(sku, { atMs: endedAtMs, missed: false })
     return { ...operation, lost: this.#missing(answer, sentAtMs) }
   }
 
