@@ -9,6 +9,10 @@ export type Outcome =
 /** What a balancer of ours says when it found no node to send the request to. */
 const NOT_SENT_ON = 'UNAVAILABLE'
 
+const CONFLICT = 409
+/** The one conflict that says that nothing was written. Others may tell of a first try of the same request. */
+const GAVE_UP = 'SESSION_CONFLICT'
+
 /** What is longer, or has anything else in it, is no code but somebody's prose. */
 const CODE = /^[\w.:-]{1,60}$/
 
@@ -21,8 +25,13 @@ export function outcomeOf(reply: Reply, changes: boolean): Outcome {
   if (status === 401) return { end: 'failed', kind: LOGGED_OUT }
   const code = errorCode(body)
   const kind = code === undefined ? String(status) : `${status} ${code}`
-  const refused = status < 500 || (status === 503 && code === NOT_SENT_ON)
-  return { end: refused || !changes ? 'failed' : 'unknown', kind }
+  return { end: isRefused(status, code) || !changes ? 'failed' : 'unknown', kind }
+}
+
+/** Whether it says that nothing was done. */
+function isRefused(status: number, code: string | undefined): boolean {
+  if (status === CONFLICT) return code === GAVE_UP
+  return status < 500 || (status === 503 && code === NOT_SENT_ON)
 }
 
 function errorCode(body: unknown): string | undefined {
