@@ -162,6 +162,16 @@ test('a forged cookie has the names and looks of the real one, and its fingerpri
   t.false((before ?? '').includes('AbC'))
 })
 
+test('of several cookies that may be the session, none stands for it alone', (t) => {
+  const jar = new CookieJar()
+  jar.store(['session-affinity=node-a', 'connect.sid=old', 'has_session=1'])
+  const before = jar.fingerprint()
+  jar.store(['connect.sid=new'])
+  t.not(jar.fingerprint(), before)
+  jar.store(['connect.sid=old', 'session-affinity=; Max-Age=0', 'session-affinity=node-a', 'route=r1'])
+  t.is(jar.fingerprint(), before, 'whatever the order in which they came')
+})
+
 test('a cookie is kept until it is taken away', (t) => {
   const jar = new CookieJar()
   t.is(jar.header(), undefined)

@@ -18,10 +18,17 @@ export class CookieJar {
     return [...this.#values].map(([name, value]) => `${name}=${value}`).join('; ')
   }
 
-  /** Tells one session's cookie from another's, and is of no use to anybody who reads it. */
+  /**
+   * Tells one session's cookie from another's, and is of no use to anybody who reads it. Of several that may be the session's,
+   * all count: by one of them alone, a balancer's `session-affinity` would stand for a session that has got another id.
+   */
   fingerprint(): string | undefined {
-    const session = [...this.#values].find(([name]) => SESSION_COOKIE.test(name))?.[1] ?? this.header()
-    return session === undefined ? undefined : hash('sha256', session, 'base64url').slice(0, FINGERPRINT_LENGTH)
+    const all = [...this.#values].sort(([one], [other]) => (one < other ? -1 : 1))
+    const named = all.filter(([name]) => SESSION_COOKIE.test(name))
+    const counted = named.length > 0 ? named : all
+    if (counted.length === 0) return undefined
+    const text = counted.map(([name, value]) => `${name}=${value}`).join('; ')
+    return hash('sha256', text, 'base64url').slice(0, FINGERPRINT_LENGTH)
   }
 
   store(setCookies: readonly string[]): void {
