@@ -47,7 +47,7 @@ const stores: readonly Broken[] = [
   { name: 'forgotten-contents', caughtAs: 'amnesia' },
   { name: 'early-expiry', caughtAs: 'early-expiry', ...leisurely, idleTimeoutMs: 4_000 },
   { name: 'late-expiry', caughtAs: 'late-expiry', ...leisurely, idleTimeoutMs: 1_000 },
-  { name: 'kept-ids', caughtAs: 'fixation', operations: 1_800 },
+  { name: 'kept-ids', caughtAs: 'fixation', operations: 2_400 },
   {
     name: 'last-write-wins',
     caughtAs: 'lost-update',

@@ -94,6 +94,38 @@ test('every operation is recorded when it is sent and when it ends, one at a tim
   t.true(looks.length > 50)
 })
 
+test('who comes back does so with a cookie of the present visit or of the one before', async (t) => {
+  const shop = await testShop(t)
+  let requests = 0
+  shop.meddle = () => {
+    // Some visits end in a logout, and some are cut off.
+    if (++requests % 300 === 0) shop.carts.clear()
+    return false
+  }
+  const present = new Map<string, number>()
+  const ages: number[] = []
+  const load = startLoad({
+    target: shop.url,
+    users: 5,
+    rate: 1_000,
+    seed: 3,
+    onSecond: () => undefined,
+    onOperations(batch) {
+      for (const event of batch) {
+        if (event.type !== 'operation-sent') continue
+        if (event.kind === 'return') ages.push((present.get(event.user) ?? 0) - event.visit)
+        else present.set(event.user, event.visit)
+      }
+    },
+  })
+  t.teardown(() => load.end())
+  await until(() => ages.length >= 100, { deadlineMs: 60_000, what: 'a hundred returns' })
+  t.deepEqual(
+    ages.filter((age) => age !== 0 && age !== 1),
+    [],
+  )
+})
+
 test('one who was told to log in just before the end looks again, as often as at any other time', async (t) => {
   const shop = await testShop(t)
   const events: OperationEvent[] = []

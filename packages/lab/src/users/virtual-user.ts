@@ -158,8 +158,15 @@ export class VirtualUser {
   #beginVisit(): void {
     this.#visit++
     this.#puts = 0
+    // Who judges this knows the present visit and the one before. Of an older cookie it could only tell whom it opens.
+    if (!this.#isRecent(this.#old)) this.#old = undefined
+    if (!this.#isRecent(this.#beforeLogin)) this.#beforeLogin = undefined
     // Another jar: what is still under way for the visit before must not leave its cookie in this one.
     this.#jar = new CookieJar()
+  }
+
+  #isRecent(cookie: OldCookie | undefined): boolean {
+    return cookie !== undefined && cookie.visit >= this.#visit - 1
   }
 
   async #login(turn: Turn): Promise<Operation> {
@@ -209,7 +216,9 @@ export class VirtualUser {
   /** With a cookie that must not open anything. */
   async #strange(turn: Turn): Promise<Operation> {
     const { random } = turn
-    const returning = random() < 1 / 2 ? (this.#beforeLogin ?? this.#old) : (this.#old ?? this.#beforeLogin)
+    // What is from before a login shows most while that login lasts.
+    const isFresh = this.#beforeLogin?.visit === this.#visit
+    const returning = isFresh || random() < 1 / 2 ? (this.#beforeLogin ?? this.#old) : (this.#old ?? this.#beforeLogin)
     const forged = this.#jar.header() === undefined ? new CookieJar([['sid', 'forgery']]) : this.#jar
     const asking: Asking =
       returning === undefined || random() < 1 / 3
