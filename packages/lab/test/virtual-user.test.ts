@@ -78,6 +78,17 @@ test('one who comes back or tries a made-up cookie is well served by being turne
   t.true(user.loggedIn)
 })
 
+test('one who is refused everything leaves all the same', async (t) => {
+  const { shop, acts } = await visit(t)
+  shop.meddle = ({ method, url }, response) => {
+    const isPut = method === 'POST' && url === '/api/cart'
+    if (isPut) response.writeHead(422).end('{}')
+    return isPut
+  }
+  await acts(82)
+  t.deepEqual(shop.requests.slice(-2), ['GET /api/cart', 'POST /api/logout'])
+})
+
 test('while one tab logs in, another does not', async (t) => {
   const { shop, user } = await visit(t)
   await Promise.all([user.act(turn(0.9, 0)), user.act(turn(0.9, 1))])

@@ -68,6 +68,8 @@ type Stage = 'away' | 'entering' | 'in' | 'doubting'
 
 /** With so many things in the cart it is time to leave. */
 const CART_ITEMS_MAX = 20
+/** And after so many tries, whatever became of them: a visit ends where nothing is taken either. */
+const PUTS_MAX = 2 * CART_ITEMS_MAX
 const DOUBTS_MAX = 2
 const KNOCK_SHARE = 0.2
 const COUNT_SHARE = 0.1
@@ -121,7 +123,7 @@ export class VirtualUser {
     if (this.#stage === 'entering') return this.#strange(turn)
     if (this.#stage === 'away') return this.#enter(turn)
     if (this.#stage === 'doubting' || this.#looksNext.has(tab)) return this.look(turn)
-    if (this.#acknowledged.size >= CART_ITEMS_MAX) return this.#leave(turn)
+    if (this.#acknowledged.size >= CART_ITEMS_MAX || this.#puts >= PUTS_MAX) return this.#leave(turn)
     const { readShare } = this.#options
     if (readShare !== undefined && random() < readShare) return this.look(turn)
     const choice = random()
