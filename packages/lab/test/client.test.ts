@@ -17,6 +17,22 @@ const ends = test.macro(async (t, status: number, text: string, change: object) 
   t.like(outcomeOf(reply, true), change)
 })
 
+const broken = test.macro(async (t, kind: string, timeoutMs: number, isCut: boolean) => {
+  const shop = await testShop(t)
+  shop.meddle = (request, response) => {
+    response.writeHead(200, { 'content-length': 100 })
+    response.write('{', () => isCut && request.socket.destroy())
+    return true
+  }
+  const client = new Client(shop.url, timeoutMs)
+  t.teardown(() => client.close())
+  const reply = await client.call({ method: 'GET', path: '/api/cart' }, new CookieJar())
+  t.deepEqual(reply, { end: 'broken', kind })
+})
+
+test('an answer that begins and does not end is late', broken, 'timeout', 500, false)
+test('an answer that begins and breaks off is cut off', broken, 'cut off', 30_000, true)
+
 test('a 401 in plain words is a 401', ends, 401, 'Unauthorized', { end: 'failed', kind: 'logged-out' })
 test('a refusal in plain words changed nothing', ends, 404, 'Cannot POST', { end: 'failed', kind: '404' })
 test('a page of a proxy is an error with its status', ends, 502, '<h1>Bad Gateway</h1>', {

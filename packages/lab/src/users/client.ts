@@ -17,6 +17,7 @@ export interface Call {
   readonly idempotencyKey?: string
 }
 
+const TIMEOUT = 'timeout'
 const TIMEOUT_MS = 5_000
 const SOCKETS_MAX = 512
 const FIRST_REFUSAL = 400
@@ -31,8 +32,10 @@ export class Client {
   /** Taken apart once: what a request costs here is part of every latency that is measured. */
   readonly #target: { readonly protocol: string; readonly hostname: string; readonly port: string }
   readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
+  readonly #timeoutMs: number
 
-  constructor({ protocol, hostname, port }: URL) {
+  constructor({ protocol, hostname, port }: URL, timeoutMs = TIMEOUT_MS) {
+    this.#timeoutMs = timeoutMs
     // In a URL the address of the newer kind is in brackets, in a request it is not.
     this.#target = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port }
   }
@@ -55,12 +58,16 @@ export class Client {
           ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         },
       })
-      const timer = setTimeout(() => request.destroy(new TimeoutError()), TIMEOUT_MS)
+      let isLate = false
+      const timer = setTimeout(() => {
+        isLate = true
+        request.destroy(new TimeoutError())
+      }, this.#timeoutMs)
       request.on('error', (error) => resolve(failure(error)))
       request.on('close', () => clearTimeout(timer))
       request.on('response', (response) => {
         jar.store(response.headers['set-cookie'] ?? [])
-        resolve(readAnswer(response))
+        resolve(readAnswer(response, () => isLate))
       })
       request.end(text)
     })
@@ -71,7 +78,8 @@ export class Client {
   }
 }
 
-function readAnswer(response: IncomingMessage): Promise<Reply> {
+/** `isLate`: the time was up, which ends an answer that had begun as if it were cut off. */
+function readAnswer(response: IncomingMessage, isLate: () => boolean): Promise<Reply> {
   return new Promise((resolve) => {
     let text = ''
     response.setEncoding('utf8')
@@ -81,7 +89,7 @@ function readAnswer(response: IncomingMessage): Promise<Reply> {
     })
     response.on('end', () => resolve(answered(response, text)))
     // Anything but a whole answer, whatever the reason; `error` without a listener would throw.
-    response.on('close', () => resolve({ end: 'broken', kind: 'cut off' }))
+    response.on('close', () => resolve({ end: 'broken', kind: isLate() ? TIMEOUT : 'cut off' }))
     response.on('error', () => undefined)
   })
 }
@@ -101,7 +109,7 @@ function answered(response: IncomingMessage, text: string): Reply {
 }
 
 function failure(error: NodeJS.ErrnoException): Reply {
-  if (error instanceof TimeoutError) return { end: 'broken', kind: 'timeout' }
+  if (error instanceof TimeoutError) return { end: 'broken', kind: TIMEOUT }
   const kind = error.code ?? error.message
   return error.syscall === 'connect' || error.syscall === 'getaddrinfo'
     ? { end: 'unsent', kind }
