@@ -1,6 +1,6 @@
 import test from 'ava'
 import { UsageError } from '../src/errors.ts'
-import { choiceFlag, flagsHelp, integerFlag, listed, parseFlags } from '../src/cli/flags.ts'
+import { choiceFlag, flagsHelp, httpUrl, integerFlag, listed, parseFlags } from '../src/cli/flags.ts'
 
 const flags = {
   nodes: integerFlag({ min: 1, max: 12 }, { placeholder: 'N', help: 'how many', otherwise: 3 }),
@@ -47,3 +47,21 @@ test('the help names every flag with its value', (t) => {
 test('a list reads like one', (t) => {
   t.deepEqual([listed(['a']), listed(['a', 'b']), listed(['a', 'b', 'c'])], ['a', 'a or b', 'a, b or c'])
 })
+
+test('an address of a server is taken, with its slash or without', (t) => {
+  t.is(httpUrl('http://127.0.0.1:8080')?.origin, 'http://127.0.0.1:8080')
+  t.is(httpUrl('http://[::1]:8080/')?.origin, 'http://[::1]:8080')
+  t.is(httpUrl('HTTP://Shop')?.origin, 'http://shop')
+})
+
+for (const value of [
+  'shop',
+  'https://shop',
+  'http://shop/v2',
+  'http://shop/?a=1',
+  'http://shop?',
+  'http://me:secret@shop',
+  'http://shop/#a',
+]) {
+  test(`${value} is more than an address of a server, or none`, (t) => t.is(httpUrl(value), undefined))
+}

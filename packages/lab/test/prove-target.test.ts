@@ -165,3 +165,10 @@ test(
 test('a command for nobody', refused, ['--kill-command', 'true'], /--kill-command is of a system of your own/)
 test('a node without a URL', refused, [...target, '--nodes-url', 'a'], /--nodes-url takes NAME=http:/)
 test('no URL', refused, ['--target', 'shop'], /--target takes http:\/\/HOST/)
+test('a path that would be dropped', refused, ['--target', 'http://127.0.0.1:9/v2'], /--target takes http:\/\/HOST/)
+test(
+  'the same of a node',
+  refused,
+  [...target, '--nodes-url', 'a=http://127.0.0.1:9/v2'],
+  /--nodes-url takes NAME=http:/,
+)

@@ -42,9 +42,10 @@ export function textFlag<T extends string | undefined>(takes: string, described:
   return { ...described, takes, parse: (value) => (value === '' ? undefined : value) }
 }
 
-/** Undefined for what is no address of an HTTP server. */
+/** Undefined for what is no address of an HTTP server, or is more than that: a path or a password would be dropped in silence. */
 export function httpUrl(value: string): URL | undefined {
-  return URL.canParse(value) && new URL(value).protocol === 'http:' ? new URL(value) : undefined
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  return url?.protocol === 'http:' && url.href === `${url.origin}/` ? url : undefined
 }
 
 /**
