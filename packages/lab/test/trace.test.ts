@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import test from 'ava'
-import { decodeTrace, initialState, reduce, type TraceEvent } from '@ninelives/history'
+import { decodeTrace, initialState, judge, reduce, type TraceEvent } from '@ninelives/history'
 import { RecentEvents } from '../src/trace/recent.ts'
 import { testTrace } from './fixtures/trace.ts'
+
+const MEGABYTE = 1024 * 1024
 
 test('what the file says and what the state says are the same', (t) => {
   const trace = testTrace(t)
@@ -15,6 +17,50 @@ test('what the file says and what the state says are the same', (t) => {
     ['run-started', 'node-starting', 'node-up'],
   )
   t.deepEqual(events.reduce(reduce, initialState), trace.state)
+})
+
+test('a trace that is full ends by saying so, and who goes on is told', (t) => {
+  const trace = testTrace(t, MEGABYTE)
+  const noted: string[] = []
+  trace.listen((event) => event.type === 'process-noted' && noted.push(event.event))
+  const [event, detail] = ['a long story', { words: 'x'.repeat(100_000) }]
+  for (let n = 0; n < 9; n++) trace.append({ type: 'process-noted', process: 'balancer', event, warns: false, detail })
+  t.false(trace.cut.aborted)
+  for (let n = 0; n < 9; n++) trace.append({ type: 'process-noted', process: 'balancer', event, warns: false, detail })
+  trace.append({ type: 'run-ended', reason: 'asked to' })
+  const why = 'the trace has reached its bound of 1 MB'
+  t.true(trace.cut.aborted)
+  t.is(trace.cut.reason, why)
+  t.deepEqual(
+    noted.filter((each) => each !== event),
+    [why],
+  )
+  t.true(statSync(trace.path).size <= MEGABYTE + 1_000)
+  const { events, problem } = decodeTrace(readFileSync(trace.path, 'utf8'))
+  t.is(problem, undefined)
+  t.like(events.at(-1), { type: 'run-ended', cutShort: why })
+  t.is(events.filter(({ type }) => type === 'run-ended').length, 1)
+  t.is(judge(events).doubts[0], `the run was cut short: ${why}`)
+})
+
+test('a full trace has room for its end', (t) => {
+  const trace = testTrace(t, MEGABYTE)
+  const room = MEGABYTE - statSync(trace.path).size
+  const words = 'x'.repeat(room - 150)
+  trace.append({ type: 'process-noted', process: 'lab', event: 'a long story', warns: false, detail: { words } })
+  trace.append({ type: 'run-ended', reason: 'asked to, and with a good many words for it' })
+  const { events } = decodeTrace(readFileSync(trace.path, 'utf8'))
+  t.false(trace.cut.aborted)
+  t.like(events.at(-1), { type: 'run-ended', reason: 'asked to, and with a good many words for it' })
+})
+
+test('a trace that can not be written any more tells who goes on, and fails nobody', (t) => {
+  const trace = testTrace(t)
+  rmSync(trace.path)
+  mkdirSync(trace.path)
+  trace.append({ type: 'node-paused', node: 'a' })
+  trace.append({ type: 'node-resumed', node: 'a' })
+  t.regex(String(trace.cut.reason), /^the trace can't be written any more \(EISDIR/)
 })
 
 test('time in a trace never goes back', (t) => {

@@ -88,7 +88,7 @@ async function gauntlet(
     if (judge.hasFound('leak')) leaked.abort()
   })
   say(`Ready on ${await subject.start()}\n\n`)
-  const signal = AbortSignal.any([stop, leaked.signal])
+  const signal = AbortSignal.any([stop, leaked.signal, trace.cut])
   await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
   let cutShort: string | undefined
   try {
@@ -106,6 +106,10 @@ async function gauntlet(
     say(`  ${error.message}: no more faults\n`)
   }
   if (stop.aborted) return cutShort
+  if (trace.cut.aborted) {
+    say(`  ${String(trace.cut.reason)}: no more faults\n`)
+    return String(trace.cut.reason)
+  }
   say(`${kills === 0 ? '' : '\n'}Everybody looks for the last time ...\n`)
   await subject.lastLook()
   return cutShort

@@ -7,17 +7,20 @@ import {
   type RunStarted,
   type TraceEvent,
 } from '@ninelives/history'
-
+import { EXIT_BAD_INPUT, LabError } from '../errors.ts'
 import { RecentEvents, type Since } from './recent.ts'
 
 export type TraceListener = (event: TraceEvent, before: ClusterState) => void
 
 const EVENTS_KEPT = 1_000
-const FILE_BYTES_MAX = 256 * 1024 * 1024
+const MEGABYTE = 1024 * 1024
+/** A disk has an end, and `up` has none. */
+const FILE_BYTES_MAX = 1024 * MEGABYTE
 
 /**
  * The one writer of the trace. An event is numbered, written, reduced and told to the listeners in one step, so the
- * state, the file and every listener agree at any instant.
+ * state, the file and every listener agree at any instant, until the file is full or can't be written any more: then it
+ * ends, by a last line that says so where there is room for one, and `cut` is aborted.
  */
 export class Trace {
   readonly path: string
@@ -27,19 +30,28 @@ export class Trace {
   readonly #beganMs: number
   readonly #recent = new RecentEvents(EVENTS_KEPT)
   readonly #pending: EventBody[] = []
+  readonly #cut = new AbortController()
+  readonly #bytesMax: number
   #state = initialState
   #bytes = 0
   #publishing = false
 
-  constructor(path: string, start: Omit<RunStarted, 'type' | 'startedAtMs'>) {
+  constructor(path: string, start: Omit<RunStarted, 'type' | 'startedAtMs'>, bytesMax = FILE_BYTES_MAX) {
     this.path = path
+    this.#bytesMax = bytesMax
     this.originNs = process.hrtime.bigint()
     this.#beganMs = performance.now()
     this.append({ type: 'run-started', startedAtMs: Date.now(), ...start })
+    if (this.cut.aborted) throw new LabError('TRACE', EXIT_BAD_INPUT, String(this.cut.reason))
   }
 
   get state(): ClusterState {
     return this.#state
+  }
+
+  /** Aborted with the reason once nothing is written any more: what happens from then on, nobody can judge. */
+  get cut(): AbortSignal {
+    return this.#cut.signal
   }
 
   /** What came after that event, or the recent past and what was before it. */
@@ -75,10 +87,35 @@ export class Trace {
   }
 
   #write(event: TraceEvent): void {
-    if (this.#bytes > FILE_BYTES_MAX) return
+    if (this.#cut.signal.aborted) return
     const line = `${JSON.stringify(event)}\n`
-    appendFileSync(this.path, line)
-    this.#bytes += Buffer.byteLength(line)
+    const bytes = Buffer.byteLength(line)
+    // How the run ended is short, and finds room.
+    const isFull = this.#bytes + bytes > this.#bytesMax && event.type !== 'run-ended'
+    if (isFull) this.#end(event)
+    else if (this.#tryWriting(line)) this.#bytes += bytes
+  }
+
+  /** The last line stands in the place of the event that found no room. */
+  #end({ seq, atMs }: TraceEvent): void {
+    const why = `the trace has reached its bound of ${this.#bytesMax / MEGABYTE} MB`
+    const last: TraceEvent = { seq, atMs, type: 'run-ended', reason: 'the trace is full', cutShort: why }
+    if (this.#tryWriting(`${JSON.stringify(last)}\n`)) this.#cutOff(why)
+  }
+
+  #tryWriting(line: string): boolean {
+    try {
+      appendFileSync(this.path, line)
+      return true
+    } catch (error) {
+      this.#cutOff(`the trace can't be written any more (${(error as Error).message})`)
+      return false
+    }
+  }
+
+  #cutOff(why: string): void {
+    this.#cut.abort(why)
+    this.append({ type: 'process-noted', process: 'lab', event: why, warns: true, detail: {} })
   }
 }
 
