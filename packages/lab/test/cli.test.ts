@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace } from '@ninelives/history'
 import { runState } from '../src/supervise/process-table.ts'
@@ -113,3 +114,18 @@ test.serial('help and version are answers, not errors', async (t) => {
     t.is(command.output.stderr, '')
   }
 })
+
+const unforeseen = test.macro(async (t, args: (t: ExecutionContext) => string[], code: string) => {
+  const command = run(t, args(t), { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` })
+  t.is(await command.exited, 3, command.output.stdout)
+  t.regex(command.output.stderr, /^ninelives: ended by what nobody foresaw: Error: a bug \(at .+\)\n$/)
+})
+
+const nobody = ['--target', 'http://127.0.0.1:9', '--kill-command', 'true']
+const prove = (t: ExecutionContext): string[] => ['prove', ...nobody, '--logs', scratch(t)]
+const check = (): string[] => ['check', fileURLToPath(import.meta.url)]
+const fails = 'process.stdout.write = () => { throw new Error("a bug") }'
+const failsLater = 'process.stdout.write = () => setImmediate(() => { throw new Error("a bug") })'
+test('a defect proves nothing', unforeseen, prove, fails)
+test('nor does one where nobody awaits it', unforeseen, prove, failsLater)
+test('nor does one of check', unforeseen, check, fails)

@@ -63,15 +63,28 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ],
 ])
 
-/** Resolves with the exit code. What a person can do something about ends in one line, not in a stack. */
+/** What nobody foresaw proves nothing, and a 1 of `prove`, `check` and `simulate` says that something is proven. */
+const EXIT_UNFORESEEN = 3
+
+/** Resolves with the exit code. What goes wrong ends in one line, not in a stack. */
 export async function main(args: readonly string[]): Promise<number> {
+  // What a listener throws comes this way, with nobody to catch it. The warden ends what is left.
+  process.on('uncaughtException', (error) => process.exit(unforeseen(error)))
   try {
     return await dispatch(args)
   } catch (error) {
-    if (!(error instanceof LabError)) throw error
+    if (!(error instanceof LabError)) return unforeseen(error)
     process.stderr.write(`ninelives: ${error.message}\n`)
     return error.exitCode
   }
+}
+
+/** With the place in the program, which is all that whoever mends it has to go by. */
+function unforeseen(error: unknown): number {
+  const [what = '', ...stack] = (error instanceof Error ? (error.stack ?? '') : String(error)).split('\n')
+  const where = stack.find((line) => line.startsWith('    at '))?.trim()
+  process.stderr.write(`ninelives: ended by what nobody foresaw: ${what}${where === undefined ? '' : ` (${where})`}\n`)
+  return EXIT_UNFORESEEN
 }
 
 async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
