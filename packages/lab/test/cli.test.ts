@@ -129,3 +129,9 @@ const failsLater = 'process.stdout.write = () => setImmediate(() => { throw new 
 test('a defect proves nothing', unforeseen, prove, fails)
 test('nor does one where nobody awaits it', unforeseen, prove, failsLater)
 test('nor does one of check', unforeseen, check, fails)
+
+test('help is a command as well', async (t) => {
+  const command = run(t, ['help', 'replay'])
+  t.is(await command.exited, 0)
+  t.regex(command.output.stdout, /^ninelives replay TRACE/)
+})

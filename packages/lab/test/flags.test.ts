@@ -1,6 +1,6 @@
 import test from 'ava'
 import { UsageError } from '../src/errors.ts'
-import { choiceFlag, flagsHelp, httpUrl, integerFlag, listed, parseFlags } from '../src/cli/flags.ts'
+import { choiceFlag, flagsHelp, httpUrl, integerFlag, listed, parseFlags, switchFlag } from '../src/cli/flags.ts'
 
 const flags = {
   nodes: integerFlag({ min: 1, max: 12 }, { placeholder: 'N', help: 'how many', otherwise: 3 }),
@@ -39,6 +39,16 @@ test('no such choice', refused, ['--colour', 'blue'], '--colour takes red or gre
 test('no such flag', refused, ['--shape', 'round'], 'unknown flag --shape; up knows --nodes, --colour, --help')
 test('no such short flag', refused, ['-x'], 'unknown flag -x; up knows --nodes, --colour, --help')
 test('a word too many', refused, ['round'], 'up takes no "round"; up knows --nodes, --colour, --help')
+
+const switches = { ...flags, json: switchFlag('as data') }
+
+test('a switch is there or not, and takes nothing', (t) => {
+  t.like(parseFlags('up', switches, []), { json: false })
+  t.like(parseFlags('up', switches, ['--json', '--nodes', '4']), { json: true, nodes: 4 })
+  t.throws(() => parseFlags('up', switches, ['--json=1']), { message: '--json takes nothing, not "1"' })
+  t.throws(() => parseFlags('up', switches, ['--fly']), { message: /up knows --nodes, --colour, --json, --help$/ })
+  t.is(flagsHelp(switches).split('\n')[2], '  --json         as data')
+})
 
 test('the help names every flag with its value', (t) => {
   t.is(flagsHelp(flags), '  --nodes N      how many\n  --colour NAME  which\n')

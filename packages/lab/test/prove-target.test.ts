@@ -130,6 +130,28 @@ test('what does not speak the interface is told apart, by what was asked and wha
   t.regex(nobody.output.stderr, /asked GET \/api\/session, and nothing came back \(ECONNREFUSED\)/)
 })
 
+test('what comes of a stranger does nothing to the terminal, and an answer that never ends is told as one', async (t) => {
+  const server = createServer((request, response) => {
+    if (request.headers['cookie'] === undefined) response.writeHead(404).end('\u001B[31mred\u0007')
+  })
+  const endless = createServer((_request, response) => response.writeHead(200).write('{'))
+  for (const each of [server, endless]) {
+    each.listen(0, '127.0.0.1')
+    await once(each, 'listening')
+    t.teardown(() => {
+      each.close()
+      each.closeAllConnections()
+    })
+  }
+  const url = (of: typeof server): string => `http://127.0.0.1:${(of.address() as { port: number }).port}`
+  const coloured = prove(t, url(server), '--kill-command', 'true')
+  t.is(await coloured.exited, 2)
+  t.regex(coloured.output.stderr, /and 404 \u{FFFD}\[31mred\u{FFFD} with no Set-Cookie came back/u)
+  const drip = prove(t, url(endless), '--kill-command', 'true')
+  t.is(await drip.exited, 2)
+  t.regex(drip.output.stderr, /and nothing came back \(no whole answer in 5 s\)/)
+})
+
 test('a node that does not answer is named before anything else is asked', async (t) => {
   const nodes = ['--nodes-url', 'b=http://127.0.0.1:9']
   const proof = prove(t, 'http://127.0.0.1:9', '--kill-command', 'true', ...nodes)
@@ -172,3 +194,16 @@ test(
   [...target, '--nodes-url', 'a=http://127.0.0.1:9/v2'],
   /--nodes-url takes NAME=http:/,
 )
+test(
+  'a command without its kind',
+  refused,
+  [...target, '--fault-command', 'pause'],
+  /--fault-command takes KIND=CMD, .*, not "pause"/,
+)
+test(
+  'two commands for one kind',
+  refused,
+  [...target, '--kill-command', 'true', '--fault-command', 'kill=false'],
+  /--kill-command and --fault-command kill=CMD are two commands for one kind/,
+)
+test('copies of nobody', refused, ['--copies', 'no'], /--copies is of a system of your own/)

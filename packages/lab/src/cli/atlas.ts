@@ -15,11 +15,10 @@ import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { strategyNames } from '../strategies.ts'
 import { chooseStrategy, type Choice } from './choose-strategy.ts'
-import { choiceFlag, flagsHelp, type FlagValues, integerFlag, parseFlags, textFlag } from './flags.ts'
+import { choiceFlag, flagsHelp, type FlagValues, integerFlag, parseFlags, switchFlag, textFlag } from './flags.ts'
 import { stopSignal, whenStopped } from './stop-signal.ts'
 
 const ALL = 'all'
-const JSON_FLAG = '--json'
 
 const atlasFlags = {
   strategy: choiceFlag([...strategyNames, ALL], {
@@ -40,6 +39,7 @@ const atlasFlags = {
     { min: 0, max: SEED_MAX },
     { placeholder: 'N', help: 'written down with the result (any)', otherwise: undefined },
   ),
+  json: switchFlag('the result as JSON, and nothing else'),
 }
 
 const atlasHelp = `ninelives atlas [flags]
@@ -47,8 +47,7 @@ const atlasHelp = `ninelives atlas [flags]
 Kills a node at every instant of every operation that it can be killed at, one after the other, and says what its customer
 lost by it: a row for each operation, a column for each instant.
 
-${flagsHelp(atlasFlags)}  ${JSON_FLAG}           the result as JSON, and nothing else
-
+${flagsHelp(atlasFlags)}
 ${LEGEND}
 Exits with 0 when everything was tried, 3 when some instant could not be hit, 130 after Ctrl-C.
 `
@@ -74,17 +73,12 @@ interface Outing {
 
 /** Resolves with the exit code once everything has stopped. */
 export async function atlas(args: readonly string[], config: Config): Promise<number> {
-  const isJson = args.includes(JSON_FLAG)
-  const flags = parseFlags(
-    'atlas',
-    atlasFlags,
-    args.filter((arg) => arg !== JSON_FLAG),
-  )
+  const flags = parseFlags('atlas', atlasFlags, args)
   if (flags === 'help') {
     process.stdout.write(atlasHelp)
     return 0
   }
-  const say = (text: string): void => void (isJson || process.stdout.write(text))
+  const say = (text: string): void => void (flags.json || process.stdout.write(text))
   const choices = chosen(flags, config, say)
   const run = runName(new Date(), process.pid)
   const directory = makeRunDirectory(run, flags.logs)
@@ -95,7 +89,7 @@ export async function atlas(args: readonly string[], config: Config): Promise<nu
   for (const choice of choices) {
     const chart = await chartOf(choice, { flags, config, run, seed, directory, stop, say, held })
     if (stop.aborted) {
-      say(`\nInterrupted. What was found so far is above, its traces in ${directory}\n`)
+      say(`\nInterrupted. What was found so far is above, if anything, its traces in ${directory}\n`)
       return EXIT_INTERRUPTED
     }
     charts.push(chart)
@@ -103,7 +97,7 @@ export async function atlas(args: readonly string[], config: Config): Promise<nu
   const result: Atlas = { schema: ATLAS_SCHEMA, run, seed, charts }
   const file = path.join(directory, 'atlas.json')
   writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
-  if (isJson) process.stdout.write(`${JSON.stringify(result)}\n`)
+  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   say(`${LEGEND}\nAs data: ${file}\n`)
   return charts.some(({ cells }) => cells.some(({ state }) => state === 'missed')) ? EXIT_UNKNOWN : 0
 }

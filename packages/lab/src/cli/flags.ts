@@ -2,12 +2,14 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../errors.ts'
 
+const NOTHING = 'nothing'
+
 export interface Flag<T> {
   /** What stands for the value in the help, such as `N`. */
   readonly placeholder: string
   readonly help: string
   readonly otherwise: T
-  /** Completes "--flag takes ...". */
+  /** Completes "--flag takes ...". NOTHING for one that is only there or not. */
   readonly takes: string
   /** Undefined when the value can't be used. `before` is what the flag had by then, for one that may be given repeatedly. */
   parse(value: string, before: T): T | undefined
@@ -42,6 +44,11 @@ export function textFlag<T extends string | undefined>(takes: string, described:
   return { ...described, takes, parse: (value) => (value === '' ? undefined : value) }
 }
 
+/** True when it is there. */
+export function switchFlag(help: string): Flag<boolean> {
+  return { placeholder: '', help, otherwise: false, takes: NOTHING, parse: () => true }
+}
+
 /** Undefined for what is no address of an HTTP server, or is more than that: a path or a password would be dropped in silence. */
 export function httpUrl(value: string): URL | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined
@@ -59,7 +66,9 @@ export function parseFlags<F extends Flags>(
   operand?: (value: string) => void,
 ): FlagValues<F> | 'help' {
   const values = new Map(Object.entries(flags).map(([name, { otherwise }]) => [name, otherwise]))
-  const options = Object.fromEntries(Object.keys(flags).map((name) => [name, { type: 'string' as const }]))
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, { takes }]) => [name, { type: typeOf(takes) }] as const),
+  )
   const { tokens } = parseArgs({
     args: [...args],
     options: { ...options, help: { type: 'boolean', short: 'h' } },
@@ -81,10 +90,16 @@ export function parseFlags<F extends Flags>(
 }
 
 function valueOf(name: string, flag: Flag<unknown>, given: string | undefined, before: unknown): unknown {
+  if (flag.takes === NOTHING && given === undefined) return flag.parse('', before)
+  if (flag.takes === NOTHING) throw new UsageError(`${name} takes nothing, not "${given}"`)
   if (given === undefined) throw new UsageError(`${name} needs a value: ${flag.takes}`)
   const value = flag.parse(given, before)
   if (value === undefined) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
   return value
+}
+
+function typeOf(takes: string): 'boolean' | 'string' {
+  return takes === NOTHING ? 'boolean' : 'string'
 }
 
 function known(command: string, flags: Flags): string {
@@ -94,7 +109,7 @@ function known(command: string, flags: Flags): string {
 /** The flags as lines of a help text. */
 export function flagsHelp(flags: Flags): string {
   const rows = Object.entries(flags).map(
-    ([name, { placeholder, help }]) => [`  --${name} ${placeholder}`, help] as const,
+    ([name, { placeholder, help }]) => [`  --${name} ${placeholder}`.trimEnd(), help] as const,
   )
   const width = Math.max(...rows.map(([left]) => left.length)) + 2
   return rows.map(([left, help]) => `${left.padEnd(width)}${help}\n`).join('')

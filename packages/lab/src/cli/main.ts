@@ -88,8 +88,9 @@ function unforeseen(error: unknown): number {
 }
 
 async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
-  if (first === undefined || first === '--help' || first === '-h') return print(help())
-  if (first === '--version') return print(`${version()}\n`)
+  if (first === 'help' && rest.length > 0) return dispatch([...rest, '--help'])
+  if (first === undefined || ['--help', '-h', 'help'].includes(first)) return print(help())
+  if (first === '--version' || first === '-v') return print(`${version()}\n`)
   const command = commands.get(first)
   if (command === undefined) {
     throw new UsageError(`unknown command "${first}"; there are ${listed([...commands.keys()])}, and --help`)

@@ -15,6 +15,9 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
     if (flags[name] !== undefined)
       throw new UsageError(`--${name} is of clusters that prove starts, --target is not one`)
   }
+  if (flags['kill-command'] !== undefined && flags['fault-command'].has('kill')) {
+    throw new UsageError('--kill-command and --fault-command kill=CMD are two commands for one kind: give one')
+  }
   const commands = commandsOf(flags)
   const kinds = flags.faults ?? [...commands.keys()]
   const without = kinds.find((kind) => !commands.has(kind))
@@ -50,7 +53,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
 
 /** Throws UsageError when one of its flags is there without --target. */
 export function refuseTargetFlags(flags: ProveValues): void {
-  const names = ['kill-command', 'start-command', 'nodes-url', 'fault-command'] as const
+  const names = ['kill-command', 'start-command', 'nodes-url', 'fault-command', 'copies'] as const
   const given = names.find((name) => flags[name] !== targetFlags[name].otherwise)
   if (given !== undefined) throw new UsageError(`--${given} is of a system of your own, and goes with --target URL`)
 }

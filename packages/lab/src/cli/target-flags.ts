@@ -3,7 +3,7 @@ import { NODES_MAX } from '../cluster/addresses.ts'
 import type { NodeAddress } from '../users/load.ts'
 import { choiceFlag, type Flag, httpUrl, textFlag } from './flags.ts'
 
-const KIND = /^[a-z][a-z-]*$/
+const KIND_AND_COMMAND = /^([a-z][a-z-]*)=\s*(\S.*)$/s
 const NODE_NAME = /^[\w.-]+$/
 
 const target: Flag<URL | undefined> = {
@@ -33,9 +33,8 @@ const faultCommand: Flag<ReadonlyMap<string, string>> = {
   otherwise: new Map(),
   takes: 'KIND=CMD, such as pause="docker pause shop-$NINELIVES_TARGET"; a kind is of small letters',
   parse(value, before) {
-    const separator = value.indexOf('=')
-    const [kind, command] = [value.slice(0, separator), value.slice(separator + 1).trim()]
-    return KIND.test(kind) && command !== '' ? new Map(before).set(kind, command) : undefined
+    const [, kind = '', command = ''] = KIND_AND_COMMAND.exec(value) ?? []
+    return kind !== '' ? new Map(before).set(kind, command) : undefined
   },
 }
 

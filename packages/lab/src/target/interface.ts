@@ -7,6 +7,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { LabError, EXIT_BAD_INPUT } from '../errors.ts'
+import { printable } from '../terminal/paint.ts'
 import { CookieJar } from '../users/cookie-jar.ts'
 
 interface Came {
@@ -160,9 +161,10 @@ function isUnrecognised({ status, body }: Came, jar: CookieJar): boolean {
 /** What came back, or why nothing did. */
 async function ask(target: URL, { method, path, body }: Check, jar: CookieJar): Promise<Came | string> {
   const cookie = jar.header()
+  const signal = AbortSignal.timeout(ANSWER_WAIT_MS)
   const sent = request(new URL(path, target), {
     method,
-    signal: AbortSignal.timeout(ANSWER_WAIT_MS),
+    signal,
     headers: {
       accept: 'application/json',
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -181,7 +183,7 @@ async function ask(target: URL, { method, path, body }: Check, jar: CookieJar): 
     return { status, text, body: asObject(text), setCookies, servedBy: headers['x-served-by']?.toString() }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    return code === 'ABORT_ERR' ? `no answer in ${ANSWER_WAIT_MS / 1_000} s` : (code ?? message)
+    return signal.aborted ? `no whole answer in ${ANSWER_WAIT_MS / 1_000} s` : (code ?? message)
   }
 }
 
@@ -200,7 +202,7 @@ function asked({ method, path, body }: Check): string {
 }
 
 function shown({ status, text, setCookies }: Came): string {
-  const oneLine = text.replaceAll(/\s+/g, ' ').trim()
+  const oneLine = printable(text.replaceAll(/\s+/g, ' ').trim())
   const cut = oneLine.length > TEXT_SHOWN ? `${oneLine.slice(0, TEXT_SHOWN)}...` : oneLine
   const cookies = setCookies.length === 0 ? 'no Set-Cookie' : 'a Set-Cookie'
   return `${status} ${cut === '' ? '(no body)' : cut} with ${cookies}`

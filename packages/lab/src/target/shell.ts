@@ -3,10 +3,11 @@
  * goes through a pipe that ends with the lab: it writes into `commands.log`.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
 import { signalGroup } from '../supervise/process-table.ts'
 import type { Warden } from '../supervise/warden.ts'
+import { printable } from '../terminal/paint.ts'
 
 export interface ShellOptions {
   readonly directory: string
@@ -22,6 +23,9 @@ export interface Told {
 }
 
 const COMMAND_DEADLINE_MS = 30_000
+/** Of the output of one command. */
+const KEPT_BYTES_MAX = 1024 * 1024
+const WORDS_BYTES_MAX = 4096
 const SHELL = '/bin/sh'
 
 export class Shell {
@@ -64,13 +68,25 @@ export class Shell {
     })
     end.abort()
     if (pid !== undefined) warden.forget(pid)
-    return failure === undefined ? undefined : `${failure}${this.#lastWords(from)}`
+    const said = failure === undefined ? undefined : `${failure}${this.#lastWords(from)}`
+    this.#keepBeginning(from)
+    return said
   }
 
+  /** Of what was written from there on. */
   #lastWords(from: number): string {
-    const lines = readFileSync(this.#log).subarray(from).toString('utf8').trim().split('\n')
-    const last = lines.at(-1)?.trim() ?? ''
-    return last === '' ? '' : `: ${last}`
+    const { size } = statSync(this.#log)
+    const tail = Buffer.alloc(Math.min(size - from, WORDS_BYTES_MAX))
+    const log = openSync(this.#log, 'r')
+    readSync(log, tail, 0, tail.length, size - tail.length)
+    closeSync(log)
+    const last = tail.toString('utf8').trim().split('\n').at(-1)?.trim() ?? ''
+    return last === '' ? '' : `: ${printable(last)}`
+  }
+
+  /** A command that writes without end must not fill the disk with it, twenty times over. */
+  #keepBeginning(from: number): void {
+    if (statSync(this.#log).size > from + KEPT_BYTES_MAX) truncateSync(this.#log, from + KEPT_BYTES_MAX)
   }
 }
 

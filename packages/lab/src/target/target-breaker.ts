@@ -41,6 +41,8 @@ const SILENCING = 'kill'
 const AWAY_MS = 700
 const SILENT_DEADLINE_MS = 3_000
 const PROBE_TIMEOUT_MS = 500
+/** What is slow is back all the same: users wait that long. */
+const SLOW_ANSWER_MS = 5_000
 const PROBE_EVERY_MS = 10
 const WHOLE_DEADLINE_MS = 30_000
 const HEAL_WAIT_MS = 5_000
@@ -91,7 +93,9 @@ export class TargetBreaker implements Breaker {
     const sinceMs = this.#options.trace.state.atMs
     const isWhole = async (): Promise<boolean> => {
       if (signal.aborted) return true
-      return node === undefined ? this.#targetAnswers() : (await answers(node)) && this.#servesAgain(node, sinceMs)
+      return node === undefined
+        ? this.#targetAnswers()
+        : (await answers(node, SLOW_ANSWER_MS)) && this.#servesAgain(node, sinceMs)
     }
     const where = node === undefined ? `${this.#options.target.origin} to answer` : `node ${node.name} to take part`
     try {
@@ -123,12 +127,13 @@ export class TargetBreaker implements Breaker {
   }
 
   /** Starts those that do not answer, such as what an earlier run left behind when it was killed. */
-  async startSilent(): Promise<void> {
+  async startSilent(say: (line: string) => void): Promise<void> {
     for (const node of this.#options.nodes) {
       if (await answers(node)) continue
       if (this.#options.commands.start === undefined) throw silent(node)
       await this.#start({ number: 0, kind: 'start', node, what: `start of ${node.name}` })
       await until(() => answers(node), { deadlineMs: WHOLE_DEADLINE_MS, what: `an answer of ${healthUrl(node)}` })
+      say(`  ok  node ${node.name} did not answer, and was started`)
     }
   }
 
@@ -159,7 +164,7 @@ export class TargetBreaker implements Breaker {
   }
 
   async #targetAnswers(): Promise<boolean> {
-    const answer = await httpGet(new URL('/api/session', this.#options.target).href, { timeoutMs: PROBE_TIMEOUT_MS })
+    const answer = await httpGet(new URL('/api/session', this.#options.target).href, { timeoutMs: SLOW_ANSWER_MS })
     return answer?.status === 200
   }
 
@@ -196,8 +201,8 @@ function healthUrl({ url }: NodeAddress): string {
   return new URL('/healthz', url).href
 }
 
-async function answers(node: NodeAddress): Promise<boolean> {
-  return (await httpGet(healthUrl(node), { timeoutMs: PROBE_TIMEOUT_MS }))?.status === 200
+async function answers(node: NodeAddress, timeoutMs = PROBE_TIMEOUT_MS): Promise<boolean> {
+  return (await httpGet(healthUrl(node), { timeoutMs }))?.status === 200
 }
 
 /** Looks from before the command on, so that a node that is back within a moment is seen to have been away. */

@@ -54,7 +54,7 @@ export function openTarget(options: TargetOptions): TargetLab {
     breaker,
     users,
     async start(say) {
-      await breaker.startSilent()
+      await breaker.startSilent(say)
       const seen = await checkInterface(target, { users: options.users, run, say })
       const strange = [...seen].filter((name) => nodes.length > 0 && !nodes.some((node) => node.name === name))
       if (seen.size === 0) say('  (the answers have no X-Served-By, so nobody knows which node gave them)')

@@ -14,3 +14,8 @@ export function clockTime(atMs: number): string {
   const date = new Date(atMs)
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':')
 }
+
+/** What a stranger wrote, such as the name of a thing: the terminal is ours. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\u{FFFD}')
+}

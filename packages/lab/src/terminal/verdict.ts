@@ -7,7 +7,7 @@ import {
   type TraceEvent,
   type Verdict,
 } from '@ninelives/history'
-import type { Paint } from './paint.ts'
+import { type Paint, printable } from './paint.ts'
 
 const colours = { valid: 'green', invalid: 'red', unknown: 'yellow' } as const
 
@@ -125,11 +125,6 @@ function endText({ kind }: OperationSent, ended: OperationEnded | undefined): st
     ...(number === undefined ? [] : [`count ${number}`]),
   ]
   return `-> ok${by}${shown.length === 0 ? '' : `, ${shown.join(', ')}`}`
-}
-
-/** Names and things may be a stranger's, and the terminal is ours. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '\u{FFFD}')
 }
 
 function n(number: number): string {
