@@ -43,6 +43,17 @@ async function loggedIn({ cluster }: Lab): Promise<() => Promise<boolean>> {
   }
 }
 
+/** Resolves with the replica's port, once it has what the store has. */
+async function copied({ cluster: { store } }: Lab): Promise<number> {
+  const port = Number(/^slave0:.*port=(\d+)/m.exec((await store?.ask('INFO', 'replication')) ?? '')?.[1])
+  const isCopied = async (): Promise<boolean> => {
+    const size = await store?.ask('DBSIZE')
+    return /^:[1-9]/.test(size ?? '') && size === (await askRedis(port, ['DBSIZE']))
+  }
+  await until(isCopied, { deadlineMs: 10_000, what: 'the replica to have it' })
+  return port
+}
+
 inRedis('a store that is killed is gone with every session, and comes back', async (t) => {
   const lab = await redisLab(t, { restartAfterMs: 200 })
   const { store } = lab.cluster
@@ -96,10 +107,7 @@ inRedis('a failover promotes the replica, with the sessions, and what died follo
   await until(isKnown, { deadlineMs: 5_000, what: 'the session' })
   for (let n = 0; n < 2; n++) {
     const { pid, port } = store ?? {}
-    await until(async () => (await store?.ask('WAIT', '1', '1000')) !== ':0', {
-      deadlineMs: 5_000,
-      what: 'the replica',
-    })
+    await copied(lab)
     const fault = await inject(lab, { kind: 'failover', target: 'store' })
     t.not(store?.pid, pid)
     t.not(store?.port, port)
@@ -114,8 +122,7 @@ inRedis('a failover that breaks off on the way is told of, and is done to its en
   const lab = await redisLab(t, { replica: true, restartAfterMs: 300 })
   const { store } = lab.cluster
   const isKnown = await loggedIn(lab)
-  await until(async () => (await store?.ask('WAIT', '1', '1000')) !== ':0', { deadlineMs: 5_000, what: 'the replica' })
-  const replica = Number(/^slave0:.*port=(\d+)/m.exec((await store?.ask('INFO', 'replication')) ?? '')?.[1])
+  const replica = await copied(lab)
   t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '-replicaof']), '+OK')
   const broken = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
   t.is(broken.json.error.message, 'the replica was not promoted')
@@ -163,6 +170,7 @@ inRedis('the edge to the replica can be broken, and what it missed comes when it
   const isKnown = await loggedIn(lab)
   t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
   await until(isFollowed, { deadlineMs: 15_000, what: 'the replica to follow again' })
+  await copied(lab)
   await inject(lab, { kind: 'failover', target: 'store' })
   await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the session on the other one' })
   t.pass()
