@@ -88,14 +88,16 @@ class Client {
   async run(operation: Operation): Promise<void> {
     const number = this.#operations++
     const engine = this.#engines[operation.node] as Engine
+    const sent = this.#id
     try {
-      const session = await engine.open(this.#id)
+      const session = await engine.open(sent)
       if (session === undefined) return
       const acknowledge = await this.#act(operation.kind, session, number)
       if (operation.answerLost) this.#unknown(operation.kind)
       else {
         acknowledge()
-        this.#id = session.id
+        // An answer has a cookie only where that is another one than was sent.
+        if (session.id.secret !== sent.secret || session.id.handle !== sent.handle) this.#id = session.id
       }
     } catch (error) {
       assert(error instanceof SessionError, String(error))
