@@ -35,13 +35,18 @@ const stores: readonly Broken[] = [
     caughtAs: 'stale-read',
     also: { 'back-in-time': 'a write builds on what is there now and its answer shows it; the next read is old again' },
   },
-  { name: 'forgotten-sessions', caughtAs: 'lost-session' },
+  {
+    name: 'forgotten-sessions',
+    caughtAs: 'lost-session',
+    also: { 'lost-write': 'what a visitor counted is gone with a session that is gone at the login' },
+  },
   {
     name: 'absent-sessions',
     caughtAs: 'flapping-session',
     also: {
       'lost-session': 'who counts without a session is given a new one, in the place of the old',
       resurrection: 'a logout that does not find the session does not end it',
+      'lost-write': 'what a visitor counted is gone where the login does not find the session',
     },
   },
   { name: 'forgotten-contents', caughtAs: 'amnesia' },
