@@ -1,4 +1,5 @@
 /** What the bench breaks, each confirmed to have landed and marked in the trace. Whoever died is started again by the lab. */
+import { isWhole } from '@ninelives/history'
 import { until } from '@ninelives/lab'
 import type { ClusterUnderTest } from '../cluster-under-test.ts'
 import { faultBegun, faultEnded } from './marks.ts'
@@ -51,8 +52,5 @@ export async function breakIt(cluster: ClusterUnderTest, name: BreakName): Promi
 
 /** Every node is up, and gets its share again. */
 export async function whole({ lab }: ClusterUnderTest): Promise<void> {
-  const isWhole = (): boolean =>
-    lab.trace.state.faults.length === 0 &&
-    lab.trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected)
-  await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
+  await until(() => isWhole(lab.trace.state), { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
 }

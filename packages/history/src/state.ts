@@ -96,3 +96,13 @@ export const initialState: ClusterState = {
 export function findNode(state: ClusterState, name: string): NodeState | undefined {
   return state.nodes.find((node) => node.name === name)
 }
+
+/** Every node is up, and gets its share. */
+export function allServe({ nodes }: ClusterState): boolean {
+  return nodes.every(({ state, ejected }) => state === 'up' && !ejected)
+}
+
+/** They do, and no fault stands. */
+export function isWhole(state: ClusterState): boolean {
+  return state.faults.length === 0 && allServe(state)
+}

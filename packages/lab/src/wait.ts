@@ -22,6 +22,14 @@ export async function until(
   }
 }
 
+/** Whether the promise was kept, for whom it is no error that it was not. */
+export function succeeds(promise: Promise<unknown>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  )
+}
+
 /** Whether the promise settled within so many milliseconds. */
 export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const timer = new AbortController()

@@ -1,7 +1,7 @@
 /** A look at a cart, against what ought to be in it. Only what is open is gone through one by one. */
 import type { Owners } from './owners.ts'
 import { putsOf, reopen, settle, showsSettled } from './settled.ts'
-import type { Done, Gap, Moment, Put, Stranger, Visit } from './visit.ts'
+import type { Done, Gap, Item, Items, Moment, Put, Stranger, Visit } from './visit.ts'
 
 export interface Look {
   readonly strangers: readonly Stranger[]
@@ -11,9 +11,6 @@ export interface Look {
 }
 
 export const NO_LOOK: Look = { strangers: [], doubled: [], undead: [], returned: [] }
-
-type Item = readonly [sku: string, quantity: number]
-type Items = readonly Item[]
 
 const SKIPPED_MAX = 4
 

@@ -3,9 +3,16 @@
  * where it was. Nearly all that is in the carts is, so it is kept as one text and a row of numbers, a quarter of what it takes
  * as objects, and one comparison of texts tells that it is there. When anything is not as expected, all is opened again.
  */
-import { newPut, nothingSettled, type Put, type Remains, type Settled, type Visit, type Write } from './visit.ts'
-
-type Items = readonly (readonly [sku: string, quantity: number])[]
+import {
+  type Items,
+  newPut,
+  nothingSettled,
+  type Put,
+  type Remains,
+  type Settled,
+  type Visit,
+  type Write,
+} from './visit.ts'
 
 const SEPARATOR = '\n'
 const SEPARATOR_CODE = SEPARATOR.charCodeAt(0)

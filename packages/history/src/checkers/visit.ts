@@ -1,6 +1,9 @@
 /** What is remembered of a user's visit: from its login to its logout, one session, as far as its user can know. */
 import type { OperationEnded, OperationSent } from '../events.ts'
 
+export type Item = readonly [sku: string, quantity: number]
+export type Items = readonly Item[]
+
 /** An operation that ended. */
 export interface Done {
   readonly sent: OperationSent

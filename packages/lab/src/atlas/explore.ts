@@ -6,13 +6,13 @@
  * that try shows nothing, and another customer tries.
  */
 import assert from 'node:assert/strict'
-import { type AnomalyKind, judge, type TraceEvent } from '@ninelives/history'
+import { type AnomalyKind, isWhole, judge, type TraceEvent } from '@ninelives/history'
 import type { CrashPoint } from '../faults/fault.ts'
 import type { Lab } from '../lab.ts'
 import type { Answered } from '../users/asking.ts'
 import { Client } from '../users/client.ts'
 import { type OperationEvent, Recorder } from '../users/recorder.ts'
-import { until } from '../wait.ts'
+import { succeeds, until } from '../wait.ts'
 import type { Cell } from './chart.ts'
 import { Customer } from './customer.ts'
 import type { Operation, Seen } from './operations.ts'
@@ -169,16 +169,9 @@ export class Explorer {
 
   async #whole(): Promise<void> {
     const { trace } = this.#lab
-    const isWhole = (): boolean =>
-      this.#signal.aborted ||
-      (trace.state.faults.length === 0 && trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected))
-    await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
+    await until(() => this.#signal.aborted || isWhole(trace.state), {
+      deadlineMs: WHOLE_DEADLINE_MS,
+      what: 'every node to be back',
+    })
   }
-}
-
-async function succeeds(promise: Promise<unknown>): Promise<boolean> {
-  return promise.then(
-    () => true,
-    () => false,
-  )
 }

@@ -2,15 +2,15 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../errors.ts'
 
-const NOTHING = 'nothing'
-
 export interface Flag<T> {
   /** What stands for the value in the help, such as `N`. */
   readonly placeholder: string
   readonly help: string
   readonly otherwise: T
-  /** Completes "--flag takes ...". NOTHING for one that is only there or not. */
+  /** Completes "--flag takes ...". */
   readonly takes: string
+  /** It is there or not, and has no value. */
+  readonly isSwitch?: true
   /** Undefined when the value can't be used. `before` is what the flag had by then, for one that may be given repeatedly. */
   parse(value: string, before: T): T | undefined
 }
@@ -46,7 +46,7 @@ export function textFlag<T extends string | undefined>(takes: string, described:
 
 /** True when it is there. */
 export function switchFlag(help: string): Flag<boolean> {
-  return { placeholder: '', help, otherwise: false, takes: NOTHING, parse: () => true }
+  return { placeholder: '', help, otherwise: false, takes: 'nothing', isSwitch: true, parse: () => true }
 }
 
 /** Undefined for what is no address of an HTTP server, or is more than that: a path or a password would be dropped in silence. */
@@ -67,7 +67,7 @@ export function parseFlags<F extends Flags>(
 ): FlagValues<F> | 'help' {
   const values = new Map(Object.entries(flags).map(([name, { otherwise }]) => [name, otherwise]))
   const options = Object.fromEntries(
-    Object.entries(flags).map(([name, { takes }]) => [name, { type: typeOf(takes) }] as const),
+    Object.entries(flags).map(([name, { isSwitch }]) => [name, { type: isSwitch ? 'boolean' : 'string' }] as const),
   )
   const { tokens } = parseArgs({
     args: [...args],
@@ -90,16 +90,12 @@ export function parseFlags<F extends Flags>(
 }
 
 function valueOf(name: string, flag: Flag<unknown>, given: string | undefined, before: unknown): unknown {
-  if (flag.takes === NOTHING && given === undefined) return flag.parse('', before)
-  if (flag.takes === NOTHING) throw new UsageError(`${name} takes nothing, not "${given}"`)
+  if (flag.isSwitch && given === undefined) return flag.parse('', before)
+  if (flag.isSwitch) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
   if (given === undefined) throw new UsageError(`${name} needs a value: ${flag.takes}`)
   const value = flag.parse(given, before)
   if (value === undefined) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
   return value
-}
-
-function typeOf(takes: string): 'boolean' | 'string' {
-  return takes === NOTHING ? 'boolean' : 'string'
 }
 
 function known(command: string, flags: Flags): string {

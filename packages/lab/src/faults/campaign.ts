@@ -1,9 +1,10 @@
 /** A series of faults from a seed: one after the other, each healed and everything whole before the next one comes. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { allServe, isWhole } from '@ninelives/history'
 import { STORE } from '../cluster/store-server.ts'
 import type { Lab } from '../lab.ts'
 import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
-import { settles, until } from '../wait.ts'
+import { succeeds, until } from '../wait.ts'
 import type { FaultRequest } from './desk.ts'
 import { CRASH_POINTS } from './fault.ts'
 import { faults, findFault } from './index.ts'
@@ -93,8 +94,7 @@ async function roll({ cluster, desk, trace }: Lab): Promise<string> {
   for (const { name } of cluster.nodes) {
     const { id } = await desk.inject({ kind: 'drain', target: name })
     await desk.heal(id)
-    const isBack = (): boolean => trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected)
-    await until(isBack, { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to take part again` })
+    await until(() => allServe(trace.state), { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to take part again` })
   }
   return 'rolling restart of all'
 }
@@ -106,10 +106,7 @@ async function once({ desk }: Lab, request: FaultRequest): Promise<string> {
     const what = `${kind}${point === undefined ? '' : ` ${point}`} of ${target}`
     if (faults.get(kind)?.landsWith === undefined) return what
     const isWaiting = (): boolean => desk.landed(id) === undefined
-    await settles(
-      until(() => !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what }),
-      LANDING_WAIT_MS,
-    )
+    await succeeds(until(() => !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what }))
     if (isWaiting()) await desk.heal(id)
     return desk.landed(id) === true ? what : `${what} (it did not land)`
   } catch (error) {
@@ -121,14 +118,12 @@ async function once({ desk }: Lab, request: FaultRequest): Promise<string> {
 /** Every node is up and gets its share again. What could not be healed is tried once more. */
 async function whole(lab: Lab, signal: AbortSignal): Promise<void> {
   const { desk, trace } = lab
-  const isWhole = (): boolean =>
-    trace.state.faults.length === 0 && trace.state.nodes.every(({ state, ejected }) => state === 'up' && !ejected)
-  const isHealed = (): boolean => desk.unhealed()?.length === 0
+  const isMended = (): boolean => isWhole(trace.state) && desk.unhealed()?.length === 0
   const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' }
   try {
-    await until(() => signal.aborted || (isWhole() && isHealed()) || isStuck(lab), wait)
+    await until(() => signal.aborted || isMended() || isStuck(lab), wait)
     if (!signal.aborted) await healAgain(lab)
-    await until(() => signal.aborted || (isWhole() && isHealed()), wait)
+    await until(() => signal.aborted || isMended(), wait)
   } catch (error) {
     if (!(error instanceof DeadlineError) || !signal.aborted) throw error
   }

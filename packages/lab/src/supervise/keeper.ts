@@ -1,5 +1,5 @@
 import { StartError } from '../errors.ts'
-import { settles } from '../wait.ts'
+import { settles, succeeds } from '../wait.ts'
 import { Child, type ChildSpec, type Exit, type Household, type Message } from './child.ts'
 
 export type Life =
@@ -157,11 +157,7 @@ export class Keeper {
         }),
       )
     }
-    const isReady = await ready().then(
-      () => true,
-      () => false,
-    )
-    if (!isReady) return 'late'
+    if (!(await succeeds(ready()))) return 'late'
     up(undefined)
     return 'up'
   }

@@ -5,7 +5,7 @@ import type { Breaker } from '../faults/campaign.ts'
 import { httpGet } from '../http-get.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { NodeAddress } from '../users/load.ts'
-import { settles, until } from '../wait.ts'
+import { settles, succeeds, until } from '../wait.ts'
 import type { Shell } from './shell.ts'
 
 export interface Commands {
@@ -219,16 +219,9 @@ function watchSilence(node: NodeAddress): { missed: () => Promise<string | undef
   return {
     async missed() {
       const wait = { deadlineMs: SILENT_DEADLINE_MS, what: `${healthUrl(node)} to fall silent` }
-      const isSeen = await settlesWell(until(() => isSilent, wait))
+      const isSeen = await succeeds(until(() => isSilent, wait))
       return isSeen ? undefined : `GET ${healthUrl(node)} went on answering`
     },
     end: () => over.abort(),
   }
-}
-
-function settlesWell(promise: Promise<void>): Promise<boolean> {
-  return promise.then(
-    () => true,
-    () => false,
-  )
 }
