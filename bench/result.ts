@@ -6,8 +6,8 @@
  * Times are milliseconds, taken from the instant at which an operation was due. A figure that is an estimate carries its
  * interval; one that nobody measured is absent, never 0.
  */
-import type { Environment } from './environment.ts'
-import type { Estimate, Finding } from './statistics.ts'
+import type { Environment } from './harness/environment.ts'
+import type { Estimate, Finding } from './harness/statistics.ts'
 
 export const RESULT_SCHEMA = 1
 

@@ -4,11 +4,11 @@
  */
 import { parseArgs } from 'node:util'
 import { ownPrograms } from '@ninelives/lab'
-import { benchMain, progress, say } from '../command.ts'
-import { environment } from '../environment.ts'
-import { seedFrom, wholeNumber } from '../flags.ts'
-import { type Estimate, seededRandom } from '../statistics.ts'
-import { interval } from '../table.ts'
+import { benchMain, progress, say } from '../harness/command/command.ts'
+import { environment } from '../harness/environment.ts'
+import { seedFrom, wholeNumber } from '../harness/command/flags.ts'
+import { type Estimate, seededRandom } from '../harness/statistics.ts'
+import { interval } from '../harness/command/table.ts'
 import { compare } from './comparison.ts'
 import { GATE_BLOCKS, strategyNamed } from './index.ts'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ownPrograms, type Programs } from '@ninelives/lab'
 import { projectRoot } from '../../packages/lab/src/run-directory.ts'
-import { UsageError } from '../config.ts'
+import { UsageError } from '../harness/config.ts'
 
 export interface BaseTree {
   readonly commit: string

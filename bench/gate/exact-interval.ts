@@ -1,10 +1,10 @@
 /**
  * An interval of the median that holds whatever the figures are distributed like: from the order of the blocks alone. The bootstrap
- * of `../statistics.ts` is narrower, and with few blocks it is too narrow: what decides over other people's work must not be wrong
+ * of `../harness/statistics.ts` is narrower, and with few blocks it is too narrow: what decides over other people's work must not be wrong
  * more often than it says.
  */
 import assert from 'node:assert/strict'
-import { type Estimate, median } from '../statistics.ts'
+import { type Estimate, median } from '../harness/statistics.ts'
 
 const CONFIDENCE = 0.95
 

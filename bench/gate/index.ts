@@ -4,12 +4,12 @@
  */
 import { parseArgs } from 'node:util'
 import { findStrategy, ownPrograms, strategies, type Strategy } from '@ninelives/lab'
-import { progress, say } from '../command.ts'
-import { UsageError } from '../config.ts'
-import { environment } from '../environment.ts'
-import { seedFrom, wholeNumber } from '../flags.ts'
-import { type Estimate, INTERVAL_BLOCKS_MIN, seededRandom } from '../statistics.ts'
-import { interval } from '../table.ts'
+import { progress, say } from '../harness/command/command.ts'
+import { UsageError } from '../harness/config.ts'
+import { environment } from '../harness/environment.ts'
+import { seedFrom, wholeNumber } from '../harness/command/flags.ts'
+import { type Estimate, INTERVAL_BLOCKS_MIN, seededRandom } from '../harness/statistics.ts'
+import { interval } from '../harness/command/table.ts'
 import { openBaseTree } from './base-tree.ts'
 import { compare, type Comparison, type ComparisonOptions } from './comparison.ts'
 

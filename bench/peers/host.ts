@@ -4,7 +4,7 @@
  */
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Fields, sessionContents } from '../contents.ts'
+import { type Fields, sessionContents } from '../harness/contents.ts'
 
 /** Where sessions are to be kept. */
 export const storeUrl = process.argv[2] ?? ''

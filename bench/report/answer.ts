@@ -3,8 +3,8 @@
  * where the interval contains 1, and nobody is called safe, only not seen to lose anything in so many faults.
  */
 import type { BenchResult, Comparison } from '../result.ts'
-import { count, listed, percent, plural, times, withInterval } from './figures.ts'
-import { boundOfNone, comparisonsOf, contestants, isMeasured, type Measured, scenariosOf } from './reading.ts'
+import { count, listed, percent, plural, times, withInterval } from './drawing/figures.ts'
+import { boundOfNone, comparisonsOf, contestants, isMeasured, type Measured, scenariosOf } from './drawing/reading.ts'
 
 const NAMED_MAX = 4
 

@@ -3,14 +3,14 @@ import type { BenchResult } from '../result.ts'
 import { type Ratio, ratioCharts } from './charts/ratios.ts'
 import { compareRuns, type PairedFigure, type PairedLoss, type RunsCompared } from './compare.ts'
 import { DRIFT } from './compare-table.ts'
-import { chartFigure } from './drawing.ts'
-import { count, FINDING_SIGNS, outOf, plural, rounded, times } from './figures.ts'
-import { embeddedJson, html, type Markup } from './markup.ts'
+import { chartFigure } from './drawing/drawing.ts'
+import { count, FINDING_SIGNS, outOf, plural, rounded, times } from './drawing/figures.ts'
+import { embeddedJson, html, type Markup } from './drawing/markup.ts'
 import { HOLLOW } from './parts/scenario.ts'
 import { table } from './parts/table.ts'
 import { environmentList } from './parts/words.ts'
 import { doubtsNote, shell } from './shell.ts'
-import { slug } from './slug.ts'
+import { slug } from './drawing/slug.ts'
 
 export function compareHtml(base: BenchResult, other: BenchResult): string {
   const compared = compareRuns(base, other)

@@ -1,8 +1,8 @@
 /** Two runs side by side, for a terminal. */
 import type { BenchResult } from '../result.ts'
-import { aligned } from '../table.ts'
+import { aligned } from '../harness/command/table.ts'
 import { compareRuns } from './compare.ts'
-import { FINDING_SIGNS, outOf, rounded, times } from './figures.ts'
+import { FINDING_SIGNS, outOf, rounded, times } from './drawing/figures.ts'
 
 const TEXT_FROM = 5
 

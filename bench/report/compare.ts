@@ -7,8 +7,8 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { BenchResult, HealthyBlock, KillRecord, StrategyResult } from '../result.ts'
-import { type Estimate, finding, type Finding, median, type Random, seededRandom } from '../statistics.ts'
-import { countedBlocks, countedKills, differsFromItself, isMeasured, type Measured } from './reading.ts'
+import { type Estimate, finding, type Finding, median, type Random, seededRandom } from '../harness/statistics.ts'
+import { countedBlocks, countedKills, differsFromItself, isMeasured, type Measured } from './drawing/reading.ts'
 
 export interface RunsCompared {
   readonly rows: readonly PairedFigure[]

@@ -4,12 +4,19 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { benchMain, say } from '../command.ts'
-import { UsageError } from '../config.ts'
+import { benchMain, say } from '../harness/command/command.ts'
+import { UsageError } from '../harness/config.ts'
 import type { BenchResult } from '../result.ts'
-import type { Estimate } from '../statistics.ts'
-import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './figures.ts'
-import { boundOfNone, contestants, differsFromItself, isMeasured, type Measured, scenariosOf } from './reading.ts'
+import type { Estimate } from '../harness/statistics.ts'
+import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './drawing/figures.ts'
+import {
+  boundOfNone,
+  contestants,
+  differsFromItself,
+  isMeasured,
+  type Measured,
+  scenariosOf,
+} from './drawing/reading.ts'
 import { readResult } from './read-result.ts'
 
 export const BEGIN = '<!-- headline -->'

@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { benchMain, say } from '../command.ts'
-import { UsageError } from '../config.ts'
-import { installPackages } from '../peers.ts'
+import { benchMain, say } from '../harness/command/command.ts'
+import { UsageError } from '../harness/config.ts'
+import { installPackages } from '../harness/peers.ts'
 import type { BenchResult } from '../result.ts'
 import { readResult } from './read-result.ts'
 

@@ -2,16 +2,24 @@
 import type { BenchResult } from '../result.ts'
 import { answer } from './answer.ts'
 import { lossChart, LOST } from './charts/loss.ts'
-import { chartFigure } from './drawing.ts'
-import { listed, plural } from './figures.ts'
-import { embeddedJson, html, type Markup } from './markup.ts'
+import { chartFigure } from './drawing/drawing.ts'
+import { listed, plural } from './drawing/figures.ts'
+import { embeddedJson, html, type Markup } from './drawing/markup.ts'
 import { atlasSection } from './parts/atlas.ts'
 import { scenarioParts } from './parts/scenario.ts'
 import { table } from './parts/table.ts'
 import { definitions, environmentList, method, notSaid } from './parts/words.ts'
-import { differsFromItself, excluded, faultsOf, losses, type LossKind, missing, scenariosOf } from './reading.ts'
+import {
+  differsFromItself,
+  excluded,
+  faultsOf,
+  losses,
+  type LossKind,
+  missing,
+  scenariosOf,
+} from './drawing/reading.ts'
 import { doubtsNote, shell } from './shell.ts'
-import { slug } from './slug.ts'
+import { slug } from './drawing/slug.ts'
 
 const LOSS_KINDS: readonly LossKind[] = ['sessions', 'writes']
 

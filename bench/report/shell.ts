@@ -1,7 +1,7 @@
 /** What every page of the report is: one file that asks no network for anything. */
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
-import { html, type Markup, trusted } from './markup.ts'
+import { html, type Markup, trusted } from './drawing/markup.ts'
 
 const style = readFileSync(new URL('page/style.css', import.meta.url), 'utf8')
 const behaviour = withoutItsWarning(() =>

@@ -1,6 +1,7 @@
 /** What a cluster is put through: how large it is, what its users do, and what breaks. A new one is a file and an entry in `index.ts`. */
 import type { Strategy } from '@ninelives/lab'
-import type { BreakName } from '../faults/breaks.ts'
+
+export type BreakName = 'kill' | 'rolling' | 'store'
 
 export interface BenchScenario {
   readonly name: string

@@ -1,14 +1,14 @@
 /**
  * The peers: clusters of other people's balancers, or other people's sessions, or both; and our own balancer over its other
  * transport, which is one balancer beside another as well. Each is a strategy and three programs, and
- * the lab starts, kills and watches it like one of ours, see `../../cluster-under-test.ts`.
+ * the lab starts, kills and watches it like one of ours, see `../../harness/cluster-under-test.ts`.
  */
 import { fileURLToPath } from 'node:url'
 import { ownPrograms, type Programs, type Strategy } from '@ninelives/lab'
 import { findOnPath } from '../../../packages/lab/src/cluster/redis.ts'
 import { readConfig } from '../../../packages/lab/src/config.ts'
-import { type ProgramName, versionOf } from '../../balancer-programs.ts'
-import { type Contestant, findStore, REDIS_HINT } from '../../cluster-under-test.ts'
+import { type ProgramName, versionOf } from '../../balancer/programs.ts'
+import { type Contestant, findStore, REDIS_HINT } from '../../harness/cluster-under-test.ts'
 
 interface Peer {
   readonly name: string

@@ -1,10 +1,10 @@
 /** All faults of one kind on one strategy, laid over each other at the instant at which each landed. */
 import * as Plot from '@observablehq/plot'
 import { BIN_MS, type KillRecord, type StrategyResult } from '../../result.ts'
-import { type Chart, COLOURS } from '../drawing.ts'
-import { count, milliseconds, plural } from '../figures.ts'
-import { countedKills } from '../reading.ts'
-import { slug } from '../slug.ts'
+import { type Chart, COLOURS } from '../drawing/drawing.ts'
+import { count, milliseconds, plural } from '../drawing/figures.ts'
+import { countedKills } from '../drawing/reading.ts'
+import { slug } from '../drawing/slug.ts'
 
 interface Middle {
   readonly seconds: number

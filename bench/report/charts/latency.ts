@@ -1,10 +1,10 @@
 /** Percentiles before, in and after the outage: each percentile has a shape of its own. */
 import * as Plot from '@observablehq/plot'
 import { type Phase, type PhaseLatency, PHASES } from '../../result.ts'
-import { type Chart, COLOURS } from '../drawing.ts'
-import { milliseconds } from '../figures.ts'
-import type { Measured } from '../reading.ts'
-import { slug } from '../slug.ts'
+import { type Chart, COLOURS } from '../drawing/drawing.ts'
+import { milliseconds } from '../drawing/figures.ts'
+import type { Measured } from '../drawing/reading.ts'
+import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
 import { logTicks } from './scale.ts'
 

@@ -1,9 +1,9 @@
 /** Strategies × faults: what share was lost. The number stands in every cell, so that its colour only repeats it. */
 import * as Plot from '@observablehq/plot'
-import { type Chart, COLOURS } from '../drawing.ts'
-import { count, percent, plural } from '../figures.ts'
-import { boundOfNone, type LossAt, type LossKind } from '../reading.ts'
-import { slug } from '../slug.ts'
+import { type Chart, COLOURS } from '../drawing/drawing.ts'
+import { count, percent, plural } from '../drawing/figures.ts'
+import { boundOfNone, type LossAt, type LossKind } from '../drawing/reading.ts'
+import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
 
 interface Step {

@@ -1,9 +1,9 @@
 /** Every fault as a dot: how long nobody got a good answer. */
 import * as Plot from '@observablehq/plot'
-import { type Chart, COLOURS } from '../drawing.ts'
-import { milliseconds, withInterval } from '../figures.ts'
-import { countedKills, type Measured } from '../reading.ts'
-import { slug } from '../slug.ts'
+import { type Chart, COLOURS } from '../drawing/drawing.ts'
+import { milliseconds, withInterval } from '../drawing/figures.ts'
+import { countedKills, type Measured } from '../drawing/reading.ts'
+import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
 import { logTicks } from './scale.ts'
 

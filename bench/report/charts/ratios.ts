@@ -1,9 +1,9 @@
 /** Ratios with their intervals, around 1: hollow where the interval contains it, since there no difference was shown. */
 import * as Plot from '@observablehq/plot'
-import type { Estimate, Finding } from '../../statistics.ts'
-import { type Chart, COLOURS } from '../drawing.ts'
-import { times } from '../figures.ts'
-import { slug } from '../slug.ts'
+import type { Estimate, Finding } from '../../harness/statistics.ts'
+import { type Chart, COLOURS } from '../drawing/drawing.ts'
+import { times } from '../drawing/figures.ts'
+import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
 
 export interface Ratio {

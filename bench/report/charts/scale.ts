@@ -1,5 +1,5 @@
 /** A logarithmic axis: whole decades, and labels that do not run into each other. */
-import { count } from '../figures.ts'
+import { count } from '../drawing/figures.ts'
 
 const STEPS = [1, 3]
 const DECADES_WITH_STEPS_MAX = 3

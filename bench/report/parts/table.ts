@@ -1,5 +1,5 @@
 /** A table that is heard as well as seen: a caption, its heads with their scope, and room to scroll where it is wider than the page. */
-import { html, type Markup } from '../markup.ts'
+import { html, type Markup } from '../drawing/markup.ts'
 
 export type Cell = string | Markup
 

@@ -8,7 +8,7 @@ import {
   PHASES,
   type Spread,
 } from '../../result.ts'
-import type { Estimate } from '../../statistics.ts'
+import type { Estimate } from '../../harness/statistics.ts'
 import {
   bytes,
   count,
@@ -20,9 +20,9 @@ import {
   percent,
   rounded,
   times,
-} from '../figures.ts'
-import { html, type Markup } from '../markup.ts'
-import { isMeasured, type Measured } from '../reading.ts'
+} from '../drawing/figures.ts'
+import { html, type Markup } from '../drawing/markup.ts'
+import { isMeasured, type Measured } from '../drawing/reading.ts'
 import { type Cell, table } from './table.ts'
 
 export function lossTable(scenario: string, entries: readonly StrategyResult[]): Markup {

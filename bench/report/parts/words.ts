@@ -1,8 +1,8 @@
 /** What the page says about itself: what each figure means, how it was found, and what it does not say. */
 import type { BenchResult } from '../../result.ts'
 import { BIN_MS, OUTAGE_PHASE_MS } from '../../result.ts'
-import { count } from '../figures.ts'
-import { html, type Markup } from '../markup.ts'
+import { count } from '../drawing/figures.ts'
+import { html, type Markup } from '../drawing/markup.ts'
 
 const DEFINITIONS: readonly (readonly [string, string])[] = [
   [

@@ -1,0 +1,34 @@
+/** The load on a balancer, from the side of the runner; the process that makes it is load-process.ts. */
+import { worker } from '../harness/worker.ts'
+
+/** Each answered before the next is sent, or so many a second whatever is answered. */
+export const LOAD_KINDS = ['get', 'post', 'paced'] as const
+export type LoadKind = (typeof LOAD_KINDS)[number]
+
+export interface LoadTask {
+  readonly port: number
+  readonly kind: LoadKind
+  readonly requests: number
+}
+
+export interface LoadResult {
+  /** Answered with 200, and with what was asked for. */
+  readonly requests: number
+  readonly p50Micros: number
+  readonly p99Micros: number
+}
+
+export interface Load {
+  run(task: LoadTask): Promise<LoadResult>
+  stop(): void
+}
+
+/** Each with a connection of its own. */
+export const CLIENTS = 8
+/** Of the paced load. */
+export const PACE_PER_SECOND = 300
+
+export async function balancerLoad(): Promise<Load> {
+  const load = await worker({ name: 'the load', file: new URL('load-process.ts', import.meta.url) })
+  return { run: (task) => load.ask<LoadResult>(task), stop: () => load.stop() }
+}

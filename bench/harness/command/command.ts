@@ -1,0 +1,29 @@
+/** What a bench is as a command: its progress, its exit codes, and its end by a signal. */
+import { UsageError } from '../config.ts'
+
+const EXIT_FAILED = 1
+const EXIT_USAGE = 2
+const EXIT_INTERRUPTED = 130
+
+export function benchMain(main: (args: readonly string[]) => Promise<void>): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      progress('stopped; nothing was written\n')
+      // Whoever was started is ended at exit, see children.ts.
+      process.exit(EXIT_INTERRUPTED)
+    })
+  }
+  main(process.argv.slice(2)).catch((error: Error) => {
+    const isUsage = error instanceof UsageError
+    process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
+    process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
+  })
+}
+
+export function progress(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r${text}\u001b[K` : `${text}\n`)
+}
+
+export function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}

@@ -1,0 +1,14 @@
+/** Where a bench writes: made before anything is measured, since what can't be kept need not be. */
+import { accessSync, constants, statSync } from 'node:fs'
+import { makeDirectory } from '../../../packages/lab/src/make-directory.ts'
+import { UsageError } from '../config.ts'
+
+export function makeOut(out: string): void {
+  try {
+    makeDirectory(out)
+    if (!statSync(out).isDirectory()) throw new Error('it is no directory')
+    accessSync(out, constants.W_OK)
+  } catch (error) {
+    throw new UsageError(`can't write to ${out} (${(error as Error).message}); name another directory with --out`)
+  }
+}

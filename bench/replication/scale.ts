@@ -1,0 +1,136 @@
+/** What a write costs on meshes of several sizes: CPU of all nodes together, bytes between them, and how long it takes. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { meshCluster, type MeshCluster, type Mode } from './cluster.ts'
+import type { Written } from './questions.ts'
+import { median, type Random, shuffled } from '../harness/statistics.ts'
+
+export interface ScalePlan {
+  readonly sizes: readonly number[]
+  /** Of every mesh, in an order shuffled anew. */
+  readonly rounds: number
+  /** Of one mesh in one round; the median of them counts. */
+  readonly blocks: number
+  readonly writesPerNode: number
+  /** Of one node. The more, the more leaves in one packet, and on few nodes more than on many: 1 compares like with like. */
+  readonly atOnce: number
+}
+
+export interface ScaleBlock {
+  /** Everything that the processes used, over the writes. */
+  readonly cpuMicros: number
+  /** Without what they use when nothing is written: the beats, the timers. */
+  readonly cpuMicrosAboveIdle: number
+  readonly bytes: number
+  readonly bytesAboveIdle: number
+  readonly p50Micros: number
+  readonly p99Micros: number
+  /** On average. */
+  readonly sessionsPerNode: number
+  /** Of one core, of one node, when nothing is written. */
+  readonly idleShare: number
+  readonly idleBytesPerSecond: number
+  /** Of all writes of the block. */
+  readonly refused: number
+}
+
+/** One block a round. */
+export type ScaleBlocks = ReadonlyMap<string, readonly ScaleBlock[]>
+
+const MODES: readonly Mode[] = ['replicated', 'clustered']
+const SESSIONS_PER_NODE = 500
+const IDLE_MS = 2_000
+
+export function meshName(mode: Mode, size: number): string {
+  return `${mode} ${size}`
+}
+
+export async function measureScale(
+  plan: ScalePlan,
+  random: Random,
+  progress: (text: string) => void,
+): Promise<ScaleBlocks> {
+  const meshes = MODES.flatMap((mode) => plan.sizes.map((size) => ({ mode, size })))
+  const found = new Map<string, ScaleBlock[]>(meshes.map(({ mode, size }) => [meshName(mode, size), []]))
+  for (let round = 1; round <= plan.rounds; round++) {
+    for (const { mode, size } of shuffled(meshes, random)) {
+      progress(`round ${round} of ${plan.rounds}: ${mode}, ${size} nodes`)
+      const cluster = await meshCluster(mode, size)
+      try {
+        found.get(meshName(mode, size))?.push(await measureOne(cluster, plan))
+      } finally {
+        cluster.stop()
+      }
+    }
+  }
+  return found
+}
+
+async function measureOne(cluster: MeshCluster, { blocks, writesPerNode, atOnce }: ScalePlan): Promise<ScaleBlock> {
+  // One after the other: more at once than a machine of few cores can carry is no picture of anything.
+  for (const node of cluster.nodes) await node.ask({ ask: 'fill', sessions: SESSIONS_PER_NODE })
+  // What is compiled during the first writes is no write's.
+  await cluster.ask({ ask: 'write', writes: 2 * writesPerNode, atOnce })
+  const idle = await measureIdle(cluster)
+  const measured: ScaleBlock[] = []
+  for (let block = 0; block < blocks; block++)
+    measured.push(await measureBlock(cluster, { writes: writesPerNode, atOnce }, idle))
+  const middle = (of: (block: ScaleBlock) => number): number => median(measured.map(of))
+  return {
+    cpuMicros: middle((block) => block.cpuMicros),
+    cpuMicrosAboveIdle: middle((block) => block.cpuMicrosAboveIdle),
+    bytes: middle((block) => block.bytes),
+    bytesAboveIdle: middle((block) => block.bytesAboveIdle),
+    p50Micros: middle((block) => block.p50Micros),
+    p99Micros: middle((block) => block.p99Micros),
+    sessionsPerNode: middle((block) => block.sessionsPerNode),
+    idleShare: middle((block) => block.idleShare),
+    idleBytesPerSecond: middle((block) => block.idleBytesPerSecond),
+    refused: measured.reduce((sum, { refused }) => sum + refused, 0),
+  }
+}
+
+/** Of all nodes together. */
+interface Idle {
+  readonly cpuMicrosPerMs: number
+  readonly bytesPerMs: number
+}
+
+async function measureIdle(cluster: MeshCluster): Promise<Idle> {
+  const before = await cluster.usage()
+  const beganMs = performance.now()
+  await sleep(IDLE_MS)
+  const after = await cluster.usage()
+  const tookMs = performance.now() - beganMs
+  return {
+    cpuMicrosPerMs: (after.cpuMicros - before.cpuMicros) / tookMs,
+    bytesPerMs: (after.sentBytes - before.sentBytes) / tookMs,
+  }
+}
+
+async function measureBlock(
+  cluster: MeshCluster,
+  load: { readonly writes: number; readonly atOnce: number },
+  idle: Idle,
+): Promise<ScaleBlock> {
+  const nodes = cluster.nodes.length
+  const before = await cluster.usage()
+  const beganMs = performance.now()
+  const written = await cluster.ask<Written>({ ask: 'write', ...load })
+  const tookMs = performance.now() - beganMs
+  const after = await cluster.usage()
+  const writes = nodes * load.writes
+  const cpuMicros = after.cpuMicros - before.cpuMicros
+  const bytes = after.sentBytes - before.sentBytes
+  return {
+    cpuMicros: cpuMicros / writes,
+    cpuMicrosAboveIdle: (cpuMicros - idle.cpuMicrosPerMs * tookMs) / writes,
+    bytes: bytes / writes,
+    bytesAboveIdle: (bytes - idle.bytesPerMs * tookMs) / writes,
+    p50Micros: median(written.map(({ p50Micros }) => p50Micros)),
+    p99Micros: median(written.map(({ p99Micros }) => p99Micros)),
+    sessionsPerNode: after.sessions / nodes,
+    idleShare: idle.cpuMicrosPerMs / 1_000 / nodes,
+    idleBytesPerSecond: (idle.bytesPerMs * 1_000) / nodes,
+    refused: written.reduce((sum, { refused }) => sum + refused, 0),
+  }
+}

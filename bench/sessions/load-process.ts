@@ -1,0 +1,94 @@
+/**
+ * Makes the load, in a process of its own. A closed loop: each user sends its next request when the last one is answered,
+ * over one connection that is kept alive. Every answer is checked against what the user's session must hold by then, so
+ * a subject can't be fast by forgetting.
+ */
+import { Agent, request } from 'node:http'
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { stayAwake } from '../harness/awake.ts'
+import type { LoadResult, LoadTask, RequestKind } from './load.ts'
+
+const REQUEST_TIMEOUT_MS = 10_000
+
+interface User {
+  readonly name: string
+  readonly port: number
+  readonly agent: Agent
+  cookie: string
+  writes: number
+}
+
+const usersOf = new Map<string, readonly User[]>()
+
+process.on('disconnect', () => process.exit())
+process.on('message', (task: LoadTask) => {
+  done(task).then(
+    (result) => process.send?.(result),
+    (error: Error) => process.send?.({ error: error.message }),
+  )
+})
+process.send?.({})
+
+async function done(task: LoadTask): Promise<LoadResult | object> {
+  if (task.task === 'run') return await run(usersOf.get(task.subject)?.slice(0, task.users) ?? [], task)
+  const numbers = Array.from({ length: task.users }, (_, number) => number)
+  usersOf.set(task.subject, await Promise.all(numbers.map((number) => begin(task.port, `user-${number}`))))
+  return {}
+}
+
+async function begin(port: number, name: string): Promise<User> {
+  const user: User = { name, port, agent: new Agent({ keepAlive: true, maxSockets: 1 }), cookie: '', writes: 0 }
+  user.cookie = (await ask(user, 'POST', `/begin?${name}`)).cookie
+  return user
+}
+
+async function run(users: readonly User[], { kind, requests }: { kind: RequestKind; requests: number }) {
+  const histogram = createHistogram()
+  const each = Math.ceil(requests / users.length)
+  const rest = stayAwake()
+  await Promise.all(users.map((user) => askRepeatedly(user, kind, each, histogram)))
+  rest()
+  return {
+    requests: each * users.length,
+    p50Micros: histogram.percentile(50),
+    p99Micros: histogram.percentile(99),
+  }
+}
+
+async function askRepeatedly(user: User, kind: RequestKind, times: number, histogram: RecordableHistogram) {
+  for (let turn = 0; turn < times; turn++) {
+    const sentMs = performance.now()
+    const { text } = kind === 'read' ? await ask(user, 'GET', '/read') : await ask(user, 'POST', '/write')
+    histogram.record(Math.max(1, Math.round((performance.now() - sentMs) * 1_000)))
+    if (kind === 'write') user.writes++
+    const { user: name, count } = JSON.parse(text) as { user?: string; count?: number }
+    if (name !== user.name || count !== user.writes) {
+      throw new Error(`/${kind} of ${user.name} after ${user.writes} writes was answered by ${text}`)
+    }
+  }
+}
+
+interface Answered {
+  readonly text: string
+  readonly cookie: string
+}
+
+function ask({ port, agent, cookie }: User, method: 'GET' | 'POST', path: string): Promise<Answered> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answered>()
+  const headers = { ...(cookie !== '' && { cookie }), ...(method === 'POST' && { 'content-length': 0 }) }
+  const outgoing = request({ host: '127.0.0.1', port, method, path, agent, headers, timeout: REQUEST_TIMEOUT_MS })
+  outgoing.on('timeout', () => outgoing.destroy(new Error(`${path} was not answered in ${REQUEST_TIMEOUT_MS} ms`)))
+  outgoing.on('error', reject)
+  outgoing.on('response', (answer) => {
+    let text = ''
+    answer.setEncoding('utf8').on('error', reject)
+    answer.on('data', (part: string) => (text += part))
+    answer.on('end', () => {
+      const given = (answer.headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0]).join('; ')
+      if (answer.statusCode === 200) resolve({ text, cookie: given })
+      else reject(new Error(`${path} was answered by ${answer.statusCode} ${text.slice(0, 200)}`))
+    })
+  })
+  outgoing.end()
+  return promise
+}

@@ -1,0 +1,44 @@
+/** One of the things compared: a process of its own that serves it, the load on it, and the CPU time that it takes. */
+import type { Measured } from '../harness/experiment.ts'
+import type { Load, RequestKind } from './load.ts'
+import { type Worker, worker } from '../harness/worker.ts'
+
+export interface SubjectSpec {
+  readonly name: string
+  /** What its process runs, in `peers/`. */
+  readonly file: string
+  readonly store: 'redis' | 'memory'
+}
+
+export interface Subject {
+  readonly name: string
+  /** What one turn of load took. */
+  measure(kind: RequestKind, requests: number): Promise<Measured>
+  stop(): void
+}
+
+/** Each has a session and a connection of its own, and one request in flight. */
+export const USERS = 8
+
+export async function startSubject(spec: SubjectSpec, redisUrl: string, load: Load): Promise<Subject> {
+  const { name } = spec
+  const server = await startServer(spec, redisUrl)
+  await load.begin(name, server.ready.port, USERS)
+  const cpuMicros = async () => (await server.ask<{ cpuMicros: number }>('cpu')).cpuMicros
+
+  return {
+    name,
+    async measure(kind, requests) {
+      const before = await cpuMicros()
+      const { requests: answered, p50Micros, p99Micros } = await load.run(name, kind, requests, USERS)
+      return { cpuMicrosPerRequest: ((await cpuMicros()) - before) / answered, p50Micros, p99Micros }
+    },
+    stop: () => server.stop(),
+  }
+}
+
+/** The process alone, with nobody who asks it anything. */
+export function startServer({ name, file, store }: SubjectSpec, redisUrl: string): Promise<Worker<{ port: number }>> {
+  const program = new URL(`../peers/${file}`, import.meta.url)
+  return worker({ name, file: program, args: [store === 'redis' ? redisUrl : 'memory:'] })
+}

@@ -1,0 +1,60 @@
+/** What the bench of the session layer compares. */
+import type { RequestKind } from './load.ts'
+import type { SubjectSpec } from './subject.ts'
+
+export interface SessionSubject extends SubjectSpec {
+  readonly title: string
+  /** What runs in it, for the versions in the result. */
+  readonly packages: readonly string[]
+  /** Needs what is installed in peers/. */
+  readonly installed: boolean
+  /** The most that ninelives over Redis should take of this subject's CPU. */
+  readonly goal?: Readonly<Record<RequestKind, number>>
+}
+
+/** Every ratio is of this one to another. */
+export const OURS = 'ninelives'
+/** And this is the same once more: what it seems to differ by is the error of the measurement. */
+export const OURS_AGAIN = 'ninelives-again'
+
+const ours = { file: 'ninelives.ts', packages: ['koa', 'koa-session', 'ioredis'], installed: false } as const
+
+export const SUBJECTS: readonly SessionSubject[] = [
+  { name: OURS, title: 'ninelives, Redis', store: 'redis', ...ours },
+  { name: OURS_AGAIN, title: 'ninelives, Redis (A/A)', store: 'redis', ...ours },
+  { name: 'ninelives-memory', title: 'ninelives, memory', store: 'memory', ...ours },
+  {
+    name: 'ten-line-store',
+    title: 'koa-session, ten-line store',
+    file: 'ten-line-store.ts',
+    store: 'redis',
+    packages: ['koa', 'koa-session', 'ioredis'],
+    installed: false,
+    goal: { read: 1.05, write: 1.1 },
+  },
+  {
+    name: 'koa-redis',
+    title: 'koa-session, koa-redis',
+    file: 'koa-redis.ts',
+    store: 'redis',
+    packages: ['koa', 'koa-session', 'koa-redis'],
+    installed: true,
+  },
+  {
+    name: 'express-session',
+    title: 'express-session, connect-redis',
+    file: 'express-session.ts',
+    store: 'redis',
+    packages: ['express', 'express-session', 'connect-redis', 'redis'],
+    installed: true,
+    goal: { read: 1 / 1.6, write: 1 / 1.15 },
+  },
+  {
+    name: 'fastify-session',
+    title: '@fastify/session, connect-redis',
+    file: 'fastify-session.ts',
+    store: 'redis',
+    packages: ['fastify', '@fastify/session', 'connect-redis', 'redis'],
+    installed: true,
+  },
+]

@@ -1,0 +1,55 @@
+/** What the bench breaks, each confirmed to have landed and marked in the trace. Whoever died is started again by the lab. */
+import { isWhole } from '@ninelives/history'
+import { until } from '@ninelives/lab'
+import type { ClusterUnderTest } from '../../harness/cluster-under-test.ts'
+import type { BreakName } from '../../scenarios/scenario.ts'
+import { faultBegun, faultEnded } from './marks.ts'
+
+interface Broken {
+  readonly target: string
+  readonly nodes: readonly string[]
+}
+
+const WHOLE_DEADLINE_MS = 30_000
+const GONE_DEADLINE_MS = 3_000
+
+const breaks: Readonly<Record<BreakName, (cluster: ClusterUnderTest) => Promise<Broken>>> = {
+  async kill(cluster) {
+    const target = await cluster.kill('random')
+    return { target, nodes: [target] }
+  },
+
+  async rolling(cluster) {
+    const names = cluster.lab.cluster.nodes.map(({ name }) => name)
+    for (const target of names) {
+      await cluster.lab.desk.inject({ kind: 'drain', target })
+      await whole(cluster)
+    }
+    return { target: names.join(), nodes: names }
+  },
+
+  async store(cluster) {
+    const [pid] = cluster.pids().store
+    if (pid === undefined) throw new Error('the store is not a process of the bench')
+    process.kill(pid, 'SIGKILL')
+    const isGone = (): boolean => !cluster.pids().store.includes(pid)
+    await until(isGone, { deadlineMs: GONE_DEADLINE_MS, what: 'the store to be gone' })
+    return { target: 'store', nodes: [] }
+  },
+}
+
+/** Resolves once it landed, or was seen not to: the trace says which, and then there is no figure. */
+export async function breakIt(cluster: ClusterUnderTest, name: BreakName): Promise<void> {
+  const { trace } = cluster.lab
+  trace.append(faultBegun(name))
+  try {
+    trace.append(faultEnded(await breaks[name](cluster)))
+  } catch (error) {
+    trace.append(faultEnded({ target: 'unknown', nodes: [], failed: (error as Error).message }))
+  }
+}
+
+/** Every node is up, and gets its share again. */
+export async function whole({ lab }: ClusterUnderTest): Promise<void> {
+  await until(() => isWhole(lab.trace.state), { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
+}

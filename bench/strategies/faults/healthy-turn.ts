@@ -1,0 +1,53 @@
+/** A cluster to which nothing happens yet: warmed up until it is stable, then measured with its processes' own CPU time. */
+import type { ClusterUnderTest } from '../../harness/cluster-under-test.ts'
+import { cpuMicrosOf } from '../../harness/cpu-time.ts'
+import { openHealthy, warmUp } from '../healthy/index.ts'
+import { watchOthers, whyBusy } from '../../harness/machine-load.ts'
+import type { CpuFigures, HealthyBlock } from '../../result.ts'
+import type { BenchScenario } from '../../scenarios/index.ts'
+
+export type HealthyTurn = Omit<HealthyBlock, 'block'>
+
+/** Each sends as soon as it is answered. */
+const USERS = 8
+
+export async function healthyTurn(
+  cluster: ClusterUnderTest,
+  { readShare }: BenchScenario,
+  seconds: number,
+  seed: number,
+): Promise<HealthyTurn> {
+  const scenario = readShare === undefined ? {} : { readShare }
+  const load = await openHealthy({ url: cluster.url, users: USERS, scenario, seed })
+  try {
+    await warmUp(load)
+    const others = watchOthers()
+    const before = cpuNow(cluster)
+    const { requests, requestsPerSecond, p50Ms, p99Ms, histogram } = await load.measure({ seconds })
+    const after = cpuNow(cluster)
+    const excluded = whyBusy(others())
+    const { store } = after
+    const perRequest = (part: keyof CpuFigures<number>): number => ((after[part] ?? 0) - (before[part] ?? 0)) / requests
+    return {
+      requests,
+      requestsPerSecond,
+      p50Ms,
+      p99Ms,
+      histogram,
+      cpuMicrosPerRequest: {
+        balancer: perRequest('balancer'),
+        node: perRequest('node'),
+        ...(store === undefined ? {} : { store: perRequest('store') }),
+      },
+      ...(excluded === undefined ? {} : { excluded }),
+    }
+  } finally {
+    load.close()
+  }
+}
+
+function cpuNow(cluster: ClusterUnderTest): CpuFigures<number> {
+  const { balancer, node, store } = cluster.pids()
+  const common = { balancer: cpuMicrosOf(balancer), node: cpuMicrosOf(node) }
+  return store.length === 0 ? common : { ...common, store: cpuMicrosOf(store) }
+}

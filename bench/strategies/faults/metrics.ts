@@ -1,0 +1,177 @@
+/**
+ * What a fault did to the users, from the trace alone: a pure function, so that it can be tested by traces written by hand, and what
+ * it says of a kept trace can be found again. METHOD.md has the definition of each figure in plain words.
+ */
+import { LATE_MAX_MS, type TraceEvent } from '@ninelives/history'
+import { LatencyHistogram } from '../healthy/latency-histogram.ts'
+import type { Lived } from '../healthy/history.ts'
+import {
+  BIN_MS,
+  type KillBin,
+  type KillRecord,
+  OUTAGE_PHASE_MS,
+  type Phase,
+  type PhaseLatencies,
+} from '../../result.ts'
+import { type Losses, lossesOf } from './losses.ts'
+import { type Mark, marksIn } from './marks.ts'
+import { phaseLatency } from './phase-latency.ts'
+import { bandOf, recoveryMs } from './recovery.ts'
+import { type UserOperation, waiting } from './waiting.ts'
+
+export type Measured = Omit<KillRecord, 'block'>
+
+interface Span {
+  readonly mark: Mark
+  readonly fromMs: number
+  readonly atMs: number
+  readonly toMs: number
+}
+
+/** One for each fault that the bench marked in the trace, compared with the `beforeMs` before it. */
+export function killMeasures(events: readonly TraceEvent[], beforeMs: number): Measured[] {
+  const marks = marksIn(events)
+  const operations = operationsOf(events)
+  const spans = marks.map((mark, index): Span => {
+    const { atMs, untilMs } = mark
+    const toMs = Math.min(untilMs, marks[index + 1]?.atMs ?? Number.POSITIVE_INFINITY)
+    return { mark, fromMs: atMs - beforeMs, atMs, toMs }
+  })
+  const losses = lossesOf(
+    events,
+    marks.map(({ atMs }, index) => ({ fromMs: atMs, toMs: marks[index + 1]?.atMs ?? Number.POSITIVE_INFINITY })),
+  )
+  return spans.map((span, index) => {
+    const within = operations.filter(({ dueAtMs }) => dueAtMs >= span.fromMs && dueAtMs < span.toMs)
+    return Object.assign(measured(within, operations, span, events), losses[index] as Losses)
+  })
+}
+
+type FromOperations = Omit<Measured, keyof Losses>
+
+function measured(
+  within: readonly UserOperation[],
+  all: readonly UserOperation[],
+  span: Span,
+  events: readonly TraceEvent[],
+): FromOperations {
+  const { mark, atMs, toMs } = span
+  const after = within.filter(({ dueAtMs }) => dueAtMs >= atMs)
+  const band = bandOf(within.filter(({ dueAtMs }) => dueAtMs < atMs))
+  const waited = waiting(after, toMs, band?.p99MaxMs ?? 0)
+  const recovered = band === undefined ? undefined : recoveryMs(after, atMs, toMs, band)
+  const detection = detectedAtMs(events, span)
+  const [first] = goodEnds(after)
+  const { phases, histograms } = phasesOf(within, span)
+  const latenessMs = latenessOf(within)
+  const excluded = whyExcluded(mark, within, latenessMs)
+  return {
+    fault: mark.fault,
+    target: mark.target,
+    phases,
+    histograms,
+    outageMs: outageMs(all, span),
+    userOutageMs: waited.longestMs,
+    ...(detection === undefined ? {} : { detectionMs: hundredths(detection - atMs) }),
+    ...(first === undefined ? {} : { firstSuccessMs: hundredths(first - atMs) }),
+    ...(recovered === undefined ? {} : { recoveryMs: recovered }),
+    lostUserSeconds: waited.userSeconds,
+    requestsSent: after.length,
+    requestsFailed: after.filter(({ isOk }) => !isOk).length,
+    latenessMs,
+    bins: binsOf(within, span),
+    ...(excluded === undefined ? {} : { excluded }),
+  }
+}
+
+function whyExcluded(mark: Mark, within: readonly Lived[], latenessMs: number): string | undefined {
+  if (mark.failed !== undefined) return `it did not land: ${mark.failed}`
+  if (within.length === 0) return 'nothing was due'
+  if (latenessMs > LATE_MAX_MS) return `the generator was ${latenessMs.toFixed(1)} ms late at p99`
+  return undefined
+}
+
+function operationsOf(events: readonly TraceEvent[]): UserOperation[] {
+  const ends = new Map(events.flatMap((event) => (event.type === 'operation-ended' ? [[event.op, event]] : [])))
+  return events.flatMap((event) => {
+    // A copy is asked past the balancer, when all is over.
+    if (event.type !== 'operation-sent' || event.kind === 'copy') return []
+    const { user, dueAtMs, sentAtMs, lateMs } = event
+    const end = ends.get(event.op)
+    const ended = end === undefined ? {} : { endedAtMs: end.endedAtMs }
+    const isOk = end?.outcome === 'ok'
+    return [{ user, dueAtMs, sentAtMs, lateMs, ...ended, isOk, isAnswered: end?.node !== undefined }]
+  })
+}
+
+/** The longest time without a good answer from the fault on, whenever what was answered had been due. */
+function outageMs(operations: readonly Lived[], { atMs, toMs }: Span): number {
+  const good = goodEnds(operations).filter((endedAtMs) => endedAtMs > atMs && endedAtMs < toMs)
+  const instants = [atMs, ...good, toMs]
+  return hundredths(Math.max(...instants.slice(1).map((instant, index) => instant - (instants[index] as number))))
+}
+
+function goodEnds(operations: readonly Lived[]): number[] {
+  return operations
+    .flatMap(({ isOk, endedAtMs }) => (isOk && endedAtMs !== undefined ? [endedAtMs] : []))
+    .sort((one, other) => one - other)
+}
+
+/** The balancer's own word: of a fault to one node, about that node. */
+function detectedAtMs(events: readonly TraceEvent[], { mark, atMs, toMs }: Span): number | undefined {
+  const noticed = events.find(
+    (event) =>
+      (event.type === 'upstream-ejected' || event.type === 'upstream-draining') &&
+      event.atMs >= atMs &&
+      event.atMs < toMs &&
+      mark.nodes.includes(event.upstream),
+  )
+  return noticed?.atMs
+}
+
+function phasesOf(within: readonly Lived[], { atMs, toMs }: Span) {
+  const histograms = {
+    before: new LatencyHistogram(),
+    outage: new LatencyHistogram(),
+    after: new LatencyHistogram(),
+  } satisfies Record<Phase, LatencyHistogram>
+  for (const { dueAtMs, endedAtMs = toMs } of within) {
+    const phase: Phase = dueAtMs < atMs ? 'before' : dueAtMs < atMs + OUTAGE_PHASE_MS ? 'outage' : 'after'
+    // Whatever the answer was, and where none came, the time until it was given up: a timeout is the slowest answer of all.
+    histograms[phase].record((endedAtMs - dueAtMs) * 1_000)
+  }
+  const entries = Object.entries(histograms) as [Phase, LatencyHistogram][]
+  return {
+    phases: Object.fromEntries(
+      entries.flatMap(([phase, histogram]) => (histogram.count === 0 ? [] : [[phase, phaseLatency(histogram)]])),
+    ) as PhaseLatencies,
+    histograms: Object.fromEntries(entries.map(([phase, histogram]) => [phase, String(histogram)])) as Record<
+      Phase,
+      string
+    >,
+  }
+}
+
+function binsOf(within: readonly Lived[], { fromMs, atMs, toMs }: Span): KillBin[] {
+  const binOf = ({ dueAtMs }: Lived): number => Math.floor((dueAtMs - atMs) / BIN_MS)
+  const binned = Map.groupBy(within, binOf)
+  const [first, last] = [Math.ceil((fromMs - atMs) / BIN_MS), Math.floor((toMs - atMs) / BIN_MS)]
+  return Array.from({ length: Math.max(0, last - first) }, (_, index): KillBin => {
+    const own = binned.get(first + index) ?? []
+    const good = own.filter(({ isOk }) => isOk)
+    const latencies = good.map(({ dueAtMs, endedAtMs = toMs }) => endedAtMs - dueAtMs).sort((one, other) => one - other)
+    const counts = { fromMs: (first + index) * BIN_MS, due: own.length, ok: good.length }
+    const middle = latencies[latencies.length >> 1]
+    if (middle === undefined) return counts
+    return { ...counts, p50Ms: hundredths(middle), maxMs: hundredths(latencies.at(-1) as number) }
+  })
+}
+
+function latenessOf(within: readonly Lived[]): number {
+  const lateness = within.map(({ lateMs }) => lateMs).sort((one, other) => one - other)
+  return lateness[Math.max(0, Math.ceil(0.99 * lateness.length) - 1)] ?? 0
+}
+
+function hundredths(ms: number): number {
+  return Math.round(ms * 100) / 100
+}

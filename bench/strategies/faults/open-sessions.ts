@@ -1,0 +1,82 @@
+/** Sessions of visitors who came once, and what they take: of the nodes' memory, and of the store. */
+import { readFileSync } from 'node:fs'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { once } from 'node:events'
+import { Redis } from 'ioredis'
+import type { ClusterUnderTest } from '../../harness/cluster-under-test.ts'
+
+export interface SessionCosts {
+  readonly memoryBytesPerSession?: number
+  readonly storeBytesPerSession?: number
+}
+
+/** Where a scenario does not say: enough to divide what a store says of itself. */
+const SESSIONS_DEFAULT = 500
+/** With fewer, what the nodes' memory grows by is their garbage. */
+const MEMORY_SESSIONS_MIN = 50_000
+const AT_ONCE = 32
+const STORE_SESSIONS_MIN = 500
+const PAGE_BYTES = 4_096
+
+export async function openSessions(cluster: ClusterUnderTest, count = SESSIONS_DEFAULT): Promise<SessionCosts> {
+  const storeBefore = await storeBytes(cluster)
+  const memoryBefore = memoryBytes(cluster.pids().node)
+  await fill(cluster.url, count)
+  const storeAfter = await storeBytes(cluster)
+  const memory =
+    memoryBefore === undefined || count < MEMORY_SESSIONS_MIN
+      ? undefined
+      : ((memoryBytes(cluster.pids().node) ?? memoryBefore) - memoryBefore) / count
+  const store =
+    storeBefore === undefined || storeAfter === undefined || count < STORE_SESSIONS_MIN
+      ? undefined
+      : (storeAfter - storeBefore) / count
+  return {
+    ...(memory === undefined ? {} : { memoryBytesPerSession: memory }),
+    ...(store === undefined ? {} : { storeBytesPerSession: store }),
+  }
+}
+
+/** A visitor who is not logged in, and counts, has a session from then on. */
+async function fill(url: string, count: number): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
+  let left = count
+  const visitors = Array.from({ length: Math.min(AT_ONCE, count) }, async () => {
+    while (left-- > 0) {
+      const sent = request(new URL('/api/counter', url), { method: 'POST', agent, headers: { 'content-length': '0' } })
+      sent.end()
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      answer.resume()
+      await once(answer, 'end')
+      if (answer.statusCode !== 200) throw new Error(`a visitor was answered ${answer.statusCode}`)
+    }
+  })
+  try {
+    await Promise.all(visitors)
+  } finally {
+    agent.destroy()
+  }
+}
+
+/** What is resident, of all of them; undefined where the system does not say. */
+function memoryBytes(pids: readonly number[]): number | undefined {
+  try {
+    const pages = pids.map((pid) => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]))
+    return pages.reduce((sum, each) => sum + each, 0) * PAGE_BYTES
+  } catch {
+    // No such books on this system.
+    return undefined
+  }
+}
+
+/** Undefined where it is no Redis of the lab's. */
+async function storeBytes(cluster: ClusterUnderTest): Promise<number | undefined> {
+  if (cluster.pids().store.length === 0) return undefined
+  const redis = new Redis(cluster.lab.trace.state.store)
+  try {
+    const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]
+    return used === undefined ? undefined : Number(used)
+  } finally {
+    redis.disconnect()
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * When a system was as good as before: from some instant on, for RECOVERED_FOR_MS, as large a share of what was due was answered
+ * well, and p99 was in the band of before. The band is wide enough for what the same system does by itself from one second to
+ * the next; within that time no half second may be bad on its own, or a short outage would vanish in five good seconds.
+ */
+import type { Lived } from '../healthy/history.ts'
+import { BIN_MS } from '../../result.ts'
+
+export const RECOVERED_FOR_MS = 5_000
+const SLICE_MS = 500
+const SHARE_SLACK = 0.01
+const SLICE_SHARE_SLACK = 0.1
+const P99_FACTOR = 2
+const P99_SLACK_MS = 10
+
+export interface Band {
+  readonly goodShareMin: number
+  readonly sliceShareMin: number
+  readonly p99MaxMs: number
+}
+
+/** Undefined when nothing was due before. */
+export function bandOf(before: readonly Lived[]): Band | undefined {
+  if (before.length === 0) return undefined
+  const share = goodShare(before)
+  return {
+    goodShareMin: share - SHARE_SLACK,
+    sliceShareMin: share - SLICE_SHARE_SLACK,
+    p99MaxMs: P99_FACTOR * p99(before) + P99_SLACK_MS,
+  }
+}
+
+/** From the fault; undefined when it was not within what was watched. */
+export function recoveryMs(
+  operations: readonly Lived[],
+  faultAtMs: number,
+  toMs: number,
+  band: Band,
+): number | undefined {
+  for (let fromMs = faultAtMs; fromMs + RECOVERED_FOR_MS <= toMs; fromMs += BIN_MS) {
+    if (isBack(operations, fromMs, band)) return fromMs - faultAtMs
+  }
+  return undefined
+}
+
+function isBack(operations: readonly Lived[], fromMs: number, band: Band): boolean {
+  const held = dueWithin(operations, fromMs, RECOVERED_FOR_MS)
+  if (held.length === 0 || goodShare(held) < band.goodShareMin || p99(held) > band.p99MaxMs) return false
+  const starts = Array.from({ length: RECOVERED_FOR_MS / SLICE_MS }, (_, slice) => fromMs + slice * SLICE_MS)
+  return starts.every((startMs) => {
+    const slice = dueWithin(held, startMs, SLICE_MS)
+    return slice.length === 0 || goodShare(slice) >= band.sliceShareMin
+  })
+}
+
+function dueWithin(operations: readonly Lived[], fromMs: number, forMs: number): Lived[] {
+  return operations.filter(({ dueAtMs }) => dueAtMs >= fromMs && dueAtMs < fromMs + forMs)
+}
+
+function goodShare(operations: readonly Lived[]): number {
+  return operations.filter(({ isOk }) => isOk).length / operations.length
+}
+
+/** With what never ended as the worst. */
+function p99(operations: readonly Lived[]): number {
+  const latencies = operations.map(({ dueAtMs, endedAtMs = Number.POSITIVE_INFINITY }) => endedAtMs - dueAtMs)
+  return latencies.sort((one, other) => one - other)[Math.ceil(0.99 * latencies.length) - 1] ?? 0
+}

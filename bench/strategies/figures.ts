@@ -1,0 +1,187 @@
+/** The figures of one strategy in one scenario, from its turns. The unit of whatever a fault did is the fault; of the rest, the block. */
+import { P999_SAMPLES_MIN, phaseLatency } from './faults/phase-latency.ts'
+import type { TurnFound } from './faults/turn.ts'
+import { mergedHistogram } from './healthy/index.ts'
+import {
+  type CpuFigures,
+  type HealthyBlock,
+  type HealthyFigures,
+  type KillRecord,
+  type PhaseLatencies,
+  PHASES,
+  type Share,
+  type Spread,
+  type StrategyFigures,
+} from '../result.ts'
+import { type Estimate, estimate, type Random, seededRandom } from '../harness/statistics.ts'
+
+const STALE = ['stale-read', 'hole', 'back-in-time']
+const RESAMPLES = 2_000
+const NO_WHOLE_TURN = 'of every turn some fault is excluded'
+
+/**
+ * `kills` and `blocks` are those that count; without a kill there are no figures. What is said of a whole turn is said of those
+ * of whose kills none is excluded, except that an anomaly is one wherever it was proved.
+ */
+export function figuresOf(
+  all: readonly TurnFound[],
+  kills: readonly KillRecord[],
+  blocks: readonly HealthyBlock[],
+  seed: number,
+): StrategyFigures | undefined {
+  if (kills.length === 0) return undefined
+  const random = seededRandom(seed)
+  const turns = all.filter((turn) => turn.kills.every(({ excluded }) => excluded === undefined))
+  const optional = {
+    detectionMs: spread(valuesOf(kills, 'detectionMs'), random),
+    recoveryMs: spread(valuesOf(kills, 'recoveryMs'), random),
+    healthy: healthyFigures(blocks, random),
+    memoryBytesPerSession: estimateOf(costs(turns, 'memoryBytesPerSession'), random),
+    storeBytesPerSession: estimateOf(costs(turns, 'storeBytesPerSession'), random),
+  }
+  return {
+    kills: kills.length,
+    ...verdictOf(turns, all),
+    sessions: {
+      exposed: sum(kills, 'sessionsExposed'),
+      lost: sum(kills, 'sessionsLost'),
+      lostShare: lostShare(kills, random),
+    },
+    writes: {
+      acknowledged: sum(kills, 'writesAcknowledged'),
+      lost: sum(kills, 'writesLost'),
+      duplicated: sum(kills, 'writesDuplicated'),
+    },
+    reads: readsOf(turns),
+    requests: requestsOf(turns),
+    latencyMs: phasesOf(kills),
+    outageMs: spreadOf(valuesOf(kills, 'outageMs'), random),
+    userOutageMs: spreadOf(valuesOf(kills, 'userOutageMs'), random),
+    firstSuccessMs: spreadOf(firstSuccesses(kills), random),
+    notRecovered: kills.filter(({ recoveryMs }) => recoveryMs === undefined).length,
+    lostUserSeconds: estimate(valuesOf(kills, 'lostUserSeconds'), random),
+    ...(Object.fromEntries(
+      Object.entries(optional).filter(([, value]) => value !== undefined),
+    ) as Partial<StrategyFigures>),
+  }
+}
+
+type NumberOf = {
+  [Key in keyof KillRecord]-?: Exclude<KillRecord[Key], undefined> extends number ? Key : never
+}[keyof KillRecord]
+
+function valuesOf(kills: readonly KillRecord[], figure: NumberOf): number[] {
+  return kills.flatMap((kill) => kill[figure] ?? [])
+}
+
+function sum(kills: readonly KillRecord[], figure: NumberOf): number {
+  return valuesOf(kills, figure).reduce((total, each) => total + each, 0)
+}
+
+/** Where nothing due after the fault worked within what was watched, at least as long as that. */
+function firstSuccesses(kills: readonly KillRecord[]): number[] {
+  return kills.map(({ firstSuccessMs, outageMs }) => firstSuccessMs ?? outageMs)
+}
+
+function spreadOf(values: readonly number[], random: Random): Spread {
+  return { p50: estimate(values, random), max: Math.max(...values) }
+}
+
+function spread(values: readonly number[], random: Random): Spread | undefined {
+  return values.length === 0 ? undefined : spreadOf(values, random)
+}
+
+function estimateOf(values: readonly number[], random: Random): Estimate | undefined {
+  return values.length === 0 ? undefined : estimate(values, random)
+}
+
+function costs(turns: readonly TurnFound[], figure: 'memoryBytesPerSession' | 'storeBytesPerSession'): number[] {
+  return turns.flatMap((turn) => turn[figure] ?? [])
+}
+
+function shareOf(kills: readonly KillRecord[]): number {
+  const exposed = sum(kills, 'sessionsExposed')
+  return exposed === 0 ? 0 : sum(kills, 'sessionsLost') / exposed
+}
+
+/**
+ * Lost over exposed, of all faults together; the bound from resampling the faults, or from their number when nothing was lost. Where
+ * nobody was exposed, nothing is bounded.
+ */
+function lostShare(kills: readonly KillRecord[], random: Random): Share {
+  const share = shareOf(kills)
+  if (sum(kills, 'sessionsExposed') === 0) return { share, high: 1 }
+  if (share === 0) return { share, high: Math.min(1, 3 / kills.length) }
+  const resampled = (): KillRecord[] => kills.map(() => kills[Math.floor(random() * kills.length)] as KillRecord)
+  const shares = Array.from({ length: RESAMPLES }, () => shareOf(resampled())).sort((one, other) => one - other)
+  return { share, high: shares[Math.round(0.975 * (RESAMPLES - 1))] as number }
+}
+
+function verdictOf(
+  turns: readonly TurnFound[],
+  all: readonly TurnFound[],
+): Pick<StrategyFigures, 'verdict' | 'verdictDoubts' | 'anomalies'> {
+  const isKnown = turns.length > 0 && turns.every(({ verdict }) => verdict !== 'unknown')
+  const doubts = turns.length === 0 ? [NO_WHOLE_TURN] : turns.flatMap((turn) => turn.doubts)
+  return {
+    verdict: all.some(({ verdict }) => verdict === 'invalid') ? 'invalid' : isKnown ? 'valid' : 'unknown',
+    verdictDoubts: [...new Set(doubts)],
+    anomalies: added(all.map(({ anomalies }) => anomalies)),
+  }
+}
+
+function readsOf(turns: readonly TurnFound[]): StrategyFigures['reads'] {
+  const stale = turns.flatMap(({ anomalies }) => STALE.map((kind) => anomalies[kind] ?? 0))
+  return {
+    total: turns.reduce((total, { reads }) => total + reads, 0),
+    stale: stale.reduce((total, each) => total + each, 0),
+  }
+}
+
+function requestsOf(turns: readonly TurnFound[]): StrategyFigures['requests'] {
+  const all = turns.map(({ requests }) => requests)
+  const total = (of: (requests: TurnFound['requests']) => number): number =>
+    all.reduce((before, each) => before + of(each), 0)
+  const sent = total((requests) => requests.sent)
+  const told = all.every(({ retries }) => retries !== undefined) && sent > 0
+  return {
+    sent,
+    ok: total(({ ok }) => ok),
+    failed: added(all.map(({ failed }) => failed)),
+    ...(told ? { retriesPerOperation: total(({ retries = 0 }) => retries) / sent } : {}),
+  }
+}
+
+function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const result: Record<string, number> = {}
+  for (const [key, count] of counts.flatMap((each) => Object.entries(each))) result[key] = (result[key] ?? 0) + count
+  return result
+}
+
+function phasesOf(kills: readonly KillRecord[]): PhaseLatencies {
+  const merged = PHASES.map(
+    (phase) => [phase, mergedHistogram(kills.map(({ histograms }) => histograms[phase]))] as const,
+  )
+  return Object.fromEntries(
+    merged.flatMap(([phase, histogram]) => (histogram.count === 0 ? [] : [[phase, phaseLatency(histogram)]])),
+  )
+}
+
+function healthyFigures(blocks: readonly HealthyBlock[], random: Random): HealthyFigures | undefined {
+  if (blocks.length === 0) return undefined
+  const of = (figure: (block: HealthyBlock) => number): Estimate => estimate(blocks.map(figure), random)
+  const all = mergedHistogram(blocks.map(({ histogram }) => histogram))
+  const rare = all.count >= P999_SAMPLES_MIN ? { p999: all.percentileMs(99.9) } : {}
+  const hasStore = blocks.every(({ cpuMicrosPerRequest }) => cpuMicrosPerRequest.store !== undefined)
+  const cpu = (part: keyof CpuFigures<number>): Estimate =>
+    of(({ cpuMicrosPerRequest }) => cpuMicrosPerRequest[part] ?? 0)
+  return {
+    requestsPerSecond: of(({ requestsPerSecond }) => requestsPerSecond),
+    latencyMs: { p50: of(({ p50Ms }) => p50Ms), p99: of(({ p99Ms }) => p99Ms), ...rare, n: all.count },
+    cpuMicrosPerRequest: {
+      balancer: cpu('balancer'),
+      node: cpu('node'),
+      ...(hasStore ? { store: cpu('store') } : {}),
+    },
+  }
+}

@@ -1,0 +1,136 @@
+/** Two runs side by side, and the table of the README: neither may say more than the results do. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import test from 'ava'
+import { compareRuns, unpairedRatio } from '../report/compare.ts'
+import { compareTable } from '../report/compare-table.ts'
+import { BEGIN, END, headline, withHeadline } from '../report/headline.ts'
+import type { BenchResult } from '../result.ts'
+import { seededRandom } from '../harness/statistics.ts'
+import { sampleResult } from './fixtures/strategies-result.ts'
+
+const RESULTS = new URL('../results/', import.meta.url)
+
+function slower(result: BenchResult, by: number): BenchResult {
+  return {
+    ...result,
+    strategies: result.strategies.map((entry) => ({
+      ...entry,
+      ...(entry.kills && { kills: entry.kills.map((kill) => ({ ...kill, outageMs: kill.outageMs * by })) }),
+    })),
+  }
+}
+
+test('runs of the same system show no difference, and one that is three times slower is', (t) => {
+  const base = sampleResult()
+  const same = compareRuns(base, sampleResult({ seed: 9 })).rows
+  t.is(same.length, 30)
+  t.deepEqual([...new Set(same.map(({ finding }) => finding))], ['no difference shown'])
+  const outages = compareRuns(base, slower(base, 3)).rows.filter(({ figure }) => figure === 'Outage')
+  t.is(outages.length, 6)
+  for (const { ratio, finding } of outages) {
+    t.is(finding, 'more')
+    t.true(ratio.low < 3 && ratio.high > 3)
+  }
+})
+
+test('only what both measured is compared, and the rest is named', (t) => {
+  const base = sampleResult({ scenarios: ['half and half', 'tabs'] })
+  const other = sampleResult({ scenarios: ['tabs'] })
+  const { losses, unpaired } = compareRuns(base, other)
+  t.deepEqual([...new Set(losses.map(({ scenario }) => scenario))], ['tabs'])
+  t.true(unpaired.includes('replicated (half and half)'))
+  t.false(unpaired.some((name) => name.startsWith('nginx')))
+  const none = { ...base, strategies: [] }
+  t.regex(compareTable(none, other), /no strategy in the same scenario in common/)
+})
+
+test('what differs between the runs themselves is said, and so are their doubts', (t) => {
+  const base = sampleResult({ kills: 6 })
+  const other = { ...sampleResult({ kills: 7 }), doubts: ['the machine was busy'] }
+  const { cautions } = compareRuns(base, { ...other, environment: { ...other.environment, cores: 8 } })
+  t.deepEqual(cautions, [
+    'The other run is not to be quoted: the machine was busy',
+    'Different cores: 2 and 8',
+    'Different kills: 6 and 7',
+  ])
+})
+
+test('a few blocks show no difference, however large', (t) => {
+  const base = sampleResult({ kills: 3 })
+  t.deepEqual([...new Set(compareRuns(base, slower(base, 50)).rows.map(({ finding }) => finding))], ['too few blocks'])
+})
+
+test('excluded faults are in no comparison', (t) => {
+  const base = sampleResult()
+  const spoiled = slower(base, 1_000)
+  const excluded = spoiled.strategies.map((entry) => ({
+    ...entry,
+    ...(entry.kills && {
+      kills: [
+        ...entry.kills.map((kill) => ({ ...kill, excluded: 'busy' })),
+        ...(base.strategies.find(({ name }) => name === entry.name)?.kills ?? []),
+      ],
+    }),
+  }))
+  for (const { figure, ratio } of compareRuns(base, { ...spoiled, strategies: excluded }).rows) {
+    if (figure === 'Outage') t.is(ratio.median, 1)
+  }
+})
+
+test('the ratio of medians has its interval from both runs', (t) => {
+  const ratio = unpairedRatio([2, 4, 6, 8, 10, 12], [1, 2, 3, 4, 5, 6], seededRandom(1))
+  t.is(ratio.median, 2)
+  t.is(ratio.blocks, 6)
+  t.true(ratio.low < 1.5 && ratio.high > 2.5)
+})
+
+test('the table names each strategy with its ratio and finding', (t) => {
+  const text = compareTable(sampleResult(), slower(sampleResult(), 3))
+  t.regex(text, /sticky · half and half +Outage ms +426 +1,278 +3\.00× \([\d.]+–[\d.]+\) +▲ more/)
+  t.regex(text, /sticky · half and half +341 of 1,035 +341 of 1,035/)
+  t.regex(text, /The runs were at different times/)
+  t.notRegex(text, /NaN|undefined|Infinity/)
+})
+
+test('the README gets a table between its markers and is otherwise left alone', (t) => {
+  const readme = `# before\n\n${BEGIN}\nold\n${END}\n\nafter\n`
+  const made = withHeadline(readme, sampleResult())
+  t.is(made, `# before\n\n${BEGIN}\n\n${headline(sampleResult())}\n\n${END}\n\nafter\n`)
+  t.is(withHeadline(made, sampleResult()), made)
+  t.throws(() => withHeadline('# no markers', sampleResult()), { message: /has no <!-- headline -->/ })
+})
+
+test('the headline says what was lost of how many, and what no loss proves', (t) => {
+  const rows = headline(sampleResult()).split('\n')
+  t.is(rows.length, 9)
+  t.regex(
+    rows[2] ?? '',
+    /^\| replicated +\| none \(≤ 15 % of faults\) +\| none \(≤ 15 % of faults\) +\| 24\.8 \(19\.8–34\.4\) +\|/,
+  )
+  t.regex(rows[4] ?? '', /^\| sticky +\| 32\.9 % \(341 of 1,035\) +\| 0\.107 % \(29 of 26,977\)/)
+  t.regex(rows[8] ?? '', /^20 faults a strategy in “half and half”, 2 × Sample processor/)
+  t.is(new Set(rows.slice(0, 7).map(({ length }) => length)).size, 1)
+  const [, , none] = headline(sampleResult({ kills: 1 })).split('\n')
+  t.regex(none ?? '', /none in 1 fault /)
+  t.regex(headline({ ...sampleResult(), doubts: ['busy'] }), /Not to be quoted/)
+})
+
+/** The newest full run that is kept. */
+function kept(): BenchResult | undefined {
+  const paths = readdirSync(RESULTS, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    /(^|\/)result\.json$/.test(path),
+  )
+  return paths
+    .map((path) => JSON.parse(readFileSync(new URL(path, RESULTS), 'utf8')) as BenchResult)
+    .filter(({ bench, options }) => bench === 'strategies' && !options.quick)
+    .sort((one, other) => one.startedAt.localeCompare(other.startedAt))
+    .at(-1)
+}
+
+test("the README's table is what the script makes of the result that is kept", (t) => {
+  const result = kept()
+  assert(result, 'bench/results has no full run of npm run bench')
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  t.is(readme, withHeadline(readme, result), 'node bench/report/headline.ts RESULT.json makes it again')
+})

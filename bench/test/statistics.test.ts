@@ -1,0 +1,107 @@
+/** The figures of the benches: their statistics must neither miss a difference nor see one where there is none. */
+import test from 'ava'
+import {
+  type Estimate,
+  estimate,
+  finding,
+  INTERVAL_BLOCKS_MIN,
+  median,
+  type Random,
+  ratio,
+  reached,
+  seededRandom,
+  shuffled,
+} from '../harness/statistics.ts'
+
+const interval = (low: number, high: number, blocks = 20): Estimate => ({ median: (low + high) / 2, low, high, blocks })
+
+const draw = (seed: number): number[] => Array.from({ length: 5 }, seededRandom(seed))
+
+/** As a machine is noisy: mostly around 1, now and then far above. */
+function noise(random: Random): number {
+  const spike = random() < 0.1 ? random() : 0
+  return 0.95 + random() * 0.1 + spike
+}
+
+test('a median is the middle, or between the two in the middle', (t) => {
+  t.is(median([3]), 3)
+  t.is(median([9, 1, 5]), 5)
+  t.is(median([10, 2, 4, 8]), 6)
+  t.throws(() => median([]))
+})
+
+test('a median leaves what it was given as it was', (t) => {
+  const values = [3, 1, 2]
+  median(values)
+  t.deepEqual(values, [3, 1, 2])
+})
+
+test('the seed alone gives the same numbers, and another seed others', (t) => {
+  t.deepEqual(draw(7), draw(7))
+  t.notDeepEqual(draw(7), draw(8))
+  t.true(draw(7).every((value) => value >= 0 && value < 1))
+})
+
+test('shuffling keeps every value, and puts each in every place equally often', (t) => {
+  const random = seededRandom(1)
+  const first = new Map<string, number>()
+  for (let turn = 0; turn < 3_000; turn++) {
+    const order = shuffled(['a', 'b', 'c'], random)
+    t.deepEqual(order.toSorted(), ['a', 'b', 'c'])
+    first.set(order[0] ?? '', (first.get(order[0] ?? '') ?? 0) + 1)
+  }
+  for (const times of first.values()) t.true(times > 850 && times < 1_150, `${times} of 3,000`)
+})
+
+test('an interval of equal blocks is a point, and one of others holds their median', (t) => {
+  t.deepEqual(estimate([5, 5, 5, 5, 5, 5], seededRandom(1)), { median: 5, low: 5, high: 5, blocks: 6 })
+  const { median: middle, low, high, blocks } = estimate([1, 2, 3, 4, 5, 6, 7, 100], seededRandom(1))
+  t.is(middle, 4.5)
+  t.is(blocks, 8)
+  t.true(low < middle && middle < high)
+  t.true(high < 100, 'one block that went wrong does not make the interval')
+})
+
+test('the same seed gives the same interval', (t) => {
+  const blocks = [4, 8, 15, 16, 23, 42]
+  t.deepEqual(estimate(blocks, seededRandom(3)), estimate(blocks, seededRandom(3)))
+})
+
+test('a ratio is taken within blocks: a slow block that slows both is no difference', (t) => {
+  const machine = [1, 1, 5, 1, 9, 1, 3, 1]
+  const first = machine.map((slowness) => 110 * slowness)
+  const second = machine.map((slowness) => 100 * slowness)
+  const { median: middle, low, high } = ratio(first, second, seededRandom(1))
+  for (const value of [middle, low, high]) t.true(Math.abs(value - 1.1) < 1e-9, String(value))
+  t.throws(() => ratio([1, 2], [1], seededRandom(1)), { message: /every block/ })
+})
+
+test('equal subjects are found to differ in few of many trials, and ones that differ by a fifth are found out', (t) => {
+  const random = seededRandom(20)
+  const trial = (factor: number) => {
+    const machine = Array.from({ length: 20 }, () => 1 + 4 * random())
+    const first = machine.map((slowness) => factor * slowness * noise(random))
+    const second = machine.map((slowness) => slowness * noise(random))
+    return finding(ratio(first, second, random))
+  }
+  const found = (factor: number, what: string) =>
+    Array.from({ length: 100 }, () => trial(factor)).filter((each) => each === what).length
+  t.true(found(1, 'no difference shown') >= 90)
+  t.true(found(1.2, 'more') >= 95)
+  t.true(found(1 / 1.2, 'less') >= 95)
+})
+
+test('a difference is named only where the interval leaves 1 out, and never from a few blocks', (t) => {
+  t.is(finding(interval(1.01, 1.2)), 'more')
+  t.is(finding(interval(0.8, 0.99)), 'less')
+  t.is(finding(interval(0.99, 1.2)), 'no difference shown')
+  t.is(finding(interval(1, 1.2)), 'no difference shown')
+  t.is(finding(interval(1.5, 1.6, INTERVAL_BLOCKS_MIN - 1)), 'too few blocks')
+})
+
+test('a goal is reached or missed when the whole interval says so', (t) => {
+  t.is(reached(interval(0.9, 1.05), 1.05), 'reached')
+  t.is(reached(interval(0.9, 1.06), 1.05), 'undecided')
+  t.is(reached(interval(1.06, 1.2), 1.05), 'missed')
+  t.is(reached(interval(0.5, 0.6, INTERVAL_BLOCKS_MIN - 1), 1.05), 'undecided')
+})

@@ -1,0 +1,165 @@
+/** What becomes of the blocks of `npm run bench`: what counts, and what is compared. */
+import test from 'ava'
+import type { Measured } from '../strategies/faults/metrics.ts'
+import type { TurnFound } from '../strategies/faults/turn.ts'
+import { blocksOf, contestantsOf, planOf, scenariosOf } from '../strategies/options.ts'
+import { strategiesResult } from '../strategies/run-result.ts'
+import { entrantsOf, type FoundBlock, whyNot } from '../strategies/run.ts'
+import { strategiesTable } from '../strategies/table.ts'
+import { blocks, head, kill, options, turn } from './fixtures/strategies-blocks.ts'
+
+test('a full run is at least twenty kills a strategy, a quick one three, in turns of three', (t) => {
+  t.true(options().kills >= 20)
+  t.true(blocksOf(options()) >= 6)
+  t.is(options('--quick').kills, 3)
+  t.is(blocksOf(options('--quick')), 1)
+  const twenty = options('--kills', '20')
+  const kills = Array.from({ length: blocksOf(twenty) }, (_, index) => planOf(twenty, index + 1).kills)
+  t.is(
+    kills.reduce((sum, each) => sum + each, 0),
+    20,
+  )
+})
+
+test('what does not exist gets the list', (t) => {
+  t.throws(() => options('--strategies', 'sticky,nothing'), { message: /'nothing', and takes .*replicated.*haproxy/ })
+  t.throws(() => options('--scenario', 'nothing'), { message: /'nothing', and takes half-and-half.*rolling-deploy/ })
+  t.throws(() => options('--nodes', '13'), { message: /from 1 to 12/ })
+  t.throws(() => options('--colour'), { message: /--help/ })
+})
+
+test('differences are ratios within blocks, so that a drift of the machine is none', (t) => {
+  const { comparisons } = strategiesResult(head(), blocks(7), 'later')
+  const of = (strategy: string) =>
+    comparisons.filter((each) => each.strategy === strategy && each.figure === 'outageMs')
+  t.like(of('memory')[0], { base: 'sticky', finding: 'more', isAgain: false })
+  t.like(of('memory')[0]?.ratio, { median: 2, low: 2, high: 2, blocks: 7 })
+  t.like(of('sticky-again')[0], { finding: 'no difference shown', isAgain: true })
+})
+
+test('of fewer than six blocks nobody is called better, and the run is not to be quoted', (t) => {
+  const { comparisons, doubts } = strategiesResult(head(), blocks(5), 'later')
+  t.true(comparisons.every(({ finding }) => finding === 'too few blocks'))
+  t.true(doubts.some((doubt) => doubt.includes('fewer than 6 blocks')))
+})
+
+const lagged = (block: number): Partial<Measured> =>
+  block === 3 ? { outageMs: 9_999, sessionsLost: 60, excluded: 'the generator was 50 ms late at p99' } : {}
+
+test('what was excluded is in no figure and in no comparison, and is told of', (t) => {
+  const { strategies, comparisons, doubts } = strategiesResult(head(), blocks(7, lagged), 'later')
+  const [sticky] = strategies
+  t.is(sticky?.figures?.kills, 6)
+  t.is(sticky?.figures?.outageMs.max, 700)
+  t.is(sticky?.figures?.sessions.lost, 0)
+  t.is(sticky?.kills?.length, 7)
+  t.is(comparisons.find(({ figure }) => figure === 'outageMs')?.ratio.blocks, 6)
+  t.true(doubts.some((doubt) => /sticky: 1 of 7 faults.*50 ms late/.test(doubt)))
+})
+
+test('where everything was excluded there are no figures', (t) => {
+  const result = strategiesResult(
+    head(),
+    blocks(7, () => ({ excluded: 'busy' })),
+    'later',
+  )
+  t.is(result.strategies[0]?.figures, undefined)
+  t.regex(strategiesTable(result), /sticky .*everything was excluded/)
+})
+
+test('no loss in N faults is bounded by 3/N; a loss by its share', (t) => {
+  const [none] = strategiesResult(head(), blocks(10), 'later').strategies
+  t.deepEqual(none?.figures?.sessions.lostShare, { share: 0, high: 0.3 })
+  const [some] = strategiesResult(
+    head(),
+    blocks(10, () => ({ sessionsLost: 15 })),
+    'later',
+  ).strategies
+  t.deepEqual(some?.figures?.sessions.lostShare, { share: 0.25, high: 0.25 })
+})
+
+test('latencies are percentiles of the merged histograms, without a phase in which nothing was due', (t) => {
+  const [sticky] = strategiesResult(head(), blocks(2), 'later').strategies
+  t.deepEqual(sticky?.figures?.latencyMs, { before: { p50: 1, p99: 1, n: 20 }, outage: { p50: 5, p99: 5, n: 20 } })
+  t.is(sticky?.figures?.healthy?.latencyMs.p999, undefined)
+  t.is(sticky?.figures?.requests.retriesPerOperation, 0.05)
+})
+
+test('what was not recovered from is counted, and is in no median', (t) => {
+  const lasting = blocks(4)
+  const first = lasting[0]?.turns['sticky'] as TurnFound
+  const { recoveryMs: _gone, ...never } = kill()
+  const changed = { ...lasting[0], turns: { ...lasting[0]?.turns, sticky: { ...first, kills: [never] } } } as FoundBlock
+  const [sticky] = strategiesResult(head(), [changed, ...lasting.slice(1)], 'later').strategies
+  t.is(sticky?.figures?.notRecovered, 1)
+  t.is(sticky?.figures?.recoveryMs?.p50.blocks, 3)
+})
+
+test('a turn that failed costs its strategy that block, and the run its word', (t) => {
+  const all = blocks(7)
+  const failed = { ...all[0], turns: { ...all[0]?.turns, sticky: { failed: 'node-a: died' } } } as FoundBlock
+  const { strategies, doubts } = strategiesResult(head(), [failed, ...all.slice(1)], 'later')
+  t.is(strategies[0]?.figures?.kills, 6)
+  t.true(doubts.includes('block 1, sticky: node-a: died'))
+})
+
+test('the first who can take part runs once more, last in the result', (t) => {
+  const { options: asked } = head()
+  const [scenario] = scenariosOf(asked)
+  if (scenario === undefined) throw new Error('there is a scenario')
+  t.deepEqual(
+    entrantsOf(asked, scenario).map(({ name, role }) => [name, role]),
+    [
+      ['sticky', 'strategy'],
+      ['memory', 'strategy'],
+      ['sticky-again', 'again'],
+    ],
+  )
+  t.is(strategiesResult(head(), blocks(1), 'later').strategies.at(-1)?.role, 'again')
+})
+
+test('a strategy without a store takes no part where the store breaks, and says why', (t) => {
+  const { options: asked } = head('--scenario', 'store-failover')
+  const [scenario] = scenariosOf(asked)
+  const [sticky] = contestantsOf(asked)
+  if (scenario === undefined || sticky === undefined) throw new Error('there are both')
+  t.regex(whyNot(sticky, scenario) ?? '', /no store/)
+  t.regex(
+    strategiesTable(strategiesResult(head('--scenario', 'store-failover'), [], 'later')),
+    /sticky: it has no store/,
+  )
+})
+
+test('what is of a whole turn is of those in which nothing was excluded; an anomaly counts wherever it was proved', (t) => {
+  const [first, second] = blocks(2) as [FoundBlock, FoundBlock]
+  const lagged: TurnFound = {
+    ...turn([kill(), kill({ excluded: 'the generator lagged' })]),
+    verdict: 'unknown',
+    doubts: ['the generator lagged'],
+  }
+  const found = (other: TurnFound) => {
+    const both = [first, { ...second, turns: { ...second.turns, sticky: other } }]
+    return strategiesResult(head(), both, 'later').strategies.find(({ name }) => name === 'sticky')?.figures
+  }
+  const without = found(lagged)
+  t.is(without?.kills, 2)
+  t.is(without?.reads.total, 50)
+  t.is(without?.requests.sent, 100)
+  t.is(without?.verdict, 'valid')
+  t.deepEqual(without?.verdictDoubts, [])
+  const proved = found({ ...lagged, verdict: 'invalid', anomalies: { 'lost-session': 1 } })
+  t.is(proved?.verdict, 'invalid')
+  t.deepEqual(proved?.anomalies, { 'lost-session': 1 })
+  const none = strategiesResult(head(), [{ ...first, turns: { sticky: lagged } }], 'later').strategies[0]?.figures
+  t.is(none?.verdict, 'unknown')
+  t.is(none?.verdictDoubts.length, 1)
+})
+
+test('where nobody was exposed, nothing is bounded', (t) => {
+  const found = strategiesResult(
+    head(),
+    blocks(7, () => ({ sessionsExposed: 0 })),
+    'later',
+  )
+  t.deepEqual(found.strategies[0]?.figures?.sessions.lostShare, { share: 0, high: 1 })
+})
