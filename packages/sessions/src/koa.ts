@@ -125,23 +125,24 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
     app,
   )
 
-  extendContext(app, async (ctx, session, change) => {
-    const state = stateOf(ctx)
-    refuseInOutage(state)
-    await state.discarded?.destroy()
-    state.synced = applicationFields(session.toJSON())
-    const result = await sessionOf(state).update(state.synced, (draft) => {
-      const outcome = change(draft)
-      assertFieldNames(draft)
-      return outcome
-    })
-    // What the handler set while it waited is still to come: it stays on top of what is stored now.
-    const now = applicationFields(session.toJSON())
-    replaceFields(session, merge(state.synced, now, sessionOf(state).take()))
-    state.synced = applicationFields(session.toJSON())
-    cookie.send(ctx)
-    return result
-  })
+  extendContext(app, (ctx, session, change) =>
+    stateOf(ctx).inTurn(async () => {
+      const state = stateOf(ctx)
+      refuseInOutage(state)
+      await state.discarded?.destroy()
+      const written = applicationFields(session.toJSON())
+      const result = await sessionOf(state).update(written, (draft) => {
+        const outcome = change(draft)
+        assertFieldNames(draft)
+        return outcome
+      })
+      // What the handler set while it waited is still to come: it stays on top of what is stored now.
+      const now = applicationFields(session.toJSON())
+      replaceFields(session, merge(written, now, sessionOf(state).take()))
+      cookie.send(ctx)
+      return result
+    }),
+  )
   app.use(honestCookie(name))
   app.use(withRecordedAnswer)
   app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))

@@ -5,6 +5,7 @@ import type { Unsealed } from './cookie.ts'
 import type { SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
 import { type SessionError, SessionValueError } from './errors.ts'
+import type { OneAtATime } from './one-at-a-time.ts'
 import type { OpenSession } from './session.ts'
 
 export interface RequestState {
@@ -27,8 +28,8 @@ export interface RequestState {
   answerable: boolean
   /** The session was ended by this request, so that the client may forget its cookie. */
   loggedOut: boolean
-  /** The handler's fields as an update last found or left them: what differs from it now, the handler has set since. */
-  synced: SessionData
+  /** For what commits the session: each reads the handler's fields as the one before left them. */
+  readonly inTurn: OneAtATime
   /** Gives the client the session's id, if it is another than it sent. */
   readonly sendCookie: () => void
   /** Why the session is not what is stored now; it may be looked at, and a change of it fails with this. */

@@ -10,6 +10,7 @@ import type { OutagePolicy } from './koa.ts'
 import {
   allowCookie,
   applicationFields,
+  type BareSession,
   refuseInOutage,
   sessionOf,
   type StatefulContext,
@@ -51,15 +52,19 @@ export function requestStore(
       return state.untouched ? TO_BE_SAVED : undefined
     }
 
-    async set(_key: string, fields: SessionData): Promise<void> {
+    set(_key: string, fields: SessionData): Promise<void> {
       const state = stateOf(this.#ctx)
-      const mine = state.untouched ? undefined : applicationFields(fields)
-      if (state.outage !== undefined) {
-        if (mine !== undefined && (state.session?.differs(mine) ?? true)) refuseInOutage(state)
-        return
-      }
-      await state.discarded?.destroy()
-      await sessionOf(state).commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)
+      return state.inTurn(async () => {
+        // As they are by now: an update that was under way has brought in what it found.
+        const session = state.untouched ? null : (this.#ctx.session as BareSession | null)
+        const mine = state.untouched ? undefined : applicationFields(session?.toJSON() ?? fields)
+        if (state.outage !== undefined) {
+          if (mine !== undefined && (state.session?.differs(mine) ?? true)) refuseInOutage(state)
+          return
+        }
+        await state.discarded?.destroy()
+        await sessionOf(state).commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)
+      })
     }
 
     async destroy(): Promise<void> {

@@ -3,6 +3,7 @@ import type Koa from 'koa'
 import { cookieSealer } from './cookie.ts'
 import type { Engine } from './engine.ts'
 import type { SessionId } from './id.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { allowCookie, known, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
 
 export interface SessionCookie {
@@ -50,7 +51,7 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
       cleared: false,
       answerable: false,
       loggedOut: false,
-      synced: {},
+      inTurn: oneAtATime(),
       sendCookie: () => send(ctx),
       outage: undefined,
     }

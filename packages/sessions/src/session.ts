@@ -8,6 +8,7 @@ import { type Draft, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import { sessionRef } from './users.ts'
 import type { Step } from './steps.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
@@ -23,24 +24,30 @@ export interface SessionInfo {
 /** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
 type Change = (theirsText: string) => Draft
 
+/**
+ * What the handler's changes are told from: the data as it was when the handler took its copy, and from then on what has been
+ * written of that copy. It moves when a write has succeeded and never back, so that a failed write has nothing to undo. Not
+ * the same as what is stored, which may have been merged with other requests' changes since.
+ */
+interface Base {
+  text: string
+}
+
 /** The source of the steps that are saves. */
 const SAVE = 'save'
 
 export class OpenSession {
   readonly #engine: Engine
   readonly #stored: StoredSession
-  /**
-   * The data as the handler holds it, which is what its changes start from. Not the same as what is stored: that may have
-   * been merged with others' changes, or have gone through an update, since the handler last took a copy.
-   */
-  #heldText: string
+  #base: Base
   #once: { readonly keyDigest: string; readonly fingerprint: string; readonly begun: Map<string, number> } | undefined
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Two changes in the same request would each start from what the other is about to replace. */
+  readonly #inTurn = oneAtATime()
 
   constructor(engine: Engine, opened: Opened) {
     this.#engine = engine
     this.#stored = new StoredSession(engine, opened)
-    this.#heldText = this.#visibleText
+    this.#base = { text: this.#visibleText }
   }
 
   /** The id that the client should carry from now on. Another one after a commit that rotated. */
@@ -58,13 +65,13 @@ export class OpenSession {
 
   /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
   take(): SessionData {
-    this.#heldText = this.#visibleText
-    return decodeData(this.#heldText)
+    this.#base = { text: this.#visibleText }
+    return decodeData(this.#base.text)
   }
 
   /** Whether `mine` is something else than the copy that was taken. */
   differs(mine: SessionData): boolean {
-    return encodeData(mine) !== this.#heldText
+    return encodeData(mine) !== this.#base.text
   }
 
   /** From the next commit on, another secret; the one that came with this request keeps working for the grace. */
@@ -145,9 +152,8 @@ export class OpenSession {
     write: (changes: Change | undefined, step: Step | undefined) => Promise<T>,
   ): Promise<T> {
     const once = this.#once
-    const baseText = this.#heldText
-    const mineText = mine === undefined ? baseText : encodeData(mine)
-    const changes = mineText === baseText ? undefined : this.#difference(baseText, mineText)
+    const base = this.#base
+    const mineText = mine === undefined ? undefined : encodeData(mine)
     const before = once?.begun.get(source) ?? 0
     const step = once && {
       keyDigest: once.keyDigest,
@@ -156,12 +162,15 @@ export class OpenSession {
       answer,
     }
     once?.begun.set(source, before + 1)
-    this.#heldText = mineText
     try {
-      return await this.#inTurn(() => write(changes, step))
+      return await this.#inTurn(async () => {
+        const isChanged = mineText !== undefined && mineText !== base.text
+        const result = await write(isChanged ? this.#difference(base.text, mineText) : undefined, step)
+        if (isChanged) base.text = mineText
+        return result
+      })
     } catch (error) {
-      // It is not known to be stored: who tries again must find it changed, and takes the same step.
-      this.#heldText = baseText
+      // Not known to be stored: a retry finds its changes uncommitted, and takes the same step.
       once?.begun.set(source, before)
       throw error
     }
@@ -175,13 +184,5 @@ export class OpenSession {
       const data = merge(decodeData(baseText), mine, decodeData(theirsText), this.#engine.resolvers)
       return { data, dataText: encodeData(data) }
     }
-  }
-
-  /** One change at a time: two in the same request would each start from what the other is about to replace. */
-  async #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(change)
-    // The chain goes on after a failure; whoever asked for the failed change is told by the promise below.
-    this.#turn = turn.catch(() => {})
-    return await turn
   }
 }
