@@ -1,8 +1,8 @@
 /** Whether a run could have shown anything: did the faults land, was anybody there, did they look, and was the load on time. */
-import { putsOf } from './checkers/settled.ts'
-import type { Visit } from './checkers/visit.ts'
-import { count } from './counts.ts'
-import type { FaultInjected, TraceEvent } from './events.ts'
+import { putsOf } from './ledger/settled.ts'
+import type { Visit } from './ledger/visit.ts'
+import { count } from './trace/counts.ts'
+import type { FaultInjected, TraceEvent } from './trace/events.ts'
 
 interface Fault {
   readonly is: string

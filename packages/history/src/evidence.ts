@@ -4,7 +4,7 @@
  * its own, and can be judged again from that alone.
  */
 import { type Anomaly, judge } from './judge.ts'
-import type { OperationEnded, OperationSent, TraceEvent } from './events.ts'
+import type { OperationEnded, OperationSent, TraceEvent } from './trace/events.ts'
 
 /** Far above what one visit of one user comes to. Of more, those are kept that were sent last before the proof, and some after it. */
 const OPERATIONS_MAX = 500

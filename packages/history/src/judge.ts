@@ -4,12 +4,12 @@
  */
 import { ANOMALIES, type AnomalyKind, type Finding } from './checkers/checker.ts'
 import { checkers } from './checkers/index.ts'
-import { Ledger } from './checkers/ledger.ts'
-import { putsOf } from './checkers/settled.ts'
-import type { Observation, Visit } from './checkers/visit.ts'
+import { Ledger } from './ledger/ledger.ts'
+import { putsOf } from './ledger/settled.ts'
+import type { Observation, Visit } from './ledger/visit.ts'
 import { Coverage } from './coverage.ts'
-import type { TraceProblem } from './decode.ts'
-import type { RunEnded, TraceEvent } from './events.ts'
+import type { TraceProblem } from './trace/decode.ts'
+import type { RunEnded, TraceEvent } from './trace/events.ts'
 
 export interface Anomaly {
   readonly kind: AnomalyKind

@@ -1,5 +1,5 @@
-import { sum } from './counts.ts'
-import type { ProcessName, RunStarted, TraceEvent, UsersSecond } from './events.ts'
+import { sum } from './trace/counts.ts'
+import type { ProcessName, RunStarted, TraceEvent, UsersSecond } from './trace/events.ts'
 import {
   type ClusterState,
   initialState,

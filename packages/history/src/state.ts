@@ -1,6 +1,6 @@
-import type { Counts } from './counts.ts'
-import type { StrategyFacts } from './events.ts'
-import type { FaultFacts } from './fault-facts.ts'
+import type { Counts } from './trace/counts.ts'
+import type { StrategyFacts } from './trace/events.ts'
+import type { FaultFacts } from './trace/fault-facts.ts'
 
 export type NodeLife = 'starting' | 'up' | 'paused' | 'draining' | 'down'
 

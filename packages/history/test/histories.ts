@@ -14,7 +14,7 @@
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
  * `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
-import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/events.ts'
+import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/trace/events.ts'
 import type { Verdict } from '../src/judge.ts'
 import { runStarted } from './events.ts'
 

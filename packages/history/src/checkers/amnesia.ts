@@ -1,4 +1,4 @@
-import { forgottenIn } from './cart.ts'
+import { forgottenIn } from '../ledger/cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
 
 /** The session is there and its user is still logged in, but all that was in it is gone. */

@@ -1,6 +1,6 @@
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
-import { putsOf } from './settled.ts'
-import type { Gap, Visit } from './visit.ts'
+import { putsOf } from '../ledger/settled.ts'
+import type { Gap, Visit } from '../ledger/visit.ts'
 
 /** A user saw something, then saw a state from before it. */
 export const backInTime: Checker = {

@@ -1,4 +1,4 @@
-import type { Observation, Visit } from './visit.ts'
+import type { Observation, Visit } from '../ledger/visit.ts'
 
 /** What can be wrong with sessions, the worst first. */
 export const ANOMALIES = [

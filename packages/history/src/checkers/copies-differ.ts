@@ -1,7 +1,6 @@
-import { LOGGED_OUT } from '../events.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { writesOf } from './settled.ts'
-import type { Copy, Done, Moment, Visit } from './visit.ts'
+import { writesOf } from '../ledger/settled.ts'
+import type { Copy, Visit } from '../ledger/visit.ts'
 
 /** After the dust settled, two nodes that were asked one after the other know different things of one session. */
 export const copiesDiffer: Checker = {
@@ -15,15 +14,6 @@ export const copiesDiffer: Checker = {
     const text = `${nodes} had different copies of ${visit.user}'s session when nobody was changing it any more`
     return finding(visit, [first.op, other.op], text)
   },
-}
-
-/** What the node had; nothing where it could not be asked. */
-export function copyOf({ sent, ended }: Done, moment: Moment): readonly Copy[] {
-  const { node: askedNode = '' } = sent
-  if (ended.why === LOGGED_OUT) return [{ ...moment, askedNode, content: '' }]
-  if (ended.outcome !== 'ok') return []
-  const items = (ended.items ?? []).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return [{ ...moment, askedNode, content: `${ended.as} ${JSON.stringify(items)}` }]
 }
 
 function isDisturbed(visit: Visit, copy: Copy): boolean {

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from './visit.ts'
+import { tellOnce } from '../ledger/visit.ts'
 
 /** What was done once has been done twice. */
 export const duplicate: Checker = {

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { cameEarly } from './expiry.ts'
+import { cameEarly } from '../ledger/expiry.ts'
 
 /** A session that was left alone for a while has ended before its idle time was over. */
 export const earlyExpiry: Checker = {

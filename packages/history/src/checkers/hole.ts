@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { putsOf } from './settled.ts'
+import { putsOf } from '../ledger/settled.ts'
 
 /** For a while the later write is to be seen and the earlier one is not. */
 export const hole: Checker = {

@@ -1,6 +1,6 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { slackMs } from './expiry.ts'
-import { tellOnce } from './visit.ts'
+import { slackMs } from '../ledger/expiry.ts'
+import { tellOnce } from '../ledger/visit.ts'
 
 /** A session opened that had been left alone for longer than its idle time, or was older than any may become. */
 export const lateExpiry: Checker = {

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from './visit.ts'
+import { tellOnce } from '../ledger/visit.ts'
 
 /** A user sees what is another's: the other's name, the other's things. Or nobody's cookie opens somebody's session. */
 export const leak: Checker = {

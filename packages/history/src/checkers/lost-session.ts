@@ -1,6 +1,6 @@
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
-import { putsOf } from './settled.ts'
-import type { Visit } from './visit.ts'
+import { putsOf } from '../ledger/settled.ts'
+import type { Visit } from '../ledger/visit.ts'
 
 /** Somebody who was logged in, did not leave, and was not idle for too long is told to log in, and that is the end of it. */
 export const lostSession: Checker = {

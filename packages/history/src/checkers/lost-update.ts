@@ -1,7 +1,7 @@
-import { lostFor } from './cart.ts'
+import { lostFor } from '../ledger/cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { writesOf } from './settled.ts'
-import { type CountProblem, overlaps, type Visit, type Write } from './visit.ts'
+import { writesOf } from '../ledger/settled.ts'
+import { type CountProblem, overlaps, type Visit, type Write } from '../ledger/visit.ts'
 
 /** Two tabs changed the session at once, both were told that it was done, and one of the changes is gone. */
 export const lostUpdate: Checker = {

@@ -1,4 +1,4 @@
-import { lostFor } from './cart.ts'
+import { lostFor } from '../ledger/cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { isLoss, rivalOf, rivalOfCount } from './lost-update.ts'
 

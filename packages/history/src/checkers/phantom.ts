@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from './visit.ts'
+import { tellOnce } from '../ledger/visit.ts'
 
 /** Something is in the cart that nobody put into any, as far back as is known: to the visit before the present one. */
 export const phantom: Checker = {

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from './visit.ts'
+import { tellOnce } from '../ledger/visit.ts'
 
 /** What was ended is back: a session after its logout, or what was put into it in the next one. */
 export const resurrection: Checker = {

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce, type Visit } from './visit.ts'
+import { tellOnce, type Visit } from '../ledger/visit.ts'
 
 /** It failed, provably without effect, and is there. */
 export const visibleThoughFailed: Checker = {

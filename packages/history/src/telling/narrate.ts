@@ -1,12 +1,8 @@
-import { count, sum } from './counts.ts'
-import type { NodeDown, ProcessDown, ProcessName, ProcessNoted, TraceEvent, UsersSecond } from './events.ts'
+import { count, sum } from '../trace/counts.ts'
+import type { NodeDown, ProcessDown, ProcessName, ProcessNoted, TraceEvent, UsersSecond } from '../trace/events.ts'
+import type { Sentence } from './sentence.ts'
 import { faultHealed, faultLanded } from './narrate-faults.ts'
-import { type ClusterState, findNode } from './state.ts'
-
-export interface Sentence {
-  readonly text: string
-  readonly tone: 'good' | 'bad' | 'plain'
-}
+import { type ClusterState, findNode } from '../state.ts'
 
 /**
  * What to tell a person about an event, or nothing when it is not worth a line. The terminal and the live page both say

@@ -1,5 +1,5 @@
 /** What is remembered of a user's visit: from its login to its logout, one session, as far as its user can know. */
-import type { OperationEnded, OperationSent } from '../events.ts'
+import type { OperationEnded, OperationSent } from '../trace/events.ts'
 
 export type Item = readonly [sku: string, quantity: number]
 export type Items = readonly Item[]

@@ -2,8 +2,8 @@
  * The words for faults that show in nothing else: of a node that dies or is paused, the events of its own life tell. The
  * store has no such events.
  */
-import type { Sentence } from './narrate.ts'
-import type { FaultState } from './state.ts'
+import type { Sentence } from './sentence.ts'
+import type { FaultState } from '../state.ts'
 
 interface Words {
   /** Completes "TARGET: ". */

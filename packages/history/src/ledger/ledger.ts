@@ -2,9 +2,9 @@
  * What the checkers know: each user's present visit and the one before, what was put there and what was seen of it. Bounded
  * by the number of users, not by the length of the run.
  */
-import { LOGGED_OUT, type OperationEnded, type OperationSent } from '../events.ts'
+import { LOGGED_OUT, type OperationEnded, type OperationSent } from '../trace/events.ts'
 import { isForgotten, lookAt, NO_LOOK } from './cart.ts'
-import { copyOf } from './copies-differ.ts'
+import { copyOf } from './copies.ts'
 import { judgeCount } from './counting.ts'
 import { cameEarly, mayHaveExpired } from './expiry.ts'
 import { Owners } from './owners.ts'

@@ -1,7 +1,8 @@
-import { sum } from './counts.ts'
-import type { TraceEvent, UsersSecond } from './events.ts'
-import { narrate, type Sentence } from './narrate.ts'
-import type { ClusterState } from './state.ts'
+import { sum } from '../trace/counts.ts'
+import type { TraceEvent, UsersSecond } from '../trace/events.ts'
+import { narrate } from './narrate.ts'
+import type { Sentence } from './sentence.ts'
+import type { ClusterState } from '../state.ts'
 
 /** So many bad seconds of a kind are told one by one. */
 const BAD_SECONDS_TOLD = 3
