@@ -3,6 +3,7 @@ import type { CertificateFiles } from './certificates.ts'
 import { fileValues } from './config-file.ts'
 import { ConfigError, ConfigValues } from './config-values.ts'
 import type { Environment } from './config-values.ts'
+import { normalPath } from './private-paths.ts'
 import { addressRange } from './trusted-proxies.ts'
 import type { AddressRange } from './trusted-proxies.ts'
 import { UPSTREAM_TAKES, upstreamList } from './upstream-list.ts'
@@ -118,6 +119,8 @@ export interface Config extends Numbers {
   readonly cookieSecure: boolean
   /** Whether answers say where their time went. */
   readonly serverTiming: boolean
+  /** Paths that clients get 404 for, in the spelling of `normalPath`. */
+  readonly privatePaths: readonly string[]
   readonly logLevel: (typeof LOG_LEVELS)[number]
   /** All that it was read from, for another process that is to read the same. */
   readonly environment: Environment
@@ -174,6 +177,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
     cookieSecure: values.flag('COOKIE_SECURE') ?? (inProduction || tls !== undefined),
     sessionCookie: values.matching('SESSION_COOKIE', COOKIE_NAME, 'the name of a cookie') ?? 'sid',
     serverTiming: values.flag('SERVER_TIMING') ?? false,
+    privatePaths: privatePaths(values),
     logLevel: values.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
     ...numbers(values),
   }
@@ -210,6 +214,19 @@ function certificateFiles(values: ConfigValues): CertificateFiles | undefined {
   if (certPath === undefined && keyPath === undefined) return undefined
   const missing = certPath === undefined ? 'TLS_CERT' : 'TLS_KEY'
   return values.fault(missing, 'is missing', 'the path of a PEM file, as the other does')
+}
+
+/** What nodes say of themselves to those who run them. `/healthz` says only that a node answers, and anybody may ask for that. */
+const PRIVATE_PATHS = '/metrics,/readyz'
+
+function privatePaths(values: ConfigValues): readonly string[] {
+  const text = values.text('PRIVATE_PATHS') ?? PRIVATE_PATHS
+  if (text === 'none') return []
+  const paths = text.split(',').map((path) => path.trim())
+  const wrong = paths.find((path) => !/^\/[^?#\s]+$/.test(path))
+  if (wrong === undefined) return paths.map(normalPath)
+  const takes = 'none, or paths such as /metrics, separated by commas'
+  return values.fault('PRIVATE_PATHS', `has ${JSON.stringify(wrong)}`, takes) ?? []
 }
 
 function addressRanges(values: ConfigValues, key: string): readonly AddressRange[] {

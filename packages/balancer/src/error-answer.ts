@@ -6,6 +6,7 @@ const ERRORS = {
   REQUEST_TIMEOUT: { status: 408, fault: 'client', message: 'The request did not arrive in time.' },
   BODY_TOO_LARGE: { status: 413, fault: 'client', message: 'The body is too large.' },
   CHUNK_EXTENSIONS_TOO_LARGE: { status: 413, fault: 'client', message: 'The chunk extensions are too large.' },
+  NOT_FOUND: { status: 404, fault: 'none', message: 'There is nothing at this address.' },
   EXPECTATION_FAILED: { status: 417, fault: 'client', message: 'No expectation other than 100-continue can be met.' },
   HEADERS_TOO_LARGE: { status: 431, fault: 'client', message: 'The header is too large.' },
   NOT_IMPLEMENTED: { status: 501, fault: 'client', message: 'This method or transfer coding is not supported.' },
@@ -39,6 +40,10 @@ const RETRY_AFTER_S = 1
 
 export function isClientsFault(code: ErrorCode): boolean {
   return ERRORS[code].fault === 'client'
+}
+
+export function isServersFault(code: ErrorCode): boolean {
+  return ERRORS[code].fault === 'server'
 }
 
 /** For what Node's server met while it read a request. */

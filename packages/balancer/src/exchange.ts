@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Attempt } from './attempt.ts'
 import type { AttemptOwner, Failure } from './attempt.ts'
 import { ClientAnswer } from './client-answer.ts'
-import { isClientsFault } from './error-answer.ts'
+import { isServersFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { requestIdFrom } from './header-rewriting.ts'
 import { Itinerary } from './itinerary.ts'
@@ -120,7 +120,7 @@ export class Exchange implements AttemptOwner, Waiter, RoomGuest, Holder {
     if (this.#answer.begun) return this.#cut()
     const { log } = this.#services
     const status = this.#answer.refuse(code, this.#itinerary?.wasSent === true && !isSafe(this.#request.method ?? ''))
-    log[isClientsFault(code) ? 'debug' : 'warn']({ requestId: this.#record.requestId, status, code }, 'refused')
+    log[isServersFault(code) ? 'warn' : 'debug']({ requestId: this.#record.requestId, status, code }, 'refused')
     this.#discardRest()
   }
 

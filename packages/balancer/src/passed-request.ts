@@ -14,6 +14,7 @@ import { hasBodyOfNoMeaning } from './framing.ts'
 import { requestHeaders } from './header-rewriting.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
+import { isPrivatePath } from './private-paths.ts'
 import { RequestBody } from './request-body.ts'
 import { hasBody, requestTarget } from './request-target.ts'
 import type { Upstream } from './upstream.ts'
@@ -24,6 +25,8 @@ export interface PassedRequestConfig {
   readonly replayBodyBytesMax: number
   readonly requestDeadlineMs: number
   readonly sessionCookie: string
+  /** As `normalPath` gives them. */
+  readonly privatePaths: readonly string[]
 }
 
 export interface PassedRequestOptions {
@@ -71,7 +74,9 @@ export class PassedRequest implements AttemptRequest {
   /** Or what is wrong with it. */
   static from(request: IncomingMessage, options: PassedRequestOptions): PassedRequest | ErrorCode {
     const target = requestTarget(request)
-    return typeof target === 'string' ? target : new PassedRequest(request, target.path, target.host, options)
+    if (typeof target === 'string') return target
+    if (isPrivatePath(target.path, options.config.privatePaths)) return 'NOT_FOUND'
+    return new PassedRequest(request, target.path, target.host, options)
   }
 
   get hasBody(): boolean {

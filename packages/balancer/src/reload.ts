@@ -49,6 +49,7 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
   'adminToken',
   'accessLogPerS',
   'serverTiming',
+  'privatePaths',
   'logLevel',
   'environment',
 ])

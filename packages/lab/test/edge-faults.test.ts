@@ -105,7 +105,7 @@ test('faults of the edges are over with the process of the edges, which comes ba
   process.kill(pid, 'SIGKILL')
   await until(() => lab.trace.state.faults.length === 0, { deadlineMs: 10_000, what: 'the fault to be over' })
   const back = async (): Promise<boolean> =>
-    (await httpGet(`${lab.cluster.url}/readyz`, { timeoutMs: 1_000 }))?.status === 200
+    (await httpGet(`${lab.cluster.url}/healthz`, { timeoutMs: 1_000 }))?.status === 200
   await until(back, { deadlineMs: 20_000, what: 'the shop to answer' })
   t.not(lab.cluster.edges?.keeper.pid, pid)
 })

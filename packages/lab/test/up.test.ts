@@ -10,7 +10,7 @@ const strategy = ['--strategy', 'sticky']
 
 test.serial('up tells where everything is, and serves it', async (t) => {
   const { shop, control, output } = await runUp(t, ...strategy, '--users', '0')
-  t.is((await fetch(`${shop}/readyz`)).status, 200)
+  t.is((await fetch(`${shop}/healthz`)).status, 200)
   t.is((await fetch(`${control}/`)).status, 200)
   const cluster = (await (await fetch(`${control}/api/cluster`)).json()) as { nodes: { pid: number }[] }
   t.true(output.stdout.includes(`kill -9 ${cluster.nodes[1]?.pid}\n`))

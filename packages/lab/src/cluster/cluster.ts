@@ -158,7 +158,7 @@ export class Cluster {
 
   async #serves(): Promise<boolean> {
     if (this.#trace.state.nodes.some(({ ejected }) => ejected)) return false
-    const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: PROBE_TIMEOUT_MS })
+    const answer = await httpGet(`${this.url}/healthz`, { timeoutMs: PROBE_TIMEOUT_MS })
     return answer?.status === 200
   }
 }
