@@ -2,7 +2,7 @@
  * The verdict on a run, from its trace alone: fed event by event, so that a run can be judged while it goes on and a long
  * one needs no more memory than a short one of as many users.
  */
-import { ANOMALIES, type AnomalyKind, type Finding } from './checkers/checker.ts'
+import { ANOMALIES, type AnomalyKind, type Checker, type Finding } from './checkers/checker.ts'
 import { checkers } from './checkers/index.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { putsOf } from './ledger/settled.ts'
@@ -10,11 +10,19 @@ import type { Observation, Visit } from './ledger/visit.ts'
 import { Coverage } from './coverage.ts'
 import type { TraceProblem } from './trace/decode.ts'
 import type { RunEnded, TraceEvent } from './trace/events.ts'
+import { misfit } from './trace/shape.ts'
 
 export interface Anomaly {
   readonly kind: AnomalyKind
   readonly times: number
   readonly worst: Finding
+}
+
+/** A part of the judge that threw an exception: a defect of this program, and never of the trace. */
+export interface Crash {
+  /** The checker's kind, or `ledger` for the records that all checkers read. */
+  readonly checker: AnomalyKind | 'ledger'
+  readonly stack: string
 }
 
 export interface Verdict {
@@ -23,6 +31,8 @@ export interface Verdict {
   /** The worst kind first. */
   readonly anomalies: readonly Anomaly[]
   readonly doubts: readonly string[]
+  /** Each is among the doubts as well; what the other checkers found stays. */
+  readonly crashes: readonly Crash[]
   /** Those of which no end was written are unknown. */
   readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number }
   readonly sessions: { readonly begun: number; readonly lost: number }
@@ -33,10 +43,10 @@ export interface Verdict {
 
 const NEVER = Number.POSITIVE_INFINITY
 
-/** Those that look at each operation. */
-const watching = checkers.flatMap(({ kind, observe }) => (observe === undefined ? [] : [{ kind, observe }]))
-
 export class Judge {
+  /** Those that look at each operation, and those that look at a visit that is over; without the ones that crashed. */
+  #watching: readonly Checker[]
+  #closing: readonly Checker[]
   readonly #coverage = new Coverage()
   readonly #ledger = new Ledger((visit) => this.#over(visit))
   readonly #found = new Map<AnomalyKind, { times: number; worst: Finding }>()
@@ -48,8 +58,28 @@ export class Judge {
   #usersCame = false
   #end: RunEnded | undefined
   #lastSeq = -1
+  readonly #crashes: Crash[] = []
+  /** Where the trace ceased to be what its types say. */
+  #problem: TraceProblem | undefined
 
+  constructor(all: readonly Checker[] = checkers) {
+    this.#watching = all.filter(({ observe }) => observe !== undefined)
+    this.#closing = all.filter(({ over }) => over !== undefined)
+  }
+
+  /** Never throws: an event that is not what its type says, or a crash of the ledger, ends the judging there. */
   take(event: TraceEvent): void {
+    if (this.#isStopped) return
+    try {
+      this.#take(event)
+    } catch (error) {
+      const reason = misfit(event as TraceEvent & Record<string, unknown>)
+      if (reason === undefined) this.#crashed('ledger', error)
+      else this.#problem = { line: event.seq + 1, reason }
+    }
+  }
+
+  #take(event: TraceEvent): void {
     this.#coverage.take(event)
     this.#lastSeq = event.seq
     if (event.type === 'operation-sent') {
@@ -82,17 +112,18 @@ export class Judge {
 
   /** Ends the judging: `problem` is why the trace could not be read to its end. */
   verdict(problem?: TraceProblem): Verdict {
-    this.#ledger.close()
+    this.#close()
     const anomalies = ANOMALIES.flatMap((kind): Anomaly[] => {
       const found = this.#found.get(kind)
       return found === undefined ? [] : [{ kind, ...found }]
     })
-    const doubts = [...this.#breakOff(problem), ...this.#coverage.doubts()]
+    const doubts = [...this.#crashDoubts(), ...this.#breakOff(this.#problem ?? problem), ...this.#coverage.doubts()]
     const { ok, failed } = this.#ends
     return {
       verdict: anomalies.length > 0 ? 'invalid' : doubts.length > 0 ? 'unknown' : 'valid',
       anomalies,
       doubts,
+      crashes: this.#crashes,
       operations: { ok, failed, unknown: this.#sent - ok - failed },
       sessions: this.#sessions,
       writes: this.#writes,
@@ -100,30 +131,63 @@ export class Judge {
     }
   }
 
+  get #isStopped(): boolean {
+    return this.#problem !== undefined || this.#crashes.some(({ checker }) => checker === 'ledger')
+  }
+
+  #close(): void {
+    try {
+      this.#ledger.close()
+    } catch (error) {
+      if (!this.#isStopped) this.#crashed('ledger', error)
+    }
+  }
+
+  #crashed(checker: Crash['checker'], error: unknown): void {
+    const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+    this.#crashes.push({ checker, stack })
+    this.#watching = this.#watching.filter(({ kind }) => kind !== checker)
+    this.#closing = this.#closing.filter(({ kind }) => kind !== checker)
+  }
+
+  #crashDoubts(): string[] {
+    return this.#crashes.map(({ checker, stack }) => {
+      const what = checker === 'ledger' ? 'the ledger' : `checker ${checker}`
+      return `${what} failed, which is a defect of this program: ${stack.split('\n', 1)[0]}`
+    })
+  }
+
   #breakOff(problem: TraceProblem | undefined): string[] {
     if (problem !== undefined) return [`the trace can be read up to line ${problem.line}: ${problem.reason}`]
+    if (this.#isStopped) return [`nothing after line ${this.#lastSeq + 1} of the trace was judged`]
     if (this.#end === undefined) return [`the trace breaks off after line ${this.#lastSeq + 1}: the run has no end`]
     return this.#end.cutShort === undefined ? [] : [`the run was cut short: ${this.#end.cutShort}`]
   }
 
   #observe(seen: Observation | undefined): void {
     if (seen === undefined) return
-    for (const { kind, observe } of watching) {
-      const findings = observe(seen)
-      if (findings.length > 0) for (const finding of findings) this.#note(kind, finding)
-    }
+    this.#ask(this.#watching, ({ observe }) => observe?.(seen))
     const { sent, ended } = seen.done
     if (sent.kind === 'login' && ended.outcome === 'ok') this.#sessions.begun++
     if (sent.kind === 'put' && ended.outcome === 'ok') this.#writes.acknowledged++
     this.#ledger.settle(seen)
   }
 
+  /** Each by itself: one that crashes is not asked again, and the others go on. */
+  #ask(some: readonly Checker[], question: (checker: Checker) => readonly Finding[] | undefined): void {
+    for (const checker of some) {
+      try {
+        const findings = question(checker) ?? []
+        if (findings.length > 0) for (const finding of findings) this.#note(checker.kind, finding)
+      } catch (error) {
+        this.#crashed(checker.kind, error)
+      }
+    }
+  }
+
   #over(visit: Visit): void {
     this.#coverage.over(visit)
-    for (const { kind, over } of checkers) {
-      if (over === undefined) continue
-      for (const finding of over(visit)) this.#note(kind, finding)
-    }
+    this.#ask(this.#closing, ({ over }) => over?.(visit))
     const isLost = (gap: unknown): boolean => gap !== undefined || visit.refusal !== undefined
     this.#writes.lost += putsOf(visit).filter(({ outcome, gap }) => outcome === 'ok' && isLost(gap)).length
   }
@@ -146,17 +210,10 @@ export interface ReadTrace {
   readonly problem?: TraceProblem | undefined
 }
 
-/** An event that is not what its type says ends the judging there: what came before it is sound. */
+/** Gives the verdict on a trace that is read while it is judged. */
 export function judgeTrace(trace: ReadTrace): Verdict {
   const each = new Judge()
-  for (const event of trace.events) {
-    try {
-      each.take(event)
-    } catch (error) {
-      const reason = `${event.type} is not as it should be: ${(error as Error).message}`
-      return each.verdict({ line: event.seq + 1, reason })
-    }
-  }
+  for (const event of trace.events) each.take(event)
   return each.verdict(trace.problem)
 }
 

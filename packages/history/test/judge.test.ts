@@ -1,5 +1,15 @@
 import test from 'ava'
-import { decodeTrace, evidenceOf, Judge, judge } from '../src/index.ts'
+import { checkers } from '../src/checkers/index.ts'
+import {
+  type Checker,
+  decodeTrace,
+  evidenceOf,
+  Judge,
+  judge,
+  Ledger,
+  type TraceEvent,
+  type Verdict,
+} from '../src/index.ts'
 import { historyOf } from './histories.ts'
 
 const lost = `
@@ -28,6 +38,43 @@ test('an event that is not what its type says ends the judging there, with the l
   t.is(verdict.verdict, 'unknown')
   t.regex(String(verdict.doubts[0]), /^the trace can be read up to line \d+: operation-ended is not as it should be: /)
   t.is(verdict.operations.ok, 2)
+})
+
+test('a checker that throws leaves the verdict unknown, with its name and its stack', (t) => {
+  const verdict = judgedWith(
+    failing('stale-read', 'observe'),
+    historyOf('user-0 login 10-20 ok\nuser-0 put A 30-40 ok [A]\nuser-0 read 50-60 ok [A]'),
+  )
+  t.is(verdict.verdict, 'unknown')
+  t.deepEqual(verdict.doubts, ['checker stale-read failed, which is a defect of this program: Error: a bug'])
+  t.deepEqual(
+    verdict.crashes.map(({ checker }) => checker),
+    ['stale-read'],
+  )
+  t.regex(String(verdict.crashes[0]?.stack), /^Error: a bug\n +at .*judge\.test\.ts/)
+  t.is(verdict.operations.ok, 3, 'the trace is not at fault, and is judged to its end')
+})
+
+test('what the other checkers find stays, also where the one that throws looks at the end of a visit', (t) => {
+  const verdict = judgedWith(failing('copies-differ', 'over'), historyOf(lost))
+  t.is(verdict.verdict, 'invalid')
+  t.deepEqual(
+    verdict.anomalies.map(({ kind }) => kind),
+    ['lost-write'],
+  )
+  t.is(verdict.crashes.length, 1)
+})
+
+test.serial('a defect of the ledger is not blamed on the trace either, and ends the judging', (t) => {
+  const whole = Object.getOwnPropertyDescriptor(Ledger.prototype, 'settle') ?? {}
+  t.teardown(() => Object.defineProperty(Ledger.prototype, 'settle', whole))
+  Object.defineProperty(Ledger.prototype, 'settle', { ...whole, value: fail })
+  const verdict = judge(historyOf('user-0 login 10-20 ok\nuser-0 read 30-40 ok []'))
+  t.is(verdict.verdict, 'unknown')
+  t.deepEqual(verdict.doubts, [
+    'the ledger failed, which is a defect of this program: Error: a bug',
+    'nothing after line 3 of the trace was judged',
+  ])
 })
 
 test('what is found is known at once where it needs no end', (t) => {
@@ -97,6 +144,22 @@ ${lost}`)
   const ops = evidenceOf(lives, anomaly).flatMap((event) => (event.type === 'operation-sent' ? [event.op] : []))
   t.deepEqual(ops, [5, 6])
 })
+
+/** All checkers, one of which has a defect. */
+function failing(kind: Checker['kind'], method: 'observe' | 'over'): readonly Checker[] {
+  const broken: Checker = { kind, [method]: fail }
+  return checkers.map((checker) => (checker.kind === kind ? broken : checker))
+}
+
+function fail(): never {
+  throw new Error('a bug')
+}
+
+function judgedWith(some: readonly Checker[], events: readonly TraceEvent[]): Verdict {
+  const judging = new Judge(some)
+  for (const event of events) judging.take(event)
+  return judging.verdict()
+}
 
 function reads(fromMs: number): string {
   return Array.from({ length: 600 }, (_, n) => `user-0 read ${fromMs + n * 10}-${fromMs + 5 + n * 10} ok []`).join('\n')

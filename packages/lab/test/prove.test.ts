@@ -81,6 +81,27 @@ test('a trace that breaks off is unknown, with the line', async (t) => {
   t.regex(output.stdout, /In doubt +the trace can be read up to line 2: not JSON: the trace was cut off here\n/)
 })
 
+test('a checker that fails is told apart from the trace, with its stack', async (t) => {
+  const file = `${scratch(t)}/trace.ndjson`
+  const sent = { type: 'operation-sent', op: 1, user: 'u', visit: 1, tab: 0, kind: 'login', sentAtMs: 1, lateMs: 0 }
+  const events = [
+    { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: {} },
+    sent,
+    { type: 'operation-ended', op: 1, endedAtMs: 2, outcome: 'ok' },
+    { type: 'run-ended', reason: 'over' },
+  ]
+  writeFileSync(file, events.map((event, seq) => `${JSON.stringify({ seq, atMs: seq, ...event })}\n`).join(''))
+  const hole = JSON.stringify(new URL('../../history/src/checkers/hole.ts', import.meta.url))
+  const code = `import { hole } from ${hole}; hole.observe = () => { throw new Error('a bug') }`
+  const command = run(t, ['check', file], { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` })
+  t.is(await command.exited, 3)
+  const { stdout } = command.output
+  t.regex(stdout, /In doubt +checker hole failed, which is a defect of this program: Error: a bug\n/)
+  t.regex(stdout, /Verdict +unknown\n/)
+  t.regex(stdout, /hole failed:\n\n +Error: a bug\n +at /)
+  t.notRegex(stdout, /can be read up to/)
+})
+
 test('a trace of another schema is unknown', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   writeFileSync(file, '{"seq":0,"atMs":0,"type":"run-started","schema":9}\n')

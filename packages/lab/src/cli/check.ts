@@ -10,7 +10,7 @@ import {
 } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { type Paint, painter } from '../terminal/paint.ts'
-import { type Frame, verdictStory, verdictTable } from '../terminal/verdict.ts'
+import { crashText, type Frame, verdictStory, verdictTable } from '../terminal/verdict.ts'
 import { parseOfTrace, TraceFile } from './trace-file.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
@@ -37,6 +37,7 @@ export function judgeFile(file: string, paint: Paint, directory?: string): numbe
   const frame: Frame = { events: [], whys: { failed: new Map(), unknown: new Map() } }
   const verdict = judgeTrace(framed(trace, frame))
   process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
+  for (const crash of verdict.crashes) process.stdout.write(`\n${crashText(crash, paint)}`)
   for (const anomaly of verdict.anomalies) {
     const isWorst = anomaly === verdict.anomalies[0]
     if (!isWorst && directory === undefined) continue

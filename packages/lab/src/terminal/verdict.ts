@@ -1,6 +1,7 @@
 import {
   type Anomaly,
   count,
+  type Crash,
   type OperationEnded,
   type OperationSent,
   type RunStarted,
@@ -93,6 +94,12 @@ export function verdictStory(
     ({ atMs, text }) => `  ${paint('dim', `${(atMs / 1_000).toFixed(3).padStart(9)} s`)}  ${text}\n`,
   )
   return `  ${paint('red', kind)}: ${printable(worst.text)}\n\n${told.join('')}`
+}
+
+/** The place in the program where a checker failed. */
+export function crashText({ checker, stack }: Crash, paint: Paint): string {
+  const lines = stack.split('\n').map((line) => `  ${printable(line)}\n`)
+  return `  ${paint('yellow', checker)} failed:\n\n${lines.join('')}`
 }
 
 function faultLines(events: readonly TraceEvent[], fromMs: number, untilMs: number): { atMs: number; text: string }[] {
