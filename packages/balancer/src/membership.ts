@@ -25,12 +25,18 @@ export class OperationError extends Error {
 
 const IDLE_CHECK_MS = 20
 
+/** One drain of an upstream. A later one replaces it, and a resumption ends it: then its deadline counts no more. */
+interface Drain {
+  /** Whether the upstream is removed at the end. */
+  readonly removes: boolean
+}
+
 export class Membership {
   readonly #pool: Pool
   readonly #now: () => number
   readonly #sources = new Map<Upstream, Source>()
-  /** Those that are on their way out. */
-  readonly #leaving = new Set<Upstream>()
+  /** The drain under way at each upstream that drains. */
+  readonly #drains = new Map<Upstream, Drain>()
 
   constructor(pool: Pool, now: () => number) {
     this.#pool = pool
@@ -58,25 +64,23 @@ export class Membership {
     this.#named(name).weight = weight
   }
 
-  /** Resolves when nothing is under way there any more; cuts what is left after `withinMs`. Throws OperationError at once. */
+  /**
+   * Nothing new goes there, and what is left after `withinMs` is cut. A later drain replaces this one, with its own time; the drain of
+   * an upstream that is being removed goes on removing it. Resolves when the drain is over or was replaced. Throws OperationError
+   * at once.
+   */
   drain(name: string, withinMs: number): Promise<void> {
     const upstream = this.#named(name)
-    this.#pool.retire(upstream)
-    return this.#drained(upstream, withinMs)
+    return this.#drain(upstream, withinMs, { removes: this.#drains.get(upstream)?.removes === true })
   }
 
   resume(name: string): void {
-    const upstream = this.#named(name)
-    this.#leaving.delete(upstream)
-    this.#pool.resume(upstream)
+    this.#resume(this.#named(name))
   }
 
   /** Drains it, and then it is gone, unless it was resumed meanwhile. */
   remove(name: string, withinMs: number): Promise<void> {
-    const upstream = this.#named(name)
-    this.#leaving.add(upstream)
-    this.#pool.retire(upstream)
-    return this.#removed(upstream, withinMs)
+    return this.#drain(this.#named(name), withinMs, { removes: true })
   }
 
   /** From now on these, and no others, come from this source. */
@@ -85,7 +89,7 @@ export class Membership {
     const coming: UpstreamAddress[] = []
     for (const upstream of this.#pool.upstreams.filter((each) => this.#sources.get(each) === source)) {
       const address = wanted.get(upstream.name)
-      if (address === undefined) void this.remove(upstream.name, withinMs)
+      if (address === undefined) this.#leave(upstream, withinMs)
       else if (address.url === upstream.url) this.#keep(upstream, address)
       else void this.#replace(upstream, withinMs)
     }
@@ -95,39 +99,51 @@ export class Membership {
     await Promise.all(coming.map((address) => this.add(address, source)))
   }
 
-  async #drained(upstream: Upstream, withinMs: number): Promise<void> {
-    if (!(await this.#idle(upstream, withinMs)) && upstream.standing !== 'up') upstream.cut()
+  async #drain(upstream: Upstream, withinMs: number, drain: Drain): Promise<void> {
+    this.#drains.set(upstream, drain)
+    this.#pool.retire(upstream)
+    const isCurrent = () => this.#drains.get(upstream) === drain
+    const isIdle = await this.#idle(upstream, withinMs, isCurrent)
+    if (!isCurrent()) return
+    this.#drains.delete(upstream)
+    if (drain.removes) this.#takeOut(upstream).close()
+    else if (!isIdle) upstream.cut()
   }
 
-  async #removed(upstream: Upstream, withinMs: number): Promise<void> {
-    await this.#idle(upstream, withinMs)
-    if (this.#leaving.delete(upstream)) this.#takeOut(upstream).close()
+  /** The sources are asked again and again: a removal that is under way keeps its deadline. */
+  #leave(upstream: Upstream, withinMs: number): void {
+    if (this.#drains.get(upstream)?.removes !== true) void this.#drain(upstream, withinMs, { removes: true })
+  }
+
+  #resume(upstream: Upstream): void {
+    this.#drains.delete(upstream)
+    this.#pool.resume(upstream)
   }
 
   #keep(upstream: Upstream, { weight = 1 }: UpstreamAddress): void {
     upstream.weight = weight
-    if (this.#leaving.delete(upstream)) this.#pool.resume(upstream)
+    if (this.#drains.get(upstream)?.removes === true) this.#resume(upstream)
   }
 
   /** Another takes its name at once; this one finishes what it has. */
   async #replace(upstream: Upstream, withinMs: number): Promise<void> {
-    this.#leaving.delete(upstream)
     this.#takeOut(upstream)
-    await this.#idle(upstream, withinMs)
+    await this.#idle(upstream, withinMs, () => true)
     upstream.close()
   }
 
   #takeOut(upstream: Upstream): Upstream {
+    this.#drains.delete(upstream)
     this.#sources.delete(upstream)
     this.#pool.remove(upstream)
     return upstream
   }
 
-  /** Resolves whether nothing is under way there, as soon as that is so or the time is up. */
-  async #idle(upstream: Upstream, withinMs: number): Promise<boolean> {
+  /** Resolves whether nothing is under way there, as soon as that is so, the time is up or nothing waits for it any more. */
+  async #idle(upstream: Upstream, withinMs: number, isAwaited: () => boolean): Promise<boolean> {
     const endMs = this.#now() + withinMs
     while (upstream.inFlight > 0 || upstream.tunnels > 0) {
-      if (this.#now() >= endMs) return false
+      if (this.#now() >= endMs || !isAwaited()) return false
       await sleep(IDLE_CHECK_MS, undefined, { ref: false })
     }
     return true

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { balancing } from './fixtures/balancing.ts'
 import { ask } from './fixtures/client.ts'
@@ -206,6 +207,26 @@ test('a drain ends: what is still under way when the time is up is cut', async (
   t.is((await answer).status, 502)
   t.deepEqual(await states(adminUrl), {})
 })
+
+for (const [what, method, path] of [
+  ['a drain', 'POST', '/upstreams/a/drain'],
+  ['a removal', 'DELETE', '/upstreams/a'],
+] as const) {
+  test(`${what} that was taken back does not end the next one early`, async (t) => {
+    const answers: ServerResponse[] = []
+    const node = await httpServer(t, (_request, response) => void answers.push(response))
+    const { url, adminUrl } = await balancing(t, { a: node.port }, WITH_TOKEN)
+    const answer = ask(url, { method: 'POST' })
+    await until(() => answers.length === 1, { what: 'the request to arrive' })
+    t.is((await send(`${adminUrl}${path}`, method, { withinMs: 100 })).status, 202)
+    t.is((await send(`${adminUrl}/upstreams/a/resume`, 'POST')).status, 200)
+    t.is((await send(`${adminUrl}${path}`, method, { withinMs: 60_000 })).status, 202)
+    // Longer than the first deadline.
+    await delay(200)
+    answers[0]?.end('whole')
+    t.is((await answer).body.toString(), 'whole')
+  })
+}
 
 test('what can not be done is said, and nothing is', async (t) => {
   const { adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
