@@ -30,7 +30,7 @@ import {
 } from './request-state.ts'
 import { merge } from './merge.ts'
 import { requestStore } from './request-store.ts'
-import { honestCookie, sessionCookie } from './session-cookie.ts'
+import { sessionCookie } from './session-cookie.ts'
 import type { SessionInfo } from './session.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
 
@@ -143,7 +143,7 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
       return result
     }),
   )
-  app.use(honestCookie(name))
+  app.use(cookie.settle)
   app.use(withRecordedAnswer)
   app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))
   return { users: usersSessions(engine), health: () => store.health() }

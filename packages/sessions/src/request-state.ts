@@ -28,6 +28,8 @@ export interface RequestState {
   answerable: boolean
   /** The session was ended by this request, so that the client may forget its cookie. */
   loggedOut: boolean
+  /** The last commit wrote the session, so that its id is the newest. */
+  hasJustWritten: boolean
   /** For what commits the session: each reads the handler's fields as the one before left them. */
   readonly inTurn: OneAtATime
   /** Gives the client the session's id, if it is another than it sent. */

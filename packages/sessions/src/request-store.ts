@@ -63,7 +63,10 @@ export function requestStore(
           return
         }
         await state.discarded?.destroy()
-        await sessionOf(state).commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)
+        const open = sessionOf(state)
+        const before = open.info?.version
+        await open.commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)
+        state.hasJustWritten = open.info?.version !== before
       })
     }
 

@@ -1,16 +1,22 @@
-/** The cookie of a request: what it says of the session, and what the answer says of it. */
+/**
+ * The session's cookie in a request and in its answer. What the answer carries is decided once, after the commit: see
+ * `settleCookie`. A handler that sends its headers earlier gets what is known by then.
+ */
 import type Koa from 'koa'
 import { cookieSealer } from './cookie.ts'
 import type { Engine } from './engine.ts'
+import { SessionError } from './errors.ts'
 import type { SessionId } from './id.ts'
 import { oneAtATime } from './one-at-a-time.ts'
-import { allowCookie, known, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { allowCookie, known, type RequestState, STATE, type StatefulContext, stateOf } from './request-state.ts'
 
 export interface SessionCookie {
   /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
   readonly present: (ctx: StatefulContext) => string
-  /** Gives the client the session's id, if it is another than it sent. */
+  /** Gives the client the session's id as soon as it is known, for a handler that sends its headers before it returns. */
   readonly send: (ctx: StatefulContext) => void
+  /** Middleware around everything that may change the session: settles what the answer's cookie is. */
+  readonly settle: Koa.Middleware
 }
 
 interface SessionCookieOptions {
@@ -23,6 +29,7 @@ interface SessionCookieOptions {
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_PRESENTED = 'presented'
 const NO_KEY = ''
+const LONG_AGO = new Date(0)
 
 export function sessionCookie({ name, keys, options, engine }: SessionCookieOptions): SessionCookie {
   const sealer = cookieSealer(keys)
@@ -30,12 +37,42 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
 
   const send = (ctx: StatefulContext): void => {
     const state = stateOf(ctx)
-    if (state.outage !== undefined || sessionOf(state).info === undefined) return
-    const { id } = sessionOf(state)
-    const { presented } = state
-    if (presented !== undefined && !presented.outdated && isSame(presented.id, id)) return
+    if (state.session === undefined || !isNews(state)) return
     allowCookie(ctx)
-    ctx.cookies.set(name, sealer.seal(id), options)
+    ctx.cookies.set(name, sealer.seal(state.session.id), options)
+  }
+
+  /**
+   * The answer's cookie says what became of the session. koa-session clears the cookie whenever it regenerates; where the
+   * write after that failed, the client keeps the cookie that it has. And an id that this request was given earlier may
+   * have been replaced meanwhile by another request, whose answer is already at the client: an older id never follows it.
+   */
+  const settleCookie = async (ctx: StatefulContext): Promise<void> => {
+    const state = known(ctx)
+    if (state === undefined || ctx.headerSent) return
+    const { session } = state
+    const isToBeSent = session !== undefined && isNews(state) && (state.hasJustWritten || (await isNewest(state)))
+    removeCookie(ctx, name)
+    if (!state.loggedOut && !isToBeSent) return
+    allowCookie(ctx)
+    if (state.loggedOut) ctx.cookies.set(name, '', { ...options, expires: LONG_AGO })
+    else if (session !== undefined) ctx.cookies.set(name, sealer.seal(session.id), options)
+  }
+
+  /** Koa strips the headers of a failed request, and what the request committed before it failed needs its cookie. */
+  const settle: Koa.Middleware = async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      await settleCookie(ctx)
+      const cookies = ctx.res.getHeader('Set-Cookie')
+      if (cookies !== undefined && error instanceof Error) {
+        const headers = 'headers' in error ? (error.headers as object) : {}
+        Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
+      }
+      throw error
+    }
+    await settleCookie(ctx)
   }
 
   const present = (ctx: StatefulContext): string => {
@@ -51,6 +88,7 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
       cleared: false,
       answerable: false,
       loggedOut: false,
+      hasJustWritten: false,
       inTurn: oneAtATime(),
       sendCookie: () => send(ctx),
       outage: undefined,
@@ -58,7 +96,7 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
     return presented === undefined ? NO_KEY : KEY_PRESENTED
   }
 
-  return { present, send }
+  return { present, send, settle }
 }
 
 /** Finds the value of the first cookie with this name. A name is a token, in which nothing needs quoting but these. */
@@ -71,32 +109,28 @@ function isSame(one: SessionId, other: SessionId): boolean {
   return one.secret === other.secret && one.handle === other.handle && one.user === other.user
 }
 
-/**
- * The cookie says what became of the session. koa-session clears it whenever it regenerates, and means to set it again;
- * where that failed the client must not be left without. And a failed request keeps the cookie of what it has committed.
- */
-export function honestCookie(name: string): Koa.Middleware {
-  return async (ctx: StatefulContext, next) => {
-    try {
-      await next()
-      takeBackClearing(ctx, name)
-    } catch (error) {
-      takeBackClearing(ctx, name)
-      const cookies = ctx.res.getHeader('Set-Cookie')
-      if (cookies !== undefined && error instanceof Error) {
-        const headers = 'headers' in error ? (error.headers as object) : {}
-        Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
-      }
-      throw error
-    }
+/** Whether the client has to be told of the session's id: it is another one, or sealed with a key that was replaced. */
+function isNews({ session, presented, outage }: RequestState): boolean {
+  if (outage !== undefined || session?.info === undefined) return false
+  return presented === undefined || presented.outdated || !isSame(presented.id, session.id)
+}
+
+/** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */
+async function isNewest({ session, presented }: RequestState): Promise<boolean> {
+  if (session === undefined || presented?.id.handle !== session.id.handle) return true
+  try {
+    return await session.isIdNewest()
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error
+    // The client needs an id that this request made. The one that it has already will be sealed anew next time.
+    return presented.id.secret !== session.id.secret
   }
 }
 
-function takeBackClearing(ctx: StatefulContext, name: string): void {
+function removeCookie(ctx: StatefulContext, name: string): void {
   const cookies = ctx.res.getHeader('Set-Cookie')
-  if (!Array.isArray(cookies) || known(ctx)?.loggedOut === true || ctx.headerSent) return
-  const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=;`))
-  if (others.length === cookies.length) return
+  if (!Array.isArray(cookies)) return
+  const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=`))
   if (others.length === 0) ctx.res.removeHeader('Set-Cookie')
   else ctx.res.setHeader('Set-Cookie', others)
 }

@@ -63,6 +63,11 @@ export class OpenSession {
     return { id: sessionRef(this.#stored.key), version, createdAtMs: body.createdAtMs, expiresAtMs }
   }
 
+  /** Asks the store whether this request's id is the session's newest. Another request may have rotated it meanwhile. */
+  isIdNewest(): Promise<boolean> {
+    return this.#inTurn(() => this.#stored.isIdNewest())
+  }
+
   /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
   take(): SessionData {
     this.#base = { text: this.#visibleText }

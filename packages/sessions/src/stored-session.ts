@@ -101,6 +101,13 @@ export class StoredSession {
     return remembered
   }
 
+  async isIdNewest(): Promise<boolean> {
+    if (this.#standing !== 'current' || this.#ended) return false
+    const record = await this.#engine.store.read(this.#key)
+    if (record === undefined) return false
+    return sameDigest(decodeBody(record.body).secretDigest, secretDigest(this.#id.secret))
+  }
+
   async end(): Promise<void> {
     this.#ended = true
     const { visible } = this
