@@ -6,6 +6,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { certificates } from './certificates.ts'
+import type { Certificate } from './certificates.ts'
 import { useCertificate } from './client-server.ts'
 import type { ClientServer } from './client-server.ts'
 import type { Config } from './config.ts'
@@ -13,6 +14,8 @@ import { gate } from './gate.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
 import { listen } from './listen.ts'
 import type { Metrics } from './metrics.ts'
+import { certificateHosts, isConfiguredHost } from './public-hosts.ts'
+import type { IsOwnHost } from './public-hosts.ts'
 import { redirect } from './redirect.ts'
 
 export interface FrontAddresses {
@@ -39,8 +42,15 @@ export interface ClientListenersOptions {
 
 export function clientListeners({ config, server, metrics, log }: ClientListenersOptions): ClientListeners {
   let securePort = config.publicPort ?? config.port
-  const redirecting = config.redirectPort === undefined ? undefined : redirect(config, () => securePort)
-  const changed = (certificate: Parameters<typeof useCertificate>[1]) => useCertificate(server, certificate)
+  let isCertifiedHost: IsOwnHost | undefined
+  const changed = (certificate: Certificate) => {
+    useCertificate(server, certificate)
+    isCertifiedHost = certificateHosts(certificate)
+  }
+  const isOwnHost: IsOwnHost = (host) =>
+    config.publicHosts === undefined ? isCertifiedHost?.(host) === true : isConfiguredHost(host, config.publicHosts)
+  const redirectTo = { securePort: () => securePort, isOwnHost }
+  const redirecting = config.redirectPort === undefined ? undefined : redirect(config, redirectTo)
   const presented = config.tls && certificates({ files: config.tls, checkIntervalMs: config.tlsCheckMs, log, changed })
   const guarded = gate(config, (bound) => metrics.refusedConnection(bound))
   guarded.guard(server)
@@ -57,7 +67,7 @@ export function clientListeners({ config, server, metrics, log }: ClientListener
   return {
     originOf: (socket) => guarded.originOf(socket),
     async listen() {
-      if (presented !== undefined) useCertificate(server, await presented.open())
+      if (presented !== undefined) changed(await presented.open())
       const address = await open(server, config.port)
       securePort = config.publicPort ?? address.port
       return { address, redirectAddress: redirecting && (await open(redirecting, config.redirectPort ?? 0)) }

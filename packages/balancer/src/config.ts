@@ -4,6 +4,7 @@ import { fileValues } from './config-file.ts'
 import { ConfigError, ConfigValues } from './config-values.ts'
 import type { Environment } from './config-values.ts'
 import { normalPath } from './private-paths.ts'
+import { nameOf } from './public-hosts.ts'
 import { addressRange } from './trusted-proxies.ts'
 import type { AddressRange } from './trusted-proxies.ts'
 import { UPSTREAM_TAKES, upstreamList } from './upstream-list.ts'
@@ -102,6 +103,8 @@ export interface Config extends Numbers {
   readonly redirectPort: number | undefined
   /** The port that clients know TLS by, where it is not the one listened on. */
   readonly publicPort: number | undefined
+  /** The names that plain HTTP may be redirected to; undefined: those of the certificate. */
+  readonly publicHosts: readonly string[] | undefined
   readonly trustedProxies: readonly AddressRange[]
   /** Whether connections from trusted proxies begin with a line of the PROXY protocol. */
   readonly proxyProtocol: boolean
@@ -167,6 +170,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
     tls,
     redirectPort: values.integer('REDIRECT_PORT', 0, 65_535),
     publicPort: values.integer('PUBLIC_PORT', 1, 65_535),
+    publicHosts: publicHosts(values),
     trustedProxies: addressRanges(values, 'TRUSTED_PROXIES'),
     proxyProtocol: values.flag('PROXY_PROTOCOL') ?? false,
     upstreams: addresses,
@@ -192,6 +196,7 @@ function checkTogether(config: Config, values: ConfigValues): void {
     values.fault(key, `is ${config.clientHeadersTimeoutMs}`, 'at most CLIENT_REQUEST_TIMEOUT_MS')
   }
   if (tls === undefined && config.redirectPort !== undefined) values.fault('REDIRECT_PORT', 'is set', withTls)
+  if (tls === undefined && config.publicHosts !== undefined) values.fault('PUBLIC_HOSTS', 'is set', withTls)
   if (tls === undefined && config.hstsMaxAgeS > 0) values.fault('HSTS_MAX_AGE_S', 'is set', withTls)
   if (config.proxyProtocol && config.trustedProxies.length === 0) {
     values.fault('PROXY_PROTOCOL', 'is true', 'true only beside TRUSTED_PROXIES, from whom alone it is taken')
@@ -227,6 +232,16 @@ function privatePaths(values: ConfigValues): readonly string[] {
   if (wrong === undefined) return paths.map(normalPath)
   const takes = 'none, or paths such as /metrics, separated by commas'
   return values.fault('PRIVATE_PATHS', `has ${JSON.stringify(wrong)}`, takes) ?? []
+}
+
+function publicHosts(values: ConfigValues): readonly string[] | undefined {
+  const hosts = values
+    .text('PUBLIC_HOSTS')
+    ?.split(',')
+    .map((host) => host.trim())
+  const wrong = hosts?.find((host) => !/^[\w.-]+$|^\[[\da-fA-F:.]+\]$/.test(host))
+  if (wrong === undefined) return hosts?.map(nameOf)
+  return values.fault('PUBLIC_HOSTS', `has ${JSON.stringify(wrong)}`, 'host names without a port, separated by commas')
 }
 
 function addressRanges(values: ConfigValues, key: string): readonly AddressRange[] {

@@ -8,6 +8,7 @@ const ERRORS = {
   CHUNK_EXTENSIONS_TOO_LARGE: { status: 413, fault: 'client', message: 'The chunk extensions are too large.' },
   NOT_FOUND: { status: 404, fault: 'none', message: 'There is nothing at this address.' },
   EXPECTATION_FAILED: { status: 417, fault: 'client', message: 'No expectation other than 100-continue can be met.' },
+  MISDIRECTED_REQUEST: { status: 421, fault: 'client', message: 'This server does not serve that host.' },
   HEADERS_TOO_LARGE: { status: 431, fault: 'client', message: 'The header is too large.' },
   NOT_IMPLEMENTED: { status: 501, fault: 'client', message: 'This method or transfer coding is not supported.' },
   BAD_GATEWAY: { status: 502, fault: 'server', message: 'The server that had this request failed before it answered.' },

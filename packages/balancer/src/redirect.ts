@@ -6,12 +6,19 @@ import type { Config } from './config.ts'
 import { errorAnswer, errorBytes, errorCodeOf } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { framingFault } from './framing.ts'
+import type { IsOwnHost } from './public-hosts.ts'
 import { requestTarget } from './request-target.ts'
 
 const HTTPS_PORT = 443
 
-/** `securePort`: where clients find TLS; asked at each request, for it is known only once that listener listens. */
-export function redirect(config: Config, securePort: () => number): Server {
+export interface RedirectOptions {
+  /** Where clients find TLS; asked at each request, for it is known only once that listener listens. */
+  readonly securePort: () => number
+  /** Any other host is answered with 421. */
+  readonly isOwnHost: IsOwnHost
+}
+
+export function redirect(config: Config, { securePort, isOwnHost }: RedirectOptions): Server {
   const server = createServer({
     maxHeaderSize: config.clientHeaderBytesMax,
     headersTimeout: config.clientHeadersTimeoutMs,
@@ -26,6 +33,7 @@ export function redirect(config: Config, securePort: () => number): Server {
     const target = framingFault(request, config) ?? requestTarget(request)
     if (typeof target === 'string') return refuse(response, target, request.headers.accept)
     if (target.host === undefined || !target.path.startsWith('/')) return refuse(response, 'BAD_REQUEST')
+    if (!isOwnHost(target.host)) return refuse(response, 'MISDIRECTED_REQUEST', request.headers.accept)
     const port = securePort()
     const authority = target.host.replace(/:\d*$/, '') + (port === HTTPS_PORT ? '' : `:${port}`)
     response.writeHead(308, ['Location', `https://${authority}${target.path}`, 'Content-Length', '0']).end()

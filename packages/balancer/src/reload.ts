@@ -50,6 +50,7 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
   'accessLogPerS',
   'serverTiming',
   'privatePaths',
+  'publicHosts',
   'logLevel',
   'environment',
 ])

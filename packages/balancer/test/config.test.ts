@@ -55,6 +55,12 @@ test(refuses, { CLIENT_HEADERS_TIMEOUT_MS: '2000', CLIENT_REQUEST_TIMEOUT_MS: '1
 test(refuses, { TLS_CERT: 'cert.pem' }, /^TLS_KEY is missing/)
 test(refuses, { TLS_KEY: 'key.pem' }, /^TLS_CERT is missing/)
 test(refuses, { REDIRECT_PORT: '0' }, /^REDIRECT_PORT is set, but takes a value only beside TLS_CERT and TLS_KEY\.$/)
+test(refuses, { PUBLIC_HOSTS: 'shop.example' }, /^PUBLIC_HOSTS is set, but takes a value only beside TLS_CERT/)
+test(
+  refuses,
+  { PUBLIC_HOSTS: 'shop.example:443', TLS_CERT: 'c', TLS_KEY: 'k' },
+  /^PUBLIC_HOSTS has "shop.example:443", but takes host names/,
+)
 test(refuses, { HSTS_MAX_AGE_S: '60' }, /^HSTS_MAX_AGE_S is set, but takes a value only beside TLS_CERT/)
 test(refuses, { PROXY_PROTOCOL: 'true' }, /^PROXY_PROTOCOL is true, but takes true only beside TRUSTED_PROXIES/)
 test(

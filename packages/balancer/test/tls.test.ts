@@ -218,7 +218,7 @@ async function redirecting(t: ExecutionContext, env: Readonly<Record<string, str
 }
 
 test('plain HTTP is told to come again by TLS, with the same method and body', async (t) => {
-  const { port, redirectPort, upstream } = await redirecting(t)
+  const { port, redirectPort, upstream } = await redirecting(t, { PUBLIC_HOSTS: 'www.example,Shop.example' })
   const client = await rawClient(t, redirectPort)
   client.send('POST /cart?sku=1&x=%20 HTTP/1.1', 'Host: shop.example:80', 'Content-Length: 3', '', 'abc')
   const { input: answer } = await client.receives(/^HTTP\/1\.1 308 Permanent Redirect\r\n[^]*\r\n\r\n/)
@@ -234,10 +234,23 @@ test('who asks whether to send a body in the clear is not told to', async (t) =>
 })
 
 test('the port that clients know is the one that they are sent to, and 443 goes without saying', async (t) => {
-  const { redirectPort } = await redirecting(t, { PUBLIC_PORT: '443' })
+  const { redirectPort } = await redirecting(t, { PUBLIC_PORT: '443', PUBLIC_HOSTS: '[::1]' })
   const { status, headers } = await ask(`http://127.0.0.1:${redirectPort}/a`, { headers: { host: '[::1]:8080' } })
   t.is(status, 308)
   t.is(headers.location, 'https://[::1]/a')
+})
+
+test('only names of the certificate are redirected to, unless others are configured', async (t) => {
+  const { port, redirectPort } = await redirecting(t)
+  const to = async (host: string) =>
+    (await ask(`http://127.0.0.1:${redirectPort}/a`, { headers: { host } })).headers.location
+  t.is(await to('LocalHost.:80'), `https://LocalHost.:${port}/a`)
+  t.is(await to('127.0.0.1'), `https://127.0.0.1:${port}/a`)
+  for (const host of ['evil.example', '127.0.0.2', '[::1]', 'localhost.evil.example']) t.is(await to(host), undefined)
+  const configured = await redirecting(t, { PUBLIC_HOSTS: 'shop.example' })
+  const client = await rawClient(t, configured.redirectPort)
+  client.send('GET http://evil.example/ HTTP/1.1', 'Host: shop.example', '', '')
+  t.regex(await client.closed, /^HTTP\/1\.1 421 [^]*MISDIRECTED_REQUEST/)
 })
 
 test('what can not be understood is redirected nowhere', async (t) => {
