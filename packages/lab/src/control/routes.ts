@@ -19,6 +19,8 @@ export interface Controlled {
 export interface Route {
   readonly method: string
   readonly path: RegExp
+  /** It reads the body itself; of the others the body is let go. */
+  readonly takesBody?: true
   /** `parameter` is what the path's group matched, decoded. A rejection becomes the answer. */
   handle(request: IncomingMessage, response: ServerResponse, parameter: string): void | Promise<void>
 }
@@ -33,6 +35,7 @@ export function routes({ trace, cluster, desk }: Controlled, events: EventStream
     {
       method: 'POST',
       path: /^\/api\/faults$/,
+      takesBody: true,
       async handle(request, response) {
         const wanted = faultRequest(await readJsonObject(request))
         sendJson(response, 201, await desk.inject(wanted))

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pageFile } from '@ninelives/dashboard'
 import { ApiError, LabError, PortInUseError } from '../errors.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
+import { boundConnections } from './connections.ts'
 import { EventStream } from './event-stream.ts'
 import { requireLoopbackHost, requireOwnPage } from './guard.ts'
 import { sendJson } from './json.ts'
@@ -12,16 +13,14 @@ export interface ControlServer {
   close(): Promise<void>
 }
 
-const HEADERS_TIMEOUT_MS = 5_000
-const REQUEST_TIMEOUT_MS = 10_000
-const CONNECTIONS_MAX = 256
+const BOUNDS = { connectionsMax: 256, waitingPerAddressMax: 64, waitMaxMs: 10_000 }
 
 /** The control API and the live page, for this machine only. Rejects with PortInUseError. */
 export async function controlServer(controlled: Controlled, port: number): Promise<ControlServer> {
   const events = new EventStream(controlled.trace)
   const api = routes(controlled, events)
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS })
-  server.maxConnections = CONNECTIONS_MAX
+  const server = createServer()
+  boundConnections(server, BOUNDS)
   server.on('request', (request, response) => void answer(api, request, response))
   try {
     const url = await listen(server, port)
@@ -53,6 +52,7 @@ async function dispatch(api: readonly Route[], request: IncomingMessage, respons
   if (there.length === 0) throw notFound(path)
   const route = there.find(({ method }) => method === request.method)
   if (route === undefined) throw notAllowed(response, path, there.map(({ method }) => method).join(', '))
+  if (route.takesBody !== true) request.resume()
   await route.handle(request, response, decodeParameter(route.path.exec(path)?.[1] ?? ''))
 }
 
