@@ -17,6 +17,8 @@ export interface RetiredSecret {
 
 export interface Body {
   readonly createdAtMs: number
+  /** When it was last used, where the expiry does not tell it; see expiry.ts. */
+  readonly usedAtMs: number | undefined
   readonly secretDigest: string
   /** Whose session it is; undefined for nobody's. */
   readonly user: UserTag | undefined
@@ -50,7 +52,8 @@ export function encodeBody(body: Body): string {
   // A text within the text: whatever is in the answers, its quotes are escaped and can't look like the mark of the data.
   const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
   const createdAt = body.createdAtMs.toString(INSTANT_RADIX)
-  const head = `{"k":"${body.secretDigest}${createdAt}"${user}${retired}${answers}`
+  const usedAt = body.usedAtMs === undefined ? '' : `,"t":"${body.usedAtMs.toString(INSTANT_RADIX)}"`
+  const head = `{"k":"${body.secretDigest}${createdAt}"${usedAt}${user}${retired}${answers}`
   return `${head}${DATA_MARK}${body.dataText}}`
 }
 
@@ -67,6 +70,7 @@ export function decodeBody(text: string): Body {
     throw new RecordUnreadableError('a part of it is missing')
   return {
     createdAtMs,
+    usedAtMs: head.t === undefined ? undefined : Number.parseInt(head.t, INSTANT_RADIX),
     secretDigest: head.k.slice(0, TAG_LENGTH),
     user: head.u,
     epoch: head.e ?? 0,
@@ -93,6 +97,8 @@ interface Head {
   s?: unknown
   /** The secret's digest, and when the session began. */
   k?: unknown
+  /** When it was last used. */
+  t?: string
   u?: UserTag
   e?: number
   r?: PackedSecret[]

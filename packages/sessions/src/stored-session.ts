@@ -10,17 +10,15 @@ import { assertFits, decodeData, EMPTY_DATA, encodeData } from './data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { AlreadyAnsweredError, SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
+import { expiry, isNoteDue, isTouchDue } from './expiry.ts'
 import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from './id.ts'
 import { merge } from './merge.ts'
 import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
 import { NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
-import { expiry, type Snapshot, type Successor, successor } from './successor.ts'
+import { type Snapshot, type Successor, successor } from './successor.ts'
 import type { Turn } from './turns.ts'
 import { list, readIndex, unlist } from './users.ts'
-
-/** The expiry is moved once it lags by this share of the idle time, so that reading does not become writing. */
-const TOUCH_SHARE = 0.01
 
 /** What a request begins with. */
 export interface Opened {
@@ -44,6 +42,8 @@ export class StoredSession {
   #seen: Snapshot | undefined
   #standing: Standing
   #rotating = false
+  /** What is written is that the session was used. */
+  #notesUse = false
   #ended = false
   #listed: boolean
   /** Whose session the bearer was let into. */
@@ -177,20 +177,22 @@ export class StoredSession {
   async keepAlive(): Promise<void> {
     const seen = this.visible
     if (seen === undefined || this.#ended) return
-    const { store, clock, idleTimeoutMs, onEvent, onStep } = this.#engine
-    const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
+    const { store, clock, onEvent, onStep } = this.#engine
     if (!this.#listed) await this.#relist(undefined, seen.body.user)
+    this.#notesUse = isNoteDue(seen, this.#engine, clock.now())
     try {
-      if (this.#isConfirming(seen)) await this.write(unchanged)
-      else if (expiresAtMs - seen.expiresAtMs >= idleTimeoutMs * TOUCH_SHARE) {
-        onStep('before-commit')
-        const isTouched = await store.touch(this.key, expiresAtMs)
-        onStep('after-commit')
-        if (isTouched) this.#seen = { ...seen, expiresAtMs }
-      }
+      if (this.#notesUse || this.#isConfirming(seen)) return await this.write(unchanged)
+      if (!isTouchDue(seen, this.#engine, clock.now())) return
+      const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
+      onStep('before-commit')
+      const isTouched = await store.touch(this.key, expiresAtMs)
+      onStep('after-commit')
+      if (isTouched) this.#seen = { ...seen, expiresAtMs }
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       onEvent({ event: 'touch-failed' })
+    } finally {
+      this.#notesUse = false
     }
   }
 
@@ -216,6 +218,7 @@ export class StoredSession {
     const name = userOf(data)
     const user = name === undefined ? undefined : userTag(name)
     const confirmed = this.#isConfirming(current)
+    const notesUse = this.#notesUse && current !== undefined && isNoteDue(current, this.#engine, nowMs)
     const change = {
       dataText,
       user,
@@ -228,7 +231,7 @@ export class StoredSession {
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
     const next = successor(current, change, this.#engine, nowMs)
-    const isSame = dataText === textOf(current) && !next.rotated && !confirmed
+    const isSame = dataText === textOf(current) && !next.rotated && !confirmed && !notesUse
     if (isSame) return { base: current, next: undefined, result }
     assertFits(data, dataText, dataBytesMax)
     return { base: current, next, result }

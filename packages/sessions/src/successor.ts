@@ -4,6 +4,7 @@
  * the same write, whether or not the application asked for a rotation.
  */
 import { forgetOld } from './answers.ts'
+import { expiry, noteOfUse, type Timeouts } from './expiry.ts'
 import type { Body, UserTag } from './record.ts'
 import { retire, type SecretTimes, stillKnown } from './secrets.ts'
 
@@ -14,10 +15,7 @@ export interface Snapshot {
   readonly body: Body
 }
 
-export interface Lifetimes extends SecretTimes {
-  readonly idleTimeoutMs: number
-  readonly absoluteTimeoutMs: number
-}
+export interface Lifetimes extends Timeouts, SecretTimes {}
 
 export interface Change {
   readonly dataText: string
@@ -48,7 +46,9 @@ export function successor(
 ): Successor {
   const { dataText, user, epoch, answersText, nextDigest } = change
   if (current === undefined) {
-    const body = { createdAtMs: nowMs, secretDigest: nextDigest(), user, epoch, retired: [], answersText, dataText }
+    const secretDigest = nextDigest()
+    const usedAtMs = noteOfUse(nowMs, lifetimes, nowMs)
+    const body = { createdAtMs: nowMs, usedAtMs, secretDigest, user, epoch, retired: [], answersText, dataText }
     return { version: 1, expiresAtMs: expiry(nowMs, lifetimes, nowMs), rotated: false, body }
   }
   const { secretDigest } = current.body
@@ -63,6 +63,7 @@ export function successor(
     rotated,
     body: {
       createdAtMs,
+      usedAtMs: noteOfUse(createdAtMs, lifetimes, nowMs),
       secretDigest: rotated ? nextDigest() : secretDigest,
       user,
       epoch,
@@ -71,8 +72,4 @@ export function successor(
       dataText,
     },
   }
-}
-
-export function expiry(createdAtMs: number, lifetimes: Lifetimes, nowMs: number): number {
-  return Math.min(nowMs + lifetimes.idleTimeoutMs, createdAtMs + lifetimes.absoluteTimeoutMs)
 }

@@ -1,8 +1,15 @@
-/** A user's sessions across all nodes: to list them, to end one, all others, or all. */
+/**
+ * A user's sessions across all nodes: to list them, to end one, all others, or all.
+ *
+ * The list is an index beside the sessions and may be wrong about them: a node that dies between the two writes of a login
+ * leaves an entry behind for a session that is another user's by now. So an entry is only a place to look. Whose session it
+ * is says the session's own record, which is read at every use, and an entry that is wrong is taken out.
+ */
 import type { SessionKey, SessionRecord } from './contract.ts'
 import type { Engine } from './engine.ts'
-import { SessionConflictError } from './errors.ts'
-import { decodeBody, type UserTag, userTag } from './record.ts'
+import { RecordUnreadableError, SessionConflictError, SessionError } from './errors.ts'
+import { lastUseAtMs } from './expiry.ts'
+import { type Body, decodeBody, type UserTag, userTag } from './record.ts'
 import {
   decodeIndex,
   EMPTY_INDEX,
@@ -25,6 +32,11 @@ export interface UserSession {
   readonly expiresAtMs: number
   /** What the client called itself when it logged in. */
   readonly device: string
+  /**
+   * Its record is damaged or was written by a newer program: no request can use it here, and it can be ended. `createdAtMs`
+   * is then when the user logged in, and `lastSeenAtMs` an estimate.
+   */
+  readonly unreadable: boolean
 }
 
 /** The sessions of a user, by the name that `userOf` gives. */
@@ -47,36 +59,88 @@ export function usersSessions(engine: Engine): UsersSessions {
     async list(user) {
       const tag = userTag(user)
       const index = await readIndex(engine, tag)
-      const { sessions } = index
-      const records = await Promise.all(sessions.map(({ key }) => engine.store.read(key)))
-      const alive = sessions.flatMap((listed, at) => summary(engine, index, listed, records[at]))
+      const entries = await lookedUp(engine, tag, index.sessions)
+      await heal(engine, tag, entries)
+      const alive = entries.flatMap((entry) => summary(engine, index, entry))
       return alive.sort((one, other) => other.lastSeenAtMs - one.lastSeenAtMs)
     },
 
     async end(user, id) {
       const tag = userTag(user)
       const { sessions } = await readIndex(engine, tag)
-      const listed = sessions.find(({ key }) => sessionRef(key) === id)
-      if (listed === undefined) return false
-      await engine.end(listed.key)
-      await unlist(engine, tag, [listed.key])
-      return true
+      const entries = await lookedUp(
+        engine,
+        tag,
+        sessions.filter(({ key }) => sessionRef(key) === id),
+      )
+      const ended = await endTheirs(engine, entries)
+      await heal(engine, tag, entries, ended)
+      return ended.length > 0
     },
 
     async endAll(user, { except } = {}) {
-      let ended: readonly ListedSession[] = []
+      const tag = userTag(user)
+      let listed: readonly ListedSession[] = []
       // The epoch alone ends them, so it is the commit. What is ended one by one below commits again.
       engine.onStep('before-commit')
-      await changeIndex(engine, userTag(user), (index) => {
+      await changeIndex(engine, tag, (index) => {
         // Also a session that the list has missed is kept.
         const kept = except as SessionKey | undefined
-        ended = index.sessions.filter(({ key }) => key !== kept)
+        listed = index.sessions.filter(({ key }) => key !== kept)
         return withNextEpoch(index, kept)
       })
       engine.onStep('after-commit')
       // This gives their memory back and stops the requests that still hold them.
-      await Promise.all(ended.map(({ key }) => engine.end(key)))
+      await endTheirs(engine, await lookedUp(engine, tag, listed))
     },
+  }
+}
+
+/** An entry of a user's list, and what its record says of the session. */
+type Entry = { readonly listed: ListedSession } & (
+  | { readonly status: 'theirs'; readonly record: SessionRecord; readonly body: Body }
+  | { readonly status: 'unreadable'; readonly record: SessionRecord }
+  /** It has ended, or is not this user's any more. */
+  | { readonly status: 'stale' }
+)
+
+async function lookedUp(engine: Engine, user: UserTag, sessions: readonly ListedSession[]): Promise<Entry[]> {
+  return await Promise.all(
+    sessions.map(async (listed): Promise<Entry> => {
+      const record = await engine.store.read(listed.key)
+      if (record === undefined) return { listed, status: 'stale' }
+      try {
+        const body = decodeBody(record.body)
+        return body.user === user ? { listed, status: 'theirs', record, body } : { listed, status: 'stale' }
+      } catch (error) {
+        if (!(error instanceof RecordUnreadableError)) throw error
+        return { listed, status: 'unreadable', record }
+      }
+    }),
+  )
+}
+
+/** Ends the sessions that are still this user's, and those of which nothing else is known. */
+async function endTheirs(engine: Engine, entries: readonly Entry[]): Promise<SessionKey[]> {
+  const keys = entries.filter(({ status }) => status !== 'stale').map(({ listed }) => listed.key)
+  await Promise.all(keys.map((key) => engine.end(key)))
+  return keys
+}
+
+/** Takes stale entries out of the list, and those of sessions that were just `ended`. That this failed is no reason to fail. */
+async function heal(
+  engine: Engine,
+  user: UserTag,
+  entries: readonly Entry[],
+  ended: readonly SessionKey[] = [],
+): Promise<void> {
+  const stale = entries.filter(({ status }) => status === 'stale').map(({ listed }) => listed.key)
+  if (stale.length + ended.length === 0) return
+  try {
+    await unlist(engine, user, [...stale, ...ended])
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error
+    engine.onEvent({ event: 'index-failed' })
   }
 }
 
@@ -90,8 +154,8 @@ export async function list(engine: Engine, user: UserTag, key: SessionKey, devic
   const nowMs = engine.clock.now()
   const session = { key, sinceMs: nowMs, device }
   const { sessions } = await readIndex(engine, user)
-  // Those that ended by themselves are still listed; they must not push out one that is in use.
-  if (sessions.length >= engine.sessionsPerUserMax) await unlist(engine, user, await ended(engine, sessions))
+  // Stale entries must not push out a session that is in use.
+  if (sessions.length >= engine.sessionsPerUserMax) await heal(engine, user, await lookedUp(engine, user, sessions))
   let dropped: readonly ListedSession[] = []
   await changeIndex(engine, user, (index) => {
     if (isListed(index, key)) return index
@@ -99,7 +163,7 @@ export async function list(engine: Engine, user: UserTag, key: SessionKey, devic
     dropped = index.sessions.filter((each) => !isListed(next, each.key))
     return next
   })
-  await Promise.all(dropped.map((each) => engine.end(each.key)))
+  if (dropped.length > 0) await endTheirs(engine, await lookedUp(engine, user, dropped))
 }
 
 export async function unlist(engine: Engine, user: UserTag, keys: readonly SessionKey[]): Promise<void> {
@@ -131,27 +195,19 @@ async function changeIndex(engine: Engine, user: UserTag, change: (index: UserIn
   throw new SessionConflictError(commitAttemptsMax, undefined, undefined)
 }
 
-async function ended(engine: Engine, sessions: readonly ListedSession[]): Promise<SessionKey[]> {
-  const records = await Promise.all(sessions.map(({ key }) => engine.store.read(key)))
-  return sessions.filter((_, at) => records[at] === undefined).map(({ key }) => key)
-}
-
-function summary(
-  engine: Engine,
-  index: UserIndex,
-  { key, device }: ListedSession,
-  record: SessionRecord | undefined,
-): UserSession[] {
-  if (record === undefined) return []
-  const body = decodeBody(record.body)
-  if (!isCurrent(index, key, body.epoch)) return []
-  return [
-    {
-      id: sessionRef(key),
-      createdAtMs: body.createdAtMs,
-      lastSeenAtMs: Math.min(record.expiresAtMs - engine.idleTimeoutMs, engine.clock.now()),
-      expiresAtMs: record.expiresAtMs,
-      device,
-    },
-  ]
+function summary(engine: Engine, index: UserIndex, entry: Entry): UserSession[] {
+  if (entry.status === 'stale') return []
+  const { listed, record } = entry
+  const id = sessionRef(listed.key)
+  const { device } = listed
+  const { expiresAtMs } = record
+  const nowMs = engine.clock.now()
+  if (entry.status === 'unreadable') {
+    const lastSeenAtMs = Math.min(expiresAtMs - engine.idleTimeoutMs, nowMs)
+    return [{ id, createdAtMs: listed.sinceMs, lastSeenAtMs, expiresAtMs, device, unreadable: true }]
+  }
+  const { body } = entry
+  if (!isCurrent(index, listed.key, body.epoch)) return []
+  const seenAtMs = Math.min(lastUseAtMs({ expiresAtMs, body }, engine), nowMs)
+  return [{ id, createdAtMs: body.createdAtMs, lastSeenAtMs: seenAtMs, expiresAtMs, device, unreadable: false }]
 }

@@ -6,7 +6,15 @@ import type { Snapshot } from '../src/successor.ts'
 const LIMITS = { sessionsMax: 3, dataLengthMax: 100, ageMaxMs: 1_000 }
 
 function snapshot(length: number): Snapshot {
-  const body = { createdAtMs: 0, secretDigest: '', user: undefined, epoch: 0, retired: [], answersText: undefined }
+  const body = {
+    createdAtMs: 0,
+    usedAtMs: undefined,
+    secretDigest: '',
+    user: undefined,
+    epoch: 0,
+    retired: [],
+    answersText: undefined,
+  }
   return { version: 1, expiresAtMs: 10_000, body: { ...body, dataText: 'x'.repeat(length) } }
 }
 

@@ -7,6 +7,7 @@ import { type Body, decodeBody, encodeBody, userTag } from '../src/record.ts'
 
 const body: Body = {
   createdAtMs: 1_700_000_000_000,
+  usedAtMs: undefined,
   secretDigest: 'x'.repeat(22),
   user: undefined,
   epoch: 0,

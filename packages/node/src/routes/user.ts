@@ -11,13 +11,14 @@ export function userRoutes(router: Router<RequestState>, users: () => UsersSessi
     const { user } = loggedIn(ctx)
     const sessions = await users().list(user)
     ctx.body = {
-      sessions: sessions.map(({ id, createdAtMs, lastSeenAtMs, expiresAtMs, device }) => ({
+      sessions: sessions.map(({ id, createdAtMs, lastSeenAtMs, expiresAtMs, device, unreadable }) => ({
         id,
         current: id === ctx.sessionInfo?.id,
         createdAt: new Date(createdAtMs).toISOString(),
         lastSeenAt: new Date(lastSeenAtMs).toISOString(),
         expiresAt: new Date(expiresAtMs).toISOString(),
         userAgent: device,
+        unreadable,
       })),
     }
   })
