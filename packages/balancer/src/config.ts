@@ -15,6 +15,7 @@ export type { UpstreamAddress, UpstreamService } from './upstream-list.ts'
 
 const ROUTINGS = ['round-robin', 'least-busy', 'affinity', 'session-id'] as const
 const TRANSPORTS = ['http-proxy', 'undici'] as const
+const TRUSTED_HEADERS = ['x-forwarded-for', 'forwarded'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** Field: its key, default, least and greatest value. */
@@ -106,6 +107,8 @@ export interface Config extends Numbers {
   /** The names that plain HTTP may be redirected to; undefined: those of the certificate. */
   readonly publicHosts: readonly string[] | undefined
   readonly trustedProxies: readonly AddressRange[]
+  /** Where trusted proxies tell of the client. */
+  readonly trustedHeader: (typeof TRUSTED_HEADERS)[number]
   /** Whether connections from trusted proxies begin with a line of the PROXY protocol. */
   readonly proxyProtocol: boolean
   readonly upstreams: readonly UpstreamAddress[]
@@ -172,6 +175,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
     publicPort: values.integer('PUBLIC_PORT', 1, 65_535),
     publicHosts: publicHosts(values),
     trustedProxies: addressRanges(values, 'TRUSTED_PROXIES'),
+    trustedHeader: values.choice('TRUSTED_HEADER', TRUSTED_HEADERS) ?? 'x-forwarded-for',
     proxyProtocol: values.flag('PROXY_PROTOCOL') ?? false,
     upstreams: addresses,
     services,

@@ -14,9 +14,11 @@ import { errorCodeOf } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangeOptions, ExchangeServices } from './exchange-services.ts'
+import { forwardedClient } from './forwarded-client.ts'
 import { framingFault } from './framing.ts'
 import { inFlight } from './in-flight.ts'
 import { hasBody } from './request-target.ts'
+import { trustedProxies } from './trusted-proxies.ts'
 import { tunnels } from './tunnels.ts'
 import type { Upstream } from './upstream.ts'
 import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
@@ -45,6 +47,7 @@ export function front(services: FrontServices): Front {
   const upgraded = tunnels(config.clientHalfClosedMs)
   const answerFields =
     config.hstsMaxAgeS > 0 ? ['Strict-Transport-Security', `max-age=${config.hstsMaxAgeS}`] : undefined
+  const forwarding = { trusts: trustedProxies(config.trustedProxies), header: config.trustedHeader }
   let draining = false
   const exchangeServices = { ...services, draining: () => draining }
   const server = clientServer(config, (request) => connections.get(request.socket)?.busy === false)
@@ -56,7 +59,7 @@ export function front(services: FrontServices): Front {
       open.left()
       connection.over(ended)
     }
-    const { origin: client } = connection
+    const client = forwardedClient(connection.origin, request.headers, forwarding)
     const about = { ...options, client, over, ...(answerFields !== undefined && { answerFields }) }
     const exchange = new Exchange(request, response, exchangeServices, about)
     open.entered()

@@ -1,13 +1,12 @@
 /**
  * What of a header goes to the other side. Hop-by-hop fields end here (RFC 9110, section 7.6.1), those named by Connection
  * included, and so does everything by which a client could pass itself off as another: whatever it says about forwarding
- * or request ids is dropped and written anew. Where a trusted proxy says it, it stays, and this hop is added.
+ * or request ids is dropped and written anew. Nodes are told of one client address, never of a list: many of them take the wrong end.
  *
  * Framing is never copied blindly: Content-Length and Transfer-Encoding can't be removed by naming them in Connection,
  * because the body would then travel without a length and its end become the next request.
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import { isIP } from 'node:net'
 
 const HOP_BY_HOP = new Set([
   'connection',
@@ -24,18 +23,24 @@ const HOP_BY_HOP = new Set([
  * What a client could say about itself, and no node should believe, with `_` for `-` neither: servers that hand fields to
  * programs as variables take them for the same.
  */
-const SAID_BY_STRANGERS = /^(?:x[-_]forwarded[-_]|(?:forwarded|x[-_]real[-_]ip|x[-_]request[-_]id)$)/
+const FORWARDING = /^(?:x[-_]forwarded[-_]|(?:forwarded|x[-_]real[-_]ip|x[-_]request[-_]id)$)/
 
 /** What Connection can't take away. */
 const UNREMOVABLE = new Set(['host', 'content-length'])
 
-/** Whom a connection comes from. */
+/** These stay where a trusted proxy is connected, and are not looked at. */
+const PROXYS_OWN = /^x-forwarded-(?!(?:for|host|proto)$)[a-z\d-]+$/
+
+/** Whom a request comes from. */
 export interface ClientOrigin {
   readonly address: string
-  /** By TLS. */
+  /** Whether the connection is by TLS. */
   readonly secure: boolean
-  /** A proxy whose word about the client before it is taken. */
+  /** Whether the connection is that of a trusted proxy. */
   readonly trusted: boolean
+  /** What trusted proxies say that the client asked by, and for which host. */
+  readonly proto?: 'http' | 'https' | undefined
+  readonly host?: string | undefined
 }
 
 export interface Forwarding {
@@ -53,14 +58,16 @@ export function requestHeaders(received: IncomingHttpHeaders, to: Forwarding): O
   const named = namedByConnection(received.connection)
   const headers: OutgoingHttpHeaders = {}
   for (const name of Object.keys(received)) {
-    if (endsHere(name, named) || (!trusted && isSaidByStrangers(name))) continue
+    if (endsHere(name, named) || isForwarding(name, trusted)) continue
     headers[name] = received[name]
   }
-  if (to.host !== undefined) headers['host'] = headers['x-forwarded-host'] = to.host
+  const host = to.client.host ?? to.host
+  const proto = to.client.proto ?? (to.client.secure ? 'https' : 'http')
+  if (to.host !== undefined) headers['host'] = to.host
+  if (host !== undefined) headers['x-forwarded-host'] = host
   headers['x-forwarded-for'] = to.client.address
-  headers['x-forwarded-proto'] = to.client.secure ? 'https' : 'http'
-  headers['forwarded'] = forwarded(to)
-  if (trusted) append(headers, received)
+  headers['x-forwarded-proto'] = proto
+  headers['forwarded'] = forwarded(to.client.address, host, proto)
   headers['x-request-id'] = to.requestId
   if (received['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
   if (to.websocket) {
@@ -78,17 +85,6 @@ const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
 export function requestIdFrom(received: IncomingHttpHeaders, { trusted }: ClientOrigin): string | undefined {
   const said = trusted ? received['x-request-id'] : undefined
   return typeof said === 'string' && REQUEST_ID.test(said) ? said : undefined
-}
-
-/** What stands there already is about the hops before this one, the client's own first. */
-function append(headers: OutgoingHttpHeaders, received: IncomingHttpHeaders): void {
-  const before = received['x-forwarded-for']
-  const said = received.forwarded ?? (before === undefined ? undefined : forwardedFrom(String(before)))
-  if (before !== undefined) headers['x-forwarded-for'] = `${String(before)}, ${String(headers['x-forwarded-for'])}`
-  if (said !== undefined) headers['forwarded'] = `${said}, ${String(headers['forwarded'])}`
-  for (const name of ['x-forwarded-host', 'x-forwarded-proto']) {
-    if (received[name] !== undefined) headers[name] = received[name]
-  }
 }
 
 export interface AnswerAdditions {
@@ -117,8 +113,9 @@ export function answerHeaders(raw: readonly string[], connection: string | undef
 }
 
 /** Most names begin with another letter, and are never looked at twice. */
-function isSaidByStrangers(name: string): boolean {
-  return (name.startsWith('x') || name.startsWith('f')) && SAID_BY_STRANGERS.test(name)
+function isForwarding(name: string, trusted: boolean): boolean {
+  if (!(name.startsWith('x') || name.startsWith('f')) || !FORWARDING.test(name)) return false
+  return !(trusted && PROXYS_OWN.test(name))
 }
 
 function endsHere(name: string, named: ReadonlySet<string> | undefined): boolean {
@@ -132,18 +129,7 @@ function namedByConnection(connection: string | undefined): ReadonlySet<string> 
 }
 
 /** RFC 7239. A colon or a bracket makes a value one that must be quoted. */
-function forwarded({ client, host }: Forwarding): string {
-  const from = client.address.includes(':') ? `"[${client.address}]"` : client.address
-  const proto = client.secure ? 'https' : 'http'
+function forwarded(address: string, host: string | undefined, proto: string): string {
+  const from = address.includes(':') ? `"[${address}]"` : address
   return host === undefined ? `for=${from};proto=${proto}` : `for=${from};host="${host}";proto=${proto}`
-}
-
-/** A proxy that writes only X-Forwarded-For is not to look like the client to a node that reads only Forwarded. */
-function forwardedFrom(addresses: string): string {
-  return addresses
-    .split(',')
-    .map((address) => address.trim())
-    .map((address) => (isIP(address) === 0 ? 'unknown' : address))
-    .map((address) => (address.includes(':') ? `for="[${address}]"` : `for=${address}`))
-    .join(', ')
 }

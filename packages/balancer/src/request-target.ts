@@ -12,7 +12,7 @@ export interface RequestTarget {
 }
 
 /** Registered names, IPv4 and bracketed IPv6, with or without a port; nothing that could break out of a quoted string. */
-const HOST = /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-fA-F:.]+\])(?::\d{0,5})?$/
+export const HOST = /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-fA-F:.]+\])(?::\d{0,5})?$/
 const ABSOLUTE = /^https?:\/\/([^/?#]+)(.*)$/is
 
 export function requestTarget(request: IncomingMessage): RequestTarget | ErrorCode {

@@ -103,12 +103,12 @@ test('the line may come in pieces', async (t) => {
   t.is(told()[0], '192.0.2.1')
 })
 
-test('a proxy behind a proxy is appended to', async (t) => {
+test('behind a proxy behind a proxy, the client is whom the outer one names', async (t) => {
   const { port, told } = await behindProxy(t, { TRUSTED_PROXIES: '127.0.0.1,192.0.2.0/24' })
   const client = await rawClient(t, port)
   client.send(LINE, 'GET / HTTP/1.1', 'Host: a', 'X-Forwarded-For: 203.0.113.9', '', '')
   await client.receives(/done$/)
-  t.is(told()[0], '203.0.113.9, 192.0.2.1')
+  t.is(told()[0], '203.0.113.9')
 })
 
 test('where the proxy does not know, it is the client itself', async (t) => {

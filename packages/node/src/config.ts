@@ -11,8 +11,8 @@ export interface Config {
   /** Secrets that sign the cookie, newest first. Undefined: none were given, and one for this process alone will do. */
   readonly sessionKeys: readonly string[] | undefined
   readonly cookieSecure: boolean
-  /** What is in front writes X-Forwarded-* itself, so that they can be believed. */
-  readonly trustProxy: boolean
+  /** How many proxies in front write or append to X-Forwarded-For, each for the one before it. 0: the peer is the client. */
+  readonly proxiesInFront: number
   readonly throttleLogins: boolean
   readonly accounts: number
   /** So much is put into each session at its login beside what the shop needs: for benches. */
@@ -50,6 +50,7 @@ const SESSION_KEY_LENGTH_MIN = 32
 const MESH_SECRET_LENGTH_MIN = 32
 const ACCOUNTS_MAX = 100_000
 const SESSION_PADDING_BYTES_MAX = 256 * 1024
+const PROXIES_MAX = 10
 const DAY_S = 24 * 60 * 60
 
 export function readConfig(env: Environment): Readonly<Config> {
@@ -62,7 +63,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     meshSecret: meshSecret(env),
     sessionKeys: sessionKeys(env, production),
     cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
-    trustProxy: choice(env, 'TRUST_PROXY', 'false', ['true', 'false']) === 'true',
+    proxiesInFront: proxiesInFront(env),
     throttleLogins: choice(env, 'LOGIN_THROTTLE', 'on', ['on', 'off']) === 'on',
     accounts: integer(env, 'ACCOUNTS', 100, 1, ACCOUNTS_MAX),
     sessionPaddingBytes: integer(env, 'SESSION_PADDING_BYTES', 0, 0, SESSION_PADDING_BYTES_MAX),
@@ -99,6 +100,19 @@ function meshSecret(env: Environment): string | undefined {
     throw new ConfigError('MESH_SECRET', `a secret of ${secret.length} characters`, takes)
   }
   return secret
+}
+
+function proxiesInFront(env: Environment): number {
+  const value = text(env, 'TRUST_PROXY') ?? 'false'
+  if (value === 'false') return 0
+  if (value === 'true') return 1
+  const isCount = /^\d{1,2}$/.test(value) && Number(value) <= PROXIES_MAX
+  if (isCount) return Number(value)
+  throw new ConfigError(
+    'TRUST_PROXY',
+    JSON.stringify(value),
+    `false, true for one proxy, or their number up to ${PROXIES_MAX}`,
+  )
 }
 
 function passwordCost(env: Environment, production: boolean): PasswordCost {

@@ -37,7 +37,7 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
     absoluteTimeoutMs: config.absoluteTimeoutMs,
     accounts,
     sessionPaddingBytes: config.sessionPaddingBytes,
-    trustProxy: config.trustProxy,
+    proxiesInFront: config.proxiesInFront,
     throttleLogins: config.throttleLogins,
     log,
     isDraining: () => draining,

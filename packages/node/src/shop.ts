@@ -33,8 +33,8 @@ export interface ShopOptions {
   readonly idleTimeoutMs: number
   readonly absoluteTimeoutMs: number
   readonly accounts: Accounts
-  /** Whether what is in front writes X-Forwarded-* itself, so that they can be believed. Default false. */
-  readonly trustProxy?: boolean
+  /** How many proxies in front write or append to X-Forwarded-For, each for the one before it. Default 0: the peer is the client. */
+  readonly proxiesInFront?: number
   /** So much is put into each session at its login. Default 0. */
   readonly sessionPaddingBytes?: number
   /** Whether guessing passwords is slowed down. Default true. */
@@ -74,7 +74,9 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   counterRoutes(api, { node, once })
   userRoutes(api, () => layer.users)
 
-  const app = new Koa<RequestState>({ proxy: options.trustProxy ?? false })
+  const { proxiesInFront = 0 } = options
+  // Without a count Koa takes the leftmost address, which is the client's own to invent where a proxy appends.
+  const app = new Koa<RequestState>({ proxy: proxiesInFront > 0, maxIpsCount: proxiesInFront })
   app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
   app.use(observed({ node, log, metrics, isDraining }))
   app.use(errors(log))

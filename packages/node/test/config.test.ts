@@ -21,7 +21,7 @@ test('a node needs nothing to be told', (t) => {
     drainMs: 10_000,
     storeWaitMs: 10_000,
     throttleLogins: true,
-    trustProxy: false,
+    proxiesInFront: 0,
     logLevel: 'info',
   })
   t.true(Object.isFrozen(readConfig({})))
