@@ -62,7 +62,7 @@ export interface ClusterPids {
 export interface ClusterUnderTest {
   /** Where the shop answers. */
   readonly url: string
-  /** Its trace, its nodes, and the desk for faults other than a kill. */
+  /** Its trace, its nodes, and the controller of its faults. */
   readonly lab: Lab
   /** As they are now: whoever was started again has another. */
   pids(): ClusterPids
@@ -133,7 +133,7 @@ export async function openCluster(contestant: Contestant, wishes: ClusterWishes)
 }
 
 function underTest(lab: Lab, adminPort: number): ClusterUnderTest {
-  const { cluster, desk } = lab
+  const { cluster, faults } = lab
   return {
     url: cluster.url,
     lab,
@@ -150,7 +150,7 @@ function underTest(lab: Lab, adminPort: number): ClusterUnderTest {
       return answer?.status === 200 ? retriesIn(answer.body) : undefined
     },
     async kill(node) {
-      const { target } = await desk.inject({ kind: 'kill', target: node })
+      const { target } = await faults.inject({ kind: 'kill', target: node })
       return target
     },
     stop: () => lab.stop('measured'),

@@ -22,7 +22,7 @@ const breaks: Readonly<Record<BreakName, (cluster: ClusterUnderTest) => Promise<
   async rolling(cluster) {
     const names = cluster.lab.cluster.nodes.map(({ name }) => name)
     for (const target of names) {
-      await cluster.lab.desk.inject({ kind: 'drain', target })
+      await cluster.lab.faults.inject({ kind: 'drain', target })
       await whole(cluster)
     }
     return { target: names.join(), nodes: names }

@@ -1,5 +1,5 @@
 export type { ClusterOptions } from './cluster/options.ts'
-export { ownPrograms, type Programs } from './cluster/specs.ts'
+export { ownPrograms, type Programs } from './cluster/programs.ts'
 export * from './errors.ts'
 export { type Lab, type LabOptions, openLab } from './lab.ts'
 export { findStrategy, strategies, type Strategy } from './strategies.ts'

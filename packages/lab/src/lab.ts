@@ -6,7 +6,7 @@ import { Cluster } from './cluster/cluster.ts'
 import type { ClusterOptions } from './cluster/options.ts'
 import { withoutPassword } from './config.ts'
 import { type ControlServer, controlServer } from './control/server.ts'
-import { FaultDesk } from './faults/desk.ts'
+import { FaultController } from './faults/controller.ts'
 import { seededRandom } from './random.ts'
 import { LOOPBACK } from './supervise/ports.ts'
 import { Warden } from './supervise/warden.ts'
@@ -20,7 +20,7 @@ export interface LabOptions extends ClusterOptions {
 export interface Lab {
   readonly trace: Trace
   readonly cluster: Cluster
-  readonly desk: FaultDesk
+  readonly faults: FaultController
   readonly control: ControlServer
   /** Resolves once the shop answers. */
   start(): Promise<void>
@@ -36,14 +36,14 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const trace = openTrace(options, addresses)
   const warden = new Warden()
   const cluster = new Cluster(options, addresses, trace, warden)
-  const desk = new FaultDesk(cluster, trace, seededRandom(options.seed))
+  const faults = new FaultController(cluster, trace, seededRandom(options.seed))
   let control: ControlServer | undefined
   const close = async (): Promise<void> => {
-    desk.close()
+    faults.close()
     await Promise.all([control?.close(), warden.close()])
   }
   try {
-    control = await controlServer({ trace, cluster, desk }, options.controlPort)
+    control = await controlServer({ trace, cluster, faults }, options.controlPort)
   } catch (error) {
     await close()
     throw error
@@ -51,7 +51,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   return {
     trace,
     cluster,
-    desk,
+    faults,
     control,
     start: () => cluster.start(),
     async stop(reason, cutShort) {

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history'
-import { campaign, type CampaignOptions, labBreaker, parsePlanned } from '../src/faults/campaign.ts'
-import { ownPrograms } from '../src/cluster/specs.ts'
+import { campaign, type CampaignOptions } from '../src/campaign/campaign.ts'
+import { parsePlanned } from '../src/campaign/planned.ts'
+import { labBreaker } from '../src/campaign/lab-breaker.ts'
+import { ownPrograms } from '../src/cluster/programs.ts'
 import type { Lab } from '../src/lab.ts'
 import { seededRandom } from '../src/random.ts'
 import { fixture, startedLab } from './fixtures/open-lab.ts'
@@ -68,13 +70,13 @@ test('what does not fit when its turn comes did not land, and is known to have b
   const { said } = await campaignOf(lab, ['kill@store', 'kill@owner', 'kill@b'])
   t.deepEqual(said, [
     'kill of store (there is no store that the lab started)',
-    'kill of owner (nobody is logged in just now)',
+    'kill of owner (no user is logged in just now)',
     'kill of b',
   ])
   const { faults, doubts } = judge(decodeTrace(readFileSync(lab.trace.path, 'utf8')).events)
   t.deepEqual(faults, { landed: 1, missed: 2 })
   t.true(doubts.includes('fault f1 (kill of store) did not land: there is no store that the lab started'))
-  t.true(doubts.includes('fault f2 (kill of owner) did not land: nobody is logged in just now'))
+  t.true(doubts.includes('fault f2 (kill of owner) did not land: no user is logged in just now'))
   t.deepEqual(lab.trace.state.faults, [])
 })
 

@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, type TraceEvent } from '@ninelives/history'
 import { readFileSync } from 'node:fs'
-import { ownPrograms } from '../src/cluster/specs.ts'
+import { ownPrograms } from '../src/cluster/programs.ts'
 import type { Lab, LabOptions } from '../src/lab.ts'
 import { until } from '../src/wait.ts'
 import { ask, type Body } from './fixtures/ask.ts'
@@ -106,7 +106,7 @@ test('a crash of several nodes that one can not come to any more kills none of t
   const { id } = await crash(lab, { target: 'a,b' })
   const pid = lab.cluster.nodes[1]?.pid
   await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'a' } })
-  const isOver = (): boolean => lab.desk.landed(id) === false && lab.desk.unhealed()?.length === 0
+  const isOver = (): boolean => lab.faults.landed(id) === false && lab.faults.unhealed()?.length === 0
   await until(isOver, { deadlineMs: 15_000, what: 'the crash to be given up and taken back' })
   t.is(await visit(lab, 1), 200)
   t.is(lab.cluster.nodes[1]?.pid, pid)

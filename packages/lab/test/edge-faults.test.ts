@@ -1,7 +1,7 @@
 /** Real clusters with proxies on their edges. */
 import test, { type ExecutionContext } from 'ava'
 import { findOnPath } from '../src/cluster/redis.ts'
-import { ownPrograms } from '../src/cluster/specs.ts'
+import { ownPrograms } from '../src/cluster/programs.ts'
 import { httpGet } from '../src/http-get.ts'
 import type { Lab, LabOptions } from '../src/lab.ts'
 import { findStrategy } from '../src/strategies.ts'

@@ -1,8 +1,8 @@
 /** The private Redis, broken on purpose. */
 import test, { type ExecutionContext } from 'ava'
 import { askRedis, findOnPath } from '../src/cluster/redis.ts'
-import { ownPrograms } from '../src/cluster/specs.ts'
-import { failover } from '../src/faults/failover.ts'
+import { ownPrograms } from '../src/cluster/programs.ts'
+import { failover } from '../src/faults/kinds/failover.ts'
 import type { Lab, LabOptions } from '../src/lab.ts'
 import { findStrategy } from '../src/strategies.ts'
 import { runState } from '../src/supervise/process-table.ts'
@@ -126,16 +126,16 @@ inRedis('a failover that breaks off on the way is told of, and is done to its en
   t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '-replicaof']), '+OK')
   const broken = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
   t.is(broken.json.error.message, 'the replica was not promoted')
-  const unhealed = () => lab.desk.unhealed() ?? []
+  const unhealed = () => lab.faults.unhealed() ?? []
   await until(() => unhealed().length === 1, { deadlineMs: 30_000, what: 'it to be known that it can not be healed' })
   t.regex(unhealed()[0]?.reason ?? '', /in vain for the replica to be promoted/)
   t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '+replicaof']), '+OK')
-  await lab.desk.heal(unhealed()[0]?.id ?? '')
+  await lab.faults.heal(unhealed()[0]?.id ?? '')
   t.is(store?.port, replica)
   t.true(await store?.isPrimary())
   t.true(await store?.isFollowed())
   await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the node to find the session there' })
-  t.deepEqual(lab.desk.unhealed(), [])
+  t.deepEqual(lab.faults.unhealed(), [])
 })
 
 inRedis('a failover is none before what was the store is gone', async (t) => {

@@ -37,7 +37,7 @@ test('of two nodes none is a minority', async (t) => {
 test('the owner is the node that the session of a user is on', async (t) => {
   const lab = await startedLab(t)
   const pause = (target: string) => ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target } })
-  t.is((await pause('owner')).json.error.message, 'nobody is logged in just now')
+  t.is((await pause('owner')).json.error.message, 'no user is logged in just now')
   const times = { dueAtMs: 0, sentAtMs: 0, lateMs: 0 }
   const login = { type: 'operation-sent', op: 1, user: 'user-3', visit: 1, tab: 0, kind: 'login', ...times } as const
   lab.trace.append(login)

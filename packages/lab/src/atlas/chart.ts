@@ -1,6 +1,6 @@
 /** The atlas as data, and as a table: a row for each operation, a column for each instant. */
 import type { AnomalyKind } from '@ninelives/history'
-import { CRASH_POINTS, type CrashPoint } from '../faults/fault.ts'
+import { CRASH_POINTS, type CrashPoint } from '../faults/kinds/fault-detail.ts'
 
 export const ATLAS_SCHEMA = 1
 

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict'
 import { type AnomalyKind, isWhole, judge, type TraceEvent } from '@ninelives/history'
-import type { CrashPoint } from '../faults/fault.ts'
+import type { CrashPoint } from '../faults/kinds/fault-detail.ts'
 import type { Lab } from '../lab.ts'
 import type { Answered } from '../users/asking.ts'
 import { Client } from '../users/client.ts'
@@ -82,8 +82,8 @@ export class Explorer {
       return { state: 'not-reached', lost: this.#judged(events) }
     }
     const node = this.#nodeFor(attempt)
-    const { desk } = this.#lab
-    const { id } = await desk.inject({ kind: 'crash', target: node, point, operation: operation.route })
+    const { faults } = this.#lab
+    const { id } = await faults.inject({ kind: 'crash', target: node, point, operation: operation.route })
     const jar = customer.keepCookie()
     const cookieBefore = customer.cookie
     const answered = await operation.run(customer)
@@ -134,17 +134,13 @@ export class Explorer {
     return node
   }
 
-  /** The node's death is what shows at first; that it was this crash is confirmed a little later. What did neither is taken back. */
+  /** The node's death shows first; that this crash caused it is confirmed a little later. Takes the crash back if it did not land. */
   async #landed(id: string, name: string): Promise<boolean> {
-    const { desk, trace } = this.#lab
+    const { faults, trace } = this.#lab
     const isUp = (): boolean => trace.state.nodes.some((node) => node.name === name && node.state === 'up')
-    const isWaiting = (): boolean => desk.landed(id) === undefined
-    const left = until(() => !isUp() || !isWaiting(), { deadlineMs: LANDING_WAIT_MS, what: 'the crash' })
-    if (await succeeds(left)) {
-      await succeeds(until(() => !isWaiting(), { deadlineMs: CONFIRM_WAIT_MS, what: 'the crash' }))
-    }
-    if (isWaiting()) await desk.heal(id)
-    return desk.landed(id) === true
+    const isOver = (): boolean => !isUp() || faults.landed(id) !== undefined
+    const left = await succeeds(until(isOver, { deadlineMs: LANDING_WAIT_MS, what: 'the crash' }))
+    return await faults.landedWithin(id, left ? CONFIRM_WAIT_MS : 0)
   }
 
   #recorder(events: OperationEvent[]): Recorder {

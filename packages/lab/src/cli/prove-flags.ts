@@ -1,5 +1,5 @@
 import { NODES_MAX } from '../cluster/addresses.ts'
-import { campaignKinds } from '../faults/campaign.ts'
+import { campaignKinds } from '../campaign/planned.ts'
 import { SEED_MAX } from '../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { TABS_MAX } from '../users/load.ts'

@@ -1,13 +1,14 @@
 /** A cluster of the lab's own, to be put through the gauntlet. */
 import { nodeNames, waysOf } from '../cluster/addresses.ts'
 import { requireRedis } from '../cluster/redis.ts'
-import { ownPrograms } from '../cluster/specs.ts'
-import { STORE } from '../cluster/store-server.ts'
+import { ownPrograms } from '../cluster/programs.ts'
+import { STORE } from '../edges/edges.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
-import { labBreaker, needsEdges, parsePlanned } from '../faults/campaign.ts'
-import { faults } from '../faults/index.ts'
-import { misfit, type Place } from '../faults/misfit.ts'
+import { needsEdges, parsePlanned } from '../campaign/planned.ts'
+import { labBreaker } from '../campaign/lab-breaker.ts'
+import { faults } from '../faults/kinds/index.ts'
+import { type Place, planProblem } from '../campaign/plan-problem.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
 import { lastLook } from './last-look.ts'
@@ -43,7 +44,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
 function requireFitting(kinds: readonly string[], place: Place): void {
   for (const kind of kinds) {
     const planned = parsePlanned(kind)
-    const why = planned && misfit(planned, place)
+    const why = planned && planProblem(planned, place)
     if (why !== undefined) throw new UsageError(`--faults ${kind} can't fall: ${why}`)
   }
 }

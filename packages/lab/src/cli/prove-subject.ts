@@ -1,4 +1,4 @@
-import type { Breaker } from '../faults/campaign.ts'
+import type { Breaker } from '../campaign/campaign.ts'
 import type { Trace } from '../trace/trace.ts'
 
 /** What is put through the gauntlet: a cluster that the lab starts, or a system of the user's own. */

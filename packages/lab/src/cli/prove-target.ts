@@ -1,5 +1,5 @@
 /** A system of the user's own, to be put through the gauntlet. */
-import { ownPrograms } from '../cluster/specs.ts'
+import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { openTarget, type TargetLab } from '../target/target-lab.ts'

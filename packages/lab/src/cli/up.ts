@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import path from 'node:path'
 import { requireRedis } from '../cluster/redis.ts'
-import { ownPrograms } from '../cluster/specs.ts'
+import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'

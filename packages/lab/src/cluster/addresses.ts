@@ -1,8 +1,7 @@
-import { BALANCER, type Edge, type EdgeEnds } from '../edges/edges.ts'
+import { BALANCER, type Edge, type EdgeEnds, REPLICA, STORE } from '../edges/edges.ts'
 import { freePorts, LOOPBACK } from '../supervise/ports.ts'
 import type { MeshKind } from '../strategies.ts'
 import type { ClusterOptions } from './options.ts'
-import { REPLICA, STORE } from './store-server.ts'
 
 /** Where everything will be, decided before anything starts, so that everything can start at once. */
 export interface Addresses {

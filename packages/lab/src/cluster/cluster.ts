@@ -1,4 +1,4 @@
-import { BALANCER, edgeName, Edges } from '../edges/edges.ts'
+import { BALANCER, edgeName, Edges, REPLICA, STORE } from '../edges/edges.ts'
 import { PortInUseError, StartError } from '../errors.ts'
 import { httpGet } from '../http-get.ts'
 import type { Keeper } from '../supervise/keeper.ts'
@@ -13,7 +13,7 @@ import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
 import { type Specs, specs, type Upstream } from './specs.ts'
-import { type RedisServer, REPLICA, STORE, StoreServer } from './store-server.ts'
+import { type RedisServer, StoreServer } from './store-server.ts'
 
 /** What a node or a balancer exits with when its port is taken. */
 const EXIT_PORT_IN_USE = 98

@@ -1,5 +1,5 @@
 import type { Strategy } from '../strategies.ts'
-import type { Programs } from './specs.ts'
+import type { Programs } from './programs.ts'
 
 /** Everything that decides what a cluster is, each value already checked. */
 export interface ClusterOptions {

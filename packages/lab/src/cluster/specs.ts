@@ -2,41 +2,15 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { EdgeTold } from '../edges/told.ts'
 import { projectRoot } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { ClusterOptions } from './options.ts'
+import type { Programs } from './programs.ts'
 import { privateRedis, type RedisTold } from './redis.ts'
 
-/** The programs that a cluster is made of, as files. */
-export interface Programs {
-  readonly node: string
-  readonly balancer: string
-  readonly users: string
-}
-
-export function ownPrograms(): Programs {
-  return {
-    node: fileURLToPath(import.meta.resolve('@ninelives/node/main')),
-    balancer: fileURLToPath(import.meta.resolve('@ninelives/balancer/main')),
-    users: fileURLToPath(new URL('../users/main.ts', import.meta.url)),
-  }
-}
-
 const edgesProgram = fileURLToPath(new URL('../edges/main.ts', import.meta.url))
-
-/** A proxy: where it listens, and where it leads. */
-export interface EdgeTold {
-  readonly name: string
-  readonly port: number
-  readonly target: number
-}
-
-/** All of the proxies, and what decides their jitter. */
-export interface EdgesTold {
-  readonly seed: number
-  readonly edges: readonly EdgeTold[]
-}
 
 export interface Upstream {
   readonly name: string

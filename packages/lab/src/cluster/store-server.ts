@@ -1,13 +1,10 @@
 import type { NodeLife } from '@ninelives/history'
+import { STORE } from '../edges/edges.ts'
 import type { Keeper } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { until } from '../wait.ts'
 import type { Member } from './member.ts'
 import { askRedis } from './redis.ts'
-
-/** What the store is called as a target, and at the end of an edge. */
-export const STORE = 'store'
-export const REPLICA = 'replica'
 
 const FOLLOWS_DEADLINE_MS = 15_000
 

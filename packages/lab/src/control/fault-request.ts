@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts'
-import type { FaultRequest } from '../faults/desk.ts'
-import { duration, type Field } from '../faults/fields.ts'
-import { faults, findFault } from '../faults/index.ts'
+import type { FaultRequest } from '../faults/controller.ts'
+import { duration, type Field } from '../faults/kinds/fields.ts'
+import { faults, findFault } from '../faults/kinds/index.ts'
 
 const FIELDS = ['kind', 'target'] as const
 

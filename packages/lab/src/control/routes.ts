@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { findNode } from '@ninelives/history'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ApiError } from '../errors.ts'
-import type { FaultDesk } from '../faults/desk.ts'
+import type { FaultController } from '../faults/controller.ts'
 import type { Trace } from '../trace/trace.ts'
 import { clusterView, nodeView } from './cluster-view.ts'
 import type { EventStream } from './event-stream.ts'
@@ -13,7 +13,7 @@ import { readJsonObject, sendJson } from './json.ts'
 export interface Controlled {
   readonly trace: Trace
   readonly cluster: Cluster
-  readonly desk: FaultDesk
+  readonly faults: FaultController
 }
 
 export interface Route {
@@ -25,7 +25,7 @@ export interface Route {
   handle(request: IncomingMessage, response: ServerResponse, parameter: string): void | Promise<void>
 }
 
-export function routes({ trace, cluster, desk }: Controlled, events: EventStream): readonly Route[] {
+export function routes({ trace, cluster, faults }: Controlled, events: EventStream): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -38,19 +38,19 @@ export function routes({ trace, cluster, desk }: Controlled, events: EventStream
       takesBody: true,
       async handle(request, response) {
         const wanted = faultRequest(await readJsonObject(request))
-        sendJson(response, 201, await desk.inject(wanted))
+        sendJson(response, 201, await faults.inject(wanted))
       },
     },
     {
       method: 'GET',
       path: /^\/api\/faults\/([^/]+)$/,
-      handle: (_request, response, id) => sendJson(response, 200, desk.find(id)),
+      handle: (_request, response, id) => sendJson(response, 200, faults.find(id)),
     },
     {
       method: 'DELETE',
       path: /^\/api\/faults\/([^/]+)$/,
       async handle(_request, response, id) {
-        sendJson(response, 200, await desk.heal(id))
+        sendJson(response, 200, await faults.heal(id))
       },
     },
     {

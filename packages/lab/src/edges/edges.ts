@@ -1,12 +1,10 @@
 /**
- * The edges of a cluster as the lab knows them, and the process in which their proxies are. Who connects to whom names an edge:
- * `balancer>a`, `a>b`, `a>store`. Two nodes share one link, whoever of them connected, so what is done to `a>b` one way is done
- * to `b>a` the other way.
+ * The edges of a cluster as the lab knows them, and the process in which their proxies are. An edge is named by the process that
+ * connects and the one that it connects to: `balancer>a`, `a>b`, `a>store`. Two nodes share one link, whichever of them
+ * connected, so what is done to `a>b` one way is done to `b>a` the other way.
  */
 import type { NodeLife } from '@ninelives/history'
-import { STORE } from '../cluster/store-server.ts'
 import type { Keeper } from '../supervise/keeper.ts'
-import type { Direction, Subject } from '../faults/fault.ts'
 import type { Way } from './proxy.ts'
 
 export interface Edge {
@@ -28,11 +26,19 @@ export interface Passage {
 
 const POINT_WAIT_MS = 2_000
 
+/** What stands at an end of an edge that is no node's. */
 export const BALANCER = 'balancer'
+export const STORE = 'store'
+export const REPLICA = 'replica'
+
+/** What of the traffic on an edge is meant: from the process that connects, to it, or both. */
+export const DIRECTIONS = ['both', 'request', 'answer'] as const
+export type Direction = (typeof DIRECTIONS)[number]
+
 const PATTERN = /^([a-z*]+)(?:>|→)([a-z*]+)$/
 const BOTH: readonly Way[] = ['request', 'answer']
 
-export class EdgeGroup implements Subject {
+export class EdgeGroup {
   readonly name: string
   readonly keeper: Keeper
   readonly #edges: readonly Edge[]
@@ -81,10 +87,9 @@ export class Edges {
     this.keeper = keeper
   }
 
-  /** Undefined for what is written like no edge. */
-  find(pattern: string): EdgeGroup | undefined {
-    const found = matching(this.all, pattern)
-    return found && this.#group(found)
+  /** `*` stands for any process. The group is empty, and its name too, where there is no such edge. */
+  find(wanted: EdgeEnds): EdgeGroup {
+    return this.#group(matching(this.all, wanted))
   }
 
   /** What leads to the store leads to that port from now on. False when the process of the edges did not say so. */
@@ -108,11 +113,15 @@ export class Edges {
   }
 }
 
-/** Those that a pattern such as `*>store` means. Undefined for what is written like no edge. */
-export function matching<E extends EdgeEnds>(edges: readonly E[], pattern: string): readonly E[] | undefined {
-  const [, from, to] = PATTERN.exec(pattern) ?? []
-  if (from === undefined || to === undefined) return undefined
-  return edges.filter((edge) => fits(from, edge.from) && fits(to, edge.to))
+/** The ends that a text such as `*>store` names; undefined for a text that is no edge. */
+export function parseEdges(text: string): EdgeEnds | undefined {
+  const [, from, to] = PATTERN.exec(text) ?? []
+  return from === undefined || to === undefined ? undefined : { from, to }
+}
+
+/** The edges between such ends, where `*` stands for any process. */
+export function matching<E extends EdgeEnds>(edges: readonly E[], wanted: EdgeEnds): readonly E[] {
+  return edges.filter((edge) => fits(wanted.from, edge.from) && fits(wanted.to, edge.to))
 }
 
 /** What leads from these nodes to the others and to the store, and back. The balancer reaches all of them. */

@@ -1,29 +1,20 @@
-/**
- * Whom a fault falls on. Of nodes: a name or several with commas between, `random`, `all`, `minority` (as many as can be
- * missing from a majority), `owner` of the session of a user who is logged in, or `owner:user-3`. The store is `store`. An
- * edge is `balancer>a`, `a>b`, `a>store` or `store>replica`, with `*` for anyone at either end. What is random, the seed decides.
- */
+/** The processes and edges of a running cluster that a fault falls on. What is random, the seed decides. */
 import type { Member } from '../cluster/member.ts'
 import type { ClusterNode } from '../cluster/node.ts'
-import { STORE } from '../cluster/store-server.ts'
 import { type EdgeGroup, edgeName, type Edges } from '../edges/edges.ts'
 import { ApiError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
-import type { Fault, Subject } from './fault.ts'
+import type { Fault, Subject } from './kinds/fault.ts'
 import { SessionOwners } from './session-owners.ts'
+import { type EdgesTarget, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit } from './target.ts'
 
 export interface Breakable {
   readonly nodes: readonly ClusterNode[]
-  /** Absent where it is none of the lab's. */
+  /** Absent where the lab did not start it. */
   readonly store?: Member | undefined
   /** Absent without proxies on them. */
   readonly edges?: Edges | undefined
 }
-
-export const RANDOM_TARGET = 'random'
-export const ALL = 'all'
-export const MINORITY = 'minority'
-export const OWNER = /^owner(?::(.+))?$/
 
 export class Targets {
   readonly #breakable: Breakable
@@ -37,26 +28,38 @@ export class Targets {
     trace.listen((event) => this.#owners.take(event))
   }
 
-  /** One at least. Throws ApiError when there is none, or none that the fault fits. */
-  choose(fault: Fault, target: string): readonly Subject[] {
-    if (fault.on.includes('edge')) return [requireFit(fault, this.#edge(target))]
-    if (fault.on.includes('partition')) return [requireFit(fault, this.#around(fault, target))]
-    if (target === STORE) return [requireFit(fault, this.#store(fault))]
-    if (!fault.on.includes('node')) throw unfit(fault, target)
-    return this.#nodes(fault, target)
+  /** One at least. Throws ApiError when there is none, or none in a state for that fault. */
+  choose(fault: Fault, text: string): readonly Subject[] {
+    const target = parseTarget(fault, text)
+    if (target === undefined) {
+      throw new ApiError(422, 'WRONG_TARGET', `${unfit(fault, text)}${this.#edgesHint(fault)}`)
+    }
+    switch (target.type) {
+      case 'store':
+        return [requireFit(fault, this.#requireStore())]
+      case 'edges':
+      case 'random-edge':
+        return [requireFit(fault, this.#edgeGroup(target, text))]
+      case 'named':
+      case 'random':
+      case 'all':
+      case 'minority':
+      case 'owner':
+        return fault.on.includes('partition')
+          ? [requireFit(fault, this.#around(this.#nodes(fault, target)))]
+          : this.#nodes(fault, target)
+    }
   }
 
-  #edge(target: string): EdgeGroup {
+  #edgeGroup(target: EdgesTarget, text: string): EdgeGroup {
     const edges = this.#requireEdges()
-    const group = target === RANDOM_TARGET ? edges.random(this.#random) : edges.find(target)
-    if (group === undefined)
-      throw new ApiError(422, 'WRONG_TARGET', `"${target}" is no edge; one is like ${known(edges)}`)
+    const group = target.type === 'random-edge' ? edges.random(this.#random) : edges.find(target)
     if (group.name !== '') return group
-    throw new ApiError(404, 'UNKNOWN_EDGE', `there is no edge "${target}"; there are ${known(edges)}`)
+    throw new ApiError(404, 'UNKNOWN_EDGE', `there is no edge "${text}"; there are ${listed(edges)}`)
   }
 
-  #around(fault: Fault, target: string): EdgeGroup {
-    const names = this.#nodes(fault, target).map(({ name }) => name)
+  #around(nodes: readonly Subject[]): EdgeGroup {
+    const names = nodes.map(({ name }) => name)
     const group = this.#requireEdges().around(names)
     if (group.units().length > 0) return group
     throw new ApiError(409, 'NOTHING_TO_CUT', `nothing leads from ${names.join(',')} to another node or to the store`)
@@ -68,49 +71,46 @@ export class Targets {
     throw new ApiError(409, 'NO_EDGES', 'there are no proxies on the edges: start the lab with --edges on')
   }
 
-  #store(fault: Fault): Subject {
+  #requireStore(): Member {
     const { store } = this.#breakable
-    if (!fault.on.includes('store')) throw unfit(fault, STORE)
-    if (store === undefined) throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
-    return store
+    if (store !== undefined) return store
+    throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
   }
 
-  #nodes(fault: Fault, target: string): readonly Subject[] {
+  #nodes(fault: Fault, target: NodesTarget): readonly ClusterNode[] {
+    if (target.type === 'named') return target.names.map((name) => requireFit(fault, this.#named(name)))
+    if (target.type === 'owner') return [requireFit(fault, this.#named(this.#owner(target.user)))]
     const { nodes } = this.#breakable
-    const isGroup = target === RANDOM_TARGET || target === ALL || target === MINORITY
-    if (!isGroup) return this.#named(target).map((node) => requireFit(fault, node))
     const fitting = nodes.filter(({ life }) => fault.needs.includes(life))
     if (fitting.length === 0) throw conflict(fault, 'every one', 'something else')
-    if (target === ALL) return fitting
-    const wanted = target === RANDOM_TARGET ? 1 : minorityOf(nodes.length)
+    if (target.type === 'all') return fitting
+    const wanted = target.type === 'random' ? 1 : minorityOf(nodes.length)
     if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `of ${nodes.length} nodes none is a minority`)
     return draw(fitting, wanted, this.#random)
   }
 
-  #named(target: string): readonly ClusterNode[] {
+  #named(name: string): ClusterNode {
     const { nodes } = this.#breakable
-    const owner = OWNER.exec(target)
-    const wanted = owner === null ? target.split(',').map((name) => name.trim()) : [this.#owner(owner[1])]
-    return [...new Set(wanted)].map((name) => {
-      const node = nodes.find((each) => each.name === name)
-      if (node !== undefined) return node
-      const names = nodes.map((each) => each.name).join(', ')
-      throw new ApiError(404, 'UNKNOWN_NODE', `there is no node "${name}"; there are ${names}, or ${RANDOM_TARGET}`)
-    })
+    const node = nodes.find((each) => each.name === name)
+    if (node !== undefined) return node
+    const names = nodes.map((each) => each.name).join(', ')
+    throw new ApiError(404, 'UNKNOWN_NODE', `there is no node "${name}"; there are ${names}, or ${RANDOM_TARGET}`)
   }
 
   #owner(user: string | undefined): string {
     const owner = user === undefined ? this.#owners.random(this.#random) : this.#owners.of(user)
     if (owner !== undefined) return owner
-    throw new ApiError(
-      409,
-      'NO_SESSION',
-      `${user ?? 'nobody'} is ${user === undefined ? '' : 'not '}logged in just now`,
-    )
+    const reason = user === undefined ? 'no user is logged in just now' : `${user} is not logged in just now`
+    throw new ApiError(409, 'NO_SESSION', reason)
+  }
+
+  /** Where the target should have been an edge, and there are some. */
+  #edgesHint({ on }: Fault): string {
+    return on.includes('edge') ? `; one is like ${listed(this.#requireEdges())}` : ''
   }
 }
 
-function known({ all }: Edges): string {
+function listed({ all }: Edges): string {
   return all.map(edgeName).join(', ')
 }
 
@@ -124,14 +124,6 @@ function draw<T>(from: readonly T[], howMany: number, random: () => number): T[]
 function requireFit<S extends Subject>(fault: Fault, subject: S): S {
   if (fault.needs.includes(subject.life)) return subject
   throw conflict(fault, subject.name, subject.life)
-}
-
-export function minorityOf(nodes: number): number {
-  return Math.floor((nodes - 1) / 2)
-}
-
-export function unfit({ kind, on }: Fault, target: string): ApiError {
-  return new ApiError(422, 'WRONG_TARGET', `${kind} falls on a ${on.join(' or a ')}, and "${target}" is none`)
 }
 
 function conflict(fault: Fault, name: string, state: string): ApiError {

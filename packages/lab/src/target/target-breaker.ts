@@ -1,7 +1,7 @@
 /** Breaks a system of the user's own by the user's own commands, and sees from outside what came of it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT_BAD_INPUT, EXIT_FAILED, LabError } from '../errors.ts'
-import type { Breaker } from '../faults/campaign.ts'
+import type { Breaker } from '../campaign/campaign.ts'
 import { httpGet } from '../http-get.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { NodeAddress } from '../users/load.ts'

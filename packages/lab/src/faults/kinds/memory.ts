@@ -1,12 +1,12 @@
 import { whole } from './fields.ts'
-import { hardship } from './hardship.ts'
+import { selfInflictedFault } from './self-inflicted-fault.ts'
 
 const MEGABYTES_MAX = 4_096
 const MEGABYTES = 256
 const FILLED_WITHIN_MS = 20_000
 
 /** Ballast on the node's heap: so much, or until a tenth of what it may have is left. */
-export const memory = hardship('memory', {
+export const memory = selfInflictedFault('memory', {
   fields: { megabytes: whole('megabytes', 1, MEGABYTES_MAX, MEGABYTES) },
   landsWithinMs: FILLED_WITHIN_MS,
   drawn: () => ({ megabytes: MEGABYTES }),

@@ -1,5 +1,5 @@
-import type { StoreServer } from '../cluster/store-server.ts'
-import { ApiError } from '../errors.ts'
+import type { StoreServer } from '../../cluster/store-server.ts'
+import { ApiError } from '../../errors.ts'
 import type { Fault } from './fault.ts'
 
 /** The store goes on and has forgotten everything, as one that was restarted without its disk. */

@@ -1,5 +1,5 @@
-import type { ClusterNode } from '../cluster/node.ts'
-import { ApiError } from '../errors.ts'
+import type { ClusterNode } from '../../cluster/node.ts'
+import { ApiError } from '../../errors.ts'
 import type { Fault } from './fault.ts'
 
 /** The node answers at once, or is too busy to be broken on purpose. */
@@ -9,7 +9,7 @@ const LOOK_WAIT_MS = 1_000
 const HEAL_WAIT_MS = 10_000
 
 /** What a node does to itself from within: the order goes over the channel to it, and it tells what it sees of it there. */
-export function hardship(
+export function selfInflictedFault(
   kind: string,
   traits: Pick<Fault, 'fields' | 'landsWithinMs' | 'drawn'> = {},
 ): Fault<ClusterNode> {

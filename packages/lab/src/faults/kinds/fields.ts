@@ -1,5 +1,6 @@
-/** What a fault takes beside its target, as data: the control API checks by it, and says by it what it takes. */
-import { CRASH_POINTS, DIRECTIONS, type FaultDetail } from './fault.ts'
+/** What a fault takes beside its target, as data: the control API checks requests by it, and says by it what it takes. */
+import { DIRECTIONS } from '../../edges/edges.ts'
+import { CRASH_POINTS, type FaultDetail } from './fault-detail.ts'
 
 export interface Field {
   /** Completes "field takes ...". */
@@ -13,9 +14,15 @@ export interface Field {
 export type FaultFields = { readonly [name in keyof FaultDetail]?: Field }
 
 export const DURATION_MAX_MS = 600_000
+/** Stands for the number of a request: the seed decides it, and it is one of the next RANDOM_REQUESTS. */
 export const RANDOM_REQUEST = 'random'
+const RANDOM_REQUESTS = 20
 const REQUEST_MAX = 10_000
 const OPERATION = /^[A-Z]{3,7} \/[!-~]{0,99}$/
+
+export function randomRequest(random: () => number): number {
+  return 1 + Math.floor(random() * RANDOM_REQUESTS)
+}
 
 export function isWhole(value: unknown, min: number, max: number): boolean {
   return Number.isInteger(value) && Number(value) >= min && Number(value) <= max

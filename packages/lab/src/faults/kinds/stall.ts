@@ -1,8 +1,8 @@
-import type { ClusterNode } from '../cluster/node.ts'
-import { until } from '../wait.ts'
+import type { ClusterNode } from '../../cluster/node.ts'
+import { until } from '../../wait.ts'
 import type { Fault } from './fault.ts'
 import { whole } from './fields.ts'
-import { hardship } from './hardship.ts'
+import { selfInflictedFault } from './self-inflicted-fault.ts'
 
 const STALL_MIN_MS = 300
 const STALL_MAX_MS = 60_000
@@ -10,7 +10,9 @@ const STALL_MS = 1_000
 /** Beyond its own end. */
 const ANSWER_DEADLINE_MS = 10_000
 
-const begun = hardship('stall', { fields: { durationMs: whole('milliseconds', STALL_MIN_MS, STALL_MAX_MS, STALL_MS) } })
+const begun = selfInflictedFault('stall', {
+  fields: { durationMs: whole('milliseconds', STALL_MIN_MS, STALL_MAX_MS, STALL_MS) },
+})
 
 /** The node's event loop stands still for so long. It is seen to: nobody who asks gets an answer, and the process runs. */
 export const stall: Fault<ClusterNode> = {

@@ -1,5 +1,5 @@
-import type { Member } from '../cluster/member.ts'
-import { until } from '../wait.ts'
+import type { Member } from '../../cluster/member.ts'
+import { until } from '../../wait.ts'
 import type { Fault } from './fault.ts'
 
 const RESUME_DEADLINE_MS = 2_000

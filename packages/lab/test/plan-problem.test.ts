@@ -1,35 +1,35 @@
 /** What is known of a planned fault before there is a cluster. */
 import test from 'ava'
 import { nodeNames, waysOf } from '../src/cluster/addresses.ts'
-import { parsePlanned } from '../src/faults/campaign.ts'
-import { misfit } from '../src/faults/misfit.ts'
+import { parsePlanned } from '../src/campaign/planned.ts'
+import { planProblem } from '../src/campaign/plan-problem.ts'
 import { findStrategy } from '../src/strategies.ts'
 
-function misfitOf(planned: string, name: string, count = 3): string | undefined {
+function problemOf(planned: string, name: string, count = 3): string | undefined {
   const strategy = findStrategy(name)
   const parsed = parsePlanned(planned)
   if (strategy === undefined || parsed === undefined) throw new Error(`${planned} with ${name} is none`)
   const hasStore = name === 'redis'
   const nodes = nodeNames(count)
   const edges = waysOf({ strategy, ...(hasStore ? { redisServer: 'redis-server', replica: true } : {}) }, nodes)
-  return misfit(parsed, { nodes, users: 10, hasStore, edges })
+  return planProblem(parsed, { nodes, users: 10, hasStore, edges })
 }
 
 test('what may fall is planned', (t) => {
   const kinds = ['kill', 'kill@b', 'pause@all', 'crash@owner', 'stall@owner:user-9', 'drain@minority', 'rolling']
   const edges = ['latency', 'cut@balancer>a', 'cut@*>a']
   for (const name of ['replicated', 'clustered', 'memory', 'sticky', 'redis']) {
-    for (const planned of [...kinds, ...edges]) t.is(misfitOf(planned, name), undefined, `${planned} with ${name}`)
+    for (const planned of [...kinds, ...edges]) t.is(problemOf(planned, name), undefined, `${planned} with ${name}`)
   }
   for (const planned of ['kill@store', 'pause@store', 'amnesia', 'failover', 'cut@*>store', 'hold@store>replica'])
-    t.is(misfitOf(planned, 'redis'), undefined, planned)
+    t.is(problemOf(planned, 'redis'), undefined, planned)
   for (const planned of ['cut@a>b', 'partition', 'partition@minority'])
-    t.is(misfitOf(planned, 'clustered'), undefined, planned)
-  t.is(misfitOf('partition@all', 'redis'), undefined)
+    t.is(problemOf(planned, 'clustered'), undefined, planned)
+  t.is(problemOf('partition@all', 'redis'), undefined)
 })
 
 const never = test.macro((t, planned: string, name: string, count: number, why: RegExp) => {
-  t.regex(String(misfitOf(planned, name, count)), why)
+  t.regex(String(problemOf(planned, name, count)), why)
 })
 
 const groups = 'random, all, minority, owner, owner:user-0 to owner:user-9'

@@ -1,4 +1,4 @@
-import { ApiError } from '../errors.ts'
+import { ApiError } from '../../errors.ts'
 import { amnesia } from './amnesia.ts'
 import { bandwidth } from './bandwidth.ts'
 import { clock } from './clock.ts'

@@ -1,5 +1,5 @@
-import type { Member } from '../cluster/member.ts'
-import { runState } from '../supervise/process-table.ts'
+import type { Member } from '../../cluster/member.ts'
+import { runState } from '../../supervise/process-table.ts'
 import type { Fault } from './fault.ts'
 
 /** SIGKILL: the process is gone at once, with everything in its memory and everything in flight. */

@@ -1,5 +1,5 @@
-import type { EdgeGroup } from '../edges/edges.ts'
-import { ApiError } from '../errors.ts'
+import type { EdgeGroup } from '../../edges/edges.ts'
+import { ApiError } from '../../errors.ts'
 import type { Fault } from './fault.ts'
 
 const ANSWER_WAIT_MS = 2_000

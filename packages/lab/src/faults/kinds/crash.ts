@@ -1,8 +1,9 @@
-import type { ClusterNode } from '../cluster/node.ts'
-import { ApiError } from '../errors.ts'
-import { runState } from '../supervise/process-table.ts'
+import type { ClusterNode } from '../../cluster/node.ts'
+import { ApiError } from '../../errors.ts'
+import { runState } from '../../supervise/process-table.ts'
 import type { Fault } from './fault.ts'
-import { crashFields } from './fields.ts'
+import { CRASH_POINTS } from './fault-detail.ts'
+import { crashFields, randomRequest } from './fields.ts'
 
 /** The node answers at once, or is too busy to be broken on purpose. */
 const ANSWER_WAIT_MS = 2_000
@@ -15,6 +16,12 @@ export const crash: Fault<ClusterNode> = {
   needs: ['up'],
   endsWith: ['node-up'],
   landsWith: 'crash-point',
+  comesBack: true,
+
+  drawn(random) {
+    const point = CRASH_POINTS[Math.floor(random() * CRASH_POINTS.length)]
+    return { request: randomRequest(random), ...(point === undefined ? {} : { point }) }
+  },
 
   async inject(node, { id, point, request = 1, operation }) {
     const only = operation === undefined ? {} : { operation }

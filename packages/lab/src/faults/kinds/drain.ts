@@ -1,5 +1,5 @@
-import type { ClusterNode } from '../cluster/node.ts'
-import { until } from '../wait.ts'
+import type { ClusterNode } from '../../cluster/node.ts'
+import { until } from '../../wait.ts'
 import type { Fault } from './fault.ts'
 
 /** Longer than a node may take to finish what it has. */

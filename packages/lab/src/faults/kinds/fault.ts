@@ -1,29 +1,6 @@
 import type { NodeLife, TraceEvent } from '@ninelives/history'
+import type { FaultDetail } from './fault-detail.ts'
 import type { FaultFields } from './fields.ts'
-
-/** What a fault may be told beside its target. Each takes its own part of it, see its `fields`. */
-export interface FaultDetail {
-  readonly point?: CrashPoint
-  /** At which of the coming requests that pass the point: 1 is the next. */
-  readonly request?: number
-  /** Only requests of this method and route count, such as `POST /api/cart`. */
-  readonly operation?: string
-  /** Healed by itself after so long. */
-  readonly durationMs?: number
-  readonly skewMs?: number
-  readonly megabytes?: number
-  readonly latencyMs?: number
-  readonly jitterMs?: number
-  readonly bytesPerSecond?: number
-  readonly direction?: Direction
-}
-
-export const CRASH_POINTS = ['before-read', 'before-commit', 'after-commit', 'after-response'] as const
-export type CrashPoint = (typeof CRASH_POINTS)[number]
-
-/** Of what passes an edge: away from who connects, back to it, or both. */
-export const DIRECTIONS = ['both', 'request', 'answer'] as const
-export type Direction = (typeof DIRECTIONS)[number]
 
 /** One injection of a fault. */
 export interface FaultOrder extends FaultDetail {
@@ -41,7 +18,7 @@ export interface Subject {
 
 export type SubjectKind = 'node' | 'store' | 'edge' | 'partition'
 
-/** One way to break something, and to mend it. A new one is a file beside this one and an entry in `index.ts`. */
+/** One way to break something, and to mend it. A new one is a file in this folder and an entry in `index.ts`. */
 export interface Fault<S extends Subject = Subject> {
   readonly kind: string
   readonly on: readonly SubjectKind[]
@@ -52,9 +29,9 @@ export interface Fault<S extends Subject = Subject> {
   readonly endsWith: readonly TraceEvent['type'][]
   /** Over as soon as it was seen to have landed. */
   readonly isMomentary?: true
-  /** What it falls on is started again by itself: a series of faults need not heal it. */
+  /** The lab restarts what it falls on, so a campaign need not heal it. */
   readonly comesBack?: true
-  /** What a series of faults tells it, drawn from its seed. */
+  /** Its fields in a campaign, drawn from the seed. */
   readonly drawn?: (random: () => number) => FaultDetail
   /** Where that may take longer than a moment. */
   readonly landsWithinMs?: number

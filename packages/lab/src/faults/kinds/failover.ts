@@ -1,7 +1,7 @@
-import type { StoreServer } from '../cluster/store-server.ts'
-import { ApiError } from '../errors.ts'
-import { runState } from '../supervise/process-table.ts'
-import { until } from '../wait.ts'
+import type { StoreServer } from '../../cluster/store-server.ts'
+import { ApiError } from '../../errors.ts'
+import { runState } from '../../supervise/process-table.ts'
+import { until } from '../../wait.ts'
 import type { Fault } from './fault.ts'
 
 const TAKE_OVER_DEADLINE_MS = 5_000

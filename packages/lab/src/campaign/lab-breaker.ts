@@ -1,0 +1,81 @@
+/** How a campaign breaks a cluster that the lab started. */
+import { allServe, isWhole } from '@ninelives/history'
+import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
+import type { FaultRequest } from '../faults/controller.ts'
+import { findFault } from '../faults/kinds/index.ts'
+import { RANDOM_TARGET } from '../faults/target.ts'
+import type { Lab } from '../lab.ts'
+import { until } from '../wait.ts'
+import type { Breaker } from './campaign.ts'
+import { parsePlanned, ROLLING } from './planned.ts'
+
+const PAUSE_MIN_MS = 300
+const PAUSE_SPAN_MS = 2_000
+/** How long a crash may wait for the request that it is to land in. */
+const LANDING_WAIT_MS = 5_000
+const WHOLE_DEADLINE_MS = 30_000
+
+export function labBreaker(lab: Lab): Breaker {
+  return {
+    once: (planned, random) => (planned === ROLLING ? roll(lab) : once(lab, draw(planned, random))),
+    whole: (signal) => whole(lab, signal),
+  }
+}
+
+function draw(planned: string, random: () => number): FaultRequest {
+  const request = parsePlanned(planned) ?? { kind: planned, target: RANDOM_TARGET }
+  const fault = findFault(request.kind)
+  const drawn = { ...request, ...fault.drawn?.(random) }
+  if (fault.comesBack || fault.isMomentary) return drawn
+  return { ...drawn, durationMs: Math.round(PAUSE_MIN_MS + random() * PAUSE_SPAN_MS) }
+}
+
+async function roll({ cluster, faults: controller, trace }: Lab): Promise<string> {
+  for (const { name } of cluster.nodes) {
+    const { id } = await controller.inject({ kind: 'drain', target: name })
+    await controller.heal(id)
+    await until(() => allServe(trace.state), { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to take part again` })
+  }
+  return 'rolling restart of all'
+}
+
+/** Injects it, and waits for it to land. What became of it is in the trace; this says it in a few words. */
+async function once({ faults: controller }: Lab, request: FaultRequest): Promise<string> {
+  try {
+    const { id, kind, target, point } = await controller.injectPlanned(request)
+    const what = `${kind}${point === undefined ? '' : ` ${point}`} of ${target}`
+    return (await controller.landedWithin(id, LANDING_WAIT_MS)) ? what : `${what} (it did not land)`
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    return `${request.kind} of ${request.target} (${error.message})`
+  }
+}
+
+/** Every node is up and gets its share again. What could not be healed is tried once more. */
+async function whole(lab: Lab, signal: AbortSignal): Promise<void> {
+  const { faults: controller, trace } = lab
+  const isMended = (): boolean => isWhole(trace.state) && controller.unhealed()?.length === 0
+  const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' }
+  try {
+    await until(() => signal.aborted || isMended() || isStuck(lab), wait)
+    if (!signal.aborted) await healAgain(lab)
+    await until(() => signal.aborted || isMended(), wait)
+  } catch (error) {
+    if (!(error instanceof DeadlineError) || !signal.aborted) throw error
+  }
+}
+
+function isStuck({ faults: controller }: Lab): boolean {
+  return (controller.unhealed()?.length ?? 0) > 0
+}
+
+async function healAgain({ faults: controller }: Lab): Promise<void> {
+  for (const { id, what } of controller.unhealed() ?? []) {
+    try {
+      await controller.heal(id)
+    } catch (error) {
+      const reason = (error as Error).message
+      throw new LabError('NOT_HEALED', EXIT_FAILED, `${what} could not be healed: ${reason}`, error)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * What is known of a planned fault before there is a cluster: whether it can ever fall where it was planned to. A campaign in
+ * which no fault can fall would find nothing, and prove as little.
+ */
+import { around, type EdgeEnds, edgeName, matching, STORE } from '../edges/edges.ts'
+import type { Planned } from './planned.ts'
+import type { Fault } from '../faults/kinds/fault.ts'
+import { faults } from '../faults/kinds/index.ts'
+import { GROUPS, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit } from '../faults/target.ts'
+
+/** What a cluster will have that can be broken. */
+export interface Place {
+  readonly nodes: readonly string[]
+  readonly users: number
+  /** Whether the lab starts it, and so may break it. */
+  readonly hasStore: boolean
+  readonly edges: readonly EdgeEnds[]
+}
+
+/** Why the fault can't fall there, and what its kind takes; undefined where it may. */
+export function planProblem({ kind, target }: Planned, place: Place): string | undefined {
+  const fault = faults.get(kind)
+  if (fault === undefined) return undefined
+  const problem = targetProblem(fault, target, place)
+  return problem === undefined ? undefined : `${problem}; ${kind} takes ${takes(fault, place)}`
+}
+
+function targetProblem(fault: Fault, text: string, place: Place): string | undefined {
+  const target = parseTarget(fault, text)
+  if (target === undefined) return unfit(fault, text)
+  switch (target.type) {
+    case 'store':
+      return place.hasStore ? undefined : 'there is no store that the lab starts'
+    case 'random-edge':
+      return undefined
+    case 'edges':
+      return matching(place.edges, target).length === 0 ? `there is no edge "${text}"` : undefined
+    case 'named':
+    case 'random':
+    case 'all':
+    case 'minority':
+    case 'owner':
+      return (
+        nodesProblem(target, place) ?? (fault.on.includes('partition') ? crossingProblem(target, place) : undefined)
+      )
+  }
+}
+
+function nodesProblem(target: NodesTarget, { nodes, users }: Place): string | undefined {
+  if (target.type === 'minority')
+    return minorityOf(nodes.length) === 0 ? `of ${nodes.length} nodes none is one` : undefined
+  if (target.type === 'named') {
+    const missing = target.names.find((name) => !nodes.includes(name))
+    return missing === undefined ? undefined : `there is no node "${missing}"`
+  }
+  if (target.type !== 'owner') return undefined
+  const { user = 'user-0' } = target
+  const number = /^user-(0|[1-9]\d*)$/.exec(user)?.[1]
+  return number === undefined || Number(number) >= users ? `there is no user "${user}"` : undefined
+}
+
+/** Nodes are alike here: only how many are cut off matters. */
+function crossingProblem(target: NodesTarget, { nodes, edges }: Place): string | undefined {
+  const inside = nodes.slice(0, howMany(target, nodes.length))
+  return around(edges, inside).length > 0 ? undefined : 'nothing leads to another node or to a store of the lab'
+}
+
+function howMany(target: NodesTarget, nodes: number): number {
+  if (target.type === 'all') return nodes
+  if (target.type === 'minority') return minorityOf(nodes)
+  return target.type === 'named' ? target.names.length : 1
+}
+
+function takes({ on }: Fault, { nodes, users, hasStore, edges }: Place): string {
+  if (on.includes('edge')) return [RANDOM_TARGET, ...edges.map(edgeName)].join(', ')
+  if (on.includes('partition') && around(edges, nodes.slice(0, 1)).length === 0) {
+    return 'nodes that keep the sessions themselves, two at least, or have them in a store that the lab starts'
+  }
+  const groups = [...GROUPS, 'owner', `owner:user-0 to owner:user-${users - 1}`]
+  const stores = on.includes('store') ? [hasStore ? STORE : `${STORE} where the lab starts one`] : []
+  return [...(on.includes('store') && !on.includes('node') ? [] : [...nodes, ...groups]), ...stores].join(', ')
+}

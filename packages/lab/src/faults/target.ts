@@ -1,0 +1,61 @@
+/**
+ * What a fault falls on, as people write it and as it is meant.
+ *
+ * Nodes: a name, or several with commas between; `random`; `all`; `minority`, as many as a majority can do without; `owner`, the
+ * node that has the session of a logged-in user, or `owner:user-3`. The store: `store`. Edges: `balancer>a`, `a>b`, `a>store` or
+ * `store>replica`, with `*` for any process at either end, or `random`.
+ */
+import { parseEdges, STORE } from '../edges/edges.ts'
+import type { Fault } from './kinds/fault.ts'
+
+export type Target = NodesTarget | { readonly type: 'store' } | EdgesTarget
+
+export type NodesTarget =
+  | { readonly type: 'named'; readonly names: readonly string[] }
+  | { readonly type: 'random' }
+  | { readonly type: 'all' }
+  | { readonly type: 'minority' }
+  | { readonly type: 'owner'; readonly user: string | undefined }
+
+export type EdgesTarget =
+  | { readonly type: 'edges'; readonly from: string; readonly to: string }
+  | { readonly type: 'random-edge' }
+
+export const RANDOM_TARGET = 'random'
+
+/** The groups of nodes that go by a word. */
+export const GROUPS = [RANDOM_TARGET, 'all', 'minority'] as const
+
+const OWNER = /^owner(?::(.+))?$/
+
+/** Undefined where the fault falls on no such thing. */
+export function parseTarget({ on }: Pick<Fault, 'on'>, text: string): Target | undefined {
+  if (on.includes('edge')) return parseEdgesTarget(text)
+  if (on.includes('partition')) return parseNodesTarget(text)
+  if (text === STORE) return on.includes('store') ? { type: 'store' } : undefined
+  return on.includes('node') ? parseNodesTarget(text) : undefined
+}
+
+function parseEdgesTarget(text: string): EdgesTarget | undefined {
+  if (text === RANDOM_TARGET) return { type: 'random-edge' }
+  const ends = parseEdges(text)
+  return ends && { type: 'edges', ...ends }
+}
+
+function parseNodesTarget(text: string): NodesTarget {
+  const group = GROUPS.find((each) => each === text)
+  if (group !== undefined) return { type: group }
+  const owner = OWNER.exec(text)
+  if (owner !== null) return { type: 'owner', user: owner[1] }
+  return { type: 'named', names: [...new Set(text.split(',').map((name) => name.trim()))] }
+}
+
+/** What is wrong with a target that can't be parsed. */
+export function unfit({ kind, on }: Pick<Fault, 'kind' | 'on'>, text: string): string {
+  return on.includes('edge') ? `"${text}" is no edge` : `${kind} falls on a ${on.join(' or a ')}, and "${text}" is none`
+}
+
+/** As many nodes as a majority can do without. */
+export function minorityOf(nodes: number): number {
+  return Math.floor((nodes - 1) / 2)
+}
