@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from './data.ts'
-import { SessionNotNeededError } from './errors.ts'
-import { type BareSession, known, type RequestState, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { SessionNotNeededError, SessionTooEarlyError } from './errors.ts'
+import { EARLY, known, type RequestState, STATE, type StatefulContext } from './request-state.ts'
+import { assignedFields, assignFields, type BareSession, memberNames, refusal } from './session-fields.ts'
 
 /** Carries out `session.update(change)`. */
 export type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
@@ -17,6 +18,7 @@ export function extendContext(app: Koa, update: Update): void {
   const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
   assert(inherited, 'koa-session defines ctx.session')
   const { get, set } = inherited
+  const adopt = adoption(update)
 
   Object.defineProperties(app.context, {
     session: {
@@ -25,19 +27,20 @@ export function extendContext(app: Koa, update: Update): void {
         if (this[STATE] === 'not needed') throw new SessionNotNeededError()
         const session = get.call(this)
         if (session === null) return null
+        adopt(session, this)
+        if (this[STATE] === undefined) this[EARLY] = session
         fill(this[STATE], session)
-        if (!Object.hasOwn(session, 'update')) {
-          const value = <T>(change: (draft: SessionData) => T) => update(this, session, change)
-          Object.defineProperty(session, 'update', { value })
-        }
         return session
       },
-      set(this: StatefulContext, fields: SessionData | null) {
+      set(this: StatefulContext, assigned: object | null) {
         if (this[STATE] === 'not needed') throw new SessionNotNeededError()
         const state = this[STATE]
-        if (fields !== null) replaceSession(stateOf(this), fields, get.call(this) === null)
-        if (state !== undefined) Object.assign(state, { untouched: false, cleared: fields === null })
+        if (state === undefined) throw new SessionTooEarlyError()
+        const isObject = typeof assigned === 'object' && assigned !== null
+        const fields = isObject ? assignedFields(assigned) : assigned
+        if (isObject) replaceSession(state, fields as SessionData, get.call(this) === null)
         set.call(this, fields)
+        Object.assign(state, { untouched: false, cleared: fields === null })
       },
     },
     sessionOutage: {
@@ -51,6 +54,67 @@ export function extendContext(app: Koa, update: Update): void {
       },
     },
   })
+}
+
+/**
+ * Gives koa-session's object our members, by a prototype of ours between it and its class: what every session has is no
+ * field, and can't be replaced by one.
+ */
+function adoption(update: Update): (session: BareSession, ctx: StatefulContext) => void {
+  const owners = new WeakMap<object, StatefulContext>()
+  let ours: object | undefined
+
+  const ownerOf = (session: object): StatefulContext => {
+    const ctx = owners.get(session)
+    assert(ctx, 'a session belongs to a request')
+    return ctx
+  }
+
+  async function updateMember<T>(this: BareSession, change: (draft: SessionData) => T): Promise<T> {
+    return await update(ownerOf(this), this, change)
+  }
+
+  const prototypeOn = (base: object): object => {
+    // Without a prototype, so that `__proto__` is a name like any other.
+    const members = Object.create(null) as PropertyDescriptorMap
+    for (const name of memberNames) {
+      members[name] = {
+        get(this: object) {
+          return Reflect.get(base, name, this) as unknown
+        },
+        set() {
+          throw refusal(name)
+        },
+      }
+    }
+    members['update'] = { ...members['update'], get: () => updateMember }
+    return Object.create(base, members) as object
+  }
+
+  return (session, ctx) => {
+    const prototype: unknown = Object.getPrototypeOf(session)
+    if (prototype === ours) return
+    ours ??= prototypeOn(prototype as object)
+    Object.setPrototypeOf(session, ours)
+    // Hands it over at the end even where koa-session sees no fields: a field that it would drop has to be refused.
+    session['_requireSave'] = true
+    Object.defineProperty(session, 'isNew', session['isNew'] === true ? IS_NEW : IS_NOT_NEW)
+    owners.set(session, ctx)
+  }
+}
+
+const IS_NEW = isNewIs(true)
+const IS_NOT_NEW = isNewIs(false)
+
+/** koa-session has it as a property of its own, which an assignment would replace without a word. */
+function isNewIs(value: boolean): PropertyDescriptor {
+  return {
+    enumerable: false,
+    get: () => value,
+    set() {
+      throw refusal('isNew')
+    },
+  }
 }
 
 /**
@@ -73,5 +137,5 @@ function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: 
 function fill(state: RequestState | undefined, session: BareSession): void {
   if (state?.untouched !== true) return
   state.untouched = false
-  Object.assign(session, state.session?.take())
+  assignFields(session, state.session?.take() ?? {})
 }

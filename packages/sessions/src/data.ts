@@ -59,10 +59,15 @@ function contents(value: unknown, depth: number): Contents {
 function contentsOfObject(value: object, depth: number): Contents {
   if (depth > DEPTH_MAX) return 'refused'
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'refused' : 'with a Date'
-  if ((!Array.isArray(value) && !isPlain(value)) || readsLikeDate(value)) return 'refused'
+  const isArray = Array.isArray(value)
+  if ((!isArray && !isPlain(value)) || readsLikeDate(value)) return 'refused'
+  const keys = Object.keys(value)
+  // Fewer keys are holes, which JSON turns into null; more are properties, which it drops.
+  if (isArray && keys.length !== value.length) return 'refused'
   let found: Contents = 'plain'
-  for (const key of Object.keys(value)) {
-    const inner = contents((value as SessionData)[key], depth + 1)
+  for (const key of keys) {
+    const item = (value as SessionData)[key]
+    const inner = isArray && item === undefined ? 'refused' : contents(item, depth + 1)
     if (inner === 'refused') return inner
     if (inner !== 'plain') found = inner
   }
@@ -79,7 +84,17 @@ function refuse(value: unknown, path: string, depth: number): void {
   if (value instanceof Date) throw new SessionValueError(path, 'an invalid Date')
   if (!Array.isArray(value) && !isPlain(value)) throw new SessionValueError(path, `a ${nameOf(value)}`)
   if (readsLikeDate(value)) throw new SessionValueError(path, 'an object that would come back like a Date')
+  if (Array.isArray(value)) refuseInArray(value, path)
   for (const [key, inner] of Object.entries(value)) refuse(inner, path === '' ? key : `${path}.${key}`, depth + 1)
+}
+
+function refuseInArray(array: readonly unknown[], path: string): void {
+  const hole = array.findIndex((item) => item === undefined)
+  if (hole !== -1) throw new SessionValueError(`${path}.${hole}`, 'undefined in an array', 'Use null.')
+  const property = Object.keys(array).find((key) => !/^\d+$/.test(key))
+  if (property !== undefined) {
+    throw new SessionValueError(`${path}.${property}`, 'a property of an array', 'Use an object for both.')
+  }
 }
 
 function nameOf({ constructor }: object): string {

@@ -52,13 +52,24 @@ export class SessionNotNeededError extends SessionError {
   }
 }
 
-/** A value that would not come back as it is. Nothing was written. */
+/** The session was changed before the request came to the middleware that `sessions()` installs. */
+export class SessionTooEarlyError extends SessionError {
+  constructor() {
+    super(
+      'SESSION_TOO_EARLY',
+      500,
+      'ctx.session is changed before the session middleware has run: call sessions(app, options) before app.use() of what changes it.',
+    )
+  }
+}
+
+/** A value that would not come back as it is, or a field whose name is taken. Nothing was written. */
 export class SessionValueError extends SessionError {
   /** Where the value stands, such as `cart.items.0.price`. */
   readonly path: string
 
-  constructor(path: string, what: string) {
-    super('SESSION_VALUE', 500, `session.${path} is ${what}, which can't be kept in a session.`)
+  constructor(path: string, what: string, instead = '') {
+    super('SESSION_VALUE', 500, `session.${path} is ${what}, which can't be kept in a session. ${instead}`.trimEnd())
     this.path = path
   }
 }

@@ -9,7 +9,8 @@ import { hash } from 'node:crypto'
 import type Koa from 'koa'
 import { ANSWER_LENGTH_MAX, type Answer } from './answers.ts'
 import { AlreadyAnsweredError, IdempotencyKeyError, StillRunningError } from './errors.ts'
-import { type BareSession, replaceFields, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import { sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import { type BareSession, replaceFields } from './session-fields.ts'
 
 export interface IdempotencyOptions {
   /** The request's payload, to tell it from another one under the same key. Default: what the body parser left. */

@@ -18,19 +18,11 @@ import { type EngineOptions, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
 import { type GuardOptions, guardedStore } from './guarded-store.ts'
 import { withRecordedAnswer } from './idempotency.ts'
-import {
-  applicationFields,
-  assertFieldNames,
-  refuseInOutage,
-  replaceFields,
-  sessionOf,
-  STATE,
-  type StatefulContext,
-  stateOf,
-} from './request-state.ts'
+import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
 import { merge } from './merge.ts'
 import { requestStore } from './request-store.ts'
 import { sessionCookie } from './session-cookie.ts'
+import { assertFieldNames, fieldsOf, replaceFields } from './session-fields.ts'
 import type { SessionInfo } from './session.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
 
@@ -130,14 +122,14 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
       const state = stateOf(ctx)
       refuseInOutage(state)
       await state.discarded?.destroy()
-      const written = applicationFields(session.toJSON())
+      const written = fieldsOf(session)
       const result = await sessionOf(state).update(written, (draft) => {
         const outcome = change(draft)
         assertFieldNames(draft)
         return outcome
       })
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
-      const now = applicationFields(session.toJSON())
+      const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))
       cookie.send(ctx)
       return result

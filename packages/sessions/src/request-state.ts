@@ -1,11 +1,10 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
-import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { Unsealed } from './cookie.ts'
-import type { SessionData } from './data.ts'
 import type { Engine } from './engine.ts'
-import { type SessionError, SessionValueError } from './errors.ts'
+import { type SessionError, SessionTooEarlyError } from './errors.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
+import type { BareSession } from './session-fields.ts'
 import type { OpenSession } from './session.ts'
 
 export interface RequestState {
@@ -40,17 +39,14 @@ export interface RequestState {
 
 export const STATE = Symbol('ninelives session')
 
-export type StatefulContext = Koa.Context & { [STATE]?: RequestState | 'not needed' }
+/** The session that was handed out before the session layer's turn: an empty one, which must have stayed so. */
+export const EARLY = Symbol('ninelives early session')
 
-/** koa-session's own object, before it has `update`. */
-export interface BareSession {
-  [field: string]: unknown
-  toJSON(): SessionData
-}
+export type StatefulContext = Koa.Context & { [STATE]?: RequestState | 'not needed'; [EARLY]?: BareSession }
 
 export function stateOf(ctx: StatefulContext): RequestState {
   const state = known(ctx)
-  assert(state, 'the session is used inside the middleware that sessions() installed')
+  if (state === undefined) throw new SessionTooEarlyError()
   return state
 }
 
@@ -72,30 +68,4 @@ export function sessionOf(state: RequestState): OpenSession {
 /** For what would change the session: there is no changing one that can't be read. */
 export function refuseInOutage({ outage }: RequestState): void {
   if (outage !== undefined) throw outage
-}
-
-/** koa-session adds its own expiry to what it saves; ours is the record's. */
-export function applicationFields(fields: SessionData): SessionData {
-  const { _expire, _maxAge, _session, ...own } = fields
-  return own
-}
-
-export function replaceFields(session: BareSession, data: SessionData): void {
-  for (const field of Object.keys(session.toJSON())) {
-    if (!Object.hasOwn(data, field)) delete session[field]
-  }
-  Object.assign(session, data)
-}
-
-/** koa-session's own members, and ours: a field of that name would be lost, or break every later request. */
-const RESERVED = new Set(
-  'isNew maxAge length populated externalKey toJSON inspect constructor save regenerate manuallyCommit commit update'.split(
-    ' ',
-  ),
-)
-
-export function assertFieldNames(fields: SessionData): void {
-  for (const field of Object.keys(fields)) {
-    if (field.startsWith('_') || RESERVED.has(field)) throw new SessionValueError(field, 'a name that is taken')
-  }
 }

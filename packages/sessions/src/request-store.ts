@@ -7,15 +7,8 @@ import type { SessionData } from './data.ts'
 import { RecordUnreadableError, StoreUnavailableError } from './errors.ts'
 import { answerOf } from './idempotency.ts'
 import type { OutagePolicy } from './koa.ts'
-import {
-  allowCookie,
-  applicationFields,
-  type BareSession,
-  refuseInOutage,
-  sessionOf,
-  type StatefulContext,
-  stateOf,
-} from './request-state.ts'
+import { allowCookie, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import { assignedFields, type BareSession, fieldsOf } from './session-fields.ts'
 
 /** koa-session's word for "save it, whether or not it has changed": what has changed is for the engine to tell. */
 const TO_BE_SAVED = { _requireSave: true }
@@ -57,12 +50,15 @@ export function requestStore(
       return state.inTurn(async () => {
         // As they are by now: an update that was under way has brought in what it found.
         const session = state.untouched ? null : (this.#ctx.session as BareSession | null)
-        const mine = state.untouched ? undefined : applicationFields(session?.toJSON() ?? fields)
+        const mine = state.untouched ? undefined : session === null ? assignedFields(fields) : fieldsOf(session)
+        const isEmpty = mine === undefined || Object.keys(mine).length === 0
         if (state.outage !== undefined) {
-          if (mine !== undefined && (state.session?.differs(mine) ?? true)) refuseInOutage(state)
+          if (mine !== undefined && (state.session?.differs(mine) ?? !isEmpty)) refuseInOutage(state)
           return
         }
         await state.discarded?.destroy()
+        // Looked at, and left empty: there is nothing to begin.
+        if (state.session === undefined && isEmpty) return
         const open = sessionOf(state)
         const before = open.info?.version
         await open.commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)

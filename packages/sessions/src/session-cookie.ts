@@ -5,10 +5,11 @@
 import type Koa from 'koa'
 import { cookieSealer } from './cookie.ts'
 import type { Engine } from './engine.ts'
-import { SessionError } from './errors.ts'
+import { SessionError, SessionTooEarlyError } from './errors.ts'
 import type { SessionId } from './id.ts'
 import { oneAtATime } from './one-at-a-time.ts'
-import { allowCookie, known, type RequestState, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { allowCookie, EARLY, known, type RequestState, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { fieldsOf } from './session-fields.ts'
 
 export interface SessionCookie {
   /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
@@ -76,6 +77,7 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
   }
 
   const present = (ctx: StatefulContext): string => {
+    if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
     const presented = sealer.unseal(valueIn(ctx.headers.cookie))
     ctx[STATE] = {
       engine,

@@ -31,6 +31,23 @@ const refused: Readonly<Record<string, { data: Record<string, unknown>; path: st
   'a Buffer': { data: { b: Buffer.from('b') }, path: 'b', what: /a Buffer/ },
   'a URL': { data: { u: new URL('http://localhost') }, path: 'u', what: /a URL/ },
   'what would come back as a Date': { data: { at: { $date: 'x' } }, path: 'at', what: /like a Date/ },
+  'undefined in an array': {
+    data: { list: [1, undefined, 3] },
+    path: 'list.1',
+    what: /undefined in an array.*Use null/,
+  },
+  // oxlint-disable-next-line no-sparse-arrays
+  'a hole in an array': { data: { a: { list: [1, , 3] } }, path: 'a.list.1', what: /undefined in an array/ },
+  'a property of an array': {
+    data: { list: Object.assign([1], { extra: 'x' }) },
+    path: 'list.extra',
+    what: /a property of an array/,
+  },
+  'an array for its property and hole': {
+    data: { list: Object.assign([1, undefined], { extra: 'x' }) },
+    path: 'list.1',
+    what: /undefined/,
+  },
   'an invalid Date': { data: { at: new Date('never') }, path: 'at', what: /invalid Date/ },
 }
 
@@ -40,6 +57,10 @@ for (const [name, { data, path, what }] of Object.entries(refused)) {
     t.is(error.path, path)
   })
 }
+
+test('an undefined property of an object is an absent one', (t) => {
+  t.deepEqual(decodeData(encodeData({ o: { a: undefined }, b: undefined })), { o: {} })
+})
 
 test('a circle is refused', (t) => {
   const data: Record<string, unknown> = {}
