@@ -11,6 +11,8 @@
  * key for a new id, which needs an atomic move between two keys, and with it one more verb, an alias and a second fence.
  */
 
+import type { StoreReport } from './telemetry.ts'
+
 declare const brand: unique symbol
 
 /**
@@ -97,6 +99,9 @@ export interface SessionStore {
 
   /** How many sessions live in this very process and would die with it. Absent on a store that keeps none there. */
   heldHere?(): number
+
+  /** What an operator should know of it now. Absent on a store that has nothing to say beside its health. */
+  report?(): StoreReport
 }
 
 /**

@@ -23,8 +23,14 @@ export class StoreUnavailableError extends SessionError {
   }
 }
 
+/** The store answers, and refused this one call: no sign of an outage, so it never opens the breaker. */
+export class StoreRefusedError extends StoreUnavailableError {}
+
 /** The store has no room for another session. What it has is served as before. */
-export class StoreFullError extends StoreUnavailableError {}
+export class StoreFullError extends StoreRefusedError {}
+
+/** Too few copies of the store have the change, or can have it; `cause.code` is `TOO_FEW_COPIES`. */
+export class StoreCopiesError extends StoreRefusedError {}
 
 /** The session was destroyed, or expired, while this request was working on it. Nothing was written. */
 export class SessionGoneError extends SessionError {

@@ -5,7 +5,7 @@
 import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from './contract.ts'
 import { deadlineList } from './deadlines.ts'
-import { StoreFullError, StoreUnavailableError } from './errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from './errors.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {
   /** The most that one call may take. Default 2,000. */
@@ -45,7 +45,7 @@ export function guardedStore(store: SessionStore, options: GuardOptions = {}): S
       return result
     } catch (error) {
       // Any other error says that the store answered.
-      if (error instanceof StoreUnavailableError && !(error instanceof StoreFullError))
+      if (error instanceof StoreUnavailableError && !(error instanceof StoreRefusedError))
         gate.failed(performance.now(), Math.random())
       else gate.succeeded()
       throw error

@@ -33,6 +33,7 @@ export {
   type LoginThrottleEvent,
   type LoginThrottleOptions,
 } from './login-throttle.ts'
+export type * from './telemetry.ts'
 export type { NetworkSize } from './network.ts'
 export { CrossOriginError, sameOrigin, type SameOriginOptions } from './same-origin.ts'
 export type { Lane } from './throttle-lane.ts'

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { SessionStore } from './contract.ts'
 import { StoreConfigError } from './errors.ts'
 import type { MeshLog } from './mesh/member.ts'
+import type { OnStoreEvent } from './telemetry.ts'
 import type { MovingStep } from './stores/moving.ts'
 
 /**
@@ -20,6 +21,8 @@ export interface StoreSurroundings {
   readonly meshSecret?: string | undefined
   /** Where a store tells what an operator wants to know; a pino logger is one. */
   readonly log?: MeshLog | undefined
+  /** What happens to the store, for an operator: see telemetry.ts. */
+  readonly onEvent?: OnStoreEvent | undefined
 }
 
 /** Makes a store from the text of its URL: one with several hosts is none that `URL` could parse. */
@@ -70,9 +73,9 @@ async function fromModule(location: string): Promise<SessionStore> {
   return await (loaded.default as StoreFactory)(url)
 }
 
-async function redis(url: string): Promise<SessionStore> {
+async function redis(url: string, { onEvent }: StoreSurroundings): Promise<SessionStore> {
   const { redisStore } = await import('./stores/redis.ts')
-  return redisStore({ url })
+  return redisStore({ url, onEvent })
 }
 
 async function mesh(url: string, { nodeName, meshSecret, log }: StoreSurroundings): Promise<SessionStore> {

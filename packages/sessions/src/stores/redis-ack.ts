@@ -1,15 +1,19 @@
 /**
- * Changes that count only once replicas have them: the script and a WAIT in one pipeline, so one round trip, and the count
- * that WAIT answers is checked. Too few in time is StoreUnavailableError, caused by TooFewCopiesError: the primary has
- * applied the change and it may last, or be lost at a failover.
+ * Changes that count only once replicas have them: the script and a WAIT go out together, see redis-lane.ts, and the count that
+ * WAIT answers is checked.
  *
  *     one       the primary and one replica
  *     quorum    the larger half of the copies there should be, and never fewer than two
  *     all       every copy there should be, and never fewer than two
  *
  * There should be as many replicas as the URL says (`replicas=2`), or else the most that any primary was seen with since this
- * process began: a replica that went missing still counts, so an outage never makes `quorum` or `all` mean less. Where there
- * are no replicas at all, each of the three is refused; such a server wants `ack=local`.
+ * process began: a replica that went missing still counts, so an outage never makes `quorum` or `all` mean less.
+ *
+ * A primary that was promoted at a failover has no replica until another server follows it, and then no change on it can have
+ * its copies. What follows is a policy, see redis-lack.ts: `acknowledge` with the copies there are, for a bounded time, or
+ * `refuse`. A change that names its own `ack` is never acknowledged with fewer copies than that. Of changes that too few copies
+ * have, the first is applied before that is known; later ones are refused before they are sent. All are StoreCopiesError, which
+ * is no outage: the server answers, and reads go on.
  *
  * WAIT holds up everything that follows on its connection, so these changes have a connection of their own and reads never
  * stand behind a missing replica. WAIT is no consensus: what was acknowledged is lost if every copy that has it dies or is
@@ -17,22 +21,27 @@
  * they can reach), and a primary that is cut off together with its clients still accepts `local`. Redis' own
  * min-replicas-to-write bounds the latter. Waiting inside the script was rejected: Redis does not block there.
  */
-import { Cluster } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { Ack } from '../contract.ts'
-import type { RedisClient } from './redis-client.ts'
+import { StoreCopiesError } from '../errors.ts'
+import type { StoreReport } from '../telemetry.ts'
 import type { RedisConnection } from './redis-connection.ts'
-import { isForgotten, type RedisScript, type ScriptArguments, type ScriptReply } from './redis-scripts.ts'
+import { type LackRules, ReplicaLacks } from './redis-lack.ts'
+import { isUnchanged, type LaneBounds, type ScriptCommand, scriptLane, type ScriptLane } from './redis-lane.ts'
+import { followed, type Route } from './redis-route.ts'
+import type { RedisScript, ScriptArguments, ScriptReply } from './redis-scripts.ts'
 
-/** The change is on its primary, and too few replicas said in time that they have it. */
+/** Too few replicas have the change, or can have it. */
 export class TooFewCopiesError extends Error {
   override readonly name = 'TooFewCopiesError'
   readonly code = 'TOO_FEW_COPIES'
   readonly copies: number
   readonly copiesWanted: number
 
-  constructor(copies: number, copiesWanted: number, waitMs: number) {
+  constructor(copies: number, copiesWanted: number, isSent: boolean) {
     super(
-      `the change may have been applied: ${copies} of ${copiesWanted} copies had it after ${waitMs} ms` +
+      (isSent ? 'the change may have been applied: ' : 'the change was not sent: ') +
+        `${copies} of ${copiesWanted} copies ${isSent ? 'had it in time' : 'are within reach'}` +
         (copies === 1 ? ' (a Redis without replicas wants ?ack=local)' : ''),
     )
     this.copies = copies
@@ -43,45 +52,80 @@ export class TooFewCopiesError extends Error {
 export interface AckedScripts {
   /** Runs a script that changes one key, and resolves once as many copies as `ack` asks for have what it changed. */
   run(script: RedisScript, key: string, args: ScriptArguments, ack: ReplicatedAck): Promise<AckedReply>
+  report(): StoreReport
 }
 
-export type ReplicatedAck = Exclude<Ack, 'local'>
+export interface ReplicatedAck {
+  readonly ack: Exclude<Ack, 'local'>
+  /** Whether the change names it itself, rather than leaves it to the store. */
+  readonly isStrict: boolean
+}
 
 export interface AckedReply {
   readonly reply: ScriptReply
   readonly copies: number
 }
 
-export interface AckedScriptsOptions {
+export interface AckedScriptsOptions extends LackRules {
   /** How many replicas each primary should have; learnt where it is not said. */
   readonly replicas: number | undefined
   readonly timeoutMs: number
 }
 
-/** Of a call's timeout, what replicas may take: one that is redirected and whose script is forgotten there waits three times. */
+/** Of a call's timeout, what replicas may take: a change may stand behind another one's wait, and be redirected. */
 const WAIT_SHARE = 0.3
 const REPLICAS_KNOWN_FOR_MS = 10_000
-/** Each try after the first follows an answer that proves that nothing was done. */
-const TRIES_MAX = 4
-/** What a script says when it changed nothing, so that no copies are needed. */
-const UNCHANGED: ReadonlySet<string> = new Set(['gone', 'conflict'])
 
-export function ackedScripts(connection: RedisConnection, { replicas, timeoutMs }: AckedScriptsOptions): AckedScripts {
-  const waitMs = Math.max(1, Math.floor(timeoutMs * WAIT_SHARE))
+export function ackedScripts(connection: RedisConnection, options: AckedScriptsOptions): AckedScripts {
+  const { replicas, timeoutMs } = options
   const replicasKnown = replicas === undefined ? learntReplicas(connection) : () => Promise.resolve(replicas)
+  const lanes = new WeakMap<Redis, ScriptLane>()
+  const bounds: LaneBounds = { waitMs: Math.max(1, Math.floor(timeoutMs * WAIT_SHARE)), queuedMaxMs: timeoutMs }
+  const lack = new ReplicaLacks(options)
+
+  const laneTo = (server: Redis): ScriptLane => {
+    const lane = lanes.get(server) ?? scriptLane(server, bounds)
+    lanes.set(server, lane)
+    return lane
+  }
+
+  /** Resolves with an error rather than rejects: this one is no failure of the connection. */
+  const send = async (
+    { to, ...as }: Route,
+    command: ScriptCommand,
+    wanted: number,
+    isStrict: boolean,
+  ): Promise<AckedReply | TooFewCopiesError> => {
+    const within = lack.within(to, wanted)
+    const refuses = () => isStrict || !lack.mayAcknowledge(to)
+    if (within < wanted && refuses()) {
+      lack.noteRefused(to)
+      return new TooFewCopiesError(1 + within, 1 + wanted, false)
+    }
+    const acknowledged = await laneTo(to).run(command, as, within)
+    const copies = 1 + acknowledged.replicas
+    if (isUnchanged(acknowledged)) return { reply: acknowledged.reply, copies }
+    if (acknowledged.replicas >= wanted) lack.noteEnough(to, wanted)
+    else {
+      // What one change asks for by itself says nothing of the others.
+      if (!isStrict) lack.noteFewer(to, acknowledged.replicas, wanted)
+      if (refuses()) return new TooFewCopiesError(copies, 1 + wanted, true)
+    }
+    return { reply: acknowledged.reply, copies }
+  }
 
   return {
-    async run(script, key, args, ack) {
+    async run(script, key, args, { ack, isStrict }) {
       if (!connection.opened) await connection.open(timeoutMs)
-      return await connection.asked(async (client) => {
+      const result = await connection.asked(async (client) => {
         const wanted = ack === 'one' ? 1 : replicasWanted(ack, await replicasKnown())
-        const { reply, acknowledged } = await followed(client, { script, key, args, wanted, waitMs })
-        if (acknowledged < wanted && !UNCHANGED.has(reply[0])) {
-          throw new TooFewCopiesError(1 + acknowledged, 1 + wanted, waitMs)
-        }
-        return { reply, copies: 1 + acknowledged }
+        return await followed(client, key, (route) => send(route, { script, key, args }, wanted, isStrict))
       })
+      if (result instanceof TooFewCopiesError) throw new StoreCopiesError(connection.address, result)
+      return result
     },
+
+    report: () => lack.report(),
   }
 }
 
@@ -115,69 +159,4 @@ function learntReplicas(connection: RedisConnection): () => Promise<number> {
     else await learning
     return most
   }
-}
-
-/** To which connection a script goes, and how. */
-interface Route {
-  readonly to: RedisClient
-  readonly inFull: boolean
-  /** An ASK redirect is followed with ASKING in front. */
-  readonly asking: boolean
-}
-
-interface Answered {
-  readonly reply: ScriptReply
-  readonly acknowledged: number
-}
-
-/** Follows redirects and sends a forgotten script in full; ioredis does neither for a pipeline without losing the WAIT. */
-async function followed(client: RedisClient, command: Command): Promise<Answered> {
-  let route: Route = { to: client, inFull: false, asking: false }
-  for (let tries = 1; ; tries++) {
-    try {
-      return await sendWithWait(route, command)
-    } catch (error) {
-      const forgotten = isForgotten(error) ? { ...route, inFull: true } : undefined
-      const next = forgotten ?? (await redirected(client, command.key, error as Error))
-      if (next === undefined || tries === TRIES_MAX) throw error
-      route = next
-    }
-  }
-}
-
-/** Where a Cluster's node says that the key is, if that is what it says. */
-async function redirected(client: RedisClient, key: string, { message }: Error): Promise<Route | undefined> {
-  const [, kind, address] = /^(MOVED|ASK) \d+ (\S+)$/.exec(message) ?? []
-  if (kind === undefined || !(client instanceof Cluster)) return undefined
-  const named = () => client.nodes().find(({ options: { host, port } }) => `${host}:${port}` === address)
-  client.refreshSlotsCache()
-  // A plain read follows the same redirect, by which the client meets a node that joined lately.
-  if (named() === undefined) await client.hmget(key, 'v')
-  const to = named()
-  return to && { to, inFull: false, asking: kind === 'ASK' }
-}
-
-interface Command {
-  readonly script: RedisScript
-  readonly key: string
-  readonly args: ScriptArguments
-  readonly wanted: number
-  readonly waitMs: number
-}
-
-async function sendWithWait({ to, inFull, asking }: Route, command: Command): Promise<Answered> {
-  const { script, key, args, wanted, waitMs } = command
-  const pipeline = to.pipeline()
-  if (asking) pipeline.asking()
-  const answered = Promise.withResolvers<ScriptReply>()
-  const settle = (error: Error | null | undefined, reply: unknown) =>
-    error ? answered.reject(error) : answered.resolve(reply as ScriptReply)
-  if (inFull) pipeline.eval(script.lua, 1, key, ...args, settle)
-  else pipeline.evalsha(script.sha, 1, key, ...args, settle)
-  pipeline.wait(wanted, waitMs)
-  // A redirect is known at once, and must not stand behind a WAIT on the wrong node.
-  const [reply, answers] = await Promise.all([answered.promise, pipeline.exec()])
-  const [failure, acknowledged] = answers?.at(-1) ?? [new Error('no answer')]
-  if (failure !== null) throw failure
-  return { reply, acknowledged: acknowledged as number }
 }

@@ -17,6 +17,8 @@ const TIMED_OUT = 'Command timed out'
 
 export interface RedisConnection {
   readonly client: RedisClient
+  /** For a person: hosts and ports, and nothing secret. */
+  readonly address: string
   /** Whether it has been ready before; a connection that has been comes back by itself. */
   readonly opened: boolean
   /** Ready to serve, or rejects with StoreUnavailableError once the bound has passed. Keeps trying until then, and after. */
@@ -54,6 +56,7 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
 
   return {
     client,
+    address,
     get opened() {
       return opened
     },

@@ -10,6 +10,7 @@
  */
 import type { Ack } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
+import type { FewerCopies } from './redis-lack.ts'
 
 export type RedisTopology = 'single' | 'sentinel' | 'cluster'
 
@@ -37,6 +38,8 @@ export interface RedisSettings {
   readonly openTimeoutMs?: number
   readonly ack?: Ack
   readonly replicas?: number
+  readonly fewerCopies?: FewerCopies
+  readonly fewerCopiesMaxMs?: number
   readonly sentinelUsername?: string
   readonly sentinelPassword?: string
   /** Paths of PEM files. */
@@ -49,7 +52,10 @@ export interface RedisSettings {
 const SHAPE = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?(.*))?$/is
 const REDIS_PORT = 6379
 const SENTINEL_PORT = 26379
-const ACKS: readonly string[] = ['local', 'one', 'quorum', 'all'] satisfies Ack[]
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  ack: ['local', 'one', 'quorum', 'all'] satisfies Ack[],
+  fewerCopies: ['acknowledge', 'refuse'] satisfies FewerCopies[],
+}
 
 export function redisLocation(url: string): RedisLocation {
   const [, scheme, kind, authority = '', path = '', query = ''] = SHAPE.exec(url) ?? []
@@ -125,8 +131,8 @@ function masterAndDatabase(path: string, topology: RedisTopology): { master: str
   return { master, database: Number(database) }
 }
 
-const numbers = ['timeoutMs', 'openTimeoutMs', 'replicas']
-const texts = ['prefix', 'ack']
+const numbers = ['timeoutMs', 'openTimeoutMs', 'replicas', 'fewerCopiesMaxMs']
+const texts = ['prefix', 'ack', 'fewerCopies']
 const sentinelTexts = ['sentinelUsername', 'sentinelPassword']
 const tlsTexts = ['ca', 'cert', 'key', 'servername']
 
@@ -141,8 +147,9 @@ function settings(query: URLSearchParams, topology: RedisTopology, tls: boolean)
     if (numbers.includes(name) && !/^[1-9]\d{0,8}$/.test(value)) {
       throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
     }
-    if (name === 'ack' && !ACKS.includes(value)) {
-      throw new StoreConfigError(`ack in the store's URL is '${value}', and takes ${ACKS.join(', ')}`)
+    const choices = CHOICES[name]
+    if (choices?.includes(value) === false) {
+      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes ${choices.join(', ')}`)
     }
     found[name] = numbers.includes(name) ? Number(value) : value
   }

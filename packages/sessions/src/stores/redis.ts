@@ -9,9 +9,11 @@
 import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
-import { StoreUnavailableError } from '../errors.ts'
+import { StoreRefusedError } from '../errors.ts'
+import type { OnStoreEvent } from '../telemetry.ts'
 import { type AckedReply, ackedScripts } from './redis-ack.ts'
 import { type RedisConnection, redisConnection } from './redis-connection.ts'
+import type { FewerCopies } from './redis-lack.ts'
 import {
   destroyScript,
   type RedisScript,
@@ -20,7 +22,7 @@ import {
   touchScript,
   writeScript,
 } from './redis-scripts.ts'
-import { redisLocation } from './redis-url.ts'
+import { type RedisLocation, redisLocation } from './redis-url.ts'
 
 /** What is given here goes before what the URL says. */
 export interface RedisStoreOptions {
@@ -36,8 +38,19 @@ export interface RedisStoreOptions {
   readonly ack?: Ack
   /** How many replicas each primary should have, for `quorum` and `all`. Default: the most that were seen. */
   readonly replicas?: number
+  /**
+   * What becomes of changes on a primary that has too few replicas for `ack`, as one that was promoted at a failover.
+   * `acknowledge`: they count with the copies there are, and are lost if that primary dies as well. `refuse`: they are refused,
+   * and reads go on. Default `acknowledge` for Sentinel and Cluster, `refuse` for one server.
+   */
+  readonly fewerCopies?: FewerCopies
+  /** How long changes are acknowledged with fewer copies; then they are refused. Default 3,600,000, an hour. */
+  readonly fewerCopiesMaxMs?: number
   readonly clock?: Clock
+  readonly onEvent?: OnStoreEvent | undefined
 }
+
+const FEWER_COPIES_MAX_MS = 60 * 60_000
 
 const capabilities: Capabilities = {
   shared: 'held',
@@ -48,21 +61,15 @@ const capabilities: Capabilities = {
 
 export function redisStore(options: RedisStoreOptions): SessionStore {
   const location = redisLocation(options.url)
-  const {
-    prefix = 'ninelives:',
-    timeoutMs = 1_000,
-    openTimeoutMs = 10_000,
-    ack: defaultAck = location.topology === 'single' ? 'local' : 'one',
-    replicas,
-    clock = systemClock,
-  } = { ...location.settings, ...options }
+  const { prefix, timeoutMs, openTimeoutMs, ack: defaultAck, clock, ...rules } = withDefaults(options, location)
   const connection = redisConnection(location, timeoutMs)
   const acknowledging = redisConnection(location, timeoutMs)
-  const acked = ackedScripts(acknowledging, { replicas, timeoutMs })
+  const acked = ackedScripts(acknowledging, { timeoutMs, ...rules })
 
-  const change = async (script: RedisScript, key: string, about: ScriptArguments, ack: Ack): Promise<AckedReply> => {
+  const change = async (script: RedisScript, key: string, about: ScriptArguments, own?: Ack): Promise<AckedReply> => {
     const args = [clock.now(), ...about]
-    if (ack !== 'local') return await acked.run(script, prefix + key, args, ack)
+    const ack = own ?? defaultAck
+    if (ack !== 'local') return await acked.run(script, prefix + key, args, { ack, isStrict: own !== undefined })
     return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
   }
 
@@ -80,12 +87,12 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
       const record = asRecord(version, expiresAtMs, body)
       if (record === undefined || record.expiresAtMs <= clock.now()) return undefined
       if (record.version < atLeastVersion) {
-        throw new StoreUnavailableError('redis', new Error(`version ${atLeastVersion} was lost at a failover`))
+        throw new StoreRefusedError('redis', new Error(`version ${atLeastVersion} was lost at a failover`))
       }
       return record
     },
 
-    async write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck }): Promise<WriteResult> {
+    async write(key, { expectedVersion, expiresAtMs, body, ack }): Promise<WriteResult> {
       const { reply, copies } = await change(writeScript, key, [expectedVersion, expiresAtMs, body], ack)
       const current = asRecord(reply[1], reply[2], reply[3])
       if (current !== undefined) return { status: 'conflict', current }
@@ -98,18 +105,37 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
       return reply[0] === 'touched'
     },
 
-    async destroy(key, { fenceUntilMs, ack = defaultAck }) {
+    async destroy(key, { fenceUntilMs, ack }) {
       const { copies } = await change(destroyScript, key, [fenceUntilMs], ack)
       return { copies }
     },
 
     health: () => healthy(connection),
 
+    report: () => acked.report(),
+
     async close() {
       connection.close()
       acknowledging.close()
     },
   }
+}
+
+/** An option that is undefined counts as one that is not given. */
+function withDefaults(options: RedisStoreOptions, { topology, settings }: RedisLocation) {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const {
+    prefix = 'ninelives:',
+    timeoutMs = 1_000,
+    openTimeoutMs = 10_000,
+    ack = topology === 'single' ? 'local' : 'one',
+    replicas,
+    fewerCopies = topology === 'single' ? 'refuse' : 'acknowledge',
+    fewerCopiesMaxMs = FEWER_COPIES_MAX_MS,
+    clock = systemClock,
+    onEvent = () => {},
+  }: Partial<RedisStoreOptions> = { ...settings, ...given }
+  return { prefix, timeoutMs, openTimeoutMs, ack, replicas, fewerCopies, fewerCopiesMaxMs, clock, onEvent }
 }
 
 /** A primary that answers; in a Cluster a node that says that all slots are served. */

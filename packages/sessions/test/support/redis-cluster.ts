@@ -1,4 +1,4 @@
-/** A Redis Cluster of three primaries, the first of which has a replica, each a process of its own. */
+/** A Redis Cluster of three primaries, the first of which has a replica or each of them, every server a process of its own. */
 import { type RedisServer, redisServer, redisServers, until } from './redis-server.ts'
 
 export interface RedisCluster {
@@ -6,6 +6,8 @@ export interface RedisCluster {
   readonly primaries: readonly RedisServer[]
   /** Of the first primary. */
   readonly replica: RedisServer
+  /** Of the first primary, the second and so on. */
+  readonly replicas: readonly RedisServer[]
   /** Starts one more primary, which serves no slot yet. */
   join(): Promise<RedisServer>
   /** A prefix that puts every key into one slot, which the given primary serves. */
@@ -16,7 +18,7 @@ export interface RedisCluster {
 const SLOTS = 16_384
 const PRIMARIES = 3
 
-export async function redisCluster({ nodeTimeoutMs = 2_000 } = {}): Promise<RedisCluster> {
+export async function redisCluster({ nodeTimeoutMs = 2_000, replicas: count = 1 } = {}): Promise<RedisCluster> {
   const settings = [
     '--cluster-enabled',
     'yes',
@@ -25,24 +27,21 @@ export async function redisCluster({ nodeTimeoutMs = 2_000 } = {}): Promise<Redi
     '--cluster-replica-validity-factor',
     0,
   ]
-  const servers = await redisServers(Array.from({ length: PRIMARIES + 1 }, () => ({ settings })))
+  const servers = await redisServers(Array.from({ length: PRIMARIES + count }, () => ({ settings })))
   const stop = async () => {
     await Promise.all(servers.map((server) => server.stop()))
   }
   try {
     await joined(servers)
     const [first, , , replica] = servers as [RedisServer, RedisServer, RedisServer, RedisServer]
-    await replica.ask('CLUSTER', 'REPLICATE', await first.ask('CLUSTER', 'MYID'))
-    await until('the replica to follow', async () => {
-      return /^slave0:.*state=online/m.test(await first.ask('INFO', 'replication'))
-    })
-    // A replica that has copied nothing yet is not told to clients.
-    await first.ask('SET', await prefixWithin(first, slotsOf(0)), '', 'PX', 1)
-    await everywhere(servers, 'SLOTS', new RegExp(`,${replica.port},`))
+    const replicas = servers.slice(PRIMARIES)
+    for (const [index, follower] of replicas.entries()) await following(servers[index] as RedisServer, follower, index)
+    for (const { port } of replicas) await everywhere(servers, 'SLOTS', new RegExp(`,${port},`))
     return {
       url: `redis+cluster://127.0.0.1:1,${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
       primaries: servers.slice(0, PRIMARIES),
       replica,
+      replicas,
       async join() {
         const server = await redisServer({ settings })
         servers.push(server)
@@ -58,6 +57,15 @@ export async function redisCluster({ nodeTimeoutMs = 2_000 } = {}): Promise<Redi
   }
 }
 
+async function following(primary: RedisServer, replica: RedisServer, index: number): Promise<void> {
+  await replica.ask('CLUSTER', 'REPLICATE', await primary.ask('CLUSTER', 'MYID'))
+  await until('the replica to follow', async () => {
+    return /^slave0:.*state=online/m.test(await primary.ask('INFO', 'replication'))
+  })
+  // A replica that has copied nothing yet is not told to clients.
+  await primary.ask('SET', await prefixWithin(primary, slotsOf(index)), '', 'PX', 1)
+}
+
 async function joined(servers: readonly RedisServer[]): Promise<void> {
   for (const [index, server] of servers.entries()) {
     await server.ask('CLUSTER', 'SET-CONFIG-EPOCH', index + 1)
@@ -68,12 +76,13 @@ async function joined(servers: readonly RedisServer[]): Promise<void> {
 
 /** Each is told of each: gossip alone takes its time. */
 async function acquainted(servers: readonly RedisServer[]): Promise<void> {
-  for (const { port } of servers) {
-    const others = servers.filter((server) => server.port !== port)
+  const alive = servers.filter(({ process }) => process.exitCode === null && process.signalCode === null)
+  for (const { port } of alive) {
+    const others = alive.filter((server) => server.port !== port)
     await Promise.all(others.map((server) => server.ask('CLUSTER', 'MEET', '127.0.0.1', port)))
   }
-  await everywhere(servers, 'INFO', new RegExp(`cluster_known_nodes:${servers.length}\r`))
-  await everywhere(servers, 'INFO', /cluster_state:ok\r/)
+  await everywhere(alive, 'INFO', new RegExp(`cluster_known_nodes:${servers.length}\r`))
+  await everywhere(alive, 'INFO', /cluster_state:ok\r/)
 }
 
 async function everywhere(servers: readonly RedisServer[], subcommand: string, says: RegExp): Promise<void> {

@@ -1,0 +1,78 @@
+/**
+ * What the session layer tells of its store: events, each worth a line in an operator's log, and every call, for counters and
+ * latency by verb. Both are plain callbacks that run inside the request, so they should be cheap and must not throw. Numbers
+ * that grow too fast to be told one by one are asked for instead: `report()` of a store.
+ */
+export type StoreEvent = BreakerEvent | CopiesEvent | MeshEvent
+
+/** The breaker: too many calls in a row failed, so calls are refused without asking the store; or it serves again. */
+export type BreakerEvent =
+  | { readonly event: 'store-down'; readonly store: string; readonly reason: string }
+  | { readonly event: 'store-up'; readonly store: string; readonly downMs: number; readonly callsRefused: number }
+
+/**
+ * A Redis primary without the replicas that `ack` asks for. `copies-fewer`: its writes are acknowledged all the same, and are
+ * lost if it dies; told when it begins and once a minute while it lasts. `copies-refused`: its writes are refused.
+ */
+export interface CopiesEvent {
+  readonly event: 'copies-fewer' | 'copies-refused' | 'copies-restored'
+  readonly server: string
+  readonly copies: number
+  readonly copiesWanted: number
+  /** Since the first write that too few copies had. */
+  readonly forMs: number
+  /** How long writes go on being acknowledged with fewer copies; 0 once they are refused. */
+  readonly leftMs: number
+  /** Acknowledged with fewer copies in that time. */
+  readonly writes: number
+}
+
+export type MeshEvent =
+  | {
+      readonly event: 'mesh-linked' | 'mesh-unlinked' | 'mesh-refused' | 'mesh-strangers'
+      readonly peer: string
+      /** For a person. */
+      readonly line: string
+    }
+  | { readonly event: 'mesh-view'; readonly number: number; readonly roles: Readonly<Record<string, string>> }
+  | { readonly event: 'mesh-repaired'; readonly records: number }
+  | { readonly event: 'mesh-lost' }
+
+export type OnStoreEvent = (event: StoreEvent) => void
+
+export type StoreVerb = 'read' | 'write' | 'touch' | 'destroy'
+
+/** `refused`: not sent, because the store is known to be down. `failed`: sent, and without the answer that was asked for. */
+export interface StoreCall {
+  readonly verb: StoreVerb
+  readonly outcome: 'ok' | 'failed' | 'refused'
+  readonly durationMs: number
+}
+
+/** What a store says of itself when it is asked, as for a readiness probe or a scrape of metrics. */
+export interface StoreReport {
+  /** One line each: what is amiss while the store serves all the same. Empty when all is well. */
+  readonly warnings: readonly string[]
+  readonly copies?: CopiesReport
+  readonly mesh?: MeshReport
+}
+
+export interface CopiesReport {
+  /** Primaries that have fewer replicas than `ack` asks for. */
+  readonly serversLacking: number
+  /** Since the start. */
+  readonly writesWithFewer: number
+  readonly writesRefused: number
+}
+
+export interface MeshReport {
+  readonly peers: number
+  readonly linked: readonly string[]
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Connections that were refused, that sent what is no message, and that proved nothing and made room for others. */
+  readonly refusals: number
+  readonly malformed: number
+  readonly strangers: number
+  readonly repaired: number
+}
