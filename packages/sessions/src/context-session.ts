@@ -5,9 +5,17 @@ import type { SessionData } from './data.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from './errors.ts'
 import { EARLY, known, type RequestState, STATE, type StatefulContext } from './request-state.ts'
 import { assignedFields, assignFields, type BareSession, memberNames, refusal } from './session-fields.ts'
+import { assertStepName } from './steps.ts'
 
-/** Carries out `session.update(change)`. */
-export type Update = <T>(ctx: StatefulContext, session: BareSession, change: (draft: SessionData) => T) => Promise<T>
+/** Carries out `session.update(name, change)`; without a name it is undefined. */
+export type Update = <T>(
+  ctx: StatefulContext,
+  session: BareSession,
+  change: (draft: SessionData) => T,
+  name: string | undefined,
+) => Promise<T>
+
+type UpdateArguments<T> = [change: (draft: SessionData) => T] | [name: string, change: (draft: SessionData) => T]
 
 interface SessionAccessor {
   readonly get: (this: StatefulContext) => BareSession | null
@@ -70,8 +78,12 @@ function adoption(update: Update): (session: BareSession, ctx: StatefulContext) 
     return ctx
   }
 
-  async function updateMember<T>(this: BareSession, change: (draft: SessionData) => T): Promise<T> {
-    return await update(ownerOf(this), this, change)
+  async function updateMember<T>(this: BareSession, ...given: UpdateArguments<T>): Promise<T> {
+    const ctx = ownerOf(this)
+    if (typeof given[0] === 'function') return await update(ctx, this, given[0], undefined)
+    const [name, change] = given as [name: string, change: (draft: SessionData) => T]
+    assertStepName(name)
+    return await update(ctx, this, change, name)
   }
 
   const prototypeOn = (base: object): object => {

@@ -38,9 +38,10 @@ export interface EngineEvent {
    * `theft`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
    * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
    * list of the user's sessions could not be changed; the request went on, and a later one makes up for it.
+   * `answer-failed`: what a request with an idempotency key did or was answered could not be noted; its repeat runs again.
    * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
    */
-  readonly event: 'theft' | 'merged' | 'touch-failed' | 'index-failed' | 'unreadable'
+  readonly event: 'theft' | 'merged' | 'touch-failed' | 'index-failed' | 'answer-failed' | 'unreadable'
 }
 
 export interface EngineOptions {

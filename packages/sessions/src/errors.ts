@@ -110,6 +110,13 @@ export class IdempotencyKeyError extends SessionError {
   }
 }
 
+/** Which change of a request is which could not be known when the request comes again. This change was not made. */
+export class StepNameError extends SessionError {
+  constructor(what: string) {
+    super('STEP_NAME', 500, `A request that may come again with its Idempotency-Key ${what}.`)
+  }
+}
+
 /** The same request is being carried out at this moment. */
 export class StillRunningError extends SessionError {
   constructor() {

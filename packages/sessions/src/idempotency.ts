@@ -9,7 +9,7 @@ import { hash } from 'node:crypto'
 import type Koa from 'koa'
 import { ANSWER_LENGTH_MAX, type Answer } from './answers.ts'
 import { AlreadyAnsweredError, IdempotencyKeyError, StillRunningError } from './errors.ts'
-import { sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import { known, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
 import { type BareSession, replaceFields } from './session-fields.ts'
 
 export interface IdempotencyOptions {
@@ -27,7 +27,11 @@ export function idempotency({ payloadOf = parsedBody }: IdempotencyOptions = {})
 
   return async (ctx: StatefulContext, next) => {
     const header = ctx.get('Idempotency-Key')
-    if (header === '') return await next()
+    if (header === '') {
+      const unkeyed = known(ctx)
+      if (unkeyed !== undefined) sessionOf(unkeyed).nameSteps()
+      return await next()
+    }
     const [, key] = KEY.exec(header) ?? []
     if (key === undefined) throw new IdempotencyKeyError()
     const state = stateOf(ctx)
@@ -43,6 +47,9 @@ export function idempotency({ payloadOf = parsedBody }: IdempotencyOptions = {})
     try {
       await next()
       state.answerable = true
+    } catch (error) {
+      await session.fail()
+      throw error
     } finally {
       running.delete(name)
     }

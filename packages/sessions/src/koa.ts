@@ -73,8 +73,10 @@ export interface KoaSession {
   save(): Promise<void>
   /**
    * Changes the session in one atomic step that no other request can come between, and returns what `change` returned.
-   * `change` is synchronous, and runs again when another request was faster: it must depend on its draft alone.
+   * `change` is synchronous, and runs again when another request was faster: it must depend on its draft alone. By `name` it
+   * is known again when a request comes again with its Idempotency-Key; one update of such a request may go without.
    */
+  update<T>(name: string, change: (draft: SessionData) => T): Promise<T>
   update<T>(change: (draft: SessionData) => T): Promise<T>
 }
 
@@ -117,17 +119,21 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
     app,
   )
 
-  extendContext(app, (ctx, session, change) =>
+  extendContext(app, (ctx, session, change, name) =>
     stateOf(ctx).inTurn(async () => {
       const state = stateOf(ctx)
       refuseInOutage(state)
       await state.discarded?.destroy()
       const written = fieldsOf(session)
-      const result = await sessionOf(state).update(written, (draft) => {
-        const outcome = change(draft)
-        assertFieldNames(draft)
-        return outcome
-      })
+      const result = await sessionOf(state).update(
+        written,
+        (draft) => {
+          const outcome = change(draft)
+          assertFieldNames(draft)
+          return outcome
+        },
+        name,
+      )
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))

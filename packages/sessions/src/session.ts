@@ -6,11 +6,12 @@ import { type Answer, keyDigest } from './answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
 import { type Draft, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
+import { SessionError } from './errors.ts'
 import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { sessionRef } from './users.ts'
-import type { Step } from './steps.ts'
+import { FAILED, type Step, StepNames } from './steps.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
@@ -33,14 +34,21 @@ interface Base {
   text: string
 }
 
-/** The source of the steps that are saves. */
-const SAVE = 'save'
+/** The request that the session's changes belong to, when it carries an idempotency key. */
+interface Once {
+  readonly keyDigest: string
+  readonly fingerprint: string
+}
 
 export class OpenSession {
   readonly #engine: Engine
   readonly #stored: StoredSession
   #base: Base
-  #once: { readonly keyDigest: string; readonly fingerprint: string; readonly begun: Map<string, number> } | undefined
+  #once: Once | undefined
+  /** An update without a name has been made. */
+  #isUnnamedMade = false
+  /** Undefined where a request can't come again as the same one. */
+  #steps: StepNames | undefined
   /** Two changes in the same request would each start from what the other is about to replace. */
   readonly #inTurn = oneAtATime()
 
@@ -90,9 +98,18 @@ export class OpenSession {
    * IdempotencyMismatchError when the key was used for another request.
    */
   once(key: string, fingerprint: string): Answer | undefined {
-    const once = { keyDigest: keyDigest(key), fingerprint, begun: new Map<string, number>() }
+    const once = { keyDigest: keyDigest(key), fingerprint }
+    this.nameSteps()
     this.#once = once
     return this.#stored.recall(once.keyDigest, fingerprint)?.answer
+  }
+
+  /**
+   * Holds the request's changes to the rules for the names of steps. `once` does; a request that might have brought a key is
+   * held to them too, so that a missing name is found before the first one that does.
+   */
+  nameSteps(): void {
+    this.#steps = new StepNames()
   }
 
   /**
@@ -112,29 +129,52 @@ export class OpenSession {
    * where it never took one. `answer` is what the request is about to be answered, if that is known.
    */
   async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
-    await this.#changing(mine, SAVE, answer, async (changes, step) => {
+    await this.#changing(mine, async (changes) => {
       const hasToWrite = changes !== undefined || this.#stored.isRotating || !this.#stored.isStored
       if (!hasToWrite) return await this.#stored.keepAlive()
       // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
       if (changes === undefined) return await this.#stored.write(unchanged)
-      return await this.#stored.write((theirsText) => ({ ...changes(theirsText), result: undefined }), step)
+      const write = (step?: Step): Promise<undefined> =>
+        this.#stored.write((theirsText) => ({ ...changes(theirsText), result: undefined }), step)
+      return await this.#asStep(this.#steps?.takeSave(), answer, write)
     })
   }
 
   /**
    * Commits `mine` and, on top of it, what `change` does to a draft, in one write. `change` runs again when another
    * request was faster, so it must depend on nothing but its draft; what it returns the last time is the result. One that
-   * changes nothing writes nothing, and its result is then of the session as this request last saw it.
+   * changes nothing writes nothing, and its result is then of the session as this request last saw it. By `name` it is known
+   * again when the request is.
    */
-  async update<T>(mine: SessionData, change: (draft: SessionData) => T): Promise<T> {
-    const source = `update ${keyDigest(change.toString())}`
-    return await this.#changing(mine, source, undefined, (changes = unchanged, step) =>
-      this.#stored.write((theirsText) => {
-        const { data } = changes(theirsText)
-        const result = change(data)
-        return { result, data, dataText: encodeData(data) }
-      }, step),
+  async update<T>(mine: SessionData, change: (draft: SessionData) => T, name?: string): Promise<T> {
+    const stepName = this.#steps?.takeUpdate(name)
+    const result = await this.#asStep(stepName, undefined, (step) =>
+      this.#changing(mine, (changes = unchanged) =>
+        this.#stored.write((theirsText) => {
+          const { data } = changes(theirsText)
+          const result = change(data)
+          return { result, data, dataText: encodeData(data) }
+        }, step),
+      ),
     )
+    this.#isUnnamedMade ||= name === undefined
+    return result
+  }
+
+  /**
+   * The handler failed. When the request comes again, an update without a name can be the one that was made, or one that the
+   * handler did not get to: it is remembered that this can't be known.
+   */
+  async fail(): Promise<void> {
+    const once = this.#once
+    if (once === undefined || !this.#isUnnamedMade) return
+    const mark = { ...once, name: FAILED, answer: undefined, isMark: true }
+    try {
+      await this.#inTurn(() => this.#stored.write(unchanged, mark))
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+      this.#engine.onEvent({ event: 'answer-failed' })
+    }
   }
 
   /** The session has ended: it can't be read, written or brought back. */
@@ -147,36 +187,31 @@ export class OpenSession {
   }
 
   /**
-   * Runs `write` in its turn, with what the handler did to its copy since it took it (undefined when that is nothing), and
-   * with the name of the step, when the request carries a key: its source and how often that came before.
+   * Runs `write` in its turn, with what the handler did to its copy since it took it (undefined when that is nothing). When it
+   * fails, that is not known to be stored, and a retry finds it uncommitted.
    */
-  async #changing<T>(
-    mine: SessionData | undefined,
-    source: string,
-    answer: Answer | undefined,
-    write: (changes: Change | undefined, step: Step | undefined) => Promise<T>,
-  ): Promise<T> {
-    const once = this.#once
+  async #changing<T>(mine: SessionData | undefined, write: (changes: Change | undefined) => Promise<T>): Promise<T> {
     const base = this.#base
     const mineText = mine === undefined ? undefined : encodeData(mine)
-    const before = once?.begun.get(source) ?? 0
-    const step = once && {
-      keyDigest: once.keyDigest,
-      fingerprint: once.fingerprint,
-      name: `${source} ${before}`,
-      answer,
-    }
-    once?.begun.set(source, before + 1)
+    return await this.#inTurn(async () => {
+      const isChanged = mineText !== undefined && mineText !== base.text
+      const result = await write(isChanged ? this.#difference(base.text, mineText) : undefined)
+      if (isChanged) base.text = mineText
+      return result
+    })
+  }
+
+  /** Runs `write` as the step with this name, where the request carries a key. */
+  async #asStep<T>(
+    name: string | undefined,
+    answer: Answer | undefined,
+    write: (step: Step | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (name === undefined) return await write(undefined)
     try {
-      return await this.#inTurn(async () => {
-        const isChanged = mineText !== undefined && mineText !== base.text
-        const result = await write(isChanged ? this.#difference(base.text, mineText) : undefined, step)
-        if (isChanged) base.text = mineText
-        return result
-      })
+      return await write(this.#once && { ...this.#once, name, answer })
     } catch (error) {
-      // Not known to be stored: a retry finds its changes uncommitted, and takes the same step.
-      once?.begun.set(source, before)
+      this.#steps?.release(name)
       throw error
     }
   }

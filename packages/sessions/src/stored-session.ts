@@ -4,7 +4,7 @@
  * another request's login can take that right away in the middle of this one.
  */
 import assert from 'node:assert/strict'
-import { type Remembered, resultOf } from './answers.ts'
+import type { Remembered } from './answers.ts'
 import type { SessionKey } from './contract.ts'
 import { assertFits, decodeData, EMPTY_DATA, encodeData } from './data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
@@ -15,7 +15,7 @@ import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sess
 import { merge } from './merge.ts'
 import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
-import { NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
+import { doneBefore, NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
 import { type Snapshot, type Successor, successor } from './successor.ts'
 import type { Turn } from './turns.ts'
 import { list, readIndex, unlist } from './users.ts'
@@ -210,7 +210,7 @@ export class StoredSession {
       this.#seen = current
       throw new AlreadyAnsweredError(remembered.answer)
     }
-    const done = step && resultOf(remembered, step.name)
+    const done = step && doneBefore(remembered, step)
     const made = done ? { ...unchanged(textOf(current)), result: done.result as T } : this.#made(current, make)
     // Another's login as somebody else: that is another session, and nothing of this one goes along.
     if (made === 'anew') return await this.#next(this.#beginAnew(), make, step, drawSecret)
@@ -231,7 +231,7 @@ export class StoredSession {
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
     const next = successor(current, change, this.#engine, nowMs)
-    const isSame = dataText === textOf(current) && !next.rotated && !confirmed && !notesUse
+    const isSame = dataText === textOf(current) && !next.rotated && !confirmed && !notesUse && step?.isMark !== true
     if (isSame) return { base: current, next: undefined, result }
     assertFits(data, dataText, dataBytesMax)
     return { base: current, next, result }

@@ -6,8 +6,8 @@ import { setUp } from './support/engine.ts'
 
 const ANSWER = { status: 201, type: 'application/json', body: '{"n":1}' }
 
-function increment(session: OpenSession): Promise<unknown> {
-  return session.update(session.take(), (draft) => (draft['n'] = Number(draft['n'] ?? 0) + 1))
+function increment(session: OpenSession, name?: string): Promise<unknown> {
+  return session.update(session.take(), (draft) => (draft['n'] = Number(draft['n'] ?? 0) + 1), name)
 }
 
 async function begun() {
@@ -31,7 +31,7 @@ test('the same request at the same time on several nodes counts once, and all ar
   const { session, reopen } = await begun()
   const requests = await Promise.all(Array.from({ length: 5 }, () => reopen(session)))
   for (const request of requests) request.once('key', 'fingerprint')
-  t.deepEqual(await Promise.all(requests.map(increment)), [1, 1, 1, 1, 1])
+  t.deepEqual(await Promise.all(requests.map((request) => increment(request))), [1, 1, 1, 1, 1])
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
 
@@ -39,11 +39,11 @@ test('a request cut off between two of its steps is completed, not repeated, whe
   const { session, reopen } = await begun()
   const cutOff = await reopen(session)
   cutOff.once('key', 'fingerprint')
-  await increment(cutOff)
+  await increment(cutOff, 'first')
 
   const again = await reopen(session)
   again.once('key', 'fingerprint')
-  t.deepEqual([await increment(again), await increment(again)], [1, 2])
+  t.deepEqual([await increment(again, 'first'), await increment(again, 'second')], [1, 2])
   t.deepEqual((await reopen(session)).take(), { n: 2 })
 })
 
@@ -173,8 +173,9 @@ test('a step that runs only the first time is not taken for another one when the
     const request = await reopen(session)
     request.once('key', 'fingerprint')
     const fields = request.take()
-    if (fields['welcomed'] === undefined) await request.update(fields, (draft) => void (draft['welcomed'] = true))
-    if (attempts++ > 0) await increment(request)
+    if (fields['welcomed'] === undefined)
+      await request.update(fields, (draft) => void (draft['welcomed'] = true), 'welcome')
+    if (attempts++ > 0) await increment(request, 'count')
   }
   let attempts = 0
   await handle()
@@ -193,8 +194,8 @@ test('a step that failed is the same step when the handler tries it again', asyn
     store.write = write
     throw new StoreUnavailableError('memory')
   }
-  await t.throwsAsync(increment(request), { instanceOf: StoreUnavailableError })
-  t.is(await increment(request), 1)
+  await t.throwsAsync(increment(request, 'count'), { instanceOf: StoreUnavailableError })
+  t.is(await increment(request, 'count'), 1)
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
 

@@ -34,7 +34,7 @@ export function cartRoutes(router: Router<RequestState>, { node, once }: CartOpt
   async function changeCart(ctx: Koa.Context, change: (cart: Cart) => void): Promise<void> {
     const { session, user } = loggedIn(ctx)
     // No result: what an update gives back is remembered with its idempotency key, and a cart is too much to remember.
-    await session.update((draft) => {
+    await session.update('cart', (draft) => {
       assertStill(user, shopFields(draft))
       change((shopFields(draft).cart ??= {}))
     })

@@ -12,7 +12,7 @@ export interface CounterOptions {
 export function counterRoutes(router: Router<RequestState>, { node, once }: CounterOptions): void {
   router.post('/api/counter', once, async (ctx) => {
     // Open to whoever comes: a visitor who is not logged in begins a session of nobody's here.
-    const count = await sessionOf(ctx).update((draft) => {
+    const count = await sessionOf(ctx).update('count', (draft) => {
       const fields = shopFields(draft)
       fields.count = (fields.count ?? 0) + 1
       return fields.count

@@ -109,7 +109,7 @@ function padding(bytes: number): string {
 
 /** Makes a session that has no user yet this user's; one that has stays as it is. */
 function claim(session: KoaSession, name: string): Promise<'claimed' | 'theirs-already' | 'of-another'> {
-  return session.update((draft) => {
+  return session.update('login', (draft) => {
     const fields = shopFields(draft)
     if (fields.user !== undefined) return fields.user === name ? 'theirs-already' : 'of-another'
     fields.user = name
