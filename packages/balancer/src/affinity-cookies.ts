@@ -60,11 +60,15 @@ export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): A
     return made
   }
 
-  function pinned(value: string): Pin | undefined {
+  function alive(value: string): Pin | undefined {
     for (const upstream of upstreams) {
       const age = issued(upstream).values.indexOf(value)
       if (age !== -1) return { name: upstream.name, alive: true, current: age === 0 }
     }
+    return undefined
+  }
+
+  function ofLifeThatIsOver(value: string): Pin | undefined {
     const [, name, tag] = SHAPE.exec(value) ?? []
     if (name === undefined || tag === undefined) return undefined
     if (!keys.some((key) => isSame(signed(name, tag, key), value))) return undefined
@@ -72,10 +76,14 @@ export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): A
   }
 
   return {
-    read: (cookieHeader) => findCookie(cookieHeader, AFFINITY_COOKIE, pinned),
+    read: (cookieHeader) =>
+      findCookie(cookieHeader, AFFINITY_COOKIE, alive) ?? findCookie(cookieHeader, AFFINITY_COOKIE, ofLifeThatIsOver),
     issue: (upstream) => issued(upstream).setCookie,
   }
 }
+
+/** How many cookies of one name are looked at in one request: each may cost a signature. */
+const COOKIES_MAX = 64
 
 /** What the first cookie of this name is taken for that is taken for anything. Looks, and allocates nothing for the others. */
 export function findCookie<Meaning>(
@@ -84,10 +92,12 @@ export function findCookie<Meaning>(
   meaning: (value: string) => Meaning | undefined,
 ): Meaning | undefined {
   if (cookieHeader === undefined) return undefined
-  for (let at = cookieHeader.indexOf(name); at !== -1; at = cookieHeader.indexOf(name, at + 1)) {
+  let left = COOKIES_MAX
+  for (let at = cookieHeader.indexOf(name); at !== -1 && left > 0; at = cookieHeader.indexOf(name, at + 1)) {
     const before = cookieHeader[at - 1]
     const from = at + name.length + 1
     if ((before !== undefined && before !== ' ' && before !== ';') || cookieHeader[from - 1] !== '=') continue
+    left -= 1
     const end = cookieHeader.indexOf(';', from)
     const found = meaning(cookieHeader.slice(from, end === -1 ? undefined : end).trimEnd())
     if (found !== undefined) return found

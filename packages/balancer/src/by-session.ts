@@ -7,10 +7,10 @@
  * one busy session, or bad luck, does not make a node slow: the next in order serves it as well, for one more hop.
  */
 import { hash } from 'node:crypto'
-import { findCookie } from './affinity-cookies.ts'
 import { placeOf, scoreOf } from './rendezvous.ts'
 import { bestLeft, NO_FIELDS } from './routing.ts'
 import type { Choice, Routing } from './routing.ts'
+import { sessionCookieIn } from './session-cookie.ts'
 import type { Upstream } from './upstream.ts'
 
 export interface BySessionOptions {
@@ -29,9 +29,8 @@ const LOAD_FLOOR = 8
 export function bySession({ upstreams, cookieName, loadBoundPercent, sessionless }: BySessionOptions): Routing {
   return {
     pick(cookieHeader, tried) {
-      const key =
-        findCookie(cookieHeader, cookieName, sessionKeyOf) ??
-        findCookie(cookieHeader, `__Host-${cookieName}`, sessionKeyOf)
+      const cookie = sessionCookieIn(cookieHeader, cookieName)
+      const key = cookie === undefined ? undefined : sessionKeyOf(cookie)
       if (key === undefined) return sessionless.pick(cookieHeader, tried)
       const left = bestLeft(upstreams, tried)
       if (left.length === 0) return undefined

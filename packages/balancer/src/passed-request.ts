@@ -7,7 +7,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import { findCookie } from './affinity-cookies.ts'
 import type { AttemptRequest } from './attempt.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { hasBodyOfNoMeaning } from './framing.ts'
@@ -17,6 +16,7 @@ import type { KeyedRoutes } from './keyed-routes.ts'
 import { isPrivatePath } from './private-paths.ts'
 import { RequestBody } from './request-body.ts'
 import { hasBody, requestTarget } from './request-target.ts'
+import { sessionCookieIn } from './session-cookie.ts'
 import type { Upstream } from './upstream.ts'
 import { isSafe, replayRule } from './verdict.ts'
 import type { FailedAttempt } from './verdict.ts'
@@ -93,8 +93,7 @@ export class PassedRequest implements AttemptRequest {
 
   /** By the cookie of its session; undefined where it has none. */
   get session(): string | undefined {
-    const { sessionCookie } = this.#options.config
-    return findCookie(this.cookie, sessionCookie, itself) ?? findCookie(this.cookie, `__Host-${sessionCookie}`, itself)
+    return sessionCookieIn(this.cookie, this.#options.config.sessionCookie)
   }
 
   /** What it takes of memory while it waits, at most: what is kept, and what the parser has read ahead. */
@@ -122,8 +121,4 @@ export class PassedRequest implements AttemptRequest {
     this.headers[KEY_HEADER] = KEY_PREFIX + randomUUID()
     return 'minted'
   }
-}
-
-function itself(value: string): string {
-  return value
 }

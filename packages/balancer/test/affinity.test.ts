@@ -77,6 +77,22 @@ test('a client waits for its upstream when that is full, and is moved when it ha
   t.like(routing.pick(cookie, [], false), { upstream: b, because: 'a busy' })
 })
 
+test('of several cookies of the name, the one that holds counts, wherever it stands', (t) => {
+  const [all, a, b] = three()
+  const routing = pinning(all)
+  a.incarnation = 'before'
+  const over = cookieOf(cookiesFor(all).issue(a))
+  a.incarnation = 'now'
+  const cookie = cookieOf(cookiesFor(all).issue(b))
+  const forged = cookie.replace('=b.', '=a.')
+  for (const planted of [`${AFFINITY_COOKIE}=x`, forged, over]) {
+    for (const sent of [`${planted}; ${cookie}`, `${cookie}; ${planted}`]) {
+      t.deepEqual(choice(routing, sent), { upstream: b, why: 'pinned', fields: [] })
+    }
+  }
+  t.is(choice(routing, `${`${forged}; `.repeat(64)}${cookie}`).why, 'turn')
+})
+
 test('a node that was started again is another one', (t) => {
   const [all, a] = three()
   const routing = pinning(all)

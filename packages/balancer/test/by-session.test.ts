@@ -17,6 +17,8 @@ function routingOf(upstreams: readonly Upstream[]) {
   return bySession({ upstreams, cookieName: 'sid', loadBoundPercent: () => 125, sessionless })
 }
 
+const x = (length: number): string => 'x'.repeat(length)
+
 const sessions = Array.from({ length: 3_000 }, (_, index) => `sid=handle-${index}.secret.signature`)
 
 test('a session goes to the same upstream always, in the cookie of TLS too; without one by turns', (t) => {
@@ -27,6 +29,19 @@ test('a session goes to the same upstream always, in the cookie of TLS too; with
   t.is(choice(routing, '__Host-sid=handle-0.secret.signature').upstream, first.upstream)
   t.is(sorted(names(routing, 3)), 'abc')
   t.is(sorted(names(routing, 3, 'sid=; asid=handle-0')), 'abc')
+})
+
+test("a planted cookie does not lead away from the session's own", (t) => {
+  const routing = routingOf(upstreamsOf({ a: 'up', b: 'up', c: 'up' }))
+  const sealed = [`${x(22)}.${x(43)}.${x(43)}`, `${x(21)}y.${x(43)}.${x(22)}.${x(43)}`, `${x(21)}z.${x(43)}.${x(43)}`]
+  for (const value of sealed) {
+    const { upstream } = choice(routing, `sid=${value}`)
+    for (let planted = 0; planted < 10; planted += 1) {
+      for (const cookie of [`sid=garbage${planted}; sid=${value}`, `sid=garbage${planted}; __Host-sid=${value}`]) {
+        t.is(choice(routing, cookie).upstream, upstream)
+      }
+    }
+  }
 })
 
 test('sessions spread evenly, and one upstream that goes moves only its own', (t) => {

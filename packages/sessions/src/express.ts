@@ -22,6 +22,7 @@ import { type EngineOptions, sessionEngine } from './engine.ts'
 import { type GuardOptions, guardedStore } from './guarded-store.ts'
 import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
 
+export { genuineCookie, type GenuineCookieOptions } from './genuine-cookie.ts'
 export { resolve } from './merge.ts'
 export { openStore } from './open-store.ts'
 

@@ -14,7 +14,9 @@ export interface RequestState {
   /** What the client calls itself. */
   readonly device: string
   /** What the client sent, if it was sealed by us. */
-  readonly presented: Unsealed | undefined
+  presented: Unsealed | undefined
+  /** The other cookies of the same name that were sealed by us: one of these counts where the one before it has no session. */
+  readonly alsoPresented: readonly Unsealed[]
   /** Opened from the cookie, or begun by the first change of a client that has none. */
   session: OpenSession | undefined
   /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */

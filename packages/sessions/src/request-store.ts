@@ -7,7 +7,15 @@ import type { SessionData } from './data.ts'
 import { RecordUnreadableError, StoreUnavailableError } from './errors.ts'
 import { answerOf } from './idempotency.ts'
 import type { OutagePolicy } from './koa.ts'
-import { allowCookie, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import {
+  allowCookie,
+  refuseInOutage,
+  type RequestState,
+  sessionOf,
+  type StatefulContext,
+  stateOf,
+} from './request-state.ts'
+import type { OpenSession } from './session.ts'
 import { assignedFields, type BareSession, fieldsOf } from './session-fields.ts'
 
 /** koa-session's word for "save it, whether or not it has changed": what has changed is for the engine to tell. */
@@ -33,7 +41,7 @@ export function requestStore(
       const state = stateOf(this.#ctx)
       if (state.presented === undefined) return undefined
       try {
-        state.session = await state.engine.open(state.presented.id, state.device)
+        state.session = await openPresented(state)
       } catch (error) {
         if (!(error instanceof StoreUnavailableError || error instanceof RecordUnreadableError)) throw error
         const policy = policyFor(this.#ctx)
@@ -80,4 +88,15 @@ export function requestStore(
       state.loggedOut = true
     }
   }
+}
+
+/** The session of the first cookie that has one. */
+async function openPresented(state: RequestState): Promise<OpenSession | undefined> {
+  for (const presented of [state.presented, ...state.alsoPresented]) {
+    const session = presented && (await state.engine.open(presented.id, state.device))
+    if (session === undefined) continue
+    state.presented = presented
+    return session
+  }
+  return undefined
 }

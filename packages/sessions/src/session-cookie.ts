@@ -3,7 +3,7 @@
  * `settleCookie`. A handler that sends its headers earlier gets what is known by then.
  */
 import type Koa from 'koa'
-import { cookieSealer } from './cookie.ts'
+import { cookieSealer, type CookieSealer, type Unsealed } from './cookie.ts'
 import type { Engine } from './engine.ts'
 import { SessionError, SessionTooEarlyError } from './errors.ts'
 import type { SessionId } from './id.ts'
@@ -31,10 +31,14 @@ interface SessionCookieOptions {
 const KEY_PRESENTED = 'presented'
 const NO_KEY = ''
 const LONG_AGO = new Date(0)
+/** How many cookies of the session's name are looked at in one request. */
+const COOKIES_MAX = 64
+/** Of those that were sealed by us each may cost a read. */
+const SEALED_MAX = 4
 
 export function sessionCookie({ name, keys, options, engine }: SessionCookieOptions): SessionCookie {
   const sealer = cookieSealer(keys)
-  const valueIn = cookieReader(name)
+  const sealedIn = sealedCookies(name, sealer)
 
   const send = (ctx: StatefulContext): void => {
     const state = stateOf(ctx)
@@ -78,12 +82,13 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
 
   const present = (ctx: StatefulContext): string => {
     if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
-    const presented = sealer.unseal(valueIn(ctx.headers.cookie))
+    const [presented, ...alsoPresented] = sealedIn(ctx.headers.cookie)
     ctx[STATE] = {
       engine,
       secure: options.secure,
       device: ctx.headers['user-agent'] ?? '',
       presented,
+      alsoPresented,
       session: undefined,
       discarded: undefined,
       untouched: false,
@@ -101,10 +106,17 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
   return { present, send, settle }
 }
 
-/** Finds the value of the first cookie with this name. A name is a token, in which nothing needs quoting but these. */
-function cookieReader(name: string): (header: string | undefined) => string | undefined {
-  const pattern = new RegExp(`(?:^|;) *${name.replaceAll(/[$*+.^|]/g, '\\$&')}=([^;]*)`)
-  return (header) => (header === undefined ? undefined : pattern.exec(header)?.[1])
+/**
+ * The cookies of this name that were sealed by us, in their order. A sibling domain can plant others, which browsers send beside ours and
+ * often before it. A name is a token, in which nothing needs quoting but these.
+ */
+function sealedCookies(name: string, sealer: CookieSealer): (header: string | undefined) => Unsealed[] {
+  const pattern = new RegExp(`(?:^|;) *${name.replaceAll(/[$*+.^|]/g, '\\$&')}=([^;]*)`, 'g')
+  return (header = '') =>
+    [...header.matchAll(pattern)]
+      .slice(0, COOKIES_MAX)
+      .flatMap(([, value = '']) => sealer.unseal(value.trimEnd()) ?? [])
+      .slice(0, SEALED_MAX)
 }
 
 function isSame(one: SessionId, other: SessionId): boolean {

@@ -36,6 +36,7 @@ async function site(t: ExecutionContext): Promise<Site> {
   sessions(app, { store, keys: [KEY], secure: false })
   app.use((ctx) => {
     if (ctx.path === '/login') ctx.session = { kept: 1 }
+    if (ctx.path === '/logout') ctx.session = null
     ctx.body = JSON.stringify(ctx.session)
   })
   const origin = await listening(t, app)
@@ -66,7 +67,6 @@ const NONSENSE: Readonly<Record<string, (cookie: string) => string>> = {
   'a name that no object should be asked for': () => '__proto__=1; constructor=1; sid=__proto__',
   'the name in capitals': (cookie) => cookie.replace('sid', 'SID'),
   'one under the name that https would have': (cookie) => `__Host-${cookie}`,
-  'a made-up one in front of the right one': (cookie) => `sid=${'A'.repeat(110)}; ${cookie}`,
   'a very long one': () => `sid=${'A'.repeat(12_000)}`,
   'very many': () => Array.from({ length: 1_500 }, (_, number) => `sid=${number}`).join('; '),
   'one of separators': () => `sid=${'.'.repeat(5_000)}`,
@@ -104,6 +104,51 @@ test('the right cookie among many others is found', async (t) => {
   const answer = await sayRaw(origin, ['GET / HTTP/1.1', 'Host: shop.example', `Cookie: a=1; ${cookie}; 김=영희`])
   t.true(answer.includes('{"kept":1}'))
   t.deepEqual(verbs, ['read'])
+})
+
+const valueOf = (cookie: string) => cookie.slice('sid='.length)
+
+for (const [what, planted] of Object.entries<(cookie: string) => string>({
+  'one that is made up': () => 'sid=garbage; ',
+  'one of the right shape that is not signed': (cookie) => `sid=${valueOf(cookie).slice(0, -5)}AAAAA; `,
+  'an empty one': () => 'sid=; ',
+  'some dozens': () => 'sid=x;'.repeat(60),
+})) {
+  test(`a planted cookie in front of the right one does not log the user out: ${what}`, async (t) => {
+    const { origin, cookie, verbs, errors } = await site(t)
+    for (const sent of [`${planted(cookie)}${cookie}`, `${cookie}; ${planted(cookie)}`]) {
+      verbs.length = 0
+      const { headers, body } = await say(origin, { headers: { cookie: sent } })
+      t.deepEqual([body, headers['set-cookie'], verbs], ['{"kept":1}', undefined, ['read']])
+    }
+    t.deepEqual(errors, [])
+  })
+}
+
+test('a cookie of ours whose session is over does not hide another one behind it', async (t) => {
+  const { origin, cookie } = await site(t)
+  const { headers } = await say(`${origin}/login`)
+  const over = String(headers['set-cookie']).split(';', 1)[0] ?? ''
+  t.is((await say(`${origin}/logout`, { headers: { cookie: over } })).body, 'null')
+  t.is((await say(origin, { headers: { cookie: `${over}; ${cookie}` } })).body, '{"kept":1}')
+  // Logged out is who came with it, and not whoever has a cookie that is over.
+  const logout = await say(`${origin}/logout`, { headers: { cookie: `${over}; ${cookie}` } })
+  t.regex(String(logout.headers['set-cookie']), /^sid=;/)
+  t.is((await say(origin, { headers: { cookie } })).body, '{}')
+})
+
+test('however many cookies of ours are sent, few are asked for', async (t) => {
+  const { origin, verbs } = await site(t)
+  const over = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const cookie = String((await say(`${origin}/login`)).headers['set-cookie']).split(';', 1)[0] ?? ''
+      await say(`${origin}/logout`, { headers: { cookie } })
+      return cookie
+    }),
+  )
+  verbs.length = 0
+  t.is((await say(origin, { headers: { cookie: over.join('; ') } })).body, '{}')
+  t.deepEqual(verbs, ['read', 'read', 'read', 'read'])
 })
 
 test('a cookie longer than a server takes at all is refused before the application, and its session is unharmed', async (t) => {
