@@ -3,16 +3,25 @@
  * and one timer that looks at the front of a list does for all: a timer for each costs more than what it watches.
  */
 export interface Deadlines {
-  /** Settles as `call` does, or rejects with what `late` makes. */
-  within<T>(call: Promise<T>): Promise<T>
+  /**
+   * Settles as `call` does, or rejects with what `late` makes. `abandon` is called at that very instant, before anything
+   * else can happen, so that a queue never holds an entry that is over.
+   */
+  within<T>(call: Promise<T>, abandon?: () => void): Promise<T>
   /** Whoever still waits is rejected now. */
   giveUp(reason: () => Error): void
+}
+
+interface Pending {
+  readonly atMs: number
+  readonly reject: (error: Error) => void
+  readonly abandon: (() => void) | undefined
 }
 
 const CHECKED_EVERY_MS = 50
 
 export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
-  const pending = new Set<{ readonly atMs: number; readonly reject: (error: Error) => void }>()
+  const pending = new Set<Pending>()
   let timer: NodeJS.Timeout | undefined
 
   const check = (): void => {
@@ -20,6 +29,7 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
     for (const entry of pending) {
       if (entry.atMs > nowMs) break
       pending.delete(entry)
+      entry.abandon?.()
       entry.reject(late())
     }
     if (pending.size === 0) stop()
@@ -31,9 +41,9 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
   }
 
   return {
-    within(call) {
+    within(call, abandon) {
       return new Promise((resolve, reject) => {
-        const entry = { atMs: performance.now() + timeoutMs, reject }
+        const entry = { atMs: performance.now() + timeoutMs, reject, abandon }
         pending.add(entry)
         timer ??= setInterval(check, Math.min(CHECKED_EVERY_MS, timeoutMs))
         call.then(
@@ -50,7 +60,10 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
     },
 
     giveUp(reason) {
-      for (const { reject } of pending) reject(reason())
+      for (const { reject, abandon } of pending) {
+        abandon?.()
+        reject(reason())
+      }
       pending.clear()
       stop()
     },

@@ -8,8 +8,14 @@ import { deadlineList } from './deadlines.ts'
 import { StoreRefusedError, StoreUnavailableError } from './errors.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {
-  /** The most that one call may take. Default 2,000. */
+  /** The most that one call may take, and before that the most that it may be held back. Default 2,000. */
   readonly callTimeoutMs?: number
+}
+
+interface Waiting {
+  /** It has been admitted. */
+  resolve(): void
+  reject(error: Error): void
 }
 
 /** Of calls held back while a store that came back is asked by ever more. */
@@ -20,25 +26,33 @@ export function guardedStore(store: SessionStore, options: GuardOptions = {}): S
   const gate = breaker({ failuresMax, pauseMinMs, pauseMaxMs })
   const unavailable = (why: string): StoreUnavailableError => new StoreUnavailableError(store.name, new Error(why))
   const deadlines = deadlineList(callTimeoutMs, () => unavailable(`no answer within ${callTimeoutMs} ms`))
-  const waiting: (() => void)[] = []
+  /** Held back, in the order in which they came; a call that gave up is not among them. */
+  const waiting = new Set<Waiting>()
 
-  const admitted = async (): Promise<void> => {
-    for (;;) {
+  const holdBack = async (): Promise<void> => {
+    if (waiting.size >= WAITING_MAX) throw new StoreUnavailableError(store.name)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const call = { resolve, reject }
+    waiting.add(call)
+    await deadlines.within(promise, () => waiting.delete(call))
+  }
+
+  /** Gives the room that there is by now to those that wait longest. When the store has failed again, all are told. */
+  const admitWaiting = (): void => {
+    for (const call of waiting) {
       const admission = gate.admit(performance.now())
-      if (admission === 'go') return
-      if (admission === 'no' || waiting.length >= WAITING_MAX) throw new StoreUnavailableError(store.name)
-      await deadlines.within(new Promise<void>((resolve) => waiting.push(resolve)))
+      if (admission === 'wait') return
+      waiting.delete(call)
+      if (admission === 'go') call.resolve()
+      else call.reject(new StoreUnavailableError(store.name))
     }
   }
 
-  /** One call has ended and made room, and if it succeeded there is room for one more. Once nothing is held back, for all. */
-  const wakeSome = (): void => {
-    const count = gate.state === 'ramping' ? 2 : waiting.length
-    for (const wake of waiting.splice(0, count)) wake()
-  }
-
   const guarded = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (gate.admit(performance.now()) !== 'go') await admitted()
+    // A call that comes now does not overtake those that wait.
+    const admission = waiting.size > 0 ? 'wait' : gate.admit(performance.now())
+    if (admission === 'no') throw new StoreUnavailableError(store.name)
+    if (admission === 'wait') await holdBack()
     try {
       const result = await deadlines.within(call())
       gate.succeeded()
@@ -50,7 +64,7 @@ export function guardedStore(store: SessionStore, options: GuardOptions = {}): S
       else gate.succeeded()
       throw error
     } finally {
-      if (waiting.length > 0) wakeSome()
+      if (waiting.size > 0) admitWaiting()
     }
   }
 
