@@ -68,6 +68,8 @@ export interface EngineOptions {
   readonly sessionsPerUserMax?: number
   /** How often a commit may be tried when others keep changing the session. Default 32. */
   readonly commitAttemptsMax?: number
+  /** How long a commit that met others may go on, its wait for them included; then it is refused. Default 5 seconds. */
+  readonly commitTimeMaxMs?: number
   /** For routes that may be answered from the last known copy while the store is down; see `outage` of the adapter. */
   readonly lastKnown?: LastKnownLimits
   readonly onStep?: (step: EngineStep) => void
@@ -75,7 +77,7 @@ export interface EngineOptions {
 }
 
 export interface Engine extends Required<EngineOptions> {
-  /** For those who met each other at changing one session. */
+  /** For requests that met each other at changing one session. */
   readonly turns: Turns
   /** Resolves undefined when there is no such session for the bearer of this id; why is not for the bearer to know. */
   open(id: SessionId, device?: string): Promise<OpenSession | undefined>
@@ -112,6 +114,7 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   requestTimeMaxMs: 120_000,
   sessionsPerUserMax: 100,
   commitAttemptsMax: 32,
+  commitTimeMaxMs: 5_000,
   lastKnown: { sessionsMax: 0, dataLengthMax: 0, ageMaxMs: 0 },
   onStep: () => {},
   onEvent: () => {},
@@ -123,7 +126,7 @@ export function sessionEngine(options: EngineOptions): Engine {
   const engine: Engine = {
     ...DEFAULTS,
     ...options,
-    turns: turns(),
+    turns: turns(options.commitTimeMaxMs ?? DEFAULTS.commitTimeMaxMs),
 
     async open(id, device = '') {
       engine.onStep('before-read')

@@ -51,6 +51,13 @@ export class SessionConflictError extends SessionError {
   }
 }
 
+/** Too many requests changed the session at once, or the store was too slow for them. Nothing was written. */
+export class SessionBusyError extends SessionError {
+  constructor() {
+    super('SESSION_BUSY', 503, 'Other requests are changing the session. Try again later.', { retryAfterS: 1 })
+  }
+}
+
 /** The application said of this request that it does not need the session, and then used it. */
 export class SessionNotNeededError extends SessionError {
   constructor() {

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Remembered } from './answers.ts'
+import { Contention } from './contention.ts'
 import type { SessionKey } from './contract.ts'
 import { assertFits, decodeData, EMPTY_DATA, encodeData } from './data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
@@ -17,7 +18,6 @@ import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
 import { doneBefore, NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
 import { type Snapshot, type Successor, successor } from './successor.ts'
-import type { Turn } from './turns.ts'
 import { list, readIndex, unlist } from './users.ts'
 
 /** What a request begins with. */
@@ -118,11 +118,11 @@ export class StoredSession {
 
   async write<T>(make: Make<T>, step?: Step): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
-    const { commitAttemptsMax, turns, onEvent } = this.#engine
+    const { commitAttemptsMax, onEvent } = this.#engine
     let secret: string | undefined
     const drawSecret = (): string => (secret ??= newSecret(this.#engine.random))
     const key = this.#key
-    let turn: Turn | undefined
+    const contention = new Contention(this.#engine, key)
     let current = this.#seen
     try {
       for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
@@ -130,14 +130,12 @@ export class StoredSession {
         if ('result' in tried) return tried.result
         onEvent({ event: 'merged' })
         current = tried.current
-        if (turn === undefined) {
-          turn = await turns.take(key)
-          if (turn.found !== undefined && turn.found.version > current.version) current = this.#judged(turn.found)
-        } else await this.#engine.backOff(attempt)
+        const found = await contention.wait(attempt)
+        if (found !== undefined && found.version > current.version) current = this.#judged(found)
       }
     } finally {
       // It may have become another session on the way.
-      turn?.leave(this.#key === key ? this.#seen : undefined)
+      contention.end(this.#key === key ? this.#seen : undefined)
     }
     throw new SessionConflictError(commitAttemptsMax, make(textOf(this.#seen)).data, decodeData(textOf(current)))
   }

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
+import type Koa from 'koa'
 import { sessionEngine } from '../src/engine.ts'
 import { SessionGoneError } from '../src/errors.ts'
 import { memoryStore } from '../src/stores/memory.ts'
+import { client, shop } from './support/shop.ts'
 
 /** Enough to run out of tries, if each try let one through. */
 const REQUESTS = 150
+
+const add = (ctx: Koa.Context) => ctx.session?.update((draft) => (draft['count'] = Number(draft['count'] ?? 0) + 1))
 
 /** A store that takes its time, as one on a network does. */
 function setUp() {
@@ -15,7 +19,7 @@ function setUp() {
       await sleep(Math.random() * 2)
       return await store.write(key, change)
     }
-    return sessionEngine({ store: { ...store, write } })
+    return sessionEngine({ store: { ...store, write }, commitTimeMaxMs: 60_000 })
   })
   return { store, engines }
 }
@@ -62,4 +66,23 @@ test('a crowd whose session ends is told so', async (t) => {
   t.true(failures.length > 0)
   t.true(failures.every((reason) => reason instanceof SessionGoneError))
   t.is(await first.open(session.id), undefined)
+})
+
+test('a crowd that a slow store can not serve in time is refused for now, and what was acknowledged is stored', async (t) => {
+  const store = memoryStore()
+  const write = store.write.bind(store)
+  store.write = async (key, change) => {
+    await sleep(50)
+    return await write(key, change)
+  }
+  const url = await shop(t, { '/add': add, '/': (ctx) => ctx.session?.['count'] }, { store, commitTimeMaxMs: 300 })
+  const browser = client(url)
+  await browser.get('/add')
+  const answers = await Promise.all(Array.from({ length: 60 }, () => client(url, browser.cookie).get('/add')))
+  const refused = answers.filter(({ status }) => status === 503)
+  t.true(refused.length > 0)
+  t.true(refused.every(({ headers }) => headers.get('Retry-After') === '1'))
+  t.is(answers.filter(({ status }) => status === 200).length, answers.length - refused.length)
+  t.is((await browser.get('/')).body, 1 + answers.length - refused.length)
+  t.is((await browser.get('/add')).status, 200)
 })
