@@ -151,9 +151,9 @@ const UNCOUNTED_ATTEMPT: LoginAttempt = { async succeeded() {}, async withdraw()
 async function letIn(tallies: Tallies, onEvent: Emit): Promise<LoginAttempt> {
   const { account, address, known } = tallies
   const isKnown = known.isStored && known.failures < known.lane.failuresMax
-  const names: readonly LaneName[] = isKnown ? ['known'] : ['address', 'account']
+  const names: readonly LaneName[] = isKnown ? ['known'] : ['account', 'address']
   for (const name of names) refuseFor(name, tallies[name].waitMs, onEvent)
-  for (const name of names) refuseFor(name, await tallies[name].count(), onEvent)
+  await countAll(names, tallies, onEvent)
   return {
     succeeded: () => settled([account.reset(), known.reset(), ...(isKnown ? [] : [address.takeBack()])], onEvent),
     withdraw: () =>
@@ -161,6 +161,24 @@ async function letIn(tallies: Tallies, onEvent: Emit): Promise<LoginAttempt> {
         names.map((name) => tallies[name].takeBack()),
         onEvent,
       ),
+  }
+}
+
+/** Attempts at one instant were all let through above, and only counting tells which of them come too early. */
+async function countAll(names: readonly LaneName[], tallies: Tallies, onEvent: Emit): Promise<void> {
+  const counted: SharedTally[] = []
+  try {
+    for (const name of names) {
+      refuseFor(name, await tallies[name].count(), onEvent)
+      counted.push(tallies[name])
+    }
+  } catch (error) {
+    // The password is not looked at, so the attempt must not count anywhere.
+    await settled(
+      counted.map((tally) => tally.takeBack()),
+      onEvent,
+    )
+    throw error
   }
 }
 

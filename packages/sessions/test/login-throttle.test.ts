@@ -263,3 +263,38 @@ test('its error is one of the layer', (t) => {
   t.true(error instanceof SessionError)
   t.like(error, { code: 'LOGIN_THROTTLED', status: 429, headers: { 'Retry-After': '2' } })
 })
+
+test('a burst at one account does not count against the other accounts of its address', async (t) => {
+  const { throttle, events } = setUp()
+  const waits = await Promise.all(Array.from({ length: 30 }, () => waitS(throttle, 'alice', HOME)))
+  t.is(waits.filter((wait) => wait === 0).length, 5)
+  t.deepEqual(new Set(events), new Set(['throttled account']))
+  t.is(await waitS(throttle, 'bob', HOME), 0)
+})
+
+test('a burst that its address refuses does not count against the accounts that it was aimed at', async (t) => {
+  const tested = setUp({
+    address: { freeFailures: 3, failuresMax: 100 },
+    account: { freeFailures: 1, failuresMax: 100 },
+  })
+  const { throttle, time } = tested
+  const accounts = Array.from({ length: 10 }, (_, number) => `user-${number}`)
+  const waits = await Promise.all(accounts.map((account) => waitS(throttle, account, HOME)))
+  t.is(waits.filter((wait) => wait === 0).length, 3)
+  time.nowMs += 1
+  const elsewhere = await Promise.all(accounts.map((account, number) => waitS(throttle, account, somewhere(number))))
+  t.deepEqual(
+    elsewhere.map((wait) => wait === 0),
+    waits.map((wait) => wait > 0),
+  )
+})
+
+test('an attempt that the store did not let through does not count where it was counted already', async (t) => {
+  const store = memoryStore()
+  const write = store.write.bind(store)
+  const { throttle } = setUp({ store, account: { freeFailures: 1 } })
+  let writes = 0
+  store.write = (key, change) => (++writes === 2 ? down() : write(key, change))
+  await t.throwsAsync(throttle.check('user', HOME), { instanceOf: StoreUnavailableError })
+  t.is(await waitS(throttle, 'user', HOME), 0)
+})
