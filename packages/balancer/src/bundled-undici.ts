@@ -37,6 +37,8 @@ export interface UndiciAgentOptions {
   readonly pipelining: number
   readonly keepAliveTimeout: number
   readonly keepAliveMaxTimeout: number
+  /** Of an answer, in bytes. */
+  readonly maxHeaderSize: number
   readonly headersTimeout: number
   readonly bodyTimeout: number
   readonly connect: (

@@ -40,6 +40,8 @@ const NUMBERS = {
   waitMs: ['WAIT_MS', 2_000, 1, 60_000],
   /** The longest pause between two pieces of an answer, whether the upstream or the client makes it. */
   answerIdleMs: ['ANSWER_IDLE_MS', 120_000, 10, 3_600_000],
+  /** How long the header of an answer may be. A longer one is junk. */
+  answerHeaderBytesMax: ['ANSWER_HEADER_BYTES_MAX', 16_384, 1_024, 1_048_576],
   /** By session id: how much of its part, in percent, an upstream may have under way before the next one gets more. */
   loadBoundPercent: ['LOAD_BOUND_PERCENT', 125, 101, 1_000],
   /** How long an upstream that comes, or comes back, takes to get its whole share. */

@@ -24,12 +24,17 @@ mutableUtil._extend = Object.assign
 const { default: httpProxy } = await import('http-proxy')
 mutableUtil._extend = deprecated
 
-/** `connectTimeoutMs` is asked for with each new connection. */
-export function httpProxyTransport(config: { readonly connectTimeoutMs: number }): Transport {
+/** They may change; each call takes them as they are then. */
+export interface HttpCallLimits {
+  readonly connectTimeoutMs: number
+  readonly answerHeaderBytesMax: number
+}
+
+export function httpProxyTransport(limits: HttpCallLimits): Transport {
   const proxy = httpProxy.createProxyServer({ selfHandleResponse: true, toProxy: true })
   removePass(proxy, 'deleteLength')
   return {
-    call: (request, upstream, listener) => new HttpCall(proxy, request, upstream, listener, config),
+    call: (request, upstream, listener) => new HttpCall(proxy, request, upstream, listener, limits),
   }
 }
 
@@ -57,7 +62,7 @@ class HttpCall implements Call {
   readonly #request: OutgoingRequest
   readonly #upstream: Upstream
   readonly #listener: CallListener
-  readonly #config: { readonly connectTimeoutMs: number }
+  readonly #limits: HttpCallLimits
   #outgoing: ClientRequest | undefined
   #answer: IncomingMessage | undefined
   #over = false
@@ -67,13 +72,13 @@ class HttpCall implements Call {
     request: OutgoingRequest,
     upstream: Upstream,
     listener: CallListener,
-    config: { readonly connectTimeoutMs: number },
+    limits: HttpCallLimits,
   ) {
     this.#proxy = proxy
     this.#request = request
     this.#upstream = upstream
     this.#listener = listener
-    this.#config = config
+    this.#limits = limits
   }
 
   begin(): void {
@@ -88,6 +93,8 @@ class HttpCall implements Call {
     const { path, hasBody, taken, websocket } = this.#request
     // http-proxy collapses slashes in the path. What the client asked for is the upstream's to read.
     outgoing.path = path
+    // Bytes are what bounds a header; beyond a number of fields Node would drop the rest without a word.
+    Object.assign(outgoing, { maxHeaderSize: this.#limits.answerHeaderBytesMax, maxHeadersCount: 0 })
     this.#outgoing = outgoing
     outgoing.on('socket', (socket) => this.#onSocket(socket))
     outgoing.on('response', (answer) => this.#onAnswer(answer))
@@ -122,7 +129,7 @@ class HttpCall implements Call {
 
   #onSocket(socket: Socket): void {
     if (!socket.connecting) return this.#listener.connected()
-    const timer = setTimeout(() => this.#break('connect timeout'), this.#config.connectTimeoutMs)
+    const timer = setTimeout(() => this.#break('connect timeout'), this.#limits.connectTimeoutMs)
     socket.once('close', () => clearTimeout(timer))
     socket.once('connect', () => {
       clearTimeout(timer)

@@ -26,6 +26,7 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
   'connectTimeoutMs',
   'attemptTimeoutMs',
   'answerIdleMs',
+  'answerHeaderBytesMax',
   'requestDeadlineMs',
   'replayBodyBytesMax',
   'retryPercent',

@@ -11,6 +11,7 @@ export interface UndiciLimits {
   readonly connectTimeoutMs: number
   readonly upstreamSocketsMax: number
   readonly upstreamIdleMs: number
+  readonly answerHeaderBytesMax: number
 }
 
 export class UndiciConnections implements KeptConnections {
@@ -31,6 +32,7 @@ export class UndiciConnections implements KeptConnections {
       pipelining: 1,
       keepAliveTimeout: this.#limits.upstreamIdleMs,
       keepAliveMaxTimeout: this.#limits.upstreamIdleMs,
+      maxHeaderSize: this.#limits.answerHeaderBytesMax,
       // Whoever began the request watches over its time.
       headersTimeout: 0,
       bodyTimeout: 0,

@@ -101,9 +101,7 @@ class UndiciCall implements Call, DispatchHandler {
   }
 
   onError({ code, message }: NodeJS.ErrnoException): void {
-    // An upgrade that nobody asked for.
-    const junk = message === 'bad upgrade' ? 'HPE_UPGRADE' : undefined
-    this.#break(junk ?? code ?? message)
+    this.#break(JUNK[message] ?? JUNK[code ?? ''] ?? code ?? message)
     this.#listener.closed()
   }
 
@@ -144,6 +142,13 @@ class UndiciCall implements Call, DispatchHandler {
     this.#endsWithConnection = !isChunked && headers[LENGTH] === undefined
     return { status, message: message ?? '', rawHeaders, headers }
   }
+}
+
+/** What undici says of an answer that can't be read, by its code or message, and what Node's own client says. */
+const JUNK: Readonly<Record<string, string>> = {
+  // An upgrade that nobody asked for.
+  'bad upgrade': 'HPE_UPGRADE',
+  UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
 }
 
 /** RFC 9112, section 6.3: their header is all there is, whatever it says of a length. */

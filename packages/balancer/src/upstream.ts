@@ -113,6 +113,8 @@ export class Upstream {
     Object.assign(this.agent, { maxSockets: limits.upstreamSocketsMax, maxFreeSockets: limits.upstreamSocketsMax })
     // The types leave `options` out.
     Object.assign((this.agent as Agent & { options: object }).options, { timeout: limits.upstreamIdleMs })
+    // It reads its limits when it opens the next ones.
+    this.kept?.closeIdle()
   }
 
   /** An upstream that was ejected may have vanished without a word: its idle connections are not to be trusted. */

@@ -48,6 +48,8 @@ async function attemptAtItself(t: ExecutionContext): Promise<Failure> {
     }
     const asked = { method: 'GET', path: '/', headers: {}, hasBody: false, taken: undefined, websocket: false }
     const what = { ...asked, body: undefined, received: true, deadlineAtMs: Infinity }
-    new Attempt(upstream, what, owner, timeouts).begin(httpProxyTransport({ connectTimeoutMs: 10_000 }))
+    new Attempt(upstream, what, owner, timeouts).begin(
+      httpProxyTransport({ connectTimeoutMs: 10_000, answerHeaderBytesMax: 16_384 }),
+    )
   })
 }
