@@ -1,72 +1,115 @@
-/** Whether a run could have shown anything: did the faults land, was anybody there, did they look, and was the load on time. */
+/**
+ * Whether a run could have shown a loss: did the faults land, were sessions and users exposed to each, and did enough of them
+ * look afterwards. How late the load was has no part in this: see latency.ts.
+ */
 import { putsOf } from './ledger/settled.ts'
-import type { Visit } from './ledger/visit.ts'
+import type { Done, Visit } from './ledger/visit.ts'
 import { count } from './trace/counts.ts'
-import type { FaultInjected, TraceEvent } from './trace/events.ts'
+import type { FaultInjected, OperationSent, TraceEvent } from './trace/events.ts'
 
-interface Fault {
-  readonly is: string
-  confirmedAtMs?: number
-  /** Why it never landed. */
-  missed?: string
-  /** Sessions that were open when it landed, and those of them that were used afterwards. */
-  exposed: number
-  returned: number
+/** What one fault that landed could have cost. */
+export interface Exposure {
+  readonly fault: string
+  readonly kind: string
+  readonly target: string
+  /** Sessions that were open when it landed, and how many of these were looked at afterwards. */
+  readonly sessions: number
+  readonly returned: number
+  /** Writes in these sessions that had been acknowledged by then. */
+  readonly writes: number
+  /** Users with an operation that was due or under way within AROUND_MS of its landing. */
+  readonly users: number
+  /** Operations that had been sent and not been answered at that instant. */
+  readonly inFlight: number
 }
 
-/** Later than this at its 99th percentile, the load tells more about its generator than about the shop. */
-export const LATE_MAX_MS = 10
+interface Fault {
+  readonly id: string
+  readonly kind: string
+  readonly target: string
+  /** What it is called in a doubt. */
+  readonly name: string
+  confirmedAtMs: number | undefined
+  /** Why it never landed. */
+  missed: string
+  sessions: number
+  returned: number
+  writes: number
+  users: number
+  inFlight: number
+  /** Which users these are; given up once nothing more is reported of that time. */
+  around: Set<string>
+}
+
+type Landed = Fault & { confirmedAtMs: number }
+
+const AROUND_MS = 1_000
+/** How long after a fault something may still be reported of an operation that was due or under way around it. */
+const REPORTED_WITHIN_MS = 10_000
+/** So many users are enough, however many there are; of fewer, half of those who were exposed. */
+const USERS_ENOUGH = 10
+const USERS_SHARE_MIN = 0.5
 const RETURNED_SHARE_MIN = 0.5
 const LOOKED_SHARE_MIN = 0.5
-const LATE_BUCKETS = 1_000
-const LATE_BUCKET_MS = 0.1
 
 export class Coverage {
   readonly #faults = new Map<string, Fault>()
-  /** How late each operation was sent, in tenths of a millisecond; what is later than all of them is in the last. */
-  readonly #late = new Uint32Array(LATE_BUCKETS)
+  /** Those that landed lately. */
+  #recent: Landed[] = []
+  /** By user. */
+  readonly #lastSentAtMs = new Map<string, number>()
   #operations = 0
   #acknowledged = 0
   #looked = 0
 
   take(event: TraceEvent): void {
-    if (event.type === 'operation-sent') this.#count(event.lateMs)
-    if (event.type === 'fault-injected') {
-      this.#faults.set(event.fault, { is: nameOf(event), exposed: 0, returned: 0 })
-    }
-    if (event.type === 'fault-confirmed') this.#change(event.fault, { confirmedAtMs: event.atMs })
+    if (event.type === 'operation-sent') this.#sent(event)
+    if (event.type === 'fault-injected') this.#faults.set(event.fault, faultOf(event))
+    if (event.type === 'fault-confirmed') this.#landed(event.fault, event.atMs)
     if (event.type === 'fault-failed') this.#miss(event.fault, `did not land: ${event.reason}`)
     if (event.type === 'fault-healed') this.#miss(event.fault, 'was taken back before it landed')
   }
 
-  over(visit: Visit): void {
-    for (const { outcome, looked } of putsOf(visit)) {
-      if (outcome !== 'ok') continue
-      this.#acknowledged++
-      if (looked) this.#looked++
+  /** What was in flight when a fault landed ended later, so its end is reported after the landing. */
+  ended({ sent, ended }: Done): void {
+    for (const fault of this.#recent) {
+      if (sent.sentAtMs > fault.confirmedAtMs || ended.endedAtMs < fault.confirmedAtMs) continue
+      fault.inFlight++
+      addUser(fault, sent.user)
     }
+  }
+
+  over(visit: Visit): void {
+    const puts = putsOf(visit).filter(({ outcome }) => outcome === 'ok')
+    this.#acknowledged += puts.length
+    this.#looked += puts.filter(({ looked }) => looked).length
     const { login, refusal, leavingAtMs, lookedAtMs } = visit
     if (login === undefined) return
     const openUntilMs = Math.min(leavingAtMs, refusal?.endedAtMs ?? Number.POSITIVE_INFINITY)
     for (const fault of this.#faults.values()) {
       const { confirmedAtMs } = fault
       if (confirmedAtMs === undefined || confirmedAtMs < login.endedAtMs || confirmedAtMs > openUntilMs) continue
-      fault.exposed++
+      fault.sessions++
+      fault.writes += puts.filter(({ endedAtMs }) => endedAtMs <= confirmedAtMs).length
       if (lookedAtMs > confirmedAtMs) fault.returned++
     }
   }
 
   get faults(): { readonly landed: number; readonly missed: number } {
-    const faults = [...this.#faults.values()]
-    return {
-      landed: faults.filter(({ confirmedAtMs }) => confirmedAtMs !== undefined).length,
-      missed: faults.filter(({ confirmedAtMs }) => confirmedAtMs === undefined).length,
-    }
+    const landed = this.exposures.length
+    return { landed, missed: this.#faults.size - landed }
+  }
+
+  /** Of the faults that landed, in the order in which they were injected. */
+  get exposures(): readonly Exposure[] {
+    return [...this.#faults.values()].filter(hasLanded).map((fault) => {
+      const { id, kind, target, sessions, returned, writes, users, inFlight } = fault
+      return { fault: id, kind, target, sessions, returned, writes, users, inFlight }
+    })
   }
 
   /** Why nothing found means nothing known; none, where the run could have shown what was wrong. */
   doubts(): string[] {
-    const lateMs = this.#lateMs()
     const doubts = [...this.#faults.values()].flatMap((fault) => doubtOf(fault) ?? [])
     if (this.#operations === 0) doubts.push('there was not one operation')
     if (this.#looked < this.#acknowledged * LOOKED_SHARE_MIN) {
@@ -74,44 +117,68 @@ export class Coverage {
         `of ${count(this.#acknowledged, 'acknowledged write')}, only ${this.#looked} were looked for afterwards`,
       )
     }
-    if (lateMs > LATE_MAX_MS) {
-      doubts.push(`the generator lagged: ${lateMs.toFixed(1)} ms late at p99, where ${LATE_MAX_MS} ms is the most`)
-    }
     return doubts
   }
 
-  #count(lateMs: number): void {
-    const bucket = Math.min(LATE_BUCKETS - 1, Math.floor(lateMs / LATE_BUCKET_MS))
-    this.#late[bucket] = (this.#late[bucket] ?? 0) + 1
+  #sent({ user, dueAtMs, sentAtMs }: OperationSent): void {
     this.#operations++
+    this.#lastSentAtMs.set(user, sentAtMs)
+    for (const fault of this.#recent) if (dueAtMs <= fault.confirmedAtMs + AROUND_MS) addUser(fault, user)
   }
 
-  #lateMs(): number {
-    let left = Math.floor(this.#operations * 0.01)
-    for (let bucket = LATE_BUCKETS - 1; bucket >= 0; bucket--) {
-      left -= this.#late[bucket] ?? 0
-      if (left < 0) return bucket * LATE_BUCKET_MS
-    }
-    return 0
+  #landed(id: string, atMs: number): void {
+    const fault = this.#faults.get(id)
+    if (fault === undefined || hasLanded(fault)) return
+    const landed = Object.assign(fault, { confirmedAtMs: atMs })
+    for (const [user, sentAtMs] of this.#lastSentAtMs) if (sentAtMs >= atMs - AROUND_MS) addUser(landed, user)
+    const isRecent = ({ confirmedAtMs }: Landed): boolean => confirmedAtMs >= atMs - REPORTED_WITHIN_MS
+    for (const old of this.#recent) if (!isRecent(old)) old.around = new Set()
+    this.#recent = [...this.#recent.filter(isRecent), landed]
   }
 
   #miss(id: string, missed: string): void {
-    if (this.#faults.get(id)?.confirmedAtMs === undefined) this.#change(id, { missed })
-  }
-
-  #change(id: string, change: Partial<Fault>): void {
     const fault = this.#faults.get(id)
-    if (fault !== undefined) Object.assign(fault, change)
+    if (fault !== undefined) fault.missed = missed
   }
 }
 
-function doubtOf({ is, confirmedAtMs, missed, exposed, returned }: Fault): string | undefined {
-  if (confirmedAtMs === undefined) return `${is} ${missed ?? 'was never seen to land'}`
-  if (exposed === 0) return `nobody was exposed to ${is}`
-  if (returned >= exposed * RETURNED_SHARE_MIN) return undefined
-  return `of ${count(exposed, 'session')} exposed to ${is}, only ${returned} came back to look`
+function faultOf(event: FaultInjected): Fault {
+  const { fault: id, kind, target, point } = event
+  return {
+    id,
+    kind,
+    target,
+    name: `fault ${id} (${kind}${point === undefined ? '' : ` ${point}`} of ${target})`,
+    confirmedAtMs: undefined,
+    missed: 'was never seen to land',
+    sessions: 0,
+    returned: 0,
+    writes: 0,
+    users: 0,
+    inFlight: 0,
+    around: new Set(),
+  }
 }
 
-function nameOf({ fault, kind, target, point }: FaultInjected): string {
-  return `fault ${fault} (${kind}${point === undefined ? '' : ` ${point}`} of ${target})`
+function hasLanded(fault: Fault): fault is Landed {
+  return fault.confirmedAtMs !== undefined
+}
+
+function addUser(fault: Fault, user: string): void {
+  if (fault.around.has(user)) return
+  fault.around.add(user)
+  fault.users++
+}
+
+function doubtOf(fault: Fault): string | undefined {
+  const { name, missed, sessions, returned, users } = fault
+  if (!hasLanded(fault)) return `${name} ${missed}`
+  if (sessions === 0) return `no session was exposed to ${name}`
+  const enough = Math.min(USERS_ENOUGH, Math.ceil(sessions * USERS_SHARE_MIN))
+  if (users < enough) {
+    const seconds = AROUND_MS / 1_000
+    return `only ${count(users, 'user')} had an operation due or under way within ${seconds} s of ${name}, where ${enough} ${enough === 1 ? 'is' : 'are'} the least`
+  }
+  if (returned >= sessions * RETURNED_SHARE_MIN) return undefined
+  return `of ${count(sessions, 'session')} exposed to ${name}, only ${returned} came back to look`
 }

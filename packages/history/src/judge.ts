@@ -7,9 +7,10 @@ import { checkers } from './checkers/index.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { putsOf } from './ledger/settled.ts'
 import type { Observation, Visit } from './ledger/visit.ts'
-import { Coverage } from './coverage.ts'
+import { Coverage, type Exposure } from './coverage.ts'
+import { Latency, type LatencyFigures } from './latency.ts'
 import type { TraceProblem } from './trace/decode.ts'
-import type { RunEnded, TraceEvent } from './trace/events.ts'
+import type { OperationEnded, RunEnded, TraceEvent } from './trace/events.ts'
 import { misfit } from './trace/shape.ts'
 
 export interface Anomaly {
@@ -26,7 +27,7 @@ export interface Crash {
 }
 
 export interface Verdict {
-  /** `invalid` is proven by what is in `anomalies`; `unknown` has its reasons in `doubts`; `valid` has neither. */
+  /** Of what was lost. `invalid` is proven by `anomalies`; `unknown` has its reasons in `doubts`; `valid` has neither. */
   readonly verdict: 'valid' | 'invalid' | 'unknown'
   /** The worst kind first. */
   readonly anomalies: readonly Anomaly[]
@@ -39,6 +40,10 @@ export interface Verdict {
   /** `lost` counts what was in a session that was lost as well. */
   readonly writes: { readonly acknowledged: number; readonly lost: number }
   readonly faults: { readonly landed: number; readonly missed: number }
+  /** What each fault that landed could have cost. */
+  readonly exposures: readonly Exposure[]
+  /** With doubts of its own, which are not among those of the verdict. */
+  readonly latency: LatencyFigures
 }
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -48,6 +53,7 @@ export class Judge {
   #watching: readonly Checker[]
   #closing: readonly Checker[]
   readonly #coverage = new Coverage()
+  readonly #latency = new Latency()
   readonly #ledger = new Ledger((visit) => this.#over(visit))
   readonly #found = new Map<AnomalyKind, { times: number; worst: Finding }>()
   readonly #ends = { ok: 0, failed: 0, unknown: 0 }
@@ -84,10 +90,11 @@ export class Judge {
     this.#lastSeq = event.seq
     if (event.type === 'operation-sent') {
       this.#sent++
+      this.#latency.sent(event)
       this.#ledger.sent(event)
     } else if (event.type === 'operation-ended' && this.#ledger.awaits(event.op)) {
       this.#ends[event.outcome]++
-      this.#observe(this.#ledger.ended(event))
+      this.#ended(event)
     } else if (event.type === 'run-started') {
       const { idleTimeoutMs: idleMs = NEVER, absoluteTimeoutMs: absoluteMs = NEVER } = event
       this.#ledger.timeouts = { idleMs, absoluteMs }
@@ -128,6 +135,8 @@ export class Judge {
       sessions: this.#sessions,
       writes: this.#writes,
       faults: this.#coverage.faults,
+      exposures: this.#coverage.exposures,
+      latency: this.#latency.figures,
     }
   }
 
@@ -164,8 +173,15 @@ export class Judge {
     return this.#end.cutShort === undefined ? [] : [`the run was cut short: ${this.#end.cutShort}`]
   }
 
-  #observe(seen: Observation | undefined): void {
+  #ended(event: OperationEnded): void {
+    const seen = this.#ledger.ended(event)
     if (seen === undefined) return
+    this.#latency.ended(seen.done.sent, event)
+    this.#coverage.ended(seen.done)
+    this.#observe(seen)
+  }
+
+  #observe(seen: Observation): void {
     this.#ask(this.#watching, ({ observe }) => observe?.(seen))
     const { sent, ended } = seen.done
     if (sent.kind === 'login' && ended.outcome === 'ok') this.#sessions.begun++

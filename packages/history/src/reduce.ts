@@ -56,6 +56,8 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
       }
     case 'sessions-held':
       return { nodes: state.nodes.map((node) => ({ ...node, sessions: event.held[node.name] ?? node.sessions })) }
+    case 'users-paced':
+      return { users: { ...state.users, rate: event.rate } }
     case 'users-second':
       return { users: addSecond(state.users, event, atMs) }
     case 'run-ended':
@@ -92,7 +94,7 @@ function begin(event: RunStarted): Partial<ClusterState> {
       deaths: 0,
       ejected: false,
     })),
-    users: { ...initialState.users, all: event.users },
+    users: { ...initialState.users, all: event.users, rate: event.rate },
   }
 }
 
@@ -134,6 +136,7 @@ function addSecond(users: UsersState, second: UsersSecond, atMs: number): UsersS
   const latest: SecondOfUsers = { ...sums, atMs, p99Ms: second.latencyMs.p99, byNode: second.byNode }
   return {
     ...second.users,
+    rate: users.rate,
     totals: addTotals(users.totals, sums),
     recent: [...users.recent, latest].slice(-RECENT_SECONDS),
   }

@@ -48,6 +48,8 @@ export interface SecondOfUsers extends UserTotals {
 
 export interface UsersState {
   readonly all: number
+  /** Operations a second that they are to send, all together. */
+  readonly rate: number
   readonly loggedIn: number
   readonly intact: number
   readonly totals: UserTotals
@@ -90,7 +92,7 @@ export const initialState: ClusterState = {
   redis: {},
   nodes: [],
   faults: [],
-  users: { all: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },
+  users: { all: 0, rate: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },
 }
 
 export function findNode(state: ClusterState, name: string): NodeState | undefined {

@@ -125,8 +125,9 @@ function itemsIn(cart: string): [string, number][] {
     })
 }
 
-/** All of a verdict, in lines. */
-export function linesOf({ verdict, anomalies, doubts, operations, sessions, writes, faults }: Verdict): string {
+/** A verdict in lines, without the figures of exposure and latency. */
+export function linesOf(given: Verdict): string {
+  const { verdict, anomalies, doubts, latency, operations, sessions, writes, faults } = given
   const { ok, failed, unknown } = operations
   return [
     verdict,
@@ -135,6 +136,7 @@ export function linesOf({ verdict, anomalies, doubts, operations, sessions, writ
       return `${kind} x${times}, ${user}#${visit} by ${ops.join(' ')}, weighs ${weight}: ${text}`
     }),
     ...doubts.map((doubt) => `doubt: ${doubt}`),
+    ...latency.doubts.map((doubt) => `latency in doubt: ${doubt}`),
     `operations ${ok} ok, ${failed} failed, ${unknown} unknown`,
     `sessions ${sessions.begun} begun, ${sessions.lost} lost; writes ${writes.acknowledged} acknowledged, ${writes.lost} lost`,
     ...(faults.landed + faults.missed === 0 ? [] : [`faults ${faults.landed} landed, ${faults.missed} missed`]),

@@ -95,6 +95,8 @@ test('seconds of users add up, and a logout is not counted among the errors as w
   t.like(users, { all: 10, loggedIn: 7, intact: 6 })
   t.deepEqual(sumRecent(users, 10).byNode, { a: 24, b: 16 })
   t.is(sumRecent(users, 1).ok, 14)
+  t.is(users.rate, runStarted.rate)
+  t.is(after({ type: 'users-paced', rate: 10, reason: 'slower' }, goodSecond).users.rate, 10)
 })
 
 test('only the last minute of users is kept', (t) => {

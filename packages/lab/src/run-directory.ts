@@ -64,7 +64,7 @@ function isInUse(directory: string): boolean {
 function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (
-      /^(trace|anomaly-[a-z-]+)\.ndjson$/.test(name) ||
+      /^((trace|anomaly-[a-z-]+)\.ndjson|verdict\.json)$/.test(name) ||
       /^(node-[a-l]|balancer|redis|replica|edges|users|commands)\.log(\.1)?$/.test(name)
     ) {
       rmSync(path.join(directory, name))

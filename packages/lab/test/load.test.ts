@@ -94,6 +94,33 @@ test('every operation is recorded when it is sent and when it ends, one at a tim
   t.true(looks.length > 50)
 })
 
+test('at another rate the users go on where they were, and the seed alone decides when', async (t) => {
+  const shop = await testShop(t)
+  const events: OperationEvent[] = []
+  const load = startLoad({
+    target: shop.url,
+    users: 4,
+    tabs: 2,
+    rate: 400,
+    seed: 3,
+    onSecond: () => undefined,
+    onOperations: (batch) => events.push(...batch),
+  })
+  t.teardown(() => load.end())
+  const dues = (): number[] => events.flatMap((event) => (event.type === 'operation-sent' ? event.dueAtMs : []))
+  await until(() => dues().length > 100, { deadlineMs: 20_000, what: 'a hundred operations' })
+  const pacedAtMs = performance.now()
+  await load.pace(40)
+  const since = (): number[] => dues().filter((dueAtMs) => dueAtMs > pacedAtMs)
+  await until(() => since().length > 16, { deadlineMs: 20_000, what: 'operations at the new rate' })
+  load.end()
+  const due = since().sort((a, b) => a - b)
+  const [first = 0, last = 0] = [due[0], due[15]]
+  // Eight tabs, each of which acts every 200 ms on average, and no sooner than after 100.
+  t.true(last - first > 150, `${last - first}`)
+  t.true(events.every((event) => event.type !== 'operation-ended' || event.outcome === 'ok'))
+})
+
 test('who comes back does so with a cookie of the present visit or of the one before', async (t) => {
   const shop = await testShop(t)
   let requests = 0

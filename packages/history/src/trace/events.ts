@@ -41,6 +41,7 @@ export type EventBody =
   | FaultHealed
   | FaultFailed
   | SessionsHeld
+  | UsersPaced
   | UsersSecond
   | OperationSent
   | OperationEnded
@@ -197,6 +198,13 @@ export interface FaultFailed {
 export interface SessionsHeld {
   readonly type: 'sessions-held'
   readonly held: Counts
+}
+
+/** From here on the users send so many operations a second. */
+export interface UsersPaced {
+  readonly type: 'users-paced'
+  readonly rate: number
+  readonly reason: string
 }
 
 /**

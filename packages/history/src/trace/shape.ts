@@ -47,6 +47,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
   'fault-healed': ofFault,
   'fault-failed': { fault: text, reason: text },
   'sessions-held': { held: counts },
+  'users-paced': { rate: number, reason: text },
   'users-second': {
     sent: number,
     ok: number,
@@ -69,6 +70,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     session: optional(text),
     sentAtMs: number,
     lateMs: number,
+    dueAtMs: number,
   },
   'operation-ended': {
     op: number,

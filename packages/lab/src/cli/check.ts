@@ -10,32 +10,47 @@ import {
 } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { type Paint, painter } from '../terminal/paint.ts'
-import { crashText, type Frame, verdictStory, verdictTable } from '../terminal/verdict.ts'
+import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../terminal/verdict.ts'
+import { flagsHelp, switchFlag } from './flags.ts'
 import { parseOfTrace, TraceFile } from './trace-file.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
 
-const checkHelp = `ninelives check TRACE
+const checkFlags = { json: switchFlag('the verdict as JSON, and nothing else') }
+
+const checkHelp = `ninelives check TRACE [flags]
 
 Judges a run again, from its trace: the verdict, its anomalies, and the shortest history that proves the worst of them.
+
+${flagsHelp(checkFlags)}
 Exits with 0 when valid, 1 when invalid, 3 when unknown.
 `
 
+/** The version of what `verdict.json` and `--json` hold. */
+const VERDICT_SCHEMA = 1
+
 /** Resolves with the exit code. */
 export function check(args: readonly string[], _config: Config): Promise<number> {
-  const given = parseOfTrace('check', {}, args)
+  const given = parseOfTrace('check', checkFlags, args)
   if (given === 'help') {
     process.stdout.write(checkHelp)
     return Promise.resolve(0)
   }
-  return Promise.resolve(judgeFile(given.file, painter(process.stdout)))
+  const { file, flags } = given
+  if (!flags.json) return Promise.resolve(judgeFile(file, painter(process.stdout)))
+  const { verdict, frame } = judged(new TraceFile(file))
+  process.stdout.write(asJson(verdict, frame))
+  return Promise.resolve(EXIT_CODES[verdict.verdict])
 }
 
-/** Prints the verdict and returns the exit code. Evidence goes into that directory, a trace for each kind of anomaly. */
+/**
+ * Prints the verdict and returns the exit code. Into that directory goes the verdict as `verdict.json`, and the evidence: a trace
+ * for each kind of anomaly.
+ */
 export function judgeFile(file: string, paint: Paint, directory?: string): number {
   const trace = new TraceFile(file)
-  const frame: Frame = { events: [], whys: { failed: new Map(), unknown: new Map() } }
-  const verdict = judgeTrace(framed(trace, frame))
+  const { verdict, frame } = judged(trace)
+  if (directory !== undefined) writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame))
   process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
   for (const crash of verdict.crashes) process.stdout.write(`\n${crashText(crash, paint)}`)
   for (const anomaly of verdict.anomalies) {
@@ -49,7 +64,24 @@ export function judgeFile(file: string, paint: Paint, directory?: string): numbe
   return EXIT_CODES[verdict.verdict]
 }
 
-/** The same, and what is to be told of it is kept on the way. */
+interface Judged {
+  readonly verdict: Verdict
+  readonly frame: Frame
+}
+
+function judged(trace: TraceFile): Judged {
+  const frame: Frame = { events: [], whys: { failed: new Map(), unknown: new Map() } }
+  return { verdict: judgeTrace(framed(trace, frame)), frame }
+}
+
+function asJson(verdict: Verdict, { events }: Frame): string {
+  const start = events.find((event) => event.type === 'run-started')
+  const { run, seed, strategy, users } = start ?? {}
+  const about = { run, seed, strategy: strategy?.name, users, rate: rateIn(events) }
+  return `${JSON.stringify({ schema: VERDICT_SCHEMA, ...about, ...verdict }, undefined, 2)}\n`
+}
+
+/** The events as they are, and what is to be told of the run is kept on the way. */
 function framed(trace: TraceFile, { events: kept, whys }: Frame): ReadTrace {
   function* events(): Generator<TraceEvent> {
     for (const event of trace.events) {

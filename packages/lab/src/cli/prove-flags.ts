@@ -3,6 +3,7 @@ import { campaignKinds } from '../campaign/planned.ts'
 import { SEED_MAX } from '../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { TABS_MAX } from '../users/load.ts'
+import { RATE_MAX } from './fit-rate.ts'
 import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from './flags.ts'
 import { targetFlags } from './target-flags.ts'
 
@@ -42,9 +43,13 @@ export const proveFlags = {
     { min: 1, max: TABS_MAX },
     { placeholder: 'N', help: `tabs of each user, 1 to ${TABS_MAX} (2)`, otherwise: 2 },
   ),
-  rate: integerFlag(
+  rate: integerFlag<number | undefined>(
     { min: 1, max: 10_000 },
-    { placeholder: 'N', help: 'operations a second of all virtual users (300)', otherwise: 300 },
+    {
+      placeholder: 'N',
+      help: `operations a second of all virtual users (what this machine keeps up with in the warm-up, at most ${RATE_MAX})`,
+      otherwise: undefined,
+    },
   ),
   keys: choiceFlag(['none', 'sent'], {
     placeholder: 'none|sent',

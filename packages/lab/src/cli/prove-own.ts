@@ -11,6 +11,7 @@ import { faults } from '../faults/kinds/index.ts'
 import { type Place, planProblem } from '../campaign/plan-problem.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
+import { RATE_MAX } from './fit-rate.ts'
 import { lastLook } from './last-look.ts'
 import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
@@ -71,6 +72,7 @@ function subjectOf(lab: Lab, { strategy }: Choice): Subject {
   return {
     trace,
     breaker: labBreaker(lab),
+    users: cluster.users,
     async start() {
       await lab.start()
       return `${cluster.url}, live page on ${control.url}`
@@ -100,7 +102,7 @@ function labOptions(
     replica: (flags.faults ?? []).some(isFailover),
     users: flags.users,
     tabs: flags.tabs,
-    rate: flags.rate,
+    rate: flags.rate ?? RATE_MAX,
     idempotencyKeys: flags.keys === 'sent',
     seed,
     run,

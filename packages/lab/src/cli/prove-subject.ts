@@ -1,10 +1,12 @@
 import type { Breaker } from '../campaign/campaign.ts'
+import type { Keeper } from '../supervise/keeper.ts'
 import type { Trace } from '../trace/trace.ts'
 
 /** What is put through the gauntlet: a cluster that the lab starts, or a system of the user's own. */
 export interface Subject {
   readonly trace: Trace
   readonly breaker: Breaker
+  readonly users: Keeper | undefined
   /** Resolves once the users are in it, with where it is. Rejects with LabError. */
   start(): Promise<string>
   /** Resolves once everybody has looked for the last time. */

@@ -3,6 +3,7 @@ import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { openTarget, type TargetLab } from '../target/target-lab.ts'
+import { RATE_MAX } from './fit-rate.ts'
 import { flagsHelp, listed } from './flags.ts'
 import { lastLook } from './last-look.ts'
 import type { ProveValues } from './prove-flags.ts'
@@ -37,7 +38,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
         commands: { faults: commands, start: flags['start-command'] },
         users: flags.users,
         tabs: flags.tabs,
-        rate: flags.rate,
+        rate: flags.rate ?? RATE_MAX,
         idempotencyKeys: flags.keys === 'sent',
         seed,
         run,
@@ -75,6 +76,7 @@ function subjectOf(lab: TargetLab, flags: ProveValues, target: URL): Subject {
   return {
     trace: lab.trace,
     breaker: lab.breaker,
+    users: lab.users,
     async start() {
       await lab.start(say)
       const named =

@@ -8,6 +8,7 @@ import { seededRandom, SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { painter } from '../terminal/paint.ts'
 import { EXIT_CODES, judgeFile } from './check.ts'
+import { fitRate } from './fit-rate.ts'
 import { flagsHelp, parseFlags } from './flags.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
 import { planOwn } from './prove-own.ts'
@@ -76,7 +77,7 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
 async function gauntlet(
   subject: Subject,
   { kinds }: Plan,
-  { kills }: ProveValues,
+  { kills, rate }: ProveValues,
   seed: number,
   stop: AbortSignal,
 ): Promise<string | undefined> {
@@ -89,7 +90,8 @@ async function gauntlet(
   })
   say(`Ready on ${await subject.start()}\n\n`)
   const signal = AbortSignal.any([stop, leaked.signal, trace.cut])
-  await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
+  if (rate === undefined) await fitRate(subject, (line) => say(`  ${line}\n`), signal)
+  else await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
   let cutShort: string | undefined
   try {
     await campaign(subject.breaker, {

@@ -47,7 +47,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   }
   lab = await openLab(labOptions(flags, choice, run, directory, config))
   if (!(await started(lab, stop))) return EXIT_INTERRUPTED
-  say(greeting(lab.trace.state, lab.control.url, flags.rate, painter(process.stdout)))
+  say(greeting(lab.trace.state, lab.control.url, painter(process.stdout)))
   tellStory(lab)
   await whenStopped(stop)
   await lab.stop(String(stop.reason))

@@ -48,7 +48,7 @@ export class Cluster {
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
     this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, beside) : undefined
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), beside)
-    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace.originNs), beside)
+    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace), beside)
   }
 
   get redis(): Keeper | undefined {

@@ -19,6 +19,7 @@ export interface ClusterOptions {
   readonly users: number
   /** Of each user. Default 1. */
   readonly tabs?: number
+  /** Operations a second of all users, at the beginning. */
   readonly rate: number
   /** Of what one who is logged in does, so much is to look; the rest changes something. Default: a look after each put. */
   readonly readShare?: number

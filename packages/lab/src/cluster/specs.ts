@@ -6,6 +6,7 @@ import type { EdgeTold } from '../edges/told.ts'
 import { projectRoot } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
+import type { Trace } from '../trace/trace.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Programs } from './programs.ts'
 import { privateRedis, type RedisTold } from './redis.ts'
@@ -20,15 +21,15 @@ export interface Upstream {
 export interface Specs {
   readonly node: (name: string, port: number) => ChildSpec
   readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
-  /** `originNs`: where the clock of the trace begins. */
-  readonly users: (target: string, originNs: bigint) => ChildSpec
+  /** At the rate, and on the clock, that the trace has at that time. */
+  readonly users: (target: string, trace: Pick<Trace, 'originNs' | 'state'>) => ChildSpec
   readonly redis: (told: RedisTold) => ChildSpec
   readonly edges: (told: readonly EdgeTold[]) => ChildSpec
 }
 
 export type UsersOptions = Pick<
   ClusterOptions,
-  'users' | 'tabs' | 'rate' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
+  'users' | 'tabs' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
 > & { readonly programs: Pick<Programs, 'users'> }
 
 /** More than the users send before they are started again, so that no operation has the number of another. */
@@ -76,11 +77,12 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
 
 /** The users alone: of a system that is not the lab's, they are the only process. */
 export function usersSpec(options: UsersOptions): Specs['users'] {
-  const { programs, users, tabs = 1, rate, readShare, seed, idempotencyKeys = false } = options
+  const { programs, users, tabs = 1, readShare, seed, idempotencyKeys = false } = options
   const base = baseOf(options.environment)
   let lives = 0
-  return (target, originNs) => {
+  return (target, { originNs, state }) => {
     const firstOp = lives++ * OPERATIONS_PER_LIFE
+    const { rate } = state.users
     const told = { target, users, tabs, rate, readShare, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
     return ours('users', programs.users, base, [JSON.stringify(told)])
   }

@@ -13,6 +13,8 @@ import { type Commands, TargetBreaker } from './target-breaker.ts'
 
 export interface TargetOptions extends UsersOptions {
   readonly target: URL
+  /** As of ClusterOptions. */
+  readonly rate: number
   readonly nodes: readonly NodeAddress[]
   readonly commands: Commands
   readonly run: string
@@ -44,7 +46,7 @@ export function openTarget(options: TargetOptions): TargetLab {
   const spec = usersSpec(options)
   const household = { directory, warden, onLine: () => undefined }
   const beside = { household, restartAfterMs: RESTART_AFTER_MS, append: trace.append.bind(trace) }
-  const users = usersKeeper(() => spec(target.href, trace.originNs), beside)
+  const users = usersKeeper(() => spec(target.href, trace), beside)
   const end = async (): Promise<void> => {
     await Promise.all([users.kill(), breaker.heal()])
     await warden.close()

@@ -2,7 +2,7 @@ import { type ClusterState, count } from '@ninelives/history'
 import type { Paint } from './paint.ts'
 
 /** What a person needs to know once the cluster is ready. */
-export function greeting(state: ClusterState, controlUrl: string, rate: number, paint: Paint): string {
+export function greeting(state: ClusterState, controlUrl: string, paint: Paint): string {
   const { strategy, store, balancer, nodes, users } = state
   const victim = nodes[1] ?? nodes[0]
   const body = `'{"kind":"kill","target":"${victim?.name}"}'`
@@ -12,7 +12,7 @@ export function greeting(state: ClusterState, controlUrl: string, rate: number, 
     ['Strategy', `${strategy.name}: ${strategy.summary}`],
     ['Store', store],
     ['Nodes', nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')],
-    ['Users', users.all === 0 ? 'none' : `${users.all} virtual ones, ${rate} operations a second`],
+    ['Users', users.all === 0 ? 'none' : `${users.all} virtual ones, ${users.rate} operations a second`],
     ['Kill a node', `curl -X POST ${controlUrl}/api/faults -d ${body}`],
     ['', `or: kill -9 ${victim?.pid}`],
     ['Stop', 'Ctrl-C'],

@@ -2,6 +2,8 @@ import {
   type Anomaly,
   count,
   type Crash,
+  type Exposure,
+  type LatencyFigures,
   type OperationEnded,
   type OperationSent,
   type RunStarted,
@@ -24,12 +26,15 @@ const WHYS_MAX = 3
 
 /** What came out of a run, as a table. */
 export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: Paint): string {
-  const { operations, sessions, writes, faults, anomalies, doubts } = verdict
+  const { operations, sessions, writes, faults, anomalies, doubts, exposures, latency } = verdict
   const [start] = events
+  const rate = rateIn(events)
   const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
   const rows: [string, string][] = [
     ...(start?.type === 'run-started' ? [['Run', runText(start)] as [string, string]] : []),
+    ...(rate === undefined ? [] : [['Load', `${count(rate, 'operation')} a second`] as [string, string]]),
     ['Faults', landed],
+    ...exposureRows(exposures),
     ['Operations', operationsText(operations, whys)],
     ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
     ['Writes', `${n(writes.acknowledged)} acknowledged, ${n(writes.lost)} lost`],
@@ -39,8 +44,53 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
     ]),
     ...doubts.map((doubt): [string, string] => ['In doubt', doubt]),
     ['Verdict', paint('bold', paint(colours[verdict.verdict], verdict.verdict))],
+    ['Latency', latencyText(latency)],
+    ...latency.doubts.map((doubt): [string, string] => ['', paint('yellow', `not to be quoted: ${doubt}`)]),
   ]
   return rows.map(([left, right]) => `  ${left.padEnd(12)}${right}\n`).join('')
+}
+
+/** Operations a second that the users were told to send last; undefined where the trace does not say. */
+export function rateIn(events: readonly TraceEvent[]): number | undefined {
+  const told = events.findLast((event) => event.type === 'users-paced' || event.type === 'run-started')
+  return told?.rate
+}
+
+/** The least and the most of each figure over all faults. */
+function exposureRows(exposures: readonly Exposure[]): [string, string][] {
+  if (exposures.length === 0) return []
+  const range = (pick: (exposure: Exposure) => number): string => {
+    const figures = exposures.map(pick)
+    const [least, most] = [Math.min(...figures), Math.max(...figures)]
+    return least === most ? n(least) : `${n(least)} to ${n(most)}`
+  }
+  const total = (pick: (exposure: Exposure) => number): number => exposures.reduce((sum, each) => sum + pick(each), 0)
+  const share =
+    total(({ returned }) => returned) /
+    Math.max(
+      1,
+      total(({ sessions }) => sessions),
+    )
+  return [
+    [
+      'Exposed',
+      `to each fault ${range(({ sessions }) => sessions)} sessions with ${range(({ writes }) => writes)} acknowledged writes;`,
+    ],
+    [
+      '',
+      `${range(({ users }) => users)} users within a second of it, ${range(({ inFlight }) => inFlight)} operations in flight; ` +
+        `${Math.floor(100 * share)} % of the sessions were used again`,
+    ],
+  ]
+}
+
+function latencyText({ operations, p50Ms, p99Ms, longestMs }: LatencyFigures): string {
+  if (operations === 0) return 'no operation ended'
+  return `p50 ${ms(p50Ms)}, p99 ${ms(p99Ms)}, the longest ${ms(longestMs)}, from when each was due`
+}
+
+function ms(value: number): string {
+  return `${value < 100 ? value.toFixed(1) : n(Math.round(value))} ms`
 }
 
 function operationsText({ ok, failed, unknown }: Verdict['operations'], whys: Frame['whys']): string {

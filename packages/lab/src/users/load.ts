@@ -34,6 +34,8 @@ export interface NodeAddress {
 }
 
 export interface Load {
+  /** From now on so many operations a second, due when the seed says. Resolves once no operation of before is under way. */
+  pace(rate: number): Promise<void>
   /**
    * Lets what is under way end and the dust settle, and then every user who is logged in, or in doubt of it, look once more, also at the
    * copy of each of the nodes.
@@ -64,31 +66,42 @@ export function startLoad(options: LoadOptions): Load {
   const client = new Client(target)
   const recorder = new Recorder({ now, report: onOperations, firstOp })
   const tally = new Tally()
-  const end = new AbortController()
   const run = `${seed.toString(36)}-${Math.floor(now()).toString(36)}`
   const users = Array.from({ length: howMany }, (_, n) => {
     return new VirtualUser({ client, recorder, name: `user-${n}`, password: `password-${n}`, run, ...habits })
   })
-  const everyMs = (1_000 * howMany * tabs) / rate
-  const beganMs = now()
-  const lives = users.flatMap((user, index) =>
-    Array.from({ length: tabs }, (_, tab) => {
-      const own = seed + index * TABS_MAX + tab
-      const due = dueTimes(everyMs, seededRandom(own))
-      // Of another stream: how often it is drawn from depends on what happens, and when a tab acts must not.
-      const random = seededRandom(own ^ CHOICES)
-      return live({ user, tab, random, due, beganMs, now, tally, end: end.signal })
-    }),
-  )
+  const act = (paced: number): Acting => {
+    const everyMs = (1_000 * howMany * tabs) / paced
+    const beganMs = now()
+    const end = new AbortController()
+    const lives = users.flatMap((user, index) =>
+      Array.from({ length: tabs }, (_, tab) => {
+        const own = seed + index * TABS_MAX + tab
+        const due = dueTimes(everyMs, seededRandom(own))
+        // Of another stream: how often it is drawn from depends on what happens, and when a tab acts must not.
+        const random = seededRandom(own ^ CHOICES)
+        return live({ user, tab, random, due, beganMs, now, tally, end: end.signal })
+      }),
+    )
+    return { end, over: Promise.all(lives) }
+  }
+  let acting = act(rate)
+  let isOver = false
   const report = setInterval(() => onSecond(tally.take(standing(users))), REPORT_EVERY_MS)
   const stopActing = (): void => {
+    isOver = true
     clearInterval(report)
-    end.abort()
+    acting.end.abort()
   }
   return {
+    async pace(paced) {
+      acting.end.abort()
+      await acting.over
+      if (!isOver) acting = act(paced)
+    },
     async settle(nodes) {
       stopActing()
-      await settles(Promise.all(lives), LAST_ANSWERS_WAIT_MS)
+      await settles(acting.over, LAST_ANSWERS_WAIT_MS)
       await sleep(DUST_SETTLES_MS)
       await settles(lastLooks(users, nodes, now), LAST_LOOKS_WAIT_MS)
       recorder.flush()
@@ -99,6 +112,13 @@ export function startLoad(options: LoadOptions): Load {
       client.close()
     },
   }
+}
+
+/** All tabs at one rate. */
+interface Acting {
+  readonly end: AbortController
+  /** Resolves once the last operation has ended. */
+  readonly over: Promise<unknown>
 }
 
 interface Life {

@@ -16,6 +16,14 @@ interface Told {
   readonly originNs: string
 }
 
+/** What the lab may say later. */
+interface Asked {
+  readonly type?: string
+  readonly id?: string
+  readonly nodes?: readonly NodeAddress[]
+  readonly rate?: number
+}
+
 const { target, originNs, ...told } = JSON.parse(process.argv[2] ?? '{}') as Told
 const origin = BigInt(originNs)
 
@@ -30,7 +38,8 @@ const load = startLoad({
 process.on('disconnect', () => process.exit(1))
 process.on('SIGTERM', () => process.exit(0))
 process.on('message', (message) => {
-  const { type, id, nodes } = message as { type?: string; id?: string; nodes?: readonly NodeAddress[] }
+  const { type, id, nodes, rate } = message as Asked
+  if (type === 'pace' && rate !== undefined) void load.pace(rate).then(() => process.send?.({ type: 'paced', id }))
   if (type === 'settle') void load.settle(nodes ?? []).then(() => process.send?.({ type: 'settled', id }))
 })
 process.send?.({ type: 'ready' })
