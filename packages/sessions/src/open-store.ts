@@ -92,7 +92,15 @@ async function moving(location: string, surroundings: StoreSurroundings): Promis
       `moving: takes from= and to=, each a store's URL with %26 for its '&', and step=${MOVING_STEPS.join(', ')}`,
     )
   }
-  return movingStore({ from: await openStore(from, surroundings), to: await openStore(to, surroundings), step })
+  const stores = { from: await openStore(from, surroundings), to: await openStore(to, surroundings) }
+  for (const [end, { name, capabilities }] of Object.entries(stores)) {
+    // A mark in one node's memory is not there for the others, which would go on with what they have.
+    if (capabilities.shared !== 'held')
+      throw new StoreConfigError(
+        `moving: takes stores that nodes share, and ${end}= is ${name}: ${capabilities.shared.excused}`,
+      )
+  }
+  return movingStore({ ...stores, step })
 }
 
 const MOVING_STEPS = ['ready', 'move', 'finish'] as const satisfies MovingStep[]

@@ -1,19 +1,26 @@
 /**
- * Sessions on their way from one store to another, while people use them: nobody is logged out, and no acknowledged change is
- * lost. Three steps, each one deployment of all nodes, in which nodes of two neighbouring steps run beside each other:
+ * Sessions on their way from one store to another, while people use them: no user is logged out, and no acknowledged change is
+ * lost. Each step is one deployment of all nodes, in which nodes of two neighbouring steps run beside each other:
  *
  *     ready     everything is as it was, but what has moved already would be found
- *     move      a session moves at its next write, a new one begins in the new store
- *     finish    new ones are not known to the old store any more; after the longest life of a session it is empty
+ *     move      a session moves at its next write, a new one is created as one that moves
+ *     finish    a session moves at its next read as well: one idle timeout later none that lives is in the old store alone
+ *     (then)    the new store alone
  *
- * What the old store says of a key goes first. A session moves by one compare-and-set there, which puts a mark in place of
- * its body: until then the copy in the new store is nobody's, from then on it is the session. So of two who move one
- * session, or of one who moves it and one who writes or ends it where it was, one is told of the conflict. The copy has a
- * key of its own, which no other attempt to move shares. Versions go on counting: the mark says where they were.
+ * A session keeps its key. It moves by one compare-and-set in the old store, which puts a mark there in place of its body:
  *
- * Rejected: writing to both and comparing later. Of two stores one is behind at any instant, and which one, nobody knows.
+ *     body ──(commit)──▶ MOVING version, body ──(body is in the new store)──▶ MOVED version
+ *
+ * The mark holds the body until the new store has it, so a node that dies in between leaves a session that any other node can
+ * read, and carries over before it changes it. Of two nodes that move one session, or of one that moves it and one that writes
+ * or ends it where it was, one is told of the conflict. Once a session is in the new store it is under its own key there, so
+ * nodes that know the new store alone find it, and change the same record.
+ *
+ * Versions go on counting while both stores are there: version 1 in the new store is the mark's version. The new store alone
+ * knows its own count.
+ *
+ * Rejected: writing to both and comparing later. Of two stores one is behind at any instant, and no reader knows which.
  */
-import { randomBytes } from 'node:crypto'
 import type {
   Capabilities,
   Receipt,
@@ -23,6 +30,8 @@ import type {
   SessionWrite,
   WriteResult,
 } from '../contract.ts'
+import { StoreUnavailableError } from '../errors.ts'
+import { markOf, type MovingMark, movedText, movingText } from './moving-marks.ts'
 
 export type MovingStep = 'ready' | 'move' | 'finish'
 
@@ -32,79 +41,165 @@ export interface MovingStoreOptions {
   readonly step: MovingStep
 }
 
-/** Where a session has gone, and what to add to its version there. */
-interface Mark {
-  readonly key: SessionKey
-  readonly addVersions: number
-}
-
-/** Bodies are JSON, which never begins like this. */
-const MARK = '\0moved '
-const SUFFIX_BYTES = 6
+/** Each try after the first follows a change by another node. */
+const TRIES_MAX = 32
+/** Of a write that removes what is there, if it is still what was read. */
+const PAST_MS = 1
 
 export function movingStore({ from, to, step }: MovingStoreOptions): SessionStore {
-  const mover = sessionMover(from, to)
+  const name = `${from.name} to ${to.name}`
+  const mover = sessionMover(from, to, name)
 
-  const write = async (key: SessionKey, write: SessionWrite): Promise<WriteResult> => {
-    const old = await from.read(key)
-    const mark = markOf(old)
-    if (mark !== undefined) return await mover.writeMoved(key, mark, write)
-    if (old === undefined && write.expectedVersion === 0) {
-      return step === 'ready' ? await createdBefore(key, write) : await mover.create(key, write, step === 'move')
-    }
-    if (old === undefined) return await to.write(key, write)
-    return step === 'ready' ? await seen(await from.write(key, write)) : await seen(await mover.move(key, write))
-  }
+  const repeated = <T>(attempt: () => Promise<T | typeof AGAIN>): Promise<T> => untilSettled(name, attempt)
 
-  /** Another node may be a step ahead, and have it already. */
-  const createdBefore = async (key: SessionKey, write: SessionWrite): Promise<WriteResult> => {
-    const current = await to.read(key)
-    return current === undefined ? await seen(await from.write(key, write)) : { status: 'conflict', current }
-  }
+  const read: SessionStore['read'] = (key, options) =>
+    repeated(async () => {
+      const old = await from.read(key)
+      const mark = markOf(old)
+      if (mark?.state === 'moved') return await mover.readMoved(key, mark.version, options?.atLeastVersion)
+      if (mark !== undefined) return await mover.readMoving(key, mark)
+      if (old === undefined) return await to.read(key, options)
+      // Versions of marks are not those of sessions, so the store is not asked for one before it is known to have none.
+      if (old.version < (options?.atLeastVersion ?? 0)) return await from.read(key, options)
+      if (step !== 'finish') return old
+      const { version, body, expiresAtMs } = old
+      const moved = await mover.move(key, { expectedVersion: version, expiresAtMs, body }, version)
+      if (moved.status === 'gone') return undefined
+      return moved.status === 'conflict' ? AGAIN : old
+    })
 
   /** A conflict with a mark is one with what it leads to. */
-  const seen = async (result: WriteResult): Promise<WriteResult> => {
-    const mark = result.status === 'conflict' ? markOf(result.current) : undefined
-    if (mark === undefined) return result
-    const current = await mover.readMoved(mark)
+  const seen = async (key: SessionKey, result: WriteResult): Promise<WriteResult> => {
+    if (result.status !== 'conflict' || markOf(result.current) === undefined) return result
+    const current = await read(key)
     return current === undefined ? { status: 'gone' } : { status: 'conflict', current }
   }
 
+  const create = async (key: SessionKey, write: SessionWrite): Promise<WriteResult> => {
+    if (step === 'ready') return await from.write(key, write)
+    const current = await to.read(key)
+    return current === undefined ? await mover.move(key, write, 1) : { status: 'conflict', current }
+  }
+
   return {
-    ...both(from, to),
+    ...both(name, from, to),
+    read,
 
-    async read(key, options) {
-      const old = await from.read(key)
-      const mark = markOf(old)
-      if (mark !== undefined) return await mover.readMoved(mark, options?.atLeastVersion)
-      if (old === undefined) return await to.read(key, options)
-      return old.version >= (options?.atLeastVersion ?? 0) ? old : await from.read(key, options)
-    },
+    write: (key, write) =>
+      repeated(async () => {
+        const old = await from.read(key)
+        const mark = markOf(old)
+        if (mark?.state === 'moved') return await mover.writeMoved(key, mark.version, write)
+        if (mark !== undefined) return await mover.carry(key, mark).then(() => AGAIN)
+        if (old === undefined && write.expectedVersion > 0) return await to.write(key, write)
+        if (old === undefined) return await seen(key, await create(key, write))
+        if (step === 'ready') return await seen(key, await from.write(key, write))
+        return await seen(key, await mover.move(key, write, write.expectedVersion + 1))
+      }),
 
-    write,
+    touch: (key, expiresAtMs) =>
+      repeated(async () => {
+        const old = await from.read(key)
+        const mark = markOf(old)
+        if (mark?.state === 'moving') return await mover.carry(key, mark).then(() => AGAIN)
+        if (old !== undefined) {
+          const touched = await from.touch(key, expiresAtMs)
+          if (mark === undefined) return touched
+        }
+        return await to.touch(key, expiresAtMs)
+      }),
 
-    async touch(key, expiresAtMs) {
-      const old = await from.read(key)
-      const mark = markOf(old)
-      if (mark === undefined) return await (old === undefined ? to : from).touch(key, expiresAtMs)
-      // The mark first: while it is there, so is the session.
-      await from.touch(key, expiresAtMs)
-      return await to.touch(mark.key, expiresAtMs)
-    },
-
+    /** In the new store first: as long as the old one has the session or its mark, no read finds it ended and then there again. */
     async destroy(key, options) {
-      const mark = markOf(await from.read(key))
-      const receipts = [await from.destroy(key, options), await to.destroy(key, options)]
-      if (mark !== undefined && mark.key !== key) receipts.push(await to.destroy(mark.key, options))
-      return fewest(receipts)
+      const receipts = [await to.destroy(key, options), await from.destroy(key, options)]
+      return { copies: Math.min(...receipts.map(({ copies }: Receipt) => copies)) }
     },
   }
 }
 
-/** All but the verbs. */
-function both(from: SessionStore, to: SessionStore) {
+/** Runs `attempt` until it is not told to look again. */
+async function untilSettled<T>(name: string, attempt: () => Promise<T | typeof AGAIN>): Promise<T> {
+  for (let tries = 1; tries <= TRIES_MAX; tries++) {
+    const result = await attempt()
+    if (result !== AGAIN) return result
+  }
+  throw new StoreUnavailableError(name, new Error('other nodes kept moving this record'))
+}
+
+/** What is done to a key in both stores. */
+function sessionMover(from: SessionStore, to: SessionStore, name: string) {
+  const readMoved = async (
+    key: SessionKey,
+    version: number,
+    atLeastVersion = 0,
+  ): Promise<SessionRecord | undefined> => {
+    const record = await to.read(key, { atLeastVersion: Math.max(0, atLeastVersion - version + 1) })
+    return record && numbered(record, version)
+  }
+
+  /** Puts the body of a mark into the new store, and takes it out of the mark. */
+  const carry = async (key: SessionKey, { record, version, body }: MovingMark): Promise<WriteResult> => {
+    const { expiresAtMs } = record
+    const carried = await to.write(key, { expectedVersion: 0, expiresAtMs, body })
+    // Fenced there: the session was ended, and the mark must not outlive the fence.
+    const mark =
+      carried.status === 'gone' ? { body: '', expiresAtMs: PAST_MS } : { body: movedText(version), expiresAtMs }
+    await from.write(key, { ...mark, expectedVersion: record.version })
+    return carried
+  }
+
   return {
-    name: `${from.name} to ${to.name}`,
+    readMoved,
+    carry,
+
+    /** Until the new store has it, the mark does. */
+    async readMoving(key: SessionKey, { version, body, record }: MovingMark): Promise<SessionRecord> {
+      return (await readMoved(key, version)) ?? { version, body, expiresAtMs: record.expiresAtMs }
+    },
+
+    /** The change is committed with the mark; `version` is the session's from then on. */
+    async move(key: SessionKey, write: SessionWrite, version: number): Promise<WriteResult> {
+      const marked = await from.write(key, { ...write, body: movingText(version, write.body) })
+      if (marked.status !== 'written') return marked
+      const record = { version: marked.version, expiresAtMs: write.expiresAtMs }
+      const carried = await carry(key, { record, version, body: write.body })
+      if (carried.status === 'gone') return carried
+      // Another node has carried it over first; or, of a new record, one that knows the new store alone has created it there.
+      if (carried.status === 'conflict' && write.expectedVersion === 0 && !isAsWritten(carried.current, write))
+        throw new StoreUnavailableError(name, new Error('the record was created in the new store at the same time'))
+      return { status: 'written', version, receipt: marked.receipt }
+    },
+
+    async writeMoved(key: SessionKey, version: number, write: SessionWrite): Promise<WriteResult> {
+      const expectedVersion = write.expectedVersion - version + 1
+      if (expectedVersion <= 0) {
+        const current = await readMoved(key, version)
+        return current === undefined ? { status: 'gone' } : { status: 'conflict', current }
+      }
+      // The mark first: as long as it is there, versions are counted alike.
+      await from.touch(key, write.expiresAtMs)
+      const result = await to.write(key, { ...write, expectedVersion })
+      if (result.status === 'written') return { ...result, version: result.version + version - 1 }
+      return result.status === 'gone' ? result : { status: 'conflict', current: numbered(result.current, version) }
+    },
+  }
+}
+
+/** A record of the new store as seen from outside, where its first version is `version`. */
+function numbered(record: SessionRecord, version: number): SessionRecord {
+  return { ...record, version: record.version + version - 1 }
+}
+
+const AGAIN = Symbol('look again')
+
+function isAsWritten({ version, body }: SessionRecord, write: SessionWrite): boolean {
+  return version === 1 && body === write.body
+}
+
+/** All but the verbs. */
+function both(name: string, from: SessionStore, to: SessionStore) {
+  return {
+    name,
     capabilities: inBoth(from.capabilities, to.capabilities),
 
     async open() {
@@ -120,76 +215,16 @@ function both(from: SessionStore, to: SessionStore) {
     },
 
     heldHere: () => (from.heldHere?.() ?? 0) + (to.heldHere?.() ?? 0),
-  }
-}
 
-/** What is done to a key in both stores, and its inverse: what the new one has, seen from outside. */
-function sessionMover(from: SessionStore, to: SessionStore) {
-  const readMoved = async ({ key, addVersions }: Mark, atLeastVersion = 0): Promise<SessionRecord | undefined> => {
-    const record = await to.read(key, { atLeastVersion: Math.max(0, atLeastVersion - addVersions) })
-    return record && { ...record, version: record.version + addVersions }
-  }
-
-  return {
-    readMoved,
-
-    /** The new store says who is first; the old one tells it to nodes that look there. */
-    async create(key: SessionKey, write: SessionWrite, marks: boolean): Promise<WriteResult> {
-      const created = await to.write(key, write)
-      if (created.status !== 'written' || !marks) return created
-      const marked = await from.write(key, { ...write, body: markText({ key, addVersions: 0 }) })
-      if (marked.status === 'written') return created
-      await to.destroy(key, NO_FENCE)
-      return marked
-    },
-
-    async move(key: SessionKey, write: SessionWrite): Promise<WriteResult> {
-      const copy = `${key}.${randomBytes(SUFFIX_BYTES).toString('hex')}` as SessionKey
-      const copied = await to.write(copy, { ...write, expectedVersion: 0 })
-      if (copied.status !== 'written') return copied
-      const mark = markText({ key: copy, addVersions: write.expectedVersion })
-      const marked = await from.write(key, { ...write, body: mark })
-      if (marked.status === 'written') return { ...marked, receipt: copied.receipt }
-      await to.destroy(copy, NO_FENCE)
-      return marked
-    },
-
-    async writeMoved(key: SessionKey, mark: Mark, write: SessionWrite): Promise<WriteResult> {
-      const expectedVersion = write.expectedVersion - mark.addVersions
-      if (expectedVersion <= 0) {
-        const current = await readMoved(mark)
-        return current === undefined ? { status: 'gone' } : { status: 'conflict', current }
-      }
-      // The mark first: while it is there, so is the session.
-      if (!(await from.touch(key, write.expiresAtMs))) return { status: 'gone' }
-      const result = await to.write(mark.key, { ...write, expectedVersion })
-      if (result.status === 'written') return { ...result, version: result.version + mark.addVersions }
-      if (result.status === 'gone') return result
-      const { current } = result
-      return { status: 'conflict', current: { ...current, version: current.version + mark.addVersions } }
+    report() {
+      const [old, next] = [from.report?.(), to.report?.()]
+      return { ...old, ...next, warnings: [...(old?.warnings ?? []), ...(next?.warnings ?? [])] }
     },
   }
-}
-
-/** Of what nobody has seen. */
-const NO_FENCE = { fenceUntilMs: 0 }
-
-function markText({ key, addVersions }: Mark): string {
-  return `${MARK}${addVersions} ${key}`
-}
-
-function markOf(record: SessionRecord | undefined): Mark | undefined {
-  if (record?.body.startsWith(MARK) !== true) return undefined
-  const [addVersions, key] = record.body.slice(MARK.length).split(' ')
-  return { key: key as SessionKey, addVersions: Number(addVersions) }
 }
 
 function inBoth(one: Capabilities, other: Capabilities): Capabilities {
   const names = ['shared', 'survivesNodeDeath', 'survivesStoreRestart', 'fences'] as const
   const both = names.map((name) => [name, one[name] === 'held' ? other[name] : one[name]] as const)
   return Object.fromEntries(both) as unknown as Capabilities
-}
-
-function fewest(receipts: readonly Receipt[]): Receipt {
-  return { copies: Math.min(...receipts.map(({ copies }) => copies)) }
 }
