@@ -11,16 +11,18 @@
  */
 import { createHmac } from 'node:crypto'
 import type Koa from 'koa'
+import { signingKeysRule } from './cookie.ts'
 import { SessionError } from './errors.ts'
 import { sameDigest } from './id.ts'
-import { networkOf, type NetworkSize } from './network.ts'
+import { networkOf, type NetworkSize, networkSizeRules } from './network.ts'
+import { assertGiven, checkedOptions, type Rules, take } from './options.ts'
 
 /** What to do about a client that looks different: nothing, refuse it until it logs in again, or end the session. */
 export type BindingPolicy = 'ignore' | 're-authenticate' | 'end'
 
 export interface SessionBindingOptions {
   /** Secrets that key the hashes, newest first; those that sign the cookie will do. */
-  readonly keys: readonly string[]
+  readonly keys: readonly (string | undefined)[]
   /** When the browser is another one. Default `re-authenticate`. */
   readonly agent?: BindingPolicy
   /** When the network is another one. Default `ignore`: phones change theirs all day. */
@@ -81,6 +83,15 @@ const DIGEST_CHARS = 22
 /** The strictest last. */
 const POLICIES: readonly BindingPolicy[] = ['ignore', 're-authenticate', 'end']
 
+const policyRule = take.oneOf('ignore', 're-authenticate', 'end')
+const rules: Rules<SessionBindingOptions> = {
+  keys: signingKeysRule,
+  agent: policyRule,
+  network: policyRule,
+  networkSize: take.options(networkSizeRules),
+  isLogin: take.function,
+}
+
 export function sessionBinding(options: SessionBindingOptions): SessionBinding {
   const { isLogin = () => false } = options
   const binder = sessionBinder(options)
@@ -105,14 +116,15 @@ export function sessionBinding(options: SessionBindingOptions): SessionBinding {
   }
 }
 
-export function sessionBinder(options: SessionBindingOptions): Binder {
+export function sessionBinder(given: SessionBindingOptions): Binder {
+  const options = checkedOptions('sessionBinding()', given, rules)
+  assertGiven('sessionBinding()', options, 'keys')
   const { agent: agentPolicy = 're-authenticate', network: networkPolicy = 'ignore' } = options
   const size = { ipv4Bits: 24, ipv6Bits: 56, ...options.networkSize }
-  const keys = options.keys.map((key) => ({ key, tag: digest(key, 'key', '').slice(0, KEY_TAG_CHARS) }))
-  const [newest] = keys
-  if (newest === undefined) throw new SessionError('SESSION_KEYS', 500, 'sessionBinding needs at least one key')
+  const keys = (options.keys as string[]).map((key) => ({ key, tag: digest(key, 'key', '').slice(0, KEY_TAG_CHARS) }))
+  const newest = keys[0] as Key
 
-  const marked = ({ agent, address }: Client, { key, tag }: typeof newest): Mark => ({
+  const marked = ({ agent, address }: Client, { key, tag }: Key): Mark => ({
     keyTag: tag,
     agent: digest(key, 'agent', withoutVersions(agent)),
     network: digest(key, 'network', networkOf(address, size)),
@@ -135,6 +147,11 @@ export function sessionBinder(options: SessionBindingOptions): Binder {
         : { policy }
     },
   }
+}
+
+interface Key {
+  readonly key: string
+  readonly tag: string
 }
 
 interface Mark {

@@ -4,14 +4,31 @@
  * away from the store, and tells an id that was once ours and has been rotated from one that somebody made up.
  */
 import { hash } from 'node:crypto'
-import { SessionError } from './errors.ts'
 import { sameDigest, type SessionId } from './id.ts'
+import { checkedValue, type Rule } from './options.ts'
 import type { UserTag } from './record.ts'
 
 const SHAPE = /^([\w-]{22})\.([\w-]{43})(?:\.([\w-]{22}))?\.([\w-]{43})$/
 const KEY_CHARS_MIN = 32
 /** Keeps a signature made here from meaning anything to another use of the same key. */
 const PURPOSE = 'ninelives session cookie 1'
+
+export const signingKeysRule: Rule = {
+  takes: `a list of secrets, each a text of ${KEY_CHARS_MIN} characters or more`,
+  code: 'SESSION_KEYS',
+  accepts: (keys) => Array.isArray(keys) && keys.length > 0 && keys.every(isKey),
+  hint(keys) {
+    if (!Array.isArray(keys) || keys.length === 0) return undefined
+    const at = keys.findIndex((key) => !isKey(key))
+    const key: unknown = keys[at]
+    if (typeof key === 'string') return `keys[${at}] has ${key.length} characters.`
+    return `keys[${at}] is ${key === undefined ? 'undefined: is the environment variable set that it is read from?' : `a ${typeof key}.`}`
+  },
+}
+
+function isKey(key: unknown): boolean {
+  return typeof key === 'string' && key.length >= KEY_CHARS_MIN
+}
 
 export interface CookieSealer {
   seal(id: SessionId): string
@@ -27,13 +44,7 @@ export interface Unsealed {
 
 /** `keys` newest first: the first one signs, all of them verify, so that a key can be rotated without a logout. */
 export function cookieSealer(keys: readonly string[]): CookieSealer {
-  if (keys.length === 0 || keys.some((key) => key.length < KEY_CHARS_MIN)) {
-    throw new SessionError(
-      'SESSION_KEYS',
-      500,
-      `sessions need at least one signing key, each of ${KEY_CHARS_MIN} characters or more`,
-    )
-  }
+  checkedValue('keys', keys, signingKeysRule)
   const signers = keys.map(hmac)
   const newest = signers[0] as Sign
 

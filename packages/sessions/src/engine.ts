@@ -20,9 +20,11 @@ import type { SessionData } from './data.ts'
 import { newSessionId, type RandomBytes, type SessionId, secretDigest, sessionKey } from './id.ts'
 import { lastKnown, type LastKnownLimits } from './last-known.ts'
 import type { Resolvers } from './merge.ts'
+import { checkedOptions, type Rules, take } from './options.ts'
 import { decodeBody } from './record.ts'
 import { standing } from './secrets.ts'
 import { OpenSession } from './session.ts'
+import { sessionStoreRule } from './store-option.ts'
 import type { Snapshot } from './successor.ts'
 import { turns, type Turns } from './turns.ts'
 import { indexKey, membership } from './user-index.ts'
@@ -120,7 +122,33 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   onEvent: () => {},
 }
 
-export function sessionEngine(options: EngineOptions): Engine {
+/** What each option takes. */
+export const engineRules: Rules<EngineOptions> = {
+  store: sessionStoreRule,
+  clock: take.having('an object with now()', 'now'),
+  random: take.function,
+  idleTimeoutMs: take.durationMs(1),
+  absoluteTimeoutMs: take.durationMs(1),
+  rotationGraceMs: take.durationMs(0),
+  onTheft: take.oneOf('end', 'report'),
+  userOf: take.function,
+  resolvers: take.recordOf(take.function),
+  dataBytesMax: take.wholeNumber(2),
+  requestTimeMaxMs: take.durationMs(1),
+  sessionsPerUserMax: take.wholeNumber(1),
+  commitAttemptsMax: take.wholeNumber(1),
+  commitTimeMaxMs: take.durationMs(1),
+  lastKnown: take.options<LastKnownLimits>({
+    sessionsMax: take.wholeNumber(0),
+    dataLengthMax: take.wholeNumber(0),
+    ageMaxMs: take.durationMs(0),
+  }),
+  onStep: take.function,
+  onEvent: take.function,
+}
+
+export function sessionEngine(given: EngineOptions): Engine {
+  const options = checkedOptions('sessionEngine()', given, engineRules)
   const known = lastKnown(options.lastKnown ?? DEFAULTS.lastKnown)
   const reportUnreadable = once(UNREADABLE_REPORTED_MAX, () => engine.onEvent({ event: 'unreadable' }))
   const engine: Engine = {
@@ -184,8 +212,7 @@ export function sessionEngine(options: EngineOptions): Engine {
       // The first retry goes at once: whoever won has finished, and most conflicts are between two.
       if (attempt === 1) return
       const limitMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_UNIT_MS * 2 ** attempt)
-      const share = engine.random(4).readUInt32BE() / 2 ** 32
-      await sleep(limitMs * share)
+      await sleep((limitMs * engine.random(4).readUInt32BE()) / 2 ** 32)
     },
   }
   return engine

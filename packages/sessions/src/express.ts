@@ -18,13 +18,15 @@
  * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
  * its own `session.Store`, and gets one of those.
  */
-import { type EngineOptions, sessionEngine } from './engine.ts'
-import { type GuardOptions, guardedStore } from './guarded-store.ts'
+import { type EngineOptions, engineRules, sessionEngine } from './engine.ts'
+import { type GuardOptions, guardedStore, guardRules } from './guarded-store.ts'
 import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
+import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from './options.ts'
 
 export { genuineCookie, type GenuineCookieOptions } from './genuine-cookie.ts'
 export { resolve } from './merge.ts'
 export { openStore } from './open-store.ts'
+export { SessionOptionsError } from './options.ts'
 
 /** Of the engine's options, those that mean something here. */
 type Governed =
@@ -66,7 +68,10 @@ type Callback<T> = (error: unknown, result?: T) => void
 /** For express-session: `session({ store: expressStore({ store, Store: session.Store }), ... })`. */
 export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store {
   const { Store, ...rest } = options
-  const sessions = middlewareSessions(rest)
+  if (typeof Store !== 'function') {
+    throw new SessionOptionsError(`expressStore(): Store takes session.Store of express-session, not ${shown(Store)}.`)
+  }
+  const sessions = middlewareSessions('expressStore()', rest)
   const Base = Store as unknown as new () => { createSession(request: object, fields: object): object }
 
   class ExpressStore extends Base {
@@ -103,7 +108,7 @@ export function expressStore<Store extends SessionMaker>(options: ExpressStoreOp
 
 /** For @fastify/session: `fastify.register(session, { store: fastifyStore({ store }), ... })`. */
 export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
-  const sessions = middlewareSessions(options)
+  const sessions = middlewareSessions('fastifyStore()', options)
   return {
     get(id, callback) {
       const session = sessions.at(id)
@@ -117,7 +122,22 @@ export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
   }
 }
 
-function middlewareSessions({ guard, ...options }: MiddlewareStoreOptions) {
+const rules: Rules<MiddlewareStoreOptions> = {
+  store: engineRules.store,
+  clock: engineRules.clock,
+  idleTimeoutMs: engineRules.idleTimeoutMs,
+  absoluteTimeoutMs: engineRules.absoluteTimeoutMs,
+  resolvers: engineRules.resolvers,
+  dataBytesMax: engineRules.dataBytesMax,
+  requestTimeMaxMs: engineRules.requestTimeMaxMs,
+  commitAttemptsMax: engineRules.commitAttemptsMax,
+  onEvent: engineRules.onEvent,
+  guard: take.options(guardRules),
+}
+
+function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
+  const { guard, ...options } = checkedOptions(factory, given, rules)
+  assertGiven(factory, options, 'store')
   const store = guardedStore(options.store, guard)
   const engine = sessionEngine({ ...options, store, userOf: () => undefined })
   const held = new WeakMap<object, MiddlewareSession>()

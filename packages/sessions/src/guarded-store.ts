@@ -6,10 +6,18 @@ import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from './contract.ts'
 import { deadlineList } from './deadlines.ts'
 import { StoreRefusedError, StoreUnavailableError } from './errors.ts'
+import { type Rules, take } from './options.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {
   /** The most that one call may take, and before that the most that it may be held back. Default 2,000. */
   readonly callTimeoutMs?: number
+}
+
+export const guardRules: Rules<GuardOptions> = {
+  callTimeoutMs: take.durationMs(1),
+  failuresMax: take.wholeNumber(1),
+  pauseMinMs: take.durationMs(0),
+  pauseMaxMs: take.durationMs(0),
 }
 
 interface Waiting {

@@ -11,6 +11,7 @@
  */
 import type Koa from 'koa'
 import { SessionError } from './errors.ts'
+import { checkedOptions, type Rules, take } from './options.ts'
 import { known } from './request-state.ts'
 
 export type SiteData = 'cache' | 'cookies' | 'storage'
@@ -28,9 +29,11 @@ export interface SessionHeadersOptions {
 const NO_STORE = { 'Cache-Control': 'no-store' } as const
 const SITE_DATA: ReadonlySet<string> = new Set(['cache', 'cookies', 'storage'])
 
+const rules: Rules<SessionHeadersOptions> = { clearSiteData: take.list, cacheable: take.function }
+
 /** Middleware for in front of `sessions()`: what it looks at is known once the session has been committed. */
 export function sessionHeaders(options: SessionHeadersOptions = {}): Koa.Middleware {
-  const { clearSiteData = ['storage'], cacheable = () => false } = options
+  const { clearSiteData = ['storage'], cacheable = () => false } = checkedOptions('sessionHeaders()', options, rules)
   const cleared = clearSiteData.map(checkedSiteData).join(', ')
 
   return async (ctx, next) => {

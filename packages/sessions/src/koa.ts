@@ -14,14 +14,17 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import { extendContext } from './context-session.ts'
 import type { SessionStore } from './contract.ts'
-import { type EngineOptions, sessionEngine } from './engine.ts'
+import { signingKeysRule } from './cookie.ts'
+import { type EngineOptions, engineRules, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
-import { type GuardOptions, guardedStore } from './guarded-store.ts'
+import { type GuardOptions, guardedStore, guardRules } from './guarded-store.ts'
 import { withRecordedAnswer } from './idempotency.ts'
 import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'
 import { merge } from './merge.ts'
+import { assertGiven, checkedOptions, hasMethods, type Rules, SessionOptionsError, shown, take } from './options.ts'
 import { requestStore } from './request-store.ts'
-import { sessionCookie } from './session-cookie.ts'
+import { cookieNameRule, sessionCookie } from './session-cookie.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './session-fields.ts'
 import type { SessionInfo } from './session.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
@@ -47,8 +50,8 @@ export interface SessionLayer {
 export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
   /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
   readonly store: SessionStore
-  /** Secrets that sign the cookie, newest first, 32 characters or more each. */
-  readonly keys: readonly string[]
+  /** Secrets that sign the cookie, newest first, 32 characters or more each. One that is not set is refused by its place. */
+  readonly keys: readonly (string | undefined)[]
   /** Whether the cookie may travel over https only. It is then named `__Host-...`, which no subdomain can overwrite. */
   readonly secure: boolean
   /** The cookie's name, without the prefix. Default `sid`. */
@@ -96,16 +99,30 @@ const LAST_KNOWN = { sessionsMax: 10_000, dataLengthMax: 64 * 1024 * 1024, ageMa
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_TO_COME = 'to come'
 
+const rules: Rules<SessionsOptions> = {
+  ...engineRules,
+  keys: signingKeysRule,
+  secure: take.boolean,
+  cookieName: cookieNameRule,
+  needed: take.function,
+  outage: take.either(take.oneOf('closed', 'anonymous', 'read-only'), take.function),
+  guard: take.options(guardRules),
+}
+
 /** Installs the sessions on an application. */
-export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
+export function sessions(app: Koa, given: SessionsOptions): SessionLayer {
+  assertApplication(app, given)
+  const options = checkedOptions('sessions()', given, rules, GONE_FROM_KOA_SESSION)
+  assertGiven('sessions()', options, 'store', 'keys', 'secure')
   const { keys, secure, cookieName = 'sid', outage = 'closed', needed, guard, ...engineOptions } = options
   const store = guardedStore(options.store, guard)
-  const lastKnown = outage === 'closed' || outage === 'anonymous' ? {} : { lastKnown: LAST_KNOWN }
-  const engine = sessionEngine({ ...lastKnown, ...engineOptions, store })
+  const readsLastKnown = outage === 'read-only' || typeof outage === 'function'
+  const lastKnown = readsLastKnown ? { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } } : {}
+  const engine = sessionEngine({ ...engineOptions, ...lastKnown, store })
   const policyFor = typeof outage === 'function' ? outage : () => outage
   const name = secure ? `__Host-${cookieName}` : cookieName
   const cookieOptions = { httpOnly: true, overwrite: true, path: '/', sameSite: 'lax', secure, signed: false } as const
-  const cookie = sessionCookie({ name, keys, options: cookieOptions, engine })
+  const cookie = sessionCookie({ name, keys: keys as string[], options: cookieOptions, engine })
 
   const middleware = createSession(
     {
@@ -141,10 +158,35 @@ export function sessions(app: Koa, options: SessionsOptions): SessionLayer {
       return result
     }),
   )
-  app.use(cookie.settle)
+  app.use(inside(app, cookie.settle))
   app.use(withRecordedAnswer)
   app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))
   return { users: usersSessions(engine), health: () => store.health() }
+}
+
+function assertApplication(app: Koa, options: unknown): void {
+  if (!hasMethods(app, ['use', 'callback'])) {
+    throw new SessionOptionsError(
+      hasMethods(options, ['use', 'callback'])
+        ? 'sessions() takes the application first: sessions(app, options).'
+        : `sessions() takes a Koa application first, not ${shown(app)}.`,
+    )
+  }
+  if (Object.hasOwn(app.context, 'session')) {
+    throw new SessionOptionsError(
+      'ctx.session is taken on this application: sessions() is called once for it, and without koa-session beside it. A second cookie needs an application of its own, behind another path of the proxy.',
+    )
+  }
+}
+
+/** koa-mount runs an application's middleware in the context of the outer one, which has no session. */
+function inside(app: Koa, middleware: Koa.Middleware): Koa.Middleware {
+  return async (ctx, next) => {
+    if (ctx.app === app) return (await middleware(ctx, next)) as unknown
+    throw new SessionOptionsError(
+      'sessions(app) was called for an application that is mounted in another: call it for the outer one.',
+    )
+  }
 }
 
 /** koa-session reads at once, because a property can't wait: so it is not asked where nobody will look. */

@@ -16,8 +16,10 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { SessionStore } from './contract.ts'
 import { SessionError, StoreUnavailableError } from './errors.ts'
-import { networkOf, type NetworkSize } from './network.ts'
+import { networkOf, type NetworkSize, networkSizeRules } from './network.ts'
+import { assertGiven, checkedOptions, type Rules, take } from './options.ts'
 import { SharedTally } from './shared-tally.ts'
+import { sessionStoreRule } from './store-option.ts'
 import type { Lane } from './throttle-lane.ts'
 
 export type LaneName = 'account' | 'address' | 'known'
@@ -110,7 +112,29 @@ type Lanes = Readonly<Record<LaneName, Lane>>
 type Tallies = Readonly<Record<LaneName, SharedTally>>
 type Emit = (event: LoginThrottleEvent) => void
 
-export function loginThrottle(options: LoginThrottleOptions): LoginThrottle {
+const laneRules: Rules<Lane> = {
+  freeFailures: take.wholeNumber(0),
+  delayMs: take.durationMs(0),
+  delayMaxMs: take.durationMs(0),
+  failuresMax: take.wholeNumber(1),
+  lockMs: take.durationMs(0),
+  forgetMs: take.durationMs(1),
+}
+
+const rules: Rules<LoginThrottleOptions> = {
+  store: sessionStoreRule,
+  clock: take.having('an object with now()', 'now'),
+  account: take.options(laneRules),
+  address: take.options(laneRules),
+  known: take.options(laneRules),
+  network: take.options(networkSizeRules),
+  whenStoreIsDown: take.oneOf('refuse', 'allow'),
+  onEvent: take.function,
+}
+
+export function loginThrottle(given: LoginThrottleOptions): LoginThrottle {
+  const options = checkedOptions('loginThrottle()', given, rules)
+  assertGiven('loginThrottle()', options, 'store')
   const { store, clock = systemClock, whenStoreIsDown = 'refuse', onEvent = () => {} } = options
   const network = { ipv4Bits: 32, ipv6Bits: 56, ...options.network }
   const lanes: Lanes = {

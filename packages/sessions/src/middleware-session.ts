@@ -114,7 +114,8 @@ export class MiddlewareSession {
 }
 
 function maxAgeOf({ originalMaxAge }: Cookie): number | undefined {
-  return typeof originalMaxAge === 'number' ? originalMaxAge : undefined
+  // An application may compute it from a setting that is missing; NaN would end every session at once.
+  return typeof originalMaxAge === 'number' && !Number.isNaN(originalMaxAge) ? originalMaxAge : undefined
 }
 
 function isDrift(beforeMs: number | undefined, nowMs: number | undefined): boolean {

@@ -1,10 +1,16 @@
 /** The network that an address lies in: what stays the same when a provider gives a client another address. */
 import { isIPv4, isIPv6 } from 'node:net'
+import { type Rules, take } from './options.ts'
 
 export interface NetworkSize {
   /** How many leading bits of an IPv4 address name the network. */
   readonly ipv4Bits: number
   readonly ipv6Bits: number
+}
+
+export const networkSizeRules: Rules<NetworkSize> = {
+  ipv4Bits: take.wholeNumber(0, 32),
+  ipv6Bits: take.wholeNumber(0, 128),
 }
 
 /** What is no address: one network of its own. */

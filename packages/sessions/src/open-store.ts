@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import type { SessionStore } from './contract.ts'
 import { StoreConfigError } from './errors.ts'
 import type { MeshLog } from './mesh/member.ts'
+import { checkedOptions, type Rules, shown, take } from './options.ts'
 import type { OnStoreEvent } from './telemetry.ts'
 import type { MovingStep } from './stores/moving.ts'
 
@@ -47,8 +48,21 @@ const openers: Readonly<Record<string, Opener>> = {
 /** What `openStore` accepts, for a message or a help text. */
 export const storeSchemes: readonly string[] = Object.keys(openers)
 
+const rules: Rules<StoreSurroundings> = {
+  nodeName: take.text,
+  meshSecret: take.text,
+  log: take.having('a logger with info() and warn(), such as pino', 'info', 'warn'),
+  onEvent: take.function,
+}
+
 /** Makes the store that a URL or a module path names. It still has to be opened: `await store.open()`. */
-export async function openStore(location: string, surroundings: StoreSurroundings = {}): Promise<SessionStore> {
+export async function openStore(location: string, given: StoreSurroundings = {}): Promise<SessionStore> {
+  if (typeof location !== 'string') {
+    const isUnset = (location as unknown) === undefined
+    const hint = isUnset ? ' Is the environment variable set that it is read from?' : ''
+    throw new StoreConfigError(`openStore() takes a store's URL as a text, not ${shown(location)}.${hint}`)
+  }
+  const surroundings = checkedOptions('openStore()', given, rules)
   if (/^\.{0,2}\//.test(location)) return await fromModule(location)
   const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
   const opener = openers[scheme.toLowerCase()]

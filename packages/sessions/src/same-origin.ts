@@ -8,6 +8,7 @@
  */
 import type Koa from 'koa'
 import { SessionError } from './errors.ts'
+import { checkedOptions, type Rules, take } from './options.ts'
 
 export interface SameOriginOptions {
   /** Whether sibling subdomains may make changes. Only where all of them are as trusted as this one. Default false. */
@@ -37,12 +38,22 @@ export interface RequestOrigin {
 /** Those that a handler must not change anything at. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
+const rules: Rules<SameOriginOptions> = {
+  allowSameSite: take.boolean,
+  allowedOrigins: take.list,
+  exempt: take.function,
+}
+
 /**
  * Middleware for in front of the session, so that a refusal costs no read. Where https ends at a proxy, set Koa's
  * `app.proxy` (or list the origin): without it the request's own origin is the http one that the proxy speaks.
  */
 export function sameOrigin(options: SameOriginOptions = {}): Koa.Middleware {
-  const { allowSameSite = false, allowedOrigins = [], exempt = () => false } = options
+  const {
+    allowSameSite = false,
+    allowedOrigins = [],
+    exempt = () => false,
+  } = checkedOptions('sameOrigin()', options, rules)
   const allowed = new Set(allowedOrigins.map(checkedOrigin))
 
   return async (ctx, next) => {

@@ -8,6 +8,7 @@ import type { Engine } from './engine.ts'
 import { SessionError, SessionTooEarlyError } from './errors.ts'
 import type { SessionId } from './id.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import type { Rule } from './options.ts'
 import { allowCookie, EARLY, known, type RequestState, STATE, type StatefulContext, stateOf } from './request-state.ts'
 import { fieldsOf } from './session-fields.ts'
 
@@ -25,6 +26,13 @@ interface SessionCookieOptions {
   readonly keys: readonly string[]
   readonly options: Parameters<Koa.Context['cookies']['set']>[2] & { readonly secure: boolean }
   readonly engine: Engine
+}
+
+/** A token of RFC 6265. The prefix is not the application's to choose: it says what is true of the cookie. */
+export const cookieNameRule: Rule = {
+  takes: "a cookie's name without a prefix",
+  accepts: (name) => typeof name === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/^__(host|secure)-/i.test(name),
+  hint: (name) => (String(name).startsWith('__') ? "'__Host-' is added where secure is true." : undefined),
 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */

@@ -9,6 +9,7 @@ import type { SessionKey, SessionRecord } from './contract.ts'
 import type { Engine } from './engine.ts'
 import { RecordUnreadableError, SessionConflictError, SessionError } from './errors.ts'
 import { lastUseAtMs } from './expiry.ts'
+import { checkedOptions, checkedValue, take } from './options.ts'
 import { type Body, decodeBody, type UserTag, userTag } from './record.ts'
 import {
   decodeIndex,
@@ -57,7 +58,7 @@ export function sessionRef(key: SessionKey): string {
 export function usersSessions(engine: Engine): UsersSessions {
   return {
     async list(user) {
-      const tag = userTag(user)
+      const tag = tagOf(user)
       const index = await readIndex(engine, tag)
       const entries = await lookedUp(engine, tag, index.sessions)
       await heal(engine, tag, entries)
@@ -66,7 +67,7 @@ export function usersSessions(engine: Engine): UsersSessions {
     },
 
     async end(user, id) {
-      const tag = userTag(user)
+      const tag = tagOf(user)
       const { sessions } = await readIndex(engine, tag)
       const entries = await lookedUp(
         engine,
@@ -78,8 +79,9 @@ export function usersSessions(engine: Engine): UsersSessions {
       return ended.length > 0
     },
 
-    async endAll(user, { except } = {}) {
-      const tag = userTag(user)
+    async endAll(user, options = {}) {
+      const { except } = checkedOptions('users.endAll()', options, { except: take.text })
+      const tag = tagOf(user)
       let listed: readonly ListedSession[] = []
       // The epoch alone ends them, so it is the commit. What is ended one by one below commits again.
       engine.onStep('before-commit')
@@ -94,6 +96,11 @@ export function usersSessions(engine: Engine): UsersSessions {
       await endTheirs(engine, await lookedUp(engine, tag, listed))
     },
   }
+}
+
+/** What has no name would otherwise count as the user called 'undefined'. */
+function tagOf(user: unknown): UserTag {
+  return userTag(checkedValue('A user', user, take.text) as string)
 }
 
 /** An entry of a user's list, and what its record says of the session. */
