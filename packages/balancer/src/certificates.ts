@@ -34,8 +34,8 @@ export class CertificateError extends Error {
 export interface Certificates {
   /** Resolves with the first; rejects with CertificateError. From here on the files are looked at. */
   open(): Promise<Certificate>
-  /** Reads the files again whether or not they changed. Resolves whether a new certificate is in use. */
-  reload(): Promise<boolean>
+  /** Reads the files again whether or not they changed. Resolves with what puts the certificate in use; rejects with CertificateError. */
+  prepare(): Promise<() => void>
   close(): void
 }
 
@@ -52,18 +52,19 @@ export function certificates({ files, checkIntervalMs, log, changed }: Certifica
   let used = ''
   let closed = false
 
-  async function reload(): Promise<boolean> {
+  async function prepare(): Promise<() => void> {
     seen = await stateOf(files)
     try {
       const certificate = await readCertificate(files)
-      if (closed) return false
-      changed(certificate)
-      say(certificate)
-      return true
+      return () => {
+        if (closed) return
+        changed(certificate)
+        say(certificate)
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       log.error({ event: 'certificate-kept', reason, fingerprint: used }, 'the new certificate is not used')
-      return false
+      throw error
     }
   }
 
@@ -74,7 +75,7 @@ export function certificates({ files, checkIntervalMs, log, changed }: Certifica
   }
 
   async function check(): Promise<void> {
-    if ((await stateOf(files)) !== seen) await reload()
+    if ((await stateOf(files)) !== seen) await prepare().then((use) => use(), logged)
     if (!closed) timer = setTimeout(() => void check(), checkIntervalMs).unref()
   }
 
@@ -86,7 +87,7 @@ export function certificates({ files, checkIntervalMs, log, changed }: Certifica
       timer = setTimeout(() => void check(), checkIntervalMs).unref()
       return certificate
     },
-    reload,
+    prepare,
     close() {
       closed = true
       clearTimeout(timer)
@@ -94,7 +95,10 @@ export function certificates({ files, checkIntervalMs, log, changed }: Certifica
   }
 }
 
-async function readCertificate({ certPath, keyPath }: CertificateFiles): Promise<Certificate> {
+function logged(): void {}
+
+/** Rejects with CertificateError. */
+export async function readCertificate({ certPath, keyPath }: CertificateFiles): Promise<Certificate> {
   const [cert, key] = await Promise.all([read(certPath), read(keyPath)])
   try {
     createSecureContext({ cert, key })

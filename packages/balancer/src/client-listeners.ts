@@ -28,7 +28,7 @@ export interface ClientListeners {
   originOf(socket: Socket): ClientOrigin
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
-  reloadCertificate(): Promise<boolean>
+  prepareCertificate(): Promise<() => void>
   /** Takes no more connections. Those that stand are their owner's. */
   close(): void
 }
@@ -72,8 +72,8 @@ export function clientListeners({ config, server, metrics, log }: ClientListener
       securePort = config.publicPort ?? address.port
       return { address, redirectAddress: redirecting && (await open(redirecting, config.redirectPort ?? 0)) }
     },
-    async reloadCertificate() {
-      return presented === undefined || (await presented.reload())
+    async prepareCertificate() {
+      return presented === undefined ? () => {} : await presented.prepare()
     },
     close() {
       presented?.close()

@@ -1,25 +1,35 @@
-/** Answers operators for all workers: sums, joins, and makes a change in each or says who could not. */
+/** Answers operators for all workers: sums and joins what each of them says. */
 import { Gauge, Registry } from 'prom-client'
 import { mergedDecisions } from './decisions.ts'
-import type { Decision } from './decisions.ts'
+import type { Decision, Decisions } from './decisions.ts'
+import type { Directory } from './directory.ts'
 import type { Question } from './fleet-messages.ts'
+import { noteChange } from './local-operations.ts'
+import { reloadCounter } from './metrics.ts'
 import type { MetricsSnapshot } from './metrics.ts'
-import type { Change, Operations, UpstreamView } from './operations.ts'
+import type { Operations, UpstreamView } from './operations.ts'
 
 export interface FleetOperationsOptions {
   readonly workers: () => readonly { ask(question: Question): Promise<unknown> }[]
   readonly restarts: () => number
   readonly isReady: () => boolean
-  /** All workers have made it. */
-  readonly changed: (change: Change) => void
+  readonly directory: Pick<Directory, 'change'>
+  /** What this process decided itself. */
+  readonly decisions: Decisions
   readonly reload: () => Promise<void>
+}
+
+export interface FleetOperations extends Operations {
+  reloaded(outcome: 'applied' | 'refused'): void
 }
 
 /** The worst that any of them sees. */
 const STATES = ['up', 'draining', 'down']
 
-export function fleetOperations({ workers, restarts, isReady, changed, reload }: FleetOperationsOptions): Operations {
+export function fleetOperations(options: FleetOperationsOptions): FleetOperations {
+  const { workers, restarts, isReady, directory, decisions: own, reload } = options
   const registry = new Registry()
+  const reloads = reloadCounter(registry)
   gauge(registry, 'workers', 'Processes that share the port.', () => workers().length)
   gauge(registry, 'worker_restarts', 'Times a worker died and another was started.', restarts)
 
@@ -34,26 +44,30 @@ export function fleetOperations({ workers, restarts, isReady, changed, reload }:
       return isReady()
     },
     upstreams: async () => mergedUpstreams(await ask<UpstreamView[]>({ what: 'upstreams' })),
-    decisions: async (limit, kind) => mergedDecisions(await ask<Decision[]>({ what: 'decisions', limit, kind }), limit),
+    async decisions(limit, kind) {
+      const lists = await ask<Decision[]>({ what: 'decisions', limit, kind })
+      return mergedDecisions([own.latest(limit, kind), ...lists], limit)
+    },
     metrics: async () => [
       ...(await ask<MetricsSnapshot[]>({ what: 'metrics' })).flat(),
       await registry.getMetricsAsJSON(),
     ],
     async change(change) {
-      await Promise.all(workers().map((worker) => worker.ask({ what: 'change', change })))
-      changed(change)
+      await directory.change(change)
+      noteChange(own, change)
     },
     reload,
+    reloaded: (outcome) => reloads.add(outcome),
   }
 }
 
 export function mergedUpstreams(lists: readonly (readonly UpstreamView[])[]): UpstreamView[] {
   const merged = new Map<string, UpstreamView>()
   for (const view of lists.flat()) {
-    const before = merged.get(view.name)
+    const before = merged.get(view.url)
     const state =
       before === undefined || STATES.indexOf(view.state) > STATES.indexOf(before.state) ? view.state : before.state
-    merged.set(view.name, {
+    merged.set(view.url, {
       ...view,
       state,
       inFlight: view.inFlight + (before?.inFlight ?? 0),

@@ -1,7 +1,7 @@
 /** One worker, as the process that started it sees it: its life, and questions with their answers. */
 import type { Worker } from 'node:cluster'
-import { errorOf } from './fleet-messages.ts'
 import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
+import type { Follower, Update } from './followers.ts'
 
 /** A worker could not start: what it said. */
 export class WorkerStartError extends Error {
@@ -17,8 +17,9 @@ export class WorkerStartError extends Error {
 export type Ready = Extract<FromWorker, { type: 'ready' }>
 
 export interface WorkerEvents {
-  /** It ejected this upstream. */
-  readonly ejected: (upstream: string) => void
+  /** It ejected the upstream at this URL. */
+  readonly ejected: (url: string) => void
+  readonly departed: (url: string, since: number) => void
   readonly died: () => void
 }
 
@@ -29,7 +30,15 @@ interface Asked {
 
 const ANSWER_WAIT_MS = 15_000
 
-export class FleetWorker {
+/** A worker said that it could not do what it was asked. */
+export class WorkerFaultError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'WorkerFaultError'
+  }
+}
+
+export class FleetWorker implements Follower {
   readonly #worker: Worker
   readonly #events: WorkerEvents
   readonly #ready = Promise.withResolvers<Ready>()
@@ -41,7 +50,7 @@ export class FleetWorker {
   constructor(worker: Worker, events: WorkerEvents) {
     this.#worker = worker
     this.#events = events
-    this.#ready.promise.catch(() => 'told to whoever waits for it')
+    this.#ready.promise.catch(() => 'callers of ready are told')
     worker.on('message', (message: FromWorker) => this.#heard(message))
     worker.once('exit', (code, signal) => this.#onExit(signal ?? `code ${code}`))
   }
@@ -68,7 +77,14 @@ export class FleetWorker {
     if (this.#worker.isConnected()) this.#worker.send(message, () => 'whether it came is seen by what follows')
   }
 
-  /** Rejects with the error that the worker met, or when it dies, or takes too long. */
+  async apply(update: Update): Promise<void> {
+    const applied = this.ask({ what: 'apply', update })
+    if (this.#isReady) return void (await applied)
+    // Messages come in order, so it has this one before it serves. Should it not start, another one takes its place.
+    applied.catch(() => 'seen when it does not become ready')
+  }
+
+  /** Rejects with WorkerFaultError, or when it dies, or takes too long. */
   async ask(question: Question): Promise<unknown> {
     const id = (this.#questions += 1)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
@@ -95,10 +111,13 @@ export class FleetWorker {
       case 'failed':
         return this.#ready.reject(new WorkerStartError(message.code, message.message))
       case 'ejected':
-        return this.#events.ejected(message.upstream)
+        return this.#events.ejected(message.url)
+      case 'departed':
+        return this.#events.departed(message.url, message.since)
       case 'answer': {
         const asked = this.#asked.get(message.id)
-        return message.fault === undefined ? asked?.resolve(message.value) : asked?.reject(errorOf(message.fault))
+        if (message.fault === undefined) return asked?.resolve(message.value)
+        return asked?.reject(new WorkerFaultError(message.fault))
       }
     }
   }

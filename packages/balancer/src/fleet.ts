@@ -1,7 +1,7 @@
 /**
- * Several processes on one port. This one serves nobody: it starts the workers, starts another when one dies, gives each new
- * connection to one of them (by turns, as node:cluster does), and answers operators for all. Each worker probes the nodes
- * itself, and tells the others of one that it had to eject, who then look at once; beyond that routing needs nothing shared.
+ * Several processes on one port. This one serves no clients: it decides which upstreams there are and with which settings, starts the
+ * workers, starts another when one dies, gives each new connection to one of them (by turns, as node:cluster does), and answers
+ * operators for all. Each worker probes the nodes itself, and tells the others when it ejects one, so that they probe it at once.
  */
 import cluster from 'node:cluster'
 import { createServer } from 'node:http'
@@ -11,16 +11,22 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { admin } from './admin.ts'
 import type { BalancerAddresses } from './balancer.ts'
+import { readCertificate } from './certificates.ts'
+import type { CertificateError } from './certificates.ts'
 import type { Config } from './config.ts'
-import { faultsOf } from './config-values.ts'
+import { ConfigError } from './config-values.ts'
 import type { Environment } from './config-values.ts'
-import { afterChange, afterReload } from './fleet-changes.ts'
+import { decisions } from './decisions.ts'
+import type { Snapshot } from './desired-state.ts'
+import { Directory } from './directory.ts'
 import { fleetOperations } from './fleet-operations.ts'
-import { FleetWorker } from './fleet-worker.ts'
+import { FleetWorker, WorkerFaultError } from './fleet-worker.ts'
 import type { WorkerStartError } from './fleet-worker.ts'
+import { Followers } from './followers.ts'
+import type { Update } from './followers.ts'
 import { listen, urlOf } from './listen.ts'
-import type { Change } from './operations.ts'
-import { checkReload } from './reload.ts'
+import { certificateFault, checkReload, Reloads } from './reload.ts'
+import { systemResolve } from './resolver.ts'
 
 /** Beyond its own bound on draining, a worker is given so long to be gone. */
 const STOP_GRACE_MS = 2_000
@@ -32,14 +38,18 @@ const KEY_BYTES = 32
 export class Fleet {
   readonly #log: Logger
   readonly #reread: () => Config
+  readonly #directory: Directory
+  readonly #followers: Followers<FleetWorker>
   readonly #workers = new Set<FleetWorker>()
+  readonly #reloads: Reloads
   readonly #operators: Server
   /** Made up for all where none is configured, or no worker would know another's cookies. */
   readonly #affinityKey = randomBytes(KEY_BYTES).toString('base64url')
   #config: Config
+  /** How often the settings were read. */
+  #settings = 0
   /** Chosen where it was left open, so that a worker which comes later listens where the others do. */
   #ports: Environment = {}
-  #changes: readonly Change[] = []
   #restarts = 0
   #restartMs = RESTART_MS.first
   #stopping = false
@@ -48,13 +58,23 @@ export class Fleet {
     this.#config = config
     this.#log = log
     this.#reread = reread
+    const publish = (snapshot: Snapshot) => this.#followers.publish(this.#update(snapshot))
+    this.#directory = new Directory({ config: () => this.#config, resolve: systemResolve, log, publish })
+    this.#followers = new Followers({
+      departed: (url, since) => this.#directory.departed(url, since),
+      failed: (worker, error) => this.#onNotApplied(worker, error),
+    })
+    const own = decisions()
     const operations = fleetOperations({
       workers: () => [...this.#workers].filter(({ isReady }) => isReady),
       restarts: () => this.#restarts,
-      isReady: () => !this.#stopping,
-      changed: (change) => (this.#changes = afterChange(this.#changes, change)),
+      isReady: () => this.#isReady(),
+      directory: this.#directory,
+      decisions: own,
       reload: () => this.reload(),
     })
+    const counted = operations.reloaded.bind(operations)
+    this.#reloads = new Reloads(() => this.#reload(), { log, decisions: own, counted })
     this.#operators = admin(operations, () => this.#config.adminToken)
   }
 
@@ -62,6 +82,7 @@ export class Fleet {
   async open(): Promise<BalancerAddresses> {
     cluster.setupPrimary({ exec: fileURLToPath(new URL('worker-main.ts', import.meta.url)), args: [] })
     this.#ports = await openPorts(this.#config)
+    await this.#directory.open()
     try {
       const { type: _type, ...addresses } = await this.#start().ready
       await Promise.all(Array.from({ length: this.#config.workers - 1 }, () => this.#start().ready))
@@ -70,33 +91,20 @@ export class Fleet {
       return { ...addresses, adminUrl: urlOf(await listen(this.#operators, adminPort, adminHost)) }
     } catch (error) {
       this.#stopping = true
+      this.#directory.close()
       for (const worker of this.#workers) worker.kill()
       throw error
     }
   }
 
   /** Rejects with ConfigError, and then everything is as it was. */
-  async reload(): Promise<void> {
-    const before = this.#config
-    try {
-      const next = this.#reread()
-      checkReload(before, next)
-      this.#config = next
-      await this.#reconfigureWorkers()
-      this.#changes = afterReload(this.#changes)
-      this.#log.level = next.logLevel
-    } catch (error) {
-      const wasSent = this.#config !== before
-      this.#config = before
-      // Where one worker could not, those that could go back.
-      if (wasSent) await this.#reconfigureWorkers().catch(() => 'what it was before they had already')
-      for (const reason of faultsOf(error)) this.#log.error({ event: 'reload-refused', reason })
-      throw error
-    }
+  reload(): Promise<void> {
+    return this.#reloads.run()
   }
 
   async close(): Promise<void> {
     this.#stopping = true
+    this.#directory.close()
     const workers = [...this.#workers]
     for (const worker of workers) worker.tell({ type: 'stop' })
     const timer = setTimeout(() => workers.forEach((worker) => worker.kill()), this.#config.drainMs + STOP_GRACE_MS)
@@ -106,31 +114,58 @@ export class Fleet {
     this.#operators.closeAllConnections()
   }
 
-  async #reconfigureWorkers(): Promise<void> {
-    const question = { what: 'reconfigure', environment: this.#environment() } as const
-    const ready = [...this.#workers].filter(({ isReady }) => isReady)
-    const asked = await Promise.allSettled(ready.map((worker) => worker.ask(question)))
-    const refused = asked.find((each) => each.status === 'rejected')
-    if (refused !== undefined) throw refused.reason
+  async #reload(): Promise<void> {
+    const next = this.#reread()
+    checkReload(this.#config, next)
+    const prepared = await this.#directory.prepare(next)
+    if (next.tls !== undefined) {
+      await readCertificate(next.tls).catch((error: CertificateError) => {
+        throw new ConfigError([certificateFault(error)])
+      })
+    }
+    // From here on nothing waits: what is checked now is what takes effect.
+    prepared.check()
+    this.#config = next
+    this.#log.level = next.logLevel
+    this.#settings += 1
+    await prepared.commit()
+  }
+
+  #isReady(): boolean {
+    const serves = [...this.#workers].some(({ isReady }) => isReady)
+    return !this.#stopping && serves && this.#directory.snapshot.upstreams.length > 0
+  }
+
+  /** A worker that says that it could not take an update is replaced by one that starts with it. One that is slow has it in its queue. */
+  #onNotApplied(worker: FleetWorker, error: Error): void {
+    this.#log.error({ event: 'worker-behind', pid: worker.pid, reason: error.message })
+    if (error instanceof WorkerFaultError) worker.kill()
+  }
+
+  #update(snapshot: Snapshot): Update {
+    return { snapshot, settings: { number: this.#settings, environment: this.#environment() } }
   }
 
   #start(): FleetWorker {
     const startedAtMs = performance.now()
-    const worker = new FleetWorker(cluster.fork(), {
-      ejected: (upstream) => this.#tellOthers(worker, upstream),
+    const worker: FleetWorker = new FleetWorker(cluster.fork(), {
+      ejected: (url) => this.#tellOthers(worker, url),
+      departed: (url, since) => this.#followers.departed(worker, url, since),
       died: () => this.#onDied(worker, performance.now() - startedAtMs),
     })
     this.#workers.add(worker)
-    worker.tell({ type: 'start', environment: this.#environment(), changes: this.#changes })
+    this.#followers.join(worker)
+    worker.tell({ type: 'start', update: this.#update(this.#directory.snapshot) })
     return worker
   }
 
-  #tellOthers(one: FleetWorker, upstream: string): void {
-    for (const worker of this.#workers) if (worker !== one) worker.tell({ type: 'suspect', upstream })
+  #tellOthers(one: FleetWorker, url: string): void {
+    for (const worker of this.#workers) if (worker !== one) worker.tell({ type: 'suspect', url })
   }
 
   #onDied(worker: FleetWorker, livedMs: number): void {
     this.#workers.delete(worker)
+    this.#followers.leave(worker)
     if (this.#stopping) return
     this.#restarts += 1
     this.#restartMs = livedMs < SOON_MS ? Math.min(RESTART_MS.most, this.#restartMs * 2) : RESTART_MS.first

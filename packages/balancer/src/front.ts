@@ -26,8 +26,8 @@ import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
 export interface Front {
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
-  /** Reads the certificate anew. Resolves false where the new one can't be used, and the one in use stays. */
-  reloadCertificate(): Promise<boolean>
+  /** Reads the certificate anew. Resolves with what puts it in use; rejects with CertificateError, and the one in use stays. */
+  prepareCertificate(): Promise<() => void>
   /** Takes the limits of the configuration as it now is. */
   configure(): void
   /** Tells the WebSockets of an upstream to come back, for others take its place. */
@@ -94,7 +94,7 @@ export function front(services: FrontServices): Front {
 
   return {
     listen: () => listeners.listen(),
-    reloadCertificate: () => listeners.reloadCertificate(),
+    prepareCertificate: () => listeners.prepareCertificate(),
     configure: () => limitServer(server, config),
     move: (upstream) => upgraded.move(SERVICE_RESTART, upstream),
     async drain(limitMs) {

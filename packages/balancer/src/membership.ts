@@ -1,157 +1,147 @@
 /**
- * Who is among the upstreams, while it runs: named in the configuration, found by a name's addresses, or said to the admin API.
- * Each source speaks only of its own. An upstream that leaves is drained: nothing new goes there, clients that were pinned
- * to it move, WebSockets are told to come back, and what is under way ends, or is cut when its time is up.
+ * Makes the pool what a snapshot says it should be. The snapshot was checked when it was computed, so this can't fail: an upstream
+ * is kept, connections and standing included, as long as its URL is in the snapshot, whatever its name becomes.
+ *
+ * An upstream that is to leave is drained: it gets nothing new, clients that are pinned to it move, WebSockets are told to
+ * reconnect, and what is under way ends, or is cut when its time is up. Where another upstream takes its name it leaves the
+ * pool at once, and finishes what it has outside.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Retirement, Snapshot, Source } from './desired-state.ts'
 import type { Pool } from './pool.ts'
-import type { UpstreamAddress } from './upstream-list.ts'
 import type { Upstream } from './upstream.ts'
 
-export type Source = 'config' | 'admin' | `dns:${string}`
+export interface MembershipOptions {
+  readonly pool: Pick<Pool, 'upstreams' | 'add' | 'rename' | 'retire' | 'resume' | 'remove'>
+  readonly now: () => number
+  /** An upstream that was to leave is gone from here. `since`: the version in which it began to leave. */
+  readonly departed: (url: string, since: number) => void
+}
 
-export type OperationFault = 'INVALID' | 'NOT_FOUND' | 'NAME_TAKEN' | 'NOT_SUPPORTED'
-
-/** What was asked for can't be done. */
-export class OperationError extends Error {
-  readonly code: OperationFault
-
-  constructor(code: OperationFault, message: string) {
-    super(message)
-    this.name = 'OperationError'
-    this.code = code
-  }
+interface Retiring extends Retirement {
+  readonly endsAtMs: number
+  readonly isOutside: boolean
 }
 
 const IDLE_CHECK_MS = 20
 
-/** One drain of an upstream. A later one replaces it, and a resumption ends it: then its deadline counts no more. */
-interface Drain {
-  /** Whether the upstream is removed at the end. */
-  readonly removes: boolean
-}
-
 export class Membership {
-  readonly #pool: Pool
-  readonly #now: () => number
-  readonly #sources = new Map<Upstream, Source>()
-  /** The drain under way at each upstream that drains. */
-  readonly #drains = new Map<Upstream, Drain>()
+  readonly #options: MembershipOptions
+  readonly #sources = new Map<string, Source>()
+  /** Those with a deadline that is still to be watched. */
+  readonly #watched = new Map<Upstream, Retiring>()
+  /** The retirement of each upstream of the pool that has one, also once nothing is under way there. */
+  readonly #retired = new Map<Upstream, Retirement>()
+  #version = -1
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(pool: Pool, now: () => number) {
-    this.#pool = pool
-    this.#now = now
-    for (const upstream of pool.upstreams) this.#sources.set(upstream, 'config')
+  constructor(options: MembershipOptions) {
+    this.#options = options
   }
 
-  sourceOf(upstream: Upstream): Source {
-    return this.#sources.get(upstream) ?? 'config'
+  get version(): number {
+    return this.#version
   }
 
-  /** Resolves when it has been probed. */
-  async add(address: UpstreamAddress, source: Source): Promise<void> {
-    if (this.#pool.upstreams.some(({ name, url }) => name === address.name || url === address.url)) {
-      throw new OperationError('NAME_TAKEN', `There is an upstream ${address.name}, or one at ${address.url}.`)
+  sourceOf({ url }: Upstream): Source {
+    return this.#sources.get(url) ?? 'config'
+  }
+
+  /** Takes effect at once. Resolves when upstreams that are new have been probed. A snapshot that is older than the last is ignored. */
+  async apply({ version, upstreams: desired }: Snapshot): Promise<void> {
+    if (version < this.#version) return
+    this.#version = version
+    const { pool } = this.#options
+    const byUrl = new Map(desired.map((each) => [each.url, each]))
+    const names = new Set(desired.filter((each) => each.retirement?.removes !== true).map(({ name }) => name))
+
+    for (const upstream of pool.upstreams.slice()) {
+      const each = byUrl.get(upstream.url)
+      const leaving = each === undefined ? AT_ONCE : each.retirement
+      if (leaving?.removes === true && (each === undefined || names.has(each.name)))
+        this.#takeOutside(upstream, leaving)
     }
-    // The pool has it from here on, and who else asks for its name meets it.
-    const probed = this.#pool.add(address)
-    const added = this.#pool.upstreams.at(-1)
-    if (added !== undefined) this.#sources.set(added, source)
-    await probed
-  }
-
-  weigh(name: string, weight: number): void {
-    this.#named(name).weight = weight
-  }
-
-  /**
-   * Nothing new goes there, and what is left after `withinMs` is cut. A later drain replaces this one, with its own time; the drain of
-   * an upstream that is being removed goes on removing it. Resolves when the drain is over or was replaced. Throws OperationError
-   * at once.
-   */
-  drain(name: string, withinMs: number): Promise<void> {
-    const upstream = this.#named(name)
-    return this.#drain(upstream, withinMs, { removes: this.#drains.get(upstream)?.removes === true })
-  }
-
-  resume(name: string): void {
-    this.#resume(this.#named(name))
-  }
-
-  /** Drains it, and then it is gone, unless it was resumed meanwhile. */
-  remove(name: string, withinMs: number): Promise<void> {
-    return this.#drain(this.#named(name), withinMs, { removes: true })
-  }
-
-  /** From now on these, and no others, come from this source. */
-  async reconcile(addresses: readonly UpstreamAddress[], source: Source, withinMs: number): Promise<void> {
-    const wanted = new Map(addresses.map((address) => [address.name, address]))
-    const coming: UpstreamAddress[] = []
-    for (const upstream of this.#pool.upstreams.filter((each) => this.#sources.get(each) === source)) {
-      const address = wanted.get(upstream.name)
-      if (address === undefined) this.#leave(upstream, withinMs)
-      else if (address.url === upstream.url) this.#keep(upstream, address)
-      else void this.#replace(upstream, withinMs)
+    pool.rename(new Map(pool.upstreams.map((each) => [each, byUrl.get(each.url)?.name ?? each.name])))
+    this.#sources.clear()
+    const arriving: Promise<void>[] = []
+    const absent: [url: string, since: number][] = []
+    for (const each of desired) {
+      const { url, source, retirement } = each
+      const upstream = pool.upstreams.find((member) => member.url === url)
+      if (upstream !== undefined) {
+        this.#sources.set(url, source)
+        upstream.weight = each.weight
+        this.#retire(upstream, retirement)
+      } else if (retirement?.removes !== true) {
+        this.#sources.set(url, source)
+        const { added, probed } = pool.add(each)
+        arriving.push(probed)
+        this.#retire(added, retirement)
+      } else if (!this.#isOutside(url, retirement.since)) {
+        absent.push([url, retirement.since])
+      }
     }
-    for (const address of addresses) {
-      if (!this.#pool.upstreams.some(({ name }) => name === address.name)) coming.push(address)
+    for (const [url, since] of absent) this.#options.departed(url, since)
+    this.check()
+    await Promise.all(arriving)
+  }
+
+  /** Looks whether what is retiring has finished, or has run out of time. */
+  check(): void {
+    const nowMs = this.#options.now()
+    for (const [upstream, retiring] of this.#watched) {
+      const isIdle = upstream.inFlight === 0 && upstream.tunnels === 0
+      if (!isIdle && nowMs < retiring.endsAtMs) continue
+      this.#watched.delete(upstream)
+      if (!retiring.removes) {
+        if (!isIdle) upstream.cut()
+        continue
+      }
+      if (!retiring.isOutside) this.#remove(upstream)
+      upstream.close()
+      this.#options.departed(upstream.url, retiring.since)
     }
-    await Promise.all(coming.map((address) => this.add(address, source)))
+    if (this.#watched.size === 0) this.close()
   }
 
-  async #drain(upstream: Upstream, withinMs: number, drain: Drain): Promise<void> {
-    this.#drains.set(upstream, drain)
-    this.#pool.retire(upstream)
-    const isCurrent = () => this.#drains.get(upstream) === drain
-    const isIdle = await this.#idle(upstream, withinMs, isCurrent)
-    if (!isCurrent()) return
-    this.#drains.delete(upstream)
-    if (drain.removes) this.#takeOut(upstream).close()
-    else if (!isIdle) upstream.cut()
+  close(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
   }
 
-  /** The sources are asked again and again: a removal that is under way keeps its deadline. */
-  #leave(upstream: Upstream, withinMs: number): void {
-    if (this.#drains.get(upstream)?.removes !== true) void this.#drain(upstream, withinMs, { removes: true })
-  }
-
-  #resume(upstream: Upstream): void {
-    this.#drains.delete(upstream)
-    this.#pool.resume(upstream)
-  }
-
-  #keep(upstream: Upstream, { weight = 1 }: UpstreamAddress): void {
-    upstream.weight = weight
-    if (this.#drains.get(upstream)?.removes === true) this.#resume(upstream)
-  }
-
-  /** Another takes its name at once; this one finishes what it has. */
-  async #replace(upstream: Upstream, withinMs: number): Promise<void> {
-    this.#takeOut(upstream)
-    await this.#idle(upstream, withinMs, () => true)
-    upstream.close()
-  }
-
-  #takeOut(upstream: Upstream): Upstream {
-    this.#drains.delete(upstream)
-    this.#sources.delete(upstream)
-    this.#pool.remove(upstream)
-    return upstream
-  }
-
-  /** Resolves whether nothing is under way there, as soon as that is so, the time is up or nothing waits for it any more. */
-  async #idle(upstream: Upstream, withinMs: number, isAwaited: () => boolean): Promise<boolean> {
-    const endMs = this.#now() + withinMs
-    while (upstream.inFlight > 0 || upstream.tunnels > 0) {
-      if (this.#now() >= endMs || !isAwaited()) return false
-      await sleep(IDLE_CHECK_MS, undefined, { ref: false })
+  #retire(upstream: Upstream, retirement: Retirement | undefined): void {
+    const before = this.#retired.get(upstream)
+    if (before?.since === retirement?.since) return
+    this.#watched.delete(upstream)
+    if (retirement === undefined) {
+      this.#retired.delete(upstream)
+      return this.#options.pool.resume(upstream)
     }
-    return true
+    this.#retired.set(upstream, retirement)
+    this.#options.pool.retire(upstream)
+    this.#watch(upstream, retirement, false)
   }
 
-  #named(name: string): Upstream {
-    const upstream = this.#pool.upstreams.find((each) => each.name === name)
-    if (upstream !== undefined) return upstream
-    throw new OperationError('NOT_FOUND', `There is no upstream ${name}.`)
+  #takeOutside(upstream: Upstream, retirement: Retirement): void {
+    const watched = this.#watched.get(upstream)
+    this.#remove(upstream)
+    if (watched?.since === retirement.since) this.#watched.set(upstream, { ...watched, isOutside: true })
+    else this.#watch(upstream, retirement, true)
+  }
+
+  #remove(upstream: Upstream): void {
+    this.#retired.delete(upstream)
+    this.#options.pool.remove(upstream)
+  }
+
+  #watch(upstream: Upstream, retirement: Retirement, isOutside: boolean): void {
+    this.#watched.set(upstream, { ...retirement, isOutside, endsAtMs: this.#options.now() + retirement.withinMs })
+    this.#timer ??= setInterval(() => this.check(), IDLE_CHECK_MS).unref()
+  }
+
+  #isOutside(url: string, since: number): boolean {
+    return [...this.#watched].some(([upstream, each]) => each.isOutside && each.since === since && upstream.url === url)
   }
 }
+
+/** For one that the snapshot does not know at all, which happens only once every process has let it go. */
+const AT_ONCE: Retirement = { since: -1, withinMs: 0, removes: true }

@@ -82,7 +82,7 @@ export function metrics(): Metrics {
     'Connections closed at once, by the bound that they would have passed.',
     'bound',
   )
-  const reloads = counted('reloads_total', 'Times the configuration was read again.', 'outcome')
+  const reloads = reloadCounter(registry)
   return {
     answered: (code) => requests.add(code),
     attempted: (upstream, outcome) => attempts.add(upstream, outcome),
@@ -101,6 +101,11 @@ export function metrics(): Metrics {
     },
     snapshot: () => registry.getMetricsAsJSON(),
   }
+}
+
+/** Also counted where a process serves no clients itself. */
+export function reloadCounter(registry: Registry): Counted {
+  return new Counted(registry, `${PREFIX}reloads_total`, 'Times the configuration was read again.', ['outcome'])
 }
 
 /** Of one process or of several, in the text format. */

@@ -24,8 +24,21 @@ export type Change =
   | { readonly do: 'drain' | 'remove'; readonly name: string; readonly withinMs?: number }
   | { readonly do: 'resume'; readonly name: string }
 
+export type OperationFault = 'INVALID' | 'NOT_FOUND' | 'NAME_TAKEN' | 'NOT_SUPPORTED'
+
+/** What was asked for can't be done. */
+export class OperationError extends Error {
+  readonly code: OperationFault
+
+  constructor(code: OperationFault, message: string) {
+    super(message)
+    this.name = 'OperationError'
+    this.code = code
+  }
+}
+
 export interface Operations {
-  /** False from the moment on when it was told to stop. */
+  /** Whether to send requests here: false from the moment when it was told to stop, and while there is no upstream at all. */
   readonly ready: boolean
   upstreams(): Promise<readonly UpstreamView[]>
   /** The newest first. */

@@ -5,20 +5,14 @@
  */
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
-import { controlConnection } from './control-connection.ts'
-import type { ControlConnection } from './control-connection.ts'
-import { detector } from './health.ts'
 import type { Detector, HealthChange, ProbeOutcome, Standing } from './health.ts'
 import { agreedRoutes, sharedRoutes } from './keyed-routes.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
 import type { Metrics } from './metrics.ts'
-import { prober } from './prober.ts'
-import type { Prober } from './prober.ts'
 import type { UpstreamAddress } from './upstream-list.ts'
+import { upstreamWatch } from './upstream-watch.ts'
+import type { UpstreamWatch } from './upstream-watch.ts'
 import { Upstream } from './upstream.ts'
-
-/** One that is down is asked more often, to be back the sooner. */
-const DOWN_INTERVAL_SHARE = 0.4
 
 /** `gone`: it is no longer one of the upstreams. */
 export type PoolListener = (upstream: Upstream, to: Standing | 'gone') => void
@@ -35,12 +29,14 @@ export interface Pool {
   refused(upstream: Upstream, reason: string): void
   /** A request went wrong there, which may be its own fault: a probe tells. */
   suspect(upstream: Upstream): void
-  /** Resolves when it has been probed, and may have its share. */
-  add(address: UpstreamAddress): Promise<Upstream>
+  /** Before `open` it is taken to be up; later it gets nothing before it has been probed. */
+  add(address: UpstreamAddress): Arrival
+  /** All at once, so that upstreams may exchange their names. What was counted under the names before is forgotten. */
+  rename(names: ReadonlyMap<Upstream, string>): void
   /** Nothing new goes there, until it is resumed. */
   retire(upstream: Upstream): void
   resume(upstream: Upstream): void
-  /** It is none of the upstreams any more. What is under way there goes on until whoever removed it closes it. */
+  /** It is none of the upstreams any more. What is under way there goes on until the caller closes it. */
   remove(upstream: Upstream): void
   /** Other bounds, for those that are there and those that come. */
   configure(): void
@@ -57,12 +53,16 @@ export interface PoolOptions {
   readonly room: (upstream: Upstream) => void
   /** There is one more that nothing speaks against. */
   readonly usable: () => void
+  /** How an upstream is watched, where a test says what its node answers. */
+  readonly watch?: typeof upstreamWatch
 }
 
-interface Member {
-  readonly detector: Detector
-  readonly prober: Prober
-  readonly control: ControlConnection
+export interface Arrival {
+  readonly added: Upstream
+  readonly probed: Promise<void>
+}
+
+interface Member extends UpstreamWatch {
   retired: boolean
 }
 
@@ -78,14 +78,15 @@ class UpstreamPool implements Pool {
   readonly #listeners: PoolListener[] = []
   readonly #config: Config
   readonly #options: PoolOptions
+  #isOpen = false
 
   constructor(config: Config, options: PoolOptions) {
     this.#config = config
     this.#options = options
-    for (const address of config.upstreams) this.#join(new Upstream(address, config))
   }
 
   async open(): Promise<void> {
+    this.#isOpen = true
     await Promise.all([...this.#members.values()].map((member) => member.prober.open()))
     for (const [{ standing }, { control }] of this.#members) if (standing !== 'down') control.open()
   }
@@ -103,18 +104,20 @@ class UpstreamPool implements Pool {
     this.#members.get(upstream)?.prober.hurry()
   }
 
-  async add(address: UpstreamAddress): Promise<Upstream> {
-    const upstream = new Upstream(address, this.#config)
-    upstream.standing = 'down'
-    const member = this.#join(upstream)
-    await member.prober.open()
-    if (this.#members.get(upstream) !== member) return upstream
-    if (member.detector.failing) member.detector.refused('was never ready', this.#options.now())
-    if (member.detector.standing !== 'down') member.control.open()
-    upstream.warmUp(this.#options.now(), this.#config.slowStartMs)
-    this.#options.log.info({ event: 'upstream-added', upstream: upstream.name, url: upstream.url })
-    this.#stand(upstream, member.detector.standing)
-    return upstream
+  add(address: UpstreamAddress): Arrival {
+    const added = new Upstream(address, this.#config)
+    if (this.#isOpen) added.standing = 'down'
+    const member = this.#join(added)
+    return { added, probed: this.#isOpen ? this.#arrive(added, member) : Promise.resolve() }
+  }
+
+  rename(names: ReadonlyMap<Upstream, string>): void {
+    const changes = [...names].filter(([upstream, name]) => upstream.name !== name)
+    for (const [{ name }] of changes) this.#options.metrics.forget(name)
+    for (const [upstream, name] of changes) {
+      this.#options.log.info({ event: 'upstream-renamed', upstream: name, before: upstream.name, url: upstream.url })
+      upstream.name = name
+    }
   }
 
   retire(upstream: Upstream): void {
@@ -162,52 +165,31 @@ class UpstreamPool implements Pool {
     }
   }
 
+  async #arrive(upstream: Upstream, member: Member): Promise<void> {
+    const { now, log } = this.#options
+    await member.prober.open()
+    if (this.#members.get(upstream) !== member) return
+    if (member.detector.failing) member.detector.refused('was never ready', now())
+    if (member.detector.standing !== 'down') member.control.open()
+    upstream.warmUp(now(), this.#config.slowStartMs)
+    log.info({ event: 'upstream-added', upstream: upstream.name, url: upstream.url })
+    this.#stand(upstream, member.detector.standing)
+  }
+
   #join(upstream: Upstream): Member {
-    const config = this.#config
-    const { now, random } = this.#options
-    const health = detector({
-      get rise() {
-        return config.probeRise
-      },
-      get fall() {
-        return config.probeFall
-      },
-    })
     upstream.onRoom = this.#options.room
-    const { hostname, port } = upstream.target
-    const probed = (outcome: ProbeOutcome, startedAtMs: number) => {
-      this.#hear(upstream, outcome)
-      this.#apply(upstream, health.probed(outcome, startedAtMs, now()))
-      this.#trust(upstream, health)
-    }
-    const asking = prober({
-      hostname,
-      port,
-      random,
-      now,
-      probed,
-      late: () => this.#apply(upstream, health.late('a probe is late')),
-      get lateMs() {
-        return config.suspectMs
+    const watch = (this.#options.watch ?? upstreamWatch)(upstream, this.#config, {
+      now: this.#options.now,
+      random: this.#options.random,
+      probed: (outcome, startedAtMs) => {
+        this.#hear(upstream, outcome)
+        this.#apply(upstream, watch.detector.probed(outcome, startedAtMs, this.#options.now()))
+        this.#trust(upstream, watch.detector)
       },
-      get intervalMs() {
-        return upstream.standing === 'down' ? config.probeIntervalMs * DOWN_INTERVAL_SHARE : config.probeIntervalMs
-      },
-      get timeoutMs() {
-        return config.probeTimeoutMs
-      },
+      late: () => this.#apply(upstream, watch.detector.late('a probe is late')),
+      lost: (reason) => this.refused(upstream, reason),
     })
-    const lost = (reason: string) => this.refused(upstream, reason)
-    const control = controlConnection({
-      hostname,
-      port,
-      now,
-      lost,
-      get connectTimeoutMs() {
-        return config.connectTimeoutMs
-      },
-    })
-    const member = { detector: health, prober: asking, control, retired: false }
+    const member = { ...watch, retired: false }
     this.#members.set(upstream, member)
     this.upstreams.push(upstream)
     return member

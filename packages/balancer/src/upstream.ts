@@ -28,7 +28,8 @@ export interface Holder {
 }
 
 export class Upstream {
-  readonly name: string
+  /** Set by the pool alone: an upstream is identified by its URL, and keeps all that it has when it is renamed. */
+  name: string
   readonly url: string
   readonly target: {
     readonly protocol: 'http:'

@@ -1,15 +1,18 @@
-/** A worker's process. It hears from the one that started it what to do, and from nobody else. */
+/** A worker's process. It takes its orders from the process that started it, and decides nothing about upstreams or settings. */
 import { pino } from 'pino'
-import { balancer } from './balancer.ts'
-import type { Balancer } from './balancer.ts'
+import type { Logger } from 'pino'
 import { readConfig } from './config.ts'
-import { faultOf } from './fleet-messages.ts'
 import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
-import { OperationError } from './membership.ts'
+import type { Update } from './followers.ts'
+import { urlOf } from './listen.ts'
+import { localViews } from './local-operations.ts'
+import { serving } from './serving.ts'
+import type { Serving } from './serving.ts'
 
 const EXIT_FAILED = 1
 
-let running: Balancer | undefined
+let running: Serving | undefined
+let settingsNumber = -1
 
 // A terminal sends its signals to the whole group; the process that started this one decides what they mean.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => 'left to the one that started this')
@@ -19,12 +22,12 @@ process.on('message', (message: ToWorker) => void heard(message))
 async function heard(message: ToWorker): Promise<void> {
   switch (message.type) {
     case 'start':
-      return start(message)
+      return start(message.update)
     case 'ask':
       return answer(message.id, message.question)
     case 'suspect': {
-      const upstream = running?.pool.upstreams.find(({ name }) => name === message.upstream)
-      if (upstream !== undefined) running?.pool.suspect(upstream)
+      const upstream = running?.upstreams.upstreams.find(({ url }) => url === message.url)
+      if (upstream !== undefined) running?.upstreams.suspect(upstream)
       return
     }
     case 'stop':
@@ -33,51 +36,64 @@ async function heard(message: ToWorker): Promise<void> {
   }
 }
 
-async function start({ environment, changes }: Extract<ToWorker, { type: 'start' }>): Promise<void> {
+/** Nothing waits before the first update is in effect, so that those which follow find it. */
+async function start(update: Update): Promise<void> {
   try {
-    const config = readConfig(environment)
-    const started = balancer(config, pino({ level: config.logLevel, base: { process: 'balancer', pid: process.pid } }))
+    const config = readConfig(update.settings.environment)
+    const log: Logger = pino({ level: config.logLevel, base: { process: 'balancer', pid: process.pid } })
+    const started = serving(config, log, (url, since) => tell({ type: 'departed', url, since }))
     running = started
-    for (const change of changes) await started.operations.change(change).catch(unlessGone)
-    const addresses = await started.open()
-    started.pool.onChange((upstream, to) => {
-      if (to === 'down') tell({ type: 'ejected', upstream: upstream.name })
+    settingsNumber = update.settings.number
+    await started.membership.apply(update.snapshot)
+    await started.upstreams.open()
+    started.upstreams.onChange((upstream, to) => {
+      if (to === 'down') tell({ type: 'ejected', url: upstream.url })
     })
-    tell({ type: 'ready', ...addresses })
+    const { address, redirectAddress } = await started.clients.listen()
+    const url = urlOf(address, config.tls === undefined ? 'http' : 'https')
+    tell({ type: 'ready', url, ...(redirectAddress !== undefined && { redirectUrl: urlOf(redirectAddress) }) })
   } catch (error) {
     const { code = 'FAILED', message } = error as NodeJS.ErrnoException
     tell({ type: 'failed', code, message }, () => process.exit(EXIT_FAILED))
   }
 }
 
-/** A change of an upstream that is no longer there asks for nothing. */
-function unlessGone(error: unknown): void {
-  if (!(error instanceof OperationError)) throw error
-}
-
 async function answer(id: number, question: Question): Promise<void> {
   try {
     tell({ type: 'answer', id, value: await valueOf(question) })
   } catch (error) {
-    tell({ type: 'answer', id, fault: faultOf(error) })
+    tell({ type: 'answer', id, fault: error instanceof Error ? error.message : String(error) })
   }
 }
 
 async function valueOf(question: Question): Promise<unknown> {
   if (running === undefined) throw new Error('not started yet')
-  const { operations } = running
+  const views = localViews(running)
   switch (question.what) {
     case 'upstreams':
-      return operations.upstreams()
+      return views.upstreams()
     case 'metrics':
-      return operations.metrics()
+      return views.metrics()
     case 'decisions':
-      return operations.decisions(question.limit, question.kind)
-    case 'change':
-      return operations.change(question.change)
-    case 'reconfigure':
-      return running.reconfigure(readConfig(question.environment))
+      return views.decisions(question.limit, question.kind)
+    case 'apply':
+      return apply(running, question.update)
   }
+}
+
+/** All that does not have to wait is in effect when this returns. */
+async function apply(serving: Serving, { settings, snapshot }: Update): Promise<void> {
+  const isNew = settings.number !== settingsNumber
+  settingsNumber = settings.number
+  if (isNew) serving.configure(readConfig(settings.environment))
+  const applied = serving.membership.apply(snapshot)
+  // The files were read before this was sent. Where they have changed since, the one in use stays, and the log says so.
+  if (isNew)
+    await serving.clients
+      .prepareCertificate()
+      .then((use) => use())
+      .catch(() => 'logged')
+  await applied
 }
 
 function tell(message: FromWorker, told: () => void = () => {}): void {

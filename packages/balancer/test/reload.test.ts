@@ -96,3 +96,53 @@ test('an address that changed under the same name is another upstream', async (t
   t.is((await ask(url)).body.toString(), 'next')
   t.is((await before).body.toString(), 'old')
 })
+
+async function listed(adminUrl: string | undefined): Promise<string> {
+  const { upstreams } = JSON.parse((await ask(`${adminUrl}/upstreams`, { headers: HEADERS })).body.toString()) as {
+    upstreams: { name: string; url: string; state: string }[]
+  }
+  return upstreams.map(({ name, url, state }) => `${name}=${url} ${state}`).join(', ')
+}
+
+test('renamed upstreams keep what is under way, their connections and how they stand', async (t) => {
+  const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const file = await configFile(t, [`UPSTREAMS=a=${a.url},b=${b.url}`])
+  const env = { PORT: '0', ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN, CONFIG_FILE: file.path, UPSTREAM_DRAIN_MS: '0' }
+  const { url, adminUrl } = await startBalancer(t, env).ready
+  await ask(`${adminUrl}/upstreams/b/drain`, { method: 'POST', headers: HEADERS })
+  const socket = await rawClient(t, Number(new URL(url).port))
+  socket.send('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket', '', '')
+  await socket.receives(/ 101 /)
+  const slow = ask(`${url}/slow?ms=1000`, { method: 'POST' })
+  await until(async () => (await ask(`${a.url}/seen`)).body.includes('slow'), { what: 'the slow request to arrive' })
+
+  for (const [written, shown] of [
+    // Both names, then exchanged, then one of them gone and its name the other's.
+    [`x=${a.url},y=${b.url}`, `x=${a.url} up, y=${b.url} draining`],
+    [`y=${a.url},x=${b.url}`, `y=${a.url} up, x=${b.url} draining`],
+    [`x=${a.url}`, `x=${a.url} up`],
+  ] as const) {
+    file.write([`UPSTREAMS=${written}`])
+    t.is((await ask(`${adminUrl}/reload`, { method: 'POST', headers: HEADERS })).status, 200)
+    t.is(await listed(adminUrl), shown)
+  }
+  t.is((await slow).status, 200)
+  socket.send('\x81\x05hello')
+  await socket.receives(/hello$/)
+})
+
+test('a reload to a name that leads nowhere is refused, and everything is as it was', async (t) => {
+  const a = await startNode(t, 'a')
+  const file = await configFile(t, [`UPSTREAMS=a=${a.url}`])
+  const env = { PORT: '0', ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN, CONFIG_FILE: file.path }
+  const { url, adminUrl } = await startBalancer(t, env).ready
+  file.write(['UPSTREAMS=shop=dns://no-such-name.invalid:80', 'SERVER_TIMING=true'])
+  const answer = await ask(`${adminUrl}/reload`, { method: 'POST', headers: HEADERS })
+  t.is(answer.status, 422)
+  t.regex(answer.body.toString(), /UPSTREAMS has the name no-such-name.invalid, which can't be resolved/)
+  t.is(await listed(adminUrl), `a=${a.url} up`)
+  t.is((await ask(url)).headers['server-timing'], undefined)
+  t.is((await ask(`${adminUrl}/readyz`)).status, 200)
+  await ask(`${adminUrl}/upstreams/a`, { method: 'DELETE', headers: HEADERS })
+  t.is((await ask(`${adminUrl}/readyz`)).status, 503)
+})

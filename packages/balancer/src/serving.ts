@@ -1,0 +1,100 @@
+/** All that serves clients in one process, put together from its parts. Which upstreams there are it is told, by snapshots. */
+import type { Logger } from 'pino'
+import { accessLog } from './access-log.ts'
+import type { Config } from './config.ts'
+import { configuredRouting } from './configured-routing.ts'
+import { decisions } from './decisions.ts'
+import type { Decisions } from './decisions.ts'
+import { front } from './front.ts'
+import type { Front } from './front.ts'
+import { httpProxyTransport } from './http-proxy-transport.ts'
+import { Membership } from './membership.ts'
+import type { MembershipOptions } from './membership.ts'
+import { metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
+import { pool } from './pool.ts'
+import type { Pool } from './pool.ts'
+import { RoomQueue } from './queue.ts'
+import { RetryBudget } from './retry-budget.ts'
+import type { Routing } from './routing.ts'
+import type { Transport } from './transport.ts'
+import { undiciTransport } from './undici-transport.ts'
+import type { Upstream } from './upstream.ts'
+import { WaitingRoom } from './waiting-room.ts'
+
+export interface Serving {
+  readonly clients: Front
+  readonly upstreams: Pool
+  readonly membership: Membership
+  readonly metrics: Metrics
+  readonly decisions: Decisions
+  /** Takes the settings of another configuration. What can't change without a restart must have been refused before. */
+  configure(next: Config): void
+  /** Finishes what is under way, for `drainMs` at most, and gives back every socket and timer. */
+  close(): Promise<void>
+}
+
+const now = performance.now.bind(performance)
+
+export function serving(startedWith: Config, log: Logger, departed: MembershipOptions['departed']): Serving {
+  // Every part reads this one, so that a reload is a change of what it holds.
+  const config: Config = { ...startedWith }
+  const counted = metrics()
+  const noted = decisions()
+  const queue = new RoomQueue(config, counted, now)
+  const room = (upstream: Upstream) => queue.room(upstream)
+  const waiting = new WaitingRoom(config, counted, now)
+  const usable = () => waiting.open()
+  const upstreams = pool(config, { log, metrics: counted, now, random: Math.random, room, usable })
+  counted.watch(upstreams.upstreams, () => queue.length + waiting.length)
+  const membership = new Membership({ pool: upstreams, now, departed })
+  let configured = configuredRouting(config, upstreams.upstreams, log)
+  const routing: Routing = { pick: (cookie, tried, patient) => configured.pick(cookie, tried, patient) }
+  const clients = front({
+    config,
+    transport: transport(config),
+    pool: upstreams,
+    routing,
+    queue,
+    room: waiting,
+    budget: new RetryBudget(config, performance.now()),
+    metrics: counted,
+    decisions: noted,
+    accessLog: accessLog(log, () => config.accessLogPerS),
+    log,
+  })
+  upstreams.onChange((upstream, to) => {
+    noted.note('health', to, undefined, upstream.name, undefined)
+    queue.changed(upstream)
+    if (to === 'gone') counted.forget(upstream.name)
+    // Where no other takes its place a WebSocket is better off where it is.
+    if (to !== 'up' && upstreams.upstreams.some(({ standing }) => standing === 'up')) clients.move(upstream)
+  })
+
+  return {
+    clients,
+    upstreams,
+    membership,
+    metrics: counted,
+    decisions: noted,
+    configure(next) {
+      Object.assign(config, next)
+      log.level = config.logLevel
+      upstreams.configure()
+      clients.configure()
+      configured = configuredRouting(config, upstreams.upstreams, log)
+    },
+    async close() {
+      await clients.drain(config.drainMs)
+      queue.close()
+      waiting.close()
+      membership.close()
+      upstreams.close()
+    },
+  }
+}
+
+function transport(config: Config): Transport {
+  const byHttpProxy = httpProxyTransport(config)
+  return config.transport === 'undici' ? undiciTransport(config, byHttpProxy) : byHttpProxy
+}
