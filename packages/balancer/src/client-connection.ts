@@ -109,7 +109,7 @@ export class ClientConnection {
     this.#current = exchange
     if (fault === undefined) exchange.begin()
     else exchange.refuse(fault)
-    if (this.#state === 'half-closed') this.#limitWait(exchange)
+    if (this.#state === 'half-closed') this.#limitQuiet(exchange)
   }
 
   #startNext(): void {
@@ -147,16 +147,20 @@ export class ClientConnection {
   #onHalfClosed(): void {
     if (this.#state === 'lingering') return void this.#socket.destroy()
     this.#state = 'half-closed'
-    if (this.#current !== undefined) this.#limitWait(this.#current)
+    if (this.#current !== undefined) this.#limitQuiet(this.#current)
   }
 
   /**
-   * A client that closed its sending side may still wait for its answer, or may be gone: what arrives is the same. So the
-   * answer gets some time to begin. Once it has, writing it will tell.
+   * A client that closed its sending side may still wait for its answer, or may be gone: what arrives is the same. Writing to it would
+   * tell, so it keeps its node as long as no pause in what is written, the one before the answer included, exceeds the bound.
    */
-  #limitWait(exchange: Exchange): void {
+  #limitQuiet(exchange: Exchange): void {
+    const { bytesWritten } = this.#socket
     this.#after(this.#bounds.clientHalfClosedMs, () => {
-      if (this.#current === exchange && !exchange.answering) this.#socket.destroy()
+      if (this.#current !== exchange) return
+      const isQuiet = this.#socket.bytesWritten === bytesWritten && this.#socket.writableLength === 0
+      if (isQuiet) this.#socket.destroy()
+      else this.#limitQuiet(exchange)
     })
   }
 

@@ -82,8 +82,8 @@ const NUMBERS = {
   /** How long a client may take to send a whole request. */
   clientRequestTimeoutMs: ['CLIENT_REQUEST_TIMEOUT_MS', 120_000, 10, 3_600_000],
   clientKeepAliveMs: ['CLIENT_KEEP_ALIVE_MS', 60_000, 1, 3_600_000],
-  /** How long the answer may take to begin once the client closed its sending side, which looks as if it had left. */
-  clientHalfClosedMs: ['CLIENT_HALF_CLOSED_MS', 1_000, 1, 3_600_000],
+  /** The longest pause before or in an answer once the client closed its sending side, which looks as if it had left. */
+  clientHalfClosedMs: ['CLIENT_HALF_CLOSED_MS', 800, 1, 3_600_000],
   /** How often the files of the certificate are looked at for new ones. */
   tlsCheckMs: ['TLS_CHECK_MS', 5_000, 10, 3_600_000],
   /** How long browsers shall use nothing but TLS for this host; 0 says nothing of it. */

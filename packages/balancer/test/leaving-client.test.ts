@@ -73,18 +73,43 @@ test('a client that closed its sending side gets its answer', async (t) => {
   }
 })
 
-test('a client that closed its sending side gets all of an answer that takes longer than it may take to begin', async (t) => {
+test('a client that closed its sending side gets all of an answer that keeps coming, however long it takes', async (t) => {
   const upstream = await httpServer(t, (_request, response) => {
     response.write('begun ')
-    setTimeout(() => response.end('ended'), 400)
+    let left = 20
+    const timer = setInterval(() => {
+      left -= 1
+      if (left > 0) return void response.write('on ')
+      clearInterval(timer)
+      response.end('ended')
+    }, 50)
   })
-  const { port } = await balancing(t, { a: upstream.port }, { CLIENT_HALF_CLOSED_MS: '100' })
+  const { port } = await balancing(t, { a: upstream.port }, { CLIENT_HALF_CLOSED_MS: '600' })
   const client = await rawClient(t, port)
   client.send(...GET)
   await client.receives(/begun/)
   client.socket.end()
   t.regex(await client.closed, /begun [^]*ended/)
 })
+
+for (const [what, leave] of Object.entries<(client: RawClient) => void>({
+  'by closing': (client) => void client.socket.destroy(),
+  'by closing its sending side': (client) => void client.socket.end(),
+  'by a reset': (client) => void client.socket.resetAndDestroy(),
+})) {
+  test(`a quiet answer frees its node soon after the client left: ${what}`, async (t) => {
+    const upstream = await httpServer(t, (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: begun\n\n')
+    })
+    const { port } = await balancing(t, { a: upstream.port }, { CLIENT_HALF_CLOSED_MS: '200' })
+    const client = await rawClient(t, port)
+    client.send(...GET)
+    await client.receives(/begun/)
+    leave(client)
+    await until(() => upstream.requests[0]?.socket.destroyed === true, { what: 'the upstream to be told' })
+    t.pass()
+  })
+}
 
 test('a client that takes nothing of its answer is not kept for ever', async (t) => {
   const upstream = await httpServer(t, (_request, response) => response.end(Buffer.alloc(50_000_000)))
