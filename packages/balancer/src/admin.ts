@@ -8,6 +8,7 @@ import { hash, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { boundAdminConnections } from './admin-connections.ts'
 import { ConfigError } from './config-values.ts'
 import { DECISION_KINDS, DECISIONS_MAX } from './decisions.ts'
 import { exposition } from './metrics.ts'
@@ -28,7 +29,7 @@ const OWN_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 /** `token`: undefined where none is configured. Read at each request, since a reload may change it. */
 export function admin(operations: Operations, token: () => string | undefined): Server {
   const server = createServer({ headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS })
-  server.maxConnections = CONNECTIONS_MAX
+  boundAdminConnections(server, { connectionsMax: CONNECTIONS_MAX, waitMaxMs: REQUEST_TIMEOUT_MS })
   server.on('request', (request, response) => {
     answer(request, operations, token())
       .catch((error: unknown) => told(error))

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
@@ -6,7 +7,7 @@ import { ask } from './fixtures/client.ts'
 import type { Answer } from './fixtures/client.ts'
 import { httpServer } from './fixtures/http-server.ts'
 import { freePort } from './fixtures/processes.ts'
-import { rawServer } from './fixtures/raw.ts'
+import { rawClient, rawServer } from './fixtures/raw.ts'
 import { until } from './fixtures/until.ts'
 
 const TOKEN = 't'.repeat(16)
@@ -252,6 +253,23 @@ test('what can not be done is said, and nothing is', async (t) => {
     t.like(parsed(answer), { error: { code } }, `${method} ${path}`)
   }
   t.deepEqual(Object.keys(await states(adminUrl)), ['a'])
+})
+
+test('connections that ask for nothing, or never end to ask, keep nobody else out', async (t) => {
+  const { adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
+  const port = Number(new URL(adminUrl).port)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  const silent = await Promise.all(Array.from({ length: 150 }, () => rawClient(t, port)))
+  for (const [index, client] of silent.entries()) {
+    if (index % 3 === 0) client.send('GET /readyz HTTP/1.1')
+    if (index % 3 === 1) client.send('POST /upstreams HTTP/1.1', 'Host: localhost', 'Content-Length: 10', '', '')
+  }
+  for (const path of ['/healthz', '/readyz', '/upstreams']) {
+    const headers = { authorization: `Bearer ${TOKEN}` }
+    t.is((await ask(`${adminUrl}${path}`, { headers })).status, 200, path)
+    t.is((await ask(`${adminUrl}${path}`, { headers, agent })).status, 200, path)
+  }
 })
 
 test('a body that is too large is not read', async (t) => {
