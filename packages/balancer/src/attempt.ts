@@ -5,146 +5,134 @@
  *
  * Nothing is read from the client before the connection to the upstream stands, so an attempt that ends while *waiting*
  * has used up nothing and the request can go elsewhere whole. What was sent is known from these states and never from an
- * error's code or `bytesWritten`, which mislead. An attempt tells its owner what happened and ends with exactly one of
- * `completed`, `upgraded` or `failed`, or without a word once it is cancelled. It never touches the client's response.
+ * error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the attempt
+ * ended is its outcome.
  */
-import type { RequestBody } from './request-body.ts'
+import type { ClientAnswer } from './client-answer.ts'
+import type { AttemptOutcome, FailureKind } from './retry-decision.ts'
+import type { RetryPlan } from './retry-plan.ts'
+import type { Choice } from './routing.ts'
 import { isRefusal } from './transport.ts'
-import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
+import type { AnswerHead, Call, CallListener, Transport } from './transport.ts'
 import type { TunnelEnd } from './tunnels.ts'
-import type { Upstream } from './upstream.ts'
-import type { FailureKind } from './verdict.ts'
-
-export interface AttemptOwner {
-  /** The connection stands; from here on the upstream may act on the request. */
-  sending(): void
-  /** Whether an upstream that answers that it can't serve now is to be left for another. */
-  mayLeave(upstream: Upstream): boolean
-  answered(head: AnswerHead): void
-  /** A piece of the answer. False: the next one after `resume`. */
-  piece(piece: Buffer): boolean
-  /** The answer came whole. */
-  completed(upstream: Upstream): void
-  upgraded(upstream: Upstream, head: AnswerHead, end: TunnelEnd): void
-  failed(upstream: Upstream, failure: Failure): void
-}
-
-export interface Failure {
-  readonly kind: FailureKind
-  readonly reason: string
-  readonly sent: 'nothing' | 'something'
-  readonly answer: 'none' | 'begun'
-}
-
-export interface AttemptRequest extends OutgoingRequest {
-  /** Undefined where there is none. */
-  readonly body: RequestBody | undefined
-  /** Whether the client has sent all of it. */
-  readonly received: boolean
-  /** When the answer must have begun, whatever was tried before. */
-  readonly deadlineAtMs: number
-}
+import type { UpstreamRequest } from './upstream-request.ts'
+import type { Holder, Upstream } from './upstream.ts'
 
 export interface AttemptTimeouts {
   readonly attemptTimeoutMs: number
   readonly answerIdleMs: number
 }
 
+export interface AttemptOptions {
+  readonly request: UpstreamRequest
+  readonly answer: ClientAnswer
+  readonly plan: Pick<RetryPlan, 'sent' | 'mayMove'>
+  readonly timeouts: AttemptTimeouts
+  readonly transport: Transport
+  /** Aborted when the request is given up. */
+  readonly signal: AbortSignal
+}
+
+/** The choice comes with a place at its upstream, which is given back in the end. */
+export function attempt(choice: Choice, options: AttemptOptions): Promise<AttemptOutcome> {
+  if (!options.signal.aborted) return new Attempt(choice, options).outcome
+  choice.upstream.left()
+  return Promise.resolve({ kind: 'cancelled' })
+}
+
 const STATUS_UNAVAILABLE = 503
 
-export class Attempt implements CallListener {
-  readonly upstream: Upstream
-  readonly #what: AttemptRequest
-  readonly #owner: AttemptOwner
-  readonly #timeouts: AttemptTimeouts
+class Attempt implements CallListener, Holder {
+  readonly outcome: Promise<AttemptOutcome>
+  readonly #resolve: (outcome: AttemptOutcome) => void
+  readonly #upstream: Upstream
+  readonly #choice: Choice
+  readonly #options: AttemptOptions
+  readonly #call: Call
+  readonly #cancel = () => this.#giveUp({ kind: 'cancelled' })
   #state: 'waiting' | 'sending' | 'answering' | 'over' = 'waiting'
-  #call: Call | undefined
   #timer: NodeJS.Timeout | undefined
   #allowedMs = 0
   #progressedAtMs = 0
 
-  constructor(upstream: Upstream, what: AttemptRequest, owner: AttemptOwner, timeouts: AttemptTimeouts) {
-    this.upstream = upstream
-    this.#what = what
-    this.#owner = owner
-    this.#timeouts = timeouts
-  }
-
-  begin(transport: Transport): void {
-    this.#allow(this.#timeouts.attemptTimeoutMs)
-    this.#watch(this.#what.deadlineAtMs - this.#progressedAtMs)
-    this.upstream.entered()
-    this.#call = transport.call(this.#what, this.upstream, this)
+  constructor(choice: Choice, options: AttemptOptions) {
+    const { request, timeouts, transport, signal } = options
+    const { promise, resolve } = Promise.withResolvers<AttemptOutcome>()
+    this.outcome = promise
+    this.#resolve = resolve
+    this.#upstream = choice.upstream
+    this.#choice = choice
+    this.#options = options
+    this.#allow(timeouts.attemptTimeoutMs)
+    this.#watch(request.deadlineAtMs - this.#progressedAtMs)
+    this.#upstream.holders.add(this)
+    signal.addEventListener('abort', this.#cancel)
+    this.#call = transport.call(request, this.#upstream, this)
     this.#call.begin()
   }
 
-  /** Nobody waits for the answer any more. */
-  cancel(): void {
-    if (this.#state === 'over') return
-    this.#end()
-    this.#call?.destroy()
-  }
-
-  /** What it would come to if its upstream were gone; undefined where its answer has begun, for then that will show. */
-  asLost(reason: string): Failure | undefined {
-    if (this.#state === 'answering' || this.#state === 'over') return undefined
-    return { kind: 'lost', reason, sent: this.#state === 'waiting' ? 'nothing' : 'something', answer: 'none' }
-  }
-
-  /** The client takes more of the answer. */
-  resume(): void {
-    this.#call?.resume()
+  reassign(reason: string): void {
+    // Once its answer has begun, the connection tells whether the rest comes.
+    if (this.#state === 'answering' || this.#state === 'over') return
+    const failure = { kind: 'lost', reason, sent: this.#sent, answer: 'none' } as const
+    // Its answer may come yet, so it stays unless there is somewhere better to go.
+    if (this.#options.plan.mayMove(this.#upstream, failure)) this.#giveUp(failure)
   }
 
   write(piece: Buffer): boolean {
     this.#progressed()
-    return this.#call?.write(piece) !== false
+    return this.#call.write(piece)
   }
 
   end(): void {
-    this.#call?.end()
+    this.#call.end()
   }
 
   connected(): void {
     if (this.#state !== 'waiting') return
+    const { plan, answer, request } = this.#options
     this.#state = 'sending'
-    this.#owner.sending()
-    if (this.#what.taken === undefined) this.#what.body?.sendTo(this)
+    plan.sent(this.#upstream)
+    answer.sending()
+    if (request.taken === undefined) request.body?.sendTo(this)
   }
 
   writable(): void {
-    if (this.#state !== 'over') this.#what.body?.flow()
+    if (this.#state !== 'over') this.#options.request.body?.flow()
   }
 
   head(head: AnswerHead): void {
     if (this.#state === 'over') return
+    const { plan, request, answer, timeouts } = this.#options
     if (!isPassable(head)) {
-      this.#call?.destroy()
+      this.#call.destroy()
       return this.#fail('junk', `status line ${head.status} ${head.message}`)
     }
-    if (head.status === STATUS_UNAVAILABLE && this.#owner.mayLeave(this.upstream)) {
-      this.#call?.destroy()
-      return this.#fail('declined', String(head.status))
+    if (head.status === STATUS_UNAVAILABLE) {
+      const failure = { kind: 'declined', reason: String(head.status), sent: 'something', answer: 'none' } as const
+      // The last one that declines is heard in its own words.
+      if (plan.mayMove(this.#upstream, failure)) return this.#giveUp(failure)
     }
     this.#state = 'answering'
-    this.#allow(this.#timeouts.answerIdleMs)
-    this.#owner.answered(head)
+    this.#allow(timeouts.answerIdleMs)
+    request.body?.forget()
+    answer.begin(head, this.#choice.fields)
   }
 
   piece(piece: Buffer): boolean {
     this.#progressed()
-    return this.#owner.piece(piece)
+    return this.#options.answer.write(piece, () => this.#call.resume())
   }
 
   whole(): void {
     if (this.#state === 'over') return
-    this.#end()
-    this.#owner.completed(this.upstream)
+    this.#end({ kind: 'answered' })
+    this.#options.answer.end()
   }
 
   upgraded(head: AnswerHead, end: TunnelEnd): void {
-    this.#end()
-    this.#owner.upgraded(this.upstream, head, end)
+    this.#end({ kind: 'upgraded' })
+    this.#options.answer.upgrade(head, this.#choice, end)
   }
 
   broke(code: string): void {
@@ -153,7 +141,7 @@ export class Attempt implements CallListener {
   }
 
   closed(): void {
-    this.upstream.left()
+    this.#upstream.left()
   }
 
   /** What comes next may take so long, and as long again after each progress. */
@@ -168,7 +156,7 @@ export class Attempt implements CallListener {
 
   /** One timer an attempt, that looks now and then: to move it with every piece would cost more than to pass that on. */
   #watch(leftMs: number): void {
-    const { attemptTimeoutMs, answerIdleMs } = this.#timeouts
+    const { attemptTimeoutMs, answerIdleMs } = this.#options.timeouts
     // Where this process was what stood still, what it waits for lies in a socket and is read before the next immediate.
     const look = () => setImmediate(() => this.#look())
     this.#timer = setTimeout(look, Math.min(leftMs, attemptTimeoutMs, answerIdleMs))
@@ -177,7 +165,7 @@ export class Attempt implements CallListener {
   #look(): void {
     if (this.#state === 'over') return
     const dueAtMs = this.#progressedAtMs + this.#allowedMs
-    const untilMs = this.#state === 'answering' ? dueAtMs : Math.min(dueAtMs, this.#what.deadlineAtMs)
+    const untilMs = this.#state === 'answering' ? dueAtMs : Math.min(dueAtMs, this.#options.request.deadlineAtMs)
     const leftMs = untilMs - performance.now()
     if (leftMs > 0) this.#watch(leftMs)
     else this.#timedOut()
@@ -185,24 +173,35 @@ export class Attempt implements CallListener {
 
   #timedOut(): void {
     const state = this.#state
-    const awaitsClient = state === 'sending' && !this.#what.received && this.#call?.blocked === false
-    this.#call?.destroy()
+    const awaitsClient = state === 'sending' && !this.#options.request.received && !this.#call.blocked
+    this.#call.destroy()
     if (state === 'waiting') this.#fail('unreached', 'no connection came free')
     else this.#fail(awaitsClient ? 'client-stalled' : 'silent', 'timeout')
   }
 
-  #fail(kind: FailureKind, reason: string): void {
-    const state = this.#state
-    if (state === 'over') return
-    this.#end()
-    const sent = state === 'waiting' ? 'nothing' : 'something'
-    this.#owner.failed(this.upstream, { kind, reason, sent, answer: state === 'answering' ? 'begun' : 'none' })
+  get #sent(): 'nothing' | 'something' {
+    return this.#state === 'waiting' ? 'nothing' : 'something'
   }
 
-  #end(): void {
-    if (this.#state === 'sending' || this.#state === 'answering') this.#what.body?.hold()
+  #fail(kind: FailureKind, reason: string): void {
+    if (this.#state === 'over') return
+    this.#end({ kind, reason, sent: this.#sent, answer: this.#state === 'answering' ? 'begun' : 'none' })
+  }
+
+  /** Nothing that the upstream may still send counts. */
+  #giveUp(outcome: AttemptOutcome): void {
+    this.#end(outcome)
+    this.#call.destroy()
+  }
+
+  #end(outcome: AttemptOutcome): void {
+    const { request, signal } = this.#options
+    if (this.#state === 'sending' || this.#state === 'answering') request.body?.hold()
     this.#state = 'over'
     clearTimeout(this.#timer)
+    signal.removeEventListener('abort', this.#cancel)
+    this.#upstream.holders.delete(this)
+    this.#resolve(outcome)
   }
 }
 

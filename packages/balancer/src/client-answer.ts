@@ -6,16 +6,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorAnswer, isClientsFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { answerHeaders } from './header-rewriting.ts'
+import type { RequestRecord } from './request-record.ts'
+import { isSafe } from './retry-decision.ts'
+import type { Choice } from './routing.ts'
 import type { AnswerHead } from './transport.ts'
+import type { TunnelEnd } from './tunnels.ts'
+import type { Upstream } from './upstream.ts'
 
 export interface ClientAnswerOptions {
-  readonly requestId: string
+  readonly record: Pick<RequestRecord, 'requestId' | 'responded' | 'timing'>
   /** Names and values by turns: what every answer on this connection says. */
   readonly fields: readonly string[] | undefined
   /** By TLS. */
   readonly secure: boolean
   /** Whether each answer is to be its connection's last. */
   readonly draining: () => boolean
+  readonly serverTiming: boolean
+  /** The client sends its body only after 100 Continue. */
+  readonly awaitsContinue: boolean
+  /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
+  readonly join: ((upstream: Upstream, end: TunnelEnd) => void) | undefined
 }
 
 /** Beyond it to make a text of a body costs more than it saves. */
@@ -26,7 +36,9 @@ export class ClientAnswer {
   readonly #response: ServerResponse
   readonly #options: ClientAnswerOptions
   readonly #accept: string | undefined
-  #continued = false
+  #awaitsContinue: boolean
+  /** Whether an upstream may have done what it asks for. */
+  #mayHaveActed = false
   #length: number | undefined
   /** The whole body, where it came in one piece: header and body then leave as one text, which is what costs least to write. */
   #body: Buffer | undefined
@@ -36,6 +48,7 @@ export class ClientAnswer {
     this.#response = response
     this.#options = options
     this.#accept = request.headers.accept
+    this.#awaitsContinue = options.awaitsContinue
   }
 
   get begun(): boolean {
@@ -47,13 +60,16 @@ export class ClientAnswer {
     this.#response.shouldKeepAlive = false
   }
 
-  /** The client may send its body. */
-  goOn(): void {
-    if (!this.#continued) this.#response.writeContinue()
-    this.#continued = true
+  /** The request is being sent to an upstream, and its body is wanted. */
+  sending(): void {
+    this.#mayHaveActed = !isSafe(this.#request.method ?? '')
+    if (this.#awaitsContinue) this.#response.writeContinue()
+    this.#awaitsContinue = false
   }
 
+  /** `fields`: names and values by turns, beside those that came. */
   begin(head: AnswerHead, fields: readonly string[]): void {
+    this.#options.record.responded()
     this.#response.writeHead(head.status, head.message, this.#headers(head, fields, undefined))
     const length = head.headers['content-length']
     // An answer of unknown length may be a stream whose first event is far off.
@@ -77,16 +93,21 @@ export class ClientAnswer {
     else this.#response.end(this.#body.toString('latin1'), 'latin1')
   }
 
-  /** Says that the connection is a WebSocket, and is the response's no more. */
-  upgrade(head: AnswerHead, fields: readonly string[]): void {
+  /** Says that the connection is a WebSocket, and hands it over: it is the response's no more. */
+  upgrade(head: AnswerHead, { upstream, fields }: Choice, end: TunnelEnd): void {
+    const { record, join } = this.#options
+    record.responded()
     this.#response.writeHead(101, this.#headers(head, fields, 'Upgrade')).flushHeaders()
     this.#response.detachSocket(this.#request.socket)
+    join?.(upstream, end)
   }
 
   /** An error of the balancer's own. Returns its status. */
-  refuse(code: ErrorCode, mayHaveActed: boolean): number {
-    const { requestId, fields, draining } = this.#options
-    const { status, headers, body } = errorAnswer(code, { requestId, accept: this.#accept, mayHaveActed })
+  refuse(code: ErrorCode): number {
+    const { record, fields, draining } = this.#options
+    const { requestId } = record
+    const about = { requestId, accept: this.#accept, mayHaveActed: this.#mayHaveActed }
+    const { status, headers, body } = errorAnswer(code, about)
     if (fields !== undefined) headers.push(...fields)
     // After a request that was not understood, or did not end, nobody knows where the next one starts.
     if (isClientsFault(code) || draining()) headers.push('Connection', 'close')
@@ -108,11 +129,14 @@ export class ClientAnswer {
     fields: readonly string[],
     connection: 'Upgrade' | undefined,
   ): string[] {
-    const own = this.#options.fields
+    const { record, fields: own, serverTiming, draining } = this.#options
     return answerHeaders(rawHeaders, headers.connection, {
-      requestId: this.#options.requestId,
-      fields: own === undefined ? fields : [...fields, ...own],
-      connection: connection ?? (this.#options.draining() ? 'close' : undefined),
+      requestId: record.requestId,
+      fields:
+        own === undefined && !serverTiming
+          ? fields
+          : [...fields, ...(serverTiming ? record.timing() : []), ...(own ?? [])],
+      connection: connection ?? (draining() ? 'close' : undefined),
     })
   }
 }

@@ -13,7 +13,7 @@ import type { Config } from './config.ts'
 import { errorCodeOf } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { Exchange } from './exchange.ts'
-import type { ExchangeOptions, ExchangeServices } from './exchange-services.ts'
+import type { ExchangeOptions, ExchangeServices } from './exchange.ts'
 import { forwardedClient } from './forwarded-client.ts'
 import { framingFault } from './framing.ts'
 import { inFlight } from './in-flight.ts'
@@ -55,12 +55,12 @@ export function front(services: FrontServices): Front {
   function enter(request: IncomingMessage, response: ServerResponse, options: EnterOptions = {}): void {
     const connection = connections.get(request.socket)
     if (connection === undefined) return
-    const over = (ended: Exchange) => {
+    const over = () => {
       open.left()
-      connection.over(ended)
+      connection.over(exchange)
     }
     const client = forwardedClient(connection.origin, request.headers, forwarding)
-    const about = { ...options, client, over, ...(answerFields !== undefined && { answerFields }) }
+    const about = { ...options, client, over, answerFields }
     const exchange = new Exchange(request, response, exchangeServices, about)
     open.entered()
     if (request instanceof ClientRequest && request.headers['transfer-encoding'] !== undefined) {

@@ -3,6 +3,7 @@ import { AggregatorRegistry, Gauge, Registry, collectDefaultMetrics } from 'prom
 import type { MetricObject } from 'prom-client'
 import { Counted, Durations } from './metric-cells.ts'
 import type { Upstream } from './upstream.ts'
+import type { WaitOutcome } from './wait.ts'
 
 export type MetricsSnapshot = MetricObject[]
 
@@ -26,8 +27,8 @@ export interface Metrics {
   routed(why: string): void
   /** From the start of an attempt to the beginning of its answer. */
   responded(upstream: string, ms: number): void
-  /** A request that waited for room does not any more. */
-  queued(outcome: 'served' | 'expired' | 'refused' | 'client-left', ms: number): void
+  /** A request does not wait in a queue any more, or was refused there. */
+  queued(outcome: WaitOutcome | 'refused', ms: number): void
   reloaded(outcome: 'applied' | 'refused'): void
   /** Shows the upstreams' state from now on, and how many requests wait. */
   watch(upstreams: readonly Upstream[], waiting: () => number): void
@@ -92,7 +93,7 @@ export function metrics(): Metrics {
     suspected: (upstream) => suspicions.add(upstream),
     routed: (why) => routes.add(why),
     responded: (upstream, ms) => latencies.observe(upstream, ms),
-    queued: (outcome, ms) => waits.observe(outcome, ms),
+    queued: (outcome, ms) => waits.observe(outcome === 'abandoned' ? 'client-left' : outcome, ms),
     reloaded: (outcome) => reloads.add(outcome),
     refusedConnection: (bound) => refusedConnections.add(bound),
     watch: (upstreams, waiting) => watch(registry, upstreams, waiting),

@@ -21,8 +21,8 @@ export interface Pool {
   readonly upstreams: readonly Upstream[]
   /** Where every upstream that is not down honours keys, if they all say the same. */
   readonly keyedRoutes: KeyedRoutes | undefined
-  /** Whether another than this one is up, and nothing speaks against it. */
-  hasOther(upstream: Upstream | undefined): boolean
+  /** Whether any is up and not suspected. */
+  hasEligible(): boolean
   /** Resolves when every upstream has been probed once. */
   open(): Promise<void>
   /** A request found nobody listening there: ejects at once. */
@@ -51,8 +51,8 @@ export interface PoolOptions {
   readonly random: () => number
   /** A request left there. */
   readonly room: (upstream: Upstream) => void
-  /** There is one more that nothing speaks against. */
-  readonly usable: () => void
+  /** Upstreams came, left, stand differently or may have more: requests that wait may find a place. */
+  readonly changed: () => void
   /** How an upstream is watched, where a test says what its node answers. */
   readonly watch?: typeof upstreamWatch
 }
@@ -91,8 +91,8 @@ class UpstreamPool implements Pool {
     for (const [{ standing }, { control }] of this.#members) if (standing !== 'down') control.open()
   }
 
-  hasOther(upstream: Upstream | undefined): boolean {
-    return this.upstreams.some((other) => other !== upstream && other.isTrusted)
+  hasEligible(): boolean {
+    return this.upstreams.some(({ isEligible }) => isEligible)
   }
 
   refused(upstream: Upstream, reason: string): void {
@@ -118,6 +118,7 @@ class UpstreamPool implements Pool {
       this.#options.log.info({ event: 'upstream-renamed', upstream: name, before: upstream.name, url: upstream.url })
       upstream.name = name
     }
+    if (changes.length > 0) this.#options.changed()
   }
 
   retire(upstream: Upstream): void {
@@ -151,6 +152,7 @@ class UpstreamPool implements Pool {
 
   configure(): void {
     for (const upstream of this.upstreams) upstream.limit(this.#config)
+    this.#options.changed()
   }
 
   onChange(listener: PoolListener): void {
@@ -211,14 +213,14 @@ class UpstreamPool implements Pool {
   #trust(upstream: Upstream, { suspected }: Detector): void {
     if (!upstream.suspected || suspected) return
     upstream.suspected = false
-    if (upstream.standing === 'up') this.#usable(upstream)
+    this.#options.changed()
+    if (upstream.standing === 'up') this.#loseOthers(upstream)
   }
 
-  /** Requests that wait for one, or are stuck at another that is not, may go there. */
-  #usable(upstream: Upstream): void {
-    this.#options.usable()
+  /** What is stuck at one that is out may go to this one. */
+  #loseOthers(upstream: Upstream): void {
     for (const other of this.upstreams) {
-      if (other !== upstream && !other.isTrusted && other.standing !== 'draining') {
+      if (other !== upstream && !other.isEligible && other.standing !== 'draining') {
         this.#lose(other, 'another is up')
       }
     }
@@ -228,7 +230,7 @@ class UpstreamPool implements Pool {
   #lose(upstream: Upstream, reason: string): void {
     if (upstream.holders.size === 0) return
     setImmediate(() => {
-      for (const holder of upstream.holders) holder.lost(upstream, reason)
+      for (const holder of upstream.holders) holder.reassign(reason)
     })
   }
 
@@ -241,6 +243,7 @@ class UpstreamPool implements Pool {
         upstream.suspected = true
         metrics.suspected(name)
         log.info({ upstream: name, reason: change.reason }, 'upstream suspected')
+        this.#options.changed()
         return this.#lose(upstream, change.reason)
       case 'up':
         upstream.warmUp(now(), this.#config.slowStartMs)
@@ -268,11 +271,12 @@ class UpstreamPool implements Pool {
   #stand(upstream: Upstream, to: Standing): void {
     upstream.standing = to === 'up' && this.#members.get(upstream)?.retired === true ? 'draining' : to
     this.#tell(upstream, upstream.standing)
-    if (upstream.isTrusted) this.#usable(upstream)
+    if (upstream.isEligible) this.#loseOthers(upstream)
   }
 
   #tell(upstream: Upstream, to: Standing | 'gone'): void {
     this.#settleKeys()
     for (const listener of this.#listeners) listener(upstream, to)
+    this.#options.changed()
   }
 }

@@ -4,12 +4,11 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { AccessLog, AccessRecord } from './access-log.ts'
-import type { Failure } from './attempt.ts'
 import type { Decisions } from './decisions.ts'
 import type { Metrics } from './metrics.ts'
+import type { AttemptOutcome, Failure, RetryDecision } from './retry-decision.ts'
 import type { Choice } from './routing.ts'
 import type { Upstream } from './upstream.ts'
-import type { Verdict } from './verdict.ts'
 
 export interface RecordServices {
   readonly metrics: Metrics
@@ -51,16 +50,16 @@ export class RequestRecord implements AccessRecord {
     this.#services.metrics.responded(this.#upstream.name, performance.now() - this.#attemptBeganAtMs)
   }
 
-  attempted(upstream: Upstream, outcome: Failure['kind'] | 'answered' | 'upgraded' | 'cancelled'): void {
+  attempted(upstream: Upstream, outcome: AttemptOutcome['kind']): void {
     this.#services.metrics.attempted(upstream.name, outcome)
   }
 
-  failed(upstream: Upstream, failure: Failure, ruling: Verdict): void {
+  failed(upstream: Upstream, failure: Failure, decision: RetryDecision): void {
     const { metrics, decisions } = this.#services
-    metrics.ruled(ruling.rule)
-    if (ruling.next === 'another-upstream') metrics.retried(ruling.rule)
-    const because = `${ruling.rule}: ${failure.kind}, ${failure.reason}`
-    decisions.note('failure', ruling.next, this.requestId, upstream.name, because)
+    metrics.ruled(decision.rule)
+    if (decision.next === 'another-upstream') metrics.retried(decision.rule)
+    const because = `${decision.rule}: ${failure.kind}, ${failure.reason}`
+    decisions.note('failure', decision.next, this.requestId, upstream.name, because)
   }
 
   over(code: string): void {

@@ -37,7 +37,7 @@ export interface Rule {
 
 /** One that is suspected comes after all that are not, except for those that are surely out. */
 const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
-  (upstream) => upstream.isTrusted,
+  (upstream) => upstream.isEligible,
   ({ standing, suspected }) => standing === 'draining' && !suspected,
   ({ standing }) => standing !== 'down',
   ({ standing }) => standing === 'down',

@@ -1,6 +1,7 @@
 /** All that serves clients in one process, put together from its parts. Which upstreams there are it is told, by snapshots. */
 import type { Logger } from 'pino'
 import { accessLog } from './access-log.ts'
+import { CapacityQueue } from './capacity-queue.ts'
 import type { Config } from './config.ts'
 import { configuredRouting } from './configured-routing.ts'
 import { decisions } from './decisions.ts'
@@ -12,15 +13,14 @@ import { Membership } from './membership.ts'
 import type { MembershipOptions } from './membership.ts'
 import { metrics } from './metrics.ts'
 import type { Metrics } from './metrics.ts'
+import { OutageQueue } from './outage-queue.ts'
 import { pool } from './pool.ts'
 import type { Pool } from './pool.ts'
-import { RoomQueue } from './queue.ts'
 import { RetryBudget } from './retry-budget.ts'
 import type { Routing } from './routing.ts'
 import type { Transport } from './transport.ts'
 import { undiciTransport } from './undici-transport.ts'
 import type { Upstream } from './upstream.ts'
-import { WaitingRoom } from './waiting-room.ts'
 
 export interface Serving {
   readonly clients: Front
@@ -41,12 +41,15 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
   const config: Config = { ...startedWith }
   const counted = metrics()
   const noted = decisions()
-  const queue = new RoomQueue(config, counted, now)
-  const room = (upstream: Upstream) => queue.room(upstream)
-  const waiting = new WaitingRoom(config, counted, now)
-  const usable = () => waiting.open()
-  const upstreams = pool(config, { log, metrics: counted, now, random: Math.random, room, usable })
-  counted.watch(upstreams.upstreams, () => queue.length + waiting.length)
+  const capacity = new CapacityQueue(config, counted, now)
+  const outage = new OutageQueue(config, counted, now)
+  const room = (upstream: Upstream) => capacity.room(upstream)
+  const changed = () => {
+    if (upstreams.hasEligible()) outage.open()
+    capacity.changed()
+  }
+  const upstreams = pool(config, { log, metrics: counted, now, random: Math.random, room, changed })
+  counted.watch(upstreams.upstreams, () => capacity.length + outage.length)
   const membership = new Membership({ pool: upstreams, now, departed })
   let configured = configuredRouting(config, upstreams.upstreams, log)
   const routing: Routing = { pick: (cookie, tried, patient) => configured.pick(cookie, tried, patient) }
@@ -55,8 +58,8 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
     transport: transport(config),
     pool: upstreams,
     routing,
-    queue,
-    room: waiting,
+    capacity,
+    outage,
     budget: new RetryBudget(config, performance.now()),
     metrics: counted,
     decisions: noted,
@@ -65,7 +68,6 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
   })
   upstreams.onChange((upstream, to) => {
     noted.note('health', to, undefined, upstream.name, undefined)
-    queue.changed(upstream)
     if (to === 'gone') counted.forget(upstream.name)
     // Where no other takes its place a WebSocket is better off where it is.
     if (to !== 'up' && upstreams.upstreams.some(({ standing }) => standing === 'up')) clients.move(upstream)
@@ -80,14 +82,14 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
     configure(next) {
       Object.assign(config, next)
       log.level = config.logLevel
+      configured = configuredRouting(config, upstreams.upstreams, log)
       upstreams.configure()
       clients.configure()
-      configured = configuredRouting(config, upstreams.upstreams, log)
     },
     async close() {
       await clients.drain(config.drainMs)
-      queue.close()
-      waiting.close()
+      capacity.close()
+      outage.close()
       membership.close()
       upstreams.close()
     },

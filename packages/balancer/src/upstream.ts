@@ -21,10 +21,10 @@ export interface KeptConnections {
   destroy(): void
 }
 
-/** Who has a request at an upstream. */
+/** A request that an upstream has. */
 export interface Holder {
-  /** It had better be elsewhere, though the upstream may still act on what it has. */
-  lost(upstream: Upstream, reason: string): void
+  /** The upstream is lost: the request had better be elsewhere, though this one may still act on it. */
+  reassign(reason: string): void
 }
 
 export class Upstream {
@@ -77,8 +77,8 @@ export class Upstream {
     })
   }
 
-  /** Whether nothing speaks against sending a request there. */
-  get isTrusted(): boolean {
+  /** Up, and not suspected. */
+  get isEligible(): boolean {
     return this.standing === 'up' && !this.suspected
   }
 

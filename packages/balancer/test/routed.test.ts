@@ -1,4 +1,5 @@
 /** Routing as clients meet it: pins that a node's death ends, queues, and a drain that tells WebSockets. */
+import type { RequestListener } from 'node:http'
 import test from 'ava'
 import { balancing } from './fixtures/balancing.ts'
 import { ask } from './fixtures/client.ts'
@@ -66,6 +67,39 @@ test('requests beyond what the node may have wait their turn, and those beyond t
   t.true(metrics.includes('queue_wait_seconds_count{outcome="served"} 2\n'))
   t.true(metrics.includes('queue_wait_seconds_count{outcome="refused"} 1\n'))
 })
+
+for (const ROUTING of ['round-robin', 'affinity', 'session-id']) {
+  test(`${ROUTING}: what a node declines waits for the others while they are full, and goes there in its turn`, async (t) => {
+    const held: { path: string | undefined; answer(): void }[] = []
+    const hold: RequestListener = ({ url: path }, response) => {
+      held.push({ path, answer: () => void response.end('done') })
+    }
+    const [a, b] = [await httpServer(t, hold), await httpServer(t, hold)]
+    const declining = await httpServer(t, (_request, response) => response.writeHead(503).end('busy'))
+    // A probe that is late on a busy machine would change where requests may go.
+    const env = { UPSTREAM_IN_FLIGHT_MAX: '1', QUEUE_WAIT_MS: '60000', PROBE_INTERVAL_MS: '60000', ROUTING }
+    const { url, adminUrl } = await balancing(t, { a: a.port, b: b.port, c: declining.port }, env)
+    const waiting = async () => /queue_length (\d+)/.exec((await ask(`${adminUrl}/metrics`)).body.toString())?.[1]
+    const paths = Array.from({ length: 12 }, (_, index) => `/${index}`)
+    const asked: Promise<number>[] = []
+    for (const [index, path] of paths.entries()) {
+      asked.push(ask(`${url}${path}`).then(({ status }) => status))
+      const [arrived, wait] = [Math.min(index + 1, 2), Math.max(index - 1, 0)]
+      await until(async () => held.length === arrived && Number(await waiting()) === wait, {
+        what: `${path} to be there`,
+      })
+    }
+    for (const index of paths.keys()) {
+      await until(() => held.length > index, { what: `request ${index} to reach a node` })
+      held[index]?.answer()
+    }
+    t.deepEqual(new Set(await Promise.all(asked)), new Set([200]))
+    t.deepEqual(
+      held.map(({ path }) => path),
+      paths,
+    )
+  })
+}
 
 test('one that waited in vain is refused', async (t) => {
   const node = await httpServer(t, () => 'never answers')

@@ -7,7 +7,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import type { AttemptRequest } from './attempt.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { hasBodyOfNoMeaning } from './framing.ts'
 import { requestHeaders } from './header-rewriting.ts'
@@ -17,11 +16,12 @@ import { isPrivatePath } from './private-paths.ts'
 import { RequestBody } from './request-body.ts'
 import { hasBody, requestTarget } from './request-target.ts'
 import { sessionCookieIn } from './session-cookie.ts'
+import type { OutgoingRequest } from './transport.ts'
 import type { Upstream } from './upstream.ts'
-import { isSafe, replayRule } from './verdict.ts'
-import type { FailedAttempt } from './verdict.ts'
+import { isSafe, replayRule } from './retry-decision.ts'
+import type { FailedAttempt } from './retry-decision.ts'
 
-export interface PassedRequestConfig {
+export interface UpstreamRequestConfig {
   readonly replayBodyBytesMax: number
   readonly requestDeadlineMs: number
   readonly sessionCookie: string
@@ -29,19 +29,19 @@ export interface PassedRequestConfig {
   readonly privatePaths: readonly string[]
 }
 
-export interface PassedRequestOptions {
+export interface UpstreamRequestOptions {
   readonly client: ClientOrigin
   readonly requestId: string
   readonly websocket: boolean
   /** Where all nodes honour keys; undefined: nowhere. */
   readonly routes: KeyedRoutes | undefined
-  readonly config: PassedRequestConfig
+  readonly config: UpstreamRequestConfig
 }
 
 const KEY_HEADER = 'idempotency-key'
 const KEY_PREFIX = 'balancer-'
 
-export class PassedRequest implements AttemptRequest {
+export class UpstreamRequest implements OutgoingRequest {
   readonly method: string
   readonly path: string
   readonly headers: OutgoingHttpHeaders
@@ -49,13 +49,22 @@ export class PassedRequest implements AttemptRequest {
   readonly body: RequestBody | undefined
   readonly key: FailedAttempt['key']
   readonly cookie: string | undefined
+  readonly beganAtMs = performance.now()
+  /** When its answer must have begun, whatever was tried before. */
   readonly deadlineAtMs: number
   /** Whether its connections, the client's and the upstream's, are to end with it. */
   readonly isLast: boolean
   readonly #request: IncomingMessage
-  readonly #options: PassedRequestOptions
+  readonly #options: UpstreamRequestOptions
+  /** Looked for once. */
+  #session: { readonly key: string | undefined } | undefined
 
-  private constructor(request: IncomingMessage, path: string, host: string | undefined, options: PassedRequestOptions) {
+  private constructor(
+    request: IncomingMessage,
+    path: string,
+    host: string | undefined,
+    options: UpstreamRequestOptions,
+  ) {
     const { client, requestId, websocket, config } = options
     this.#request = request
     this.#options = options
@@ -66,17 +75,17 @@ export class PassedRequest implements AttemptRequest {
     this.isLast = hasBodyOfNoMeaning(request)
     this.headers = requestHeaders(request.headers, { client, host, requestId, websocket, last: this.isLast })
     this.key = this.#settleKey()
-    this.deadlineAtMs = performance.now() + config.requestDeadlineMs
+    this.deadlineAtMs = this.beganAtMs + config.requestDeadlineMs
     const isSentAgain = replayRule(this.method, this.key) !== undefined
     this.body = hasBody(request) ? new RequestBody(request, isSentAgain ? config.replayBodyBytesMax : 0) : undefined
   }
 
   /** Or what is wrong with it. */
-  static from(request: IncomingMessage, options: PassedRequestOptions): PassedRequest | ErrorCode {
+  static from(request: IncomingMessage, options: UpstreamRequestOptions): UpstreamRequest | ErrorCode {
     const target = requestTarget(request)
     if (typeof target === 'string') return target
     if (isPrivatePath(target.path, options.config.privatePaths)) return 'NOT_FOUND'
-    return new PassedRequest(request, target.path, target.host, options)
+    return new UpstreamRequest(request, target.path, target.host, options)
   }
 
   get hasBody(): boolean {
@@ -87,13 +96,15 @@ export class PassedRequest implements AttemptRequest {
     return this.body?.taken
   }
 
+  /** Whether the client has sent all of it. */
   get received(): boolean {
     return this.#request.complete
   }
 
   /** By the cookie of its session; undefined where it has none. */
   get session(): string | undefined {
-    return sessionCookieIn(this.cookie, this.#options.config.sessionCookie)
+    this.#session ??= { key: sessionCookieIn(this.cookie, this.#options.config.sessionCookie) }
+    return this.#session.key
   }
 
   /** What it takes of memory while it waits, at most: what is kept, and what the parser has read ahead. */

@@ -26,6 +26,17 @@ export type FailureKind =
   /** The client stopped in the middle of its request. */
   | 'client-stalled'
 
+/** How an attempt failed. */
+export interface Failure {
+  readonly kind: FailureKind
+  readonly reason: string
+  readonly sent: 'nothing' | 'something'
+  readonly answer: 'none' | 'begun'
+}
+
+/** `answered`: whole. `cancelled`: its request was given up. */
+export type AttemptOutcome = { readonly kind: 'answered' | 'upgraded' | 'cancelled' } | Failure
+
 export interface FailedAttempt {
   readonly method: string
   /** Whether a node can know the request again: by its client's key, or by one that the balancer gave it. */
@@ -40,6 +51,8 @@ export interface FailedAttempt {
   /** Attempts made for this request, this one included, but for those that were refused at once. */
   readonly attempts: number
   readonly attemptsMax: number
+  /** Those of them under which the connection or the upstream broke, or that came to junk. */
+  readonly breaks: number
   /** Whether there may be another request for a failed one. */
   readonly budget: 'left' | 'spent'
   /** Whether the time for all attempts together is up. */
@@ -48,7 +61,7 @@ export interface FailedAttempt {
 
 export type ReplayRule = 'idempotent' | 'keyed' | 'minted'
 
-export type Verdict =
+export type RetryDecision =
   | { readonly next: 'another-upstream'; readonly rule: 'nothing-sent' | ReplayRule }
   | {
       readonly next: 'refuse'
@@ -56,6 +69,7 @@ export type Verdict =
         | 'attempts-used-up'
         | 'budget-spent'
         | 'client-stalled'
+        | 'poison'
         | 'body-not-kept'
         | 'late'
         | 'may-have-acted'
@@ -63,6 +77,9 @@ export type Verdict =
     }
   /** The client's connection is destroyed: half an answer must never look like a whole one. */
   | { readonly next: 'cut'; readonly rule: 'answer-begun' }
+
+/** A request under which so many upstreams broke is not sent to a third: it may be what breaks them. */
+export const BREAKS_MAX = 2
 
 /** RFC 9110, section 9.2.1: asking again, or not at all, is the same to the server. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -79,20 +96,21 @@ export function replayRule(method: string, key: FailedAttempt['key']): ReplayRul
   return IDEMPOTENT_METHODS.has(method) ? 'idempotent' : undefined
 }
 
-export function verdict(attempt: FailedAttempt): Verdict {
+export function retryDecision(attempt: FailedAttempt): RetryDecision {
   if (attempt.answer === 'begun') return { next: 'cut', rule: 'answer-begun' }
   return attempt.sent === 'nothing' ? afterNothing(attempt) : afterSomething(attempt)
 }
 
-function afterNothing({ attempts, attemptsMax, late }: FailedAttempt): Verdict {
+function afterNothing({ attempts, attemptsMax, late }: FailedAttempt): RetryDecision {
   if (late) return { next: 'refuse', rule: 'late', code: 'UNAVAILABLE' }
   if (attempts < attemptsMax) return { next: 'another-upstream', rule: 'nothing-sent' }
   return { next: 'refuse', rule: 'attempts-used-up', code: 'UNAVAILABLE' }
 }
 
-function afterSomething(attempt: FailedAttempt): Verdict {
+function afterSomething(attempt: FailedAttempt): RetryDecision {
   const { method, key, failure, attempts, attemptsMax } = attempt
   if (failure === 'client-stalled') return { next: 'refuse', rule: 'client-stalled', code: 'REQUEST_TIMEOUT' }
+  if (attempt.breaks >= BREAKS_MAX) return { next: 'refuse', rule: 'poison', code: 'BAD_GATEWAY' }
   const code = failure === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
   const rule = replayRule(method, key)
   if (rule === undefined) return { next: 'refuse', rule: 'may-have-acted', code }

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { isSafe, verdict } from '../src/verdict.ts'
-import type { FailedAttempt, FailureKind, Verdict } from '../src/verdict.ts'
+import { BREAKS_MAX, isSafe, retryDecision } from '../src/retry-decision.ts'
+import type { FailedAttempt, FailureKind, RetryDecision } from '../src/retry-decision.ts'
 
 const SAFE = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 const IDEMPOTENT = [...SAFE, 'PUT', 'DELETE']
@@ -22,36 +22,38 @@ function* everything(): Generator<FailedAttempt> {
         for (const sent of ['nothing', 'something'] as const)
           for (const answer of ['none', 'begun'] as const)
             for (const body of BODIES)
-              for (const attempts of [1, ATTEMPTS_MAX])
-                for (const budget of BUDGETS)
-                  for (const late of LATE)
-                    yield {
-                      method,
-                      key,
-                      failure,
-                      sent,
-                      answer,
-                      body,
-                      attempts,
-                      attemptsMax: ATTEMPTS_MAX,
-                      budget,
-                      late,
-                    }
+              for (const breaks of [0, 1, BREAKS_MAX])
+                for (const attempts of [1, ATTEMPTS_MAX])
+                  for (const budget of BUDGETS)
+                    for (const late of LATE)
+                      yield {
+                        method,
+                        key,
+                        failure,
+                        sent,
+                        answer,
+                        body,
+                        breaks,
+                        attempts,
+                        attemptsMax: ATTEMPTS_MAX,
+                        budget,
+                        late,
+                      }
 }
 
-type Row = [what: string, matches: (attempt: FailedAttempt) => boolean, expected: Verdict]
+type Row = [what: string, matches: (attempt: FailedAttempt) => boolean, expected: RetryDecision]
 
 const refuse = (
-  rule: Extract<Verdict, { next: 'refuse' }>['rule'],
+  rule: Extract<RetryDecision, { next: 'refuse' }>['rule'],
   code: 'BAD_GATEWAY' | 'GATEWAY_TIMEOUT',
-): Verdict => ({
+): RetryDecision => ({
   next: 'refuse',
   rule,
   code,
 })
 
 /** As a rule is written where the code of the answer depends on nothing but silence. */
-function either(what: string, matches: Row[1], rule: Extract<Verdict, { next: 'refuse' }>['rule']): [Row, Row] {
+function either(what: string, matches: Row[1], rule: Extract<RetryDecision, { next: 'refuse' }>['rule']): [Row, Row] {
   return [
     [`${what}, silent`, (attempt) => matches(attempt) && attempt.failure === 'silent', refuse(rule, 'GATEWAY_TIMEOUT')],
     [`${what}, any other way`, matches, refuse(rule, 'BAD_GATEWAY')],
@@ -81,6 +83,11 @@ const TABLE: Row[] = [
     ({ failure }) => failure === 'client-stalled',
     { next: 'refuse', rule: 'client-stalled', code: 'REQUEST_TIMEOUT' },
   ],
+  [
+    'two upstreams broke under it',
+    ({ breaks }) => breaks >= BREAKS_MAX,
+    { next: 'refuse', rule: 'poison', code: 'BAD_GATEWAY' },
+  ],
   ...either(
     'twice could count twice',
     ({ method, key }) => key === 'none' && OTHERS.includes(method),
@@ -108,7 +115,7 @@ for (const row of TABLE) {
     for (const attempt of everything()) {
       if (rowOf(attempt) !== row) continue
       rows += 1
-      t.deepEqual(verdict(attempt), expected, JSON.stringify(attempt))
+      t.deepEqual(retryDecision(attempt), expected, JSON.stringify(attempt))
     }
     t.true(rows > 0)
   })
@@ -120,7 +127,7 @@ test('every combination is in the table', (t) => {
 
 test('nothing that could count twice is ever sent twice', (t) => {
   for (const attempt of everything()) {
-    if (verdict(attempt).next !== 'another-upstream' || attempt.sent === 'nothing') continue
+    if (retryDecision(attempt).next !== 'another-upstream' || attempt.sent === 'nothing') continue
     t.true(attempt.key !== 'none' || IDEMPOTENT.includes(attempt.method), JSON.stringify(attempt))
     t.is(attempt.answer, 'none')
     t.is(attempt.body, 'whole')
@@ -131,7 +138,7 @@ test('before a connection stands every method and size goes on', (t) => {
   for (const attempt of everything()) {
     const { failure, sent, answer, attempts, late } = attempt
     if (!BEFORE_CONNECTED.has(failure) || sent === 'something' || answer === 'begun' || late) continue
-    if (attempts < ATTEMPTS_MAX) t.is(verdict(attempt).next, 'another-upstream')
+    if (attempts < ATTEMPTS_MAX) t.is(retryDecision(attempt).next, 'another-upstream')
   }
 })
 
