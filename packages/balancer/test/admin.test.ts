@@ -219,11 +219,11 @@ for (const [what, method, path] of [
     const { url, adminUrl } = await balancing(t, { a: node.port }, WITH_TOKEN)
     const answer = ask(url, { method: 'POST' })
     await until(() => answers.length === 1, { what: 'the request to arrive' })
-    t.is((await send(`${adminUrl}${path}`, method, { withinMs: 100 })).status, 202)
+    t.is((await send(`${adminUrl}${path}`, method, { withinMs: 1_500 })).status, 202)
     t.is((await send(`${adminUrl}/upstreams/a/resume`, 'POST')).status, 200)
     t.is((await send(`${adminUrl}${path}`, method, { withinMs: 60_000 })).status, 202)
     // Longer than the first deadline.
-    await delay(200)
+    await delay(1_600)
     answers[0]?.end('whole')
     t.is((await answer).body.toString(), 'whole')
   })
