@@ -47,6 +47,11 @@ export interface SessionWrite {
   readonly expiresAtMs: number
   readonly body: string
   readonly ack?: Ack
+  /**
+   * A visitor's session: a store that is full gives up such records, or refuses to create one, before it refuses to create
+   * others. Holds until the next write of the record. A hint: a store without a bound of its own ignores it.
+   */
+  readonly givesWay?: boolean
 }
 
 export interface Receipt {

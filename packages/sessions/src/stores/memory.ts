@@ -10,7 +10,10 @@ import { StoreFullError, StoreUnavailableError } from '../errors.ts'
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock
-  /** When so many sessions and fences are held, creating another is refused. Default 1,000,000. */
+  /**
+   * When so many sessions and fences are held, the visitor's session that was used longest ago is given up for each new one.
+   * Where none is left, creating another is refused, and the store is not healthy. Default 1,000,000.
+   */
   readonly recordsMax?: number
 }
 
@@ -20,10 +23,12 @@ interface Held {
   readonly expiresInMs: number
   /** Undefined for a fence: what is left of a destroyed session. */
   readonly body: string | undefined
+  readonly givesWay: boolean
 }
 
 const SWEEP_EVERY_MS = 250
 const SWEEP_RECORDS_MAX = 5_000
+const FENCE = { version: 0, body: undefined, givesWay: false } as const
 const ONE_COPY = { copies: 1 } as const
 
 const ONE_PROCESS = 'each node keeps its sessions in its own memory'
@@ -57,31 +62,32 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
       return record && records.asRecord(record)
     },
 
-    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
+    async write(key, { expectedVersion, expiresAtMs, body, givesWay = false }): Promise<WriteResult> {
       const record = live(key)
       if (record === undefined ? expectedVersion !== 0 : record.body === undefined) return { status: 'gone' }
       const current = record && records.asRecord(record)
       if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const version = expectedVersion + 1
-      records.put(key, version, expiresAtMs, body)
+      records.put(key, { version, body, givesWay }, expiresAtMs)
       return { status: 'written', version, receipt: ONE_COPY }
     },
 
     async touch(key, expiresAtMs) {
       const record = live(key)
       if (record?.body === undefined) return false
-      if (expiresAtMs > records.expiresAtMs(record)) records.put(key, record.version, expiresAtMs, record.body)
+      if (expiresAtMs > records.expiresAtMs(record)) records.put(key, record, expiresAtMs)
       return true
     },
 
     async destroy(key, { fenceUntilMs }) {
       live(key)
-      records.put(key, 0, fenceUntilMs, undefined)
+      records.put(key, FENCE, fenceUntilMs)
       return ONE_COPY
     },
 
     async health() {
       if (closed) throw new StoreUnavailableError('memory')
+      if (!records.hasRoom()) throw full(recordsMax)
     },
 
     async close() {
@@ -97,6 +103,7 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
 /** Sessions and fences by key, of which those past their time count as absent whether or not they were swept. */
 function heldRecords(clock: Clock, recordsMax: number) {
   const held = new Map<SessionKey, Held>()
+  const givingWay = keysByUse()
   const madeAtMs = clock.now()
   const expiresAtMs = (record: Held): number => madeAtMs + record.expiresInMs
   let sweep = held.entries()
@@ -104,7 +111,14 @@ function heldRecords(clock: Clock, recordsMax: number) {
 
   const forget = (key: SessionKey, record: Held): void => {
     held.delete(key)
+    givingWay.delete(key)
     if (isSession(key, record)) sessions--
+  }
+
+  const makeRoom = (): void => {
+    const oldest = givingWay.oldest()
+    if (oldest === undefined) throw full(recordsMax)
+    forget(oldest, held.get(oldest) as Held)
   }
 
   return {
@@ -115,15 +129,20 @@ function heldRecords(clock: Clock, recordsMax: number) {
       return undefined
     },
 
-    put(key: SessionKey, version: number, untilMs: number, body: string | undefined): void {
+    put(key: SessionKey, { version, body, givesWay }: Omit<Held, 'expiresInMs'>, untilMs: number): void {
       const previous = held.get(key)
-      if (previous === undefined && held.size >= recordsMax) throw new StoreFullError(`memory, full at ${recordsMax}`)
+      if (previous === undefined && held.size >= recordsMax) makeRoom()
       if (previous !== undefined && isSession(key, previous)) sessions--
-      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body) }
+      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body), givesWay }
       if (isSession(key, record)) sessions++
       // A key that is there already stays as it is in the map.
-      held.set(previous === undefined ? (whole(key) as SessionKey) : key, record)
+      const kept = previous === undefined ? (whole(key) as SessionKey) : key
+      held.set(kept, record)
+      if (previous?.givesWay === true) givingWay.delete(kept)
+      if (givesWay) givingWay.used(kept)
     },
+
+    hasRoom: () => held.size < recordsMax || givingWay.oldest() !== undefined,
 
     asRecord(record: Held): SessionRecord | undefined {
       const { version, body } = record
@@ -136,10 +155,7 @@ function heldRecords(clock: Clock, recordsMax: number) {
       const now = clock.now()
       for (let looked = 0; looked < SWEEP_RECORDS_MAX; looked++) {
         const next = sweep.next()
-        if (next.done === true) {
-          sweep = held.entries()
-          return
-        }
+        if (next.done === true) return void (sweep = held.entries())
         const [key, record] = next.value
         if (expiresAtMs(record) <= now) forget(key, record)
       }
@@ -147,11 +163,53 @@ function heldRecords(clock: Clock, recordsMax: number) {
 
     clear(): void {
       held.clear()
+      givingWay.clear()
       sessions = 0
     },
 
     sessions: () => sessions,
   }
+}
+
+/** Keys in the order of their last use. */
+function keysByUse() {
+  const keys = new Set<SessionKey>()
+  let rest = keys.values()
+  let first: SessionKey | undefined
+
+  return {
+    /** For a key that is not among them, or was just deleted. */
+    used(key: SessionKey): void {
+      keys.add(key)
+    },
+
+    delete(key: SessionKey): void {
+      keys.delete(key)
+      if (first === key) first = undefined
+    },
+
+    /**
+     * The search goes on where it stopped. What stood before that is gone: to begin at the front each time would walk over
+     * the empty places of all of it.
+     */
+    oldest(): SessionKey | undefined {
+      first ??= rest.next().value
+      if (first === undefined && keys.size > 0) {
+        rest = keys.values()
+        first = rest.next().value
+      }
+      return first
+    },
+
+    clear(): void {
+      keys.clear()
+      first = undefined
+    },
+  }
+}
+
+function full(recordsMax: number): StoreFullError {
+  return new StoreFullError(`memory, full at ${recordsMax}`)
 }
 
 /** And not a fence, nor a record of another kind. */

@@ -12,7 +12,7 @@ import type { Capabilities, SessionStore } from '../contract.ts'
 import { StoreConfigError, StoreFullError, StoreUnavailableError } from '../errors.ts'
 import type { Lookup } from '../mesh/dialling.ts'
 import type { RefusalCode } from '../mesh/handshake.ts'
-import { member, type MemberStatus, type MeshLog } from '../mesh/member.ts'
+import { type Member, member, type MemberStatus, type MeshLog } from '../mesh/member.ts'
 import { type MeshLocation, meshLocation } from '../mesh/mesh-url.ts'
 import type { Outcome, Refusal } from '../mesh/messages.ts'
 
@@ -25,7 +25,10 @@ export interface MeshStoreOptions {
   readonly secret?: string | undefined
   readonly log?: MeshLog | undefined
   readonly clock?: Clock
-  /** The most sessions and fences that this node holds. Default 1,000,000. */
+  /**
+   * The most sessions and fences that this node holds. Visitors' sessions may take nine tenths of that; once all of it is
+   * taken, creating another is refused, and the store is not healthy. Default 1,000,000.
+   */
   readonly recordsMax?: number
   readonly lookup?: Lookup
 }
@@ -43,12 +46,14 @@ const REFUSED_FOR_MS = 500
 /** A record has to fit a frame, whatever else is in it. */
 export const BODY_BYTES_MAX = 4 * 1024 * 1024
 const UNIT_BYTES_MAX = 3
+/** Of `recordsMax`. A record can't be given up on one node alone, so visitors never take the rest. */
+const VISITORS_SHARE = 0.9
 
 /** Someone has to change what one of the two was told. */
 const FOR_GOOD: ReadonlySet<RefusalCode> = new Set(['secret', 'version', 'stranger', 'duplicate'])
 
 export function meshStore(options: MeshStoreOptions): MeshStore {
-  const { url, name, secret, log, clock = systemClock, recordsMax, lookup } = options
+  const { url, name, secret, log, clock = systemClock, recordsMax = 1_000_000, lookup } = options
   const location = meshLocation(url, { name, secret })
   const { ack: defaultAck = 'one', openTimeoutMs = OPEN_TIMEOUT_MS } = location.settings
   const storeName = location.copies === 'all' ? 'replicated' : 'clustered'
@@ -56,6 +61,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
   let closed = false
 
   const unavailable = (why: unknown): StoreUnavailableError => new StoreUnavailableError(storeName, why)
+  const full = (why: string): StoreFullError => new StoreFullError(`${storeName}, ${why}`)
 
   /** Resolves once verbs are carried out. */
   const serving = async (waitMs: number, look?: (status: MemberStatus) => void): Promise<void> => {
@@ -70,14 +76,9 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     }
   }
 
-  /** What the peer's callback says, as a promise. */
-  const carriedOut = <T>(begin: (done: (outcome: Outcome<T>) => void) => void): Promise<T> =>
-    new Promise((resolve, reject) => {
-      begin((outcome) => {
-        if (outcome.ok) resolve(outcome.value)
-        else if (outcome.refusal === 'full') reject(new StoreFullError(storeName))
-        else reject(unavailable(new Error(REFUSALS[outcome.refusal])))
-      })
+  const carriedOut = <T>(begin: Begin<T>): Promise<T> =>
+    settled(begin, (refusal) => {
+      return refusal === 'full' ? full('no room for another record') : unavailable(new Error(REFUSALS[refusal]))
     })
 
   return {
@@ -94,9 +95,10 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
 
     read: (key, { atLeastVersion = 0 } = {}) => carriedOut((done) => own.peer.read(key, { atLeastVersion }, done)),
 
-    write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck }) {
-      if (body.length * UNIT_BYTES_MAX > BODY_BYTES_MAX && Buffer.byteLength(body) > BODY_BYTES_MAX)
-        return Promise.reject(new StoreFullError(`${storeName}, ${BODY_BYTES_MAX} bytes a record`))
+    write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck, givesWay = false }) {
+      if (givesWay && expectedVersion === 0 && isFull(own, recordsMax * VISITORS_SHARE))
+        return Promise.reject(full('full for visitors'))
+      if (isTooLarge(body)) return Promise.reject(full(`${BODY_BYTES_MAX} bytes a record`))
       return carriedOut((done) => own.peer.write(key, { expectedVersion, expiresAtMs, body, ack }, done))
     },
 
@@ -105,7 +107,10 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     destroy: (key, { fenceUntilMs, ack = defaultAck }) =>
       carriedOut((done) => own.peer.destroy(key, { fenceUntilMs, ack }, done)),
 
-    health: () => serving(LAPSE_MS),
+    health: async () => {
+      await serving(LAPSE_MS)
+      if (isFull(own, recordsMax)) throw full(`full at ${recordsMax}`)
+    },
 
     async close() {
       closed = true
@@ -115,6 +120,26 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     heldHere: () => own.peer.status().sessions,
     status: () => own.status(),
   }
+}
+
+type Begin<T> = (done: (outcome: Outcome<T>) => void) => void
+
+/** What the peer's callback says, as a promise. */
+function settled<T>(begin: Begin<T>, refused: (refusal: Refusal) => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    begin((outcome) => {
+      if (outcome.ok) resolve(outcome.value)
+      else reject(refused(outcome.refusal))
+    })
+  })
+}
+
+function isTooLarge(body: string): boolean {
+  return body.length * UNIT_BYTES_MAX > BODY_BYTES_MAX && Buffer.byteLength(body) > BODY_BYTES_MAX
+}
+
+function isFull({ peer }: Member, recordsMax: number): boolean {
+  return peer.status().records >= recordsMax
 }
 
 const REFUSALS: Readonly<Record<Refusal, string>> = {
