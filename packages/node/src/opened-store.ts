@@ -1,7 +1,13 @@
 /** The store, ready to serve, or one clear reason why there is none. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { openStore, type SessionStore, StoreUnavailableError, type StoreSurroundings } from '@ninelives/sessions'
+import {
+  eventLog,
+  openStore,
+  type SessionStore,
+  StoreUnavailableError,
+  type StoreSurroundings,
+} from '@ninelives/sessions'
 
 export interface OpenedStoreOptions extends StoreSurroundings {
   readonly url: string
@@ -22,7 +28,7 @@ const PATIENCE_MS = 1000
 
 /** Rejects with StoreConfigError when the URL can't be used, and with StoreAbsentError when the wait is over. */
 export async function openedStore({ url, waitMs, log, ...more }: OpenedStoreOptions): Promise<SessionStore> {
-  const store = await openStore(url, { ...more, log })
+  const store = await openStore(url, { ...more, onEvent: eventLog(log) })
   const where = `${store.name}${placeOf(url)}`
   const waiting = setTimeout(
     () => log.warn({ event: 'store-awaited', store: where }, 'waiting for the store'),

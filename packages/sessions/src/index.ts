@@ -34,6 +34,7 @@ export {
   type LoginThrottleEvent,
   type LoginThrottleOptions,
 } from './login-throttle.ts'
+export { type EventLog, eventLog, type SessionLayerEvent } from './event-log.ts'
 export type * from './telemetry.ts'
 export type { NetworkSize } from './network.ts'
 export { CrossOriginError, sameOrigin, type SameOriginOptions } from './same-origin.ts'

@@ -3,7 +3,6 @@ import { pathToFileURL } from 'node:url'
 import { resolve } from 'node:path'
 import type { SessionStore } from './contract.ts'
 import { StoreConfigError } from './errors.ts'
-import type { MeshLog } from './mesh/member.ts'
 import { checkedOptions, type Rules, shown, take } from './options.ts'
 import type { OnStoreEvent } from './telemetry.ts'
 import type { MovingStep } from './stores/moving.ts'
@@ -20,8 +19,6 @@ export interface StoreSurroundings {
   readonly nodeName?: string | undefined
   /** That all nodes share. */
   readonly meshSecret?: string | undefined
-  /** Where a store tells what an operator wants to know; a pino logger is one. */
-  readonly log?: MeshLog | undefined
   /** What happens to the store, for an operator: see telemetry.ts. */
   readonly onEvent?: OnStoreEvent | undefined
 }
@@ -51,7 +48,6 @@ export const storeSchemes: readonly string[] = Object.keys(openers)
 const rules: Rules<StoreSurroundings> = {
   nodeName: take.text,
   meshSecret: take.text,
-  log: take.having('a logger with info() and warn(), such as pino', 'info', 'warn'),
   onEvent: take.function,
 }
 
@@ -92,9 +88,9 @@ async function redis(url: string, { onEvent }: StoreSurroundings): Promise<Sessi
   return redisStore({ url, onEvent })
 }
 
-async function mesh(url: string, { nodeName, meshSecret, log }: StoreSurroundings): Promise<SessionStore> {
+async function mesh(url: string, { nodeName, meshSecret, onEvent }: StoreSurroundings): Promise<SessionStore> {
   const { meshStore } = await import('./stores/mesh.ts')
-  return meshStore({ url, name: nodeName, secret: meshSecret, log })
+  return meshStore({ url, name: nodeName, secret: meshSecret, onEvent })
 }
 
 async function moving(location: string, surroundings: StoreSurroundings): Promise<SessionStore> {

@@ -27,13 +27,17 @@ export interface CopiesEvent {
   readonly writes: number
 }
 
+export interface LinkEvent {
+  /** `mesh-strangers`: connections that prove nothing are dropped to make room. Each is told once for as long as it is so. */
+  readonly event: 'mesh-linked' | 'mesh-unlinked' | 'mesh-refused' | 'mesh-strangers'
+  /** The name of a node, or an address where it has told none. */
+  readonly peer: string
+  /** For a person. */
+  readonly line: string
+}
+
 export type MeshEvent =
-  | {
-      readonly event: 'mesh-linked' | 'mesh-unlinked' | 'mesh-refused' | 'mesh-strangers'
-      readonly peer: string
-      /** For a person. */
-      readonly line: string
-    }
+  | LinkEvent
   | { readonly event: 'mesh-view'; readonly number: number; readonly roles: Readonly<Record<string, string>> }
   | { readonly event: 'mesh-repaired'; readonly records: number }
   | { readonly event: 'mesh-lost' }

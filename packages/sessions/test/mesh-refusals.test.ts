@@ -18,8 +18,7 @@ interface Logged {
 
 function node(t: ExecutionContext, url: string, name: string, secret: string | undefined = SECRET): Logged {
   const lines: string[] = []
-  const note = (about: object, line: string) => void lines.push(`${JSON.stringify(about)} ${line}`)
-  const store = meshStore({ url, name, secret, log: { info: note, warn: note } })
+  const store = meshStore({ url, name, secret, onEvent: (event) => lines.push(JSON.stringify(event)) })
   t.teardown(() => store.close())
   return { store, lines }
 }

@@ -173,5 +173,5 @@ test('undefined is the default for the other factories too', async (t) => {
   t.is(engine.idleTimeoutMs, 30 * 60_000)
   t.notThrows(() => fastifyStore({ store, absoluteTimeoutMs: undefined as never, guard: undefined as never }))
   t.notThrows(() => sameOrigin({ exempt: undefined as never }))
-  await t.notThrowsAsync(openStore('memory:', { nodeName: undefined, log: undefined }))
+  await t.notThrowsAsync(openStore('memory:', { nodeName: undefined, onEvent: undefined }))
 })

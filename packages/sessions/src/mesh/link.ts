@@ -157,3 +157,14 @@ function framed(payload: Buffer): Buffer {
   payload.copy(bytes, HEADER_BYTES)
   return bytes
 }
+
+/** Why there is no link to a node, in a line for a person. */
+export function apart(name: string, at: string, why: Why): string {
+  const who = name === at ? name : `${name} at ${at}`
+  if (why.kind === 'refused') return `${why.by === 'us' ? 'refused' : 'refused by'} ${who}: ${why.refusal.line}`
+  return `${who} is not reached: ${why.line}`
+}
+
+export function reason(why: Why): string {
+  return why.kind === 'refused' ? why.refusal.line : why.line
+}

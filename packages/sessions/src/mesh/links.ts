@@ -8,15 +8,18 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
+import type { LinkEvent } from '../telemetry.ts'
 import { EVERYWHERE, shown } from './address.ts'
 import { type Admission, admission } from './admission.ts'
 import { type Attempt, type Dialling, dialling, type Lookup, type Outcome } from './dialling.ts'
 import type { Frame } from './frames.ts'
 import { clusterText, type Identity, type Role, SPOKEN, type SpokenVersions } from './handshake.ts'
-import { Link, type Refused, type Why } from './link.ts'
+import { addBytes, type LinkCounts, noCounts } from './link-counts.ts'
+import { apart, Link, reason, type Refused, type Why } from './link.ts'
 import type { MeshLocation } from './mesh-url.ts'
 import { readRoster, ROSTER_MARK, type Roster, rosterFrame } from './roster.ts'
 import { type MeshSockets, meshSockets } from './sockets.ts'
+import { strangers } from './strangers.ts'
 import { type Trouble, troubleBook } from './troubles.ts'
 
 export interface LinkEvents {
@@ -24,8 +27,7 @@ export interface LinkEvents {
   unlinked(name: string): void
   /** The bytes are valid during the call only. Throws MalformedFrameError for what is no message. */
   received(from: string, bytes: Buffer, start: number, end: number, version: number): void
-  /** One line for a person, and what it is about. */
-  told(line: string, about: { readonly event: string; readonly peer: string }): void
+  told(event: LinkEvent): void
 }
 
 export interface LinksOptions {
@@ -36,18 +38,8 @@ export interface LinksOptions {
   readonly lookup?: Lookup | undefined
 }
 
-export interface LinkCounts {
-  sentBytes: number
-  receivedBytes: number
-  malformed: number
-  overflows: number
-  refusals: number
-}
-
 /** Nodes say something many times a second; who says nothing for so long is not behind this connection any more. */
 const SILENCE_MS = 2_000
-/** Of connections that have not proven anything yet. */
-const STRANGERS_MAX = 64
 /** After a roster told of another node with the name of one that is linked here: for the dead to be noticed. */
 const DOUBT_MS = 150
 
@@ -60,9 +52,10 @@ export class MeshLinks {
   readonly #troubles = troubleBook()
   readonly #up = new Map<string, Link>()
   readonly #greeting = new Set<Link>()
-  readonly #counts: LinkCounts = { sentBytes: 0, receivedBytes: 0, malformed: 0, overflows: 0, refusals: 0 }
+  readonly #counts = noCounts()
   #server: Server | undefined
   readonly #unsent = new Set<Link>()
+  readonly #strangers = strangers((address) => this.#dropped(address))
   #closed = false
 
   constructor(options: LinksOptions) {
@@ -90,7 +83,7 @@ export class MeshLinks {
       (socket) => this.#accept(socket),
       (error, socket) => this.#unsafe(error, socket),
     )
-    this.#server.maxConnections = STRANGERS_MAX + this.#options.location.names.length
+    this.#strangers.watch(this.#server)
     this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
     await once(this.#server, 'listening')
     // One connection that could not be taken is no reason to end.
@@ -136,7 +129,7 @@ export class MeshLinks {
   }
 
   counts(): Readonly<LinkCounts> {
-    const counts = { ...this.#counts }
+    const counts = { ...this.#counts, strangers: this.#strangers.dropped }
     for (const { socket } of [...this.#up.values(), ...this.#greeting]) addBytes(counts, socket)
     return counts
   }
@@ -160,12 +153,15 @@ export class MeshLinks {
   }
 
   #accept(socket: Socket): void {
-    if (this.#closed || this.#greeting.size >= STRANGERS_MAX) socket.destroy()
+    if (this.#closed) socket.destroy()
     else this.#open(socket, 'dialled', undefined, () => {})
   }
 
   #dial(attempt: Attempt, done: (outcome: Outcome) => void): void {
-    this.#open(this.#sockets.dial(attempt.address), 'dialler', attempt, done)
+    const socket = this.#sockets.dial(attempt.address)
+    this.#strangers.expect(attempt.address.host)
+    socket.on('lookup', (_error, address) => this.#strangers.expect(address))
+    this.#open(socket, 'dialler', attempt, done)
   }
 
   #open(socket: Socket, role: Role, attempt: Attempt | undefined, done: (outcome: Outcome) => void): void {
@@ -185,6 +181,7 @@ export class MeshLinks {
       onUp: (link, peer) => {
         isUp = true
         this.#greeting.delete(link)
+        this.#strangers.proven(socket)
         this.#join(link, peer)
         done({ kind: 'linked', name: peer.name })
       },
@@ -205,7 +202,7 @@ export class MeshLinks {
     this.#up.set(peer.name, link)
     this.#troubles.clear(peer.name)
     this.#tellRoster()
-    this.#options.on.told(`linked to ${peer.name}`, { event: 'mesh-linked', peer: peer.name })
+    this.#options.on.told({ event: 'mesh-linked', peer: peer.name, line: `linked to ${peer.name}` })
     this.#options.on.linked(peer.name, peer.incarnation)
   }
 
@@ -240,7 +237,15 @@ export class MeshLinks {
 
   #trouble(name: string, line: string, refused?: Refused): void {
     if (this.#closed || !this.#troubles.note(name, line, refused)) return
-    this.#options.on.told(line, { event: refused === undefined ? 'mesh-unlinked' : 'mesh-refused', peer: name })
+    const event = refused === undefined ? 'mesh-unlinked' : 'mesh-refused'
+    this.#options.on.told({ event, peer: name, line })
+  }
+
+  #dropped(address: string): void {
+    const line = `connections from ${address} that prove nothing are dropped for newer ones`
+    // Their own entry: an address may also be where a peer was refused.
+    if (!this.#closed && this.#troubles.note(`strangers at ${address}`, line))
+      this.#options.on.told({ event: 'mesh-strangers', peer: address, line })
   }
 
   #receive(link: Link, bytes: Buffer, start: number, end: number): void {
@@ -271,23 +276,10 @@ export class MeshLinks {
 
   /** TLS that came to nothing: whoever it was, no word was exchanged. */
   #unsafe(error: Error & { code?: string }, socket: Socket): void {
+    // Closed by this side to make room, or by one that did not care to begin.
+    if (error.code === 'ECONNRESET') return
     const where = socket.remoteAddress ?? 'a stranger'
     this.#counts.refusals++
     this.#trouble(where, `refused ${where}: no TLS with the same secret or authority (${error.code ?? error.message})`)
   }
-}
-
-function addBytes(counts: LinkCounts, socket: Socket): void {
-  counts.sentBytes += socket.bytesWritten
-  counts.receivedBytes += socket.bytesRead
-}
-
-function apart(name: string, at: string, why: Why): string {
-  const who = name === at ? name : `${name} at ${at}`
-  if (why.kind === 'refused') return `${why.by === 'us' ? 'refused' : 'refused by'} ${who}: ${why.refusal.line}`
-  return `${who} is not reached: ${why.line}`
-}
-
-function reason(why: Why): string {
-  return why.kind === 'refused' ? why.refusal.line : why.line
 }

@@ -5,23 +5,19 @@
 import { randomBytes } from 'node:crypto'
 import { codecs } from './codec.ts'
 import type { Lookup } from './dialling.ts'
+import type { MeshEvent } from '../telemetry.ts'
 import type { Frame } from './frames.ts'
-import { type LinkCounts, MeshLinks } from './links.ts'
+import type { LinkCounts } from './link-counts.ts'
+import { MeshLinks } from './links.ts'
 import type { MeshLocation } from './mesh-url.ts'
 import type { Message } from './messages.ts'
 import { peer as meshPeer, type Peer, type PeerEvent, type PeerStatus, TICK_MS } from './peer.ts'
 import type { Trouble } from './troubles.ts'
 
-/** What an operator may want to read; a pino logger is one. */
-export interface MeshLog {
-  info(about: object, line: string): void
-  warn(about: object, line: string): void
-}
-
 export interface MemberOptions {
   readonly location: MeshLocation
   readonly wallMs: () => number
-  readonly log?: MeshLog | undefined
+  readonly onEvent?: ((event: MeshEvent) => void) | undefined
   readonly lookup?: Lookup | undefined
   readonly recordsMax?: number | undefined
 }
@@ -48,7 +44,7 @@ export interface Apart {
 
 const INCARNATION_BYTES = 6
 
-export function member({ location, wallMs, log, lookup, recordsMax }: MemberOptions): Member {
+export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): Member {
   const { name, names, copies } = location
   const incarnation = randomBytes(INCARNATION_BYTES).readUIntBE(0, INCARNATION_BYTES) || 1
   const links = new MeshLinks({
@@ -62,7 +58,7 @@ export function member({ location, wallMs, log, lookup, recordsMax }: MemberOpti
         const message = codecs.get(version)?.decode(bytes, start, end)
         if (message !== undefined) peer.receive(from, message)
       },
-      told: (line, about) => log?.[about.event === 'mesh-refused' ? 'warn' : 'info'](about, line),
+      told: onEvent,
     },
   })
   const send = sender(links)
@@ -75,7 +71,7 @@ export function member({ location, wallMs, log, lookup, recordsMax }: MemberOpti
     random: Math.random,
     send,
     ...(recordsMax === undefined ? {} : { recordsMax }),
-    onEvent: (event) => tell(log, event),
+    onEvent: (event) => onEvent(ofPeer(event)),
   })
   let ticking: NodeJS.Timeout | undefined
 
@@ -122,18 +118,13 @@ function sender(links: MeshLinks): (to: string, message: Message) => void {
   }
 }
 
-function tell(log: MeshLog | undefined, event: PeerEvent): void {
+function ofPeer(event: PeerEvent): MeshEvent {
   switch (event.event) {
     case 'view':
-      log?.info({ event: 'mesh-view', number: event.view.number, roles: event.names }, 'the mesh has a new view')
-      break
+      return { event: 'mesh-view', number: event.view.number, roles: event.names }
     case 'repaired':
-      log?.warn({ event: 'mesh-repaired', records: event.records }, 'records that differed between nodes were mended')
-      break
+      return { event: 'mesh-repaired', records: event.records }
     case 'lost':
-      log?.warn({ event: 'mesh-lost' }, 'all nodes that held the sessions are gone: the mesh begins anew without them')
-      break
-    default:
-      event satisfies never
+      return { event: 'mesh-lost' }
   }
 }

@@ -12,7 +12,8 @@ import type { Capabilities, SessionStore } from '../contract.ts'
 import { StoreConfigError, StoreFullError, StoreUnavailableError } from '../errors.ts'
 import type { Lookup } from '../mesh/dialling.ts'
 import type { RefusalCode } from '../mesh/handshake.ts'
-import { type Member, member, type MemberStatus, type MeshLog } from '../mesh/member.ts'
+import type { MeshEvent, StoreReport } from '../telemetry.ts'
+import { type Member, member, type MemberStatus } from '../mesh/member.ts'
 import { type MeshLocation, meshLocation } from '../mesh/mesh-url.ts'
 import type { Outcome, Refusal } from '../mesh/messages.ts'
 
@@ -23,7 +24,7 @@ export interface MeshStoreOptions {
   readonly name?: string | undefined
   /** That all nodes share, where the URL does not say. */
   readonly secret?: string | undefined
-  readonly log?: MeshLog | undefined
+  readonly onEvent?: ((event: MeshEvent) => void) | undefined
   readonly clock?: Clock
   /**
    * The most sessions and fences that this node holds. Visitors' sessions may take nine tenths of that; once all of it is
@@ -53,11 +54,11 @@ const VISITORS_SHARE = 0.9
 const FOR_GOOD: ReadonlySet<RefusalCode> = new Set(['secret', 'version', 'stranger', 'duplicate'])
 
 export function meshStore(options: MeshStoreOptions): MeshStore {
-  const { url, name, secret, log, clock = systemClock, recordsMax = 1_000_000, lookup } = options
+  const { url, name, secret, onEvent, clock = systemClock, recordsMax = 1_000_000, lookup } = options
   const location = meshLocation(url, { name, secret })
   const { ack: defaultAck = 'one', openTimeoutMs = OPEN_TIMEOUT_MS } = location.settings
   const storeName = location.copies === 'all' ? 'replicated' : 'clustered'
-  const own = member({ location, wallMs: () => clock.now(), log, recordsMax, lookup })
+  const own = member({ location, wallMs: () => clock.now(), onEvent, recordsMax, lookup })
   let closed = false
 
   const unavailable = (why: unknown): StoreUnavailableError => new StoreUnavailableError(storeName, why)
@@ -119,6 +120,16 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
 
     heldHere: () => own.peer.status().sessions,
     status: () => own.status(),
+    report: () => reportOn(own.status(), location),
+  }
+}
+
+function reportOn(status: MemberStatus, { names }: MeshLocation): StoreReport {
+  const { linked, apart, repaired, traffic } = status
+  const { sentBytes, receivedBytes, refusals, malformed, strangers } = traffic
+  return {
+    warnings: apart.length === 0 ? [] : [lines(apart)],
+    mesh: { peers: names.length - 1, linked, sentBytes, receivedBytes, refusals, malformed, strangers, repaired },
   }
 }
 
