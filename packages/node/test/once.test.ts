@@ -15,7 +15,9 @@ test('a request sent again with its key adds, counts and removes once', async (t
   await visitor.send('DELETE', '/api/cart/box', undefined, keyed('remove'))
   await visitor.send('POST', '/api/cart', { sku: 'box' })
   const removed = await visitor.send('DELETE', '/api/cart/box', undefined, keyed('remove'))
-  t.like(removed.body, { items: [{ sku: 'box', quantity: 1 }] })
+  t.like(removed.body, { items: [] })
+  t.is(removed.headers.get('Idempotency-Replayed'), 'true')
+  t.like((await visitor.send('GET', '/api/cart')).body, { items: [{ sku: 'box', quantity: 1 }] })
 })
 
 test('a logout that is sent again with its key is the same logout', async (t) => {

@@ -41,9 +41,17 @@ export interface EngineEvent {
    * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
    * list of the user's sessions could not be changed; the request went on, and a later one makes up for it.
    * `answer-failed`: what a request with an idempotency key did or was answered could not be noted; its repeat runs again.
+   * `key-forgotten`: a key was forgotten before its time, because the session has more than `idempotencyKeysMax`.
    * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
    */
-  readonly event: 'theft' | 'merged' | 'touch-failed' | 'index-failed' | 'answer-failed' | 'unreadable'
+  readonly event:
+    | 'theft'
+    | 'merged'
+    | 'touch-failed'
+    | 'index-failed'
+    | 'answer-failed'
+    | 'key-forgotten'
+    | 'unreadable'
 }
 
 export interface EngineOptions {
@@ -72,6 +80,12 @@ export interface EngineOptions {
   readonly commitAttemptsMax?: number
   /** How long a commit that met others may go on, its wait for them included; then it is refused. Default 5 seconds. */
   readonly commitTimeMaxMs?: number
+  /** For how long a session remembers a client's idempotency key. Default 24 hours. */
+  readonly idempotencyWindowMs?: number
+  /** The most bytes that a session spends on remembering keyed requests; the oldest answers go first. Default 24 KiB. */
+  readonly idempotencyBytesMax?: number
+  /** With one more key in a session, the oldest is forgotten before its time. Default 2,000. */
+  readonly idempotencyKeysMax?: number
   /** For routes that may be answered from the last known copy while the store is down; see `outage` of the adapter. */
   readonly lastKnown?: LastKnownLimits
   readonly onStep?: (step: EngineStep) => void
@@ -117,6 +131,9 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   sessionsPerUserMax: 100,
   commitAttemptsMax: 32,
   commitTimeMaxMs: 5_000,
+  idempotencyWindowMs: 24 * 60 * 60_000,
+  idempotencyBytesMax: 24 * 1024,
+  idempotencyKeysMax: 2_000,
   lastKnown: { sessionsMax: 0, dataLengthMax: 0, ageMaxMs: 0 },
   onStep: () => {},
   onEvent: () => {},
@@ -138,6 +155,9 @@ export const engineRules: Rules<EngineOptions> = {
   sessionsPerUserMax: take.wholeNumber(1),
   commitAttemptsMax: take.wholeNumber(1),
   commitTimeMaxMs: take.durationMs(1),
+  idempotencyWindowMs: take.durationMs(1),
+  idempotencyBytesMax: take.wholeNumber(4_096),
+  idempotencyKeysMax: take.wholeNumber(1, 100_000),
   lastKnown: take.options<LastKnownLimits>({
     sessionsMax: take.wholeNumber(0),
     dataLengthMax: take.wholeNumber(0),

@@ -131,10 +131,11 @@ export class StillRunningError extends SessionError {
   }
 }
 
-/** The request was carried out before, and what it was answered is too large to have been kept. Nothing was done. */
+/** The request was carried out before, at least in part, and there was no room to keep what it takes to repeat it. Nothing was done. */
 export class AnswerNotKeptError extends SessionError {
   constructor() {
-    super('ANSWER_NOT_KEPT', 409, 'This request was carried out before; its answer was too large to keep.')
+    const message = 'This request was carried out before, at least in part, and its answer was not kept.'
+    super('ANSWER_NOT_KEPT', 409, message)
   }
 }
 

@@ -5,23 +5,30 @@
  * A key belongs to the session it came with. A client without a session has none to double anything in, and its keys mean
  * nothing.
  */
-import { hash } from 'node:crypto'
 import type Koa from 'koa'
-import { ANSWER_LENGTH_MAX, type Answer } from './answers.ts'
+import { type Answer, isKept, proxyWindowMs } from './answers.ts'
 import { AlreadyAnsweredError, IdempotencyKeyError, StillRunningError } from './errors.ts'
-import { known, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
+import { NO_FINGERPRINT } from './fingerprint.ts'
+import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
 import { type BareSession, replaceFields } from './session-fields.ts'
 
 export interface IdempotencyOptions {
-  /** The request's payload, to tell it from another one under the same key. Default: what the body parser left. */
+  /**
+   * The request's payload, to tell it from another one under the same key. A keyed hash of it is stored with the session, so
+   * leave secrets out: `() => ''` on a route that takes a password. Default: of a request in a user's session, what the body
+   * parser left; of a visitor's, nothing, since it may be a login. What changes the session's user or id is never told by
+   * its payload.
+   */
   readonly payloadOf?: (ctx: Koa.Context) => string
 }
 
 const KEY = /^"?([\x21\x23-\x7e]{1,255})"?$/
 const RUNNING_MAX = 100_000
+/** From this status on an answer says that something failed, and that the request may be sent again. */
+const FAILED_STATUS = 500
 
 /** Middleware for the routes that change the session, after the body parser and before the handler. */
-export function idempotency({ payloadOf = parsedBody }: IdempotencyOptions = {}): Koa.Middleware {
+export function idempotency({ payloadOf }: IdempotencyOptions = {}): Koa.Middleware {
   // Only what this process runs: a request that another node took over must be carried out there, not turned away.
   const running = new Set<string>()
 
@@ -29,29 +36,36 @@ export function idempotency({ payloadOf = parsedBody }: IdempotencyOptions = {})
     const header = ctx.get('Idempotency-Key')
     if (header === '') {
       const unkeyed = known(ctx)
-      if (unkeyed !== undefined) sessionOf(unkeyed).nameSteps()
+      if (unkeyed !== undefined) prepareSession(unkeyed, (session) => session.nameSteps())
       return await next()
     }
     const [, key] = KEY.exec(header) ?? []
     if (key === undefined) throw new IdempotencyKeyError()
     const state = stateOf(ctx)
-    const session = sessionOf(state)
-    const answer = session.once(key, hash('sha256', `${ctx.method} ${ctx.url}\n${payloadOf(ctx)}`, 'base64url'))
+    const fingerprint = fingerprintOf(ctx, state, key, payloadOf)
+    let answer: Answer | undefined
+    prepareSession(state, (session) => {
+      answer = session.once(key, fingerprint)
+    })
     if (answer !== undefined) return give(ctx, answer)
-    if (session.info !== undefined && ctx.session !== null)
-      replaceFields(ctx.session as unknown as BareSession, session.take())
+    if (state.session?.info !== undefined && ctx.session !== null)
+      replaceFields(ctx.session as unknown as BareSession, state.session.take())
 
-    const name = `${session.id.handle} ${key}`
-    if (running.has(name) || running.size >= RUNNING_MAX) throw new StillRunningError()
+    // A session that this request begins is its own.
+    const name = `${state.session?.id.handle ?? ''} ${key}`
+    if (state.session !== undefined && running.has(name)) throw new StillRunningError()
+    if (running.size >= RUNNING_MAX) throw new StillRunningError()
     running.add(name)
+    state.keyed = { phase: 'running', headersBefore: ctx.res.getHeaders() }
     try {
       await next()
-      state.answerable = true
+      state.keyed.phase = ctx.status >= FAILED_STATUS ? 'failed' : 'answered'
     } catch (error) {
-      await session.fail()
+      state.keyed.phase = 'failed'
       throw error
     } finally {
       running.delete(name)
+      if (state.keyed.phase === 'failed') await state.session?.fail()
     }
   }
 }
@@ -61,40 +75,87 @@ export const withRecordedAnswer: Koa.Middleware = async (ctx: StatefulContext, n
   try {
     await next()
   } catch (error) {
-    if (!(error instanceof AlreadyAnsweredError)) throw error
-    const state = stateOf(ctx)
-    if (await state.session?.reclaim()) state.sendCookie()
-    give(ctx, error.answer)
+    // What the handler made of it, if it caught it: an error of ours went through the application.
+    if (known(ctx)?.answeredBefore === undefined) throw error
+  }
+  const state = known(ctx)
+  if (state?.answeredBefore === undefined) return
+  if (await state.session?.reclaim()) state.sendCookie()
+  give(ctx, state.answeredBefore)
+}
+
+/** Runs what commits the session, and notes where it finds that the request was answered before. */
+export async function notingAnswer<T>(state: RequestState, commit: () => Promise<T>): Promise<T> {
+  try {
+    return await commit()
+  } catch (error) {
+    if (error instanceof AlreadyAnsweredError) state.answeredBefore = error.answer
+    throw error
   }
 }
 
-/** What the handler is about to answer, if it is small and its own. */
-export function answerOf(ctx: Koa.Context): Answer | undefined {
-  const { body } = ctx
-  // What an answer says in other headers would be missing from the repeat.
-  if (ctx.respond === false || ctx.res.hasHeader('Location')) return undefined
-  if (typeof body === 'string') return kept(ctx, body)
-  if (body === null || body === undefined) return kept(ctx, '')
-  return isPlainJson(body) ? kept(ctx, JSON.stringify(body)) : undefined
+/** What the handler of a keyed request answers, if that is small, its own and not a failure. */
+export function answerOf(ctx: Koa.Context, { keyed }: RequestState): Answer | undefined {
+  if (keyed?.phase !== 'answered' || ctx.respond === false) return undefined
+  const body = bodyOf(ctx.body)
+  if (body === undefined) return undefined
+  const answer = { status: ctx.status, type: ctx.type, body, headers: ownHeaders(ctx, keyed.headersBefore) }
+  return isKept(answer) ? answer : undefined
 }
 
-/** No stream, Blob or Response, which are objects as well. */
+/** Undefined for what can't be kept: a stream, Blob or Response. */
+function bodyOf(body: unknown): string | undefined {
+  if (typeof body === 'string') return body
+  if (body === null || body === undefined) return ''
+  return isPlainJson(body) ? JSON.stringify(body) : undefined
+}
+
 function isPlainJson(body: unknown): boolean {
   if (Array.isArray(body)) return true
   const prototype: unknown = typeof body === 'object' && body !== null ? Object.getPrototypeOf(body) : undefined
   return prototype === Object.prototype || prototype === null
 }
 
-function kept(ctx: Koa.Context, body: string): Answer | undefined {
-  return body.length <= ANSWER_LENGTH_MAX ? { status: ctx.status, type: ctx.type, body } : undefined
+/** Made anew with each answer, or not to be given twice. */
+const NOT_REPEATED = new Set([
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'date',
+  'set-cookie',
+])
+
+/** The headers that the handler has set since. */
+function ownHeaders(ctx: Koa.Context, before: Headers): NonNullable<Answer['headers']> {
+  const own: Record<string, string | readonly string[]> = {}
+  for (const [name, value] of Object.entries(ctx.res.getHeaders())) {
+    if (value === undefined || value === before[name] || NOT_REPEATED.has(name)) continue
+    own[name] = typeof value === 'number' ? String(value) : value
+  }
+  return own
 }
 
-function give(ctx: Koa.Context, answer: Answer): void {
+type Headers = Readonly<Record<string, unknown>>
+
+function give(ctx: Koa.Context, { status, type, body, headers }: Answer): void {
+  for (const [name, value] of Object.entries(headers ?? {})) ctx.set(name, value as string | string[])
   ctx.set('Idempotency-Replayed', 'true')
-  ctx.status = answer.status
-  ctx.body = answer.body === '' ? null : answer.body
-  ctx.status = answer.status
-  if (answer.body !== '') ctx.type = answer.type
+  ctx.status = status
+  ctx.body = body === '' ? null : body
+  ctx.status = status
+  if (body !== '') ctx.type = type
+}
+
+function fingerprintOf(
+  ctx: Koa.Context,
+  { session, fingerprint }: RequestState,
+  key: string,
+  payloadOf: IdempotencyOptions['payloadOf'],
+) {
+  if (proxyWindowMs(key) !== undefined) return NO_FINGERPRINT
+  const payload = payloadOf === undefined ? (session?.hasUser === true ? parsedBody(ctx) : undefined) : payloadOf(ctx)
+  return fingerprint({ key, address: `${ctx.method} ${ctx.url}`, payload })
 }
 
 function parsedBody(ctx: Koa.Context): string {

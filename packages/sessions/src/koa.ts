@@ -18,7 +18,7 @@ import { signingKeysRule } from './cookie.ts'
 import { type EngineOptions, engineRules, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
 import { type GuardOptions, guardedStore, guardRules } from './guarded-store.ts'
-import { withRecordedAnswer } from './idempotency.ts'
+import { notingAnswer, withRecordedAnswer } from './idempotency.ts'
 import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
 import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'
 import { merge } from './merge.ts'
@@ -142,15 +142,7 @@ export function sessions(app: Koa, given: SessionsOptions): SessionLayer {
       refuseInOutage(state)
       await state.discarded?.destroy()
       const written = fieldsOf(session)
-      const result = await sessionOf(state).update(
-        written,
-        (draft) => {
-          const outcome = change(draft)
-          assertFieldNames(draft)
-          return outcome
-        },
-        name,
-      )
+      const result = await notingAnswer(state, () => sessionOf(state).update(written, withFieldNames(change), name))
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))
@@ -186,6 +178,14 @@ function inside(app: Koa, middleware: Koa.Middleware): Koa.Middleware {
     throw new SessionOptionsError(
       'sessions(app) was called for an application that is mounted in another: call it for the outer one.',
     )
+  }
+}
+
+function withFieldNames<T>(change: (draft: SessionData) => T): (draft: SessionData) => T {
+  return (draft) => {
+    const outcome = change(draft)
+    assertFieldNames(draft)
+    return outcome
   }
 }
 

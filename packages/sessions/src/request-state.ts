@@ -1,8 +1,10 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
 import type Koa from 'koa'
+import type { Answer } from './answers.ts'
 import type { Unsealed } from './cookie.ts'
 import type { Engine } from './engine.ts'
 import { type SessionError, SessionTooEarlyError } from './errors.ts'
+import type { Fingerprint, FingerprintedRequest } from './fingerprint.ts'
 import type { OneAtATime } from './one-at-a-time.ts'
 import type { BareSession } from './session-fields.ts'
 import type { OpenSession } from './session.ts'
@@ -25,19 +27,44 @@ export interface RequestState {
   untouched: boolean
   /** `ctx.session = null` was the last that was done to it. */
   cleared: boolean
-  /** The request carries an idempotency key, and its handler has returned: what it answers is known. */
-  answerable: boolean
+  /** How far the handler is, when the request carries an idempotency key. */
+  keyed: KeyedState | undefined
+  /** A commit found that the same request was answered before: this is to be its answer. */
+  answeredBefore: Answer | undefined
+  /** What is to be done to a session that this request begins. */
+  onBegin: ((session: OpenSession) => void) | undefined
   /** The session was ended by this request, so that the client may forget its cookie. */
   loggedOut: boolean
   /** The last commit wrote the session, so that its id is the newest. */
   hasJustWritten: boolean
   /** For what commits the session: each reads the handler's fields as the one before left them. */
   readonly inTurn: OneAtATime
+  readonly fingerprint: (request: FingerprintedRequest) => Fingerprint
   /** Gives the client the session's id, if it is another than it sent. */
   readonly sendCookie: () => void
   /** Why the session is not what is stored now; it may be looked at, and a change of it fails with this. */
   outage: SessionError | undefined
 }
+
+/** Fields are saved once the handler has answered; those of one that failed are not, because the request may come again. */
+interface KeyedState {
+  phase: 'running' | 'answered' | 'failed'
+  readonly headersBefore: Readonly<Record<string, unknown>>
+}
+
+/** Of a request that has not looked at its session. */
+export const NOTHING_YET = {
+  session: undefined,
+  discarded: undefined,
+  untouched: false,
+  cleared: false,
+  keyed: undefined,
+  answeredBefore: undefined,
+  onBegin: undefined,
+  loggedOut: false,
+  hasJustWritten: false,
+  outage: undefined,
+} satisfies Partial<RequestState>
 
 export const STATE = Symbol('ninelives session')
 
@@ -64,7 +91,16 @@ export function allowCookie(ctx: StatefulContext): void {
 }
 
 export function sessionOf(state: RequestState): OpenSession {
-  return (state.session ??= state.engine.create(state.device))
+  if (state.session !== undefined) return state.session
+  state.session = state.engine.create(state.device)
+  state.onBegin?.(state.session)
+  return state.session
+}
+
+/** Prepares the request's session, and any that it begins later. */
+export function prepareSession(state: RequestState, prepare: (session: OpenSession) => void): void {
+  state.onBegin = prepare
+  if (state.session !== undefined) prepare(state.session)
 }
 
 /** For what would change the session: there is no changing one that can't be read. */

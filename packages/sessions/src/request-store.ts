@@ -5,7 +5,7 @@
 import type Koa from 'koa'
 import type { SessionData } from './data.ts'
 import { RecordUnreadableError, StoreUnavailableError } from './errors.ts'
-import { answerOf } from './idempotency.ts'
+import { answerOf, notingAnswer } from './idempotency.ts'
 import type { OutagePolicy } from './koa.ts'
 import {
   allowCookie,
@@ -58,7 +58,9 @@ export function requestStore(
       return state.inTurn(async () => {
         // As they are by now: an update that was under way has brought in what it found.
         const session = state.untouched ? null : (this.#ctx.session as BareSession | null)
-        const mine = state.untouched ? undefined : session === null ? assignedFields(fields) : fieldsOf(session)
+        const made = state.untouched ? undefined : session === null ? assignedFields(fields) : fieldsOf(session)
+        // A keyed request that failed comes again, and sets its fields then.
+        const mine = state.keyed?.phase === 'failed' ? undefined : made
         const isEmpty = mine === undefined || Object.keys(mine).length === 0
         if (state.outage !== undefined) {
           if (mine !== undefined && (state.session?.differs(mine) ?? !isEmpty)) refuseInOutage(state)
@@ -69,7 +71,8 @@ export function requestStore(
         if (state.session === undefined && isEmpty) return
         const open = sessionOf(state)
         const before = open.info?.version
-        await open.commit(mine, state.answerable ? answerOf(this.#ctx) : undefined)
+        if (before === undefined && state.keyed?.phase === 'failed') return
+        await notingAnswer(state, () => open.commit(mine, answerOf(this.#ctx, state)))
         state.hasJustWritten = open.info?.version !== before
       })
     }

@@ -6,10 +6,20 @@ import type Koa from 'koa'
 import { cookieSealer, type CookieSealer, type Unsealed } from './cookie.ts'
 import type { Engine } from './engine.ts'
 import { SessionError, SessionTooEarlyError } from './errors.ts'
+import { fingerprints } from './fingerprint.ts'
 import type { SessionId } from './id.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import type { Rule } from './options.ts'
-import { allowCookie, EARLY, known, type RequestState, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import {
+  allowCookie,
+  EARLY,
+  known,
+  NOTHING_YET,
+  type RequestState,
+  STATE,
+  type StatefulContext,
+  stateOf,
+} from './request-state.ts'
 import { fieldsOf } from './session-fields.ts'
 
 export interface SessionCookie {
@@ -46,6 +56,7 @@ const SEALED_MAX = 4
 
 export function sessionCookie({ name, keys, options, engine }: SessionCookieOptions): SessionCookie {
   const sealer = cookieSealer(keys)
+  const fingerprint = fingerprints(keys)
   const sealedIn = sealedCookies(name, sealer)
 
   const send = (ctx: StatefulContext): void => {
@@ -92,21 +103,15 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
     if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
     const [presented, ...alsoPresented] = sealedIn(ctx.headers.cookie)
     ctx[STATE] = {
+      ...NOTHING_YET,
       engine,
       secure: options.secure,
       device: ctx.headers['user-agent'] ?? '',
       presented,
       alsoPresented,
-      session: undefined,
-      discarded: undefined,
-      untouched: false,
-      cleared: false,
-      answerable: false,
-      loggedOut: false,
-      hasJustWritten: false,
       inTurn: oneAtATime(),
+      fingerprint,
       sendCookie: () => send(ctx),
-      outage: undefined,
     }
     return presented === undefined ? NO_KEY : KEY_PRESENTED
   }

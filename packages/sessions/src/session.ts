@@ -2,16 +2,17 @@
  * One session in the hands of one request's handler: the copy of the data that the handler works on, the changes it makes
  * to that copy, and the order in which they are committed.
  */
-import { type Answer, keyDigest } from './answers.ts'
+import { type Answer, isKept, keyDigest, proxyWindowMs } from './answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
 import { type Draft, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
-import { SessionError } from './errors.ts'
+import { AlreadyAnsweredError, SessionError } from './errors.ts'
+import { exactly, type Fingerprint } from './fingerprint.ts'
 import type { SessionId } from './id.ts'
 import { merge } from './merge.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { sessionRef } from './users.ts'
-import { FAILED, type Step, StepNames } from './steps.ts'
+import { ANSWERED, FAILED, type KeyedRequest, type Step, StepNames } from './steps.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
@@ -34,17 +35,12 @@ interface Base {
   text: string
 }
 
-/** The request that the session's changes belong to, when it carries an idempotency key. */
-interface Once {
-  readonly keyDigest: string
-  readonly fingerprint: string
-}
-
 export class OpenSession {
   readonly #engine: Engine
   readonly #stored: StoredSession
   #base: Base
-  #once: Once | undefined
+  /** The request that the session's changes belong to, when it carries an idempotency key. */
+  #once: KeyedRequest | undefined
   /** An update without a name has been made. */
   #isUnnamedMade = false
   /** Undefined where a request can't come again as the same one. */
@@ -92,16 +88,28 @@ export class OpenSession {
     this.#stored.rotate()
   }
 
+  /** Whether it is a user's, as far as this request may know. */
+  get hasUser(): boolean {
+    return this.#stored.visible?.body.user !== undefined
+  }
+
   /**
    * From here on the session's changes are those of the request with this key: steps that were written when it was here
    * before give their remembered results and change nothing. Returns the answer, if that is remembered too. Throws
-   * IdempotencyMismatchError when the key was used for another request.
+   * IdempotencyMismatchError when the key was used for another request, and AnswerNotKeptError when nothing more is known of
+   * the request than that it has been here. A text for a fingerprint is stored as it is.
    */
-  once(key: string, fingerprint: string): Answer | undefined {
-    const once = { keyDigest: keyDigest(key), fingerprint }
+  once(key: string, fingerprint: Fingerprint | string): Answer | undefined {
+    const { idempotencyWindowMs } = this.#engine
+    const proxyMs = proxyWindowMs(key)
     this.nameSteps()
-    this.#once = once
-    return this.#stored.recall(once.keyDigest, fingerprint)?.answer
+    this.#once = {
+      keyDigest: keyDigest(key),
+      fingerprint: typeof fingerprint === 'string' ? exactly(fingerprint) : fingerprint,
+      windowMs: Math.min(proxyMs ?? idempotencyWindowMs, idempotencyWindowMs),
+      isClients: proxyMs === undefined,
+    }
+    return this.#stored.recall(this.#once)?.answer
   }
 
   /**
@@ -117,8 +125,6 @@ export class OpenSession {
    * True when there is a new id to give to the client.
    */
   async reclaim(): Promise<boolean> {
-    const once = this.#once
-    if (once !== undefined) this.#stored.recall(once.keyDigest, once.fingerprint)
     if (!this.#stored.isRotating) return false
     await this.commit(this.take())
     return true
@@ -130,14 +136,35 @@ export class OpenSession {
    */
   async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
     await this.#changing(mine, async (changes) => {
+      const mark = this.#answerMark(answer)
       const hasToWrite = changes !== undefined || this.#stored.isRotating || !this.#stored.isStored
-      if (!hasToWrite) return await this.#stored.keepAlive()
+      if (!hasToWrite) return mark === undefined ? await this.#stored.keepAlive() : await this.#note(mark)
       // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
-      if (changes === undefined) return await this.#stored.write(unchanged)
+      if (changes === undefined) return await this.#stored.write(unchanged, mark)
       const write = (step?: Step): Promise<undefined> =>
         this.#stored.write((theirsText) => ({ ...changes(theirsText), result: undefined }), step)
       return await this.#asStep(this.#steps?.takeSave(), answer, write)
     })
+  }
+
+  /**
+   * The answer of a request that has changed something, to be remembered with it. A balancer repeats a request of its own key
+   * only while it has no answer, so that a write of its own would come too late to matter.
+   */
+  #answerMark(answer: Answer | undefined): Step | undefined {
+    const once = this.#once
+    if (once?.isClients !== true || answer === undefined || !isKept(answer)) return undefined
+    return this.#stored.remembers(once) ? { ...once, name: ANSWERED, answer, isMark: true } : undefined
+  }
+
+  /** What the request has done is stored, and is known again without this. */
+  async #note(mark: Step): Promise<void> {
+    try {
+      await this.#stored.write(unchanged, mark)
+    } catch (error) {
+      if (!(error instanceof SessionError) || error instanceof AlreadyAnsweredError) throw error
+      this.#engine.onEvent({ event: 'answer-failed' })
+    }
   }
 
   /**
@@ -168,13 +195,7 @@ export class OpenSession {
   async fail(): Promise<void> {
     const once = this.#once
     if (once === undefined || !this.#isUnnamedMade) return
-    const mark = { ...once, name: FAILED, answer: undefined, isMark: true }
-    try {
-      await this.#inTurn(() => this.#stored.write(unchanged, mark))
-    } catch (error) {
-      if (!(error instanceof SessionError)) throw error
-      this.#engine.onEvent({ event: 'answer-failed' })
-    }
+    await this.#inTurn(() => this.#note({ ...once, name: FAILED, answer: undefined, isMark: true }))
   }
 
   /** The session has ended: it can't be read, written or brought back. */

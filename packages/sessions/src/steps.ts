@@ -1,14 +1,23 @@
 /** The changes of a request that carries an idempotency key, between a session and what it remembers. */
-import { type Answer, recall, remember, type Remembered, resultOf, type StepResult } from './answers.ts'
+import { type Answer, type Remembered, resultOf, type StepResult } from './answers.ts'
 import { assertJson } from './data.ts'
-import { IdempotencyMismatchError, StepNameError } from './errors.ts'
+import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from './errors.ts'
+import type { Fingerprint } from './fingerprint.ts'
 import type { UserTag } from './record.ts'
+import { DIGEST_ONLY, type KeyLimits, recall, remember } from './remembered-keys.ts'
 import type { Snapshot } from './successor.ts'
 
-/** One change of a request that carries an idempotency key. */
-export interface Step {
+/** A request that carries an idempotency key. */
+export interface KeyedRequest {
   readonly keyDigest: string
-  readonly fingerprint: string
+  readonly fingerprint: Fingerprint
+  readonly windowMs: number
+  /** Its key came from its client, who may send it again at any time within the window. */
+  readonly isClients: boolean
+}
+
+/** One change of such a request. */
+export interface Step extends KeyedRequest {
   /** Tells it from the request's other changes, also when the request runs again on other data; see StepNames. */
   readonly name: string
   /** What the request is about to be answered, if that is known with this step. */
@@ -17,12 +26,16 @@ export interface Step {
   readonly isMark?: boolean
 }
 
+/** Throws where the key is another request's, and where no more is known of the request than that it has been here. */
 export function recalled(
   current: Snapshot | undefined,
   asked: Pick<Step, 'keyDigest' | 'fingerprint'>,
+  nowMs: number,
 ): Remembered | undefined {
-  const remembered = recall(current?.body.answersText, asked.keyDigest)
-  if (remembered !== undefined && remembered.fingerprint !== asked.fingerprint) throw new IdempotencyMismatchError()
+  const remembered = recall(current?.body.answersText, asked.keyDigest, nowMs)
+  if (remembered === DIGEST_ONLY) throw new AnswerNotKeptError()
+  if (remembered !== undefined && !asked.fingerprint.matches(remembered.fingerprint))
+    throw new IdempotencyMismatchError()
   return remembered
 }
 
@@ -34,30 +47,47 @@ export function doneBefore(remembered: Remembered | undefined, step: Step): Step
   return done
 }
 
-export const NOTHING_TO_REMEMBER = { answersText: undefined, answersTextAlone: undefined }
+/** A step as it is about to be stored. */
+interface Memory {
+  readonly remembered: Remembered | undefined
+  readonly step: Step
+  readonly result: unknown
+  /** Whose session it is after the step. */
+  readonly user: UserTag | undefined
+  /** The id was or is rotated by this request, as by a login of the same user. */
+  readonly rotates: boolean
+}
 
 export function remembering(
   current: Snapshot | undefined,
-  remembered: Remembered | undefined,
-  { keyDigest, fingerprint, name, answer }: Step,
-  result: unknown,
+  { remembered, step, result, user, rotates }: Memory,
+  limits: KeyLimits,
   nowMs: number,
-  user: UserTag | undefined,
-): { answersText: string; answersTextAlone: string } {
+): { readonly text: string; readonly forgotten: number } {
   assertJson(result, 'update()')
-  const changedUser = remembered?.changedUser === true || user !== current?.body.user
-  const results = [...(remembered?.results ?? []), { step: name, result }]
-  const entry = { keyDigest, fingerprint, atMs: nowMs, changedUser, results, answer }
-  return {
-    answersText: remember(current?.body.answersText, entry, nowMs),
-    answersTextAlone: remember(undefined, entry, nowMs),
+  const { keyDigest, fingerprint, name, answer, windowMs } = step
+  const changesUser = user !== current?.body.user
+  const changedUser = remembered?.changedUser === true || changesUser
+  // Who is let in by a payload may have put a password into it.
+  const isSecret = changedUser || rotates || remembered?.fingerprint === fingerprint.withoutPayload
+  const entry: Remembered = {
+    keyDigest,
+    fingerprint: isSecret ? fingerprint.withoutPayload : fingerprint.whole,
+    forgetAtMs: remembered?.forgetAtMs ?? nowMs + windowMs,
+    changedUser,
+    results: [...(remembered?.results ?? []), ...(name === ANSWERED ? [] : [{ step: name, result }])],
+    answer,
   }
+  // Nothing of what came before is the new user's.
+  return remember(changesUser ? undefined : current?.body.answersText, entry, limits, nowMs)
 }
 
 const UNNAMED = 'update'
 const SAVE = 'save'
 /** A mark: the handler failed after an update without a name, so that the next one without may be another. */
 export const FAILED = 'failed'
+/** A mark: the answer is there. */
+export const ANSWERED = 'answered'
 /** Before the names that an application gives, so that none of them is taken for one of ours. */
 const NAMED = '='
 const NAME = /^[\x20-\x7e]{1,64}$/

@@ -7,16 +7,17 @@ import assert from 'node:assert/strict'
 import type { Remembered } from './answers.ts'
 import { Contention } from './contention.ts'
 import type { SessionKey } from './contract.ts'
-import { assertFits, decodeData, EMPTY_DATA, encodeData } from './data.ts'
+import { assertFits, decodeData } from './data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { AlreadyAnsweredError, SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
 import { expiry, isNoteDue, isTouchDue } from './expiry.ts'
 import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from './id.ts'
-import { merge } from './merge.ts'
 import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
+import { loginAgain } from './login-again.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
-import { doneBefore, NOTHING_TO_REMEMBER, recalled, remembering, type Step } from './steps.ts'
+import { hasOld } from './remembered-keys.ts'
+import { doneBefore, type KeyedRequest, recalled, remembering, type Step } from './steps.ts'
 import { type Snapshot, type Successor, successor } from './successor.ts'
 import { list, readIndex, unlist } from './users.ts'
 
@@ -42,8 +43,10 @@ export class StoredSession {
   #seen: Snapshot | undefined
   #standing: Standing
   #rotating = false
-  /** What is written is that the session was used. */
+  #hasRotated = false
+  /** What is written is that the session was used, or that what was remembered is past its time. */
   #notesUse = false
+  #forgets = false
   #ended = false
   #listed: boolean
   /** Whose session the bearer was let into. */
@@ -86,19 +89,14 @@ export class StoredSession {
     this.#rotating = this.#seen !== undefined
   }
 
-  /**
-   * What is remembered of the request with this key. A superseded bearer is let in again by the very request that
-   * superseded it: the login, sent again because its answer was lost, knows its key, the password and the id of before.
-   * By any other request it is not: what was done before the login, somebody who planted the id may have done.
-   */
-  recall(keyDigest: string, fingerprint: string): Remembered | undefined {
-    const remembered = recalled(this.#seen, { keyDigest, fingerprint })
-    if (this.#standing !== 'superseded') return remembered
-    if (remembered?.changedUser !== true) return undefined
-    this.#standing = 'alias'
-    this.#user = this.#seen?.body.user
-    this.#rotating = true
-    return remembered
+  /** What is remembered of this request, as far as its bearer may know. */
+  recall(request: KeyedRequest): Remembered | undefined {
+    return recalled(this.visible, request, this.#engine.clock.now())
+  }
+
+  /** Whether anything is remembered of this request. */
+  remembers({ keyDigest }: KeyedRequest): boolean {
+    return this.visible?.body.answersText?.includes(keyDigest) === true
   }
 
   async isIdNewest(): Promise<boolean> {
@@ -147,8 +145,8 @@ export class StoredSession {
     step: Step | undefined,
     drawSecret: () => string,
   ): Promise<{ result: T } | { current: Snapshot }> {
-    const { store, onStep } = this.#engine
-    const { base, next, result } = await this.#next(current, make, step, drawSecret)
+    const { store, onStep, onEvent } = this.#engine
+    const { base, next, result, forgotten } = await this.#next(current, make, step, drawSecret)
     if (next === undefined) {
       this.#seen = base
       return { result }
@@ -161,6 +159,7 @@ export class StoredSession {
     })
     if (written.status === 'written') {
       onStep('after-commit')
+      if (forgotten > 0) onEvent({ event: 'key-forgotten' })
       this.#settle({ ...next, version: written.version }, next.rotated ? drawSecret() : this.#id.secret)
       await this.#relist(this.#listed ? base?.body.user : undefined, next.body.user)
       return { result }
@@ -181,6 +180,8 @@ export class StoredSession {
     try {
       if (this.#notesUse || this.#isConfirming(seen)) return await this.write(unchanged)
       if (!isTouchDue(seen, this.#engine, clock.now())) return
+      this.#forgets = hasOld(seen.body.answersText, clock.now())
+      if (this.#forgets) return await this.write(unchanged)
       const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
       onStep('before-commit')
       const isTouched = await store.touch(this.key, expiresAtMs)
@@ -191,6 +192,7 @@ export class StoredSession {
       onEvent({ event: 'touch-failed' })
     } finally {
       this.#notesUse = false
+      this.#forgets = false
     }
   }
 
@@ -200,50 +202,43 @@ export class StoredSession {
     make: Make<T>,
     step: Step | undefined,
     drawSecret: () => string,
-  ): Promise<{ base: Snapshot | undefined; next: Successor | undefined; result: T }> {
+  ): Promise<{ base: Snapshot | undefined; next: Successor | undefined; result: T; forgotten: number }> {
     const { clock, userOf, dataBytesMax } = this.#engine
     const nowMs = clock.now()
-    const remembered = step && this.#standing !== 'superseded' ? recalled(current, step) : undefined
+    const loggedIn = this.#standing === 'superseded' ? loginAgain(current, make, this.#engine) : undefined
+    if (loggedIn === 'as-another-user') return await this.#next(this.#beginAnew(), make, step, drawSecret)
+    if (loggedIn !== undefined) this.#letIn(current)
+    const remembered = step && recalled(current, step, nowMs)
     if (remembered?.answer !== undefined) {
       this.#seen = current
       throw new AlreadyAnsweredError(remembered.answer)
     }
     const done = step && doneBefore(remembered, step)
-    const made = done ? { ...unchanged(textOf(current)), result: done.result as T } : this.#made(current, make)
-    // Another's login as somebody else: that is another session, and nothing of this one goes along.
-    if (made === 'anew') return await this.#next(this.#beginAnew(), make, step, drawSecret)
+    const theirsText = textOf(current)
+    const made = done ? { ...unchanged(theirsText), result: done.result as T } : (loggedIn ?? make(theirsText))
     const { data, dataText, result } = made
     const name = userOf(data)
     const user = name === undefined ? undefined : userTag(name)
     const confirmed = this.#isConfirming(current)
     const notesUse = this.#notesUse && current !== undefined && isNoteDue(current, this.#engine, nowMs)
+    const rotates = this.#rotating || this.#hasRotated
+    const memory =
+      step && !done ? remembering(current, { remembered, step, result, user, rotates }, this.#engine, nowMs) : undefined
     const change = {
       dataText,
       user,
       epoch: await this.#epochOf(user, current),
-      ...(step === undefined || done
-        ? NOTHING_TO_REMEMBER
-        : remembering(current, remembered, step, result, nowMs, user)),
-      rotate: this.#rotating || this.#standing === 'superseded',
+      answersText: memory?.text,
+      rotate: this.#rotating,
       confirmed,
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
     const next = successor(current, change, this.#engine, nowMs)
-    const isSame = dataText === textOf(current) && !next.rotated && !confirmed && !notesUse && step?.isMark !== true
-    if (isSame) return { base: current, next: undefined, result }
+    const isForItself = notesUse || this.#forgets || step?.isMark === true
+    if (dataText === theirsText && !next.rotated && !confirmed && !isForItself)
+      return { base: current, next: undefined, result, forgotten: 0 }
     assertFits(data, dataText, dataBytesMax)
-    return { base: current, next, result }
-  }
-
-  #made<T>(current: Snapshot | undefined, make: Make<T>): ReturnType<Make<T>> | 'anew' {
-    if (this.#standing !== 'superseded') return make(textOf(current))
-    // Nothing of the session is shown to this bearer, and nothing taken from it, but a login as the user it belongs to.
-    const { data: mine, result } = make(EMPTY_DATA)
-    const user = this.#engine.userOf(mine)
-    if (user === undefined) throw new SessionGoneError()
-    if (userTag(user) !== current?.body.user) return 'anew'
-    const data = merge({}, mine, decodeData(textOf(current)), this.#engine.resolvers)
-    return { data, dataText: encodeData(data), result }
+    return { base: current, next, result, forgotten: memory?.forgotten ?? 0 }
   }
 
   /** From here on this is a session that no store knows, under a handle that nobody has seen. */
@@ -256,9 +251,16 @@ export class StoredSession {
     this.#listed = true
   }
 
+  #letIn(current: Snapshot | undefined): void {
+    this.#standing = 'alias'
+    this.#user = current?.body.user
+    this.#rotating = true
+  }
+
   #settle(seen: Snapshot, secret: string): void {
     this.#seen = seen
     this.#user = seen.body.user
+    this.#hasRotated ||= this.#rotating
     this.#rotating = false
     this.#engine.note(this.#key, seen)
     if (secret !== this.#id.secret) this.#standing = 'current'

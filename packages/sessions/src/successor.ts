@@ -3,7 +3,7 @@
  * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
  * the same write, whether or not the application asked for a rotation.
  */
-import { forgetOld } from './answers.ts'
+import { forgetOld } from './remembered-keys.ts'
 import { expiry, noteOfUse, type Timeouts } from './expiry.ts'
 import type { Body, UserTag } from './record.ts'
 import { retire, type SecretTimes, stillKnown } from './secrets.ts'
@@ -22,10 +22,11 @@ export interface Change {
   /** Whose session it is after the change. */
   readonly user: UserTag | undefined
   readonly epoch: number
-  /** Undefined leaves what is remembered alone, but for what is past its time. */
+  /**
+   * What is remembered of keyed requests. Undefined leaves that alone, but for what is past its time; where the user changes,
+   * it leaves nothing.
+   */
   readonly answersText: string | undefined
-  /** What is remembered when the user changes: nothing of what came before is the new user's. */
-  readonly answersTextAlone: string | undefined
   /** The application asks for another secret. */
   readonly rotate: boolean
   /** The current secret has come back from the client. */
@@ -68,7 +69,7 @@ export function successor(
       user,
       epoch,
       retired: rotated ? retire(secretDigest, known, userChanged, nowMs) : known,
-      answersText: userChanged ? change.answersTextAlone : (answersText ?? forgetOld(current.body.answersText, nowMs)),
+      answersText: answersText ?? (userChanged ? undefined : forgetOld(current.body.answersText, nowMs)),
       dataText,
     },
   }

@@ -1,0 +1,258 @@
+/**
+ * The keys that a session remembers, as text: bounded in time, number and bytes, because it is rewritten with every write of
+ * the session. Each key has an instant at which it is forgotten. Where room is short, the oldest requests give way in stages:
+ * first their answers, then all but a short digest of the key. A repeat of a request of which only the digest is left is
+ * refused rather than carried out twice. The digests take so little that thousands of keys fit. Only when there are more is
+ * one forgotten before its time.
+ *
+ * Pure: the time is an argument. Versions of the program that come before this one read and rewrite the same text: it keeps
+ * to their form, an array of requests, in which the digests pass for requests that have none of their keys.
+ */
+import { type Answer, isKept, KEPT_LENGTH_MAX, NOT_KEPT, type Remembered, type StepResult } from './answers.ts'
+
+export interface KeyLimits {
+  readonly idempotencyBytesMax: number
+  readonly idempotencyKeysMax: number
+}
+
+/** What is left of a request when nothing but its digest is. */
+export const DIGEST_ONLY = Symbol('digest only')
+
+type PackedResult = [step: string] | [step: string, result: unknown] | [step: string, result: 0, notKept: 1]
+type PackedAnswer = [status: number, type: string, body: string, headers?: Answer['headers']]
+type Packed = [
+  keyDigest: string,
+  fingerprint: string,
+  forgetAtMs: number,
+  flags: number,
+  results: PackedResult[],
+  answer?: PackedAnswer,
+]
+
+/** Digests of keys that are forgotten at the same time, one after the other. */
+interface Bucket {
+  digests: string
+  readonly forgetAtMs: number
+}
+
+interface Ring {
+  /** The first to be forgotten first. */
+  readonly buckets: Bucket[]
+  /** The oldest first. */
+  readonly requests: Packed[]
+}
+
+const CHANGED_USER = 1
+/** Older programs wrote 0 or 1 for the flags, and the instant of the request for that of forgetting it. */
+const CURRENT_FORM = 2
+const OLDER_WINDOW_MS = 120_000
+/** In place of a key's digest: the digests of a bucket follow. */
+const BUCKET = '~'
+/** 36 bits: of thousands of keys, two are alike about once in a hundred thousand sessions. */
+export const SHORT_DIGEST_LENGTH = 6
+/** Of all bytes; the rest is for what the newest requests need. */
+const DIGESTS_SHARE = 0.5
+/** Digests are forgotten in groups, each as late as the last of its keys. */
+const GROUP_MS = 10_000
+const BUCKETS_MAX = 32
+/** With a digest, as JSON. */
+const BUCKET_BYTES_MAX = 40
+/** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
+const UNFINGERPRINTED_MAX = 32
+
+export function recall(
+  text: string | undefined,
+  keyDigest: string,
+  nowMs: number,
+): Remembered | typeof DIGEST_ONLY | undefined {
+  const short = keyDigest.slice(0, SHORT_DIGEST_LENGTH)
+  if (text === undefined || !text.includes(short)) return undefined
+  const { buckets, requests } = parse(text, nowMs)
+  const request = requests.find(([digest]) => digest === keyDigest)
+  if (request !== undefined) return unpack(request)
+  return buckets.some(({ digests }) => hasDigest(digests, short)) ? DIGEST_ONLY : undefined
+}
+
+/** The keys with this request as it is now, without what is past its time, and how many had to go before their time. */
+export function remember(
+  text: string | undefined,
+  remembered: Remembered,
+  limits: KeyLimits,
+  nowMs: number,
+): { readonly text: string; readonly forgotten: number } {
+  const ring = text === undefined ? { buckets: [], requests: [] } : parse(text, nowMs)
+  const at = ring.requests.findIndex(([digest]) => digest === remembered.keyDigest)
+  if (at !== -1) ring.requests.splice(at, 1)
+  const newest = pack(remembered)
+  shrinkUnfingerprinted(ring)
+  const digestsMax = Math.floor((limits.idempotencyBytesMax * DIGESTS_SHARE) / SHORT_DIGEST_LENGTH)
+  const forgotten = forgetSurplus(ring, Math.min(limits.idempotencyKeysMax, digestsMax) - 1)
+  const whole = print(ring, newest)
+  const excess = Buffer.byteLength(whole) - limits.idempotencyBytesMax
+  if (excess <= 0) return { text: whole, forgotten }
+  makeRoom(ring, newest, excess)
+  return { text: print(ring, newest), forgotten }
+}
+
+/** Takes away the oldest answers, then the oldest requests but for their digests, and last what the newest can do without. */
+function makeRoom(ring: Ring, newest: Packed, excessBytes: number): void {
+  const { requests } = ring
+  let excess = excessBytes
+  for (let oldest = 0; oldest < requests.length && excess > 0; oldest++)
+    excess -= takeAnswer(requests[oldest] as Packed)
+  while (requests.length > 0 && excess > 0) {
+    const bytes = jsonBytes(requests[0])
+    excess -= bytes - shrink(ring, 0)
+  }
+  if (excess > 0) excess -= takeAnswer(newest)
+  if (excess > 0) newest[RESULTS] = newest[RESULTS].map(([step]) => [step, 0, 1])
+}
+
+/** Returns how many bytes that was. */
+function takeAnswer(packed: Packed): number {
+  const [answer] = packed.splice(ANSWER) as [PackedAnswer?]
+  return answer === undefined ? 0 : jsonBytes(answer)
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value))
+}
+
+/** What is left; undefined when that is nothing. */
+export function forgetOld(text: string | undefined, nowMs: number): string | undefined {
+  if (text === undefined) return undefined
+  const { buckets, requests } = parse(text, nowMs)
+  return buckets.length + requests.length === 0 ? undefined : print({ buckets, requests })
+}
+
+/** Whether something is past its time. */
+export function hasOld(text: string | undefined, nowMs: number): boolean {
+  return text !== undefined && (JSON.parse(text) as Packed[]).some((each) => forgetAtMsOf(each) <= nowMs)
+}
+
+const RESULTS = 4
+const ANSWER = 5
+
+function parse(text: string, nowMs: number): Ring {
+  const ring: Ring = { buckets: [], requests: [] }
+  for (const each of JSON.parse(text) as Packed[]) {
+    const forgetAtMs = forgetAtMsOf(each)
+    if (forgetAtMs <= nowMs) continue
+    if (each[0] === BUCKET) ring.buckets.push({ digests: each[1], forgetAtMs })
+    else if (isOlder(each)) ring.requests.push(...fromOlder(each, ring.buckets))
+    else ring.requests.push(each)
+  }
+  return ring
+}
+
+function isOlder([digest, , , flags]: Packed): boolean {
+  return digest !== BUCKET && flags < CURRENT_FORM
+}
+
+function forgetAtMsOf(packed: Packed): number {
+  return isOlder(packed) ? packed[2] + OLDER_WINDOW_MS : packed[2]
+}
+
+/**
+ * An older program's fingerprint is an unkeyed hash of the payload and goes at once. Its steps have other names than ours: a
+ * request that was not answered yet can't be completed here, only refused.
+ */
+function fromOlder(packed: Packed, buckets: Bucket[]): Packed[] {
+  const [digest, , , flags, , answer] = packed
+  const forgetAtMs = forgetAtMsOf(packed)
+  if (answer !== undefined) return [[digest, '', forgetAtMs, flags | CURRENT_FORM, [], answer]]
+  addDigest(buckets, digest, forgetAtMs)
+  return []
+}
+
+function print({ buckets, requests }: Ring, newest?: Packed): string {
+  const groups = buckets.map(({ digests, forgetAtMs }): Packed => [BUCKET, digests, forgetAtMs, CURRENT_FORM, []])
+  return JSON.stringify([...groups, ...requests, ...(newest === undefined ? [] : [newest])])
+}
+
+function shrinkUnfingerprinted(ring: Ring): void {
+  const { requests } = ring
+  let surplus = requests.filter(([, fingerprint]) => fingerprint === '').length - UNFINGERPRINTED_MAX + 1
+  for (let oldest = 0; surplus > 0; surplus--) {
+    while (requests[oldest]?.[1] !== '') oldest++
+    shrink(ring, oldest)
+  }
+}
+
+/** Leaves a digest of a request. Returns how many bytes that takes, at most. */
+function shrink({ buckets, requests }: Ring, index: number): number {
+  const [packed] = requests.splice(index, 1) as [Packed]
+  addDigest(buckets, packed[0], packed[2])
+  return BUCKET_BYTES_MAX
+}
+
+function addDigest(buckets: Bucket[], keyDigest: string, forgetAtMs: number): void {
+  const short = keyDigest.slice(0, SHORT_DIGEST_LENGTH)
+  const groupMs = Math.ceil(forgetAtMs / GROUP_MS) * GROUP_MS
+  const later = buckets.findIndex((each) => each.forgetAtMs >= groupMs)
+  const at = later === -1 ? buckets.length : later
+  const bucket = buckets[at]
+  if (bucket?.forgetAtMs === groupMs) bucket.digests += short
+  else buckets.splice(at, 0, { digests: short, forgetAtMs: groupMs })
+  if (buckets.length > BUCKETS_MAX) joinClosest(buckets)
+}
+
+/** Of the two groups whose times are closest, the earlier goes with the later. */
+function joinClosest(buckets: Bucket[]): void {
+  const gapAfter = (index: number): number => timeOf(buckets, index + 1) - timeOf(buckets, index)
+  let closest = 0
+  for (let index = 1; index < buckets.length - 1; index++) if (gapAfter(index) < gapAfter(closest)) closest = index
+  const [earlier] = buckets.splice(closest, 1) as [Bucket]
+  const into = buckets[closest] as Bucket
+  into.digests = earlier.digests + into.digests
+}
+
+function timeOf(buckets: readonly Bucket[], index: number): number {
+  return (buckets[index] as Bucket).forgetAtMs
+}
+
+/** How many keys were forgotten before their time, because there is room for no more than `keysMax`. */
+function forgetSurplus({ buckets, requests }: Ring, keysMax: number): number {
+  const count = buckets.reduce((sum, { digests }) => sum + digests.length / SHORT_DIGEST_LENGTH, requests.length)
+  const surplus = Math.max(0, count - keysMax)
+  for (let left = surplus; left > 0; left--) {
+    const [first] = buckets
+    if (first === undefined) requests.shift()
+    else first.digests = first.digests.slice(SHORT_DIGEST_LENGTH)
+    if (first?.digests === '') buckets.shift()
+  }
+  return surplus
+}
+
+function hasDigest(digests: string, short: string): boolean {
+  for (let at = digests.indexOf(short); at !== -1; at = digests.indexOf(short, at + 1))
+    if (at % SHORT_DIGEST_LENGTH === 0) return true
+  return false
+}
+
+function pack({ keyDigest, fingerprint, forgetAtMs, changedUser, results, answer }: Remembered): Packed {
+  const flags = CURRENT_FORM | (changedUser ? CHANGED_USER : 0)
+  const packed: Packed = [keyDigest, fingerprint, forgetAtMs, flags, results.map(packResult)]
+  if (answer !== undefined && isKept(answer)) packed.push(packAnswer(answer))
+  return packed
+}
+
+function packAnswer({ status, type, body, headers }: Answer): PackedAnswer {
+  return headers === undefined ? [status, type, body] : [status, type, body, headers]
+}
+
+function packResult({ step, result }: StepResult): PackedResult {
+  if (result === undefined) return [step]
+  return result !== NOT_KEPT && JSON.stringify(result).length <= KEPT_LENGTH_MAX ? [step, result] : [step, 0, 1]
+}
+
+function unpack([keyDigest, fingerprint, forgetAtMs, flags, results, answer]: Packed): Remembered {
+  return {
+    keyDigest,
+    fingerprint,
+    forgetAtMs,
+    changedUser: (flags & CHANGED_USER) !== 0,
+    results: results.map(([step, result, notKept]) => ({ step, result: notKept === 1 ? NOT_KEPT : result })),
+    answer: answer && { status: answer[0], type: answer[1], body: answer[2], ...(answer[3] && { headers: answer[3] }) },
+  }
+}
