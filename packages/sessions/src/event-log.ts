@@ -35,6 +35,10 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'touch-failed': ['warn', 'the expiry of a session could not be moved'],
   'index-failed': ['warn', "the list of a user's sessions could not be changed"],
   'answer-failed': ['error', 'what a keyed request did could not be noted: its repeat runs again'],
+  'key-forgotten': [
+    'warn',
+    'a session has more idempotency keys than it may: the oldest was forgotten before its time',
+  ],
   throttled: ['warn', 'a login was refused: too many have failed'],
   uncounted: ['warn', 'a login attempt could not be counted'],
 }
