@@ -3,6 +3,8 @@ import { UsageError } from './errors.ts'
 export interface Config {
   /** A Redis of the user's own, to be used instead of a private one. */
   readonly redisUrl?: string
+  /** A store in place of the strategy's own, where no flag names another. */
+  readonly storeUrl?: string
   readonly searchPath: string
   /** The parent is npm or the launcher: it only stands between the lab and a terminal, and the lab ends with it. */
   readonly endsWithParent: boolean
@@ -13,9 +15,10 @@ export interface Config {
 const REDIS_PROTOCOLS = new Set(['redis:', 'rediss:'])
 
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const { REDIS_URL, PATH = '', npm_execpath, NINELIVES_LAUNCHER, ...rest } = env
+  const { REDIS_URL, NINELIVES_STORE, PATH = '', npm_execpath, NINELIVES_LAUNCHER, ...rest } = env
   return Object.freeze({
     ...(REDIS_URL === undefined || REDIS_URL === '' ? {} : { redisUrl: redisUrl(REDIS_URL) }),
+    ...(NINELIVES_STORE === undefined || NINELIVES_STORE === '' ? {} : { storeUrl: NINELIVES_STORE }),
     searchPath: PATH,
     endsWithParent: npm_execpath !== undefined || NINELIVES_LAUNCHER !== undefined,
     environment: Object.freeze({ ...rest, PATH }),
@@ -27,11 +30,19 @@ function redisUrl(value: string): string {
   throw new UsageError(`REDIS_URL is "${withoutPassword(value)}" and takes redis://HOST:PORT or rediss://HOST:PORT`)
 }
 
-/** A URL as it may be shown and written down. What is no URL is given back as it is. */
-export function withoutPassword(url: string): string {
-  if (!URL.canParse(url)) return url
-  const parsed = new URL(url)
-  if (parsed.password === '') return url
-  parsed.password = '***'
-  return parsed.href
+/**
+ * From the `://` of a URL to the last `@` before the next one, also where a URL stands in another's query, percent-encoded or not. By hand:
+ * a URL of several hosts is none to the WHATWG parser, and one that is mistyped may have a password too.
+ */
+const USER_INFO = /((?::|%3A)(?:\/\/|%2F%2F))((?:(?!(?::|%3A)(?:\/\/|%2F%2F))[^\s"'])+)(@|%40)/gi
+const SECRET_SETTING = /([?&]\w*(?:password|secret)=)[^&\s"']+/gi
+
+/** A text as it may be shown and written down: the passwords in its URLs are replaced by `***`. */
+export function withoutPassword(text: string): string {
+  return text
+    .replaceAll(USER_INFO, (whole, scheme: string, info: string, at: string) => {
+      const [, user, colon] = /^(.*?)(:|%3A)./is.exec(info) ?? []
+      return user === undefined ? whole : `${scheme}${user}${colon}***${at}`
+    })
+    .replaceAll(SECRET_SETTING, '$1***')
 }

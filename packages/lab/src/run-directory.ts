@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LabError } from './errors.ts'
-import { makeDirectory } from './make-directory.ts'
+import { makeDirectory, PRIVATE_FILE_MODE } from './make-directory.ts'
 import { startMark } from './supervise/process-table.ts'
 
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))
@@ -31,7 +31,9 @@ export function makeRunDirectory(run: string, named?: string): string {
     makeDirectory(directory)
     if (named === undefined) removeOldRuns(runs)
     removeFilesOfRun(directory)
-    writeFileSync(path.join(directory, OWNER_FILE), `${process.pid} ${startMark(process.pid) ?? ''}`)
+    writeFileSync(path.join(directory, OWNER_FILE), `${process.pid} ${startMark(process.pid) ?? ''}`, {
+      mode: PRIVATE_FILE_MODE,
+    })
   } catch (error) {
     throw new LabError(
       'RUN_DIRECTORY',

@@ -115,10 +115,10 @@ test.serial('help and version are answers, not errors', async (t) => {
   }
 })
 
-const unforeseen = test.macro(async (t, args: (t: ExecutionContext) => string[], code: string) => {
+const internal = test.macro(async (t, args: (t: ExecutionContext) => string[], code: string) => {
   const command = run(t, args(t), { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` })
   t.is(await command.exited, 3, command.output.stdout)
-  t.regex(command.output.stderr, /^ninelives: ended by what nobody foresaw: Error: a bug \(at .+\)\n$/)
+  t.regex(command.output.stderr, /^ninelives: internal error: Error: a bug \(at .+\)\n$/)
 })
 
 const nobody = ['--target', 'http://127.0.0.1:9', '--kill-command', 'true']
@@ -126,9 +126,9 @@ const prove = (t: ExecutionContext): string[] => ['prove', ...nobody, '--logs', 
 const check = (): string[] => ['check', fileURLToPath(import.meta.url)]
 const fails = 'process.stdout.write = () => { throw new Error("a bug") }'
 const failsLater = 'process.stdout.write = () => setImmediate(() => { throw new Error("a bug") })'
-test('a defect proves nothing', unforeseen, prove, fails)
-test('nor does one where nobody awaits it', unforeseen, prove, failsLater)
-test('nor does one of check', unforeseen, check, fails)
+test('a defect proves nothing', internal, prove, fails)
+test('nor does one where nobody awaits it', internal, prove, failsLater)
+test('nor does one of check', internal, check, fails)
 
 test('help is a command as well', async (t) => {
   const command = run(t, ['help', 'replay'])

@@ -4,7 +4,7 @@ import { farewell, greeting } from '../src/terminal/greeting.ts'
 import { Story } from '../src/terminal/story.ts'
 import { watchLine, watchSentence, watchSummary } from '../src/terminal/watch-lines.ts'
 
-const plain = (_colour: string, text: string): string => text
+const plain = (_colour: unknown, text: string): string => text
 const started: ClusterState = {
   ...initialState,
   phase: 'ready',

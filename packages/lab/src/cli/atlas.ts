@@ -5,15 +5,17 @@ import { type Atlas, ATLAS_SCHEMA, type Cell, type Chart, heading, LEGEND, rowOf
 import { Explorer } from '../atlas/explore.ts'
 import { operations } from '../atlas/operations.ts'
 import { NODES_MAX } from '../cluster/addresses.ts'
-import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/programs.ts'
+import { requireRedis } from '../cluster/redis.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { CRASH_POINTS } from '../faults/kinds/fault-detail.ts'
 import { type Lab, openLab } from '../lab.ts'
+import { PRIVATE_FILE_MODE } from '../make-directory.ts'
 import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { strategyNames } from '../strategies.ts'
+import { visible, visibleJson } from '../terminal/visible.ts'
 import { chooseStrategy, type Choice } from './choose-strategy.ts'
 import { choiceFlag, flagsHelp, type FlagValues, integerFlag, parseFlags, switchFlag, textFlag } from './flags.ts'
 import { stopSignal, whenStopped } from './stop-signal.ts'
@@ -96,8 +98,8 @@ export async function atlas(args: readonly string[], config: Config): Promise<nu
   }
   const result: Atlas = { schema: ATLAS_SCHEMA, run, seed, charts }
   const file = path.join(directory, 'atlas.json')
-  writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
-  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`)
+  writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`, { mode: PRIVATE_FILE_MODE })
+  if (flags.json) process.stdout.write(`${visibleJson(result)}\n`)
   say(`${LEGEND}\nAs data: ${file}\n`)
   return charts.some(({ cells }) => cells.some(({ state }) => state === 'missed')) ? EXIT_UNKNOWN : 0
 }
@@ -121,7 +123,7 @@ async function chartOf(choice: Choice, outing: Outing): Promise<Chart> {
   const { strategy, storeUrl } = choice
   const unfinished: Chart = { strategy: strategy.name, cells: [] }
   if (storeUrl !== undefined && storeUrl === config.redisUrl) {
-    await requireRedis(storeUrl, (line) => say(`${line}\n`), stop)
+    await requireRedis(storeUrl, (line) => say(`${visible(line)}\n`), stop)
   }
   if (stop.aborted) return unfinished
   const lab = await openLab(labOptions(choice, outing))

@@ -9,8 +9,10 @@ import {
   type Verdict,
 } from '@ninelives/history'
 import type { Config } from '../config.ts'
+import { PRIVATE_FILE_MODE } from '../make-directory.ts'
 import { type Paint, painter } from '../terminal/paint.ts'
 import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../terminal/verdict.ts'
+import { visibleJson } from '../terminal/visible.ts'
 import { flagsHelp, switchFlag } from './flags.ts'
 import { parseOfTrace, TraceFile } from './trace-file.ts'
 
@@ -50,7 +52,8 @@ export function check(args: readonly string[], _config: Config): Promise<number>
 export function judgeFile(file: string, paint: Paint, directory?: string): number {
   const trace = new TraceFile(file)
   const { verdict, frame } = judged(trace)
-  if (directory !== undefined) writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame))
+  if (directory !== undefined)
+    writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame), { mode: PRIVATE_FILE_MODE })
   process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
   for (const crash of verdict.crashes) process.stdout.write(`\n${crashText(crash, paint)}`)
   for (const anomaly of verdict.anomalies) {
@@ -78,7 +81,7 @@ function asJson(verdict: Verdict, { events }: Frame): string {
   const start = events.find((event) => event.type === 'run-started')
   const { run, seed, strategy, users } = start ?? {}
   const about = { run, seed, strategy: strategy?.name, users, rate: rateIn(events) }
-  return `${JSON.stringify({ schema: VERDICT_SCHEMA, ...about, ...verdict }, undefined, 2)}\n`
+  return `${visibleJson({ schema: VERDICT_SCHEMA, ...about, ...verdict }, 2)}\n`
 }
 
 /** The events as they are, and what is to be told of the run is kept on the way. */
@@ -106,5 +109,5 @@ function countWhy(whys: Frame['whys'], { outcome, why }: OperationEnded): void {
 function writeEvidence(file: string, events: readonly TraceEvent[]): void {
   const end: TraceEvent = { seq: 0, atMs: events.at(-1)?.atMs ?? 0, type: 'run-ended', reason: 'all that is needed' }
   const lines = [...events, end].map((event, seq) => JSON.stringify({ ...event, seq }))
-  writeFileSync(file, `${lines.join('\n')}\n`)
+  writeFileSync(file, `${lines.join('\n')}\n`, { mode: PRIVATE_FILE_MODE })
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Config, readConfig } from '../config.ts'
 import { LabError, UsageError } from '../errors.ts'
+import { visible } from '../terminal/visible.ts'
 import { listed } from './flags.ts'
 
 type Run = (args: readonly string[], config: Config) => Promise<number>
@@ -63,28 +64,30 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ],
 ])
 
-/** What nobody foresaw proves nothing, and a 1 of `prove`, `check` and `simulate` says that something is proven. */
-const EXIT_UNFORESEEN = 3
+/** An internal error proves nothing, and a 1 of `prove`, `check` and `simulate` says that something is proven. */
+const EXIT_INTERNAL = 3
 
 /** Resolves with the exit code. What goes wrong ends in one line, not in a stack. */
 export async function main(args: readonly string[]): Promise<number> {
-  // What a listener throws comes this way, with nobody to catch it. The warden ends what is left.
-  process.on('uncaughtException', (error) => process.exit(unforeseen(error)))
+  // An exception of a listener, which no caller catches. The warden ends the processes that are left.
+  process.on('uncaughtException', (error) => process.exit(internal(error)))
   try {
     return await dispatch(args)
   } catch (error) {
-    if (!(error instanceof LabError)) return unforeseen(error)
-    process.stderr.write(`ninelives: ${error.message}\n`)
+    if (!(error instanceof LabError)) return internal(error)
+    process.stderr.write(`ninelives: ${visible(error.message)}\n`)
     return error.exitCode
   }
 }
 
-/** With the place in the program, which is all that whoever mends it has to go by. */
-function unforeseen(error: unknown): number {
+/** Prints what happened and the place in the program. */
+function internal(error: unknown): number {
   const [what = '', ...stack] = (error instanceof Error ? (error.stack ?? '') : String(error)).split('\n')
   const where = stack.find((line) => line.startsWith('    at '))?.trim()
-  process.stderr.write(`ninelives: ended by what nobody foresaw: ${what}${where === undefined ? '' : ` (${where})`}\n`)
-  return EXIT_UNFORESEEN
+  process.stderr.write(
+    `ninelives: internal error: ${visible(what)}${where === undefined ? '' : ` (${visible(where)})`}\n`,
+  )
+  return EXIT_INTERNAL
 }
 
 async function dispatch([first, ...rest]: readonly string[]): Promise<number> {

@@ -1,10 +1,11 @@
-import { NODES_MAX } from '../cluster/addresses.ts'
 import { campaignKinds } from '../campaign/planned.ts'
+import { NODES_MAX } from '../cluster/addresses.ts'
 import { SEED_MAX } from '../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { TABS_MAX } from '../users/load.ts'
 import { RATE_MAX } from './fit-rate.ts'
 import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from './flags.ts'
+import { storeFlags } from './store-flags.ts'
 import { targetFlags } from './target-flags.ts'
 
 const kinds = campaignKinds
@@ -56,11 +57,7 @@ export const proveFlags = {
     help: 'whether the users send idempotency keys (none)',
     otherwise: 'none',
   }),
-  store: textFlag<string | undefined>("a store's URL or the path of a module", {
-    placeholder: 'URL',
-    help: "a store's URL or the path of a module, in place of the strategy's own",
-    otherwise: undefined,
-  }),
+  ...storeFlags,
   logs: textFlag<string | undefined>('a directory', {
     placeholder: 'DIR',
     help: 'where the trace and the logs go (a fresh directory in .ninelives/)',

@@ -1,20 +1,22 @@
 /** A cluster of the lab's own, to be put through the gauntlet. */
-import { nodeNames, waysOf } from '../cluster/addresses.ts'
-import { requireRedis } from '../cluster/redis.ts'
-import { ownPrograms } from '../cluster/programs.ts'
-import { STORE } from '../edges/edges.ts'
-import type { Config } from '../config.ts'
-import { UsageError } from '../errors.ts'
-import { needsEdges, parsePlanned } from '../campaign/planned.ts'
 import { labBreaker } from '../campaign/lab-breaker.ts'
-import { faults } from '../faults/kinds/index.ts'
 import { type Place, planProblem } from '../campaign/plan-problem.ts'
+import { needsEdges, parsePlanned } from '../campaign/planned.ts'
+import { nodeNames, waysOf } from '../cluster/addresses.ts'
+import { ownPrograms } from '../cluster/programs.ts'
+import { requireRedis } from '../cluster/redis.ts'
+import type { Config } from '../config.ts'
+import { STORE } from '../edges/edges.ts'
+import { UsageError } from '../errors.ts'
+import { faults } from '../faults/kinds/index.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
+import { visible } from '../terminal/visible.ts'
 import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
 import { RATE_MAX } from './fit-rate.ts'
 import { lastLook } from './last-look.ts'
 import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
+import { storeOf } from './store-flags.ts'
 
 /** How long a node is away. */
 const RESTART_AFTER_MS = 700
@@ -25,7 +27,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
   const nodes = flags.nodes ?? NODES_DEFAULT
-  const choice = chooseStrategy({ strategy: flags.strategy, store: flags.store, nodes }, config)
+  const choice = chooseStrategy({ strategy: flags.strategy, store: storeOf(flags, config), nodes }, config)
   const onStore = kinds.find(isOnStore)
   if (onStore !== undefined) requirePrivateRedis(choice, `--faults ${onStore}`)
   requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
@@ -34,7 +36,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
     kinds,
     async open(signal) {
       if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
-        await requireRedis(choice.storeUrl, (line) => void process.stdout.write(`${line}\n`), signal)
+        await requireRedis(choice.storeUrl, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
       }
       return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
     },

@@ -3,6 +3,7 @@ import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { openTarget, type TargetLab } from '../target/target-lab.ts'
+import { visible } from '../terminal/visible.ts'
 import { RATE_MAX } from './fit-rate.ts'
 import { flagsHelp, listed } from './flags.ts'
 import { lastLook } from './last-look.ts'
@@ -12,7 +13,7 @@ import { targetFlags } from './target-flags.ts'
 
 /** Throws UsageError when that can't be had. */
 export function planTarget(flags: ProveValues, target: URL, config: Config): (basis: PlanBasis) => Plan {
-  for (const name of ['strategy', 'store', 'nodes'] as const) {
+  for (const name of ['strategy', 'store', 'store-file', 'nodes'] as const) {
     if (flags[name] !== undefined)
       throw new UsageError(`--${name} is of clusters that prove starts, --target is not one`)
   }
@@ -45,7 +46,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
         directory,
         environment: config.environment,
         programs: ownPrograms(),
-        warn: (line) => void process.stderr.write(`ninelives: ${line}\n`),
+        warn: (line) => void process.stderr.write(`ninelives: ${visible(line)}\n`),
       })
       return Promise.resolve(subjectOf(lab, flags, target))
     },
@@ -90,5 +91,5 @@ function subjectOf(lab: TargetLab, flags: ProveValues, target: URL): Subject {
 }
 
 function say(line: string): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${visible(line)}\n`)
 }

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnomalyKind, Judge } from '@ninelives/history'
+import { campaign } from '../campaign/campaign.ts'
 import type { Config } from '../config.ts'
 import { EXIT_FAILED, LabError } from '../errors.ts'
-import { campaign } from '../campaign/campaign.ts'
 import { seededRandom, SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { painter } from '../terminal/paint.ts'
+import { visible } from '../terminal/visible.ts'
 import { EXIT_CODES, judgeFile } from './check.ts'
 import { fitRate } from './fit-rate.ts'
 import { flagsHelp, parseFlags } from './flags.ts'
@@ -105,11 +106,11 @@ async function gauntlet(
     if (!(error instanceof LabError) || stop.aborted) throw error
     // What stays broken is found out by nobody's mistake but its own, and what was seen until then can be judged.
     cutShort = error.message
-    say(`  ${error.message}: no more faults\n`)
+    say(`  ${visible(error.message)}: no more faults\n`)
   }
   if (stop.aborted) return cutShort
   if (trace.cut.aborted) {
-    say(`  ${String(trace.cut.reason)}: no more faults\n`)
+    say(`  ${visible(String(trace.cut.reason))}: no more faults\n`)
     return String(trace.cut.reason)
   }
   say(`${kills === 0 ? '' : '\n'}Everybody looks for the last time ...\n`)
@@ -119,7 +120,7 @@ async function gauntlet(
 
 function progress(done: number, of: number, what: string, operations: number, kinds: readonly AnomalyKind[]): string {
   const found = kinds.length === 0 ? 'nothing found so far' : painter(process.stdout)('red', kinds.join(', '))
-  return `  ${String(done).padStart(3)} of ${of}  ${what.padEnd(28)}  ${operations} operations, ${found}\n`
+  return `  ${String(done).padStart(3)} of ${of}  ${visible(what).padEnd(28)}  ${operations} operations, ${found}\n`
 }
 
 async function leaveAtOnce(subject: Subject | undefined): Promise<void> {

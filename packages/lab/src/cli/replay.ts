@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
 import { runText } from '../terminal/verdict.ts'
+import { visible } from '../terminal/visible.ts'
 import { flagsHelp, integerFlag } from './flags.ts'
 import { stopSignal } from './stop-signal.ts'
 import { parseOfTrace, TraceFile } from './trace-file.ts'
@@ -48,7 +49,7 @@ export async function replay(args: readonly string[], { endsWithParent }: Config
   }
   const { problem } = trace
   if (problem === undefined) return 0
-  say(`The trace can be read up to line ${problem.line}: ${problem.reason}\n`)
+  say(`The trace can be read up to line ${problem.line}: ${visible(problem.reason)}\n`)
   return state === initialState ? EXIT_UNREADABLE : 0
 }
 

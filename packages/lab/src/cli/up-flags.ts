@@ -2,6 +2,7 @@ import { NODES_MAX } from '../cluster/addresses.ts'
 import { SEED_MAX } from '../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../strategies.ts'
 import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
+import { storeFlags } from './store-flags.ts'
 
 const PORT = { min: 0, max: 65_535 }
 const USERS = { min: 0, max: 10_000 }
@@ -48,11 +49,7 @@ export const upFlags = {
     help: 'a replica of the private Redis, so that it can fail over; brings --edges along (off)',
     otherwise: 'off',
   }),
-  store: textFlag<string | undefined>("a store's URL or the path of a module", {
-    placeholder: 'URL',
-    help: "a store's URL or the path of a module, in place of the strategy's own",
-    otherwise: undefined,
-  }),
+  ...storeFlags,
   logs: textFlag<string | undefined>('a directory', {
     placeholder: 'DIR',
     help: 'where the trace and the logs go (a fresh directory in .ninelives/)',

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import path from 'node:path'
-import { requireRedis } from '../cluster/redis.ts'
 import { ownPrograms } from '../cluster/programs.ts'
+import { requireRedis } from '../cluster/redis.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
@@ -14,6 +14,7 @@ import { Story } from '../terminal/story.ts'
 import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
 import { flagsHelp, type FlagValues, parseFlags } from './flags.ts'
 import { stopSignal, whenStopped } from './stop-signal.ts'
+import { storeOf } from './store-flags.ts'
 import { upFlags } from './up-flags.ts'
 
 export const upHelp = `npm start -- [flags], or ninelives up [flags]
@@ -32,7 +33,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
     process.stdout.write(upHelp)
     return 0
   }
-  const choice = chooseStrategy(flags, config)
+  const choice = chooseStrategy({ ...flags, store: storeOf(flags, config) }, config)
   if (flags.replica === 'on') requirePrivateRedis(choice, '--replica on')
   await requirePorts(flags)
   const run = runName(new Date(), process.pid)

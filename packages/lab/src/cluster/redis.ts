@@ -1,10 +1,11 @@
 /** Where `--strategy redis` gets its Redis: one of the user's own, or a private one that lives as long as the lab. */
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { withoutPassword } from '../config.ts'
 import { LabError } from '../errors.ts'
+import { makeDirectory } from '../make-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 
@@ -49,7 +50,7 @@ export function privateRedis(
   environment: NodeJS.ProcessEnv,
 ): ChildSpec {
   const workDirectory = path.join(directory, label)
-  mkdirSync(workDirectory, { recursive: true })
+  makeDirectory(workDirectory)
   const options = {
     port: String(port),
     bind: LOOPBACK,

@@ -1,3 +1,4 @@
+import { withoutPassword } from '../config.ts'
 import { StartError } from '../errors.ts'
 import { settles, succeeds } from '../wait.ts'
 import { Child, type ChildSpec, type Exit, type Household, type Message } from './child.ts'
@@ -195,7 +196,7 @@ function deadline(ms: number): Promise<'late'> {
 }
 
 async function whyNot(label: string, child: Child, exit: Exit): Promise<StartError> {
-  const words = await child.lastWords()
+  const words = withoutPassword(await child.lastWords())
   const end = exit.signal === null ? `exited with ${exit.code}` : `was ended by ${exit.signal}`
   return new StartError(label, words === '' ? `${end} before it was ready` : words, exit.code)
 }

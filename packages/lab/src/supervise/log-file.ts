@@ -1,4 +1,5 @@
 import { appendFileSync, renameSync, statSync } from 'node:fs'
+import { PRIVATE_FILE_MODE } from '../make-directory.ts'
 
 const BYTES_MAX = 8 * 1024 * 1024
 
@@ -20,7 +21,7 @@ export class LogFile {
       renameSync(this.path, `${this.path}.1`)
       this.#bytes = 0
     }
-    appendFileSync(this.path, `${line}\n`)
+    appendFileSync(this.path, `${line}\n`, { mode: PRIVATE_FILE_MODE })
     this.#bytes += Buffer.byteLength(line) + 1
   }
 }

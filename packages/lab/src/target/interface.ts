@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { LabError, EXIT_BAD_INPUT } from '../errors.ts'
-import { printable } from '../terminal/paint.ts'
+import { visible } from '../terminal/visible.ts'
 import { CookieJar } from '../users/cookie-jar.ts'
 
 interface Came {
@@ -202,7 +202,7 @@ function asked({ method, path, body }: Check): string {
 }
 
 function shown({ status, text, setCookies }: Came): string {
-  const oneLine = printable(text.replaceAll(/\s+/g, ' ').trim())
+  const oneLine = visible(text.replaceAll(/\s+/g, ' ').trim())
   const cut = oneLine.length > TEXT_SHOWN ? `${oneLine.slice(0, TEXT_SHOWN)}...` : oneLine
   const cookies = setCookies.length === 0 ? 'no Set-Cookie' : 'a Set-Cookie'
   return `${status} ${cut === '' ? '(no body)' : cut} with ${cookies}`

@@ -5,9 +5,10 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
 import path from 'node:path'
+import { PRIVATE_FILE_MODE } from '../make-directory.ts'
 import { signalGroup } from '../supervise/process-table.ts'
 import type { Warden } from '../supervise/warden.ts'
-import { printable } from '../terminal/paint.ts'
+import { visible } from '../terminal/visible.ts'
 
 export interface ShellOptions {
   readonly directory: string
@@ -40,7 +41,7 @@ export class Shell {
   /** Resolves undefined when it exited with 0, else with what happened. It ends by force after a while, or with the signal. */
   async run(command: string, { fault, kind, target }: Told, signal?: AbortSignal): Promise<string | undefined> {
     const { environment, warden } = this.#options
-    const log = openSync(this.#log, 'a')
+    const log = openSync(this.#log, 'a', PRIVATE_FILE_MODE)
     const from = statSync(this.#log).size
     const told = {
       NINELIVES_FAULT: String(fault),
@@ -81,7 +82,7 @@ export class Shell {
     readSync(log, tail, 0, tail.length, size - tail.length)
     closeSync(log)
     const last = tail.toString('utf8').trim().split('\n').at(-1)?.trim() ?? ''
-    return last === '' ? '' : `: ${printable(last)}`
+    return last === '' ? '' : `: ${visible(last)}`
   }
 
   /** A command that writes without end must not fill the disk with it, twenty times over. */

@@ -10,7 +10,8 @@ import {
   type TraceEvent,
   type Verdict,
 } from '@ninelives/history'
-import { type Paint, printable } from './paint.ts'
+import type { Paint } from './paint.ts'
+import { visible } from './visible.ts'
 
 const colours = { valid: 'green', invalid: 'red', unknown: 'yellow' } as const
 
@@ -42,8 +43,8 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
       'Anomaly',
       `${paint('red', kind)}, ${count(times, 'time')}`,
     ]),
-    ...doubts.map((doubt): [string, string] => ['In doubt', doubt]),
-    ['Verdict', paint('bold', paint(colours[verdict.verdict], verdict.verdict))],
+    ...doubts.map((doubt): [string, string] => ['In doubt', visible(doubt)]),
+    ['Verdict', paint(['bold', colours[verdict.verdict]], verdict.verdict)],
     ['Latency', latencyText(latency)],
     ...latency.doubts.map((doubt): [string, string] => ['', paint('yellow', `not to be quoted: ${doubt}`)]),
   ]
@@ -100,14 +101,16 @@ function operationsText({ ok, failed, unknown }: Verdict['operations'], whys: Fr
 /** The most frequent ones. */
 function reasons(whys: ReadonlyMap<string, number>): string {
   const all = [...whys].toSorted(([, a], [, b]) => b - a)
-  const told = all.slice(0, WHYS_MAX).map(([why, times]) => (all.length === 1 ? why : `${n(times)} ${why}`))
+  const told = all
+    .slice(0, WHYS_MAX)
+    .map(([why, times]) => (all.length === 1 ? visible(why) : `${n(times)} ${visible(why)}`))
   return all.length === 0 ? '' : ` (${told.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
 /** What somebody else's trace does not tell is left out, and of a system of the user's own nobody may know the nodes. */
 export function runText({ strategy, nodes, users, seed }: Partial<RunStarted>): string {
   const parts = [
-    strategy?.name === undefined ? undefined : printable(strategy.name),
+    strategy?.name === undefined ? undefined : visible(strategy.name),
     nodes === undefined || nodes.length === 0 ? undefined : count(nodes.length, 'node'),
     users === undefined ? undefined : count(users, 'user'),
     seed === undefined ? undefined : `seed ${seed}`,
@@ -120,7 +123,7 @@ function kindsOf(events: readonly TraceEvent[]): string {
   for (const event of events) {
     if (event.type === 'fault-injected') kinds.set(event.kind, (kinds.get(event.kind) ?? 0) + 1)
   }
-  return kinds.size === 0 ? '' : `: ${[...kinds].map(([kind, times]) => `${times} ${kind}`).join(', ')}`
+  return kinds.size === 0 ? '' : `: ${[...kinds].map(([kind, times]) => `${times} ${visible(kind)}`).join(', ')}`
 }
 
 /** One anomaly as it happened: the operations that prove it, between the faults of that time. */
@@ -137,18 +140,18 @@ export function verdictStory(
   const fromMs = Math.min(...operations.map(({ sentAtMs }) => sentAtMs))
   const untilMs = Math.max(...[...ends.values()].map(({ endedAtMs }) => endedAtMs))
   const lines = [
-    ...operations.map((sent) => ({ atMs: sent.sentAtMs, text: printable(operationText(sent, ends.get(sent.op))) })),
+    ...operations.map((sent) => ({ atMs: sent.sentAtMs, text: visible(operationText(sent, ends.get(sent.op))) })),
     ...faultLines(events, fromMs, untilMs).map(({ atMs, text }) => ({ atMs, text: paint('yellow', text) })),
   ].toSorted((a, b) => a.atMs - b.atMs)
   const told = lines.map(
     ({ atMs, text }) => `  ${paint('dim', `${(atMs / 1_000).toFixed(3).padStart(9)} s`)}  ${text}\n`,
   )
-  return `  ${paint('red', kind)}: ${printable(worst.text)}\n\n${told.join('')}`
+  return `  ${paint('red', kind)}: ${visible(worst.text)}\n\n${told.join('')}`
 }
 
 /** The place in the program where a checker failed. */
 export function crashText({ checker, stack }: Crash, paint: Paint): string {
-  const lines = stack.split('\n').map((line) => `  ${printable(line)}\n`)
+  const lines = stack.split('\n').map((line) => `  ${visible(line)}\n`)
   return `  ${paint('yellow', checker)} failed:\n\n${lines.join('')}`
 }
 

@@ -1,5 +1,6 @@
 import { type ClusterState, count, type Counts, nodeLabel, sum, type UsersSecond } from '@ninelives/history'
 import { clockTime, type Paint } from './paint.ts'
+import { visible } from './visible.ts'
 
 const BAR_WIDTH = 8
 
@@ -23,7 +24,7 @@ function share(node: string, byNode: Counts, paint: Paint): string {
   const part = (byNode[node] ?? 0) / Math.max(1, sum(byNode))
   const filled = Math.round(part * BAR_WIDTH)
   const bar = paint('cyan', '█'.repeat(filled)) + paint('dim', '·'.repeat(BAR_WIDTH - filled))
-  return `${node} ${bar} ${String(Math.round(part * 100)).padStart(3)} %`
+  return `${visible(node)} ${bar} ${String(Math.round(part * 100)).padStart(3)} %`
 }
 
 function flagged(text: string, bad: number, paint: Paint): string {
@@ -50,9 +51,9 @@ export function watchSummary({ target, users, seconds, byNode, byKind, worstP99M
   // Those still under way are neither good nor bad.
   const ended = ok + errors + loggedOut
   const percent = ended === 0 ? '' : ` (${((100 * ok) / ended).toFixed(2)} %)`
-  const kinds = Object.entries(byKind).map(([kind, n]) => `${n} × ${kind}`)
+  const kinds = Object.entries(byKind).map(([kind, n]) => `${n} × ${visible(kind)}`)
   const answers = Math.max(1, sum(byNode))
-  const shares = Object.entries(byNode).map(([node, n]) => `${node} ${Math.round((100 * n) / answers)} %`)
+  const shares = Object.entries(byNode).map(([node, n]) => `${visible(node)} ${Math.round((100 * n) / answers)} %`)
   const rows: [string, string][] = [
     ['operations', String(ended)],
     ['ok', `${ok}${percent}`],

@@ -1,4 +1,5 @@
 import type { EventBody } from '@ninelives/history'
+import { withoutPassword } from '../config.ts'
 
 /** pino's number for a warning. */
 const WARN_LEVEL = 40
@@ -11,7 +12,9 @@ export function liftEvent(label: string, line: string): EventBody | undefined {
   if (!line.startsWith('{') || !line.includes('"event":')) return undefined
   let fields: Record<string, unknown>
   try {
-    fields = JSON.parse(line) as Record<string, unknown>
+    fields = JSON.parse(line, (_field, value: unknown) =>
+      typeof value === 'string' ? withoutPassword(value) : value,
+    ) as Record<string, unknown>
   } catch {
     // A line that looks like JSON and is none is a line of a log like any other.
     return undefined

@@ -8,6 +8,7 @@ import {
   type TraceEvent,
 } from '@ninelives/history'
 import { EXIT_BAD_INPUT, LabError } from '../errors.ts'
+import { PRIVATE_FILE_MODE } from '../make-directory.ts'
 import { RecentEvents, type Since } from './recent.ts'
 
 export type TraceListener = (event: TraceEvent, before: ClusterState) => void
@@ -105,7 +106,7 @@ export class Trace {
 
   #tryWriting(line: string): boolean {
     try {
-      appendFileSync(this.path, line)
+      appendFileSync(this.path, line, { mode: PRIVATE_FILE_MODE })
       return true
     } catch (error) {
       this.#cutOff(`the trace can't be written any more (${(error as Error).message})`)
