@@ -22,7 +22,10 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const NUMBERS = {
   /** How long requests in flight may take to finish once the balancer was told to stop. */
   drainMs: ['DRAIN_MS', 10_000, 0, 3_600_000],
-  /** How many upstreams one request is tried at. Each leaves listeners on the request, and Node warns beyond ten. */
+  /**
+   * Attempts for one request, but for refused connections. An upstream that was silent or broke under it gets it once, and after two that
+   * broke there is no other attempt. Each leaves listeners on the request, and Node warns beyond ten.
+   */
   attemptsMax: ['ATTEMPTS_MAX', 5, 1, 8],
   connectTimeoutMs: ['CONNECT_TIMEOUT_MS', 1_000, 10, 60_000],
   /** How long an upstream may take to begin its answer, counted anew with each piece of an upload that it accepts. */

@@ -133,42 +133,39 @@ export class Exchange {
     const record = this.#record
     const plan = new RetryPlan(request, record, this.#services)
     request.body?.take()
-    for (;;) {
-      const next = await plan.next(signal)
-      if (next === 'abandoned') break
-      if ('refuse' in next) {
-        this.refuse(next.refuse)
-        break
+    try {
+      for (;;) {
+        const next = await plan.next(signal)
+        if (next === 'abandoned') return
+        if ('refuse' in next) return this.refuse(next.refuse)
+        record.routed(next)
+        const outcome = await attempt(next, { request, answer, plan, timeouts, transport, signal })
+        record.attempted(next.upstream, outcome.kind)
+        if (outcome.kind === 'answered') return this.#discardRest()
+        if (outcome.kind === 'upgraded') return this.#end('101')
+        if (outcome.kind === 'cancelled' || signal.aborted) return
+        const decision = this.#afterFailure(plan, next.upstream, outcome)
+        if (decision.next === 'refuse') return this.refuse(decision.code)
+        if (decision.next === 'cut') return this.#cut()
       }
-      record.routed(next)
-      const outcome = await attempt(next, { request, answer, plan, timeouts, transport, signal })
-      record.attempted(next.upstream, outcome.kind)
-      if (outcome.kind === 'answered') this.#discardRest()
-      if (outcome.kind === 'upgraded') this.#end('101')
-      if (!('reason' in outcome) || signal.aborted) break
-      this.#report(next.upstream, outcome)
-      const decision = plan.failed(next.upstream, outcome)
-      this.#note(next.upstream, outcome, decision)
-      if (decision.next === 'another-upstream') continue
-      if (decision.next === 'refuse') this.refuse(decision.code)
-      else this.#cut()
-      break
+    } finally {
+      plan.over()
     }
-    plan.over()
   }
 
-  /** What the failure says of the upstream. */
-  #report(upstream: Upstream, { kind, reason }: Failure): void {
-    const { pool } = this.#services
+  #afterFailure(plan: RetryPlan, upstream: Upstream, failure: Failure): RetryDecision {
+    const { pool, log } = this.#services
+    const { kind, reason } = failure
     if (kind === 'refused') pool.refused(upstream, reason)
     else if (kind !== 'client-stalled' && kind !== 'lost') pool.suspect(upstream)
-  }
-
-  #note(upstream: Upstream, failure: Failure, decision: RetryDecision): void {
-    const { log } = this.#services
-    const { requestId } = this.#record
+    const decision = plan.failed(upstream, failure)
     this.#record.failed(upstream, failure, decision)
+    const { requestId } = this.#record
     log.debug({ requestId, upstream: upstream.name, ...failure, ...decision }, 'attempt failed')
+    if (decision.rule === 'poison') {
+      log.error({ event: 'poison-request', ...this.#record.describe(), broken: plan.broken, reason })
+    }
+    return decision
   }
 
   /** What the client still sends of its request is of no use, but must be out of the way before the next one. */

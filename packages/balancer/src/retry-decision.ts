@@ -35,7 +35,11 @@ export interface Failure {
 }
 
 /** `answered`: whole. `cancelled`: its request was given up. */
-export type AttemptOutcome = { readonly kind: 'answered' | 'upgraded' | 'cancelled' } | Failure
+export type AttemptOutcome =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'upgraded' }
+  | { readonly kind: 'cancelled' }
+  | Failure
 
 export interface FailedAttempt {
   readonly method: string

@@ -43,8 +43,8 @@ export class RetryPlan {
   readonly #excluded: Upstream[] = []
   /** Attempts so far, but for those that were refused at once. */
   #attempts = 0
-  /** Those under which the connection to an upstream, or the upstream itself, broke. */
-  #breaks = 0
+  /** Upstreams that broke under it, or came to junk. */
+  readonly #broken: Upstream[] = []
   /** Whether an upstream may have acted on it. */
   #wasSent = false
   #key: FailedAttempt['key']
@@ -78,6 +78,11 @@ export class RetryPlan {
     }
   }
 
+  /** The names of the upstreams that broke under it. */
+  get broken(): readonly string[] {
+    return this.#broken.map(({ name }) => name)
+  }
+
   /** This upstream may act on it from here on. If it does not look at keys, no other can know by the key that it did. */
   sent(upstream: Upstream): void {
     this.#wasSent = true
@@ -92,7 +97,7 @@ export class RetryPlan {
     const isOut = failure.kind === 'declined' ? this.#tried : this.#excluded
     const { upstreams } = this.#services.pool
     if (!upstreams.some((other) => other !== upstream && other.isEligible && !isOut.includes(other))) return false
-    return this.#decide(failure, this.#breaks + Number(isBreak(upstream, failure))).next === 'another-upstream'
+    return this.#decide(failure, this.#broken.length + Number(isBreak(upstream, failure))).next === 'another-upstream'
   }
 
   /** What follows a failed attempt. */
@@ -101,8 +106,8 @@ export class RetryPlan {
     if (kind === 'refused') this.#attempts -= 1
     if (sent === 'something') this.#refusal = kind === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
     if (sent === 'something' && kind !== 'declined') this.#excluded.push(upstream)
-    if (isBreak(upstream, failure)) this.#breaks += 1
-    return this.#decide(failure, this.#breaks)
+    if (isBreak(upstream, failure)) this.#broken.push(upstream)
+    return this.#decide(failure, this.#broken.length)
   }
 
   /** The request is over: others of its session may have waited for that. */
