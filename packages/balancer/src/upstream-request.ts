@@ -39,7 +39,8 @@ export interface UpstreamRequestOptions {
 }
 
 const KEY_HEADER = 'idempotency-key'
-const KEY_PREFIX = 'balancer-'
+/** With the seconds that the request may take: nodes need not remember it for longer. */
+const keyPrefix = (requestDeadlineMs: number): string => `balancer-${Math.ceil(requestDeadlineMs / 1_000)}s-`
 
 export class UpstreamRequest implements OutgoingRequest {
   readonly method: string
@@ -127,9 +128,9 @@ export class UpstreamRequest implements OutgoingRequest {
     const own = this.headers[KEY_HEADER]
     // An empty one is none to a node, and must not look like one here.
     if (own !== undefined && own !== '') return 'own'
-    const { routes } = this.#options
+    const { routes, config } = this.#options
     if (routes === undefined || isSafe(this.method) || !routes.includes(this.method, this.path)) return 'none'
-    this.headers[KEY_HEADER] = KEY_PREFIX + randomUUID()
+    this.headers[KEY_HEADER] = keyPrefix(config.requestDeadlineMs) + randomUUID()
     return 'minted'
   }
 }
