@@ -62,14 +62,16 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     metrics,
     storeHealthy: storeHealth({ health: () => layer.health() }),
     isDraining,
-    keyedRoutes: () => routesWith(once, api),
+    keyedRoutes: () => routesWith([once, onceWithoutPayload], api),
   })
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)
   const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store })
   const once = idempotency()
-  loginRoutes(api, { node, accounts, throttle, once, paddingBytes: options.sessionPaddingBytes ?? 0 })
+  const onceWithoutPayload = idempotency({ payloadOf: () => '' })
+  const paddingBytes = options.sessionPaddingBytes ?? 0
+  loginRoutes(api, { node, accounts, throttle, once, onceWithoutPayload, paddingBytes })
   cartRoutes(api, { node, once })
   counterRoutes(api, { node, once })
   userRoutes(api, () => layer.users)
@@ -102,8 +104,8 @@ export function shop(options: ShopOptions): Koa<RequestState> {
 }
 
 /** As in `POST /api/cart`: read off the routes, so that what is said of them can't differ from what they do. */
-function routesWith(middleware: Koa.Middleware, router: Router<RequestState>): string[] {
-  const layers = router.stack.filter(({ stack }) => stack.some((each) => (each as unknown) === middleware))
+function routesWith(middleware: readonly Koa.Middleware[], router: Router<RequestState>): string[] {
+  const layers = router.stack.filter(({ stack }) => stack.some((each) => middleware.includes(each as Koa.Middleware)))
   return layers.flatMap(({ methods, path }) => methods.map((method) => `${method} ${String(path)}`))
 }
 

@@ -27,6 +27,8 @@ export interface LoginOptions {
   /** Undefined: as many guesses as anybody likes. */
   readonly throttle: LoginThrottle | undefined
   readonly once: Koa.Middleware
+  /** The same, and nothing is kept of the payload, which has the password in it. */
+  readonly onceWithoutPayload: Koa.Middleware
   /** As of ShopOptions. */
   readonly paddingBytes: number
 }
@@ -36,9 +38,9 @@ const PASSWORD_LENGTH_MAX = 256
 
 export function loginRoutes(
   router: Router<RequestState>,
-  { node, accounts, throttle, once, paddingBytes }: LoginOptions,
+  { node, accounts, throttle, once, onceWithoutPayload, paddingBytes }: LoginOptions,
 ): void {
-  router.post('/api/login', jsonBody(), once, async (ctx) => {
+  router.post('/api/login', jsonBody(), onceWithoutPayload, async (ctx) => {
     const { name, password } = checkedCredentials(ctx.request.body)
     const account = await attempted(throttle, name, ctx.ip, () => accounts.verify(name, password))
     if (account === undefined) {
