@@ -18,8 +18,9 @@
  * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
  * its own `session.Store`, and gets one of those.
  */
-import { type EngineOptions, engineRules, sessionEngine } from './engine.ts'
+import { type EngineEvent, type EngineOptions, engineRules, sessionEngine } from './engine.ts'
 import { type GuardOptions, guardedStore, guardRules } from './guarded-store.ts'
+import type { BreakerEvent, StoreCall } from './telemetry.ts'
 import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from './options.ts'
 
@@ -37,13 +38,16 @@ type Governed =
   | 'dataBytesMax'
   | 'requestTimeMaxMs'
   | 'commitAttemptsMax'
-  | 'onEvent'
 
 export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
   /** How long a session whose cookie has no `maxAge` may be unused; with one, it is that long. Default 30 minutes. */
   readonly idleTimeoutMs?: number
   /** How long to wait for the store, and how to spare it when it fails. */
   readonly guard?: GuardOptions
+  /** What happens to sessions, and that the store is down or answers again. */
+  readonly onEvent?: (event: EngineEvent | BreakerEvent) => void
+  /** Every call to the store once it has ended. */
+  readonly onStoreCall?: (call: StoreCall) => void
 }
 
 export interface ExpressStoreOptions<Store extends SessionMaker> extends MiddlewareStoreOptions {
@@ -133,12 +137,13 @@ const rules: Rules<MiddlewareStoreOptions> = {
   commitAttemptsMax: engineRules.commitAttemptsMax,
   onEvent: engineRules.onEvent,
   guard: take.options(guardRules),
+  onStoreCall: take.function,
 }
 
 function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
-  const { guard, ...options } = checkedOptions(factory, given, rules)
+  const { guard, onStoreCall, ...options } = checkedOptions(factory, given, rules)
   assertGiven(factory, options, 'store')
-  const store = guardedStore(options.store, guard)
+  const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
   const engine = sessionEngine({ ...options, store, userOf: () => undefined })
   const held = new WeakMap<object, MiddlewareSession>()
 

@@ -6,7 +6,10 @@ import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from './contract.ts'
 import { deadlineList } from './deadlines.ts'
 import { StoreRefusedError, StoreUnavailableError } from './errors.ts'
+import { heldBackCalls } from './held-back-calls.ts'
 import { type Rules, take } from './options.ts'
+import { outageWatch } from './outage-watch.ts'
+import type { BreakerEvent, StoreCall, StoreVerb } from './telemetry.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {
   /** The most that one call may take, and before that the most that it may be held back. Default 2,000. */
@@ -20,59 +23,51 @@ export const guardRules: Rules<GuardOptions> = {
   pauseMaxMs: take.durationMs(0),
 }
 
-interface Waiting {
-  /** It has been admitted. */
-  resolve(): void
-  reject(error: Error): void
+/** What an application that watches the store is told: see telemetry.ts. */
+export interface GuardTelemetry {
+  readonly onEvent?: ((event: BreakerEvent) => void) | undefined
+  readonly onStoreCall?: ((call: StoreCall) => void) | undefined
 }
 
-/** Of calls held back while a store that came back is asked by ever more. */
-const WAITING_MAX = 10_000
-
-export function guardedStore(store: SessionStore, options: GuardOptions = {}): SessionStore {
+export function guardedStore(
+  store: SessionStore,
+  options: GuardOptions = {},
+  { onEvent, onStoreCall }: GuardTelemetry = {},
+): SessionStore {
   const { callTimeoutMs = 2_000, failuresMax = 10, pauseMinMs = 100, pauseMaxMs = 1_000 } = options
   const gate = breaker({ failuresMax, pauseMinMs, pauseMaxMs })
   const unavailable = (why: string): StoreUnavailableError => new StoreUnavailableError(store.name, new Error(why))
   const deadlines = deadlineList(callTimeoutMs, () => unavailable(`no answer within ${callTimeoutMs} ms`))
-  /** Held back, in the order in which they came; a call that gave up is not among them. */
-  const waiting = new Set<Waiting>()
-
-  const holdBack = async (): Promise<void> => {
-    if (waiting.size >= WAITING_MAX) throw new StoreUnavailableError(store.name)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const call = { resolve, reject }
-    waiting.add(call)
-    await deadlines.within(promise, () => waiting.delete(call))
+  const outages = outageWatch(store.name, gate, onEvent)
+  /** A call that is not sent, whichever verb it is. */
+  const refused = (): StoreUnavailableError => {
+    outages.refused()
+    return new StoreUnavailableError(store.name)
   }
 
-  /** Gives the room that there is by now to those that wait longest. When the store has failed again, all are told. */
-  const admitWaiting = (): void => {
-    for (const call of waiting) {
-      const admission = gate.admit(performance.now())
-      if (admission === 'wait') return
-      waiting.delete(call)
-      if (admission === 'go') call.resolve()
-      else call.reject(new StoreUnavailableError(store.name))
-    }
-  }
+  const calls = heldBackCalls(gate, deadlines, refused)
 
-  const guarded = async <T>(call: () => Promise<T>): Promise<T> => {
-    // A call that comes now does not overtake those that wait.
-    const admission = waiting.size > 0 ? 'wait' : gate.admit(performance.now())
-    if (admission === 'no') throw new StoreUnavailableError(store.name)
-    if (admission === 'wait') await holdBack()
+  const guarded = async <T>(verb: StoreVerb, call: () => Promise<T>): Promise<T> => {
+    const held = calls.admitted()
+    if (held !== undefined) await held
+    const startedAtMs = performance.now()
+    let outcome: StoreCall['outcome'] = 'failed'
     try {
       const result = await deadlines.within(call())
       gate.succeeded()
+      outcome = 'ok'
       return result
     } catch (error) {
       // Any other error says that the store answered.
       if (error instanceof StoreUnavailableError && !(error instanceof StoreRefusedError))
         gate.failed(performance.now(), Math.random())
       else gate.succeeded()
+      outages.failedBy(error)
       throw error
     } finally {
-      if (waiting.size > 0) admitWaiting()
+      onStoreCall?.({ verb, outcome, durationMs: performance.now() - startedAtMs })
+      outages.look()
+      calls.admitWaiting()
     }
   }
 
@@ -83,12 +78,13 @@ export function guardedStore(store: SessionStore, options: GuardOptions = {}): S
     health: async () => {
       await deadlines.within(store.health())
       gate.recovered()
+      outages.look()
     },
     ...(store.heldHere && { heldHere: store.heldHere.bind(store) }),
-    read: (key, read) => guarded(() => store.read(key, read)),
-    write: (key, write) => guarded(() => store.write(key, write)),
-    touch: (key, expiresAtMs) => guarded(() => store.touch(key, expiresAtMs)),
-    destroy: (key, destroy) => guarded(() => store.destroy(key, destroy)),
+    read: (key, read) => guarded('read', () => store.read(key, read)),
+    write: (key, write) => guarded('write', () => store.write(key, write)),
+    touch: (key, expiresAtMs) => guarded('touch', () => store.touch(key, expiresAtMs)),
+    destroy: (key, destroy) => guarded('destroy', () => store.destroy(key, destroy)),
     close: async () => {
       await store.close()
       deadlines.giveUp(() => unavailable('the store was closed'))

@@ -15,7 +15,7 @@ import createSession from 'koa-session'
 import { extendContext } from './context-session.ts'
 import type { SessionStore } from './contract.ts'
 import { signingKeysRule } from './cookie.ts'
-import { type EngineOptions, engineRules, sessionEngine } from './engine.ts'
+import { type EngineEvent, type EngineOptions, engineRules, sessionEngine } from './engine.ts'
 import type { SessionData } from './data.ts'
 import { type GuardOptions, guardedStore, guardRules } from './guarded-store.ts'
 import { notingAnswer, withRecordedAnswer } from './idempotency.ts'
@@ -27,6 +27,7 @@ import { requestStore } from './request-store.ts'
 import { cookieNameRule, sessionCookie } from './session-cookie.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './session-fields.ts'
 import type { SessionInfo } from './session.ts'
+import type { BreakerEvent, StoreCall } from './telemetry.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
 
 /**
@@ -47,7 +48,7 @@ export interface SessionLayer {
   readonly users: UsersSessions
 }
 
-export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
+export interface SessionsOptions extends Omit<EngineOptions, 'store' | 'onEvent'> {
   /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
   readonly store: SessionStore
   /** Secrets that sign the cookie, newest first, 32 characters or more each. One that is not set is refused by its place. */
@@ -65,6 +66,10 @@ export interface SessionsOptions extends Omit<EngineOptions, 'store'> {
   readonly outage?: OutagePolicy | ((ctx: Koa.Context) => OutagePolicy)
   /** How long to wait for the store, and how to spare it when it fails. */
   readonly guard?: GuardOptions
+  /** What happens to sessions, and that the store is down or answers again. `eventLog(log)` writes lines of it. */
+  readonly onEvent?: (event: EngineEvent | BreakerEvent) => void
+  /** Every call to the store once it has ended, for counters and latency: it runs inside the request. */
+  readonly onStoreCall?: (call: StoreCall) => void
 }
 
 /** koa-session's object: an application's own fields, and a few members that keep their names. */
@@ -107,6 +112,7 @@ const rules: Rules<SessionsOptions> = {
   needed: take.function,
   outage: take.either(take.oneOf('closed', 'anonymous', 'read-only'), take.function),
   guard: take.options(guardRules),
+  onStoreCall: take.function,
 }
 
 /** Installs the sessions on an application. */
@@ -114,8 +120,8 @@ export function sessions(app: Koa, given: SessionsOptions): SessionLayer {
   assertApplication(app, given)
   const options = checkedOptions('sessions()', given, rules, GONE_FROM_KOA_SESSION)
   assertGiven('sessions()', options, 'store', 'keys', 'secure')
-  const { keys, secure, cookieName = 'sid', outage = 'closed', needed, guard, ...engineOptions } = options
-  const store = guardedStore(options.store, guard)
+  const { keys, secure, cookieName = 'sid', outage = 'closed', needed, guard, onStoreCall, ...engineOptions } = options
+  const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
   const readsLastKnown = outage === 'read-only' || typeof outage === 'function'
   const lastKnown = readsLastKnown ? { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } } : {}
   const engine = sessionEngine({ ...engineOptions, ...lastKnown, store })

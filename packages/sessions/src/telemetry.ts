@@ -46,10 +46,11 @@ export type OnStoreEvent = (event: StoreEvent) => void
 
 export type StoreVerb = 'read' | 'write' | 'touch' | 'destroy'
 
-/** `refused`: not sent, because the store is known to be down. `failed`: sent, and without the answer that was asked for. */
+/** A call that was sent to the store. Calls that the breaker refused are counted in `store-up`. */
 export interface StoreCall {
   readonly verb: StoreVerb
-  readonly outcome: 'ok' | 'failed' | 'refused'
+  /** `failed`: without the answer that was asked for. */
+  readonly outcome: 'ok' | 'failed'
   readonly durationMs: number
 }
 

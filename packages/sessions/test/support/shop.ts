@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import Koa from 'koa'
-import { sessions, type SessionsOptions } from '../../src/koa.ts'
+import { type SessionLayer, sessions, type SessionsOptions } from '../../src/koa.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 export const KEY = 'a key of thirty-two characters, 1'
@@ -15,10 +15,11 @@ export async function shop(
   t: ExecutionContext,
   routes: Readonly<Record<string, Handler>>,
   options: Partial<SessionsOptions> = {},
+  onLayer: (layer: SessionLayer) => void = () => {},
 ): Promise<string> {
   const app = new Koa()
   app.silent = true
-  sessions(app, { store: memoryStore(), keys: [KEY], secure: false, ...options })
+  onLayer(sessions(app, { store: memoryStore(), keys: [KEY], secure: false, ...options }))
   app.use(async (ctx) => {
     ctx.body = (await routes[ctx.path]?.(ctx)) ?? null
   })
