@@ -2,9 +2,10 @@
  * One try of one request at one upstream.
  *
  *     waiting ──(connected)──▶ sending ──(answer)──▶ answering ──▶ over
+ *        └──(connected)──▶ asking ──(100 Continue)──▶ sending
  *
  * Nothing is read from the client before the connection to the upstream stands, so an attempt that ends while *waiting*
- * has used up nothing and the request can go elsewhere whole. What was sent is known from these states and never from an
+ * has used up nothing and the request can go elsewhere whole. One that is *asking* has sent the header, with `Expect`, and nothing of the body. What was sent is known from these states and never from an
  * error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the attempt
  * ended is its outcome.
  */
@@ -21,6 +22,8 @@ import type { Holder, Upstream } from './upstream.ts'
 export interface AttemptTimeouts {
   readonly attemptTimeoutMs: number
   readonly answerIdleMs: number
+  /** How long an upstream may take to say whether it wants a body. */
+  readonly continueWaitMs: number
 }
 
 export interface AttemptOptions {
@@ -40,6 +43,7 @@ export function attempt(choice: Choice, options: AttemptOptions): Promise<Attemp
   return Promise.resolve({ kind: 'cancelled' })
 }
 
+const STATUS_CONTINUE = 100
 const STATUS_UNAVAILABLE = 503
 
 class Attempt implements CallListener, Holder {
@@ -50,8 +54,9 @@ class Attempt implements CallListener, Holder {
   readonly #options: AttemptOptions
   readonly #call: Call
   readonly #cancel = () => this.#giveUp({ kind: 'cancelled' })
-  #state: 'waiting' | 'sending' | 'answering' | 'over' = 'waiting'
+  #state: 'waiting' | 'asking' | 'sending' | 'answering' | 'over' = 'waiting'
   #timer: NodeJS.Timeout | undefined
+  #continueTimer: NodeJS.Timeout | undefined
   #allowedMs = 0
   #progressedAtMs = 0
 
@@ -90,15 +95,22 @@ class Attempt implements CallListener, Holder {
 
   connected(): void {
     if (this.#state !== 'waiting') return
-    const { plan, answer, request } = this.#options
-    this.#state = 'sending'
+    const { plan, answer, request, timeouts } = this.#options
+    this.#state = 'asking'
     plan.sent(this.#upstream)
     answer.sending()
-    if (request.taken === undefined) request.body?.sendTo(this)
+    if (!request.expectsContinue) return this.#goOn()
+    this.#continueTimer = setTimeout(() => this.#goOn(), timeouts.continueWaitMs)
   }
 
   writable(): void {
     if (this.#state !== 'over') this.#options.request.body?.flow()
+  }
+
+  interim(head: AnswerHead): void {
+    if (this.#state === 'answering' || this.#state === 'over') return
+    if (head.status === STATUS_CONTINUE) this.#goOn()
+    else this.#options.answer.interim(head)
   }
 
   head(head: AnswerHead): void {
@@ -124,10 +136,10 @@ class Attempt implements CallListener, Holder {
     return this.#options.answer.write(piece, () => this.#call.resume())
   }
 
-  whole(): void {
+  whole(trailers: readonly string[]): void {
     if (this.#state === 'over') return
     this.#end({ kind: 'answered' })
-    this.#options.answer.end()
+    this.#options.answer.end(trailers)
   }
 
   upgraded(head: AnswerHead, end: TunnelEnd): void {
@@ -142,6 +154,17 @@ class Attempt implements CallListener, Holder {
 
   closed(): void {
     this.#upstream.left()
+  }
+
+  /** The upstream wants the body, or has not said for so long whether it does. */
+  #goOn(): void {
+    if (this.#state !== 'asking') return
+    const { request, answer } = this.#options
+    this.#state = 'sending'
+    clearTimeout(this.#continueTimer)
+    this.#progressed()
+    answer.goOn()
+    if (request.taken === undefined) request.body?.sendTo(this)
   }
 
   /** What comes next may take so long, and as long again after each progress. */
@@ -199,6 +222,7 @@ class Attempt implements CallListener, Holder {
     if (this.#state === 'sending' || this.#state === 'answering') request.body?.hold()
     this.#state = 'over'
     clearTimeout(this.#timer)
+    clearTimeout(this.#continueTimer)
     signal.removeEventListener('abort', this.#cancel)
     this.#upstream.holders.delete(this)
     this.#resolve(outcome)

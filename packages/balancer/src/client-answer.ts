@@ -2,10 +2,11 @@
  * What one client gets: one whole answer, or a connection that visibly broke. It alone writes to the client's response; which
  * answer it is, others decide.
  */
+import { STATUS_CODES } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorAnswer, isClientsFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
-import { answerHeaders } from './header-rewriting.ts'
+import { answerHeaders, answerTrailers, interimHeaders, wantsTrailers } from './header-rewriting.ts'
 import type { RequestRecord } from './request-record.ts'
 import { isSafe } from './retry-decision.ts'
 import type { Choice } from './routing.ts'
@@ -30,6 +31,10 @@ export interface ClientAnswerOptions {
 
 /** Beyond it to make a text of a body costs more than it saves. */
 const AS_TEXT_BYTES_MAX = 8_192
+/** A client that does not read would have to be kept waiting otherwise, or kept in memory. */
+const INTERIMS_MAX = 16
+/** RFC 9112, section 6.3. */
+const WITHOUT_BODY = new Set([204, 304])
 
 export class ClientAnswer {
   readonly #request: IncomingMessage
@@ -39,6 +44,8 @@ export class ClientAnswer {
   #awaitsContinue: boolean
   /** Whether an upstream may have done what it asks for. */
   #mayHaveActed = false
+  #interims = 0
+  #passesTrailers = false
   #length: number | undefined
   /** The whole body, where it came in one piece: header and body then leave as one text, which is what costs least to write. */
   #body: Buffer | undefined
@@ -60,18 +67,37 @@ export class ClientAnswer {
     this.#response.shouldKeepAlive = false
   }
 
-  /** The request is being sent to an upstream, and its body is wanted. */
+  /** The request is being sent to an upstream. */
   sending(): void {
     this.#mayHaveActed = !isSafe(this.#request.method ?? '')
+  }
+
+  /** The body is wanted. */
+  goOn(): void {
     if (this.#awaitsContinue) this.#response.writeContinue()
     this.#awaitsContinue = false
+  }
+
+  /** Passes on an interim answer, such as 103 Early Hints. HTTP/1.0 knows none. */
+  interim({ status, rawHeaders, headers }: AnswerHead): void {
+    const { httpVersionMinor, socket } = this.#request
+    if (httpVersionMinor === 0 || this.begun || this.#interims === INTERIMS_MAX) return
+    this.#interims += 1
+    const fields = interimHeaders(rawHeaders, headers.connection)
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields}\r\n`, 'latin1')
   }
 
   /** `fields`: names and values by turns, beside those that came. */
   begin(head: AnswerHead, fields: readonly string[]): void {
     this.#options.record.responded()
-    this.#response.writeHead(head.status, head.message, this.#headers(head, fields, undefined))
     const length = head.headers['content-length']
+    // Only chunks can be followed by trailers.
+    this.#passesTrailers =
+      length === undefined &&
+      !WITHOUT_BODY.has(head.status) &&
+      this.#request.method !== 'HEAD' &&
+      wantsTrailers(this.#request)
+    this.#response.writeHead(head.status, head.message, this.#headers(head, fields, undefined))
     // An answer of unknown length may be a stream whose first event is far off.
     if (length === undefined) this.#response.flushHeaders()
     else this.#length = Number(length)
@@ -88,7 +114,8 @@ export class ClientAnswer {
     return false
   }
 
-  end(): void {
+  end(trailers: readonly string[]): void {
+    if (this.#passesTrailers && trailers.length > 0) this.#response.addTrailers(answerTrailers(trailers))
     if (this.#body === undefined) this.#response.end()
     else this.#response.end(this.#body.toString('latin1'), 'latin1')
   }
@@ -137,6 +164,7 @@ export class ClientAnswer {
           ? fields
           : [...fields, ...(serverTiming ? record.timing() : []), ...(own ?? [])],
       connection: connection ?? (draining() ? 'close' : undefined),
+      trailers: this.#passesTrailers,
     })
   }
 }

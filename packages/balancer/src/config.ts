@@ -30,6 +30,8 @@ const NUMBERS = {
   connectTimeoutMs: ['CONNECT_TIMEOUT_MS', 1_000, 10, 60_000],
   /** How long an upstream may take to begin its answer, counted anew with each piece of an upload that it accepts. */
   attemptTimeoutMs: ['ATTEMPT_TIMEOUT_MS', 30_000, 10, 3_600_000],
+  /** How long a node may take to say whether it wants a body that comes only after 100 Continue. Then it gets it unasked. */
+  continueWaitMs: ['CONTINUE_WAIT_MS', 1_000, 1, 60_000],
   /** How long after its request an answer may begin, all attempts and waits together. */
   requestDeadlineMs: ['REQUEST_DEADLINE_MS', 120_000, 10, 3_600_000],
   /** How much of a body is kept to be sent again. One that is longer passes, but can't be sent twice. */

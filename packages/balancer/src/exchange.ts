@@ -12,7 +12,7 @@ import { attempt } from './attempt.ts'
 import type { AttemptTimeouts } from './attempt.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { ClientAnswerOptions } from './client-answer.ts'
-import { isClientsFault } from './error-answer.ts'
+import { isServersFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { requestIdFrom } from './header-rewriting.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
@@ -88,22 +88,19 @@ export class Exchange {
     return this.#request.complete
   }
 
-  /** Whether its answer has begun. */
-  get answering(): boolean {
-    return this.#answer.begun
-  }
-
   begin(): void {
     const { config, pool, budget } = this.#services
-    const { client, join, awaitsContinue } = this.#options
+    const { client, join, awaitsContinue = false } = this.#options
     const { requestId } = this.#record
-    const about = { client, requestId, websocket: join !== undefined, routes: pool.keyedRoutes, config }
+    const websocket = join !== undefined
+    const about = { client, requestId, websocket, awaitsContinue, routes: pool.keyedRoutes, config }
     const outgoing = UpstreamRequest.from(this.#request, about)
     if (typeof outgoing === 'string') return this.refuse(outgoing)
     if (outgoing.isLast) this.#answer.isLast()
     budget.request()
     // What came with the header is here by then.
-    if (outgoing.hasBody && awaitsContinue !== true) process.nextTick(() => void this.#pass(outgoing))
+    if (!outgoing.hasBody) this.#answer.goOn()
+    if (outgoing.hasBody && !awaitsContinue) process.nextTick(() => void this.#pass(outgoing))
     else void this.#pass(outgoing)
   }
 
@@ -121,7 +118,7 @@ export class Exchange {
     if (this.#answer.begun) return this.#cut()
     const status = this.#answer.refuse(code)
     const { requestId } = this.#record
-    this.#services.log[isClientsFault(code) ? 'debug' : 'warn']({ requestId, status, code }, 'refused')
+    this.#services.log[isServersFault(code) ? 'warn' : 'debug']({ requestId, status, code }, 'refused')
     this.#discardRest()
   }
 
@@ -132,7 +129,7 @@ export class Exchange {
     const answer = this.#answer
     const record = this.#record
     const plan = new RetryPlan(request, record, this.#services)
-    request.body?.take()
+    if (!request.expectsContinue) request.body?.take()
     try {
       for (;;) {
         const next = await plan.next(signal)

@@ -6,7 +6,7 @@
  * Framing is never copied blindly: Content-Length and Transfer-Encoding can't be removed by naming them in Connection,
  * because the body would then travel without a length and its end become the next request.
  */
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 
 const HOP_BY_HOP = new Set([
   'connection',
@@ -50,6 +50,8 @@ export interface Forwarding {
   readonly websocket: boolean
   /** The connection is to end with this request. */
   readonly last?: boolean
+  /** The client takes trailers. */
+  readonly trailers?: boolean
 }
 
 /** The header that goes to the upstream, from the client's. */
@@ -73,11 +75,22 @@ export function requestHeaders(received: IncomingHttpHeaders, to: Forwarding): O
   if (to.websocket) {
     headers['connection'] = 'Upgrade'
     headers['upgrade'] = 'websocket'
+  } else if (to.trailers === true) {
+    headers['te'] = 'trailers'
+    headers['connection'] = to.last === true ? 'close, TE' : 'TE'
   } else if (to.last === true) {
     headers['connection'] = 'close'
   }
   return headers
 }
+
+/** RFC 9110, section 6.5.1: a proxy that is not told so has to take it that the client would lose them. */
+export function wantsTrailers({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const { te } = headers as { readonly te?: string }
+  return httpVersionMinor > 0 && te !== undefined && TRAILERS.test(te)
+}
+
+const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:;|,|$)/i
 
 const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
 
@@ -93,6 +106,8 @@ export interface AnswerAdditions {
   readonly fields: readonly string[]
   /** 'close' when this is the connection's last answer; undefined leaves it to the server. */
   readonly connection: 'close' | 'Upgrade' | undefined
+  /** Trailers follow, so that their names pass. */
+  readonly trailers?: boolean
 }
 
 /** The header that goes to the client, names and values by turns, in the upstream's own order and spelling. */
@@ -102,7 +117,8 @@ export function answerHeaders(raw: readonly string[], connection: string | undef
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index] ?? ''
     const lower = name.toLowerCase()
-    if (endsHere(lower, named) || lower === 'x-request-id') continue
+    const isEnd = endsHere(lower, named) && !(lower === 'trailer' && add.trailers === true)
+    if (isEnd || lower === 'x-request-id') continue
     headers.push(name, raw[index + 1] ?? '')
   }
   headers.push('X-Request-Id', add.requestId)
@@ -110,6 +126,31 @@ export function answerHeaders(raw: readonly string[], connection: string | undef
   if (add.connection !== undefined) headers.push('Connection', add.connection)
   if (add.connection === 'Upgrade') headers.push('Upgrade', 'websocket')
   return headers
+}
+
+/** The fields of an interim answer as lines. It has no body, so it has no length. */
+export function interimHeaders(raw: readonly string[], connection: string | undefined): string {
+  const named = namedByConnection(connection)
+  let lines = ''
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    const lower = name.toLowerCase()
+    if (!endsHere(lower, named) && !UNREMOVABLE.has(lower)) lines += `${name}: ${raw[index + 1] ?? ''}\r\n`
+  }
+  return lines
+}
+
+/** RFC 9110, section 6.5.1: what says how a message is framed, read or remembered comes before its body, or not at all. */
+const NO_TRAILERS = /^(?:host|content-(?:length|encoding|type|range)|set-cookie|x-request-id|www-authenticate)$/
+
+export function answerTrailers(raw: readonly string[]): [name: string, value: string][] {
+  const trailers: [string, string][] = []
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    const lower = name.toLowerCase()
+    if (!endsHere(lower, undefined) && !NO_TRAILERS.test(lower)) trailers.push([name, raw[index + 1] ?? ''])
+  }
+  return trailers
 }
 
 /** Most names begin with another letter, and are never looked at twice. */

@@ -7,7 +7,7 @@
  * a byte of it is sent. That call is the handover.
  */
 import assert from 'node:assert'
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Stream } from 'node:stream'
 import util from 'node:util'
@@ -90,20 +90,27 @@ class HttpCall implements Call {
 
   /** http-proxy hands over. */
   pipe(outgoing: ClientRequest): void {
-    const { path, hasBody, taken, websocket } = this.#request
+    const { path, hasBody, taken, websocket, expectsContinue } = this.#request
     // http-proxy collapses slashes in the path. What the client asked for is the upstream's to read.
     outgoing.path = path
     // Bytes are what bounds a header; beyond a number of fields Node would drop the rest without a word.
     Object.assign(outgoing, { maxHeaderSize: this.#limits.answerHeaderBytesMax, maxHeadersCount: 0 })
+    // Among the fields that http-proxy is given, Node would write the header at once, with the path that http-proxy made.
+    if (expectsContinue) outgoing.setHeader('Expect', '100-continue')
     this.#outgoing = outgoing
     outgoing.on('socket', (socket) => this.#onSocket(socket))
+    outgoing.on('information', (interim) => this.#onInterim(interim))
     outgoing.on('response', (answer) => this.#onAnswer(answer))
     outgoing.on('error', (error) => this.#onError(error))
     outgoing.on('close', () => this.#onClosed())
     if (websocket) outgoing.on('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
     if (!hasBody) outgoing.end()
     else if (taken !== undefined) outgoing.end(taken)
-    else outgoing.on('drain', () => this.#over || this.#listener.writable())
+    else {
+      outgoing.on('drain', () => this.#over || this.#listener.writable())
+      // Node holds the header back until the body begins, but the upstream may answer without it.
+      outgoing.flushHeaders()
+    }
   }
 
   write(piece: Buffer): boolean {
@@ -139,6 +146,10 @@ class HttpCall implements Call {
     })
   }
 
+  #onInterim({ statusCode: status, statusMessage: message, rawHeaders, headers }: InformationEvent): void {
+    if (!this.#over) this.#listener.interim({ status, message, rawHeaders, headers })
+  }
+
   #onAnswer(answer: IncomingMessage): void {
     if (this.#over) return
     this.#answer = answer
@@ -156,7 +167,7 @@ class HttpCall implements Call {
     this.#over = true
     // An answer that did not wait for the whole upload leaves a connection on which the rest would be the next request.
     if (this.#outgoing?.writableEnded === false) this.#outgoing.destroy()
-    this.#listener.whole()
+    this.#listener.whole(this.#answer?.rawTrailers ?? [])
   }
 
   #onUpgrade(answer: IncomingMessage, socket: Socket, head: Buffer): void {

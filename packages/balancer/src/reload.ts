@@ -30,6 +30,7 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
   'connectTimeoutMs',
   'attemptTimeoutMs',
   'answerIdleMs',
+  'continueWaitMs',
   'answerHeaderBytesMax',
   'requestDeadlineMs',
   'replayBodyBytesMax',

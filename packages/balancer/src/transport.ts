@@ -20,6 +20,10 @@ export interface OutgoingRequest {
   readonly taken: Buffer | undefined
   /** An upgrade to WebSocket is asked for. */
   readonly websocket: boolean
+  /** Asks whether the body is wanted, by `Expect: 100-continue`. */
+  readonly expectsContinue: boolean
+  /** Says that trailers of the answer are, by `TE`. */
+  readonly wantsTrailers: boolean
 }
 
 /** One request on its way. */
@@ -50,11 +54,13 @@ export interface CallListener {
   connected(): void
   /** What was written has left. */
   writable(): void
+  /** An interim answer, such as 100 or 103; the answer itself is still to come. */
+  interim(head: AnswerHead): void
   head(head: AnswerHead): void
   /** A piece of the answer's body. False: the next one after `resume`. */
   piece(piece: Buffer): boolean
-  /** The answer came whole. */
-  whole(): void
+  /** The answer came whole. Trailers are names and values by turns. */
+  whole(trailers: readonly string[]): void
   upgraded(head: AnswerHead, end: TunnelEnd): void
   /** It will come to nothing any more: neither `whole` nor `upgraded` follows. `code` as in Node's errors, or words. */
   broke(code: string): void

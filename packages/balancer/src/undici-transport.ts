@@ -2,21 +2,30 @@
  * undici's `dispatch`, which makes no streams of request and answer and so costs about half of what Node's own client does. It
  * sends one request at a time over each connection and never a second time by itself.
  */
-import { Readable } from 'node:stream'
 import type { DispatchHandler } from './bundled-undici.ts'
 import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
 import { UndiciConnections } from './undici-connections.ts'
 import type { UndiciLimits } from './undici-connections.ts'
 import type { Upstream } from './upstream.ts'
 
-/** `other` takes what undici does not: upgrades, and the one target that is no path, `*`. */
+/** `other` takes what undici can't send. */
 export function undiciTransport(limits: UndiciLimits, other: Transport): Transport {
   return {
     call(request, upstream, listener) {
-      if (request.websocket || request.path === '*') return other.call(request, upstream, listener)
+      if (!isForUndici(request)) return other.call(request, upstream, listener)
       return new UndiciCall(request, upstream, listener, connectionsTo(upstream, limits))
     },
   }
+}
+
+/**
+ * Not an upgrade, nor the one target that is no path, nor a header with `Expect` or `Connection: TE`, which undici refuses. Nor a body that
+ * is still to come: undici would hold the header back until its first piece, and an upstream that answers without it could not.
+ */
+function isForUndici(request: OutgoingRequest): boolean {
+  const { websocket, path, expectsContinue, wantsTrailers, hasBody, taken } = request
+  if (websocket || expectsContinue || wantsTrailers || path === '*') return false
+  return !hasBody || taken !== undefined
 }
 
 function connectionsTo(upstream: Upstream, limits: UndiciLimits): UndiciConnections {
@@ -31,7 +40,6 @@ class UndiciCall implements Call, DispatchHandler {
   readonly #upstream: Upstream
   readonly #listener: CallListener
   readonly #connections: UndiciConnections
-  #body: BodyFeed | undefined
   #abort: (() => void) | undefined
   #resume: (() => void) | undefined
   /** Whether nothing but the end of the connection ends the answer. */
@@ -46,23 +54,19 @@ class UndiciCall implements Call, DispatchHandler {
   }
 
   begin(): void {
-    const { method, path, headers, hasBody, taken } = this.#request
-    if (hasBody && taken === undefined) this.#body = new BodyFeed(this.#listener)
+    const { method, path, headers, taken: body = null } = this.#request
     const sent = headers['transfer-encoding'] === undefined ? headers : withoutCoding(headers)
-    const body = this.#body ?? taken ?? null
     this.#connections.agent.dispatch({ origin: this.#upstream.url, method, path, headers: sent, body }, this)
   }
 
-  write(piece: Buffer): boolean {
-    return this.#body?.push(piece) !== false
+  write(): never {
+    throw new Error('undici is given bodies that are whole')
   }
 
-  end(): void {
-    this.#body?.push(null)
-  }
+  end(): void {}
 
   get blocked(): boolean {
-    return (this.#body?.readableLength ?? 0) > 0
+    return false
   }
 
   resume(): void {
@@ -82,9 +86,14 @@ class UndiciCall implements Call, DispatchHandler {
   }
 
   onHeaders(status: number, rawHeaders: readonly Buffer[], resume: () => void, message: string): boolean {
-    if (this.#over || status < 200) return true
+    if (this.#over) return true
+    const head = this.#head(status, message, rawHeaders)
+    if (status < 200) {
+      this.#listener.interim(head)
+      return true
+    }
     this.#resume = resume
-    this.#listener.head(this.#head(status, message, rawHeaders))
+    this.#listener.head(head)
     // The length that a 304 may tell is that of what it does not send. undici waits for none of it, but takes that for a fault.
     if (WITHOUT_BODY.has(status)) this.#whole()
     return true
@@ -108,7 +117,8 @@ class UndiciCall implements Call, DispatchHandler {
   #whole(): void {
     if (this.#over) return
     this.#over = true
-    this.#listener.whole()
+    // Nobody asked for trailers.
+    this.#listener.whole([])
   }
 
   #break(code: string): void {
@@ -166,20 +176,4 @@ function text(bytes: Buffer | undefined): string {
 function withoutCoding(headers: OutgoingRequest['headers']): OutgoingRequest['headers'] {
   const { [CODING]: _coding, ...others } = headers
   return others
-}
-
-/** What undici reads a body from; it begins to read when it has a connection. */
-class BodyFeed extends Readable {
-  readonly #listener: CallListener
-
-  constructor(listener: CallListener) {
-    super()
-    this.#listener = listener
-    // It is destroyed with the request, which tells of the reason itself.
-    this.on('error', () => 'told by onError')
-  }
-
-  override _read(): void {
-    this.#listener.writable()
-  }
 }

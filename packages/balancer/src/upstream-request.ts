@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { ErrorCode } from './error-answer.ts'
 import { hasBodyOfNoMeaning } from './framing.ts'
-import { requestHeaders } from './header-rewriting.ts'
+import { requestHeaders, wantsTrailers } from './header-rewriting.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
 import { isPrivatePath } from './private-paths.ts'
@@ -33,6 +33,8 @@ export interface UpstreamRequestOptions {
   readonly client: ClientOrigin
   readonly requestId: string
   readonly websocket: boolean
+  /** The client sends its body only after 100 Continue. */
+  readonly awaitsContinue: boolean
   /** Where all nodes honour keys; undefined: nowhere. */
   readonly routes: KeyedRoutes | undefined
   readonly config: UpstreamRequestConfig
@@ -47,6 +49,8 @@ export class UpstreamRequest implements OutgoingRequest {
   readonly path: string
   readonly headers: OutgoingHttpHeaders
   readonly websocket: boolean
+  readonly expectsContinue: boolean
+  readonly wantsTrailers: boolean
   readonly body: RequestBody | undefined
   readonly key: FailedAttempt['key']
   readonly cookie: string | undefined
@@ -66,7 +70,7 @@ export class UpstreamRequest implements OutgoingRequest {
     host: string | undefined,
     options: UpstreamRequestOptions,
   ) {
-    const { client, requestId, websocket, config } = options
+    const { client, requestId, websocket, awaitsContinue, config } = options
     this.#request = request
     this.#options = options
     this.method = request.method ?? ''
@@ -74,11 +78,14 @@ export class UpstreamRequest implements OutgoingRequest {
     this.websocket = websocket
     this.cookie = request.headers.cookie
     this.isLast = hasBodyOfNoMeaning(request)
-    this.headers = requestHeaders(request.headers, { client, host, requestId, websocket, last: this.isLast })
+    this.wantsTrailers = !websocket && wantsTrailers(request)
+    const about = { client, host, requestId, websocket, last: this.isLast, trailers: this.wantsTrailers }
+    this.headers = requestHeaders(request.headers, about)
     this.key = this.#settleKey()
     this.deadlineAtMs = this.beganAtMs + config.requestDeadlineMs
     const isSentAgain = replayRule(this.method, this.key) !== undefined
     this.body = hasBody(request) ? new RequestBody(request, isSentAgain ? config.replayBodyBytesMax : 0) : undefined
+    this.expectsContinue = awaitsContinue && this.body !== undefined
   }
 
   /** Or what is wrong with it. */

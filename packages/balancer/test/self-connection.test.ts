@@ -27,11 +27,21 @@ test('a call that connects to itself was refused, and is never said to be connec
   const { options } = upstream.agent as unknown as { options: object }
   Object.assign(options, { localPort: port, localAddress: HOST })
   t.teardown(() => upstream.close())
-  const request = { method: 'GET', path: '/', headers: {}, hasBody: false, taken: undefined, websocket: false }
+  const request = {
+    method: 'GET',
+    path: '/',
+    headers: {},
+    hasBody: false,
+    taken: undefined,
+    websocket: false,
+    expectsContinue: false,
+    wantsTrailers: false,
+  }
   const code = await new Promise<string>((broke) => {
     const listener = {
       connected: () => t.fail(),
       writable: () => t.fail(),
+      interim: () => t.fail(),
       head: () => t.fail(),
       piece: () => false,
       whole: () => t.fail(),
