@@ -122,3 +122,31 @@ test('an order of another shape is none', async (t) => {
   t.is((await who.login('user-0')).status, 200)
   t.is(single.messages.length, 2)
 })
+
+onRedis(
+  'a login whose node died after its commit is sent again to another: the same login, if the password is right',
+  async (t) => {
+    const redis = await redisServer(t)
+    const settings = { STORE: redis.url, SESSION_KEYS: KEYS, SESSION_PADDING_BYTES: '100' }
+    const [first, second] = [nodeProcess(t, settings), nodeProcess(t, settings)]
+    const [url, otherUrl] = await Promise.all([first.ready(), second.ready()])
+    const visitor = client(url)
+    await visitor.send('POST', '/api/counter')
+    const cookie = visitor.cookie
+    await arm(first, { point: 'after-commit', operation: 'POST /api/login' })
+    const credentials = { name: 'user-0', password: 'password-0' }
+    // As the balancer sends it: a key of its own, and the id from before the login.
+    const key = { 'Idempotency-Key': 'balancer-120s-login' }
+    t.is(await statusOf(visitor.send('POST', '/api/login', credentials, key)), 'none')
+    await died(t, first, 'after-commit', 'POST /api/login')
+
+    const thief = client(otherUrl, cookie)
+    const guess = await thief.send('POST', '/api/login', { ...credentials, password: 'guessed' }, key)
+    t.is(guess.status, 401)
+    t.like((await thief.send('GET', '/api/session')).body, { authenticated: false })
+    const again = client(otherUrl, cookie)
+    t.is((await again.send('POST', '/api/login', credentials, key)).status, 200)
+    t.like((await again.send('GET', '/api/session')).body, { authenticated: true, user: 'user-0' })
+    t.like((await again.send('POST', '/api/counter')).body, { count: 2 })
+  },
+)
