@@ -147,7 +147,7 @@ onRedis('redis: nobody is logged out, no item is lost, and no request fails', as
     [],
     'every acknowledged item is there, once',
   )
-  await untilTold(lab, /node-b died \(SIGKILL\); sessions are in Redis: nobody is logged out\n/)
+  await untilTold(lab, /node-b died \(SIGKILL\); sessions are in Redis: no user is logged out\n/)
   await untilTold(lab, /node-b is back after \d+\.\d s, pid \d+\n/)
 })
 

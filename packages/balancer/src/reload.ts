@@ -68,7 +68,7 @@ export function checkReload(before: Config, after: Config): void {
     .filter((field) => !LIVE.has(field) && JSON.stringify(before[field]) !== JSON.stringify(after[field]))
     .map((field) => {
       const key = field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
-      return { key, message: `${key} is another than at the start, but takes a new value only with a restart.` }
+      return { key, message: `${key} can't change without a restart.` }
     })
   if (faults.length > 0) throw new ConfigError(faults)
 }

@@ -13,7 +13,7 @@ export function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: PRIVATE_DIRECTORY_MODE })
   } catch (error) {
-    // Somebody was faster.
+    // Another process made it meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }

@@ -18,8 +18,8 @@ export const strategies: readonly Strategy[] = [
     routing: 'round-robin',
     store: { mesh: 'replicated' },
     summary:
-      "every node holds every session, any node serves any user; nothing else to run, a node's death costs nobody",
-    onNodeDeath: 'every other node has them too: nobody is logged out',
+      "every node holds every session, any node serves any user; nothing else to run, a node's death costs no user anything",
+    onNodeDeath: 'every other node has them too: no user is logged out',
   },
   {
     name: 'clustered',
@@ -27,7 +27,7 @@ export const strategies: readonly Strategy[] = [
     store: { mesh: 'clustered' },
     summary:
       'each session is on an owner and two backups, requests go to its owner; a write costs the same on many nodes',
-    onNodeDeath: 'each session has copies on other nodes: nobody is logged out',
+    onNodeDeath: 'each session has copies on other nodes: no user is logged out',
   },
   {
     name: 'memory',
@@ -48,8 +48,8 @@ export const strategies: readonly Strategy[] = [
     name: 'redis',
     routing: 'round-robin',
     store: { server: 'redis' },
-    summary: "sessions are in Redis, any node serves any user; a node's death logs nobody out, Redis' own does",
-    onNodeDeath: 'sessions are in Redis: nobody is logged out',
+    summary: "sessions are in Redis, any node serves any user; a node's death logs no user out, Redis' own does",
+    onNodeDeath: 'sessions are in Redis: no user is logged out',
   },
 ]
 

@@ -64,7 +64,7 @@ test.serial('the nodes are killed by its own command, and the run is judged like
   t.is(again.output.stdout.match(/command: kill of [abc] has landed\n/g)?.length, 2, again.output.stdout)
   const verdict = judge(events)
   t.deepEqual(verdict.anomalies, [], stdout)
-  // On a busy machine the generator may lag: then nothing is known, and that is what is said.
+  // On a busy machine a fault may miss: then nothing is known, and that is what is said.
   t.is(code, verdict.doubts.length === 0 ? 0 : 3, stdout)
 })
 
@@ -120,7 +120,7 @@ test('what does not speak the interface is told apart, by what was asked and wha
   t.is(await stranger.exited, 2)
   t.is(
     stranger.output.stderr,
-    `ninelives: http://127.0.0.1:${port} does not speak the shop's interface (session of nobody): asked GET /api/session, ` +
+    `ninelives: http://127.0.0.1:${port} does not speak the shop's interface (session, no login): asked GET /api/session, ` +
       'and 404 <h1>Cannot GET it</h1> with no Set-Cookie came back, where 200 {authenticated: false} was to come\n',
   )
   t.notRegex(stranger.output.stdout, /Ready/)

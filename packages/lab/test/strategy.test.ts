@@ -67,15 +67,15 @@ test('a store of the user takes the place of the own one, and is not spoken for'
 
 test('a single node holds what nobody else has', (t) => {
   const { strategy } = chooseStrategy({ ...noWish, nodes: 1 }, bare)
-  t.regex(strategy.onNodeDeath, /^nobody else has them, so its users are logged out/)
-  t.regex(chooseStrategy({ ...noWish, nodes: 2 }, bare).strategy.onNodeDeath, /nobody is logged out/)
+  t.regex(strategy.onNodeDeath, /^no other node has them, so its users are logged out/)
+  t.regex(chooseStrategy({ ...noWish, nodes: 2 }, bare).strategy.onNodeDeath, /no user is logged out/)
   t.is(chooseStrategy({ ...noWish, strategy: 'sticky', nodes: 1 }, bare).strategy.name, 'sticky')
 })
 
 test('a REDIS_URL that is none is refused by its name, an empty one is none', (t) => {
   t.throws(() => readConfig({ REDIS_URL: 'http://u:secret@h' }), {
     instanceOf: UsageError,
-    message: 'REDIS_URL is "http://u:***@h/" and takes redis://HOST:PORT or rediss://HOST:PORT',
+    message: 'REDIS_URL is "http://u:***@h" and takes redis://HOST:PORT or rediss://HOST:PORT',
   })
   t.is(readConfig({ REDIS_URL: '' }).redisUrl, undefined)
 })

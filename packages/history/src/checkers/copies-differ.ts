@@ -11,7 +11,7 @@ export const copiesDiffer: Checker = {
     const other = first && others.find(({ content }) => content !== first.content)
     if (first === undefined || other === undefined) return NOTHING
     const nodes = [first, other].map(({ askedNode }) => askedNode).join(' and ')
-    const text = `${nodes} had different copies of ${visit.user}'s session when nobody was changing it any more`
+    const text = `${nodes} had different copies of ${visit.user}'s session when no user was changing it any more`
     return finding(visit, [first.op, other.op], text)
   },
 }

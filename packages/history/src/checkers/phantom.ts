@@ -1,17 +1,17 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { tellOnce } from '../ledger/visit.ts'
 
-/** Something is in the cart that nobody put into any, as far back as is known: to the visit before the present one. */
+/** The cart has something that no user put into any cart in the present visit or the one before. */
 export const phantom: Checker = {
   kind: 'phantom',
 
   observe({ visit, done, strangers }) {
-    const nobodys = strangers.find(({ owner, sku }) => owner === undefined && tellOnce(visit, `phantom ${sku}`))
-    if (nobodys === undefined) return NOTHING
+    const unowned = strangers.find(({ owner, sku }) => owner === undefined && tellOnce(visit, `phantom ${sku}`))
+    if (unowned === undefined) return NOTHING
     return finding(
       visit,
       [done.sent.op],
-      `${visit.user} found ${nobodys.sku} in the cart, which is of nobody's present visit or the one before`,
+      `${visit.user} found ${unowned.sku} in the cart, which no user put there in the present visit or the one before`,
     )
   },
 }

@@ -69,7 +69,7 @@ interface Outing {
   readonly directory: string
   readonly stop: AbortSignal
   readonly say: (text: string) => void
-  /** The cluster that is up, for whoever can't wait. */
+  /** The cluster that is up, to be killed by a second Ctrl-C. */
   readonly held: { lab?: Lab }
 }
 
@@ -176,7 +176,7 @@ async function survey(
   }
 }
 
-/** In the place of itself, and only for somebody who watches. */
+/** On one line that is written over, and only on a terminal. */
 function progress(say: (text: string) => void, text: string): void {
   if (process.stdout.isTTY) say(`\r\u001b[K${text}`)
 }

@@ -20,7 +20,7 @@ export interface Wish {
 /** What a strategy says of the other nodes is not true where there are none. */
 const ALONE = {
   summary: 'the one node holds every session in its memory; its death logs everybody out',
-  onNodeDeath: 'nobody else has them, so its users are logged out — try --nodes 3',
+  onNodeDeath: 'no other node has them, so its users are logged out — try --nodes 3',
 }
 
 /** What the flags, the environment and the machine together come to. Throws UsageError when that is nothing. */

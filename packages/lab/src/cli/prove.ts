@@ -41,7 +41,7 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
     return await proven(flags, config)
   } catch (error) {
     if (!(error instanceof LabError) || error.exitCode !== EXIT_FAILED) throw error
-    // What did not come to an end proves nothing, and a 1 says that something is proven.
+    // A run that failed proves nothing, and exit code 1 would say that a loss is proven.
     throw new LabError(error.code, EXIT_CODES.unknown, error.message, error)
   }
 }
@@ -104,7 +104,7 @@ async function gauntlet(
     })
   } catch (error) {
     if (!(error instanceof LabError) || stop.aborted) throw error
-    // What stays broken is found out by nobody's mistake but its own, and what was seen until then can be judged.
+    // The system did not recover: no more faults, and what was recorded until then is judged.
     cutShort = error.message
     say(`  ${visible(error.message)}: no more faults\n`)
   }
@@ -113,7 +113,7 @@ async function gauntlet(
     say(`  ${visible(String(trace.cut.reason))}: no more faults\n`)
     return String(trace.cut.reason)
   }
-  say(`${kills === 0 ? '' : '\n'}Everybody looks for the last time ...\n`)
+  say(`${kills === 0 ? '' : '\n'}Every user looks at its cart once more ...\n`)
   await subject.lastLook()
   return cutShort
 }

@@ -30,7 +30,7 @@ export function stopSignal({ endsWithParent, onSecond }: StopOptions): AbortSign
     else stop(signal)
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
-  process.stdout.on('error', () => stop('nobody reads the output any more'))
+  process.stdout.on('error', () => stop('its output was closed'))
   if (endsWithParent) pollStandIns(() => stop('what started it is gone'))
   return first.signal
 }

@@ -26,7 +26,7 @@ export function parseOfTrace<F extends Flags>(command: string, flags: F, args: r
 const LINE_MAX = 16 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
 
-/** A trace on the disk: gone through as often as somebody asks, and never in memory as a whole. */
+/** A trace on the disk: read anew each time it is iterated, and never in memory as a whole. */
 export class TraceFile implements ReadTrace {
   readonly path: string
   #problem: TraceProblem | undefined

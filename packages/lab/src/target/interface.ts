@@ -60,13 +60,13 @@ function checksOf(users: number, run: string): readonly Check[] {
   const sku = `check-${run}`
   return [
     {
-      name: 'session of nobody',
+      name: 'session, no login',
       method: 'GET',
       path: '/api/session',
       wants: '200 {authenticated: false}',
       isMet: ({ status, body }) => status === 200 && body['authenticated'] === false,
     },
-    { name: 'cart of nobody', method: 'GET', path: '/api/cart', wants: '401', isMet: ({ status }) => status === 401 },
+    { name: 'cart, no login', method: 'GET', path: '/api/cart', wants: '401', isMet: ({ status }) => status === 401 },
     {
       ...login(0),
       name: 'wrong password',

@@ -59,7 +59,7 @@ export function openTarget(options: TargetOptions): TargetLab {
       await breaker.startSilent(say)
       const seen = await checkInterface(target, { users: options.users, run, say })
       const strange = [...seen].filter((name) => nodes.length > 0 && !nodes.some((node) => node.name === name))
-      if (seen.size === 0) say('  (the answers have no X-Served-By, so nobody knows which node gave them)')
+      if (seen.size === 0) say('  (the answers have no X-Served-By, so it is not known which node gave them)')
       if (strange.length > 0) say(`  (X-Served-By names ${strange.join(', ')}, which is none of --nodes-url)`)
       trace.append({ type: 'cluster-ready', inMs: Math.round(trace.state.atMs) })
       await users.start()

@@ -107,7 +107,7 @@ function reasons(whys: ReadonlyMap<string, number>): string {
   return all.length === 0 ? '' : ` (${told.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
-/** What somebody else's trace does not tell is left out, and of a system of the user's own nobody may know the nodes. */
+/** Without what the trace does not tell; the nodes of a target may be unknown. */
 export function runText({ strategy, nodes, users, seed }: Partial<RunStarted>): string {
   const parts = [
     strategy?.name === undefined ? undefined : visible(strategy.name),

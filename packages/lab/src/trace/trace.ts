@@ -50,7 +50,7 @@ export class Trace {
     return this.#state
   }
 
-  /** Aborted with the reason once nothing is written any more: what happens from then on, nobody can judge. */
+  /** Aborted with the reason once nothing is written any more: what happens from then on can't be judged. */
   get cut(): AbortSignal {
     return this.#cut.signal
   }

@@ -37,9 +37,8 @@ export interface Load {
   /** From now on so many operations a second, due when the seed says. Resolves once no operation of before is under way. */
   pace(rate: number): Promise<void>
   /**
-   * Lets what is under way end and the dust settle, and then every user who is logged in, or in doubt of it, look once more, also at the
-   * copy of each of the nodes.
-   * Resolves when that is recorded, within a bound.
+   * Waits until operations under way have ended and copies have arrived. Then each user who is logged in, or in doubt of it, looks once
+   * more, also at each node's copy. Resolves when that is recorded, within a bound.
    */
   settle(nodes: readonly NodeAddress[]): Promise<void>
   end(): void
