@@ -125,11 +125,17 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
  */
 function sealedCookies(name: string, sealer: CookieSealer): (header: string | undefined) => Unsealed[] {
   const pattern = new RegExp(`(?:^|;) *${name.replaceAll(/[$*+.^|]/g, '\\$&')}=([^;]*)`, 'g')
-  return (header = '') =>
-    [...header.matchAll(pattern)]
-      .slice(0, COOKIES_MAX)
-      .flatMap(([, value = '']) => sealer.unseal(value.trimEnd()) ?? [])
-      .slice(0, SEALED_MAX)
+  return (header = '') => {
+    const found: Unsealed[] = []
+    pattern.lastIndex = 0
+    for (let looked = 0; looked < COOKIES_MAX && found.length < SEALED_MAX; looked += 1) {
+      const match = pattern.exec(header)
+      if (match === null) break
+      const unsealed = sealer.unseal(match[1]?.trimEnd())
+      if (unsealed !== undefined) found.push(unsealed)
+    }
+    return found
+  }
 }
 
 function isSame(one: SessionId, other: SessionId): boolean {
