@@ -1,13 +1,13 @@
 /**
  * One try of one request at one upstream.
  *
- *     waiting ──(connected)──▶ sending ──(answer)──▶ answering ──▶ over
- *        └──(connected)──▶ asking ──(100 Continue)──▶ sending
+ *     waiting ──(connected)──▶ asking ──(body wanted)──▶ sending ──(answer)──▶ answering ──▶ over
  *
  * Nothing is read from the client before the connection to the upstream stands, so an attempt that ends while *waiting*
- * has used up nothing and the request can go elsewhere whole. One that is *asking* has sent the header, with `Expect`, and nothing of the body. What was sent is known from these states and never from an
- * error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the attempt
- * ended is its outcome.
+ * has used up nothing and the request can go elsewhere whole. With `Expect: 100-continue` it is *asking* until the upstream wants the
+ * body, and has sent the header alone; the answer may come then, too. What was sent is known from these states and never from
+ * an error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the
+ * attempt ended is its outcome.
  */
 import type { ClientAnswer } from './client-answer.ts'
 import type { AttemptOutcome, FailureKind } from './retry-decision.ts'
