@@ -10,6 +10,7 @@ import type { Certificate } from './certificates.ts'
 import { useCertificate } from './client-server.ts'
 import type { ClientServer } from './client-server.ts'
 import type { Config } from './config.ts'
+import type { Entrance } from './connection-keeper.ts'
 import { gate } from './gate.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
 import { listen } from './listen.ts'
@@ -28,6 +29,8 @@ export interface ClientListeners {
   originOf(socket: Socket): ClientOrigin
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
+  /** Instead of listening: resolves with what is to be called with each connection. Rejects with CertificateError. */
+  receive(): Promise<(entrance: Entrance, socket: Socket) => void>
   prepareCertificate(): Promise<() => void>
   /** Takes no more connections. Those that stand are their owner's. */
   close(): void
@@ -71,6 +74,13 @@ export function clientListeners({ config, server, metrics, log }: ClientListener
       const address = await open(server, config.port)
       securePort = config.publicPort ?? address.port
       return { address, redirectAddress: redirecting && (await open(redirecting, config.redirectPort ?? 0)) }
+    },
+    async receive() {
+      if (presented !== undefined) changed(await presented.open())
+      const servers = { clients: server, redirect: redirecting }
+      // Beside accepting, to listen starts the timeouts of connections.
+      for (const each of [server, redirecting]) each?.emit('listening')
+      return (entrance, socket) => void servers[entrance]?.emit('connection', socket)
     },
     async prepareCertificate() {
       return presented === undefined ? () => {} : await presented.prepare()

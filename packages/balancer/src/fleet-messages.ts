@@ -1,4 +1,5 @@
 /** What the process that starts workers and the workers say to each other. All of it is JSON. */
+import type { Entrance } from './connection-keeper.ts'
 import type { DecisionKind } from './decisions.ts'
 import type { Update } from './followers.ts'
 
@@ -12,11 +13,15 @@ export type ToWorker =
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
   /** Another worker ejected the upstream at this URL. */
   | { readonly type: 'suspect'; readonly url: string }
+  /** With the socket. */
+  | { readonly type: 'connection'; readonly slot: number; readonly entrance: Entrance }
   | { readonly type: 'stop' }
 
 export type FromWorker =
-  | { readonly type: 'ready'; readonly url: string; readonly redirectUrl?: string }
+  | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly fault?: string }
   | { readonly type: 'ejected'; readonly url: string }
+  /** How many connections it took since it last said so, and the slots of those that are closed. */
+  | { readonly type: 'connections'; readonly took: number; readonly closed: readonly number[] }
   | { readonly type: 'departed'; readonly url: string; readonly since: number }

@@ -1,5 +1,7 @@
 /** One worker, as the process that started it sees it: its life, and questions with their answers. */
-import type { Worker } from 'node:cluster'
+import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
+import type { ConnectionTaker, Entrance } from './connection-keeper.ts'
 import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
 import type { Follower, Update } from './followers.ts'
 
@@ -14,12 +16,11 @@ export class WorkerStartError extends Error {
   }
 }
 
-export type Ready = Extract<FromWorker, { type: 'ready' }>
-
 export interface WorkerEvents {
   /** It ejected the upstream at this URL. */
   readonly ejected: (url: string) => void
   readonly departed: (url: string, since: number) => void
+  readonly connections: (took: number, closed: readonly number[]) => void
   readonly died: () => void
 }
 
@@ -38,25 +39,25 @@ export class WorkerFaultError extends Error {
   }
 }
 
-export class FleetWorker implements Follower {
-  readonly #worker: Worker
+export class FleetWorker implements Follower, ConnectionTaker {
+  readonly #process: ChildProcess
   readonly #events: WorkerEvents
-  readonly #ready = Promise.withResolvers<Ready>()
+  readonly #ready = Promise.withResolvers<void>()
   readonly #died = Promise.withResolvers<void>()
   readonly #asked = new Map<number, Asked>()
   #questions = 0
   #isReady = false
 
-  constructor(worker: Worker, events: WorkerEvents) {
-    this.#worker = worker
+  constructor(child: ChildProcess, events: WorkerEvents) {
+    this.#process = child
     this.#events = events
     this.#ready.promise.catch(() => 'callers of ready are told')
-    worker.on('message', (message: FromWorker) => this.#heard(message))
-    worker.once('exit', (code, signal) => this.#onExit(signal ?? `code ${code}`))
+    child.on('message', (message: FromWorker) => this.#heard(message))
+    child.once('exit', (code, signal) => this.#onExit(signal ?? `code ${code}`))
   }
 
   get pid(): number | undefined {
-    return this.#worker.process.pid
+    return this.#process.pid
   }
 
   /** Whether it serves, and answers. */
@@ -65,7 +66,7 @@ export class FleetWorker implements Follower {
   }
 
   /** Rejects with WorkerStartError. */
-  get ready(): Promise<Ready> {
+  get ready(): Promise<void> {
     return this.#ready.promise
   }
 
@@ -74,7 +75,13 @@ export class FleetWorker implements Follower {
   }
 
   tell(message: ToWorker): void {
-    if (this.#worker.isConnected()) this.#worker.send(message, () => 'whether it came is seen by what follows')
+    if (this.#process.connected) this.#process.send(message, () => 'whether it came is seen by what follows')
+  }
+
+  hand(slot: number, entrance: Entrance, socket: Socket): void {
+    if (!this.#process.connected) return
+    const message: ToWorker = { type: 'connection', slot, entrance }
+    this.#process.send(message, socket, { keepOpen: true }, () => 'where it did not come, the process is dead')
   }
 
   async apply(update: Update): Promise<void> {
@@ -100,18 +107,20 @@ export class FleetWorker implements Follower {
   }
 
   kill(): void {
-    this.#worker.process.kill('SIGKILL')
+    this.#process.kill('SIGKILL')
   }
 
   #heard(message: FromWorker): void {
     switch (message.type) {
       case 'ready':
         this.#isReady = true
-        return this.#ready.resolve(message)
+        return this.#ready.resolve()
       case 'failed':
         return this.#ready.reject(new WorkerStartError(message.code, message.message))
       case 'ejected':
         return this.#events.ejected(message.url)
+      case 'connections':
+        return this.#events.connections(message.took, message.closed)
       case 'departed':
         return this.#events.departed(message.url, message.since)
       case 'answer': {

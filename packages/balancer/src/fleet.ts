@@ -1,13 +1,11 @@
 /**
  * Several processes on one port. This one serves no clients: it decides which upstreams there are and with which settings, starts the
- * workers, starts another when one dies, gives each new connection to one of them (by turns, as node:cluster does), and answers
- * operators for all. Each worker probes the nodes itself, and tells the others when it ejects one, so that they probe it at once.
+ * workers, starts another when one dies, hands each connection to one of them, and answers operators for all. Each worker probes the nodes itself, and tells the others when it ejects one, so that they probe it at once.
  */
-import cluster from 'node:cluster'
-import { createServer } from 'node:http'
+import { fork } from 'node:child_process'
+import type { StdioOptions } from 'node:child_process'
 import type { Server } from 'node:http'
 import { randomBytes } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { admin } from './admin.ts'
 import type { BalancerAddresses } from './balancer.ts'
@@ -16,6 +14,8 @@ import type { CertificateError } from './certificates.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-values.ts'
 import type { Environment } from './config-values.ts'
+import { ConnectionKeeper } from './connection-keeper.ts'
+import { ConnectionMarks } from './connection-marks.ts'
 import { decisions } from './decisions.ts'
 import type { Snapshot } from './desired-state.ts'
 import { Directory } from './directory.ts'
@@ -40,6 +40,8 @@ export class Fleet {
   readonly #reread: () => Config
   readonly #directory: Directory
   readonly #followers: Followers<FleetWorker>
+  readonly #marks = ConnectionMarks.create()
+  readonly #keeper: ConnectionKeeper<FleetWorker>
   readonly #workers = new Set<FleetWorker>()
   readonly #reloads: Reloads
   readonly #operators: Server
@@ -48,7 +50,7 @@ export class Fleet {
   #config: Config
   /** How often the settings were read. */
   #settings = 0
-  /** Chosen where it was left open, so that a worker which comes later listens where the others do. */
+  /** That this process listens on, for workers to know. */
   #ports: Environment = {}
   #restarts = 0
   #restartMs = RESTART_MS.first
@@ -64,6 +66,7 @@ export class Fleet {
       departed: (url, since) => this.#directory.departed(url, since),
       failed: (worker, error) => this.#onNotApplied(worker, error),
     })
+    this.#keeper = new ConnectionKeeper({ marks: this.#marks, connectionsMax: connectionsMax(config), log })
     const own = decisions()
     const operations = fleetOperations({
       workers: () => [...this.#workers].filter(({ isReady }) => isReady),
@@ -80,18 +83,18 @@ export class Fleet {
 
   /** Resolves when all workers serve. Rejects with WorkerStartError when the first of them can't, and then nothing is left. */
   async open(): Promise<BalancerAddresses> {
-    cluster.setupPrimary({ exec: fileURLToPath(new URL('worker-main.ts', import.meta.url)), args: [] })
-    this.#ports = await openPorts(this.#config)
-    await this.#directory.open()
     try {
-      const { type: _type, ...addresses } = await this.#start().ready
-      await Promise.all(Array.from({ length: this.#config.workers - 1 }, () => this.#start().ready))
+      const addresses = await this.#listen()
+      await this.#directory.open()
+      await this.#start()
+      await Promise.all(Array.from({ length: this.#config.workers - 1 }, () => this.#start()))
       const { adminPort, adminHost } = this.#config
       if (adminPort === undefined) return addresses
       return { ...addresses, adminUrl: urlOf(await listen(this.#operators, adminPort, adminHost)) }
     } catch (error) {
       this.#stopping = true
       this.#directory.close()
+      this.#keeper.close()
       for (const worker of this.#workers) worker.kill()
       throw error
     }
@@ -105,11 +108,14 @@ export class Fleet {
   async close(): Promise<void> {
     this.#stopping = true
     this.#directory.close()
+    this.#keeper.stop()
     const workers = [...this.#workers]
     for (const worker of workers) worker.tell({ type: 'stop' })
     const timer = setTimeout(() => workers.forEach((worker) => worker.kill()), this.#config.drainMs + STOP_GRACE_MS)
     await Promise.all(workers.map(({ died }) => died))
     clearTimeout(timer)
+    this.#keeper.close()
+    this.#marks.close()
     this.#operators.close()
     this.#operators.closeAllConnections()
   }
@@ -128,6 +134,7 @@ export class Fleet {
     this.#config = next
     this.#log.level = next.logLevel
     this.#settings += 1
+    this.#keeper.limit(connectionsMax(next))
     await prepared.commit()
   }
 
@@ -146,17 +153,37 @@ export class Fleet {
     return { snapshot, settings: { number: this.#settings, environment: this.#environment() } }
   }
 
-  #start(): FleetWorker {
+  async #listen(): Promise<BalancerAddresses> {
+    const { host, port, redirectPort, tls } = this.#config
+    const address = await this.#keeper.listen('clients', port, host)
+    const url = urlOf(address, tls === undefined ? 'http' : 'https')
+    this.#ports = { PORT: String(address.port) }
+    if (redirectPort === undefined) return { url }
+    const redirectAddress = await this.#keeper.listen('redirect', redirectPort, host)
+    this.#ports = { ...this.#ports, REDIRECT_PORT: String(redirectAddress.port) }
+    return { url, redirectUrl: urlOf(redirectAddress) }
+  }
+
+  /** Resolves when it serves. Rejects with WorkerStartError. */
+  async #start(): Promise<void> {
     const startedAtMs = performance.now()
-    const worker: FleetWorker = new FleetWorker(cluster.fork(), {
+    // The place of the last is the descriptor under which the worker finds it.
+    const stdio: StdioOptions = ['inherit', 'inherit', 'inherit', 'ipc', this.#marks.descriptor]
+    const child = fork(new URL('worker-main.ts', import.meta.url), { stdio })
+    const worker: FleetWorker = new FleetWorker(child, {
       ejected: (url) => this.#tellOthers(worker, url),
       departed: (url, since) => this.#followers.departed(worker, url, since),
+      connections: (took, closed) => {
+        this.#keeper.took(worker, took)
+        this.#keeper.closed(closed)
+      },
       died: () => this.#onDied(worker, performance.now() - startedAtMs),
     })
     this.#workers.add(worker)
     this.#followers.join(worker)
     worker.tell({ type: 'start', update: this.#update(this.#directory.snapshot) })
-    return worker
+    await worker.ready
+    this.#keeper.join(worker)
   }
 
   #tellOthers(one: FleetWorker, url: string): void {
@@ -166,6 +193,7 @@ export class Fleet {
   #onDied(worker: FleetWorker, livedMs: number): void {
     this.#workers.delete(worker)
     this.#followers.leave(worker)
+    this.#keeper.leave(worker)
     if (this.#stopping) return
     this.#restarts += 1
     this.#restartMs = livedMs < SOON_MS ? Math.min(RESTART_MS.most, this.#restartMs * 2) : RESTART_MS.first
@@ -173,7 +201,7 @@ export class Fleet {
     setTimeout(() => {
       if (this.#stopping) return
       // One that can't start ends, and is then seen as one that died.
-      this.#start().ready.catch((error: WorkerStartError) => this.#log.error({ error: error.message }, 'no new worker'))
+      this.#start().catch((error: WorkerStartError) => this.#log.error({ error: error.message }, 'no new worker'))
     }, this.#restartMs)
   }
 
@@ -185,16 +213,7 @@ export class Fleet {
   }
 }
 
-async function openPorts({ port, redirectPort, host }: Config): Promise<Environment> {
-  const chosen: Record<string, string> = {}
-  if (port === 0) chosen['PORT'] = await freePort(host)
-  if (redirectPort === 0) chosen['REDIRECT_PORT'] = await freePort(host)
-  return chosen
-}
-
-async function freePort(host: string): Promise<string> {
-  const server = createServer()
-  const { port } = await listen(server, 0, host)
-  await new Promise((resolve) => server.close(resolve))
-  return String(port)
+/** Of each listener: as many as all workers together may have. */
+function connectionsMax({ clientConnectionsMax, workers }: Config): number {
+  return clientConnectionsMax * workers
 }

@@ -7,8 +7,9 @@ import type { Duplex } from 'node:stream'
 import { ClientConnection } from './client-connection.ts'
 import { ClientRequest } from './client-request.ts'
 import { clientListeners } from './client-listeners.ts'
-import type { FrontAddresses } from './client-listeners.ts'
+import type { ClientListeners, FrontAddresses } from './client-listeners.ts'
 import { clientServer, limitServer } from './client-server.ts'
+import type { ClientServer } from './client-server.ts'
 import type { Config } from './config.ts'
 import { errorCodeOf } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
@@ -26,6 +27,9 @@ import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
 export interface Front {
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
+  /** Instead of listening, in a process that is handed its connections. Rejects with CertificateError. */
+  receive(): ReturnType<ClientListeners['receive']>
+  readonly server: ClientServer
   /** Reads the certificate anew. Resolves with what puts it in use; rejects with CertificateError, and the one in use stays. */
   prepareCertificate(): Promise<() => void>
   /** Takes the limits of the configuration as it now is. */
@@ -94,6 +98,8 @@ export function front(services: FrontServices): Front {
 
   return {
     listen: () => listeners.listen(),
+    receive: () => listeners.receive(),
+    server,
     prepareCertificate: () => listeners.prepareCertificate(),
     configure: () => limitServer(server, config),
     move: (upstream) => upgraded.move(SERVICE_RESTART, upstream),

@@ -1,10 +1,14 @@
 /** A worker's process. It takes its orders from the process that started it, and decides nothing about upstreams or settings. */
+import type { Socket } from 'node:net'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { readConfig } from './config.ts'
+import type { Config } from './config.ts'
+import { ConnectionMarks, MARKS_DESCRIPTOR } from './connection-marks.ts'
 import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
 import type { Update } from './followers.ts'
-import { urlOf } from './listen.ts'
+import { HandedConnections } from './handed-connections.ts'
+import type { HandedConnectionsOptions } from './handed-connections.ts'
 import { localViews } from './local-operations.ts'
 import { serving } from './serving.ts'
 import type { Serving } from './serving.ts'
@@ -12,19 +16,22 @@ import type { Serving } from './serving.ts'
 const EXIT_FAILED = 1
 
 let running: Serving | undefined
+let connections: HandedConnections | undefined
 let settingsNumber = -1
 
 // A terminal sends its signals to the whole group; the process that started this one decides what they mean.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => 'left to the one that started this')
 process.on('disconnect', () => process.exit(EXIT_FAILED))
-process.on('message', (message: ToWorker) => void heard(message))
+process.on('message', (message: ToWorker, socket?: Socket) => void heard(message, socket))
 
-async function heard(message: ToWorker): Promise<void> {
+async function heard(message: ToWorker, socket: Socket | undefined): Promise<void> {
   switch (message.type) {
     case 'start':
       return start(message.update)
     case 'ask':
       return answer(message.id, message.question)
+    case 'connection':
+      return connections?.take(message.slot, message.entrance, socket)
     case 'suspect': {
       const upstream = running?.upstreams.upstreams.find(({ url }) => url === message.url)
       if (upstream !== undefined) running?.upstreams.suspect(upstream)
@@ -49,13 +56,29 @@ async function start(update: Update): Promise<void> {
     started.upstreams.onChange((upstream, to) => {
       if (to === 'down') tell({ type: 'ejected', url: upstream.url })
     })
-    const { address, redirectAddress } = await started.clients.listen()
-    const url = urlOf(address, config.tls === undefined ? 'http' : 'https')
-    tell({ type: 'ready', url, ...(redirectAddress !== undefined && { redirectUrl: urlOf(redirectAddress) }) })
+    connections = handedConnections(config, started, await started.clients.receive())
+    tell({ type: 'ready' })
   } catch (error) {
     const { code = 'FAILED', message } = error as NodeJS.ErrnoException
     tell({ type: 'failed', code, message }, () => process.exit(EXIT_FAILED))
   }
+}
+
+function handedConnections(
+  config: Config,
+  { clients, metrics }: Serving,
+  accept: HandedConnectionsOptions['accept'],
+): HandedConnections {
+  const handed = new HandedConnections({
+    accept,
+    marks: new ConnectionMarks(MARKS_DESCRIPTOR),
+    isBound: (entrance) => config.proxyProtocol || (entrance === 'clients' && config.tls !== undefined),
+    connectionsMax: () => clients.server.maxConnections,
+    refused: () => metrics.refusedConnection('total'),
+    report: (took, closed) => tell({ type: 'connections', took, closed }),
+  })
+  handed.watch(clients.server)
+  return handed
 }
 
 async function answer(id: number, question: Question): Promise<void> {

@@ -1,49 +1,15 @@
 /** Several processes on one port, and one that answers for all of them. */
-import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import test from 'ava'
-import type { ExecutionContext } from 'ava'
 import { ask } from './fixtures/client.ts'
 import { httpServer } from './fixtures/http-server.ts'
-import { freePort, startBalancer, startNode } from './fixtures/processes.ts'
-import type { BalancerProcess } from './fixtures/processes.ts'
+import { count, fleet, workersOf } from './fixtures/fleet.ts'
+import { freePort, startNode } from './fixtures/processes.ts'
 import { until } from './fixtures/until.ts'
-
-const TOKEN = 'the-token-of-this-test'
-
-interface Fleet extends BalancerProcess {
-  readonly url: string
-  /** Resolves with the body of an answer of the admin port. */
-  readonly admin: (path: string, method?: string, body?: object) => Promise<string>
-}
-
-async function fleet(t: ExecutionContext, upstreams: string, env: Record<string, string> = {}): Promise<Fleet> {
-  const bounds = { SLOW_START_MS: '0', ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN, WORKERS: '2' }
-  const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: upstreams, ...bounds, ...env })
-  const { url, adminUrl = '' } = await balancer.ready
-  const admin = async (path: string, method = 'GET', body = {}) => {
-    const text = JSON.stringify(body)
-    const headers = { authorization: `Bearer ${TOKEN}`, 'content-length': Buffer.byteLength(text) }
-    return (await ask(`${adminUrl}${path}`, { method, headers, body: text })).body.toString()
-  }
-  return { ...balancer, url, admin }
-}
-
-/** The processes that a balancer started. */
-async function workersOf(pid: number | undefined): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(pid)])
-  return stdout.trim().split(/\s+/).map(Number)
-}
-
-async function count(admin: Fleet['admin'], metric: string): Promise<number> {
-  const [, value] = new RegExp(`^ninelives_balancer_${metric} (\\d+)$`, 'm').exec(await admin('/metrics')) ?? []
-  return Number(value ?? -1)
-}
 
 test('both serve, and the admin port answers for both and changes both', async (t) => {
   const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]

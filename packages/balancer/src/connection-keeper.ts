@@ -1,0 +1,136 @@
+/**
+ * Accepts clients' connections and hands each to a worker, by turns, but keeps a descriptor of its own until the worker reports that the
+ * connection is closed. So a connection outlives a worker that is killed: where no request was under way on it, another worker takes
+ * it over, with all that the client has sent and nothing has read yet. Where one was, it is closed, and the client sees that.
+ */
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Logger } from 'pino'
+import type { ConnectionMarks } from './connection-marks.ts'
+import { listen } from './listen.ts'
+
+/** The listener that a connection came to. */
+export type Entrance = 'clients' | 'redirect'
+
+export interface ConnectionTaker {
+  hand(slot: number, entrance: Entrance, socket: Socket): void
+}
+
+export interface ConnectionKeeperOptions {
+  readonly marks: ConnectionMarks
+  /** Of each listener. */
+  readonly connectionsMax: number
+  readonly log: Logger
+}
+
+interface Kept<Worker> {
+  readonly slot: number
+  readonly entrance: Entrance
+  readonly socket: Socket
+  worker: Worker | undefined
+}
+
+/** A worker that does not run gets no more than this beyond what it has taken; the others get the rest. */
+const UNTAKEN_MAX = 8
+
+export class ConnectionKeeper<Worker extends ConnectionTaker> {
+  readonly #options: ConnectionKeeperOptions
+  readonly #servers: Server[] = []
+  readonly #kept = new Map<number, Kept<Worker>>()
+  /** In the order of their turns, with how many connections each was handed and has not taken yet. */
+  readonly #workers = new Map<Worker, number>()
+  /** Without a worker, the oldest first. They are among those that `connectionsMax` bounds. */
+  readonly #waiting = new Set<Kept<Worker>>()
+  readonly #freeSlots: number[] = []
+
+  constructor(options: ConnectionKeeperOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with PortInUseError. */
+  async listen(entrance: Entrance, port: number, host: string): Promise<AddressInfo> {
+    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.#keep(entrance, socket))
+    server.maxConnections = this.#options.connectionsMax
+    const address = await listen(server, port, host)
+    server.on('error', (error) => this.#options.log.error({ error: error.message }, 'accepting failed'))
+    this.#servers.push(server)
+    return address
+  }
+
+  limit(connectionsMax: number): void {
+    for (const server of this.#servers) server.maxConnections = connectionsMax
+  }
+
+  /** It gets its turns from now on. */
+  join(worker: Worker): void {
+    this.#workers.set(worker, 0)
+    this.#handWaiting()
+  }
+
+  took(worker: Worker, count: number): void {
+    const untaken = this.#workers.get(worker)
+    if (untaken === undefined) return
+    this.#workers.set(worker, untaken - count)
+    this.#handWaiting()
+  }
+
+  closed(slots: readonly number[]): void {
+    for (const slot of slots) this.#release(slot)
+  }
+
+  /** It is dead. */
+  leave(worker: Worker): void {
+    this.#workers.delete(worker)
+    for (const kept of [...this.#kept.values()].filter((each) => each.worker === worker)) {
+      kept.worker = undefined
+      if (this.#options.marks.isBusy(kept.slot)) this.#release(kept.slot)
+      else this.#waiting.add(kept)
+    }
+    this.#handWaiting()
+  }
+
+  /** Accepts no more. Connections that no worker has are closed. */
+  stop(): void {
+    for (const server of this.#servers) server.close()
+    for (const { slot } of this.#waiting) this.#release(slot)
+  }
+
+  close(): void {
+    this.stop()
+    for (const slot of this.#kept.keys()) this.#release(slot)
+  }
+
+  #keep(entrance: Entrance, socket: Socket): void {
+    const slot = this.#freeSlots.pop() ?? this.#kept.size
+    const kept = { slot, entrance, socket, worker: undefined }
+    // Nothing is read or written here, so there is nothing that an error could be of.
+    socket.on('error', () => this.#release(slot))
+    this.#options.marks.set(slot, false)
+    this.#kept.set(slot, kept)
+    this.#waiting.add(kept)
+    this.#handWaiting()
+  }
+
+  #handWaiting(): void {
+    for (const kept of this.#waiting) {
+      const next = [...this.#workers].find(([, untaken]) => untaken < UNTAKEN_MAX)
+      if (next === undefined) return
+      const [worker, untaken] = next
+      // Behind all others.
+      this.#workers.delete(worker)
+      this.#workers.set(worker, untaken + 1)
+      this.#waiting.delete(kept)
+      kept.worker = worker
+      worker.hand(kept.slot, kept.entrance, kept.socket)
+    }
+  }
+
+  #release(slot: number): void {
+    const kept = this.#kept.get(slot)
+    if (kept === undefined) return
+    this.#kept.delete(slot)
+    this.#waiting.delete(kept)
+    this.#freeSlots.push(slot)
+    kept.socket.destroy()
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * A worker's side of the connections that its parent hands to it: it marks those on which a request is under way, and reports which it
+ * took and which are closed. What can't be taken over by another process is marked from the start: a connection
+ * by TLS, whose keys die with this process, and one that began with a header of the PROXY protocol.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Entrance } from './connection-keeper.ts'
+import type { ConnectionMarks } from './connection-marks.ts'
+import type { ClientServer } from './client-server.ts'
+
+export interface HandedConnectionsOptions {
+  readonly marks: ConnectionMarks
+  readonly accept: (entrance: Entrance, socket: Socket) => void
+  /** Whether a connection is bound to this process from its first byte on. */
+  readonly isBound: (entrance: Entrance) => boolean
+  readonly connectionsMax: () => number
+  readonly refused: () => void
+  readonly report: (took: number, closed: readonly number[]) => void
+}
+
+interface Handed {
+  readonly slot: number
+  readonly isBound: boolean
+  requests: number
+}
+
+export class HandedConnections {
+  readonly #options: HandedConnectionsOptions
+  readonly #handed = new Map<Socket, Handed>()
+  #took = 0
+  #closed: number[] = []
+  #isReporting = false
+
+  constructor(options: HandedConnectionsOptions) {
+    this.#options = options
+  }
+
+  /** `socket`: undefined where the connection was gone before it arrived. */
+  take(slot: number, entrance: Entrance, socket: Socket | undefined): void {
+    this.#took += 1
+    this.#reportSoon()
+    if (socket === undefined) return this.#isClosed(slot)
+    socket.once('close', () => {
+      this.#handed.delete(socket)
+      this.#isClosed(slot)
+    })
+    if (this.#handed.size >= this.#options.connectionsMax()) {
+      this.#options.refused()
+      return void socket.destroy()
+    }
+    const isBound = this.#options.isBound(entrance)
+    if (isBound) this.#options.marks.set(slot, true)
+    this.#handed.set(socket, { slot, isBound, requests: 0 })
+    // As an HTTP server's own.
+    socket.allowHalfOpen = true
+    socket.setNoDelay(true)
+    this.#options.accept(entrance, socket)
+  }
+
+  /** Marks what comes over this server's connections. Before any other listener, so that nothing is begun unmarked. */
+  watch(server: ClientServer): void {
+    const begins = (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request
+      this.#began(socket)
+      response.once('close', () => {
+        if (response.writableFinished && response.shouldKeepAlive && request.complete) this.#ended(socket)
+      })
+    }
+    for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) server.prependListener(event, begins)
+    // From here on it is another protocol, and stays marked.
+    server.prependListener('upgrade', ({ socket }) => this.#began(socket))
+    server.prependListener('connect', ({ socket }) => this.#began(socket))
+  }
+
+  #began(socket: Socket): void {
+    const handed = this.#handed.get(socket)
+    if (handed === undefined) return
+    handed.requests += 1
+    if (handed.requests === 1 && !handed.isBound) this.#options.marks.set(handed.slot, true)
+  }
+
+  #ended(socket: Socket): void {
+    const handed = this.#handed.get(socket)
+    if (handed === undefined) return
+    handed.requests -= 1
+    if (handed.requests === 0 && !handed.isBound) this.#options.marks.set(handed.slot, false)
+  }
+
+  #isClosed(slot: number): void {
+    this.#closed.push(slot)
+    this.#reportSoon()
+  }
+
+  #reportSoon(): void {
+    if (this.#isReporting) return
+    this.#isReporting = true
+    setImmediate(() => {
+      this.#isReporting = false
+      const [took, closed] = [this.#took, this.#closed]
+      this.#took = 0
+      this.#closed = []
+      this.#options.report(took, closed)
+    })
+  }
+}
