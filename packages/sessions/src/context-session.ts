@@ -3,30 +3,30 @@ import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from './data.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from './errors.ts'
-import { EARLY, known, type RequestState, STATE, type StatefulContext } from './request-state.ts'
-import { assignedFields, assignFields, type BareSession, memberNames, refusal } from './session-fields.ts'
-import { assertStepName } from './steps.ts'
-
-/** Carries out `session.update(name, change)`; without a name it is undefined. */
-export type Update = <T>(
-  ctx: StatefulContext,
-  session: BareSession,
-  change: (draft: SessionData) => T,
-  name: string | undefined,
-) => Promise<T>
-
-type UpdateArguments<T> = [change: (draft: SessionData) => T] | [name: string, change: (draft: SessionData) => T]
+import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
+import { assignedFields, assignFields, type BareSession } from './session-fields.ts'
+import { type Adopt, storedMaxAge } from './session-members.ts'
 
 interface SessionAccessor {
   readonly get: (this: StatefulContext) => BareSession | null
   readonly set: (this: StatefulContext, fields: SessionData | null) => void
 }
 
-export function extendContext(app: Koa, update: Update): void {
+export function extendContext(app: Koa, adopt: Adopt): void {
   const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
   assert(inherited, 'koa-session defines ctx.session')
   const { get, set } = inherited
-  const adopt = adoption(update)
+
+  const replace = (ctx: StatefulContext, state: RequestState, assigned: object): void => {
+    const { maxAge, ...others } = assigned as { maxAge?: unknown }
+    const fields = assignedFields(others)
+    const maxAgeMs = storedMaxAge(maxAge)
+    replaceSession(state, fields, get.call(ctx) === null)
+    if (maxAge !== undefined) sessionOf(state).maxAgeMs = maxAgeMs
+    set.call(ctx, fields)
+    const session = get.call(ctx)
+    if (session !== null) adopt(session, ctx)
+  }
 
   Object.defineProperties(app.context, {
     session: {
@@ -44,11 +44,10 @@ export function extendContext(app: Koa, update: Update): void {
         if (this[STATE] === 'not needed') throw new SessionNotNeededError()
         const state = this[STATE]
         if (state === undefined) throw new SessionTooEarlyError()
-        const isObject = typeof assigned === 'object' && assigned !== null
-        const fields = isObject ? assignedFields(assigned) : assigned
-        if (isObject) replaceSession(state, fields as SessionData, get.call(this) === null)
-        set.call(this, fields)
-        Object.assign(state, { untouched: false, cleared: fields === null })
+        if (typeof assigned === 'object' && assigned !== null) replace(this, state, assigned)
+        // Null; what is no object koa-session refuses.
+        else set.call(this, assigned)
+        Object.assign(state, { untouched: false, cleared: assigned === null })
       },
     },
     sessionOutage: {
@@ -62,71 +61,6 @@ export function extendContext(app: Koa, update: Update): void {
       },
     },
   })
-}
-
-/**
- * Gives koa-session's object our members, by a prototype of ours between it and its class: what every session has is no
- * field, and can't be replaced by one.
- */
-function adoption(update: Update): (session: BareSession, ctx: StatefulContext) => void {
-  const owners = new WeakMap<object, StatefulContext>()
-  let ours: object | undefined
-
-  const ownerOf = (session: object): StatefulContext => {
-    const ctx = owners.get(session)
-    assert(ctx, 'a session belongs to a request')
-    return ctx
-  }
-
-  async function updateMember<T>(this: BareSession, ...given: UpdateArguments<T>): Promise<T> {
-    const ctx = ownerOf(this)
-    if (typeof given[0] === 'function') return await update(ctx, this, given[0], undefined)
-    const [name, change] = given as [name: string, change: (draft: SessionData) => T]
-    assertStepName(name)
-    return await update(ctx, this, change, name)
-  }
-
-  const prototypeOn = (base: object): object => {
-    // Without a prototype, so that `__proto__` is a name like any other.
-    const members = Object.create(null) as PropertyDescriptorMap
-    for (const name of memberNames) {
-      members[name] = {
-        get(this: object) {
-          return Reflect.get(base, name, this) as unknown
-        },
-        set() {
-          throw refusal(name)
-        },
-      }
-    }
-    members['update'] = { ...members['update'], get: () => updateMember }
-    return Object.create(base, members) as object
-  }
-
-  return (session, ctx) => {
-    const prototype: unknown = Object.getPrototypeOf(session)
-    if (prototype === ours) return
-    ours ??= prototypeOn(prototype as object)
-    Object.setPrototypeOf(session, ours)
-    // Hands it over at the end even where koa-session sees no fields: a field that it would drop has to be refused.
-    session['_requireSave'] = true
-    Object.defineProperty(session, 'isNew', session['isNew'] === true ? IS_NEW : IS_NOT_NEW)
-    owners.set(session, ctx)
-  }
-}
-
-const IS_NEW = isNewIs(true)
-const IS_NOT_NEW = isNewIs(false)
-
-/** koa-session has it as a property of its own, which an assignment would replace without a word. */
-function isNewIs(value: boolean): PropertyDescriptor {
-  return {
-    enumerable: false,
-    get: () => value,
-    set() {
-      throw refusal('isNew')
-    },
-  }
 }
 
 /**

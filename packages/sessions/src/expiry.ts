@@ -3,7 +3,7 @@
  * time, so that reading does not become writing. The expiry then tells the last use too, until the absolute timeout keeps it
  * from moving: from then on a use is noted in the record, as seldom as touches are made. Pure: the time is an argument.
  */
-import type { Body } from './record.ts'
+import { type Body, UNTIL_BROWSER_CLOSES } from './record.ts'
 
 export interface Timeouts {
   readonly idleTimeoutMs: number
@@ -19,18 +19,25 @@ interface Stored {
 /** Of the idle time; the expiry may lag by so much. */
 const TOUCH_SHARE = 0.01
 
+/** Of this session: it may have an idle time of its own. */
+export function timeoutsOf({ maxAgeMs }: Pick<Body, 'maxAgeMs'>, timeouts: Timeouts): Timeouts {
+  if (maxAgeMs === undefined || maxAgeMs === UNTIL_BROWSER_CLOSES) return timeouts
+  return { idleTimeoutMs: maxAgeMs, absoluteTimeoutMs: timeouts.absoluteTimeoutMs }
+}
+
 export function expiry(createdAtMs: number, { idleTimeoutMs, absoluteTimeoutMs }: Timeouts, nowMs: number): number {
   return Math.min(nowMs + idleTimeoutMs, createdAtMs + absoluteTimeoutMs)
 }
 
-export function isTouchDue(stored: Stored, timeouts: Timeouts, nowMs: number): boolean {
+export function isTouchDue(stored: Stored, defaults: Timeouts, nowMs: number): boolean {
+  const timeouts = timeoutsOf(stored.body, defaults)
   const lagMs = expiry(stored.body.createdAtMs, timeouts, nowMs) - stored.expiresAtMs
   return lagMs >= timeouts.idleTimeoutMs * TOUCH_SHARE
 }
 
 /** To within the share of the idle time that a touch may lag by. */
-export function lastUseAtMs({ expiresAtMs, body }: Stored, { idleTimeoutMs }: Timeouts): number {
-  return Math.max(expiresAtMs - idleTimeoutMs, body.usedAtMs ?? 0)
+export function lastUseAtMs({ expiresAtMs, body }: Stored, defaults: Timeouts): number {
+  return Math.max(expiresAtMs - timeoutsOf(body, defaults).idleTimeoutMs, body.usedAtMs ?? 0)
 }
 
 /** What a write notes of this use; undefined where the expiry tells it. */
@@ -40,8 +47,9 @@ export function noteOfUse(createdAtMs: number, timeouts: Timeouts, nowMs: number
 }
 
 /** Whether this use is to be noted by a write of its own. Only the lists of users show it. */
-export function isNoteDue(stored: Stored, timeouts: Timeouts, nowMs: number): boolean {
+export function isNoteDue(stored: Stored, defaults: Timeouts, nowMs: number): boolean {
+  const timeouts = timeoutsOf(stored.body, defaults)
   const { user, createdAtMs } = stored.body
   if (user === undefined || noteOfUse(createdAtMs, timeouts, nowMs) === undefined) return false
-  return nowMs - lastUseAtMs(stored, timeouts) >= timeouts.idleTimeoutMs * TOUCH_SHARE
+  return nowMs - lastUseAtMs(stored, defaults) >= timeouts.idleTimeoutMs * TOUCH_SHARE
 }

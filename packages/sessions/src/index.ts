@@ -4,7 +4,18 @@ export * from './errors.ts'
 export { type Engine, type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from './engine.ts'
 export { idempotency, type IdempotencyOptions } from './idempotency.ts'
 export { type GuardOptions } from './guarded-store.ts'
-export { type KoaSession, type OutagePolicy, type SessionLayer, sessions, type SessionsOptions } from './koa.ts'
+export {
+  type AssignedSession,
+  type KoaSession,
+  type MaxAge,
+  type OutagePolicy,
+  type SessionDraft,
+  type SessionFields,
+  type SessionLayer,
+  type SessionMembers,
+  sessions,
+  type SessionsOptions,
+} from './koa.ts'
 export { openStore, type StoreFactory, storeSchemes, type StoreSurroundings } from './open-store.ts'
 export type { SessionData } from './data.ts'
 export { SessionOptionsError } from './options.ts'

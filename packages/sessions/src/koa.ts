@@ -14,31 +14,30 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import { extendContext } from './context-session.ts'
 import type { SessionStore } from './contract.ts'
-import { signingKeysRule } from './cookie.ts'
-import { type EngineEvent, type EngineOptions, engineRules, sessionEngine } from './engine.ts'
+import { type Engine, type EngineOptions, engineRules, sessionEngine } from './engine.ts'
+import { guardedStore } from './guarded-store.ts'
 import type { SessionData } from './data.ts'
-import { type GuardOptions, guardedStore, guardRules } from './guarded-store.ts'
 import { notingAnswer, withRecordedAnswer } from './idempotency.ts'
-import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
-import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'
+import { checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
+import type { KoaSession, SessionFields } from './koa-session-type.ts'
 import { merge } from './merge.ts'
-import { assertGiven, checkedOptions, hasMethods, type Rules, SessionOptionsError, shown, take } from './options.ts'
-import { requestStore } from './request-store.ts'
-import { cookieNameRule, sessionCookie } from './session-cookie.ts'
+import { hasMethods, SessionOptionsError, shown } from './options.ts'
+import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { requestStore, validity } from './request-store.ts'
+import { sessionCookie } from './session-cookie.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './session-fields.ts'
-import type { SessionInfo } from './session.ts'
-import type { BreakerEvent, StoreCall } from './telemetry.ts'
+import { adoption, type Update } from './session-members.ts'
 import { type UsersSessions, usersSessions } from './users.ts'
 
-/**
- * What a request is answered with while the store is down.
- *
- * - `closed`: 503 with Retry-After.
- * - `anonymous`: as if it had no session. Changing one is still a 503, and the cookie is left alone.
- * - `read-only`: with the session as this process last saw it, if that is not older than `lastKnown.ageMaxMs`, and else like
- *   `anonymous`. It may have been ended on another node since: not for routes where that matters.
- */
-export type OutagePolicy = 'closed' | 'anonymous' | 'read-only'
+export type { OutagePolicy, SessionsOptions } from './koa-options.ts'
+export type {
+  AssignedSession,
+  KoaSession,
+  MaxAge,
+  SessionDraft,
+  SessionFields,
+  SessionMembers,
+} from './koa-session-type.ts'
 
 /** What an application keeps of the session layer. */
 export interface SessionLayer {
@@ -48,105 +47,43 @@ export interface SessionLayer {
   readonly users: UsersSessions
 }
 
-export interface SessionsOptions extends Omit<EngineOptions, 'store' | 'onEvent'> {
-  /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
-  readonly store: SessionStore
-  /** Secrets that sign the cookie, newest first, 32 characters or more each. One that is not set is refused by its place. */
-  readonly keys: readonly (string | undefined)[]
-  /** Whether the cookie may travel over https only. It is then named `__Host-...`, which no subdomain can overwrite. */
-  readonly secure: boolean
-  /** The cookie's name, without the prefix. Default `sid`. */
-  readonly cookieName?: string
-  /**
-   * Whether a request uses the session at all. Where it does not, nothing is read for it, and `ctx.session` throws rather
-   * than look like a visitor without one. Default: every request does.
-   */
-  readonly needed?: (ctx: Koa.Context) => boolean
-  /** What a request is answered with while the store is down, the same for all or by route. Default `closed`. */
-  readonly outage?: OutagePolicy | ((ctx: Koa.Context) => OutagePolicy)
-  /** How long to wait for the store, and how to spare it when it fails. */
-  readonly guard?: GuardOptions
-  /** What happens to sessions, and that the store is down or answers again. `eventLog(log)` writes lines of it. */
-  readonly onEvent?: (event: EngineEvent | BreakerEvent) => void
-  /** Every call to the store once it has ended, for counters and latency: it runs inside the request. */
-  readonly onStoreCall?: (call: StoreCall) => void
-}
-
-/** koa-session's object: an application's own fields, and a few members that keep their names. */
-export interface KoaSession {
-  [field: string]: unknown
-  readonly isNew: boolean
-  /** Gives the session another id at once, as a login must. */
-  regenerate(): Promise<void>
-  save(): Promise<void>
-  /**
-   * Changes the session in one atomic step that no other request can come between, and returns what `change` returned.
-   * `change` is synchronous, and runs again when another request was faster: it must depend on its draft alone. By `name` it
-   * is known again when a request comes again with its Idempotency-Key; one update of such a request may go without.
-   */
-  update<T>(name: string, change: (draft: SessionData) => T): Promise<T>
-  update<T>(change: (draft: SessionData) => T): Promise<T>
-}
-
-declare module 'koa' {
-  interface ExtendableContext {
-    get session(): KoaSession | null
-    set session(fields: SessionData | null)
-    /** The stored session as this request last read or wrote it; undefined while there is none. */
-    readonly sessionInfo: SessionInfo | undefined
-    /** The store is down, and this request is answered by the policy for that: `ctx.session` can't be changed. */
-    readonly sessionOutage: boolean
-  }
-}
-
 const LAST_KNOWN = { sessionsMax: 10_000, dataLengthMax: 64 * 1024 * 1024, ageMaxMs: 60_000 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_TO_COME = 'to come'
 
-const rules: Rules<SessionsOptions> = {
-  ...engineRules,
-  keys: signingKeysRule,
-  secure: take.boolean,
-  cookieName: cookieNameRule,
-  needed: take.function,
-  outage: take.either(take.oneOf('closed', 'anonymous', 'read-only'), take.function),
-  guard: take.options(guardRules),
-  onStoreCall: take.function,
-}
-
-/** Installs the sessions on an application. */
-export function sessions(app: Koa, given: SessionsOptions): SessionLayer {
+/** Installs the sessions on an application. `Fields` is what it keeps in a session, see SessionFields. */
+export function sessions<Fields extends object = SessionFields>(
+  app: Koa,
+  given: SessionsOptions<Fields>,
+): SessionLayer {
   assertApplication(app, given)
-  const options = checkedOptions('sessions()', given, rules, GONE_FROM_KOA_SESSION)
-  assertGiven('sessions()', options, 'store', 'keys', 'secure')
-  const { keys, secure, cookieName = 'sid', outage = 'closed', needed, guard, onStoreCall, ...engineOptions } = options
-  const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
-  const readsLastKnown = outage === 'read-only' || typeof outage === 'function'
-  const lastKnown = readsLastKnown ? { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } } : {}
-  const engine = sessionEngine({ ...engineOptions, ...lastKnown, store })
-  const policyFor = typeof outage === 'function' ? outage : () => outage
-  const name = secure ? `__Host-${cookieName}` : cookieName
-  const cookieOptions = { httpOnly: true, overwrite: true, path: '/', sameSite: 'lax', secure, signed: false } as const
-  const cookie = sessionCookie({ name, keys: keys as string[], options: cookieOptions, engine })
-
+  const options = checkedSessionsOptions(given as SessionsOptions)
+  const { needed } = options
+  const store = guardedStore(options.store, options.guard, {
+    onEvent: options.onEvent,
+    onStoreCall: options.onStoreCall,
+  })
+  const engine = engineFor(options, store)
+  const cookie = sessionCookie(engine, options)
   const middleware = createSession(
     {
-      ...cookieOptions,
-      key: name,
+      ...cookie.attributes,
+      key: cookie.name,
       rolling: true,
       genid: () => KEY_TO_COME,
       externalKey: { get: cookie.present, set: cookie.send },
-      ContextStore: requestStore(policyFor),
+      ContextStore: requestStore(options),
+      ...(options.valid && { valid: validity(options.valid) }),
     },
     app,
   )
-
-  extendContext(app, (ctx, session, change, name) =>
+  const update: Update = (ctx, session, change, name) =>
     stateOf(ctx).inTurn(async () => {
       const state = stateOf(ctx)
       refuseInOutage(state)
       await state.discarded?.destroy()
+      options.beforeSave?.(ctx, session as unknown as KoaSession)
       const written = fieldsOf(session)
       const result = await notingAnswer(state, () => sessionOf(state).update(written, withFieldNames(change), name))
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
@@ -154,12 +91,26 @@ export function sessions(app: Koa, given: SessionsOptions): SessionLayer {
       replaceFields(session, merge(written, now, sessionOf(state).take()))
       cookie.send(ctx)
       return result
-    }),
-  )
+    })
+
+  extendContext(app, adoption(update, options.maxAge ?? 'session'))
   app.use(inside(app, cookie.settle))
   app.use(withRecordedAnswer)
   app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))
   return { users: usersSessions(engine), health: () => store.health() }
+}
+
+/** The engine with those of the options that are its own. */
+function engineFor(options: SessionsOptions, store: SessionStore): Engine {
+  const { outage, maxAge } = options
+  const own = Object.entries(options).filter(([name]) => Object.hasOwn(engineRules, name))
+  const readsLastKnown = outage === 'read-only' || typeof outage === 'function'
+  return sessionEngine({
+    ...(Object.fromEntries(own) as Partial<EngineOptions>),
+    ...(typeof maxAge === 'number' && { idleTimeoutMs: maxAge }),
+    ...(readsLastKnown && { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } }),
+    store,
+  })
 }
 
 function assertApplication(app: Koa, options: unknown): void {

@@ -19,6 +19,8 @@ export interface Body {
   readonly createdAtMs: number
   /** When it was last used, where the expiry does not tell it; see expiry.ts. */
   readonly usedAtMs: number | undefined
+  /** How long this session may be unused, where the application has said so; see UNTIL_BROWSER_CLOSES. */
+  readonly maxAgeMs?: number
   readonly secretDigest: string
   /** Whose session it is; undefined for nobody's. */
   readonly user: UserTag | undefined
@@ -34,6 +36,9 @@ declare const brand: unique symbol
 
 /** A hash of a user's name, so that the name itself stays in the application's own data. */
 export type UserTag = string & { readonly [brand]: 'UserTag' }
+
+/** A `maxAgeMs` of a session that has the usual idle time, and a cookie that ends with the browser. */
+export const UNTIL_BROWSER_CLOSES = 0
 
 /** Eight digits for an instant instead of thirteen. */
 const INSTANT_RADIX = 36
@@ -53,7 +58,8 @@ export function encodeBody(body: Body): string {
   const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
   const createdAt = body.createdAtMs.toString(INSTANT_RADIX)
   const usedAt = body.usedAtMs === undefined ? '' : `,"t":"${body.usedAtMs.toString(INSTANT_RADIX)}"`
-  const head = `{"k":"${body.secretDigest}${createdAt}"${usedAt}${user}${retired}${answers}`
+  const maxAge = body.maxAgeMs === undefined ? '' : `,"m":${body.maxAgeMs}`
+  const head = `{"k":"${body.secretDigest}${createdAt}"${usedAt}${maxAge}${user}${retired}${answers}`
   return `${head}${DATA_MARK}${body.dataText}}`
 }
 
@@ -71,6 +77,7 @@ export function decodeBody(text: string): Body {
   return {
     createdAtMs,
     usedAtMs: head.t === undefined ? undefined : Number.parseInt(head.t, INSTANT_RADIX),
+    ...(head.m !== undefined && { maxAgeMs: head.m }),
     secretDigest: head.k.slice(0, TAG_LENGTH),
     user: head.u,
     epoch: head.e ?? 0,
@@ -99,6 +106,8 @@ interface Head {
   k?: unknown
   /** When it was last used. */
   t?: string
+  /** How long it may be unused. */
+  m?: number
   u?: UserTag
   e?: number
   r?: PackedSecret[]

@@ -5,9 +5,9 @@ import type { Unsealed } from './cookie.ts'
 import type { Engine } from './engine.ts'
 import { type SessionError, SessionTooEarlyError } from './errors.ts'
 import type { Fingerprint, FingerprintedRequest } from './fingerprint.ts'
-import type { OneAtATime } from './one-at-a-time.ts'
+import { type OneAtATime, oneAtATime } from './one-at-a-time.ts'
 import type { BareSession } from './session-fields.ts'
-import type { OpenSession } from './session.ts'
+import type { OpenSession, SessionInfo } from './session.ts'
 
 export interface RequestState {
   readonly engine: Engine
@@ -37,6 +37,12 @@ export interface RequestState {
   loggedOut: boolean
   /** The last commit wrote the session, so that its id is the newest. */
   hasJustWritten: boolean
+  /** What the handler asked for and is not done yet: with `autoCommit: false` nothing else is written. */
+  explicitCommits: number
+  /** `save()` was called: the session is stored even if there is nothing in it. */
+  isToBegin: boolean
+  /** The session's lifetime as the client's cookie has it. */
+  opened: SessionInfo | undefined
   /** For what commits the session: each reads the handler's fields as the one before left them. */
   readonly inTurn: OneAtATime
   readonly fingerprint: (request: FingerprintedRequest) => Fingerprint
@@ -52,19 +58,31 @@ interface KeyedState {
   readonly headersBefore: Readonly<Record<string, unknown>>
 }
 
-/** Of a request that has not looked at its session. */
-export const NOTHING_YET = {
-  session: undefined,
-  discarded: undefined,
-  untouched: false,
-  cleared: false,
-  keyed: undefined,
-  answeredBefore: undefined,
-  onBegin: undefined,
-  loggedOut: false,
-  hasJustWritten: false,
-  outage: undefined,
-} satisfies Partial<RequestState>
+type Presented = Pick<
+  RequestState,
+  'engine' | 'secure' | 'device' | 'presented' | 'alsoPresented' | 'fingerprint' | 'sendCookie'
+>
+
+/** As a request begins: nothing is read yet. */
+export function newState(presented: Presented): RequestState {
+  return {
+    ...presented,
+    session: undefined,
+    discarded: undefined,
+    untouched: false,
+    cleared: false,
+    keyed: undefined,
+    answeredBefore: undefined,
+    onBegin: undefined,
+    loggedOut: false,
+    hasJustWritten: false,
+    explicitCommits: 0,
+    isToBegin: false,
+    opened: undefined,
+    inTurn: oneAtATime(),
+    outage: undefined,
+  }
+}
 
 export const STATE = Symbol('ninelives session')
 

@@ -7,42 +7,34 @@ import { cookieSealer, type CookieSealer, type Unsealed } from './cookie.ts'
 import type { Engine } from './engine.ts'
 import { SessionError, SessionTooEarlyError } from './errors.ts'
 import { fingerprints } from './fingerprint.ts'
-import type { SessionId } from './id.ts'
-import { oneAtATime } from './one-at-a-time.ts'
-import type { Rule } from './options.ts'
+import { type SessionId, sessionKey } from './id.ts'
+import type { SessionsOptions } from './koa-options.ts'
+import type { MaxAge } from './koa-session-type.ts'
+import { UNTIL_BROWSER_CLOSES } from './record.ts'
 import {
   allowCookie,
   EARLY,
   known,
-  NOTHING_YET,
+  newState,
   type RequestState,
   STATE,
   type StatefulContext,
   stateOf,
 } from './request-state.ts'
+import type { OpenSession, SessionInfo } from './session.ts'
+import { isHeard } from './session-events.ts'
 import { fieldsOf } from './session-fields.ts'
+import { sessionRef } from './users.ts'
 
 export interface SessionCookie {
+  readonly name: string
+  readonly attributes: CookieAttributes
   /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
   readonly present: (ctx: StatefulContext) => string
   /** Gives the client the session's id as soon as it is known, for a handler that sends its headers before it returns. */
   readonly send: (ctx: StatefulContext) => void
   /** Middleware around everything that may change the session: settles what the answer's cookie is. */
   readonly settle: Koa.Middleware
-}
-
-interface SessionCookieOptions {
-  readonly name: string
-  readonly keys: readonly string[]
-  readonly options: Parameters<Koa.Context['cookies']['set']>[2] & { readonly secure: boolean }
-  readonly engine: Engine
-}
-
-/** A token of RFC 6265. The prefix is not the application's to choose: it says what is true of the cookie. */
-export const cookieNameRule: Rule = {
-  takes: "a cookie's name without a prefix",
-  accepts: (name) => typeof name === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/^__(host|secure)-/i.test(name),
-  hint: (name) => (String(name).startsWith('__') ? "'__Host-' is added where secure is true." : undefined),
 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
@@ -54,16 +46,42 @@ const COOKIES_MAX = 64
 /** Of those that were sealed by us each may cost a read. */
 const SEALED_MAX = 4
 
-export function sessionCookie({ name, keys, options, engine }: SessionCookieOptions): SessionCookie {
-  const sealer = cookieSealer(keys)
-  const fingerprint = fingerprints(keys)
+interface CookieAttributes {
+  httpOnly: true
+  overwrite: true
+  path: '/'
+  sameSite: 'lax' | 'strict' | 'none'
+  secure: boolean
+  signed: false
+  domain?: string
+}
+
+export function sessionCookie(engine: Engine, options: SessionsOptions): SessionCookie {
+  const { keys, secure, cookieName = 'sid', domain, sameSite = 'lax' } = options
+  const name = secure ? `${domain === undefined ? '__Host-' : '__Secure-'}${cookieName}` : cookieName
+  const attributes: CookieAttributes = {
+    httpOnly: true,
+    overwrite: true,
+    path: '/',
+    sameSite,
+    secure,
+    signed: false,
+    ...(domain !== undefined && { domain }),
+  }
+  const sealer = cookieSealer(keys as readonly string[])
   const sealedIn = sealedCookies(name, sealer)
+  const fingerprint = fingerprints(keys as readonly string[])
+  const isKept = lastingCookies(options.maxAge)
+
+  const set = (ctx: StatefulContext, { id, info }: OpenSession): void => {
+    allowCookie(ctx)
+    const expires = info !== undefined && isKept(info) ? { expires: new Date(info.expiresAtMs) } : {}
+    ctx.cookies.set(name, sealer.seal(id), { ...attributes, ...expires })
+  }
 
   const send = (ctx: StatefulContext): void => {
     const state = stateOf(ctx)
-    if (state.session === undefined || !isNews(state)) return
-    allowCookie(ctx)
-    ctx.cookies.set(name, sealer.seal(state.session.id), options)
+    if (state.session !== undefined && isNews(state, isKept)) set(ctx, state.session)
   }
 
   /**
@@ -75,16 +93,37 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
     const state = known(ctx)
     if (state === undefined || ctx.headerSent) return
     const { session } = state
-    const isToBeSent = session !== undefined && isNews(state) && (state.hasJustWritten || (await isNewest(state)))
+    const isToBeSent = isNews(state, isKept) && (state.hasJustWritten || (await isNewest(state)))
     removeCookie(ctx, name)
-    if (!state.loggedOut && !isToBeSent) return
-    allowCookie(ctx)
-    if (state.loggedOut) ctx.cookies.set(name, '', { ...options, expires: LONG_AGO })
-    else if (session !== undefined) ctx.cookies.set(name, sealer.seal(session.id), options)
+    if (state.loggedOut) {
+      allowCookie(ctx)
+      ctx.cookies.set(name, '', { ...attributes, expires: LONG_AGO })
+    } else if (session !== undefined && isToBeSent) set(ctx, session)
   }
 
-  /** Koa strips the headers of a failed request, and what the request committed before it failed needs its cookie. */
-  const settle: Koa.Middleware = async (ctx, next) => {
+  const present = (ctx: StatefulContext): string => {
+    if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
+    const [presented, ...alsoPresented] = sealedIn(ctx.headers.cookie)
+    const device = ctx.headers['user-agent'] ?? ''
+    ctx[STATE] = newState({
+      engine,
+      fingerprint,
+      secure,
+      device,
+      presented,
+      alsoPresented,
+      sendCookie: () => send(ctx),
+    })
+    if (presented === undefined) return NO_KEY
+    return isHeard(ctx) ? sessionRef(sessionKey(presented.id.handle)) : KEY_PRESENTED
+  }
+
+  return { name, attributes, present, send, settle: settling(settleCookie) }
+}
+
+/** Koa strips the headers of a failed request, and what the request committed before it failed needs its cookie. */
+function settling(settleCookie: (ctx: StatefulContext) => Promise<void>): Koa.Middleware {
+  return async (ctx, next) => {
     try {
       await next()
     } catch (error) {
@@ -98,25 +137,6 @@ export function sessionCookie({ name, keys, options, engine }: SessionCookieOpti
     }
     await settleCookie(ctx)
   }
-
-  const present = (ctx: StatefulContext): string => {
-    if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
-    const [presented, ...alsoPresented] = sealedIn(ctx.headers.cookie)
-    ctx[STATE] = {
-      ...NOTHING_YET,
-      engine,
-      secure: options.secure,
-      device: ctx.headers['user-agent'] ?? '',
-      presented,
-      alsoPresented,
-      inTurn: oneAtATime(),
-      fingerprint,
-      sendCookie: () => send(ctx),
-    }
-    return presented === undefined ? NO_KEY : KEY_PRESENTED
-  }
-
-  return { present, send, settle }
 }
 
 /**
@@ -142,10 +162,21 @@ function isSame(one: SessionId, other: SessionId): boolean {
   return one.secret === other.secret && one.handle === other.handle && one.user === other.user
 }
 
-/** Whether the client has to be told of the session's id: it is another one, or sealed with a key that was replaced. */
-function isNews({ session, presented, outage }: RequestState): boolean {
-  if (outage !== undefined || session?.info === undefined) return false
-  return presented === undefined || presented.outdated || !isSame(presented.id, session.id)
+/** Whether a session's cookie is kept by the browser for as long as the session may be unused. */
+function lastingCookies(maxAge: MaxAge = 'session'): (info: SessionInfo) => boolean {
+  return ({ maxAgeMs }) => (maxAgeMs === undefined ? maxAge !== 'session' : maxAgeMs !== UNTIL_BROWSER_CLOSES)
+}
+
+/**
+ * Whether the client has to be told of the session: its id is another one, or sealed with a key that was replaced, or the
+ * browser is to keep it for another time.
+ */
+function isNews({ session, presented, opened, outage }: RequestState, isKept: (info: SessionInfo) => boolean): boolean {
+  const info = session?.info
+  if (outage !== undefined || session === undefined || info === undefined) return false
+  if (presented === undefined || presented.outdated || !isSame(presented.id, session.id)) return true
+  if (opened === undefined || isKept(opened) !== isKept(info)) return true
+  return isKept(info) && opened.expiresAtMs !== info.expiresAtMs
 }
 
 /** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */

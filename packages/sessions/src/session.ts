@@ -8,9 +8,10 @@ import { type Draft, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { AlreadyAnsweredError, SessionError } from './errors.ts'
 import { exactly, type Fingerprint } from './fingerprint.ts'
-import type { SessionId } from './id.ts'
+import { sameDigest, secretDigest, type SessionId } from './id.ts'
 import { merge } from './merge.ts'
 import { oneAtATime } from './one-at-a-time.ts'
+import { decodeBody } from './record.ts'
 import { sessionRef } from './users.ts'
 import { ANSWERED, FAILED, type KeyedRequest, type Step, StepNames } from './steps.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
@@ -21,6 +22,8 @@ export interface SessionInfo {
   readonly version: number
   readonly createdAtMs: number
   readonly expiresAtMs: number
+  /** How long it may be unused, where `session.maxAge` has said so; 0 says that its cookie ends with the browser. */
+  readonly maxAgeMs?: number
 }
 
 /** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
@@ -64,12 +67,43 @@ export class OpenSession {
     const { visible } = this.#stored
     if (visible === undefined) return undefined
     const { version, expiresAtMs, body } = visible
-    return { id: sessionRef(this.#stored.key), version, createdAtMs: body.createdAtMs, expiresAtMs }
+    const { createdAtMs, maxAgeMs } = body
+    return { id: this.publicId, version, createdAtMs, expiresAtMs, ...(maxAgeMs !== undefined && { maxAgeMs }) }
+  }
+
+  /** For lists and logs; it opens nothing. Known before the session is stored. */
+  get publicId(): string {
+    return sessionRef(this.#stored.key)
+  }
+
+  /** How long this session may be unused, where that is another time than the usual one. */
+  get maxAgeMs(): number | undefined {
+    const { maxAgeMs } = this.#stored.nextWrite
+    return maxAgeMs === 'as-it-is' ? this.#stored.visible?.body.maxAgeMs : maxAgeMs
+  }
+
+  /** Takes effect with the next commit. */
+  set maxAgeMs(value: number | undefined) {
+    this.#stored.nextWrite.maxAgeMs = value
+  }
+
+  /** From the next commit on the session is stored, even if there is nothing in it. */
+  begin(): void {
+    this.#stored.nextWrite.begins = true
+  }
+
+  /** Whether a commit of `mine` would write, rather than keep the session alive at most. */
+  hasToWrite(mine: SessionData | undefined): boolean {
+    return this.#stored.hasToWrite || (mine !== undefined && this.differs(mine))
   }
 
   /** Asks the store whether this request's id is the session's newest. Another request may have rotated it meanwhile. */
   isIdNewest(): Promise<boolean> {
-    return this.#inTurn(() => this.#stored.isIdNewest())
+    return this.#inTurn(async () => {
+      const record = await this.#engine.store.read(this.#stored.key)
+      if (record === undefined) return false
+      return sameDigest(decodeBody(record.body).secretDigest, secretDigest(this.id.secret))
+    })
   }
 
   /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
@@ -125,7 +159,7 @@ export class OpenSession {
    * True when there is a new id to give to the client.
    */
   async reclaim(): Promise<boolean> {
-    if (!this.#stored.isRotating) return false
+    if (!this.#stored.nextWrite.rotates) return false
     await this.commit(this.take())
     return true
   }
@@ -137,7 +171,7 @@ export class OpenSession {
   async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
     await this.#changing(mine, async (changes) => {
       const mark = this.#answerMark(answer)
-      const hasToWrite = changes !== undefined || this.#stored.isRotating || !this.#stored.isStored
+      const hasToWrite = changes !== undefined || this.#stored.hasToWrite || !this.#stored.isStored
       if (!hasToWrite) return mark === undefined ? await this.#stored.keepAlive() : await this.#note(mark)
       // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
       if (changes === undefined) return await this.#stored.write(unchanged, mark)

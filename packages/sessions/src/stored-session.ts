@@ -11,8 +11,9 @@ import { assertFits, decodeData } from './data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
 import { AlreadyAnsweredError, SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
-import { expiry, isNoteDue, isTouchDue } from './expiry.ts'
+import { expiry, isNoteDue, isTouchDue, timeoutsOf } from './expiry.ts'
 import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from './id.ts'
+import { NextWrite } from './next-write.ts'
 import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { loginAgain } from './login-again.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
@@ -36,13 +37,13 @@ export interface Opened {
 }
 
 export class StoredSession {
+  readonly nextWrite = new NextWrite()
   #key: SessionKey
   readonly #engine: Engine
   readonly #device: string
   #id: SessionId
   #seen: Snapshot | undefined
   #standing: Standing
-  #rotating = false
   #hasRotated = false
   /** What is written is that the session was used, or that what was remembered is past its time. */
   #notesUse = false
@@ -80,13 +81,13 @@ export class StoredSession {
     return this.#seen !== undefined
   }
 
-  get isRotating(): boolean {
-    return this.#rotating
+  get hasToWrite(): boolean {
+    return this.nextWrite.isDue(this.#seen)
   }
 
   rotate(): void {
     if (this.#standing === 'superseded') this.#beginAnew()
-    this.#rotating = this.#seen !== undefined
+    this.nextWrite.rotates = this.#seen !== undefined
   }
 
   /** What is remembered of this request, as far as its bearer may know. */
@@ -97,13 +98,6 @@ export class StoredSession {
   /** Whether anything is remembered of this request. */
   remembers({ keyDigest }: KeyedRequest): boolean {
     return this.visible?.body.answersText?.includes(keyDigest) === true
-  }
-
-  async isIdNewest(): Promise<boolean> {
-    if (this.#standing !== 'current' || this.#ended) return false
-    const record = await this.#engine.store.read(this.#key)
-    if (record === undefined) return false
-    return sameDigest(decodeBody(record.body).secretDigest, secretDigest(this.#id.secret))
   }
 
   async end(): Promise<void> {
@@ -182,7 +176,7 @@ export class StoredSession {
       if (!isTouchDue(seen, this.#engine, clock.now())) return
       this.#forgets = hasOld(seen.body.answersText, clock.now())
       if (this.#forgets) return await this.write(unchanged)
-      const expiresAtMs = expiry(seen.body.createdAtMs, this.#engine, clock.now())
+      const expiresAtMs = expiry(seen.body.createdAtMs, timeoutsOf(seen.body, this.#engine), clock.now())
       onStep('before-commit')
       const isTouched = await store.touch(this.key, expiresAtMs)
       onStep('after-commit')
@@ -221,7 +215,7 @@ export class StoredSession {
     const user = name === undefined ? undefined : userTag(name)
     const confirmed = this.#isConfirming(current)
     const notesUse = this.#notesUse && current !== undefined && isNoteDue(current, this.#engine, nowMs)
-    const rotates = this.#rotating || this.#hasRotated
+    const rotates = this.nextWrite.rotates || this.#hasRotated
     const memory =
       step && !done ? remembering(current, { remembered, step, result, user, rotates }, this.#engine, nowMs) : undefined
     const change = {
@@ -229,13 +223,14 @@ export class StoredSession {
       user,
       epoch: await this.#epochOf(user, current),
       answersText: memory?.text,
-      rotate: this.#rotating,
+      rotate: this.nextWrite.rotates,
       confirmed,
+      maxAgeMs: this.nextWrite.maxAgeMs,
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
     const next = successor(current, change, this.#engine, nowMs)
     const isForItself = notesUse || this.#forgets || step?.isMark === true
-    if (dataText === theirsText && !next.rotated && !confirmed && !isForItself)
+    if (dataText === theirsText && !next.rotated && !confirmed && !isForItself && !this.hasToWrite)
       return { base: current, next: undefined, result, forgotten: 0 }
     assertFits(data, dataText, dataBytesMax)
     return { base: current, next, result, forgotten: memory?.forgotten ?? 0 }
@@ -254,14 +249,14 @@ export class StoredSession {
   #letIn(current: Snapshot | undefined): void {
     this.#standing = 'alias'
     this.#user = current?.body.user
-    this.#rotating = true
+    this.nextWrite.rotates = true
   }
 
   #settle(seen: Snapshot, secret: string): void {
     this.#seen = seen
     this.#user = seen.body.user
-    this.#hasRotated ||= this.#rotating
-    this.#rotating = false
+    this.#hasRotated ||= this.nextWrite.rotates
+    this.nextWrite.done()
     this.#engine.note(this.#key, seen)
     if (secret !== this.#id.secret) this.#standing = 'current'
     this.#id = { handle: this.#id.handle, secret, user: seen.body.user }

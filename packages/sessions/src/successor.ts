@@ -3,8 +3,8 @@
  * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
  * the same write, whether or not the application asked for a rotation.
  */
+import { expiry, noteOfUse, type Timeouts, timeoutsOf } from './expiry.ts'
 import { forgetOld } from './remembered-keys.ts'
-import { expiry, noteOfUse, type Timeouts } from './expiry.ts'
 import type { Body, UserTag } from './record.ts'
 import { retire, type SecretTimes, stillKnown } from './secrets.ts'
 
@@ -29,6 +29,8 @@ export interface Change {
   readonly answersText: string | undefined
   /** The application asks for another secret. */
   readonly rotate: boolean
+  /** How long the session may be unused from now on; `as-it-is` leaves that alone, undefined makes it the usual time. */
+  readonly maxAgeMs: number | 'as-it-is' | undefined
   /** The current secret has come back from the client. */
   readonly confirmed: boolean
   /** Digest of the secret to use, when there is to be another or is none yet. */
@@ -46,11 +48,14 @@ export function successor(
   nowMs: number,
 ): Successor {
   const { dataText, user, epoch, answersText, nextDigest } = change
+  const maxAge = maxAgeAfter(current?.body, change)
+  const timeouts = timeoutsOf(maxAge, lifetimes)
   if (current === undefined) {
     const secretDigest = nextDigest()
-    const usedAtMs = noteOfUse(nowMs, lifetimes, nowMs)
-    const body = { createdAtMs: nowMs, usedAtMs, secretDigest, user, epoch, retired: [], answersText, dataText }
-    return { version: 1, expiresAtMs: expiry(nowMs, lifetimes, nowMs), rotated: false, body }
+    const usedAtMs = noteOfUse(nowMs, timeouts, nowMs)
+    const secrets = { secretDigest, retired: [] }
+    const body = { createdAtMs: nowMs, usedAtMs, ...maxAge, ...secrets, user, epoch, answersText, dataText }
+    return { version: 1, expiresAtMs: expiry(nowMs, timeouts, nowMs), rotated: false, body }
   }
   const { secretDigest } = current.body
   const userChanged = current.body.user !== user
@@ -60,11 +65,12 @@ export function successor(
   const known = stillKnown(current.body, change.confirmed, nowMs, lifetimes)
   return {
     version: current.version + 1,
-    expiresAtMs: expiry(createdAtMs, lifetimes, nowMs),
+    expiresAtMs: expiry(createdAtMs, timeouts, nowMs),
     rotated,
     body: {
       createdAtMs,
-      usedAtMs: noteOfUse(createdAtMs, lifetimes, nowMs),
+      usedAtMs: noteOfUse(createdAtMs, timeouts, nowMs),
+      ...maxAge,
       secretDigest: rotated ? nextDigest() : secretDigest,
       user,
       epoch,
@@ -73,4 +79,12 @@ export function successor(
       dataText,
     },
   }
+}
+
+/** A visitor keeps what was chosen, also through the login; the next user of the same browser has chosen nothing. */
+function maxAgeAfter(current: Body | undefined, { maxAgeMs, user }: Change): Pick<Body, 'maxAgeMs'> {
+  const isHandedOn = current?.user !== undefined && current.user !== user
+  const kept = isHandedOn ? undefined : current?.maxAgeMs
+  const now = maxAgeMs === 'as-it-is' ? kept : maxAgeMs
+  return now === undefined ? {} : { maxAgeMs: now }
 }

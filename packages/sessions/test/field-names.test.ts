@@ -15,7 +15,7 @@ function refusals(): { routes: Readonly<Record<string, Handler>>; told: string[]
   const told: string[] = []
   const attempt = (ctx: Koa.Context, change: (session: Fields) => unknown): unknown => {
     try {
-      return change(ctx.session as unknown as Fields)
+      return change(ctx.session)
     } catch (error) {
       told.push((error as Error).message)
       throw error

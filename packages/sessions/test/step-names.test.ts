@@ -13,7 +13,7 @@ const once = (handler: (session: KoaSession) => Promise<unknown>): Handler => {
   const middleware = idempotency()
   return async (ctx) => {
     await middleware(ctx, async () => {
-      ctx.body = await handler(ctx.session as KoaSession)
+      ctx.body = await handler(ctx.session)
     })
     return ctx.body
   }
