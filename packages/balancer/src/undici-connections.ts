@@ -17,6 +17,8 @@ export interface UndiciLimits {
 export class UndiciConnections implements KeptConnections {
   /** While a connection tells of its error, undici takes an answer that lasts as long as its connection for a whole one. */
   breaking = false
+  /** Whether a node said 100 Continue to a request without `Expect`, which HTTP allows and undici does not understand. */
+  sawUnaskedContinue = false
   readonly #limits: UndiciLimits
   /** Those that finish what they have. */
   readonly #closing = new Set<UndiciAgent>()

@@ -12,8 +12,10 @@ import type { Upstream } from './upstream.ts'
 export function undiciTransport(limits: UndiciLimits, other: Transport): Transport {
   return {
     call(request, upstream, listener) {
-      if (!isForUndici(request)) return other.call(request, upstream, listener)
-      return new UndiciCall(request, upstream, listener, connectionsTo(upstream, limits))
+      const connections = connectionsTo(upstream, limits)
+      const isForOther = !isForUndici(request) || connections.sawUnaskedContinue
+      if (isForOther) return other.call(request, upstream, listener)
+      return new UndiciCall(request, upstream, listener, connections)
     },
   }
 }
@@ -110,6 +112,7 @@ class UndiciCall implements Call, DispatchHandler {
   }
 
   onError({ code, message }: NodeJS.ErrnoException): void {
+    if (message === UNASKED_CONTINUE) this.#connections.sawUnaskedContinue = true
     this.#break(JUNK[message] ?? JUNK[code ?? ''] ?? code ?? message)
     this.#listener.closed()
   }
@@ -154,10 +157,14 @@ class UndiciCall implements Call, DispatchHandler {
   }
 }
 
+/** The message of undici's error for 100 Continue to a request that did not ask for it. */
+const UNASKED_CONTINUE = 'bad response'
+
 /** What undici says of an answer that can't be read, by its code or message, and what Node's own client says. */
 const JUNK: Readonly<Record<string, string>> = {
   // An upgrade that nobody asked for.
   'bad upgrade': 'HPE_UPGRADE',
+  [UNASKED_CONTINUE]: 'HPE_UNASKED_CONTINUE',
   UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
 }
 
