@@ -1,4 +1,8 @@
-/** Everything a node can be told, by environment alone. Nothing else in this package reads `process.env`. */
+/**
+ * Everything a node can be told, by environment alone; a secret may also stand in a file that the environment names. Nothing else
+ * in this package reads `process.env`.
+ */
+import { readFileSync } from 'node:fs'
 
 export interface Config {
   /** Names this node in answers, logs and metrics. */
@@ -24,8 +28,8 @@ export interface Config {
   readonly drainNoticeMs: number
   /** Bounds the wait for requests in flight after that. */
   readonly drainMs: number
-  /** Bounds the wait for the store at start. */
-  readonly storeWaitMs: number
+  /** Bounds the wait for the store at start. Undefined: as long as it takes. */
+  readonly storeWaitMs: number | undefined
   readonly logLevel: LogLevel
 }
 
@@ -59,7 +63,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     nodeName: matching(env, 'NODE_NAME', 'a', NODE_NAME, 'letters, digits and dashes, 32 at most'),
     host: text(env, 'HOST') ?? '127.0.0.1',
     port: integer(env, 'PORT', 8081, 0, 65_535),
-    storeUrl: text(env, 'STORE') ?? 'memory:',
+    storeUrl: secret(env, 'STORE') ?? 'memory:',
     meshSecret: meshSecret(env),
     sessionKeys: sessionKeys(env, production),
     cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
@@ -72,13 +76,13 @@ export function readConfig(env: Environment): Readonly<Config> {
     absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', DAY_S, 1, 365 * DAY_S),
     drainNoticeMs: integer(env, 'DRAIN_NOTICE_MS', 600, 0, 60_000),
     drainMs: integer(env, 'DRAIN_MS', 10_000, 0, 600_000),
-    storeWaitMs: integer(env, 'STORE_WAIT_MS', 10_000, 0, 600_000),
+    storeWaitMs: text(env, 'STORE_WAIT_MS') === undefined ? undefined : integer(env, 'STORE_WAIT_MS', 0, 0, 600_000),
     logLevel: choice(env, 'LOG_LEVEL', 'info', LOG_LEVELS),
   })
 }
 
 function sessionKeys(env: Environment, production: boolean): readonly string[] | undefined {
-  const given = text(env, 'SESSION_KEYS')
+  const given = secret(env, 'SESSION_KEYS')
   const takes = `secrets of ${SESSION_KEY_LENGTH_MIN} characters or more, separated by commas, newest first`
   if (given === undefined) {
     if (production) throw new ConfigError('SESSION_KEYS', 'missing, and required in production', takes)
@@ -94,12 +98,12 @@ function sessionKeys(env: Environment, production: boolean): readonly string[] |
 
 /** Like the session keys never repeated back. */
 function meshSecret(env: Environment): string | undefined {
-  const secret = text(env, 'MESH_SECRET')
-  if (secret !== undefined && secret.length < MESH_SECRET_LENGTH_MIN) {
+  const given = secret(env, 'MESH_SECRET')
+  if (given !== undefined && given.length < MESH_SECRET_LENGTH_MIN) {
     const takes = `a secret of ${MESH_SECRET_LENGTH_MIN} characters or more, the same on every node`
-    throw new ConfigError('MESH_SECRET', `a secret of ${secret.length} characters`, takes)
+    throw new ConfigError('MESH_SECRET', `a secret of ${given.length} characters`, takes)
   }
-  return secret
+  return given
 }
 
 function proxiesInFront(env: Environment): number {
@@ -125,6 +129,19 @@ function passwordCost(env: Environment, production: boolean): PasswordCost {
 function text(env: Environment, key: string): string | undefined {
   const value = env[key]?.trim()
   return value === '' ? undefined : value
+}
+
+/** From the environment, or from the file that KEY_FILE names, as orchestrators hand secrets over. */
+function secret(env: Environment, key: string): string | undefined {
+  const path = text(env, `${key}_FILE`)
+  if (path === undefined) return text(env, key)
+  if (text(env, key) !== undefined) throw new ConfigError(`${key}_FILE`, `set beside ${key}`, 'its place, not both')
+  try {
+    return text({ [key]: readFileSync(path, 'utf8') }, key)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ConfigError(`${key}_FILE`, `${JSON.stringify(path)}, which can't be read (${code})`, 'the path of a file')
+  }
 }
 
 function matching(env: Environment, key: string, otherwise: string, pattern: RegExp, takes: string): string {

@@ -6,39 +6,44 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionStore } from '@ninelives/sessions'
 
-export type StoreHealth = () => Promise<boolean>
+/** Resolves undefined while the store serves, else why it does not. */
+export type StoreHealth = () => Promise<string | undefined>
 
 /** For so long an answer is good enough for the next one who asks. */
 const ANSWER_FRESH_MS = 250
 /** A store that takes longer can't serve a request either. */
 const ANSWER_WAIT_MS = 1000
+const LATE = `the store did not say within ${ANSWER_WAIT_MS} ms that it serves`
 
 export function storeHealth(
   store: Pick<SessionStore, 'health'>,
   now: () => number = performance.now.bind(performance),
 ): StoreHealth {
-  let answer: { readonly healthy: boolean; readonly atMs: number } | undefined
-  let asking: Promise<boolean> | undefined
+  let answer: { readonly amiss: string | undefined; readonly atMs: number } | undefined
+  let asking: Promise<string | undefined> | undefined
 
-  async function ask(): Promise<boolean> {
-    const healthy = await store.health().then(
-      () => true,
-      () => false,
-    )
-    answer = { healthy, atMs: now() }
+  async function ask(): Promise<string | undefined> {
+    const amiss = await store.health().then(() => undefined, reasonOf)
+    answer = { amiss, atMs: now() }
     asking = undefined
-    return healthy
+    return amiss
   }
 
   return async () => {
-    if (answer !== undefined && now() - answer.atMs < ANSWER_FRESH_MS) return answer.healthy
+    if (answer !== undefined && now() - answer.atMs < ANSWER_FRESH_MS) return answer.amiss
     asking ??= ask()
     const patience = new AbortController()
-    const tooLate = sleep(ANSWER_WAIT_MS, false, { signal: patience.signal }).catch(() => false)
+    const tooLate = sleep(ANSWER_WAIT_MS, LATE, { signal: patience.signal }).catch(() => LATE)
     try {
       return await Promise.race([asking, tooLate])
     } finally {
       patience.abort()
     }
   }
+}
+
+/** The error that a store's own refusal was caused by says more. */
+export function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return 'the store does not serve'
+  return thrown.cause instanceof Error ? thrown.cause.message : thrown.message
 }

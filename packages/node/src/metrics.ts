@@ -1,5 +1,5 @@
 /** What Prometheus is told. Each shop has a registry of its own, so that two of them fit into one process. */
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 
 export interface MeasuredRequest {
   readonly route: string
@@ -18,14 +18,17 @@ export interface MetricsOptions {
   readonly node: string
   /** How many sessions live in this very process. */
   readonly sessionsHeld: () => number
+  /** Of other parts of the node: see telemetry.ts. */
+  readonly others: readonly Metric[]
 }
 
 const DURATION_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-export function shopMetrics({ node, sessionsHeld }: MetricsOptions): Metrics {
+export function shopMetrics({ node, sessionsHeld, others }: MetricsOptions): Metrics {
   const register = new Registry()
   register.setDefaultLabels({ node })
   collectDefaultMetrics({ register })
+  for (const metric of others) register.registerMetric(metric)
 
   const durations = new Histogram({
     name: 'ninelives_request_duration_seconds',

@@ -5,9 +5,10 @@ import type { Logger } from 'pino'
 import { demoAccounts } from './accounts.ts'
 import type { Config } from './config.ts'
 import type { CrashPoints } from './crash-points.ts'
-import { openedStore } from './opened-store.ts'
+import { openingStore } from './opened-store.ts'
 import { listen } from './server.ts'
 import { shop } from './shop.ts'
+import { nodeTelemetry } from './telemetry.ts'
 
 export interface RunningNode {
   readonly url: string
@@ -20,13 +21,16 @@ export interface RunningNode {
 
 export async function startNode(config: Config, log: Logger, crashPoints?: CrashPoints): Promise<RunningNode> {
   const accounts = demoAccounts({ count: config.accounts, cost: config.passwordCost })
-  const store = await openedStore({
+  const telemetry = nodeTelemetry(log)
+  const opening = await openingStore({
     url: config.storeUrl,
     nodeName: config.nodeName,
     meshSecret: config.meshSecret,
+    onEvent: telemetry.onEvent,
     waitMs: config.storeWaitMs,
     log,
   })
+  const { store } = opening
   let draining = false
   const app = shop({
     node: config.nodeName,
@@ -40,6 +44,8 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
     proxiesInFront: config.proxiesInFront,
     throttleLogins: config.throttleLogins,
     log,
+    telemetry,
+    storeAwaited: opening.awaited,
     isDraining: () => draining,
     crashPoints,
   })
@@ -47,6 +53,11 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
   const server = await listen((request, response) => void handle(request, response), {
     host: config.host,
     port: config.port,
+  })
+  // Probes are answered from now on; everything else is, once there is a store.
+  await opening.opened.catch(async (error: unknown) => {
+    await server.close({ withinMs: 0 })
+    throw error
   })
   log.info({ event: 'listening', url: server.url, store: store.name }, 'node listens')
 

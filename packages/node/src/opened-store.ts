@@ -1,19 +1,25 @@
-/** The store, ready to serve, or one clear reason why there is none. */
+/**
+ * The store, ready to serve some time after the start. Until then it is tried again and again: a node that gave up would have to be
+ * started by hand once its store, or the majority of its peers, is back. A bound on that wait is for supervisors that start anew.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import {
-  eventLog,
-  openStore,
-  type SessionStore,
-  StoreUnavailableError,
-  type StoreSurroundings,
-} from '@ninelives/sessions'
+import { openStore, type SessionStore, StoreUnavailableError, type StoreSurroundings } from '@ninelives/sessions'
+import { reasonOf } from './health.ts'
 
-export interface OpenedStoreOptions extends StoreSurroundings {
+export interface OpeningStoreOptions extends StoreSurroundings {
   readonly url: string
-  /** Bounds the whole wait, whatever bound the store has itself. */
-  readonly waitMs: number
+  /** Bounds the whole wait, whatever bound the store has itself. Undefined: as long as it takes. */
+  readonly waitMs: number | undefined
   readonly log: Logger
+}
+
+export interface OpeningStore {
+  readonly store: SessionStore
+  /** Rejects with StoreConfigError when the store can never be, and with StoreAbsentError when the wait is over. */
+  readonly opened: Promise<void>
+  /** What is waited for; undefined once it is open. */
+  readonly awaited: () => string | undefined
 }
 
 /** The message is one line for a person. */
@@ -23,50 +29,65 @@ export class StoreAbsentError extends Error {
 }
 
 const RETRY_MS = 100
-/** A store that takes longer than this is worth a line, so that nobody wonders why the node is not ready yet. */
+/** A store that takes longer than this is worth a line, and then one whenever the reason is another. */
 const PATIENCE_MS = 1000
 
-/** Rejects with StoreConfigError when the URL can't be used, and with StoreAbsentError when the wait is over. */
-export async function openedStore({ url, waitMs, log, ...more }: OpenedStoreOptions): Promise<SessionStore> {
-  const store = await openStore(url, { ...more, onEvent: eventLog(log) })
+/** Rejects with StoreConfigError when the URL can't be used. */
+export async function openingStore({ url, waitMs, log, ...more }: OpeningStoreOptions): Promise<OpeningStore> {
+  const store = await openStore(url, more)
   const where = `${store.name}${placeOf(url)}`
-  const waiting = setTimeout(
-    () => log.warn({ event: 'store-awaited', store: where }, 'waiting for the store'),
-    PATIENCE_MS,
-  )
-  const giveUp = new AbortController()
-  let lastReason: string | undefined
-  const tooLate = sleep(waitMs, undefined, { signal: giveUp.signal }).then(() => {
-    const because = lastReason === undefined ? '.' : `: ${lastReason}.`
-    throw new StoreAbsentError(`The session store (${where}) did not answer within ${waitMs} ms${because}`)
-  })
-  try {
-    await Promise.race([openWithRetries(store, giveUp.signal, (reason) => (lastReason = reason)), tooLate])
-    return store
-  } catch (error) {
-    await store.close()
-    throw error
-  } finally {
-    clearTimeout(waiting)
-    giveUp.abort()
-  }
-}
+  const startedAtMs = performance.now()
+  let reason: string | undefined
+  let told: string | undefined
+  let isOpen = false
 
-/** A store's own bound may be shorter than ours. */
-async function openWithRetries(
-  store: SessionStore,
-  signal: AbortSignal,
-  onFailed: (reason: string | undefined) => void,
-): Promise<void> {
-  while (!signal.aborted) {
+  const tell = (): void => {
+    if (isOpen || told === (reason ?? '')) return
+    told = reason ?? ''
+    log.warn({ event: 'store-awaited', store: where, reason }, 'waiting for the store')
+  }
+
+  const open = async (): Promise<void> => {
+    const late = setTimeout(tell, PATIENCE_MS)
+    const giveUp = new AbortController()
     try {
-      await store.open()
-      return
+      await Promise.race([tryAgainAndAgain(giveUp.signal), absence(giveUp.signal)])
+      isOpen = true
     } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error
-      onFailed(error.cause instanceof Error ? error.cause.message : undefined)
+      await store.close()
+      throw error
+    } finally {
+      clearTimeout(late)
+      giveUp.abort()
     }
-    await sleep(RETRY_MS, undefined, { ref: false })
+  }
+
+  const tryAgainAndAgain = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        await store.open()
+        return
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError)) throw error
+        reason = reasonOf(error)
+      }
+      if (performance.now() - startedAtMs > PATIENCE_MS) tell()
+      await sleep(RETRY_MS)
+    }
+  }
+
+  /** Rejects once the wait is over, if it ever is. */
+  const absence = async (signal: AbortSignal): Promise<never> => {
+    if (waitMs === undefined) return await new Promise<never>(() => {})
+    await sleep(waitMs, undefined, { signal })
+    const because = reason === undefined ? '.' : `: ${reason}.`
+    throw new StoreAbsentError(`The session store (${where}) did not answer within ${waitMs} ms${because}`)
+  }
+
+  return {
+    store,
+    opened: open(),
+    awaited: () => (isOpen ? undefined : `${where}${reason === undefined ? '' : `: ${reason}`}`),
   }
 }
 

@@ -6,7 +6,14 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Logger } from 'pino'
-import { idempotency, loginThrottle, sameOrigin, sessions, type SessionStore } from '@ninelives/sessions'
+import {
+  idempotency,
+  loginThrottle,
+  sameOrigin,
+  sessions,
+  type SessionStore,
+  StoreUnavailableError,
+} from '@ninelives/sessions'
 import type { Accounts } from './accounts.ts'
 import type { CrashPoints } from './crash-points.ts'
 import { errors } from './errors.ts'
@@ -20,6 +27,7 @@ import { loginRoutes } from './routes/login.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { pageRoutes } from './routes/page.ts'
 import { userRoutes } from './routes/user.ts'
+import { type NodeTelemetry, nodeTelemetry } from './telemetry.ts'
 
 export interface ShopOptions {
   /** The name under which this node answers. */
@@ -40,6 +48,10 @@ export interface ShopOptions {
   /** Whether guessing passwords is slowed down. Default true. */
   readonly throttleLogins?: boolean
   readonly log: Logger
+  /** Default: one of its own. */
+  readonly telemetry?: NodeTelemetry
+  /** What the store is waited for, at a start; undefined once it is open. Default: it is open. */
+  readonly storeAwaited?: () => string | undefined
   /** True from the moment on when the node was told to stop. */
   readonly isDraining?: () => boolean
   /** Where the lab may make this process die. */
@@ -55,23 +67,27 @@ const EXACT = { strict: true, sensitive: true }
 export function shop(options: ShopOptions): Koa<RequestState> {
   const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log, crashPoints } = options
   const isDraining = options.isDraining ?? (() => false)
-  const metrics = shopMetrics({ node, sessionsHeld: () => store.heldHere?.() ?? 0 })
+  const { telemetry = nodeTelemetry(log), storeAwaited = () => undefined } = options
+  const sessionsHeld = () => store.heldHere?.() ?? 0
+  const metrics = shopMetrics({ node, sessionsHeld, others: telemetry.metrics(store) })
+  const healthy = storeHealth({ health: () => layer.health() })
 
   const open = new Router<RequestState>(EXACT)
   operationsRoutes(open, {
     metrics,
-    storeHealthy: storeHealth({ health: () => layer.health() }),
+    storeAmiss: async () => storeAwaited() ?? (await healthy()),
+    storeWarnings: () => store.report?.().warnings ?? [],
     isDraining,
     keyedRoutes: () => routesWith([once, onceWithoutPayload], api),
   })
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)
-  const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store })
+  const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store, onEvent: telemetry.onEvent })
   const once = idempotency()
   const onceWithoutPayload = idempotency({ payloadOf: () => '' })
   const paddingBytes = options.sessionPaddingBytes ?? 0
-  loginRoutes(api, { node, accounts, throttle, once, onceWithoutPayload, paddingBytes })
+  loginRoutes(api, { node, accounts, throttle, once, onceWithoutPayload, paddingBytes, onLogin: telemetry.login })
   cartRoutes(api, { node, once })
   counterRoutes(api, { node, once })
   userRoutes(api, () => layer.users)
@@ -89,6 +105,10 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     ctx.set('Cache-Control', 'no-store')
     await next()
   })
+  app.use(async (_ctx, next) => {
+    if (storeAwaited() !== undefined) throw new StoreUnavailableError(store.name)
+    await next()
+  })
   if (crashPoints !== undefined) app.use(crashPoints.middleware)
   const layer = sessions(app, {
     store,
@@ -97,6 +117,8 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     idleTimeoutMs,
     absoluteTimeoutMs,
     dataBytesMax: SESSION_BYTES_MAX,
+    onEvent: telemetry.onEvent,
+    onStoreCall: telemetry.onStoreCall,
     ...(crashPoints === undefined ? {} : { onStep: crashPoints.onStep }),
   })
   app.use(api.routes())

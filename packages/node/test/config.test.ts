@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test from 'ava'
 import { ConfigError, readConfig } from '../src/config.ts'
 
@@ -19,7 +22,7 @@ test('a node needs nothing to be told', (t) => {
     absoluteTimeoutMs: 86_400_000,
     drainNoticeMs: 600,
     drainMs: 10_000,
-    storeWaitMs: 10_000,
+    storeWaitMs: undefined,
     throttleLogins: true,
     proxiesInFront: 0,
     logLevel: 'info',
@@ -42,6 +45,26 @@ test('what it is told, it takes', (t) => {
   })
   t.like(config, { nodeName: 'node-b', meshSecret: `${KEY}3`, port: 0, cookieSecure: true, idleTimeoutMs: 60_000 })
   t.deepEqual(config.sessionKeys, [KEY, `${KEY}2`])
+})
+
+test('secrets may stand in files, and are never repeated back', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'ninelives-config-'))
+  t.teardown(() => rm(directory, { recursive: true }))
+  const path = join(directory, 'secret')
+  await writeFile(path, `redis://shop:hunter2@10.0.0.1:6379\n`)
+  t.is(readConfig({ STORE_FILE: path }).storeUrl, 'redis://shop:hunter2@10.0.0.1:6379')
+  await writeFile(path, `${KEY}, ${KEY}2\n`)
+  t.deepEqual(readConfig({ SESSION_KEYS_FILE: path }).sessionKeys, [KEY, `${KEY}2`])
+  await writeFile(path, `${KEY}\n`)
+  t.is(readConfig({ MESH_SECRET_FILE: path }).meshSecret, KEY)
+  t.throws(() => readConfig({ MESH_SECRET_FILE: path, MESH_SECRET: KEY }), {
+    instanceOf: ConfigError,
+    message: /^MESH_SECRET_FILE is set beside MESH_SECRET/,
+  })
+  t.throws(() => readConfig({ STORE_FILE: `${path}.gone` }), {
+    instanceOf: ConfigError,
+    message: /^STORE_FILE is ".*secret\.gone", which can't be read \(ENOENT\)/,
+  })
 })
 
 test('production wants its keys, a secure cookie and dear passwords', (t) => {

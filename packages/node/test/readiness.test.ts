@@ -31,12 +31,20 @@ test('a node says where it knows a request again by its key', async (t) => {
 
 test('a node without its store is alive, and not ready', async (t) => {
   const store = await openStore('memory:')
-  store.health = () => Promise.reject(new StoreUnavailableError('memory'))
+  store.health = () => Promise.reject(new StoreUnavailableError('memory', new Error('connection refused')))
   const visitor = client((await shopServer(t, { store })).url)
   t.is((await visitor.send('GET', '/healthz')).status, 200)
   const ready = await visitor.send('GET', '/readyz')
   t.is(ready.status, 503)
-  t.deepEqual(ready.body, { ready: false, reason: 'store' })
+  t.deepEqual(ready.body, { ready: false, reason: 'store', detail: ['connection refused'] })
+})
+
+test('what is amiss with a store that serves is in the detail', async (t) => {
+  const store = await openStore('memory:')
+  store.report = () => ({ warnings: ['redis at 127.0.0.1:7001 acknowledges writes with 1 of 2 copies'] })
+  const ready = await client((await shopServer(t, { store })).url).send('GET', '/readyz')
+  t.is(ready.status, 200)
+  t.deepEqual(ready.body, { ready: true, detail: ['redis at 127.0.0.1:7001 acknowledges writes with 1 of 2 copies'] })
 })
 
 test('a node that drains says so before anything else, and lets go of its connections', async (t) => {
@@ -61,14 +69,14 @@ test('the store is asked once for everybody who asks at the same time, and again
     },
     () => nowMs,
   )
-  t.deepEqual(await Promise.all([health(), health(), health()]), [true, true, true])
+  t.deepEqual(await Promise.all([health(), health(), health()]), [undefined, undefined, undefined])
   t.is(asked, 1)
   healthy = false
   nowMs = 249
-  t.true(await health())
+  t.is(await health(), undefined)
   t.is(asked, 1)
   nowMs = 250
-  t.false(await health())
+  t.regex((await health()) ?? '', /not available/)
   t.is(asked, 2)
 })
 
@@ -81,10 +89,9 @@ test('a store that hangs is not healthy, and is not asked again until it has ans
       return answer.promise
     },
   })
-  t.deepEqual(await Promise.all([health(), health()]), [false, false])
-  t.false(await health())
+  for (const amiss of await Promise.all([health(), health(), health()])) t.regex(amiss ?? '', /did not say/)
   t.is(asked, 1)
   answer.resolve()
   await answer.promise
-  t.true(await health())
+  t.is(await health(), undefined)
 })

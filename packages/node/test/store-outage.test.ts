@@ -1,7 +1,7 @@
 import test from 'ava'
 import { client, errorCode } from './support/client.ts'
 import { nodeProcess } from './support/node-process.ts'
-import { redisMissing, redisServer } from './support/redis-server.ts'
+import { freePort, redisMissing, redisServer } from './support/redis-server.ts'
 import { until } from './support/until.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
@@ -64,11 +64,43 @@ onRedis('a session outlives its node', async (t) => {
   })
 })
 
-onRedis('a store that comes late is waited for, and the log says so', async (t) => {
+onRedis('a store that comes late is waited for as long as it takes; readiness and the log say what for', async (t) => {
   const redis = await redisServer(t)
   await redis.kill()
-  const node = nodeProcess(t, { ...KEYS, STORE: redis.url, STORE_WAIT_MS: '60000' })
+  const port = await freePort()
+  const node = nodeProcess(t, { ...KEYS, STORE: redis.url, PORT: String(port) })
+  const visitor = client(`http://127.0.0.1:${port}`)
   await until('a word on what is awaited', () => node.logged.some(({ event }) => event === 'store-awaited'))
+  const waiting = await visitor.send('GET', '/readyz')
+  t.is(waiting.status, 503)
+  t.like(waiting.body, { ready: false, reason: 'store' })
+  t.regex((waiting.body as { detail: string[] }).detail.join(), /^redis at 127\.0\.0\.1:\d+/)
+  t.is((await visitor.send('GET', '/healthz')).status, 200)
+  const refused = await visitor.login('user-0')
+  t.is(refused.status, 503)
+  t.is(errorCode(refused), 'STORE_UNAVAILABLE')
+  t.deepEqual(node.messages, [])
   await redis.start()
   t.is((await client(await node.ready()).send('GET', '/readyz')).status, 200)
+  t.is((await visitor.login('user-0')).status, 200)
+})
+
+test('a node without a majority of its mesh keeps trying, and says what it waits for', async (t) => {
+  const ports = [await freePort(), await freePort(), await freePort()]
+  const [http, atA, atB] = ports
+  const STORE = `replicated:?openTimeoutMs=300&peers=a=127.0.0.1:${atA},b=127.0.0.1:${atB},c=127.0.0.1:1`
+  const first = nodeProcess(t, { ...KEYS, STORE, NODE_NAME: 'a', PORT: String(http) })
+  const visitor = client(`http://127.0.0.1:${http}`)
+  await until('a word on what is awaited', () => first.logged.some(({ event }) => event === 'store-awaited'))
+  const waiting = await until('the reason', async () => {
+    const { status, body } = await visitor.send('GET', '/readyz')
+    const { detail = [] } = body as { detail?: string[] }
+    return status === 503 && /found a mesh of 3/.test(detail.join()) && detail
+  })
+  t.regex(waiting.join(), /b (at 127\.0\.0\.1:\d+ is not reached|was not met yet)/)
+  const second = nodeProcess(t, { ...KEYS, STORE, NODE_NAME: 'b' })
+  await Promise.all([first.ready(), second.ready()])
+  const ready = await visitor.send('GET', '/readyz')
+  t.is(ready.status, 200)
+  t.regex((ready.body as { detail: string[] }).detail.join(), /^c at 127\.0\.0\.1:1 is not reached/)
 })

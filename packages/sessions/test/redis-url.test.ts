@@ -41,6 +41,20 @@ for (const [url, location] of Object.entries(locations)) {
   test(`${url} is taken apart`, (t) => t.deepEqual(redisLocation(url), location))
 }
 
+for (const url of [
+  'redis://:hunter/2@h',
+  'redis://u:1234/5@h:6379/0',
+  'redis://:hunter?2@h',
+  'redis://:hunter?x=2@h:1',
+  'redis://:hun#ter2@h',
+]) {
+  test(`${url} is refused, and nothing of its password is repeated`, (t) => {
+    const error = t.throws(() => redisLocation(url), { instanceOf: StoreConfigError })
+    t.notRegex(error?.message ?? '', /hun|1234|2@|5@/)
+    t.regex(error?.message ?? '', /%2F, %3F and %23|another form/)
+  })
+}
+
 const refused: Readonly<Record<string, RegExp>> = {
   'redis:': /redis:\/\/host:port\/database/,
   'redis://': /'' in the store's URL is no host/,

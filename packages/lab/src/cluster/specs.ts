@@ -44,6 +44,8 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
   const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
     ...base,
+    // A start that can't succeed is to be told in one line, and soon.
+    STORE_WAIT_MS: base['STORE_WAIT_MS'] ?? '10000',
     SESSION_KEYS: secret(),
     MESH_SECRET: secret(),
     COOKIE_SECURE: 'false',

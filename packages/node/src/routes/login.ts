@@ -14,11 +14,12 @@
 import { randomBytes } from 'node:crypto'
 import type Router from '@koa/router'
 import type Koa from 'koa'
-import type { KoaSession, LoginThrottle } from '@ninelives/sessions'
+import { type KoaSession, type LoginThrottle, LoginThrottledError } from '@ninelives/sessions'
 import type { Account, Accounts } from '../accounts.ts'
 import { fields, jsonBody } from '../body.ts'
 import { RequestError } from '../errors.ts'
 import type { RequestState } from '../request.ts'
+import type { NodeTelemetry } from '../telemetry.ts'
 import { sessionOf, shopFields } from '../visitor.ts'
 
 export interface LoginOptions {
@@ -31,6 +32,8 @@ export interface LoginOptions {
   readonly onceWithoutPayload: Koa.Middleware
   /** As of ShopOptions. */
   readonly paddingBytes: number
+  /** Told how each attempt ended, once the password was looked at or the throttle refused to. */
+  readonly onLogin: NodeTelemetry['login']
 }
 
 const NAME_LENGTH_MAX = 64
@@ -38,11 +41,19 @@ const PASSWORD_LENGTH_MAX = 256
 
 export function loginRoutes(
   router: Router<RequestState>,
-  { node, accounts, throttle, once, onceWithoutPayload, paddingBytes }: LoginOptions,
+  { node, accounts, throttle, once, onceWithoutPayload, paddingBytes, onLogin }: LoginOptions,
 ): void {
   router.post('/api/login', jsonBody(), onceWithoutPayload, async (ctx) => {
     const { name, password } = checkedCredentials(ctx.request.body)
-    const account = await attempted(throttle, name, ctx.ip, () => accounts.verify(name, password))
+    const { requestId } = ctx.state
+    const about = { requestId, address: ctx.ip, user: accounts.find(name)?.name }
+    const account = await attempted(throttle, name, ctx.ip, () => accounts.verify(name, password)).catch(
+      (error: unknown) => {
+        if (error instanceof LoginThrottledError) onLogin({ outcome: 'throttled', ...about })
+        throw error
+      },
+    )
+    onLogin({ outcome: account === undefined ? 'refused' : 'accepted', ...about })
     if (account === undefined) {
       throw new RequestError(401, 'WRONG_CREDENTIALS', 'There is no account with this name and this password.')
     }

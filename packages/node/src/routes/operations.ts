@@ -7,14 +7,16 @@ import type { RequestState } from '../request.ts'
 
 export interface OperationsOptions {
   readonly metrics: Metrics
-  readonly storeHealthy: StoreHealth
+  readonly storeAmiss: StoreHealth
+  /** What is amiss with the store while it serves. */
+  readonly storeWarnings: () => readonly string[]
   readonly isDraining: () => boolean
   /** Where a request is known again by its Idempotency-Key, as in `POST /api/cart`. */
   readonly keyedRoutes: () => readonly string[]
 }
 
 export function operationsRoutes(router: Router<RequestState>, options: OperationsOptions): void {
-  const { metrics, storeHealthy, isDraining, keyedRoutes } = options
+  const { metrics, storeAmiss, storeWarnings, isDraining, keyedRoutes } = options
   // Which life of this node it is: a balancer that pins clients to it must not take the next one for the same.
   const incarnation = randomUUID()
 
@@ -27,10 +29,12 @@ export function operationsRoutes(router: Router<RequestState>, options: Operatio
 
   router.get('/readyz', async (ctx) => {
     honoured ??= keyedRoutes().join(', ')
-    const reason = isDraining() ? 'draining' : (await storeHealthy()) ? undefined : 'store'
+    const amiss = isDraining() ? undefined : await storeAmiss()
+    const reason = isDraining() ? 'draining' : amiss === undefined ? undefined : 'store'
+    const detail = amiss === undefined ? storeWarnings() : [amiss, ...storeWarnings()]
     ctx.set({ 'Cache-Control': 'no-store', 'X-Incarnation': incarnation, 'Idempotency-Key-Honoured': honoured })
     ctx.status = reason === undefined ? 200 : 503
-    ctx.body = reason === undefined ? { ready: true } : { ready: false, reason }
+    ctx.body = { ready: reason === undefined, ...(reason && { reason }), ...(detail.length > 0 && { detail }) }
   })
 
   router.get('/metrics', async (ctx) => {

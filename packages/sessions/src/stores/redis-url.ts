@@ -64,6 +64,7 @@ export function redisLocation(url: string): RedisLocation {
   const topology = (kind?.toLowerCase() as 'sentinel' | 'cluster' | undefined) ?? 'single'
   const tls = scheme.toLowerCase() === 'rediss'
   const at = authority.lastIndexOf('@')
+  if (at === -1) refuseCutPassword(path, query)
   const [username, password] = credentials(authority.slice(0, Math.max(0, at)))
   return {
     topology,
@@ -74,6 +75,13 @@ export function redisLocation(url: string): RedisLocation {
     ...masterAndDatabase(path, topology),
     settings: settings(new URLSearchParams(query), topology, tls),
   }
+}
+
+/** Nothing of such a URL is repeated: what looks like a host or a setting is the rest of a password. */
+function refuseCutPassword(path: string, query: string): void {
+  const strange = query.split('&').filter((part) => !settingNames.some((name) => part.startsWith(`${name}=`)))
+  if ([path, ...strange].some((part) => part.includes('@')))
+    throw new StoreConfigError("'/', '?' and '#' in the password of the store's URL are written %2F, %3F and %23")
 }
 
 function credentials(text: string): [username: string, password: string] {
@@ -135,6 +143,7 @@ const numbers = ['timeoutMs', 'openTimeoutMs', 'replicas', 'fewerCopiesMaxMs']
 const texts = ['prefix', 'ack', 'fewerCopies']
 const sentinelTexts = ['sentinelUsername', 'sentinelPassword']
 const tlsTexts = ['ca', 'cert', 'key', 'servername']
+const settingNames = [...numbers, ...texts, ...sentinelTexts, ...tlsTexts]
 
 function settings(query: URLSearchParams, topology: RedisTopology, tls: boolean): RedisSettings {
   const taken = [...numbers, ...texts, ...(topology === 'sentinel' ? sentinelTexts : []), ...(tls ? tlsTexts : [])]
