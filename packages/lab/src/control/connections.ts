@@ -22,7 +22,8 @@ export function boundConnections(server: Server, bounds: ConnectionBounds): void
   const { connectionsMax, waitingPerAddressMax, waitMaxMs } = bounds
   /** In the order in which they began to wait. */
   const waiting = new Map<Socket, Waiting>()
-  const served = new Set<Socket>()
+  /** With how many requests are being served on each: a client may send the next before the first is answered. */
+  const served = new Map<Socket, number>()
 
   const forget = (socket: Socket): void => {
     clearTimeout(waiting.get(socket)?.timer)
@@ -35,9 +36,15 @@ export function boundConnections(server: Server, bounds: ConnectionBounds): void
     waiting.set(socket, { address: socket.remoteAddress ?? '', timer })
   }
   const isServed = (socket: Socket): void => {
-    if (!waiting.has(socket)) return
+    const underWay = served.get(socket) ?? 0
+    if (underWay === 0 && !waiting.has(socket)) return
     forget(socket)
-    served.add(socket)
+    served.set(socket, underWay + 1)
+  }
+  const isAnswered = (socket: Socket): void => {
+    const left = (served.get(socket) ?? 1) - 1
+    if (left > 0) served.set(socket, left)
+    else if (!socket.destroyed) waits(socket)
   }
   const dropLongest = (some: Iterable<Socket>): void => {
     for (const socket of some) {
@@ -62,9 +69,7 @@ export function boundConnections(server: Server, bounds: ConnectionBounds): void
     const { socket } = request
     if (hasBody(request)) request.once('end', () => isServed(socket))
     else isServed(socket)
-    response.once('close', () => {
-      if (!socket.destroyed) waits(socket)
-    })
+    response.once('close', () => isAnswered(socket))
   })
 }
 
