@@ -82,9 +82,9 @@ export interface EngineOptions {
   readonly commitTimeMaxMs?: number
   /** For how long a session remembers a client's idempotency key. Default 24 hours. */
   readonly idempotencyWindowMs?: number
-  /** The most bytes that a session spends on remembering keyed requests; the oldest answers go first. Default 24 KiB. */
+  /** The most bytes that a session spends on remembering keyed requests; the oldest answers go first. Default 16 KiB. */
   readonly idempotencyBytesMax?: number
-  /** With one more key in a session, the oldest is forgotten before its time. Default 2,000. */
+  /** With one more key in a session, the oldest is forgotten before its time. Default 1,000. */
   readonly idempotencyKeysMax?: number
   /** For routes that may be answered from the last known copy while the store is down; see `outage` of the adapter. */
   readonly lastKnown?: LastKnownLimits
@@ -132,8 +132,8 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   commitAttemptsMax: 32,
   commitTimeMaxMs: 5_000,
   idempotencyWindowMs: 24 * 60 * 60_000,
-  idempotencyBytesMax: 24 * 1024,
-  idempotencyKeysMax: 2_000,
+  idempotencyBytesMax: 16 * 1024,
+  idempotencyKeysMax: 1_000,
   lastKnown: { sessionsMax: 0, dataLengthMax: 0, ageMaxMs: 0 },
   onStep: () => {},
   onEvent: () => {},

@@ -55,8 +55,9 @@ const DIGESTS_SHARE = 0.5
 /** Digests are forgotten in groups, each as late as the last of its keys. */
 const GROUP_MS = 10_000
 const BUCKETS_MAX = 32
-/** With a digest, as JSON. */
+/** A group's, with one digest, and what separates it from the next. */
 const BUCKET_BYTES_MAX = 40
+const SEPARATOR_BYTES = 1
 /** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
 const UNFINGERPRINTED_MAX = 32
 
@@ -87,42 +88,53 @@ export function remember(
   shrinkUnfingerprinted(ring)
   const digestsMax = Math.floor((limits.idempotencyBytesMax * DIGESTS_SHARE) / SHORT_DIGEST_LENGTH)
   const forgotten = forgetSurplus(ring, Math.min(limits.idempotencyKeysMax, digestsMax) - 1)
-  const whole = print(ring, newest)
-  const excess = Buffer.byteLength(whole) - limits.idempotencyBytesMax
-  if (excess <= 0) return { text: whole, forgotten }
-  makeRoom(ring, newest, excess)
-  return { text: print(ring, newest), forgotten }
+  ring.requests.push(newest)
+  const requests = ring.requests.map((packed) => JSON.stringify(packed))
+  const bytes = requests.reduce((sum, each) => sum + Buffer.byteLength(each) + SEPARATOR_BYTES, bytesOf(ring.buckets))
+  makeRoom(ring, requests, bytes - limits.idempotencyBytesMax)
+  return { text: print(ring.buckets, requests), forgotten }
 }
 
-/** Takes away the oldest answers, then the oldest requests but for their digests, and last what the newest can do without. */
-function makeRoom(ring: Ring, newest: Packed, excessBytes: number): void {
+/**
+ * Takes away the oldest answers, then the oldest requests but for their digests, and last what the newest can do without.
+ * `printed` is each request as text.
+ */
+function makeRoom(ring: Ring, printed: string[], excessBytes: number): void {
   const { requests } = ring
+  const newest = requests.length - 1
   let excess = excessBytes
-  for (let oldest = 0; oldest < requests.length && excess > 0; oldest++)
-    excess -= takeAnswer(requests[oldest] as Packed)
-  while (requests.length > 0 && excess > 0) {
-    const bytes = jsonBytes(requests[0])
-    excess -= bytes - shrink(ring, 0)
+  const print = (index: number): void => {
+    const before = Buffer.byteLength(printed[index] as string)
+    printed[index] = JSON.stringify(requests[index])
+    excess -= before - Buffer.byteLength(printed[index])
   }
-  if (excess > 0) excess -= takeAnswer(newest)
-  if (excess > 0) newest[RESULTS] = newest[RESULTS].map(([step]) => [step, 0, 1])
+  for (let oldest = 0; oldest < newest && excess > 0; oldest++) if (takeAnswer(requests[oldest])) print(oldest)
+  while (requests.length > 1 && excess > 0) {
+    excess -= Buffer.byteLength(printed.shift() as string) - BUCKET_BYTES_MAX
+    shrink(ring, 0)
+  }
+  const [last] = requests
+  if (last === undefined || excess <= 0) return
+  if (takeAnswer(last)) print(0)
+  if (excess <= 0) return
+  last[RESULTS] = last[RESULTS].map(([step]) => [step, 0, 1])
+  print(0)
 }
 
-/** Returns how many bytes that was. */
-function takeAnswer(packed: Packed): number {
-  const [answer] = packed.splice(ANSWER) as [PackedAnswer?]
-  return answer === undefined ? 0 : jsonBytes(answer)
-}
-
-function jsonBytes(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value))
+function takeAnswer(packed: Packed | undefined): boolean {
+  return packed !== undefined && packed.splice(ANSWER).length > 0
 }
 
 /** What is left; undefined when that is nothing. */
 export function forgetOld(text: string | undefined, nowMs: number): string | undefined {
-  if (text === undefined) return undefined
+  if (text === undefined || !hasOld(text, nowMs)) return text
   const { buckets, requests } = parse(text, nowMs)
-  return buckets.length + requests.length === 0 ? undefined : print({ buckets, requests })
+  return buckets.length + requests.length === 0
+    ? undefined
+    : print(
+        buckets,
+        requests.map((packed) => JSON.stringify(packed)),
+      )
 }
 
 /** Whether something is past its time. */
@@ -165,9 +177,16 @@ function fromOlder(packed: Packed, buckets: Bucket[]): Packed[] {
   return []
 }
 
-function print({ buckets, requests }: Ring, newest?: Packed): string {
-  const groups = buckets.map(({ digests, forgetAtMs }): Packed => [BUCKET, digests, forgetAtMs, CURRENT_FORM, []])
-  return JSON.stringify([...groups, ...requests, ...(newest === undefined ? [] : [newest])])
+function print(buckets: readonly Bucket[], requests: readonly string[]): string {
+  return `[${[...buckets.map(printBucket), ...requests].join()}]`
+}
+
+function printBucket({ digests, forgetAtMs }: Bucket): string {
+  return JSON.stringify([BUCKET, digests, forgetAtMs, CURRENT_FORM, []] satisfies Packed)
+}
+
+function bytesOf(buckets: readonly Bucket[]): number {
+  return buckets.reduce((sum, { digests }) => sum + digests.length + BUCKET_BYTES_MAX, 0)
 }
 
 function shrinkUnfingerprinted(ring: Ring): void {
@@ -179,11 +198,10 @@ function shrinkUnfingerprinted(ring: Ring): void {
   }
 }
 
-/** Leaves a digest of a request. Returns how many bytes that takes, at most. */
-function shrink({ buckets, requests }: Ring, index: number): number {
+/** Leaves a digest of a request. */
+function shrink({ buckets, requests }: Ring, index: number): void {
   const [packed] = requests.splice(index, 1) as [Packed]
   addDigest(buckets, packed[0], packed[2])
-  return BUCKET_BYTES_MAX
 }
 
 function addDigest(buckets: Bucket[], keyDigest: string, forgetAtMs: number): void {

@@ -144,7 +144,7 @@ test('what is remembered is bounded, and that a request was carried out is remem
   const { session, reopen, store } = await begun()
   for (let n = 1; n <= 20; n++) t.is(await repeated(await reopen(session), `key-${n}`, countLong), undefined)
   const record = await store.read(sessionKey(session.id.handle))
-  t.true((record?.body.length ?? 0) < 26_000)
+  t.true((record?.body.length ?? 0) < 18_000)
   t.is(await repeated(await reopen(session), 'key-20', countLong), undefined)
   t.is(await repeated(await reopen(session), 'key-1', countLong), 'ANSWER_NOT_KEPT')
   t.deepEqual((await reopen(session)).take(), { n: 20 })
