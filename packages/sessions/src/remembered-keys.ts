@@ -103,22 +103,24 @@ function makeRoom(ring: Ring, printed: string[], excessBytes: number): void {
   const { requests } = ring
   const newest = requests.length - 1
   let excess = excessBytes
-  const print = (index: number): void => {
+  /** Returns how many bytes it is shorter by. */
+  const printAnew = (index: number): number => {
     const before = Buffer.byteLength(printed[index] as string)
     printed[index] = JSON.stringify(requests[index])
-    excess -= before - Buffer.byteLength(printed[index])
+    return before - Buffer.byteLength(printed[index])
   }
-  for (let oldest = 0; oldest < newest && excess > 0; oldest++) if (takeAnswer(requests[oldest])) print(oldest)
+  for (let oldest = 0; oldest < newest && excess > 0; oldest++)
+    if (takeAnswer(requests[oldest])) excess -= printAnew(oldest)
   while (requests.length > 1 && excess > 0) {
     excess -= Buffer.byteLength(printed.shift() as string) - BUCKET_BYTES_MAX
     shrink(ring, 0)
   }
   const [last] = requests
   if (last === undefined || excess <= 0) return
-  if (takeAnswer(last)) print(0)
+  if (takeAnswer(last)) excess -= printAnew(0)
   if (excess <= 0) return
   last[RESULTS] = last[RESULTS].map(([step]) => [step, 0, 1])
-  print(0)
+  printAnew(0)
 }
 
 function takeAnswer(packed: Packed | undefined): boolean {
