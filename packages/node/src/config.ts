@@ -18,11 +18,15 @@ export interface Config {
   /** How many proxies in front write or append to X-Forwarded-For, each for the one before it. 0: the peer is the client. */
   readonly proxiesInFront: number
   readonly throttleLogins: boolean
+  /** Whether of one address only so many visitors may begin sessions. */
+  readonly throttleVisitors: boolean
   readonly accounts: number
   /** So much is put into each session at its login beside what the shop needs: for benches. */
   readonly sessionPaddingBytes: number
   readonly passwordCost: PasswordCost
   readonly idleTimeoutMs: number
+  /** Of a session without a user. */
+  readonly visitorIdleTimeoutMs: number
   readonly absoluteTimeoutMs: number
   /** How long a node that was told to stop still serves, so that balancers hear of it first. */
   readonly drainNoticeMs: number
@@ -59,6 +63,7 @@ const DAY_S = 24 * 60 * 60
 
 export function readConfig(env: Environment): Readonly<Config> {
   const production = env['NODE_ENV'] === 'production'
+  const idleTimeoutS = integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S)
   return Object.freeze({
     nodeName: matching(env, 'NODE_NAME', 'a', NODE_NAME, 'letters, digits and dashes, 32 at most'),
     host: text(env, 'HOST') ?? '127.0.0.1',
@@ -68,11 +73,13 @@ export function readConfig(env: Environment): Readonly<Config> {
     sessionKeys: sessionKeys(env, production),
     cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
     proxiesInFront: proxiesInFront(env),
+    throttleVisitors: choice(env, 'VISITOR_THROTTLE', 'on', ['on', 'off']) === 'on',
     throttleLogins: choice(env, 'LOGIN_THROTTLE', 'on', ['on', 'off']) === 'on',
     accounts: integer(env, 'ACCOUNTS', 100, 1, ACCOUNTS_MAX),
     sessionPaddingBytes: integer(env, 'SESSION_PADDING_BYTES', 0, 0, SESSION_PADDING_BYTES_MAX),
     passwordCost: passwordCost(env, production),
-    idleTimeoutMs: 1000 * integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S),
+    idleTimeoutMs: 1000 * idleTimeoutS,
+    visitorIdleTimeoutMs: 1000 * integer(env, 'VISITOR_IDLE_TIMEOUT_S', Math.ceil(idleTimeoutS / 2), 1, 365 * DAY_S),
     absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', DAY_S, 1, 365 * DAY_S),
     drainNoticeMs: integer(env, 'DRAIN_NOTICE_MS', 600, 0, 60_000),
     drainMs: integer(env, 'DRAIN_MS', 10_000, 0, 600_000),

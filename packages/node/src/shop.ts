@@ -39,6 +39,8 @@ export interface ShopOptions {
   /** Whether the cookie may travel over https only. */
   readonly secure: boolean
   readonly idleTimeoutMs: number
+  /** Of a session without a user. Default: half of `idleTimeoutMs`. */
+  readonly visitorIdleTimeoutMs?: number
   readonly absoluteTimeoutMs: number
   readonly accounts: Accounts
   /** How many proxies in front write or append to X-Forwarded-For, each for the one before it. Default 0: the peer is the client. */
@@ -47,6 +49,8 @@ export interface ShopOptions {
   readonly sessionPaddingBytes?: number
   /** Whether guessing passwords is slowed down. Default true. */
   readonly throttleLogins?: boolean
+  /** Whether of one address only so many visitors may begin sessions. Default true. */
+  readonly throttleVisitors?: boolean
   readonly log: Logger
   /** Default: one of its own. */
   readonly telemetry?: NodeTelemetry
@@ -60,6 +64,8 @@ export interface ShopOptions {
 
 /** Room for the fullest cart that the routes let through, with the longest names. */
 export const SESSION_BYTES_MAX = 512 * 1024
+
+const UNTHROTTLED = { burstPerAddress: Number.MAX_SAFE_INTEGER } as const
 
 /** One address for one thing: no second spelling with a slash or a capital. */
 const EXACT = { strict: true, sensitive: true }
@@ -116,6 +122,10 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     secure,
     idleTimeoutMs,
     absoluteTimeoutMs,
+    visitors: {
+      idleTimeoutMs: options.visitorIdleTimeoutMs ?? idleTimeoutMs / 2,
+      ...(options.throttleVisitors === false && UNTHROTTLED),
+    },
     dataBytesMax: SESSION_BYTES_MAX,
     onEvent: telemetry.onEvent,
     onStoreCall: telemetry.onStoreCall,

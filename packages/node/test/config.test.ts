@@ -19,11 +19,13 @@ test('a node needs nothing to be told', (t) => {
     sessionPaddingBytes: 0,
     passwordCost: 'standard',
     idleTimeoutMs: 1_800_000,
+    visitorIdleTimeoutMs: 900_000,
     absoluteTimeoutMs: 86_400_000,
     drainNoticeMs: 600,
     drainMs: 10_000,
     storeWaitMs: undefined,
     throttleLogins: true,
+    throttleVisitors: true,
     proxiesInFront: 0,
     logLevel: 'info',
   })

@@ -28,6 +28,7 @@ import { sessionStoreRule } from './store-option.ts'
 import type { Snapshot } from './successor.ts'
 import { turns, type Turns } from './turns.ts'
 import { indexKey, membership } from './user-index.ts'
+import { type VisitorPolicy, visitorPolicyRule, visitorIdleMs, type Visitors, visitors } from './visitors.ts'
 
 /**
  * The instants of a session's request at which something may watch, or a process may be made to die. Whatever changes what
@@ -42,6 +43,7 @@ export interface EngineEvent {
    * list of the user's sessions could not be changed; the request went on, and a later one makes up for it.
    * `answer-failed`: what a request with an idempotency key did or was answered could not be noted; its repeat runs again.
    * `key-forgotten`: a key was forgotten before its time, because the session has more than `idempotencyKeysMax`.
+   * `visitor-refused`: an address began too many sessions without a user.
    * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
    */
   readonly event:
@@ -51,6 +53,7 @@ export interface EngineEvent {
     | 'index-failed'
     | 'answer-failed'
     | 'key-forgotten'
+    | 'visitor-refused'
     | 'unreadable'
 }
 
@@ -68,6 +71,8 @@ export interface EngineOptions {
   readonly onTheft?: 'end' | 'report'
   /** Whose session it is, from its data; a change of that rotates the id. Default: the field `user`, if it is a text. */
   readonly userOf?: (data: SessionData) => string | undefined
+  /** What is different for sessions that have no user: when they end, how many may begin, which are stored. */
+  readonly visitors?: VisitorPolicy
   /** What becomes of a field that two requests changed at once, by its name. Default: the later writer's value stays. */
   readonly resolvers?: Resolvers
   /** The most that a session's data may take as JSON. Default 256 KiB. */
@@ -92,15 +97,17 @@ export interface EngineOptions {
   readonly onEvent?: (event: EngineEvent) => void
 }
 
-export interface Engine extends Required<EngineOptions> {
+export interface Engine extends Required<Omit<EngineOptions, 'visitors'>> {
+  readonly visitors: Visitors
+  readonly visitorIdleTimeoutMs: number
   /** For requests that met each other at changing one session. */
   readonly turns: Turns
   /** Resolves undefined when there is no such session for the bearer of this id; why is not for the bearer to know. */
   open(id: SessionId, device?: string): Promise<OpenSession | undefined>
   /** The session as this process last saw it, for the bearer of this id, and only to be looked at. */
   openLastKnown(id: SessionId): OpenSession | undefined
-  /** A session that no store knows until its first commit. */
-  create(device?: string): OpenSession
+  /** A session that no store knows until its first commit. `address` is the client's, where new visitors are to be counted. */
+  create(device?: string, address?: string): OpenSession
   /** This process has written it: that is what it last saw. */
   note(key: SessionKey, seen: Snapshot): void
   /** The session is over: destroyed, and fenced against the requests that still hold it. */
@@ -125,6 +132,7 @@ const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
   rotationGraceMs: 5_000,
   onTheft: 'end',
   userOf: fieldUser,
+  visitors: {},
   resolvers: {},
   dataBytesMax: 256 * 1024,
   requestTimeMaxMs: 120_000,
@@ -149,6 +157,7 @@ export const engineRules: Rules<EngineOptions> = {
   rotationGraceMs: take.durationMs(0),
   onTheft: take.oneOf('end', 'report'),
   userOf: take.function,
+  visitors: visitorPolicyRule,
   resolvers: take.recordOf(take.function),
   dataBytesMax: take.wholeNumber(2),
   requestTimeMaxMs: take.durationMs(1),
@@ -168,13 +177,14 @@ export const engineRules: Rules<EngineOptions> = {
 }
 
 export function sessionEngine(given: EngineOptions): Engine {
-  const options = checkedOptions('sessionEngine()', given, engineRules)
-  const known = lastKnown(options.lastKnown ?? DEFAULTS.lastKnown)
+  const options = { ...DEFAULTS, ...checkedOptions('sessionEngine()', given, engineRules) }
+  const known = lastKnown(options.lastKnown)
   const reportUnreadable = once(UNREADABLE_REPORTED_MAX, () => engine.onEvent({ event: 'unreadable' }))
   const engine: Engine = {
-    ...DEFAULTS,
     ...options,
-    turns: turns(options.commitTimeMaxMs ?? DEFAULTS.commitTimeMaxMs),
+    visitors: visitors(options.visitors, () => engine.onEvent({ event: 'visitor-refused' })),
+    visitorIdleTimeoutMs: visitorIdleMs(options.visitors, options.idleTimeoutMs),
+    turns: turns(options.commitTimeMaxMs),
 
     async open(id, device = '') {
       engine.onStep('before-read')
@@ -218,24 +228,26 @@ export function sessionEngine(given: EngineOptions): Engine {
 
     note: (key, seen) => known.see(key, seen, engine.clock.now()),
 
-    async end(key) {
+    end(key) {
       known.forget(key)
-      await destroy(engine, key)
+      return destroy(engine, key)
     },
 
-    create(device = '') {
+    create(device = '', address) {
       const id = newSessionId(engine.random)
-      return new OpenSession(engine, { id, key: sessionKey(id.handle), device })
+      return new OpenSession(engine, { id, key: sessionKey(id.handle), device, address })
     },
 
-    async backOff(attempt) {
-      // The first retry goes at once: whoever won has finished, and most conflicts are between two.
-      if (attempt === 1) return
-      const limitMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_UNIT_MS * 2 ** attempt)
-      await sleep((limitMs * engine.random(4).readUInt32BE()) / 2 ** 32)
-    },
+    backOff: (attempt) => backOff(attempt, engine.random),
   }
   return engine
+}
+
+async function backOff(attempt: number, random: RandomBytes): Promise<void> {
+  // The first retry goes at once: whoever won has finished, and most conflicts are between two.
+  if (attempt === 1) return
+  const limitMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_UNIT_MS * 2 ** attempt)
+  await sleep((limitMs * random(4).readUInt32BE()) / 2 ** 32)
 }
 
 async function destroy({ store, clock, requestTimeMaxMs, onStep }: Engine, key: SessionKey): Promise<void> {

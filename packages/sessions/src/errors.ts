@@ -58,6 +58,15 @@ export class SessionBusyError extends SessionError {
   }
 }
 
+/** Visitors of one address have begun too many sessions. This one was not stored. Never thrown at a session with a user. */
+export class TooManyVisitorsError extends SessionError {
+  constructor(waitS: number) {
+    super('TOO_MANY_VISITORS', 429, 'Too many new visitors from this address. Try again later.', {
+      retryAfterS: Math.max(1, Math.ceil(waitS)),
+    })
+  }
+}
+
 /** The application said of this request that it does not need the session, and then used it. */
 export class SessionNotNeededError extends SessionError {
   constructor() {

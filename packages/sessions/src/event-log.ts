@@ -39,6 +39,7 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
     'warn',
     'a session has more idempotency keys than it may: the oldest was forgotten before its time',
   ],
+  'visitor-refused': ['warn', 'visitors of one address have begun too many sessions: further ones are refused'],
   throttled: ['warn', 'a login was refused: too many have failed'],
   uncounted: ['warn', 'a login attempt could not be counted'],
 }

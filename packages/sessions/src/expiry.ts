@@ -10,6 +10,12 @@ export interface Timeouts {
   readonly absoluteTimeoutMs: number
 }
 
+/** What an application sets for all sessions. */
+export interface DefaultTimeouts extends Timeouts {
+  /** Of a session without a user. */
+  readonly visitorIdleTimeoutMs: number
+}
+
 /** A stored session, as far as this asks. */
 interface Stored {
   readonly expiresAtMs: number
@@ -19,24 +25,25 @@ interface Stored {
 /** Of the idle time; the expiry may lag by so much. */
 const TOUCH_SHARE = 0.01
 
-/** Of this session: it may have an idle time of its own. */
-export function timeoutsOf({ maxAgeMs }: Pick<Body, 'maxAgeMs'>, timeouts: Timeouts): Timeouts {
-  if (maxAgeMs === undefined || maxAgeMs === UNTIL_BROWSER_CLOSES) return timeouts
-  return { idleTimeoutMs: maxAgeMs, absoluteTimeoutMs: timeouts.absoluteTimeoutMs }
+/** Of this session: it may have an idle time of its own, and a visitor's ends sooner. */
+export function timeoutsOf({ maxAgeMs, user }: Pick<Body, 'maxAgeMs' | 'user'>, defaults: DefaultTimeouts): Timeouts {
+  const { visitorIdleTimeoutMs, absoluteTimeoutMs } = defaults
+  if (maxAgeMs !== undefined && maxAgeMs !== UNTIL_BROWSER_CLOSES) return { idleTimeoutMs: maxAgeMs, absoluteTimeoutMs }
+  return user === undefined ? { idleTimeoutMs: visitorIdleTimeoutMs, absoluteTimeoutMs } : defaults
 }
 
 export function expiry(createdAtMs: number, { idleTimeoutMs, absoluteTimeoutMs }: Timeouts, nowMs: number): number {
   return Math.min(nowMs + idleTimeoutMs, createdAtMs + absoluteTimeoutMs)
 }
 
-export function isTouchDue(stored: Stored, defaults: Timeouts, nowMs: number): boolean {
+export function isTouchDue(stored: Stored, defaults: DefaultTimeouts, nowMs: number): boolean {
   const timeouts = timeoutsOf(stored.body, defaults)
   const lagMs = expiry(stored.body.createdAtMs, timeouts, nowMs) - stored.expiresAtMs
   return lagMs >= timeouts.idleTimeoutMs * TOUCH_SHARE
 }
 
 /** To within the share of the idle time that a touch may lag by. */
-export function lastUseAtMs({ expiresAtMs, body }: Stored, defaults: Timeouts): number {
+export function lastUseAtMs({ expiresAtMs, body }: Stored, defaults: DefaultTimeouts): number {
   return Math.max(expiresAtMs - timeoutsOf(body, defaults).idleTimeoutMs, body.usedAtMs ?? 0)
 }
 
@@ -47,7 +54,7 @@ export function noteOfUse(createdAtMs: number, timeouts: Timeouts, nowMs: number
 }
 
 /** Whether this use is to be noted by a write of its own. Only the lists of users show it. */
-export function isNoteDue(stored: Stored, defaults: Timeouts, nowMs: number): boolean {
+export function isNoteDue(stored: Stored, defaults: DefaultTimeouts, nowMs: number): boolean {
   const timeouts = timeoutsOf(stored.body, defaults)
   const { user, createdAtMs } = stored.body
   if (user === undefined || noteOfUse(createdAtMs, timeouts, nowMs) === undefined) return false

@@ -144,7 +144,7 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
   const { guard, onStoreCall, ...options } = checkedOptions(factory, given, rules)
   assertGiven(factory, options, 'store')
   const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
-  const engine = sessionEngine({ ...options, store, userOf: () => undefined })
+  const engine = sessionEngine({ ...options, store, userOf: () => undefined, visitors: 'as-users' })
   const held = new WeakMap<object, MiddlewareSession>()
 
   const heldBy = (object: object): MiddlewareSession | undefined =>

@@ -38,7 +38,7 @@ export function middlewareKey(id: string): SessionKey {
 export class MiddlewareSession {
   readonly #id: string
   /** A view of the engine, because its own idle time is for all sessions alike. */
-  readonly #engine: Engine & { idleTimeoutMs: number }
+  readonly #engine: Engine & { visitorIdleTimeoutMs: number }
   readonly #idleTimeoutMs: number
   #maxAgeMs: number | undefined
   #opening: Promise<OpenSession> | undefined
@@ -70,7 +70,7 @@ export class MiddlewareSession {
     const session = await this.#opened()
     const { cookie, [CARRIER]: _, ...fields } = Object.fromEntries(Object.entries(made))
     const settings = this.#settings((cookie ?? {}) as Cookie)
-    this.#engine.idleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
+    this.#engine.visitorIdleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
     // The cookie first, as it was read: texts are compared, and another order would be a change.
     await session.commit({ cookie: settings, ...fields })
   }

@@ -15,6 +15,8 @@ export interface RequestState {
   readonly secure: boolean
   /** What the client calls itself. */
   readonly device: string
+  /** Where the client is, as Koa tells it. */
+  readonly addressOf: () => string
   /** What the client sent, if it was sealed by us. */
   presented: Unsealed | undefined
   /** The other cookies of the same name that were sealed by us: one of these counts where the one before it has no session. */
@@ -60,7 +62,7 @@ interface KeyedState {
 
 type Presented = Pick<
   RequestState,
-  'engine' | 'secure' | 'device' | 'presented' | 'alsoPresented' | 'fingerprint' | 'sendCookie'
+  'engine' | 'secure' | 'device' | 'addressOf' | 'presented' | 'alsoPresented' | 'fingerprint' | 'sendCookie'
 >
 
 /** As a request begins: nothing is read yet. */
@@ -110,7 +112,7 @@ export function allowCookie(ctx: StatefulContext): void {
 
 export function sessionOf(state: RequestState): OpenSession {
   if (state.session !== undefined) return state.session
-  state.session = state.engine.create(state.device)
+  state.session = state.engine.create(state.device, state.addressOf())
   state.onBegin?.(state.session)
   return state.session
 }

@@ -110,6 +110,7 @@ export function sessionCookie(engine: Engine, options: SessionsOptions): Session
       fingerprint,
       secure,
       device,
+      addressOf: () => ctx.ip,
       presented,
       alsoPresented,
       sendCookie: () => send(ctx),

@@ -20,7 +20,7 @@ import { isUnconfirmed, type Standing } from './secrets.ts'
 import { hasOld } from './remembered-keys.ts'
 import { doneBefore, type KeyedRequest, recalled, remembering, type Step } from './steps.ts'
 import { type Snapshot, type Successor, successor } from './successor.ts'
-import { list, readIndex, unlist } from './users.ts'
+import { isRelisted, readIndex } from './users.ts'
 
 /** What a request begins with. */
 export interface Opened {
@@ -29,6 +29,8 @@ export interface Opened {
   readonly key: SessionKey
   /** What the client calls itself. */
   readonly device: string
+  /** Of the client that begins it, where visitors are counted. */
+  readonly address?: string | undefined
   /** Undefined for a session that no store knows yet. */
   readonly seen?: Snapshot
   readonly standing?: Standing
@@ -41,6 +43,7 @@ export class StoredSession {
   #key: SessionKey
   readonly #engine: Engine
   readonly #device: string
+  readonly #address: string | undefined
   #id: SessionId
   #seen: Snapshot | undefined
   #standing: Standing
@@ -53,10 +56,11 @@ export class StoredSession {
   /** Whose session the bearer was let into. */
   #user: UserTag | undefined
 
-  constructor(engine: Engine, { id, key, device, seen, standing = 'current', listed = true }: Opened) {
+  constructor(engine: Engine, { id, key, device, address, seen, standing = 'current', listed = true }: Opened) {
     this.#key = key
     this.#engine = engine
     this.#device = device
+    this.#address = address
     this.#id = id
     this.#seen = seen
     this.#standing = standing
@@ -139,17 +143,20 @@ export class StoredSession {
     step: Step | undefined,
     drawSecret: () => string,
   ): Promise<{ result: T } | { current: Snapshot }> {
-    const { store, onStep, onEvent } = this.#engine
+    const { store, clock, visitors, onStep, onEvent } = this.#engine
     const { base, next, result, forgotten } = await this.#next(current, make, step, drawSecret)
     if (next === undefined) {
       this.#seen = base
       return { result }
     }
+    const isVisitor = next.body.user === undefined
+    if (isVisitor && base === undefined) visitors.begin(this.#address, clock.now())
     onStep('before-commit')
     const written = await store.write(this.key, {
       expectedVersion: base?.version ?? 0,
       expiresAtMs: next.expiresAtMs,
       body: encodeBody(next.body),
+      givesWay: isVisitor && !visitors.areAsUsers,
     })
     if (written.status === 'written') {
       onStep('after-commit')
@@ -197,7 +204,7 @@ export class StoredSession {
     step: Step | undefined,
     drawSecret: () => string,
   ): Promise<{ base: Snapshot | undefined; next: Successor | undefined; result: T; forgotten: number }> {
-    const { clock, userOf, dataBytesMax } = this.#engine
+    const { clock, userOf, visitors, dataBytesMax } = this.#engine
     const nowMs = clock.now()
     const loggedIn = this.#standing === 'superseded' ? loginAgain(current, make, this.#engine) : undefined
     if (loggedIn === 'as-another-user') return await this.#next(this.#beginAnew(), make, step, drawSecret)
@@ -230,8 +237,9 @@ export class StoredSession {
     }
     const next = successor(current, change, this.#engine, nowMs)
     const isForItself = notesUse || this.#forgets || step?.isMark === true
-    if (dataText === theirsText && !next.rotated && !confirmed && !isForItself && !this.hasToWrite)
-      return { base: current, next: undefined, result, forgotten: 0 }
+    const isSame = dataText === theirsText && !next.rotated && !confirmed && !isForItself && !this.hasToWrite
+    const isKept = current !== undefined || user !== undefined || this.hasToWrite || visitors.isWorthKeeping(data)
+    if (isSame || !isKept) return { base: current, next: undefined, result, forgotten: 0 }
     assertFits(data, dataText, dataBytesMax)
     return { base: current, next, result, forgotten: memory?.forgotten ?? 0 }
   }
@@ -268,17 +276,8 @@ export class StoredSession {
     return user === undefined ? 0 : (await readIndex(this.#engine, user)).epoch
   }
 
-  /** Moves the session from one user's list to another's. The lists heal, so that this failed is no reason to fail. */
   async #relist(from: UserTag | undefined, to: UserTag | undefined): Promise<void> {
-    if (from === to) return
-    try {
-      if (from !== undefined) await unlist(this.#engine, from, [this.key])
-      if (to !== undefined) await list(this.#engine, to, this.key, this.#device)
-      this.#listed = true
-    } catch (error) {
-      if (!(error instanceof SessionError)) throw error
-      this.#engine.onEvent({ event: 'index-failed' })
-    }
+    if (from !== to && (await isRelisted(this.#engine, this.key, this.#device, { from, to }))) this.#listed = true
   }
 
   /** What another request wrote. If that made it another user's, this one has lost its right to see it. */

@@ -3,7 +3,7 @@
  * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
  * the same write, whether or not the application asked for a rotation.
  */
-import { expiry, noteOfUse, type Timeouts, timeoutsOf } from './expiry.ts'
+import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from './expiry.ts'
 import { forgetOld } from './remembered-keys.ts'
 import type { Body, UserTag } from './record.ts'
 import { retire, type SecretTimes, stillKnown } from './secrets.ts'
@@ -15,7 +15,7 @@ export interface Snapshot {
   readonly body: Body
 }
 
-export interface Lifetimes extends Timeouts, SecretTimes {}
+export interface Lifetimes extends DefaultTimeouts, SecretTimes {}
 
 export interface Change {
   readonly dataText: string
@@ -49,7 +49,7 @@ export function successor(
 ): Successor {
   const { dataText, user, epoch, answersText, nextDigest } = change
   const maxAge = maxAgeAfter(current?.body, change)
-  const timeouts = timeoutsOf(maxAge, lifetimes)
+  const timeouts = timeoutsOf({ ...maxAge, user }, lifetimes)
   if (current === undefined) {
     const secretDigest = nextDigest()
     const usedAtMs = noteOfUse(nowMs, timeouts, nowMs)

@@ -143,12 +143,7 @@ async function heal(
 ): Promise<void> {
   const stale = entries.filter(({ status }) => status === 'stale').map(({ listed }) => listed.key)
   if (stale.length + ended.length === 0) return
-  try {
-    await unlist(engine, user, [...stale, ...ended])
-  } catch (error) {
-    if (!(error instanceof SessionError)) throw error
-    engine.onEvent({ event: 'index-failed' })
-  }
+  await isDone(engine, () => unlist(engine, user, [...stale, ...ended]))
 }
 
 export async function readIndex(engine: Engine, user: UserTag): Promise<UserIndex> {
@@ -156,8 +151,36 @@ export async function readIndex(engine: Engine, user: UserTag): Promise<UserInde
   return record === undefined ? EMPTY_INDEX : decodeIndex(record.body)
 }
 
+/**
+ * Moves a session from one user's list to another's. False when that failed, which is no reason for a request to fail: the
+ * lists heal.
+ */
+export async function isRelisted(
+  engine: Engine,
+  key: SessionKey,
+  device: string,
+  { from, to }: { readonly from: UserTag | undefined; readonly to: UserTag | undefined },
+): Promise<boolean> {
+  return await isDone(engine, async () => {
+    if (from !== undefined) await unlist(engine, from, [key])
+    if (to !== undefined) await list(engine, to, key, device)
+  })
+}
+
+/** Runs a change of a list that the request does not depend on. */
+async function isDone(engine: Engine, change: () => Promise<void>): Promise<boolean> {
+  try {
+    await change()
+    return true
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error
+    engine.onEvent({ event: 'index-failed' })
+    return false
+  }
+}
+
 /** Lists a session, and ends the oldest of those over the cap. */
-export async function list(engine: Engine, user: UserTag, key: SessionKey, device: string): Promise<void> {
+async function list(engine: Engine, user: UserTag, key: SessionKey, device: string): Promise<void> {
   const nowMs = engine.clock.now()
   const session = { key, sinceMs: nowMs, device }
   const { sessions } = await readIndex(engine, user)
@@ -173,7 +196,7 @@ export async function list(engine: Engine, user: UserTag, key: SessionKey, devic
   if (dropped.length > 0) await endTheirs(engine, await lookedUp(engine, user, dropped))
 }
 
-export async function unlist(engine: Engine, user: UserTag, keys: readonly SessionKey[]): Promise<void> {
+async function unlist(engine: Engine, user: UserTag, keys: readonly SessionKey[]): Promise<void> {
   const leaving = new Set(keys)
   await changeIndex(engine, user, (index) => {
     return index.sessions.some(({ key }) => leaving.has(key)) ? withoutSessions(index, leaving) : index

@@ -160,7 +160,7 @@ test('the request that destroyed a session can not write it either', async (t) =
 test('a session ends when it is idle for too long, and a read keeps it alive', async (t) => {
   const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS })
   const session = engine.create()
-  await session.commit({ a: 1 })
+  await session.commit({ user: 'u' })
   for (let visit = 0; visit < 5; visit++) {
     time.nowMs += 9 * MINUTE_MS
     const opened = await reopen(session)
@@ -175,18 +175,22 @@ test('a session ends when it is idle for too long, and a read keeps it alive', a
 test('a session ends at its absolute age, however much it is used', async (t) => {
   const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS, absoluteTimeoutMs: 25 * MINUTE_MS })
   const session = engine.create()
-  await session.commit({ a: 1 })
+  await session.commit({ user: 'u' })
   for (const atMinute of [8, 16, 24]) {
     time.nowMs = START_MS + atMinute * MINUTE_MS
     const opened = await reopen(session)
-    await opened.commit({ a: atMinute })
+    await opened.commit({ user: 'u', a: atMinute })
   }
   time.nowMs = START_MS + 25 * MINUTE_MS
   t.is(await engine.open(session.id), undefined)
 })
 
 test('a login begins the age anew: a visitor who came long ago is not logged out for it', async (t) => {
-  const { engine, time, reopen } = setUp({ idleTimeoutMs: 20 * MINUTE_MS, absoluteTimeoutMs: 25 * MINUTE_MS })
+  const { engine, time, reopen } = setUp({
+    idleTimeoutMs: 20 * MINUTE_MS,
+    visitors: { idleTimeoutMs: 20 * MINUTE_MS },
+    absoluteTimeoutMs: 25 * MINUTE_MS,
+  })
   const session = engine.create()
   await session.commit({ cart: 1 })
   time.nowMs += 15 * MINUTE_MS
@@ -202,7 +206,7 @@ test('reads in quick succession touch the store once an interval, not once each'
   const touch = store.touch.bind(store)
   store.touch = (key, expiresAtMs) => (touches++, touch(key, expiresAtMs))
   const session = engine.create()
-  await session.commit({ a: 1 })
+  await session.commit({ user: 'u' })
   for (let second = 0; second < 120; second++) {
     time.nowMs += 1_000
     const opened = await reopen(session)

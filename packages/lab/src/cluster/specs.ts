@@ -51,8 +51,9 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
     COOKIE_SECURE: 'false',
     ACCOUNTS: String(Math.max(ACCOUNTS_MIN, users)),
     PASSWORD_COST: 'low',
-    // All clients of a lab share one address, which would soon count as one that guesses.
+    // All clients of a lab share one address, which would soon count as one that guesses, or floods.
     LOGIN_THROTTLE: 'off',
+    VISITOR_THROTTLE: 'off',
     // The balancer in front writes X-Forwarded-* itself.
     TRUST_PROXY: 'true',
   }

@@ -23,12 +23,11 @@ interface Held {
   readonly expiresInMs: number
   /** Undefined for a fence: what is left of a destroyed session. */
   readonly body: string | undefined
-  readonly givesWay: boolean
 }
 
 const SWEEP_EVERY_MS = 250
 const SWEEP_RECORDS_MAX = 5_000
-const FENCE = { version: 0, body: undefined, givesWay: false } as const
+const FENCE = { version: 0, body: undefined } as const
 const ONE_COPY = { copies: 1 } as const
 
 const ONE_PROCESS = 'each node keeps its sessions in its own memory'
@@ -68,20 +67,20 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
       const current = record && records.asRecord(record)
       if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const version = expectedVersion + 1
-      records.put(key, { version, body, givesWay }, expiresAtMs)
+      records.put(key, { version, body }, expiresAtMs, givesWay)
       return { status: 'written', version, receipt: ONE_COPY }
     },
 
     async touch(key, expiresAtMs) {
       const record = live(key)
       if (record?.body === undefined) return false
-      if (expiresAtMs > records.expiresAtMs(record)) records.put(key, record, expiresAtMs)
+      if (expiresAtMs > records.expiresAtMs(record)) records.put(key, record, expiresAtMs, records.givesWay(key))
       return true
     },
 
     async destroy(key, { fenceUntilMs }) {
       live(key)
-      records.put(key, FENCE, fenceUntilMs)
+      records.put(key, FENCE, fenceUntilMs, false)
       return ONE_COPY
     },
 
@@ -129,18 +128,19 @@ function heldRecords(clock: Clock, recordsMax: number) {
       return undefined
     },
 
-    put(key: SessionKey, { version, body, givesWay }: Omit<Held, 'expiresInMs'>, untilMs: number): void {
+    put(key: SessionKey, { version, body }: Omit<Held, 'expiresInMs'>, untilMs: number, givesWay: boolean): void {
       const previous = held.get(key)
       if (previous === undefined && held.size >= recordsMax) makeRoom()
       if (previous !== undefined && isSession(key, previous)) sessions--
-      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body), givesWay }
+      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body) }
       if (isSession(key, record)) sessions++
       // A key that is there already stays as it is in the map.
-      const kept = previous === undefined ? (whole(key) as SessionKey) : key
-      held.set(kept, record)
-      if (previous?.givesWay === true) givingWay.delete(kept)
-      if (givesWay) givingWay.used(kept)
+      held.set(previous === undefined ? (whole(key) as SessionKey) : key, record)
+      givingWay.delete(key)
+      if (givesWay) givingWay.used(whole(key) as SessionKey)
     },
+
+    givesWay: (key: SessionKey) => givingWay.has(key),
 
     hasRoom: () => held.size < recordsMax || givingWay.oldest() !== undefined,
 
@@ -182,6 +182,8 @@ function keysByUse() {
     used(key: SessionKey): void {
       keys.add(key)
     },
+
+    has: (key: SessionKey) => keys.has(key),
 
     delete(key: SessionKey): void {
       keys.delete(key)
