@@ -98,7 +98,7 @@ export function sessionBinding(options: SessionBindingOptions): SessionBinding {
 
   return {
     async guard(ctx, next) {
-      const mark = ctx.session?.[BINDING_FIELD]
+      const mark = (ctx.session as object as Partial<Record<string, unknown>> | null)?.[BINDING_FIELD]
       if (mark === undefined) return await next()
       const { policy, renewed } = binder.judge(mark, clientOf(ctx))
       if (policy === 'end') {

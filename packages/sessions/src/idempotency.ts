@@ -107,7 +107,8 @@ export function answerOf(ctx: Koa.Context, { keyed }: RequestState): Answer | un
 function bodyOf(body: unknown): string | undefined {
   if (typeof body === 'string') return body
   if (body === null || body === undefined) return ''
-  return isPlainJson(body) ? JSON.stringify(body) : undefined
+  const isText = typeof body === 'number' || typeof body === 'boolean'
+  return isText || isPlainJson(body) ? JSON.stringify(body) : undefined
 }
 
 function isPlainJson(body: unknown): boolean {
