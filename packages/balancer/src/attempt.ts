@@ -9,6 +9,7 @@
  * an error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the
  * attempt ended is its outcome.
  */
+import type { Cancellable, CancelSignal } from './cancel-signal.ts'
 import type { ClientAnswer } from './client-answer.ts'
 import type { AttemptOutcome, FailureKind } from './retry-decision.ts'
 import type { RetryPlan } from './retry-plan.ts'
@@ -32,13 +33,12 @@ export interface AttemptOptions {
   readonly plan: Pick<RetryPlan, 'sent' | 'mayMove'>
   readonly timeouts: AttemptTimeouts
   readonly transport: Transport
-  /** Aborted when the request is given up. */
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
 }
 
 /** The choice comes with a place at its upstream, which is given back in the end. */
 export function attempt(choice: Choice, options: AttemptOptions): Promise<AttemptOutcome> {
-  if (!options.signal.aborted) return new Attempt(choice, options).outcome
+  if (!options.signal.isCancelled) return new Attempt(choice, options).outcome
   choice.upstream.left()
   return Promise.resolve({ kind: 'cancelled' })
 }
@@ -46,14 +46,13 @@ export function attempt(choice: Choice, options: AttemptOptions): Promise<Attemp
 const STATUS_CONTINUE = 100
 const STATUS_UNAVAILABLE = 503
 
-class Attempt implements CallListener, Holder {
+class Attempt implements CallListener, Holder, Cancellable {
   readonly outcome: Promise<AttemptOutcome>
   readonly #resolve: (outcome: AttemptOutcome) => void
   readonly #upstream: Upstream
   readonly #choice: Choice
   readonly #options: AttemptOptions
   readonly #call: Call
-  readonly #cancel = () => this.#giveUp({ kind: 'cancelled' })
   #state: 'waiting' | 'asking' | 'sending' | 'answering' | 'over' = 'waiting'
   #timer: NodeJS.Timeout | undefined
   #continueTimer: NodeJS.Timeout | undefined
@@ -71,9 +70,13 @@ class Attempt implements CallListener, Holder {
     this.#allow(timeouts.attemptTimeoutMs)
     this.#watch(request.deadlineAtMs - this.#progressedAtMs)
     this.#upstream.holders.add(this)
-    signal.addEventListener('abort', this.#cancel)
+    signal.awaits(this)
     this.#call = transport.call(request, this.#upstream, this)
     this.#call.begin()
+  }
+
+  cancel(): void {
+    this.#giveUp({ kind: 'cancelled' })
   }
 
   reassign(reason: string): void {
@@ -223,7 +226,7 @@ class Attempt implements CallListener, Holder {
     this.#state = 'over'
     clearTimeout(this.#timer)
     clearTimeout(this.#continueTimer)
-    signal.removeEventListener('abort', this.#cancel)
+    signal.awaitsNothing()
     this.#upstream.holders.delete(this)
     this.#resolve(outcome)
   }

@@ -7,6 +7,7 @@
  * are passed over: a change costs one offer for each request that is served, and one for each line.
  */
 import assert from 'node:assert'
+import type { CancelSignal } from './cancel-signal.ts'
 import type { Metrics } from './metrics.ts'
 import type { Upstream } from './upstream.ts'
 import { Wait } from './wait.ts'
@@ -49,7 +50,7 @@ export class CapacityQueue {
   }
 
   /** Undefined: too many wait already. */
-  join(waiter: CapacityWaiter, signal: AbortSignal): Promise<WaitOutcome> | undefined {
+  join(waiter: CapacityWaiter, signal: CancelSignal): Promise<WaitOutcome> | undefined {
     assert(!this.#isOffering, 'a request that was offered a place came back to the queue')
     const { queueMax, queueWaitMs: waitMs } = this.#limits
     if (this.#waiting.length >= queueMax) {
@@ -78,7 +79,7 @@ export class CapacityQueue {
 
   close(): void {
     const waits = this.#waiting.map(({ wait }) => wait)
-    for (const wait of waits) wait.end('abandoned')
+    for (const wait of waits) wait.cancel()
   }
 
   /** A request that waited before, and whose attempt failed, stands again before all that came after it. */

@@ -10,6 +10,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
 import { attempt } from './attempt.ts'
 import type { AttemptTimeouts } from './attempt.ts'
+import { CancelSignal } from './cancel-signal.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { ClientAnswerOptions } from './client-answer.ts'
 import { isServersFault } from './error-answer.ts'
@@ -51,8 +52,8 @@ export class Exchange {
   readonly #request: IncomingMessage
   readonly #record: RequestRecord
   readonly #answer: ClientAnswer
-  /** Aborted when nothing more is to be tried. */
-  readonly #trying = new AbortController()
+  /** Cancelled when nothing more is to be tried. */
+  readonly #signal = new CancelSignal()
   #isOver = false
 
   constructor(
@@ -107,14 +108,14 @@ export class Exchange {
   /** The client is gone, and its connection with it. */
   abandon(): void {
     if (this.#isOver) return
-    this.#trying.abort()
+    this.#signal.cancel()
     this.#end('client-left')
   }
 
   /** Answers with an error of the balancer's own, or breaks the connection where an answer has begun. */
   refuse(code: ErrorCode): void {
     if (this.#isOver) return
-    this.#trying.abort()
+    this.#signal.cancel()
     if (this.#answer.begun) return this.#cut()
     const status = this.#answer.refuse(code)
     const { requestId } = this.#record
@@ -125,7 +126,7 @@ export class Exchange {
   /** The way of the request, until it is answered. */
   async #pass(request: UpstreamRequest): Promise<void> {
     const { transport, config: timeouts } = this.#services
-    const { signal } = this.#trying
+    const signal = this.#signal
     const answer = this.#answer
     const record = this.#record
     const plan = new RetryPlan(request, record, this.#services)
@@ -140,7 +141,7 @@ export class Exchange {
         record.attempted(next.upstream, outcome.kind)
         if (outcome.kind === 'answered') return this.#discardRest()
         if (outcome.kind === 'upgraded') return this.#end('101')
-        if (outcome.kind === 'cancelled' || signal.aborted) return
+        if (outcome.kind === 'cancelled' || signal.isCancelled) return
         const decision = this.#afterFailure(plan, next.upstream, outcome)
         if (decision.next === 'refuse') return this.refuse(decision.code)
         if (decision.next === 'cut') return this.#cut()

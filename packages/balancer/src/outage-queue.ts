@@ -5,6 +5,7 @@
  * A request that comes while others of its session still wait goes behind them, even if an upstream is up again. One that finds no
  * upstream up after all comes back, and is the first of its session again, with the time that it has waited.
  */
+import type { CancelSignal } from './cancel-signal.ts'
 import type { Metrics } from './metrics.ts'
 import { Wait } from './wait.ts'
 import type { WaitOutcome } from './wait.ts'
@@ -63,7 +64,7 @@ export class OutageQueue {
   }
 
   /** Undefined: it may not wait, because too many do or because it has waited for as long as it may. */
-  join(waiter: OutageWaiter, signal: AbortSignal): Promise<WaitOutcome> | undefined {
+  join(waiter: OutageWaiter, signal: CancelSignal): Promise<WaitOutcome> | undefined {
     const { waitMax, waitBytesMax, waitMs } = this.#limits
     const line = this.#lineOf(waiter) ?? { waiting: [], underWay: undefined }
     const before = line.underWay?.waiter === waiter ? line.underWay : undefined
@@ -105,7 +106,7 @@ export class OutageQueue {
 
   close(): void {
     const all = [...this.#lines.values()].flatMap(({ waiting }) => waiting)
-    for (const { wait } of all) wait.end('abandoned')
+    for (const { wait } of all) wait.cancel()
   }
 
   #lineOf(waiter: OutageWaiter): Line | undefined {

@@ -3,6 +3,7 @@
  * have it again. An upstream that broke under the request never gets it again, whichever life of its node it is: the request
  * may be what it died of.
  */
+import type { CancelSignal } from './cancel-signal.ts'
 import type { CapacityQueue } from './capacity-queue.ts'
 import type { ErrorCode } from './error-answer.ts'
 import type { OutageQueue } from './outage-queue.ts'
@@ -63,19 +64,14 @@ export class RetryPlan {
 
   /**
    * The upstream of the next attempt, where a place is taken for it. Waits for capacity, or for an upstream while none is up, as long
-   * as the queues allow or until `signal` is aborted.
+   * as the queues allow or until the request is given up.
    */
-  async next(signal: AbortSignal): Promise<Next> {
-    if (signal.aborted) return 'abandoned'
+  next(signal: CancelSignal): Next | Promise<Next> {
+    if (signal.isCancelled) return 'abandoned'
     const { outage } = this.#services
     const isBehind = this.#attempts === 0 && outage.length > 0 && outage.isBehind(this.#request)
-    let taken: Taken | 'abandoned' = isBehind ? 'no-upstream' : this.#take()
-    for (;;) {
-      if (taken === 'abandoned') return taken
-      if (taken === 'no-upstream') taken = await this.#waitForUpstream(signal)
-      else if ('busy' in taken) taken = await this.#waitForCapacity(taken.busy, signal)
-      else return taken
-    }
+    const taken = isBehind ? 'no-upstream' : this.#take()
+    return taken === 'no-upstream' || 'busy' in taken ? this.#wait(taken, signal) : taken
   }
 
   /** The names of the upstreams that broke under it. */
@@ -141,7 +137,17 @@ export class RetryPlan {
     }
   }
 
-  async #waitForCapacity(waitFor: Upstream | undefined, signal: AbortSignal): Promise<Taken | 'abandoned'> {
+  async #wait(first: 'no-upstream' | Busy, signal: CancelSignal): Promise<Next> {
+    let taken: Taken | 'abandoned' = first
+    for (;;) {
+      if (taken === 'abandoned') return taken
+      if (taken === 'no-upstream') taken = await this.#waitForUpstream(signal)
+      else if ('busy' in taken) taken = await this.#waitForCapacity(taken.busy, signal)
+      else return taken
+    }
+  }
+
+  async #waitForCapacity(waitFor: Upstream | undefined, signal: CancelSignal): Promise<Taken | 'abandoned'> {
     let taken: Taken | undefined
     const offer = () => {
       const offered = this.#take()
@@ -159,7 +165,7 @@ export class RetryPlan {
     return { refuse: 'UNAVAILABLE' }
   }
 
-  async #waitForUpstream(signal: AbortSignal): Promise<Taken | 'abandoned'> {
+  async #waitForUpstream(signal: CancelSignal): Promise<Taken | 'abandoned'> {
     const { outage, pool } = this.#services
     this.#waitedForUpstream = true
     const wait = outage.join(this.#request, signal)

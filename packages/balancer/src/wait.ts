@@ -3,24 +3,23 @@
  * is told first and the request goes on in a later microtask, so a request that is served can't change the queue while the queue
  * still serves others.
  */
+import type { Cancellable, CancelSignal } from './cancel-signal.ts'
 
 export type WaitOutcome = 'served' | 'expired' | 'abandoned'
 
 export interface WaitOptions {
   readonly waitMs: number
-  /** Aborted when the request is given up. */
-  readonly signal: AbortSignal
+  readonly signal: CancelSignal
   /** Takes the wait out of its queue. */
   readonly ended: (outcome: WaitOutcome) => void
 }
 
-export class Wait {
+export class Wait implements Cancellable {
   readonly outcome: Promise<WaitOutcome>
   readonly #resolve: (outcome: WaitOutcome) => void
-  readonly #signal: AbortSignal
+  readonly #signal: CancelSignal
   readonly #ended: (outcome: WaitOutcome) => void
   readonly #timer: NodeJS.Timeout
-  readonly #abandon = () => this.end('abandoned')
 
   constructor({ waitMs, signal, ended }: WaitOptions) {
     const { promise, resolve } = Promise.withResolvers<WaitOutcome>()
@@ -29,12 +28,16 @@ export class Wait {
     this.#signal = signal
     this.#ended = ended
     this.#timer = setTimeout(() => this.end('expired'), waitMs)
-    signal.addEventListener('abort', this.#abandon)
+    signal.awaits(this)
+  }
+
+  cancel(): void {
+    this.end('abandoned')
   }
 
   end(outcome: WaitOutcome): void {
     clearTimeout(this.#timer)
-    this.#signal.removeEventListener('abort', this.#abandon)
+    this.#signal.awaitsNothing()
     this.#ended(outcome)
     this.#resolve(outcome)
   }

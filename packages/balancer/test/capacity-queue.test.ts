@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
+import { CancelSignal } from '../src/cancel-signal.ts'
 import { CapacityQueue } from '../src/capacity-queue.ts'
 import type { Upstream } from '../src/upstream.ts'
 import { until } from './fixtures/until.ts'
@@ -12,8 +13,6 @@ function pair(): [Upstream, Upstream] {
   return [a, b]
 }
 
-const NEVER = new AbortController().signal
-
 function queueing(t: ExecutionContext, limits = { queueMax: 10, queueWaitMs: 60_000 }) {
   const outcomes: string[] = []
   const offered: string[] = []
@@ -22,7 +21,11 @@ function queueing(t: ExecutionContext, limits = { queueMax: 10, queueWaitMs: 60_
   const queue = new CapacityQueue(limits, { queued: (outcome) => void outcomes.push(outcome) }, () => (nowMs += 1))
   t.teardown(() => queue.close())
   /** A request that can use any of these upstreams. */
-  const join = (name: string, usable: readonly Upstream[], { sinceMs = (nowMs += 1), signal = NEVER } = {}) =>
+  const join = (
+    name: string,
+    usable: readonly Upstream[],
+    { sinceMs = (nowMs += 1), signal = new CancelSignal() } = {},
+  ) =>
     queue.join(
       {
         sinceMs,
@@ -88,11 +91,11 @@ test('a request that comes back stands where it stood', (t) => {
 test('too many are refused, and one that left makes room', async (t) => {
   const [a] = pair()
   const { queue, outcomes, join, ends } = queueing(t, { queueMax: 2, queueWaitMs: 60_000 })
-  const leaving = new AbortController()
-  const left = join('leaving', [a], leaving)
+  const leaving = new CancelSignal()
+  const left = join('leaving', [a], { signal: leaving })
   t.truthy(join('staying', [a]))
   t.is(join('refused', [a]), undefined)
-  leaving.abort()
+  leaving.cancel()
   t.is(await left, 'abandoned')
   t.is(queue.length, 1)
   t.truthy(join('next', [a]))
@@ -103,8 +106,8 @@ test('too many are refused, and one that left makes room', async (t) => {
 test('an offer that comes back to the queue is refused, rather than go round for ever', (t) => {
   const [a] = pair()
   const { queue, join } = queueing(t)
-  const offer = () => queue.join({ sinceMs: 2, line: '', offer: () => false }, NEVER) !== undefined
-  void queue.join({ sinceMs: 1, line: '', offer }, NEVER)
+  const offer = () => queue.join({ sinceMs: 2, line: '', offer: () => false }, new CancelSignal()) !== undefined
+  void queue.join({ sinceMs: 1, line: '', offer }, new CancelSignal())
   void join('another', [a])
   t.throws(() => queue.changed(), { message: /came back/ })
 })
@@ -115,7 +118,7 @@ test('no request waits for longer than the bound', async (t) => {
   const queue = new CapacityQueue(limits, { queued: (outcome) => void outcomes.push(outcome) }, () => performance.now())
   const beganAtMs = performance.now()
   const waiter = { sinceMs: beganAtMs, line: '', offer: () => false }
-  const [first, second] = [queue.join(waiter, NEVER), queue.join(waiter, NEVER)]
+  const [first, second] = [queue.join(waiter, new CancelSignal()), queue.join(waiter, new CancelSignal())]
   await until(() => outcomes.length === 2, { what: 'both to expire' })
   t.true(performance.now() - beganAtMs >= 39)
   t.deepEqual([await first, await second], ['expired', 'expired'])

@@ -1,12 +1,12 @@
 import { setImmediate as settled } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
+import { CancelSignal } from '../src/cancel-signal.ts'
 import { OutageQueue } from '../src/outage-queue.ts'
 import type { OutageQueueLimits, OutageWaiter } from '../src/outage-queue.ts'
 import { until } from './fixtures/until.ts'
 
 const LIMITS: OutageQueueLimits = { waitMax: 10, waitBytesMax: 1_000, waitMs: 60_000 }
-const NEVER = new AbortController().signal
 
 interface Waiter extends OutageWaiter {
   readonly name: string
@@ -24,7 +24,7 @@ function queueing(t: ExecutionContext, limits: Partial<OutageQueueLimits> = {}) 
     passes: (ms: number) => (passedMs += ms),
     waiter: (name: string, session?: string, heldBytes = 0): Waiter => ({ name, session, heldBytes }),
     /** Whether it may wait. */
-    join: (waiter: Waiter, signal = NEVER): boolean => {
+    join: (waiter: Waiter, signal = new CancelSignal()): boolean => {
       const wait = queue.join(waiter, signal)
       void wait?.then((outcome) => seen.push(outcome === 'served' ? waiter.name : `${waiter.name} ${outcome}`))
       return wait !== undefined
@@ -48,10 +48,10 @@ test('when an upstream is up they leave in the order in which they came', async 
 test('of a session the next leaves when the one before it is over', async (t) => {
   const { queue, seen, waiter, join } = queueing(t)
   const [first, second, third] = [waiter('1', 'session'), waiter('2', 'session'), waiter('3', 'session')]
-  const leaving = new AbortController()
+  const leaving = new CancelSignal()
   join(first)
   join(second)
-  join(third, leaving.signal)
+  join(third, leaving)
   join(waiter('other', 'other session'))
   t.true(queue.isBehind(waiter('4', 'session')))
   t.false(queue.isBehind(waiter('5')))
@@ -60,7 +60,7 @@ test('of a session the next leaves when the one before it is over', async (t) =>
   t.deepEqual(await seen(), ['1', 'other'])
   queue.over(first)
   t.deepEqual(await seen(), ['1', 'other', '2'])
-  leaving.abort()
+  leaving.cancel()
   queue.over(second)
   t.deepEqual(await seen(), ['1', 'other', '2', '3 abandoned'])
   t.false(queue.isBehind(waiter('6', 'session')))
@@ -84,11 +84,11 @@ test('one whose upstream died as well is the first of its session again, and has
 
 test('there is room for so many, and for so many bytes', async (t) => {
   const { queue, waiter, join } = queueing(t, { waitMax: 2 })
-  const leaving = new AbortController()
-  t.true(join(waiter('large', undefined, 900), leaving.signal))
+  const leaving = new CancelSignal()
+  t.true(join(waiter('large', undefined, 900), leaving))
   t.false(join(waiter('too large', undefined, 101)))
   t.true(join(waiter('small', undefined, 100)))
-  leaving.abort()
+  leaving.cancel()
   t.is(queue.length, 1)
   t.true(join(waiter('next', undefined, 900)))
   t.false(join(waiter('one too many')))
