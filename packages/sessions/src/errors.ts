@@ -1,5 +1,3 @@
-import type { Answer } from './answers.ts'
-
 /** The base of everything that can go wrong in operation. `status` and `headers` are what an HTTP answer should carry. */
 export class SessionError extends Error {
   readonly code: string
@@ -145,16 +143,6 @@ export class AnswerNotKeptError extends SessionError {
   constructor() {
     const message = 'This request was carried out before, at least in part, and its answer was not kept.'
     super('ANSWER_NOT_KEPT', 409, message)
-  }
-}
-
-/** Not a failure: the request was carried out before, and this is what it was answered. */
-export class AlreadyAnsweredError extends SessionError {
-  readonly answer: Answer
-
-  constructor(answer: Answer) {
-    super('ALREADY_ANSWERED', 409, 'This request was carried out before.')
-    this.answer = answer
   }
 }
 

@@ -7,10 +7,11 @@
  */
 import type Koa from 'koa'
 import { type Answer, isKept, proxyWindowMs } from './answers.ts'
-import { AlreadyAnsweredError, IdempotencyKeyError, StillRunningError } from './errors.ts'
+import { IdempotencyKeyError, StillRunningError } from './errors.ts'
 import { NO_FINGERPRINT } from './fingerprint.ts'
 import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
 import { type BareSession, replaceFields } from './session-fields.ts'
+import type { OpenSession } from './session.ts'
 
 export interface IdempotencyOptions {
   /**
@@ -70,12 +71,14 @@ export function idempotency({ payloadOf }: IdempotencyOptions = {}): Koa.Middlew
   }
 }
 
-/** Outside koa-session: there a commit may find that the same request was carried out elsewhere meanwhile. */
+/**
+ * Outside koa-session: a commit at the end of the request, too, may find that a twin was answered elsewhere meanwhile. The
+ * application hears nothing of that, and what its handler made of what it found is not the answer.
+ */
 export const withRecordedAnswer: Koa.Middleware = async (ctx: StatefulContext, next) => {
   try {
     await next()
   } catch (error) {
-    // What the handler made of it, if it caught it: an error of ours went through the application.
     if (known(ctx)?.answeredBefore === undefined) throw error
   }
   const state = known(ctx)
@@ -84,13 +87,16 @@ export const withRecordedAnswer: Koa.Middleware = async (ctx: StatefulContext, n
   give(ctx, state.answeredBefore)
 }
 
-/** Runs what commits the session, and notes where it finds that the request was answered before. */
-export async function notingAnswer<T>(state: RequestState, commit: () => Promise<T>): Promise<T> {
+/** Runs what commits a session, and notes where it finds that the request was answered before. */
+export async function notingAnswer<T>(
+  state: RequestState,
+  session: OpenSession,
+  commit: (session: OpenSession) => Promise<T>,
+): Promise<T> {
   try {
-    return await commit()
-  } catch (error) {
-    if (error instanceof AlreadyAnsweredError) state.answeredBefore = error.answer
-    throw error
+    return await commit(session)
+  } finally {
+    state.answeredBefore ??= session.answeredBefore
   }
 }
 

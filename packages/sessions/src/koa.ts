@@ -85,7 +85,9 @@ export function sessions<Fields extends object = SessionFields>(
       await state.discarded?.destroy()
       options.beforeSave?.(ctx, session as unknown as KoaSession)
       const written = fieldsOf(session)
-      const result = await notingAnswer(state, () => sessionOf(state).update(written, withFieldNames(change), name))
+      const result = await notingAnswer(state, sessionOf(state), (session) =>
+        session.update(written, withFieldNames(change), name),
+      )
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))

@@ -97,7 +97,7 @@ class RequestStore {
       }
       const before = open.info?.version
       if (before === undefined && state.keyed?.phase === 'failed') return
-      await notingAnswer(state, () => open.commit(mine, answerOf(this.#ctx, state)))
+      await notingAnswer(state, open, () => open.commit(mine, answerOf(this.#ctx, state)))
       state.hasJustWritten = open.info?.version !== before
       this.#endings.see(this.#ctx, open)
     })

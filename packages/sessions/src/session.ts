@@ -6,7 +6,7 @@ import { type Answer, isKept, keyDigest, proxyWindowMs } from './answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
 import { type Draft, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
-import { AlreadyAnsweredError, SessionError } from './errors.ts'
+import { SessionError } from './errors.ts'
 import { exactly, type Fingerprint } from './fingerprint.ts'
 import { sameDigest, secretDigest, type SessionId } from './id.ts'
 import { merge } from './merge.ts'
@@ -106,6 +106,11 @@ export class OpenSession {
     })
   }
 
+  /** The answer that a twin of this keyed request was given, once a commit or an update has met it. It wrote nothing then. */
+  get answeredBefore(): Answer | undefined {
+    return this.#stored.answeredBefore
+  }
+
   /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
   take(): SessionData {
     this.#base = { text: this.#visibleText }
@@ -196,7 +201,7 @@ export class OpenSession {
     try {
       await this.#stored.write(unchanged, mark)
     } catch (error) {
-      if (!(error instanceof SessionError) || error instanceof AlreadyAnsweredError) throw error
+      if (!(error instanceof SessionError)) throw error
       this.#engine.onEvent({ event: 'answer-failed' })
     }
   }

@@ -1,5 +1,5 @@
 /** The changes of a request that carries an idempotency key, between a session and what it remembers. */
-import { type Answer, type Remembered, resultOf, type StepResult } from './answers.ts'
+import { type Answer, NOT_KEPT, type Remembered, resultOf, type StepResult } from './answers.ts'
 import { assertJson } from './data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from './errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
@@ -45,6 +45,11 @@ export function doneBefore(remembered: Remembered | undefined, step: Step): Step
   if (done !== undefined && step.name === UNNAMED && resultOf(remembered, FAILED) !== undefined)
     throw new StepNameError(AFTER_FAILURE)
   return done
+}
+
+/** Of a request whose answer is known, what a step gave back, if that is known too. */
+export function keptResult(remembered: Remembered, { name }: Step): StepResult | undefined {
+  return remembered.results.find(({ step, result }) => step === name && result !== NOT_KEPT)
 }
 
 /** A step as it is about to be stored. */

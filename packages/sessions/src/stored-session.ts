@@ -4,13 +4,13 @@
  * another request's login can take that right away in the middle of this one.
  */
 import assert from 'node:assert/strict'
-import type { Remembered } from './answers.ts'
+import type { Answer, Remembered } from './answers.ts'
 import { Contention } from './contention.ts'
 import type { SessionKey } from './contract.ts'
 import { assertFits, decodeData } from './data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
 import type { Engine } from './engine.ts'
-import { AlreadyAnsweredError, SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
+import { SessionConflictError, SessionError, SessionGoneError } from './errors.ts'
 import { expiry, isNoteDue, isTouchDue, timeoutsOf } from './expiry.ts'
 import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from './id.ts'
 import { NextWrite } from './next-write.ts'
@@ -18,7 +18,7 @@ import { decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import { loginAgain } from './login-again.ts'
 import { isUnconfirmed, type Standing } from './secrets.ts'
 import { hasOld } from './remembered-keys.ts'
-import { doneBefore, type KeyedRequest, recalled, remembering, type Step } from './steps.ts'
+import { doneBefore, keptResult, type KeyedRequest, recalled, remembering, type Step } from './steps.ts'
 import { type Snapshot, type Successor, successor } from './successor.ts'
 import { isRelisted, readIndex } from './users.ts'
 
@@ -52,6 +52,8 @@ export class StoredSession {
   #notesUse = false
   #forgets = false
   #ended = false
+  /** Set once a write has met the answer that a twin of this request was given. From then on its writes change nothing. */
+  answeredBefore: Answer | undefined
   #listed: boolean
   /** Whose session the bearer was let into. */
   #user: UserTag | undefined
@@ -210,12 +212,13 @@ export class StoredSession {
     if (loggedIn === 'as-another-user') return await this.#next(this.#beginAnew(), make, step, drawSecret)
     if (loggedIn !== undefined) this.#letIn(current)
     const remembered = step && recalled(current, step, nowMs)
-    if (remembered?.answer !== undefined) {
-      this.#seen = current
-      throw new AlreadyAnsweredError(remembered.answer)
+    const theirsText = textOf(current)
+    if (step && remembered?.answer !== undefined) {
+      this.answeredBefore = remembered.answer
+      const { result } = keptResult(remembered, step) ?? loggedIn ?? make(theirsText)
+      return { base: current, next: undefined, result: result as T, forgotten: 0 }
     }
     const done = step && doneBefore(remembered, step)
-    const theirsText = textOf(current)
     const made = done ? { ...unchanged(theirsText), result: done.result as T } : (loggedIn ?? make(theirsText))
     const { data, dataText, result } = made
     const name = userOf(data)

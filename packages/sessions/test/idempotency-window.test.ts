@@ -190,33 +190,53 @@ test('a visitor who asks with a key and changes nothing begins no session', asyn
   t.is(store.seen.writes, writes)
 })
 
-test('an answer that a twin was given elsewhere is delivered past an error handler of the application', async (t) => {
+/** Two nodes: the handler of the first, which says when it has begun and waits, and one that answers meanwhile. */
+async function twins(t: ExecutionContext, handle: Handler) {
   const store = memoryStore()
-  let entered: (() => void) | undefined
-  let wait = Promise.resolve()
+  const begins = Promise.withResolvers<void>()
+  const goesOn = Promise.withResolvers<void>()
+  const caught: unknown[] = []
   const slow = once(async (ctx) => {
-    entered?.()
-    await wait
-    return { orders: await ctx.session?.update('order', add('orders')) }
+    begins.resolve()
+    await goesOn.promise
+    return await handle(ctx)
   })
-  const caught: Handler = async (ctx) => {
+  const guarded: Handler = async (ctx) => {
     try {
       return await slow(ctx)
     } catch (error) {
+      caught.push(error)
       ctx.status = 418
       return { caught: String(error) }
     }
   }
-  const [slowNode, fastNode] = [await begun(t, { store }, { '/order': caught }), await begun(t, { store })]
-  const { promise: goesOn, resolve: goOn } = Promise.withResolvers<void>()
-  const begins = new Promise<void>((resolve) => (entered = resolve))
-  wait = goesOn
+  const [slowNode, fastNode] = [await begun(t, { store }, { '/order': guarded }), await begun(t, { store })]
   const late = slowNode.browser.get('/order', 'key')
-  await begins
+  await begins.promise
   const first = await client(fastNode.url, slowNode.browser.cookie).get('/order', 'key')
-  goOn()
-  const second = await late
+  goesOn.resolve()
+  return { first, second: await late, caught, browser: slowNode.browser }
+}
+
+test('an answer that a twin was given elsewhere is delivered, and no error goes through the application for it', async (t) => {
+  const { first, second, caught } = await twins(t, async (ctx) => {
+    return { orders: await ctx.session?.update('order', add('orders')) }
+  })
   t.deepEqual([first.status, first.body], [200, { orders: 1 }])
   t.deepEqual([second.status, second.body], [200, { orders: 1 }])
   t.is(second.headers.get('idempotency-replayed'), 'true')
+  t.deepEqual(caught, [])
+})
+
+test('a handler that takes another path than its twin, or fails, changes nothing once the twin was answered', async (t) => {
+  const { first, second, browser } = await twins(t, async (ctx) => {
+    const refunds = await ctx.session?.update('refund', add('refunds'))
+    if (ctx.session !== null) ctx.session['field'] = refunds
+    throw new Error('what the handler makes of what it finds')
+  })
+  t.deepEqual([first.status, first.body], [200, { orders: 1 }])
+  t.deepEqual([second.status, second.body], [200, { orders: 1 }])
+  const { body } = await browser.get('/')
+  t.like(body, { orders: 1 })
+  t.false('refunds' in (body as object) || 'field' in (body as object))
 })

@@ -61,8 +61,8 @@ test('a save that meets its own twin gives way to it', async (t) => {
   for (const twin of twins) twin.once('key', 'fingerprint')
   await twins[0]?.commit({ n: 1 }, ANSWER)
   const late = twins[1] as OpenSession
-  const error = await t.throwsAsync(late.commit({ n: 1, late: true }, ANSWER), { code: 'ALREADY_ANSWERED' })
-  t.like(error, { answer: ANSWER })
+  await late.commit({ n: 1, late: true }, ANSWER)
+  t.deepEqual(late.answeredBefore, ANSWER)
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
 
