@@ -1,9 +1,9 @@
 import test from 'ava'
 import type { Ack } from '../src/contract.ts'
-import { StoreUnavailableError } from '../src/errors.ts'
+import { StoreCopiesError, StoreUnavailableError } from '../src/errors.ts'
 import { replicasWanted, TooFewCopiesError } from '../src/stores/redis-ack.ts'
 import { replicating } from './support/redis-sentinel.ts'
-import { type RedisServer, redisMissing, redisServer, redisServers } from './support/redis-server.ts'
+import { type RedisServer, redisMissing, redisServer, redisServers, until } from './support/redis-server.ts'
 import { change, creation, freshKey, inAnHour, openRedis } from './support/redis-sessions.ts'
 import type { ExecutionContext } from 'ava'
 
@@ -120,4 +120,43 @@ onRedis('a script that was forgotten and sent anew is waited for, and not what w
   replica?.process.kill('SIGSTOP')
   const error = await t.throwsAsync(store.write(key, change(2)), { instanceOf: StoreUnavailableError })
   t.like(error?.cause, { copies: 1, copiesWanted: 2 })
+})
+
+onRedis(
+  'a replica that is late is no lack of copies: the change is refused, though fewer would be acknowledged',
+  async (t) => {
+    const [primary, replica] = await primaryWith(t, 1)
+    const told: string[] = []
+    const options = { url: `${primary.url}?ack=one&timeoutMs=2000&fewerCopies=acknowledge` }
+    const store = await openRedis(t, { ...options, onEvent: ({ event }) => told.push(event) })
+    t.like(await store.write(freshKey(), creation()), { receipt: { copies: 2 } })
+    replica?.process.kill('SIGSTOP')
+    // The last word of the replica is at most a second old.
+    const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreCopiesError })
+    t.like(error?.cause, { copies: 1, copiesWanted: 2 })
+    t.deepEqual(told, [])
+    // It stays silent, and may as well be gone.
+    await until('the change to be acknowledged without it', async () => {
+      const result = await store.write(freshKey(), creation())
+      return result.status === 'written' && result.receipt.copies === 1
+    })
+    t.deepEqual(told, ['copies-fewer'])
+    replica?.process.kill('SIGCONT')
+    await until('both copies', async () => {
+      const result = await store.write(freshKey(), creation())
+      return result.status === 'written' && result.receipt.copies === 2
+    })
+    t.deepEqual(told, ['copies-fewer', 'copies-restored'])
+  },
+)
+
+onRedis('a change that names its ack has so many copies or is refused, whatever the policy', async (t) => {
+  const [primary] = await primaryWith(t, 0)
+  const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=400&fewerCopies=acknowledge` })
+  t.like(await store.write(freshKey(), creation()), { receipt: { copies: 1 } })
+  for (const ack of ['one', 'quorum', 'all'] as const) {
+    const key = freshKey()
+    await t.throwsAsync(store.write(key, { ...creation(), ack }), { instanceOf: StoreCopiesError })
+    t.is(await store.read(key), undefined, 'known to lack copies, it is not even sent')
+  }
 })

@@ -12,8 +12,9 @@
  * A primary that was promoted at a failover has no replica until another server follows it, and then no change on it can have
  * its copies. What follows is a policy, see redis-lack.ts: `acknowledge` with the copies there are, for a bounded time, or
  * `refuse`. A change that names its own `ack` is never acknowledged with fewer copies than that. Of changes that too few copies
- * have, the first is applied before that is known; later ones are refused before they are sent. All are StoreCopiesError, which
- * is no outage: the server answers, and reads go on.
+ * have, the first is applied before that is known; later ones are refused before they are sent. Replicas that are there and late
+ * are no lack: such a change is refused under either policy. All are StoreCopiesError, which is no outage: the server answers,
+ * and reads go on.
  *
  * WAIT holds up everything that follows on its connection, so these changes have a connection of their own and reads never
  * stand behind a missing replica. WAIT is no consensus: what was acknowledged is lost if every copy that has it dies or is
@@ -102,16 +103,19 @@ export function ackedScripts(connection: RedisConnection, options: AckedScriptsO
       lack.noteRefused(to)
       return new TooFewCopiesError(1 + within, 1 + wanted, false)
     }
-    const acknowledged = await laneTo(to).run(command, as, within)
-    const copies = 1 + acknowledged.replicas
-    if (isUnchanged(acknowledged)) return { reply: acknowledged.reply, copies }
-    if (acknowledged.replicas >= wanted) lack.noteEnough(to, wanted)
-    else {
-      // What one change asks for by itself says nothing of the others.
-      if (!isStrict) lack.noteFewer(to, acknowledged.replicas, wanted)
-      if (refuses()) return new TooFewCopiesError(copies, 1 + wanted, true)
+    const { reply, replicas, online } = await laneTo(to).run(command, as, within)
+    const result = { reply, copies: 1 + replicas }
+    if (isUnchanged(reply)) return result
+    if (replicas >= wanted) {
+      lack.noteEnough(to, wanted)
+      return result
     }
-    return { reply: acknowledged.reply, copies }
+    // Where the replicas are there and late, the change may reach them at any moment, and the primary may die before.
+    const isLate = online !== undefined && online >= wanted
+    if (isLate) lack.noteRefused(to)
+    // What one change asks for by itself says nothing of the others.
+    else if (!isStrict) lack.noteFewer(to, online, wanted)
+    return isLate || refuses() ? new TooFewCopiesError(result.copies, 1 + wanted, true) : result
   }
 
   return {

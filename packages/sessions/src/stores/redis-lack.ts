@@ -5,6 +5,7 @@
  */
 import type { Redis } from 'ioredis'
 import type { CopiesEvent, OnStoreEvent, StoreReport } from '../telemetry.ts'
+import { replicasOnline } from './redis-lane.ts'
 import { addressOf } from './redis-route.ts'
 
 /** What becomes of a write that too few copies can have: see README.md. */
@@ -64,20 +65,14 @@ export class ReplicaLacks {
     this.#tell(server, lack, 'copies-restored')
   }
 
-  /** A write was applied, and too few replicas have it. */
-  noteFewer(server: Redis, replicas: number, replicasWanted: number): void {
-    const lack = this.#known.get(server) ?? {
-      sinceMs: performance.now(),
-      replicasWanted,
-      stream: undefined,
-      online: replicas,
-      askedAtMs: -Infinity,
-      writes: 0,
-    }
+  /** A write was applied, and too few replicas have it; so many are there, where that was looked at. */
+  noteFewer(server: Redis, online: number | undefined, replicasWanted: number): void {
+    const { stream } = server
+    const nowMs = performance.now()
+    const begun = { sinceMs: nowMs, askedAtMs: nowMs, replicasWanted, writes: 0, stream, online: 0 }
+    const lack = Object.assign(this.#known.get(server) ?? begun, { stream }, online === undefined ? {} : { online })
     this.#known.set(server, lack)
-    if (lack.stream !== server.stream) Object.assign(lack, { stream: server.stream, online: replicas })
-    ask(server, lack)
-    if (this.#leftMs(lack) === 0) return this.noteRefused(server)
+    if (!this.mayAcknowledge(server)) return this.noteRefused(server)
     lack.writes++
     this.#writesWithFewer++
     this.#tell(server, lack, 'copies-fewer')
@@ -86,7 +81,7 @@ export class ReplicaLacks {
   noteRefused(server: Redis): void {
     this.#writesRefused++
     const lack = this.#known.get(server)
-    if (lack !== undefined) this.#tell(server, lack, 'copies-refused')
+    if (lack !== undefined && !this.mayAcknowledge(server)) this.#tell(server, lack, 'copies-refused')
   }
 
   report(): StoreReport {
@@ -137,8 +132,8 @@ function ask(server: Redis, lack: Lack): void {
   const nowMs = performance.now()
   if (nowMs - lack.askedAtMs < ASK_EVERY_MS) return
   lack.askedAtMs = nowMs
-  server.info('replication').then(
-    (info) => (lack.online = (info.match(/^slave\d+:.*state=online/gm) ?? []).length),
+  replicasOnline(server).then(
+    (online) => (lack.online = online),
     // The writes themselves find out about a server that does not answer.
     () => {},
   )

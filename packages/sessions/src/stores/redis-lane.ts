@@ -25,6 +25,8 @@ export interface Acknowledged {
   readonly reply: ScriptReply
   /** How many replicas had it in time. Not waited for where the script changed nothing. */
   readonly replicas: number
+  /** How many are connected and answer; looked at where fewer had it in time than were waited for. */
+  readonly online: number | undefined
 }
 
 export interface ScriptLane {
@@ -38,8 +40,10 @@ interface Queued {
   readonly replicasWanted: number
   readonly queuedAtMs: number
   readonly answered: PromiseWithResolvers<ScriptReply>
-  readonly waited: PromiseWithResolvers<number>
+  readonly waited: PromiseWithResolvers<Copied>
 }
+
+type Copied = Pick<Acknowledged, 'replicas' | 'online'>
 
 export interface LaneBounds {
   readonly waitMs: number
@@ -47,6 +51,10 @@ export interface LaneBounds {
   readonly queuedMaxMs: number
 }
 
+/** A replica says every second what it has; one that hangs stays connected for a minute. */
+const LAG_MAX_S = 3
+/** Of changes that are kept here. A server that hangs answers none, until its connection is given up. */
+const QUEUED_MAX = 10_000
 /** What a script says when it changed nothing, so that no copies are needed. */
 const UNCHANGED: ReadonlySet<string> = new Set(['gone', 'conflict'])
 
@@ -62,8 +70,8 @@ export function scriptLane(server: Redis, { waitMs, queuedMaxMs }: LaneBounds): 
     if (batch.length === 0) return
     isWaiting = true
     try {
-      const replicas = await sentTogether(server, batch, waitMs)
-      for (const { waited } of batch) waited.resolve(replicas)
+      const copied = await sentTogether(server, batch, waitMs)
+      for (const { waited } of batch) waited.resolve(copied)
     } catch (error) {
       for (const each of batch) reject(each, error)
     } finally {
@@ -74,7 +82,8 @@ export function scriptLane(server: Redis, { waitMs, queuedMaxMs }: LaneBounds): 
 
   return {
     async run(command, as, replicasWanted) {
-      if (replicasWanted === 0) return { reply: await sendAlone(server, command, as), replicas: 0 }
+      if (replicasWanted === 0) return { reply: await sendAlone(server, command, as), ...NOT_COPIED }
+      if (queue.length >= QUEUED_MAX) throw new Error(`${QUEUED_MAX} changes wait for this server already`)
       const queued: Queued = {
         command,
         as,
@@ -88,17 +97,19 @@ export function scriptLane(server: Redis, { waitMs, queuedMaxMs }: LaneBounds): 
       queue.push(queued)
       if (!isWaiting) void send()
       const reply = await queued.answered.promise
-      return { reply, replicas: UNCHANGED.has(reply[0]) ? 0 : await queued.waited.promise }
+      return { reply, ...(isUnchanged(reply) ? NOT_COPIED : await queued.waited.promise) }
     },
   }
 }
 
-export function isUnchanged({ reply }: Acknowledged): boolean {
-  return UNCHANGED.has(reply[0])
+const NOT_COPIED: Copied = { replicas: 0, online: undefined }
+
+export function isUnchanged([status]: ScriptReply): boolean {
+  return UNCHANGED.has(status)
 }
 
-/** Answers each as its own answer comes, and resolves how many replicas have them all. */
-async function sentTogether(server: Redis, batch: readonly Queued[], waitMs: number): Promise<number> {
+/** Answers each as its own answer comes, and resolves what is known of their copies. */
+async function sentTogether(server: Redis, batch: readonly Queued[], waitMs: number): Promise<Copied> {
   const pipeline = server.pipeline()
   for (const { command, as, answered } of batch) {
     const { script, key, args } = command
@@ -108,10 +119,19 @@ async function sentTogether(server: Redis, batch: readonly Queued[], waitMs: num
     if (as.inFull) pipeline.eval(script.lua, 1, key, ...args, settle)
     else pipeline.evalsha(script.sha, 1, key, ...args, settle)
   }
-  pipeline.wait(Math.max(...batch.map(({ replicasWanted }) => replicasWanted)), waitMs)
-  const [failure, replicas] = (await pipeline.exec())?.at(-1) ?? [new Error('no answer')]
+  const wanted = Math.max(...batch.map(({ replicasWanted }) => replicasWanted))
+  pipeline.wait(wanted, waitMs)
+  const [failure, answer] = (await pipeline.exec())?.at(-1) ?? [new Error('no answer')]
   if (failure !== null) throw failure
-  return replicas as number
+  const replicas = answer as number
+  return { replicas, online: replicas >= wanted ? undefined : await replicasOnline(server) }
+}
+
+/** Replicas that are connected and have said something lately: the others won't have a change soon. */
+export async function replicasOnline(server: Redis): Promise<number> {
+  const info = await server.info('replication')
+  const lags = [...info.matchAll(/^slave\d+:.*state=online.*lag=(\d+)/gm)].map(([, lag]) => Number(lag))
+  return lags.filter((lagS) => lagS <= LAG_MAX_S).length
 }
 
 function reject({ answered, waited }: Queued, error: unknown): void {
