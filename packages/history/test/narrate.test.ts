@@ -37,6 +37,18 @@ test('a node is called by its name, with or without the word', (t) => {
   t.is(sentence({ type: 'node-resumed', node: 'node-c' }), 'node-c goes on where it was paused')
 })
 
+test('a name that every object inherits is a name like any other', (t) => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    t.is(sentence({ type: name } as never), undefined)
+    t.is(
+      sentence({ type: 'process-down', process: name as never, pid: 1, code: 1, signal: null }),
+      `${name} died (exit 1)`,
+    )
+    const fault = { fault: 'f1', kind: name, target: 'store' }
+    t.is(sentence({ type: 'fault-injected', ...fault }, { type: 'fault-confirmed', fault: 'f1' }), undefined)
+  }
+})
+
 test('a good second of users is no news, a bad one says all that went wrong', (t) => {
   t.is(sentence(goodSecond), undefined)
   const bad = { ...goodSecond, failed: { 'logged-out': 2, refused: 3 }, unknown: { reset: 1 }, loggedOut: 2, lost: 1 }

@@ -2,6 +2,7 @@
  * The words for faults that show in nothing else: of a node that dies or is paused, the events of its own life tell. The
  * store has no such events.
  */
+import { ownEntry } from './own-entry.ts'
 import type { Sentence } from './sentence.ts'
 import type { FaultState } from '../state.ts'
 
@@ -48,7 +49,7 @@ const wordsOfStore: Readonly<Record<string, Words>> = {
 }
 
 function wordsFor({ kind, target }: FaultState): Words | undefined {
-  return words[kind] ?? (target === 'store' ? wordsOfStore[kind] : undefined)
+  return ownEntry(words, kind) ?? (target === 'store' ? ownEntry(wordsOfStore, kind) : undefined)
 }
 
 /** `fault` is what it was before it landed. */

@@ -1,5 +1,6 @@
 import { count, sum } from '../trace/counts.ts'
 import type { NodeDown, ProcessDown, ProcessName, ProcessNoted, TraceEvent, UsersSecond } from '../trace/events.ts'
+import { ownEntry } from './own-entry.ts'
 import type { Sentence } from './sentence.ts'
 import { faultHealed, faultLanded } from './narrate-faults.ts'
 import { type ClusterState, findNode } from '../state.ts'
@@ -11,7 +12,7 @@ import { type ClusterState, findNode } from '../state.ts'
 export function narrate(event: TraceEvent, before: ClusterState): Sentence | undefined {
   if (before.phase === 'ended') return undefined
   if (before.phase === 'starting' && newsOnlyOnceReady.has(event.type)) return undefined
-  const narrator = narrators[event.type] as Narrator<TraceEvent> | undefined
+  const narrator = ownEntry(narrators, event.type) as Narrator<TraceEvent> | undefined
   return narrator?.(event, before)
 }
 
@@ -35,9 +36,9 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
   'node-resumed': ({ node }) => good(`${nodeLabel(node)} goes on where it was paused`),
   'node-draining': ({ node }) => plain(`${nodeLabel(node)} drains: it finishes what it has and takes nothing new`),
   'process-up': ({ process, pid }) =>
-    process === 'users' || process === 'edges' ? undefined : good(`${processLabels[process]} is up, pid ${pid}`),
+    process === 'users' || process === 'edges' ? undefined : good(`${processLabel(process)} is up, pid ${pid}`),
   'process-down': (event, before) =>
-    bad(`${processLabels[event.process]} died (${causeOf(event)})${processLoss(event.process, before)}`),
+    bad(`${processLabel(event.process)} died (${causeOf(event)})${processLoss(event.process, before)}`),
   'process-noted': noted,
   'upstream-ejected': ({ upstream, reason }) => plain(`the balancer ejected ${nodeLabel(upstream)}: ${reason}`),
   'upstream-readmitted': ({ upstream, downForMs }) =>
@@ -60,6 +61,10 @@ const processLabels: Readonly<Record<ProcessName, string>> = {
   replica: 'the replica of redis-server',
   edges: 'the process of the edges',
   users: 'the process of the virtual users',
+}
+
+function processLabel(process: ProcessName): string {
+  return ownEntry(processLabels, process) ?? process
 }
 
 /** Of a store that fails over, the other one has the sessions. */
