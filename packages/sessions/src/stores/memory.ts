@@ -134,10 +134,10 @@ function heldRecords(clock: Clock, recordsMax: number) {
       if (previous !== undefined && isSession(key, previous)) sessions--
       const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body) }
       if (isSession(key, record)) sessions++
-      // A key that is there already stays as it is in the map.
-      held.set(previous === undefined ? (whole(key) as SessionKey) : key, record)
-      givingWay.delete(key)
-      if (givesWay) givingWay.used(whole(key) as SessionKey)
+      // A map keeps the key that it has already.
+      const kept = previous === undefined || givesWay ? (whole(key) as SessionKey) : key
+      held.set(kept, record)
+      givingWay.place(kept, givesWay)
     },
 
     givesWay: (key: SessionKey) => givingWay.has(key),
@@ -177,18 +177,21 @@ function keysByUse() {
   let rest = keys.values()
   let first: SessionKey | undefined
 
+  const remove = (key: SessionKey): void => {
+    keys.delete(key)
+    if (first === key) first = undefined
+  }
+
   return {
-    /** For a key that is not among them, or was just deleted. */
-    used(key: SessionKey): void {
-      keys.add(key)
+    /** `isAmong` says whether it is to be one of them from now on. */
+    place(key: SessionKey, isAmong: boolean): void {
+      remove(key)
+      if (isAmong) keys.add(key)
     },
 
     has: (key: SessionKey) => keys.has(key),
 
-    delete(key: SessionKey): void {
-      keys.delete(key)
-      if (first === key) first = undefined
-    },
+    delete: remove,
 
     /**
      * The search goes on where it stopped. What stood before that is gone: to begin at the front each time would walk over
