@@ -116,7 +116,7 @@ export interface Config extends Numbers {
   readonly trustedProxies: readonly AddressRange[]
   /** Where trusted proxies tell of the client. */
   readonly trustedHeader: (typeof TRUSTED_HEADERS)[number]
-  /** Whether connections from trusted proxies begin with a line of the PROXY protocol. */
+  /** Whether connections from trusted proxies begin with a header of the PROXY protocol, version 1 or 2. */
   readonly proxyProtocol: boolean
   readonly upstreams: readonly UpstreamAddress[]
   /** Names whose addresses are upstreams as well. */

@@ -1,12 +1,12 @@
 /**
  * Who may open a connection, and who is behind it. It stands in front of a server's own listener, so that a connection that is
- * refused costs neither a parser nor a TLS handshake, and so that the line of a proxy is read before either.
+ * refused costs neither a parser nor a TLS handshake, and so that the header of a proxy is read before either.
  */
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { connectionLimits } from './connection-limits.ts'
 import type { ClientOrigin } from './header-rewriting.ts'
-import { readProxyLine } from './proxy-protocol.ts'
+import { readProxyHeader } from './proxy-protocol.ts'
 import { plainAddress, trustedProxies } from './trusted-proxies.ts'
 import type { AddressRange } from './trusted-proxies.ts'
 
@@ -63,9 +63,9 @@ export function gate(rules: GateRules, refused: (reason: 'address') => void): Ga
         if (!rules.proxyProtocol || !trusts(address)) return admit(socket, address, accept)
         unread.add(socket)
         socket.once('close', () => unread.delete(socket))
-        readProxyLine(socket, rules.clientHeadersTimeoutMs, (client) => {
+        readProxyHeader(socket, rules.clientHeadersTimeoutMs, (client) => {
           unread.delete(socket)
-          admit(socket, client ?? address, accept)
+          admit(socket, client === undefined ? address : plainAddress(client), accept)
         })
       })
     },

@@ -1,32 +1,34 @@
 /**
- * The PROXY protocol, version 1: a line in front of everything else by which a proxy says who the client is.
+ * The PROXY protocol: a header in front of everything else by which a proxy says who the client is. Version 1, a line of text, is read here;
+ * version 2, in binary form, in a file of its own. The first byte tells which it is.
  *
- * A receiver must not guess whether the line is there: any client could then pass itself off as another. So the caller decides
- * by the peer's address, and from such a peer a connection without a proper line is as wrong as one with a bad line.
+ * A receiver must not guess whether the header is there: any client could then pass itself off as another. So the caller decides
+ * by the peer's address, and from such a peer a connection without a proper header is as wrong as one with a bad header.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Socket } from 'node:net'
+import { INCOMPLETE, MALFORMED } from './proxy-header.ts'
+import type { ProxyHeader } from './proxy-header.ts'
+import { isVersion2, proxyHeaderV2 } from './proxy-protocol-v2.ts'
 
 /** By the protocol's text: the longest line there is, its end included. */
 const LINE_BYTES_MAX = 107
 const PORT_MAX = 65_535
 
-export type ProxyLine =
-  | { readonly state: 'incomplete' }
-  | { readonly state: 'malformed' }
-  /** `address`: the client's; undefined where the proxy does not know it, or speaks for itself. */
-  | { readonly state: 'complete'; readonly bytes: number; readonly address: string | undefined }
-
-const MALFORMED: ProxyLine = { state: 'malformed' }
 const START = 'PROXY '
 
 /** What the first bytes of a connection say. */
-export function proxyLine(received: Buffer): ProxyLine {
+export function proxyHeader(received: Buffer): ProxyHeader {
+  if (received.length === 0) return INCOMPLETE
+  return isVersion2(received) ? proxyHeaderV2(received) : proxyLine(received)
+}
+
+function proxyLine(received: Buffer): ProxyHeader {
   const text = received.toString('latin1', 0, LINE_BYTES_MAX)
   const end = text.indexOf('\r\n')
   if (end === -1) {
     const possible = text.startsWith(START.slice(0, text.length)) && text.length < LINE_BYTES_MAX
-    return possible ? { state: 'incomplete' } : MALFORMED
+    return possible ? INCOMPLETE : MALFORMED
   }
   const address = clientIn(text.slice(0, end))
   return address === false ? MALFORMED : { state: 'complete', bytes: end + 2, address }
@@ -48,10 +50,10 @@ function isPort(text: string | undefined): boolean {
 }
 
 /**
- * Takes the line from a connection that nobody reads yet, and leaves what came behind it to the next reader. The connection is
- * destroyed where the line is malformed or does not come in time.
+ * Takes the header from a connection that has no reader yet, and leaves what came behind it to the next one. The connection is
+ * destroyed where the header is malformed or does not come in time.
  */
-export function readProxyLine(socket: Socket, timeoutMs: number, done: (address: string | undefined) => void): void {
+export function readProxyHeader(socket: Socket, timeoutMs: number, done: (address: string | undefined) => void): void {
   let received: Buffer = Buffer.alloc(0)
   const timer = setTimeout(() => socket.destroy(), timeoutMs)
   const stop = () => {
@@ -60,13 +62,13 @@ export function readProxyLine(socket: Socket, timeoutMs: number, done: (address:
   }
   const take = (piece: Buffer) => {
     received = received.length === 0 ? piece : Buffer.concat([received, piece])
-    const line = proxyLine(received)
-    if (line.state === 'incomplete') return
+    const header = proxyHeader(received)
+    if (header.state === 'incomplete') return
     stop()
-    if (line.state === 'malformed') return void socket.on('error', closeFollows).destroy()
+    if (header.state === 'malformed') return void socket.on('error', closeFollows).destroy()
     socket.pause()
-    if (line.bytes < received.length) socket.unshift(received.subarray(line.bytes))
-    done(line.address)
+    if (header.bytes < received.length) socket.unshift(received.subarray(header.bytes))
+    done(header.address)
     // TLS takes what came from the socket itself; HTTP listens to it, and would wait for ever for what was put back.
     if (socket.listenerCount('data') > 0) socket.resume()
   }

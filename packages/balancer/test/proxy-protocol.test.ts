@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect as connectSecurely } from 'node:tls'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { proxyLine } from '../src/proxy-protocol.ts'
+import { proxyHeader } from '../src/proxy-protocol.ts'
 import { balancing } from './fixtures/balancing.ts'
 import type { Balancing } from './fixtures/balancing.ts'
 import { certificateFolder, testCertificate } from './fixtures/certificate.ts'
@@ -12,9 +12,9 @@ import { rawClient } from './fixtures/raw.ts'
 const complete = test.macro({
   exec(t, line: string, address: string | undefined) {
     const whole = Buffer.from(`${line}\r\nGET / `)
-    t.deepEqual(proxyLine(whole), { state: 'complete', bytes: line.length + 2, address })
+    t.deepEqual(proxyHeader(whole), { state: 'complete', bytes: line.length + 2, address })
     for (let length = 0; length < line.length + 2; length += 1) {
-      t.deepEqual(proxyLine(whole.subarray(0, length)), { state: 'incomplete' })
+      t.deepEqual(proxyHeader(whole.subarray(0, length)), { state: 'incomplete' })
     }
   },
   title: (_given, line: string) => `understood, and waited for: ${line}`,
@@ -27,7 +27,7 @@ test(complete, `PROXY UNKNOWN ${'ffff:'.repeat(7)}ffff ${'ffff:'.repeat(7)}ffff 
 
 const malformed = test.macro({
   exec(t, text: string) {
-    t.deepEqual(proxyLine(Buffer.from(text, 'latin1')), { state: 'malformed' })
+    t.deepEqual(proxyHeader(Buffer.from(text, 'latin1')), { state: 'malformed' })
   },
   title: (_given, text) => `malformed: ${JSON.stringify(text)}`,
 })
@@ -57,7 +57,7 @@ for (const line of [
 test(malformed, 'G')
 test(malformed, 'PROXI')
 test(malformed, `PROXY UNKNOWN ${'x'.repeat(100)}`)
-test(malformed, '\r\n\r\n\u0000\r\nQUIT\n')
+test(malformed, '\r\n\r\n\u0000\r\nQUIT \n')
 
 interface Proxied extends Balancing {
   /** What the node read of the last request: X-Forwarded-For and -Proto, Forwarded. */
