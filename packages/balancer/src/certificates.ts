@@ -9,6 +9,7 @@ import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Logger } from 'pino'
+import type { Metrics } from './metrics.ts'
 
 export interface CertificateFiles {
   /** PEM: the certificate, followed by those between it and its root. */
@@ -19,6 +20,8 @@ export interface CertificateFiles {
 export interface Certificate {
   readonly cert: Buffer
   readonly key: Buffer
+  /** When it, or the first of those between it and its root, runs out: clients accept it as long as all of them hold. */
+  readonly expiresAt: Date
 }
 
 /** A certificate or key that can't be used, with the reason. */
@@ -43,10 +46,11 @@ export interface CertificatesOptions {
   readonly files: CertificateFiles
   readonly checkIntervalMs: number
   readonly log: Logger
+  readonly metrics: Pick<Metrics, 'certificate'>
   readonly changed: (certificate: Certificate) => void
 }
 
-export function certificates({ files, checkIntervalMs, log, changed }: CertificatesOptions): Certificates {
+export function certificates({ files, checkIntervalMs, log, metrics, changed }: CertificatesOptions): Certificates {
   let timer: NodeJS.Timeout | undefined
   let seen = ''
   let used = ''
@@ -63,14 +67,16 @@ export function certificates({ files, checkIntervalMs, log, changed }: Certifica
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
+      metrics.certificate('kept-the-old')
       log.error({ event: 'certificate-kept', reason, fingerprint: used }, 'the new certificate is not used')
       throw error
     }
   }
 
-  function say({ cert }: Certificate): void {
+  function say({ cert, expiresAt }: Certificate): void {
     const { subject, validTo, fingerprint256 } = new X509Certificate(cert)
     used = fingerprint256
+    metrics.certificate({ usedUntil: expiresAt })
     log.info({ event: 'certificate-used', subject, validTo, fingerprint: fingerprint256 })
   }
 
@@ -102,12 +108,19 @@ export async function readCertificate({ certPath, keyPath }: CertificateFiles): 
   const [cert, key] = await Promise.all([read(certPath), read(keyPath)])
   try {
     createSecureContext({ cert, key })
+    const { validTo, validToDate } = new X509Certificate(cert)
+    if (validToDate.getTime() < Date.now()) throw new Error(`it was valid until ${validTo}`)
+    return { cert, key, expiresAt: soonestExpiry(cert) }
   } catch (error) {
     throw new CertificateError(`${certPath} and ${keyPath}: ${(error as Error).message}`, error)
   }
-  const { validTo, validToDate } = new X509Certificate(cert)
-  if (validToDate.getTime() < Date.now()) throw new CertificateError(`${certPath} was valid until ${validTo}`)
-  return { cert, key }
+}
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+function soonestExpiry(cert: Buffer): Date {
+  const all = cert.toString('latin1').match(PEM_CERTIFICATE) ?? [cert]
+  return new Date(Math.min(...all.map((each) => new X509Certificate(each).validToDate.getTime())))
 }
 
 async function read(path: string): Promise<Buffer> {

@@ -54,7 +54,8 @@ export function clientListeners({ config, server, metrics, log }: ClientListener
     config.publicHosts === undefined ? isCertifiedHost?.(host) === true : isConfiguredHost(host, config.publicHosts)
   const redirectTo = { securePort: () => securePort, isOwnHost }
   const redirecting = config.redirectPort === undefined ? undefined : redirect(config, redirectTo)
-  const presented = config.tls && certificates({ files: config.tls, checkIntervalMs: config.tlsCheckMs, log, changed })
+  const presented =
+    config.tls && certificates({ files: config.tls, checkIntervalMs: config.tlsCheckMs, log, metrics, changed })
   const guarded = gate(config, (bound) => metrics.refusedConnection(bound))
   guarded.guard(server)
   server.on('drop', () => metrics.refusedConnection('total'))

@@ -30,6 +30,8 @@ export interface Metrics {
   /** A request does not wait in a queue any more, or was refused there. */
   queued(outcome: WaitOutcome | 'refused', ms: number): void
   reloaded(outcome: 'applied' | 'refused'): void
+  /** A certificate was read: what became of it, and of one that is used until when clients accept it. */
+  certificate(outcome: { readonly usedUntil: Date } | 'kept-the-old'): void
   /** Shows the upstreams' state from now on, and how many requests wait. */
   watch(upstreams: readonly Upstream[], waiting: () => number): void
   /** It is no longer there, and neither is what was counted of it. */
@@ -95,6 +97,7 @@ export function metrics(): Metrics {
     responded: (upstream, ms) => latencies.observe(upstream, ms),
     queued: (outcome, ms) => waits.observe(outcome === 'abandoned' ? 'client-left' : outcome, ms),
     reloaded: (outcome) => reloads.add(outcome),
+    certificate: certificateMetrics(registry),
     refusedConnection: (bound) => refusedConnections.add(bound),
     watch: (upstreams, waiting) => watch(registry, upstreams, waiting),
     forget(upstream) {
@@ -107,6 +110,24 @@ export function metrics(): Metrics {
 /** Also counted where a process serves no clients itself. */
 export function reloadCounter(registry: Registry): Counted {
   return new Counted(registry, `${PREFIX}reloads_total`, 'Times the configuration was read again.', ['outcome'])
+}
+
+function certificateMetrics(registry: Registry): Metrics['certificate'] {
+  const help = 'Times a certificate was read, by whether it is used or the one before was kept.'
+  const reads = new Counted(registry, `${PREFIX}certificate_reads_total`, help, ['outcome'])
+  let expiry: Gauge | undefined
+  return (outcome) => {
+    reads.add(outcome === 'kept-the-old' ? 'kept' : 'used')
+    if (outcome === 'kept-the-old') return
+    // Only where there is a certificate: without one, 0 would say that it ran out long ago.
+    expiry ??= new Gauge({
+      name: `${PREFIX}certificate_expiry_timestamp_seconds`,
+      help: 'When the certificate in use, or one of its chain, runs out: seconds since 1970.',
+      registers: [registry],
+      aggregator: 'min',
+    })
+    expiry.set(outcome.usedUntil.getTime() / 1_000)
+  }
 }
 
 /** Of one process or of several, in the text format. */

@@ -1,4 +1,5 @@
 /** Clients that come by TLS: what is agreed on, the certificate and its successors, and the way there from plain HTTP. */
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { request as openSecurely } from 'node:https'
@@ -175,6 +176,29 @@ test(
   },
   /was valid until/,
 )
+
+function expiry(cert: string): string {
+  return `expiry_timestamp_seconds ${new X509Certificate(cert).validToDate.getTime() / 1_000}`
+}
+
+test('when the certificate runs out, or the first of its chain, is a metric, and so is one that was not taken', async (t) => {
+  const { adminUrl, pair, folder } = await secure(t)
+  const shows = async (line: string) =>
+    (await ask(`${adminUrl}/metrics`)).body.toString().includes(`ninelives_balancer_certificate_${line}\n`)
+  t.true(await shows(expiry(pair.cert)))
+  const sooner = testCertificate('issuer', new Date(Date.now() + 3_600_000))
+  const next = testCertificate()
+  await folder.write({ cert: next.cert + sooner.cert, key: next.key })
+  await until(() => shows(expiry(sooner.cert)), { what: 'the chain to be used' })
+  await writeFile(folder.certPath, 'nonsense')
+  await until(() => shows('reads_total{outcome="kept"} 1'), { what: 'the refusal to be counted' })
+  t.true(await shows(expiry(sooner.cert)))
+})
+
+test('without a certificate there is no metric of one', async (t) => {
+  const { adminUrl } = await balancing(t, { a: await freePort() })
+  t.false((await ask(`${adminUrl}/metrics`)).body.includes('certificate_expiry'))
+})
 
 test('SIGHUP has the certificate read at once, and a bad one is kept out', async (t) => {
   const pair = testCertificate()
