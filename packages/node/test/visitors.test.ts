@@ -4,7 +4,7 @@ import { client, errorCode } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
 import { until } from './support/until.ts'
 
-test('a flood of visitors from one address is refused, fills no store, and keeps nobody from logging in', async (t) => {
+test('a flood of visitors from one address is refused, fills no store, and users log in all the same', async (t) => {
   const store = await openStore('memory:?recordsMax=60')
   const { url } = await shopServer(t, { store })
   const shopper = client(url)

@@ -80,8 +80,7 @@ export function visitors(policy: VisitorPolicy, refused: () => void): Visitors {
       allowances.delete(from)
       const isStillRefused = isRefused || (allowance.isRefused && left < burstPerAddress / 2)
       allowances.set(from, { left: isRefused ? left : left - 1, atMs: nowMs, isRefused: isStillRefused })
-      const [oldest = from] = allowances.size > ADDRESSES_MAX ? allowances.keys() : []
-      if (oldest !== from) allowances.delete(oldest)
+      if (allowances.size > ADDRESSES_MAX) forgetOldest(allowances)
       if (isRefused) throw new TooManyVisitorsError((1 - left) / perSecondPerAddress)
     },
   }
@@ -97,6 +96,11 @@ interface Allowance {
   readonly atMs: number
   /** It was told that it is refused, and has not recovered half of its burst since. */
   readonly isRefused: boolean
+}
+
+function forgetOldest(allowances: Map<string, Allowance>): void {
+  const [oldest] = allowances.keys()
+  if (oldest !== undefined) allowances.delete(oldest)
 }
 
 function holdsSomething(data: SessionData): boolean {
