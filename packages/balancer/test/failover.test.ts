@@ -100,6 +100,8 @@ test('a refused connection goes to the next node, whatever the method and size, 
   )
   const sha256 = createHash('sha256').update(body).digest('hex')
   t.like(JSON.parse(answers[0]?.body.toString() ?? ''), { name: 'c', bytes: body.length, sha256 })
+  // One that was suspected meanwhile, because its idle connection ended, is ejected by its probe.
+  await until(() => balancer.events().length >= 2, { what: 'both to be ejected' })
   t.deepEqual(balancer.events().sort(), ['a ejected', 'b ejected'])
 })
 
