@@ -36,7 +36,9 @@ export interface AffinityOptions {
 
 /** All that is valid for one life of an upstream. */
 interface Issued {
+  readonly name: string
   readonly incarnation: string | undefined
+  readonly tag: string
   /** By age of the key that signed it. */
   readonly values: readonly string[]
   readonly setCookie: string
@@ -45,6 +47,8 @@ interface Issued {
 const SHAPE = /^([\w-]+)\.([\w-]{8}|-)\.([\w-]{43})$/
 /** Long enough that two lives of a node are never taken for one, and too short to tell anything. */
 const TAG_CHARS = 8
+/** Of a node that does not say which life it is in: its name is all that a pin can go by. */
+const UNKNOWN_LIFE = '-'
 
 export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): AffinityCookies {
   const attributes = `Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`
@@ -53,9 +57,10 @@ export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): A
   function issued(upstream: Upstream): Issued {
     const { name, incarnation } = upstream
     const before = known.get(upstream)
-    if (before !== undefined && before.incarnation === incarnation) return before
-    const values = keys.map((key) => signed(name, tagOf(incarnation), key))
-    const made = { incarnation, values, setCookie: `${AFFINITY_COOKIE}=${values[0]}; ${attributes}` }
+    if (before !== undefined && before.incarnation === incarnation && before.name === name) return before
+    const tag = tagOf(incarnation)
+    const values = keys.map((key) => signed(name, tag, key))
+    const made = { name, incarnation, tag, values, setCookie: `${AFFINITY_COOKIE}=${values[0]}; ${attributes}` }
     known.set(upstream, made)
     return made
   }
@@ -68,16 +73,29 @@ export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): A
     return undefined
   }
 
-  function ofLifeThatIsOver(value: string): Pin | undefined {
+  function genuine(value: string): { readonly name: string; readonly tag: string } | undefined {
     const [, name, tag] = SHAPE.exec(value) ?? []
     if (name === undefined || tag === undefined) return undefined
-    if (!keys.some((key) => isSame(signed(name, tag, key), value))) return undefined
-    return { name, alive: false, current: false }
+    return keys.some((key) => isSame(signed(name, tag, key), value)) ? { name, tag } : undefined
+  }
+
+  function ofLifeUnderAnotherName(value: string): Pin | undefined {
+    const tag = genuine(value)?.tag
+    if (tag === undefined || tag === UNKNOWN_LIFE) return undefined
+    const renamed = upstreams.find((upstream) => issued(upstream).tag === tag)
+    return renamed && { name: renamed.name, alive: true, current: false }
+  }
+
+  function ofLifeThatIsOver(value: string): Pin | undefined {
+    const name = genuine(value)?.name
+    return name === undefined ? undefined : { name, alive: false, current: false }
   }
 
   return {
     read: (cookieHeader) =>
-      findCookie(cookieHeader, AFFINITY_COOKIE, alive) ?? findCookie(cookieHeader, AFFINITY_COOKIE, ofLifeThatIsOver),
+      findCookie(cookieHeader, AFFINITY_COOKIE, alive) ??
+      findCookie(cookieHeader, AFFINITY_COOKIE, ofLifeUnderAnotherName) ??
+      findCookie(cookieHeader, AFFINITY_COOKIE, ofLifeThatIsOver),
     issue: (upstream) => issued(upstream).setCookie,
   }
 }
@@ -106,7 +124,7 @@ export function findCookie<Meaning>(
 }
 
 function tagOf(incarnation: string | undefined): string {
-  return incarnation === undefined ? '-' : hash('sha256', incarnation, 'base64url').slice(0, TAG_CHARS)
+  return incarnation === undefined ? UNKNOWN_LIFE : hash('sha256', incarnation, 'base64url').slice(0, TAG_CHARS)
 }
 
 function signed(name: string, tag: string, key: string): string {

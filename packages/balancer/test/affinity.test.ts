@@ -107,6 +107,26 @@ test('a node that was started again is another one', (t) => {
   t.not(cookiesFor(all).issue(a), before)
 })
 
+test('upstreams that exchange their names keep their clients, whose cookies are replaced', (t) => {
+  const [all, a, b] = three()
+  a.incarnation = 'one'
+  b.incarnation = 'other'
+  // As of two workers, one of which starts after the change.
+  for (const routing of [pinning(all), undefined]) {
+    Object.assign(a, { name: 'a' })
+    Object.assign(b, { name: 'b' })
+    const before = cookieOf(cookiesFor(all).issue(a))
+    t.is(choice(routing ?? pinning(all), before).upstream, a)
+    Object.assign(a, { name: 'b' })
+    Object.assign(b, { name: 'a' })
+    const after = choice(routing ?? pinning(all), before)
+    t.like(after, { upstream: a, why: 'pinned', fields: ['Set-Cookie', cookiesFor(all).issue(a)] })
+    t.regex(cookiesFor(all).issue(a), /^ninelives-upstream=b\./)
+    const replaced = cookieOf(field(after, 'Set-Cookie'))
+    t.deepEqual(choice(routing ?? pinning(all), replaced), { upstream: a, why: 'pinned', fields: [] })
+  }
+})
+
 test('where nobody else is left, a client is where it was and was not moved', (t) => {
   const [, a] = three()
   const cookie = cookieOf(cookiesFor([a]).issue(a))
