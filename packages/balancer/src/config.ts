@@ -232,7 +232,7 @@ function certificateFiles(values: ConfigValues): CertificateFiles | undefined {
   return values.fault(missing, 'is missing', 'the path of a PEM file, as the other does')
 }
 
-/** What nodes say of themselves to those who run them. `/healthz` says only that a node answers, and anybody may ask for that. */
+/** What nodes say of themselves to their operators. `/healthz` is public: it says only that a node answers. */
 const PRIVATE_PATHS = '/metrics,/readyz'
 
 function privatePaths(values: ConfigValues): readonly string[] {

@@ -31,7 +31,7 @@ const UNREMOVABLE = new Set(['host', 'content-length'])
 /** These stay where a trusted proxy is connected, and are not looked at. */
 const PROXYS_OWN = /^x-forwarded-(?!(?:for|host|proto)$)[a-z\d-]+$/
 
-/** Whom a request comes from. */
+/** The client of a request. */
 export interface ClientOrigin {
   readonly address: string
   /** Whether the connection is by TLS. */

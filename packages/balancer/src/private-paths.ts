@@ -1,5 +1,5 @@
 /**
- * Paths that clients get 404 for, because they are for whoever runs the nodes: metrics, readiness. A private path stands for itself and
+ * Paths that clients get 404 for, because they are for the nodes' operators: metrics, readiness. A private path stands for itself and
  * for all below it, in every spelling that a node could take for it: other case, percent-encoded, with dots, empty segments,
  * backslashes or parameters of a segment.
  */

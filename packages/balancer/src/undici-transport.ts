@@ -120,7 +120,7 @@ class UndiciCall implements Call, DispatchHandler {
   #whole(): void {
     if (this.#over) return
     this.#over = true
-    // Nobody asked for trailers.
+    // A request that asks for trailers does not come here.
     this.#listener.whole([])
   }
 
@@ -162,7 +162,7 @@ const UNASKED_CONTINUE = 'bad response'
 
 /** What undici says of an answer that can't be read, by its code or message, and what Node's own client says. */
 const JUNK: Readonly<Record<string, string>> = {
-  // An upgrade that nobody asked for.
+  // An upgrade that was not asked for.
   'bad upgrade': 'HPE_UPGRADE',
   [UNASKED_CONTINUE]: 'HPE_UNASKED_CONTINUE',
   UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',

@@ -51,7 +51,7 @@ test('an interim answer loses what is hop-by-hop, and any length', async (t) => 
   t.pass()
 })
 
-test('a 100 that was not asked for is for nobody, and a node that says it is used all the same', async (t) => {
+test('a 100 that was not asked for does not reach the client, and its node goes on being used', async (t) => {
   const port = await through(t, `HTTP/1.1 100 Continue\r\n\r\n${OK}`)
   // Over undici one answer is lost on the way to finding out.
   const statuses: string[] = []

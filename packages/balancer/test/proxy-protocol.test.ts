@@ -103,7 +103,7 @@ test('the line may come in pieces', async (t) => {
   t.is(told()[0], '192.0.2.1')
 })
 
-test('behind a proxy behind a proxy, the client is whom the outer one names', async (t) => {
+test('of two trusted proxies, the outer one names the client', async (t) => {
   const { port, told } = await behindProxy(t, { TRUSTED_PROXIES: '127.0.0.1,192.0.2.0/24' })
   const client = await rawClient(t, port)
   client.send(LINE, 'GET / HTTP/1.1', 'Host: a', 'X-Forwarded-For: 203.0.113.9', '', '')

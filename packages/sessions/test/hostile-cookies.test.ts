@@ -131,7 +131,7 @@ test('a cookie of ours whose session is over does not hide another one behind it
   const over = String(headers['set-cookie']).split(';', 1)[0] ?? ''
   t.is((await say(`${origin}/logout`, { headers: { cookie: over } })).body, 'null')
   t.is((await say(origin, { headers: { cookie: `${over}; ${cookie}` } })).body, '{"kept":1}')
-  // Logged out is who came with it, and not whoever has a cookie that is over.
+  // The logout ends the session that was found, whose cookie came second.
   const logout = await say(`${origin}/logout`, { headers: { cookie: `${over}; ${cookie}` } })
   t.regex(String(logout.headers['set-cookie']), /^sid=;/)
   t.is((await say(origin, { headers: { cookie } })).body, '{}')
