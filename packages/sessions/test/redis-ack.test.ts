@@ -88,7 +88,7 @@ onRedis('the URL says how many replicas there should be, whether they were ever 
 
 onRedis('a write that was refused needs no copies', async (t) => {
   const [primary] = await primaryWith(t, 0)
-  const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=400` })
+  const store = await openRedis(t, { url: `${primary.url}?ack=one`, timeoutMs: PATIENT_MS })
   const key = freshKey()
   await store.write(key, { ...creation(), ack: 'local' })
   t.is((await store.write(key, change(7))).status, 'conflict')
@@ -122,37 +122,34 @@ onRedis('a script that was forgotten and sent anew is waited for, and not what w
   t.like(error?.cause, { copies: 1, copiesWanted: 2 })
 })
 
-onRedis(
-  'a replica that is late is no lack of copies: the change is refused, though fewer would be acknowledged',
-  async (t) => {
-    const [primary, replica] = await primaryWith(t, 1)
-    const told: string[] = []
-    const options = { url: `${primary.url}?ack=one&timeoutMs=2000&fewerCopies=acknowledge` }
-    const store = await openRedis(t, { ...options, onEvent: ({ event }) => told.push(event) })
-    t.like(await store.write(freshKey(), creation()), { receipt: { copies: 2 } })
-    replica?.process.kill('SIGSTOP')
-    // The last word of the replica is at most a second old.
-    const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreCopiesError })
-    t.like(error?.cause, { copies: 1, copiesWanted: 2 })
-    t.deepEqual(told, [])
-    // It stays silent, and may as well be gone.
-    await until('the change to be acknowledged without it', async () => {
+onRedis('a late replica is no lack of copies: the change is refused, though fewer would be acknowledged', async (t) => {
+  const [primary, replica] = await primaryWith(t, 1)
+  const told: string[] = []
+  const options = { url: `${primary.url}?ack=one&timeoutMs=3000&fewerCopies=acknowledge` }
+  const store = await openRedis(t, { ...options, onEvent: ({ event }) => told.push(event) })
+  /** On a busy machine a replica may be late by itself. */
+  const acknowledgedBy = (copies: number) =>
+    until(`a change to be acknowledged by ${copies}`, async () => {
       const result = await store.write(freshKey(), creation())
-      return result.status === 'written' && result.receipt.copies === 1
+      return result.status === 'written' && result.receipt.copies === copies
     })
-    t.deepEqual(told, ['copies-fewer'])
-    replica?.process.kill('SIGCONT')
-    await until('both copies', async () => {
-      const result = await store.write(freshKey(), creation())
-      return result.status === 'written' && result.receipt.copies === 2
-    })
-    t.deepEqual(told, ['copies-fewer', 'copies-restored'])
-  },
-)
+  await acknowledgedBy(2)
+  replica?.process.kill('SIGSTOP')
+  // The last word of the replica is at most a second old.
+  const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreCopiesError })
+  t.like(error?.cause, { copies: 1, copiesWanted: 2 })
+  t.deepEqual(told, [])
+  // It stays silent, and may as well be gone.
+  await acknowledgedBy(1)
+  t.deepEqual(told, ['copies-fewer'])
+  replica?.process.kill('SIGCONT')
+  await acknowledgedBy(2)
+  t.deepEqual(told, ['copies-fewer', 'copies-restored'])
+})
 
 onRedis('a change that names its ack has so many copies or is refused, whatever the policy', async (t) => {
   const [primary] = await primaryWith(t, 0)
-  const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=400&fewerCopies=acknowledge` })
+  const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=4000&fewerCopies=acknowledge` })
   t.like(await store.write(freshKey(), creation()), { receipt: { copies: 1 } })
   for (const ack of ['one', 'quorum', 'all'] as const) {
     const key = freshKey()
