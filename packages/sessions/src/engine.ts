@@ -165,7 +165,7 @@ export const engineRules: Rules<EngineOptions> = {
   commitAttemptsMax: take.wholeNumber(1),
   commitTimeMaxMs: take.durationMs(1),
   idempotencyWindowMs: take.durationMs(1),
-  idempotencyBytesMax: take.wholeNumber(4_096),
+  idempotencyBytesMax: take.wholeNumber(8_192),
   idempotencyKeysMax: take.wholeNumber(1, 100_000),
   lastKnown: take.options<LastKnownLimits>({
     sessionsMax: take.wholeNumber(0),

@@ -55,9 +55,9 @@ const DIGESTS_SHARE = 0.5
 /** Digests are forgotten in groups, each as late as the last of its keys. */
 const GROUP_MS = 10_000
 const BUCKETS_MAX = 32
-/** A group's, with one digest, and what separates it from the next. */
+/** A group's with one digest, as JSON, and what stands between it and the next. */
 const BUCKET_BYTES_MAX = 40
-const SEPARATOR_BYTES = 1
+const BRACKETS_BYTES = 2
 /** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
 const UNFINGERPRINTED_MAX = 32
 
@@ -90,7 +90,7 @@ export function remember(
   const forgotten = forgetSurplus(ring, Math.min(limits.idempotencyKeysMax, digestsMax) - 1)
   ring.requests.push(newest)
   const requests = ring.requests.map((packed) => JSON.stringify(packed))
-  const bytes = requests.reduce((sum, each) => sum + Buffer.byteLength(each) + SEPARATOR_BYTES, bytesOf(ring.buckets))
+  const bytes = requests.reduce((sum, each) => sum + Buffer.byteLength(each) + 1, bytesOf(ring.buckets))
   makeRoom(ring, requests, bytes - limits.idempotencyBytesMax)
   return { text: print(ring.buckets, requests), forgotten }
 }
@@ -188,7 +188,7 @@ function printBucket({ digests, forgetAtMs }: Bucket): string {
 }
 
 function bytesOf(buckets: readonly Bucket[]): number {
-  return buckets.reduce((sum, { digests }) => sum + digests.length + BUCKET_BYTES_MAX, 0)
+  return buckets.reduce((sum, { digests }) => sum + digests.length + BUCKET_BYTES_MAX, BRACKETS_BYTES)
 }
 
 function shrinkUnfingerprinted(ring: Ring): void {

@@ -96,7 +96,7 @@ export const ANSWERED = 'answered'
 /** Before the names that an application gives, so that none of them is taken for one of ours. */
 const NAMED = '='
 const NAME = /^[\x20-\x7e]{1,64}$/
-const STEPS_MAX = 64
+const STEPS_MAX = 32
 
 /**
  * The names of one request's steps. A request that comes again may take another path, and may do so on another version of

@@ -95,13 +95,13 @@ test('the window is an option', async (t) => {
 })
 
 test('where room ran out a repeat is refused, and not carried out twice', async (t) => {
-  const { browser } = await begun(t, { idempotencyBytesMax: 4_096 })
-  for (let n = 0; n < 60; n++) await browser.get('/order', `key-${n}`)
+  const { browser } = await begun(t, { idempotencyBytesMax: 8_192 })
+  for (let n = 0; n < 130; n++) await browser.get('/order', `key-${n}`)
   const repeated = await browser.get('/order', 'key-0')
   t.is(repeated.status, 409)
   t.regex(String(repeated.body), /carried out before/)
-  t.deepEqual(await body(browser, '/order', 'key-59'), { orders: 60 })
-  t.like(await body(browser, '/'), { orders: 60 })
+  t.deepEqual(await body(browser, '/order', 'key-129'), { orders: 130 })
+  t.like(await body(browser, '/'), { orders: 130 })
 })
 
 test('a key that is forgotten before its time is reported', async (t) => {

@@ -1,5 +1,6 @@
 /** What a session remembers of keyed requests: bounded in time, number and bytes, and given up in stages. */
 import test from 'ava'
+import fc from 'fast-check'
 import { keyDigest, type Remembered } from '../src/answers.ts'
 import { DIGEST_ONLY, forgetOld, hasOld, recall, remember } from '../src/remembered-keys.ts'
 
@@ -153,4 +154,50 @@ test('an older version reads and rewrites what this one wrote', (t) => {
     entries.map(([digest, fingerprint, atMs, , results]) => [digest, fingerprint, atMs, 0, results]),
   )
   for (const key of ['key-0', 'key-999']) t.is(recallIn(rewritten, key), DIGEST_ONLY)
+})
+
+const arrivals = fc.array(
+  fc.record({
+    key: fc.nat(90),
+    minted: fc.boolean(),
+    resultLength: fc.nat(2_000),
+    answerLength: fc.nat(4_000),
+    pauseMs: fc.nat(20_000),
+  }),
+  { minLength: 40, maxLength: 120 },
+)
+
+test('whatever comes, it stays within its bytes, knows the newest whole, and no key is unknown before it was given up', (t) => {
+  const limits = { idempotencyBytesMax: 8_192, idempotencyKeysMax: 200 }
+  fc.assert(
+    fc.property(arrivals, (all) => {
+      let text: string | undefined
+      let nowMs = NOW_MS
+      const knownUntilMs = new Map<string, number>()
+      for (const { key, minted, resultLength, answerLength, pauseMs } of all) {
+        nowMs += pauseMs
+        const before = recallIn(text ?? '[]', `${key}`, nowMs)
+        if (before === DIGEST_ONLY) continue
+        const forgetAtMs = before?.forgetAtMs ?? nowMs + (minted ? 180_000 : HOUR_MS)
+        const fingerprint = before?.fingerprint ?? (minted ? '' : 'f'.repeat(20))
+        const results = [...(before?.results ?? []), { step: '=step', result: 'é'.repeat(resultLength) }]
+        const answer = { status: 200, type: 'text/plain', body: '"'.repeat(answerLength) }
+        const remembered = remember(
+          text,
+          request(`${key}`, { forgetAtMs, fingerprint, results, answer }),
+          limits,
+          nowMs,
+        )
+        text = remembered.text
+        knownUntilMs.set(`${key}`, forgetAtMs)
+        if (remembered.forgotten > 0 || Buffer.byteLength(text) > limits.idempotencyBytesMax) return false
+        if ((recallIn(text, `${key}`, nowMs) as Remembered).results.length !== results.length) return false
+        for (const [each, untilMs] of knownUntilMs)
+          if (untilMs > nowMs && recallIn(text, each, nowMs) === undefined) return false
+      }
+      return true
+    }),
+    { numRuns: 60 },
+  )
+  t.pass()
 })
