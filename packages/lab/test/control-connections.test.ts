@@ -36,7 +36,7 @@ for (const [what, sent] of [
   ['half a header', 'GET /api/cluster HTTP/1.1\r\nHost: localhost\r\n'],
   ['a request without its body', 'POST /api/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n'],
 ] as const) {
-  test(`${MANY} connections that send ${what} keep nobody out`, async (t) => {
+  test(`${MANY} connections that send ${what} do not keep others out`, async (t) => {
     const lab = await openedLab(t)
     const held = await hold(t, lab, MANY, sent)
     t.is((await ask(lab, 'GET', '/api/cluster')).status, 200)

@@ -57,7 +57,7 @@ test('one that is late, or sends less than is due, gets half of it', async (t) =
   t.is(lines.at(-1), '75 operations a second, which this machine keeps up with')
 })
 
-test('one that never keeps up is slowed down only so far that the faults still meet somebody', async (t) => {
+test('one that never keeps up is slowed down only so far that the faults still meet users', async (t) => {
   const { rate, lines } = await fitted(t, (sent) => ({ lateMs: 50, sent }))
   t.is(rate, 38)
   t.is(lines.at(-1), '38 operations a second, the least, although they were sent 50.0 ms late at p99')

@@ -33,7 +33,7 @@ test('a URL is shown without its password, also where several hosts or another U
   }
 })
 
-test('one in --store is refused or used like any other, with a word on who can read it', async (t) => {
+test('a password in --store is used, with a warning that other users can read it', async (t) => {
   const command = run(t, ['up', ...anyPorts, '--store', `cloud://u:${SECRET}@h`, '--logs', scratch(t)])
   t.is(await command.exited, 2)
   const [hint = '', problem = ''] = command.output.stderr.split('\n')

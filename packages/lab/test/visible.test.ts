@@ -1,4 +1,4 @@
-/** What somebody else wrote does nothing to the terminal that shows it. */
+/** Foreign text does nothing to the terminal that shows it. */
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
@@ -83,7 +83,7 @@ const hostileEvents: readonly object[] = [
   { type: 'run-ended', reason: HOSTILE, cutShort: HOSTILE },
 ]
 
-test('a trace can not speak to the terminal, whatever stands in it', async (t) => {
+test('a trace sends the terminal no control character, whatever it holds', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   writeFileSync(file, hostileEvents.map((event, seq) => `${JSON.stringify({ seq, atMs: seq, ...event })}\n`).join(''))
   for (const args of [
@@ -98,11 +98,12 @@ test('a trace can not speak to the terminal, whatever stands in it', async (t) =
   }
 })
 
-test('nor can one that is not what it says it is', async (t) => {
+test('nor does one of another schema or shape', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   for (const line of [
     { ...hostileEvents[0], schema: HOSTILE, seq: 0, atMs: 0 },
     { ...hostileEvents[0], nodes: HOSTILE, seq: 0, atMs: 0 },
+    { ...hostileEvents[0], rate: HOSTILE, seq: 0, atMs: 0 },
   ]) {
     writeFileSync(file, `${JSON.stringify(line)}\n`)
     for (const command of ['replay', 'check']) {
@@ -113,7 +114,7 @@ test('nor can one that is not what it says it is', async (t) => {
   }
 })
 
-test('a shop that is watched can not speak to it either', async (t) => {
+test('nor does a shop that is watched', async (t) => {
   const server = createServer((request, response) => {
     // What a header may hold: the bytes above the letters, one of which begins a command.
     response.setHeader('X-Served-By', 'owned\u009B31m')

@@ -25,6 +25,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     nodes,
     strategy: object,
     users: optional(number),
+    rate: optional(number),
     seed: optional(number),
     idleTimeoutMs: optional(number),
     absoluteTimeoutMs: optional(number),
