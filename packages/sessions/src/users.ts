@@ -6,11 +6,13 @@
  * is says the session's own record, which is read at every use, and an entry that is wrong is taken out.
  */
 import type { SessionKey, SessionRecord } from './contract.ts'
+import { EMPTY_DATA } from './data.ts'
 import type { Engine } from './engine.ts'
 import { RecordUnreadableError, SessionConflictError, SessionError } from './errors.ts'
 import { lastUseAtMs } from './expiry.ts'
+import { newSecret, secretDigest } from './id.ts'
 import { checkedOptions, checkedValue, take } from './options.ts'
-import { type Body, decodeBody, type UserTag, userTag } from './record.ts'
+import { type Body, decodeBody, encodeBody, type UserTag, userTag } from './record.ts'
 import {
   decodeIndex,
   EMPTY_INDEX,
@@ -74,7 +76,7 @@ export function usersSessions(engine: Engine): UsersSessions {
         tag,
         sessions.filter(({ key }) => sessionRef(key) === id),
       )
-      const ended = await endTheirs(engine, entries)
+      const ended = await endTheirs(engine, tag, entries)
       await heal(engine, tag, entries, ended)
       return ended.length > 0
     },
@@ -93,7 +95,7 @@ export function usersSessions(engine: Engine): UsersSessions {
       })
       engine.onStep('after-commit')
       // This gives their memory back and stops the requests that still hold them.
-      await endTheirs(engine, await lookedUp(engine, tag, listed))
+      await endTheirs(engine, tag, await lookedUp(engine, tag, listed))
     },
   }
 }
@@ -127,11 +129,43 @@ async function lookedUp(engine: Engine, user: UserTag, sessions: readonly Listed
   )
 }
 
-/** Ends the sessions that are still this user's, and those of which nothing else is known. */
-async function endTheirs(engine: Engine, entries: readonly Entry[]): Promise<SessionKey[]> {
-  const keys = entries.filter(({ status }) => status !== 'stale').map(({ listed }) => listed.key)
-  await Promise.all(keys.map((key) => engine.end(key)))
-  return keys
+/** Ends the sessions that are still this user's, and those of which nothing else is known. Resolves their keys. */
+async function endTheirs(engine: Engine, user: UserTag, entries: readonly Entry[]): Promise<SessionKey[]> {
+  const ended = await Promise.all(
+    entries.map(async (entry) => {
+      const isTheirs = entry.status === 'theirs' ? await isDisowned(engine, user, entry) : entry.status === 'unreadable'
+      if (isTheirs) await engine.end(entry.listed.key)
+      return isTheirs ? [entry.listed.key] : []
+    }),
+  )
+  return ended.flat()
+}
+
+/**
+ * Makes a session nobody's, on the version that was looked at, before it is destroyed, which no store does by version: another
+ * user who logs in over it at that moment keeps it, or begins another. False when it is another's by now.
+ */
+async function isDisowned(
+  engine: Engine,
+  user: UserTag,
+  { listed, ...found }: { listed: ListedSession; record: SessionRecord; body: Body },
+): Promise<boolean> {
+  let { record, body } = found
+  for (let attempt = 1; attempt <= engine.commitAttemptsMax; attempt++) {
+    const opensNothing = secretDigest(newSecret(engine.random))
+    const nobodys = { ...body, secretDigest: opensNothing, retired: [], user: undefined, answersText: undefined }
+    const result = await engine.store.write(listed.key, {
+      expectedVersion: record.version,
+      expiresAtMs: engine.clock.now() + engine.requestTimeMaxMs,
+      body: encodeBody({ ...nobodys, dataText: EMPTY_DATA }),
+    })
+    if (result.status !== 'conflict') return true
+    record = result.current
+    body = decodeBody(record.body)
+    if (body.user !== user) return false
+    await engine.backOff(attempt)
+  }
+  throw new SessionConflictError(engine.commitAttemptsMax, undefined, undefined)
 }
 
 /** Takes stale entries out of the list, and those of sessions that were just `ended`. That this failed is no reason to fail. */
@@ -193,7 +227,7 @@ async function list(engine: Engine, user: UserTag, key: SessionKey, device: stri
     dropped = index.sessions.filter((each) => !isListed(next, each.key))
     return next
   })
-  if (dropped.length > 0) await endTheirs(engine, await lookedUp(engine, user, dropped))
+  if (dropped.length > 0) await endTheirs(engine, user, await lookedUp(engine, user, dropped))
 }
 
 async function unlist(engine: Engine, user: UserTag, keys: readonly SessionKey[]): Promise<void> {

@@ -20,6 +20,8 @@ interface Site {
   readonly time: { nowMs: number }
   /** The next write to this user's list fails. */
   readonly failList: (user: string) => void
+  /** Lets something happen between the next read of this key and its answer. */
+  readonly afterRead: (key: SessionKey, happen: () => Promise<void>) => Promise<void>
 }
 
 /** An application where `/as/NAME` logs in, and any other path shows the session. */
@@ -28,8 +30,16 @@ async function site(t: ExecutionContext, options: Partial<SessionsOptions> = {})
   const clock = { now: () => time.nowMs }
   const inner = memoryStore({ clock })
   const failing = new Set<SessionKey>()
+  const happenings = new Map<SessionKey, () => Promise<void>>()
   const store: SessionStore = {
     ...inner,
+    async read(key) {
+      const record = await inner.read(key)
+      const happen = happenings.get(key)
+      happenings.delete(key)
+      await happen?.()
+      return record
+    },
     write: (key, write) =>
       failing.delete(key) ? Promise.reject(new StoreUnavailableError('memory')) : inner.write(key, write),
   }
@@ -43,7 +53,16 @@ async function site(t: ExecutionContext, options: Partial<SessionsOptions> = {})
     ctx.body = { user: ctx.session?.['user'] ?? null, id: ctx.sessionInfo?.id ?? null }
   })
   const url = await listening(t, app)
-  return { url, users: layer.users, store, events, time, failList: (user) => failing.add(indexKey(userTag(user))) }
+  const afterRead: Site['afterRead'] = (key, happen) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    happenings.set(key, async () => {
+      await happen()
+      resolve()
+    })
+    return promise
+  }
+  const failList: Site['failList'] = (user) => void failing.add(indexKey(userTag(user)))
+  return { url, users: layer.users, store, events, time, failList, afterRead }
 }
 
 /** A browser in which first `u` and then `v` logged in, after which the node failed to take the session out of u's list. */
@@ -84,6 +103,23 @@ test('a user can not end the session that another user took over', async (t) => 
   t.deepEqual((await browser.get('/')).body, { user: 'v', id })
   t.deepEqual(await listedIn(shop.store, 'u'), [])
 })
+
+for (const how of ['end', 'endAll'] as const) {
+  test(`${how}: a login of another user between the look at a session and its end stands`, async (t) => {
+    const shop = await site(t)
+    const browser = client(shop.url)
+    await browser.get('/as/u')
+    const { id } = (await browser.get('/')).body as { id: string }
+    const looked = shop.afterRead(id as SessionKey, async () => void (await browser.get('/as/v')))
+    if (how === 'end') t.false(await shop.users.end('u', id))
+    else await shop.users.endAll('u')
+    await looked
+    const { body } = await browser.get('/')
+    t.like(body, { user: 'v' })
+    // Ended all at once, the session was over before the login asked for it, and the login began another.
+    t.is((body as { id: string }).id === id, how === 'end')
+  })
+}
 
 test('ending all sessions of a user leaves the one that another user took over', async (t) => {
   const shop = await site(t)
