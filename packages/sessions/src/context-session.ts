@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from './data.ts'
+import type { MaxAge } from './koa-session-type.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from './errors.ts'
 import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
 import { assignedFields, assignFields, type BareSession } from './session-fields.ts'
@@ -12,15 +13,16 @@ interface SessionAccessor {
   readonly set: (this: StatefulContext, fields: SessionData | null) => void
 }
 
-export function extendContext(app: Koa, adopt: Adopt): void {
+export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): void {
   const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
   assert(inherited, 'koa-session defines ctx.session')
   const { get, set } = inherited
 
   const replace = (ctx: StatefulContext, state: RequestState, assigned: object): void => {
-    const { maxAge, ...others } = assigned as { maxAge?: unknown }
+    // Of its own properties alone: a session that is set to itself has a maxAge as a member.
+    const { maxAge, ...others }: { maxAge?: unknown } = { ...assigned }
     const fields = assignedFields(others)
-    const maxAgeMs = storedMaxAge(maxAge)
+    const maxAgeMs = storedMaxAge(maxAge, defaultMaxAge)
     replaceSession(state, fields, get.call(ctx) === null)
     if (maxAge !== undefined) sessionOf(state).maxAgeMs = maxAgeMs
     set.call(ctx, fields)

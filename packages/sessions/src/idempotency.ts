@@ -9,6 +9,7 @@ import type Koa from 'koa'
 import { type Answer, isKept, proxyWindowMs } from './answers.ts'
 import { IdempotencyKeyError, StillRunningError } from './errors.ts'
 import { NO_FINGERPRINT } from './fingerprint.ts'
+import { checkedOptions, type Rules, take } from './options.ts'
 import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
 import { type BareSession, replaceFields } from './session-fields.ts'
 import type { OpenSession } from './session.ts'
@@ -28,8 +29,11 @@ const RUNNING_MAX = 100_000
 /** From this status on an answer says that something failed, and that the request may be sent again. */
 const FAILED_STATUS = 500
 
+const rules: Rules<IdempotencyOptions> = { payloadOf: take.function }
+
 /** Middleware for the routes that change the session, after the body parser and before the handler. */
-export function idempotency({ payloadOf }: IdempotencyOptions = {}): Koa.Middleware {
+export function idempotency(options: IdempotencyOptions = {}): Koa.Middleware {
+  const { payloadOf } = checkedOptions('idempotency()', options, rules)
   // Only what this process runs: a request that another node took over must be carried out there, not turned away.
   const running = new Set<string>()
 

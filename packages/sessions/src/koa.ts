@@ -95,7 +95,8 @@ export function sessions<Fields extends object = SessionFields>(
       return result
     })
 
-  extendContext(app, adoption(update, options.maxAge ?? 'session'))
+  const { maxAge = 'session' } = options
+  extendContext(app, adoption(update, maxAge), maxAge)
   app.use(inside(app, cookie.settle))
   app.use(withRecordedAnswer)
   app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))

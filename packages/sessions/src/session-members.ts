@@ -120,14 +120,14 @@ function maxAgeMember(ownerOf: (session: object) => StatefulContext, defaultMaxA
     set(this: object, maxAge: MaxAge | undefined) {
       const state = stateOf(ownerOf(this))
       refuseInOutage(state)
-      sessionOf(state).maxAgeMs = storedMaxAge(maxAge)
+      sessionOf(state).maxAgeMs = storedMaxAge(maxAge, defaultMaxAge)
     },
   }
 }
 
-/** As the session keeps it. Throws SessionOptionsError for what is no such time. */
-export function storedMaxAge(maxAge: unknown): number | undefined {
-  if (maxAge === undefined) return undefined
+/** As the session keeps it: nothing for the default. Throws SessionOptionsError for what is no such time. */
+export function storedMaxAge(maxAge: unknown, defaultMaxAge: MaxAge): number | undefined {
+  if (maxAge === undefined || maxAge === defaultMaxAge) return undefined
   const checked = checkedValue('session.maxAge', maxAge, maxAgeRule)
   return checked === 'session' ? UNTIL_BROWSER_CLOSES : (checked as number)
 }

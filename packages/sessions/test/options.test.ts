@@ -5,6 +5,7 @@ import { sessionBinding } from '../src/binding.ts'
 import { sessionEngine } from '../src/engine.ts'
 import { expressStore, fastifyStore } from '../src/express.ts'
 import { sessionHeaders } from '../src/headers.ts'
+import { idempotency } from '../src/idempotency.ts'
 import { sessions, type SessionsOptions } from '../src/koa.ts'
 import { loginThrottle } from '../src/login-throttle.ts'
 import { openStore } from '../src/open-store.ts'
@@ -25,6 +26,8 @@ const routes: Readonly<Record<string, Handler>> = {
 
 const OPTIONS = [
   'cookieName needed outage guard clock random idleTimeoutMs absoluteTimeoutMs rotationGraceMs onTheft userOf resolvers',
+  'sameSite domain maxAge valid beforeSave autoCommit commitTimeMaxMs idempotencyWindowMs idempotencyBytesMax idempotencyKeysMax',
+  'onStoreCall visitors',
   'dataBytesMax requestTimeMaxMs sessionsPerUserMax commitAttemptsMax lastKnown onStep onEvent',
 ]
 
@@ -77,6 +80,11 @@ const refused: Readonly<Record<string, [options: Record<string, unknown>, said: 
   "a store's URL": [{ store: 'redis://localhost' }, /store takes an opened session store, not 'redis:\/\/localhost'/],
   'no store': [{ store: undefined }, 'sessions() needs the option store.'],
   'no word on https': [{ secure: undefined }, 'sessions() needs the option secure.'],
+  'both an idle timeout and a maxAge': [
+    { maxAge: 5, idleTimeoutMs: 5 },
+    /maxAge is the idle timeout, .* leave out idleTimeoutMs/,
+  ],
+  'a maxAge in words': [{ maxAge: 'long' }, /maxAge takes milliseconds .* or 'session', not 'long'/],
   'a name with its prefix': [{ cookieName: '__Host-sid' }, /'__Host-' is added where secure is true/],
   'a name that is none': [{ cookieName: 'a b' }, /cookieName takes a cookie's name/],
 }
@@ -146,6 +154,7 @@ test('the other factories refuse in words what they can not use', async (t) => {
     'loginThrottle\\(\\) needs the option store': () => loginThrottle({} as never),
     'sessionBinding\\(\\): agent takes': () => sessionBinding({ keys: [KEY], agent: 'log-out' as never }),
     'sessionBinding\\(\\): keys takes .*keys\\[0\\] is undefined': () => sessionBinding({ keys: [undefined] }),
+    'idempotency\\(\\): payloadOf takes a function': () => idempotency({ payloadOf: 'body' as never }),
     'sameOrigin\\(\\): allowedOrigins takes': () => sameOrigin({ allowedOrigins: 'https://a' as never }),
     "sessionHeaders\\(\\) has no option 'cache'": () => sessionHeaders({ cache: true } as never),
     'expressStore\\(\\): Store takes': () => expressStore({ store } as never),

@@ -27,6 +27,14 @@ const short: Handler = (ctx) => {
   ctx.session.maxAge = MINUTE_MS
 }
 
+const itself: Handler = (ctx) => {
+  const { session } = ctx
+  ctx.session = session
+}
+const copy: Handler = (ctx) => {
+  ctx.session = { ...ctx.session, copied: true }
+}
+
 for (const [how, handler] of Object.entries({
   'session.maxAge = n': remember,
   'session = { maxAge: n }': (ctx) => {
@@ -100,6 +108,18 @@ test('setting the maxAge that the session has writes nothing', async (t) => {
   await browser.get('/')
   await browser.get('/')
   t.like((await browser.get('/')).body, { info: { version: 1 } })
+})
+
+test('a session that is set to itself, or to a copy, keeps its lifetime and begins none', async (t) => {
+  const origin = await shop(t, { '/remember': remember, '/itself': itself, '/copy': copy, '/': read }, REMEMBERING)
+  const visitor = client(origin)
+  t.deepEqual((await visitor.get('/itself')).setCookie, [])
+  const browser = client(origin)
+  await browser.get('/remember')
+  for (const path of ['/itself', '/copy']) {
+    await browser.get(path)
+    t.like((await browser.get('/')).body, { fields: { user: 'u' }, maxAge: 30 * DAY_MS })
+  }
 })
 
 test('the next user of a session has not chosen to be remembered', async (t) => {
