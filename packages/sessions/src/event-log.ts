@@ -47,7 +47,8 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
 /** For the `onEvent` of `openStore`, `sessions` and `loginThrottle` alike. */
 export function eventLog(log: EventLog): (event: SessionLayerEvent) => void {
   return (event) => {
-    const [level, line] = LINES[event.event]
-    log[level](event, 'line' in event ? event.line : line)
+    const [level, sentence] = LINES[event.event]
+    const { line = sentence, ...about } = event as SessionLayerEvent & { readonly line?: string }
+    log[level](about, line)
   }
 }

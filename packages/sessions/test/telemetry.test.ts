@@ -91,6 +91,6 @@ test('every event has a level and a sentence in a log', (t) => {
   tell({ event: 'mesh-refused', peer: 'b', line: 'b has another secret than a' })
   t.deepEqual(lines, [
     ['warn', { event: 'theft' }, 'an id that was rotated away came back: its session may have been stolen'],
-    ['warn', { event: 'mesh-refused', peer: 'b', line: 'b has another secret than a' }, 'b has another secret than a'],
+    ['warn', { event: 'mesh-refused', peer: 'b' }, 'b has another secret than a'],
   ])
 })

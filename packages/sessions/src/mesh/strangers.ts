@@ -10,7 +10,7 @@ export interface Strangers {
   watch(server: Server): void
   /** A peer is looked for at this address: it has slots of its own from now on. */
   expect(address: string | undefined): void
-  /** Whoever sent this has proven to be a peer. */
+  /** The other end of this connection has proven to be a peer. */
   proven(socket: Socket): void
   /** How many were dropped to make room. */
   readonly dropped: number

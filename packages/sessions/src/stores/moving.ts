@@ -138,9 +138,13 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
   }
 
   /** Puts the body of a mark into the new store, and takes it out of the mark. */
-  const carry = async (key: SessionKey, { record, version, body }: MovingMark): Promise<WriteResult> => {
+  const carry = async (
+    key: SessionKey,
+    { record, version, body }: MovingMark,
+    asked: Pick<SessionWrite, 'ack' | 'givesWay'> = {},
+  ): Promise<WriteResult> => {
     const { expiresAtMs } = record
-    const carried = await to.write(key, { expectedVersion: 0, expiresAtMs, body })
+    const carried = await to.write(key, { ...asked, expectedVersion: 0, expiresAtMs, body })
     // Fenced there: the session was ended, and the mark must not outlive the fence.
     const mark =
       carried.status === 'gone' ? { body: '', expiresAtMs: PAST_MS } : { body: movedText(version), expiresAtMs }
@@ -161,11 +165,12 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
     async move(key: SessionKey, write: SessionWrite, version: number): Promise<WriteResult> {
       const marked = await from.write(key, { ...write, body: movingText(version, write.body) })
       if (marked.status !== 'written') return marked
-      const record = { version: marked.version, expiresAtMs: write.expiresAtMs }
-      const carried = await carry(key, { record, version, body: write.body })
+      const { expectedVersion, expiresAtMs, body, ...asked } = write
+      const record = { version: marked.version, expiresAtMs }
+      const carried = await carry(key, { record, version, body }, asked)
       if (carried.status === 'gone') return carried
       // Another node has carried it over first; or, of a new record, one that knows the new store alone has created it there.
-      if (carried.status === 'conflict' && write.expectedVersion === 0 && !isAsWritten(carried.current, write))
+      if (carried.status === 'conflict' && expectedVersion === 0 && !isAsWritten(carried.current, write))
         throw new StoreUnavailableError(name, new Error('the record was created in the new store at the same time'))
       return { status: 'written', version, receipt: marked.receipt }
     },

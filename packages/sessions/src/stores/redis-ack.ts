@@ -158,7 +158,7 @@ function learntReplicas(connection: RedisConnection): () => Promise<number> {
       .asked(learn)
       .then(() => void (staleAtMs = performance.now() + REPLICAS_KNOWN_FOR_MS))
       .finally(() => (learning = undefined))
-    // What is known goes on counting while it is asked for again, and when nobody answers that.
+    // The number known so far counts until the servers have answered again, and if they do not.
     if (staleAtMs > 0) learning.catch(() => {})
     else await learning
     return most

@@ -17,7 +17,7 @@ export interface FailoverLoad {
   warnings(): readonly string[]
   /** The status of each user's request that changes nothing. */
   look(): Promise<readonly number[]>
-  /** Resolves once every user has had so many more answers in a row, without a refusal of anybody. */
+  /** Resolves once every user has had so many more answers in a row, without a refusal of any user. */
   undisturbed(answersEach: number): Promise<void>
   /** Ends the load, and asserts that every acknowledged change is there and none was made twice. */
   assertNothingLost(): Promise<void>
