@@ -38,6 +38,7 @@ type Governed =
   | 'dataBytesMax'
   | 'requestTimeMaxMs'
   | 'commitAttemptsMax'
+  | 'commitTimeMaxMs'
 
 export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
   /** How long a session whose cookie has no `maxAge` may be unused; with one, it is that long. Default 30 minutes. */
@@ -135,6 +136,7 @@ const rules: Rules<MiddlewareStoreOptions> = {
   dataBytesMax: engineRules.dataBytesMax,
   requestTimeMaxMs: engineRules.requestTimeMaxMs,
   commitAttemptsMax: engineRules.commitAttemptsMax,
+  commitTimeMaxMs: engineRules.commitTimeMaxMs,
   onEvent: engineRules.onEvent,
   guard: take.options(guardRules),
   onStoreCall: take.function,
