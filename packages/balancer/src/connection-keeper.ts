@@ -42,6 +42,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
   /** Without a worker, the oldest first. They are among those that `connectionsMax` bounds. */
   readonly #waiting = new Set<Kept<Worker>>()
   readonly #freeSlots: number[] = []
+  #isStopped = false
 
   constructor(options: ConnectionKeeperOptions) {
     this.#options = options
@@ -83,14 +84,15 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
     this.#workers.delete(worker)
     for (const kept of [...this.#kept.values()].filter((each) => each.worker === worker)) {
       kept.worker = undefined
-      if (this.#options.marks.isBusy(kept.slot)) this.#release(kept.slot)
+      if (this.#isStopped || this.#options.marks.isBusy(kept.slot)) this.#release(kept.slot)
       else this.#waiting.add(kept)
     }
     this.#handWaiting()
   }
 
-  /** Accepts no more. Connections that no worker has are closed. */
+  /** Accepts no more. Connections that no worker has are closed, and so are from now on those of one that ends. */
   stop(): void {
+    this.#isStopped = true
     for (const server of this.#servers) server.close()
     for (const { slot } of this.#waiting) this.#release(slot)
   }

@@ -1,7 +1,7 @@
 /**
  * A worker's side of the connections that its parent hands to it: it marks those on which a request is under way, and reports which it
- * took and which are closed. What can't be taken over by another process is marked from the start: a connection
- * by TLS, whose keys die with this process, and one that began with a header of the PROXY protocol.
+ * took and which are closed. What can't be taken over by another process is marked from the start: connections
+ * by TLS, whose keys die with this process, and those that begin with a header of the PROXY protocol.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -12,8 +12,8 @@ import type { ClientServer } from './client-server.ts'
 export interface HandedConnectionsOptions {
   readonly marks: ConnectionMarks
   readonly accept: (entrance: Entrance, socket: Socket) => void
-  /** Whether a connection is bound to this process from its first byte on. */
-  readonly isBound: (entrance: Entrance) => boolean
+  /** Whether connections are bound to this process from their first byte on. */
+  readonly isBound: boolean
   readonly connectionsMax: () => number
   readonly refused: () => void
   readonly report: (took: number, closed: readonly number[]) => void
@@ -21,7 +21,6 @@ export interface HandedConnectionsOptions {
 
 interface Handed {
   readonly slot: number
-  readonly isBound: boolean
   requests: number
 }
 
@@ -49,9 +48,8 @@ export class HandedConnections {
       this.#options.refused()
       return void socket.destroy()
     }
-    const isBound = this.#options.isBound(entrance)
-    if (isBound) this.#options.marks.set(slot, true)
-    this.#handed.set(socket, { slot, isBound, requests: 0 })
+    if (this.#options.isBound) this.#options.marks.set(slot, true)
+    this.#handed.set(socket, { slot, requests: 0 })
     // As an HTTP server's own.
     socket.allowHalfOpen = true
     socket.setNoDelay(true)
@@ -77,14 +75,14 @@ export class HandedConnections {
     const handed = this.#handed.get(socket)
     if (handed === undefined) return
     handed.requests += 1
-    if (handed.requests === 1 && !handed.isBound) this.#options.marks.set(handed.slot, true)
+    if (handed.requests === 1 && !this.#options.isBound) this.#options.marks.set(handed.slot, true)
   }
 
   #ended(socket: Socket): void {
     const handed = this.#handed.get(socket)
     if (handed === undefined) return
     handed.requests -= 1
-    if (handed.requests === 0 && !handed.isBound) this.#options.marks.set(handed.slot, false)
+    if (handed.requests === 0 && !this.#options.isBound) this.#options.marks.set(handed.slot, false)
   }
 
   #isClosed(slot: number): void {

@@ -45,15 +45,21 @@ function configurationOrExit(): Readonly<Config> {
   }
 }
 
-function runningOf(config: Config, log: Logger): Running {
-  if (config.workers > 1) return new Fleet(config, log, configuration)
+function runningOrExit(config: Config, log: Logger): Running {
+  if (config.workers > 1) {
+    try {
+      return new Fleet(config, log, configuration)
+    } catch (error) {
+      exit(error)
+    }
+  }
   const single = balancer(config, log, configuration)
   return { open: () => single.open(), reload: () => single.operations.reload(), close: () => single.close() }
 }
 
 const config = configurationOrExit()
 const log = pino({ level: config.logLevel, base: { process: 'balancer' } })
-const running = runningOf(config, log)
+const running = runningOrExit(config, log)
 const supervised = process.send !== undefined
 let stopping = false
 

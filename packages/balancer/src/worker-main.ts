@@ -72,7 +72,7 @@ function handedConnections(
   const handed = new HandedConnections({
     accept,
     marks: new ConnectionMarks(MARKS_DESCRIPTOR),
-    isBound: (entrance) => config.proxyProtocol || (entrance === 'clients' && config.tls !== undefined),
+    isBound: config.proxyProtocol || config.tls !== undefined,
     connectionsMax: () => clients.server.maxConnections,
     refused: () => metrics.refusedConnection('total'),
     report: (took, closed) => tell({ type: 'connections', took, closed }),
