@@ -3,7 +3,7 @@
  * can't be read is not the end: the certificate in use stays, a log line says why, and the next change is another chance.
  *
  * The files are looked at now and then and not watched: what tools that renew certificates do (rename, exchange a symbolic
- * link to a folder) leaves a watcher with a file that nobody writes any more.
+ * link to a folder) leaves a watcher with a file that is not written any more.
  */
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'

@@ -1,7 +1,7 @@
 /**
- * Which settings take effect while connections stand. Everything reads them from one object whenever it needs them, so a change
- * is that object's new content, and nobody's connection is any the worse. What is settled when the sockets open can't change
- * so: to ask for it is a fault, rather than a setting that seems to be in force.
+ * Which settings a reload may change. Every part reads its settings from one object whenever it needs them, so a change is that object's
+ * new content, and connections that stand go on. What is settled when the sockets open can't change without a restart: another
+ * value for it is refused, rather than taken and not used.
  */
 import type { Logger } from 'pino'
 import type { CertificateError } from './certificates.ts'

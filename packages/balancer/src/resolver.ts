@@ -3,7 +3,7 @@ import { lookup } from 'node:dns/promises'
 
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
-/** A lookup that takes longer goes on in the background, for whoever asks next: threads that look up are few, and can't be stopped. */
+/** A lookup that takes longer goes on, and the next caller waits for the same one: lookups can't be stopped, and few run at a time. */
 export const RESOLVE_WAIT_MS = 5_000
 
 /** The addresses, each once and at least one, or why there is none. */

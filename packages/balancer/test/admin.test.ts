@@ -255,7 +255,7 @@ test('what can not be done is said, and nothing is', async (t) => {
   t.deepEqual(Object.keys(await states(adminUrl)), ['a'])
 })
 
-test('connections that ask for nothing, or never end to ask, keep nobody else out', async (t) => {
+test('silent connections, and requests that never end, leave the port open to others', async (t) => {
   const { adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
   const port = Number(new URL(adminUrl).port)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
