@@ -95,7 +95,9 @@ test('memory: no record and no line of a log has anything of a password', async 
 test('replicated: no record and no line of a log has anything of a password', async (t) => {
   const ports = [await meshPort(), await meshPort()]
   const peers = ports.map((port, index) => `n${index}=127.0.0.1:${port}`).join(',')
-  const stores = await Promise.all(ports.map((_, index) => openStore(`replicated:?name=n${index}&peers=${peers}`)))
+  const stores = await Promise.all(
+    ports.map((_, index) => openStore(`replicated:?name=n${index}&peers=${peers}&openTimeoutMs=30000`)),
+  )
   clean(t, await visitedShop(t, stores))
 })
 

@@ -73,7 +73,7 @@ export function remembering(
   const { keyDigest, fingerprint, name, answer, windowMs } = step
   const changesUser = user !== current?.body.user
   const changedUser = remembered?.changedUser === true || changesUser
-  // Who is let in by a payload may have put a password into it.
+  // The payload of a login, or of a login again, has a password in it.
   const isSecret = changedUser || rotates || remembered?.fingerprint === fingerprint.withoutPayload
   const entry: Remembered = {
     keyDigest,
