@@ -8,7 +8,7 @@ import type { MaxAge } from './koa-session-type.ts'
 import { checkedValue, take } from './options.ts'
 import { UNTIL_BROWSER_CLOSES } from './record.ts'
 import { known, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
-import { type BareSession, memberNames, refusal } from './session-fields.ts'
+import { type BareSession, memberNames, OWNER, refusal } from './session-fields.ts'
 import { assertStepName } from './steps.ts'
 
 /** Carries out `session.update(name, change)`; without a name it is undefined. */
@@ -23,18 +23,17 @@ type UpdateArguments<T> = [change: (draft: SessionData) => T] | [name: string, c
 
 const maxAgeRule = take.either(take.durationMs(1), take.oneOf('session'))
 
+function ownerOf(session: BareSession): StatefulContext {
+  const owner = session[OWNER]
+  assert(owner, 'a session belongs to a request')
+  return owner.ctx as StatefulContext
+}
+
 /** Gives a session of koa-session our members; once given they stay. */
 export type Adopt = (session: BareSession, ctx: StatefulContext) => void
 
 export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
-  const owners = new WeakMap<object, StatefulContext>()
   let ours: object | undefined
-
-  const ownerOf = (session: object): StatefulContext => {
-    const ctx = owners.get(session)
-    assert(ctx, 'a session belongs to a request')
-    return ctx
-  }
 
   async function updateMember<T>(this: BareSession, ...given: UpdateArguments<T>): Promise<T> {
     const ctx = ownerOf(this)
@@ -49,13 +48,13 @@ export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
     const members = Object.create(null) as Record<string, PropertyDescriptor>
     for (const name of memberNames) members[name] = readOnly(base, name)
     for (const name of EXPLICIT) {
-      const method = explicit(Reflect.get(base, name) as Method, name, ownerOf)
+      const method = explicit(Reflect.get(base, name) as Method, name)
       members[name] = { ...members[name], get: () => method }
     }
-    members['maxAge'] = maxAgeMember(ownerOf, defaultMaxAge)
+    members['maxAge'] = maxAgeMember(defaultMaxAge)
     members['externalKey'] = {
       ...members['externalKey'],
-      get(this: object) {
+      get(this: BareSession) {
         return sessionOf(stateOf(ownerOf(this))).publicId
       },
     }
@@ -70,8 +69,7 @@ export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
     Object.setPrototypeOf(session, ours)
     // Hands it over at the end even where koa-session sees no fields: a field that it would drop has to be refused.
     session['_requireSave'] = true
-    Object.defineProperty(session, 'isNew', session['isNew'] === true ? IS_NEW : IS_NOT_NEW)
-    owners.set(session, ctx)
+    session[OWNER] = { ctx, isNew: session['isNew'] }
   }
 }
 
@@ -93,8 +91,8 @@ type Method = (...given: unknown[]) => Promise<void>
 type Callback = (error?: unknown) => void
 
 /** koa-session's method, known to the request's state for as long as it runs. Like there it may be given a callback. */
-function explicit(method: Method, name: string, ownerOf: (session: object) => StatefulContext) {
-  return function explicitly(this: object, ...given: unknown[]): Promise<void> | undefined {
+function explicit(method: Method, name: string) {
+  return function explicitly(this: BareSession, ...given: unknown[]): Promise<void> | undefined {
     const state = stateOf(ownerOf(this))
     state.explicitCommits++
     state.isToBegin ||= name === 'save'
@@ -110,14 +108,14 @@ function explicit(method: Method, name: string, ownerOf: (session: object) => St
   }
 }
 
-function maxAgeMember(ownerOf: (session: object) => StatefulContext, defaultMaxAge: MaxAge): PropertyDescriptor {
+function maxAgeMember(defaultMaxAge: MaxAge): PropertyDescriptor {
   return {
-    get(this: object): MaxAge {
+    get(this: BareSession): MaxAge {
       const maxAgeMs = known(ownerOf(this))?.session?.maxAgeMs
       if (maxAgeMs === UNTIL_BROWSER_CLOSES) return 'session'
       return maxAgeMs ?? defaultMaxAge
     },
-    set(this: object, maxAge: MaxAge | undefined) {
+    set(this: BareSession, maxAge: MaxAge | undefined) {
       const state = stateOf(ownerOf(this))
       refuseInOutage(state)
       sessionOf(state).maxAgeMs = storedMaxAge(maxAge, defaultMaxAge)
@@ -130,18 +128,4 @@ export function storedMaxAge(maxAge: unknown, defaultMaxAge: MaxAge): number | u
   if (maxAge === undefined || maxAge === defaultMaxAge) return undefined
   const checked = checkedValue('session.maxAge', maxAge, maxAgeRule)
   return checked === 'session' ? UNTIL_BROWSER_CLOSES : (checked as number)
-}
-
-const IS_NEW = isNewIs(true)
-const IS_NOT_NEW = isNewIs(false)
-
-/** koa-session has it as a property of its own, which an assignment would replace without a word. */
-function isNewIs(value: boolean): PropertyDescriptor {
-  return {
-    enumerable: false,
-    get: () => value,
-    set() {
-      throw refusal('isNew')
-    },
-  }
 }

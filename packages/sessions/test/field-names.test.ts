@@ -37,7 +37,7 @@ function refusals(): { routes: Readonly<Record<string, Handler>>; told: string[]
   }
 }
 
-const MEMBERS = ['regenerate', 'save', 'commit', 'manuallyCommit', 'update', 'length', 'populated', 'isNew', 'toJSON']
+const MEMBERS = ['regenerate', 'save', 'commit', 'manuallyCommit', 'update', 'length', 'populated', 'toJSON']
 
 for (const member of [...MEMBERS, 'externalKey', 'inspect', 'constructor', '__proto__']) {
   test(`a field named ${member} is refused where it is assigned, and later requests are unharmed`, async (t) => {
@@ -80,6 +80,13 @@ for (const begun of [true, false]) {
     )
   })
 }
+
+test('a value for isNew is refused at the commit', async (t) => {
+  const browser = client(await shop(t, refusals().routes))
+  await browser.get('/begin')
+  for (const path of ['/assign', '/replace', '/update']) t.is((await browser.get(`${path}?name=isNew`)).status, 500)
+  t.deepEqual((await browser.get('/')).body, { user: 'u' })
+})
 
 test('a copy of the session is no field of its own', async (t) => {
   const browser = client(await shop(t, refusals().routes))
