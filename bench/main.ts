@@ -8,7 +8,6 @@ import { join, resolve } from 'node:path'
 import { progress, say } from './harness/command/command.ts'
 import { readConfig, UsageError } from './harness/config.ts'
 import { environment } from './harness/environment.ts'
-import { gate } from './gate/index.ts'
 import { measureTheMeasurer } from './self-check/measurer.ts'
 import { installPeers, packageVersions } from './harness/peers.ts'
 import { benchRedis } from './harness/redis.ts'
@@ -27,7 +26,6 @@ const EXIT_USAGE = 2
 const EXIT_INTERRUPTED = 130
 
 async function main(args: readonly string[], stop: AbortSignal): Promise<number> {
-  if (args.includes('--gate')) return await gate(args)
   const asked = readStrategiesOptions(args, new Date())
   if (asked.to === 'help') say(STRATEGIES_HELP)
   else if (asked.to === 'measure-the-measurer') await measureTheMeasurer({ seed: asked.seed, say })

@@ -177,7 +177,6 @@ ${scenarios.map(({ name, summary }) => `                     ${name.padEnd(15)} 
   --resume DIR       goes on with the run that was interrupted there
   --compare BASE [RUN]      two runs beside each other; without RUN, the newest
   --measure-the-measurer    the error of the harness itself
-  --gate             for CI: whether a request costs more than in another commit; --gate --help
   --help
 
 Redis: REDIS_URL, or a private redis-server from the PATH.`
