@@ -2,7 +2,7 @@
  * A client stays where its cookie says, as long as that life of that upstream takes traffic and has room; otherwise it moves, its
  * cookie moves with it, and its answer says so: what a node kept in memory for it is not where it is now.
  */
-import type { AffinityCookies } from './affinity-cookies.ts'
+import type { AffinityCookies, Pin } from './affinity-cookies.ts'
 import { NO_FIELDS } from './routing.ts'
 import type { Choice, Routing } from './routing.ts'
 import type { Upstream } from './upstream.ts'
@@ -30,10 +30,12 @@ export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Rou
           const fields = pin.current ? NO_FIELDS : ['Set-Cookie', cookies.issue(pinned)]
           return { upstream: pinned, why: 'pinned', fields }
         }
-        if (patient) return { busy: pinned }
+        if (patient) return { busy: pinned, line: lineOf(pin) }
       }
       const choice = unpinned.pick(cookieHeader, tried)
-      if (choice === undefined || 'busy' in choice) return choice
+      if (choice === undefined) return undefined
+      // Where it was may come back, and then it waits for that one.
+      if ('busy' in choice) return pin === undefined ? choice : { busy: undefined, line: lineOf(pin) }
       const { upstream } = choice
       // Nobody else was left, or nobody better: where it comes to is where it was.
       if (upstream === pinned && reason !== 'restarted') return { upstream, why: 'pinned', fields: NO_FIELDS }
@@ -42,6 +44,10 @@ export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Rou
       return moved(upstream, pin.name, reason ?? 'busy', set)
     },
   }
+}
+
+function lineOf({ name, alive }: Pin): string {
+  return `${alive ? 'pinned' : 'was'} ${name}`
 }
 
 function moved(upstream: Upstream, from: string, reason: MoveReason, set: readonly string[]): Choice {

@@ -8,7 +8,7 @@
  */
 import { hash } from 'node:crypto'
 import { placeOf, scoreOf } from './rendezvous.ts'
-import { bestLeft, NO_FIELDS } from './routing.ts'
+import { ANY_LINE, bestLeft, NO_FIELDS } from './routing.ts'
 import type { Choice, Routing } from './routing.ts'
 import { sessionCookieIn } from './session-cookie.ts'
 import type { Upstream } from './upstream.ts'
@@ -34,7 +34,7 @@ export function bySession({ upstreams, cookieName, loadBoundPercent, sessionless
       if (key === undefined) return sessionless.pick(cookieHeader, tried)
       const left = bestLeft(upstreams, tried)
       if (left.length === 0) return undefined
-      return owner(placeOf(key), left, upstreams, loadBoundPercent() / 100) ?? { busy: undefined }
+      return owner(placeOf(key), left, upstreams, loadBoundPercent() / 100) ?? { busy: undefined, line: ANY_LINE }
     },
   }
 }

@@ -126,7 +126,7 @@ export class RetryPlan {
       if ('busy' in picked) return picked
       const { upstream } = picked
       this.#tried.push(upstream)
-      if (this.#wasSent && !this.#request.isKnownAgainAt(upstream)) {
+      if (this.#wasSent && !this.#mayHaveAgain(upstream)) {
         this.#excluded.push(upstream)
         continue
       }
@@ -142,12 +142,12 @@ export class RetryPlan {
     for (;;) {
       if (taken === 'abandoned') return taken
       if (taken === 'no-upstream') taken = await this.#waitForUpstream(signal)
-      else if ('busy' in taken) taken = await this.#waitForCapacity(taken.busy, signal)
+      else if ('busy' in taken) taken = await this.#waitForCapacity(taken, signal)
       else return taken
     }
   }
 
-  async #waitForCapacity(waitFor: Upstream | undefined, signal: CancelSignal): Promise<Taken | 'abandoned'> {
+  async #waitForCapacity({ busy, line }: Busy, signal: CancelSignal): Promise<Taken | 'abandoned'> {
     let taken: Taken | undefined
     const offer = () => {
       const offered = this.#take()
@@ -155,9 +155,9 @@ export class RetryPlan {
       taken = offered
       return true
     }
-    const waiter = { sinceMs: this.#request.beganAtMs, line: this.#lineFor(waitFor), offer }
+    const waiter = { sinceMs: this.#request.beganAtMs, line: this.#lineIn(line), offer }
     const wait = this.#services.capacity.join(waiter, signal)
-    this.#record.queued(wait === undefined ? 'too-many-wait' : 'waits', waitFor)
+    this.#record.queued(wait === undefined ? 'too-many-wait' : 'waits', busy)
     if ((await wait) === 'abandoned') return 'abandoned'
     taken ??= this.#take(false)
     if (!isBusy(taken)) return taken
@@ -182,9 +182,10 @@ export class RetryPlan {
   }
 
   /** Requests of which the same is true can use the same places. */
-  #lineFor(waitFor: Upstream | undefined): string {
-    const tried = this.#tried.map(({ url }) => url).sort()
-    return [waitFor?.url ?? 'any', this.#wasSent ? 'again' : 'new', ...tried].join(' ')
+  #lineIn(line: string): string {
+    if (this.#tried.length === 0 && !this.#wasSent) return line
+    const out = this.#tried.map((upstream) => `${upstream.url}${this.#excluded.includes(upstream) ? ' for good' : ''}`)
+    return [line, this.#wasSent ? 'again' : 'new', ...out.sort()].join(' ')
   }
 
   /** As often as it is asked between two attempts, the budget pays once. */
@@ -210,6 +211,12 @@ export class RetryPlan {
       this.#isPaid = true
     }
     return decision
+  }
+
+  /** Also of an upstream that was removed meanwhile and added again. */
+  #mayHaveAgain(upstream: Upstream): boolean {
+    if (this.#broken.some(({ url }) => url === upstream.url)) return false
+    return this.#request.isKnownAgainAt(upstream)
   }
 
   #startAnew(): void {

@@ -22,6 +22,8 @@ export interface Choice {
 /** There is somebody to do it, but not now: ask again when this one has room, or any where none is named. */
 export interface Busy {
   readonly busy: Upstream | undefined
+  /** The same for requests that want the same upstreams, also once those stand differently. */
+  readonly line: string
 }
 
 export interface Routing {
@@ -42,6 +44,8 @@ const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
   ({ standing }) => standing !== 'down',
   ({ standing }) => standing === 'down',
 ]
+/** Requests without a preference of their own. */
+export const ANY_LINE = 'any'
 export const NO_FIELDS: readonly string[] = []
 
 /** What every routing comes down to when a request has no place of its own. */
@@ -51,7 +55,7 @@ export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
       const equals = bestLeft(upstreams, tried)
       const free = equals.every(hasRoom) ? equals : equals.filter(hasRoom)
       if (free.length > 0) return { upstream: rule.choose(free), why: rule.why, fields: NO_FIELDS }
-      return equals.length > 0 ? { busy: undefined } : undefined
+      return equals.length > 0 ? { busy: undefined, line: ANY_LINE } : undefined
     },
   }
 }

@@ -73,7 +73,7 @@ test('a client waits for its upstream when that is full, and is moved when it ha
   const routing = pinning([a, b])
   const cookie = cookieOf(cookiesFor([a, b]).issue(a))
   a.inFlight = LIMITS.upstreamInFlightMax
-  t.deepEqual(routing.pick(cookie, []), { busy: a })
+  t.like(routing.pick(cookie, []), { busy: a })
   t.like(routing.pick(cookie, [], false), { upstream: b, because: 'a busy' })
 })
 
