@@ -6,8 +6,15 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { demoAccounts } from '../../../packages/node/src/accounts.ts'
-import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../../../packages/node/src/cart.ts'
+import { demoAccounts } from '../../../packages/node/src/shop/accounts.ts'
+import {
+  addTo,
+  type Cart,
+  checkedQuantity,
+  checkedSku,
+  itemsOf,
+  removeFrom,
+} from '../../../packages/node/src/shop/cart.ts'
 import { environment, listen } from './program.ts'
 
 /** A library's session, as the request finds it. */

@@ -1,5 +1,5 @@
 export { balancer } from './balancer.ts'
 export type { Balancer } from './balancer.ts'
-export { ConfigError, readConfig } from './config.ts'
-export type { Config, UpstreamAddress } from './config.ts'
-export { PortInUseError } from './listen.ts'
+export { ConfigError, readConfig } from './config/config.ts'
+export type { Config, UpstreamAddress } from './config/config.ts'
+export { PortInUseError } from './clients/listen.ts'

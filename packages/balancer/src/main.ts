@@ -3,10 +3,10 @@ import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { balancer } from './balancer.ts'
 import type { BalancerAddresses } from './balancer.ts'
-import { commandLine, usage } from './command-line.ts'
-import { ConfigError, readConfig } from './config.ts'
-import type { Config } from './config.ts'
-import { Fleet } from './fleet.ts'
+import { commandLine, usage } from './config/command-line.ts'
+import { ConfigError, readConfig } from './config/config.ts'
+import type { Config } from './config/config.ts'
+import { Fleet } from './workers/fleet.ts'
 
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 2

@@ -3,11 +3,11 @@
  * the whole group at once and is the lab's to decide on, and a lab that died takes its nodes along.
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
-import { crashPoints, obeyLab } from './crash-points.ts'
+import { crashPoints, obeyLab } from './request/crash-points.ts'
 import { sufferForLab } from './hardships/index.ts'
 import { nodeLog } from './log.ts'
 import { type RunningNode, startNode } from './node.ts'
-import { StoreAbsentError } from './opened-store.ts'
+import { StoreAbsentError } from './store/opened-store.ts'
 import { StoreConfigError } from '@ninelives/sessions'
 
 const EXIT_FAILED = 1

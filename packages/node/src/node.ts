@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { demoAccounts } from './accounts.ts'
+import { demoAccounts } from './shop/accounts.ts'
 import type { Config } from './config.ts'
-import type { CrashPoints } from './crash-points.ts'
-import { openingStore } from './opened-store.ts'
+import type { CrashPoints } from './request/crash-points.ts'
+import { openingStore } from './store/opened-store.ts'
 import { listen } from './server.ts'
 import { shop } from './shop.ts'
-import { nodeTelemetry } from './telemetry.ts'
+import { nodeTelemetry } from './store/telemetry.ts'
 
 export interface RunningNode {
   readonly url: string

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type Koa from 'koa'
 import type { Logger } from 'pino'
-import type { Metrics } from './metrics.ts'
+import type { Metrics } from './store/metrics.ts'
 
 export interface RequestState {
   /** The balancer's id for this request, or our own: the same in every log that the request has touched. */

@@ -14,12 +14,12 @@ import {
   type SessionStore,
   StoreUnavailableError,
 } from '@ninelives/sessions'
-import type { Accounts } from './accounts.ts'
-import type { CrashPoints } from './crash-points.ts'
+import type { Accounts } from './shop/accounts.ts'
+import type { CrashPoints } from './request/crash-points.ts'
 import { errors } from './errors.ts'
-import { knownRoutes } from './guard.ts'
-import { storeHealth } from './health.ts'
-import { shopMetrics } from './metrics.ts'
+import { knownRoutes } from './request/guard.ts'
+import { storeHealth } from './store/health.ts'
+import { shopMetrics } from './store/metrics.ts'
 import { observed, type RequestState } from './request.ts'
 import { cartRoutes } from './routes/cart.ts'
 import { counterRoutes } from './routes/counter.ts'
@@ -27,7 +27,7 @@ import { loginRoutes } from './routes/login.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { pageRoutes } from './routes/page.ts'
 import { userRoutes } from './routes/user.ts'
-import { type NodeTelemetry, nodeTelemetry } from './telemetry.ts'
+import { type NodeTelemetry, nodeTelemetry } from './store/telemetry.ts'
 
 export interface ShopOptions {
   /** The name under which this node answers. */

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { type Accounts, demoAccounts } from '../src/accounts.ts'
-import { displayNameOf } from '../src/names.ts'
-import { slots } from '../src/slots.ts'
+import { type Accounts, demoAccounts } from '../src/shop/accounts.ts'
+import { displayNameOf } from '../src/shop/names.ts'
+import { slots } from '../src/shop/slots.ts'
 
 test('an account opens with its own password only, while passwords are being enrolled and after', async (t) => {
   const accounts = demoAccounts({ count: 30, cost: 'low' })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
-import { BODY_BYTES_MAX } from '../src/body.ts'
+import { BODY_BYTES_MAX } from '../src/request/body.ts'
 import { client, errorCode } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { addTo, type Cart, ITEMS_MAX, itemsOf, QUANTITY_TOTAL_MAX } from '../src/cart.ts'
+import { addTo, type Cart, ITEMS_MAX, itemsOf, QUANTITY_TOTAL_MAX } from '../src/shop/cart.ts'
 import { SESSION_BYTES_MAX } from '../src/shop.ts'
 import { client, errorCode } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { openStore, StoreUnavailableError } from '@ninelives/sessions'
-import { storeHealth } from '../src/health.ts'
+import { storeHealth } from '../src/store/health.ts'
 import { client } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
 

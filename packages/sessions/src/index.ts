@@ -1,9 +1,9 @@
 export { type Clock, systemClock } from './clock.ts'
 export type * from './contract.ts'
 export * from './errors.ts'
-export { type Engine, type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from './engine.ts'
-export { idempotency, type IdempotencyOptions } from './idempotency.ts'
-export { type GuardOptions } from './guarded-store.ts'
+export { type Engine, type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from './engine/engine.ts'
+export { idempotency, type IdempotencyOptions } from './koa/idempotency.ts'
+export { type GuardOptions } from './stores/guard/guarded-store.ts'
 export {
   type AssignedSession,
   type KoaSession,
@@ -15,13 +15,13 @@ export {
   type SessionMembers,
   sessions,
   type SessionsOptions,
-} from './koa.ts'
-export { openStore, type StoreFactory, storeSchemes, type StoreSurroundings } from './open-store.ts'
-export type { SessionData } from './data.ts'
+} from './koa/koa.ts'
+export { openStore, type StoreFactory, storeSchemes, type StoreSurroundings } from './stores/open-store.ts'
+export type { SessionData } from './engine/data.ts'
 export { SessionOptionsError } from './options.ts'
-export { resolve, type Resolver, type Resolvers } from './merge.ts'
-export type { OpenSession, SessionInfo } from './session.ts'
-export type { UserSession, UsersSessions } from './users.ts'
+export { resolve, type Resolver, type Resolvers } from './engine/merge.ts'
+export type { OpenSession, SessionInfo } from './engine/session.ts'
+export type { UserSession, UsersSessions } from './users/users.ts'
 export {
   BINDING_FIELD,
   type Binder,
@@ -34,8 +34,8 @@ export {
   type SessionBindingOptions,
   SessionMovedError,
   type Verdict,
-} from './binding.ts'
-export { sessionHeaders, type SessionHeadersOptions, type SiteData } from './headers.ts'
+} from './protection/binding.ts'
+export { sessionHeaders, type SessionHeadersOptions, type SiteData } from './protection/headers.ts'
 export {
   type LaneName,
   type LoginAttempt,
@@ -44,10 +44,10 @@ export {
   LoginThrottledError,
   type LoginThrottleEvent,
   type LoginThrottleOptions,
-} from './login-throttle.ts'
-export { type EventLog, eventLog, type SessionLayerEvent } from './event-log.ts'
+} from './protection/login-throttle.ts'
+export { type EventLog, eventLog, type SessionLayerEvent } from './engine/event-log.ts'
 export type * from './telemetry.ts'
-export type { NetworkSize } from './network.ts'
-export { CrossOriginError, sameOrigin, type SameOriginOptions } from './same-origin.ts'
-export type { Lane } from './throttle-lane.ts'
-export type { VisitorOptions, VisitorPolicy } from './visitors.ts'
+export type { NetworkSize } from './protection/network.ts'
+export { CrossOriginError, sameOrigin, type SameOriginOptions } from './protection/same-origin.ts'
+export type { Lane } from './protection/throttle-lane.ts'
+export type { VisitorOptions, VisitorPolicy } from './engine/visitors.ts'

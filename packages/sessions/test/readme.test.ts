@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { conformance } from '../src/conformance.ts'
-import { openStore } from '../src/open-store.ts'
+import { openStore } from '../src/stores/open-store.ts'
 
 test('the store that the README shows passes the conformance suite', async (t) => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../answer-header.test.ts')
+await import('../request/answer-header.test.ts')

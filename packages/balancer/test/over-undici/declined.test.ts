@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../declined.test.ts')
+await import('../failover/declined.test.ts')

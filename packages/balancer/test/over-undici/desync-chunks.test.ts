@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../desync-chunks.test.ts')
+await import('../hostile/desync-chunks.test.ts')

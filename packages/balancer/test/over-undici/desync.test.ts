@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../desync.test.ts')
+await import('../hostile/desync.test.ts')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../expectation.test.ts')
+await import('../request/expectation.test.ts')

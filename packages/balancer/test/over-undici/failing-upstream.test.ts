@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../failing-upstream.test.ts')
+await import('../failover/failing-upstream.test.ts')

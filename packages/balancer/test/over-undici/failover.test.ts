@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../failover.test.ts')
+await import('../failover/failover.test.ts')

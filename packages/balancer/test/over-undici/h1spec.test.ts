@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../h1spec.test.ts')
+await import('../hostile/h1spec.test.ts')

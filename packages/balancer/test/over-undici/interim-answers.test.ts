@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../interim-answers.test.ts')
+await import('../request/interim-answers.test.ts')

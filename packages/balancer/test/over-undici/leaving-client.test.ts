@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../leaving-client.test.ts')
+await import('../request/leaving-client.test.ts')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../limits.test.ts')
+await import('../hostile/limits.test.ts')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../passing.test.ts')
+await import('../request/passing.test.ts')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../poison-request.test.ts')
+await import('../failover/poison-request.test.ts')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../replay.test.ts')
+await import('../failover/replay.test.ts')

@@ -1,2 +1,2 @@
 process.env['TRANSPORT'] = 'undici'
-await import('../routed.test.ts')
+await import('../routing/routed.test.ts')

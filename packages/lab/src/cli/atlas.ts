@@ -16,9 +16,17 @@ import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { strategyNames } from '../strategies.ts'
 import { visible, visibleJson } from '../terminal/visible.ts'
-import { chooseStrategy, type Choice } from './choose-strategy.ts'
-import { choiceFlag, flagsHelp, type FlagValues, integerFlag, parseFlags, switchFlag, textFlag } from './flags.ts'
-import { stopSignal, whenStopped } from './stop-signal.ts'
+import { chooseStrategy, type Choice } from './command/choose-strategy.ts'
+import {
+  choiceFlag,
+  flagsHelp,
+  type FlagValues,
+  integerFlag,
+  parseFlags,
+  switchFlag,
+  textFlag,
+} from './command/flags.ts'
+import { stopSignal, whenStopped } from './command/stop-signal.ts'
 
 const ALL = 'all'
 

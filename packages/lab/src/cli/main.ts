@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Config, readConfig } from '../config.ts'
 import { LabError, UsageError } from '../errors.ts'
 import { visible } from '../terminal/visible.ts'
-import { listed } from './flags.ts'
+import { listed } from './command/flags.ts'
 
 type Run = (args: readonly string[], config: Config) => Promise<number>
 
@@ -31,7 +31,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
     'prove',
     {
       text: 'breaks a cluster on purpose, and says what its users lost',
-      load: async () => (await import('./prove.ts')).prove,
+      load: async () => (await import('./prove/prove.ts')).prove,
     },
   ],
   [
@@ -45,7 +45,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
     'check',
     {
       text: 'judges a run again, from its trace',
-      load: async () => (await import('./check.ts')).check,
+      load: async () => (await import('./prove/check.ts')).check,
     },
   ],
   [

@@ -5,9 +5,9 @@ import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
 import { runText } from '../terminal/verdict.ts'
 import { visible } from '../terminal/visible.ts'
-import { flagsHelp, integerFlag } from './flags.ts'
-import { stopSignal } from './stop-signal.ts'
-import { parseOfTrace, TraceFile } from './trace-file.ts'
+import { flagsHelp, integerFlag } from './command/flags.ts'
+import { stopSignal } from './command/stop-signal.ts'
+import { parseOfTrace, TraceFile } from './command/trace-file.ts'
 
 const replayFlags = {
   speed: integerFlag(

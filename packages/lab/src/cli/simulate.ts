@@ -3,8 +3,8 @@ import { type BatchResult, explain, SEEDS, simulateSeeds, variants } from '@nine
 import { count } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
-import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './flags.ts'
-import { stopSignal } from './stop-signal.ts'
+import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './command/flags.ts'
+import { stopSignal } from './command/stop-signal.ts'
 
 const copies: Flag<'all' | number | undefined> = {
   placeholder: 'K',

@@ -11,11 +11,11 @@ import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
-import { type Choice, chooseStrategy, requirePrivateRedis } from './choose-strategy.ts'
-import { flagsHelp, type FlagValues, parseFlags } from './flags.ts'
-import { stopSignal, whenStopped } from './stop-signal.ts'
-import { storeOf } from './store-flags.ts'
-import { upFlags } from './up-flags.ts'
+import { type Choice, chooseStrategy, requirePrivateRedis } from './command/choose-strategy.ts'
+import { flagsHelp, type FlagValues, parseFlags } from './command/flags.ts'
+import { stopSignal, whenStopped } from './command/stop-signal.ts'
+import { storeOf } from './command/store-flags.ts'
+import { upFlags } from './command/up-flags.ts'
 
 export const upHelp = `npm start -- [flags], or ninelives up [flags]
 

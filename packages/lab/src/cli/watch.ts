@@ -9,8 +9,8 @@ import { watchLine, watchSentence, watchSummary } from '../terminal/watch-lines.
 import { startLoad } from '../users/load.ts'
 import { SeenNodes } from '../users/seen-nodes.ts'
 import { until } from '../wait.ts'
-import { type Flag, flagsHelp, httpUrl, integerFlag, parseFlags } from './flags.ts'
-import { stopSignal, whenStopped } from './stop-signal.ts'
+import { type Flag, flagsHelp, httpUrl, integerFlag, parseFlags } from './command/flags.ts'
+import { stopSignal, whenStopped } from './command/stop-signal.ts'
 
 const target: Flag<URL> = {
   placeholder: 'URL',

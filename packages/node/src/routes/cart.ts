@@ -1,10 +1,10 @@
 /** The cart of whoever is logged in. It changes by `update`, so that two tabs that add at once both have added. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
-import { fields, jsonBody } from '../body.ts'
-import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../cart.ts'
+import { fields, jsonBody } from '../request/body.ts'
+import { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from '../shop/cart.ts'
 import type { RequestState } from '../request.ts'
-import { assertStill, loggedIn, shopFields } from '../visitor.ts'
+import { assertStill, loggedIn, shopFields } from '../shop/visitor.ts'
 
 export interface CartOptions {
   readonly node: string

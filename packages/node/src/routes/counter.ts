@@ -2,7 +2,7 @@
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import type { RequestState } from '../request.ts'
-import { sessionOf, shopFields } from '../visitor.ts'
+import { sessionOf, shopFields } from '../shop/visitor.ts'
 
 export interface CounterOptions {
   readonly node: string

@@ -15,12 +15,12 @@ import { randomBytes } from 'node:crypto'
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import { type KoaSession, type LoginThrottle, LoginThrottledError } from '@ninelives/sessions'
-import type { Account, Accounts } from '../accounts.ts'
-import { fields, jsonBody } from '../body.ts'
+import type { Account, Accounts } from '../shop/accounts.ts'
+import { fields, jsonBody } from '../request/body.ts'
 import { RequestError } from '../errors.ts'
 import type { RequestState } from '../request.ts'
-import type { NodeTelemetry } from '../telemetry.ts'
-import { sessionOf, shopFields } from '../visitor.ts'
+import type { NodeTelemetry } from '../store/telemetry.ts'
+import { sessionOf, shopFields } from '../shop/visitor.ts'
 
 export interface LoginOptions {
   readonly node: string

@@ -1,8 +1,8 @@
 /** What machines ask: alive, ready, and how it goes. None of it reads a session. */
 import { randomUUID } from 'node:crypto'
 import type Router from '@koa/router'
-import type { StoreHealth } from '../health.ts'
-import type { Metrics } from '../metrics.ts'
+import type { StoreHealth } from '../store/health.ts'
+import type { Metrics } from '../store/metrics.ts'
 import type { RequestState } from '../request.ts'
 
 export interface OperationsOptions {

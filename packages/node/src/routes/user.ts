@@ -3,7 +3,7 @@ import type Router from '@koa/router'
 import type { UsersSessions } from '@ninelives/sessions'
 import { RequestError } from '../errors.ts'
 import type { RequestState } from '../request.ts'
-import { loggedIn } from '../visitor.ts'
+import { loggedIn } from '../shop/visitor.ts'
 
 /** `users` is asked for when a request needs it: the routes are made before the session layer is installed. */
 export function userRoutes(router: Router<RequestState>, users: () => UsersSessions): void {

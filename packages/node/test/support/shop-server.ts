@@ -6,7 +6,7 @@ import { Writable } from 'node:stream'
 import type { ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import { openStore, type SessionStore } from '@ninelives/sessions'
-import { demoAccounts } from '../../src/accounts.ts'
+import { demoAccounts } from '../../src/shop/accounts.ts'
 import { logOptions } from '../../src/log.ts'
 import { shop, type ShopOptions } from '../../src/shop.ts'
 

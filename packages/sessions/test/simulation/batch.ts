@@ -1,5 +1,5 @@
 /** A stretch of seeds, one after the other. */
-import { rules as standardRules } from '../../src/mesh/rules.ts'
+import { rules as standardRules } from '../../src/replication/replica/rules.ts'
 import { script, type ScriptOptions } from './script.ts'
 import { simulate } from './simulate.ts'
 import { variants } from './variants.ts'

@@ -1,5 +1,5 @@
 /** A failing seed as a person wants it: what goes wrong, after how little, and how to see it again. */
-import { rules as standardRules, type Rules } from '../../src/mesh/rules.ts'
+import { rules as standardRules, type Rules } from '../../src/replication/replica/rules.ts'
 import { type Fault, type Operation, type Script, script, type ScriptOptions } from './script.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './simulate.ts'

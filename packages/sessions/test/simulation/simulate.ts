@@ -1,8 +1,8 @@
 /** One run of a script, and what was wrong with it. */
-import { type Placement, placement } from '../../src/mesh/placement.ts'
-import { has } from '../../src/mesh/ranks.ts'
-import { rules as standardRules, type Rules } from '../../src/mesh/rules.ts'
-import { standardTiming, type Timing } from '../../src/mesh/timing.ts'
+import { type Placement, placement } from '../../src/replication/replica/placement.ts'
+import { has } from '../../src/replication/membership/ranks.ts'
+import { rules as standardRules, type Rules } from '../../src/replication/replica/rules.ts'
+import { standardTiming, type Timing } from '../../src/replication/replica/timing.ts'
 import { Afflictions } from './afflictions.ts'
 import { Clients, keyOf, type Refused } from './clients.ts'
 import { Cluster, EPOCH_MS } from './cluster.ts'

@@ -1,8 +1,8 @@
 /** What an all-seeing eye holds against the engine while it runs, and whom a run may let die. */
-import type { View } from '../../src/mesh/messages.ts'
-import type { PeerEvent } from '../../src/mesh/peer.ts'
-import type { Placement } from '../../src/mesh/placement.ts'
-import { has } from '../../src/mesh/ranks.ts'
+import type { View } from '../../src/replication/wire/messages.ts'
+import type { PeerEvent } from '../../src/replication/replica/peer.ts'
+import type { Placement } from '../../src/replication/replica/placement.ts'
+import { has } from '../../src/replication/membership/ranks.ts'
 
 export interface Living {
   /** 0 for a dead one. */

@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
-import type { MiddlewareStoreOptions } from '../../src/express.ts'
+import type { MiddlewareStoreOptions } from '../../src/express/express.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { START_MS } from './engine.ts'
 import { likeExpress, likeFastify, type Middleware, type Settings } from './middleware.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/clock.ts'
-import { type Engine, type EngineEvent, type EngineOptions, sessionEngine } from '../../src/engine.ts'
+import { type Engine, type EngineEvent, type EngineOptions, sessionEngine } from '../../src/engine/engine.ts'
 import type { SessionStore } from '../../src/contract.ts'
-import type { OpenSession } from '../../src/session.ts'
+import type { OpenSession } from '../../src/engine/session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 export const MINUTE_MS = 60_000

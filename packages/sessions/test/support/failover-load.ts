@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { StoreEvent } from '../../src/telemetry.ts'
-import { redisStore, type RedisStoreOptions } from '../../src/stores/redis.ts'
+import { redisStore, type RedisStoreOptions } from '../../src/stores/redis/redis.ts'
 import { until } from './redis-server.ts'
 import { type Client, client, type Handler, shop } from './shop.ts'
 

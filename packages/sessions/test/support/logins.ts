@@ -1,5 +1,5 @@
 /** Attempts to log in, as the throttle sees them. */
-import { type LoginThrottle, LoginThrottledError } from '../../src/login-throttle.ts'
+import { type LoginThrottle, LoginThrottledError } from '../../src/protection/login-throttle.ts'
 
 /** How long the attempt was told to wait, in seconds; 0 when it was let in. */
 export async function waitS(

@@ -1,9 +1,9 @@
 /** Links of several nodes in this process, and what they tell. */
 import type { ExecutionContext } from 'ava'
-import { codecs } from '../../src/mesh/codec.ts'
-import { MeshLinks, type LinksOptions } from '../../src/mesh/links.ts'
-import { meshLocation } from '../../src/mesh/mesh-url.ts'
-import type { Message } from '../../src/mesh/messages.ts'
+import { codecs } from '../../src/replication/wire/codec.ts'
+import { MeshLinks, type LinksOptions } from '../../src/replication/links/links.ts'
+import { meshLocation } from '../../src/replication/mesh-url.ts'
+import type { Message } from '../../src/replication/wire/messages.ts'
 import { meshPort } from './mesh-ports.ts'
 
 export const SECRET = 'a secret of the mesh, long enough'

@@ -1,6 +1,6 @@
 /** A mesh of several nodes in this process, over real sockets. */
 import type { ExecutionContext } from 'ava'
-import { type MeshStore, meshStore, type MeshStoreOptions } from '../../src/stores/mesh.ts'
+import { type MeshStore, meshStore, type MeshStoreOptions } from '../../src/replication/mesh.ts'
 import { peerList } from './mesh-links.ts'
 
 export interface MeshNodes {

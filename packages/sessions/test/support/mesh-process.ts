@@ -1,7 +1,7 @@
 /** One node of a mesh as a process of its own, which does what its parent says: `node mesh-process.ts URL NAME`. */
 import type { SessionKey, SessionWrite } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
-import { meshStore } from '../../src/stores/mesh.ts'
+import { meshStore } from '../../src/replication/mesh.ts'
 
 /** A call by its name, its arguments as JSON brings them. */
 export interface Order {

@@ -4,8 +4,8 @@
  */
 import { EventEmitter } from 'node:events'
 import { promisify } from 'node:util'
-import { expressStore, fastifyStore, type MiddlewareStoreOptions } from '../../src/express.ts'
-import { newSecret } from '../../src/id.ts'
+import { expressStore, fastifyStore, type MiddlewareStoreOptions } from '../../src/express/express.ts'
+import { newSecret } from '../../src/engine/id.ts'
 
 export interface Fields {
   [field: string]: unknown

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import Koa from 'koa'
-import { type SessionLayer, sessions, type SessionsOptions } from '../../src/koa.ts'
+import { type SessionLayer, sessions, type SessionsOptions } from '../../src/koa/koa.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 export const KEY = 'a key of thirty-two characters, 1'

@@ -1,4 +1,4 @@
-import type { SessionsOptions } from '../../src/koa.ts'
+import type { SessionsOptions } from '../../src/koa/koa.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 
 export const MINUTE_MS = 60_000

@@ -1,0 +1,52 @@
+/**
+ * What an operator can ask of a balancer, and change while it runs. One process answers for itself; where several share the
+ * port, the one that started them answers for all. Changes are data, so that they can be sent.
+ */
+import type { Decision, DecisionKind } from '../telemetry/decisions.ts'
+import type { MetricsSnapshot } from '../telemetry/metrics.ts'
+
+export interface UpstreamView {
+  readonly name: string
+  readonly url: string
+  readonly state: string
+  readonly inFlight: number
+  readonly tunnels: number
+  readonly weight: number
+  readonly incarnation: string | undefined
+  /** `config`, `admin`, or the name by which it was found. */
+  readonly source: string
+}
+
+export type Change =
+  /** As in UPSTREAMS. */
+  | { readonly do: 'add'; readonly upstream: string }
+  | { readonly do: 'weigh'; readonly name: string; readonly weight: number }
+  | { readonly do: 'drain' | 'remove'; readonly name: string; readonly withinMs?: number }
+  | { readonly do: 'resume'; readonly name: string }
+
+export type OperationFault = 'INVALID' | 'NOT_FOUND' | 'NAME_TAKEN' | 'NOT_SUPPORTED'
+
+/** What was asked for can't be done. */
+export class OperationError extends Error {
+  readonly code: OperationFault
+
+  constructor(code: OperationFault, message: string) {
+    super(message)
+    this.name = 'OperationError'
+    this.code = code
+  }
+}
+
+export interface Operations {
+  /** Whether to send requests here: false from the moment when it was told to stop, and while there is no upstream at all. */
+  readonly ready: boolean
+  upstreams(): Promise<readonly UpstreamView[]>
+  /** The newest first. */
+  decisions(limit: number, kind?: DecisionKind): Promise<readonly Decision[]>
+  /** One of each process. */
+  metrics(): Promise<readonly MetricsSnapshot[]>
+  /** Resolves when it is so; a drain goes on after that. Rejects with OperationError. */
+  change(change: Change): Promise<void>
+  /** Reads the configuration again. Rejects with ConfigError, and then everything is as it was. */
+  reload(): Promise<void>
+}

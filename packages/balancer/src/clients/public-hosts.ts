@@ -1,0 +1,29 @@
+/**
+ * The host names that this site is known by: those configured, or else those that its certificate is for. A request that names
+ * another one is not sent on by it: where the answer is cached, others would follow.
+ */
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import type { Certificate } from '../config/certificates.ts'
+
+/** `host` may have a port. */
+export type IsOwnHost = (host: string) => boolean
+
+export function isConfiguredHost(host: string, hosts: readonly string[]): boolean {
+  return hosts.includes(nameOf(host))
+}
+
+/** Of the certificate that clients see. */
+export function certificateHosts({ cert }: Certificate): IsOwnHost {
+  const certificate = new X509Certificate(cert)
+  return (host) => {
+    const name = nameOf(host)
+    return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined
+  }
+}
+
+/** Without port, brackets of IPv6 and the dot of the root. */
+export function nameOf(host: string): string {
+  const name = host.toLowerCase().replace(/:\d*$/, '')
+  return name.startsWith('[') ? name.slice(1, -1) : name.replace(/\.$/, '')
+}

@@ -1,0 +1,168 @@
+/**
+ * Pairs of connections that have become one by an upgrade to WebSocket. Neither end outlives the other, and a client whose node
+ * died, or is to stop, is told so in its own protocol: a Close that says "come back", at the end of a frame. A connection that
+ * merely broke would leave it to guess, and to wait before it tries again.
+ */
+import type { Socket } from 'node:net'
+import type { Upstream } from '../upstreams/upstream.ts'
+import { closeFrame, FrameTracker, SERVICE_RESTART } from './websocket-frames.ts'
+import type { CloseCode } from './websocket-frames.ts'
+
+export interface TunnelEnd {
+  readonly socket: Socket
+  /** What it sent right behind its half of the handshake. */
+  readonly head: Buffer
+}
+
+export interface Tunnels {
+  open(upstream: Upstream, ends: readonly [client: TunnelEnd, upstream: TunnelEnd]): void
+  /** Tells the clients of one upstream, or of all and all that come, to come back. Those that don't go by themselves are cut soon. */
+  move(code: CloseCode, upstream?: Upstream): void
+  closeAll(): void
+  /** Resolves when none is open, or after `limitMs`. */
+  settled(limitMs: number): Promise<void>
+}
+
+const KEEP_ALIVE_PROBE_MS = 30_000
+/** For so long a client that was told to go may take to answer. */
+const CLOSE_WAIT_MS = 1_000
+
+/** `halfClosedMs`: how long one direction stays open after the other ended. */
+export function tunnels(halfClosedMs: number): Tunnels {
+  const open = new Set<Tunnel>()
+  /** What all were told: it holds for those that come later, too. */
+  let toldAll: CloseCode | undefined
+  let onNone: (() => void) | undefined
+  return {
+    open(upstream, ends) {
+      upstream.tunnels += 1
+      const tunnel = new Tunnel(upstream, ends, halfClosedMs)
+      open.add(tunnel)
+      tunnel.begin(() => {
+        upstream.tunnels -= 1
+        open.delete(tunnel)
+        if (open.size === 0) onNone?.()
+      })
+      if (toldAll !== undefined) tunnel.move(toldAll)
+    },
+    move(code, upstream) {
+      if (upstream === undefined) toldAll = code
+      for (const tunnel of open) if (upstream === undefined || tunnel.upstream === upstream) tunnel.move(code)
+    },
+    closeAll() {
+      for (const tunnel of open) tunnel.close()
+    },
+    async settled(limitMs) {
+      if (open.size === 0) return
+      const none = Promise.withResolvers<void>()
+      onNone = none.resolve
+      const timer = setTimeout(none.resolve, limitMs)
+      await none.promise
+      clearTimeout(timer)
+    },
+  }
+}
+
+class Tunnel {
+  readonly upstream: Upstream
+  readonly #ends: readonly [client: TunnelEnd, node: TunnelEnd]
+  readonly #client: Socket
+  readonly #node: Socket
+  readonly #halfClosedMs: number
+  /** Of what the node sends: only there a Close of ours may have to be put in. */
+  readonly #frames = new FrameTracker()
+  #state: 'passing' | 'to-be-moved' | 'told' = 'passing'
+  #code: CloseCode = SERVICE_RESTART
+  #nodeIsGone = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(upstream: Upstream, ends: readonly [TunnelEnd, TunnelEnd], halfClosedMs: number) {
+    const [client, node] = ends
+    this.upstream = upstream
+    this.#ends = ends
+    this.#client = client.socket
+    this.#node = node.socket
+    this.#halfClosedMs = halfClosedMs
+  }
+
+  /** `closed` is called once, when both ends are. */
+  begin(closed: () => void): void {
+    let left = this.#ends.length
+    const count = () => {
+      left -= 1
+      if (left > 0) return
+      clearTimeout(this.#timer)
+      closed()
+    }
+    for (const { socket, head } of this.#ends) {
+      socket.once('close', count)
+      if (head.length > 0) socket.unshift(head)
+      socket.setTimeout(0)
+      socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS)
+    }
+    this.#join()
+  }
+
+  move(code: CloseCode): void {
+    if (this.#state !== 'passing' || this.#frames.closing) return
+    this.#code = code
+    this.#state = 'to-be-moved'
+    // What the node still sends is passed on by hand from here, up to the end of a frame.
+    this.#node.unpipe(this.#client)
+    this.#node.resume()
+    if (this.#frames.between) this.#tell()
+    this.#closeIn(CLOSE_WAIT_MS)
+  }
+
+  close(): void {
+    this.#client.destroy()
+    this.#node.destroy()
+  }
+
+  #join(): void {
+    const client = this.#client
+    const node = this.#node
+    client.on('error', () => this.close())
+    client.once('close', () => this.close())
+    client.once('end', () => this.#closeIn(this.#halfClosedMs))
+    node.on('error', () => this.#nodeGone())
+    node.once('end', () => this.#nodeGone())
+    node.once('close', () => this.#nodeGone())
+    node.on('data', (chunk: Buffer) => this.#fromNode(chunk))
+    node.pipe(client, { end: false })
+    client.pipe(node)
+  }
+
+  #fromNode(chunk: Buffer): void {
+    if (this.#state === 'told') return
+    const end = this.#frames.pass(chunk)
+    if (this.#state === 'passing') return
+    if (end === -1) return void this.#client.write(chunk)
+    this.#client.write(chunk.subarray(0, end))
+    this.#tell()
+  }
+
+  /** The last that the client hears. Its own Close, if it answers with one, still goes to the node, which then closes as well. */
+  #tell(): void {
+    this.#state = 'told'
+    if (this.#client.writable) this.#client.write(closeFrame(this.#code, 'reconnect'))
+  }
+
+  #nodeGone(): void {
+    if (this.#nodeIsGone) return
+    this.#nodeIsGone = true
+    if (this.#state !== 'told' && !this.#frames.closing) {
+      // In the middle of a frame nothing can be said; a connection that broke says it.
+      if (!this.#frames.between) return this.close()
+      this.#tell()
+    }
+    if (this.#client.writable) this.#client.end()
+    // Read to its end, or its end is never seen.
+    this.#client.resume()
+    this.#closeIn(this.#halfClosedMs)
+  }
+
+  #closeIn(ms: number): void {
+    this.#timer ??= setTimeout(() => this.close(), ms).unref()
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * One try of one request at one upstream.
+ *
+ *     waiting ──(connected)──▶ asking ──(body wanted)──▶ sending ──(answer)──▶ answering ──▶ over
+ *
+ * Nothing is read from the client before the connection to the upstream stands, so an attempt that ends while *waiting*
+ * has used up nothing and the request can go elsewhere whole. With `Expect: 100-continue` it is *asking* until the upstream wants the
+ * body, and has sent the header alone; the answer may come then, too. What was sent is known from these states and never from
+ * an error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the
+ * attempt ended is its outcome.
+ */
+import type { Cancellable, CancelSignal } from './cancel-signal.ts'
+import type { ClientAnswer } from './client-answer.ts'
+import type { AttemptOutcome, FailureKind } from './retry-decision.ts'
+import type { RetryPlan } from './retry-plan.ts'
+import type { Choice } from '../routing/routing.ts'
+import { isRefusal } from '../transports/transport.ts'
+import type { AnswerHead, Call, CallListener, Transport } from '../transports/transport.ts'
+import type { TunnelEnd } from '../clients/tunnels.ts'
+import type { UpstreamRequest } from './upstream-request.ts'
+import type { Holder, Upstream } from '../upstreams/upstream.ts'
+
+export interface AttemptTimeouts {
+  readonly attemptTimeoutMs: number
+  readonly answerIdleMs: number
+  /** How long an upstream may take to say whether it wants a body. */
+  readonly continueWaitMs: number
+}
+
+export interface AttemptOptions {
+  readonly request: UpstreamRequest
+  readonly answer: ClientAnswer
+  readonly plan: Pick<RetryPlan, 'sent' | 'mayMove'>
+  readonly timeouts: AttemptTimeouts
+  readonly transport: Transport
+  readonly signal: CancelSignal
+}
+
+/** The choice comes with a place at its upstream, which is given back in the end. */
+export function attempt(choice: Choice, options: AttemptOptions): Promise<AttemptOutcome> {
+  if (!options.signal.isCancelled) return new Attempt(choice, options).outcome
+  choice.upstream.left()
+  return Promise.resolve({ kind: 'cancelled' })
+}
+
+const STATUS_CONTINUE = 100
+const STATUS_UNAVAILABLE = 503
+
+class Attempt implements CallListener, Holder, Cancellable {
+  readonly outcome: Promise<AttemptOutcome>
+  readonly #resolve: (outcome: AttemptOutcome) => void
+  readonly #upstream: Upstream
+  readonly #choice: Choice
+  readonly #options: AttemptOptions
+  readonly #call: Call
+  #state: 'waiting' | 'asking' | 'sending' | 'answering' | 'over' = 'waiting'
+  #timer: NodeJS.Timeout | undefined
+  #continueTimer: NodeJS.Timeout | undefined
+  #allowedMs = 0
+  #progressedAtMs = 0
+
+  constructor(choice: Choice, options: AttemptOptions) {
+    const { request, timeouts, transport, signal } = options
+    const { promise, resolve } = Promise.withResolvers<AttemptOutcome>()
+    this.outcome = promise
+    this.#resolve = resolve
+    this.#upstream = choice.upstream
+    this.#choice = choice
+    this.#options = options
+    this.#allow(timeouts.attemptTimeoutMs)
+    this.#watch(request.deadlineAtMs - this.#progressedAtMs)
+    this.#upstream.holders.add(this)
+    signal.awaits(this)
+    this.#call = transport.call(request, this.#upstream, this)
+    this.#call.begin()
+  }
+
+  cancel(): void {
+    this.#giveUp({ kind: 'cancelled' })
+  }
+
+  reassign(reason: string): void {
+    // Once its answer has begun, the connection tells whether the rest comes.
+    if (this.#state === 'answering' || this.#state === 'over') return
+    const failure = { kind: 'lost', reason, sent: this.#sent, answer: 'none' } as const
+    // Its answer may come yet, so it stays unless there is somewhere better to go.
+    if (this.#options.plan.mayMove(this.#upstream, failure)) this.#giveUp(failure)
+  }
+
+  write(piece: Buffer): boolean {
+    this.#progressed()
+    return this.#call.write(piece)
+  }
+
+  end(): void {
+    this.#call.end()
+  }
+
+  connected(): void {
+    if (this.#state !== 'waiting') return
+    const { plan, answer, request, timeouts } = this.#options
+    this.#state = 'asking'
+    plan.sent(this.#upstream)
+    answer.sending()
+    if (!request.expectsContinue) return this.#goOn()
+    this.#continueTimer = setTimeout(() => this.#goOn(), timeouts.continueWaitMs)
+  }
+
+  writable(): void {
+    if (this.#state !== 'over') this.#options.request.body?.flow()
+  }
+
+  interim(head: AnswerHead): void {
+    if (this.#state === 'answering' || this.#state === 'over') return
+    if (head.status === STATUS_CONTINUE) this.#goOn()
+    else this.#options.answer.interim(head)
+  }
+
+  head(head: AnswerHead): void {
+    if (this.#state === 'over') return
+    const { plan, request, answer, timeouts } = this.#options
+    if (!isPassable(head)) {
+      this.#call.destroy()
+      return this.#fail('junk', `status line ${head.status} ${head.message}`)
+    }
+    if (head.status === STATUS_UNAVAILABLE) {
+      const failure = { kind: 'declined', reason: String(head.status), sent: 'something', answer: 'none' } as const
+      // The last one that declines is heard in its own words.
+      if (plan.mayMove(this.#upstream, failure)) return this.#giveUp(failure)
+    }
+    this.#state = 'answering'
+    this.#allow(timeouts.answerIdleMs)
+    request.body?.forget()
+    answer.begin(head, this.#choice.fields)
+  }
+
+  piece(piece: Buffer): boolean {
+    this.#progressed()
+    return this.#options.answer.write(piece, () => this.#call.resume())
+  }
+
+  whole(trailers: readonly string[]): void {
+    if (this.#state === 'over') return
+    this.#end({ kind: 'answered' })
+    this.#options.answer.end(trailers)
+  }
+
+  upgraded(head: AnswerHead, end: TunnelEnd): void {
+    this.#end({ kind: 'upgraded' })
+    this.#options.answer.upgrade(head, this.#choice, end)
+  }
+
+  broke(code: string): void {
+    if (this.#state === 'waiting') this.#fail(isRefusal(code) ? 'refused' : 'unreached', code)
+    else this.#fail(code.startsWith('HPE_') ? 'junk' : 'broken', code)
+  }
+
+  closed(): void {
+    this.#upstream.left()
+  }
+
+  /** The upstream wants the body, or has not said for so long whether it does. */
+  #goOn(): void {
+    if (this.#state !== 'asking') return
+    const { request, answer } = this.#options
+    this.#state = 'sending'
+    clearTimeout(this.#continueTimer)
+    this.#progressed()
+    answer.goOn()
+    if (request.taken === undefined) request.body?.sendTo(this)
+  }
+
+  /** What comes next may take so long, and as long again after each progress. */
+  #allow(ms: number): void {
+    this.#allowedMs = ms
+    this.#progressed()
+  }
+
+  #progressed(): void {
+    this.#progressedAtMs = performance.now()
+  }
+
+  /** One timer an attempt, that looks now and then: to move it with every piece would cost more than to pass that on. */
+  #watch(leftMs: number): void {
+    const { attemptTimeoutMs, answerIdleMs } = this.#options.timeouts
+    // Where this process was what stood still, what it waits for lies in a socket and is read before the next immediate.
+    const look = () => setImmediate(() => this.#look())
+    this.#timer = setTimeout(look, Math.min(leftMs, attemptTimeoutMs, answerIdleMs))
+  }
+
+  #look(): void {
+    if (this.#state === 'over') return
+    const dueAtMs = this.#progressedAtMs + this.#allowedMs
+    const untilMs = this.#state === 'answering' ? dueAtMs : Math.min(dueAtMs, this.#options.request.deadlineAtMs)
+    const leftMs = untilMs - performance.now()
+    if (leftMs > 0) this.#watch(leftMs)
+    else this.#timedOut()
+  }
+
+  #timedOut(): void {
+    const state = this.#state
+    const awaitsClient = state === 'sending' && !this.#options.request.received && !this.#call.blocked
+    this.#call.destroy()
+    if (state === 'waiting') this.#fail('unreached', 'no connection came free')
+    else this.#fail(awaitsClient ? 'client-stalled' : 'silent', 'timeout')
+  }
+
+  get #sent(): 'nothing' | 'something' {
+    return this.#state === 'waiting' ? 'nothing' : 'something'
+  }
+
+  #fail(kind: FailureKind, reason: string): void {
+    if (this.#state === 'over') return
+    this.#end({ kind, reason, sent: this.#sent, answer: this.#state === 'answering' ? 'begun' : 'none' })
+  }
+
+  /** Nothing that the upstream may still send counts. */
+  #giveUp(outcome: AttemptOutcome): void {
+    this.#end(outcome)
+    this.#call.destroy()
+  }
+
+  #end(outcome: AttemptOutcome): void {
+    const { request, signal } = this.#options
+    if (this.#state === 'sending' || this.#state === 'answering') request.body?.hold()
+    this.#state = 'over'
+    clearTimeout(this.#timer)
+    clearTimeout(this.#continueTimer)
+    signal.awaitsNothing()
+    this.#upstream.holders.delete(this)
+    this.#resolve(outcome)
+  }
+}
+
+/** Node's client takes any three digits for a status and any bytes for its reason, but its server writes neither. */
+function isPassable({ status, message }: AnswerHead): boolean {
+  return status >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(message)
+}

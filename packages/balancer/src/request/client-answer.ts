@@ -1,0 +1,170 @@
+/**
+ * What one client gets: one whole answer, or a connection that visibly broke. It alone writes to the client's response; which
+ * answer it is, others decide.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { errorAnswer, isClientsFault } from './error-answer.ts'
+import type { ErrorCode } from './error-answer.ts'
+import { answerHeaders, answerTrailers, interimHeaders, wantsTrailers } from './header-rewriting.ts'
+import type { RequestRecord } from './request-record.ts'
+import { isSafe } from './retry-decision.ts'
+import type { Choice } from '../routing/routing.ts'
+import type { AnswerHead } from '../transports/transport.ts'
+import type { TunnelEnd } from '../clients/tunnels.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+
+export interface ClientAnswerOptions {
+  readonly record: Pick<RequestRecord, 'requestId' | 'responded' | 'timing'>
+  /** Names and values by turns: what every answer on this connection says. */
+  readonly fields: readonly string[] | undefined
+  /** By TLS. */
+  readonly secure: boolean
+  /** Whether each answer is to be its connection's last. */
+  readonly draining: () => boolean
+  readonly serverTiming: boolean
+  /** The client sends its body only after 100 Continue. */
+  readonly awaitsContinue: boolean
+  /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
+  readonly join: ((upstream: Upstream, end: TunnelEnd) => void) | undefined
+}
+
+/** Beyond it to make a text of a body costs more than it saves. */
+const AS_TEXT_BYTES_MAX = 8_192
+/** A client that does not read would have to be kept waiting otherwise, or kept in memory. */
+const INTERIMS_MAX = 16
+/** RFC 9112, section 6.3. */
+const WITHOUT_BODY = new Set([204, 304])
+
+export class ClientAnswer {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #options: ClientAnswerOptions
+  readonly #accept: string | undefined
+  #awaitsContinue: boolean
+  /** Whether an upstream may have done what it asks for. */
+  #mayHaveActed = false
+  #interims = 0
+  #passesTrailers = false
+  #length: number | undefined
+  /** The whole body, where it came in one piece: header and body then leave as one text, which is what costs least to write. */
+  #body: Buffer | undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: ClientAnswerOptions) {
+    this.#request = request
+    this.#response = response
+    this.#options = options
+    this.#accept = request.headers.accept
+    this.#awaitsContinue = options.awaitsContinue
+  }
+
+  get begun(): boolean {
+    return this.#response.headersSent
+  }
+
+  /** The connection is to end with it. */
+  isLast(): void {
+    this.#response.shouldKeepAlive = false
+  }
+
+  /** The request is being sent to an upstream. */
+  sending(): void {
+    this.#mayHaveActed = !isSafe(this.#request.method ?? '')
+  }
+
+  /** The body is wanted. */
+  goOn(): void {
+    if (this.#awaitsContinue) this.#response.writeContinue()
+    this.#awaitsContinue = false
+  }
+
+  /** Passes on an interim answer, such as 103 Early Hints. HTTP/1.0 knows none. */
+  interim({ status, rawHeaders, headers }: AnswerHead): void {
+    const { httpVersionMinor, socket } = this.#request
+    if (httpVersionMinor === 0 || this.begun || this.#interims === INTERIMS_MAX) return
+    this.#interims += 1
+    const fields = interimHeaders(rawHeaders, headers.connection)
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${fields}\r\n`, 'latin1')
+  }
+
+  /** `fields`: names and values by turns, beside those that came. */
+  begin(head: AnswerHead, fields: readonly string[]): void {
+    this.#options.record.responded()
+    const length = head.headers['content-length']
+    // Only chunks can be followed by trailers.
+    this.#passesTrailers =
+      length === undefined &&
+      !WITHOUT_BODY.has(head.status) &&
+      this.#request.method !== 'HEAD' &&
+      wantsTrailers(this.#request)
+    this.#response.writeHead(head.status, head.message, this.#headers(head, fields, undefined))
+    // An answer of unknown length may be a stream whose first event is far off.
+    if (length === undefined) this.#response.flushHeaders()
+    else this.#length = Number(length)
+  }
+
+  /** False: no more before `taken` was called. */
+  write(piece: Buffer, taken: () => void): boolean {
+    if (piece.length === this.#length && piece.length <= AS_TEXT_BYTES_MAX) {
+      this.#body = piece
+      return true
+    }
+    if (this.#response.write(piece)) return true
+    this.#response.once('drain', taken)
+    return false
+  }
+
+  end(trailers: readonly string[]): void {
+    if (this.#passesTrailers && trailers.length > 0) this.#response.addTrailers(answerTrailers(trailers))
+    if (this.#body === undefined) this.#response.end()
+    else this.#response.end(this.#body.toString('latin1'), 'latin1')
+  }
+
+  /** Says that the connection is a WebSocket, and hands it over: it is the response's no more. */
+  upgrade(head: AnswerHead, { upstream, fields }: Choice, end: TunnelEnd): void {
+    const { record, join } = this.#options
+    record.responded()
+    this.#response.writeHead(101, this.#headers(head, fields, 'Upgrade')).flushHeaders()
+    this.#response.detachSocket(this.#request.socket)
+    join?.(upstream, end)
+  }
+
+  /** An error of the balancer's own. Returns its status. */
+  refuse(code: ErrorCode): number {
+    const { record, fields, draining } = this.#options
+    const { requestId } = record
+    const about = { requestId, accept: this.#accept, mayHaveActed: this.#mayHaveActed }
+    const { status, headers, body } = errorAnswer(code, about)
+    if (fields !== undefined) headers.push(...fields)
+    // After a request that was not understood, or did not end, nobody knows where the next one starts.
+    if (isClientsFault(code) || draining()) headers.push('Connection', 'close')
+    this.#response.writeHead(status, headers).end(body)
+    return status
+  }
+
+  /** The connection and not the response, which has no way to break while others of its pipeline come first. */
+  cut(): void {
+    const { httpVersionMinor, socket } = this.#request
+    // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is, nor is the end of TLS
+    // without its farewell, which is what destroying it leaves out.
+    if (httpVersionMinor === 0 && !this.#options.secure) socket.resetAndDestroy()
+    else socket.destroy()
+  }
+
+  #headers(
+    { rawHeaders, headers }: AnswerHead,
+    fields: readonly string[],
+    connection: 'Upgrade' | undefined,
+  ): string[] {
+    const { record, fields: own, serverTiming, draining } = this.#options
+    return answerHeaders(rawHeaders, headers.connection, {
+      requestId: record.requestId,
+      fields:
+        own === undefined && !serverTiming
+          ? fields
+          : [...fields, ...(serverTiming ? record.timing() : []), ...(own ?? [])],
+      connection: connection ?? (draining() ? 'close' : undefined),
+      trailers: this.#passesTrailers,
+    })
+  }
+}

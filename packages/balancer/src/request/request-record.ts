@@ -1,0 +1,92 @@
+/**
+ * What is told of one request while it passes: counted, noted among the decisions, logged when it is over, and timed for whoever
+ * looks at it in a browser. It hears what happens and decides nothing.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { AccessLog, AccessRecord } from '../telemetry/access-log.ts'
+import type { Decisions } from '../telemetry/decisions.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { AttemptOutcome, Failure, RetryDecision } from './retry-decision.ts'
+import type { Choice } from '../routing/routing.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+
+export interface RecordServices {
+  readonly metrics: Metrics
+  readonly decisions: Decisions
+  readonly accessLog: AccessLog
+}
+
+export class RequestRecord implements AccessRecord {
+  readonly requestId: string
+  readonly #services: RecordServices
+  readonly #request: IncomingMessage
+  readonly #clientAddress: string
+  readonly #beganAtMs = performance.now()
+  #attemptBeganAtMs = this.#beganAtMs
+  #attempts = 0
+  #upstream: Upstream | undefined
+
+  constructor(services: RecordServices, request: IncomingMessage, requestId: string, clientAddress: string) {
+    this.#services = services
+    this.#request = request
+    this.requestId = requestId
+    this.#clientAddress = clientAddress
+  }
+
+  routed({ upstream, why, because }: Choice): void {
+    this.#attempts += 1
+    this.#upstream = upstream
+    this.#attemptBeganAtMs = performance.now()
+    this.#services.metrics.routed(why)
+    this.#services.decisions.note('routing', why, this.requestId, upstream.name, because)
+  }
+
+  queued(decision: 'waits' | 'too-many-wait' | 'waited-in-vain', waitFor: Upstream | undefined): void {
+    this.#services.decisions.note('queue', decision, this.requestId, waitFor?.name, undefined)
+  }
+
+  responded(): void {
+    if (this.#upstream === undefined) return
+    this.#services.metrics.responded(this.#upstream.name, performance.now() - this.#attemptBeganAtMs)
+  }
+
+  attempted(upstream: Upstream, outcome: AttemptOutcome['kind']): void {
+    this.#services.metrics.attempted(upstream.name, outcome)
+  }
+
+  failed(upstream: Upstream, failure: Failure, decision: RetryDecision): void {
+    const { metrics, decisions } = this.#services
+    metrics.ruled(decision.rule)
+    if (decision.next === 'another-upstream') metrics.retried(decision.rule)
+    const because = `${decision.rule}: ${failure.kind}, ${failure.reason}`
+    decisions.note('failure', decision.next, this.requestId, upstream.name, because)
+  }
+
+  over(code: string): void {
+    this.#services.metrics.answered(code)
+    this.#services.accessLog.over(code, performance.now(), this)
+  }
+
+  describe(): object {
+    const { method, url = '' } = this.#request
+    return {
+      requestId: this.requestId,
+      client: this.#clientAddress,
+      method,
+      // A query may hold what is nobody's business.
+      path: url.replace(/\?.*$/s, ''),
+      upstream: this.#upstream?.name,
+      attempts: this.#attempts,
+      ms: Math.round((performance.now() - this.#beganAtMs) * 10) / 10,
+    }
+  }
+
+  /** `Server-Timing`, name and value by turns: all before the last attempt, and that attempt up to its answer. */
+  timing(): readonly [string, string] {
+    const before = (this.#attemptBeganAtMs - this.#beganAtMs).toFixed(1)
+    const upstream = (performance.now() - this.#attemptBeganAtMs).toFixed(1)
+    const name = this.#upstream?.name ?? ''
+    const value = `balancer;dur=${before}, upstream;dur=${upstream};desc="${name}", attempts;desc="${this.#attempts}"`
+    return ['Server-Timing', value]
+  }
+}

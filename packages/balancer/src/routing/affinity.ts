@@ -1,0 +1,63 @@
+/**
+ * A client stays where its cookie says, as long as that life of that upstream takes traffic and has room; otherwise it moves, its
+ * cookie moves with it, and its answer says so: what a node kept in memory for it is not where it is now.
+ */
+import type { AffinityCookies, Pin } from './affinity-cookies.ts'
+import { NO_FIELDS } from './routing.ts'
+import type { Choice, Routing } from './routing.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+
+/** On the first answer after a move: the upstream before, and why it is not that one any more. */
+export const MOVED_FIELD = 'X-Affinity-Moved'
+
+export type MoveReason = 'gone' | 'restarted' | 'down' | 'draining' | 'failed' | 'busy'
+
+export interface AffinityOptions {
+  readonly upstreams: readonly Upstream[]
+  readonly cookies: AffinityCookies
+  /** For clients without a cookie, and those that move. */
+  readonly unpinned: Routing
+}
+
+export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Routing {
+  return {
+    pick(cookieHeader, tried, patient = true) {
+      const pin = cookies.read(cookieHeader)
+      const pinned = pin && upstreams.find(({ name }) => name === pin.name)
+      const reason = pin && whyNot(pinned, pin.alive, tried)
+      if (pin !== undefined && pinned !== undefined && reason === undefined) {
+        if (pinned.hasRoom) {
+          const fields = pin.current ? NO_FIELDS : ['Set-Cookie', cookies.issue(pinned)]
+          return { upstream: pinned, why: 'pinned', fields }
+        }
+        if (patient) return { busy: pinned, line: lineOf(pin) }
+      }
+      const choice = unpinned.pick(cookieHeader, tried)
+      if (choice === undefined) return undefined
+      // Where it was may come back, and then it waits for that one.
+      if ('busy' in choice) return pin === undefined ? choice : { busy: undefined, line: lineOf(pin) }
+      const { upstream } = choice
+      // Nobody else was left, or nobody better: where it comes to is where it was.
+      if (upstream === pinned && reason !== 'restarted') return { upstream, why: 'pinned', fields: NO_FIELDS }
+      const set = ['Set-Cookie', cookies.issue(upstream)]
+      if (pin === undefined) return { upstream, why: choice.why, fields: set }
+      return moved(upstream, pin.name, reason ?? 'busy', set)
+    },
+  }
+}
+
+function lineOf({ name, alive }: Pin): string {
+  return `${alive ? 'pinned' : 'was'} ${name}`
+}
+
+function moved(upstream: Upstream, from: string, reason: MoveReason, set: readonly string[]): Choice {
+  const fields = [...set, MOVED_FIELD, `${from}; reason=${reason}`]
+  return { upstream, why: 'moved', because: `${from} ${reason}`, fields }
+}
+
+function whyNot(pinned: Upstream | undefined, alive: boolean, tried: readonly Upstream[]): MoveReason | undefined {
+  if (pinned === undefined) return 'gone'
+  if (pinned.standing !== 'up') return pinned.standing
+  if (tried.includes(pinned)) return 'failed'
+  return alive ? undefined : 'restarted'
+}

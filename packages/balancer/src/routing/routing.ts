@@ -1,0 +1,74 @@
+/**
+ * Which upstream a request is tried at next. Upstreams that take traffic come first; when none of them is left untried, those
+ * that drain; when none is left of those either, those that were ejected ("panic"): the evidence against them may be old or
+ * wrong, a request that fails there would have failed anyway, and so the last upstream is never out of use.
+ *
+ * A *rule* chooses among the equals that are left. Where all of them have as much as they may have, the request waits.
+ */
+import type { Upstream } from '../upstreams/upstream.ts'
+
+/** Why it is this upstream, in a word for logs and for `/decisions`. */
+export type Why = 'turn' | 'least-busy' | 'pinned' | 'moved' | 'owner' | 'not-owner'
+
+export interface Choice {
+  readonly upstream: Upstream
+  readonly why: Why
+  /** What else there is to know of it, for whoever reads it later. */
+  readonly because?: string
+  /** Header fields that go out with this upstream's answer, names and values by turns. */
+  readonly fields: readonly string[]
+}
+
+/** There is somebody to do it, but not now: ask again when this one has room, or any where none is named. */
+export interface Busy {
+  readonly busy: Upstream | undefined
+  /** The same for requests that want the same upstreams, also once those stand differently. */
+  readonly line: string
+}
+
+export interface Routing {
+  /** Undefined when every upstream was tried. A request that is not `patient` has waited for one it prefers, and now takes any. */
+  pick(cookieHeader: string | undefined, tried: readonly Upstream[], patient?: boolean): Choice | Busy | undefined
+}
+
+/** Chooses among upstreams, of which there is at least one. */
+export interface Rule {
+  readonly why: Why
+  choose(among: readonly Upstream[]): Upstream
+}
+
+/** One that is suspected comes after all that are not, except for those that are surely out. */
+const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
+  (upstream) => upstream.isEligible,
+  ({ standing, suspected }) => standing === 'draining' && !suspected,
+  ({ standing }) => standing !== 'down',
+  ({ standing }) => standing === 'down',
+]
+/** Requests without a preference of their own. */
+export const ANY_LINE = 'any'
+export const NO_FIELDS: readonly string[] = []
+
+/** What every routing comes down to when a request has no place of its own. */
+export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
+  return {
+    pick(_cookieHeader, tried) {
+      const equals = bestLeft(upstreams, tried)
+      const free = equals.every(hasRoom) ? equals : equals.filter(hasRoom)
+      if (free.length > 0) return { upstream: rule.choose(free), why: rule.why, fields: NO_FIELDS }
+      return equals.length > 0 ? { busy: undefined, line: ANY_LINE } : undefined
+    },
+  }
+}
+
+/** Those of the best standing of which one is left untried. */
+export function bestLeft(upstreams: readonly Upstream[], tried: readonly Upstream[]): readonly Upstream[] {
+  for (const isPreferred of PREFERENCE) {
+    const left = upstreams.filter((upstream) => isPreferred(upstream) && !tried.includes(upstream))
+    if (left.length > 0) return left
+  }
+  return []
+}
+
+function hasRoom(upstream: Upstream): boolean {
+  return upstream.hasRoom
+}

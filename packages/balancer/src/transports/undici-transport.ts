@@ -1,0 +1,186 @@
+/**
+ * undici's `dispatch`, which makes no streams of request and answer and so costs about half of what Node's own client does. It
+ * sends one request at a time over each connection and never a second time by itself.
+ */
+import type { DispatchHandler } from './bundled-undici.ts'
+import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
+import { UndiciConnections } from './undici-connections.ts'
+import type { UndiciLimits } from './undici-connections.ts'
+import type { Upstream } from '../upstreams/upstream.ts'
+
+/** `other` takes what undici can't send. */
+export function undiciTransport(limits: UndiciLimits, other: Transport): Transport {
+  return {
+    call(request, upstream, listener) {
+      const connections = connectionsTo(upstream, limits)
+      const isForOther = !isForUndici(request) || connections.sawUnaskedContinue
+      if (isForOther) return other.call(request, upstream, listener)
+      return new UndiciCall(request, upstream, listener, connections)
+    },
+  }
+}
+
+/**
+ * Not an upgrade, nor the one target that is no path, nor a header with `Expect` or `Connection: TE`, which undici refuses. Nor a body that
+ * is still to come: undici would hold the header back until its first piece, and an upstream that answers without it could not.
+ */
+function isForUndici(request: OutgoingRequest): boolean {
+  const { websocket, path, expectsContinue, wantsTrailers, hasBody, taken } = request
+  if (websocket || expectsContinue || wantsTrailers || path === '*') return false
+  return !hasBody || taken !== undefined
+}
+
+function connectionsTo(upstream: Upstream, limits: UndiciLimits): UndiciConnections {
+  if (upstream.kept instanceof UndiciConnections) return upstream.kept
+  const connections = new UndiciConnections(limits)
+  upstream.kept = connections
+  return connections
+}
+
+class UndiciCall implements Call, DispatchHandler {
+  readonly #request: OutgoingRequest
+  readonly #upstream: Upstream
+  readonly #listener: CallListener
+  readonly #connections: UndiciConnections
+  #abort: (() => void) | undefined
+  #resume: (() => void) | undefined
+  /** Whether nothing but the end of the connection ends the answer. */
+  #endsWithConnection = false
+  #over = false
+
+  constructor(request: OutgoingRequest, upstream: Upstream, listener: CallListener, connections: UndiciConnections) {
+    this.#request = request
+    this.#upstream = upstream
+    this.#listener = listener
+    this.#connections = connections
+  }
+
+  begin(): void {
+    const { method, path, headers, taken: body = null } = this.#request
+    const sent = headers['transfer-encoding'] === undefined ? headers : withoutCoding(headers)
+    this.#connections.agent.dispatch({ origin: this.#upstream.url, method, path, headers: sent, body }, this)
+  }
+
+  write(): never {
+    throw new Error('undici is given bodies that are whole')
+  }
+
+  end(): void {}
+
+  get blocked(): boolean {
+    return false
+  }
+
+  resume(): void {
+    this.#resume?.()
+  }
+
+  destroy(): void {
+    this.#over = true
+    this.#abort?.()
+  }
+
+  onConnect(abort: () => void): void {
+    // Given up while it waited for a connection.
+    if (this.#over) return abort()
+    this.#abort = abort
+    this.#listener.connected()
+  }
+
+  onHeaders(status: number, rawHeaders: readonly Buffer[], resume: () => void, message: string): boolean {
+    if (this.#over) return true
+    const head = this.#head(status, message, rawHeaders)
+    if (status < 200) {
+      this.#listener.interim(head)
+      return true
+    }
+    this.#resume = resume
+    this.#listener.head(head)
+    // The length that a 304 may tell is that of what it does not send. undici waits for none of it, but takes that for a fault.
+    if (WITHOUT_BODY.has(status)) this.#whole()
+    return true
+  }
+
+  onData(piece: Buffer): boolean {
+    return this.#over || this.#listener.piece(piece)
+  }
+
+  onComplete(): void {
+    if (this.#endsWithConnection && this.#connections.breaking) this.#break('ECONNRESET')
+    this.#whole()
+    this.#listener.closed()
+  }
+
+  onError({ code, message }: NodeJS.ErrnoException): void {
+    if (message === UNASKED_CONTINUE) this.#connections.sawUnaskedContinue = true
+    this.#break(JUNK[message] ?? JUNK[code ?? ''] ?? code ?? message)
+    this.#listener.closed()
+  }
+
+  #whole(): void {
+    if (this.#over) return
+    this.#over = true
+    // A request that asks for trailers does not come here.
+    this.#listener.whole([])
+  }
+
+  #break(code: string): void {
+    if (this.#over) return
+    this.#over = true
+    this.#listener.broke(code)
+  }
+
+  #head(status: number, message: string | undefined, raw: readonly Buffer[]): AnswerHead {
+    const rawHeaders: string[] = []
+    const headers: { -readonly [Name in keyof AnswerHead['headers']]: AnswerHead['headers'][Name] } = {}
+    let isChunked = false
+    for (let index = 0; index < raw.length; index += 2) {
+      const name = text(raw[index])
+      const value = text(raw[index + 1])
+      rawHeaders.push(name, value)
+      switch (name.length) {
+        case CONNECTION.length:
+          if (name.toLowerCase() === CONNECTION) {
+            headers.connection = headers.connection === undefined ? value : `${headers.connection}, ${value}`
+          }
+          break
+        case LENGTH.length:
+          if (name.toLowerCase() === LENGTH) headers[LENGTH] = value
+          break
+        case CODING.length:
+          isChunked ||= name.toLowerCase() === CODING
+          break
+      }
+    }
+    this.#endsWithConnection = !isChunked && headers[LENGTH] === undefined
+    return { status, message: message ?? '', rawHeaders, headers }
+  }
+}
+
+/** The message of undici's error for 100 Continue to a request that did not ask for it. */
+const UNASKED_CONTINUE = 'bad response'
+
+/** What undici says of an answer that can't be read, by its code or message, and what Node's own client says. */
+const JUNK: Readonly<Record<string, string>> = {
+  // An upgrade that was not asked for.
+  'bad upgrade': 'HPE_UPGRADE',
+  [UNASKED_CONTINUE]: 'HPE_UNASKED_CONTINUE',
+  UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
+}
+
+/** RFC 9112, section 6.3: their header is all there is, whatever it says of a length. */
+const WITHOUT_BODY = new Set([204, 304])
+
+const CONNECTION = 'connection'
+const LENGTH = 'content-length'
+const CODING = 'transfer-encoding'
+
+function text(bytes: Buffer | undefined): string {
+  return bytes?.toString('latin1') ?? ''
+}
+
+/** undici frames what it is given by itself, and takes it for a fault to be told how. */
+function withoutCoding(headers: OutgoingRequest['headers']): OutgoingRequest['headers'] {
+  const { [CODING]: _coding, ...others } = headers
+  return others
+}

@@ -1,0 +1,92 @@
+/**
+ * One connection to an upstream on which nothing is asked for, so that its end says something of the upstream and of nothing else:
+ * the kernel closes it the moment the process dies. Whether it died is then asked of its port, which is refused at once when
+ * nobody listens there any more. So a death is noticed before a request has to fail of it.
+ *
+ * Any HTTP server will do, whether it keeps idle connections long, shortly or not at all: one that closes the connection and listens
+ * is as alive as before. It is asked for /readyz once, since servers count a connection that never asked anything as an attack.
+ */
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { REFUSED } from '../transports/transport.ts'
+import { isSelfConnected } from './upstream.ts'
+
+export interface ControlOptions {
+  readonly hostname: string
+  readonly port: number
+  readonly connectTimeoutMs: number
+  readonly now: () => number
+  /** It had a connection, which ended, and nobody listens there now. */
+  readonly lost: (reason: string) => void
+}
+
+export interface ControlConnection {
+  /** Holds one from now on, unless it does already. */
+  open(): void
+  close(): void
+}
+
+/** A server that closes sooner than this keeps none, and is asked no more often than this. */
+const SHORT_MS = 1_000
+
+export function controlConnection(options: ControlOptions): ControlConnection {
+  let socket: Socket | undefined
+  let timer: NodeJS.Timeout | undefined
+  let heldBefore = false
+  let shortOnes = 0
+
+  function hold(): void {
+    const { hostname: host, port, connectTimeoutMs, now } = options
+    let connectedAtMs: number | undefined
+    let isRefused = false
+    const held = connect({ host, port, noDelay: true })
+    socket = held
+    held.setTimeout(connectTimeoutMs, () => held.destroy())
+    held.on('connect', () => {
+      isRefused = isSelfConnected(held)
+      if (isRefused) return void held.destroy()
+      connectedAtMs = now()
+      heldBefore = true
+      held.setTimeout(0)
+      held.write(`GET /readyz HTTP/1.1\r\nHost: ${authority(host, port)}\r\nAccept: application/json\r\n\r\n`)
+      // What it answers is the prober's business.
+      held.resume()
+    })
+    held.on('error', ({ code }: NodeJS.ErrnoException) => (isRefused ||= code === REFUSED))
+    held.on('close', () => socket === held && ended(isRefused, connectedAtMs))
+  }
+
+  function ended(isRefused: boolean, connectedAtMs: number | undefined): void {
+    socket = undefined
+    if (isRefused) {
+      const hadOne = heldBefore
+      heldBefore = false
+      if (hadOne) options.lost('its connections ended, and nobody listens')
+      return
+    }
+    const isShort = connectedAtMs === undefined || options.now() - connectedAtMs < SHORT_MS
+    shortOnes = isShort ? shortOnes + 1 : 0
+    if (shortOnes <= 1) hold()
+    else timer = setTimeout(hold, SHORT_MS)
+  }
+
+  return {
+    open() {
+      if (socket !== undefined) return
+      clearTimeout(timer)
+      heldBefore = false
+      shortOnes = 0
+      hold()
+    },
+    close() {
+      clearTimeout(timer)
+      const held = socket
+      socket = undefined
+      held?.destroy()
+    },
+  }
+}
+
+function authority(hostname: string, port: number): string {
+  return `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
+}

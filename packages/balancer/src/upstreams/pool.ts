@@ -1,0 +1,282 @@
+/**
+ * The upstreams and what is known of each: a detector fed by a prober and by what requests met there. Says what changes.
+ * Upstreams come and go while it runs. One that came gets nothing before a probe found it ready, and one that is being
+ * retired gets nothing new whatever its probes say.
+ */
+import type { Logger } from 'pino'
+import type { Config } from '../config/config.ts'
+import type { Detector, HealthChange, ProbeOutcome, Standing } from './health.ts'
+import { agreedRoutes, sharedRoutes } from './keyed-routes.ts'
+import type { KeyedRoutes } from './keyed-routes.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import type { UpstreamAddress } from '../config/upstream-list.ts'
+import { upstreamWatch } from './upstream-watch.ts'
+import type { UpstreamWatch } from './upstream-watch.ts'
+import { Upstream } from './upstream.ts'
+
+/** `gone`: it is no longer one of the upstreams. */
+export type PoolListener = (upstream: Upstream, to: Standing | 'gone') => void
+
+export interface Pool {
+  readonly upstreams: readonly Upstream[]
+  /** Where every upstream that is not down honours keys, if they all say the same. */
+  readonly keyedRoutes: KeyedRoutes | undefined
+  /** Whether any is up and not suspected. */
+  hasEligible(): boolean
+  /** Resolves when every upstream has been probed once. */
+  open(): Promise<void>
+  /** A request found nobody listening there: ejects at once. */
+  refused(upstream: Upstream, reason: string): void
+  /** A request went wrong there, which may be its own fault: a probe tells. */
+  suspect(upstream: Upstream): void
+  /** Before `open` it is taken to be up; later it gets nothing before it has been probed. */
+  add(address: UpstreamAddress): Arrival
+  /** All at once, so that upstreams may exchange their names. What was counted under the names before is forgotten. */
+  rename(names: ReadonlyMap<Upstream, string>): void
+  /** Nothing new goes there, until it is resumed. */
+  retire(upstream: Upstream): void
+  resume(upstream: Upstream): void
+  /** It is none of the upstreams any more. What is under way there goes on until the caller closes it. */
+  remove(upstream: Upstream): void
+  /** Other bounds, for those that are there and those that come. */
+  configure(): void
+  onChange(listener: PoolListener): void
+  close(): void
+}
+
+export interface PoolOptions {
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly now: () => number
+  readonly random: () => number
+  /** A request left there. */
+  readonly room: (upstream: Upstream) => void
+  /** Upstreams came, left, stand differently or may have more: requests that wait may find a place. */
+  readonly changed: () => void
+  /** How an upstream is watched, where a test says what its node answers. */
+  readonly watch?: typeof upstreamWatch
+}
+
+export interface Arrival {
+  readonly added: Upstream
+  readonly probed: Promise<void>
+}
+
+interface Member extends UpstreamWatch {
+  retired: boolean
+}
+
+/** Reads `config` whenever it needs a bound, so that a change of it holds at once. */
+export function pool(config: Config, options: PoolOptions): Pool {
+  return new UpstreamPool(config, options)
+}
+
+class UpstreamPool implements Pool {
+  readonly upstreams: Upstream[] = []
+  keyedRoutes: KeyedRoutes | undefined
+  readonly #members = new Map<Upstream, Member>()
+  readonly #listeners: PoolListener[] = []
+  readonly #config: Config
+  readonly #options: PoolOptions
+  #isOpen = false
+
+  constructor(config: Config, options: PoolOptions) {
+    this.#config = config
+    this.#options = options
+  }
+
+  async open(): Promise<void> {
+    this.#isOpen = true
+    await Promise.all([...this.#members.values()].map((member) => member.prober.open()))
+    for (const [{ standing }, { control }] of this.#members) if (standing !== 'down') control.open()
+  }
+
+  hasEligible(): boolean {
+    return this.upstreams.some(({ isEligible }) => isEligible)
+  }
+
+  refused(upstream: Upstream, reason: string): void {
+    const change = this.#members.get(upstream)?.detector.refused(reason, this.#options.now())
+    this.#apply(upstream, change)
+  }
+
+  suspect(upstream: Upstream): void {
+    this.#members.get(upstream)?.prober.hurry()
+  }
+
+  add(address: UpstreamAddress): Arrival {
+    const added = new Upstream(address, this.#config)
+    if (this.#isOpen) added.standing = 'down'
+    const member = this.#join(added)
+    return { added, probed: this.#isOpen ? this.#arrive(added, member) : Promise.resolve() }
+  }
+
+  rename(names: ReadonlyMap<Upstream, string>): void {
+    const changes = [...names].filter(([upstream, name]) => upstream.name !== name)
+    for (const [{ name }] of changes) this.#options.metrics.forget(name)
+    for (const [upstream, name] of changes) {
+      this.#options.log.info({ event: 'upstream-renamed', upstream: name, before: upstream.name, url: upstream.url })
+      upstream.name = name
+    }
+    if (changes.length > 0) this.#options.changed()
+  }
+
+  retire(upstream: Upstream): void {
+    const member = this.#members.get(upstream)
+    if (member === undefined || member.retired) return
+    member.retired = true
+    this.#options.log.info({ event: 'upstream-draining', upstream: upstream.name })
+    this.#stand(upstream, upstream.standing)
+  }
+
+  resume(upstream: Upstream): void {
+    const member = this.#members.get(upstream)
+    if (member?.retired !== true) return
+    member.retired = false
+    upstream.warmUp(this.#options.now(), this.#config.slowStartMs)
+    this.#options.log.info({ event: 'upstream-resumed', upstream: upstream.name })
+    this.#stand(upstream, member.detector.standing)
+  }
+
+  remove(upstream: Upstream): void {
+    const member = this.#members.get(upstream)
+    if (member === undefined) return
+    member.prober.close()
+    member.control.close()
+    this.#members.delete(upstream)
+    this.upstreams.splice(this.upstreams.indexOf(upstream), 1)
+    upstream.standing = 'down'
+    this.#options.log.info({ event: 'upstream-removed', upstream: upstream.name })
+    this.#tell(upstream, 'gone')
+  }
+
+  configure(): void {
+    for (const upstream of this.upstreams) upstream.limit(this.#config)
+    this.#options.changed()
+  }
+
+  onChange(listener: PoolListener): void {
+    this.#listeners.push(listener)
+  }
+
+  close(): void {
+    for (const [upstream, { prober, control }] of this.#members) {
+      prober.close()
+      control.close()
+      upstream.close()
+    }
+  }
+
+  async #arrive(upstream: Upstream, member: Member): Promise<void> {
+    const { now, log } = this.#options
+    await member.prober.open()
+    if (this.#members.get(upstream) !== member) return
+    if (member.detector.failing) member.detector.refused('was never ready', now())
+    if (member.detector.standing !== 'down') member.control.open()
+    upstream.warmUp(now(), this.#config.slowStartMs)
+    log.info({ event: 'upstream-added', upstream: upstream.name, url: upstream.url })
+    this.#stand(upstream, member.detector.standing)
+  }
+
+  #join(upstream: Upstream): Member {
+    upstream.onRoom = this.#options.room
+    const watch = (this.#options.watch ?? upstreamWatch)(upstream, this.#config, {
+      now: this.#options.now,
+      random: this.#options.random,
+      probed: (outcome, startedAtMs) => {
+        this.#hear(upstream, outcome)
+        this.#apply(upstream, watch.detector.probed(outcome, startedAtMs, this.#options.now()))
+        this.#trust(upstream, watch.detector)
+      },
+      late: () => this.#apply(upstream, watch.detector.late('a probe is late')),
+      lost: (reason) => this.refused(upstream, reason),
+    })
+    const member = { ...watch, retired: false }
+    this.#members.set(upstream, member)
+    this.upstreams.push(upstream)
+    return member
+  }
+
+  /** What a node says of itself beside its being ready. */
+  #hear(upstream: Upstream, outcome: ProbeOutcome): void {
+    if (outcome.result !== 'ready') return
+    upstream.incarnation = outcome.incarnation
+    if (outcome.honoured === upstream.keyedRoutes?.text) return
+    upstream.keyedRoutes = outcome.honoured === undefined ? undefined : sharedRoutes(outcome.honoured, this.upstreams)
+    this.#settleKeys()
+  }
+
+  #settleKeys(): void {
+    this.keyedRoutes = agreedRoutes(this.upstreams.filter(({ standing }) => standing !== 'down'))
+  }
+
+  #trust(upstream: Upstream, { suspected }: Detector): void {
+    if (!upstream.suspected || suspected) return
+    upstream.suspected = false
+    this.#options.changed()
+    if (upstream.standing === 'up') this.#loseOthers(upstream)
+  }
+
+  /** What is stuck at one that is out may go to this one. */
+  #loseOthers(upstream: Upstream): void {
+    for (const other of this.upstreams) {
+      if (other !== upstream && !other.isEligible && other.standing !== 'draining') {
+        this.#lose(other, 'another is up')
+      }
+    }
+  }
+
+  /** What comes from the sockets themselves in this turn, be it an answer, is heard first. */
+  #lose(upstream: Upstream, reason: string): void {
+    if (upstream.holders.size === 0) return
+    setImmediate(() => {
+      for (const holder of upstream.holders) holder.reassign(reason)
+    })
+  }
+
+  #apply(upstream: Upstream, change: HealthChange | undefined): void {
+    if (change === undefined) return
+    const { log, metrics, now } = this.#options
+    const { name, standing: before } = upstream
+    switch (change.to) {
+      case 'suspected':
+        upstream.suspected = true
+        metrics.suspected(name)
+        log.info({ upstream: name, reason: change.reason }, 'upstream suspected')
+        this.#options.changed()
+        return this.#lose(upstream, change.reason)
+      case 'up':
+        upstream.warmUp(now(), this.#config.slowStartMs)
+        log.info({ event: 'upstream-readmitted', upstream: name, downForMs: Math.round(change.outForMs) })
+        break
+      case 'draining':
+        log.info({ event: 'upstream-draining', upstream: name })
+        break
+      case 'down':
+        upstream.closeIdle()
+        metrics.ejected(name)
+        log.warn({ event: 'upstream-ejected', upstream: name, reason: change.reason })
+        break
+      default:
+        change satisfies never
+    }
+    upstream.suspected = false
+    this.#stand(upstream, change.to)
+    const { control } = this.#members.get(upstream) ?? {}
+    if (change.to !== 'down') control?.open()
+    // One that drained is finishing what it has.
+    else if (before === 'up') this.#lose(upstream, change.reason)
+  }
+
+  #stand(upstream: Upstream, to: Standing): void {
+    upstream.standing = to === 'up' && this.#members.get(upstream)?.retired === true ? 'draining' : to
+    this.#tell(upstream, upstream.standing)
+    if (upstream.isEligible) this.#loseOthers(upstream)
+  }
+
+  #tell(upstream: Upstream, to: Standing | 'gone'): void {
+    this.#settleKeys()
+    for (const listener of this.#listeners) listener(upstream, to)
+    this.#options.changed()
+  }
+}

@@ -1,4 +1,0 @@
-import test from 'ava'
-import { failoverMatrix } from './fixtures/failover-matrix.ts'
-
-failoverMatrix(test, { TRANSPORT: 'undici' })

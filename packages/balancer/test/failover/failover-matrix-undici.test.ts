@@ -1,0 +1,4 @@
+import test from 'ava'
+import { failoverMatrix } from '../fixtures/failover-matrix.ts'
+
+failoverMatrix(test, { TRANSPORT: 'undici' })

@@ -1,0 +1,68 @@
+import { findOnPath } from '../../cluster/redis.ts'
+import { type Config, withoutPassword } from '../../config.ts'
+import { UsageError } from '../../errors.ts'
+import { DEFAULT_STRATEGY, findStrategy, type Strategy } from '../../strategies.ts'
+
+export interface Choice {
+  readonly strategy: Strategy
+  /** Of a store that is there already. */
+  readonly storeUrl?: string
+  /** The program of a private one. */
+  readonly redisServer?: string
+}
+
+export interface Wish {
+  readonly nodes?: number
+  readonly strategy: string | undefined
+  readonly store: string | undefined
+}
+
+/** What a strategy says of the other nodes is not true where there are none. */
+const ALONE = {
+  summary: 'the one node holds every session in its memory; its death logs everybody out',
+  onNodeDeath: 'no other node has them, so its users are logged out — try --nodes 3',
+}
+
+/** What the flags, the environment and the machine together come to. Throws UsageError when that is nothing. */
+export function chooseStrategy({ strategy: name, store, nodes }: Wish, config: Config): Choice {
+  if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
+  const strategy = known(name ?? DEFAULT_STRATEGY)
+  const isAlone = nodes === 1 && typeof strategy.store !== 'string' && 'mesh' in strategy.store
+  const told = isAlone ? { ...strategy, ...ALONE } : strategy
+  return withItsStore(told, config.redisUrl, findOnPath('redis-server', config.searchPath))
+}
+
+/** Throws UsageError when there is none that the lab starts itself. */
+export function requirePrivateRedis({ strategy, storeUrl, redisServer }: Choice, who: string): void {
+  if (redisServer !== undefined) return
+  const instead = storeUrl === undefined ? `${strategy.name} has none` : `this one is at ${withoutPassword(storeUrl)}`
+  throw new UsageError(`${who} needs the Redis that the lab starts itself, as with --strategy redis; ${instead}`)
+}
+
+function withItsStore(strategy: Strategy, redisUrl: string | undefined, redisServer: string | undefined): Choice {
+  if (typeof strategy.store === 'string' || 'mesh' in strategy.store) return { strategy }
+  if (redisUrl !== undefined) return { strategy, storeUrl: redisUrl }
+  if (redisServer !== undefined) return { strategy, redisServer }
+  throw new UsageError(
+    `--strategy ${strategy.name} needs a Redis: install redis-server (apt-get install redis-server, brew install redis), ` +
+      'or set REDIS_URL=redis://HOST:PORT to one that runs, or try --strategy replicated',
+  )
+}
+
+/** What the strategy says of its own store is not true of another. */
+function withOwnStore(name: string | undefined, store: string): Strategy {
+  const where = `sessions are in ${withoutPassword(store)}`
+  return {
+    ...known(name ?? 'redis'),
+    name: name ?? 'custom',
+    store,
+    summary: `${where}; what a node's death costs is that store's to say`,
+    onNodeDeath: where,
+  }
+}
+
+function known(name: string): Strategy {
+  const strategy = findStrategy(name)
+  if (strategy === undefined) throw new UsageError(`there is no strategy "${name}"`)
+  return strategy
+}

@@ -1,0 +1,116 @@
+/** Flags as data: what each takes, its default and its help. A bad one is refused with one line that says what is accepted. */
+import { parseArgs } from 'node:util'
+import { UsageError } from '../../errors.ts'
+
+export interface Flag<T> {
+  /** What stands for the value in the help, such as `N`. */
+  readonly placeholder: string
+  readonly help: string
+  readonly otherwise: T
+  /** Completes "--flag takes ...". */
+  readonly takes: string
+  /** It is there or not, and has no value. */
+  readonly isSwitch?: true
+  /** Undefined when the value can't be used. `before` is what the flag had by then, for one that may be given repeatedly. */
+  parse(value: string, before: T): T | undefined
+}
+
+// The type of a flag's value differs from flag to flag.
+export type Flags = Readonly<Record<string, Flag<unknown>>>
+export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
+
+type Described<T> = Pick<Flag<T>, 'placeholder' | 'help' | 'otherwise'>
+
+export function integerFlag<T extends number | undefined>(
+  range: { readonly min: number; readonly max: number },
+  described: Described<T>,
+): Flag<T | number> {
+  const { min, max } = range
+  const parse = (value: string): number | undefined => {
+    const number = /^\d+$/.test(value) ? Number(value) : Number.NaN
+    return number >= min && number <= max ? number : undefined
+  }
+  return { ...described, takes: `${min} to ${max}`, parse }
+}
+
+export function choiceFlag<T extends string | undefined>(
+  choices: readonly string[],
+  described: Described<T>,
+): Flag<T | string> {
+  return { ...described, takes: listed(choices), parse: (value) => choices.find((choice) => choice === value) }
+}
+
+export function textFlag<T extends string | undefined>(takes: string, described: Described<T>): Flag<T | string> {
+  return { ...described, takes, parse: (value) => (value === '' ? undefined : value) }
+}
+
+/** True when it is there. */
+export function switchFlag(help: string): Flag<boolean> {
+  return { placeholder: '', help, otherwise: false, takes: 'nothing', isSwitch: true, parse: () => true }
+}
+
+/** Undefined for what is no address of an HTTP server, or is more than that: a path or a password would be dropped in silence. */
+export function httpUrl(value: string): URL | undefined {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  return url?.protocol === 'http:' && url.href === `${url.origin}/` ? url : undefined
+}
+
+/**
+ * The value of every flag, or `help` when that was asked for. Throws UsageError. `operand` gets what stands by itself, where a
+ * command takes such a thing, before the flags or after them.
+ */
+export function parseFlags<F extends Flags>(
+  command: string,
+  flags: F,
+  args: readonly string[],
+  operand?: (value: string) => void,
+): FlagValues<F> | 'help' {
+  const values = new Map(Object.entries(flags).map(([name, { otherwise }]) => [name, otherwise]))
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, { isSwitch }]) => [name, { type: isSwitch ? 'boolean' : 'string' }] as const),
+  )
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    strict: false,
+    tokens: true,
+  })
+  for (const token of tokens) {
+    if (token.kind === 'positional') {
+      if (operand === undefined) throw new UsageError(`${command} takes no "${token.value}"; ${known(command, flags)}`)
+      operand(token.value)
+    }
+    if (token.kind !== 'option') continue
+    if (token.name === 'help') return 'help'
+    const flag = flags[token.name]
+    if (flag === undefined) throw new UsageError(`unknown flag ${token.rawName}; ${known(command, flags)}`)
+    values.set(token.name, valueOf(token.rawName, flag, token.value, values.get(token.name)))
+  }
+  return Object.fromEntries(values) as FlagValues<F>
+}
+
+function valueOf(name: string, flag: Flag<unknown>, given: string | undefined, before: unknown): unknown {
+  if (flag.isSwitch && given === undefined) return flag.parse('', before)
+  if (flag.isSwitch) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
+  if (given === undefined) throw new UsageError(`${name} needs a value: ${flag.takes}`)
+  const value = flag.parse(given, before)
+  if (value === undefined) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
+  return value
+}
+
+function known(command: string, flags: Flags): string {
+  return `${command} knows ${[...Object.keys(flags), 'help'].map((name) => `--${name}`).join(', ')}`
+}
+
+/** The flags as lines of a help text. */
+export function flagsHelp(flags: Flags): string {
+  const rows = Object.entries(flags).map(
+    ([name, { placeholder, help }]) => [`  --${name} ${placeholder}`.trimEnd(), help] as const,
+  )
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2
+  return rows.map(([left, help]) => `${left.padEnd(width)}${help}\n`).join('')
+}
+
+export function listed(choices: readonly string[]): string {
+  return choices.length < 2 ? choices.join('') : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`
+}

@@ -1,0 +1,54 @@
+/**
+ * When to stop: Ctrl-C, a signal, the end of whoever started the lab, a terminal that is gone. Under npm one Ctrl-C
+ * arrives twice, from the terminal and passed on by npm, so what follows close upon the first is the same one.
+ */
+import { runState } from '../../supervise/process-table.ts'
+import { standIns } from './stand-ins.ts'
+
+export interface StopOptions {
+  /** The parent stands between the lab and a terminal. */
+  readonly endsWithParent: boolean
+  /** Someone asked twice. */
+  readonly onSecond: () => void
+}
+
+const SAME_PRESS_MS = 500
+const STAND_INS_POLL_MS = 500
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** Aborted when it is time to stop, with what to say about it as the reason. Listens until the process exits. */
+export function stopSignal({ endsWithParent, onSecond }: StopOptions): AbortSignal {
+  const first = new AbortController()
+  let firstAtMs = 0
+  const stop = (reason: string): void => {
+    if (first.signal.aborted) return
+    firstAtMs = performance.now()
+    first.abort(reason)
+  }
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (first.signal.aborted && performance.now() - firstAtMs > SAME_PRESS_MS) onSecond()
+    else stop(signal)
+  }
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  process.stdout.on('error', () => stop('its output was closed'))
+  if (endsWithParent) pollStandIns(() => stop('what started it is gone'))
+  return first.signal
+}
+
+function pollStandIns(onGone: () => void): void {
+  const pids = standIns()
+  const look = async (): Promise<void> => {
+    const states = await Promise.all(pids.map((pid) => runState(pid)))
+    if (!states.includes('gone')) return
+    clearInterval(poll)
+    onGone()
+  }
+  const poll = setInterval(() => void look(), STAND_INS_POLL_MS)
+}
+
+export function whenStopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

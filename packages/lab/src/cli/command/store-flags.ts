@@ -1,0 +1,48 @@
+/** Which store a cluster is to use in place of its strategy's own, for the commands that start one. */
+import { readFileSync } from 'node:fs'
+import { type Config, withoutPassword } from '../../config.ts'
+import { UsageError } from '../../errors.ts'
+import { type FlagValues, textFlag } from './flags.ts'
+
+export const storeFlags = {
+  store: textFlag<string | undefined>("a store's URL or the path of a module", {
+    placeholder: 'URL',
+    help: "a store's URL or the path of a module, in place of the strategy's own ($NINELIVES_STORE)",
+    otherwise: undefined,
+  }),
+  'store-file': textFlag<string | undefined>('a file', {
+    placeholder: 'FILE',
+    help: 'a file with that URL in it: what stands on a command line, every user of the machine can read',
+    otherwise: undefined,
+  }),
+}
+
+/** Undefined where the strategy's own is to be used. Throws UsageError for two of them, and for a file without one. */
+export function storeOf(flags: FlagValues<typeof storeFlags>, config: Config): string | undefined {
+  const { store, 'store-file': file } = flags
+  if (store !== undefined && file !== undefined) {
+    throw new UsageError('--store and --store-file are two stores: give one')
+  }
+  if (file !== undefined) return readStore(file)
+  if (store !== undefined && withoutPassword(store) !== store) warn()
+  return store ?? config.storeUrl
+}
+
+function readStore(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new UsageError(`--store-file ${file} can't be read: ${(error as Error).message}`)
+  }
+  if (text === '' || text.includes('\n')) {
+    throw new UsageError(`--store-file ${file} takes a file with one line, a store's URL or the path of a module`)
+  }
+  return text
+}
+
+function warn(): void {
+  process.stderr.write(
+    'ninelives: other users of this machine can read the password in --store; give the URL as NINELIVES_STORE or by --store-file\n',
+  )
+}

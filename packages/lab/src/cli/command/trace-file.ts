@@ -1,0 +1,86 @@
+/** The trace that a command is given, by the path of its file. */
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { StringDecoder } from 'node:string_decoder'
+import { decodeLines, type ReadTrace, type TraceEvent, type TraceProblem } from '@ninelives/history'
+import { UsageError } from '../../errors.ts'
+import { type Flags, type FlagValues, parseFlags } from './flags.ts'
+
+export interface OfTrace<F extends Flags> {
+  readonly file: string
+  readonly flags: FlagValues<F>
+}
+
+/** Throws UsageError when there is not exactly one. */
+export function parseOfTrace<F extends Flags>(command: string, flags: F, args: readonly string[]): OfTrace<F> | 'help' {
+  const files: string[] = []
+  const values = parseFlags(command, flags, args, (value) => files.push(value))
+  if (values === 'help') return 'help'
+  const [file, ...others] = files
+  if (file === undefined || others.length > 0) {
+    throw new UsageError(`${command} takes one trace, such as .ninelives/<run>/trace.ndjson; --help tells more`)
+  }
+  return { file, flags: values }
+}
+
+/** Far above any event; what is longer is none, and is not to fill the memory. */
+const LINE_MAX = 16 * 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
+
+/** A trace on the disk: read anew each time it is iterated, and never in memory as a whole. */
+export class TraceFile implements ReadTrace {
+  readonly path: string
+  #problem: TraceProblem | undefined
+
+  /** Throws UsageError when it can't be read. */
+  constructor(file: string) {
+    this.path = file
+    try {
+      if (!statSync(file).isFile()) throw new Error('it is no file, and a trace is gone through more than once')
+      closeSync(openSync(file, 'r'))
+    } catch (error) {
+      throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
+    }
+  }
+
+  get problem(): TraceProblem | undefined {
+    return this.#problem
+  }
+
+  get events(): Iterable<TraceEvent> {
+    return { [Symbol.iterator]: () => this.#read() }
+  }
+
+  *#read(): Generator<TraceEvent, void> {
+    let line = 1
+    function* counted(lines: Iterable<string>): Generator<string, void> {
+      for (const text of lines) {
+        yield text
+        line++
+      }
+    }
+    try {
+      this.#problem = yield* decodeLines(counted(linesOf(this.path)))
+    } catch (error) {
+      if (!('syscall' in (error as Error))) throw error
+      this.#problem = { line, reason: `it can't be read on: ${(error as Error).message}` }
+    }
+  }
+}
+
+function* linesOf(file: string): Generator<string, void> {
+  const descriptor = openSync(file, 'r')
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+    const decoder = new StringDecoder('utf8')
+    let rest = ''
+    for (let read = readSync(descriptor, chunk); read > 0; read = readSync(descriptor, chunk)) {
+      const lines = (rest + decoder.write(chunk.subarray(0, read))).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+      if (rest.length > LINE_MAX) break
+    }
+    if (rest !== '') yield rest
+  } finally {
+    closeSync(descriptor)
+  }
+}

@@ -1,0 +1,62 @@
+import { NODES_MAX } from '../../cluster/addresses.ts'
+import { SEED_MAX } from '../../random.ts'
+import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
+import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
+import { storeFlags } from './store-flags.ts'
+
+const PORT = { min: 0, max: 65_535 }
+const USERS = { min: 0, max: 10_000 }
+const RATE = { min: 1, max: 10_000 }
+const RESTART_AFTER_MAX_MS = 600_000
+
+const restartAfter: Flag<number | 'never'> = {
+  placeholder: 'MS',
+  help: 'start a node that died again after so many milliseconds, or never (1500)',
+  otherwise: 1_500,
+  takes: `0 to ${RESTART_AFTER_MAX_MS}, or never`,
+  parse(value) {
+    if (value === 'never') return value
+    return /^\d+$/.test(value) && Number(value) <= RESTART_AFTER_MAX_MS ? Number(value) : undefined
+  },
+}
+
+export const upFlags = {
+  strategy: choiceFlag<string | undefined>(strategyNames, {
+    placeholder: 'NAME',
+    help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
+    otherwise: undefined,
+  }),
+  nodes: integerFlag(
+    { min: 1, max: NODES_MAX },
+    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (3)`, otherwise: 3 },
+  ),
+  port: integerFlag(PORT, { placeholder: 'N', help: 'port of the shop, 0 for any (8080)', otherwise: 8_080 }),
+  'control-port': integerFlag(PORT, {
+    placeholder: 'N',
+    help: 'port of the live page and the control API, 0 for any (4000)',
+    otherwise: 4_000,
+  }),
+  'restart-after': restartAfter,
+  users: integerFlag(USERS, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
+  rate: integerFlag(RATE, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
+  edges: choiceFlag(['off', 'on'], {
+    placeholder: 'off|on',
+    help: 'proxies between the processes, so that edges can be broken (off)',
+    otherwise: 'off',
+  }),
+  replica: choiceFlag(['off', 'on'], {
+    placeholder: 'off|on',
+    help: 'a replica of the private Redis, so that it can fail over; brings --edges along (off)',
+    otherwise: 'off',
+  }),
+  ...storeFlags,
+  logs: textFlag<string | undefined>('a directory', {
+    placeholder: 'DIR',
+    help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
+    otherwise: undefined,
+  }),
+  seed: integerFlag<number | undefined>(
+    { min: 0, max: SEED_MAX },
+    { placeholder: 'N', help: 'decides what is random in the load and the faults (any)', otherwise: undefined },
+  ),
+}

@@ -1,0 +1,113 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import {
+  evidenceOf,
+  judgeTrace,
+  type OperationEnded,
+  type ReadTrace,
+  type TraceEvent,
+  type Verdict,
+} from '@ninelives/history'
+import type { Config } from '../../config.ts'
+import { PRIVATE_FILE_MODE } from '../../make-directory.ts'
+import { type Paint, painter } from '../../terminal/paint.ts'
+import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../../terminal/verdict.ts'
+import { visibleJson } from '../../terminal/visible.ts'
+import { flagsHelp, switchFlag } from '../command/flags.ts'
+import { parseOfTrace, TraceFile } from '../command/trace-file.ts'
+
+export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
+
+const checkFlags = { json: switchFlag('the verdict as JSON, and nothing else') }
+
+const checkHelp = `ninelives check TRACE [flags]
+
+Judges a run again, from its trace: the verdict, its anomalies, and the shortest history that proves the worst of them.
+
+${flagsHelp(checkFlags)}
+Exits with 0 when valid, 1 when invalid, 3 when unknown.
+`
+
+/** The version of what `verdict.json` and `--json` hold. */
+const VERDICT_SCHEMA = 1
+
+/** Resolves with the exit code. */
+export function check(args: readonly string[], _config: Config): Promise<number> {
+  const given = parseOfTrace('check', checkFlags, args)
+  if (given === 'help') {
+    process.stdout.write(checkHelp)
+    return Promise.resolve(0)
+  }
+  const { file, flags } = given
+  if (!flags.json) return Promise.resolve(judgeFile(file, painter(process.stdout)))
+  const { verdict, frame } = judged(new TraceFile(file))
+  process.stdout.write(asJson(verdict, frame))
+  return Promise.resolve(EXIT_CODES[verdict.verdict])
+}
+
+/**
+ * Prints the verdict and returns the exit code. Into that directory goes the verdict as `verdict.json`, and the evidence: a trace
+ * for each kind of anomaly.
+ */
+export function judgeFile(file: string, paint: Paint, directory?: string): number {
+  const trace = new TraceFile(file)
+  const { verdict, frame } = judged(trace)
+  if (directory !== undefined)
+    writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame), { mode: PRIVATE_FILE_MODE })
+  process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
+  for (const crash of verdict.crashes) process.stdout.write(`\n${crashText(crash, paint)}`)
+  for (const anomaly of verdict.anomalies) {
+    const isWorst = anomaly === verdict.anomalies[0]
+    if (!isWorst && directory === undefined) continue
+    const evidence = evidenceOf(trace.events, anomaly)
+    if (isWorst) process.stdout.write(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
+    if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
+  }
+  process.stdout.write(`\nTrace: ${file}\n`)
+  return EXIT_CODES[verdict.verdict]
+}
+
+interface Judged {
+  readonly verdict: Verdict
+  readonly frame: Frame
+}
+
+function judged(trace: TraceFile): Judged {
+  const frame: Frame = { events: [], whys: { failed: new Map(), unknown: new Map() } }
+  return { verdict: judgeTrace(framed(trace, frame)), frame }
+}
+
+function asJson(verdict: Verdict, { events }: Frame): string {
+  const start = events.find((event) => event.type === 'run-started')
+  const { run, seed, strategy, users } = start ?? {}
+  const about = { run, seed, strategy: strategy?.name, users, rate: rateIn(events) }
+  return `${visibleJson({ schema: VERDICT_SCHEMA, ...about, ...verdict }, 2)}\n`
+}
+
+/** The events as they are, and what is to be told of the run is kept on the way. */
+function framed(trace: TraceFile, { events: kept, whys }: Frame): ReadTrace {
+  function* events(): Generator<TraceEvent> {
+    for (const event of trace.events) {
+      if (event.type === 'operation-ended') countWhy(whys, event)
+      else if (event.type !== 'operation-sent') kept.push(event)
+      yield event
+    }
+  }
+  return {
+    events: events(),
+    get problem() {
+      return trace.problem
+    },
+  }
+}
+
+function countWhy(whys: Frame['whys'], { outcome, why }: OperationEnded): void {
+  if (outcome !== 'ok' && why !== undefined) whys[outcome].set(why, (whys[outcome].get(why) ?? 0) + 1)
+}
+
+/** A trace counts its events from 0. */
+function writeEvidence(file: string, events: readonly TraceEvent[]): void {
+  const end: TraceEvent = { seq: 0, atMs: events.at(-1)?.atMs ?? 0, type: 'run-ended', reason: 'all that is needed' }
+  const lines = [...events, end].map((event, seq) => JSON.stringify({ ...event, seq }))
+  writeFileSync(file, `${lines.join('\n')}\n`, { mode: PRIVATE_FILE_MODE })
+}

@@ -1,0 +1,73 @@
+import { campaignKinds } from '../../campaign/planned.ts'
+import { NODES_MAX } from '../../cluster/addresses.ts'
+import { SEED_MAX } from '../../random.ts'
+import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
+import { TABS_MAX } from '../../users/load.ts'
+import { RATE_MAX } from './fit-rate.ts'
+import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from '../command/flags.ts'
+import { storeFlags } from '../command/store-flags.ts'
+import { targetFlags } from './target-flags.ts'
+
+const kinds = campaignKinds
+
+export const NODES_DEFAULT = 3
+
+/** Which kinds there are depends on what is broken, and is checked where that is known. */
+const faultsFlag: Flag<readonly string[] | undefined> = {
+  placeholder: 'KIND,...',
+  help: `in turn, of ${listed(kinds)} (kill), on one that the seed decides or KIND@TARGET; of a --target, those it has commands for`,
+  otherwise: undefined,
+  takes: `one or more of ${kinds.join(', ')}, separated by commas, each KIND or KIND@TARGET`,
+  parse(value) {
+    const given = value.split(',').map((kind) => kind.trim())
+    return given.every((kind) => kind !== '') ? given : undefined
+  },
+}
+
+export const proveFlags = {
+  strategy: choiceFlag<string | undefined>(strategyNames, {
+    placeholder: 'NAME',
+    help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
+    otherwise: undefined,
+  }),
+  faults: faultsFlag,
+  kills: integerFlag(
+    { min: 0, max: 1_000 },
+    { placeholder: 'N', help: 'faults, one after the other (20)', otherwise: 20 },
+  ),
+  nodes: integerFlag<number | undefined>(
+    { min: 1, max: NODES_MAX },
+    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (${NODES_DEFAULT})`, otherwise: undefined },
+  ),
+  users: integerFlag({ min: 1, max: 10_000 }, { placeholder: 'N', help: 'virtual users (60)', otherwise: 60 }),
+  tabs: integerFlag(
+    { min: 1, max: TABS_MAX },
+    { placeholder: 'N', help: `tabs of each user, 1 to ${TABS_MAX} (2)`, otherwise: 2 },
+  ),
+  rate: integerFlag<number | undefined>(
+    { min: 1, max: 10_000 },
+    {
+      placeholder: 'N',
+      help: `operations a second of all virtual users (what this machine keeps up with in the warm-up, at most ${RATE_MAX})`,
+      otherwise: undefined,
+    },
+  ),
+  keys: choiceFlag(['none', 'sent'], {
+    placeholder: 'none|sent',
+    help: 'whether the users send idempotency keys (none)',
+    otherwise: 'none',
+  }),
+  ...storeFlags,
+  logs: textFlag<string | undefined>('a directory', {
+    placeholder: 'DIR',
+    help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
+    otherwise: undefined,
+  }),
+  seed: integerFlag<number | undefined>(
+    { min: 0, max: SEED_MAX },
+    { placeholder: 'N', help: 'decides the load and the faults (any)', otherwise: undefined },
+  ),
+  ...targetFlags,
+}
+
+export type ProveValues = FlagValues<typeof proveFlags>

@@ -1,0 +1,115 @@
+/** A cluster of the lab's own, to be put through the gauntlet. */
+import { labBreaker } from '../../campaign/lab-breaker.ts'
+import { type Place, planProblem } from '../../campaign/plan-problem.ts'
+import { needsEdges, parsePlanned } from '../../campaign/planned.ts'
+import { nodeNames, waysOf } from '../../cluster/addresses.ts'
+import { ownPrograms } from '../../cluster/programs.ts'
+import { requireRedis } from '../../cluster/redis.ts'
+import type { Config } from '../../config.ts'
+import { STORE } from '../../edges/edges.ts'
+import { UsageError } from '../../errors.ts'
+import { faults } from '../../faults/kinds/index.ts'
+import { type Lab, type LabOptions, openLab } from '../../lab.ts'
+import { visible } from '../../terminal/visible.ts'
+import { type Choice, chooseStrategy, requirePrivateRedis } from '../command/choose-strategy.ts'
+import { RATE_MAX } from './fit-rate.ts'
+import { lastLook } from './last-look.ts'
+import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
+import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
+import { storeOf } from '../command/store-flags.ts'
+
+/** How long a node is away. */
+const RESTART_AFTER_MS = 700
+
+/** Throws UsageError when that can't be had. */
+export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
+  const kinds = flags.faults ?? ['kill']
+  const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
+  if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
+  const nodes = flags.nodes ?? NODES_DEFAULT
+  const choice = chooseStrategy({ strategy: flags.strategy, store: storeOf(flags, config), nodes }, config)
+  const onStore = kinds.find(isOnStore)
+  if (onStore !== undefined) requirePrivateRedis(choice, `--faults ${onStore}`)
+  requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
+  return (basis) => ({
+    announcement: `Starting ${choice.strategy.name} with ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, seed ${basis.seed} ...`,
+    kinds,
+    async open(signal) {
+      if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
+        await requireRedis(choice.storeUrl, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
+      }
+      return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
+    },
+  })
+}
+
+/** Throws UsageError when one of them could never fall. */
+function requireFitting(kinds: readonly string[], place: Place): void {
+  for (const kind of kinds) {
+    const planned = parsePlanned(kind)
+    const why = planned && planProblem(planned, place)
+    if (why !== undefined) throw new UsageError(`--faults ${kind} can't fall: ${why}`)
+  }
+}
+
+function placeOf(kinds: readonly string[], choice: Choice, nodes: number, users: number): Place {
+  const names = nodeNames(nodes)
+  const edges = waysOf({ ...choice, replica: kinds.some(isFailover) }, names)
+  return { nodes: names, users, hasStore: choice.redisServer !== undefined, edges }
+}
+
+function isOnStore(planned: string): boolean {
+  const { kind = '', target } = parsePlanned(planned) ?? {}
+  return target === STORE && faults.get(kind)?.on.includes('store') === true
+}
+
+function isFailover(planned: string): boolean {
+  return parsePlanned(planned)?.kind === 'failover'
+}
+
+function subjectOf(lab: Lab, { strategy }: Choice): Subject {
+  const { trace, cluster, control } = lab
+  // With affinity a session is on one node by design; otherwise each of them should tell the same.
+  const asksCopies = strategy.routing !== 'affinity'
+  return {
+    trace,
+    breaker: labBreaker(lab),
+    users: cluster.users,
+    async start() {
+      await lab.start()
+      return `${cluster.url}, live page on ${control.url}`
+    },
+    lastLook: () => lastLook(cluster.users, asksCopies ? cluster.nodes.map(({ name, url }) => ({ name, url })) : []),
+    stop: (reason, cutShort) => lab.stop(reason, cutShort),
+    kill: () => lab.kill(),
+  }
+}
+
+function labOptions(
+  flags: ProveValues,
+  nodes: number,
+  { strategy, storeUrl, redisServer }: Choice,
+  { seed, run, directory }: PlanBasis,
+  config: Config,
+): LabOptions {
+  return {
+    strategy,
+    ...(storeUrl === undefined ? {} : { storeUrl }),
+    ...(redisServer === undefined ? {} : { redisServer }),
+    nodes,
+    port: 0,
+    controlPort: 0,
+    restartAfterMs: RESTART_AFTER_MS,
+    edges: (flags.faults ?? []).some(needsEdges),
+    replica: (flags.faults ?? []).some(isFailover),
+    users: flags.users,
+    tabs: flags.tabs,
+    rate: flags.rate ?? RATE_MAX,
+    idempotencyKeys: flags.keys === 'sent',
+    seed,
+    run,
+    directory,
+    environment: config.environment,
+    programs: ownPrograms(),
+  }
+}

@@ -1,0 +1,134 @@
+import { randomInt } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type AnomalyKind, Judge } from '@ninelives/history'
+import { campaign } from '../../campaign/campaign.ts'
+import type { Config } from '../../config.ts'
+import { EXIT_FAILED, LabError } from '../../errors.ts'
+import { seededRandom, SEED_MAX } from '../../random.ts'
+import { makeRunDirectory, runName } from '../../run-directory.ts'
+import { painter } from '../../terminal/paint.ts'
+import { visible } from '../../terminal/visible.ts'
+import { EXIT_CODES, judgeFile } from './check.ts'
+import { fitRate } from './fit-rate.ts'
+import { flagsHelp, parseFlags } from '../command/flags.ts'
+import { proveFlags, type ProveValues } from './prove-flags.ts'
+import { planOwn } from './prove-own.ts'
+import type { Plan, Subject } from './prove-subject.ts'
+import { planTarget, refuseTargetFlags, targetHelp } from './prove-target.ts'
+import { stopSignal, whenStopped } from '../command/stop-signal.ts'
+import { targetFlags } from './target-flags.ts'
+
+const ownFlags = Object.fromEntries(Object.entries(proveFlags).filter(([name]) => !(name in targetFlags)))
+
+const proveHelp = `ninelives prove [flags]
+
+Starts a cluster, or takes one of yours, sends virtual users through it, breaks its nodes on purpose one after the other, and says from
+what the users saw whether anything was lost: valid, invalid with what proves it, or unknown with the reasons.
+
+${flagsHelp(ownFlags)}
+${targetHelp}
+Exits with 0 when valid, 1 when invalid, 3 when unknown.
+`
+
+const WARM_UP_MS = 3_000
+const EXIT_INTERRUPTED = 130
+
+/** Resolves with the exit code once everything has stopped. */
+export async function prove(args: readonly string[], config: Config): Promise<number> {
+  const flags = parseFlags('prove', proveFlags, args)
+  if (flags === 'help') return say(proveHelp)
+  try {
+    return await proven(flags, config)
+  } catch (error) {
+    if (!(error instanceof LabError) || error.exitCode !== EXIT_FAILED) throw error
+    // A run that failed proves nothing, and exit code 1 would say that a loss is proven.
+    throw new LabError(error.code, EXIT_CODES.unknown, error.message, error)
+  }
+}
+
+async function proven(flags: ProveValues, config: Config): Promise<number> {
+  if (flags.target === undefined) refuseTargetFlags(flags)
+  const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
+  const run = runName(new Date(), process.pid)
+  const directory = makeRunDirectory(run, flags.logs)
+  const seed = flags.seed ?? randomInt(SEED_MAX)
+  const plan = planned({ seed, run, directory })
+  say(`${plan.announcement}\n`)
+  const held: { subject?: Subject } = {}
+  const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(held.subject) })
+  const subject = await plan.open(stop)
+  held.subject = subject
+  try {
+    const cutShort = await Promise.race([gauntlet(subject, plan, flags, seed, stop), whenStopped(stop)])
+    if (stop.aborted) await subject.stop(String(stop.reason), `${String(stop.reason)} came before its end`)
+    else await subject.stop('proved', cutShort ?? undefined)
+  } catch (error) {
+    await subject.kill()
+    if (stop.aborted) return EXIT_INTERRUPTED
+    throw error
+  }
+  if (stop.aborted) {
+    say(`\nInterrupted. Trace: ${subject.trace.path}\n`)
+    return EXIT_INTERRUPTED
+  }
+  return judgeFile(subject.trace.path, painter(process.stdout), directory)
+}
+
+/** Resolves once everybody has looked for the last time, with why there were fewer faults than there were to be. */
+async function gauntlet(
+  subject: Subject,
+  { kinds }: Plan,
+  { kills, rate }: ProveValues,
+  seed: number,
+  stop: AbortSignal,
+): Promise<string | undefined> {
+  const { trace } = subject
+  const judge = new Judge()
+  const leaked = new AbortController()
+  trace.listen((event) => {
+    judge.take(event)
+    if (judge.hasFound('leak')) leaked.abort()
+  })
+  say(`Ready on ${await subject.start()}\n\n`)
+  const signal = AbortSignal.any([stop, leaked.signal, trace.cut])
+  if (rate === undefined) await fitRate(subject, (line) => say(`  ${line}\n`), signal)
+  else await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
+  let cutShort: string | undefined
+  try {
+    await campaign(subject.breaker, {
+      kinds,
+      count: kills,
+      random: seededRandom(seed),
+      signal,
+      onFault: (done, what) => say(progress(done, kills, what, trace.state.users.totals.sent, [...judge.kindsSoFar])),
+    })
+  } catch (error) {
+    if (!(error instanceof LabError) || stop.aborted) throw error
+    // The system did not recover: no more faults, and what was recorded until then is judged.
+    cutShort = error.message
+    say(`  ${visible(error.message)}: no more faults\n`)
+  }
+  if (stop.aborted) return cutShort
+  if (trace.cut.aborted) {
+    say(`  ${visible(String(trace.cut.reason))}: no more faults\n`)
+    return String(trace.cut.reason)
+  }
+  say(`${kills === 0 ? '' : '\n'}Every user looks at its cart once more ...\n`)
+  await subject.lastLook()
+  return cutShort
+}
+
+function progress(done: number, of: number, what: string, operations: number, kinds: readonly AnomalyKind[]): string {
+  const found = kinds.length === 0 ? 'nothing found so far' : painter(process.stdout)('red', kinds.join(', '))
+  return `  ${String(done).padStart(3)} of ${of}  ${visible(what).padEnd(28)}  ${operations} operations, ${found}\n`
+}
+
+async function leaveAtOnce(subject: Subject | undefined): Promise<void> {
+  await subject?.kill()
+  process.exit(EXIT_INTERRUPTED)
+}
+
+function say(text: string): 0 {
+  process.stdout.write(text)
+  return 0
+}

@@ -1,0 +1,129 @@
+/** A series of faults on a real cluster, and what is said of each. */
+import { readFileSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history'
+import { campaign, type CampaignOptions } from '../../src/campaign/campaign.ts'
+import { parsePlanned } from '../../src/campaign/planned.ts'
+import { labBreaker } from '../../src/campaign/lab-breaker.ts'
+import { ownPrograms } from '../../src/cluster/programs.ts'
+import type { Lab } from '../../src/lab.ts'
+import { seededRandom } from '../../src/random.ts'
+import { fixture, startedLab } from '../fixtures/open-lab.ts'
+
+/** What the campaign said of each fault, every event of the meantime, and what a person was told of these. */
+interface Told {
+  readonly said: string[]
+  readonly events: TraceEvent[]
+  readonly sentences: string[]
+}
+
+async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds']): Promise<Told> {
+  const told: Told = { said: [], events: [], sentences: [] }
+  lab.trace.listen((event, before) => {
+    told.events.push(event)
+    const sentence = narrate(event, before)
+    if (sentence !== undefined) told.sentences.push(sentence.text)
+  })
+  await campaign(labBreaker(lab), {
+    kinds,
+    count: kinds.length,
+    random: seededRandom(3),
+    signal: AbortSignal.timeout(60_000),
+    onFault: (_done, what) => told.said.push(what),
+  })
+  return told
+}
+
+test('rolling drains each node in turn, the next once the one before is back', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const before = lab.cluster.nodes.map(({ pid }) => pid)
+  const { said, events } = await campaignOf(lab, ['rolling'])
+  t.deepEqual(said, ['rolling restart of all'])
+  const lives = events.flatMap((event) =>
+    event.type === 'node-down' || event.type === 'node-up' ? [`${event.type} ${event.node}`] : [],
+  )
+  t.deepEqual(
+    lives,
+    ['a', 'b', 'c'].flatMap((name) => [`node-down ${name}`, `node-up ${name}`]),
+  )
+  const kinds = events.flatMap((event) => (event.type === 'fault-injected' ? [`${event.kind} ${event.target}`] : []))
+  t.deepEqual(kinds, ['drain a', 'drain b', 'drain c'])
+  t.true(events.every((event) => event.type !== 'node-down' || event.code === 0))
+  for (const [index, node] of lab.cluster.nodes.entries()) t.not(node.pid, before[index])
+})
+
+test('a fault with a target falls on that one, and that is what is told', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const { said, sentences } = await campaignOf(lab, ['kill@b', 'pause@c'])
+  t.deepEqual(said, ['kill of b', 'pause of c'])
+  const toldOf = (node: string): string[] => sentences.filter((text) => text.startsWith(node))
+  const [died = '', isBack = ''] = toldOf('node-b')
+  t.true(died.startsWith('node-b died (SIGKILL)') && isBack.startsWith('node-b is back after '), `${died}\n${isBack}`)
+  t.deepEqual(toldOf('node-c'), [
+    'node-c is paused: it keeps its connections and answers nothing',
+    'node-c goes on where it was paused',
+  ])
+})
+
+test('what does not fit when its turn comes did not land, and is known to have been planned', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const { said } = await campaignOf(lab, ['kill@store', 'kill@owner', 'kill@b'])
+  t.deepEqual(said, [
+    'kill of store (there is no store that the lab started)',
+    'kill of owner (no user is logged in just now)',
+    'kill of b',
+  ])
+  const { faults, doubts } = judge(decodeTrace(readFileSync(lab.trace.path, 'utf8')).events)
+  t.deepEqual(faults, { landed: 1, missed: 2 })
+  t.true(doubts.includes('fault f1 (kill of store) did not land: there is no store that the lab started'))
+  t.true(doubts.includes('fault f2 (kill of owner) did not land: no user is logged in just now'))
+  t.deepEqual(lab.trace.state.faults, [])
+})
+
+test('a crash that was given up did not land', async (t) => {
+  const programs = { ...ownPrograms(), node: fixture('doomed-node'), balancer: fixture('balancer') }
+  const lab = await startedLab(t, { restartAfterMs: 50, programs })
+  const { said } = await campaignOf(lab, ['crash@a'])
+  t.regex(said.join(), /^crash [a-z-]+ of a \(it did not land\)$/)
+})
+
+/** The edges stand still from when the fault has landed until `over`. What passes them is the balancer that looks after the nodes. */
+async function withHeldEdges(t: ExecutionContext, over: TraceEvent['type'] | undefined): Promise<Lab> {
+  const lab = await startedLab(t, { edges: true, programs: { ...ownPrograms(), node: fixture('node') } })
+  const { edges } = lab.cluster
+  lab.trace.listen(({ type }) => {
+    if (type === 'fault-confirmed') edges?.keeper.signal('SIGSTOP')
+    if (type === over) edges?.keeper.signal('SIGCONT')
+  })
+  return lab
+}
+
+test('what could not be healed is tried once more', async (t) => {
+  const lab = await withHeldEdges(t, 'fault-failed')
+  const { said, events } = await campaignOf(lab, ['latency@balancer>a'])
+  t.deepEqual(said, ['latency of balancer>a'])
+  const course = events.flatMap(({ type }) => (type.startsWith('fault-') ? [type] : []))
+  t.deepEqual(course, ['fault-injected', 'fault-confirmed', 'fault-failed', 'fault-healed'])
+  t.deepEqual(lab.trace.state.faults, [])
+})
+
+test('what can not be healed is still there, and the last of the series', async (t) => {
+  const lab = await withHeldEdges(t, undefined)
+  const failed = await t.throwsAsync(campaignOf(lab, ['latency@balancer>a', 'kill@b']))
+  t.is(
+    failed?.message,
+    'latency of balancer>a could not be healed: the process of the edges did not say that it is over',
+  )
+  t.deepEqual(
+    lab.trace.state.faults.map(({ kind, target }) => ({ kind, target })),
+    [{ kind: 'latency', target: 'balancer>a' }],
+  )
+})
+
+test('a fault may be planned for whom it falls on, and else falls where it can', (t) => {
+  t.deepEqual(parsePlanned('kill'), { kind: 'kill', target: 'random' })
+  t.deepEqual(parsePlanned('kill@store'), { kind: 'kill', target: 'store' })
+  t.deepEqual(parsePlanned('cut@a>store'), { kind: 'cut', target: 'a>store' })
+  for (const kind of ['failover', 'amnesia']) t.deepEqual(parsePlanned(kind), { kind, target: 'store' })
+  for (const planned of ['flood', 'kill@', '@a', 'rolling@a', '']) t.is(parsePlanned(planned), undefined, planned)
+})

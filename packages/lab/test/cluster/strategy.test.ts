@@ -1,0 +1,100 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import test from 'ava'
+import { chooseStrategy, requirePrivateRedis } from '../../src/cli/command/choose-strategy.ts'
+import { type Config, readConfig, withoutPassword } from '../../src/config.ts'
+import { UsageError } from '../../src/errors.ts'
+import { scratch } from '../fixtures/open-lab.ts'
+
+const bare: Config = { searchPath: '', endsWithParent: false, environment: {} }
+const noWish = { strategy: undefined, store: undefined }
+
+test('the default needs nothing but the nodes, whatever Redis there is', (t) => {
+  const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
+  for (const each of [bare, config]) {
+    const { strategy, storeUrl, redisServer } = chooseStrategy(noWish, each)
+    t.like(strategy, { name: 'replicated', routing: 'round-robin' })
+    t.deepEqual([storeUrl, redisServer], [undefined, undefined])
+  }
+})
+
+const redis = { ...noWish, strategy: 'redis' }
+
+test('a Redis of the user comes before a private one', (t) => {
+  const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
+  const choice = chooseStrategy(redis, config)
+  t.like(choice, { strategy: { name: 'redis' }, storeUrl: 'redis://127.0.0.1:6379' })
+  t.is(choice.redisServer, undefined)
+})
+
+test('a redis-server on the PATH is started where there is no Redis of the user', (t) => {
+  const directory = scratch(t)
+  t.like(chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(directory) }), {
+    strategy: { name: 'redis' },
+    redisServer: `${directory}/redis-server`,
+  })
+})
+
+test('a directory of that name is no redis-server', (t) => {
+  const directory = scratch(t)
+  mkdirSync(`${directory}/redis-server`)
+  t.throws(() => chooseStrategy(redis, { ...bare, searchPath: directory }), { instanceOf: UsageError })
+})
+
+test('redis without a Redis is refused, with how to get one', (t) => {
+  t.throws(() => chooseStrategy(redis, bare), {
+    instanceOf: UsageError,
+    message: /--strategy redis needs a Redis: install redis-server .*REDIS_URL.*--strategy replicated/,
+  })
+})
+
+test('what needs a Redis of the lab is refused where there is none', (t) => {
+  t.throws(() => requirePrivateRedis(chooseStrategy(noWish, bare), '--replica on'), {
+    instanceOf: UsageError,
+    message: '--replica on needs the Redis that the lab starts itself, as with --strategy redis; replicated has none',
+  })
+  const own = chooseStrategy(redis, { ...bare, redisUrl: 'redis://u:secret@h:1' })
+  t.throws(() => requirePrivateRedis(own, '--replica on'), { message: /; this one is at redis:\/\/u:\*\*\*@h:1$/ })
+  const choice = chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(scratch(t)) })
+  t.notThrows(() => requirePrivateRedis(choice, '--replica on'))
+})
+
+test('a store of the user takes the place of the own one, and is not spoken for', (t) => {
+  const { strategy, storeUrl } = chooseStrategy({ strategy: 'sticky', store: 'redis://u:secret@h:1' }, bare)
+  t.is(storeUrl, 'redis://u:secret@h:1')
+  t.like(strategy, { name: 'sticky', routing: 'affinity', onNodeDeath: 'sessions are in redis://u:***@h:1' })
+  t.like(chooseStrategy({ ...noWish, store: './mine.ts' }, bare).strategy, { name: 'custom', routing: 'round-robin' })
+})
+
+test('a single node holds what nobody else has', (t) => {
+  const { strategy } = chooseStrategy({ ...noWish, nodes: 1 }, bare)
+  t.regex(strategy.onNodeDeath, /^no other node has them, so its users are logged out/)
+  t.regex(chooseStrategy({ ...noWish, nodes: 2 }, bare).strategy.onNodeDeath, /no user is logged out/)
+  t.is(chooseStrategy({ ...noWish, strategy: 'sticky', nodes: 1 }, bare).strategy.name, 'sticky')
+})
+
+test('a REDIS_URL that is none is refused by its name, an empty one is none', (t) => {
+  t.throws(() => readConfig({ REDIS_URL: 'http://u:secret@h' }), {
+    instanceOf: UsageError,
+    message: 'REDIS_URL is "http://u:***@h" and takes redis://HOST:PORT or rediss://HOST:PORT',
+  })
+  t.is(readConfig({ REDIS_URL: '' }).redisUrl, undefined)
+})
+
+test('a password is not shown', (t) => {
+  t.is(withoutPassword('redis://:hunter2@h:1/0'), 'redis://:***@h:1/0')
+  t.is(withoutPassword('memory:'), 'memory:')
+  t.is(withoutPassword('./mine.ts'), './mine.ts')
+})
+
+test('the lab ends with npm or its launcher, and with nobody else', (t) => {
+  t.true(readConfig({ npm_execpath: '/npm' }).endsWithParent)
+  t.true(readConfig({ NINELIVES_LAUNCHER: '1' }).endsWithParent)
+  t.false(readConfig({}).endsWithParent)
+})
+
+function searchPathWithRedis(directory: string): string {
+  const file = `${directory}/redis-server`
+  writeFileSync(file, '#!/bin/sh\n')
+  chmodSync(file, 0o755)
+  return `/nowhere:${directory}`
+}

@@ -1,0 +1,50 @@
+/** Who is logged in, and where. */
+import test from 'ava'
+import type { EventBody, OperationEnded, OperationKind } from '@ninelives/history'
+import { SessionOwners } from '../../src/faults/session-owners.ts'
+
+type Done = readonly [kind: OperationKind, end: Omit<OperationEnded, 'type' | 'op' | 'endedAtMs'>, visit?: number]
+
+const USER = 'user-3'
+
+function ownerAfter(...done: readonly Done[]): string | undefined {
+  const owners = new SessionOwners()
+  for (const [op, [kind, end, visit = 1]] of done.entries()) {
+    const times = { dueAtMs: 0, sentAtMs: 0, lateMs: 0 }
+    const bodies: EventBody[] = [
+      { type: 'operation-sent', op, user: USER, visit, tab: 0, kind, ...times },
+      { type: 'operation-ended', op, endedAtMs: 1, ...end },
+    ]
+    for (const body of bodies) owners.take({ seq: op, atMs: op, ...body })
+  }
+  return owners.of(USER)
+}
+
+const login: Done = ['login', { outcome: 'ok', node: 'a' }]
+
+test('who logged in is where they were answered last', (t) => {
+  t.is(ownerAfter(login), 'a')
+  t.is(ownerAfter(login, ['put', { outcome: 'ok', node: 'b' }]), 'b')
+  t.is(ownerAfter(login, ['logout', { outcome: 'ok', node: 'a' }]), undefined)
+})
+
+test('a visitor who only counts is not logged in', (t) => {
+  t.is(ownerAfter(['count', { outcome: 'ok', node: 'a' }]), undefined)
+  t.is(ownerAfter(['count', { outcome: 'ok', node: 'a' }], ['login', { outcome: 'ok', node: 'b' }]), 'b')
+})
+
+test('what failed logs nobody out, unless it says so', (t) => {
+  t.is(ownerAfter(login, ['read', { outcome: 'failed', why: '503', node: 'b' }]), 'a')
+  t.is(ownerAfter(login, ['put', { outcome: 'unknown', why: 'reset' }]), 'a')
+  t.is(ownerAfter(login, ['logout', { outcome: 'failed', why: 'refused' }]), 'a')
+  t.is(ownerAfter(login, ['logout', { outcome: 'unknown', why: 'reset' }]), undefined)
+  t.is(ownerAfter(login, ['read', { outcome: 'failed', why: 'logged-out', node: 'a' }]), undefined)
+})
+
+test('what comes late of a visit that is over says nothing of the next', (t) => {
+  const next: Done = ['login', { outcome: 'ok', node: 'b' }, 2]
+  const over: Done = ['logout', { outcome: 'ok', node: 'a' }]
+  t.is(ownerAfter(login, over, ['read', { outcome: 'ok', node: 'a' }]), undefined)
+  t.is(ownerAfter(login, over, next, ['read', { outcome: 'ok', node: 'a' }]), 'b')
+  t.is(ownerAfter(login, next, over), 'b')
+})

@@ -1,0 +1,52 @@
+/** Whom a fault falls on. */
+import test from 'ava'
+import { ask } from '../fixtures/ask.ts'
+import { startedLab } from '../fixtures/open-lab.ts'
+
+test('several nodes are one fault, which is over when the last of them is well', async (t) => {
+  const lab = await startedLab(t, { nodes: 3 })
+  const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'all' } })
+  t.is(status, 201)
+  t.is(json.target, 'a,b,c')
+  t.true(lab.cluster.nodes.every(({ life }) => life === 'paused'))
+  t.is((await ask(lab, 'DELETE', `/api/faults/${json.id}`)).status, 200)
+  t.true(lab.cluster.nodes.every(({ life }) => life === 'up'))
+  const named = await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'c,a' } })
+  t.is(named.json.target, 'c,a')
+})
+
+test('a minority is what a majority can do without, and the seed decides who', async (t) => {
+  const drawn: string[] = []
+  for (let run = 0; run < 2; run++) {
+    const lab = await startedLab(t, { nodes: 5 })
+    const { json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'minority' } })
+    drawn.push(json.target)
+    await lab.kill()
+  }
+  t.is(drawn[0]?.split(',').length, 2)
+  t.is(drawn[0], drawn[1])
+})
+
+test('of two nodes none is a minority', async (t) => {
+  const lab = await startedLab(t)
+  const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'minority' } })
+  t.is(status, 409)
+  t.is(json.error.code, 'NO_MINORITY')
+})
+
+test('the owner is the node that the session of a user is on', async (t) => {
+  const lab = await startedLab(t)
+  const pause = (target: string) => ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target } })
+  t.is((await pause('owner')).json.error.message, 'no user is logged in just now')
+  const times = { dueAtMs: 0, sentAtMs: 0, lateMs: 0 }
+  const login = { type: 'operation-sent', op: 1, user: 'user-3', visit: 1, tab: 0, kind: 'login', ...times } as const
+  lab.trace.append(login)
+  lab.trace.append({ type: 'operation-ended', op: 1, endedAtMs: 1, outcome: 'ok', node: 'b' })
+  const owner = await pause('owner:user-3')
+  t.is(owner.json.target, 'b')
+  await ask(lab, 'DELETE', `/api/faults/${owner.json.id}`)
+  t.is((await pause('owner')).json.target, 'b')
+  lab.trace.append({ ...login, op: 2, kind: 'logout' })
+  lab.trace.append({ type: 'operation-ended', op: 2, endedAtMs: 2, outcome: 'ok', node: 'b' })
+  t.is((await pause('owner:user-3')).json.error.message, 'user-3 is not logged in just now')
+})

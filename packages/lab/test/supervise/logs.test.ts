@@ -1,0 +1,89 @@
+import { readFileSync, statSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
+import test from 'ava'
+import { eachLine } from '../../src/supervise/lines.ts'
+import { LogFile } from '../../src/supervise/log-file.ts'
+import { liftEvent } from '../../src/trace/lift.ts'
+import { scratch } from '../fixtures/open-lab.ts'
+
+test('a log that grows too large begins anew, and the older part is kept once', (t) => {
+  const path = `${scratch(t)}/node-a.log`
+  const log = new LogFile(path)
+  const line = 'x'.repeat(64 * 1024)
+  for (let written = 0; written < 300; written++) log.write(line)
+  t.true(statSync(path).size < 9 * 1024 * 1024)
+  t.true(statSync(`${path}.1`).size < 9 * 1024 * 1024)
+})
+
+test('a log goes on where the life before it ended', (t) => {
+  const path = `${scratch(t)}/node-a.log`
+  new LogFile(path).write('first life')
+  new LogFile(path).write('second life')
+  t.is(readFileSync(path, 'utf8'), 'first life\nsecond life\n')
+})
+
+test('lines are whole, however they arrive', async (t) => {
+  const stream = new PassThrough()
+  const lines: string[] = []
+  eachLine(stream, (line) => lines.push(line))
+  const bytes = Buffer.from('one\ntwo 김영희\n\nthree')
+  for (const byte of bytes) stream.write(Buffer.from([byte]))
+  stream.end()
+  await new Promise((resolve) => stream.on('close', resolve))
+  t.deepEqual(lines, ['one', 'two 김영희', 'three'])
+})
+
+test('a line without an end comes in pieces', async (t) => {
+  const stream = new PassThrough()
+  const lines: string[] = []
+  eachLine(stream, (line) => lines.push(line))
+  for (let written = 0; written < 16; written++) stream.write('y'.repeat(64_000))
+  stream.end()
+  await new Promise((resolve) => stream.on('close', resolve))
+  t.true(lines.length > 1)
+  t.is(lines.join('').length, 16 * 64_000)
+})
+
+test('the decisions of the balancer become events of their own', (t) => {
+  t.deepEqual(liftEvent('balancer', '{"level":40,"event":"upstream-ejected","upstream":"b","reason":"ECONNREFUSED"}'), {
+    type: 'upstream-ejected',
+    upstream: 'b',
+    reason: 'ECONNREFUSED',
+  })
+  t.deepEqual(liftEvent('balancer', '{"event":"upstream-readmitted","upstream":"b","downForMs":1900}'), {
+    type: 'upstream-readmitted',
+    upstream: 'b',
+    downForMs: 1_900,
+  })
+  t.deepEqual(liftEvent('balancer', '{"event":"upstream-draining","upstream":"b"}'), {
+    type: 'upstream-draining',
+    upstream: 'b',
+  })
+})
+
+test('nobody but the balancer speaks for the balancer', (t) => {
+  t.is(liftEvent('node-a', '{"event":"upstream-ejected","upstream":"b"}')?.type, 'process-noted')
+})
+
+test('what a process decided otherwise is noted, with what it said about it', (t) => {
+  const line = '{"level":40,"time":1,"pid":2,"node":"a","event":"store-awaited","store":"redis","msg":"waiting"}'
+  t.deepEqual(liftEvent('node-a', line), {
+    type: 'process-noted',
+    process: 'node-a',
+    event: 'store-awaited',
+    warns: true,
+    detail: { store: 'redis' },
+  })
+  t.deepEqual(liftEvent('node-a', '{"level":30,"event":"draining"}'), { type: 'node-draining', node: 'a' })
+})
+
+test('a detail that would swell the trace stays in the log', (t) => {
+  const line = JSON.stringify({ level: 30, event: 'dump', all: 'z'.repeat(5_000) })
+  t.like(liftEvent('node-a', line), { event: 'dump', detail: {} })
+})
+
+test('other lines are no events', (t) => {
+  for (const line of ['plain words', '{"msg":"no event"}', '{"event":', '{"event":7}', '[{"event":"x"}]']) {
+    t.is(liftEvent('node-a', line), undefined, line)
+  }
+})

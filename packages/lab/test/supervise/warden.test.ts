@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { runState, startMark } from '../../src/supervise/process-table.ts'
+import { Warden } from '../../src/supervise/warden.ts'
+import { until } from '../../src/wait.ts'
+import { scratch } from '../fixtures/open-lab.ts'
+
+const house = fileURLToPath(new URL('../fixtures/house.ts', import.meta.url))
+
+const nothingIsLeft = test.macro(async (t, ...manners: string[]) => {
+  const lab = spawn(process.execPath, [house, scratch(t), ...manners], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => lab.kill('SIGKILL'))
+  const [line] = (await once(lab.stdout, 'data')) as [Buffer]
+  const { warden, children } = JSON.parse(line.toString()) as { warden: number; children: [number, number] }
+  await until(async () => (await runState(children[0])) === 'stopped', { deadlineMs: 5_000, what: 'the pause' })
+  t.is(await runState(children[1]), 'running')
+
+  lab.kill('SIGKILL')
+  for (const pid of [...children, warden]) {
+    await until(async () => (await runState(pid)) === 'gone', { deadlineMs: 10_000, what: `${pid} to be gone` })
+  }
+  t.pass()
+})
+
+test('nothing is left of a lab that was killed, be it paused or careless', nothingIsLeft)
+test('a warden that was killed is replaced, and the next one knows whom to watch', nothingIsLeft, 'replace-the-warden')
+
+test('whom the warden was told to forget lives on', async (t) => {
+  const stranger = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 60_000)'], { stdio: 'ignore' })
+  t.teardown(() => stranger.kill('SIGKILL'))
+  const warden = new Warden()
+  const pid = stranger.pid ?? 0
+  warden.watch(pid)
+  warden.forget(pid)
+  const wardenPid = warden.pid ?? 0
+  await warden.close()
+  t.is(await runState(wardenPid), 'gone')
+  t.is(await runState(pid), 'running')
+})
+
+test('a process is known by its pid and the time it began', (t) => {
+  t.is(typeof startMark(process.pid), 'string')
+  t.is(startMark(process.pid), startMark(process.pid))
+  t.not(startMark(process.pid), startMark(1))
+  t.is(startMark(2 ** 22 + 1), undefined)
+})

@@ -1,0 +1,56 @@
+/** What the users make of answers that are not the shop's own. */
+import test from 'ava'
+import { Client } from '../../src/users/client.ts'
+import { CookieJar } from '../../src/users/cookie-jar.ts'
+import { outcomeOf } from '../../src/users/outcome.ts'
+import { testShop } from '../fixtures/shop.ts'
+
+const ends = test.macro(async (t, status: number, text: string, change: object) => {
+  const shop = await testShop(t)
+  shop.meddle = (_request, response) => {
+    response.writeHead(status).end(text)
+    return true
+  }
+  const client = new Client(shop.url)
+  t.teardown(() => client.close())
+  const reply = await client.call({ method: 'POST', path: '/api/cart', body: { sku: 'a' } }, new CookieJar())
+  t.like(outcomeOf(reply, true), change)
+})
+
+const broken = test.macro(async (t, kind: string, timeoutMs: number, isCut: boolean) => {
+  const shop = await testShop(t)
+  shop.meddle = (request, response) => {
+    response.writeHead(200, { 'content-length': 100 })
+    response.write('{', () => isCut && request.socket.destroy())
+    return true
+  }
+  const client = new Client(shop.url, timeoutMs)
+  t.teardown(() => client.close())
+  const reply = await client.call({ method: 'GET', path: '/api/cart' }, new CookieJar())
+  t.deepEqual(reply, { end: 'broken', kind })
+})
+
+test('an answer that begins and does not end is late', broken, 'timeout', 500, false)
+test('an answer that begins and breaks off is cut off', broken, 'cut off', 30_000, true)
+
+test('a 401 in plain words is a 401', ends, 401, 'Unauthorized', { end: 'failed', kind: 'logged-out' })
+test('a refusal in plain words changed nothing', ends, 404, 'Cannot POST', { end: 'failed', kind: '404' })
+test('a page of a proxy is an error with its status', ends, 502, '<h1>Bad Gateway</h1>', {
+  end: 'unknown',
+  kind: '502',
+})
+test('what should be the answer and is none may be anything', ends, 200, '<p>', { end: 'unknown', kind: 'not JSON' })
+test('what an error says of itself is its code', ends, 422, '{"error":{"code":"BAD_SKU"}}', { kind: '422 BAD_SKU' })
+test('prose of a stranger is no code', ends, 409, String.raw`{"error":{"code":"\u001b[2J try again"}}`, { kind: '409' })
+
+for (const code of ['STILL_RUNNING', 'ANSWER_NOT_KEPT', 'ALREADY_ANSWERED', 'OF_A_STRANGER']) {
+  test(`409 ${code} may tell of a try that was carried out`, ends, 409, JSON.stringify({ error: { code } }), {
+    end: 'unknown',
+    kind: `409 ${code}`,
+  })
+}
+test('a 409 without a code may be anything', ends, 409, '', { end: 'unknown', kind: '409' })
+test('a session that kept changing was not written', ends, 409, '{"error":{"code":"SESSION_CONFLICT"}}', {
+  end: 'failed',
+  kind: '409 SESSION_CONFLICT',
+})

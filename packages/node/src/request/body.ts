@@ -1,0 +1,39 @@
+/** The bodies that the shop takes: small JSON objects. Every way of not being one has its own answer. */
+import { bodyParser } from '@koa/bodyparser'
+import type Koa from 'koa'
+import { RequestError } from '../errors.ts'
+
+export const BODY_BYTES_MAX = 16 * 1024
+
+/** For a route that wants a body. Leaves the object in `ctx.request.body`; see `fields`. */
+export function jsonBody(): Koa.Middleware {
+  const parse = bodyParser({ enableTypes: ['json'], jsonLimit: BODY_BYTES_MAX, onError: refuse })
+  return async (ctx, next) => {
+    // Null: there is no body, which is for the route to judge; so is an empty one, of no type at all.
+    if (ctx.is('application/json') === false && ctx.request.length !== 0) {
+      throw new RequestError(415, 'NOT_JSON_TYPE', 'Send a body of the type application/json.')
+    }
+    await parse(ctx, next)
+  }
+}
+
+/** The fields of the object that was sent, for the route to check one by one. */
+export function fields(body: unknown): Readonly<Record<string, unknown>> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new RequestError(422, 'NOT_AN_OBJECT', 'Send a JSON object.')
+  }
+  return body as Record<string, unknown>
+}
+
+/** Translates the parser's errors. Their own texts stay inside: some quote the body. */
+function refuse(error: Error & { status?: number }, ctx: Koa.Context): never {
+  // The parser stops reading where it gives up; what is left would stand before the next request on this connection.
+  ctx.req.resume()
+  if (error.status === 413) {
+    throw new RequestError(413, 'BODY_TOO_LARGE', `The body is larger than ${BODY_BYTES_MAX} bytes.`)
+  }
+  if (error.status === 415) {
+    throw new RequestError(415, 'ENCODING_UNSUPPORTED', 'The body is encoded in a way that is not supported here.')
+  }
+  throw new RequestError(400, 'NOT_JSON', 'The body is not the JSON that it was said to be.')
+}

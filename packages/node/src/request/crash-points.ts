@@ -1,0 +1,112 @@
+/**
+ * How the lab makes this process die at an exact instant of a request: what was in flight, committed or unanswered then is
+ * what a crash at that instant costs. The orders come over the channel to the lab, so where there is no lab there are no
+ * crash points, and no request can ask for one.
+ *
+ * The session layer tells its steps without saying for which request; which one it is travels in the async context, and
+ * only while an order stands.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { writeSync } from 'node:fs'
+import type Koa from 'koa'
+import type { EngineStep } from '@ninelives/sessions'
+import type { RequestState } from '../request.ts'
+
+export type CrashPoint = EngineStep | 'after-response'
+
+export interface CrashOrder {
+  readonly id: string
+  readonly point: CrashPoint
+  /** At which of the coming requests that pass the point: 1 is the next. */
+  readonly request: number
+  /** Only requests of this method and route count, such as `POST /api/cart`. */
+  readonly operation?: string
+}
+
+export interface CrashPoints {
+  /** Stands before the session layer, so that it sees what uses a session and no probe. */
+  readonly middleware: Koa.Middleware<RequestState>
+  readonly onStep: (step: EngineStep) => void
+  arm(order: CrashOrder): void
+  cancel(id: string): void
+}
+
+interface Passing {
+  readonly operation: string
+  /** A commit that is tried again passes its point again; the request counts once. */
+  readonly passed: Set<CrashPoint>
+}
+
+const ORDERS_MAX = 16
+const POINTS: ReadonlySet<unknown> = new Set<CrashPoint>([
+  'before-read',
+  'before-commit',
+  'after-commit',
+  'after-response',
+])
+
+export function crashPoints(node: string): CrashPoints {
+  const requests = new AsyncLocalStorage<Passing>()
+  const orders = new Map<string, { readonly order: CrashOrder; left: number }>()
+
+  function pass(point: CrashPoint, passing: Passing | undefined): void {
+    if (passing === undefined || passing.passed.has(point)) return
+    passing.passed.add(point)
+    const { operation } = passing
+    for (const waiting of orders.values()) {
+      const { order } = waiting
+      if (order.point !== point || (order.operation ?? operation) !== operation) continue
+      waiting.left -= 1
+      if (waiting.left > 0) continue
+      orders.delete(order.id)
+      say({ node, event: 'crash-point', fault: order.id, point, operation, msg: 'node dies here, as it was told' })
+      // As by a power cut: no handler runs, no buffer is written out, and every socket is closed by the system.
+      process.kill(process.pid, 'SIGKILL')
+    }
+  }
+
+  return {
+    async middleware(ctx, next) {
+      if (orders.size === 0) return await next()
+      const passing: Passing = { operation: `${ctx.method} ${ctx.state.route ?? ctx.path}`, passed: new Set() }
+      ctx.res.once('finish', () => pass('after-response', passing))
+      await requests.run(passing, next)
+    },
+    onStep(step) {
+      if (orders.size > 0) pass(step, requests.getStore())
+    },
+    arm(order) {
+      if (orders.size < ORDERS_MAX) orders.set(order.id, { order, left: order.request })
+    },
+    cancel: (id) => void orders.delete(id),
+  }
+}
+
+/** Takes the lab's orders from the channel, and says when each is in force: no request before that counts. */
+export function obeyLab(points: CrashPoints, channel: NodeJS.Process = process): void {
+  channel.on('message', (message: unknown) => {
+    const { type, id, point, request, operation } = (message ?? {}) as Record<string, unknown>
+    if (typeof id !== 'string') return
+    if (type === 'crash-cancel') {
+      points.cancel(id)
+      channel.send?.({ type: 'crash-cancelled', id })
+    }
+    if (type === 'crash-at' && POINTS.has(point) && typeof request === 'number') {
+      const only = typeof operation === 'string' ? { operation } : {}
+      points.arm({ id, point: point as CrashPoint, request, ...only })
+      channel.send?.({ type: 'crash-armed', id })
+    }
+  })
+}
+
+const STDOUT = 1
+const FATAL_LEVEL = 60
+
+/** A line of the log, past the logger: that one writes in the background, and there will be none. */
+function say(fields: Readonly<Record<string, unknown>>): void {
+  try {
+    writeSync(STDOUT, `${JSON.stringify({ level: FATAL_LEVEL, time: Date.now(), ...fields })}\n`)
+  } catch {
+    // Nobody reads, or too slowly. The lab will miss the line and not take this for the crash that it wanted.
+  }
+}

@@ -1,0 +1,38 @@
+/** What a commit does between its tries: after the first conflict it waits for its turn, and after each later one a while. */
+import type { SessionKey } from '../contract.ts'
+import type { Engine } from './engine.ts'
+import { SessionBusyError } from '../errors.ts'
+import type { Snapshot } from './successor.ts'
+import type { Turn } from './turns.ts'
+
+export class Contention {
+  readonly #engine: Engine
+  readonly #key: SessionKey
+  #turn: Turn | undefined
+  /** On the monotonic clock; counted from the first conflict. */
+  #deadlineMs = 0
+
+  constructor(engine: Engine, key: SessionKey) {
+    this.#engine = engine
+    this.#key = key
+  }
+
+  /**
+   * After a conflict. Resolves what the writer before left, if that is known. Throws SessionBusyError when the time for the
+   * commit is over.
+   */
+  async wait(attempt: number): Promise<Snapshot | undefined> {
+    const { turns, commitTimeMaxMs } = this.#engine
+    const isFirst = this.#turn === undefined
+    if (isFirst) this.#deadlineMs = performance.now() + commitTimeMaxMs
+    else await this.#engine.backOff(attempt)
+    this.#turn ??= await turns.take(this.#key)
+    if (performance.now() >= this.#deadlineMs) throw new SessionBusyError()
+    return isFirst ? this.#turn.found : undefined
+  }
+
+  /** The commit is over, in whatever way; `left` is the session as it is now, if that is known. */
+  end(left: Snapshot | undefined): void {
+    this.#turn?.leave(left)
+  }
+}

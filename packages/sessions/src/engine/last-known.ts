@@ -1,0 +1,52 @@
+/**
+ * What this process last saw of each session, for requests that may be answered from it while the store is down. Bounded
+ * in number and in age. A session that this process saw end is forgotten at once; one that ended elsewhere is not known to
+ * have, which is why reading from here is a policy that a route has to choose.
+ */
+import type { SessionKey } from '../contract.ts'
+import type { Snapshot } from './successor.ts'
+
+export interface LastKnown {
+  see(key: SessionKey, seen: Snapshot, nowMs: number): void
+  forget(key: SessionKey): void
+  recall(key: SessionKey, nowMs: number): Snapshot | undefined
+}
+
+export interface LastKnownLimits {
+  readonly sessionsMax: number
+  /** Of their data, in characters. */
+  readonly dataLengthMax: number
+  readonly ageMaxMs: number
+}
+
+export function lastKnown({ sessionsMax, dataLengthMax, ageMaxMs }: LastKnownLimits): LastKnown {
+  // In the order in which they were seen: the first is the one to go.
+  const sessions = new Map<SessionKey, { readonly seen: Snapshot; readonly atMs: number }>()
+  let dataLength = 0
+
+  const forget = (key: SessionKey): void => {
+    dataLength -= sessions.get(key)?.seen.body.dataText.length ?? 0
+    sessions.delete(key)
+  }
+
+  return {
+    see(key, seen, nowMs) {
+      if (sessionsMax === 0) return
+      forget(key)
+      sessions.set(key, { seen, atMs: nowMs })
+      dataLength += seen.body.dataText.length
+      for (const oldest of sessions.keys()) {
+        if (sessions.size <= sessionsMax && dataLength <= dataLengthMax) break
+        forget(oldest)
+      }
+    },
+
+    forget,
+
+    recall(key, nowMs) {
+      const known = sessions.get(key)
+      if (known === undefined || known.atMs + ageMaxMs < nowMs || known.seen.expiresAtMs <= nowMs) return undefined
+      return known.seen
+    },
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The body of a record: what the engine keeps of a session besides its version and expiry. The names on the wire are one
+ * letter long because a million idle sessions pay for each of them; `d` comes last, so that the application's own text is
+ * a slice of the body and comparing "changed or not" parses nothing.
+ */
+import { hash } from 'node:crypto'
+import { RecordUnreadableError } from '../errors.ts'
+
+export interface RetiredSecret {
+  readonly digest: string
+  /** Replaced together with the user: it sees nothing of the session any more. */
+  readonly superseded: boolean
+  readonly retiredAtMs: number
+  /** Until then an alias works; undefined while the secret that replaced it has not been used. */
+  readonly graceUntilMs: number | undefined
+}
+
+export interface Body {
+  readonly createdAtMs: number
+  /** When it was last used, where the expiry does not tell it; see expiry.ts. */
+  readonly usedAtMs: number | undefined
+  /** How long this session may be unused, where the application has said so; see UNTIL_BROWSER_CLOSES. */
+  readonly maxAgeMs?: number
+  readonly secretDigest: string
+  /** Whose session it is; undefined for nobody's. */
+  readonly user: UserTag | undefined
+  /** How often all of the user's sessions had been ended when this one became theirs. */
+  readonly epoch: number
+  readonly retired: readonly RetiredSecret[]
+  /** What repeated requests are answered with; see answers.ts. */
+  readonly answersText: string | undefined
+  readonly dataText: string
+}
+
+declare const brand: unique symbol
+
+/** A hash of a user's name, so that the name itself stays in the application's own data. */
+export type UserTag = string & { readonly [brand]: 'UserTag' }
+
+/** A `maxAgeMs` of a session that has the usual idle time, and a cookie that ends with the browser. */
+export const UNTIL_BROWSER_CLOSES = 0
+
+/** Eight digits for an instant instead of thirteen. */
+const INSTANT_RADIX = 36
+const DATA_MARK = ',"d":'
+/** Of a digest, which is what a tag is too. */
+const TAG_LENGTH = 22
+
+export function userTag(user: string): UserTag {
+  return hash('sha256', user, 'base64url').slice(0, TAG_LENGTH) as UserTag
+}
+
+export function encodeBody(body: Body): string {
+  const epoch = body.epoch === 0 ? '' : `,"e":${body.epoch}`
+  const user = body.user === undefined ? '' : `,"u":"${body.user}"${epoch}`
+  const retired = body.retired.length === 0 ? '' : `,"r":${JSON.stringify(body.retired.map(packRetired))}`
+  // A text within the text: whatever is in the answers, its quotes are escaped and can't look like the mark of the data.
+  const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
+  const createdAt = body.createdAtMs.toString(INSTANT_RADIX)
+  const usedAt = body.usedAtMs === undefined ? '' : `,"t":"${body.usedAtMs.toString(INSTANT_RADIX)}"`
+  const maxAge = body.maxAgeMs === undefined ? '' : `,"m":${body.maxAgeMs}`
+  const head = `{"k":"${body.secretDigest}${createdAt}"${usedAt}${maxAge}${user}${retired}${answers}`
+  return `${head}${DATA_MARK}${body.dataText}}`
+}
+
+/** Throws RecordUnreadableError for what this program can't have written, or a later one did. */
+export function decodeBody(text: string): Body {
+  const dataAt = text.indexOf(DATA_MARK)
+  if (dataAt === -1 || !text.endsWith('}')) throw new RecordUnreadableError('it is cut off')
+  const head = parseHead(`${text.slice(0, dataAt)}}`)
+  // The first schema goes without saying; whatever comes after it will say so.
+  if (head.s !== undefined)
+    throw new RecordUnreadableError(`its schema is ${JSON.stringify(head.s)}, later than this program's`)
+  const createdAtMs = typeof head.k === 'string' ? Number.parseInt(head.k.slice(TAG_LENGTH), INSTANT_RADIX) : Number.NaN
+  if (typeof head.k !== 'string' || Number.isNaN(createdAtMs) || !Array.isArray(head.r ?? []))
+    throw new RecordUnreadableError('a part of it is missing')
+  return {
+    createdAtMs,
+    usedAtMs: head.t === undefined ? undefined : Number.parseInt(head.t, INSTANT_RADIX),
+    ...(head.m !== undefined && { maxAgeMs: head.m }),
+    secretDigest: head.k.slice(0, TAG_LENGTH),
+    user: head.u,
+    epoch: head.e ?? 0,
+    retired: (head.r ?? []).map(unpackRetired),
+    answersText: head.a,
+    dataText: text.slice(dataAt + DATA_MARK.length, -1),
+  }
+}
+
+type PackedSecret = [digest: string, superseded: 0 | 1, retiredAtMs: number, graceUntilMs: number]
+const UNCONFIRMED = 0
+
+function packRetired({ digest, superseded, retiredAtMs, graceUntilMs }: RetiredSecret): PackedSecret {
+  return [digest, superseded ? 1 : 0, retiredAtMs, graceUntilMs ?? UNCONFIRMED]
+}
+
+function unpackRetired([digest, superseded, retiredAtMs, graceUntilMs]: PackedSecret): RetiredSecret {
+  if (typeof digest !== 'string') throw new RecordUnreadableError('a retired secret of it is none')
+  const until = graceUntilMs === UNCONFIRMED ? undefined : graceUntilMs
+  return { digest, superseded: superseded === 1, retiredAtMs, graceUntilMs: until }
+}
+
+interface Head {
+  s?: unknown
+  /** The secret's digest, and when the session began. */
+  k?: unknown
+  /** When it was last used. */
+  t?: string
+  /** How long it may be unused. */
+  m?: number
+  u?: UserTag
+  e?: number
+  r?: PackedSecret[]
+  a?: string
+}
+
+function parseHead(text: string): Head {
+  try {
+    return JSON.parse(text) as Head
+  } catch (cause) {
+    throw new RecordUnreadableError('it is not JSON', cause)
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * One session in the hands of one request's handler: the copy of the data that the handler works on, the changes it makes
+ * to that copy, and the order in which they are committed.
+ */
+import { type Answer, isKept, keyDigest, proxyWindowMs } from '../idempotency/answers.ts'
+import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
+import { type Draft, unchanged } from './draft.ts'
+import type { Engine } from './engine.ts'
+import { SessionError } from '../errors.ts'
+import { exactly, type Fingerprint } from '../idempotency/fingerprint.ts'
+import { sameDigest, secretDigest, type SessionId } from './id.ts'
+import { merge } from './merge.ts'
+import { oneAtATime } from './one-at-a-time.ts'
+import { decodeBody } from './record.ts'
+import { sessionRef } from '../users/users.ts'
+import { ANSWERED, FAILED, type KeyedRequest, type Step, StepNames } from '../idempotency/steps.ts'
+import { type Opened, StoredSession } from './stored-session.ts'
+
+export interface SessionInfo {
+  /** As in the list of the user's sessions. It does not let anybody use the session. */
+  readonly id: string
+  readonly version: number
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+  /** How long it may be unused, where `session.maxAge` has said so; 0 says that its cookie ends with the browser. */
+  readonly maxAgeMs?: number
+}
+
+/** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
+type Change = (theirsText: string) => Draft
+
+/**
+ * What the handler's changes are told from: the data as it was when the handler took its copy, and from then on what has been
+ * written of that copy. It moves when a write has succeeded and never back, so that a failed write has nothing to undo. Not
+ * the same as what is stored, which may have been merged with other requests' changes since.
+ */
+interface Base {
+  text: string
+}
+
+export class OpenSession {
+  readonly #engine: Engine
+  readonly #stored: StoredSession
+  #base: Base
+  /** The request that the session's changes belong to, when it carries an idempotency key. */
+  #once: KeyedRequest | undefined
+  /** An update without a name has been made. */
+  #isUnnamedMade = false
+  /** Undefined where a request can't come again as the same one. */
+  #steps: StepNames | undefined
+  /** Two changes in the same request would each start from what the other is about to replace. */
+  readonly #inTurn = oneAtATime()
+
+  constructor(engine: Engine, opened: Opened) {
+    this.#engine = engine
+    this.#stored = new StoredSession(engine, opened)
+    this.#base = { text: this.#visibleText }
+  }
+
+  /** The id that the client should carry from now on. Another one after a commit that rotated. */
+  get id(): SessionId {
+    return this.#stored.id
+  }
+
+  /** Undefined while no store knows the session, or its bearer may not know of it. */
+  get info(): SessionInfo | undefined {
+    const { visible } = this.#stored
+    if (visible === undefined) return undefined
+    const { version, expiresAtMs, body } = visible
+    const { createdAtMs, maxAgeMs } = body
+    return { id: this.publicId, version, createdAtMs, expiresAtMs, ...(maxAgeMs !== undefined && { maxAgeMs }) }
+  }
+
+  /** For lists and logs; it opens nothing. Known before the session is stored. */
+  get publicId(): string {
+    return sessionRef(this.#stored.key)
+  }
+
+  /** How long this session may be unused, where that is another time than the usual one. */
+  get maxAgeMs(): number | undefined {
+    const { maxAgeMs } = this.#stored.nextWrite
+    return maxAgeMs === 'as-it-is' ? this.#stored.visible?.body.maxAgeMs : maxAgeMs
+  }
+
+  /** Takes effect with the next commit. */
+  set maxAgeMs(value: number | undefined) {
+    this.#stored.nextWrite.maxAgeMs = value
+  }
+
+  /** From the next commit on the session is stored, even if there is nothing in it. */
+  begin(): void {
+    this.#stored.nextWrite.begins = true
+  }
+
+  /** Whether a commit of `mine` would write, rather than keep the session alive at most. */
+  hasToWrite(mine: SessionData | undefined): boolean {
+    return this.#stored.hasToWrite || (mine !== undefined && this.differs(mine))
+  }
+
+  /** Asks the store whether this request's id is the session's newest. Another request may have rotated it meanwhile. */
+  isIdNewest(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const record = await this.#engine.store.read(this.#stored.key)
+      if (record === undefined) return false
+      return sameDigest(decodeBody(record.body).secretDigest, secretDigest(this.id.secret))
+    })
+  }
+
+  /** The answer that a twin of this keyed request was given, once a commit or an update has met it. It wrote nothing then. */
+  get answeredBefore(): Answer | undefined {
+    return this.#stored.answeredBefore
+  }
+
+  /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
+  take(): SessionData {
+    this.#base = { text: this.#visibleText }
+    return decodeData(this.#base.text)
+  }
+
+  /** Whether `mine` is something else than the copy that was taken. */
+  differs(mine: SessionData): boolean {
+    return encodeData(mine) !== this.#base.text
+  }
+
+  /** From the next commit on, another secret; the one that came with this request keeps working for the grace. */
+  rotate(): void {
+    this.#stored.rotate()
+  }
+
+  /** Whether it is a user's, as far as this request may know. */
+  get hasUser(): boolean {
+    return this.#stored.visible?.body.user !== undefined
+  }
+
+  /**
+   * From here on the session's changes are those of the request with this key: steps that were written when it was here
+   * before give their remembered results and change nothing. Returns the answer, if that is remembered too. Throws
+   * IdempotencyMismatchError when the key was used for another request, and AnswerNotKeptError when nothing more is known of
+   * the request than that it has been here. A text for a fingerprint is stored as it is.
+   */
+  once(key: string, fingerprint: Fingerprint | string): Answer | undefined {
+    const { idempotencyWindowMs } = this.#engine
+    const proxyMs = proxyWindowMs(key)
+    this.nameSteps()
+    this.#once = {
+      keyDigest: keyDigest(key),
+      fingerprint: typeof fingerprint === 'string' ? exactly(fingerprint) : fingerprint,
+      windowMs: Math.min(proxyMs ?? idempotencyWindowMs, idempotencyWindowMs),
+      isClients: proxyMs === undefined,
+    }
+    return this.#stored.recall(this.#once)?.answer
+  }
+
+  /**
+   * Holds the request's changes to the rules for the names of steps. `once` does; a request that might have brought a key is
+   * held to them too, so that a missing name is found before the first one that does.
+   */
+  nameSteps(): void {
+    this.#steps = new StepNames()
+  }
+
+  /**
+   * For the request whose twin was faster: what the twin did is its own, and if that was the login, so is the session.
+   * True when there is a new id to give to the client.
+   */
+  async reclaim(): Promise<boolean> {
+    if (!this.#stored.nextWrite.rotates) return false
+    await this.commit(this.take())
+    return true
+  }
+
+  /**
+   * Brings what the handler changed since it took its copy into the stored session; `mine` is that copy now, or undefined
+   * where it never took one. `answer` is what the request is about to be answered, if that is known.
+   */
+  async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
+    await this.#changing(mine, async (changes) => {
+      const mark = this.#answerMark(answer)
+      const hasToWrite = changes !== undefined || this.#stored.hasToWrite || !this.#stored.isStored
+      if (!hasToWrite) return mark === undefined ? await this.#stored.keepAlive() : await this.#note(mark)
+      // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
+      if (changes === undefined) return await this.#stored.write(unchanged, mark)
+      const write = (step?: Step): Promise<undefined> =>
+        this.#stored.write((theirsText) => ({ ...changes(theirsText), result: undefined }), step)
+      return await this.#asStep(this.#steps?.takeSave(), answer, write)
+    })
+  }
+
+  /**
+   * The answer of a request that has changed something, to be remembered with it. A balancer repeats a request of its own key
+   * only while it has no answer, so that a write of its own would come too late to matter.
+   */
+  #answerMark(answer: Answer | undefined): Step | undefined {
+    const once = this.#once
+    if (once?.isClients !== true || answer === undefined || !isKept(answer)) return undefined
+    return this.#stored.remembers(once) ? { ...once, name: ANSWERED, answer, isMark: true } : undefined
+  }
+
+  /** What the request has done is stored, and is known again without this. */
+  async #note(mark: Step): Promise<void> {
+    try {
+      await this.#stored.write(unchanged, mark)
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+      this.#engine.onEvent({ event: 'answer-failed' })
+    }
+  }
+
+  /**
+   * Commits `mine` and, on top of it, what `change` does to a draft, in one write. `change` runs again when another
+   * request was faster, so it must depend on nothing but its draft; what it returns the last time is the result. One that
+   * changes nothing writes nothing, and its result is then of the session as this request last saw it. By `name` it is known
+   * again when the request is.
+   */
+  async update<T>(mine: SessionData, change: (draft: SessionData) => T, name?: string): Promise<T> {
+    const stepName = this.#steps?.takeUpdate(name)
+    const result = await this.#asStep(stepName, undefined, (step) =>
+      this.#changing(mine, (changes = unchanged) =>
+        this.#stored.write((theirsText) => {
+          const { data } = changes(theirsText)
+          const result = change(data)
+          return { result, data, dataText: encodeData(data) }
+        }, step),
+      ),
+    )
+    this.#isUnnamedMade ||= name === undefined
+    return result
+  }
+
+  /**
+   * The handler failed. When the request comes again, an update without a name can be the one that was made, or one that the
+   * handler did not get to: it is remembered that this can't be known.
+   */
+  async fail(): Promise<void> {
+    const once = this.#once
+    if (once === undefined || !this.#isUnnamedMade) return
+    await this.#inTurn(() => this.#note({ ...once, name: FAILED, answer: undefined, isMark: true }))
+  }
+
+  /** The session has ended: it can't be read, written or brought back. */
+  destroy(): Promise<void> {
+    return this.#inTurn(() => this.#stored.end())
+  }
+
+  get #visibleText(): string {
+    return this.#stored.visible?.body.dataText ?? EMPTY_DATA
+  }
+
+  /**
+   * Runs `write` in its turn, with what the handler did to its copy since it took it (undefined when that is nothing). When it
+   * fails, that is not known to be stored, and a retry finds it uncommitted.
+   */
+  async #changing<T>(mine: SessionData | undefined, write: (changes: Change | undefined) => Promise<T>): Promise<T> {
+    const base = this.#base
+    const mineText = mine === undefined ? undefined : encodeData(mine)
+    return await this.#inTurn(async () => {
+      const isChanged = mineText !== undefined && mineText !== base.text
+      const result = await write(isChanged ? this.#difference(base.text, mineText) : undefined)
+      if (isChanged) base.text = mineText
+      return result
+    })
+  }
+
+  /** Runs `write` as the step with this name, where the request carries a key. */
+  async #asStep<T>(
+    name: string | undefined,
+    answer: Answer | undefined,
+    write: (step: Step | undefined) => Promise<T>,
+  ): Promise<T> {
+    if (name === undefined) return await write(undefined)
+    try {
+      return await write(this.#once && { ...this.#once, name, answer })
+    } catch (error) {
+      this.#steps?.release(name)
+      throw error
+    }
+  }
+
+  #difference(baseText: string, mineText: string): Change {
+    return (theirsText) => {
+      const mine = decodeData(mineText)
+      // Nobody has changed it meanwhile, which is nearly always so.
+      if (theirsText === baseText) return { data: mine, dataText: mineText }
+      const data = merge(decodeData(baseText), mine, decodeData(theirsText), this.#engine.resolvers)
+      return { data, dataText: encodeData(data) }
+    }
+  }
+}

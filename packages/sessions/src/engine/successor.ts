@@ -1,0 +1,90 @@
+/**
+ * What a session becomes with the next write: pure, so that every try of a commit can work it out anew on what is stored
+ * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
+ * the same write, whether or not the application asked for a rotation.
+ */
+import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from './expiry.ts'
+import { forgetOld } from '../idempotency/remembered-keys.ts'
+import type { Body, UserTag } from './record.ts'
+import { retire, type SecretTimes, stillKnown } from './secrets.ts'
+
+/** A stored session, as far as a request has seen it: where its changes start from. */
+export interface Snapshot {
+  readonly version: number
+  readonly expiresAtMs: number
+  readonly body: Body
+}
+
+export interface Lifetimes extends DefaultTimeouts, SecretTimes {}
+
+export interface Change {
+  readonly dataText: string
+  /** Whose session it is after the change. */
+  readonly user: UserTag | undefined
+  readonly epoch: number
+  /**
+   * What is remembered of keyed requests. Undefined leaves that alone, but for what is past its time; where the user changes,
+   * it leaves nothing.
+   */
+  readonly answersText: string | undefined
+  /** The application asks for another secret. */
+  readonly rotate: boolean
+  /** How long the session may be unused from now on; `as-it-is` leaves that alone, undefined makes it the usual time. */
+  readonly maxAgeMs: number | 'as-it-is' | undefined
+  /** The current secret has come back from the client. */
+  readonly confirmed: boolean
+  /** Digest of the secret to use, when there is to be another or is none yet. */
+  readonly nextDigest: () => string
+}
+
+export interface Successor extends Snapshot {
+  readonly rotated: boolean
+}
+
+export function successor(
+  current: Snapshot | undefined,
+  change: Change,
+  lifetimes: Lifetimes,
+  nowMs: number,
+): Successor {
+  const { dataText, user, epoch, answersText, nextDigest } = change
+  const maxAge = maxAgeAfter(current?.body, change)
+  const timeouts = timeoutsOf({ ...maxAge, user }, lifetimes)
+  if (current === undefined) {
+    const secretDigest = nextDigest()
+    const usedAtMs = noteOfUse(nowMs, timeouts, nowMs)
+    const secrets = { secretDigest, retired: [] }
+    const body = { createdAtMs: nowMs, usedAtMs, ...maxAge, ...secrets, user, epoch, answersText, dataText }
+    return { version: 1, expiresAtMs: expiry(nowMs, timeouts, nowMs), rotated: false, body }
+  }
+  const { secretDigest } = current.body
+  const userChanged = current.body.user !== user
+  // Its age counts from the login: a visitor who browsed for a day first is not logged out for it.
+  const createdAtMs = userChanged ? nowMs : current.body.createdAtMs
+  const rotated = change.rotate || userChanged
+  const known = stillKnown(current.body, change.confirmed, nowMs, lifetimes)
+  return {
+    version: current.version + 1,
+    expiresAtMs: expiry(createdAtMs, timeouts, nowMs),
+    rotated,
+    body: {
+      createdAtMs,
+      usedAtMs: noteOfUse(createdAtMs, timeouts, nowMs),
+      ...maxAge,
+      secretDigest: rotated ? nextDigest() : secretDigest,
+      user,
+      epoch,
+      retired: rotated ? retire(secretDigest, known, userChanged, nowMs) : known,
+      answersText: answersText ?? (userChanged ? undefined : forgetOld(current.body.answersText, nowMs)),
+      dataText,
+    },
+  }
+}
+
+/** A visitor keeps what was chosen, also through the login; the next user of the same browser has chosen nothing. */
+function maxAgeAfter(current: Body | undefined, { maxAgeMs, user }: Change): Pick<Body, 'maxAgeMs'> {
+  const isHandedOn = current?.user !== undefined && current.user !== user
+  const kept = isHandedOn ? undefined : current?.maxAgeMs
+  const now = maxAgeMs === 'as-it-is' ? kept : maxAgeMs
+  return now === undefined ? {} : { maxAgeMs: now }
+}

@@ -1,0 +1,184 @@
+/**
+ * The store interface of express-session, and of @fastify/session which borrowed it, over any of our stores. It is
+ * `get(id)`, `set(id, session)`, `touch` and `destroy(id)`: whole sessions, without a version and without the request. What
+ * `get` gave is therefore remembered with the object that the middleware makes of it, and `set` brings only the difference
+ * into the store, by the engine that serves Koa too.
+ *
+ * What holds: fields that other tabs changed meanwhile stay as those made them; a destroyed session is fenced, and a slow
+ * request brings nothing back; the absolute timeout runs from the session's creation; a session that was only read is
+ * touched at most once per 1 % of its idle time; the id is hashed before it reaches the store; a `set` that was reported
+ * as done is kept.
+ *
+ * What the interface has no room for: `update(fn)` (declare a resolver for a counter); rotation in one step, for
+ * `regenerate()` is a destroy and then a set, and a crash between them logs the user out; the theft signal on an old id;
+ * idempotency keys; a user's list of sessions. And what the middleware decides: express-session sends the status before it
+ * saves, so a save at the end of a request that failed, or was refused after a logout, looks to the client like one that
+ * went well. A handler that must know calls `req.session.save(callback)` before it answers. @fastify/session saves first.
+ *
+ * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
+ * its own `session.Store`, and gets one of those.
+ */
+import { type EngineEvent, type EngineOptions, engineRules, sessionEngine } from '../engine/engine.ts'
+import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
+import type { BreakerEvent, StoreCall } from '../telemetry.ts'
+import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
+import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from '../options.ts'
+
+export { genuineCookie, type GenuineCookieOptions } from '../cookies/genuine-cookie.ts'
+export { resolve } from '../engine/merge.ts'
+export { openStore } from '../stores/open-store.ts'
+export { SessionOptionsError } from '../options.ts'
+
+/** Of the engine's options, those that mean something here. */
+type Governed =
+  | 'store'
+  | 'clock'
+  | 'absoluteTimeoutMs'
+  | 'resolvers'
+  | 'dataBytesMax'
+  | 'requestTimeMaxMs'
+  | 'commitAttemptsMax'
+  | 'commitTimeMaxMs'
+
+export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
+  /** How long a session whose cookie has no `maxAge` may be unused; with one, it is that long. Default 30 minutes. */
+  readonly idleTimeoutMs?: number
+  /** How long to wait for the store, and how to spare it when it fails. */
+  readonly guard?: GuardOptions
+  /** What happens to sessions, and that the store is down or answers again. */
+  readonly onEvent?: (event: EngineEvent | BreakerEvent) => void
+  /** Every call to the store once it has ended. */
+  readonly onStoreCall?: (call: StoreCall) => void
+}
+
+export interface ExpressStoreOptions<Store extends SessionMaker> extends MiddlewareStoreOptions {
+  /** `session.Store` of the express-session that the application uses. */
+  readonly Store: abstract new () => Store
+}
+
+/** What is needed of express-session's Store: it makes the request's session of the fields that were stored. */
+export interface SessionMaker {
+  createSession(request: never, fields: never): object
+}
+
+export interface FastifyStore {
+  /** What a session is, the application's own types say: a callback may expect anything of what it is given. */
+  get(id: string, callback: Callback<never>): void
+  set(id: string, session: object, callback?: Callback<void>): void
+  destroy(id: string, callback?: Callback<void>): void
+}
+
+type Callback<T> = (error: unknown, result?: T) => void
+
+/** For express-session: `session({ store: expressStore({ store, Store: session.Store }), ... })`. */
+export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store {
+  const { Store, ...rest } = options
+  if (typeof Store !== 'function') {
+    throw new SessionOptionsError(`expressStore(): Store takes session.Store of express-session, not ${shown(Store)}.`)
+  }
+  const sessions = middlewareSessions('expressStore()', rest)
+  const Base = Store as unknown as new () => { createSession(request: object, fields: object): object }
+
+  class ExpressStore extends Base {
+    get(id: string, callback: Callback<object>): void {
+      const session = sessions.at(id)
+      tell(
+        session.read().then((fields) => fields && sessions.hold(fields, session)),
+        callback,
+      )
+    }
+
+    set(id: string, session: object, callback?: Callback<void>): void {
+      tell(sessions.save(id, session), callback)
+    }
+
+    /** Called instead of `set` where the fields look the same; the cookie's settings may not. */
+    touch(id: string, session: object, callback?: Callback<void>): void {
+      tell(sessions.save(id, session), callback)
+    }
+
+    destroy(id: string, callback?: Callback<void>): void {
+      tell(sessions.end(id), callback)
+    }
+
+    /** The one place where the fields that `get` gave meet the object that `set` will be given. */
+    override createSession(request: object, fields: object): object {
+      const session = super.createSession(request, fields)
+      const read = sessions.heldBy(fields)
+      return read === undefined ? session : sessions.hold(session, read)
+    }
+  }
+  return new ExpressStore() as unknown as Store
+}
+
+/** For @fastify/session: `fastify.register(session, { store: fastifyStore({ store }), ... })`. */
+export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
+  const sessions = middlewareSessions('fastifyStore()', options)
+  return {
+    get(id, callback) {
+      const session = sessions.at(id)
+      tell(
+        session.read().then((fields) => fields && { ...fields, [CARRIER]: session }),
+        callback as Callback<object>,
+      )
+    },
+    set: (id, session, callback) => tell(sessions.save(id, session), callback),
+    destroy: (id, callback) => tell(sessions.end(id), callback),
+  }
+}
+
+const rules: Rules<MiddlewareStoreOptions> = {
+  store: engineRules.store,
+  clock: engineRules.clock,
+  idleTimeoutMs: engineRules.idleTimeoutMs,
+  absoluteTimeoutMs: engineRules.absoluteTimeoutMs,
+  resolvers: engineRules.resolvers,
+  dataBytesMax: engineRules.dataBytesMax,
+  requestTimeMaxMs: engineRules.requestTimeMaxMs,
+  commitAttemptsMax: engineRules.commitAttemptsMax,
+  commitTimeMaxMs: engineRules.commitTimeMaxMs,
+  onEvent: engineRules.onEvent,
+  guard: take.options(guardRules),
+  onStoreCall: take.function,
+}
+
+function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
+  const { guard, onStoreCall, ...options } = checkedOptions(factory, given, rules)
+  assertGiven(factory, options, 'store')
+  const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
+  const engine = sessionEngine({ ...options, store, userOf: () => undefined, visitors: 'as-users' })
+  const held = new WeakMap<object, MiddlewareSession>()
+
+  const heldBy = (object: object): MiddlewareSession | undefined =>
+    held.get(object) ?? (object as { [CARRIER]?: MiddlewareSession })[CARRIER]
+
+  const hold = <T extends object>(object: T, session: MiddlewareSession): T => {
+    held.set(object, session)
+    return object
+  }
+
+  return {
+    heldBy,
+    hold,
+    at: (id: string) => new MiddlewareSession(engine, id),
+
+    /** An object that was made of nothing we read replaces what is stored under the id, as the interface has it. */
+    async save(id: string, object: object): Promise<void> {
+      const known = heldBy(object)
+      const session = known?.isOf(id) === true ? known : new MiddlewareSession(engine, id)
+      hold(object, session)
+      await session.save(object)
+    },
+
+    end: (id: string) => engine.end(middlewareKey(id)),
+  }
+}
+
+/** Out of the promise, so that what a callback throws is the application's uncaught error and not an answer of ours. */
+function tell<T>(done: Promise<T | undefined>, callback: Callback<T> | undefined): void {
+  done.then(
+    (result) => process.nextTick(() => callback?.(null, result)),
+    // Who gives no callback has asked not to be told; the session is as it was, or ended when its time is over.
+    (error: unknown) => process.nextTick(() => callback?.(error)),
+  )
+}

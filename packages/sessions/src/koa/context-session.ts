@@ -1,0 +1,89 @@
+/** What `ctx.session` means here: our meaning over koa-session's property of that name, and `ctx.sessionInfo` beside it. */
+import assert from 'node:assert/strict'
+import type Koa from 'koa'
+import type { SessionData } from '../engine/data.ts'
+import type { MaxAge } from './koa-session-type.ts'
+import { SessionNotNeededError, SessionTooEarlyError } from '../errors.ts'
+import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
+import { assignedFields, assignFields, type BareSession } from '../engine/session-fields.ts'
+import { type Adopt, storedMaxAge } from './session-members.ts'
+
+interface SessionAccessor {
+  readonly get: (this: StatefulContext) => BareSession | null
+  readonly set: (this: StatefulContext, fields: SessionData | null) => void
+}
+
+export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): void {
+  const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
+  assert(inherited, 'koa-session defines ctx.session')
+  const { get, set } = inherited
+
+  const replace = (ctx: StatefulContext, state: RequestState, assigned: object): void => {
+    // Of its own properties alone: a session that is set to itself has a maxAge as a member.
+    const { maxAge, ...others }: { maxAge?: unknown } = { ...assigned }
+    const fields = assignedFields(others)
+    const maxAgeMs = storedMaxAge(maxAge, defaultMaxAge)
+    replaceSession(state, fields, get.call(ctx) === null)
+    if (maxAge !== undefined) sessionOf(state).maxAgeMs = maxAgeMs
+    set.call(ctx, fields)
+    const session = get.call(ctx)
+    if (session !== null) adopt(session, ctx)
+  }
+
+  Object.defineProperties(app.context, {
+    session: {
+      configurable: true,
+      get(this: StatefulContext) {
+        if (this[STATE] === 'not needed') throw new SessionNotNeededError()
+        const session = get.call(this)
+        if (session === null) return null
+        adopt(session, this)
+        if (this[STATE] === undefined) this[EARLY] = session
+        fill(this[STATE], session)
+        return session
+      },
+      set(this: StatefulContext, assigned: object | null) {
+        if (this[STATE] === 'not needed') throw new SessionNotNeededError()
+        const state = this[STATE]
+        if (state === undefined) throw new SessionTooEarlyError()
+        if (typeof assigned === 'object' && assigned !== null) replace(this, state, assigned)
+        // Null; what is no object koa-session refuses.
+        else set.call(this, assigned)
+        Object.assign(state, { untouched: false, cleared: assigned === null })
+      },
+    },
+    sessionOutage: {
+      get(this: StatefulContext) {
+        return known(this)?.outage !== undefined
+      },
+    },
+    sessionInfo: {
+      get(this: StatefulContext) {
+        return known(this)?.session?.info
+      },
+    },
+  })
+}
+
+/**
+ * Other contents under the id that the client came with may be session fixation. Where they name a user, the change of user
+ * rotates by itself; where they do not, nobody knows.
+ */
+function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: boolean): void {
+  if (!wasDiscarded) {
+    if (state.engine.userOf(fields) === undefined) state.session?.rotate()
+    return
+  }
+  state.discarded ??= state.session
+  state.session = undefined
+}
+
+/**
+ * Hands out the fields, which koa-session was not given. It would keep two checksums of them that nobody asks for, and of
+ * a session that the handler never looks at nothing has to be parsed, copied or compared.
+ */
+function fill(state: RequestState | undefined, session: BareSession): void {
+  if (state?.untouched !== true) return
+  state.untouched = false
+  assignFields(session, state.session?.take() ?? {})
+}

@@ -1,0 +1,115 @@
+/** What `sessions(app, options)` takes. */
+import type Koa from 'koa'
+import type { SessionStore } from '../contract.ts'
+import { signingKeysRule } from '../cookies/cookie.ts'
+import { type EngineEvent, type EngineOptions, engineRules } from '../engine/engine.ts'
+import { type GuardOptions, guardRules } from '../stores/guard/guarded-store.ts'
+import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'
+import type { KoaSession, MaxAge, SessionDraft, SessionFields } from './koa-session-type.ts'
+import { assertGiven, checkedOptions, type Rule, type Rules, SessionOptionsError, take } from '../options.ts'
+import type { BreakerEvent, StoreCall } from '../telemetry.ts'
+
+/**
+ * What a request is answered with while the store is down.
+ *
+ * - `closed`: 503 with Retry-After.
+ * - `anonymous`: as if it had no session. Changing one is still a 503, and the cookie is left alone.
+ * - `read-only`: with the session as this process last saw it, if that is not older than `lastKnown.ageMaxMs`, and else like
+ *   `anonymous`. It may have been ended on another node since: not for routes where that matters.
+ */
+export type OutagePolicy = 'closed' | 'anonymous' | 'read-only'
+
+export interface SessionsOptions<Fields extends object = SessionFields> extends Omit<
+  EngineOptions,
+  'store' | 'userOf' | 'onEvent'
+> {
+  /** Opened by the caller, who also closes it: `await openStore('redis://...')`. */
+  readonly store: SessionStore
+  /** Secrets that sign the cookie, newest first, 32 characters or more each. One that is not set is refused by its place. */
+  readonly keys: readonly (string | undefined)[]
+  /** Whether the cookie may travel over https only. It is then named `__Host-...`, which no subdomain can overwrite. */
+  readonly secure: boolean
+  /** The cookie's name, without the prefix. Default `sid`. */
+  readonly cookieName?: string
+  /** Which requests of other sites bring the cookie. `none`, all of them, takes `secure: true`. Default `lax`. */
+  readonly sameSite?: 'lax' | 'strict' | 'none'
+  /**
+   * For a cookie that subdomains share. It is then named `__Secure-...`, because `__Host-` forbids a domain: any subdomain can
+   * overwrite it. Default: this host alone.
+   */
+  readonly domain?: string
+  /**
+   * In place of `idleTimeoutMs`, for sessions that outlive the browser: unused for so long they end, and the browser keeps
+   * the cookie as long. `session.maxAge` sets it for one session. Default `session`: the cookie ends with the browser.
+   */
+  readonly maxAge?: MaxAge
+  /** Whose session it is, from its data; a change of that rotates the id. Default: the field `user`, if it is a text. */
+  readonly userOf?: (data: SessionDraft<Fields>) => string | undefined
+  /** Whether a stored session may be used for this request. If not, the request has none, and may begin another. */
+  readonly valid?: (ctx: Koa.Context, data: SessionDraft<Fields>) => boolean
+  /** Called before a session is written, and may change it. */
+  readonly beforeSave?: (ctx: Koa.Context, session: KoaSession<Fields>) => void
+  /**
+   * Whether a session is written, and kept alive, at the end of its request. Where it is not, `session.manuallyCommit()` does
+   * it. `ctx.session = null` ends a session in any case. Default true.
+   */
+  readonly autoCommit?: boolean
+  /**
+   * Whether a request uses the session at all. Where it does not, nothing is read for it, and `ctx.session` throws rather
+   * than look like a visitor without one. Default: every request does.
+   */
+  readonly needed?: (ctx: Koa.Context) => boolean
+  /** What a request is answered with while the store is down, the same for all or by route. Default `closed`. */
+  readonly outage?: OutagePolicy | ((ctx: Koa.Context) => OutagePolicy)
+  /** How long to wait for the store, and how to spare it when it fails. */
+  readonly guard?: GuardOptions
+  /** What happens to sessions, and that the store is down or answers again. `eventLog(log)` writes lines of it. */
+  readonly onEvent?: (event: EngineEvent | BreakerEvent) => void
+  /** Every call to the store once it has ended, for counters and latency: it runs inside the request. */
+  readonly onStoreCall?: (call: StoreCall) => void
+}
+
+/** A token of RFC 6265. The prefix is not the application's to choose: it says what is true of the cookie. */
+const cookieNameRule: Rule = {
+  takes: "a cookie's name without a prefix",
+  accepts: (name) => typeof name === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(name) && !/^__(host|secure)-/i.test(name),
+  hint: (name) => (String(name).startsWith('__') ? "'__Host-' is added where secure is true." : undefined),
+}
+
+const domainRule: Rule = {
+  takes: "a domain's name, such as example.com",
+  accepts: (domain) => typeof domain === 'string' && /^[a-z\d-]+(\.[a-z\d-]+)*$/i.test(domain),
+}
+
+const rules: Rules<SessionsOptions> = {
+  ...engineRules,
+  keys: signingKeysRule,
+  secure: take.boolean,
+  cookieName: cookieNameRule,
+  sameSite: take.oneOf('lax', 'strict', 'none'),
+  domain: domainRule,
+  maxAge: take.either(take.durationMs(1), take.oneOf('session')),
+  valid: take.function,
+  beforeSave: take.function,
+  autoCommit: take.boolean,
+  needed: take.function,
+  outage: take.either(take.oneOf('closed', 'anonymous', 'read-only'), take.function),
+  guard: take.options(guardRules),
+  onStoreCall: take.function,
+}
+
+/** Throws SessionOptionsError for what can't be used. */
+export function checkedSessionsOptions(given: SessionsOptions): SessionsOptions {
+  const options = checkedOptions('sessions()', given, rules, GONE_FROM_KOA_SESSION)
+  assertGiven('sessions()', options, 'store', 'keys', 'secure')
+  const { sameSite, secure, maxAge, idleTimeoutMs } = options
+  if (sameSite === 'none' && !secure) {
+    throw new SessionOptionsError("sessions(): sameSite 'none' takes secure: true, or browsers refuse the cookie.")
+  }
+  if (typeof maxAge === 'number' && idleTimeoutMs !== undefined) {
+    throw new SessionOptionsError(
+      'sessions(): maxAge is the idle timeout, for a cookie that is kept as long: leave out idleTimeoutMs.',
+    )
+  }
+  return options
+}

@@ -1,0 +1,73 @@
+/** The types of `ctx.session`, and where an application says what it keeps there. */
+import type { SessionInfo } from '../engine/session.ts'
+
+/**
+ * What the application keeps in a session. Declare it once, and `ctx.session`, `update` and the options are typed:
+ *
+ *     declare module '@ninelives/sessions' {
+ *       interface SessionFields {
+ *         user: string
+ *         count: number
+ *       }
+ *     }
+ *
+ * Each field may be absent. Where nothing is declared, every name is allowed and every value is `unknown`.
+ */
+// oxlint-disable-next-line typescript/no-empty-object-type -- an application adds to it
+export interface SessionFields {}
+
+/** The fields as a request finds them. */
+export type SessionDraft<Fields extends object = SessionFields> = [keyof Fields] extends [never]
+  ? Record<string, unknown>
+  : { -readonly [name in keyof Fields]?: Fields[name] | undefined }
+
+/** How long a session may be unused, in milliseconds; `session`: as usual, and its cookie ends with the browser. */
+export type MaxAge = number | 'session'
+
+/** What every session has beside its fields. */
+export interface SessionMembers<Fields extends object = SessionFields> {
+  /** This request began it. */
+  readonly isNew: boolean
+  /** How many fields there are. */
+  readonly length: number
+  readonly populated: boolean
+  /** The public id, as in `ctx.sessionInfo` and in a user's list: for logs, and it opens nothing. */
+  readonly externalKey: string
+  /**
+   * How long this session may be unused, within the absolute timeout. Setting it is a "remember me": it is kept with the session,
+   * and the browser keeps the cookie as long.
+   */
+  get maxAge(): MaxAge
+  set maxAge(maxAge: MaxAge | undefined)
+  /** Gives the session another id at once, as a login must. */
+  regenerate(): Promise<void>
+  /** Writes what has changed, at once; begins the session even if there is nothing in it. */
+  save(): Promise<void>
+  /** Writes what has changed: with `autoCommit: false` the only thing that does, beside save, update and regenerate. */
+  manuallyCommit(): Promise<void>
+  /**
+   * Changes the session in one atomic step that no other request can come between, and returns what `change` returned.
+   * `change` is synchronous, and runs again when another request was faster: it must depend on its draft alone. By `name` it
+   * is known again when a request comes again with its Idempotency-Key; one update of such a request may go without.
+   */
+  update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T>
+  update<T>(change: (draft: SessionDraft<Fields>) => T): Promise<T>
+}
+
+/** koa-session's object: an application's own fields, and a few members that keep their names. */
+export type KoaSession<Fields extends object = SessionFields> = SessionDraft<Fields> & SessionMembers<Fields>
+
+/** What `ctx.session` may be set to: other fields, with a `maxAge` if it is to have one. */
+export type AssignedSession<Fields extends object = SessionFields> = SessionDraft<Fields> & { readonly maxAge?: MaxAge }
+
+declare module 'koa' {
+  interface ExtendableContext {
+    /** Null only for the rest of a request that has ended it with `ctx.session = null`. */
+    get session(): KoaSession
+    set session(fields: AssignedSession | null)
+    /** The stored session as this request last read or wrote it; undefined while there is none. */
+    readonly sessionInfo: SessionInfo | undefined
+    /** The store is down, and this request is answered by the policy for that: `ctx.session` can't be changed. */
+    readonly sessionOutage: boolean
+  }
+}

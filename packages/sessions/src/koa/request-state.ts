@@ -1,0 +1,129 @@
+/** What one request knows of its session, kept on Koa's context and nowhere else. */
+import type Koa from 'koa'
+import type { Answer } from '../idempotency/answers.ts'
+import type { Unsealed } from '../cookies/cookie.ts'
+import type { Engine } from '../engine/engine.ts'
+import { type SessionError, SessionTooEarlyError } from '../errors.ts'
+import type { Fingerprint, FingerprintedRequest } from '../idempotency/fingerprint.ts'
+import { type OneAtATime, oneAtATime } from '../engine/one-at-a-time.ts'
+import type { BareSession } from '../engine/session-fields.ts'
+import type { OpenSession, SessionInfo } from '../engine/session.ts'
+
+export interface RequestState {
+  readonly engine: Engine
+  /** Whether its cookie is for https only. */
+  readonly secure: boolean
+  /** What the client calls itself. */
+  readonly device: string
+  /** Where the client is, as Koa tells it. */
+  readonly addressOf: () => string
+  /** What the client sent, if it was sealed by us. */
+  presented: Unsealed | undefined
+  /** The other cookies of the same name that were sealed by us: one of these counts where the one before it has no session. */
+  readonly alsoPresented: readonly Unsealed[]
+  /** Opened from the cookie, or begun by the first change of a client that has none. */
+  session: OpenSession | undefined
+  /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
+  discarded: OpenSession | undefined
+  /** The handler has not looked at the session yet: koa-session's object is still empty. */
+  untouched: boolean
+  /** `ctx.session = null` was the last that was done to it. */
+  cleared: boolean
+  /** How far the handler is, when the request carries an idempotency key. */
+  keyed: KeyedState | undefined
+  /** A commit found that the same request was answered before: this is to be its answer. */
+  answeredBefore: Answer | undefined
+  /** What is to be done to a session that this request begins. */
+  onBegin: ((session: OpenSession) => void) | undefined
+  /** The session was ended by this request, so that the client may forget its cookie. */
+  loggedOut: boolean
+  /** The last commit wrote the session, so that its id is the newest. */
+  hasJustWritten: boolean
+  /** What the handler asked for and is not done yet: with `autoCommit: false` nothing else is written. */
+  explicitCommits: number
+  /** `save()` was called: the session is stored even if there is nothing in it. */
+  isToBegin: boolean
+  /** The session's lifetime as the client's cookie has it. */
+  opened: SessionInfo | undefined
+  /** For what commits the session: each reads the handler's fields as the one before left them. */
+  readonly inTurn: OneAtATime
+  readonly fingerprint: (request: FingerprintedRequest) => Fingerprint
+  /** Gives the client the session's id, if it is another than it sent. */
+  readonly sendCookie: () => void
+  /** Why the session is not what is stored now; it may be looked at, and a change of it fails with this. */
+  outage: SessionError | undefined
+}
+
+/** Fields are saved once the handler has answered; those of one that failed are not, because the request may come again. */
+interface KeyedState {
+  phase: 'running' | 'answered' | 'failed'
+  readonly headersBefore: Readonly<Record<string, unknown>>
+}
+
+type Presented = Pick<
+  RequestState,
+  'engine' | 'secure' | 'device' | 'addressOf' | 'presented' | 'alsoPresented' | 'fingerprint' | 'sendCookie'
+>
+
+/** As a request begins: nothing is read yet. */
+export function newState(presented: Presented): RequestState {
+  return {
+    ...presented,
+    session: undefined,
+    discarded: undefined,
+    untouched: false,
+    cleared: false,
+    keyed: undefined,
+    answeredBefore: undefined,
+    onBegin: undefined,
+    loggedOut: false,
+    hasJustWritten: false,
+    explicitCommits: 0,
+    isToBegin: false,
+    opened: undefined,
+    inTurn: oneAtATime(),
+    outage: undefined,
+  }
+}
+
+export const STATE = Symbol('ninelives session')
+
+/** The session that was handed out before the session layer's turn: an empty one, which must have stayed so. */
+export const EARLY = Symbol('ninelives early session')
+
+export type StatefulContext = Koa.Context & { [STATE]?: RequestState | 'not needed'; [EARLY]?: BareSession }
+
+export function stateOf(ctx: StatefulContext): RequestState {
+  const state = known(ctx)
+  if (state === undefined) throw new SessionTooEarlyError()
+  return state
+}
+
+/** Undefined before the session layer's turn, and where it has none. */
+export function known(ctx: StatefulContext): RequestState | undefined {
+  const state = ctx[STATE]
+  return state === 'not needed' ? undefined : state
+}
+
+/** Https may end at a balancer in front; that the cookie is for https only is the configuration's word. */
+export function allowCookie(ctx: StatefulContext): void {
+  if (stateOf(ctx).secure) ctx.cookies.secure = true
+}
+
+export function sessionOf(state: RequestState): OpenSession {
+  if (state.session !== undefined) return state.session
+  state.session = state.engine.create(state.device, state.addressOf())
+  state.onBegin?.(state.session)
+  return state.session
+}
+
+/** Prepares the request's session, and any that it begins later. */
+export function prepareSession(state: RequestState, prepare: (session: OpenSession) => void): void {
+  state.onBegin = prepare
+  if (state.session !== undefined) prepare(state.session)
+}
+
+/** For what would change the session: there is no changing one that can't be read. */
+export function refuseInOutage({ outage }: RequestState): void {
+  if (outage !== undefined) throw outage
+}

@@ -1,0 +1,201 @@
+/**
+ * The session's cookie in a request and in its answer. What the answer carries is decided once, after the commit: see
+ * `settleCookie`. A handler that sends its headers earlier gets what is known by then.
+ */
+import type Koa from 'koa'
+import { cookieSealer, type CookieSealer, type Unsealed } from '../cookies/cookie.ts'
+import type { Engine } from '../engine/engine.ts'
+import { SessionError, SessionTooEarlyError } from '../errors.ts'
+import { fingerprints } from '../idempotency/fingerprint.ts'
+import { type SessionId, sessionKey } from '../engine/id.ts'
+import type { SessionsOptions } from './koa-options.ts'
+import type { MaxAge } from './koa-session-type.ts'
+import { UNTIL_BROWSER_CLOSES } from '../engine/record.ts'
+import {
+  allowCookie,
+  EARLY,
+  known,
+  newState,
+  type RequestState,
+  STATE,
+  type StatefulContext,
+  stateOf,
+} from './request-state.ts'
+import type { OpenSession, SessionInfo } from '../engine/session.ts'
+import { isHeard } from './session-events.ts'
+import { fieldsOf } from '../engine/session-fields.ts'
+import { sessionRef } from '../users/users.ts'
+
+export interface SessionCookie {
+  readonly name: string
+  readonly attributes: CookieAttributes
+  /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
+  readonly present: (ctx: StatefulContext) => string
+  /** Gives the client the session's id as soon as it is known, for a handler that sends its headers before it returns. */
+  readonly send: (ctx: StatefulContext) => void
+  /** Middleware around everything that may change the session: settles what the answer's cookie is. */
+  readonly settle: Koa.Middleware
+}
+
+/** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
+const KEY_PRESENTED = 'presented'
+const NO_KEY = ''
+const LONG_AGO = new Date(0)
+/** How many cookies of the session's name are looked at in one request. */
+const COOKIES_MAX = 64
+/** Of those that were sealed by us each may cost a read. */
+const SEALED_MAX = 4
+
+interface CookieAttributes {
+  httpOnly: true
+  overwrite: true
+  path: '/'
+  sameSite: 'lax' | 'strict' | 'none'
+  secure: boolean
+  signed: false
+  domain?: string
+}
+
+export function sessionCookie(engine: Engine, options: SessionsOptions): SessionCookie {
+  const { keys, secure, cookieName = 'sid', domain, sameSite = 'lax' } = options
+  const name = secure ? `${domain === undefined ? '__Host-' : '__Secure-'}${cookieName}` : cookieName
+  const attributes: CookieAttributes = {
+    httpOnly: true,
+    overwrite: true,
+    path: '/',
+    sameSite,
+    secure,
+    signed: false,
+    ...(domain !== undefined && { domain }),
+  }
+  const sealer = cookieSealer(keys as readonly string[])
+  const sealedIn = sealedCookies(name, sealer)
+  const fingerprint = fingerprints(keys as readonly string[])
+  const isKept = lastingCookies(options.maxAge)
+
+  const set = (ctx: StatefulContext, { id, info }: OpenSession): void => {
+    allowCookie(ctx)
+    const expires = info !== undefined && isKept(info) ? { expires: new Date(info.expiresAtMs) } : {}
+    ctx.cookies.set(name, sealer.seal(id), { ...attributes, ...expires })
+  }
+
+  const send = (ctx: StatefulContext): void => {
+    const state = stateOf(ctx)
+    if (state.session !== undefined && isNews(state, isKept)) set(ctx, state.session)
+  }
+
+  /**
+   * The answer's cookie says what became of the session. koa-session clears the cookie whenever it regenerates; where the
+   * write after that failed, the client keeps the cookie that it has. And an id that this request was given earlier may
+   * have been replaced meanwhile by another request, whose answer is already at the client: an older id never follows it.
+   */
+  const settleCookie = async (ctx: StatefulContext): Promise<void> => {
+    const state = known(ctx)
+    if (state === undefined || ctx.headerSent) return
+    const { session } = state
+    const isToBeSent = isNews(state, isKept) && (state.hasJustWritten || (await isNewest(state)))
+    removeCookie(ctx, name)
+    if (state.loggedOut) {
+      allowCookie(ctx)
+      ctx.cookies.set(name, '', { ...attributes, expires: LONG_AGO })
+    } else if (session !== undefined && isToBeSent) set(ctx, session)
+  }
+
+  const present = (ctx: StatefulContext): string => {
+    if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
+    const [presented, ...alsoPresented] = sealedIn(ctx.headers.cookie)
+    const device = ctx.headers['user-agent'] ?? ''
+    ctx[STATE] = newState({
+      engine,
+      fingerprint,
+      secure,
+      device,
+      addressOf: () => ctx.ip,
+      presented,
+      alsoPresented,
+      sendCookie: () => send(ctx),
+    })
+    if (presented === undefined) return NO_KEY
+    return isHeard(ctx) ? sessionRef(sessionKey(presented.id.handle)) : KEY_PRESENTED
+  }
+
+  return { name, attributes, present, send, settle: settling(settleCookie) }
+}
+
+/** Koa strips the headers of a failed request, and what the request committed before it failed needs its cookie. */
+function settling(settleCookie: (ctx: StatefulContext) => Promise<void>): Koa.Middleware {
+  return async (ctx, next) => {
+    try {
+      await next()
+    } catch (error) {
+      await settleCookie(ctx)
+      const cookies = ctx.res.getHeader('Set-Cookie')
+      if (cookies !== undefined && error instanceof Error) {
+        const headers = 'headers' in error ? (error.headers as object) : {}
+        Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
+      }
+      throw error
+    }
+    await settleCookie(ctx)
+  }
+}
+
+/**
+ * The cookies of this name that were sealed by us, in their order. A sibling domain can plant others, which browsers send beside ours and
+ * often before it. A name is a token, in which nothing needs quoting but these.
+ */
+function sealedCookies(name: string, sealer: CookieSealer): (header: string | undefined) => Unsealed[] {
+  const pattern = new RegExp(`(?:^|;) *${name.replaceAll(/[$*+.^|]/g, '\\$&')}=([^;]*)`, 'g')
+  return (header = '') => {
+    const found: Unsealed[] = []
+    pattern.lastIndex = 0
+    for (let looked = 0; looked < COOKIES_MAX && found.length < SEALED_MAX; looked += 1) {
+      const match = pattern.exec(header)
+      if (match === null) break
+      const unsealed = sealer.unseal(match[1]?.trimEnd())
+      if (unsealed !== undefined) found.push(unsealed)
+    }
+    return found
+  }
+}
+
+function isSame(one: SessionId, other: SessionId): boolean {
+  return one.secret === other.secret && one.handle === other.handle && one.user === other.user
+}
+
+/** Whether a session's cookie is kept by the browser for as long as the session may be unused. */
+function lastingCookies(maxAge: MaxAge = 'session'): (info: SessionInfo) => boolean {
+  return ({ maxAgeMs }) => (maxAgeMs === undefined ? maxAge !== 'session' : maxAgeMs !== UNTIL_BROWSER_CLOSES)
+}
+
+/**
+ * Whether the client has to be told of the session: its id is another one, or sealed with a key that was replaced, or the
+ * browser is to keep it for another time.
+ */
+function isNews({ session, presented, opened, outage }: RequestState, isKept: (info: SessionInfo) => boolean): boolean {
+  const info = session?.info
+  if (outage !== undefined || session === undefined || info === undefined) return false
+  if (presented === undefined || presented.outdated || !isSame(presented.id, session.id)) return true
+  if (opened === undefined || isKept(opened) !== isKept(info)) return true
+  return isKept(info) && opened.expiresAtMs !== info.expiresAtMs
+}
+
+/** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */
+async function isNewest({ session, presented }: RequestState): Promise<boolean> {
+  if (session === undefined || presented?.id.handle !== session.id.handle) return true
+  try {
+    return await session.isIdNewest()
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error
+    // The client needs an id that this request made. The one that it has already will be sealed anew next time.
+    return presented.id.secret !== session.id.secret
+  }
+}
+
+function removeCookie(ctx: StatefulContext, name: string): void {
+  const cookies = ctx.res.getHeader('Set-Cookie')
+  if (!Array.isArray(cookies)) return
+  const others = cookies.filter((cookie) => !cookie.startsWith(`${name}=`))
+  if (others.length === 0) ctx.res.removeHeader('Set-Cookie')
+  else ctx.res.setHeader('Set-Cookie', others)
+}

@@ -1,0 +1,128 @@
+/**
+ * Who is to be tried next, and when. Each address is tried until there is a link to the node behind it, with pauses that
+ * grow and are jittered, so that a node that comes back is found soon and not by all at the same instant. Behind a DNS
+ * name addresses come and go, and which node answers at one is only known when it has answered.
+ */
+import { lookup as dnsLookup } from 'node:dns/promises'
+import { type Address, shown } from './address.ts'
+import type { Whereabouts } from '../mesh-url.ts'
+
+export interface Attempt {
+  readonly address: Address
+  /** Who should answer there, where that is known. */
+  readonly expected: string | undefined
+}
+
+/** What came of it, once its link has ended or stands. */
+export type Outcome =
+  | { readonly kind: 'linked'; readonly name: string }
+  /** Answered, and this node or the other did not want the link. */
+  | { readonly kind: 'declined'; readonly name: string | undefined }
+  | { readonly kind: 'itself' }
+  | { readonly kind: 'failed' }
+
+export type Lookup = (host: string) => Promise<readonly string[]>
+
+export interface DiallingOptions {
+  readonly whereabouts: Whereabouts
+  readonly self: string
+  readonly isLinked: (name: string) => boolean
+  readonly dial: (attempt: Attempt, done: (outcome: Outcome) => void) => void
+  readonly lookup?: Lookup | undefined
+  /** From 0 to 1. */
+  readonly chance: () => number
+}
+
+export interface Dialling {
+  start(): void
+  /** Tries at once whoever goes by that name; `host` is where it was seen. */
+  hurry(name: string, host?: string): void
+  stop(): void
+}
+
+interface Target {
+  readonly address: Address
+  name: string | undefined
+  itself: boolean
+  failures: number
+  busy: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+const PAUSE_MIN_MS = 50
+const PAUSE_MAX_MS = 1_000
+const LOOKUP_EVERY_MS = 1_000
+/** Of one DNS name; a cluster has fewer nodes. */
+const ADDRESSES_MAX = 64
+
+const systemLookup: Lookup = async (host) => (await dnsLookup(host, { all: true })).map(({ address }) => address)
+
+export function dialling(options: DiallingOptions): Dialling {
+  const { whereabouts, self, isLinked, dial, lookup = systemLookup, chance } = options
+  const targets = new Map<string, Target>()
+  let refresher: NodeJS.Timeout | undefined
+  let stopped = false
+
+  const attempt = (target: Target): void => {
+    clearTimeout(target.timer)
+    if (stopped || target.busy || target.itself) return
+    if (target.name !== undefined && isLinked(target.name)) return
+    target.busy = true
+    dial({ address: target.address, expected: whereabouts.kind === 'list' ? target.name : undefined }, (outcome) => {
+      target.busy = false
+      if (outcome.kind === 'itself') target.itself = true
+      if (outcome.kind === 'linked' || outcome.kind === 'declined') target.name = outcome.name ?? target.name
+      if (outcome.kind === 'linked') target.failures = 0
+      else again(target)
+    })
+  }
+
+  const again = (target: Target): void => {
+    if (stopped || targets.get(shown(target.address)) !== target) return
+    const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(target.failures++, 10))
+    target.timer = setTimeout(() => attempt(target), pauseMs * (0.5 + chance() / 2)).unref()
+  }
+
+  const add = (address: Address, name: string | undefined): void => {
+    const key = shown(address)
+    if (targets.has(key) || targets.size >= ADDRESSES_MAX) return
+    const target = { address, name, itself: false, failures: 0, busy: false, timer: undefined }
+    targets.set(key, target)
+    attempt(target)
+  }
+
+  const refresh = async (at: Address): Promise<void> => {
+    const found = await lookup(at.host).catch(() => undefined)
+    if (stopped) return
+    // A resolver that does not answer says nothing about who is there.
+    for (const host of found ?? []) add({ host, port: at.port }, undefined)
+    for (const [key, { address, name, timer }] of targets) {
+      if (found === undefined || found.includes(address.host) || (name !== undefined && isLinked(name))) continue
+      clearTimeout(timer)
+      targets.delete(key)
+    }
+    refresher = setTimeout(() => void refresh(at), LOOKUP_EVERY_MS).unref()
+  }
+
+  return {
+    start() {
+      if (whereabouts.kind === 'dns') void refresh(whereabouts.at)
+      else for (const [name, address] of whereabouts.addresses) if (name !== self) add(address, name)
+    },
+
+    hurry(name, host) {
+      if (host !== undefined && whereabouts.kind === 'dns') add({ host, port: whereabouts.at.port }, undefined)
+      for (const target of targets.values()) {
+        if (target.name !== name && (target.name !== undefined || whereabouts.kind === 'list')) continue
+        target.failures = 0
+        attempt(target)
+      }
+    },
+
+    stop() {
+      stopped = true
+      clearTimeout(refresher)
+      for (const { timer } of targets.values()) clearTimeout(timer)
+    },
+  }
+}

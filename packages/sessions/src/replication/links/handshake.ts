@@ -1,0 +1,219 @@
+/**
+ * How two nodes come to trust each other, before the first message: who dials says hello, who was dialled says hello with a
+ * proof, the dialler proves itself, and is welcomed. A proof is an HMAC under the mesh's secret over both hellos, which
+ * hold a fresh nonce each, and over the role of who proves: nothing that was overheard can be used again, and nobody can be
+ * made to answer his own question. Names, incarnations and versions are in the hellos, so they are proven along.
+ *
+ * Of the versions of the protocol both speak the newest is spoken on this link, so a program that knows the version before
+ * its own can join nodes that were not replaced yet; where there is none in common, the link is refused. What a hello
+ * holds may grow; its frame is JSON and stays it, because it is read before anything is agreed on.
+ *
+ * A handshake knows no sockets: it takes frames and gives back what to do.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { RandomBytes } from '../../engine/id.ts'
+
+export interface SpokenVersions {
+  readonly oldest: number
+  readonly newest: number
+}
+
+/** What this program speaks. A new version of the messages takes the next number and goes on speaking the one before. */
+export const SPOKEN: SpokenVersions = { oldest: 1, newest: 1 }
+
+/** What a node says of itself. */
+export interface Identity {
+  readonly name: string
+  /** Drawn at each start of the process. */
+  readonly incarnation: number
+  /** What all nodes must have been told alike, in words: the names, the copies. */
+  readonly cluster: string
+  readonly speaks: SpokenVersions
+}
+
+export type RefusalCode =
+  /** Not of this protocol, or not understood. */
+  | 'garbled'
+  | 'version'
+  | 'secret'
+  /** Was told another cluster, or is none of its names. */
+  | 'stranger'
+  /** Two nodes with one name. */
+  | 'duplicate'
+  /** A node that reached itself. */
+  | 'itself'
+  /** No error: who refuses dials, and does so at once. */
+  | 'dial-back'
+
+/** One line for a person, from the view of who refuses. */
+export interface Refusal {
+  readonly code: RefusalCode
+  readonly line: string
+}
+
+export type Step =
+  | { readonly next: 'send'; readonly send: Buffer }
+  | { readonly next: 'refuse'; readonly refusal: Refusal }
+  /** The other side refused. */
+  | { readonly next: 'refused'; readonly refusal: Refusal }
+  /** It is who it says. Whoever was dialled decides now and sends `welcome` or `refuse`; the dialler is linked. */
+  | { readonly next: 'proven'; readonly peer: Identity; readonly version: number }
+
+export interface Handshake {
+  /** What the dialler begins with. */
+  begin(): Buffer
+  take(frame: Buffer): Step
+  welcome(): Buffer
+  refuse(refusal: Refusal): Buffer
+}
+
+export interface HandshakeOptions {
+  readonly self: Identity
+  readonly secret: string | undefined
+  readonly role: Role
+  readonly random: RandomBytes
+  /** The dialler's own look at who answers, before it proves itself. */
+  readonly objection?: (peer: Identity) => Refusal | undefined
+}
+
+export type Role = 'dialler' | 'dialled'
+
+/** Before it is known who sends them. */
+export const HANDSHAKE_FRAME_BYTES_MAX = 4096
+
+const MAGIC = 'ninelives mesh'
+const NONCE_BYTES = 32
+const REFUSAL_CODES: readonly string[] = [
+  'garbled',
+  'version',
+  'secret',
+  'stranger',
+  'duplicate',
+  'itself',
+  'dial-back',
+] satisfies RefusalCode[]
+
+type Said = Record<string, unknown>
+
+export function handshake({ self, secret, role, random, objection }: HandshakeOptions): Handshake {
+  const hello = { magic: MAGIC, ...self, nonce: random(NONCE_BYTES).toString('base64url') }
+  let theirs: (Identity & { readonly nonce: string }) | undefined
+  let version = 0
+
+  const proof = (of: Role): Buffer => {
+    const [dialler, dialled] = role === 'dialler' ? [hello, theirs] : [theirs, hello]
+    return createHmac('sha256', secret ?? '')
+      .update(JSON.stringify([MAGIC, of, canonical(dialler), canonical(dialled)]))
+      .digest()
+  }
+  const proven = (said: Said): boolean => {
+    const given = typeof said['proof'] === 'string' ? Buffer.from(said['proof'], 'base64url') : Buffer.alloc(0)
+    const expected = proof(role === 'dialler' ? 'dialled' : 'dialler')
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+  const wrongSecret = (): Step => refusing('secret', `${theirs?.name ?? 'a peer'} has another secret than ${self.name}`)
+
+  /** The first that is heard of the other: who it is, and whether there is a language in common. */
+  const meet = (said: Said): Step | undefined => {
+    theirs = parseHello(said)
+    if (theirs === undefined) return refusing('garbled', `${self.name} was not greeted as a node greets`)
+    version = Math.min(theirs.speaks.newest, self.speaks.newest)
+    if (version >= theirs.speaks.oldest && version >= self.speaks.oldest) return undefined
+    return refusing(
+      'version',
+      `${theirs.name} speaks ${spoken(theirs.speaks)} of the mesh's protocol, and ${self.name} ${spoken(self.speaks)}`,
+    )
+  }
+
+  const takeAsDialler = (said: Said): Step => {
+    if (theirs !== undefined) {
+      if (said['welcome'] === true) return { next: 'proven', peer: theirs, version }
+      return refusing('garbled', `${theirs.name} neither welcomed nor refused`)
+    }
+    const trouble = meet(said)
+    if (trouble !== undefined || theirs === undefined) return trouble as Step
+    if (!proven(said)) return wrongSecret()
+    const refusal = objection?.(theirs)
+    if (refusal !== undefined) return { next: 'refuse', refusal }
+    return { next: 'send', send: frame({ proof: proof('dialler').toString('base64url') }) }
+  }
+
+  const takeAsDialled = (said: Said): Step => {
+    if (theirs !== undefined) return proven(said) ? { next: 'proven', peer: theirs, version } : wrongSecret()
+    const trouble = meet(said)
+    if (trouble !== undefined) return trouble
+    return { next: 'send', send: frame({ ...hello, proof: proof('dialled').toString('base64url') }) }
+  }
+
+  return {
+    begin: () => frame(hello),
+    take(bytes) {
+      const said = parse(bytes)
+      const refusal = parseRefusal(said['refusal'])
+      if (refusal !== undefined) return { next: 'refused', refusal }
+      return role === 'dialler' ? takeAsDialler(said) : takeAsDialled(said)
+    },
+    welcome: () => frame({ welcome: true }),
+    refuse: (refusal) => frame({ refusal }),
+  }
+}
+
+function refusing(code: RefusalCode, line: string): Step {
+  return { next: 'refuse', refusal: { code, line } }
+}
+
+function frame(said: object): Buffer {
+  return Buffer.from(JSON.stringify(said))
+}
+
+function parse(bytes: Buffer): Said {
+  try {
+    const said: unknown = JSON.parse(bytes.toString())
+    return typeof said === 'object' && said !== null ? (said as Said) : {}
+  } catch {
+    // Whatever this was, it is none of ours, and refused as that.
+    return {}
+  }
+}
+
+function parseHello(said: Said): (Identity & { readonly nonce: string }) | undefined {
+  const { magic, name, incarnation, cluster, speaks, nonce } = said
+  if (magic !== MAGIC || !isText(name, 32) || !isText(cluster, 1024) || !isText(nonce, 64)) return undefined
+  if (!Number.isSafeInteger(incarnation) || nonce.length < NONCE_BYTES) return undefined
+  const { oldest, newest } = (speaks ?? {}) as Said
+  if (!Number.isSafeInteger(oldest) || !Number.isSafeInteger(newest)) return undefined
+  return {
+    name,
+    incarnation: incarnation as number,
+    cluster,
+    speaks: { oldest: oldest as number, newest: newest as number },
+    nonce,
+  }
+}
+
+function parseRefusal(value: unknown): Refusal | undefined {
+  const { code, line } = (value ?? {}) as Said
+  if (typeof code !== 'string' || !REFUSAL_CODES.includes(code) || !isText(line, 2048)) return undefined
+  return { code: code as RefusalCode, line }
+}
+
+/** Printable and short: it may end up in a log before anybody has proven anything. */
+function isText(value: unknown, lengthMax: number): value is string {
+  return typeof value === 'string' && value.length <= lengthMax && /^[\x20-\x7e]+$/.test(value)
+}
+
+/** Of what a proof is of; both sides must come to the same text. */
+function canonical(hello: (Identity & { readonly nonce: string }) | undefined): readonly unknown[] {
+  return hello === undefined
+    ? []
+    : [hello.name, hello.incarnation, hello.cluster, hello.speaks.oldest, hello.speaks.newest, hello.nonce]
+}
+
+function spoken({ oldest, newest }: SpokenVersions): string {
+  return oldest === newest ? `version ${newest}` : `versions ${oldest} to ${newest}`
+}
+
+/** Two clusters are the same when their nodes were told the same. */
+export function clusterText(names: readonly string[], copies: 'all' | number): string {
+  return `${names.join(', ')} with ${copies === 'all' ? 'every session on each' : `${copies} backups of a session`}`
+}

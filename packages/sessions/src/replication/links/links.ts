@@ -1,0 +1,285 @@
+/**
+ * The links of one node to all others, kept up: one for each pair, dialled by the one whose name comes first, so that two
+ * who dial each other at once end with one. The other may knock, which is a dial that is answered by dialling back; so a
+ * node that has just started need not wait until somebody tries it again.
+ *
+ * Everything that keeps two nodes apart is a line for a person, told once for as long as it stays the same.
+ */
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Server, Socket } from 'node:net'
+import type { LinkEvent } from '../../telemetry.ts'
+import { EVERYWHERE, shown } from './address.ts'
+import { type Admission, admission } from './admission.ts'
+import { type Attempt, type Dialling, dialling, type Lookup, type Outcome } from './dialling.ts'
+import type { Frame } from '../wire/frames.ts'
+import { clusterText, type Identity, type Role, SPOKEN, type SpokenVersions } from './handshake.ts'
+import { addBytes, type LinkCounts, noCounts } from './link-counts.ts'
+import { apart, Link, reason, type Refused, type Why } from './link.ts'
+import type { MeshLocation } from '../mesh-url.ts'
+import { readRoster, ROSTER_MARK, type Roster, rosterFrame } from './roster.ts'
+import { type MeshSockets, meshSockets } from './sockets.ts'
+import { strangers } from './strangers.ts'
+import { type Trouble, troubleBook } from './troubles.ts'
+
+export interface LinkEvents {
+  linked(name: string, incarnation: number): void
+  unlinked(name: string): void
+  /** The bytes are valid during the call only. Throws MalformedFrameError for what is no message. */
+  received(from: string, bytes: Buffer, start: number, end: number, version: number): void
+  told(event: LinkEvent): void
+}
+
+export interface LinksOptions {
+  readonly location: MeshLocation
+  readonly incarnation: number
+  readonly on: LinkEvents
+  readonly speaks?: SpokenVersions | undefined
+  readonly lookup?: Lookup | undefined
+}
+
+/** Nodes say something many times a second; who says nothing for so long is not behind this connection any more. */
+const SILENCE_MS = 2_000
+/** After a roster told of another node with the name of one that is linked here: for the dead to be noticed. */
+const DOUBT_MS = 150
+
+export class MeshLinks {
+  readonly #self: Identity
+  readonly #options: LinksOptions
+  readonly #sockets: MeshSockets
+  readonly #admission: Admission
+  readonly #dialling: Dialling
+  readonly #troubles = troubleBook()
+  readonly #up = new Map<string, Link>()
+  readonly #greeting = new Set<Link>()
+  readonly #counts = noCounts()
+  #server: Server | undefined
+  readonly #unsent = new Set<Link>()
+  readonly #strangers = strangers((address) => this.#dropped(address))
+  #closed = false
+
+  constructor(options: LinksOptions) {
+    const { location, incarnation, speaks = SPOKEN, lookup } = options
+    const { name, names, copies, whereabouts } = location
+    this.#options = options
+    this.#self = { name, incarnation, cluster: clusterText(names, copies), speaks }
+    this.#sockets = meshSockets(location)
+    this.#admission = admission(this.#self, names, (other) => this.#up.get(other))
+    this.#dialling = dialling({
+      whereabouts,
+      self: name,
+      isLinked: (other) => this.#up.has(other),
+      dial: (attempt, done) => this.#dial(attempt, done),
+      lookup,
+      chance: Math.random,
+    })
+  }
+
+  /** Resolves when it listens, rejects with the system's error and may be called again. The links come by themselves. */
+  async open(): Promise<void> {
+    if (this.#server?.listening === true) return
+    const { host, port } = this.#options.location.listen
+    this.#server = this.#sockets.server(
+      (socket) => this.#accept(socket),
+      (error, socket) => this.#unsafe(error, socket),
+    )
+    this.#strangers.watch(this.#server)
+    this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
+    await once(this.#server, 'listening')
+    // One connection that could not be taken is no reason to end.
+    this.#server.on('error', (error) => this.#trouble(this.#self.name, `a connection was not taken: ${error.message}`))
+    this.#dialling.start()
+  }
+
+  /** Leaves with everything else of this turn of the event loop. False where there is no link. */
+  send(to: string, frame: Frame): boolean {
+    const link = this.#up.get(to)
+    if (link === undefined) return false
+    if (link.outbox.push(frame.bytes, frame.start, frame.end)) {
+      if (this.#unsent.size === 0) setImmediate(() => this.#flush())
+      this.#unsent.add(link)
+      return true
+    }
+    // Nobody who sends expects to lose a link by it at once.
+    setImmediate(() => link.end({ kind: 'overflow', line: `${to} does not take what it is sent` }))
+    return false
+  }
+
+  /** Of the protocol; undefined while there is no link to that node. */
+  version(to: string): number | undefined {
+    return this.#up.get(to)?.version
+  }
+
+  /** To be called every now and then: ends links on which nothing was heard for too long. */
+  tick(): void {
+    const silentBeforeMs = performance.now() - SILENCE_MS
+    for (const [name, link] of this.#up) {
+      if (link.heardAtMs < silentBeforeMs)
+        link.end({ kind: 'lost', line: `${name} has said nothing for ${SILENCE_MS} ms` })
+    }
+  }
+
+  linked(): string[] {
+    return [...this.#up.keys()]
+  }
+
+  /** Why there is no link to a node, as far as known. */
+  trouble(name: string): Trouble | undefined {
+    return this.#troubles.of(name)
+  }
+
+  counts(): Readonly<LinkCounts> {
+    const counts = { ...this.#counts, strangers: this.#strangers.dropped }
+    for (const { socket } of [...this.#up.values(), ...this.#greeting]) addBytes(counts, socket)
+    return counts
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#dialling.stop()
+    for (const link of [...this.#up.values(), ...this.#greeting]) {
+      link.outbox.flush()
+      link.socket.end()
+      link.end({ kind: 'lost', line: 'closed' })
+    }
+    const server = this.#server
+    if (server?.listening === true) await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+
+  #flush(): void {
+    for (const link of this.#unsent) link.outbox.flush()
+    this.#unsent.clear()
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#closed) socket.destroy()
+    else this.#open(socket, 'dialled', undefined, () => {})
+  }
+
+  #dial(attempt: Attempt, done: (outcome: Outcome) => void): void {
+    const socket = this.#sockets.dial(attempt.address)
+    this.#strangers.expect(attempt.address.host)
+    socket.on('lookup', (_error, address) => this.#strangers.expect(address))
+    this.#open(socket, 'dialler', attempt, done)
+  }
+
+  #open(socket: Socket, role: Role, attempt: Attempt | undefined, done: (outcome: Outcome) => void): void {
+    const remote = socket.remoteAddress ?? 'a stranger'
+    let met: Identity | undefined
+    let isUp = false
+    const link = new Link({
+      socket,
+      role,
+      self: this.#self,
+      secret: this.#options.location.secret,
+      random: randomBytes,
+      objection: (peer) => {
+        met = peer
+        return this.#admission.objection(peer, attempt)
+      },
+      onUp: (link, peer) => {
+        isUp = true
+        this.#greeting.delete(link)
+        this.#strangers.proven(socket)
+        this.#join(link, peer)
+        done({ kind: 'linked', name: peer.name })
+      },
+      onFrame: (link, bytes, start, end) => this.#receive(link, bytes, start, end),
+      onEnd: (link, why) => {
+        this.#greeting.delete(link)
+        addBytes(this.#counts, socket)
+        if (isUp) this.#leave(link, why)
+        else done(this.#failed(met, why, attempt === undefined ? remote : shown(attempt.address), attempt))
+      },
+    })
+    this.#greeting.add(link)
+  }
+
+  #join(link: Link, peer: Identity): void {
+    // Whoever dials anew has lost what was there before, whether that has been noticed here or not.
+    this.#up.get(peer.name)?.end({ kind: 'lost', line: `${peer.name} came back` })
+    this.#up.set(peer.name, link)
+    this.#troubles.clear(peer.name)
+    this.#tellRoster()
+    this.#options.on.told({ event: 'mesh-linked', peer: peer.name, line: `linked to ${peer.name}` })
+    this.#options.on.linked(peer.name, peer.incarnation)
+  }
+
+  #leave(link: Link, why: Why): void {
+    const name = link.peer?.name ?? ''
+    if (why.kind === 'malformed') this.#counts.malformed++
+    if (why.kind === 'overflow') this.#counts.overflows++
+    if (this.#up.get(name) === link) this.#up.delete(name)
+    if (this.#closed) return
+    this.#trouble(name, `the link to ${name} is gone: ${reason(why)}`)
+    this.#options.on.unlinked(name)
+    this.#dialling.hurry(name)
+  }
+
+  /** A link that never stood. */
+  #failed(met: Identity | undefined, why: Why, remote: string, attempt: Attempt | undefined): Outcome {
+    if (why.kind === 'malformed') this.#counts.malformed++
+    const declined = { kind: 'declined', name: met?.name } as const
+    const refused = why.kind === 'refused' ? why : undefined
+    const refusal = refused?.refusal
+    if (refusal?.code === 'itself') return { kind: 'itself' }
+    if (refusal?.code === 'dial-back') {
+      if (attempt === undefined && met !== undefined) this.#dialling.hurry(met.name, remote)
+      return declined
+    }
+    const name = met?.name ?? attempt?.expected ?? remote
+    if (refusal !== undefined) this.#counts.refusals++
+    // A stranger who was not heard to the end is nobody's trouble.
+    if (refusal !== undefined || attempt !== undefined) this.#trouble(name, apart(name, remote, why), refused)
+    return refusal === undefined ? { kind: 'failed' } : declined
+  }
+
+  #trouble(name: string, line: string, refused?: Refused): void {
+    if (this.#closed || !this.#troubles.note(name, line, refused)) return
+    const event = refused === undefined ? 'mesh-unlinked' : 'mesh-refused'
+    this.#options.on.told({ event, peer: name, line })
+  }
+
+  #dropped(address: string): void {
+    const line = `connections from ${address} that prove nothing are dropped for newer ones`
+    // Their own entry: an address may also be where a peer was refused.
+    if (!this.#closed && this.#troubles.note(`strangers at ${address}`, line))
+      this.#options.on.told({ event: 'mesh-strangers', peer: address, line })
+  }
+
+  #receive(link: Link, bytes: Buffer, start: number, end: number): void {
+    const name = link.peer?.name ?? ''
+    if (bytes[start] === ROSTER_MARK) this.#compare(readRoster(bytes, start, end))
+    else this.#options.on.received(name, bytes, start, end, link.version)
+  }
+
+  #tellRoster(): void {
+    const roster = new Map([...this.#up].map(([name, { peer }]) => [name, peer?.incarnation ?? 0]))
+    const frame = rosterFrame(roster)
+    for (const name of this.#up.keys()) this.send(name, frame)
+  }
+
+  /** Somebody else is linked to another node of the same name, unless that is one of the two who is just dying. */
+  #compare(roster: Roster): void {
+    for (const [name, incarnation] of roster) {
+      const link = this.#up.get(name)
+      if (link === undefined || link.peer?.incarnation === incarnation) continue
+      const doubtedAtMs = performance.now()
+      setTimeout(() => {
+        if (this.#up.get(name) !== link || link.heardAtMs <= doubtedAtMs) return
+        this.#admission.contest(name)
+        link.end({ kind: 'lost', line: `two nodes have the name ${name}` })
+      }, DOUBT_MS).unref()
+    }
+  }
+
+  /** TLS that came to nothing: whoever it was, no word was exchanged. */
+  #unsafe(error: Error & { code?: string }, socket: Socket): void {
+    // Closed by this side to make room, or by one that did not care to begin.
+    if (error.code === 'ECONNRESET') return
+    const where = socket.remoteAddress ?? 'a stranger'
+    this.#counts.refusals++
+    this.#trouble(where, `refused ${where}: no TLS with the same secret or authority (${error.code ?? error.message})`)
+  }
+}

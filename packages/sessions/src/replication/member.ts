@@ -1,0 +1,130 @@
+/**
+ * One peer of a mesh with all that it needs to live in a process: the links to the others, the codec between, the clocks,
+ * and the one timer that drives both. The peer itself knows none of these, which is why a simulation can hold it.
+ */
+import { randomBytes } from 'node:crypto'
+import { codecs } from './wire/codec.ts'
+import type { Lookup } from './links/dialling.ts'
+import type { MeshEvent } from '../telemetry.ts'
+import type { Frame } from './wire/frames.ts'
+import type { LinkCounts } from './links/link-counts.ts'
+import { MeshLinks } from './links/links.ts'
+import type { MeshLocation } from './mesh-url.ts'
+import type { Message } from './wire/messages.ts'
+import { peer as meshPeer, type Peer, type PeerEvent, type PeerStatus, TICK_MS } from './replica/peer.ts'
+import type { Trouble } from './links/troubles.ts'
+
+export interface MemberOptions {
+  readonly location: MeshLocation
+  readonly wallMs: () => number
+  readonly onEvent?: ((event: MeshEvent) => void) | undefined
+  readonly lookup?: Lookup | undefined
+  readonly recordsMax?: number | undefined
+}
+
+export interface Member {
+  readonly peer: Peer
+  /** Listens. May be called again when it rejected. */
+  open(): Promise<void>
+  status(): MemberStatus
+  close(): Promise<void>
+}
+
+export interface MemberStatus extends PeerStatus {
+  readonly linked: readonly string[]
+  readonly apart: readonly Apart[]
+  readonly traffic: Readonly<LinkCounts>
+}
+
+/** A node that there is no link to, and why, as far as known. */
+export interface Apart {
+  readonly name: string
+  readonly trouble: Trouble | undefined
+}
+
+const INCARNATION_BYTES = 6
+
+export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): Member {
+  const { name, names, copies } = location
+  const incarnation = randomBytes(INCARNATION_BYTES).readUIntBE(0, INCARNATION_BYTES) || 1
+  const links = new MeshLinks({
+    location,
+    incarnation,
+    lookup,
+    on: {
+      linked: (other, incarnation) => peer.linked(other, incarnation),
+      unlinked: (other) => peer.unlinked(other),
+      received: (from, bytes, start, end, version) => {
+        const message = codecs.get(version)?.decode(bytes, start, end)
+        if (message !== undefined) peer.receive(from, message)
+      },
+      told: onEvent,
+    },
+  })
+  const send = sender(links)
+  const peer = meshPeer({
+    names,
+    name,
+    incarnation,
+    copies,
+    clock: { monotonicMs: () => performance.now(), wallMs },
+    random: Math.random,
+    send,
+    ...(recordsMax === undefined ? {} : { recordsMax }),
+    onEvent: (event) => onEvent(ofPeer(event)),
+  })
+  let ticking: NodeJS.Timeout | undefined
+
+  return {
+    peer,
+
+    async open() {
+      await links.open()
+      ticking ??= setInterval(() => {
+        peer.tick()
+        links.tick()
+      }, TICK_MS).unref()
+    },
+
+    status() {
+      const linked = links.linked()
+      const apart = names.filter((other) => other !== name && !linked.includes(other))
+      return {
+        ...peer.status(),
+        linked,
+        apart: apart.map((other) => ({ name: other, trouble: links.trouble(other) })),
+        traffic: links.counts(),
+      }
+    },
+
+    async close() {
+      clearInterval(ticking)
+      peer.close()
+      await links.close()
+    },
+  }
+}
+
+/** What goes to several is packed once. */
+function sender(links: MeshLinks): (to: string, message: Message) => void {
+  let packed: { readonly message: Message; readonly version: number; readonly frame: Frame } | undefined
+  return (to, message) => {
+    const version = links.version(to)
+    const codec = version === undefined ? undefined : codecs.get(version)
+    if (version === undefined || codec === undefined) return
+    if (packed?.message !== message || packed.version !== version)
+      packed = { message, version, frame: codec.encode(message) }
+    links.send(to, packed.frame)
+  }
+}
+
+function ofPeer(event: PeerEvent): MeshEvent {
+  switch (event.event) {
+    case 'view':
+      return { event: 'mesh-view', number: event.view.number, roles: event.names }
+    case 'repaired':
+      return { event: 'mesh-repaired', records: event.records }
+    case 'lost':
+      return { event: 'mesh-lost' }
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * How a view is decided: one register for each view, filled by a ballot (single-decree Paxos), and only the one after a
+ * decided view is ever open. Who votes is said by the decided view: the processes that it lists, a majority of the *names*
+ * of them. A process that lost its memory is another one, so it has no vote until a view that lists it is decided, and what
+ * its predecessor promised can't be broken by it. Rejected: letting it vote after asking around, which needs every voter to
+ * know who has restarted since, and gets that wrong in ways that only show with five peers.
+ *
+ * When so many restarted that the listed ones make no majority any more, `present` ballots go on: *every* name has to
+ * agree, by the very process that is linked to everyone else, so no process that could have voted otherwise is left. The
+ * first view of all is decided the same way.
+ */
+import type { Accept, Accepted, Member, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
+import type { Neighbours } from './neighbours.ts'
+import { bit, count } from './ranks.ts'
+import type { Site } from '../replica/site.ts'
+import type { Standing } from './standing.ts'
+
+interface Proposal {
+  readonly ballot: number
+  readonly base: View | undefined
+  readonly next: View
+  readonly present: readonly number[] | undefined
+  readonly untilMs: number
+  promises: number
+  accepts: number
+  /** What is put to the vote: another's proposal, if some peer has accepted one. */
+  put: View | undefined
+  best: PromiseMade['accepted']
+  /** By rank, for how long none of those who promised has echoed it. */
+  quietMs: readonly number[]
+}
+
+export interface BallotHooks {
+  /** A decided view, which may be older than the present one, or another's. */
+  readonly decided: (view: View, quietMs?: readonly number[]) => void
+  /** Whether this peer may take part in an agreement of just these processes. */
+  readonly mayJoin: (present: readonly number[], base: View | undefined) => boolean
+  /** By rank, how long ago this peer has echoed that one. */
+  readonly quietMs: () => readonly number[]
+}
+
+const RANKS = 32
+const RETRY_MS = 60
+
+export class Ballots {
+  readonly #site: Site
+  readonly #standing: Standing
+  readonly #neighbours: Neighbours
+  readonly #hooks: BallotHooks
+  #promised = 0
+  #promisedAtMs = 0
+  #highest = 0
+  #accepted: PromiseMade['accepted']
+  #proposal: Proposal | undefined
+
+  constructor(site: Site, standing: Standing, neighbours: Neighbours, hooks: BallotHooks) {
+    this.#site = site
+    this.#standing = standing
+    this.#neighbours = neighbours
+    this.#hooks = hooks
+  }
+
+  /** This peer has promised itself to a view after the present one. */
+  get isPromised(): boolean {
+    return this.#promised > 0
+  }
+
+  /** For how long this peer has waited for a view that it is promised to. */
+  promisedMs(now: number): number {
+    return this.isPromised ? now - this.#promisedAtMs : 0
+  }
+
+  /** A view was installed: the register after it is empty. */
+  begin(): void {
+    this.#promised = 0
+    this.#accepted = undefined
+    this.#proposal = undefined
+  }
+
+  isUnderWay(now: number): boolean {
+    return this.#proposal !== undefined && now < this.#proposal.untilMs
+  }
+
+  /** What this peer has accepted for the next view, if anything. */
+  get accepted(): View | undefined {
+    return this.#accepted?.view
+  }
+
+  propose(next: View, present: readonly number[] | undefined, now: number): void {
+    const round = Math.floor(Math.max(this.#promised, this.#highest) / RANKS) + 1
+    const ballot = round * RANKS + this.#site.rank
+    const base = this.#standing.view
+    const untilMs = now + RETRY_MS * (1 + this.#site.random())
+    const nobody = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [] }
+    this.#proposal = { ballot, base, next, present, untilMs, ...nobody }
+    this.#toAll({ type: 'prepare', ballot, base, present })
+  }
+
+  receive(rank: number, message: Prepare | PromiseMade | Accept | Accepted): void {
+    if (message.ballot > this.#highest) this.#highest = message.ballot
+    switch (message.type) {
+      case 'prepare':
+        return this.#onPrepare(rank, message)
+      case 'promise':
+        return this.#onPromise(rank, message)
+      case 'accept':
+        return this.#onAccept(rank, message)
+      case 'accepted':
+        return this.#onAccepted(rank, message)
+    }
+  }
+
+  #onPrepare(rank: number, { ballot, base, present }: Prepare): void {
+    if (base !== undefined) this.#hooks.decided(base)
+    if (!this.#isOpen(base?.cluster ?? 0, base?.number ?? 0)) return this.#catchUp(rank)
+    if (present !== undefined && !this.#hooks.mayJoin(present, base)) return
+    if (ballot <= this.#promised) return
+    if (!this.isPromised) this.#promisedAtMs = this.#site.clock.monotonicMs()
+    this.#promised = ballot
+    const quietMs = this.#hooks.quietMs()
+    this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted, quietMs })
+  }
+
+  #onPromise(rank: number, { ballot, cluster, number, accepted, quietMs }: PromiseMade): void {
+    const proposal = this.#counted(rank, ballot, cluster, number)
+    if (proposal === undefined || proposal.put !== undefined) return
+    if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
+    proposal.promises |= bit(rank)
+    const { rules } = this.#site
+    proposal.quietMs = quietMs.map((one, other) => rules.quiet(one, proposal.quietMs[other] ?? one))
+    if (!this.#isEnough(proposal, proposal.promises)) return
+    proposal.put = this.#site.rules.put(proposal.best?.view, proposal.next)
+    this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })
+  }
+
+  #onAccept(rank: number, { ballot, cluster, number, view }: Accept): void {
+    if (!this.#isOpen(cluster, number)) return this.#catchUp(rank)
+    // Only what was promised is accepted: whoever missed the question has not checked who is present.
+    if (ballot !== this.#promised) return
+    this.#accepted = { ballot, view }
+    this.#reply(rank, { type: 'accepted', ballot, cluster, number })
+  }
+
+  #onAccepted(rank: number, { ballot, cluster, number }: Accepted): void {
+    const proposal = this.#counted(rank, ballot, cluster, number)
+    if (proposal?.put === undefined) return
+    proposal.accepts |= bit(rank)
+    if (!this.#isEnough(proposal, proposal.accepts)) return
+    const { put: view, quietMs } = proposal
+    this.#proposal = undefined
+    this.#site.names.forEach(
+      (_, to) => to !== this.#site.rank && this.#site.post(to, { type: 'decided', view, quietMs }),
+    )
+    this.#hooks.decided(view, quietMs)
+  }
+
+  /** The proposal that this vote is for, if the voter has a vote in it. */
+  #counted(rank: number, ballot: number, cluster: number, number: number): Proposal | undefined {
+    const proposal = this.#proposal
+    if (proposal?.ballot !== ballot || !this.#isOpen(cluster, number)) return undefined
+    const { incarnation } = this.#neighbours.of(rank)
+    if (proposal.present !== undefined) return proposal.present[rank] === incarnation ? proposal : undefined
+    const voter = proposal.base?.members.find((member: Member) => member.rank === rank)
+    return this.#site.rules.mayVote(voter, incarnation) ? proposal : undefined
+  }
+
+  #isEnough({ present }: Proposal, votes: number): boolean {
+    if (present === undefined) return count(votes) >= this.#site.majority
+    return present.every((incarnation, rank) => incarnation === 0 || (votes & bit(rank)) !== 0)
+  }
+
+  /** The register after that view is the one that this peer votes on. */
+  #isOpen(cluster: number, number: number): boolean {
+    return cluster === this.#standing.cluster && number === this.#standing.number
+  }
+
+  #register(): { cluster: number; number: number } {
+    return { cluster: this.#standing.cluster, number: this.#standing.number }
+  }
+
+  #catchUp(rank: number): void {
+    const { view } = this.#standing
+    if (view !== undefined && rank !== this.#site.rank) this.#site.post(rank, { type: 'decided', view })
+  }
+
+  #toAll(message: Prepare | Accept): void {
+    this.#site.names.forEach((_, to) => to !== this.#site.rank && this.#site.post(to, message))
+    this.receive(this.#site.rank, message)
+  }
+
+  #reply(rank: number, message: Message & (PromiseMade | Accepted)): void {
+    if (rank === this.#site.rank) this.receive(rank, message)
+    else this.#site.post(rank, message)
+  }
+}

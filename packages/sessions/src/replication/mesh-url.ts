@@ -1,0 +1,242 @@
+/**
+ * What a mesh URL names, and the settings that travel in it:
+ *
+ *     replicated:?name=a&peers=a=10.0.0.1:7000,b=10.0.0.2:7000,c=10.0.0.3:7000    every node holds every session
+ *     clustered:?copies=2&name=a&peers=...                                        each on its owner and so many backups
+ *     replicated:?name=a&names=a,b,c&dns=nodes:7000                               addresses from a DNS name
+ *
+ * The names are the cluster: a majority is counted over them, and a session is placed by them, so all nodes are told the
+ * same list, and a handshake refuses who was told another. DNS supplies addresses alone. Rejected: to learn the names from
+ * DNS too, given how many there are: with one container too many, two halves could each count themselves complete.
+ *
+ * `name` and the secret may come from the process instead of the URL, which then is the same text for every node. Every
+ * refusal is one line that says what was given and what is accepted, and never repeats a secret.
+ */
+import type { Ack } from '../contract.ts'
+import { StoreConfigError } from '../errors.ts'
+import { type Address, address, EVERYWHERE, isLoopback, isNumeric, shown } from './links/address.ts'
+
+export interface MeshLocation {
+  readonly name: string
+  /** Of all nodes, this one's among them, in the order of the alphabet. */
+  readonly names: readonly string[]
+  /** How many hold a session: all of them, or an owner and so many backups. */
+  readonly copies: 'all' | number
+  readonly listen: Address
+  readonly whereabouts: Whereabouts
+  /** Undefined on loopback addresses only, or where certificates do its work. */
+  readonly secret: string | undefined
+  readonly tls: boolean
+  /** Instead of keys made of the secret. */
+  readonly certificates: CertificateFiles | undefined
+  readonly settings: MeshSettings
+}
+
+/** Each peer at an address of its own, or all of them somewhere behind one name. */
+export type Whereabouts =
+  | { readonly kind: 'list'; readonly addresses: ReadonlyMap<string, Address> }
+  | { readonly kind: 'dns'; readonly at: Address }
+
+/** Paths of PEM files. Who has a certificate of that authority is a member: it is the mesh's own, and signs nothing else. */
+export interface CertificateFiles {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+export interface MeshSettings {
+  readonly ack?: Ack
+  /** How long `open()` waits until the node can serve. */
+  readonly openTimeoutMs?: number
+}
+
+/** What the process that opens the store knows and its URL need not say. */
+export interface MeshSurroundings {
+  readonly name?: string | undefined
+  readonly secret?: string | undefined
+}
+
+export const NODES_MAX = 12
+export const SECRET_LENGTH_MIN = 32
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
+const ACKS: readonly string[] = ['local', 'one', 'quorum', 'all'] satisfies Ack[]
+const KNOWN = ['name', 'names', 'peers', 'dns', 'listen', 'copies', 'secret', 'tls', 'ca', 'cert', 'key'] as const
+const SETTINGS = ['ack', 'openTimeoutMs'] as const
+const TAKES: readonly string[] = [...KNOWN, ...SETTINGS, 'alone']
+
+type Query = (name: (typeof KNOWN)[number] | (typeof SETTINGS)[number] | 'alone') => string | undefined
+
+export function meshLocation(url: string, surroundings: MeshSurroundings = {}): MeshLocation {
+  const [, scheme = '', query = ''] = /^(replicated|clustered):(?:\/\/)?(?:\?(.*))?$/is.exec(url) ?? []
+  if (scheme === '')
+    throw new StoreConfigError('a mesh URL is replicated:?name=a&peers=a=HOST:PORT,b=..., and yours has another form')
+  const given = queryOf(query)
+  const name = given('name') ?? surroundings.name
+  if (name === undefined) throw new StoreConfigError("the store's URL names no node: it takes name=a")
+  const { names, whereabouts } = members(given, name)
+  const secret = given('secret') ?? surroundings.secret
+  if (secret !== undefined && secret.length < SECRET_LENGTH_MIN)
+    throw new StoreConfigError(
+      `the mesh's secret has ${secret.length} characters, and takes ${SECRET_LENGTH_MIN} or more`,
+    )
+  const listen = listenAddress(given, name, whereabouts)
+  return {
+    name,
+    names,
+    copies: copies(given('copies'), scheme.toLowerCase(), names.length),
+    listen,
+    whereabouts,
+    secret,
+    ...security(given, secret, [...addressesOf(whereabouts), listen]),
+    settings: settings(given),
+  }
+}
+
+function queryOf(text: string): Query {
+  const found = new Map<string, string>()
+  for (const part of text.split('&').filter((each) => each !== '')) {
+    const equals = part.indexOf('=')
+    const name = equals === -1 ? part : part.slice(0, equals)
+    if (!TAKES.includes(name))
+      throw new StoreConfigError(`the store's URL has ${unknown(name, text)}, and takes ${TAKES.join(', ')}`)
+    if (found.has(name)) throw new StoreConfigError(`the store's URL has '${name}' twice`)
+    found.set(name, decoded(equals === -1 ? '' : part.slice(equals + 1)))
+  }
+  return (name) => (found.get(name) === '' ? undefined : found.get(name))
+}
+
+/** It may be the rest of a secret that has a '&' in it. */
+function unknown(name: string, text: string): string {
+  return text.includes('secret=') ? "a part that is none of these (in a secret, '&' is written %26)" : `'${name}'`
+}
+
+/** A plus stays one: a secret in base64 has them. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (cause) {
+    throw new StoreConfigError("the store's URL has a '%' that encodes nothing: write it as %25", cause)
+  }
+}
+
+function members(given: Query, name: string): { names: readonly string[]; whereabouts: Whereabouts } {
+  const dns = given('dns')
+  const list = given('peers')
+  if ((dns === undefined) === (list === undefined))
+    throw new StoreConfigError(
+      "the store's URL takes either peers=a=HOST:PORT,b=... or names=a,b,... with dns=HOST:PORT",
+    )
+  if (list !== undefined && given('names') !== undefined)
+    throw new StoreConfigError('names= goes with dns=; a list of peers has its names in itself')
+  const whereabouts: Whereabouts =
+    dns === undefined ? { kind: 'list', addresses: peerList(list ?? '') } : { kind: 'dns', at: address(dns, 'dns') }
+  const names = whereabouts.kind === 'list' ? [...whereabouts.addresses.keys()] : nameList(given('names'))
+  checkNames(names, name, given('alone') === 'true')
+  return { names: [...names].sort(), whereabouts }
+}
+
+function peerList(text: string): Map<string, Address> {
+  const found = new Map<string, Address>()
+  const owners = new Map<string, string>()
+  for (const entry of text.split(',').map((each) => each.trim())) {
+    const [, name = '', at = ''] = /^([^=]*)=(.*)$/.exec(entry) ?? []
+    if (name === '') throw new StoreConfigError(`'${entry}' in peers is no peer: it takes NAME=HOST:PORT`)
+    if (found.has(name)) throw new StoreConfigError(`peers names '${name}' twice: every node has a name of its own`)
+    const where = address(at, `peers, at ${name},`)
+    const other = owners.get(shown(where))
+    if (other !== undefined)
+      throw new StoreConfigError(`peers has '${other}' and '${name}' at one address, ${shown(where)}`)
+    owners.set(shown(where), name)
+    found.set(name, where)
+  }
+  return found
+}
+
+function nameList(text: string | undefined): string[] {
+  const names = (text ?? '').split(',').map((each) => each.trim())
+  const twice = names.find((each, index) => names.indexOf(each) !== index)
+  if (twice !== undefined && twice !== '')
+    throw new StoreConfigError(`names has '${twice}' twice: every node has a name of its own`)
+  if (names.includes('')) throw new StoreConfigError('dns= goes with names=a,b,...: the names of all nodes')
+  return names
+}
+
+function checkNames(names: readonly string[], own: string, alone: boolean): void {
+  for (const name of [...names, own]) {
+    if (!NAME.test(name))
+      throw new StoreConfigError(`'${name}' is no name of a node: it takes letters, digits and dashes, 32 at most`)
+  }
+  if (!names.includes(own))
+    throw new StoreConfigError(`this node is '${own}', and the peers are ${names.join(', ')}: it is not one of them`)
+  if (names.length === 1 && !alone)
+    throw new StoreConfigError(`peers names this node '${own}' alone: name another, or say alone=true`)
+  if (names.length > NODES_MAX)
+    throw new StoreConfigError(`the store's URL names ${names.length} nodes, and takes ${NODES_MAX} at most`)
+}
+
+/** Its own entry, where that is an address of a machine; behind a name it listens everywhere. */
+function listenAddress(given: Query, name: string, whereabouts: Whereabouts): Address {
+  const listen = given('listen')
+  if (listen !== undefined) return address(listen, 'listen')
+  const own = whereabouts.kind === 'list' ? whereabouts.addresses.get(name) : whereabouts.at
+  if (own === undefined) throw new StoreConfigError(`no address to listen on: the store's URL takes listen=HOST:PORT`)
+  return isNumeric(own) || isLoopback(own) ? own : { host: EVERYWHERE, port: own.port }
+}
+
+function copies(text: string | undefined, scheme: string, nodes: number): 'all' | number {
+  if (scheme === 'replicated') {
+    if (text === undefined || text === 'all') return 'all'
+    throw new StoreConfigError(`copies is '${text}', and replicated: has one on every node: use clustered:`)
+  }
+  const backups = text === undefined ? Math.min(2, nodes - 1) : /^\d{1,2}$/.test(text) ? Number(text) : Number.NaN
+  if (!(backups >= Math.min(1, nodes - 1) && backups < nodes))
+    throw new StoreConfigError(
+      `copies is '${text}', and takes how many backups a session has beside its owner: 1 to ${nodes - 1} on ${nodes} nodes`,
+    )
+  return backups
+}
+
+function addressesOf(whereabouts: Whereabouts): readonly Address[] {
+  return whereabouts.kind === 'list' ? [...whereabouts.addresses.values()] : [whereabouts.at]
+}
+
+/** Anywhere but within one machine the mesh is encrypted and knows its peers, or there is none. */
+function security(
+  given: Query,
+  secret: string | undefined,
+  addresses: readonly Address[],
+): Pick<MeshLocation, 'tls' | 'certificates'> {
+  const asked = given('tls')
+  if (asked !== undefined && asked !== 'on' && asked !== 'off')
+    throw new StoreConfigError(`tls is '${asked}', and takes on or off`)
+  const [ca, cert, key] = [given('ca'), given('cert'), given('key')]
+  const outside = addresses.find((each) => !isLoopback(each))
+  if (outside !== undefined && asked === 'off')
+    throw new StoreConfigError(`tls=off is for loopback addresses, and ${shown(outside)} is none`)
+  const files = [ca, cert, key].filter((each) => each !== undefined).length
+  if (files !== 0 && (files !== 3 || asked === 'off'))
+    throw new StoreConfigError('certificates are three files, ca=, cert= and key=, and leave tls on')
+  const tls = asked === 'on' || outside !== undefined || files === 3
+  if (tls && files === 0 && secret === undefined) {
+    const why = outside === undefined ? 'tls=on' : `${shown(outside)}, which is no loopback address,`
+    throw new StoreConfigError(`${why} needs a secret of ${SECRET_LENGTH_MIN} characters or more, or certificates`)
+  }
+  const certificates = ca && cert && key ? { ca, cert, key } : undefined
+  return { tls, certificates }
+}
+
+function settings(given: Query): MeshSettings {
+  const ack = given('ack')
+  if (ack !== undefined && !ACKS.includes(ack))
+    throw new StoreConfigError(`ack in the store's URL is '${ack}', and takes ${ACKS.join(', ')}`)
+  const openTimeoutMs = given('openTimeoutMs')
+  if (openTimeoutMs !== undefined && !/^[1-9]\d{0,8}$/.test(openTimeoutMs))
+    throw new StoreConfigError(
+      `openTimeoutMs in the store's URL is '${openTimeoutMs}', and takes a whole number from 1`,
+    )
+  return {
+    ...(ack === undefined ? {} : { ack: ack as Ack }),
+    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs: Number(openTimeoutMs) }),
+  }
+}

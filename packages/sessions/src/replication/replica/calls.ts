@@ -1,0 +1,71 @@
+/**
+ * Verbs that another peer carries out, because this one is no full replica of their key. A call is sent once: when its
+ * link ends before the answer, or its peer falls silent, whoever asked is told so and decides.
+ */
+import type { Call, Outcome, Reply, Verb } from '../wire/messages.ts'
+import type { Neighbours } from '../membership/neighbours.ts'
+import type { Site } from './site.ts'
+
+export interface CallEnd {
+  readonly replied: (outcome: Reply['outcome']) => void
+  /** It may have been carried out, or may yet be. */
+  readonly lost: () => void
+}
+
+interface Outstanding extends CallEnd {
+  readonly rank: number
+}
+
+export class Calls {
+  readonly #site: Site
+  readonly #neighbours: Neighbours
+  readonly #outstanding = new Map<number, Outstanding>()
+  /** Of each peer, whose last call was taken, and which it was. */
+  readonly #taken: { incarnation: number; id: number }[]
+  #lastId = 0
+
+  constructor(site: Site, neighbours: Neighbours) {
+    this.#site = site
+    this.#neighbours = neighbours
+    this.#taken = site.names.map(() => ({ incarnation: 0, id: 0 }))
+  }
+
+  call(rank: number, verb: Verb, end: CallEnd): void {
+    const id = ++this.#lastId
+    this.#outstanding.set(id, { rank, ...end })
+    this.#site.post(rank, { type: 'call', id, verb })
+  }
+
+  /** What to answer a call with, once; undefined for one that arrived before. */
+  taken(rank: number, { id }: Call): ((outcome: Outcome<unknown>) => void) | undefined {
+    const { incarnation } = this.#neighbours.of(rank)
+    const last = this.#taken[rank]
+    if (last?.incarnation === incarnation && id <= last.id) return undefined
+    this.#taken[rank] = { incarnation, id }
+    return (outcome) => {
+      // Another process of that name counts its calls anew, and would take this for the answer to one of its own.
+      if (this.#neighbours.of(rank).incarnation !== incarnation) return
+      this.#site.post(rank, { type: 'reply', id, outcome: outcome as Reply['outcome'] })
+    }
+  }
+
+  replied(rank: number, { id, outcome }: Reply): void {
+    const call = this.#outstanding.get(id)
+    if (call?.rank !== rank) return
+    this.#outstanding.delete(id)
+    call.replied(outcome)
+  }
+
+  unlinked(rank: number): void {
+    for (const [id, call] of this.#outstanding) if (call.rank === rank) this.#lose(id, call)
+  }
+
+  tick(now: number): void {
+    for (const [id, call] of this.#outstanding) if (!this.#neighbours.hears(call.rank, now)) this.#lose(id, call)
+  }
+
+  #lose(id: number, call: Outstanding): void {
+    this.#outstanding.delete(id)
+    call.lost()
+  }
+}

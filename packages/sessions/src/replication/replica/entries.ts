@@ -1,0 +1,143 @@
+/**
+ * What a peer holds: the last change of each key, by buckets, with a digest of each bucket that is kept up with every
+ * change. An entry is flat, and its instant a small number counted from the start, so that an idle session costs little
+ * more than its JSON. Whether a change is committed is not in here: the few that are not are remembered elsewhere.
+ */
+import type { SessionKey } from '../../contract.ts'
+import type { Change, Stamp } from '../wire/messages.ts'
+import { hashOf, mixed, type Placement } from './placement.ts'
+
+interface Entry extends Stamp {
+  readonly version: number
+  readonly untilInMs: number
+  readonly body: string | undefined
+}
+
+const SWEEP_BUCKETS = 8
+
+export class Entries {
+  readonly #placement: Placement
+  readonly #madeAtMs: number
+  readonly #keepMs: number
+  readonly #buckets: (Map<SessionKey, Entry> | undefined)[]
+  readonly #digests: Uint32Array
+  #records = 0
+  #sessions = 0
+  #swept = 0
+
+  constructor(placement: Placement, madeAtMs: number, keepMs: number) {
+    this.#placement = placement
+    this.#madeAtMs = Math.floor(madeAtMs)
+    this.#keepMs = keepMs
+    this.#buckets = Array.from({ length: placement.buckets }, () => undefined)
+    this.#digests = new Uint32Array(placement.buckets)
+  }
+
+  get records(): number {
+    return this.#records
+  }
+
+  /** Bodies that are no fences, under keys that are sessions'. */
+  get sessions(): number {
+    return this.#sessions
+  }
+
+  /** The last change of the key, also when it has expired. */
+  get(key: SessionKey): Change | undefined {
+    const entry = this.#buckets[this.#placement.bucketOf(key)]?.get(key)
+    return entry && this.#change(key, entry)
+  }
+
+  put(change: Change): void {
+    const bucket = this.#placement.bucketOf(change.key)
+    const map = (this.#buckets[bucket] ??= new Map())
+    const former = map.get(change.key)
+    if (former !== undefined) this.#uncount(bucket, change.key, former)
+    const { view, counter, rank } = change.stamp
+    const { version, untilMs, body } = change
+    const entry = { view, counter, rank, version, untilInMs: untilMs - this.#madeAtMs, body }
+    map.set(change.key, entry)
+    this.#records++
+    if (isSession(change.key, entry)) this.#sessions++
+    this.#toggle(bucket, change.key, entry)
+  }
+
+  digest(bucket: number): number {
+    return this.#digests[bucket] ?? 0
+  }
+
+  digests(): Uint32Array {
+    return this.#digests.slice()
+  }
+
+  /** In the order of keys, those after the given one, at most so many and about so long. */
+  page(
+    bucket: number,
+    after: string,
+    limits: { records: number; characters: number },
+  ): { changes: Change[]; more: boolean } {
+    const map = this.#buckets[bucket]
+    if (map === undefined) return { changes: [], more: false }
+    const keys = [...map.keys()].filter((key) => key > after).sort()
+    const changes: Change[] = []
+    let characters = 0
+    for (const key of keys) {
+      if (changes.length >= limits.records || characters > limits.characters) break
+      const entry = map.get(key) as Entry
+      changes.push(this.#change(key, entry))
+      characters += key.length + (entry.body?.length ?? 0)
+    }
+    return { changes, more: changes.length < keys.length }
+  }
+
+  /** Gives back memory of what ended long ago, a few buckets at a time. */
+  sweepSome(nowMs: number, isKept: (key: SessionKey) => boolean): void {
+    const endedInMs = nowMs - this.#keepMs - this.#madeAtMs
+    for (let looked = 0; looked < SWEEP_BUCKETS; looked++) {
+      this.#swept = (this.#swept + 1) % this.#buckets.length
+      const map = this.#buckets[this.#swept]
+      if (map === undefined) continue
+      for (const [key, entry] of map) {
+        if (entry.untilInMs > endedInMs || isKept(key)) continue
+        this.#uncount(this.#swept, key, entry)
+        map.delete(key)
+      }
+    }
+  }
+
+  /** The keys that were in it. */
+  clearBucket(bucket: number): SessionKey[] {
+    const map = this.#buckets[bucket]
+    if (map === undefined) return []
+    for (const [key, entry] of map) this.#uncount(bucket, key, entry)
+    this.#buckets[bucket] = undefined
+    return [...map.keys()]
+  }
+
+  clear(): void {
+    this.#buckets.fill(undefined)
+    this.#digests.fill(0)
+    this.#records = 0
+    this.#sessions = 0
+  }
+
+  #change(key: SessionKey, { view, counter, rank, version, untilInMs, body }: Entry): Change {
+    return { key, stamp: { view, counter, rank }, version, untilMs: untilInMs + this.#madeAtMs, body }
+  }
+
+  #uncount(bucket: number, key: SessionKey, entry: Entry): void {
+    this.#records--
+    if (isSession(key, entry)) this.#sessions--
+    this.#toggle(bucket, key, entry)
+  }
+
+  #toggle(bucket: number, key: SessionKey, { view, counter, rank, untilInMs }: Entry): void {
+    const stamp = mixed(mixed(mixed(hashOf(key) ^ view) ^ counter) ^ rank)
+    this.#digests[bucket] = (this.#digests[bucket] ?? 0) ^ mixed(stamp ^ ((untilInMs + this.#madeAtMs) % 2 ** 32))
+  }
+}
+
+/** And not a fence, nor a record of another kind. */
+function isSession(key: SessionKey, { body }: { readonly body: string | undefined }): boolean {
+  return body !== undefined && !key.startsWith('~')
+}

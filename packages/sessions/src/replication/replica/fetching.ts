@@ -1,0 +1,142 @@
+/**
+ * How a joining peer gets what it does not have. It takes every new change from the view on that lists it, and everything
+ * committed before that view is with each full member of it. So whatever a full member of the *present* view says it has,
+ * at any time, completes the bucket; in what order the two arrive does not matter, since the later stamp stays.
+ *
+ * What it held in a former life is thrown away first. It could be kept where digests agree, but a digest is no proof.
+ * The same pages mend what digests find different between full members (see repair.ts).
+ */
+import type { Change, Fetch, Held, Page } from '../wire/messages.ts'
+import type { Changes } from './changes.ts'
+import type { Entries } from './entries.ts'
+import type { Neighbours } from '../membership/neighbours.ts'
+import { bit, has, ranksOf } from '../membership/ranks.ts'
+import type { Site } from './site.ts'
+import type { Standing } from '../membership/standing.ts'
+
+export interface FetchParts {
+  readonly standing: Standing
+  readonly neighbours: Neighbours
+  readonly entries: Entries
+  readonly changes: Changes
+}
+
+interface Asked {
+  readonly rank: number
+  readonly view: number
+  readonly after: string
+  readonly atMs: number
+}
+
+/** At once, to begin with; then as many as there is room for when pages are as large as the last one. */
+const FETCHES_FIRST = 8
+const FETCHES_MAX = 128
+const CHARACTERS_AT_ONCE = 512 * 1_024
+/** Of a record besides its body. */
+const RECORD_CHARACTERS = 64
+const PAGE_RECORDS = 500
+const PAGE_CHARACTERS = 128 * 1_024
+const PATIENCE_MS = 250
+
+export class Fetching {
+  readonly #site: Site
+  readonly #parts: FetchParts
+  /** Buckets not fetched yet, each with the key that it is fetched up to. */
+  readonly #wanted = new Map<number, string>()
+  readonly #asked = new Map<number, Asked>()
+  #atOnce = FETCHES_FIRST
+  /** By rank, when a page came from there. */
+  readonly #servedAtMs: number[] = []
+
+  constructor(site: Site, parts: FetchParts) {
+    this.#site = site
+    this.#parts = parts
+  }
+
+  /** Everything there was to fetch has been. */
+  get isDone(): boolean {
+    return this.#wanted.size === 0
+  }
+
+  begin(): void {
+    this.#wanted.clear()
+    this.#asked.clear()
+    this.#atOnce = FETCHES_FIRST
+    for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
+      if (has(this.#site.placement.replicas(bucket), this.#site.rank)) this.#wanted.set(bucket, '')
+    }
+  }
+
+  /**
+   * In a new view. When it has no full member with some bucket, those who join have each what they happen to have of it, and
+   * all of them, since all see every view, go on with nothing.
+   */
+  installed(): void {
+    const { standing, changes } = this.#parts
+    for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
+      if ((standing.full & this.#site.placement.replicas(bucket)) !== 0) continue
+      this.#wanted.delete(bucket)
+      changes.forgetBucket(bucket)
+    }
+  }
+
+  /** Goes on in the present view with what is still to be asked for, and again for what was not answered. */
+  tick(now: number): void {
+    const { standing, neighbours } = this.#parts
+    for (const [bucket, { rank, view, atMs }] of this.#asked) {
+      const isLost = view !== standing.number || !neighbours.isLinked(rank)
+      const heardAtMs = Math.max(atMs, this.#servedAtMs[rank] ?? atMs)
+      if (isLost || now - heardAtMs > PATIENCE_MS) this.#asked.delete(bucket)
+    }
+    if (this.#parts.standing.role === 'joining') this.#askMore(now)
+  }
+
+  /** True when the page was asked for by this. */
+  receive(rank: number, page: Page, now: number): boolean {
+    const { view, bucket, after, held, more } = page
+    const asked = this.#asked.get(bucket)
+    if (asked?.rank !== rank || asked.after !== after || view !== this.#parts.standing.number) return false
+    this.#asked.delete(bucket)
+    this.#servedAtMs[rank] = now
+    this.#atOnce = Math.max(1, Math.min(this.#atOnce + 1, FETCHES_MAX, Math.floor(CHARACTERS_AT_ONCE / size(held))))
+    for (const each of held) this.#parts.changes.learn(each)
+    const last = held.at(-1)
+    if (more && last !== undefined) this.#wanted.set(bucket, last.change.key)
+    else this.#wanted.delete(bucket)
+    this.#askMore(now)
+    return true
+  }
+
+  /** One page, for a peer of the same view that asks a full one. */
+  answer(rank: number, { view, bucket, digest, after }: Fetch): void {
+    const { standing, entries, changes } = this.#parts
+    if (standing.role !== 'full' || view !== this.#parts.standing.number || !has(standing.live, rank)) return
+    const isSame = digest !== undefined && digest === entries.digest(bucket)
+    const limits = { records: PAGE_RECORDS, characters: PAGE_CHARACTERS }
+    const page = isSame ? { changes: [], more: false } : entries.page(bucket, after, limits)
+    const held = page.changes.map((change: Change): Held => ({ change, valid: !changes.isPending(change.key) }))
+    this.#site.post(rank, { type: 'page', view, bucket, after, held, more: page.more })
+  }
+
+  #askMore(now: number): void {
+    for (const [bucket, after] of this.#wanted) {
+      if (this.#asked.size >= this.#atOnce) return
+      if (!this.#asked.has(bucket)) this.#ask(bucket, after, now)
+    }
+  }
+
+  #ask(bucket: number, after: string, now: number): void {
+    const { standing, neighbours } = this.#parts
+    const sources = ranksOf(standing.full & this.#site.placement.replicas(bucket) & ~bit(this.#site.rank))
+    const reachable = sources.filter((rank) => neighbours.hears(rank, now))
+    const rank = reachable[bucket % Math.max(reachable.length, 1)]
+    if (rank === undefined) return
+    const view = standing.number
+    this.#asked.set(bucket, { rank, view, after, atMs: now })
+    this.#site.post(rank, { type: 'fetch', view, bucket, digest: undefined, after })
+  }
+}
+
+function size(held: readonly Held[]): number {
+  return held.reduce((sum, { change }) => sum + (change.body?.length ?? 0) + RECORD_CHARACTERS, RECORD_CHARACTERS)
+}

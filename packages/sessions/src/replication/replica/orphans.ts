@@ -1,0 +1,99 @@
+/**
+ * The keys whose last change is not known to be committed, who waits for that, and when this replica takes a change into
+ * its own hands: at once and in turn when its coordinator has gone, else after a good while.
+ */
+import type { SessionKey } from '../../contract.ts'
+import type { Entries } from './entries.ts'
+import type { Change, Stamp } from '../wire/messages.ts'
+import { preferred } from './placement.ts'
+import type { Site } from './site.ts'
+import type { Standing } from '../membership/standing.ts'
+
+interface Pending {
+  dueAtMs: number
+  readonly wakes: Set<() => void>
+}
+
+export class Orphans {
+  readonly #site: Site
+  readonly #standing: Standing
+  readonly #pending = new Map<SessionKey, Pending>()
+
+  constructor(site: Site, standing: Standing) {
+    this.#site = site
+    this.#standing = standing
+  }
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  has(key: SessionKey): boolean {
+    return this.#pending.has(key)
+  }
+
+  /** Who waits for a former change of the key waits for this one. */
+  add({ key }: Change, now: number): void {
+    const dueAtMs = now + this.#patienceMs()
+    const pending = this.#pending.get(key)
+    if (pending === undefined) this.#pending.set(key, { dueAtMs, wakes: new Set() })
+    else pending.dueAtMs = dueAtMs
+  }
+
+  /** True when nobody had waited for it so far. */
+  wait(key: SessionKey, wake: () => void): boolean {
+    return this.#pending.get(key)?.wakes.add(wake).size === 1
+  }
+
+  /** Who waited does not any more. */
+  leave(key: SessionKey, wake: () => void): void {
+    this.#pending.get(key)?.wakes.delete(wake)
+  }
+
+  settle(key: SessionKey): void {
+    const pending = this.#pending.get(key)
+    this.#pending.delete(key)
+    for (const wake of pending?.wakes ?? []) wake()
+  }
+
+  /** What to take in hand now. Each is due again after a while. */
+  due(now: number): SessionKey[] {
+    const keys: SessionKey[] = []
+    for (const [key, pending] of this.#pending) {
+      if (now < pending.dueAtMs) continue
+      pending.dueAtMs = now + this.#patienceMs()
+      keys.push(key)
+    }
+    return keys
+  }
+
+  installed(entries: Entries, now: number): void {
+    for (const [key, pending] of this.#pending) {
+      const change = entries.get(key)
+      if (change !== undefined)
+        pending.dueAtMs = now + (this.#isLeft(change.stamp) ? this.#turnMs(key) : this.#patienceMs())
+    }
+  }
+
+  clear(): void {
+    const all = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { wakes } of all) for (const wake of wakes) wake()
+  }
+
+  /** Its coordinator is not full any more, or is another process than then. */
+  #isLeft({ rank, view }: Stamp): boolean {
+    const coordinator = this.#standing.member(rank)
+    return coordinator?.role !== 'full' || coordinator.since > view
+  }
+
+  #turnMs(key: SessionKey): number {
+    const { placement, rank, timing } = this.#site
+    const order = preferred(placement, placement.bucketOf(key), this.#standing.full)
+    return Math.max(order.indexOf(rank), 0) * (timing.turnMs / 2)
+  }
+
+  #patienceMs(): number {
+    return this.#site.timing.replayMs * (1 + this.#site.random())
+  }
+}

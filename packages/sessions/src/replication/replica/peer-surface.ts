@@ -1,0 +1,83 @@
+/** What a peer takes and gives. */
+import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { Held, Message, Outcome, View } from '../wire/messages.ts'
+
+/** `monotonicMs` is what safety rests on, and only on its rate; `wallMs` decides nothing but expiry and the end of fences. */
+export interface MeshClock {
+  readonly monotonicMs: () => number
+  readonly wallMs: () => number
+}
+
+export interface PeerOptions {
+  /** Of all peers, this one included; the same set everywhere, in any order. At most NAMES_MAX. */
+  readonly names: readonly string[]
+  readonly name: string
+  /** Drawn at random at each start of the process: a whole number from 1 to 2 ** 48 - 1. */
+  readonly incarnation: number
+  /** How many replicas a record has besides the first. `all`: every peer is one. */
+  readonly copies: 'all' | number
+  readonly clock: MeshClock
+  /** From 0 (inclusive) to 1 (exclusive). */
+  readonly random: () => number
+  /**
+   * Hands a message to the link to that peer; without a link it is dropped. Must not call back into the peer before it
+   * returns, must not throw, and must not keep order between two links, only within one.
+   */
+  readonly send: (to: string, message: Message) => void
+  /** The most records and fences that this peer holds. Default 1,000,000. */
+  readonly recordsMax?: number
+  readonly onEvent?: (event: PeerEvent) => void
+}
+
+/** What an operator wants in the log. */
+export type PeerEvent =
+  | { readonly event: 'view'; readonly view: View; readonly names: Readonly<Record<string, string>> }
+  /** A replica differed from another in more than a touch after everything should have arrived: a defect, mended. */
+  | { readonly event: 'repaired'; readonly records: number }
+  /** All that held the acknowledged sessions are gone; the mesh begins anew without them. */
+  | { readonly event: 'lost' }
+
+export type Done<T> = (outcome: Outcome<T>) => void
+
+/** Every verb calls its `done` exactly once, within `timing.verbMs`, perhaps before it returns. */
+export interface Peer {
+  /** A link to that peer stands, to the process that drew that incarnation. A former link to the same name has ended. */
+  linked(name: string, incarnation: number): void
+  /** The link is gone. No message of it arrives any more. */
+  unlinked(name: string): void
+  receive(name: string, message: Message): void
+  /** Call it every TICK_MS or so; late ticks cost availability, never correctness. */
+  tick(): void
+
+  read(key: SessionKey, options: { readonly atLeastVersion: number }, done: Done<SessionRecord | undefined>): void
+  write(
+    key: SessionKey,
+    write: { readonly expectedVersion: number; readonly expiresAtMs: number; readonly body: string; readonly ack: Ack },
+    done: Done<WriteResult>,
+  ): void
+  touch(key: SessionKey, expiresAtMs: number, done: Done<boolean>): void
+  destroy(key: SessionKey, options: { readonly fenceUntilMs: number; readonly ack: Ack }, done: Done<Receipt>): void
+
+  status(): PeerStatus
+  /** What is in this very memory, committed or not, expired or not: to compare copies with, never to serve from. */
+  held(key: SessionKey): Held | undefined
+  /** Refuses every verb under way and all that follow. */
+  close(): void
+}
+
+export interface PeerStatus {
+  /** Verbs are carried out now: from this peer's own memory, or by asking a full one. */
+  readonly serves: boolean
+  /** One line for an operator while it does not serve. */
+  readonly misses: string | undefined
+  readonly role: 'full' | 'joining' | 'out' | 'none'
+  readonly lease: boolean
+  readonly view: View | undefined
+  /** Sessions in this peer's memory, without fences and other records. */
+  readonly sessions: number
+  readonly records: number
+  /** Changes seen and not known to be committed. */
+  readonly pending: number
+  /** Records that digests found different in more than a touch since the start. */
+  readonly repaired: number
+}

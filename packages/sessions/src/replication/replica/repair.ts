@@ -1,0 +1,80 @@
+/**
+ * Full members compare digests now and then, and fetch the buckets that differ. A touch that was lost on its way is made
+ * good by that. Anything else that it finds is a defect: it is mended, counted and told.
+ */
+import type { Changes } from './changes.ts'
+import type { Entries } from './entries.ts'
+import type { Digests, Page } from '../wire/messages.ts'
+import { bit, has, ranksOf } from '../membership/ranks.ts'
+import type { Site } from './site.ts'
+import type { Standing } from '../membership/standing.ts'
+
+export interface RepairParts {
+  readonly standing: Standing
+  readonly entries: Entries
+  readonly changes: Changes
+}
+
+const BUCKETS_PER_ROUND_MAX = 8
+
+export class Repair {
+  readonly #site: Site
+  readonly #parts: RepairParts
+  #comparedAtMs: number
+  #partner = 0
+  /** The bucket to begin with: where some always differ, the others have their turn as well. */
+  #first = 0
+  #repaired = 0
+
+  constructor(site: Site, parts: RepairParts) {
+    this.#site = site
+    this.#parts = parts
+    this.#comparedAtMs = site.clock.monotonicMs()
+  }
+
+  /** Records found different in more than a touch. */
+  get repaired(): number {
+    return this.#repaired
+  }
+
+  tick(now: number): void {
+    const { standing, entries } = this.#parts
+    if (now - this.#comparedAtMs < this.#site.timing.repairMs || standing.role !== 'full') return
+    this.#comparedAtMs = now
+    const partners = ranksOf(standing.full & ~bit(this.#site.rank))
+    const to = partners[this.#partner++ % Math.max(partners.length, 1)]
+    if (to === undefined) return
+    this.#site.post(to, { type: 'digests', view: standing.number, digests: entries.digests() })
+  }
+
+  compare(rank: number, { view, digests }: Digests): void {
+    const { standing, entries } = this.#parts
+    if (standing.role !== 'full' || view !== standing.number || digests.length !== this.#site.placement.buckets) return
+    let asked = 0
+    for (let step = 0; step < digests.length && asked < BUCKETS_PER_ROUND_MAX; step++) {
+      const bucket = (this.#first + step) % digests.length
+      const replicas = this.#site.placement.replicas(bucket)
+      if (!has(replicas, rank) || !has(replicas, this.#site.rank) || digests[bucket] === entries.digest(bucket))
+        continue
+      asked++
+      if (asked === BUCKETS_PER_ROUND_MAX) this.#first = bucket + 1
+      this.#site.post(rank, { type: 'fetch', view, bucket, digest: entries.digest(bucket), after: '' })
+    }
+  }
+
+  /** A page of a bucket that differed; what is still on its way to everyone is left to those who send it. */
+  receive(rank: number, { view, bucket, held, more }: Page): void {
+    const { standing, changes } = this.#parts
+    if (standing.role !== 'full' || view !== standing.number) return
+    const wallMs = this.#site.clock.wallMs()
+    let records = 0
+    for (const each of held) if (each.valid && each.change.untilMs > wallMs && changes.learn(each)) records++
+    if (records > 0) {
+      this.#repaired += records
+      this.#site.tell({ event: 'repaired', records })
+    }
+    const last = held.at(-1)
+    if (!more || last === undefined) return
+    this.#site.post(rank, { type: 'fetch', view, bucket, digest: undefined, after: last.change.key })
+  }
+}

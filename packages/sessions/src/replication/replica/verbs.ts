@@ -1,0 +1,293 @@
+/**
+ * The verbs as their callers see them. A full replica of the key decides from its own memory, under the lease and while no
+ * change of the key is pending; everybody else calls one. What can't be done yet is tried again until its time is up.
+ */
+import type { SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { Calls } from './calls.ts'
+import type { Changes } from './changes.ts'
+import type { Entries } from './entries.ts'
+import type { Lease } from '../membership/lease.ts'
+import type { Change, Outcome, Refusal, Verb } from '../wire/messages.ts'
+import type { Neighbours } from '../membership/neighbours.ts'
+import type { End } from './op.ts'
+import { has, ranksOf } from '../membership/ranks.ts'
+import type { Site } from './site.ts'
+import type { Standing } from '../membership/standing.ts'
+
+export interface VerbParts {
+  readonly standing: Standing
+  readonly neighbours: Neighbours
+  readonly lease: Lease
+  readonly entries: Entries
+  readonly changes: Changes
+  readonly calls: Calls
+  readonly isPromised: () => boolean
+}
+
+interface Attempt {
+  readonly verb: Verb
+  readonly done: (outcome: Outcome<unknown>) => void
+  readonly deadlineMs: number
+  /** It came from another peer, and is not passed on again. */
+  readonly isCalled: boolean
+  /** A change of it is under way, and may come to something whatever is answered. */
+  isBegun: boolean
+  isOver: boolean
+  /** In which memory a change of it was outranked, see `#isBeaten`. */
+  outrankedIn: number | undefined
+  /** Takes it up again. */
+  readonly wake: () => void
+}
+
+type Read = Extract<Verb, { verb: 'read' }>
+type Write = Extract<Verb, { verb: 'write' }>
+type Destroy = Extract<Verb, { verb: 'destroy' }>
+type Touch = Extract<Verb, { verb: 'touch' }>
+
+export const ATTEMPTS_MAX = 10_000
+
+export class Verbs {
+  readonly #site: Site
+  readonly #parts: VerbParts
+  readonly #open = new Set<Attempt>()
+  #parked: Attempt[] = []
+  #isClosed = false
+
+  constructor(site: Site, parts: VerbParts) {
+    this.#site = site
+    this.#parts = parts
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  carryOut(verb: Verb, isCalled: boolean, done: (outcome: Outcome<unknown>) => void): void {
+    if (this.#isClosed) return done(refused('closed'))
+    if (this.#open.size >= ATTEMPTS_MAX) return done(refused('busy'))
+    const waitMs = isCalled ? this.#site.timing.verbMs / 2 : this.#site.timing.verbMs
+    const deadlineMs = this.#site.clock.monotonicMs() + waitMs
+    const wake = (): void => this.#step(attempt)
+    const attempt: Attempt = {
+      verb,
+      done,
+      deadlineMs,
+      isCalled,
+      isBegun: false,
+      isOver: false,
+      outrankedIn: undefined,
+      wake,
+    }
+    this.#open.add(attempt)
+    this.#step(attempt)
+  }
+
+  /** Something has changed that those who wait may have waited for. */
+  retry(): void {
+    const parked = this.#parked
+    this.#parked = []
+    for (const attempt of parked) this.#step(attempt)
+  }
+
+  tick(now: number): void {
+    if (this.#open.size === 0) return
+    this.retry()
+    for (const attempt of this.#open) {
+      if (now >= attempt.deadlineMs) this.#end(attempt, refused(attempt.isBegun ? 'unknown' : 'unavailable'))
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const attempt of this.#open) this.#end(attempt, refused('closed'))
+  }
+
+  /** Whom to call for a key, or undefined. */
+  hostOf(bucket: number, now: number): number | undefined {
+    const { standing, neighbours } = this.#parts
+    return this.#site.placement.preference(bucket).find((rank) => {
+      if (rank === this.#site.rank || !has(standing.full, rank)) return false
+      return neighbours.isThere(standing.member(rank)) && neighbours.hears(rank, now)
+    })
+  }
+
+  isHere(bucket: number): boolean {
+    return this.#parts.standing.role === 'full' && has(this.#site.placement.replicas(bucket), this.#site.rank)
+  }
+
+  #step(attempt: Attempt): void {
+    if (attempt.isOver) return
+    if (this.#isHere(attempt.verb.key)) this.#here(attempt)
+    else if (attempt.outrankedIn !== undefined) this.#end(attempt, refused('unknown'))
+    else if (attempt.isCalled) this.#end(attempt, refused('unavailable'))
+    else this.#there(attempt)
+  }
+
+  #isHere(key: SessionKey): boolean {
+    return this.isHere(this.#site.placement.bucketOf(key))
+  }
+
+  #there(attempt: Attempt): void {
+    const { verb } = attempt
+    const host = this.hostOf(this.#site.placement.bucketOf(verb.key), this.#site.clock.monotonicMs())
+    if (host === undefined) return this.#park(attempt)
+    attempt.isBegun = verb.verb !== 'read'
+    this.#parts.calls.call(host, verb, {
+      replied: (outcome) => {
+        const isDeclined = !outcome.ok && (outcome.refusal === 'unavailable' || outcome.refusal === 'closed')
+        if (!isDeclined) return this.#end(attempt, outcome)
+        attempt.isBegun = false
+        this.#park(attempt)
+      },
+      lost: () => {
+        if (attempt.isBegun) this.#end(attempt, refused('unknown'))
+        else this.#park(attempt)
+      },
+    })
+  }
+
+  #here(attempt: Attempt): void {
+    const { changes, lease, isPromised } = this.#parts
+    const { verb } = attempt
+    const isLeased = lease.isHeld(isPromised(), this.#site.clock.monotonicMs())
+    if (!this.#site.rules.mayRead(isLeased)) return this.#park(attempt)
+    if (changes.isPending(verb.key) && !(verb.verb === 'read' && this.#site.rules.readsPending)) {
+      return changes.whenSettled(verb.key, attempt.wake)
+    }
+    if (!this.#isBeaten(attempt)) return this.#end(attempt, refused('unknown'))
+    switch (verb.verb) {
+      case 'read':
+        return this.#read(attempt, verb)
+      case 'write':
+        return this.#write(attempt, verb)
+      case 'touch':
+        return this.#end(attempt, { ok: true, value: this.#touch(verb) })
+      case 'destroy':
+        return this.#destroy(attempt, verb)
+    }
+  }
+
+  /**
+   * A change that was outranked here can't be committed while this replica is one, and never once the one that outranked it is: then
+   * every replica has that. But should this one be dropped before, the others may go on without having heard of it. So only
+   * now, when the key is settled in the same memory, a write is told by what it was beaten, and a destruction begins anew.
+   */
+  #isBeaten(attempt: Attempt): boolean {
+    const { outrankedIn } = attempt
+    if (outrankedIn === undefined) return true
+    if (outrankedIn !== this.#parts.changes.memory) return false
+    attempt.outrankedIn = undefined
+    attempt.isBegun = false
+    return true
+  }
+
+  /** The record or fence that counts now. */
+  #live(key: SessionKey): Change | undefined {
+    const change = this.#parts.entries.get(key)
+    return change !== undefined && change.untilMs > this.#site.clock.wallMs() ? change : undefined
+  }
+
+  #read(attempt: Attempt, { key, atLeastVersion }: Read): void {
+    const record = recordOf(this.#live(key))
+    // Behind is only who has not heard yet of a change that nobody was to wait for.
+    if (record !== undefined && record.version < atLeastVersion) return this.#park(attempt)
+    this.#end(attempt, { ok: true, value: record })
+  }
+
+  #touch({ key, expiresAtMs }: Touch): boolean {
+    const change = this.#live(key)
+    if (change?.body === undefined) return false
+    if (expiresAtMs > change.untilMs) this.#parts.changes.touch(change, expiresAtMs)
+    return true
+  }
+
+  #write(attempt: Attempt, { key, expectedVersion, expiresAtMs, body, ack }: Write): void {
+    const { changes } = this.#parts
+    const change = this.#live(key)
+    const current = recordOf(change)
+    const answer = (value: WriteResult): void => this.#end(attempt, { ok: true, value })
+    if (change === undefined ? expectedVersion !== 0 : current === undefined) return answer({ status: 'gone' })
+    if (current !== undefined && !this.#site.rules.mayBuild(current.version, expectedVersion)) {
+      return answer({ status: 'conflict', current })
+    }
+    const version = expectedVersion + 1
+    const next = { key, stamp: changes.nextStamp(), version, untilMs: expiresAtMs, body: whole(body) }
+    this.#change(attempt, next, ack, (copies) => answer({ status: 'written', version, receipt: { copies } }))
+  }
+
+  #destroy(attempt: Attempt, { key, fenceUntilMs, ack }: Destroy): void {
+    const former = this.#live(key)
+    const fencedMs = former !== undefined && former.body === undefined ? former.untilMs : 0
+    const untilMs = Math.max(fencedMs, this.#site.rules.fenceUntil(fenceUntilMs))
+    const next = { key, stamp: this.#parts.changes.nextStamp(), version: 0, untilMs, body: undefined }
+    this.#change(attempt, next, ack, (copies) => this.#end(attempt, { ok: true, value: { copies } }))
+  }
+
+  #change(attempt: Attempt, change: Change, ack: Write['ack'], committed: (copies: number) => void): void {
+    const { changes, entries } = this.#parts
+    const copiesMin = this.#copiesMin(ack)
+    const isNew = entries.get(change.key) === undefined
+    if (isNew && entries.records >= this.#site.recordsMax) return this.#end(attempt, refused('full'))
+    // Those whose callers were told that nothing is known are no attempts any more, and bounded all the same.
+    if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
+    // What could not be committed would be in the way of everybody who wants the key.
+    if (changes.copiesToHave(change.key) < copiesMin || !this.#isWithinReach(change.key)) return this.#park(attempt)
+    attempt.isBegun = true
+    changes.begin(change, (end: End) => {
+      if (attempt.isOver) return
+      if (end.end === 'committed' && end.copies >= copiesMin) return committed(end.copies)
+      if (end.end !== 'outranked') return this.#end(attempt, refused('unknown'))
+      attempt.outrankedIn = changes.memory
+      this.#park(attempt)
+      this.retry()
+    })
+  }
+
+  /** All that have to take a change of this key are there, as far as links tell. */
+  #isWithinReach(key: SessionKey): boolean {
+    const { placement } = this.#site
+    const { standing, neighbours } = this.#parts
+    const replicas = ranksOf(standing.live & placement.replicas(placement.bucketOf(key)))
+    return replicas.every((rank) => neighbours.isThere(standing.member(rank)))
+  }
+
+  #copiesMin(ack: Write['ack']): number {
+    const { copies } = this.#site.placement
+    switch (ack) {
+      case 'local':
+        return 1
+      case 'one':
+        return Math.min(2, copies)
+      case 'quorum':
+        return Math.floor(copies / 2) + 1
+      case 'all':
+        return copies
+    }
+  }
+
+  #park(attempt: Attempt): void {
+    this.#parked.push(attempt)
+  }
+
+  #end(attempt: Attempt, outcome: Outcome<unknown>): void {
+    if (attempt.isOver) return
+    attempt.isOver = true
+    this.#open.delete(attempt)
+    this.#parts.changes.leave(attempt.verb.key, attempt.wake)
+    attempt.done(outcome)
+  }
+}
+
+function refused(refusal: Refusal): { readonly ok: false; readonly refusal: Refusal } {
+  return { ok: false, refusal }
+}
+
+function recordOf(change: Change | undefined): SessionRecord | undefined {
+  if (change?.body === undefined) return undefined
+  return { version: change.version, expiresAtMs: change.untilMs, body: change.body }
+}
+
+/** A text put together of others holds on to all of them for as long as it lives: this one is its own. */
+function whole(text: string): string {
+  return Buffer.from(text).toString()
+}

@@ -1,0 +1,264 @@
+/**
+ * What the peers of a mesh say to each other. A message is plain data, told apart by `type`; the codec turns it into bytes.
+ *
+ * A link is FIFO while it lasts and may end at any time with what was on its way; nothing here relies on a message having
+ * arrived until something came back. The engine sends again what still matters, so a message may arrive twice.
+ *
+ * Peers are told by their *rank*, the place of their name in the sorted list of all names, which is the same everywhere.
+ * `view` in a message is the number of the sender's view. Which mesh (`cluster`) the sender belongs to is said by its
+ * beats; on a FIFO link all that follows a beat belongs to the same one.
+ */
+import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+
+/** Names one change for good: no two changes ever have the same stamp. Ordered by view, then counter, then rank. */
+export interface Stamp {
+  /** The number of the view in which the change was begun. */
+  readonly view: number
+  readonly counter: number
+  /** Of the coordinator. */
+  readonly rank: number
+}
+
+/** A record, or the fence that is left of a destroyed one, together with the change that made it. */
+export interface Change {
+  readonly key: SessionKey
+  readonly stamp: Stamp
+  /** 0 for a fence. */
+  readonly version: number
+  /** When the record expires, or the fence ends: wall clock. */
+  readonly untilMs: number
+  /** Undefined for a fence. */
+  readonly body: string | undefined
+}
+
+/** `full` holds every acknowledged change of its buckets, `joining` takes each new one, `out` has but a vote. */
+export type Role = 'full' | 'joining' | 'out'
+
+export interface Member {
+  readonly rank: number
+  readonly incarnation: number
+  readonly role: Role
+  /** The number of the view in which it got this role. */
+  readonly since: number
+}
+
+export interface View {
+  /** Drawn at random when a mesh is founded. Views of two clusters have nothing to do with each other. */
+  readonly cluster: number
+  readonly number: number
+  /** By rank; a name that was never seen is missing. */
+  readonly members: readonly Member[]
+}
+
+/** "I live", every few milliseconds. */
+export interface Beat {
+  readonly type: 'beat'
+  /** Of the sender's view; 0 while it has none. */
+  readonly cluster: number
+  readonly view: number
+  /** The sender's monotonic clock, given back in the echo. Not a whole number. */
+  readonly atMs: number
+  /** Whom the sender hears: bit `1 << rank`. */
+  readonly hears: number
+  /** The sender is joining in this view and has all that it needs to be full. */
+  readonly ready: boolean
+}
+
+/** Answers a beat while the one who answers has not promised itself to a later view. This is what leases are made of. */
+export interface Echo {
+  readonly type: 'echo'
+  readonly cluster: number
+  readonly view: number
+  /** As it came. */
+  readonly atMs: number
+}
+
+/** This view was decided. */
+export interface Decided {
+  readonly type: 'decided'
+  readonly view: View
+  /** By rank, for how long nobody of a majority has echoed that one in the former view. Undefined: for all one knows it did just now. */
+  readonly quietMs?: readonly number[] | undefined
+}
+
+/** Asks for a promise to the ballot for the view that follows `base`. Undefined: for the first view of a new cluster. */
+export interface Prepare {
+  readonly type: 'prepare'
+  readonly ballot: number
+  readonly base: View | undefined
+  /** By rank, the incarnations that are there, where every name (or a founding majority) has to agree; 0 for none. */
+  readonly present: readonly number[] | undefined
+}
+
+export interface PromiseMade {
+  readonly type: 'promise'
+  readonly ballot: number
+  /** Of the base: 0 and 0 when there is none. */
+  readonly cluster: number
+  readonly number: number
+  readonly accepted: { readonly ballot: number; readonly view: View } | undefined
+  /** By rank, for how long the one that promises has echoed nobody of that name; it echoes none any more. */
+  readonly quietMs: readonly number[]
+}
+
+/** Asks to accept `view`, which follows the base. */
+export interface Accept {
+  readonly type: 'accept'
+  readonly ballot: number
+  readonly cluster: number
+  readonly number: number
+  readonly view: View
+}
+
+export interface Accepted {
+  readonly type: 'accepted'
+  readonly ballot: number
+  readonly cluster: number
+  readonly number: number
+}
+
+/** A change on its way to every live replica. HOT */
+export interface Invalidate {
+  readonly type: 'invalidate'
+  readonly view: number
+  /** The coordinator's number for it, given back in the answer. */
+  readonly op: number
+  readonly change: Change
+}
+
+/** HOT */
+export interface Taken {
+  readonly type: 'taken'
+  readonly view: number
+  readonly op: number
+}
+
+/** The replica has a later change, which comes along. */
+export interface Refused {
+  readonly type: 'refused'
+  readonly view: number
+  readonly op: number
+  readonly change: Change
+  /** That change is known to be committed. */
+  readonly valid: boolean
+}
+
+/** The change of that stamp is committed. HOT */
+export interface Valid {
+  readonly type: 'valid'
+  readonly key: SessionKey
+  readonly stamp: Stamp
+}
+
+/** A reader waits for that change: is it committed? */
+export interface Ask {
+  readonly type: 'ask'
+  readonly key: SessionKey
+  readonly stamp: Stamp
+}
+
+/** Extends the record that this change made. */
+export interface Touched {
+  readonly type: 'touched'
+  readonly key: SessionKey
+  readonly stamp: Stamp
+  readonly untilMs: number
+}
+
+export type Verb =
+  | { readonly verb: 'read'; readonly key: SessionKey; readonly atLeastVersion: number }
+  | {
+      readonly verb: 'write'
+      readonly key: SessionKey
+      readonly expectedVersion: number
+      readonly expiresAtMs: number
+      readonly body: string
+      readonly ack: Ack
+    }
+  | { readonly verb: 'touch'; readonly key: SessionKey; readonly expiresAtMs: number }
+  | { readonly verb: 'destroy'; readonly key: SessionKey; readonly fenceUntilMs: number; readonly ack: Ack }
+
+/** Why a verb was not carried out, or not known to be. */
+export type Refusal =
+  /** No view, no lease, nobody to ask, or not enough copies to be had: within the wait that a verb is given. */
+  | 'unavailable'
+  /** What a change has come to is not known: the answer did not arrive in time. */
+  | 'unknown'
+  /** As many verbs are under way as may be. */
+  | 'busy'
+  /** No room for another record. */
+  | 'full'
+  | 'closed'
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal }
+
+/** A verb for a full replica to carry out, from a peer that is none. Ids of one peer go up. HOT in a clustered mesh */
+export interface Call {
+  readonly type: 'call'
+  readonly id: number
+  readonly verb: Verb
+}
+
+/** HOT in a clustered mesh */
+export interface Reply {
+  readonly type: 'reply'
+  readonly id: number
+  readonly outcome: Outcome<SessionRecord | undefined> | Outcome<WriteResult> | Outcome<boolean> | Outcome<Receipt>
+}
+
+/** Asks a full peer for what it has in a bucket, unless the digest says that the sender has the same. */
+export interface Fetch {
+  readonly type: 'fetch'
+  readonly view: number
+  readonly bucket: number
+  /** Undefined on the pages after the first. */
+  readonly digest: number | undefined
+  /** Only keys after this one; '' from the start. */
+  readonly after: string
+}
+
+export interface Held {
+  readonly change: Change
+  readonly valid: boolean
+}
+
+/** One page of a bucket, by key. */
+export interface Page {
+  readonly type: 'page'
+  readonly view: number
+  readonly bucket: number
+  readonly after: string
+  readonly held: readonly Held[]
+  /** There is more after the last key here. */
+  readonly more: boolean
+}
+
+/** The digests of all buckets, 32 bits each, for the receiver to compare and to fetch what differs. */
+export interface Digests {
+  readonly type: 'digests'
+  readonly view: number
+  readonly digests: Uint32Array
+}
+
+export type Message =
+  | Beat
+  | Echo
+  | Decided
+  | Prepare
+  | PromiseMade
+  | Accept
+  | Accepted
+  | Invalidate
+  | Taken
+  | Refused
+  | Valid
+  | Ask
+  | Touched
+  | Call
+  | Reply
+  | Fetch
+  | Page
+  | Digests
+
+/** What concerns records, and means something only within one mesh. */
+export type RecordMessage = Invalidate | Taken | Refused | Valid | Ask | Touched | Fetch | Page | Digests

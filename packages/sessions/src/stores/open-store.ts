@@ -1,0 +1,143 @@
+/** A strategy is configuration: a store opens from a URL, or from the path of a module that makes one. */
+import { pathToFileURL } from 'node:url'
+import { resolve } from 'node:path'
+import type { SessionStore } from '../contract.ts'
+import { StoreConfigError } from '../errors.ts'
+import { checkedOptions, type Rules, shown, take } from '../options.ts'
+import type { OnStoreEvent } from '../telemetry.ts'
+import type { MovingStep } from './moving/moving.ts'
+
+/**
+ * What a store's module exports as its default: given the URL it was asked for by, it makes a store that is not open yet.
+ * Throws StoreConfigError for a URL that it can't use.
+ */
+export type StoreFactory = (url: URL) => SessionStore | Promise<SessionStore>
+
+/** What a process knows of itself that a store may want and its URL need not repeat. */
+export interface StoreSurroundings {
+  /** Of this node among its peers. */
+  readonly nodeName?: string | undefined
+  /** That all nodes share. */
+  readonly meshSecret?: string | undefined
+  /** What happens to the store, for an operator: see telemetry.ts. */
+  readonly onEvent?: OnStoreEvent | undefined
+}
+
+/** Makes a store from the text of its URL: one with several hosts is none that `URL` could parse. */
+type Opener = (location: string, surroundings: StoreSurroundings) => Promise<SessionStore>
+
+const openers: Readonly<Record<string, Opener>> = {
+  'memory:': async (location) => {
+    const { memoryStore } = await import('./memory.ts')
+    return memoryStore(numbers(parsed(location), ['recordsMax']))
+  },
+  'redis:': redis,
+  'rediss:': redis,
+  'redis+sentinel:': redis,
+  'rediss+sentinel:': redis,
+  'redis+cluster:': redis,
+  'rediss+cluster:': redis,
+  'replicated:': mesh,
+  'clustered:': mesh,
+  'moving:': moving,
+}
+
+/** What `openStore` accepts, for a message or a help text. */
+export const storeSchemes: readonly string[] = Object.keys(openers)
+
+const rules: Rules<StoreSurroundings> = {
+  nodeName: take.text,
+  meshSecret: take.text,
+  onEvent: take.function,
+}
+
+/** Makes the store that a URL or a module path names. It still has to be opened: `await store.open()`. */
+export async function openStore(location: string, given: StoreSurroundings = {}): Promise<SessionStore> {
+  if (typeof location !== 'string') {
+    const isUnset = (location as unknown) === undefined
+    const hint = isUnset ? ' Is the environment variable set that it is read from?' : ''
+    throw new StoreConfigError(`openStore() takes a store's URL as a text, not ${shown(location)}.${hint}`)
+  }
+  const surroundings = checkedOptions('openStore()', given, rules)
+  if (/^\.{0,2}\//.test(location)) return await fromModule(location)
+  const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
+  const opener = openers[scheme.toLowerCase()]
+  if (opener === undefined) {
+    throw new StoreConfigError(
+      `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
+    )
+  }
+  return await opener(location, surroundings)
+}
+
+async function fromModule(location: string): Promise<SessionStore> {
+  const [path = '', query = ''] = location.split('?', 2)
+  const url = pathToFileURL(resolve(path))
+  const loaded = (await import(url.href).catch((cause: unknown) => {
+    throw new StoreConfigError(`the store module '${path}' can't be loaded: ${(cause as Error).message}`, cause)
+  })) as { default?: unknown }
+  if (typeof loaded.default !== 'function') {
+    throw new StoreConfigError(`the store module '${path}' has no default export that makes a store`)
+  }
+  url.search = query
+  return await (loaded.default as StoreFactory)(url)
+}
+
+async function redis(url: string, { onEvent }: StoreSurroundings): Promise<SessionStore> {
+  const { redisStore } = await import('./redis/redis.ts')
+  return redisStore({ url, onEvent })
+}
+
+async function mesh(url: string, { nodeName, meshSecret, onEvent }: StoreSurroundings): Promise<SessionStore> {
+  const { meshStore } = await import('../replication/mesh.ts')
+  return meshStore({ url, name: nodeName, secret: meshSecret, onEvent })
+}
+
+async function moving(location: string, surroundings: StoreSurroundings): Promise<SessionStore> {
+  const { movingStore } = await import('./moving/moving.ts')
+  const { from, to, step, ...others } = Object.fromEntries(parsed(location).searchParams)
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined || from === undefined || to === undefined || !isMovingStep(step)) {
+    throw new StoreConfigError(
+      `moving: takes from= and to=, each a store's URL with %26 for its '&', and step=${MOVING_STEPS.join(', ')}`,
+    )
+  }
+  const stores = { from: await openStore(from, surroundings), to: await openStore(to, surroundings) }
+  for (const [end, { name, capabilities }] of Object.entries(stores)) {
+    // A mark in one node's memory is not there for the others, which would go on with what they have.
+    if (capabilities.shared !== 'held')
+      throw new StoreConfigError(
+        `moving: takes stores that nodes share, and ${end}= is ${name}: ${capabilities.shared.excused}`,
+      )
+  }
+  return movingStore({ ...stores, step })
+}
+
+const MOVING_STEPS = ['ready', 'move', 'finish'] as const satisfies MovingStep[]
+
+function isMovingStep(text: string | undefined): text is MovingStep {
+  return MOVING_STEPS.some((step) => step === text)
+}
+
+function parsed(location: string): URL {
+  if (!URL.canParse(location))
+    throw new StoreConfigError(`the store's URL '${withoutSecrets(location)}' can't be parsed`)
+  return new URL(location)
+}
+
+/** The query's numbers, and a refusal of everything else in it. */
+function numbers<Name extends string>(url: URL, names: readonly Name[]): { readonly [name in Name]?: number } {
+  const found: { [name in Name]?: number } = {}
+  for (const [name, value] of url.searchParams) {
+    const known = names.find((each) => each === name)
+    if (known !== undefined && /^[1-9]\d{0,9}$/.test(value)) found[known] = Number(value)
+    else if (known !== undefined)
+      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
+    else throw new StoreConfigError(`the store's URL has '${name}', and takes ${names.join(', ')}`)
+  }
+  return found
+}
+
+function withoutSecrets(location: string): string {
+  return location.replace(/\/\/.*@/, '//***@').replace(/\?.*/, '?***')
+}

@@ -1,0 +1,118 @@
+/**
+ * ioredis, set up for one server, for the primary that the Sentinels name, or for a Cluster, by the same rules:
+ *
+ * - What may have arrived is never sent a second time. ioredis would queue while disconnected, resend after a reconnect, and
+ *   in a Cluster resend when a connection breaks: all of that is off. A redirect was not carried out, so it is followed.
+ * - Answers come from primaries only. ioredis puts its connections to a Cluster's replicas into READONLY mode and falls
+ *   back on any of them when no primary is left, which would answer with stale sessions: here they never get that mode,
+ *   and so a replica redirects to its primary instead.
+ */
+import { readFileSync } from 'node:fs'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { StoreConfigError } from '../../errors.ts'
+import type { RedisLocation } from './redis-url.ts'
+
+export type RedisClient = Redis | Cluster
+
+const RECONNECT_MIN_MS = 25
+const RECONNECT_MAX_MS = 250
+/** How long a connection given up on may take to close in order. */
+const DISCONNECT_MAX_MS = 100
+const REDIRECTIONS_MAX = 5
+
+/** Not connected yet. */
+export function redisClient(location: RedisLocation, timeoutMs: number): RedisClient {
+  if (location.topology === 'cluster') return cluster(location, timeoutMs)
+  return untimedOnceReady(oneServer(location, timeoutMs))
+}
+
+/**
+ * ioredis' own timeout is for what it sends by itself to become ready. From then on every command has its deadline with the
+ * connection, which takes a tenth of the processor time that a timer for each does.
+ */
+function untimedOnceReady(server: Redis): Redis {
+  const { commandTimeout } = server.options
+  server.on('ready', () => delete server.options.commandTimeout)
+  server.on('close', () => Object.assign(server.options, { commandTimeout }))
+  return server
+}
+
+function oneServer(location: RedisLocation, timeoutMs: number): Redis {
+  const options = serverOptions(location, timeoutMs)
+  if (location.topology === 'single') return new Redis({ ...options, ...location.hosts[0] })
+  const { sentinelUsername, sentinelPassword } = location.settings
+  return new Redis({
+    ...options,
+    name: location.master,
+    sentinels: location.hosts.map(({ host, port }) => ({ host, port })),
+    sentinelUsername,
+    sentinelPassword,
+    sentinelTLS: options.tls,
+    enableTLSForSentinelMode: location.tls,
+    sentinelCommandTimeout: timeoutMs,
+    sentinelRetryStrategy: backOffMs,
+  })
+}
+
+function cluster(location: RedisLocation, timeoutMs: number): Cluster {
+  const client = new Cluster(
+    location.hosts.map(({ host, port }) => ({ host, port })),
+    {
+      lazyConnect: true,
+      redisOptions: serverOptions(location, timeoutMs),
+      clusterRetryStrategy: backOffMs,
+      slotsRefreshTimeout: timeoutMs,
+      maxRedirections: REDIRECTIONS_MAX,
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      // A certificate names a host, so over TLS a name must stay one.
+      ...(location.tls ? { dnsLookup: (host, done) => done(null, host) } : {}),
+    },
+  )
+  client.on('+node', (node: Redis) => {
+    untimedOnceReady(node)
+    node.readonly = () => Promise.resolve('OK')
+  })
+  return client
+}
+
+function serverOptions({ username, password, database, tls, settings }: RedisLocation, timeoutMs: number) {
+  return {
+    username,
+    password,
+    db: database,
+    tls: tls ? certificates(settings) : undefined,
+    lazyConnect: true,
+    commandTimeout: timeoutMs,
+    connectTimeout: timeoutMs,
+    disconnectTimeout: DISCONNECT_MAX_MS,
+    maxLoadingRetryTime: RECONNECT_MAX_MS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: backOffMs,
+    // Whoever refuses writes is no primary any more: connect anew, to the one that is.
+    reconnectOnError: (error) => /^READONLY|-READONLY/.test(error.message),
+  } satisfies RedisOptions
+}
+
+function certificates({ ca, cert, key, servername }: RedisLocation['settings']): NonNullable<RedisOptions['tls']> {
+  return {
+    ...(ca === undefined ? {} : { ca: pem('ca', ca) }),
+    ...(cert === undefined ? {} : { cert: pem('cert', cert) }),
+    ...(key === undefined ? {} : { key: pem('key', key) }),
+    ...(servername === undefined ? {} : { servername }),
+  }
+}
+
+function pem(name: string, path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new StoreConfigError(`${name} in the store's URL is '${path}', which can't be read`, cause)
+  }
+}
+
+function backOffMs(attempt: number): number {
+  return Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** attempt)
+}

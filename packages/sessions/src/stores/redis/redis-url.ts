@@ -1,0 +1,166 @@
+/**
+ * What a Redis URL names, and the settings that travel in it:
+ *
+ *     redis://[user:password@]host[:port][/database]                             one server
+ *     redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]  a group, found through its Sentinels
+ *     redis+cluster://[user:password@]host[:port],host[:port]                     a Cluster, found through some of its nodes
+ *
+ * with `rediss` in place of `redis` for TLS. A URL of several hosts is none to the WHATWG parser, so it is taken apart
+ * here. Every refusal is one line that says what was given and what is accepted, and never repeats a password.
+ */
+import type { Ack } from '../../contract.ts'
+import { StoreConfigError } from '../../errors.ts'
+import type { FewerCopies } from './redis-lack.ts'
+
+export type RedisTopology = 'single' | 'sentinel' | 'cluster'
+
+export interface RedisAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface RedisLocation {
+  readonly topology: RedisTopology
+  readonly tls: boolean
+  readonly hosts: readonly RedisAddress[]
+  readonly username: string
+  readonly password: string
+  /** What the Sentinels call the group; empty elsewhere. */
+  readonly master: string
+  readonly database: number
+  readonly settings: RedisSettings
+}
+
+/** The query of the URL. */
+export interface RedisSettings {
+  readonly prefix?: string
+  readonly timeoutMs?: number
+  readonly openTimeoutMs?: number
+  readonly ack?: Ack
+  readonly replicas?: number
+  readonly fewerCopies?: FewerCopies
+  readonly fewerCopiesMaxMs?: number
+  readonly sentinelUsername?: string
+  readonly sentinelPassword?: string
+  /** Paths of PEM files. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly servername?: string
+}
+
+const SHAPE = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?(.*))?$/is
+const REDIS_PORT = 6379
+const SENTINEL_PORT = 26379
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  ack: ['local', 'one', 'quorum', 'all'] satisfies Ack[],
+  fewerCopies: ['acknowledge', 'refuse'] satisfies FewerCopies[],
+}
+
+export function redisLocation(url: string): RedisLocation {
+  const [, scheme, kind, authority = '', path = '', query = ''] = SHAPE.exec(url) ?? []
+  if (scheme === undefined)
+    throw new StoreConfigError('a Redis URL is redis://host:port/database, and yours has another form')
+  const topology = (kind?.toLowerCase() as 'sentinel' | 'cluster' | undefined) ?? 'single'
+  const tls = scheme.toLowerCase() === 'rediss'
+  const at = authority.lastIndexOf('@')
+  if (at === -1) refuseCutPassword(path, query)
+  const [username, password] = credentials(authority.slice(0, Math.max(0, at)))
+  return {
+    topology,
+    tls,
+    hosts: addresses(authority.slice(at + 1), topology),
+    username,
+    password,
+    ...masterAndDatabase(path, topology),
+    settings: settings(new URLSearchParams(query), topology, tls),
+  }
+}
+
+/** Nothing of such a URL is repeated: what looks like a host or a setting is the rest of a password. */
+function refuseCutPassword(path: string, query: string): void {
+  const strange = query.split('&').filter((part) => !settingNames.some((name) => part.startsWith(`${name}=`)))
+  if ([path, ...strange].some((part) => part.includes('@')))
+    throw new StoreConfigError("'/', '?' and '#' in the password of the store's URL are written %2F, %3F and %23")
+}
+
+function credentials(text: string): [username: string, password: string] {
+  const colon = text.indexOf(':')
+  const parts = colon === -1 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)]
+  const [username = '', password = ''] = parts.map(decoded)
+  return [username, password]
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch (cause) {
+    throw new StoreConfigError("the store's URL has a '%' that encodes nothing: write it as %25", cause)
+  }
+}
+
+function addresses(text: string, topology: RedisTopology): RedisAddress[] {
+  const hosts = text.split(',').map((each) => address(each, topology === 'sentinel' ? SENTINEL_PORT : REDIS_PORT))
+  if (topology === 'single' && hosts.length > 1) {
+    throw new StoreConfigError(
+      `redis: names one server, and the store's URL has ${hosts.length}: use redis+sentinel: or redis+cluster:`,
+    )
+  }
+  return hosts
+}
+
+function address(text: string, defaultPort: number): RedisAddress {
+  const [, v6, name, digits] = /^(?:\[([\da-f:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/i.exec(text) ?? []
+  const host = v6 ?? name
+  const port = digits === undefined ? defaultPort : Number(digits)
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new StoreConfigError(`'${text}' in the store's URL is no host: it takes host, host:port or [ipv6]:port`)
+  }
+  return { host, port }
+}
+
+function masterAndDatabase(path: string, topology: RedisTopology): { master: string; database: number } {
+  const parts = path === '' ? [] : path.split('/')
+  const master = topology === 'sentinel' ? decoded(parts.shift() ?? '') : ''
+  if (topology === 'sentinel' && master === '') {
+    throw new StoreConfigError(
+      "a redis+sentinel: URL ends in the group's name, as in redis+sentinel://host:26379/mymaster",
+    )
+  }
+  const [database = ''] = parts
+  if (parts.length > 1 || !/^\d{0,5}$/.test(database)) {
+    throw new StoreConfigError(
+      `the database in the store's URL is '${parts.join('/')}', and takes a whole number from 0`,
+    )
+  }
+  if (topology === 'cluster' && Number(database) !== 0) {
+    throw new StoreConfigError(`a Redis Cluster has database 0 alone, and the store's URL has '${database}'`)
+  }
+  return { master, database: Number(database) }
+}
+
+const numbers = ['timeoutMs', 'openTimeoutMs', 'replicas', 'fewerCopiesMaxMs']
+const texts = ['prefix', 'ack', 'fewerCopies']
+const sentinelTexts = ['sentinelUsername', 'sentinelPassword']
+const tlsTexts = ['ca', 'cert', 'key', 'servername']
+const settingNames = [...numbers, ...texts, ...sentinelTexts, ...tlsTexts]
+
+function settings(query: URLSearchParams, topology: RedisTopology, tls: boolean): RedisSettings {
+  const taken = [...numbers, ...texts, ...(topology === 'sentinel' ? sentinelTexts : []), ...(tls ? tlsTexts : [])]
+  const found: Record<string, string | number> = {}
+  for (const [name, value] of query) {
+    if (!taken.includes(name)) {
+      const why = tlsTexts.includes(name) ? ', which is for rediss:' : ''
+      throw new StoreConfigError(`the store's URL has '${name}'${why}, and takes ${taken.join(', ')}`)
+    }
+    if (numbers.includes(name) && !/^[1-9]\d{0,8}$/.test(value)) {
+      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
+    }
+    const choices = CHOICES[name]
+    if (choices?.includes(value) === false) {
+      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes ${choices.join(', ')}`)
+    }
+    found[name] = numbers.includes(name) ? Number(value) : value
+  }
+  return found
+}

@@ -1,0 +1,158 @@
+/**
+ * Sessions in Redis: one server, a group behind Sentinels, or a Cluster. Each is a hash of version, expiry and body under
+ * one key. Reading is a plain HMGET from the primary; what must be atomic is one script each. Redis removes keys itself, and
+ * when a session ends is decided by the node's clock, as everywhere else.
+ *
+ * A fence is the same key with version 0 and no body. `ack` says how many copies must have a change before it counts, see
+ * redis-ack.ts: by default the one that a single server has, and one more wherever a failover could lose it.
+ */
+import { Cluster } from 'ioredis'
+import { type Clock, systemClock } from '../../clock.ts'
+import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
+import { StoreRefusedError } from '../../errors.ts'
+import type { OnStoreEvent } from '../../telemetry.ts'
+import { type AckedReply, ackedScripts } from './redis-ack.ts'
+import { type RedisConnection, redisConnection } from './redis-connection.ts'
+import type { FewerCopies } from './redis-lack.ts'
+import {
+  destroyScript,
+  type RedisScript,
+  runScript,
+  type ScriptArguments,
+  touchScript,
+  writeScript,
+} from './redis-scripts.ts'
+import { type RedisLocation, redisLocation } from './redis-url.ts'
+
+/** What is given here goes before what the URL says. */
+export interface RedisStoreOptions {
+  /** See redis-url.ts for its forms. */
+  readonly url: string
+  /** Stands before every key. Default `ninelives:`. */
+  readonly prefix?: string
+  /** How long one command may take. Default 1,000. */
+  readonly timeoutMs?: number
+  /** How long `open()` keeps trying. Default 10,000. */
+  readonly openTimeoutMs?: number
+  /** For changes that don't say. Default `local` for one server, `one` for Sentinel and Cluster. */
+  readonly ack?: Ack
+  /** How many replicas each primary should have, for `quorum` and `all`. Default: the most that were seen. */
+  readonly replicas?: number
+  /**
+   * What becomes of changes on a primary that has too few replicas for `ack`, as one that was promoted at a failover.
+   * `acknowledge`: they count with the copies there are, and are lost if that primary dies as well. `refuse`: they are refused,
+   * and reads go on. Default `acknowledge` for Sentinel and Cluster, `refuse` for one server.
+   */
+  readonly fewerCopies?: FewerCopies
+  /** How long changes are acknowledged with fewer copies; then they are refused. Default 3,600,000, an hour. */
+  readonly fewerCopiesMaxMs?: number
+  readonly clock?: Clock
+  readonly onEvent?: OnStoreEvent | undefined
+}
+
+const FEWER_COPIES_MAX_MS = 60 * 60_000
+
+const capabilities: Capabilities = {
+  shared: 'held',
+  survivesNodeDeath: 'held',
+  survivesStoreRestart: { excused: 'what a Redis keeps through its own restart is up to its persistence settings' },
+  fences: 'held',
+}
+
+export function redisStore(options: RedisStoreOptions): SessionStore {
+  const location = redisLocation(options.url)
+  const { prefix, timeoutMs, openTimeoutMs, ack: defaultAck, clock, ...rules } = withDefaults(options, location)
+  const connection = redisConnection(location, timeoutMs)
+  const acknowledging = redisConnection(location, timeoutMs)
+  const acked = ackedScripts(acknowledging, { timeoutMs, ...rules })
+
+  const change = async (script: RedisScript, key: string, about: ScriptArguments, own?: Ack): Promise<AckedReply> => {
+    const args = [clock.now(), ...about]
+    const ack = own ?? defaultAck
+    if (ack !== 'local') return await acked.run(script, prefix + key, args, { ack, isStrict: own !== undefined })
+    return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
+  }
+
+  return {
+    name: 'redis',
+    capabilities,
+
+    async open() {
+      const needed = defaultAck === 'local' ? [connection] : [connection, acknowledging]
+      await Promise.all(needed.map((each) => each.open(openTimeoutMs)))
+    },
+
+    async read(key, { atLeastVersion = 0 } = {}) {
+      const [version, expiresAtMs, body] = await connection.asked((redis) => redis.hmget(prefix + key, 'v', 'e', 'b'))
+      const record = asRecord(version, expiresAtMs, body)
+      if (record === undefined || record.expiresAtMs <= clock.now()) return undefined
+      if (record.version < atLeastVersion) {
+        throw new StoreRefusedError('redis', new Error(`version ${atLeastVersion} was lost at a failover`))
+      }
+      return record
+    },
+
+    async write(key, { expectedVersion, expiresAtMs, body, ack }): Promise<WriteResult> {
+      const { reply, copies } = await change(writeScript, key, [expectedVersion, expiresAtMs, body], ack)
+      const current = asRecord(reply[1], reply[2], reply[3])
+      if (current !== undefined) return { status: 'conflict', current }
+      if (reply[0] === 'gone') return { status: 'gone' }
+      return { status: 'written', version: expectedVersion + 1, receipt: { copies } }
+    },
+
+    async touch(key, expiresAtMs) {
+      const { reply } = await change(touchScript, key, [expiresAtMs], 'local')
+      return reply[0] === 'touched'
+    },
+
+    async destroy(key, { fenceUntilMs, ack }) {
+      const { copies } = await change(destroyScript, key, [fenceUntilMs], ack)
+      return { copies }
+    },
+
+    health: () => healthy(connection),
+
+    report: () => acked.report(),
+
+    async close() {
+      connection.close()
+      acknowledging.close()
+    },
+  }
+}
+
+/** An option that is undefined counts as one that is not given. */
+function withDefaults(options: RedisStoreOptions, { topology, settings }: RedisLocation) {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const {
+    prefix = 'ninelives:',
+    timeoutMs = 1_000,
+    openTimeoutMs = 10_000,
+    ack = topology === 'single' ? 'local' : 'one',
+    replicas,
+    fewerCopies = topology === 'single' ? 'refuse' : 'acknowledge',
+    fewerCopiesMaxMs = FEWER_COPIES_MAX_MS,
+    clock = systemClock,
+    onEvent = () => {},
+  }: Partial<RedisStoreOptions> = { ...settings, ...given }
+  return { prefix, timeoutMs, openTimeoutMs, ack, replicas, fewerCopies, fewerCopiesMaxMs, clock, onEvent }
+}
+
+/** A primary that answers; in a Cluster a node that says that all slots are served. */
+async function healthy(connection: RedisConnection): Promise<void> {
+  await connection.asked(async (redis) => {
+    if (!(redis instanceof Cluster)) return await redis.ping()
+    const info = await redis.cluster('INFO')
+    if (!/^cluster_state:ok/m.test(info)) throw new Error('the Cluster says that it is down')
+    return info
+  })
+}
+
+function asRecord(
+  version?: string | null,
+  expiresAtMs?: string | null,
+  body?: string | null,
+): SessionRecord | undefined {
+  if (typeof version !== 'string' || typeof expiresAtMs !== 'string' || typeof body !== 'string') return undefined
+  return { version: Number(version), expiresAtMs: Number(expiresAtMs), body }
+}

@@ -1,0 +1,95 @@
+/**
+ * The conformance suite over real processes, while another node of the mesh is killed and comes back, is paused, or is cut
+ * off by turns: the nodes that a case talks to are a majority, and must not let it notice anything.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import test from 'ava'
+import { conformance } from '../../src/conformance.ts'
+import type { SessionStore } from '../../src/contract.ts'
+import { capabilities, type MeshProcesses, meshProcesses } from '../support/mesh-processes.ts'
+
+const VICTIM = 'b'
+const FAULT_MS = 700
+const BETWEEN_MS = 300
+
+type Fault = (mesh: MeshProcesses) => Promise<void>
+
+const faults: Readonly<Record<string, Fault>> = {
+  async kill(mesh) {
+    await mesh.node(VICTIM).kill()
+    await sleep(FAULT_MS / 2)
+    const node = await mesh.start(VICTIM)
+    await node.open()
+  },
+  async pause(mesh) {
+    mesh.node(VICTIM).pause()
+    await sleep(FAULT_MS)
+    mesh.node(VICTIM).resume()
+  },
+  cut: (mesh) => cutOff(mesh, 'silence'),
+  reset: (mesh) => cutOff(mesh, 'reset'),
+}
+
+async function cutOff(mesh: MeshProcesses, how: 'silence' | 'reset'): Promise<void> {
+  const links = mesh.names.filter((name) => name !== VICTIM).map((name) => mesh.between(name, VICTIM))
+  for (const link of links) link.cut(how)
+  await sleep(FAULT_MS)
+  for (const link of links) link.mend()
+}
+
+/** Until told to stop; rejects when a fault could not be carried out. */
+async function keepBreaking(mesh: MeshProcesses, signal: AbortSignal): Promise<void> {
+  const all = Object.values(faults)
+  for (let turn = 0; !signal.aborted; turn++) {
+    await all[turn % all.length]?.(mesh)
+    await sleep(BETWEEN_MS)
+  }
+}
+
+/** Nodes that live on when a case has closed them. */
+function handedOut(mesh: MeshProcesses): () => Promise<SessionStore> {
+  const names = mesh.names.filter((name) => name !== VICTIM)
+  let turn = 0
+  return async () => ({ ...mesh.node(names[turn++ % names.length] ?? ''), close: async () => {} })
+}
+
+const open = () => Promise.reject(new Error('each case opens its own'))
+const titles = conformance({ capabilities, open }).map(({ title }) => title)
+/** What a case does to a node itself leaves no majority beside one that is down. */
+const endsNodes = /after that node is gone|once closed/
+
+/** Whoever a case talks to holds the session itself: what is under way to another when that dies has no known end. */
+const meshes = [
+  { scheme: 'replicated:?', names: ['a', 'b', 'c'] },
+  { scheme: 'clustered:?copies=2&', names: ['a', 'b', 'c'] },
+]
+
+for (const { scheme, names } of meshes) {
+  test.serial(`${scheme} conforms while another node dies, hangs and is cut off`, async (t) => {
+    const mesh = await meshProcesses(t, { scheme, names })
+    const ending = new AbortController()
+    const breaking = keepBreaking(mesh, ending.signal)
+    let failed: unknown
+    breaking.catch((error: unknown) => (failed = error))
+    try {
+      for (const { title, run } of conformance({ capabilities, open: handedOut(mesh) })) {
+        if (endsNodes.test(title)) continue
+        await t.notThrowsAsync(run, title)
+        t.is(failed, undefined)
+      }
+    } finally {
+      ending.abort()
+    }
+    await breaking
+  })
+
+  for (const [index, title] of titles.entries()) {
+    if (!endsNodes.test(title)) continue
+    test.serial(`${scheme} ${title}`, async (t) => {
+      const mesh = await meshProcesses(t, { scheme, names })
+      const free = [...names]
+      await conformance({ capabilities, open: async () => mesh.node(free.shift() ?? '') })[index]?.run()
+      t.pass()
+    })
+  }
+}

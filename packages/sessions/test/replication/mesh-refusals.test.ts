@@ -1,0 +1,120 @@
+/** A node that can't belong is told so in one line and ends there; those that do belong go on, and have the line as well. */
+import test, { type ExecutionContext } from 'ava'
+import { newSessionId, sessionKey } from '../../src/engine/id.ts'
+import { StoreConfigError, StoreUnavailableError } from '../../src/errors.ts'
+import { type MeshStore, meshStore } from '../../src/replication/mesh.ts'
+import { peerList } from '../support/mesh-links.ts'
+import { meshPort } from '../support/mesh-ports.ts'
+import { until } from '../support/redis-server.ts'
+
+const SECRET = 'a secret of the mesh, long enough'
+const key = () => sessionKey(newSessionId().handle)
+const write = { expectedVersion: 0, expiresAtMs: Date.now() + 3_600_000, body: '{}' }
+
+interface Logged {
+  readonly store: MeshStore
+  readonly lines: string[]
+}
+
+function node(t: ExecutionContext, url: string, name: string, secret: string | undefined = SECRET): Logged {
+  const lines: string[] = []
+  const store = meshStore({ url, name, secret, onEvent: (event) => lines.push(JSON.stringify(event)) })
+  t.teardown(() => store.close())
+  return { store, lines }
+}
+
+/** Two of three nodes, serving. */
+async function twoOfThree(t: ExecutionContext, tls = 'off'): Promise<{ peers: string; a: Logged; b: Logged }> {
+  const peers = await peerList(['a', 'b', 'c'])
+  const a = node(t, `replicated:?tls=${tls}&peers=${peers}`, 'a')
+  const b = node(t, `replicated:?tls=${tls}&peers=${peers}`, 'b')
+  await Promise.all([a.store.open(), b.store.open()])
+  return { peers, a, b }
+}
+
+async function stillServe(t: ExecutionContext, ...nodes: Logged[]): Promise<void> {
+  for (const { store } of nodes) t.is((await store.write(key(), write)).status, 'written')
+}
+
+for (const tls of ['off', 'on']) {
+  test.serial(`another secret, with TLS ${tls}`, (t) => anotherSecret(t, tls))
+}
+
+async function anotherSecret(t: ExecutionContext, tls: string): Promise<void> {
+  const { peers, a, b } = await twoOfThree(t, tls)
+  const other = `${SECRET}, or not`
+  const c = node(t, `replicated:?tls=${tls}&peers=${peers}`, 'c', other)
+  const error = await t.throwsAsync(c.store.open(), {
+    instanceOf: StoreConfigError,
+    message: /^no mesh with this node: .*(another|the same) secret/,
+  })
+  t.notRegex(error?.message ?? '', /\n/)
+  await until('a to say so', () => a.lines.some((line) => /(another|the same) secret/.test(line)))
+  await stillServe(t, a, b)
+  t.notRegex([...a.lines, ...b.lines, ...c.lines, String(error)].join('\n'), /long enough/)
+}
+
+test.serial('a name that another node has', async (t) => {
+  const { peers, a, b } = await twoOfThree(t)
+  const second = node(t, `replicated:?peers=${peers}&listen=127.0.0.1:${await meshPort()}`, 'b')
+  await t.throwsAsync(second.store.open(), { instanceOf: StoreConfigError, message: /two nodes have the name b/ })
+  await stillServe(t, a, b)
+})
+
+test.serial('another list of peers, or another number of copies', async (t) => {
+  const { peers, a, b } = await twoOfThree(t)
+  const four = `${peers},d=127.0.0.1:${await meshPort()}`
+  const d = node(t, `replicated:?peers=${four}`, 'd')
+  await t.throwsAsync(d.store.open(), {
+    instanceOf: StoreConfigError,
+    message: /told of a, b, c with every session on each/,
+  })
+  const c = node(t, `clustered:?copies=2&peers=${peers}`, 'c')
+  await t.throwsAsync(c.store.open(), { instanceOf: StoreConfigError, message: /2 backups of a session/ })
+  await stillServe(t, a, b)
+})
+
+test.serial('a node without a majority says what it misses, and serves when there is one', async (t) => {
+  const peers = await peerList(['a', 'b', 'c'])
+  const a = node(t, `replicated:?openTimeoutMs=300&peers=${peers}`, 'a')
+  const error = await t.throwsAsync(a.store.open(), { instanceOf: StoreUnavailableError })
+  t.regex(String(error?.cause), /b at 127\.0\.0\.1:\d+ is not reached: .*ECONNREFUSED/)
+  await t.throwsAsync(a.store.health(), { instanceOf: StoreUnavailableError })
+  const b = node(t, `replicated:?peers=${peers}`, 'b')
+  const opening = until('a to open', () => a.store.open().then(() => true))
+  await Promise.all([b.store.open(), opening])
+  await stillServe(t, a, b)
+  await b.store.close()
+  await until('a to be unhealthy without b', () =>
+    a.store.health().then(
+      () => false,
+      () => true,
+    ),
+  )
+})
+
+test.serial('an address that is taken', async (t) => {
+  const peers = await peerList(['a', 'b'])
+  const a = node(t, `replicated:?openTimeoutMs=100&peers=${peers}`, 'a')
+  await t.throwsAsync(a.store.open())
+  const again = node(t, `replicated:?openTimeoutMs=100&peers=${peers}`, 'a')
+  const error = await t.throwsAsync(again.store.open(), { instanceOf: StoreUnavailableError })
+  t.regex(String(error?.cause), /EADDRINUSE/)
+})
+
+test.serial('one node alone, where that is meant', async (t) => {
+  const a = node(t, `replicated:?alone=true&peers=${await peerList(['a'])}`, 'a')
+  await a.store.open()
+  await stillServe(t, a)
+  t.not(a.store.capabilities.survivesNodeDeath, 'held')
+})
+
+test.serial('what is too large for a frame is refused before it is sent', async (t) => {
+  const { a } = await twoOfThree(t)
+  const huge = { ...write, body: 'x'.repeat(5 * 1024 * 1024) }
+  await t.throwsAsync(a.store.write(key(), huge), { instanceOf: StoreUnavailableError, message: /4194304 bytes/ })
+  const large = { ...write, body: '\u{1f6d2}'.repeat(256 * 1024) }
+  const there = key()
+  t.is((await a.store.write(there, large)).status, 'written')
+  t.is((await a.store.read(there))?.body, large.body)
+})

@@ -1,0 +1,38 @@
+/** The conformance suite over three nodes in this process. */
+import test from 'ava'
+import { conformance } from '../../src/conformance.ts'
+import type { Capabilities } from '../../src/contract.ts'
+import { meshNodes } from '../support/mesh-nodes.ts'
+
+const capabilities: Capabilities = {
+  shared: 'held',
+  survivesNodeDeath: 'held',
+  survivesStoreRestart: { excused: 'all nodes at once' },
+  fences: 'held',
+}
+
+const open = () => Promise.reject(new Error('each case opens its own'))
+
+/** What a case does to a node itself needs a mesh of its own. */
+const endsNodes = /after that node is gone|once closed/
+const titles = conformance({ capabilities, open }).map(({ title }) => title)
+
+for (const scheme of ['replicated:?', 'clustered:?copies=1&']) {
+  test.serial(`${scheme} conforms`, async (t) => {
+    const mesh = await meshNodes(t, { scheme })
+    let turn = 0
+    const living = async () => ({ ...mesh.node(['a', 'b', 'c'][turn++ % 3] ?? ''), close: async () => {} })
+    const cases = conformance({ capabilities, open: living }).filter(({ title }) => !endsNodes.test(title))
+    t.true(cases.length > 15)
+    await Promise.all(cases.map(({ title, run }) => t.notThrowsAsync(run, title)))
+  })
+
+  for (const [index, title] of titles.entries()) {
+    if (!endsNodes.test(title)) continue
+    test.serial(`${scheme} ${title}`, async (t) => {
+      const mesh = await meshNodes(t, { scheme })
+      await conformance({ capabilities, open: () => mesh.open() })[index]?.run()
+      t.pass()
+    })
+  }
+}

@@ -1,0 +1,24 @@
+/** Engines broken on purpose, to see that the simulation would notice. */
+import test from 'ava'
+import { runBatch, variants } from '../simulation/index.ts'
+
+const SEEDS_MAX = 4_000
+const SEEDS_A_STEP = 10
+const LONG_MS = 600_000
+
+for (const [variant, { breaks }] of variants) {
+  test(`caught: ${breaks} (${variant})`, async (t) => {
+    t.timeout(LONG_MS)
+    for (let from = 1; from <= SEEDS_MAX; from += SEEDS_A_STEP) {
+      const [first] = runBatch({ from, count: SEEDS_A_STEP, variant }).failing
+      if (first !== undefined) {
+        t.log(`it took ${first.seed} ${first.seed === 1 ? 'seed' : 'seeds'}: ${first.violations[0]}`)
+        t.pass()
+        return
+      }
+      // So that the runner hears of this process now and then.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    t.fail(`not noticed in ${SEEDS_MAX} seeds`)
+  })
+}

@@ -1,0 +1,19 @@
+/**
+ * The engine of the mesh under thousands of seeds. They are always the same ones, so that this fails for the change that
+ * broke something; other seeds are run with `npx ninelives simulate --seeds N --seed S`.
+ */
+import test from 'ava'
+import { explain, simulateSeeds } from '../simulation/index.ts'
+
+const FROM = 1
+const SEEDS = 3_000
+const LONG_MS = 600_000
+
+test('what clients saw can be explained, and all copies end the same, whatever the seed', async (t) => {
+  t.timeout(LONG_MS)
+  const { seeds, operations, messages, failing } = await simulateSeeds({ from: FROM, count: SEEDS, failingMax: 1 })
+  const [first] = failing
+  t.is(first, undefined, first && explain(first.seed))
+  t.is(seeds, SEEDS)
+  t.log(`${seeds} seeds from ${FROM} on, ${operations} operations, ${messages} messages`)
+})

@@ -1,0 +1,11 @@
+import { memoryStore } from '../../src/stores/memory.ts'
+import { conforms } from '../support/conforms.ts'
+
+conforms({
+  capabilities: memoryStore().capabilities,
+  async open() {
+    const store = memoryStore()
+    await store.open()
+    return store
+  },
+})

@@ -1,0 +1,46 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { StoreConfigError } from '../../src/errors.ts'
+import { openStore } from '../../src/stores/open-store.ts'
+
+test('a store opens from its URL', async (t) => {
+  t.is((await openStore('memory:')).name, 'memory')
+  t.is((await openStore('memory:?recordsMax=10')).name, 'memory')
+  t.is((await openStore('redis://localhost:1/2?timeoutMs=100&prefix=shop:')).name, 'redis')
+  t.is((await openStore('rediss://user:password@localhost')).name, 'redis')
+  t.is((await openStore('redis+sentinel://user:password@one,two:26380/shop/1?ack=quorum')).name, 'redis')
+  t.is((await openStore('redis+cluster://one:7000,two:7000,three:7000')).name, 'redis')
+})
+
+const refused: Readonly<Record<string, RegExp>> = {
+  '': /no store for ''.*memory:, redis:, rediss:/,
+  redis: /no store for 'redis'/,
+  'mongodb://localhost': /no store for 'mongodb:\/\/localhost'.*redis:/,
+  'mysql://user:secret@host': /no store for 'mysql:\/\/\*\*\*@host'/,
+  'mysql://user:a/b@c@host?token=t': /no store for 'mysql:\/\/\*\*\*@host\?\*\*\*'/,
+  'memory://[': /'memory:\/\/\[' can't be parsed/,
+  'redis+sentinel://one,two': /ends in the group's name/,
+  'memory:?size=3': /'size'.*recordsMax/,
+  'memory:?recordsMax=0': /recordsMax.*'0'.*whole number from 1/,
+  'redis://h?timeoutMs=soon': /timeoutMs.*'soon'/,
+  'redis://h?retries=1': /'retries'.*timeoutMs, openTimeoutMs/,
+  './no-such-store.ts': /'\.\/no-such-store\.ts' can't be loaded/,
+}
+
+for (const [location, message] of Object.entries(refused)) {
+  test(`a store can't be '${location}', and the message says what is accepted`, async (t) => {
+    await t.throwsAsync(openStore(location), { instanceOf: StoreConfigError, message })
+  })
+}
+
+test('a store opens from the path of a module, which is given what stands after the question mark', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'ninelives-store-'))
+  t.teardown(() => rm(directory, { recursive: true }))
+  const path = join(directory, 'my-store.ts')
+  await writeFile(path, "export default (url: URL) => ({ name: `mine ${url.searchParams.get('size')}` })")
+  t.is((await openStore(`${path}?size=3`)).name, 'mine 3')
+  await writeFile(join(directory, 'empty.ts'), 'export {}')
+  await t.throwsAsync(openStore(join(directory, 'empty.ts')), { message: /no default export/ })
+})

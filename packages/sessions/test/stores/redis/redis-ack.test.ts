@@ -1,0 +1,159 @@
+import test from 'ava'
+import type { Ack } from '../../../src/contract.ts'
+import { StoreCopiesError, StoreUnavailableError } from '../../../src/errors.ts'
+import { replicasWanted, TooFewCopiesError } from '../../../src/stores/redis/redis-ack.ts'
+import { replicating } from '../../support/redis-sentinel.ts'
+import { type RedisServer, redisMissing, redisServer, redisServers, until } from '../../support/redis-server.ts'
+import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis-sessions.ts'
+import type { ExecutionContext } from 'ava'
+
+const onRedis = redisMissing === undefined ? test : test.skip
+if (redisMissing !== undefined) test.skip(`what Redis acknowledges: ${redisMissing}`, () => {})
+
+/** A busy machine may take long to have a replica answer where one is there to answer. */
+const PATIENT_MS = 40_000
+
+async function primaryWith(t: ExecutionContext, replicas: number): Promise<[primary: RedisServer, ...RedisServer[]]> {
+  const primary = await redisServer()
+  t.teardown(() => primary.stop())
+  const settings = ['--replicaof', `127.0.0.1 ${primary.port}`]
+  const following = await redisServers(Array.from({ length: replicas }, () => ({ settings })))
+  for (const replica of following) t.teardown(() => replica.stop())
+  await replicating(primary, replicas)
+  return [primary, ...following]
+}
+
+test('quorum is the larger half of the copies, all is every one, and neither is ever the primary alone', (t) => {
+  const replicas = [0, 1, 2, 3, 4, 5]
+  const wanted = (ack: 'quorum' | 'all') => replicas.map((each) => replicasWanted(ack, each))
+  t.deepEqual(wanted('quorum'), [1, 1, 1, 2, 2, 3])
+  t.deepEqual(wanted('all'), [1, 1, 2, 3, 4, 5])
+})
+
+onRedis('a receipt counts the copies, and each ack has as many as it asks for', async (t) => {
+  const [primary] = await primaryWith(t, 2)
+  const store = await openRedis(t, { url: primary.url, timeoutMs: PATIENT_MS })
+  const copies = async (ack?: Ack): Promise<number> => {
+    const key = freshKey()
+    const result = await store.write(key, { ...creation(), ...(ack && { ack }) })
+    const destroyed = await store.destroy(key, { fenceUntilMs: inAnHour(), ...(ack && { ack }) })
+    return Math.min(result.status === 'written' ? result.receipt.copies : 0, destroyed.copies)
+  }
+  t.is(await copies(), 1)
+  t.is(await copies('local'), 1)
+  t.true((await copies('one')) >= 2)
+  t.true((await copies('quorum')) >= 2)
+  t.is(await copies('all'), 3)
+})
+
+onRedis(
+  'a write that too few copies have in time rejects, says that it may have been applied, and holds up no read',
+  async (t) => {
+    const [primary] = await primaryWith(t, 0)
+    const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=4000` })
+    const key = freshKey()
+    const settled: string[] = []
+    const write = store.write(key, creation()).catch((error: unknown) => error)
+    void write.then(() => settled.push('write'))
+    await store.read(freshKey())
+    settled.push('read')
+    const error = await write
+    t.deepEqual(settled, ['read', 'write'])
+    t.true(error instanceof StoreUnavailableError)
+    const { cause } = error as StoreUnavailableError
+    t.true(cause instanceof TooFewCopiesError)
+    t.like(cause, { code: 'TOO_FEW_COPIES', copies: 1, copiesWanted: 2 })
+    t.regex((cause as Error).message, /may have been applied.*\?ack=local/)
+    t.is((await store.read(key))?.version, 1)
+  },
+)
+
+onRedis('a replica that went missing still counts: quorum goes on without it and all does not', async (t) => {
+  const [primary, , replica] = await primaryWith(t, 2)
+  const store = await openRedis(t, { url: `${primary.url}?ack=all&timeoutMs=8000` })
+  t.is((await store.write(freshKey(), creation())).status, 'written')
+  await replica?.stop()
+  await replicating(primary, 1)
+  t.is((await store.write(freshKey(), { ...creation(), ack: 'quorum' })).status, 'written')
+  const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreUnavailableError })
+  t.like(error?.cause, { copies: 2, copiesWanted: 3 })
+})
+
+onRedis('the URL says how many replicas there should be, whether they were ever seen or not', async (t) => {
+  const [primary] = await primaryWith(t, 1)
+  const store = await openRedis(t, { url: `${primary.url}?ack=all&replicas=2&timeoutMs=8000` })
+  const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreUnavailableError })
+  t.like(error?.cause, { copies: 2, copiesWanted: 3 })
+})
+
+onRedis('a write that was refused needs no copies', async (t) => {
+  const [primary] = await primaryWith(t, 0)
+  const store = await openRedis(t, { url: `${primary.url}?ack=one`, timeoutMs: PATIENT_MS })
+  const key = freshKey()
+  await store.write(key, { ...creation(), ack: 'local' })
+  t.is((await store.write(key, change(7))).status, 'conflict')
+  t.is((await store.write(freshKey(), change(1))).status, 'gone')
+})
+
+onRedis('an acknowledged write is one script and one WAIT', async (t) => {
+  const [primary] = await primaryWith(t, 1)
+  const store = await openRedis(t, { url: `${primary.url}?ack=one`, timeoutMs: PATIENT_MS })
+  await store.write(freshKey(), creation())
+  await primary.ask('CONFIG', 'RESETSTAT')
+  await store.write(freshKey(), creation())
+  const stats = await primary.ask('INFO', 'commandstats')
+  const called = stats.matchAll(/cmdstat_(evalsha|eval|wait|info):calls=(\d+)/g)
+  t.deepEqual(Object.fromEntries([...called].map(([, command, calls]) => [command, calls])), {
+    evalsha: '1',
+    wait: '1',
+  })
+})
+
+onRedis('a script that was forgotten and sent anew is waited for, and not what went before it', async (t) => {
+  const [primary, replica] = await primaryWith(t, 1)
+  const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=8000` })
+  const key = freshKey()
+  await store.write(key, creation())
+  await primary.ask('SCRIPT', 'FLUSH')
+  t.like(await store.write(key, change(1)), { status: 'written', receipt: { copies: 2 } })
+  await primary.ask('SCRIPT', 'FLUSH')
+  replica?.process.kill('SIGSTOP')
+  const error = await t.throwsAsync(store.write(key, change(2)), { instanceOf: StoreUnavailableError })
+  t.like(error?.cause, { copies: 1, copiesWanted: 2 })
+})
+
+onRedis('a late replica is no lack of copies: the change is refused, though fewer would be acknowledged', async (t) => {
+  const [primary, replica] = await primaryWith(t, 1)
+  const told: string[] = []
+  const options = { url: `${primary.url}?ack=one&timeoutMs=3000&fewerCopies=acknowledge` }
+  const store = await openRedis(t, { ...options, onEvent: ({ event }) => told.push(event) })
+  /** On a busy machine a replica may be late by itself. */
+  const acknowledgedBy = (copies: number) =>
+    until(`a change to be acknowledged by ${copies}`, async () => {
+      const result = await store.write(freshKey(), creation())
+      return result.status === 'written' && result.receipt.copies === copies
+    })
+  await acknowledgedBy(2)
+  replica?.process.kill('SIGSTOP')
+  // The last word of the replica is at most a second old.
+  const error = await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreCopiesError })
+  t.like(error?.cause, { copies: 1, copiesWanted: 2 })
+  t.deepEqual(told, [])
+  // It stays silent, and may as well be gone.
+  await acknowledgedBy(1)
+  t.deepEqual(told, ['copies-fewer'])
+  replica?.process.kill('SIGCONT')
+  await acknowledgedBy(2)
+  t.deepEqual(told, ['copies-fewer', 'copies-restored'])
+})
+
+onRedis('a change that names its ack has so many copies or is refused, whatever the policy', async (t) => {
+  const [primary] = await primaryWith(t, 0)
+  const store = await openRedis(t, { url: `${primary.url}?ack=one&timeoutMs=4000&fewerCopies=acknowledge` })
+  t.like(await store.write(freshKey(), creation()), { receipt: { copies: 1 } })
+  for (const ack of ['one', 'quorum', 'all'] as const) {
+    const key = freshKey()
+    await t.throwsAsync(store.write(key, { ...creation(), ack }), { instanceOf: StoreCopiesError })
+    t.is(await store.read(key), undefined, 'known to lack copies, it is not even sent')
+  }
+})
