@@ -4,6 +4,11 @@ import { LONG_TESTS } from './ava.long.config.js'
 export default {
   concurrency: 3,
   extensions: ['ts'],
-  files: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'bench/test/**/*.test.ts', ...LONG_TESTS.map((file) => `!${file}`)],
+  files: [
+    'packages/*/test/**/*.test.ts',
+    'test/**/*.test.ts',
+    'bench/test/**/*.test.ts',
+    ...LONG_TESTS.map((file) => `!${file}`),
+  ],
   timeout: '120s',
 }

@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { UsageError } from '@ninelives/lab'
 import { progress, say } from './harness/command/command.ts'
-import { readConfig, UsageError } from './harness/config.ts'
 import { environment } from './harness/environment.ts'
 import { measureTheMeasurer } from './self-check/measurer.ts'
 import { installPeers, packageVersions } from './harness/peers.ts'
@@ -37,7 +37,7 @@ async function main(args: readonly string[], stop: AbortSignal): Promise<number>
 async function newRun(options: RunOptions): Promise<RunHead> {
   const contestants = contestantsOf(options)
   if (contestants.some(({ installed, missing }) => installed && missing === undefined)) await installPeers(say)
-  const packages = packageVersions([...new Set(contestants.flatMap((each) => each.packages))])
+  const packages = packageVersions(contestants)
   const where = environment(await redisVersion(contestants), packages)
   const head = { startedAt: new Date().toISOString(), environment: where, options }
   beginRun(head)
@@ -55,7 +55,7 @@ async function redisVersion(contestants: ReturnType<typeof contestantsOf>): Prom
   const isWanted = ({ strategy: { store }, missing }: (typeof contestants)[number]): boolean =>
     missing === undefined && typeof store === 'object' && 'server' in store
   if (!contestants.some(isWanted)) return undefined
-  const redis = await benchRedis(readConfig(process.env).redisUrl)
+  const redis = await benchRedis()
   redis.stop()
   return redis.version
 }

@@ -1,58 +1,63 @@
 /**
  * What a request costs with the balancer, beside nginx, HAProxy and bare proxies in front of the same three nodes: CPU time
- * of the balancing process, latency, and what is added to the direct way. METHOD.md says why the figures can be believed.
+ * of the balancing process, latency, and what is added to the direct way. METHOD.md explains the method.
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { balancerLoad, type Load, LOAD_KINDS, type LoadKind } from './load.ts'
-import { HELP, type Options, readOptions } from './options.ts'
-import type { Running } from './programs.ts'
-import { balancerResult, type Found } from './result.ts'
-import { type BalancerSubject, DIRECT } from './subjects.ts'
-import { balancerTable } from './table.ts'
+import { seededRandom } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
+import { makeOut } from '../harness/command/out-directory.ts'
+import { readPlanOptions } from '../harness/command/plan-options.ts'
+import { writeResult } from '../harness/command/result-file.ts'
 import { cpuMicrosOf } from '../harness/cpu-time.ts'
 import { environment } from '../harness/environment.ts'
 import { type Measurable, measureBlocks } from '../harness/experiment.ts'
-import { makeOut } from '../harness/command/out-directory.ts'
 import { installPeers, packageVersions } from '../harness/peers.ts'
-import { seededRandom } from '../harness/statistics.ts'
+import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
 import { worker } from '../harness/worker.ts'
+import { balancerLoad, type Load, LOAD_KINDS, type LoadKind } from './load.ts'
+import { balancerResult, type Found, type Options } from './result.ts'
+import { BARE, type BalancerSubject, DIRECT, type Running, SUBJECTS } from './subjects.ts'
+import { balancerTable } from './table.ts'
 
 const NODES = 3
-
-async function main(args: readonly string[]): Promise<void> {
-  const startedAt = new Date()
-  const options = readOptions(args, startedAt)
-  if (options === undefined) return say(HELP)
-  makeOut(options.out)
-  const subjects = options.subjects.filter(({ program }) => program.version !== undefined)
-  const missing = options.subjects.filter(({ program }) => program.version === undefined)
-  for (const { name, hint = '' } of missing) say(`${name} is left out: it is not on this machine. ${hint}`)
-  if (subjects.some(({ installed }) => installed)) await installPeers(say)
-  const packages = packageVersions([...new Set(subjects.flatMap((subject) => subject.packages))])
-  const where = environment(undefined, packages)
-  report({ startedAt, environment: where, options, subjects, missing, blocks: await measured(options, subjects) })
+const BENCH = {
+  command: 'npm run bench:balancer',
+  about: 'What a request costs with the balancer, beside nginx, HAProxy and bare proxies.',
+  full: { warmUpRequests: 8_000, blocks: 20, requests: 2_000, pacedRequests: 600 },
+  quick: { warmUpRequests: 3_000, blocks: 8, requests: 1_000, pacedRequests: 300 },
+  subjects: SUBJECTS,
+  always: [OURS, OURS_AGAIN, BARE],
 }
+
+benchMain(async (args) => {
+  const startedAt = new Date()
+  const options = readPlanOptions(BENCH, args)
+  if (options === undefined) return
+  makeOut(options.out)
+  const subjects = options.subjects.filter(({ version }) => version !== undefined)
+  const absent = options.subjects.filter(({ version }) => version === undefined)
+  const missing = Object.fromEntries(absent.map(({ name }) => [name, `Debian: apt-get install ${name}`]))
+  for (const [name, hint] of Object.entries(missing)) say(`${name} is left out: it is not on this machine. ${hint}`)
+  if (subjects.some(({ installed }) => installed)) await installPeers(say)
+  const where = environment(undefined, packageVersions(subjects))
+  const blocks = await measured(options, subjects)
+  const result = balancerResult({ startedAt, environment: where, options, subjects, missing, blocks })
+  writeResult(options.out, result, balancerTable(result))
+})
 
 async function measured(options: Options, subjects: readonly BalancerSubject[]): Promise<Found['blocks']> {
   const load = await balancerLoad()
   const running: { stop(): void }[] = [load]
   try {
-    const nodes = await Promise.all(
-      Array.from({ length: NODES }, (_, index) =>
-        worker<{ port: number }>({
-          name: `node ${index}`,
-          file: new URL('node.ts', import.meta.url),
-          args: [`node-${index}`],
-        }),
-      ),
+    const file = new URL('node.ts', import.meta.url)
+    const starting = Array.from({ length: NODES }, (_, index) =>
+      worker<{ port: number }>({ name: `node ${index}`, file, args: [`node-${index}`] }),
     )
+    const nodes = await Promise.all(starting)
     running.push(...nodes)
     const ports = nodes.map(({ ready }) => ready.port)
     const measurables = [measurable(DIRECT, { port: ports[0] ?? 0, pids: [], stop() {} }, load, options)]
     for (const subject of subjects) {
-      const started = await subject.program.start(ports)
+      const started = await subject.start(ports)
       running.push(started)
       measurables.push(measurable(subject.name, started, load, options))
     }
@@ -73,13 +78,3 @@ function measurable(name: string, { port, pids }: Running, load: Load, options: 
     },
   }
 }
-
-function report(found: Found): void {
-  const result = balancerResult(found)
-  const path = join(found.options.out, 'result.json')
-  writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
-  progress('done')
-  say(`\n${balancerTable(result)}\nWritten to ${path}`)
-}
-
-benchMain(main)

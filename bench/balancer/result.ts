@@ -1,31 +1,18 @@
-/** What the bench of the balancer found: the figures with their intervals, and the blocks they were made from. */
-import { type LoadKind, PACE_PER_SECOND } from './load.ts'
-import type { Options } from './options.ts'
-import { ADDED_P50_MICROS_MAX, type BalancerSubject, CPU_KINDS, DIRECT, GOALS, OURS, OURS_AGAIN } from './subjects.ts'
+/** The result of the bench of the balancer: the figures with their intervals, and the blocks they were made from. */
+import { seededRandom } from '@ninelives/lab'
+import type { PlanOptions } from '../harness/command/plan-options.ts'
 import type { Environment } from '../harness/environment.ts'
-import type { Blocks, Measured } from '../harness/experiment.ts'
-import {
-  type Estimate,
-  estimate,
-  type Finding,
-  finding,
-  ratio,
-  type Reached,
-  reached,
-  seededRandom,
-} from '../harness/statistics.ts'
+import type { Blocks, Measured, Plan } from '../harness/experiment.ts'
+import { type Estimate, estimate, type Reached, reached } from '../harness/statistics.ts'
+import { cpuRatioOf, type Figures, figuresOf, OURS, seriesOf } from '../harness/subject-figures.ts'
+import { type LoadKind, PACE_PER_SECOND } from './load.ts'
+import { ADDED_P50_MICROS_MAX, type BalancerSubject, CPU_KINDS, DIRECT, GOALS, UNDICI } from './subjects.ts'
 
-type CpuKind = (typeof CPU_KINDS)[number]
+/** `pacedRequests`: in one turn of the paced load. */
+export type Sizes = Plan & { readonly pacedRequests: number }
+export type Options = PlanOptions<BalancerSubject, Sizes>
 
-export interface CpuFigures {
-  readonly cpuMicrosPerRequest: Estimate
-  readonly p50Micros: Estimate
-  readonly p99Micros: Estimate
-  /** The CPU time of ninelives over http-proxy, over this subject's. */
-  readonly cpuRatio: Estimate & { readonly finding: Finding }
-}
-
-export interface SubjectResult extends Readonly<Record<CpuKind, CpuFigures>> {
+export interface SubjectResult extends Readonly<Record<(typeof CPU_KINDS)[number], Figures>> {
   readonly name: string
   readonly title: string
   readonly version: string
@@ -60,13 +47,13 @@ export interface Found {
   readonly environment: Environment
   readonly options: Options
   readonly subjects: readonly BalancerSubject[]
-  readonly missing: readonly BalancerSubject[]
+  readonly missing: Readonly<Record<string, string>>
   readonly blocks: Blocks<LoadKind>
 }
 
 export function balancerResult({ startedAt, environment, options, subjects, missing, blocks }: Found): BalancerResult {
   const { seed, quick, warmUpRequests, requests, pacedRequests } = options
-  const read = blocksReader(blocks, seed)
+  const added = (name: string, figure: 'p50Micros' | 'p99Micros'): Estimate => addedOf(blocks, name, figure, seed)
   return {
     schema: 1,
     bench: 'balancer',
@@ -74,68 +61,40 @@ export function balancerResult({ startedAt, environment, options, subjects, miss
     environment,
     options: { quick, warmUpRequests, blocks: options.blocks, requests, pacedRequests, pacePerSecond: PACE_PER_SECOND },
     seed,
-    subjects: subjects.map(({ name, title, program }) => ({
+    subjects: subjects.map(({ name, title, version = '' }) => ({
       name,
       title,
-      version: program.version ?? '',
-      get: read.cpu(name, 'get'),
-      post: read.cpu(name, 'post'),
-      addedP50Micros: read.added(name, 'p50Micros'),
-      addedP99Micros: read.added(name, 'p99Micros'),
+      version,
+      get: figuresOf(blocks, name, 'get', seed),
+      post: figuresOf(blocks, name, 'post', seed),
+      addedP50Micros: added(name, 'p50Micros'),
+      addedP99Micros: added(name, 'p99Micros'),
     })),
-    goals: goalsOf(new Set(subjects.map(({ name }) => name)), read),
-    missing: Object.fromEntries(missing.map(({ name, hint = '' }) => [name, hint])),
+    goals: goalsOf(blocks, seed),
+    missing,
     blocks: Object.fromEntries(blocks),
   }
 }
 
-/** Whether ninelives seems to differ from itself: then the machine was too restless for what this run says. */
-export function differsFromItself({ subjects }: BalancerResult): boolean {
-  const again = subjects.find(({ name }) => name === OURS_AGAIN)
-  return CPU_KINDS.some((kind) => ['less', 'more'].includes(again?.[kind].cpuRatio.finding ?? ''))
+function addedOf(blocks: Blocks<LoadKind>, name: string, figure: 'p50Micros' | 'p99Micros', seed: number): Estimate {
+  const direct = seriesOf(blocks, DIRECT, 'paced', figure)
+  const added = seriesOf(blocks, name, 'paced', figure).map((micros, block) => micros - (direct[block] ?? 0))
+  return estimate(added, seededRandom(seed))
 }
 
-/** Each figure with the same resampling: how many subjects there are must not change the interval of any. */
-function blocksReader(blocks: Blocks<LoadKind>, seed: number) {
-  const series = (name: string, kind: LoadKind, figure: keyof Measured): number[] =>
-    (blocks.get(name)?.[kind] ?? []).map((block) => block[figure])
-  const cpuRatio = (of: string, to: string, kind: CpuKind): Estimate =>
-    ratio(series(of, kind, 'cpuMicrosPerRequest'), series(to, kind, 'cpuMicrosPerRequest'), seededRandom(seed))
-
-  return {
-    cpuRatio,
-
-    cpu(name: string, kind: CpuKind): CpuFigures {
-      const found = cpuRatio(OURS, name, kind)
-      return {
-        cpuMicrosPerRequest: estimate(series(name, kind, 'cpuMicrosPerRequest'), seededRandom(seed)),
-        p50Micros: estimate(series(name, kind, 'p50Micros'), seededRandom(seed)),
-        p99Micros: estimate(series(name, kind, 'p99Micros'), seededRandom(seed)),
-        cpuRatio: { ...found, finding: finding(found) },
-      }
-    },
-
-    added(name: string, figure: 'p50Micros' | 'p99Micros'): Estimate {
-      const direct = series(DIRECT, 'paced', figure)
-      const added = series(name, 'paced', figure).map((micros, block) => micros - (direct[block] ?? 0))
-      return estimate(added, seededRandom(seed))
-    },
-  }
-}
-
-function goalsOf(present: ReadonlySet<string>, read: ReturnType<typeof blocksReader>): GoalResult[] {
-  const ratios = GOALS.filter(({ of, to }) => present.has(of) && present.has(to)).flatMap(({ of, to, ratioMax }) =>
-    CPU_KINDS.map((kind) => {
-      const found = read.cpuRatio(of, to, kind)
-      return { what: `${of} ÷ ${to}, ${kind}`, found, max: ratioMax, is: reached(found, ratioMax) }
-    }),
+function goalsOf(blocks: Blocks<LoadKind>, seed: number): GoalResult[] {
+  const ratios = GOALS.filter(({ of, to }) => blocks.has(of) && blocks.has(to)).flatMap(({ of, to, ratioMax }) =>
+    CPU_KINDS.map((kind) => goal(`${of} ÷ ${to}, ${kind}`, cpuRatioOf(blocks, [of, to], kind, seed), ratioMax)),
   )
-  const added = [OURS, 'ninelives-undici']
-    .filter((name) => present.has(name))
+  const added = [OURS, UNDICI]
+    .filter((name) => blocks.has(name))
     .map((name) => {
-      const found = read.added(name, 'p50Micros')
       const what = `${name}, added p50 in µs at ${PACE_PER_SECOND} requests a second`
-      return { what, found, max: ADDED_P50_MICROS_MAX, is: reached(found, ADDED_P50_MICROS_MAX) }
+      return goal(what, addedOf(blocks, name, 'p50Micros', seed), ADDED_P50_MICROS_MAX)
     })
   return [...ratios, ...added]
+}
+
+function goal(what: string, found: Estimate, max: number): GoalResult {
+  return { what, found, max, is: reached(found, max) }
 }

@@ -1,99 +1,119 @@
-/** What the bench of the balancer compares: each in front of the same three nodes. */
+/** The subjects of the bench of the balancer: each in front of the same three nodes. */
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { LoadKind } from './load.ts'
-import { haproxy, nginx, type Program, type Running } from './programs.ts'
+import { freePort } from '@ninelives/lab'
 import { startChild } from '../harness/children.ts'
+import { programVersion } from '../harness/peers.ts'
+import { processTree } from '../harness/process-tree.ts'
+import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
+import type { LoadKind } from './load.ts'
+
+export interface Running {
+  readonly port: number
+  /** The processes whose time it takes. */
+  readonly pids: readonly number[]
+  stop(): void
+}
 
 export interface BalancerSubject {
   readonly name: string
   readonly title: string
   /** Packages whose versions go into the result. */
   readonly packages: readonly string[]
-  /** Needs what is installed in peers/. */
+  /** Needs the packages of peers/. */
   readonly installed: boolean
-  /** How to get it, where it is a program that may be missing. */
-  readonly hint?: string
-  readonly program: Program
+  /** Undefined when it is not on this machine. */
+  readonly version: string | undefined
+  start(nodePorts: readonly number[]): Promise<Running>
 }
 
-/** The most that one subject may take of another's processor time, with a body or without. */
+/** The most that one subject may take of another's CPU time, with a body or without. */
 export interface Goal {
   readonly of: string
   readonly to: string
   readonly ratioMax: number
 }
 
-export const OURS = 'ninelives'
-/** And this is the same once more: what it seems to differ by is the error of the measurement. */
-export const OURS_AGAIN = 'ninelives-again'
 export const BARE = 'http-proxy'
-/** The goals on added latency are of this one, which is no balancer but one of the nodes. */
+/** The way straight to a node, with which added latency is compared. */
 export const DIRECT = 'direct'
+export const UNDICI = 'ninelives-undici'
 export const ADDED_P50_MICROS_MAX = 1_000
 export const CPU_KINDS = ['get', 'post'] as const satisfies readonly LoadKind[]
 
 export const GOALS: readonly Goal[] = [
   { of: OURS, to: BARE, ratioMax: 1.1 },
-  { of: 'ninelives-undici', to: BARE, ratioMax: 0.6 },
-  { of: 'ninelives-undici', to: 'nginx', ratioMax: 4 },
+  { of: UNDICI, to: BARE, ratioMax: 0.6 },
+  { of: UNDICI, to: 'nginx', ratioMax: 4 },
 ]
 
 const READY_DEADLINE_MS = 15_000
+const AFFINITY_KEYS = 'a signing key for a benchmark and for nothing else'
 
 export const SUBJECTS: readonly BalancerSubject[] = [
   ours(OURS, 'ninelives, http-proxy', 'http-proxy'),
   ours(OURS_AGAIN, 'ninelives, http-proxy (A/A)', 'http-proxy'),
-  ours('ninelives-undici', 'ninelives, undici', 'undici'),
-  bare(BARE, 'http-proxy, bare', 'bare-http-proxy.ts', false),
-  bare('http-proxy-3', 'http-proxy-3, bare', 'bare-http-proxy-3.ts', true),
-  bare('httpxy', 'httpxy, bare', 'bare-httpxy.ts', true),
-  { ...plain('nginx', 'nginx, one worker'), hint: 'Debian: apt-get install nginx', program: nginx() },
-  { ...plain('haproxy', 'HAProxy, one thread'), hint: 'Debian: apt-get install haproxy', program: haproxy() },
+  ours(UNDICI, 'ninelives, undici', 'undici'),
+  bare(BARE, 'http-proxy, bare', false),
+  bare('http-proxy-3', 'http-proxy-3, bare', true),
+  bare('httpxy', 'httpxy, bare', true),
+  installedProgram('nginx', 'nginx, one worker'),
+  installedProgram('haproxy', 'HAProxy, one thread'),
 ]
 
 function ours(name: string, title: string, transport: string): BalancerSubject {
   const file = fileURLToPath(import.meta.resolve('@ninelives/balancer/main'))
-  const start = (nodePorts: readonly number[]): Promise<Running> => {
-    const upstreams = nodePorts.map((port, index) => `node-${index}=http://127.0.0.1:${port}`).join(',')
-    return startedByNode(name, [file], { UPSTREAMS: upstreams, PORT: '0', TRANSPORT: transport, LOG_LEVEL: 'info' })
+  const env = { AFFINITY_KEYS, TRANSPORT: transport, LOG_LEVEL: 'info' }
+  const start = (nodes: readonly number[]): Promise<Running> => started(name, file, nodes, env)
+  return { name, title, packages: [transport], installed: false, version: process.version, start }
+}
+
+function bare(name: string, title: string, installed: boolean): BalancerSubject {
+  const file = peer(`bare-${name}.ts`)
+  const start = (nodes: readonly number[]): Promise<Running> => started(name, file, nodes)
+  return { name, title, packages: [name], installed, version: process.version, start }
+}
+
+/** As in the bench of strategies: a program of Node starts it, whose own time does not count. */
+function installedProgram(name: 'nginx' | 'haproxy', title: string): BalancerSubject {
+  async function start(nodes: readonly number[]): Promise<Running> {
+    const front = await started(name, peer(`cluster/${name}.ts`), nodes, { PORT: String(await freePort()) })
+    return { ...front, pids: front.pids.flatMap((pid) => processTree(pid).slice(1)) }
   }
-  return { ...plain(name, title), packages: [transport], program: { version: process.version, start } }
+  return { name, title, packages: [], installed: false, version: programVersion(name), start }
 }
 
-function bare(name: string, title: string, file: string, installed: boolean): BalancerSubject {
-  const path = fileURLToPath(new URL(`../peers/${file}`, import.meta.url))
-  const start = (nodePorts: readonly number[]): Promise<Running> =>
-    startedByNode(name, [path, ...nodePorts.map((port) => `http://127.0.0.1:${port}`)], {})
-  return { ...plain(name, title), packages: [name], installed, program: { version: process.version, start } }
+function peer(file: string): string {
+  return fileURLToPath(new URL(`../peers/${file}`, import.meta.url))
 }
 
-function plain(name: string, title: string) {
-  return { name, title, packages: [], installed: false }
-}
-
-/** Nobody's NODE_OPTIONS or DEBUG changes what is measured. Its log is read, as a service's would be, and dropped. */
-export async function startedByNode(
+/** In an environment of its own. Its log is read, as a service's would be, and dropped. */
+async function started(
   name: string,
-  args: readonly string[],
-  env: Record<string, string>,
+  file: string,
+  nodePorts: readonly number[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
-  const child = startChild(process.execPath, args, {
+  const UPSTREAMS = nodePorts.map((port, index) => `node-${index}=http://127.0.0.1:${port}`).join(',')
+  const { PATH = '' } = process.env
+  const child = startChild(process.execPath, [file], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { NODE_ENV: 'production', AFFINITY_KEYS: 'a signing key for a benchmark and for nothing else', ...env },
+    env: { NODE_ENV: 'production', PATH, PORT: '0', UPSTREAMS, ...env },
   })
   child.stdout?.resume()
-  const stop = (): void => void child.kill('SIGKILL')
+  // The channel's end ends it, and what it started.
+  const stop = (): void => {
+    if (child.connected) child.disconnect()
+  }
   const ended = once(child, 'exit').then(() => {
     throw new Error(`${name} ended before it was ready`)
   })
   try {
     const ready = once(child, 'message', { signal: AbortSignal.timeout(READY_DEADLINE_MS) })
-    const [message] = (await Promise.race([ready, ended])) as [{ port?: number; url?: string }]
-    const port = message.port ?? Number(new URL(message.url ?? '').port)
-    // That it ends later, when it is stopped, is nobody's error.
+    const [{ url }] = (await Promise.race([ready, ended])) as [{ url: string }]
+    // A later end is not an error.
     ended.catch(() => {})
-    return { port, pids: [child.pid ?? 0], stop }
+    return { port: Number(new URL(url).port), pids: [child.pid ?? 0], stop }
   } catch (error) {
     stop()
     throw error

@@ -1,7 +1,9 @@
 /** The result of the bench of the balancer, for a terminal. */
-import { type BalancerResult, differsFromItself, type GoalResult, type SubjectResult } from './result.ts'
-import { CPU_KINDS, OURS } from './subjects.ts'
+import { tableFooter } from '../harness/command/result-file.ts'
 import { aligned, interval } from '../harness/command/table.ts'
+import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '../harness/subject-figures.ts'
+import type { BalancerResult, GoalResult } from './result.ts'
+import { CPU_KINDS } from './subjects.ts'
 
 const TITLES = { get: 'GET', post: 'POST, 42 bytes' } as const
 const HEADINGS = ['CPU µs', '95 %', 'p50 µs', 'p99 µs', 'ninelives ÷ this', '']
@@ -9,47 +11,31 @@ const HEADINGS = ['CPU µs', '95 %', 'p50 µs', 'p99 µs', 'ninelives ÷ this', 
 const RATIO_COLUMN = 5
 
 export function balancerTable(result: BalancerResult): string {
-  const { subjects, goals, missing, environment, seed, options } = result
-  const { processor, cores, node, loadBefore, busy } = environment
-  const absent = Object.entries(missing).map(([name, hint]) => `${name} is not on this machine. ${hint}`)
+  const { subjects, goals, missing, options } = result
+  const tables = CPU_KINDS.map((kind) => {
+    const rows = subjects.map((subject) => [
+      subject.title,
+      ...figureCells(subject[kind]),
+      ...(subject.name === OURS ? [] : ratioCells(subject[kind])),
+    ])
+    return aligned([[TITLES[kind], ...HEADINGS], ...rows], RATIO_COLUMN)
+  })
+  const added = subjects.map(({ title, addedP50Micros, addedP99Micros }) => [
+    title,
+    interval(addedP50Micros, 0),
+    interval(addedP99Micros, 0),
+  ])
+  const again = subjects.find(({ name }) => name === OURS_AGAIN)
   return [
-    ...CPU_KINDS.map((kind) =>
-      aligned([[TITLES[kind], ...HEADINGS], ...subjects.map((subject) => cells(subject, kind))], RATIO_COLUMN),
-    ),
+    ...tables,
     aligned(
-      [
-        [`Added at ${String(options['pacePerSecond'])} requests a second`, 'p50 µs', 'p99 µs'],
-        ...subjects.map(({ title, addedP50Micros, addedP99Micros }) => [
-          title,
-          interval(addedP50Micros, 0),
-          interval(addedP99Micros, 0),
-        ]),
-      ],
+      [[`Added at ${String(options['pacePerSecond'])} requests a second`, 'p50 µs', 'p99 µs'], ...added],
       RATIO_COLUMN,
     ),
     aligned([['Goals'], ...goals.map(goal)], 1),
-    ...absent,
-    `${String(options['blocks'])} blocks of ${String(options['requests'])} requests, seed ${seed}; ` +
-      `Node ${node.slice(1)}, ${cores} × ${processor}`,
-    'CPU: of all processes of the subject. ÷: ratio of CPU times within blocks, with its 95 % interval.',
-    ...(busy ? [`NOT TO BE QUOTED: the machine was busy when this began (load ${loadBefore.toFixed(2)}).`] : []),
-    ...(differsFromItself(result)
-      ? ['NOT TO BE QUOTED: ninelives differs from itself (A/A), so other differences may be none either.']
-      : []),
+    ...Object.entries(missing).map(([name, hint]) => `${name} is not on this machine. ${hint}`),
+    ...tableFooter(result, differsFromItself([again?.get, again?.post])),
   ].join('\n')
-}
-
-function cells(subject: SubjectResult, kind: (typeof CPU_KINDS)[number]): string[] {
-  const { cpuMicrosPerRequest: cpu, p50Micros, p99Micros, cpuRatio } = subject[kind]
-  const { finding } = cpuRatio
-  return [
-    subject.title,
-    cpu.median.toFixed(0),
-    `${cpu.low.toFixed(0)}–${cpu.high.toFixed(0)}`,
-    p50Micros.median.toFixed(0),
-    p99Micros.median.toFixed(0),
-    ...(subject.name === OURS ? [] : [interval(cpuRatio, 2), finding === 'less' || finding === 'more' ? '' : finding]),
-  ]
 }
 
 function goal({ what, found, max, is }: GoalResult): string[] {

@@ -5,11 +5,17 @@
  * node's environment and speaks the shop's interface, a balancer any that takes a balancer's; see `peers/cluster/`. So a peer goes
  * through the very faults, and is measured by the very code.
  */
-import { type Lab, openLab, ownPrograms, type Programs, type Strategy } from '@ninelives/lab'
-import { findOnPath } from '../../packages/lab/src/cluster/redis.ts'
-import { httpGet } from '../../packages/lab/src/http-get.ts'
-import { readConfig } from '../../packages/lab/src/config.ts'
-import { freePort } from './free-port.ts'
+import {
+  findOnPath,
+  freePort,
+  httpGet,
+  type Lab,
+  openLab,
+  ownPrograms,
+  type Programs,
+  readConfig,
+  type Strategy,
+} from '@ninelives/lab'
 import { processTree } from './process-tree.ts'
 
 /** Who takes part: a strategy of ours, or a peer. */

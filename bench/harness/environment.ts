@@ -17,14 +17,14 @@ export interface Environment {
   readonly memoryBytes: number
   /** Processes that ran or wanted to, on average over the minute before. */
   readonly loadBefore: number
-  /** Others used the machine: such figures are for whoever works on the bench, not to be quoted. */
+  /** Others used the machine: such figures are not to be quoted. */
   readonly busy: boolean
 }
 
 /** Of one core; an idle machine's own daemons stay below. */
 const BUSY_ABOVE_LOAD = 0.5
 
-/** To be asked before the bench makes a load of its own. */
+/** Call it before the bench makes a load of its own. */
 export function environment(redis: string | undefined, packages: Readonly<Record<string, string>>): Environment {
   const [loadBefore = 0] = loadavg()
   return {
@@ -40,6 +40,12 @@ export function environment(redis: string | undefined, packages: Readonly<Record
     loadBefore,
     busy: loadBefore > BUSY_ABOVE_LOAD,
   }
+}
+
+/** Of a machine that has not been given work yet. */
+export function machineLine(): string {
+  const { processor, node, busy, loadBefore } = environment(undefined, {})
+  return `on      ${processor}, Node ${node}${busy ? `; the machine was busy (load ${loadBefore.toFixed(1)}): not to be quoted` : ''}`
 }
 
 function git(...args: string[]): string | undefined {

@@ -1,9 +1,10 @@
-/** Packages that only one side of the bench needs: no business of those who only use ninelives, so they come when first asked for. */
+/** Packages and programs of others that the bench compares with. The packages are installed when a bench first needs them. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { UsageError } from '@ninelives/lab'
 import { startChild } from './children.ts'
-import { UsageError } from './config.ts'
 
 /** Each has a package.json and a lock file of its own. */
 const FOLDERS = {
@@ -30,8 +31,9 @@ export function installPeers(say: (text: string) => void): Promise<void> {
   return installPackages('peers', say)
 }
 
-/** As the lock files have them. */
-export function packageVersions(names: readonly string[]): Record<string, string> {
+/** The versions that the lock files name. */
+export function packageVersions(users: readonly { readonly packages: readonly string[] }[]): Record<string, string> {
+  const names = [...new Set(users.flatMap(({ packages }) => packages))]
   const versions = [lockedVersions(lockOf('peers')), lockedVersions('../../package-lock.json')]
   return Object.fromEntries(
     names.map((name) => [name, versions.map((locked) => locked(name)).find((version) => version) ?? 'unknown']),
@@ -50,4 +52,12 @@ function lockedVersions(path: string): (name: string) => string | undefined {
 
 function changedAtMs(path: string): number {
   return statSync(new URL(path, import.meta.url), { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+const PROGRAM_VERSIONS = { nginx: /nginx\/(\S+)/, haproxy: /version (\S+)/ } as const
+
+/** Undefined when it is not on the PATH. */
+export function programVersion(program: keyof typeof PROGRAM_VERSIONS): string | undefined {
+  const { status, stdout, stderr } = spawnSync(program, ['-v'], { encoding: 'utf8' })
+  return status === 0 ? PROGRAM_VERSIONS[program].exec(`${stdout}${stderr}`)?.[1] : undefined
 }

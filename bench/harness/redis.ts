@@ -2,10 +2,9 @@
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort, readConfig, UsageError } from '@ninelives/lab'
 import { Redis } from 'ioredis'
 import { startChild } from './children.ts'
-import { UsageError } from './config.ts'
-import { freePort } from './free-port.ts'
 
 export interface BenchRedis {
   readonly url: string
@@ -16,7 +15,8 @@ export interface BenchRedis {
 const START_DEADLINE_MS = 15_000
 const HINT = 'there is no Redis: set REDIS_URL, or install redis-server (Debian: apt-get install redis-server)'
 
-export async function benchRedis(url: string | undefined): Promise<BenchRedis> {
+export async function benchRedis(): Promise<BenchRedis> {
+  const { redisUrl: url } = readConfig(process.env)
   return url === undefined ? await privateRedis() : await givenRedis(url)
 }
 

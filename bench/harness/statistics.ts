@@ -27,17 +27,6 @@ export const INTERVAL_BLOCKS_MIN = 6
 
 const RESAMPLES = 4_000
 
-/** mulberry32: small, and the same sequence for the same seed everywhere. */
-export function seededRandom(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export function shuffled<T>(values: readonly T[], random: Random): T[] {
   const result = [...values]
   for (let last = result.length - 1; last > 0; last--) {

@@ -1,8 +1,8 @@
 /** http-proxy as its README begins, with an agent that keeps connections. */
 import httpProxy from 'http-proxy'
-import { bareProxy } from './bare-proxy.ts'
+import { badGateway, bareProxy } from './bare-proxy.ts'
 
 const proxy = httpProxy.createProxyServer({})
 bareProxy((request, response, target, agent) => {
-  proxy.web(request, response, { target, agent }, (error) => response.writeHead(502).end(error.message))
+  proxy.web(request, response, { target, agent }, (error) => badGateway(response, error))
 })

@@ -8,8 +8,7 @@ import { type Fields, sessionContents } from '../harness/contents.ts'
 
 /** Where sessions are to be kept. */
 export const storeUrl = process.argv[2] ?? ''
-export const SIGNING_KEY = 'a signing key for a benchmark, and for nothing else'
-export const MAX_AGE_MS = 1_800_000
+export { MAX_AGE_MS, SIGNING_KEY } from './secrets.ts'
 
 /** GET /read, POST /write, and POST /begin?USER, which logs in. */
 export function handle(method: string, url: string, opened: object | null): { user: unknown; count: unknown } {

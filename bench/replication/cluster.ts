@@ -1,7 +1,5 @@
 /** A mesh of nodes, each a process of its own, for as long as a measurement takes. */
-import { createServer } from 'node:net'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { freePorts } from '@ninelives/lab'
 import type { Question, Ready, Usage } from './questions.ts'
 import { type Worker, worker } from '../harness/worker.ts'
 
@@ -56,18 +54,4 @@ export async function meshCluster(mode: Mode, count: number): Promise<MeshCluste
       for (const node of nodes) node.stop()
     },
   }
-}
-
-/** All at once, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(
-    servers.map(async (server) => {
-      server.close()
-      await once(server, 'close')
-    }),
-  )
-  return ports
 }

@@ -1,53 +1,56 @@
 /** How the replicated and the clustered store scale: what a write costs from few nodes to many, memory, and joining. */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { UsageError } from '../harness/config.ts'
+import { flagsHelp, integerFlag, parseFlags, seededRandom, switchFlag } from '@ninelives/lab'
+import { benchMain, progress, say } from '../harness/command/command.ts'
+import { countFlag, namesFlag, outDirectory, outFlag, seedFlag } from '../harness/command/flags.ts'
+import { makeOut } from '../harness/command/out-directory.ts'
+import { writeResult } from '../harness/command/result-file.ts'
 import { environment } from '../harness/environment.ts'
 import { measureJoining } from './joining.ts'
-import { MESH_HELP, readMeshOptions } from './options.ts'
 import { meshResult, meshTable } from './result.ts'
 import { measureScale } from './scale.ts'
-import { makeOut } from '../harness/command/out-directory.ts'
-import { seededRandom } from '../harness/statistics.ts'
 
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
-const EXIT_INTERRUPTED = 130
+const FULL = { rounds: 6, blocks: 3, writesPerNode: 2_000 }
+const QUICK = { rounds: 1, blocks: 3, writesPerNode: 1_000 }
+const SIZES = [3, 6, 9, 12]
+const SIZE_MAX = 12
+const SESSIONS = 100_000
+const SESSIONS_MAX = 1_000_000
 
-async function main(): Promise<void> {
+const FLAGS = {
+  quick: switchFlag(`one round of each mesh instead of ${FULL.rounds}`),
+  nodes: namesFlag(
+    Array.from({ length: SIZE_MAX - 1 }, (_, index) => String(index + 2)),
+    `these sizes (default ${SIZES.join()})`,
+  ),
+  'at-once': integerFlag(
+    { min: 1, max: 100 },
+    { placeholder: 'N', help: 'writes in flight at each node (default 1)', otherwise: 1 },
+  ),
+  sessions: countFlag(`that a joining node finds (default ${SESSIONS})`, SESSIONS, SESSIONS_MAX),
+  seed: seedFlag,
+  out: outFlag,
+}
+
+const HELP = `npm run bench:mesh -- [options]
+
+What a write costs on replicated and clustered meshes of ${SIZES.join(', ')} nodes, what an idle session takes, and how long a
+node takes to join.
+
+${flagsHelp(FLAGS)}`
+
+benchMain(async (args) => {
   const startedAt = new Date()
-  const options = readMeshOptions(process.argv.slice(2), startedAt)
-  if (options === undefined) return say(MESH_HELP)
-  makeOut(options.out)
+  const values = parseFlags('npm run bench:mesh', FLAGS, args)
+  if (values === 'help') return say(HELP)
+  const { quick, seed, sessions } = values
+  const sizes = values.nodes?.map(Number) ?? SIZES
+  const out = outDirectory(values.out, startedAt)
+  const options = { ...(quick ? QUICK : FULL), sizes, atOnce: values['at-once'], sessions, seed, out }
+  makeOut(out)
   const where = environment('none', {})
-  const blocks = await measureScale(options, seededRandom(options.seed), progress)
-  progress(`a node joins ${options.sessions} sessions`)
-  const joining = await measureJoining(options.sessions)
+  const blocks = await measureScale(options, seededRandom(seed), progress)
+  progress(`a node joins ${sessions} sessions`)
+  const joining = await measureJoining(sessions)
   const result = meshResult({ startedAt, environment: where, options, blocks, joining })
-  const path = join(options.out, 'result.json')
-  writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
-  progress('done')
-  say(`\n${meshTable(result)}\nWritten to ${path}`)
-}
-
-function progress(text: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r${text}\u001b[K` : `${text}\n`)
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    progress('stopped; nothing was written\n')
-    // Whoever was started is ended at exit, see children.ts.
-    process.exit(EXIT_INTERRUPTED)
-  })
-}
-
-main().catch((error: Error) => {
-  const isUsage = error instanceof UsageError
-  process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
-  process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
+  writeResult(out, result, meshTable(result))
 })

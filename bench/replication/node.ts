@@ -12,6 +12,8 @@ import { rendezvousScore } from '../../packages/balancer/src/routing/rendezvous.
 import { newSessionId, sessionKey } from '../../packages/sessions/src/engine/id.ts'
 import { meshStore } from '../../packages/sessions/src/replication/mesh.ts'
 import { sessionContents } from '../harness/contents.ts'
+import { heapBytes } from '../harness/heap.ts'
+import { answerQuestions } from '../harness/worker-process.ts'
 import type { Filled, Full, Memory, Question, Ready, Usage, Written } from './questions.ts'
 
 const HOUR_MS = 3_600_000
@@ -30,14 +32,7 @@ const sinceStartMs = (): number => performance.now() - startedAtMs
 const keys: SessionKey[] = []
 const versions: number[] = []
 
-process.send?.({ servesAfterMs: sinceStartMs() } satisfies Ready)
-process.on('disconnect', () => process.exit())
-process.on('message', (question: Question) => {
-  answer(question).then(
-    (answer) => process.send?.(answer),
-    (error: Error) => process.send?.({ error: `${error.stack}: ${String(error.cause)}` }),
-  )
-})
+answerQuestions((question: Question) => answer(question), { servesAfterMs: sinceStartMs() } satisfies Ready)
 
 async function answer(question: Question): Promise<unknown> {
   switch (question.ask) {
@@ -48,7 +43,7 @@ async function answer(question: Question): Promise<unknown> {
     case 'write':
       return await written(question.writes, question.atOnce)
     case 'memory':
-      return memory()
+      return { heapBytes: heapBytes() } satisfies Memory
     case 'read':
       return await read(question.keys as SessionKey[])
     case 'full':
@@ -100,21 +95,11 @@ async function written(writes: number, atOnce: number): Promise<Written> {
       free.push(index)
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error
-      // Whether it was made is not known, so nobody writes to this session any more.
+      // It may have been made or not: this session is not written to any more.
       refused++
     }
   })
   return { p50Micros: micros.percentile(50), p99Micros: micros.percentile(99), refused }
-}
-
-function memory(): Memory {
-  const { gc } = globalThis
-  assert(gc, 'runs with --expose-gc')
-  // What the first one finalises, the second one frees.
-  gc()
-  gc()
-  const { heapUsed, external } = process.memoryUsage()
-  return { heapBytes: heapUsed + external }
 }
 
 async function read(keys: readonly SessionKey[]): Promise<{ readonly atMs: number }> {

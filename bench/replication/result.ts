@@ -1,17 +1,10 @@
 /** What the bench of the mesh found, as it is written down and as a table. */
+import { seededRandom } from '@ninelives/lab'
 import type { Environment } from '../harness/environment.ts'
 import type { Joining } from './joining.ts'
-import type { MeshOptions } from './options.ts'
-import type { ScaleBlock, ScaleBlocks } from './scale.ts'
-import {
-  type Estimate,
-  estimate,
-  type Random,
-  ratio,
-  type Reached,
-  reached,
-  seededRandom,
-} from '../harness/statistics.ts'
+import { MEASURES, type Measure, type ScaleBlock, type ScaleBlocks, type ScalePlan } from './scale.ts'
+import { aligned, interval } from '../harness/command/table.ts'
+import { type Estimate, estimate, type Random, ratio, type Reached, reached } from '../harness/statistics.ts'
 
 export interface MeshResult {
   readonly schema: 1
@@ -26,7 +19,11 @@ export interface MeshResult {
   readonly blocks: Readonly<Record<string, readonly ScaleBlock[]>>
 }
 
-type Measure = keyof ScaleBlock
+export interface MeshOptions extends ScalePlan {
+  readonly sessions: number
+  readonly seed: number
+  readonly out: string
+}
 
 export type MeshFigures = { readonly mesh: string } & Readonly<Record<Measure, Estimate>>
 
@@ -45,18 +42,6 @@ export interface FoundMesh {
   readonly joining: Joining
 }
 
-const MEASURES: readonly Measure[] = [
-  'cpuMicros',
-  'cpuMicrosAboveIdle',
-  'bytes',
-  'bytesAboveIdle',
-  'p50Micros',
-  'p99Micros',
-  'sessionsPerNode',
-  'idleShare',
-  'idleBytesPerSecond',
-  'refused',
-]
 const GROWTH_MAX = 1.15
 
 export function meshResult({ startedAt, environment, options, blocks, joining }: FoundMesh): MeshResult {
@@ -77,13 +62,9 @@ export function meshResult({ startedAt, environment, options, blocks, joining }:
 }
 
 function figures(mesh: string, blocks: readonly ScaleBlock[], random: Random): MeshFigures {
-  const of = (measure: Measure): Estimate =>
-    estimate(
-      blocks.map((block) => block[measure]),
-      random,
-    )
-  const all = Object.fromEntries(MEASURES.map((measure) => [measure, of(measure)])) as Record<Measure, Estimate>
-  return { mesh, ...all }
+  const of = (measure: Measure): number[] => blocks.map((block) => block[measure])
+  const all = MEASURES.map((measure) => [measure, estimate(of(measure), random)])
+  return { mesh, ...(Object.fromEntries(all) as Record<Measure, Estimate>) }
 }
 
 function growth({ sizes }: MeshOptions, blocks: ScaleBlocks, random: Random): Growth[] {
@@ -100,43 +81,26 @@ function growth({ sizes }: MeshOptions, blocks: ScaleBlocks, random: Random): Gr
   return [grown('cpuMicros'), grown('cpuMicrosAboveIdle'), grown('bytes'), grown('bytesAboveIdle')]
 }
 
+const COLUMNS: Readonly<Record<string, (figures: MeshFigures) => string>> = {
+  'CPU µs a write': ({ cpuMicros }) => cpuMicros.median.toFixed(0),
+  'CPU above idle': ({ cpuMicrosAboveIdle }) => cpuMicrosAboveIdle.median.toFixed(0),
+  bytes: ({ bytes }) => bytes.median.toFixed(0),
+  'bytes above idle': ({ bytesAboveIdle }) => bytesAboveIdle.median.toFixed(0),
+  'p50 ms': ({ p50Micros }) => (p50Micros.median / 1_000).toFixed(2),
+  'p99 ms': ({ p99Micros }) => (p99Micros.median / 1_000).toFixed(2),
+  'sessions a node': ({ sessionsPerNode }) => sessionsPerNode.median.toFixed(0),
+  'idle CPU': ({ idleShare }) => `${(100 * idleShare.median).toFixed(1)} %`,
+  refused: ({ refused }) => refused.median.toFixed(0),
+}
+
 export function meshTable({ meshes, growth, joining }: MeshResult): string {
-  const head = [
-    'mesh',
-    'CPU µs a write',
-    'above idle',
-    'bytes',
-    'above idle',
-    'p50 ms',
-    'p99 ms',
-    'sessions a node',
-    'idle CPU',
-    'refused',
-  ]
-  const rows = meshes.map((figures) => [
-    figures.mesh,
-    figures.cpuMicros.median.toFixed(0),
-    figures.cpuMicrosAboveIdle.median.toFixed(0),
-    figures.bytes.median.toFixed(0),
-    figures.bytesAboveIdle.median.toFixed(0),
-    (figures.p50Micros.median / 1_000).toFixed(2),
-    (figures.p99Micros.median / 1_000).toFixed(2),
-    figures.sessionsPerNode.median.toFixed(0),
-    `${(100 * figures.idleShare.median).toFixed(1)} %`,
-    figures.refused.median.toFixed(0),
-  ])
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
+  const rows = meshes.map((figures) => [figures.mesh, ...Object.values(COLUMNS).map((cell) => cell(figures))])
   const grown = growth.map(
-    ({ of, median, low, high, ratioMax, is }) =>
-      `clustered, largest over smallest, ${of}: ${median.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)}), goal ${ratioMax}: ${is}`,
+    ({ of, ratioMax, is, ...found }) =>
+      `clustered, largest over smallest, ${of}: ${interval(found, 2)}, goal ${ratioMax}: ${is}`,
   )
   return [
-    ...[head, ...rows].map(line),
-    '',
+    aligned([['mesh', ...Object.keys(COLUMNS)], ...rows], Object.keys(COLUMNS).length + 1),
     ...grown,
     '',
     `an idle session: ${joining.heapBytes.toFixed(0)} bytes of heap, its JSON ${joining.jsonBytes.toFixed(0)}`,

@@ -18,7 +18,7 @@ export interface ScalePlan {
 export interface ScaleBlock {
   /** Everything that the processes used, over the writes. */
   readonly cpuMicros: number
-  /** Without what they use when nothing is written: the beats, the timers. */
+  /** Without what they use when nothing is written: heartbeats and timers. */
   readonly cpuMicrosAboveIdle: number
   readonly bytes: number
   readonly bytesAboveIdle: number
@@ -33,6 +33,21 @@ export interface ScaleBlock {
   readonly refused: number
 }
 
+export type Measure = keyof ScaleBlock
+
+export const MEASURES: readonly Measure[] = [
+  'cpuMicros',
+  'cpuMicrosAboveIdle',
+  'bytes',
+  'bytesAboveIdle',
+  'p50Micros',
+  'p99Micros',
+  'sessionsPerNode',
+  'idleShare',
+  'idleBytesPerSecond',
+  'refused',
+]
+
 /** One block a round. */
 export type ScaleBlocks = ReadonlyMap<string, readonly ScaleBlock[]>
 
@@ -40,23 +55,19 @@ const MODES: readonly Mode[] = ['replicated', 'clustered']
 const SESSIONS_PER_NODE = 500
 const IDLE_MS = 2_000
 
-export function meshName(mode: Mode, size: number): string {
-  return `${mode} ${size}`
-}
-
 export async function measureScale(
   plan: ScalePlan,
   random: Random,
   progress: (text: string) => void,
 ): Promise<ScaleBlocks> {
   const meshes = MODES.flatMap((mode) => plan.sizes.map((size) => ({ mode, size })))
-  const found = new Map<string, ScaleBlock[]>(meshes.map(({ mode, size }) => [meshName(mode, size), []]))
+  const found = new Map<string, ScaleBlock[]>(meshes.map(({ mode, size }) => [`${mode} ${size}`, []]))
   for (let round = 1; round <= plan.rounds; round++) {
     for (const { mode, size } of shuffled(meshes, random)) {
       progress(`round ${round} of ${plan.rounds}: ${mode}, ${size} nodes`)
       const cluster = await meshCluster(mode, size)
       try {
-        found.get(meshName(mode, size))?.push(await measureOne(cluster, plan))
+        found.get(`${mode} ${size}`)?.push(await measureOne(cluster, plan))
       } finally {
         cluster.stop()
       }
@@ -66,25 +77,17 @@ export async function measureScale(
 }
 
 async function measureOne(cluster: MeshCluster, { blocks, writesPerNode, atOnce }: ScalePlan): Promise<ScaleBlock> {
-  // One after the other: more at once than a machine of few cores can carry is no picture of anything.
+  // One after the other: all at once would overload a machine of few cores.
   for (const node of cluster.nodes) await node.ask({ ask: 'fill', sessions: SESSIONS_PER_NODE })
-  // What is compiled during the first writes is no write's.
+  // The first writes pay for compilation.
   await cluster.ask({ ask: 'write', writes: 2 * writesPerNode, atOnce })
   const idle = await measureIdle(cluster)
   const measured: ScaleBlock[] = []
   for (let block = 0; block < blocks; block++)
     measured.push(await measureBlock(cluster, { writes: writesPerNode, atOnce }, idle))
-  const middle = (of: (block: ScaleBlock) => number): number => median(measured.map(of))
+  const middle = MEASURES.map((measure) => [measure, median(measured.map((block) => block[measure]))])
   return {
-    cpuMicros: middle((block) => block.cpuMicros),
-    cpuMicrosAboveIdle: middle((block) => block.cpuMicrosAboveIdle),
-    bytes: middle((block) => block.bytes),
-    bytesAboveIdle: middle((block) => block.bytesAboveIdle),
-    p50Micros: middle((block) => block.p50Micros),
-    p99Micros: middle((block) => block.p99Micros),
-    sessionsPerNode: middle((block) => block.sessionsPerNode),
-    idleShare: middle((block) => block.idleShare),
-    idleBytesPerSecond: middle((block) => block.idleBytesPerSecond),
+    ...(Object.fromEntries(middle) as unknown as ScaleBlock),
     refused: measured.reduce((sum, { refused }) => sum + refused, 0),
   }
 }

@@ -6,8 +6,9 @@
  * be proven is measured in one run.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { seededRandom } from '@ninelives/lab'
 import type { BenchResult, HealthyBlock, KillRecord, StrategyResult } from '../result.ts'
-import { type Estimate, finding, type Finding, median, type Random, seededRandom } from '../harness/statistics.ts'
+import { type Estimate, finding, type Finding, median, type Random } from '../harness/statistics.ts'
 import { countedBlocks, countedKills, differsFromItself, isMeasured, type Measured } from './drawing/reading.ts'
 
 export interface RunsCompared {

@@ -4,8 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
-import { UsageError } from '../harness/config.ts'
 import type { BenchResult } from '../result.ts'
 import type { Estimate } from '../harness/statistics.ts'
 import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './drawing/figures.ts'

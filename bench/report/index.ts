@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
-import { UsageError } from '../harness/config.ts'
 import { installPackages } from '../harness/peers.ts'
 import type { BenchResult } from '../result.ts'
 import { readResult } from './read-result.ts'

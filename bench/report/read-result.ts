@@ -1,6 +1,6 @@
 /** A result.json of this bench, or a line that says what it is instead. */
 import { readFileSync } from 'node:fs'
-import { UsageError } from '../harness/config.ts'
+import { UsageError } from '@ninelives/lab'
 import { type BenchResult, RESULT_SCHEMA } from '../result.ts'
 
 export function readResult(path: string): BenchResult {

@@ -1,6 +1,6 @@
 /** A sound history as the virtual users leave it, made up as it is read, line by line: logins, puts, looks, counts, strangers, logouts. */
+import { seededRandom } from '@ninelives/lab'
 import type { EventBody, OperationKind } from '@ninelives/history'
-import { seededRandom } from '../harness/statistics.ts'
 
 export interface MadeUp {
   readonly users: number

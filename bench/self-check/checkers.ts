@@ -3,20 +3,24 @@
  * through the judge one by one. It has a process of its own, which is told to collect its garbage before it grows beyond
  * HEAP_MEGABYTES: what is left is what it needs. Of its time only the judging is counted, and not the reading of the text.
  *
- *     node bench/checkers.ts [--operations 1000000] [--users 10000]
+ *     node bench/self-check/checkers.ts [--operations 1000000] [--users 10000]
  */
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { flagsHelp, parseFlags } from '@ninelives/lab'
 import { madeUpHistory } from './checkers-history.ts'
 import type { Judged } from './checkers-judge.ts'
 import { startChild } from '../harness/children.ts'
 import { benchMain, say } from '../harness/command/command.ts'
-import { environment } from '../harness/environment.ts'
-import { wholeNumber } from '../harness/command/flags.ts'
+import { machineLine } from '../harness/environment.ts'
+import { countFlag } from '../harness/command/flags.ts'
 
+const FLAGS = {
+  operations: countFlag('(1000000)', 1_000_000, 10_000_000),
+  users: countFlag('(10000)', 10_000),
+}
 const RATE_GOAL = 300_000
 const MEGABYTES_GOAL = 200
 const HEAP_MEGABYTES = 100
@@ -24,22 +28,16 @@ const YOUNG_MEGABYTES = 8
 const CHUNK_CHARACTERS = 64 * 1024
 
 benchMain(async (args) => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { users: { type: 'string' }, operations: { type: 'string' } },
-  })
-  const operations =
-    values.operations === '1000000' ? 1_000_000 : wholeNumber('--operations', values.operations, 999_999) + 1
-  const users = wholeNumber('--users', values.users, 10_000)
-  const { busy, loadBefore, processor, node } = environment(undefined, {})
+  const options = parseFlags('checkers', FLAGS, args)
+  if (options === 'help') return say(flagsHelp(FLAGS))
+  const { operations, users } = options
+  const machine = machineLine()
   const { cpuMicros, megabytes, ok, anomalies } = await judged(madeUpHistory({ users, operations, seed: 1 }))
   const perSecond = (operations * 1e6) / cpuMicros
   say(`${operations} operations of ${users} users, ${ok} ok, ${anomalies} kinds of anomalies`)
   say(`speed   ${Math.round(perSecond / 1_000)},000 operations a second of CPU time (goal ${RATE_GOAL / 1_000},000)`)
   say(`memory  ${megabytes.toFixed(0)} MB at most, the whole process (goal ${MEGABYTES_GOAL})`)
-  say(
-    `on      ${processor}, Node ${node}${busy ? `; the machine was busy (load ${loadBefore.toFixed(1)}): not to be quoted` : ''}`,
-  )
+  say(machine)
   process.exitCode = perSecond >= RATE_GOAL && megabytes < MEGABYTES_GOAL && anomalies === 0 ? 0 : 1
 })
 
@@ -50,12 +48,14 @@ async function judged(lines: Iterable<string>): Promise<Judged> {
   const { stdin, stdout } = child
   if (stdin === null || stdout === null) throw new Error('a piped process has its pipes')
   const answer = text(stdout)
-  // Whether it took everything is told by its answer.
+  // Its answer shows whether it took everything.
   await pipeline(Readable.from(chunked(lines)), stdin).catch(() => undefined)
   try {
     return JSON.parse(await answer) as Judged
   } catch {
-    throw new Error(`the judge ended without a verdict: ${child.signalCode ?? child.exitCode ?? 'nobody knows how'}`)
+    throw new Error(
+      `the judge ended without a verdict: ${child.signalCode ?? child.exitCode ?? 'for an unknown reason'}`,
+    )
   }
 }
 

@@ -1,71 +1,55 @@
 /**
- * What the virtual users cost, and how late they are: a thousand of them, a thousand operations a second, against a shop that
- * costs next to nothing in a process of its own. The users' process is the one of the lab, reporting to this one as it does there.
+ * What the virtual users cost, and how late they are: a thousand of them, a thousand operations a second, before a stub in a
+ * process of its own. The users' process is the lab's, and reports to this one as it does there.
  *
- *     node bench/generator.ts [--users 1000] [--rate 1000] [--seconds 10]
+ *     node bench/self-check/generator.ts [--users 1000] [--rate 1000] [--seconds 10]
  */
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import { ownPrograms } from '@ninelives/lab'
-import type { OperationEnded, OperationSent } from '@ninelives/history'
-import { startChild } from '../harness/children.ts'
+import { flagsHelp, parseFlags } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
+import { countFlag } from '../harness/command/flags.ts'
 import { cpuMicrosOf } from '../harness/cpu-time.ts'
-import { environment } from '../harness/environment.ts'
-import { wholeNumber } from '../harness/command/flags.ts'
+import { machineLine } from '../harness/environment.ts'
+import { harmless } from './measurer-plan.ts'
+import { lateMs, percentile } from './measurer-report.ts'
+import { message, usersBeforeStub } from './users-process.ts'
 
-const SHOP = fileURLToPath(new URL('generator-shop.ts', import.meta.url))
-/** Everybody has logged in, and what runs often is compiled. */
+const FLAGS = {
+  users: countFlag('virtual users (1000)', 1_000),
+  rate: countFlag('operations a second of all users (1000)', 1_000),
+  seconds: countFlag('how long (10)', 10),
+}
+/** By then all users have logged in, and what runs often is compiled. */
 const WARM_UP_MS = 5_000
 const LATE_GOAL_MS = 5
 const CORES_GOAL = 0.5
 
 benchMain(async (args) => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { users: { type: 'string' }, rate: { type: 'string' }, seconds: { type: 'string' } },
-  })
-  const users = wholeNumber('--users', values.users, 1_000)
-  const rate = wholeNumber('--rate', values.rate, 1_000)
-  const seconds = wholeNumber('--seconds', values.seconds, 10)
-  const { busy, loadBefore, processor, node } = environment(undefined, {})
-  const shop = startChild(process.execPath, [SHOP], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const [target] = (await once(shop, 'message')) as [string]
-  const told = { target, users, tabs: 1, rate, seed: 1, idempotencyKeys: false, firstOp: 0 }
-  const originNs = String(process.hrtime.bigint())
-  const load = startChild(process.execPath, [ownPrograms().users, JSON.stringify({ ...told, originNs })], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
-  let events: (OperationSent | OperationEnded)[] = []
-  load.on('message', (report: { type: string; events?: typeof events }) => {
-    if (report.type === 'operations') events.push(...(report.events ?? []))
-  })
-  await once(load, 'message')
+  const options = parseFlags('generator', FLAGS, args)
+  if (options === 'help') return say(flagsHelp(FLAGS))
+  const { users: count, rate, seconds } = options
+  const machine = machineLine()
+  const { stub, users, events } = await usersBeforeStub({ users: count, rate, seed: 1 }, () => harmless)
+  await message(users)
   await sleep(WARM_UP_MS)
-  events = []
-  const before = { cpuMicros: cpuMicrosOf([load.pid ?? 0]), atMs: performance.now() }
+  events.length = 0
+  const pids = [users.pid ?? 0]
+  const before = { cpuMicros: cpuMicrosOf(pids), atMs: performance.now() }
   await sleep(seconds * 1_000)
   const tookMs = performance.now() - before.atMs
-  const cores = (cpuMicrosOf([load.pid ?? 0]) - before.cpuMicros) / 1_000 / tookMs
-  const sent = events.filter((event) => event.type === 'operation-sent')
+  const cores = (cpuMicrosOf(pids) - before.cpuMicros) / 1_000 / tookMs
+  const late = events.flatMap((event) => (event.type === 'operation-sent' ? [event.lateMs] : []))
   const bad = events.filter((event) => event.type === 'operation-ended' && event.outcome !== 'ok').length
-  const late = sent.map(({ lateMs }) => lateMs).sort((a, b) => a - b)
-  const lateAt = (share: number): number => late[Math.floor(late.length * share)] ?? Number.NaN
-  const perSecond = (sent.length * 1_000) / tookMs
-  say(`${users} users, ${perSecond.toFixed(0)} operations a second of ${rate} asked for, ${bad} not ok`)
+  const perSecond = (late.length * 1_000) / tookMs
+  const micros = ((cores * 1e6) / perSecond).toFixed(0)
+  say(`${count} users, ${perSecond.toFixed(0)} operations a second of ${rate} asked for, ${bad} not ok`)
+  say(`CPU    ${cores.toFixed(2)} of a core, ${micros} µs an operation (goal ${CORES_GOAL})`)
   say(
-    `CPU    ${cores.toFixed(2)} of a core, ${((cores * 1e6) / perSecond).toFixed(0)} µs an operation (goal ${CORES_GOAL})`,
+    `late   p50 ${percentile(late, 50).toFixed(2)} ms, p99 ${lateMs(events).toFixed(2)} ms (goal ${LATE_GOAL_MS}), most ${percentile(late, 100).toFixed(1)} ms`,
   )
-  say(
-    `late   p50 ${lateAt(0.5).toFixed(2)} ms, p99 ${lateAt(0.99).toFixed(2)} ms (goal ${LATE_GOAL_MS}), most ${late.at(-1)?.toFixed(1)} ms`,
-  )
-  say(
-    `on     ${processor}, Node ${node}${busy ? `; the machine was busy (load ${loadBefore.toFixed(1)}): not to be quoted` : ''}`,
-  )
-  load.kill()
-  shop.kill()
-  const isReached = cores <= CORES_GOAL && lateAt(0.99) < LATE_GOAL_MS && perSecond >= rate * 0.98
+  say(machine)
+  users.kill()
+  stub.kill()
+  const isReached = cores <= CORES_GOAL && lateMs(events) < LATE_GOAL_MS && perSecond >= rate * 0.98
   process.exitCode = isReached ? 0 : 1
 })

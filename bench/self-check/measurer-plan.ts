@@ -44,6 +44,22 @@ export function planFrom(beganMs: number): Plan {
   }
 }
 
+const NEVER: Stretch = { atMs: 0, forMs: 0 }
+
+/** A stub by this plan only answers. */
+export const harmless: Plan = {
+  holdMs: 0,
+  longHoldMs: 0,
+  longHoldEvery: 1,
+  stall: NEVER,
+  outage: NEVER,
+  loseEvery: 1,
+  doubleEvery: 1,
+  forgetEvery: 1,
+  harmUntilMs: 0,
+  endMs: 0,
+}
+
 /** Nothing but the holding back happens here: the generator is warm, and the stall has not begun. */
 export function calm({ stall }: Plan): Stretch {
   return { atMs: stall.atMs - 4_000, forMs: 3_700 }

@@ -1,12 +1,6 @@
 /** What the harness says of a run, each figure beside what was really done. */
-import {
-  type EventBody,
-  type OperationEnded,
-  type OperationSent,
-  Judge,
-  TRACE_SCHEMA,
-  type Verdict,
-} from '@ninelives/history'
+import { type EventBody, type OperationSent, Judge, TRACE_SCHEMA, type Verdict } from '@ninelives/history'
+import type { OperationEvent } from '@ninelives/lab'
 import { calm, isIn, type Plan } from './measurer-plan.ts'
 import type { Harm } from './measurer-stub.ts'
 
@@ -24,8 +18,6 @@ interface Operation {
   readonly endedAtMs: number
   readonly isGood: boolean
 }
-
-export type OperationEvent = OperationSent | OperationEnded
 
 export function reportOf(events: readonly OperationEvent[], plan: Plan, harm: Harm): readonly Line[] {
   const operations = operationsIn(events)
@@ -56,10 +48,8 @@ export function reportOf(events: readonly OperationEvent[], plan: Plan, harm: Ha
 
 /** How late the generator itself was. */
 export function lateMs(events: readonly OperationEvent[]): number {
-  return percentile(
-    events.flatMap((event) => (event.type === 'operation-sent' ? [event.lateMs] : [])),
-    99,
-  )
+  const late = events.flatMap((event) => (event.type === 'operation-sent' ? [event.lateMs] : []))
+  return percentile(late, 99)
 }
 
 export function verdictOn(operations: readonly OperationEvent[]): Verdict {
@@ -106,7 +96,7 @@ function longestSilenceMs(operations: readonly Operation[], { atMs, forMs }: Pla
   return Math.max(0, ...touching.map(({ fromMs, toMs }) => toMs - fromMs))
 }
 
-function percentile(values: readonly number[], percent: number): number {
+export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? Number.NaN
 }

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import { openStore, sessionEngine } from '@ninelives/sessions'
 import { sessionContents } from '../harness/contents.ts'
+import { heapBytes } from '../harness/heap.ts'
 
-const [, , who, count] = process.argv
+const [, , owners, count] = process.argv
 const sessions = Number(count)
 
 const store = await openStore('memory:')
-const engine = sessionEngine({ store, ...(who === 'visitors' && { userOf: () => undefined }) })
+const engine = sessionEngine({ store, ...(owners === 'visitors' && { userOf: () => undefined }) })
 
-// What is loaded and compiled at the first use is no session's.
+// The first session pays for loading and compilation.
 await begin(0)
 const before = heapBytes()
 let jsonBytes = 0
@@ -23,14 +24,4 @@ async function begin(number: number): Promise<number> {
   const contents = sessionContents(`user-${number}`)
   await engine.create('a browser').commit(contents)
   return Buffer.byteLength(JSON.stringify(contents))
-}
-
-function heapBytes(): number {
-  const { gc } = globalThis
-  assert(gc, 'runs with --expose-gc')
-  // What the first one finalises, the second one frees.
-  gc()
-  gc()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
 }

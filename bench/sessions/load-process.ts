@@ -3,12 +3,12 @@
  * over one connection that is kept alive. Every answer is checked against what the user's session must hold by then, so
  * a subject can't be fast by forgetting.
  */
-import { Agent, request } from 'node:http'
+import { Agent } from 'node:http'
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { type Answered, ask } from '../harness/ask.ts'
 import { stayAwake } from '../harness/awake.ts'
+import { answerQuestions } from '../harness/worker-process.ts'
 import type { LoadResult, LoadTask, RequestKind } from './load.ts'
-
-const REQUEST_TIMEOUT_MS = 10_000
 
 interface User {
   readonly name: string
@@ -20,14 +20,7 @@ interface User {
 
 const usersOf = new Map<string, readonly User[]>()
 
-process.on('disconnect', () => process.exit())
-process.on('message', (task: LoadTask) => {
-  done(task).then(
-    (result) => process.send?.(result),
-    (error: Error) => process.send?.({ error: error.message }),
-  )
-})
-process.send?.({})
+answerQuestions((task: LoadTask) => done(task))
 
 async function done(task: LoadTask): Promise<LoadResult | object> {
   if (task.task === 'run') return await run(usersOf.get(task.subject)?.slice(0, task.users) ?? [], task)
@@ -38,7 +31,7 @@ async function done(task: LoadTask): Promise<LoadResult | object> {
 
 async function begin(port: number, name: string): Promise<User> {
   const user: User = { name, port, agent: new Agent({ keepAlive: true, maxSockets: 1 }), cookie: '', writes: 0 }
-  user.cookie = (await ask(user, 'POST', `/begin?${name}`)).cookie
+  user.cookie = (await askAs(user, 'POST', `/begin?${name}`)).cookie
   return user
 }
 
@@ -58,7 +51,7 @@ async function run(users: readonly User[], { kind, requests }: { kind: RequestKi
 async function askRepeatedly(user: User, kind: RequestKind, times: number, histogram: RecordableHistogram) {
   for (let turn = 0; turn < times; turn++) {
     const sentMs = performance.now()
-    const { text } = kind === 'read' ? await ask(user, 'GET', '/read') : await ask(user, 'POST', '/write')
+    const { text } = kind === 'read' ? await askAs(user, 'GET', '/read') : await askAs(user, 'POST', '/write')
     histogram.record(Math.max(1, Math.round((performance.now() - sentMs) * 1_000)))
     if (kind === 'write') user.writes++
     const { user: name, count } = JSON.parse(text) as { user?: string; count?: number }
@@ -68,27 +61,7 @@ async function askRepeatedly(user: User, kind: RequestKind, times: number, histo
   }
 }
 
-interface Answered {
-  readonly text: string
-  readonly cookie: string
-}
-
-function ask({ port, agent, cookie }: User, method: 'GET' | 'POST', path: string): Promise<Answered> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answered>()
+function askAs({ port, agent, cookie }: User, method: 'GET' | 'POST', path: string): Promise<Answered> {
   const headers = { ...(cookie !== '' && { cookie }), ...(method === 'POST' && { 'content-length': 0 }) }
-  const outgoing = request({ host: '127.0.0.1', port, method, path, agent, headers, timeout: REQUEST_TIMEOUT_MS })
-  outgoing.on('timeout', () => outgoing.destroy(new Error(`${path} was not answered in ${REQUEST_TIMEOUT_MS} ms`)))
-  outgoing.on('error', reject)
-  outgoing.on('response', (answer) => {
-    let text = ''
-    answer.setEncoding('utf8').on('error', reject)
-    answer.on('data', (part: string) => (text += part))
-    answer.on('end', () => {
-      const given = (answer.headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0]).join('; ')
-      if (answer.statusCode === 200) resolve({ text, cookie: given })
-      else reject(new Error(`${path} was answered by ${answer.statusCode} ${text.slice(0, 200)}`))
-    })
-  })
-  outgoing.end()
-  return promise
+  return ask({ port, method, path, agent, headers })
 }

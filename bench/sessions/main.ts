@@ -1,73 +1,64 @@
 /**
  * What a request costs with the session layer, beside the session layers that people use: CPU time of the process that
- * serves it, latency, round trips to Redis, and what an idle session takes in memory. METHOD.md says why the figures can
- * be believed, and what they do not say.
+ * serves it, latency, round trips to Redis, and what an idle session takes in memory. METHOD.md explains the method.
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { seededRandom } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
-import { readConfig } from '../harness/config.ts'
+import { makeOut } from '../harness/command/out-directory.ts'
+import { readPlanOptions } from '../harness/command/plan-options.ts'
+import { writeResult } from '../harness/command/result-file.ts'
 import { environment } from '../harness/environment.ts'
 import { measureBlocks } from '../harness/experiment.ts'
-import { idleSessions } from './idle-sessions.ts'
-import { type Load, loadProcess, REQUEST_KINDS } from './load.ts'
-import { makeOut } from '../harness/command/out-directory.ts'
 import { installPeers, packageVersions } from '../harness/peers.ts'
 import { benchRedis, type BenchRedis } from '../harness/redis.ts'
-import { HELP, type Options, readOptions } from './options.ts'
+import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
+import { idleSessions } from './idle-sessions.ts'
+import { loadProcess, REQUEST_KINDS } from './load.ts'
+import { type Found, type Options, sessionsResult } from './result.ts'
 import { countedRoundTrips, type RoundTrips } from './round-trips.ts'
-import { type Found, sessionsResult } from './result.ts'
-import { sessionsTable } from './table.ts'
-import { seededRandom } from '../harness/statistics.ts'
 import { startSubject, type Subject } from './subject.ts'
+import { SUBJECTS } from './subjects.ts'
+import { sessionsTable } from './table.ts'
 
-async function main(args: readonly string[]): Promise<void> {
+const BENCH = {
+  command: 'npm run bench:sessions',
+  about:
+    'What a request costs with @ninelives/sessions, beside other session layers. It needs a Redis: REDIS_URL, or a private redis-server from the PATH.',
+  full: { warmUpRequests: 10_000, blocks: 20, requests: 2_000 },
+  quick: { warmUpRequests: 3_000, blocks: 8, requests: 1_000 },
+  subjects: SUBJECTS,
+  always: [OURS, OURS_AGAIN],
+}
+
+benchMain(async (args) => {
   const startedAt = new Date()
-  const options = readOptions(args, startedAt)
-  if (options === undefined) return say(HELP)
+  const options = readPlanOptions(BENCH, args)
+  if (options === undefined) return
   makeOut(options.out)
-  const { redisUrl } = readConfig(process.env)
   if (options.subjects.some(({ installed }) => installed)) await installPeers(say)
-  const redis = await benchRedis(redisUrl)
+  const redis = await benchRedis()
   try {
-    const found = { startedAt, options, ...(await measured(options, redis)) }
-    report(found)
+    const result = sessionsResult({ startedAt, options, ...(await measured(options, redis)) })
+    writeResult(options.out, result, sessionsTable(result))
   } finally {
     redis.stop()
   }
-}
+})
 
 async function measured(options: Options, redis: BenchRedis): Promise<Omit<Found, 'startedAt' | 'options'>> {
-  const packages = packageVersions([...new Set(options.subjects.flatMap((subject) => subject.packages))])
-  const where = environment(redis.version, packages)
+  const where = environment(redis.version, packageVersions(options.subjects))
   const load = await loadProcess()
   const subjects: Subject[] = []
   try {
     for (const spec of options.subjects) subjects.push(await startSubject(spec, redis.url, load))
     const blocks = await measureBlocks(subjects, REQUEST_KINDS, options, seededRandom(options.seed), progress)
     progress('counting round trips')
-    const roundTrips: [string, RoundTrips | undefined][] = []
-    for (const spec of options.subjects) {
-      roundTrips.push([spec.name, await countedRoundTrips(spec, redis.url, load)])
-    }
+    const roundTrips = new Map<string, RoundTrips | undefined>()
+    for (const spec of options.subjects) roundTrips.set(spec.name, await countedRoundTrips(spec, redis.url, load))
     progress('filling a memory store')
-    return { environment: where, blocks, roundTrips: new Map(roundTrips), idleSessions: await idleSessions() }
+    return { environment: where, blocks, roundTrips, idleSessions: await idleSessions() }
   } finally {
-    stopAll(subjects, load)
+    for (const subject of subjects) subject.stop()
+    load.stop()
   }
 }
-
-function stopAll(subjects: readonly Subject[], load: Load): void {
-  for (const subject of subjects) subject.stop()
-  load.stop()
-}
-
-function report(found: Found): void {
-  const result = sessionsResult(found)
-  const path = join(found.options.out, 'result.json')
-  writeFileSync(path, `${JSON.stringify(result, undefined, 2)}\n`)
-  progress('done')
-  say(`\n${sessionsTable(result)}\nWritten to ${path}`)
-}
-
-benchMain(main)

@@ -1,21 +1,17 @@
 /** What the bench of the session layer compares. */
+import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
 import type { RequestKind } from './load.ts'
 import type { SubjectSpec } from './subject.ts'
 
 export interface SessionSubject extends SubjectSpec {
   readonly title: string
-  /** What runs in it, for the versions in the result. */
+  /** Packages whose versions go into the result. */
   readonly packages: readonly string[]
-  /** Needs what is installed in peers/. */
+  /** Needs the packages of peers/. */
   readonly installed: boolean
   /** The most that ninelives over Redis should take of this subject's CPU. */
   readonly goal?: Readonly<Record<RequestKind, number>>
 }
-
-/** Every ratio is of this one to another. */
-export const OURS = 'ninelives'
-/** And this is the same once more: what it seems to differ by is the error of the measurement. */
-export const OURS_AGAIN = 'ninelives-again'
 
 const ours = { file: 'ninelives.ts', packages: ['koa', 'koa-session', 'ioredis'], installed: false } as const
 

@@ -1,7 +1,6 @@
 /** The figures of one strategy in one scenario, from its turns. The unit of whatever a fault did is the fault; of the rest, the block. */
-import { P999_SAMPLES_MIN, phaseLatency } from './faults/phase-latency.ts'
 import type { TurnFound } from './faults/turn.ts'
-import { mergedHistogram } from './healthy/index.ts'
+import { LatencyHistogram, P999_SAMPLES_MIN, phaseLatency } from './latency-histogram.ts'
 import {
   type CpuFigures,
   type HealthyBlock,
@@ -13,7 +12,8 @@ import {
   type Spread,
   type StrategyFigures,
 } from '../result.ts'
-import { type Estimate, estimate, type Random, seededRandom } from '../harness/statistics.ts'
+import { seededRandom } from '@ninelives/lab'
+import { type Estimate, estimate, type Random } from '../harness/statistics.ts'
 
 const STALE = ['stale-read', 'hole', 'back-in-time']
 const RESAMPLES = 2_000
@@ -160,7 +160,7 @@ function added(counts: readonly Readonly<Record<string, number>>[]): Record<stri
 
 function phasesOf(kills: readonly KillRecord[]): PhaseLatencies {
   const merged = PHASES.map(
-    (phase) => [phase, mergedHistogram(kills.map(({ histograms }) => histograms[phase]))] as const,
+    (phase) => [phase, LatencyHistogram.from(...kills.map(({ histograms }) => histograms[phase]))] as const,
   )
   return Object.fromEntries(
     merged.flatMap(([phase, histogram]) => (histogram.count === 0 ? [] : [[phase, phaseLatency(histogram)]])),
@@ -170,7 +170,7 @@ function phasesOf(kills: readonly KillRecord[]): PhaseLatencies {
 function healthyFigures(blocks: readonly HealthyBlock[], random: Random): HealthyFigures | undefined {
   if (blocks.length === 0) return undefined
   const of = (figure: (block: HealthyBlock) => number): Estimate => estimate(blocks.map(figure), random)
-  const all = mergedHistogram(blocks.map(({ histogram }) => histogram))
+  const all = LatencyHistogram.from(...blocks.map(({ histogram }) => histogram))
   const rare = all.count >= P999_SAMPLES_MIN ? { p999: all.percentileMs(99.9) } : {}
   const hasStore = blocks.every(({ cpuMicrosPerRequest }) => cpuMicrosPerRequest.store !== undefined)
   const cpu = (part: keyof CpuFigures<number>): Estimate =>

@@ -1,4 +1,5 @@
 /** What the bench of strategies found, as `result.json` has it, from the blocks that were written down. */
+import { seededRandom } from '@ninelives/lab'
 import {
   type BenchResult,
   type Comparison,
@@ -8,7 +9,7 @@ import {
   type StrategyResult,
 } from '../result.ts'
 import type { BenchScenario } from '../scenarios/index.ts'
-import { finding, INTERVAL_BLOCKS_MIN, median, ratio, seededRandom } from '../harness/statistics.ts'
+import { finding, INTERVAL_BLOCKS_MIN, median, ratio } from '../harness/statistics.ts'
 import type { TurnFound } from './faults/turn.ts'
 import { figuresOf } from './figures.ts'
 import { blocksOf, contestantsOf, scenariosOf } from './options.ts'

@@ -4,14 +4,13 @@
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ownPrograms } from '@ninelives/lab'
+import { ownPrograms, seededRandom, UsageError } from '@ninelives/lab'
 import type { Contestant } from '../harness/cluster-under-test.ts'
-import { UsageError } from '../harness/config.ts'
 import type { Environment } from '../harness/environment.ts'
 import { runTurn, type TurnFound } from './faults/turn.ts'
 import { makeOut } from '../harness/command/out-directory.ts'
 import type { BenchScenario } from '../scenarios/index.ts'
-import { seededRandom, shuffled } from '../harness/statistics.ts'
+import { shuffled } from '../harness/statistics.ts'
 import { blocksOf, contestantsOf, planOf, type RunOptions, scenariosOf } from './options.ts'
 
 /** Once for the whole of a run, also where it is gone on with. */

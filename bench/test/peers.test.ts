@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { until } from '@ninelives/lab'
 import test, { type ExecutionContext } from 'ava'
 import { type ClusterUnderTest, openCluster } from '../harness/cluster-under-test.ts'
 import { cpuMicrosOf } from '../harness/cpu-time.ts'
 import { peers } from '../peers/cluster/index.ts'
-import { until } from '../../packages/lab/src/wait.ts'
 
 const TRIED = ['nginx-plain-affinity', 'haproxy', 'koa-session', 'http-proxy-plain']
 const RESTART_AFTER_MS = 300

@@ -1,12 +1,12 @@
 /** Two runs side by side, and the table of the README: neither may say more than the results do. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
+import { seededRandom } from '@ninelives/lab'
 import test from 'ava'
 import { compareRuns, unpairedRatio } from '../report/compare.ts'
 import { compareTable } from '../report/compare-table.ts'
 import { BEGIN, END, headline, withHeadline } from '../report/headline.ts'
 import type { BenchResult } from '../result.ts'
-import { seededRandom } from '../harness/statistics.ts'
 import { sampleResult } from './fixtures/strategies-result.ts'
 
 const RESULTS = new URL('../results/', import.meta.url)

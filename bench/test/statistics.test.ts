@@ -1,4 +1,5 @@
 /** The figures of the benches: their statistics must neither miss a difference nor see one where there is none. */
+import { seededRandom } from '@ninelives/lab'
 import test from 'ava'
 import {
   type Estimate,
@@ -9,7 +10,6 @@ import {
   type Random,
   ratio,
   reached,
-  seededRandom,
   shuffled,
 } from '../harness/statistics.ts'
 

@@ -22,9 +22,13 @@ test('a full run is at least twenty kills a strategy, a quick one three, in turn
 })
 
 test('what does not exist gets the list', (t) => {
-  t.throws(() => options('--strategies', 'sticky,nothing'), { message: /'nothing', and takes .*replicated.*haproxy/ })
-  t.throws(() => options('--scenario', 'nothing'), { message: /'nothing', and takes half-and-half.*rolling-deploy/ })
-  t.throws(() => options('--nodes', '13'), { message: /from 1 to 12/ })
+  t.throws(() => options('--strategies', 'sticky,nothing'), {
+    message: /takes .*replicated.*haproxy.*, not "sticky,nothing"/,
+  })
+  t.throws(() => options('--scenario', 'nothing'), {
+    message: /takes .*half-and-half.*rolling-deploy.*, not "nothing"/,
+  })
+  t.throws(() => options('--nodes', '13'), { message: /1 to 12/ })
   t.throws(() => options('--colour'), { message: /--help/ })
 })
 

@@ -1,5 +1,5 @@
 /** What a bench is as a command: its progress, its exit codes, and its end by a signal. */
-import { UsageError } from '../config.ts'
+import { UsageError } from '@ninelives/lab'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2

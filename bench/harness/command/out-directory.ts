@@ -1,7 +1,6 @@
 /** Where a bench writes: made before anything is measured, since what can't be kept need not be. */
 import { accessSync, constants, statSync } from 'node:fs'
-import { makeDirectory } from '../../../packages/lab/src/make-directory.ts'
-import { UsageError } from '../config.ts'
+import { makeDirectory, UsageError } from '@ninelives/lab'
 
 export function makeOut(out: string): void {
   try {

@@ -5,7 +5,7 @@ import express from 'express'
 import session from 'express-session'
 import { createClient } from 'redis'
 import { environment } from './program.ts'
-import { MAX_AGE_MS, SIGNING_KEY } from './secrets.ts'
+import { MAX_AGE_MS, SIGNING_KEY } from '../secrets.ts'
 import { answer, jsonBody, serve } from './shop.ts'
 
 const client = createClient({ url: environment.storeUrl })

@@ -8,7 +8,7 @@ import { RedisStore } from 'connect-redis'
 import Fastify from 'fastify'
 import { createClient } from 'redis'
 import { environment, listen } from './program.ts'
-import { MAX_AGE_MS, SIGNING_KEY } from './secrets.ts'
+import { MAX_AGE_MS, SIGNING_KEY } from '../secrets.ts'
 import { answer, shopServer } from './shop.ts'
 
 const client = createClient({ url: environment.storeUrl })

@@ -1,4 +1,4 @@
-/** A balancer that is not a Node program: the process that the lab knows stands around it, and begins and ends with it. */
+/** A balancer that is not a Node program: this process starts it, and begins and ends with it. */
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
@@ -18,14 +18,14 @@ const LISTEN_EVERY_MS = 20
 
 export async function front({ program, configuration, args }: Front): Promise<void> {
   const { port, upstreams } = environment
-  // The same at each start, so that none is left behind by one that was killed.
+  // The same at each start, so that a killed process leaves no second one behind.
   const directory = join(tmpdir(), `ninelives-${program}-${port}`)
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'configuration')
   writeFileSync(file, configuration(environment, directory))
-  // Or it would leave out for its first seconds whoever was still starting.
+  // A node that was still starting would be left out for the first seconds.
   for (const upstream of upstreams) await listening(upstream.port)
-  // In this process' group, so that whatever ends the one ends the other.
+  // In this process' group: a signal to the group ends both.
   const child = spawn(program, args(file, directory), { stdio: ['ignore', 'ignore', 'inherit'] })
   child.once('error', (error) => process.stderr.write(`${program}: ${error.message}\n`))
   child.once('exit', (code) => process.exit(code ?? 1))
@@ -35,7 +35,7 @@ export async function front({ program, configuration, args }: Front): Promise<vo
   })
   endWhenTold(() => process.exit(0))
   await listening(port)
-  ready()
+  ready(port)
 }
 
 /** Bounded by the lab, which waits for the message only so long. */

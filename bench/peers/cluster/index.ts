@@ -4,11 +4,9 @@
  * the lab starts, kills and watches it like one of ours, see `../../harness/cluster-under-test.ts`.
  */
 import { fileURLToPath } from 'node:url'
-import { ownPrograms, type Programs, type Strategy } from '@ninelives/lab'
-import { findOnPath } from '../../../packages/lab/src/cluster/redis.ts'
-import { readConfig } from '../../../packages/lab/src/config.ts'
-import { type ProgramName, versionOf } from '../../balancer/programs.ts'
+import { findOnPath, ownPrograms, type Programs, readConfig, type Strategy } from '@ninelives/lab'
 import { type Contestant, findStore, REDIS_HINT } from '../../harness/cluster-under-test.ts'
+import { programVersion } from '../../harness/peers.ts'
 
 interface Peer {
   readonly name: string
@@ -21,7 +19,7 @@ interface Peer {
   /** They come with `installPeers`. */
   readonly installed?: boolean
   /** A program that the PATH must lead to, which is also what Debian calls it. */
-  readonly program?: ProgramName
+  readonly program?: 'nginx' | 'haproxy'
 }
 
 const KOA_SESSION = { node: 'koa-session', packages: ['koa', 'koa-session', 'ioredis'] }
@@ -72,19 +70,17 @@ const PEERS: readonly Peer[] = [
   {
     name: 'http-proxy',
     title: 'bare http-proxy, our nodes over Redis',
-    balancer: 'http-proxy',
+    balancer: '../bare-http-proxy',
     packages: ['http-proxy'],
   },
   {
     name: 'http-proxy-plain',
     title: `bare http-proxy, ${PLAIN} over Redis`,
     ...KOA_SESSION,
-    balancer: 'http-proxy',
+    balancer: '../bare-http-proxy',
     packages: ['http-proxy', ...KOA_SESSION.packages],
   },
 ]
-
-export const peerNames: readonly string[] = PEERS.map(({ name }) => name)
 
 /** All of them, also those that are missing on this machine, which say so. */
 export function peers(environment: NodeJS.ProcessEnv = process.env): readonly Contestant[] {
@@ -100,7 +96,7 @@ function contestant(peer: Peer, environment: NodeJS.ProcessEnv): Contestant {
 }
 
 function versions({ program }: Peer): Pick<Contestant, 'versions'> {
-  const version = program === undefined ? undefined : versionOf(program)
+  const version = program === undefined ? undefined : programVersion(program)
   return program === undefined || version === undefined ? {} : { versions: { [program]: version } }
 }
 

@@ -2,7 +2,7 @@
 import Koa from 'koa'
 import createSession, { type CreateSessionOptions } from 'koa-session'
 import { answer, jsonBody, serve } from './shop.ts'
-import { MAX_AGE_MS, SIGNING_KEY } from './secrets.ts'
+import { MAX_AGE_MS, SIGNING_KEY } from '../secrets.ts'
 
 export type Store = NonNullable<CreateSessionOptions['store']>
 

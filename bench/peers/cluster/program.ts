@@ -1,17 +1,18 @@
-/** What every peer is to the lab: a program that takes a node's or a balancer's environment, says when it is ready, and ends when told. */
+/** What the lab expects of every peer: a program that takes a node's or a balancer's environment, reports when it is ready, and ends when told. */
 import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 
 export interface Environment {
-  /** Of a node. */
+  /** A node's. */
   readonly name: string
   readonly port: number
   /** A node's store: `memory:` or a Redis. */
   readonly storeUrl: string
-  /** How many may log in. */
+  /** How many accounts there are. */
   readonly accounts: number
-  /** So much goes into each session at its login. */
+  /** Put into each session at its login. */
   readonly sessionPaddingBytes: number
-  /** Of a balancer: in front of whom. */
+  /** A balancer's. */
   readonly upstreams: readonly Upstream[]
   readonly affinity: boolean
 }
@@ -45,24 +46,24 @@ export function listen(server: Server): void {
     process.stderr.write(`port ${port}: ${error.message}\n`)
     process.exit(error.code === 'EADDRINUSE' ? EXIT_PORT_IN_USE : 1)
   })
-  server.listen(port, '127.0.0.1', ready)
+  server.listen(port, '127.0.0.1', () => ready((server.address() as AddressInfo).port))
   endWhenTold(() => {
     server.close(() => process.exit(0))
     server.closeIdleConnections()
   })
 }
 
-export function ready(): void {
-  process.send?.({ type: 'ready', url: `http://127.0.0.1:${environment.port}` })
+export function ready(port: number): void {
+  process.send?.({ type: 'ready', url: `http://127.0.0.1:${port}` })
 }
 
-/** SIGTERM asks; the second one, and the end of the lab, do not. */
+/** The first SIGTERM asks; a second one, and the end of the lab, end the process at once. */
 export function endWhenTold(end: () => void): void {
   process.once('SIGTERM', () => {
     process.once('SIGTERM', () => process.exit(0))
     end()
   })
   process.on('disconnect', () => process.exit(1))
-  // The terminal's Ctrl-C is the bench's to answer.
+  // The bench answers the terminal's Ctrl-C.
   process.on('SIGINT', () => undefined)
 }

@@ -1,6 +1,5 @@
 /** The atlas of crash points, if there is one: each operation of the shop, and a crash at each instant of it. */
-import { type Atlas, ATLAS_SCHEMA, LEGEND, textOf } from '../../../packages/lab/src/atlas/chart.ts'
-import { CRASH_POINTS } from '../../../packages/lab/src/faults/kinds/fault-detail.ts'
+import { type Atlas, ATLAS_SCHEMA, LEGEND, textOf, CRASH_POINTS } from '@ninelives/lab'
 import { html, type Markup } from '../drawing/markup.ts'
 import { table } from './table.ts'
 

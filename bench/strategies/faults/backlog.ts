@@ -3,7 +3,7 @@
  * that ended before that would have no record of it, and would take a hole in its own books for a quiet time.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Trace } from '../../../packages/lab/src/trace/trace.ts'
+import type { Trace } from '@ninelives/lab'
 
 export interface Backlog {
   /** Resolves whether it is gone, within CATCH_UP_MAX_MS. */

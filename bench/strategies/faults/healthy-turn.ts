@@ -1,4 +1,4 @@
-/** A cluster to which nothing happens yet: warmed up until it is stable, then measured with its processes' own CPU time. */
+/** A cluster before its first fault: warmed up until it is stable, then measured, with the CPU time of its processes. */
 import type { ClusterUnderTest } from '../../harness/cluster-under-test.ts'
 import { cpuMicrosOf } from '../../harness/cpu-time.ts'
 import { openHealthy, warmUp } from '../healthy/index.ts'
@@ -8,7 +8,7 @@ import type { BenchScenario } from '../../scenarios/index.ts'
 
 export type HealthyTurn = Omit<HealthyBlock, 'block'>
 
-/** Each sends as soon as it is answered. */
+/** Each sends its next request when it has the answer to the last. */
 const USERS = 8
 
 export async function healthyTurn(
@@ -17,13 +17,12 @@ export async function healthyTurn(
   seconds: number,
   seed: number,
 ): Promise<HealthyTurn> {
-  const scenario = readShare === undefined ? {} : { readShare }
-  const load = await openHealthy({ url: cluster.url, users: USERS, scenario, seed })
+  const load = await openHealthy({ url: cluster.url, users: USERS, readShare, seed })
   try {
     await warmUp(load)
     const others = watchOthers()
     const before = cpuNow(cluster)
-    const { requests, requestsPerSecond, p50Ms, p99Ms, histogram } = await load.measure({ seconds })
+    const { requests, requestsPerSecond, p50Ms, p99Ms, histogram } = await load.measure(seconds)
     const after = cpuNow(cluster)
     const excluded = whyBusy(others())
     const { store } = after

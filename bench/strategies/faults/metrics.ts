@@ -3,8 +3,7 @@
  * it says of a kept trace can be found again. METHOD.md has the definition of each figure in plain words.
  */
 import { LATE_MAX_MS, type TraceEvent } from '@ninelives/history'
-import { LatencyHistogram } from '../healthy/latency-histogram.ts'
-import type { Lived } from '../healthy/history.ts'
+import { LatencyHistogram, phaseLatency } from '../latency-histogram.ts'
 import {
   BIN_MS,
   type KillBin,
@@ -15,7 +14,6 @@ import {
 } from '../../result.ts'
 import { type Losses, lossesOf } from './losses.ts'
 import { type Mark, marksIn } from './marks.ts'
-import { phaseLatency } from './phase-latency.ts'
 import { bandOf, recoveryMs } from './recovery.ts'
 import { type UserOperation, waiting } from './waiting.ts'
 
@@ -84,7 +82,7 @@ function measured(
   }
 }
 
-function whyExcluded(mark: Mark, within: readonly Lived[], latenessMs: number): string | undefined {
+function whyExcluded(mark: Mark, within: readonly UserOperation[], latenessMs: number): string | undefined {
   if (mark.failed !== undefined) return `it did not land: ${mark.failed}`
   if (within.length === 0) return 'nothing was due'
   if (latenessMs > LATE_MAX_MS) return `the generator was ${latenessMs.toFixed(1)} ms late at p99`
@@ -96,22 +94,21 @@ function operationsOf(events: readonly TraceEvent[]): UserOperation[] {
   return events.flatMap((event) => {
     // A copy is asked past the balancer, when all is over.
     if (event.type !== 'operation-sent' || event.kind === 'copy') return []
-    const { user, dueAtMs, sentAtMs, lateMs } = event
+    const { user, dueAtMs, lateMs } = event
     const end = ends.get(event.op)
     const ended = end === undefined ? {} : { endedAtMs: end.endedAtMs }
-    const isOk = end?.outcome === 'ok'
-    return [{ user, dueAtMs, sentAtMs, lateMs, ...ended, isOk, isAnswered: end?.node !== undefined }]
+    return [{ user, dueAtMs, lateMs, ...ended, isOk: end?.outcome === 'ok' }]
   })
 }
 
 /** The longest time without a good answer from the fault on, whenever what was answered had been due. */
-function outageMs(operations: readonly Lived[], { atMs, toMs }: Span): number {
+function outageMs(operations: readonly UserOperation[], { atMs, toMs }: Span): number {
   const good = goodEnds(operations).filter((endedAtMs) => endedAtMs > atMs && endedAtMs < toMs)
   const instants = [atMs, ...good, toMs]
   return hundredths(Math.max(...instants.slice(1).map((instant, index) => instant - (instants[index] as number))))
 }
 
-function goodEnds(operations: readonly Lived[]): number[] {
+function goodEnds(operations: readonly UserOperation[]): number[] {
   return operations
     .flatMap(({ isOk, endedAtMs }) => (isOk && endedAtMs !== undefined ? [endedAtMs] : []))
     .sort((one, other) => one - other)
@@ -129,7 +126,7 @@ function detectedAtMs(events: readonly TraceEvent[], { mark, atMs, toMs }: Span)
   return noticed?.atMs
 }
 
-function phasesOf(within: readonly Lived[], { atMs, toMs }: Span) {
+function phasesOf(within: readonly UserOperation[], { atMs, toMs }: Span) {
   const histograms = {
     before: new LatencyHistogram(),
     outage: new LatencyHistogram(),
@@ -152,8 +149,8 @@ function phasesOf(within: readonly Lived[], { atMs, toMs }: Span) {
   }
 }
 
-function binsOf(within: readonly Lived[], { fromMs, atMs, toMs }: Span): KillBin[] {
-  const binOf = ({ dueAtMs }: Lived): number => Math.floor((dueAtMs - atMs) / BIN_MS)
+function binsOf(within: readonly UserOperation[], { fromMs, atMs, toMs }: Span): KillBin[] {
+  const binOf = ({ dueAtMs }: UserOperation): number => Math.floor((dueAtMs - atMs) / BIN_MS)
   const binned = Map.groupBy(within, binOf)
   const [first, last] = [Math.ceil((fromMs - atMs) / BIN_MS), Math.floor((toMs - atMs) / BIN_MS)]
   return Array.from({ length: Math.max(0, last - first) }, (_, index): KillBin => {
@@ -167,7 +164,7 @@ function binsOf(within: readonly Lived[], { fromMs, atMs, toMs }: Span): KillBin
   })
 }
 
-function latenessOf(within: readonly Lived[]): number {
+function latenessOf(within: readonly UserOperation[]): number {
   const lateness = within.map(({ lateMs }) => lateMs).sort((one, other) => one - other)
   return lateness[Math.max(0, Math.ceil(0.99 * lateness.length) - 1)] ?? 0
 }

@@ -3,8 +3,8 @@
  * well, and p99 was in the band of before. The band is wide enough for what the same system does by itself from one second to
  * the next; within that time no half second may be bad on its own, or a short outage would vanish in five good seconds.
  */
-import type { Lived } from '../healthy/history.ts'
 import { BIN_MS } from '../../result.ts'
+import type { UserOperation } from './waiting.ts'
 
 export const RECOVERED_FOR_MS = 5_000
 const SLICE_MS = 500
@@ -20,7 +20,7 @@ export interface Band {
 }
 
 /** Undefined when nothing was due before. */
-export function bandOf(before: readonly Lived[]): Band | undefined {
+export function bandOf(before: readonly UserOperation[]): Band | undefined {
   if (before.length === 0) return undefined
   const share = goodShare(before)
   return {
@@ -32,7 +32,7 @@ export function bandOf(before: readonly Lived[]): Band | undefined {
 
 /** From the fault; undefined when it was not within what was watched. */
 export function recoveryMs(
-  operations: readonly Lived[],
+  operations: readonly UserOperation[],
   faultAtMs: number,
   toMs: number,
   band: Band,
@@ -43,7 +43,7 @@ export function recoveryMs(
   return undefined
 }
 
-function isBack(operations: readonly Lived[], fromMs: number, band: Band): boolean {
+function isBack(operations: readonly UserOperation[], fromMs: number, band: Band): boolean {
   const held = dueWithin(operations, fromMs, RECOVERED_FOR_MS)
   if (held.length === 0 || goodShare(held) < band.goodShareMin || p99(held) > band.p99MaxMs) return false
   const starts = Array.from({ length: RECOVERED_FOR_MS / SLICE_MS }, (_, slice) => fromMs + slice * SLICE_MS)
@@ -53,16 +53,16 @@ function isBack(operations: readonly Lived[], fromMs: number, band: Band): boole
   })
 }
 
-function dueWithin(operations: readonly Lived[], fromMs: number, forMs: number): Lived[] {
+function dueWithin(operations: readonly UserOperation[], fromMs: number, forMs: number): UserOperation[] {
   return operations.filter(({ dueAtMs }) => dueAtMs >= fromMs && dueAtMs < fromMs + forMs)
 }
 
-function goodShare(operations: readonly Lived[]): number {
+function goodShare(operations: readonly UserOperation[]): number {
   return operations.filter(({ isOk }) => isOk).length / operations.length
 }
 
 /** With what never ended as the worst. */
-function p99(operations: readonly Lived[]): number {
+function p99(operations: readonly UserOperation[]): number {
   const latencies = operations.map(({ dueAtMs, endedAtMs = Number.POSITIVE_INFINITY }) => endedAtMs - dueAtMs)
   return latencies.sort((one, other) => one - other)[Math.ceil(0.99 * latencies.length) - 1] ?? 0
 }

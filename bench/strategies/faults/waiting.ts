@@ -1,8 +1,13 @@
 /** When users could do nothing: from the instant at which something that did not work was due, to the next thing that did. */
-import type { Lived } from '../healthy/history.ts'
 
-export interface UserOperation extends Lived {
+/** An operation, from the instant at which it was due to its end; one that never ended has none. */
+export interface UserOperation {
   readonly user: string
+  readonly dueAtMs: number
+  /** How much later the generator sent it than it could have. */
+  readonly lateMs: number
+  readonly endedAtMs?: number
+  readonly isOk: boolean
 }
 
 export interface Waiting {

@@ -1,21 +1,33 @@
 /**
- * How much a cluster serves, and how fast, while nothing happens to it: by autocannon, each of whose connections is a user with
- * cookies, a cart and a memory for what was acknowledged. METHOD.md says what of autocannon is used, and what is not.
+ * How much a cluster serves, and how fast, while nothing is broken: autocannon's connections, each with a virtual user of the lab, who
+ * keeps cookies and checks each answer. Each user sends the next request when it has the answer to the last.
  */
 import { worker } from '../../harness/worker.ts'
-import { LatencyHistogram } from './latency-histogram.ts'
-import type { Scenario, ShoppersOptions, Turn, TurnResult } from './shoppers.ts'
-
-export { LatencyHistogram, mergedHistogram } from './latency-histogram.ts'
-export type { Scenario, Turn } from './shoppers.ts'
+import { LatencyHistogram } from '../latency-histogram.ts'
+import type { Question } from './process.ts'
 
 export interface HealthyOptions {
   readonly url: string
   readonly users: number
-  /** Of each user. Default 1. */
-  readonly tabs?: number
-  readonly scenario: Scenario
+  /** As of the lab's virtual users. */
+  readonly readShare?: number | undefined
   readonly seed: number
+  /** `lab`: the lab's own HTTP client instead, for comparison. */
+  readonly via?: 'autocannon' | 'lab'
+}
+
+export interface TurnResult {
+  /** Answered, whatever the answer was. */
+  readonly requests: number
+  /** Answered correctly: the right user, and nothing missing. */
+  readonly ok: number
+  /** How many were not, by reason, such as `logged-out`. */
+  readonly failed: Readonly<Record<string, number>>
+  /** Acknowledged items that were not in the cart any more. */
+  readonly lost: number
+  readonly durationMs: number
+  /** As text, see LatencyHistogram. */
+  readonly histogram: string
 }
 
 export interface HealthyMeasured extends TurnResult {
@@ -24,59 +36,43 @@ export interface HealthyMeasured extends TurnResult {
   readonly p99Ms: number
 }
 
-/** Users who are logged in and wait. They live in a process of their own, which does nothing between two turns. */
 export interface HealthyLoad {
-  /** Rejects when nothing was answered. */
-  measure(turn: Turn): Promise<HealthyMeasured>
+  /** Rejects when a connection breaks or when nothing was answered. */
+  measure(seconds: number): Promise<HealthyMeasured>
   close(): void
 }
 
-/** Whatever the warm-up shows: it must not end in a bench that never begins. */
 const WARM_UP_TURNS_MAX = 20
 const WARM_UP_TURN_S = 0.5
-/** Between the latencies of two turns, when the machine has nothing else to do. */
+/** The latencies of two turns on an idle machine differ by less. */
 const STABLE_WITHIN = 0.08
 
-/** Resolves once everybody has logged in. */
-export async function openHealthy({ tabs = 1, ...options }: HealthyOptions): Promise<HealthyLoad> {
-  const process = await worker({ name: 'the healthy load', file: new URL('worker.ts', import.meta.url) })
+/** Resolves once all users have logged in. */
+export async function openHealthy(options: HealthyOptions): Promise<HealthyLoad> {
+  const process = await worker({ name: 'the healthy load', file: new URL('process.ts', import.meta.url) })
   try {
-    await process.ask({ task: 'log-in', ...options, tabs } satisfies { task: 'log-in' } & ShoppersOptions)
+    await process.ask({ logIn: options } satisfies Question)
   } catch (error) {
     process.stop()
     throw error
   }
   return {
-    async measure(turn) {
-      const result = await process.ask<TurnResult>({ task: 'shop', ...turn })
-      const histogram = LatencyHistogram.from(result.histogram)
-      const percentile = (percent: number): number => histogram.percentileMs(percent)
+    async measure(seconds) {
+      const result = await process.ask<TurnResult>({ shopForMs: seconds * 1_000 } satisfies Question)
+      const latencies = LatencyHistogram.from(result.histogram)
       const requestsPerSecond = (result.requests * 1_000) / result.durationMs
-      return { ...result, requestsPerSecond, p50Ms: percentile(50), p99Ms: percentile(99) }
+      return { ...result, requestsPerSecond, p50Ms: latencies.percentileMs(50), p99Ms: latencies.percentileMs(99) }
     },
     close: () => process.stop(),
   }
 }
 
-/** Turns that no figure contains, until the median of two in a row is the same. Resolves with how many it took. */
-export async function warmUp(load: HealthyLoad, rate?: number): Promise<number> {
-  const turn: Turn = { seconds: WARM_UP_TURN_S, ...(rate === undefined ? {} : { rate }) }
-  let before = await load.measure(turn)
-  for (let turns = 2; turns <= WARM_UP_TURNS_MAX; turns++) {
-    const now = await load.measure(turn)
-    if (Math.abs(now.p50Ms / before.p50Ms - 1) <= STABLE_WITHIN) return turns
-    before = now
-  }
-  return WARM_UP_TURNS_MAX
-}
-
-/** All of it at once: logs in, warms up, measures. */
-export async function measureHealthy({ seconds, rate, ...options }: HealthyOptions & Turn): Promise<HealthyMeasured> {
-  const load = await openHealthy(options)
-  try {
-    await warmUp(load, rate)
-    return await load.measure({ seconds, ...(rate === undefined ? {} : { rate }) })
-  } finally {
-    load.close()
+/** Short turns that are in no figure, until two in a row have the same median. */
+export async function warmUp(load: HealthyLoad): Promise<void> {
+  let before = Number.POSITIVE_INFINITY
+  for (let turn = 0; turn < WARM_UP_TURNS_MAX; turn++) {
+    const { p50Ms } = await load.measure(WARM_UP_TURN_S)
+    if (Math.abs(p50Ms / before - 1) <= STABLE_WITHIN) return
+    before = p50Ms
   }
 }

@@ -1,6 +1,31 @@
+export { type Atlas, ATLAS_SCHEMA, LEGEND, textOf } from './atlas/chart.ts'
+export {
+  choiceFlag,
+  type Flag,
+  flagsHelp,
+  type FlagValues,
+  integerFlag,
+  listed,
+  parseFlags,
+  switchFlag,
+  textFlag,
+} from './cli/command/flags.ts'
+export { lastLook } from './cli/prove/last-look.ts'
 export type { ClusterOptions } from './cluster/options.ts'
 export { ownPrograms, type Programs } from './cluster/programs.ts'
+export { findOnPath } from './cluster/redis.ts'
+export { readConfig } from './config.ts'
 export * from './errors.ts'
+export { CRASH_POINTS } from './faults/kinds/fault-detail.ts'
+export { httpGet } from './http-get.ts'
 export { type Lab, type LabOptions, openLab } from './lab.ts'
+export { makeDirectory } from './make-directory.ts'
+export { seededRandom } from './random.ts'
 export { findStrategy, strategies, type Strategy } from './strategies.ts'
+export { freePort, freePorts } from './supervise/ports.ts'
+export type { Trace } from './trace/trace.ts'
+export { type Call, Client, type Reply } from './users/client.ts'
+export { CookieJar } from './users/cookie-jar.ts'
+export { type OperationEvent, Recorder } from './users/recorder.ts'
+export { VirtualUser } from './users/virtual-user.ts'
 export { until, type Wait } from './wait.ts'

@@ -1,8 +1,9 @@
 /** What the harness says of itself: figures that were injected, beside those that it reports. */
 import test from 'ava'
-import { planFrom, type Plan } from '../../../../bench/self-check/measurer-plan.ts'
-import { type OperationEvent, reportOf } from '../../../../bench/self-check/measurer-report.ts'
-import type { Harm } from '../../../../bench/self-check/measurer-stub.ts'
+import { planFrom, type Plan } from '../self-check/measurer-plan.ts'
+import type { OperationEvent } from '@ninelives/lab'
+import { reportOf } from '../self-check/measurer-report.ts'
+import type { Harm } from '../self-check/measurer-stub.ts'
 
 const plan: Plan = planFrom(0)
 const harm: Harm = { writesLost: 1, writesDoubled: 0, sessionsLost: 0, heldMs: [8, 8, 60] }
