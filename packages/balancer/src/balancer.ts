@@ -1,7 +1,7 @@
 /** The balancer in one process: it decides which upstreams there are, and serves clients. Several can live in one process. */
 import type { Logger } from 'pino'
 import { admin } from './admin/admin.ts'
-import { CertificateError } from './config/certificates.ts'
+import { CertificateError } from './tls/certificates.ts'
 import { ConfigError } from './config/config-values.ts'
 import type { Config } from './config/config.ts'
 import { Directory } from './upstreams/directory.ts'
@@ -9,7 +9,7 @@ import { listen, urlOf } from './clients/listen.ts'
 import { localOperations } from './admin/local-operations.ts'
 import { OperationError } from './admin/operations.ts'
 import type { Operations } from './admin/operations.ts'
-import { certificateFault, checkReload, Reloads } from './config/reload.ts'
+import { certificateFault, checkReload, Reloads } from './admin/reload.ts'
 import { systemResolve } from './upstreams/resolver.ts'
 import { serving } from './serving.ts'
 

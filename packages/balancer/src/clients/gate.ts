@@ -6,9 +6,9 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { connectionLimits } from './connection-limits.ts'
 import type { ClientOrigin } from '../request/header-rewriting.ts'
-import { readProxyHeader } from './proxy-protocol.ts'
-import { plainAddress, trustedProxies } from '../request/trusted-proxies.ts'
-import type { AddressRange } from '../request/trusted-proxies.ts'
+import { readProxyHeader } from '../proxy-protocol/proxy-protocol.ts'
+import { plainAddress, trustedProxies } from '../config/address-ranges.ts'
+import type { AddressRange } from '../config/address-ranges.ts'
 
 export interface GateRules {
   readonly trustedProxies: readonly AddressRange[]

@@ -1,12 +1,12 @@
 /** The balancer's configuration: every default, every bound and what each key takes. Nothing else reads the environment. */
-import type { CertificateFiles } from './certificates.ts'
+import type { CertificateFiles } from '../tls/certificates.ts'
 import { fileValues } from './config-file.ts'
 import { ConfigError, ConfigValues } from './config-values.ts'
 import type { Environment } from './config-values.ts'
-import { normalPath } from '../clients/private-paths.ts'
-import { nameOf } from '../clients/public-hosts.ts'
-import { addressRange } from '../request/trusted-proxies.ts'
-import type { AddressRange } from '../request/trusted-proxies.ts'
+import { normalPath } from './private-paths.ts'
+import { nameOf } from '../tls/public-hosts.ts'
+import { addressRange } from './address-ranges.ts'
+import type { AddressRange } from './address-ranges.ts'
 import { UPSTREAM_TAKES, upstreamList } from './upstream-list.ts'
 import type { UpstreamAddress, UpstreamList, UpstreamService } from './upstream-list.ts'
 

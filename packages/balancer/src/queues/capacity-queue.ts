@@ -7,7 +7,7 @@
  * are passed over: a change costs one offer for each request that is served, and one for each line.
  */
 import assert from 'node:assert'
-import type { CancelSignal } from '../request/cancel-signal.ts'
+import type { CancelSignal } from './cancel-signal.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { Wait } from './wait.ts'

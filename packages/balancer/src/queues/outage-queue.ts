@@ -5,7 +5,7 @@
  * A request that comes while others of its session still wait goes behind them, even if an upstream is up again. One that finds no
  * upstream up after all comes back, and is the first of its session again, with the time that it has waited.
  */
-import type { CancelSignal } from '../request/cancel-signal.ts'
+import type { CancelSignal } from './cancel-signal.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { Wait } from './wait.ts'
 import type { WaitOutcome } from './wait.ts'

@@ -3,7 +3,7 @@
  * is told first and the request goes on in a later microtask, so a request that is served can't change the queue while the queue
  * still serves others.
  */
-import type { Cancellable, CancelSignal } from '../request/cancel-signal.ts'
+import type { Cancellable, CancelSignal } from './cancel-signal.ts'
 
 export type WaitOutcome = 'served' | 'expired' | 'abandoned'
 

@@ -9,7 +9,7 @@
  * an error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the
  * attempt ended is its outcome.
  */
-import type { Cancellable, CancelSignal } from './cancel-signal.ts'
+import type { Cancellable, CancelSignal } from '../queues/cancel-signal.ts'
 import type { ClientAnswer } from './client-answer.ts'
 import type { AttemptOutcome, FailureKind } from './retry-decision.ts'
 import type { RetryPlan } from './retry-plan.ts'

@@ -9,7 +9,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
 import type { ClientOrigin } from './header-rewriting.ts'
 import { HOST } from './request-target.ts'
-import { plainAddress } from './trusted-proxies.ts'
+import { plainAddress } from '../config/address-ranges.ts'
 
 export interface ForwardingRules {
   readonly trusts: (address: string) => boolean

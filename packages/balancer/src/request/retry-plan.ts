@@ -3,7 +3,7 @@
  * have it again. An upstream that broke under the request never gets it again, whichever life of its node it is: the request
  * may be what it died of.
  */
-import type { CancelSignal } from './cancel-signal.ts'
+import type { CancelSignal } from '../queues/cancel-signal.ts'
 import type { CapacityQueue } from '../queues/capacity-queue.ts'
 import type { ErrorCode } from './error-answer.ts'
 import type { OutageQueue } from '../queues/outage-queue.ts'

@@ -10,7 +10,7 @@ import { hash } from 'node:crypto'
 import { placeOf, scoreOf } from './rendezvous.ts'
 import { ANY_LINE, bestLeft, NO_FIELDS } from './routing.ts'
 import type { Choice, Routing } from './routing.ts'
-import { sessionCookieIn } from '../request/session-cookie.ts'
+import { sessionCookieIn } from './session-cookie.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 export interface BySessionOptions {

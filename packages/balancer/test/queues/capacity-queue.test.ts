@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { CancelSignal } from '../../src/request/cancel-signal.ts'
+import { CancelSignal } from '../../src/queues/cancel-signal.ts'
 import { CapacityQueue } from '../../src/queues/capacity-queue.ts'
 import type { Upstream } from '../../src/upstreams/upstream.ts'
 import { until } from '../fixtures/until.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as settled } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { CancelSignal } from '../../src/request/cancel-signal.ts'
+import { CancelSignal } from '../../src/queues/cancel-signal.ts'
 import { OutageQueue } from '../../src/queues/outage-queue.ts'
 import type { OutageQueueLimits, OutageWaiter } from '../../src/queues/outage-queue.ts'
 import { until } from '../fixtures/until.ts'

@@ -2,7 +2,7 @@
  * The session layer's cookie in a request. A sibling domain can plant cookies of the same name, which browsers send beside it and often
  * before it; the balancer has no key to tell which is genuine, but can tell which has the form of one.
  */
-import { findCookie } from '../routing/affinity-cookies.ts'
+import { findCookie } from './affinity-cookies.ts'
 
 /** `handle.secret.signature`, with the user's tag before the signature. */
 const SEALED = /^[\w-]{22}\.[\w-]{43}(?:\.[\w-]{22})?\.[\w-]{43}$/

@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Certificate } from '../config/certificates.ts'
+import type { Certificate } from './certificates.ts'
 
 /** `host` may have a port. */
 export type IsOwnHost = (host: string) => boolean

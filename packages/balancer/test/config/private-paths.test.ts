@@ -1,7 +1,7 @@
 /** What nodes say to those who run them does not reach clients. */
 import test from 'ava'
 import { readConfig } from '../../src/config/config.ts'
-import { isPrivatePath, normalPath } from '../../src/clients/private-paths.ts'
+import { isPrivatePath, normalPath } from '../../src/config/private-paths.ts'
 import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/client.ts'
 import { httpServer } from '../fixtures/http-server.ts'

@@ -7,7 +7,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { ConnectionMarks } from './connection-marks.ts'
-import { listen } from './listen.ts'
+import { listen } from '../clients/listen.ts'
 
 /** The listener that a connection came to. */
 export type Entrance = 'clients' | 'redirect'

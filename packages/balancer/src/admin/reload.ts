@@ -4,10 +4,10 @@
  * value for it is refused, rather than taken and not used.
  */
 import type { Logger } from 'pino'
-import type { CertificateError } from './certificates.ts'
-import { ConfigError, faultsOf } from './config-values.ts'
-import type { ConfigFault } from './config-values.ts'
-import type { Config } from './config.ts'
+import type { CertificateError } from '../tls/certificates.ts'
+import { ConfigError, faultsOf } from '../config/config-values.ts'
+import type { ConfigFault } from '../config/config-values.ts'
+import type { Config } from '../config/config.ts'
 import type { Decisions } from '../telemetry/decisions.ts'
 
 const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([

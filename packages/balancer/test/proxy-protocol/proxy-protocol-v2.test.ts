@@ -1,6 +1,6 @@
 import test from 'ava'
-import { crc32c } from '../../src/clients/crc32c.ts'
-import { proxyHeader } from '../../src/clients/proxy-protocol.ts'
+import { crc32c } from '../../src/proxy-protocol/crc32c.ts'
+import { proxyHeader } from '../../src/proxy-protocol/proxy-protocol.ts'
 import { balancing } from '../fixtures/balancing.ts'
 import { httpServer } from '../fixtures/http-server.ts'
 import { rawClient } from '../fixtures/raw.ts'
