@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { type Running, runUp } from '../packages/lab/test/fixtures/command.ts'
-import { until } from '../packages/lab/src/wait.ts'
+import { until } from '@ninelives/lab'
 
 const EVERY_MS = 10
 /** How long the death of a process may take to reach whoever talks to it, on a busy machine. */

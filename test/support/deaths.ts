@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { Running } from '../../packages/lab/test/fixtures/command.ts'
-import { until } from '../../packages/lab/src/wait.ts'
+import { until } from '@ninelives/lab'
 import { shoppers } from './shoppers.ts'
 
 const FAULTS = Number(process.env['NINELIVES_FAULTS'] ?? 3)

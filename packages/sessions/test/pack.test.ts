@@ -11,11 +11,11 @@ import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { client } from './support/shop.ts'
+import { until } from './support/until.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -24,7 +24,6 @@ const NAME = '@ninelives/sessions'
 /** What an application on Koa installs besides. */
 const BROUGHT = ['koa', '@types/koa', '@types/node']
 const RESTORED_WITHIN_MS = 60_000
-const POLL_MS = 20
 
 interface Manifest {
   readonly private?: boolean
@@ -133,10 +132,10 @@ test.serial('a build that fails leaves the workspace as it was', async (t) => {
 test.serial('an npm that is killed while it packs leaves the workspace as it was', async (t) => {
   const npm = spawn('npm', ['pack', '--workspace', NAME, '--dry-run'], { cwd: workspace, env, stdio: 'ignore' })
   const gone = once(npm, 'exit')
-  await until('another package.json is in place', async () => !(await isUntouched()))
+  await until('another package.json is in place', async () => !(await isUntouched()), RESTORED_WITHIN_MS)
   npm.kill('SIGKILL')
   await gone
-  await until('the package.json of the workspace is back', isUntouched)
+  await until('the package.json of the workspace is back', isUntouched, RESTORED_WITHIN_MS)
   t.pass()
 })
 
@@ -173,12 +172,4 @@ async function typeErrors(): Promise<string> {
 
 function failing([code]: unknown[]): never {
   throw new Error(`the application exits with ${String(code)}`)
-}
-
-async function until(what: string, look: () => Promise<boolean>): Promise<void> {
-  const deadlineAtMs = Date.now() + RESTORED_WITHIN_MS
-  while (!(await look())) {
-    if (Date.now() > deadlineAtMs) throw new Error(`waited ${RESTORED_WITHIN_MS} ms, and not: ${what}`)
-    await sleep(POLL_MS)
-  }
 }

@@ -7,7 +7,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { Message } from '../../src/replication/wire/messages.ts'
 import { linkNode, peerList, SECRET, type TestNode } from '../support/mesh-links.ts'
 import { certificate, privateKey } from '../support/redis-certificate.ts'
-import { until } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const taken = (op: number): Message => ({ type: 'taken', view: 1, op })
 const linkedTo = (node: TestNode, ...names: string[]) =>

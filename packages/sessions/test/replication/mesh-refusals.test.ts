@@ -5,7 +5,7 @@ import { StoreConfigError, StoreUnavailableError } from '../../src/errors.ts'
 import { type MeshStore, meshStore } from '../../src/replication/mesh.ts'
 import { peerList } from '../support/mesh-links.ts'
 import { meshPort } from '../support/mesh-ports.ts'
-import { until } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const SECRET = 'a secret of the mesh, long enough'
 const key = () => sessionKey(newSessionId().handle)

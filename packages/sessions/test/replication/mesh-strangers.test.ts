@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { meshStore } from '../../src/replication/mesh.ts'
 import type { MeshEvent } from '../../src/telemetry.ts'
 import { linkNode, peerList, SECRET } from '../support/mesh-links.ts'
-import { until } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
 
 const SILENT = 100
 const AGAIN_AFTER_MS = 50

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { StoreEvent } from '../../src/telemetry.ts'
 import { redisStore, type RedisStoreOptions } from '../../src/stores/redis/redis.ts'
-import { until } from './redis-server.ts'
+import { until } from './until.ts'
 import { type Client, client, type Handler, shop } from './shop.ts'
 
 export interface FailoverLoad {

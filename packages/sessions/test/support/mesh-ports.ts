@@ -19,7 +19,7 @@ export async function meshPort(): Promise<number> {
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, '127.0.0.1')
   const free = await once(server, 'listening').then(
     () => true,

@@ -1,5 +1,6 @@
 /** A Redis Cluster of three primaries, the first of which has a replica or each of them, every server a process of its own. */
-import { type RedisServer, redisServer, redisServers, until } from './redis-server.ts'
+import { type RedisServer, redisServer, redisServers } from './redis-server.ts'
+import { until } from './until.ts'
 
 export interface RedisCluster {
   readonly url: string

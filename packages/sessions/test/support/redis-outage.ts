@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore, SessionWrite } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
-import { until } from './redis-server.ts'
+import { until } from './until.ts'
 import { creation, freshKey } from './redis-sessions.ts'
 
 export interface Outage {

@@ -1,5 +1,6 @@
 /** A primary, its replicas and a Sentinel that watches them, each a process of its own. */
-import { type RedisServer, redisServer, redisServers, until } from './redis-server.ts'
+import { type RedisServer, redisServer, redisServers } from './redis-server.ts'
+import { until } from './until.ts'
 
 export interface SentinelGroup {
   /** Names a Sentinel that is not there first, as happens. */

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { isFree } from './mesh-ports.ts'
+import { until } from './until.ts'
 
 export interface RedisServer {
   readonly url: string
@@ -108,42 +108,10 @@ async function started(port: number, { settings = [], file }: RedisServerOptions
   return server
 }
 
-/** Asks again and again; what it asks may fail until it succeeds. */
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  deadlineMs = 30_000,
-  hopeless: () => boolean = () => false,
-): Promise<void> {
-  const deadlineAtMs = Date.now() + deadlineMs
-  let cause: unknown
-  while (Date.now() < deadlineAtMs && !hopeless()) {
-    const held = await Promise.resolve()
-      .then(holds)
-      .catch((error: unknown) => {
-        cause = error
-        return false
-      })
-    if (held) return
-    await sleep(25)
-  }
-  throw new Error(`waited ${deadlineMs} ms for ${what}`, { cause })
-}
-
 /** One that is free now, and whose bus port is. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
     if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) return port
   }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1')
-  const free = await once(server, 'listening').then(
-    () => true,
-    () => false,
-  )
-  await new Promise((resolve) => server.close(resolve))
-  return free
 }

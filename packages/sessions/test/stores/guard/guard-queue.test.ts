@@ -4,6 +4,7 @@ import type { SessionKey } from '../../../src/contract.ts'
 import { StoreUnavailableError } from '../../../src/errors.ts'
 import { guardedStore } from '../../../src/stores/guard/guarded-store.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
+import { until } from '../../support/until.ts'
 
 const KEY = 'key' as SessionKey
 const CALL_TIMEOUT_MS = 1_500
@@ -26,14 +27,6 @@ function held() {
   const recover = (): void => void (isDown = false)
   const reads = (): number => answers.length
   return { store, answerAll, recover, reads }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 10_000
-  while (!condition()) {
-    if (performance.now() > deadlineMs) throw new Error('the condition did not come true')
-    await sleep(1)
-  }
 }
 
 async function rejected(calls: readonly Promise<unknown>[]): Promise<number> {
@@ -60,14 +53,14 @@ test('calls that gave up waiting for a slow store do not stand in the way of lat
   await sleep(CALL_TIMEOUT_MS / 2)
   answerAll()
   t.is(await rejected(running), 0)
-  await until(() => reads() === 4)
+  await until('four reads', () => reads() === 4)
   const gaveUp = waiting.slice(4)
   t.is(await rejected(gaveUp), gaveUp.length)
 
   const later = many(5)
   answerAll()
   t.is(await rejected(waiting.slice(0, 4)), 0)
-  await until(() => reads() === 5)
+  await until('a fifth read', () => reads() === 5)
   answerAll()
   t.is(await rejected(later), 0)
 })

@@ -2,7 +2,8 @@ import test from 'ava'
 import { StoreUnavailableError } from '../../../src/errors.ts'
 import { outage } from '../../support/redis-outage.ts'
 import { redisCluster } from '../../support/redis-cluster.ts'
-import { redisMissing, until } from '../../support/redis-server.ts'
+import { redisMissing } from '../../support/redis-server.ts'
+import { until } from '../../support/until.ts'
 import { change, creation, freshKey, openRedis } from '../../support/redis-sessions.ts'
 
 // One after the other: a Cluster of processes that get no processor time fails over by itself.

@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava'
 import { failoverLoad, type FailoverLoad } from '../../support/failover-load.ts'
 import { redisCluster } from '../../support/redis-cluster.ts'
 import { sentinelGroup } from '../../support/redis-sentinel.ts'
-import { type RedisServer, redisMissing, redisServer, until } from '../../support/redis-server.ts'
+import { type RedisServer, redisMissing, redisServer } from '../../support/redis-server.ts'
+import { until } from '../../support/until.ts'
 
 // One after the other: a Cluster of processes that get no processor time fails over by itself.
 const onRedis = redisMissing === undefined ? test.serial : test.skip

@@ -4,7 +4,8 @@ import type { SessionStore } from '../../../src/contract.ts'
 import { StoreUnavailableError } from '../../../src/errors.ts'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
 import { redisRelay } from '../../support/redis-relay.ts'
-import { redisMissing, redisServer, until } from '../../support/redis-server.ts'
+import { redisMissing, redisServer } from '../../support/redis-server.ts'
+import { until } from '../../support/until.ts'
 import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis-sessions.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
