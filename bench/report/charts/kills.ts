@@ -5,6 +5,7 @@ import { type Chart, COLOURS } from '../drawing/drawing.ts'
 import { count, milliseconds, plural } from '../drawing/figures.ts'
 import { countedKills } from '../drawing/reading.ts'
 import { slug } from '../drawing/slug.ts'
+import { AXIS } from './scale.ts'
 
 interface Middle {
   readonly seconds: number
@@ -49,7 +50,7 @@ function options(points: readonly Point[], middles: readonly Middle[]): Plot.Plo
     marginLeft: 46,
     marginBottom: 36,
     marginTop: 8,
-    x: { label: 'seconds from the fault', labelAnchor: 'center', labelArrow: 'none', ticks: 6 },
+    x: { label: 'seconds from the fault', ...AXIS, ticks: 6 },
     y: {
       label: null,
       tickFormat: (percent: number) => `${percent} %`,

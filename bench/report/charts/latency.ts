@@ -6,7 +6,7 @@ import { milliseconds } from '../drawing/figures.ts'
 import type { Measured } from '../drawing/reading.ts'
 import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
-import { logTicks } from './scale.ts'
+import { logAxis } from './scale.ts'
 
 const PERCENTILES = [
   { name: 'p50', symbol: 'circle', of: ({ p50 }: PhaseLatency) => p50 },
@@ -49,14 +49,7 @@ export function latencyChart(entries: readonly Measured[], scenario: string): Ch
       marginRight: 60,
       marginBottom: 40,
       marginTop: 8,
-      x: {
-        type: 'log',
-        label: 'milliseconds',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        grid: true,
-        ...logTicks(points.map(({ ms }) => ms)),
-      },
+      x: logAxis(points.map(({ ms }) => ms)),
       y: { domain: PHASES, label: null, axis: 'right', tickSize: 0 },
       fy: { domain: titles, label: null, axis: 'left', tickFormat: wrapped, padding: 0.16 },
       symbol: { domain: PERCENTILES.map(({ name }) => name), range: PERCENTILES.map(({ symbol }) => symbol) },

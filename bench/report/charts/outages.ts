@@ -5,7 +5,7 @@ import { milliseconds, withInterval } from '../drawing/figures.ts'
 import { countedKills, type Measured } from '../drawing/reading.ts'
 import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
-import { logTicks } from './scale.ts'
+import { logAxis } from './scale.ts'
 
 const ROW_HEIGHT = 46
 const WIDTH = 680
@@ -42,14 +42,7 @@ export function outagesChart(entries: readonly Measured[], scenario: string): Ch
       marginRight: 56,
       marginTop: 26,
       marginBottom: 40,
-      x: {
-        type: 'log',
-        label: 'milliseconds',
-        labelAnchor: 'center',
-        labelArrow: 'none',
-        grid: true,
-        ...logTicks(dots.map(({ ms }) => ms)),
-      },
+      x: logAxis(dots.map(({ ms }) => ms)),
       y: { domain: shown.map(({ title }) => title), label: null, tickSize: 0, tickFormat: wrapped },
       marks: [
         Plot.link(middles, {

@@ -5,6 +5,7 @@ import { type Chart, COLOURS } from '../drawing/drawing.ts'
 import { times } from '../drawing/figures.ts'
 import { slug } from '../drawing/slug.ts'
 import { wrapped } from './labels.ts'
+import { AXIS } from './scale.ts'
 
 export interface Ratio {
   readonly label: string
@@ -53,8 +54,7 @@ function options(ratios: readonly Ratio[], label: string): Plot.PlotOptions {
       type: 'log',
       domain: [low, high],
       label,
-      labelAnchor: 'center',
-      labelArrow: 'none',
+      ...AXIS,
       grid: true,
       ticks: ticksBetween(low, high),
       tickFormat: String,

@@ -1,10 +1,17 @@
 /** A logarithmic axis: whole decades, and labels that do not run into each other. */
 import { count } from '../drawing/figures.ts'
 
+export const AXIS = { labelAnchor: 'center', labelArrow: 'none' } as const
+
 const STEPS = [1, 3]
 const DECADES_WITH_STEPS_MAX = 3
 
-export function logTicks(values: readonly number[]) {
+/** Of milliseconds, below a chart. */
+export function logAxis(values: readonly number[]) {
+  return { ...AXIS, type: 'log', grid: true, label: 'milliseconds', ...logTicks(values) } as const
+}
+
+function logTicks(values: readonly number[]) {
   const positive = values.filter((value) => value > 0)
   const low = positive.length === 0 ? 0 : Math.floor(Math.log10(Math.min(...positive)))
   const high = positive.length === 0 ? 1 : Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive))))

@@ -1,13 +1,5 @@
 /** The tables of one scenario. */
-import {
-  type StrategyResult,
-  type Comparison,
-  type CpuFigures,
-  type Phase,
-  type PhaseLatency,
-  PHASES,
-  type Spread,
-} from '../../result.ts'
+import { type Comparison, type PhaseLatency, PHASES, type StrategyResult } from '../../result.ts'
 import type { Estimate } from '../../harness/statistics.ts'
 import {
   bytes,
@@ -25,44 +17,74 @@ import { html, type Markup } from '../drawing/markup.ts'
 import { isMeasured, type Measured } from '../drawing/reading.ts'
 import { type Cell, table } from './table.ts'
 
+type Figures = Measured['figures']
+
+/** A table of strategies: each column is a head and what stands below it. */
+type Columns = Readonly<Record<string, (figures: Figures) => Cell>>
+
+const LOSS: Columns = {
+  Verdict: ({ verdict, verdictDoubts, anomalies }) =>
+    html`${VERDICTS[verdict]}${aside([...counts(anomalies, ' '), ...verdictDoubts])}`,
+  Faults: ({ kills }) => count(kills),
+  'Sessions lost': ({ sessions: { lost, exposed, lostShare } }) =>
+    html`${outOf(lost, exposed)}${aside([shareWords(lost, lostShare.high)])}`,
+  'Writes lost': ({ writes }) => outOf(writes.lost, writes.acknowledged),
+  'Doubled writes': ({ writes }) => count(writes.duplicated),
+  'Stale reads': ({ reads }) => outOf(reads.stale, reads.total),
+  Failed: ({ requests: { sent, ok, failed } }) => html`${outOf(sent - ok, sent)}${aside(counts(failed, ': '))}`,
+  'Retries an operation': ({ requests }) => figure(requests.retriesPerOperation, rounded),
+  'Lost user-seconds': ({ lostUserSeconds }) => estimated(lostUserSeconds),
+}
+
+const OUTAGE: Columns = {
+  Outage: ({ outageMs }) => estimated(outageMs.p50),
+  Longest: ({ outageMs }) => rounded(outageMs.max),
+  'Of the user who waited longest': ({ userOutageMs }) => estimated(userOutageMs.p50),
+  Detected: ({ detectionMs }) => estimated(detectionMs?.p50),
+  'First success': ({ firstSuccessMs }) => estimated(firstSuccessMs.p50),
+  Recovered: ({ recoveryMs }) => estimated(recoveryMs?.p50),
+  'Not recovered in time': ({ notRecovered }) => count(notRecovered),
+}
+
+const COST: Columns = {
+  'Requests a second': ({ healthy }) => estimated(healthy?.requestsPerSecond),
+  'p50 ms': ({ healthy }) => estimated(healthy?.latencyMs.p50),
+  'p99 ms': ({ healthy }) => estimated(healthy?.latencyMs.p99),
+  'Balancer µs CPU': ({ healthy }) => estimated(healthy?.cpuMicrosPerRequest.balancer),
+  'Nodes µs CPU': ({ healthy }) => estimated(healthy?.cpuMicrosPerRequest.node),
+  'Store µs CPU': ({ healthy }) => estimated(healthy?.cpuMicrosPerRequest.store),
+  'Memory a session': ({ memoryBytesPerSession }) => estimated(memoryBytesPerSession, bytes),
+  'Store a session': ({ storeBytesPerSession }) => estimated(storeBytesPerSession, bytes),
+}
+
+const VERDICTS: Readonly<Record<Figures['verdict'], string>> = {
+  valid: '✓ valid',
+  invalid: '✗ invalid',
+  unknown: '? unknown',
+}
+
 export function lossTable(scenario: string, entries: readonly StrategyResult[]): Markup {
-  return table(
-    `What was lost: ${scenario}`,
-    [
-      'Strategy',
-      'Verdict',
-      'Faults',
-      'Sessions lost',
-      'Writes lost',
-      'Doubled writes',
-      'Stale reads',
-      'Failed',
-      'Retries an operation',
-      'Lost user-seconds',
-    ],
-    entries.map((entry) => [entry.title, ...(isMeasured(entry) ? lossCells(entry) : dashes(9))]),
-  )
+  return strategyTable(`What was lost: ${scenario}`, LOSS, entries)
 }
 
-function lossCells({ figures }: Measured): Cell[] {
-  const { sessions, writes, reads, requests } = figures
-  const failed = Object.entries(requests.failed).map(([kind, number]) => `${kind}: ${count(number)}`)
-  const wrong = Object.entries(figures.anomalies).map(([kind, number]) => `${kind} ${count(number)}`)
-  return [
-    html`${verdictWords(figures.verdict)}${aside([...wrong, ...figures.verdictDoubts])}`,
-    count(figures.kills),
-    html`${outOf(sessions.lost, sessions.exposed)}${aside([shareWords(sessions.lost, sessions.lostShare.high)])}`,
-    outOf(writes.lost, writes.acknowledged),
-    count(writes.duplicated),
-    outOf(reads.stale, reads.total),
-    html`${outOf(requests.sent - requests.ok, requests.sent)}${aside(failed)}`,
-    figure(requests.retriesPerOperation, rounded),
-    estimated(figures.lostUserSeconds),
-  ]
+export function outageTable(scenario: string, entries: readonly StrategyResult[]): Markup {
+  return strategyTable(`Around a fault, median over faults with its interval, in ms: ${scenario}`, OUTAGE, entries)
 }
 
-function verdictWords(verdict: 'valid' | 'invalid' | 'unknown'): string {
-  return { valid: '✓ valid', invalid: '✗ invalid', unknown: '? unknown' }[verdict]
+export function costTable(scenario: string, entries: readonly StrategyResult[]): Markup {
+  const caption = `What it costs with nothing broken, median over blocks with its interval: ${scenario}`
+  return strategyTable(caption, COST, entries)
+}
+
+function strategyTable(caption: string, columns: Columns, entries: readonly StrategyResult[]): Markup {
+  const cells = (entry: StrategyResult): Cell[] =>
+    Object.values(columns).map((cell) => (isMeasured(entry) ? cell(entry.figures) : NOT_MEASURED))
+  const rows = entries.map((entry) => [entry.title, ...cells(entry)])
+  return table(caption, ['Strategy', ...Object.keys(columns)], rows)
+}
+
+function counts(of: Readonly<Record<string, number>>, between: string): string[] {
+  return Object.entries(of).map(([kind, number]) => `${kind}${between}${count(number)}`)
 }
 
 function shareWords(lost: number, high: number): string {
@@ -74,89 +96,20 @@ function aside(words: readonly string[]): Markup | undefined {
   return words.length === 0 ? undefined : html` <small>${words.join(', ')}</small>`
 }
 
-export function outageTable(scenario: string, entries: readonly StrategyResult[]): Markup {
-  return table(
-    `Around a fault, median over faults with its interval, in ms: ${scenario}`,
-    [
-      'Strategy',
-      'Outage',
-      'Longest',
-      'Of the user who waited longest',
-      'Detected',
-      'First success',
-      'Recovered',
-      'Not recovered in time',
-    ],
-    entries.map((entry) => [entry.title, ...(isMeasured(entry) ? outageCells(entry) : dashes(7))]),
-  )
-}
-
-function outageCells({ figures }: Measured): Cell[] {
-  return [
-    spread(figures.outageMs),
-    rounded(figures.outageMs.max),
-    spread(figures.userOutageMs),
-    spread(figures.detectionMs),
-    spread(figures.firstSuccessMs),
-    spread(figures.recoveryMs),
-    count(figures.notRecovered),
-  ]
-}
-
 export function latencyTable(scenario: string, entries: readonly Measured[]): Markup {
   return table(
     `Latency from the due time; p99.9 only from 10,000 operations on: ${scenario}`,
-    ['Strategy', ...PHASES.flatMap(phaseHeads)],
-    entries.map(({ title, figures }) => [title, ...PHASES.flatMap((phase) => phaseCells(figures.latencyMs[phase]))]),
+    ['Strategy', ...PHASES.flatMap((phase) => [`${phase} p50`, 'p99', 'p99.9', 'n'])],
+    entries.map(({ title, figures }) => [title, ...PHASES.flatMap((phase) => latencyCells(figures.latencyMs[phase]))]),
   )
 }
 
-function phaseHeads(phase: Phase): string[] {
-  return [`${phase} p50`, 'p99', 'p99.9', 'n']
+function latencyCells(latency: PhaseLatency | undefined): Cell[] {
+  const times = [latency?.p50, latency?.p99, latency?.p999].map((ms) => figure(ms, milliseconds))
+  return [...times, figure(latency?.n, count)]
 }
 
-function phaseCells(latency: PhaseLatency | undefined): Cell[] {
-  return [
-    figure(latency?.p50, milliseconds),
-    figure(latency?.p99, milliseconds),
-    figure(latency?.p999, milliseconds),
-    figure(latency?.n, count),
-  ]
-}
-
-export function costTable(scenario: string, entries: readonly StrategyResult[]): Markup {
-  return table(
-    `What it costs with nothing broken, median over blocks with its interval: ${scenario}`,
-    [
-      'Strategy',
-      'Requests a second',
-      'p50 ms',
-      'p99 ms',
-      'Balancer µs CPU',
-      'Nodes µs CPU',
-      'Store µs CPU',
-      'Memory a session',
-      'Store a session',
-    ],
-    entries.map((entry) => [entry.title, ...(isMeasured(entry) ? costCells(entry) : dashes(8))]),
-  )
-}
-
-function costCells({ figures: { healthy, memoryBytesPerSession, storeBytesPerSession } }: Measured): Cell[] {
-  const cpu: Partial<CpuFigures<Estimate>> = healthy?.cpuMicrosPerRequest ?? {}
-  return [
-    estimated(healthy?.requestsPerSecond),
-    estimated(healthy?.latencyMs.p50),
-    estimated(healthy?.latencyMs.p99),
-    estimated(cpu.balancer),
-    estimated(cpu.node),
-    estimated(cpu.store),
-    estimated(memoryBytesPerSession, bytes),
-    estimated(storeBytesPerSession, bytes),
-  ]
-}
-
-/** What each figure of a comparison is, in words. */
+/** The name of each compared figure. */
 export const COMPARED: Readonly<Record<Comparison['figure'], string>> = {
   outageMs: 'Outage',
   'healthy p50': 'Healthy p50',
@@ -184,18 +137,10 @@ export function ratioTable(
   )
 }
 
-function spread(of: Spread | undefined): Cell {
-  return estimated(of?.p50)
-}
-
-/** The interval below the figure, or nine columns would be wider than the page. */
+/** The interval stands below the figure, so that nine columns fit on the page. */
 function estimated(of: Estimate | undefined, unit: (value: number) => string = rounded): Cell {
   return figure(
     of,
     ({ median, low, high }) => html`${unit(median)}${aside(low === high ? [] : [`${unit(low)}–${unit(high)}`])}`,
   )
-}
-
-function dashes(number: number): Cell[] {
-  return Array.from({ length: number }, () => NOT_MEASURED)
 }
