@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Capabilities, SessionKey, SessionStore } from './contract.ts'
 import { StoreUnavailableError } from './errors.ts'
-import { newSessionId, sessionKey } from './engine/id.ts'
+import { newSessionId, sessionKey } from './secrets/id.ts'
 
 export interface Definition {
   readonly title: string

@@ -17,9 +17,9 @@ export {
   type SessionsOptions,
 } from './koa/koa.ts'
 export { openStore, type StoreFactory, storeSchemes, type StoreSurroundings } from './stores/open-store.ts'
-export type { SessionData } from './engine/data.ts'
+export type { SessionData } from './record/data.ts'
 export { SessionOptionsError } from './options.ts'
-export { resolve, type Resolver, type Resolvers } from './engine/merge.ts'
+export { resolve, type Resolver, type Resolvers } from './record/merge.ts'
 export type { OpenSession, SessionInfo } from './engine/session.ts'
 export type { UserSession, UsersSessions } from './users/users.ts'
 export {
@@ -45,9 +45,9 @@ export {
   type LoginThrottleEvent,
   type LoginThrottleOptions,
 } from './protection/login-throttle.ts'
-export { type EventLog, eventLog, type SessionLayerEvent } from './engine/event-log.ts'
+export { type EventLog, eventLog, type SessionLayerEvent } from './event-log.ts'
 export type * from './telemetry.ts'
-export type { NetworkSize } from './protection/network.ts'
+export type { NetworkSize } from './network.ts'
 export { CrossOriginError, sameOrigin, type SameOriginOptions } from './protection/same-origin.ts'
 export type { Lane } from './protection/throttle-lane.ts'
-export type { VisitorOptions, VisitorPolicy } from './engine/visitors.ts'
+export type { VisitorOptions, VisitorPolicy } from './context/visitors.ts'

@@ -2,7 +2,7 @@
 import test from 'ava'
 import type { SessionStore } from '../src/contract.ts'
 import { StoreCopiesError, StoreUnavailableError } from '../src/errors.ts'
-import { eventLog, type SessionLayerEvent } from '../src/engine/event-log.ts'
+import { eventLog, type SessionLayerEvent } from '../src/event-log.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import type { StoreCall } from '../src/telemetry.ts'
 import { client, type Handler, shop } from './support/shop.ts'

@@ -3,7 +3,7 @@ import type { SessionKey } from '../contract.ts'
 import type { Engine } from './engine.ts'
 import { SessionBusyError } from '../errors.ts'
 import type { Snapshot } from './successor.ts'
-import type { Turn } from './turns.ts'
+import type { Turn } from '../context/turns.ts'
 
 export class Contention {
   readonly #engine: Engine

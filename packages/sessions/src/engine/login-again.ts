@@ -3,11 +3,11 @@
  * nothing taken from it, but a login as the user it belongs to. So a login whose answer was lost can be sent again, with the
  * id from before, and has to pass the same check of its password.
  */
-import { decodeData, EMPTY_DATA, encodeData, type SessionData } from './data.ts'
+import { decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/data.ts'
 import { type Draft, type Make, textOf } from './draft.ts'
 import { SessionGoneError } from '../errors.ts'
-import { merge, type Resolvers } from './merge.ts'
-import { userTag } from './record.ts'
+import { merge, type Resolvers } from '../record/merge.ts'
+import { userTag } from '../record/record.ts'
 import type { Snapshot } from './successor.ts'
 
 interface Users {

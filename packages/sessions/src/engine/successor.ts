@@ -3,10 +3,10 @@
  * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
  * the same write, whether or not the application asked for a rotation.
  */
-import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from './expiry.ts'
+import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from '../record/expiry.ts'
 import { forgetOld } from '../idempotency/remembered-keys.ts'
-import type { Body, UserTag } from './record.ts'
-import { retire, type SecretTimes, stillKnown } from './secrets.ts'
+import type { Body, UserTag } from '../record/record.ts'
+import { retire, type SecretTimes, stillKnown } from '../record/bearer-status.ts'
 
 /** A stored session, as far as a request has seen it: where its changes start from. */
 export interface Snapshot {

@@ -24,8 +24,8 @@ import type { BreakerEvent, StoreCall } from '../telemetry.ts'
 import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from '../options.ts'
 
-export { genuineCookie, type GenuineCookieOptions } from '../cookies/genuine-cookie.ts'
-export { resolve } from '../engine/merge.ts'
+export { genuineCookie, type GenuineCookieOptions } from '../secrets/genuine-cookie.ts'
+export { resolve } from '../record/merge.ts'
 export { openStore } from '../stores/open-store.ts'
 export { SessionOptionsError } from '../options.ts'
 

@@ -9,10 +9,10 @@
  * that kind has it.
  */
 import type { SessionKey } from '../contract.ts'
-import type { SessionData } from '../engine/data.ts'
+import type { SessionData } from '../record/data.ts'
 import type { Engine } from '../engine/engine.ts'
-import { type SessionId, sessionKey } from '../engine/id.ts'
-import { decodeBody } from '../engine/record.ts'
+import { type SessionId, sessionKey } from '../secrets/id.ts'
+import { decodeBody } from '../record/record.ts'
 import { OpenSession } from '../engine/session.ts'
 
 /** The parts of the middlewares' cookie that are not passed through as they are. */

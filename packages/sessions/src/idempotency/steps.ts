@@ -1,9 +1,9 @@
 /** The changes of a request that carries an idempotency key, between a session and what it remembers. */
 import { type Answer, NOT_KEPT, type Remembered, resultOf, type StepResult } from './answers.ts'
-import { assertJson } from '../engine/data.ts'
+import { assertJson } from '../record/data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from '../errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
-import type { UserTag } from '../engine/record.ts'
+import type { UserTag } from '../record/record.ts'
 import { DIGEST_ONLY, type KeyLimits, recall, remember } from './remembered-keys.ts'
 import type { Snapshot } from '../engine/successor.ts'
 

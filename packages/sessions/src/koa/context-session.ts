@@ -1,11 +1,11 @@
 /** What `ctx.session` means here: our meaning over koa-session's property of that name, and `ctx.sessionInfo` beside it. */
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
-import type { SessionData } from '../engine/data.ts'
+import type { SessionData } from '../record/data.ts'
 import type { MaxAge } from './koa-session-type.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from '../errors.ts'
 import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
-import { assignedFields, assignFields, type BareSession } from '../engine/session-fields.ts'
+import { assignedFields, assignFields, type BareSession } from './session-fields.ts'
 import { type Adopt, storedMaxAge } from './session-members.ts'
 
 interface SessionAccessor {

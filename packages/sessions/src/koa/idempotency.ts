@@ -11,7 +11,7 @@ import { IdempotencyKeyError, StillRunningError } from '../errors.ts'
 import { NO_FINGERPRINT } from '../idempotency/fingerprint.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
 import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
-import { type BareSession, replaceFields } from '../engine/session-fields.ts'
+import { type BareSession, replaceFields } from './session-fields.ts'
 import type { OpenSession } from '../engine/session.ts'
 
 export interface IdempotencyOptions {

@@ -1,7 +1,7 @@
 /** What `sessions(app, options)` takes. */
 import type Koa from 'koa'
 import type { SessionStore } from '../contract.ts'
-import { signingKeysRule } from '../cookies/cookie.ts'
+import { signingKeysRule } from '../secrets/cookie.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../engine/engine.ts'
 import { type GuardOptions, guardRules } from '../stores/guard/guarded-store.ts'
 import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'

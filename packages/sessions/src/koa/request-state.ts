@@ -1,12 +1,12 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
 import type Koa from 'koa'
 import type { Answer } from '../idempotency/answers.ts'
-import type { Unsealed } from '../cookies/cookie.ts'
+import type { Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type SessionError, SessionTooEarlyError } from '../errors.ts'
 import type { Fingerprint, FingerprintedRequest } from '../idempotency/fingerprint.ts'
 import { type OneAtATime, oneAtATime } from '../engine/one-at-a-time.ts'
-import type { BareSession } from '../engine/session-fields.ts'
+import type { BareSession } from './session-fields.ts'
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
 
 export interface RequestState {

@@ -2,7 +2,7 @@
  * What koa-session takes for a store: made anew for each request, it knows the request's own state, and turns "get, set,
  * destroy" into opening, committing, rotating and ending.
  */
-import type { SessionData } from '../engine/data.ts'
+import type { SessionData } from '../record/data.ts'
 import { RecordUnreadableError, StoreUnavailableError } from '../errors.ts'
 import { answerOf, notingAnswer } from './idempotency.ts'
 import type { SessionsOptions } from './koa-options.ts'
@@ -17,7 +17,7 @@ import {
 } from './request-state.ts'
 import type { OpenSession } from '../engine/session.ts'
 import { type Endings, sessionEndings } from './session-events.ts'
-import { assignedFields, type BareSession, fieldsOf } from '../engine/session-fields.ts'
+import { assignedFields, type BareSession, fieldsOf } from './session-fields.ts'
 
 /** koa-session's word for "save it, whether or not it has changed": what has changed is for the engine to tell. */
 const TO_BE_SAVED = { _requireSave: true }

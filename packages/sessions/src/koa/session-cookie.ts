@@ -3,14 +3,14 @@
  * `settleCookie`. A handler that sends its headers earlier gets what is known by then.
  */
 import type Koa from 'koa'
-import { cookieSealer, type CookieSealer, type Unsealed } from '../cookies/cookie.ts'
+import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { SessionError, SessionTooEarlyError } from '../errors.ts'
 import { fingerprints } from '../idempotency/fingerprint.ts'
-import { type SessionId, sessionKey } from '../engine/id.ts'
+import { type SessionId, sessionKey } from '../secrets/id.ts'
 import type { SessionsOptions } from './koa-options.ts'
 import type { MaxAge } from './koa-session-type.ts'
-import { UNTIL_BROWSER_CLOSES } from '../engine/record.ts'
+import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
 import {
   allowCookie,
   EARLY,
@@ -23,7 +23,7 @@ import {
 } from './request-state.ts'
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
 import { isHeard } from './session-events.ts'
-import { fieldsOf } from '../engine/session-fields.ts'
+import { fieldsOf } from './session-fields.ts'
 import { sessionRef } from '../users/users.ts'
 
 export interface SessionCookie {

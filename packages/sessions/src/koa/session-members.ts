@@ -3,12 +3,12 @@
  * a member is no field, and can't be replaced by one.
  */
 import assert from 'node:assert/strict'
-import type { SessionData } from '../engine/data.ts'
+import type { SessionData } from '../record/data.ts'
 import type { MaxAge } from './koa-session-type.ts'
 import { checkedValue, take } from '../options.ts'
-import { UNTIL_BROWSER_CLOSES } from '../engine/record.ts'
+import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
 import { known, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
-import { type BareSession, memberNames, OWNER, refusal } from '../engine/session-fields.ts'
+import { type BareSession, memberNames, OWNER, refusal } from './session-fields.ts'
 import { assertStepName } from '../idempotency/steps.ts'
 
 /** Carries out `session.update(name, change)`; without a name it is undefined. */

@@ -11,10 +11,10 @@
  */
 import { createHmac } from 'node:crypto'
 import type Koa from 'koa'
-import { signingKeysRule } from '../cookies/cookie.ts'
+import { signingKeysRule } from '../secrets/cookie.ts'
 import { SessionError } from '../errors.ts'
-import { sameDigest } from '../engine/id.ts'
-import { networkOf, type NetworkSize, networkSizeRules } from './network.ts'
+import { sameDigest } from '../secrets/id.ts'
+import { networkOf, type NetworkSize, networkSizeRules } from '../network.ts'
 import { assertGiven, checkedOptions, type Rules, take } from '../options.ts'
 
 /** What to do about a client that looks different: nothing, refuse it until it logs in again, or end the session. */

@@ -16,10 +16,10 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { SessionStore } from '../contract.ts'
 import { SessionError, StoreUnavailableError } from '../errors.ts'
-import { networkOf, type NetworkSize, networkSizeRules } from './network.ts'
+import { networkOf, type NetworkSize, networkSizeRules } from '../network.ts'
 import { assertGiven, checkedOptions, type Rules, take } from '../options.ts'
 import { SharedTally } from './shared-tally.ts'
-import { sessionStoreRule } from '../koa/store-option.ts'
+import { sessionStoreRule } from '../store-option.ts'
 import type { Lane } from './throttle-lane.ts'
 
 export type LaneName = 'account' | 'address' | 'known'

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts'
 import type { SessionKey, SessionRecord, SessionStore } from '../contract.ts'
 import { RecordUnreadableError } from '../errors.ts'
-import { auxiliaryKey } from '../engine/id.ts'
+import { auxiliaryKey } from '../secrets/id.ts'
 import { counted, forgottenAtMs, type Lane, NO_FAILURES, type Tally, uncounted, waitMs } from './throttle-lane.ts'
 
 /**

@@ -9,7 +9,7 @@
 import type { SessionKey, SessionRecord } from '../contract.ts'
 import type { Reporting } from '../engine/engine.ts'
 import { RecordUnreadableError } from '../errors.ts'
-import type { Body, UserTag } from '../engine/record.ts'
+import type { Body, UserTag } from '../record/record.ts'
 
 export interface ListedSession {
   readonly key: SessionKey

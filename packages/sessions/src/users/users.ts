@@ -6,13 +6,13 @@
  * is says the session's own record, which is read at every use, and an entry that is wrong is taken out.
  */
 import type { SessionKey, SessionRecord } from '../contract.ts'
-import { EMPTY_DATA } from '../engine/data.ts'
+import { EMPTY_DATA } from '../record/data.ts'
 import type { Engine } from '../engine/engine.ts'
 import { RecordUnreadableError, SessionConflictError, SessionError } from '../errors.ts'
-import { lastUseAtMs } from '../engine/expiry.ts'
-import { newSecret, secretDigest } from '../engine/id.ts'
+import { lastUseAtMs } from '../record/expiry.ts'
+import { newSecret, secretDigest } from '../secrets/id.ts'
 import { checkedOptions, checkedValue, take } from '../options.ts'
-import { type Body, decodeBody, encodeBody, type UserTag, userTag } from '../engine/record.ts'
+import { type Body, decodeBody, encodeBody, type UserTag, userTag } from '../record/record.ts'
 import {
   decodeIndex,
   EMPTY_INDEX,

@@ -6,7 +6,7 @@ import {
   SessionGoneError,
   StoreUnavailableError,
 } from '../../src/errors.ts'
-import { sessionKey } from '../../src/engine/id.ts'
+import { sessionKey } from '../../src/secrets/id.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
 import { MINUTE_MS, setUp, START_MS } from '../support/engine.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import test from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreFullError } from '../../src/errors.ts'
-import { newSessionId, sessionKey } from '../../src/engine/id.ts'
+import { newSessionId, sessionKey } from '../../src/secrets/id.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { meshNodes } from '../support/mesh-nodes.ts'
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { IdempotencyMismatchError, SessionValueError, StoreUnavailableError } from '../../src/errors.ts'
-import { sessionKey } from '../../src/engine/id.ts'
+import { sessionKey } from '../../src/secrets/id.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
 import { setUp } from '../support/engine.ts'
 

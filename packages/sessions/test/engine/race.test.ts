@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import type { SessionStore } from '../../src/contract.ts'
 import { type Engine, sessionEngine } from '../../src/engine/engine.ts'
 import { SessionError, StoreUnavailableError } from '../../src/errors.ts'
-import type { SessionId } from '../../src/engine/id.ts'
+import type { SessionId } from '../../src/secrets/id.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 

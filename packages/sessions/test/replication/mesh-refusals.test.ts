@@ -1,6 +1,6 @@
 /** A node that can't belong is told so in one line and ends there; those that do belong go on, and have the line as well. */
 import test, { type ExecutionContext } from 'ava'
-import { newSessionId, sessionKey } from '../../src/engine/id.ts'
+import { newSessionId, sessionKey } from '../../src/secrets/id.ts'
 import { StoreConfigError, StoreUnavailableError } from '../../src/errors.ts'
 import { type MeshStore, meshStore } from '../../src/replication/mesh.ts'
 import { peerList } from '../support/mesh-links.ts'

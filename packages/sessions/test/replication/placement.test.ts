@@ -1,6 +1,6 @@
 /** Where a session lies is known outside as well: a balancer that routes by session computes the same, from these figures. */
 import test from 'ava'
-import { sessionKey } from '../../src/engine/id.ts'
+import { sessionKey } from '../../src/secrets/id.ts'
 import { placement } from '../../src/replication/replica/placement.ts'
 import { has } from '../../src/replication/membership/ranks.ts'
 import { standardTiming } from '../../src/replication/replica/timing.ts'

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 import { promisify } from 'node:util'
 import { expressStore, fastifyStore, type MiddlewareStoreOptions } from '../../src/express/express.ts'
-import { newSecret } from '../../src/engine/id.ts'
+import { newSecret } from '../../src/secrets/id.ts'
 
 export interface Fields {
   [field: string]: unknown

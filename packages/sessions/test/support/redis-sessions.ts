@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore, SessionWrite } from '../../src/contract.ts'
-import { newSessionId, sessionKey } from '../../src/engine/id.ts'
+import { newSessionId, sessionKey } from '../../src/secrets/id.ts'
 import { redisStore, type RedisStoreOptions } from '../../src/stores/redis/redis.ts'
 
 export async function openRedis(t: ExecutionContext, options: RedisStoreOptions): Promise<SessionStore> {

@@ -11,7 +11,7 @@
  * A handshake knows no sockets: it takes frames and gives back what to do.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { RandomBytes } from '../../engine/id.ts'
+import type { RandomBytes } from '../../secrets/id.ts'
 
 export interface SpokenVersions {
   readonly oldest: number

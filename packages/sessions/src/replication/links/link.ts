@@ -3,7 +3,7 @@
  * not as it must be ends it, and nothing is ever mended within it: whoever uses it sees one stream in order, or its end.
  */
 import type { Socket } from 'node:net'
-import type { RandomBytes } from '../../engine/id.ts'
+import type { RandomBytes } from '../../secrets/id.ts'
 import { FRAME_BYTES_MAX, frameReader, type FrameReader, HEADER_BYTES, MalformedFrameError } from '../wire/frames.ts'
 import {
   HANDSHAKE_FRAME_BYTES_MAX,

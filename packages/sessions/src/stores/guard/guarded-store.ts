@@ -4,11 +4,11 @@
  */
 import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from '../../contract.ts'
-import { deadlineList } from './deadlines.ts'
+import { deadlineList } from '../../deadlines.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import { heldBackCalls } from './held-back-calls.ts'
 import { type Rules, take } from '../../options.ts'
-import { outageWatch } from '../../engine/outage-watch.ts'
+import { outageWatch } from './outage-watch.ts'
 import type { BreakerEvent, StoreCall, StoreVerb } from '../../telemetry.ts'
 
 export interface GuardOptions extends Partial<BreakerRules> {

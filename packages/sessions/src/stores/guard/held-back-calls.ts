@@ -1,6 +1,6 @@
 /** Calls that wait in front of a store that came back and is asked by ever more: first come, first admitted. */
 import type { Breaker } from './breaker.ts'
-import type { Deadlines } from './deadlines.ts'
+import type { Deadlines } from '../../deadlines.ts'
 
 export interface HeldBackCalls {
   /** Undefined where the call may be sent at once; rejects, or throws, where it may not be sent. */

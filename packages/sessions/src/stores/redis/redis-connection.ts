@@ -7,7 +7,7 @@
  * - What is refused is StoreUnavailableError, whose cause carries nothing of a session.
  */
 import { Cluster, type Redis } from 'ioredis'
-import { deadlineList } from '../guard/deadlines.ts'
+import { deadlineList } from '../../deadlines.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import { type RedisClient, redisClient } from './redis-client.ts'
 import type { RedisAddress, RedisLocation } from './redis-url.ts'

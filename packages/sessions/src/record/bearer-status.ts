@@ -10,7 +10,7 @@
  * for the length of the grace. So is an alias whose grace has passed. Requests that were sent before the rotation may
  * still arrive with such a secret, for as long as a request may take; only an alias that comes later than that is *stolen*.
  */
-import { sameDigest } from './id.ts'
+import { sameDigest } from '../secrets/id.ts'
 import type { Body, RetiredSecret } from './record.ts'
 
 /** More rotations than this, and the oldest secret is forgotten. What is forgotten opens nothing, and accuses nobody. */

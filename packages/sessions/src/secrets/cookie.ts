@@ -4,9 +4,9 @@
  * away from the store, and tells an id that was once ours and has been rotated from one that somebody made up.
  */
 import { hash } from 'node:crypto'
-import { sameDigest, type SessionId } from '../engine/id.ts'
+import { sameDigest, type SessionId } from './id.ts'
 import { checkedValue, type Rule } from '../options.ts'
-import type { UserTag } from '../engine/record.ts'
+import type { UserTag } from '../record/record.ts'
 
 const SHAPE = /^([\w-]{22})\.([\w-]{43})(?:\.([\w-]{22}))?\.([\w-]{43})$/
 const KEY_CHARS_MIN = 32

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
 import { RecordUnreadableError } from '../../src/errors.ts'
-import { decodeData } from '../../src/engine/data.ts'
-import { type Body, decodeBody, encodeBody, userTag } from '../../src/engine/record.ts'
+import { decodeData } from '../../src/record/data.ts'
+import { type Body, decodeBody, encodeBody, userTag } from '../../src/record/record.ts'
 
 const body: Body = {
   createdAtMs: 1_700_000_000_000,

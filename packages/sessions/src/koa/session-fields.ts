@@ -1,5 +1,5 @@
 /** An application's fields on koa-session's object, and the names that a field can't have. */
-import type { SessionData } from './data.ts'
+import type { SessionData } from '../record/data.ts'
 import { SessionValueError } from '../errors.ts'
 
 /**

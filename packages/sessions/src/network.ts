@@ -1,6 +1,6 @@
 /** The network that an address lies in: what stays the same when a provider gives a client another address. */
 import { isIPv4, isIPv6 } from 'node:net'
-import { type Rules, take } from '../options.ts'
+import { type Rules, take } from './options.ts'
 
 export interface NetworkSize {
   /** How many leading bits of an IPv4 address name the network. */

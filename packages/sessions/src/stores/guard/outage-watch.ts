@@ -1,6 +1,6 @@
 /** When an outage of the store begins, by the breaker, and when it is over: told once each. */
-import type { Breaker } from '../stores/guard/breaker.ts'
-import type { BreakerEvent } from '../telemetry.ts'
+import type { Breaker } from './breaker.ts'
+import type { BreakerEvent } from '../../telemetry.ts'
 
 export function outageWatch(store: string, gate: Breaker, onEvent: ((event: BreakerEvent) => void) | undefined) {
   let downSinceMs: number | undefined

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
-import { merge, resolve } from '../../src/engine/merge.ts'
-import type { SessionData } from '../../src/engine/data.ts'
+import { merge, resolve } from '../../src/record/merge.ts'
+import type { SessionData } from '../../src/record/data.ts'
 
 const cases: readonly {
   what: string

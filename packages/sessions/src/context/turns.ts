@@ -5,9 +5,9 @@
  * it. A first try takes no turn, because most changes meet no other. The wait is bounded, in time and in number.
  */
 import type { SessionKey } from '../contract.ts'
-import { deadlineList } from '../stores/guard/deadlines.ts'
+import { deadlineList } from '../deadlines.ts'
 import { SessionBusyError } from '../errors.ts'
-import type { Snapshot } from './successor.ts'
+import type { Snapshot } from '../engine/successor.ts'
 
 export interface Turn {
   /** The session as the writer before left it, if that is known. */

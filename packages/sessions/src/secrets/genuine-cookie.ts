@@ -5,7 +5,7 @@
 import { createHmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { SessionError } from '../errors.ts'
-import { sameDigest } from '../engine/id.ts'
+import { sameDigest } from './id.ts'
 
 export interface GenuineCookieOptions {
   /** As the middleware has it: `connect.sid` with express-session, the default; `sessionId` with @fastify/session. */

@@ -1,7 +1,7 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import test from 'ava'
-import { cookieSealer, hmac } from '../../src/cookies/cookie.ts'
-import { newSessionId } from '../../src/engine/id.ts'
+import { cookieSealer, hmac } from '../../src/secrets/cookie.ts'
+import { newSessionId } from '../../src/secrets/id.ts'
 
 const KEY = 'a key of thirty-two characters, 1'
 const OLD_KEY = 'a key of thirty-two characters, 0'

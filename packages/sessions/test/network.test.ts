@@ -1,6 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { networkOf } from '../../src/protection/network.ts'
+import { networkOf } from '../src/network.ts'
 
 const SIZE = { ipv4Bits: 24, ipv6Bits: 56 }
 

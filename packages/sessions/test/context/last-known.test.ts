@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
-import { lastKnown } from '../../src/engine/last-known.ts'
+import { lastKnown } from '../../src/context/last-known.ts'
 import type { Snapshot } from '../../src/engine/successor.ts'
 
 const LIMITS = { sessionsMax: 3, dataLengthMax: 100, ageMaxMs: 1_000 }

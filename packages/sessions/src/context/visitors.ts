@@ -6,9 +6,9 @@
  * Counted in each process by itself. A count that all nodes share would cost a write for each new visitor, which is what
  * this is there to bound.
  */
-import type { SessionData } from './data.ts'
+import type { SessionData } from '../record/data.ts'
 import { TooManyVisitorsError } from '../errors.ts'
-import { networkOf, type NetworkSize, networkSizeRules } from '../protection/network.ts'
+import { networkOf, type NetworkSize, networkSizeRules } from '../network.ts'
 import { checkedOptions, type Rule, type Rules, take } from '../options.ts'
 
 export interface VisitorOptions {

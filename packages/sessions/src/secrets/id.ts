@@ -5,7 +5,7 @@
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { SessionKey } from '../contract.ts'
-import type { UserTag } from './record.ts'
+import type { UserTag } from '../record/record.ts'
 
 const HANDLE_BYTES = 16
 const SECRET_BYTES = 32

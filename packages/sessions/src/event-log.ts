@@ -1,7 +1,7 @@
 /** Writes what the session layer tells as lines of a log: a level and a sentence for each event. */
-import type { EngineEvent } from './engine.ts'
-import type { LoginThrottleEvent } from '../protection/login-throttle.ts'
-import type { StoreEvent } from '../telemetry.ts'
+import type { EngineEvent } from './engine/engine.ts'
+import type { LoginThrottleEvent } from './protection/login-throttle.ts'
+import type { StoreEvent } from './telemetry.ts'
 
 /** All that the session layer tells of, whichever part of it: each has its `onEvent`. */
 export type SessionLayerEvent = StoreEvent | EngineEvent | LoginThrottleEvent

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
-import { decodeData, encodeData } from '../../src/engine/data.ts'
+import { decodeData, encodeData } from '../../src/record/data.ts'
 import { SessionTooLargeError, SessionValueError } from '../../src/errors.ts'
 import { setUp } from '../support/engine.ts'
 

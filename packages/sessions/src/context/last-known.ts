@@ -4,7 +4,7 @@
  * have, which is why reading from here is a policy that a route has to choose.
  */
 import type { SessionKey } from '../contract.ts'
-import type { Snapshot } from './successor.ts'
+import type { Snapshot } from '../engine/successor.ts'
 
 export interface LastKnown {
   see(key: SessionKey, seen: Snapshot, nowMs: number): void

@@ -1,5 +1,5 @@
 /** The option `store` of every factory: one of our stores, and words for what people pass in its place. */
-import { hasMethods, type Rule } from '../options.ts'
+import { hasMethods, type Rule } from './options.ts'
 
 const VERBS = ['read', 'write', 'touch', 'destroy']
 const OPENED = "Pass what openStore() resolves to: store: await openStore('redis://127.0.0.1:6379')."
