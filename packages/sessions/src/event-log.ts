@@ -1,5 +1,5 @@
 /** Writes what the session layer tells as lines of a log: a level and a sentence for each event. */
-import type { EngineEvent } from './engine/engine.ts'
+import type { EngineEvent } from './context/engine-options.ts'
 import type { LoginThrottleEvent } from './protection/login-throttle.ts'
 import type { StoreEvent } from './telemetry.ts'
 

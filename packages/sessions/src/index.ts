@@ -1,7 +1,8 @@
 export { type Clock, systemClock } from './clock.ts'
 export type * from './contract.ts'
 export * from './errors.ts'
-export { type Engine, type EngineEvent, type EngineOptions, type EngineStep, sessionEngine } from './engine/engine.ts'
+export { type Engine, sessionEngine } from './engine/engine.ts'
+export { type EngineEvent, type EngineOptions, type EngineStep } from './context/engine-options.ts'
 export { idempotency, type IdempotencyOptions } from './koa/idempotency.ts'
 export { type GuardOptions } from './stores/guard/guarded-store.ts'
 export {

@@ -4,12 +4,12 @@
  * have, which is why reading from here is a policy that a route has to choose.
  */
 import type { SessionKey } from '../contract.ts'
-import type { Snapshot } from '../engine/successor.ts'
+import type { Snapshot } from '../record/record.ts'
 
 export interface LastKnown {
   see(key: SessionKey, seen: Snapshot, nowMs: number): void
   forget(key: SessionKey): void
-  recall(key: SessionKey, nowMs: number): Snapshot | undefined
+  lastSeen(key: SessionKey, nowMs: number): Snapshot | undefined
 }
 
 export interface LastKnownLimits {
@@ -43,7 +43,7 @@ export function lastKnown({ sessionsMax, dataLengthMax, ageMaxMs }: LastKnownLim
 
     forget,
 
-    recall(key, nowMs) {
+    lastSeen(key, nowMs) {
       const known = sessions.get(key)
       if (known === undefined || known.atMs + ageMaxMs < nowMs || known.seen.expiresAtMs <= nowMs) return undefined
       return known.seen

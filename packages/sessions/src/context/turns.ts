@@ -7,7 +7,7 @@
 import type { SessionKey } from '../contract.ts'
 import { deadlineList } from '../deadlines.ts'
 import { SessionBusyError } from '../errors.ts'
-import type { Snapshot } from '../engine/successor.ts'
+import type { Snapshot } from '../record/record.ts'
 
 export interface Turn {
   /** The session as the writer before left it, if that is known. */

@@ -1,19 +1,19 @@
 /** What a commit does between its tries: after the first conflict it waits for its turn, and after each later one a while. */
 import type { SessionKey } from '../contract.ts'
-import type { Engine } from './engine.ts'
+import type { EngineContext } from '../context/engine-context.ts'
 import { SessionBusyError } from '../errors.ts'
-import type { Snapshot } from './successor.ts'
+import type { Snapshot } from '../record/record.ts'
 import type { Turn } from '../context/turns.ts'
 
 export class Contention {
-  readonly #engine: Engine
+  readonly #context: EngineContext
   readonly #key: SessionKey
   #turn: Turn | undefined
   /** On the monotonic clock; counted from the first conflict. */
   #deadlineMs = 0
 
-  constructor(engine: Engine, key: SessionKey) {
-    this.#engine = engine
+  constructor(context: EngineContext, key: SessionKey) {
+    this.#context = context
     this.#key = key
   }
 
@@ -22,10 +22,10 @@ export class Contention {
    * commit is over.
    */
   async wait(attempt: number): Promise<Snapshot | undefined> {
-    const { turns, commitTimeMaxMs } = this.#engine
+    const { turns, commitTimeMaxMs } = this.#context
     const isFirst = this.#turn === undefined
     if (isFirst) this.#deadlineMs = performance.now() + commitTimeMaxMs
-    else await this.#engine.backOff(attempt)
+    else await this.#context.backOff(attempt)
     this.#turn ??= await turns.take(this.#key)
     if (performance.now() >= this.#deadlineMs) throw new SessionBusyError()
     return isFirst ? this.#turn.found : undefined

@@ -1,6 +1,6 @@
 /** What a write is to make of a session's data. As text as well, because a change that met nobody's is text already. */
 import { decodeData, EMPTY_DATA, type SessionData } from '../record/data.ts'
-import type { Snapshot } from './successor.ts'
+import type { Snapshot } from '../record/record.ts'
 
 /** Data, and the same as text. */
 export interface Draft {

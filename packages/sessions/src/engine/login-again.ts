@@ -7,8 +7,8 @@ import { decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/
 import { type Draft, type Make, textOf } from './draft.ts'
 import { SessionGoneError } from '../errors.ts'
 import { merge, type Resolvers } from '../record/merge.ts'
-import { userTag } from '../record/record.ts'
-import type { Snapshot } from './successor.ts'
+import { userTag } from '../secrets/id.ts'
+import type { Snapshot } from '../record/record.ts'
 
 interface Users {
   readonly userOf: (data: SessionData) => string | undefined

@@ -1,5 +1,5 @@
 /** What a request wants of the session's next write beside its data. */
-import type { Snapshot } from './successor.ts'
+import type { Snapshot } from '../record/record.ts'
 
 export class NextWrite {
   /** It replaces the secret. */

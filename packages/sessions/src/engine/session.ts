@@ -5,14 +5,13 @@
 import { type Answer, isKept, keyDigest, proxyWindowMs } from '../idempotency/answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/data.ts'
 import { type Draft, unchanged } from './draft.ts'
-import type { Engine } from './engine.ts'
+import type { EngineContext } from '../context/engine-context.ts'
 import { SessionError } from '../errors.ts'
 import { exactly, type Fingerprint } from '../idempotency/fingerprint.ts'
-import { sameDigest, secretDigest, type SessionId } from '../secrets/id.ts'
+import { sameDigest, secretDigest, type SessionId, sessionRef } from '../secrets/id.ts'
 import { merge } from '../record/merge.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { decodeBody } from '../record/record.ts'
-import { sessionRef } from '../users/users.ts'
 import { ANSWERED, FAILED, type KeyedRequest, type Step, StepNames } from '../idempotency/steps.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
 
@@ -39,7 +38,7 @@ interface Base {
 }
 
 export class OpenSession {
-  readonly #engine: Engine
+  readonly #context: EngineContext
   readonly #stored: StoredSession
   #base: Base
   /** The request that the session's changes belong to, when it carries an idempotency key. */
@@ -51,9 +50,9 @@ export class OpenSession {
   /** Two changes in the same request would each start from what the other is about to replace. */
   readonly #inTurn = oneAtATime()
 
-  constructor(engine: Engine, opened: Opened) {
-    this.#engine = engine
-    this.#stored = new StoredSession(engine, opened)
+  constructor(context: EngineContext, opened: Opened) {
+    this.#context = context
+    this.#stored = new StoredSession(context, opened)
     this.#base = { text: this.#visibleText }
   }
 
@@ -100,7 +99,7 @@ export class OpenSession {
   /** Asks the store whether this request's id is the session's newest. Another request may have rotated it meanwhile. */
   isIdNewest(): Promise<boolean> {
     return this.#inTurn(async () => {
-      const record = await this.#engine.store.read(this.#stored.key)
+      const record = await this.#context.store.read(this.#stored.key)
       if (record === undefined) return false
       return sameDigest(decodeBody(record.body).secretDigest, secretDigest(this.id.secret))
     })
@@ -139,7 +138,7 @@ export class OpenSession {
    * the request than that it has been here. A text for a fingerprint is stored as it is.
    */
   once(key: string, fingerprint: Fingerprint | string): Answer | undefined {
-    const { idempotencyWindowMs } = this.#engine
+    const { idempotencyWindowMs } = this.#context
     const proxyMs = proxyWindowMs(key)
     this.nameSteps()
     this.#once = {
@@ -202,7 +201,7 @@ export class OpenSession {
       await this.#stored.write(unchanged, mark)
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
-      this.#engine.onEvent({ event: 'answer-failed' })
+      this.#context.onEvent({ event: 'answer-failed' })
     }
   }
 
@@ -281,7 +280,7 @@ export class OpenSession {
       const mine = decodeData(mineText)
       // Nobody has changed it meanwhile, which is nearly always so.
       if (theirsText === baseText) return { data: mine, dataText: mineText }
-      const data = merge(decodeData(baseText), mine, decodeData(theirsText), this.#engine.resolvers)
+      const data = merge(decodeData(baseText), mine, decodeData(theirsText), this.#context.resolvers)
       return { data, dataText: encodeData(data) }
     }
   }

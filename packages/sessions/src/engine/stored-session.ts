@@ -9,17 +9,26 @@ import { Contention } from './contention.ts'
 import type { SessionKey } from '../contract.ts'
 import { assertFits, decodeData } from '../record/data.ts'
 import { type Make, textOf, unchanged } from './draft.ts'
-import type { Engine } from './engine.ts'
+import type { EngineContext } from '../context/engine-context.ts'
 import { SessionConflictError, SessionError, SessionGoneError } from '../errors.ts'
 import { expiry, isNoteDue, isTouchDue, timeoutsOf } from '../record/expiry.ts'
-import { newSecret, newSessionId, sameDigest, type SessionId, secretDigest, sessionKey } from '../secrets/id.ts'
+import {
+  newSecret,
+  newSessionId,
+  sameDigest,
+  type SessionId,
+  secretDigest,
+  sessionKey,
+  type UserTag,
+  userTag,
+} from '../secrets/id.ts'
 import { NextWrite } from './next-write.ts'
-import { decodeBody, encodeBody, type UserTag, userTag } from '../record/record.ts'
+import { decodeBody, encodeBody, type Snapshot } from '../record/record.ts'
 import { loginAgain } from './login-again.ts'
-import { isUnconfirmed, type Standing } from '../record/bearer-status.ts'
+import { isUnconfirmed, type BearerStatus } from '../record/bearer-status.ts'
 import { hasOld } from '../idempotency/remembered-keys.ts'
 import { doneBefore, keptResult, type KeyedRequest, recalled, remembering, type Step } from '../idempotency/steps.ts'
-import { type Snapshot, type Successor, successor } from './successor.ts'
+import { type Successor, successor } from './successor.ts'
 import { isRelisted, readIndex } from '../users/users.ts'
 
 /** What a request begins with. */
@@ -33,7 +42,7 @@ export interface Opened {
   readonly address?: string | undefined
   /** Undefined for a session that no store knows yet. */
   readonly seen?: Snapshot
-  readonly standing?: Standing
+  readonly status?: BearerStatus
   /** False when the list of its user's sessions does not have it. */
   readonly listed?: boolean
 }
@@ -41,12 +50,12 @@ export interface Opened {
 export class StoredSession {
   readonly nextWrite = new NextWrite()
   #key: SessionKey
-  readonly #engine: Engine
+  readonly #context: EngineContext
   readonly #device: string
   readonly #address: string | undefined
   #id: SessionId
   #seen: Snapshot | undefined
-  #standing: Standing
+  #status: BearerStatus
   #hasRotated = false
   /** What is written is that the session was used, or that what was remembered is past its time. */
   #notesUse = false
@@ -58,14 +67,14 @@ export class StoredSession {
   /** Whose session the bearer was let into. */
   #user: UserTag | undefined
 
-  constructor(engine: Engine, { id, key, device, address, seen, standing = 'current', listed = true }: Opened) {
+  constructor(context: EngineContext, { id, key, device, address, seen, status = 'current', listed = true }: Opened) {
     this.#key = key
-    this.#engine = engine
+    this.#context = context
     this.#device = device
     this.#address = address
     this.#id = id
     this.#seen = seen
-    this.#standing = standing
+    this.#status = status
     this.#listed = listed
     this.#user = seen?.body.user
   }
@@ -80,7 +89,7 @@ export class StoredSession {
 
   /** What the bearer may see of it; undefined while there is nothing stored, or nothing for this bearer. */
   get visible(): Snapshot | undefined {
-    return this.#standing === 'superseded' ? undefined : this.#seen
+    return this.#status === 'superseded' ? undefined : this.#seen
   }
 
   get isStored(): boolean {
@@ -92,13 +101,13 @@ export class StoredSession {
   }
 
   rotate(): void {
-    if (this.#standing === 'superseded') this.#beginAnew()
+    if (this.#status === 'superseded') this.#beginAnew()
     this.nextWrite.rotates = this.#seen !== undefined
   }
 
   /** What is remembered of this request, as far as its bearer may know. */
   recall(request: KeyedRequest): Remembered | undefined {
-    return recalled(this.visible, request, this.#engine.clock.now())
+    return recalled(this.visible, request, this.#context.clock.now())
   }
 
   /** Whether anything is remembered of this request. */
@@ -110,17 +119,17 @@ export class StoredSession {
     this.#ended = true
     const { visible } = this
     if (visible === undefined) return
-    await this.#engine.end(this.key)
+    await this.#context.end(this.key)
     await this.#relist(visible.body.user, undefined)
   }
 
   async write<T>(make: Make<T>, step?: Step): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
-    const { commitAttemptsMax, onEvent } = this.#engine
+    const { commitAttemptsMax, onEvent } = this.#context
     let secret: string | undefined
-    const drawSecret = (): string => (secret ??= newSecret(this.#engine.random))
+    const drawSecret = (): string => (secret ??= newSecret(this.#context.random))
     const key = this.#key
-    const contention = new Contention(this.#engine, key)
+    const contention = new Contention(this.#context, key)
     let current = this.#seen
     try {
       for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
@@ -145,7 +154,7 @@ export class StoredSession {
     step: Step | undefined,
     drawSecret: () => string,
   ): Promise<{ result: T } | { current: Snapshot }> {
-    const { store, clock, visitors, onStep, onEvent } = this.#engine
+    const { store, clock, visitors, onStep, onEvent } = this.#context
     const { base, next, result, forgotten } = await this.#next(current, make, step, drawSecret)
     if (next === undefined) {
       this.#seen = base
@@ -177,15 +186,15 @@ export class StoredSession {
   async keepAlive(): Promise<void> {
     const seen = this.visible
     if (seen === undefined || this.#ended) return
-    const { store, clock, onEvent, onStep } = this.#engine
+    const { store, clock, onEvent, onStep } = this.#context
     if (!this.#listed) await this.#relist(undefined, seen.body.user)
-    this.#notesUse = isNoteDue(seen, this.#engine, clock.now())
+    this.#notesUse = isNoteDue(seen, this.#context, clock.now())
     try {
       if (this.#notesUse || this.#isConfirming(seen)) return await this.write(unchanged)
-      if (!isTouchDue(seen, this.#engine, clock.now())) return
+      if (!isTouchDue(seen, this.#context, clock.now())) return
       this.#forgets = hasOld(seen.body.answersText, clock.now())
       if (this.#forgets) return await this.write(unchanged)
-      const expiresAtMs = expiry(seen.body.createdAtMs, timeoutsOf(seen.body, this.#engine), clock.now())
+      const expiresAtMs = expiry(seen.body.createdAtMs, timeoutsOf(seen.body, this.#context), clock.now())
       onStep('before-commit')
       const isTouched = await store.touch(this.key, expiresAtMs)
       onStep('after-commit')
@@ -206,9 +215,9 @@ export class StoredSession {
     step: Step | undefined,
     drawSecret: () => string,
   ): Promise<{ base: Snapshot | undefined; next: Successor | undefined; result: T; forgotten: number }> {
-    const { clock, userOf, visitors, dataBytesMax } = this.#engine
+    const { clock, userOf, visitors, dataBytesMax } = this.#context
     const nowMs = clock.now()
-    const loggedIn = this.#standing === 'superseded' ? loginAgain(current, make, this.#engine) : undefined
+    const loggedIn = this.#status === 'superseded' ? loginAgain(current, make, this.#context) : undefined
     if (loggedIn === 'as-another-user') return await this.#next(this.#beginAnew(), make, step, drawSecret)
     if (loggedIn !== undefined) this.#letIn(current)
     const remembered = step && recalled(current, step, nowMs)
@@ -224,10 +233,12 @@ export class StoredSession {
     const name = userOf(data)
     const user = name === undefined ? undefined : userTag(name)
     const confirmed = this.#isConfirming(current)
-    const notesUse = this.#notesUse && current !== undefined && isNoteDue(current, this.#engine, nowMs)
+    const notesUse = this.#notesUse && current !== undefined && isNoteDue(current, this.#context, nowMs)
     const rotates = this.nextWrite.rotates || this.#hasRotated
     const memory =
-      step && !done ? remembering(current, { remembered, step, result, user, rotates }, this.#engine, nowMs) : undefined
+      step && !done
+        ? remembering(current, { remembered, step, result, user, rotates }, this.#context, nowMs)
+        : undefined
     const change = {
       dataText,
       user,
@@ -238,7 +249,7 @@ export class StoredSession {
       maxAgeMs: this.nextWrite.maxAgeMs,
       nextDigest: () => secretDigest(current === undefined ? this.#id.secret : drawSecret()),
     }
-    const next = successor(current, change, this.#engine, nowMs)
+    const next = successor(current, change, this.#context, nowMs)
     const isForItself = notesUse || this.#forgets || step?.isMark === true
     const isSame = dataText === theirsText && !next.rotated && !confirmed && !isForItself && !this.hasToWrite
     const isKept = current !== undefined || user !== undefined || this.hasToWrite || visitors.isWorthKeeping(data)
@@ -249,16 +260,16 @@ export class StoredSession {
 
   /** From here on this is a session that no store knows, under a handle that nobody has seen. */
   #beginAnew(): undefined {
-    this.#id = newSessionId(this.#engine.random)
+    this.#id = newSessionId(this.#context.random)
     this.#key = sessionKey(this.#id.handle)
     this.#seen = undefined
-    this.#standing = 'current'
+    this.#status = 'current'
     this.#user = undefined
     this.#listed = true
   }
 
   #letIn(current: Snapshot | undefined): void {
-    this.#standing = 'alias'
+    this.#status = 'alias'
     this.#user = current?.body.user
     this.nextWrite.rotates = true
   }
@@ -268,30 +279,30 @@ export class StoredSession {
     this.#user = seen.body.user
     this.#hasRotated ||= this.nextWrite.rotates
     this.nextWrite.done()
-    this.#engine.note(this.#key, seen)
-    if (secret !== this.#id.secret) this.#standing = 'current'
+    this.#context.lastKnown.see(this.#key, seen, this.#context.clock.now())
+    if (secret !== this.#id.secret) this.#status = 'current'
     this.#id = { handle: this.#id.handle, secret, user: seen.body.user }
   }
 
   /** The epoch that a session of this user begins in, or began in. */
   async #epochOf(user: UserTag | undefined, current: Snapshot | undefined): Promise<number> {
     if (user === current?.body.user) return current?.body.epoch ?? 0
-    return user === undefined ? 0 : (await readIndex(this.#engine, user)).epoch
+    return user === undefined ? 0 : (await readIndex(this.#context, user)).epoch
   }
 
   async #relist(from: UserTag | undefined, to: UserTag | undefined): Promise<void> {
-    if (from !== to && (await isRelisted(this.#engine, this.key, this.#device, { from, to }))) this.#listed = true
+    if (from !== to && (await isRelisted(this.#context, this.key, this.#device, { from, to }))) this.#listed = true
   }
 
   /** What another request wrote. If that made it another user's, this one has lost its right to see it. */
   #judged(written: Snapshot): Snapshot {
     const isCurrent = sameDigest(written.body.secretDigest, secretDigest(this.#id.secret))
-    if (written.body.user !== this.#user) this.#standing = 'superseded'
-    else this.#standing = isCurrent ? 'current' : 'alias'
+    if (written.body.user !== this.#user) this.#status = 'superseded'
+    else this.#status = isCurrent ? 'current' : 'alias'
     return written
   }
 
   #isConfirming(current: Snapshot | undefined): boolean {
-    return current !== undefined && this.#standing === 'current' && isUnconfirmed(current.body)
+    return current !== undefined && this.#status === 'current' && isUnconfirmed(current.body)
   }
 }

@@ -5,15 +5,9 @@
  */
 import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from '../record/expiry.ts'
 import { forgetOld } from '../idempotency/remembered-keys.ts'
-import type { Body, UserTag } from '../record/record.ts'
+import type { Body, Snapshot } from '../record/record.ts'
+import type { UserTag } from '../secrets/id.ts'
 import { retire, type SecretTimes, stillKnown } from '../record/bearer-status.ts'
-
-/** A stored session, as far as a request has seen it: where its changes start from. */
-export interface Snapshot {
-  readonly version: number
-  readonly expiresAtMs: number
-  readonly body: Body
-}
 
 export interface Lifetimes extends DefaultTimeouts, SecretTimes {}
 

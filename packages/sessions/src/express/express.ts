@@ -18,7 +18,8 @@
  * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
  * its own `session.Store`, and gets one of those.
  */
-import { type EngineEvent, type EngineOptions, engineRules, sessionEngine } from '../engine/engine.ts'
+import { sessionEngine } from '../engine/engine.ts'
+import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
 import type { BreakerEvent, StoreCall } from '../telemetry.ts'
 import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'

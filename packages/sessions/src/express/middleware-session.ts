@@ -10,7 +10,7 @@
  */
 import type { SessionKey } from '../contract.ts'
 import type { SessionData } from '../record/data.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { EngineContext } from '../context/engine-context.ts'
 import { type SessionId, sessionKey } from '../secrets/id.ts'
 import { decodeBody } from '../record/record.ts'
 import { OpenSession } from '../engine/session.ts'
@@ -37,16 +37,16 @@ export function middlewareKey(id: string): SessionKey {
 
 export class MiddlewareSession {
   readonly #id: string
-  /** A view of the engine, because its own idle time is for all sessions alike. */
-  readonly #engine: Engine & { visitorIdleTimeoutMs: number }
+  /** A view of the context, because its own idle time is for all sessions alike. */
+  readonly #context: EngineContext & { visitorIdleTimeoutMs: number }
   readonly #idleTimeoutMs: number
   #maxAgeMs: number | undefined
   #opening: Promise<OpenSession> | undefined
 
-  constructor(engine: Engine, id: string) {
+  constructor(context: EngineContext, id: string) {
     this.#id = id
-    this.#engine = { ...engine }
-    this.#idleTimeoutMs = engine.idleTimeoutMs
+    this.#context = { ...context }
+    this.#idleTimeoutMs = context.idleTimeoutMs
   }
 
   /** Whether it goes by this id, and was not taken along into a session that replaced it. */
@@ -70,7 +70,7 @@ export class MiddlewareSession {
     const session = await this.#opened()
     const { cookie, [CARRIER]: _, ...fields } = Object.fromEntries(Object.entries(made))
     const settings = this.#settings((cookie ?? {}) as Cookie)
-    this.#engine.visitorIdleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
+    this.#context.visitorIdleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
     // The cookie first, as it was read: texts are compared, and another order would be a change.
     await session.commit({ cookie: settings, ...fields })
   }
@@ -100,11 +100,11 @@ export class MiddlewareSession {
   async #open(): Promise<OpenSession> {
     const id: SessionId = { handle: ID_SPACE + this.#id, secret: NO_SECRET }
     const key = middlewareKey(this.#id)
-    const record = await this.#engine.store.read(key)
-    if (record === undefined || record.expiresAtMs <= this.#engine.clock.now())
-      return new OpenSession(this.#engine, { id, key, device: '' })
+    const record = await this.#context.store.read(key)
+    if (record === undefined || record.expiresAtMs <= this.#context.clock.now())
+      return new OpenSession(this.#context, { id, key, device: '' })
     const { version, expiresAtMs, body } = record
-    return new OpenSession(this.#engine, {
+    return new OpenSession(this.#context, {
       id,
       key,
       device: '',

@@ -3,7 +3,7 @@
  * password in it: so it is an HMAC under a key that is made of the application's own, over the idempotency key too, which is
  * stored as a digest only. And it has two parts, so that the payload's can be left out: a login's must not be kept at all.
  */
-import { hmac } from '../secrets/cookie.ts'
+import { hmac } from '../secrets/signing-keys.ts'
 
 /** A request, as far as its fingerprint tells. */
 export interface FingerprintedRequest {

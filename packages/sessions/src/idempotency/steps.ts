@@ -3,9 +3,9 @@ import { type Answer, NOT_KEPT, type Remembered, resultOf, type StepResult } fro
 import { assertJson } from '../record/data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from '../errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
-import type { UserTag } from '../record/record.ts'
+import type { UserTag } from '../secrets/id.ts'
 import { DIGEST_ONLY, type KeyLimits, recall, remember } from './remembered-keys.ts'
-import type { Snapshot } from '../engine/successor.ts'
+import type { Snapshot } from '../record/record.ts'
 
 /** A request that carries an idempotency key. */
 export interface KeyedRequest {

@@ -1,8 +1,8 @@
 /** What `sessions(app, options)` takes. */
 import type Koa from 'koa'
 import type { SessionStore } from '../contract.ts'
-import { signingKeysRule } from '../secrets/cookie.ts'
-import { type EngineEvent, type EngineOptions, engineRules } from '../engine/engine.ts'
+import { signingKeysRule } from '../secrets/signing-keys.ts'
+import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardRules } from '../stores/guard/guarded-store.ts'
 import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'
 import type { KoaSession, MaxAge, SessionDraft, SessionFields } from './koa-session-type.ts'

@@ -7,7 +7,7 @@ import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cooki
 import type { Engine } from '../engine/engine.ts'
 import { SessionError, SessionTooEarlyError } from '../errors.ts'
 import { fingerprints } from '../idempotency/fingerprint.ts'
-import { type SessionId, sessionKey } from '../secrets/id.ts'
+import { type SessionId, sessionKey, sessionRef } from '../secrets/id.ts'
 import type { SessionsOptions } from './koa-options.ts'
 import type { MaxAge } from './koa-session-type.ts'
 import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
@@ -24,7 +24,6 @@ import {
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
 import { isHeard } from './session-events.ts'
 import { fieldsOf } from './session-fields.ts'
-import { sessionRef } from '../users/users.ts'
 
 export interface SessionCookie {
   readonly name: string

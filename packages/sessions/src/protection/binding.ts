@@ -11,7 +11,7 @@
  */
 import { createHmac } from 'node:crypto'
 import type Koa from 'koa'
-import { signingKeysRule } from '../secrets/cookie.ts'
+import { signingKeysRule } from '../secrets/signing-keys.ts'
 import { SessionError } from '../errors.ts'
 import { sameDigest } from '../secrets/id.ts'
 import { networkOf, type NetworkSize, networkSizeRules } from '../network.ts'

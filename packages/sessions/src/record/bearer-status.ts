@@ -16,9 +16,9 @@ import type { Body, RetiredSecret } from './record.ts'
 /** More rotations than this, and the oldest secret is forgotten. What is forgotten opens nothing, and accuses nobody. */
 const RETIRED_MAX = 8
 
-export type Standing = 'current' | 'alias' | 'superseded' | 'stolen' | 'unknown'
+export type BearerStatus = 'current' | 'alias' | 'superseded' | 'stolen' | 'unknown'
 
-export function standing(body: Body, digest: string, nowMs: number, requestTimeMaxMs: number): Standing {
+export function bearerStatus(body: Body, digest: string, nowMs: number, requestTimeMaxMs: number): BearerStatus {
   if (sameDigest(body.secretDigest, digest)) return 'current'
   const secret = body.retired.find((each) => sameDigest(each.digest, digest))
   if (secret === undefined) return 'unknown'

@@ -3,8 +3,8 @@
  * letter long because a million idle sessions pay for each of them; `d` comes last, so that the application's own text is
  * a slice of the body and comparing "changed or not" parses nothing.
  */
-import { hash } from 'node:crypto'
 import { RecordUnreadableError } from '../errors.ts'
+import { DIGEST_LENGTH, type UserTag } from '../secrets/id.ts'
 
 export interface RetiredSecret {
   readonly digest: string
@@ -32,10 +32,12 @@ export interface Body {
   readonly dataText: string
 }
 
-declare const brand: unique symbol
-
-/** A hash of a user's name, so that the name itself stays in the application's own data. */
-export type UserTag = string & { readonly [brand]: 'UserTag' }
+/** A stored session as a request has seen it: what the request's changes start from. */
+export interface Snapshot {
+  readonly version: number
+  readonly expiresAtMs: number
+  readonly body: Body
+}
 
 /** A `maxAgeMs` of a session that has the usual idle time, and a cookie that ends with the browser. */
 export const UNTIL_BROWSER_CLOSES = 0
@@ -43,12 +45,6 @@ export const UNTIL_BROWSER_CLOSES = 0
 /** Eight digits for an instant instead of thirteen. */
 const INSTANT_RADIX = 36
 const DATA_MARK = ',"d":'
-/** Of a digest, which is what a tag is too. */
-const TAG_LENGTH = 22
-
-export function userTag(user: string): UserTag {
-  return hash('sha256', user, 'base64url').slice(0, TAG_LENGTH) as UserTag
-}
 
 export function encodeBody(body: Body): string {
   const epoch = body.epoch === 0 ? '' : `,"e":${body.epoch}`
@@ -71,14 +67,15 @@ export function decodeBody(text: string): Body {
   // The first schema goes without saying; whatever comes after it will say so.
   if (head.s !== undefined)
     throw new RecordUnreadableError(`its schema is ${JSON.stringify(head.s)}, later than this program's`)
-  const createdAtMs = typeof head.k === 'string' ? Number.parseInt(head.k.slice(TAG_LENGTH), INSTANT_RADIX) : Number.NaN
+  const createdAtMs =
+    typeof head.k === 'string' ? Number.parseInt(head.k.slice(DIGEST_LENGTH), INSTANT_RADIX) : Number.NaN
   if (typeof head.k !== 'string' || Number.isNaN(createdAtMs) || !Array.isArray(head.r ?? []))
     throw new RecordUnreadableError('a part of it is missing')
   return {
     createdAtMs,
     usedAtMs: head.t === undefined ? undefined : Number.parseInt(head.t, INSTANT_RADIX),
     ...(head.m !== undefined && { maxAgeMs: head.m }),
-    secretDigest: head.k.slice(0, TAG_LENGTH),
+    secretDigest: head.k.slice(0, DIGEST_LENGTH),
     user: head.u,
     epoch: head.e ?? 0,
     retired: (head.r ?? []).map(unpackRetired),

@@ -5,12 +5,16 @@
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { SessionKey } from '../contract.ts'
-import type { UserTag } from '../record/record.ts'
 
 const HANDLE_BYTES = 16
 const SECRET_BYTES = 32
 /** 128 bits in base64url. */
-const DIGEST_LENGTH = 22
+export const DIGEST_LENGTH = 22
+
+declare const brand: unique symbol
+
+/** A hash of a user's name, so that the name itself stays in the application's own data. */
+export type UserTag = string & { readonly [brand]: 'UserTag' }
 
 export interface SessionId {
   readonly handle: string
@@ -33,9 +37,18 @@ export function sessionKey(handle: string): SessionKey {
   return digest(handle) as SessionKey
 }
 
+/** The session's public id, for lists and logs: its key, which is a hash and opens nothing. */
+export function sessionRef(key: SessionKey): string {
+  return key
+}
+
 /** The key of a record of the layer's that is no session. `name` says what it is of. */
 export function auxiliaryKey(name: string): SessionKey {
   return `~${digest(name)}` as SessionKey
+}
+
+export function userTag(user: string): UserTag {
+  return digest(user) as UserTag
 }
 
 export function secretDigest(secret: string): string {

@@ -7,9 +7,9 @@
  * itself where it is missing.
  */
 import type { SessionKey, SessionRecord } from '../contract.ts'
-import type { Reporting } from '../engine/engine.ts'
 import { RecordUnreadableError } from '../errors.ts'
-import type { Body, UserTag } from '../record/record.ts'
+import type { Body } from '../record/record.ts'
+import type { UserTag } from '../secrets/id.ts'
 
 export interface ListedSession {
   readonly key: SessionKey
@@ -41,6 +41,9 @@ export function indexKey(user: UserTag): SessionKey {
 export function isCurrent(index: UserIndex, key: SessionKey, epoch: number): boolean {
   return epoch >= index.epoch || index.kept === key
 }
+
+/** Runs `decode`, and reports its failure once for each key. */
+export type Reporting = <T>(key: SessionKey, decode: () => T) => T
 
 /** What a request must know of its user's sessions. */
 export interface Membership {

@@ -7,12 +7,12 @@
  */
 import type { SessionKey, SessionRecord } from '../contract.ts'
 import { EMPTY_DATA } from '../record/data.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { EngineContext } from '../context/engine-context.ts'
 import { RecordUnreadableError, SessionConflictError, SessionError } from '../errors.ts'
 import { lastUseAtMs } from '../record/expiry.ts'
-import { newSecret, secretDigest } from '../secrets/id.ts'
+import { newSecret, secretDigest, sessionRef, type UserTag, userTag } from '../secrets/id.ts'
 import { checkedOptions, checkedValue, take } from '../options.ts'
-import { type Body, decodeBody, encodeBody, type UserTag, userTag } from '../record/record.ts'
+import { type Body, decodeBody, encodeBody } from '../record/record.ts'
 import {
   decodeIndex,
   EMPTY_INDEX,
@@ -52,32 +52,27 @@ export interface UsersSessions {
   endAll(user: string, options?: { readonly except?: string | undefined }): Promise<void>
 }
 
-/** The key itself: a hash that names a session and opens nothing. */
-export function sessionRef(key: SessionKey): string {
-  return key
-}
-
-export function usersSessions(engine: Engine): UsersSessions {
+export function usersSessions(context: EngineContext): UsersSessions {
   return {
     async list(user) {
       const tag = tagOf(user)
-      const index = await readIndex(engine, tag)
-      const entries = await lookedUp(engine, tag, index.sessions)
-      await heal(engine, tag, entries)
-      const alive = entries.flatMap((entry) => summary(engine, index, entry))
+      const index = await readIndex(context, tag)
+      const entries = await lookedUp(context, tag, index.sessions)
+      await heal(context, tag, entries)
+      const alive = entries.flatMap((entry) => summary(context, index, entry))
       return alive.sort((one, other) => other.lastSeenAtMs - one.lastSeenAtMs)
     },
 
     async end(user, id) {
       const tag = tagOf(user)
-      const { sessions } = await readIndex(engine, tag)
+      const { sessions } = await readIndex(context, tag)
       const entries = await lookedUp(
-        engine,
+        context,
         tag,
         sessions.filter(({ key }) => sessionRef(key) === id),
       )
-      const ended = await endTheirs(engine, tag, entries)
-      await heal(engine, tag, entries, ended)
+      const ended = await endTheirs(context, tag, entries)
+      await heal(context, tag, entries, ended)
       return ended.length > 0
     },
 
@@ -86,16 +81,16 @@ export function usersSessions(engine: Engine): UsersSessions {
       const tag = tagOf(user)
       let listed: readonly ListedSession[] = []
       // The epoch alone ends them, so it is the commit. What is ended one by one below commits again.
-      engine.onStep('before-commit')
-      await changeIndex(engine, tag, (index) => {
+      context.onStep('before-commit')
+      await changeIndex(context, tag, (index) => {
         // Also a session that the list has missed is kept.
         const kept = except as SessionKey | undefined
         listed = index.sessions.filter(({ key }) => key !== kept)
         return withNextEpoch(index, kept)
       })
-      engine.onStep('after-commit')
+      context.onStep('after-commit')
       // This gives their memory back and stops the requests that still hold them.
-      await endTheirs(engine, tag, await lookedUp(engine, tag, listed))
+      await endTheirs(context, tag, await lookedUp(context, tag, listed))
     },
   }
 }
@@ -113,10 +108,10 @@ type Entry = { readonly listed: ListedSession } & (
   | { readonly status: 'stale' }
 )
 
-async function lookedUp(engine: Engine, user: UserTag, sessions: readonly ListedSession[]): Promise<Entry[]> {
+async function lookedUp(context: EngineContext, user: UserTag, sessions: readonly ListedSession[]): Promise<Entry[]> {
   return await Promise.all(
     sessions.map(async (listed): Promise<Entry> => {
-      const record = await engine.store.read(listed.key)
+      const record = await context.store.read(listed.key)
       if (record === undefined) return { listed, status: 'stale' }
       try {
         const body = decodeBody(record.body)
@@ -130,11 +125,12 @@ async function lookedUp(engine: Engine, user: UserTag, sessions: readonly Listed
 }
 
 /** Ends the sessions that are still this user's, and those of which nothing else is known. Resolves their keys. */
-async function endTheirs(engine: Engine, user: UserTag, entries: readonly Entry[]): Promise<SessionKey[]> {
+async function endTheirs(context: EngineContext, user: UserTag, entries: readonly Entry[]): Promise<SessionKey[]> {
   const ended = await Promise.all(
     entries.map(async (entry) => {
-      const isTheirs = entry.status === 'theirs' ? await isDisowned(engine, user, entry) : entry.status === 'unreadable'
-      if (isTheirs) await engine.end(entry.listed.key)
+      const isTheirs =
+        entry.status === 'theirs' ? await isDisowned(context, user, entry) : entry.status === 'unreadable'
+      if (isTheirs) await context.end(entry.listed.key)
       return isTheirs ? [entry.listed.key] : []
     }),
   )
@@ -146,42 +142,42 @@ async function endTheirs(engine: Engine, user: UserTag, entries: readonly Entry[
  * user who logs in over it at that moment keeps it, or begins another. False when it is another's by now.
  */
 async function isDisowned(
-  engine: Engine,
+  context: EngineContext,
   user: UserTag,
   { listed, ...found }: { listed: ListedSession; record: SessionRecord; body: Body },
 ): Promise<boolean> {
   let { record, body } = found
-  for (let attempt = 1; attempt <= engine.commitAttemptsMax; attempt++) {
-    const opensNothing = secretDigest(newSecret(engine.random))
+  for (let attempt = 1; attempt <= context.commitAttemptsMax; attempt++) {
+    const opensNothing = secretDigest(newSecret(context.random))
     const nobodys = { ...body, secretDigest: opensNothing, retired: [], user: undefined, answersText: undefined }
-    const result = await engine.store.write(listed.key, {
+    const result = await context.store.write(listed.key, {
       expectedVersion: record.version,
-      expiresAtMs: engine.clock.now() + engine.requestTimeMaxMs,
+      expiresAtMs: context.clock.now() + context.requestTimeMaxMs,
       body: encodeBody({ ...nobodys, dataText: EMPTY_DATA }),
     })
     if (result.status !== 'conflict') return true
     record = result.current
     body = decodeBody(record.body)
     if (body.user !== user) return false
-    await engine.backOff(attempt)
+    await context.backOff(attempt)
   }
-  throw new SessionConflictError(engine.commitAttemptsMax, undefined, undefined)
+  throw new SessionConflictError(context.commitAttemptsMax, undefined, undefined)
 }
 
 /** Takes stale entries out of the list, and those of sessions that were just `ended`. That this failed is no reason to fail. */
 async function heal(
-  engine: Engine,
+  context: EngineContext,
   user: UserTag,
   entries: readonly Entry[],
   ended: readonly SessionKey[] = [],
 ): Promise<void> {
   const stale = entries.filter(({ status }) => status === 'stale').map(({ listed }) => listed.key)
   if (stale.length + ended.length === 0) return
-  await isDone(engine, () => unlist(engine, user, [...stale, ...ended]))
+  await isDone(context, () => unlist(context, user, [...stale, ...ended]))
 }
 
-export async function readIndex(engine: Engine, user: UserTag): Promise<UserIndex> {
-  const record = await engine.store.read(indexKey(user))
+export async function readIndex(context: EngineContext, user: UserTag): Promise<UserIndex> {
+  const record = await context.store.read(indexKey(user))
   return record === undefined ? EMPTY_INDEX : decodeIndex(record.body)
 }
 
@@ -190,56 +186,60 @@ export async function readIndex(engine: Engine, user: UserTag): Promise<UserInde
  * lists heal.
  */
 export async function isRelisted(
-  engine: Engine,
+  context: EngineContext,
   key: SessionKey,
   device: string,
   { from, to }: { readonly from: UserTag | undefined; readonly to: UserTag | undefined },
 ): Promise<boolean> {
-  return await isDone(engine, async () => {
-    if (from !== undefined) await unlist(engine, from, [key])
-    if (to !== undefined) await list(engine, to, key, device)
+  return await isDone(context, async () => {
+    if (from !== undefined) await unlist(context, from, [key])
+    if (to !== undefined) await list(context, to, key, device)
   })
 }
 
 /** Runs a change of a list that the request does not depend on. */
-async function isDone(engine: Engine, change: () => Promise<void>): Promise<boolean> {
+async function isDone(context: EngineContext, change: () => Promise<void>): Promise<boolean> {
   try {
     await change()
     return true
   } catch (error) {
     if (!(error instanceof SessionError)) throw error
-    engine.onEvent({ event: 'index-failed' })
+    context.onEvent({ event: 'index-failed' })
     return false
   }
 }
 
 /** Lists a session, and ends the oldest of those over the cap. */
-async function list(engine: Engine, user: UserTag, key: SessionKey, device: string): Promise<void> {
-  const nowMs = engine.clock.now()
+async function list(context: EngineContext, user: UserTag, key: SessionKey, device: string): Promise<void> {
+  const nowMs = context.clock.now()
   const session = { key, sinceMs: nowMs, device }
-  const { sessions } = await readIndex(engine, user)
+  const { sessions } = await readIndex(context, user)
   // Stale entries must not push out a session that is in use.
-  if (sessions.length >= engine.sessionsPerUserMax) await heal(engine, user, await lookedUp(engine, user, sessions))
+  if (sessions.length >= context.sessionsPerUserMax) await heal(context, user, await lookedUp(context, user, sessions))
   let dropped: readonly ListedSession[] = []
-  await changeIndex(engine, user, (index) => {
+  await changeIndex(context, user, (index) => {
     if (isListed(index, key)) return index
-    const next = withSession(index, session, engine.sessionsPerUserMax, nowMs - engine.absoluteTimeoutMs)
+    const next = withSession(index, session, context.sessionsPerUserMax, nowMs - context.absoluteTimeoutMs)
     dropped = index.sessions.filter((each) => !isListed(next, each.key))
     return next
   })
-  if (dropped.length > 0) await endTheirs(engine, user, await lookedUp(engine, user, dropped))
+  if (dropped.length > 0) await endTheirs(context, user, await lookedUp(context, user, dropped))
 }
 
-async function unlist(engine: Engine, user: UserTag, keys: readonly SessionKey[]): Promise<void> {
+async function unlist(context: EngineContext, user: UserTag, keys: readonly SessionKey[]): Promise<void> {
   const leaving = new Set(keys)
-  await changeIndex(engine, user, (index) => {
+  await changeIndex(context, user, (index) => {
     return index.sessions.some(({ key }) => leaving.has(key)) ? withoutSessions(index, leaving) : index
   })
 }
 
 /** `change` may run again when another node was faster; giving back what it was given writes nothing. */
-async function changeIndex(engine: Engine, user: UserTag, change: (index: UserIndex) => UserIndex): Promise<void> {
-  const { store, clock, absoluteTimeoutMs, commitAttemptsMax } = engine
+async function changeIndex(
+  context: EngineContext,
+  user: UserTag,
+  change: (index: UserIndex) => UserIndex,
+): Promise<void> {
+  const { store, clock, absoluteTimeoutMs, commitAttemptsMax } = context
   const key = indexKey(user)
   let record = await store.read(key)
   for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
@@ -249,29 +249,29 @@ async function changeIndex(engine: Engine, user: UserTag, change: (index: UserIn
     const result = await store.write(key, {
       expectedVersion: record?.version ?? 0,
       // As long as the youngest session can live: an epoch that was forgotten earlier would let ended ones back.
-      expiresAtMs: clock.now() + absoluteTimeoutMs + engine.requestTimeMaxMs,
+      expiresAtMs: clock.now() + absoluteTimeoutMs + context.requestTimeMaxMs,
       body: encodeIndex(next),
     })
     if (result.status === 'written') return
     record = result.status === 'conflict' ? result.current : undefined
-    await engine.backOff(attempt)
+    await context.backOff(attempt)
   }
   throw new SessionConflictError(commitAttemptsMax, undefined, undefined)
 }
 
-function summary(engine: Engine, index: UserIndex, entry: Entry): UserSession[] {
+function summary(context: EngineContext, index: UserIndex, entry: Entry): UserSession[] {
   if (entry.status === 'stale') return []
   const { listed, record } = entry
   const id = sessionRef(listed.key)
   const { device } = listed
   const { expiresAtMs } = record
-  const nowMs = engine.clock.now()
+  const nowMs = context.clock.now()
   if (entry.status === 'unreadable') {
-    const lastSeenAtMs = Math.min(expiresAtMs - engine.idleTimeoutMs, nowMs)
+    const lastSeenAtMs = Math.min(expiresAtMs - context.idleTimeoutMs, nowMs)
     return [{ id, createdAtMs: listed.sinceMs, lastSeenAtMs, expiresAtMs, device, unreadable: true }]
   }
   const { body } = entry
   if (!isCurrent(index, listed.key, body.epoch)) return []
-  const seenAtMs = Math.min(lastUseAtMs({ expiresAtMs, body }, engine), nowMs)
+  const seenAtMs = Math.min(lastUseAtMs({ expiresAtMs, body }, context), nowMs)
   return [{ id, createdAtMs: body.createdAtMs, lastSeenAtMs: seenAtMs, expiresAtMs, device, unreadable: false }]
 }

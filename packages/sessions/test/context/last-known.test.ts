@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
 import { lastKnown } from '../../src/context/last-known.ts'
-import type { Snapshot } from '../../src/engine/successor.ts'
+import type { Snapshot } from '../../src/record/record.ts'
 
 const LIMITS = { sessionsMax: 3, dataLengthMax: 100, ageMaxMs: 1_000 }
 
@@ -24,7 +24,7 @@ test('the oldest go, by number and by length', (t) => {
   const known = lastKnown(LIMITS)
   const kept = (): string =>
     keys('a b c d')
-      .filter((key) => known.recall(key, 0))
+      .filter((key) => known.lastSeen(key, 0))
       .join(' ')
   for (const key of keys('a b c d')) known.see(key, snapshot(10), 0)
   t.is(kept(), 'b c d')
@@ -43,9 +43,9 @@ test('what is too old, or has expired, is not recalled', (t) => {
   const known = lastKnown({ ...LIMITS, ageMaxMs: 20_000 })
   const [key] = keys('a') as [SessionKey]
   known.see(key, snapshot(1), 5_000)
-  t.truthy(known.recall(key, 9_999))
-  t.is(known.recall(key, 10_000), undefined)
+  t.truthy(known.lastSeen(key, 9_999))
+  t.is(known.lastSeen(key, 10_000), undefined)
   const short = lastKnown(LIMITS)
   short.see(key, snapshot(1), 0)
-  t.is(short.recall(key, 1_001), undefined)
+  t.is(short.lastSeen(key, 1_001), undefined)
 })

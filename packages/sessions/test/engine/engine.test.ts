@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { EngineStep } from '../../src/engine/engine.ts'
+import type { EngineStep } from '../../src/context/engine-options.ts'
 import {
   RecordUnreadableError,
   SessionConflictError,

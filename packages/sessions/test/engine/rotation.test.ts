@@ -1,6 +1,6 @@
 import test from 'ava'
 import { SessionGoneError } from '../../src/errors.ts'
-import type { EngineOptions } from '../../src/engine/engine.ts'
+import type { EngineOptions } from '../../src/context/engine-options.ts'
 import { setUp } from '../support/engine.ts'
 
 const GRACE_MS = 5_000

@@ -3,7 +3,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { RecordUnreadableError } from '../../src/errors.ts'
 import { decodeData } from '../../src/record/data.ts'
-import { type Body, decodeBody, encodeBody, userTag } from '../../src/record/record.ts'
+import { type Body, decodeBody, encodeBody } from '../../src/record/record.ts'
+import { userTag } from '../../src/secrets/id.ts'
 
 const body: Body = {
   createdAtMs: 1_700_000_000_000,

@@ -1,6 +1,7 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import test from 'ava'
-import { cookieSealer, hmac } from '../../src/secrets/cookie.ts'
+import { cookieSealer } from '../../src/secrets/cookie.ts'
+import { hmac } from '../../src/secrets/signing-keys.ts'
 import { newSessionId } from '../../src/secrets/id.ts'
 
 const KEY = 'a key of thirty-two characters, 1'

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/clock.ts'
-import { type Engine, type EngineEvent, type EngineOptions, sessionEngine } from '../../src/engine/engine.ts'
+import { type Engine, sessionEngine } from '../../src/engine/engine.ts'
+import { type EngineEvent, type EngineOptions } from '../../src/context/engine-options.ts'
 import type { SessionStore } from '../../src/contract.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
 import { memoryStore } from '../../src/stores/memory.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
 import { RecordUnreadableError, SessionGoneError, StoreUnavailableError } from '../../src/errors.ts'
-import { userTag } from '../../src/record/record.ts'
+import { userTag } from '../../src/secrets/id.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
 import { encodeIndex, indexKey, membership } from '../../src/users/user-index.ts'
 import { usersSessions } from '../../src/users/users.ts'

@@ -1,0 +1,54 @@
+/** The options of an engine, and the services that all requests of its process share. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { SessionKey } from '../contract.ts'
+import { checkedEngineOptions, type EngineOptions } from './engine-options.ts'
+import { lastKnown, type LastKnown } from './last-known.ts'
+import type { RandomBytes } from '../secrets/id.ts'
+import { turns, type Turns } from './turns.ts'
+import { visitorIdleMs, type Visitors, visitors } from './visitors.ts'
+
+export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' | 'lastKnown'>> {
+  readonly visitors: Visitors
+  readonly visitorIdleTimeoutMs: number
+  /** What this process last saw of each session. */
+  readonly lastKnown: LastKnown
+  /** For requests that met each other at changing one session. */
+  readonly turns: Turns
+  /** The session is over: destroyed, and fenced against the requests that still hold it. */
+  end(key: SessionKey): Promise<void>
+  /** Waits before another try of a commit: longer and more random with each. */
+  backOff(attempt: number): Promise<void>
+}
+
+const BACK_OFF_UNIT_MS = 2
+const BACK_OFF_MAX_MS = 100
+
+/** Throws SessionOptionsError for what can't be used. */
+export function engineContext(given: EngineOptions): EngineContext {
+  const options = checkedEngineOptions(given)
+  const { store, clock, random, requestTimeMaxMs, onStep, onEvent } = options
+  const known = lastKnown(options.lastKnown)
+  return {
+    ...options,
+    visitors: visitors(options.visitors, () => onEvent({ event: 'visitor-refused' })),
+    visitorIdleTimeoutMs: visitorIdleMs(options.visitors, options.idleTimeoutMs),
+    lastKnown: known,
+    turns: turns(options.commitTimeMaxMs),
+
+    async end(key) {
+      known.forget(key)
+      onStep('before-commit')
+      await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs })
+      onStep('after-commit')
+    },
+
+    backOff: (attempt) => backOff(attempt, random),
+  }
+}
+
+async function backOff(attempt: number, random: RandomBytes): Promise<void> {
+  // The first retry goes at once: the writer before has finished, and most conflicts are between two.
+  if (attempt === 1) return
+  const limitMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_UNIT_MS * 2 ** attempt)
+  await sleep((limitMs * random(4).readUInt32BE()) / 2 ** 32)
+}

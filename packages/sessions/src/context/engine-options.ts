@@ -1,0 +1,140 @@
+/** What an engine takes, its defaults, and what it tells of. */
+import { randomBytes } from 'node:crypto'
+import { type Clock, systemClock } from '../clock.ts'
+import type { SessionStore } from '../contract.ts'
+import type { LastKnownLimits } from './last-known.ts'
+import { checkedOptions, type Rules, take } from '../options.ts'
+import type { SessionData } from '../record/data.ts'
+import type { Resolvers } from '../record/merge.ts'
+import type { RandomBytes } from '../secrets/id.ts'
+import { sessionStoreRule } from '../store-option.ts'
+import { type VisitorPolicy, visitorPolicyRule } from './visitors.ts'
+
+/**
+ * The instants of a session's request at which something may watch, or a process may be made to die. Whatever changes what
+ * the store has of a session is a commit: a write, a touch that moves its expiry, and its end.
+ */
+export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
+
+export interface EngineEvent {
+  /**
+   * `theft`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
+   * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
+   * list of the user's sessions could not be changed; the request went on, and a later one makes up for it.
+   * `answer-failed`: what a request with an idempotency key did or was answered could not be noted; its repeat runs again.
+   * `key-forgotten`: a key was forgotten before its time, because the session has more than `idempotencyKeysMax`.
+   * `visitor-refused`: an address began too many sessions without a user.
+   * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
+   */
+  readonly event:
+    | 'theft'
+    | 'merged'
+    | 'touch-failed'
+    | 'index-failed'
+    | 'answer-failed'
+    | 'key-forgotten'
+    | 'visitor-refused'
+    | 'unreadable'
+}
+
+export interface EngineOptions {
+  readonly store: SessionStore
+  readonly clock?: Clock
+  readonly random?: RandomBytes
+  /** A session unused for this long has ended. Default 30 minutes. */
+  readonly idleTimeoutMs?: number
+  /** A session this old has ended, however much it is used. Default 24 hours. */
+  readonly absoluteTimeoutMs?: number
+  /** How long an id that was rotated away still works once its successor has been used. Default 5 seconds. */
+  readonly rotationGraceMs?: number
+  /** What to do when it is used after that: end the session, or only report it. Default `end`. */
+  readonly onTheft?: 'end' | 'report'
+  /** Whose session it is, from its data; a change of that rotates the id. Default: the field `user`, if it is a text. */
+  readonly userOf?: (data: SessionData) => string | undefined
+  /** What is different for sessions that have no user: when they end, how many may begin, which are stored. */
+  readonly visitors?: VisitorPolicy
+  /** What becomes of a field that two requests changed at once, by its name. Default: the later writer's value stays. */
+  readonly resolvers?: Resolvers
+  /** The most that a session's data may take as JSON. Default 256 KiB. */
+  readonly dataBytesMax?: number
+  /** The longest that a request may take; a destroyed session stays fenced for this long. Default 2 minutes. */
+  readonly requestTimeMaxMs?: number
+  /** How many sessions one user may have at once; with one more, the oldest ends. Default 100. */
+  readonly sessionsPerUserMax?: number
+  /** How often a commit may be tried when others keep changing the session. Default 32. */
+  readonly commitAttemptsMax?: number
+  /** How long a commit that met others may go on, its wait for them included; then it is refused. Default 5 seconds. */
+  readonly commitTimeMaxMs?: number
+  /** For how long a session remembers a client's idempotency key. Default 24 hours. */
+  readonly idempotencyWindowMs?: number
+  /** The most bytes that a session spends on remembering keyed requests; the oldest answers go first. Default 16 KiB. */
+  readonly idempotencyBytesMax?: number
+  /** With one more key in a session, the oldest is forgotten before its time. Default 1,000. */
+  readonly idempotencyKeysMax?: number
+  /** For routes that may be answered from the last known copy while the store is down; see `outage` of the adapter. */
+  readonly lastKnown?: LastKnownLimits
+  readonly onStep?: (step: EngineStep) => void
+  readonly onEvent?: (event: EngineEvent) => void
+}
+
+const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
+  clock: systemClock,
+  random: randomBytes,
+  idleTimeoutMs: 30 * 60_000,
+  absoluteTimeoutMs: 24 * 60 * 60_000,
+  rotationGraceMs: 5_000,
+  onTheft: 'end',
+  userOf: fieldUser,
+  visitors: {},
+  resolvers: {},
+  dataBytesMax: 256 * 1024,
+  requestTimeMaxMs: 120_000,
+  sessionsPerUserMax: 100,
+  commitAttemptsMax: 32,
+  commitTimeMaxMs: 5_000,
+  idempotencyWindowMs: 24 * 60 * 60_000,
+  idempotencyBytesMax: 16 * 1024,
+  idempotencyKeysMax: 1_000,
+  lastKnown: { sessionsMax: 0, dataLengthMax: 0, ageMaxMs: 0 },
+  onStep: () => {},
+  onEvent: () => {},
+}
+
+/** What each option takes. */
+export const engineRules: Rules<EngineOptions> = {
+  store: sessionStoreRule,
+  clock: take.having('an object with now()', 'now'),
+  random: take.function,
+  idleTimeoutMs: take.durationMs(1),
+  absoluteTimeoutMs: take.durationMs(1),
+  rotationGraceMs: take.durationMs(0),
+  onTheft: take.oneOf('end', 'report'),
+  userOf: take.function,
+  visitors: visitorPolicyRule,
+  resolvers: take.recordOf(take.function),
+  dataBytesMax: take.wholeNumber(2),
+  requestTimeMaxMs: take.durationMs(1),
+  sessionsPerUserMax: take.wholeNumber(1),
+  commitAttemptsMax: take.wholeNumber(1),
+  commitTimeMaxMs: take.durationMs(1),
+  idempotencyWindowMs: take.durationMs(1),
+  idempotencyBytesMax: take.wholeNumber(8_192),
+  idempotencyKeysMax: take.wholeNumber(1, 100_000),
+  lastKnown: take.options<LastKnownLimits>({
+    sessionsMax: take.wholeNumber(0),
+    dataLengthMax: take.wholeNumber(0),
+    ageMaxMs: take.durationMs(0),
+  }),
+  onStep: take.function,
+  onEvent: take.function,
+}
+
+/** Throws SessionOptionsError for what can't be used. */
+export function checkedEngineOptions(given: EngineOptions): Required<EngineOptions> {
+  return { ...DEFAULTS, ...checkedOptions('sessionEngine()', given, engineRules) }
+}
+
+function fieldUser(data: SessionData): string | undefined {
+  const user = data['user']
+  return typeof user === 'string' ? user : undefined
+}
