@@ -31,7 +31,7 @@ import type {
   WriteResult,
 } from '../../contract.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import { markOf, type MovingMark, movedText, movingText } from './moving-marks.ts'
+import { markOf, type MovingMark, movedText, movingText } from './marks.ts'
 
 export type MovingStep = 'ready' | 'move' | 'finish'
 

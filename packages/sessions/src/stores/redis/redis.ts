@@ -11,9 +11,9 @@ import { type Clock, systemClock } from '../../clock.ts'
 import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
 import { StoreRefusedError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
-import { type AckedReply, ackedScripts } from './redis-ack.ts'
-import { type RedisConnection, redisConnection } from './redis-connection.ts'
-import type { FewerCopies } from './redis-lack.ts'
+import { type AckedReply, ackedScripts } from './ack.ts'
+import { type RedisConnection, redisConnection } from './connection.ts'
+import type { FewerCopies } from './shortage.ts'
 import {
   destroyScript,
   type RedisScript,
@@ -21,8 +21,8 @@ import {
   type ScriptArguments,
   touchScript,
   writeScript,
-} from './redis-scripts.ts'
-import { type RedisLocation, redisLocation } from './redis-url.ts'
+} from './scripts.ts'
+import { type RedisLocation, redisLocation } from './url.ts'
 
 /** What is given here goes before what the URL says. */
 export interface RedisStoreOptions {

@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { Ack } from '../../../src/contract.ts'
 import { StoreCopiesError, StoreUnavailableError } from '../../../src/errors.ts'
-import { replicasWanted, TooFewCopiesError } from '../../../src/stores/redis/redis-ack.ts'
+import { replicasWanted, TooFewCopiesError } from '../../../src/stores/redis/ack.ts'
 import { replicating } from '../../support/redis-sentinel.ts'
 import { type RedisServer, redisMissing, redisServer, redisServers } from '../../support/redis-server.ts'
 import { until } from '../../support/until.ts'

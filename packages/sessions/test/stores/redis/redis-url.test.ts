@@ -1,6 +1,6 @@
 import test from 'ava'
 import { StoreConfigError } from '../../../src/errors.ts'
-import { redisLocation } from '../../../src/stores/redis/redis-url.ts'
+import { redisLocation } from '../../../src/stores/redis/url.ts'
 
 const plain = {
   topology: 'single',

@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { StoreConfigError } from '../../errors.ts'
-import type { RedisLocation } from './redis-url.ts'
+import type { RedisLocation } from './url.ts'
 
 export type RedisClient = Redis | Cluster
 

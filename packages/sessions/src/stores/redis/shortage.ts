@@ -5,8 +5,8 @@
  */
 import type { Redis } from 'ioredis'
 import type { CopiesEvent, OnStoreEvent, StoreReport } from '../../telemetry.ts'
-import { replicasOnline } from './redis-lane.ts'
-import { addressOf } from './redis-route.ts'
+import { replicasOnline } from './lane.ts'
+import { addressOf } from './route.ts'
 
 /** What becomes of a write that too few copies can have: see README.md. */
 export type FewerCopies = 'acknowledge' | 'refuse'

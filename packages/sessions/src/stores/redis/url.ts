@@ -10,7 +10,7 @@
  */
 import type { Ack } from '../../contract.ts'
 import { StoreConfigError } from '../../errors.ts'
-import type { FewerCopies } from './redis-lack.ts'
+import type { FewerCopies } from './shortage.ts'
 
 export type RedisTopology = 'single' | 'sentinel' | 'cluster'
 

@@ -7,7 +7,7 @@
  * all but the first few time out, which looks like a server that hangs.
  */
 import type { Redis } from 'ioredis'
-import type { RedisScript, ScriptArguments, ScriptReply } from './redis-scripts.ts'
+import type { RedisScript, ScriptArguments, ScriptReply } from './scripts.ts'
 
 export interface ScriptCommand {
   readonly script: RedisScript

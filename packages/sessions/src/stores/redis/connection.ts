@@ -9,8 +9,8 @@
 import { Cluster, type Redis } from 'ioredis'
 import { deadlineList } from '../../deadlines.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import { type RedisClient, redisClient } from './redis-client.ts'
-import type { RedisAddress, RedisLocation } from './redis-url.ts'
+import { type RedisClient, redisClient } from './client.ts'
+import type { RedisAddress, RedisLocation } from './url.ts'
 
 /** As ioredis says it of the commands that it times itself. */
 const TIMED_OUT = 'Command timed out'

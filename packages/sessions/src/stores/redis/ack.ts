@@ -26,11 +26,11 @@ import type { Redis } from 'ioredis'
 import type { Ack } from '../../contract.ts'
 import { StoreCopiesError } from '../../errors.ts'
 import type { StoreReport } from '../../telemetry.ts'
-import type { RedisConnection } from './redis-connection.ts'
-import { type LackRules, ReplicaLacks } from './redis-lack.ts'
-import { isUnchanged, type LaneBounds, type ScriptCommand, scriptLane, type ScriptLane } from './redis-lane.ts'
-import { followed, type Route } from './redis-route.ts'
-import type { RedisScript, ScriptArguments, ScriptReply } from './redis-scripts.ts'
+import type { RedisConnection } from './connection.ts'
+import { type LackRules, ReplicaLacks } from './shortage.ts'
+import { isUnchanged, type LaneBounds, type ScriptCommand, scriptLane, type ScriptLane } from './lane.ts'
+import { followed, type Route } from './route.ts'
+import type { RedisScript, ScriptArguments, ScriptReply } from './scripts.ts'
 
 /** Too few replicas have the change, or can have it. */
 export class TooFewCopiesError extends Error {

@@ -5,7 +5,7 @@
  * A script is sent as EVALSHA, and as EVAL where the server has forgotten it: that answer proves that nothing was done.
  */
 import { createHash } from 'node:crypto'
-import type { RedisClient } from './redis-client.ts'
+import type { RedisClient } from './client.ts'
 
 export interface RedisScript {
   readonly lua: string

@@ -3,9 +3,9 @@
  * instead: ioredis follows a redirect by itself, but not in a pipeline without losing the WAIT.
  */
 import { Cluster, Command, type Redis } from 'ioredis'
-import type { RedisClient } from './redis-client.ts'
-import type { SendAs } from './redis-lane.ts'
-import { isForgotten } from './redis-scripts.ts'
+import type { RedisClient } from './client.ts'
+import type { SendAs } from './lane.ts'
+import { isForgotten } from './scripts.ts'
 
 export interface Route extends SendAs {
   readonly to: Redis
