@@ -1,8 +1,8 @@
 /**
- * Sessions in a map of this process: the fastest store and the one that forgets. A body is kept as the text it came as, so
- * no caller can change what is stored through a shared reference, and an idle session costs little more than its JSON.
+ * Sessions in a map of this process: the fastest store, and they end with the process. A body is kept as its JSON text, so no
+ * caller can change it through a shared reference, and an idle session costs little more than that text.
  *
- * Expiry is exact because every verb looks at the clock; a sweep in small steps only gives the memory back.
+ * Expiry is exact because every verb checks the clock; a sweep in small steps frees the memory.
  */
 import { type Clock, systemClock } from '../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
@@ -11,17 +11,17 @@ import { StoreFullError, StoreUnavailableError } from '../errors.ts'
 export interface MemoryStoreOptions {
   readonly clock?: Clock
   /**
-   * When so many sessions and fences are held, the visitor's session that was used longest ago is given up for each new one.
-   * Where none is left, creating another is refused, and the store is not healthy. Default 1,000,000.
+   * The most sessions and fences. Above it, each new session evicts the visitor's session that was used longest ago. If there
+   * is none to evict, new sessions are refused, and the store is not healthy. Default 1,000,000.
    */
   readonly recordsMax?: number
 }
 
 interface Held {
   readonly version: number
-  /** After the store was made, which for weeks is a number that needs no heap of its own. */
+  /** Since the store was made: for weeks a small integer, which V8 keeps without a heap object. */
   readonly expiresInMs: number
-  /** Undefined for a fence: what is left of a destroyed session. */
+  /** Undefined for a fence. */
   readonly body: string | undefined
 }
 
@@ -32,7 +32,7 @@ const ONE_COPY = { copies: 1 } as const
 
 const ONE_PROCESS = 'each node keeps its sessions in its own memory'
 const capabilities: Capabilities = {
-  shared: { excused: `${ONE_PROCESS}, so another node does not know them` },
+  shared: { excused: `${ONE_PROCESS}, so another node does not have them` },
   survivesNodeDeath: { excused: `${ONE_PROCESS}, and they die with it` },
   survivesStoreRestart: { excused: 'the store is the process' },
   fences: 'held',
@@ -99,7 +99,7 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
   }
 }
 
-/** Sessions and fences by key, of which those past their time count as absent whether or not they were swept. */
+/** Sessions and fences by key. Expired ones count as absent, whether or not they were swept. */
 function heldRecords(clock: Clock, recordsMax: number) {
   const held = new Map<SessionKey, Held>()
   const givingWay = keysByUse()
@@ -114,7 +114,7 @@ function heldRecords(clock: Clock, recordsMax: number) {
     if (isSession(key, record)) sessions--
   }
 
-  const makeRoom = (): void => {
+  const evictOldest = (): void => {
     const oldest = givingWay.oldest()
     if (oldest === undefined) throw full(recordsMax)
     forget(oldest, held.get(oldest) as Held)
@@ -130,12 +130,12 @@ function heldRecords(clock: Clock, recordsMax: number) {
 
     put(key: SessionKey, { version, body }: Omit<Held, 'expiresInMs'>, untilMs: number, givesWay: boolean): void {
       const previous = held.get(key)
-      if (previous === undefined && held.size >= recordsMax) makeRoom()
+      if (previous === undefined && held.size >= recordsMax) evictOldest()
       if (previous !== undefined && isSession(key, previous)) sessions--
-      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && whole(body) }
+      const record = { version, expiresInMs: untilMs - madeAtMs, body: body && flatCopy(body) }
       if (isSession(key, record)) sessions++
-      // A map keeps the key that it has already.
-      const kept = previous === undefined || givesWay ? (whole(key) as SessionKey) : key
+      // A map keeps the key that it already has.
+      const kept = previous === undefined || givesWay ? (flatCopy(key) as SessionKey) : key
       held.set(kept, record)
       givingWay.place(kept, givesWay)
     },
@@ -183,10 +183,10 @@ function keysByUse() {
   }
 
   return {
-    /** `isAmong` says whether it is to be one of them from now on. */
-    place(key: SessionKey, isAmong: boolean): void {
+    /** Moves the key to the end, or removes it if its session no longer gives way. */
+    place(key: SessionKey, givesWay: boolean): void {
       remove(key)
-      if (isAmong) keys.add(key)
+      if (givesWay) keys.add(key)
     },
 
     has: (key: SessionKey) => keys.has(key),
@@ -194,8 +194,8 @@ function keysByUse() {
     delete: remove,
 
     /**
-     * The search goes on where it stopped. What stood before that is gone: to begin at the front each time would walk over
-     * the empty places of all of it.
+     * Goes on where the last search stopped, as every key before that was removed. A search from the front would step over the
+     * deleted entries that a Set keeps until it is rehashed.
      */
     oldest(): SessionKey | undefined {
       first ??= rest.next().value
@@ -217,12 +217,12 @@ function full(recordsMax: number): StoreFullError {
   return new StoreFullError(`memory, full at ${recordsMax}`)
 }
 
-/** And not a fence, nor a record of another kind. */
+/** Neither a fence nor a record of another kind. */
 function isSession(key: SessionKey, { body }: Held): boolean {
   return body !== undefined && !key.startsWith('~')
 }
 
-/** A text put together of others holds on to all of them for as long as it lives: this one is its own. */
-function whole(text: string): string {
+/** Copies a string: V8 keeps a concatenated or sliced string's sources alive for as long as it lives. */
+function flatCopy(text: string): string {
   return Buffer.from(text).toString()
 }

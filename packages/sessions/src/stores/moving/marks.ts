@@ -1,18 +1,18 @@
-/** What the old store has in place of a session that moves or has moved: see moving.ts. */
+/** The text that the old store has in place of a session that moves or has moved: see moving.ts. */
 import type { SessionRecord } from '../../contract.ts'
 
 export interface MovingMark {
-  /** Of the mark itself, in the old store. */
+  /** The mark's own record in the old store. */
   readonly record: Pick<SessionRecord, 'version' | 'expiresAtMs'>
-  /** Of the session, as nodes see it, when it moved: version 1 in the new store. */
+  /** The session's version when it moved. It is version 1 in the new store. */
   readonly version: number
-  /** Of the session: the new store may not have it yet. */
+  /** The session's body, which the new store may not have yet. */
   readonly body: string
 }
 
 export type Mark = ({ readonly state: 'moving' } & MovingMark) | { readonly state: 'moved'; readonly version: number }
 
-/** Bodies are JSON, which never begins with a zero. */
+/** No body begins with a NUL character, as bodies are JSON. */
 const SHAPE = /^\0(?:moved (\d+)|moving (\d+)\n)/
 
 export function movingText(version: number, body: string): string {

@@ -1,25 +1,25 @@
 /**
- * Sessions on their way from one store to another, while people use them: no user is logged out, and no acknowledged change is
- * lost. Each step is one deployment of all nodes, in which nodes of two neighbouring steps run beside each other:
+ * Moves live sessions from one store to another: no user is logged out, and no acknowledged change is lost. Each step is one
+ * deployment of all nodes, in which nodes of two successive steps run side by side:
  *
- *     ready     everything is as it was, but what has moved already would be found
- *     move      a session moves at its next write, a new one is created as one that moves
- *     finish    a session moves at its next read as well: one idle timeout later none that lives is in the old store alone
- *     (then)    the new store alone
+ *     ready     sessions stay in the old store, but a session that has moved is found
+ *     move      a session moves at its next write; a new session is created as a moving one
+ *     finish    a session moves at its next read too; one idle timeout later the new store has every live session
+ *     (then)    only the new store is used
  *
  * A session keeps its key. It moves by one compare-and-set in the old store, which puts a mark there in place of its body:
  *
  *     body ──(commit)──▶ MOVING version, body ──(body is in the new store)──▶ MOVED version
  *
- * The mark holds the body until the new store has it, so a node that dies in between leaves a session that any other node can
- * read, and carries over before it changes it. Of two nodes that move one session, or of one that moves it and one that writes
- * or ends it where it was, one is told of the conflict. Once a session is in the new store it is under its own key there, so
- * nodes that know the new store alone find it, and change the same record.
+ * The mark holds the body until the new store has it. So if a node dies in between, any other node can read the session, and
+ * copies it to the new store before it changes it. If two nodes move one session, or one moves it while another writes or
+ * deletes it in the old store, one of them gets a conflict. In the new store a session has the same key, so nodes that use
+ * only the new store find it and change the same record.
  *
- * Versions go on counting while both stores are there: version 1 in the new store is the mark's version. The new store alone
- * knows its own count.
+ * While both stores are used, versions go on counting: version 1 in the new store is the mark's version. Nodes that use only the
+ * new store see its own count.
  *
- * Rejected: writing to both and comparing later. Of two stores one is behind at any instant, and no reader knows which.
+ * Rejected: to write to both stores and compare later. At any instant one store is behind, and no reader knows which.
  */
 import type {
   Capabilities,
@@ -41,25 +41,25 @@ export interface MovingStoreOptions {
   readonly step: MovingStep
 }
 
-/** Each try after the first follows a change by another node. */
+/** Each retry follows a change by another node. */
 const TRIES_MAX = 32
-/** Of a write that removes what is there, if it is still what was read. */
+/** An expiry in the past: a write with it removes the record, if the version is still the expected one. */
 const PAST_MS = 1
 
 export function movingStore({ from, to, step }: MovingStoreOptions): SessionStore {
   const name = `${from.name} to ${to.name}`
   const mover = sessionMover(from, to, name)
 
-  const repeated = <T>(attempt: () => Promise<T | typeof AGAIN>): Promise<T> => untilSettled(name, attempt)
+  const retried = <T>(attempt: () => Promise<T | typeof AGAIN>): Promise<T> => untilSettled(name, attempt)
 
   const read: SessionStore['read'] = (key, options) =>
-    repeated(async () => {
+    retried(async () => {
       const old = await from.read(key)
       const mark = markOf(old)
       if (mark?.state === 'moved') return await mover.readMoved(key, mark.version, options?.atLeastVersion)
       if (mark !== undefined) return await mover.readMoving(key, mark)
       if (old === undefined) return await to.read(key, options)
-      // Versions of marks are not those of sessions, so the store is not asked for one before it is known to have none.
+      // A mark's version is not the session's, so `atLeastVersion` is passed on only after a plain read found no mark.
       if (old.version < (options?.atLeastVersion ?? 0)) return await from.read(key, options)
       if (step !== 'finish') return old
       const { version, body, expiresAtMs } = old
@@ -68,8 +68,8 @@ export function movingStore({ from, to, step }: MovingStoreOptions): SessionStor
       return moved.status === 'conflict' ? AGAIN : old
     })
 
-  /** A conflict with a mark is one with what it leads to. */
-  const seen = async (key: SessionKey, result: WriteResult): Promise<WriteResult> => {
+  /** If a conflict is with a mark, it is a conflict with the session that the mark stands for. */
+  const resolveMark = async (key: SessionKey, result: WriteResult): Promise<WriteResult> => {
     if (result.status !== 'conflict' || markOf(result.current) === undefined) return result
     const current = await read(key)
     return current === undefined ? { status: 'gone' } : { status: 'conflict', current }
@@ -86,19 +86,19 @@ export function movingStore({ from, to, step }: MovingStoreOptions): SessionStor
     read,
 
     write: (key, write) =>
-      repeated(async () => {
+      retried(async () => {
         const old = await from.read(key)
         const mark = markOf(old)
         if (mark?.state === 'moved') return await mover.writeMoved(key, mark.version, write)
         if (mark !== undefined) return await mover.carry(key, mark).then(() => AGAIN)
         if (old === undefined && write.expectedVersion > 0) return await to.write(key, write)
-        if (old === undefined) return await seen(key, await create(key, write))
-        if (step === 'ready') return await seen(key, await from.write(key, write))
-        return await seen(key, await mover.move(key, write, write.expectedVersion + 1))
+        if (old === undefined) return await resolveMark(key, await create(key, write))
+        if (step === 'ready') return await resolveMark(key, await from.write(key, write))
+        return await resolveMark(key, await mover.move(key, write, write.expectedVersion + 1))
       }),
 
     touch: (key, expiresAtMs) =>
-      repeated(async () => {
+      retried(async () => {
         const old = await from.read(key)
         const mark = markOf(old)
         if (mark?.state === 'moving') return await mover.carry(key, mark).then(() => AGAIN)
@@ -109,7 +109,7 @@ export function movingStore({ from, to, step }: MovingStoreOptions): SessionStor
         return await to.touch(key, expiresAtMs)
       }),
 
-    /** In the new store first: as long as the old one has the session or its mark, no read finds it ended and then there again. */
+    /** In the new store first, so that no read finds the session ended and a later read finds it there again. */
     async destroy(key, options) {
       const receipts = [await to.destroy(key, options), await from.destroy(key, options)]
       return { copies: Math.min(...receipts.map(({ copies }: Receipt) => copies)) }
@@ -117,7 +117,7 @@ export function movingStore({ from, to, step }: MovingStoreOptions): SessionStor
   }
 }
 
-/** Runs `attempt` until it is not told to look again. */
+/** Runs `attempt` until it returns something other than AGAIN. */
 async function untilSettled<T>(name: string, attempt: () => Promise<T | typeof AGAIN>): Promise<T> {
   for (let tries = 1; tries <= TRIES_MAX; tries++) {
     const result = await attempt()
@@ -126,7 +126,7 @@ async function untilSettled<T>(name: string, attempt: () => Promise<T | typeof A
   throw new StoreUnavailableError(name, new Error('other nodes kept moving this record'))
 }
 
-/** What is done to a key in both stores. */
+/** The operations that need both stores. */
 function sessionMover(from: SessionStore, to: SessionStore, name: string) {
   const readMoved = async (
     key: SessionKey,
@@ -137,7 +137,7 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
     return record && numbered(record, version)
   }
 
-  /** Puts the body of a mark into the new store, and takes it out of the mark. */
+  /** Copies the body of a mark to the new store, and removes it from the mark. */
   const carry = async (
     key: SessionKey,
     { record, version, body }: MovingMark,
@@ -145,7 +145,7 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
   ): Promise<WriteResult> => {
     const { expiresAtMs } = record
     const carried = await to.write(key, { ...asked, expectedVersion: 0, expiresAtMs, body })
-    // Fenced there: the session was ended, and the mark must not outlive the fence.
+    // The session was deleted and is fenced in the new store. The mark must not outlive the fence.
     const mark =
       carried.status === 'gone' ? { body: '', expiresAtMs: PAST_MS } : { body: movedText(version), expiresAtMs }
     await from.write(key, { ...mark, expectedVersion: record.version })
@@ -156,12 +156,12 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
     readMoved,
     carry,
 
-    /** Until the new store has it, the mark does. */
+    /** Falls back on the mark's body until the new store has the session. */
     async readMoving(key: SessionKey, { version, body, record }: MovingMark): Promise<SessionRecord> {
       return (await readMoved(key, version)) ?? { version, body, expiresAtMs: record.expiresAtMs }
     },
 
-    /** The change is committed with the mark; `version` is the session's from then on. */
+    /** The write of the mark commits the change; from then on `version` is the session's version. */
     async move(key: SessionKey, write: SessionWrite, version: number): Promise<WriteResult> {
       const marked = await from.write(key, { ...write, body: movingText(version, write.body) })
       if (marked.status !== 'written') return marked
@@ -169,7 +169,7 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
       const record = { version: marked.version, expiresAtMs }
       const carried = await carry(key, { record, version, body }, asked)
       if (carried.status === 'gone') return carried
-      // Another node has carried it over first; or, of a new record, one that knows the new store alone has created it there.
+      // Another node has copied it first; or, for a new record, a node that uses only the new store has created it there.
       if (carried.status === 'conflict' && expectedVersion === 0 && !isAsWritten(carried.current, write))
         throw new StoreUnavailableError(name, new Error('the record was created in the new store at the same time'))
       return { status: 'written', version, receipt: marked.receipt }
@@ -181,7 +181,7 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
         const current = await readMoved(key, version)
         return current === undefined ? { status: 'gone' } : { status: 'conflict', current }
       }
-      // The mark first: as long as it is there, versions are counted alike.
+      // The mark first: while it lives, all nodes count versions alike.
       await from.touch(key, write.expiresAtMs)
       const result = await to.write(key, { ...write, expectedVersion })
       if (result.status === 'written') return { ...result, version: result.version + version - 1 }
@@ -190,18 +190,18 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
   }
 }
 
-/** A record of the new store as seen from outside, where its first version is `version`. */
+/** A record of the new store with the version that callers see: version 1 is `version`. */
 function numbered(record: SessionRecord, version: number): SessionRecord {
   return { ...record, version: record.version + version - 1 }
 }
 
-const AGAIN = Symbol('look again')
+const AGAIN = Symbol('again')
 
 function isAsWritten({ version, body }: SessionRecord, write: SessionWrite): boolean {
   return version === 1 && body === write.body
 }
 
-/** All but the verbs. */
+/** Everything of a store except the four verbs. */
 function both(name: string, from: SessionStore, to: SessionStore) {
   return {
     name,

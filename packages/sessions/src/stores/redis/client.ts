@@ -1,11 +1,11 @@
 /**
  * ioredis, set up for one server, for the primary that the Sentinels name, or for a Cluster, by the same rules:
  *
- * - What may have arrived is never sent a second time. ioredis would queue while disconnected, resend after a reconnect, and
- *   in a Cluster resend when a connection breaks: all of that is off. A redirect was not carried out, so it is followed.
- * - Answers come from primaries only. ioredis puts its connections to a Cluster's replicas into READONLY mode and falls
- *   back on any of them when no primary is left, which would answer with stale sessions: here they never get that mode,
- *   and so a replica redirects to its primary instead.
+ * - A command that may have reached a server is never sent again. ioredis would queue commands while disconnected, resend
+ *   them after a reconnect, and in a Cluster resend them when a connection breaks: all of that is off. A redirect proves that
+ *   the command was not carried out, so redirects are followed.
+ * - Only primaries answer. ioredis puts its connections to a Cluster's replicas into READONLY mode and uses them when no
+ *   primary is left, which would return stale sessions. Here READONLY is never sent, so a replica redirects to its primary.
  */
 import { readFileSync } from 'node:fs'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
@@ -16,19 +16,19 @@ export type RedisClient = Redis | Cluster
 
 const RECONNECT_MIN_MS = 25
 const RECONNECT_MAX_MS = 250
-/** How long a connection given up on may take to close in order. */
+/** How long an abandoned connection may take to close cleanly. */
 const DISCONNECT_MAX_MS = 100
 const REDIRECTIONS_MAX = 5
 
-/** Not connected yet. */
+/** Returns a client that has not connected yet. */
 export function redisClient(location: RedisLocation, timeoutMs: number): RedisClient {
   if (location.topology === 'cluster') return cluster(location, timeoutMs)
   return untimedOnceReady(oneServer(location, timeoutMs))
 }
 
 /**
- * ioredis' own timeout is for what it sends by itself to become ready. From then on every command has its deadline with the
- * connection, which takes a tenth of the processor time that a timer for each does.
+ * ioredis' `commandTimeout` covers only the commands that it sends to become ready. After that connection.ts times every
+ * command with one shared timer, which takes a tenth of the CPU time of a timer for each command.
  */
 function untimedOnceReady(server: Redis): Redis {
   const { commandTimeout } = server.options
@@ -65,7 +65,7 @@ function cluster(location: RedisLocation, timeoutMs: number): Cluster {
       maxRedirections: REDIRECTIONS_MAX,
       retryDelayOnFailover: 0,
       retryDelayOnClusterDown: 0,
-      // A certificate names a host, so over TLS a name must stay one.
+      // Certificates are checked against host names, so over TLS names must not be resolved to addresses here.
       ...(location.tls ? { dnsLookup: (host, done) => done(null, host) } : {}),
     },
   )
@@ -91,7 +91,7 @@ function serverOptions({ username, password, database, tls, settings }: RedisLoc
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: backOffMs,
-    // Whoever refuses writes is no primary any more: connect anew, to the one that is.
+    // A server that refuses writes has become a replica: reconnect, to the new primary.
     reconnectOnError: (error) => /^READONLY|-READONLY/.test(error.message),
   } satisfies RedisOptions
 }

@@ -1,10 +1,11 @@
 /**
- * A connection to where the sessions are, and what it keeps to whatever that is:
+ * A connection to one server, a Sentinel group or a Cluster, with the same rules for each:
  *
- * - No call waits longer than the timeout; while there is no connection it is refused at once.
- * - A server that hangs keeps its socket open, and so would hide that another has become the primary. One that stays silent
- *   after a call timed out loses its connection, and the Sentinels are asked again; a Cluster is asked for its slots again.
- * - What is refused is StoreUnavailableError, whose cause carries nothing of a session.
+ * - No call waits longer than the timeout; without a connection a call is refused at once.
+ * - A server that hangs keeps its socket open, which would hide that another server has become the primary. If a server stays
+ *   silent after a call timed out, its connection is closed and the Sentinels are asked again; a Cluster is asked for its
+ *   slots again.
+ * - The only error is StoreUnavailableError, and its cause contains no session data.
  */
 import { Cluster, type Redis } from 'ioredis'
 import { deadlineList } from '../../deadlines.ts'
@@ -12,45 +13,45 @@ import { StoreUnavailableError } from '../../errors.ts'
 import { type RedisClient, redisClient } from './client.ts'
 import type { RedisAddress, RedisLocation } from './url.ts'
 
-/** As ioredis says it of the commands that it times itself. */
+/** The message that ioredis uses for its own timeouts. */
 const TIMED_OUT = 'Command timed out'
 
 export interface RedisConnection {
   readonly client: RedisClient
-  /** For a person: hosts and ports, and nothing secret. */
+  /** Hosts and ports for error messages, without secrets. */
   readonly address: string
-  /** Whether it has been ready before; a connection that has been comes back by itself. */
+  /** Whether it was ever ready; from then on it reconnects by itself. */
   readonly opened: boolean
-  /** Ready to serve, or rejects with StoreUnavailableError once the bound has passed. Keeps trying until then, and after. */
+  /** Resolves when ready; rejects with StoreUnavailableError after `boundMs`. It goes on trying to connect in either case. */
   open(boundMs: number): Promise<void>
-  /** What `ask` resolves to; rejects only with StoreUnavailableError. */
+  /** Runs `ask`, and resolves to its result; rejects only with StoreUnavailableError. */
   asked<T>(ask: (client: RedisClient) => Promise<T>): Promise<T>
-  /** Every primary there is now. */
+  /** The primaries known now. */
   primaries(): readonly Redis[]
   close(): void
 }
 
 export function redisConnection(location: RedisLocation, timeoutMs: number): RedisConnection {
   const client = redisClient(location, timeoutMs)
-  const address = described(location)
+  const address = addressIn(location)
   let lastError: Error | undefined
   let opened = false
   let opening: Promise<void> | undefined
-  // Without a listener ioredis prints every failed reconnect; the last one is the cause that callers are told.
+  // Without a listener ioredis prints every failed reconnect. The last error becomes the cause of what callers get.
   for (const event of ['error', 'node error']) client.on(event, (error: Error) => (lastError = error))
   client.on('ready', () => {
     opened = true
     lastError = undefined
   })
 
-  const doubt = client instanceof Cluster ? () => client.refreshSlotsCache() : silenceWatch(client, timeoutMs)
+  const onTimeout = client instanceof Cluster ? () => client.refreshSlotsCache() : reconnectIfSilent(client, timeoutMs)
   const primaries = () => (client instanceof Cluster ? client.nodes('master') : [client])
-  const gather = gathering(primaries)
+  const batch = writeBatching(primaries)
   const deadlines = deadlineList(timeoutMs, () => new Error(TIMED_OUT))
   const unavailable = (cause: unknown) =>
-    new StoreUnavailableError(address, discreet(client.status === 'ready' ? cause : (lastError ?? cause)))
+    new StoreUnavailableError(address, withoutCommand(client.status === 'ready' ? cause : (lastError ?? cause)))
   const refuse = (cause: unknown): never => {
-    if (client.status === 'ready' && isTimeout(cause)) doubt()
+    if (client.status === 'ready' && isTimeout(cause)) onTimeout()
     throw unavailable(cause)
   }
 
@@ -70,7 +71,7 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
 
     asked(ask) {
       if (client.status !== 'ready') return Promise.reject(unavailable(new Error('not connected')))
-      gather()
+      batch()
       return deadlines.within(ask(client)).catch(refuse)
     },
 
@@ -83,13 +84,13 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
   }
 }
 
-/** Resolves when the client is ready, which it goes on trying to become. */
+/** Resolves when the client is ready. After the bound the client goes on trying to connect. */
 function ready(client: RedisClient, boundMs: number): Promise<void> {
   if (client.status === 'ready') return Promise.resolve()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const deadline = setTimeout(() => reject(new Error(`not connected after ${boundMs} ms`)), boundMs)
   client.once('ready', resolve)
-  // What goes wrong is emitted as an error as well, and tried again.
+  // The client emits the same failure as an 'error' event, and tries again.
   if (client.status === 'wait') client.connect().catch(() => {})
   return promise.finally(() => {
     clearTimeout(deadline)
@@ -98,35 +99,35 @@ function ready(client: RedisClient, boundMs: number): Promise<void> {
 }
 
 /**
- * To be called before a command: what is asked for in one turn of the event loop leaves in one system call, which halves the
- * processor time of a command on a busy node; a command that comes alone leaves at once. ioredis' own auto-pipelining was
- * measured and rejected: it saves less, costs a lone command half as much again, and has commands wait, without their
- * timeout, for the answers to the ones before.
+ * Call the result before each command: commands of one turn of the event loop then leave in one system call, which halves the
+ * CPU time of a command on a busy node. A command that comes alone leaves at once. ioredis' auto-pipelining was measured and
+ * rejected: it saves less, costs a lone command half as much again, and makes commands wait, without their timeout, for the
+ * answers to earlier ones.
  */
-function gathering(primaries: () => readonly Redis[]): () => void {
-  let gathered: Redis['stream'][] = []
-  let together = 0
+function writeBatching(primaries: () => readonly Redis[]): () => void {
+  let corked: Redis['stream'][] = []
+  let commands = 0
   let alone = true
   const release = () => {
-    for (const stream of gathered) stream.uncork()
-    gathered = []
-    alone = together === 1
+    for (const stream of corked) stream.uncork()
+    corked = []
+    alone = commands === 1
   }
   return () => {
-    together++
-    if (gathered.length > 0) return
-    together = 1
+    commands++
+    if (corked.length > 0) return
+    commands = 1
     for (const { status, stream, commandQueue } of primaries()) {
-      if (status === 'ready' && (!alone || commandQueue.length > 0)) gathered.push(stream)
+      if (status === 'ready' && (!alone || commandQueue.length > 0)) corked.push(stream)
     }
-    if (gathered.length === 0) return
-    for (const stream of gathered) stream.cork()
+    if (corked.length === 0) return
+    for (const stream of corked) stream.cork()
     setImmediate(release)
   }
 }
 
-/** To be told of each timeout: ends a connection that says nothing for as long again. */
-function silenceWatch(client: Redis, boundMs: number): () => void {
+/** Call the result after each timeout: it reconnects if the server sends nothing for another `boundMs`. */
+function reconnectIfSilent(client: Redis, boundMs: number): () => void {
   let watched: Redis['stream'] | undefined
   return () => {
     const { stream } = client
@@ -141,11 +142,11 @@ function silenceWatch(client: Redis, boundMs: number): () => void {
   }
 }
 
-/** ioredis hangs the command on its error, and with it a session's body, or the password of a login: not for a log. */
-function discreet(cause: unknown): unknown {
+/** ioredis attaches the command to its error, and so a session's body or the password of a login: neither may be logged. */
+function withoutCommand(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause
   if ('command' in cause) delete cause.command
-  if ('lastNodeError' in cause) discreet(cause.lastNodeError)
+  if ('lastNodeError' in cause) withoutCommand(cause.lastNodeError)
   return cause
 }
 
@@ -153,7 +154,7 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === TIMED_OUT
 }
 
-function described({ topology, hosts, master }: RedisLocation): string {
+function addressIn({ topology, hosts, master }: RedisLocation): string {
   const at = hosts.map(({ host, port }: RedisAddress) => `${host}:${port}`).join(', ')
   if (topology === 'sentinel') return `redis '${master}', by the Sentinels at ${at}`
   return topology === 'cluster' ? `redis cluster at ${at}` : `redis at ${at}`

@@ -1,12 +1,12 @@
 /**
- * Scripts on their way to one server, each followed by a WAIT for its copies. Redis holds up a connection while it waits, so
- * what is asked for meanwhile is kept here and leaves together, with one WAIT for all of it. However many changes there are,
- * one that stands behind a missing replica is answered after two waits at most.
+ * Sends scripts to one server, with a WAIT for their replicas. WAIT blocks the connection, so scripts that come meanwhile are
+ * queued and then sent together, with one WAIT for all of them. However many scripts there are, each is answered after two
+ * waits at most, also when a replica is missing.
  *
- * Rejected: a WAIT behind each script. Fifty changes at a primary whose replica is gone then take fifty waits in a row, and
- * all but the first few time out, which looks like a server that hangs.
+ * Rejected: a WAIT after each script. With a replica missing, fifty changes would take fifty waits in a row, and all but the
+ * first few would time out as if the server hung.
  */
-import type { Redis } from 'ioredis'
+import type { Callback, ChainableCommander, Redis } from 'ioredis'
 import type { RedisScript, ScriptArguments, ScriptReply } from './scripts.ts'
 
 export interface ScriptCommand {
@@ -15,7 +15,7 @@ export interface ScriptCommand {
   readonly args: ScriptArguments
 }
 
-/** How it is sent: as EVAL where the server has forgotten the script, with ASKING where a slot is on its way to this server. */
+/** `inFull`: as EVAL, because the server does not know the script. `asking`: with ASKING, because the slot is moving there. */
 export interface SendAs {
   readonly inFull: boolean
   readonly asking: boolean
@@ -23,14 +23,14 @@ export interface SendAs {
 
 export interface Acknowledged {
   readonly reply: ScriptReply
-  /** How many replicas had it in time. Not waited for where the script changed nothing. */
+  /** How many replicas had the change in time; 0 if the script changed nothing. */
   readonly replicas: number
-  /** How many are connected and answer; looked at where fewer had it in time than were waited for. */
+  /** How many replicas are connected and not lagging. Known only if fewer had the change in time than were waited for. */
   readonly online: number | undefined
 }
 
 export interface ScriptLane {
-  /** `replicasWanted` 0 sends at once and waits for none. */
+  /** With `replicasWanted` 0 the script is sent at once, without a WAIT. */
   run(command: ScriptCommand, as: SendAs, replicasWanted: number): Promise<Acknowledged>
 }
 
@@ -47,15 +47,15 @@ type Copied = Pick<Acknowledged, 'replicas' | 'online'>
 
 export interface LaneBounds {
   readonly waitMs: number
-  /** What is kept here for longer was given up by its caller, and is not sent any more. */
+  /** After this time in the queue the caller has given up, and the script is not sent any more. */
   readonly queuedMaxMs: number
 }
 
-/** A replica says every second what it has; one that hangs stays connected for a minute. */
+/** A replica reports every second; one that hangs stays connected for a minute. */
 const LAG_MAX_S = 3
-/** Of changes that are kept here. A server that hangs answers none, until its connection is given up. */
+/** A server that hangs answers no script until its connection is closed. */
 const QUEUED_MAX = 10_000
-/** What a script says when it changed nothing, so that no copies are needed. */
+/** The statuses of a script that changed nothing, so that no copies are needed. */
 const UNCHANGED: ReadonlySet<string> = new Set(['gone', 'conflict'])
 
 export function scriptLane(server: Redis, { waitMs, queuedMaxMs }: LaneBounds): ScriptLane {
@@ -92,7 +92,7 @@ export function scriptLane(server: Redis, { waitMs, queuedMaxMs }: LaneBounds): 
         answered: Promise.withResolvers(),
         waited: Promise.withResolvers(),
       }
-      // Each may fail while the other is awaited.
+      // It may reject while `answered` is awaited.
       queued.waited.promise.catch(() => {})
       queue.push(queued)
       if (!isWaiting) void send()
@@ -108,16 +108,13 @@ export function isUnchanged([status]: ScriptReply): boolean {
   return UNCHANGED.has(status)
 }
 
-/** Answers each as its own answer comes, and resolves what is known of their copies. */
+/** Settles each script's `answered` as its reply comes, and resolves to the copies that all of them have. */
 async function sentTogether(server: Redis, batch: readonly Queued[], waitMs: number): Promise<Copied> {
   const pipeline = server.pipeline()
   for (const { command, as, answered } of batch) {
-    const { script, key, args } = command
-    const settle = (error: Error | null | undefined, reply: unknown) =>
-      error ? answered.reject(error) : answered.resolve(reply as ScriptReply)
-    if (as.asking) pipeline.asking()
-    if (as.inFull) pipeline.eval(script.lua, 1, key, ...args, settle)
-    else pipeline.evalsha(script.sha, 1, key, ...args, settle)
+    addScript(pipeline, command, as, (error, reply) =>
+      error ? answered.reject(error) : answered.resolve(reply as ScriptReply),
+    )
   }
   const wanted = Math.max(...batch.map(({ replicasWanted }) => replicasWanted))
   pipeline.wait(wanted, waitMs)
@@ -127,7 +124,7 @@ async function sentTogether(server: Redis, batch: readonly Queued[], waitMs: num
   return { replicas, online: replicas >= wanted ? undefined : await replicasOnline(server) }
 }
 
-/** Replicas that are connected and have said something lately: the others won't have a change soon. */
+/** Counts the replicas that are connected and reported lately: the others won't have a change soon. */
 export async function replicasOnline(server: Redis): Promise<number> {
   const info = await server.info('replication')
   const lags = [...info.matchAll(/^slave\d+:.*state=online.*lag=(\d+)/gm)].map(([, lag]) => Number(lag))
@@ -139,15 +136,21 @@ function reject({ answered, waited }: Queued, error: unknown): void {
   waited.reject(error)
 }
 
-async function sendAlone(server: Redis, { script, key, args }: ScriptCommand, as: SendAs): Promise<ScriptReply> {
-  if (as.asking) {
-    const pipeline = server.pipeline().asking()
-    if (as.inFull) pipeline.eval(script.lua, 1, key, ...args)
-    else pipeline.evalsha(script.sha, 1, key, ...args)
-    const [failure, reply] = (await pipeline.exec())?.at(-1) ?? [new Error('no answer')]
-    if (failure !== null) throw failure
-    return reply as ScriptReply
-  }
-  const reply = as.inFull ? server.eval(script.lua, 1, key, ...args) : server.evalsha(script.sha, 1, key, ...args)
-  return (await reply) as ScriptReply
+async function sendAlone(server: Redis, command: ScriptCommand, as: SendAs): Promise<ScriptReply> {
+  const pipeline = server.pipeline()
+  addScript(pipeline, command, as)
+  const [failure, reply] = (await pipeline.exec())?.at(-1) ?? [new Error('no answer')]
+  if (failure !== null) throw failure
+  return reply as ScriptReply
+}
+
+function addScript(
+  pipeline: ChainableCommander,
+  { script, key, args }: ScriptCommand,
+  { inFull, asking }: SendAs,
+  onReply: Callback = () => {},
+): void {
+  if (asking) pipeline.asking()
+  if (inFull) pipeline.eval(script.lua, 1, key, ...args, onReply)
+  else pipeline.evalsha(script.sha, 1, key, ...args, onReply)
 }

@@ -1,10 +1,10 @@
 /**
  * Sessions in Redis: one server, a group behind Sentinels, or a Cluster. Each is a hash of version, expiry and body under
- * one key. Reading is a plain HMGET from the primary; what must be atomic is one script each. Redis removes keys itself, and
- * when a session ends is decided by the node's clock, as everywhere else.
+ * one key. A read is an HMGET at the primary; each change is one script. Redis removes expired keys, but the node's clock
+ * decides whether a session has expired.
  *
- * A fence is the same key with version 0 and no body. `ack` says how many copies must have a change before it counts, see
- * redis-ack.ts: by default the one that a single server has, and one more wherever a failover could lose it.
+ * A fence is the same key with version 0 and no body. `ack` says how many copies must have a change before it is acknowledged,
+ * see ack.ts: by default one for a single server, and two where a failover could lose a change.
  */
 import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -13,7 +13,6 @@ import { StoreRefusedError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import { type AckedReply, ackedScripts } from './ack.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
-import type { FewerCopies } from './shortage.ts'
 import {
   destroyScript,
   type RedisScript,
@@ -22,11 +21,11 @@ import {
   touchScript,
   writeScript,
 } from './scripts.ts'
-import { type RedisLocation, redisLocation } from './url.ts'
+import { type FewerCopies, type RedisLocation, redisLocation } from './url.ts'
 
-/** What is given here goes before what the URL says. */
+/** An option takes precedence over the same setting in the URL. */
 export interface RedisStoreOptions {
-  /** See redis-url.ts for its forms. */
+  /** Its forms are in url.ts. */
   readonly url: string
   /** Stands before every key. Default `ninelives:`. */
   readonly prefix?: string
@@ -34,17 +33,17 @@ export interface RedisStoreOptions {
   readonly timeoutMs?: number
   /** How long `open()` keeps trying. Default 10,000. */
   readonly openTimeoutMs?: number
-  /** For changes that don't say. Default `local` for one server, `one` for Sentinel and Cluster. */
+  /** For changes without an `ack` of their own. Default `local` for one server, `one` for Sentinel and Cluster. */
   readonly ack?: Ack
   /** How many replicas each primary should have, for `quorum` and `all`. Default: the most that were seen. */
   readonly replicas?: number
   /**
-   * What becomes of changes on a primary that has too few replicas for `ack`, as one that was promoted at a failover.
-   * `acknowledge`: they count with the copies there are, and are lost if that primary dies as well. `refuse`: they are refused,
+   * What happens to changes on a primary that has too few replicas for `ack`, for example after a failover.
+   * `acknowledge`: they are acknowledged with the copies there are, and lost if that primary dies too. `refuse`: they are refused,
    * and reads go on. Default `acknowledge` for Sentinel and Cluster, `refuse` for one server.
    */
   readonly fewerCopies?: FewerCopies
-  /** How long changes are acknowledged with fewer copies; then they are refused. Default 3,600,000, an hour. */
+  /** How long changes are acknowledged with fewer copies before they are refused. Default 3,600,000, an hour. */
   readonly fewerCopiesMaxMs?: number
   readonly clock?: Clock
   readonly onEvent?: OnStoreEvent | undefined
@@ -55,7 +54,7 @@ const FEWER_COPIES_MAX_MS = 60 * 60_000
 const capabilities: Capabilities = {
   shared: 'held',
   survivesNodeDeath: 'held',
-  survivesStoreRestart: { excused: 'what a Redis keeps through its own restart is up to its persistence settings' },
+  survivesStoreRestart: { excused: 'what Redis keeps through a restart depends on its persistence settings' },
   fences: 'held',
 }
 
@@ -121,7 +120,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
   }
 }
 
-/** An option that is undefined counts as one that is not given. */
+/** An option that is undefined means the default. */
 function withDefaults(options: RedisStoreOptions, { topology, settings }: RedisLocation) {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const {
@@ -138,7 +137,7 @@ function withDefaults(options: RedisStoreOptions, { topology, settings }: RedisL
   return { prefix, timeoutMs, openTimeoutMs, ack, replicas, fewerCopies, fewerCopiesMaxMs, clock, onEvent }
 }
 
-/** A primary that answers; in a Cluster a node that says that all slots are served. */
+/** Resolves if the primary answers; in a Cluster, if a node says that all slots are served. */
 async function healthy(connection: RedisConnection): Promise<void> {
   await connection.asked(async (redis) => {
     if (!(redis instanceof Cluster)) return await redis.ping()

@@ -1,6 +1,6 @@
 /**
- * To which server a script goes. In a Cluster the server of a key's slot, and where that has moved the one that is named
- * instead: ioredis follows a redirect by itself, but not in a pipeline without losing the WAIT.
+ * Finds the server for a script: in a Cluster the server of the key's slot, or the one that a redirect names. ioredis follows
+ * redirects too, but in a pipeline it would lose the WAIT.
  */
 import { Cluster, Command, type Redis } from 'ioredis'
 import type { RedisClient } from './client.ts'
@@ -11,11 +11,15 @@ export interface Route extends SendAs {
   readonly to: Redis
 }
 
-/** Each try after the first follows an answer that proves that nothing was done. */
+/** A script is sent again only after a reply that proves that it was not run. */
 const TRIES_MAX = 4
 
-/** What `send` resolves to, for the first server that does not send the script elsewhere. */
-export async function followed<T>(client: RedisClient, key: string, send: (route: Route) => Promise<T>): Promise<T> {
+/** Calls `send` with a route, and again with another one as long as the server redirects or does not know the script. */
+export async function sendFollowing<T>(
+  client: RedisClient,
+  key: string,
+  send: (route: Route) => Promise<T>,
+): Promise<T> {
   let route: Route = { to: serverOf(client, key), inFull: false, asking: false }
   for (let tries = 1; ; tries++) {
     try {
@@ -29,14 +33,14 @@ export async function followed<T>(client: RedisClient, key: string, send: (route
   }
 }
 
-/** As `host:port`, for an operator. */
+/** `host:port`, for logs. */
 export function addressOf({ options, stream }: Redis): string {
-  // Behind Sentinels the options name none of the servers.
+  // Behind Sentinels the options name no server.
   const { remoteAddress, remotePort } = stream ?? {}
   return remotePort === undefined ? `${options.host}:${options.port}` : `${remoteAddress}:${remotePort}`
 }
 
-/** While a slot's server is gone any other is asked: it knows where the slot went. */
+/** While a slot's server is gone any other one does: it redirects to where the slot went. */
 function serverOf(client: RedisClient, key: string): Redis {
   if (!(client instanceof Cluster)) return client
   const server = named(client, client.slots[slotOf(key)]?.[0]) ?? client.nodes('master')[0]
@@ -44,12 +48,12 @@ function serverOf(client: RedisClient, key: string): Redis {
   return server
 }
 
-/** Where a Cluster's node says that the key is, if that is what it says. */
+/** The route that a Cluster's redirect names; undefined if the error is not a redirect. */
 async function redirected(client: RedisClient, key: string, { message }: Error): Promise<Route | undefined> {
   const [, kind, address] = /^(MOVED|ASK) \d+ (\S+)$/.exec(message) ?? []
   if (kind === undefined || !(client instanceof Cluster)) return undefined
   client.refreshSlotsCache()
-  // A plain read follows the same redirect, by which the client meets a node that joined lately.
+  // A plain read makes ioredis follow the same redirect, and so connect to a node that joined lately.
   if (named(client, address) === undefined) await client.hmget(key, 'v')
   const to = named(client, address)
   return to && { to, inFull: false, asking: kind === 'ASK' }

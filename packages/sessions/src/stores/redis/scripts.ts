@@ -1,8 +1,9 @@
 /**
- * What must be atomic in Redis, one script a verb. Each touches KEYS[1] alone, so that in a Cluster every verb has one slot
- * and nothing needs a hash tag, and answers with a list whose first word says what happened.
+ * The scripts for writing, touching and deleting, which must be atomic. Each uses only KEYS[1], so in a Cluster it needs one slot
+ * and no hash tags. Each returns a list that begins with a status.
  *
- * A script is sent as EVALSHA, and as EVAL where the server has forgotten it: that answer proves that nothing was done.
+ * A script is sent as EVALSHA. If the server does not know it, it did nothing, and the script is sent again as EVAL. ioredis'
+ * `defineCommand` does the same, but in a pipeline it first asks which scripts the server knows, at a round trip more.
  */
 import { createHash } from 'node:crypto'
 import type { RedisClient } from './client.ts'
@@ -16,8 +17,8 @@ export type ScriptArguments = readonly (string | number)[]
 export type ScriptReply = readonly [status: string, version?: string, expiresAtMs?: string, body?: string]
 
 /**
- * Redis removes a key a little late when it or the node was busy, so every script is told the time, in ARGV[1], and takes
- * what is past its own for absent. It tells Redis how long a key has from now: a Redis whose clock is off ends nothing early.
+ * Redis may remove an expired key late. So every script gets the node's time in ARGV[1] and treats an expired record as absent.
+ * It gives Redis a remaining time rather than an instant, so a wrong clock of Redis' ends no session early.
  */
 const TIMED = `
   local now = tonumber(ARGV[1])
@@ -69,7 +70,7 @@ export function runScript(
   return reply as Promise<ScriptReply>
 }
 
-/** Whether the server does not know the script, and so did nothing. */
+/** Whether the server does not know the script, and so did not run it. */
 export function isForgotten(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT')
 }

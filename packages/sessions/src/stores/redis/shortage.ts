@@ -1,97 +1,95 @@
 /**
- * Which primaries are known to have fewer replicas than their writes want, since when, and what follows: until the time is
- * over their writes are acknowledged with the copies there are, or they are refused before they are sent. Redis is asked for
- * its replicas at most once a second, and only while writes or a report ask here.
+ * Remembers which primaries have fewer replicas than their writes need, and since when. Until a time limit such writes are
+ * acknowledged with the copies there are; after it, or by the other policy, they are refused before they are sent. A primary is
+ * asked for its replicas at most once a second, and only when a write or a report needs the answer.
  */
 import type { Redis } from 'ioredis'
 import type { CopiesEvent, OnStoreEvent, StoreReport } from '../../telemetry.ts'
 import { replicasOnline } from './lane.ts'
 import { addressOf } from './route.ts'
+import type { FewerCopies } from './url.ts'
 
-/** What becomes of a write that too few copies can have: see README.md. */
-export type FewerCopies = 'acknowledge' | 'refuse'
-
-export interface LackRules {
+export interface ShortageRules {
   readonly fewerCopies: FewerCopies
   /** How long writes are acknowledged with fewer copies. */
   readonly fewerCopiesMaxMs: number
   readonly onEvent: OnStoreEvent
 }
 
-interface Lack {
+interface Shortage {
   readonly sinceMs: number
   readonly replicasWanted: number
-  /** Of the connection that this was learnt on: another one may lead to another primary. */
+  /** The connection on which this was learnt: a new connection may lead to another primary. */
   stream: unknown
   online: number
-  askedAtMs: number
+  refreshedAtMs: number
   writes: number
 }
 
-const ASK_EVERY_MS = 1_000
-const TELL_EVERY_MS = 60_000
+const REFRESH_EVERY_MS = 1_000
+const EVENT_EVERY_MS = 60_000
 
-export class ReplicaLacks {
-  readonly #rules: LackRules
-  readonly #known = new Map<Redis, Lack>()
-  readonly #toldAtMs = new WeakMap<Redis, Map<CopiesEvent['event'], number>>()
+export class ReplicaShortages {
+  readonly #rules: ShortageRules
+  readonly #known = new Map<Redis, Shortage>()
+  readonly #emittedAtMs = new WeakMap<Redis, Map<CopiesEvent['event'], number>>()
   #writesWithFewer = 0
   #writesRefused = 0
 
-  constructor(rules: LackRules) {
+  constructor(rules: ShortageRules) {
     this.#rules = rules
   }
 
-  /** How many replicas can be waited for; the number wanted where nothing is known against it. */
-  within(server: Redis, replicasWanted: number): number {
-    const lack = this.#known.get(server)
-    if (lack === undefined) return replicasWanted
-    ask(server, lack)
-    return lack.stream === server.stream ? Math.min(replicasWanted, lack.online) : replicasWanted
+  /** How many replicas a write can wait for: fewer than wanted only while the server is known to be short of them. */
+  replicasInReach(server: Redis, replicasWanted: number): number {
+    const shortage = this.#known.get(server)
+    if (shortage === undefined) return replicasWanted
+    refresh(server, shortage)
+    return shortage.stream === server.stream ? Math.min(replicasWanted, shortage.online) : replicasWanted
   }
 
-  /** A write has fewer copies than wanted: whether it is acknowledged all the same. */
+  /** Whether a write that has fewer copies than wanted is acknowledged nevertheless. */
   mayAcknowledge(server: Redis): boolean {
-    const lack = this.#known.get(server)
-    return lack === undefined ? this.#rules.fewerCopies === 'acknowledge' : this.#leftMs(lack) > 0
+    const shortage = this.#known.get(server)
+    return shortage === undefined ? this.#rules.fewerCopies === 'acknowledge' : this.#leftMs(shortage) > 0
   }
 
-  /** A write has the copies that it wants. */
+  /** A write got all copies that it needs. */
   noteEnough(server: Redis, replicasWanted: number): void {
-    const lack = this.#known.get(server)
-    if (lack === undefined || replicasWanted < lack.replicasWanted) return
+    const shortage = this.#known.get(server)
+    if (shortage === undefined || replicasWanted < shortage.replicasWanted) return
     this.#known.delete(server)
-    lack.online = replicasWanted
-    this.#tell(server, lack, 'copies-restored')
+    shortage.online = replicasWanted
+    this.#emit(server, shortage, 'copies-restored')
   }
 
-  /** A write was applied, and too few replicas have it; so many are there, where that was looked at. */
+  /** A write was applied, and too few replicas have it. `online` is the number of replicas that are there, if it is known. */
   noteFewer(server: Redis, online: number | undefined, replicasWanted: number): void {
     const { stream } = server
     const nowMs = performance.now()
-    const begun = { sinceMs: nowMs, askedAtMs: nowMs, replicasWanted, writes: 0, stream, online: 0 }
-    const lack = Object.assign(this.#known.get(server) ?? begun, { stream }, online === undefined ? {} : { online })
-    this.#known.set(server, lack)
+    const begun = { sinceMs: nowMs, refreshedAtMs: nowMs, replicasWanted, writes: 0, stream, online: 0 }
+    const shortage = Object.assign(this.#known.get(server) ?? begun, { stream }, online === undefined ? {} : { online })
+    this.#known.set(server, shortage)
     if (!this.mayAcknowledge(server)) return this.noteRefused(server)
-    lack.writes++
+    shortage.writes++
     this.#writesWithFewer++
-    this.#tell(server, lack, 'copies-fewer')
+    this.#emit(server, shortage, 'copies-fewer')
   }
 
   noteRefused(server: Redis): void {
     this.#writesRefused++
-    const lack = this.#known.get(server)
-    if (lack !== undefined && !this.mayAcknowledge(server)) this.#tell(server, lack, 'copies-refused')
+    const shortage = this.#known.get(server)
+    if (shortage !== undefined && !this.mayAcknowledge(server)) this.#emit(server, shortage, 'copies-refused')
   }
 
   report(): StoreReport {
     const warnings: string[] = []
-    for (const [server, lack] of this.#known) {
-      // A server that left the Cluster takes what is known of it along.
+    for (const [server, shortage] of this.#known) {
+      // This server left the Cluster.
       if (server.status === 'end') this.#known.delete(server)
       else {
-        ask(server, lack)
-        if (lack.online < lack.replicasWanted) warnings.push(warning(server, lack, this.#leftMs(lack)))
+        refresh(server, shortage)
+        if (shortage.online < shortage.replicasWanted) warnings.push(warning(server, shortage, this.#leftMs(shortage)))
       }
     }
     return {
@@ -104,42 +102,42 @@ export class ReplicaLacks {
     }
   }
 
-  #leftMs({ sinceMs }: Lack): number {
+  #leftMs({ sinceMs }: Shortage): number {
     const { fewerCopies, fewerCopiesMaxMs } = this.#rules
     return fewerCopies === 'refuse' ? 0 : Math.max(0, sinceMs + fewerCopiesMaxMs - performance.now())
   }
 
-  #tell(server: Redis, lack: Lack, event: CopiesEvent['event']): void {
+  #emit(server: Redis, shortage: Shortage, event: CopiesEvent['event']): void {
     const nowMs = performance.now()
-    const told = this.#toldAtMs.get(server) ?? new Map<CopiesEvent['event'], number>()
-    // A replica that lags and catches up in turns is told of once a minute as well.
-    if (nowMs - (told.get(event) ?? -Infinity) < TELL_EVERY_MS) return
-    this.#toldAtMs.set(server, told.set(event, nowMs))
+    const emitted = this.#emittedAtMs.get(server) ?? new Map<CopiesEvent['event'], number>()
+    // At most one event of a kind a minute, also when a replica lags and catches up in turns.
+    if (nowMs - (emitted.get(event) ?? -Infinity) < EVENT_EVERY_MS) return
+    this.#emittedAtMs.set(server, emitted.set(event, nowMs))
     this.#rules.onEvent({
       event,
       server: addressOf(server),
-      copies: 1 + lack.online,
-      copiesWanted: 1 + lack.replicasWanted,
-      forMs: Math.round(nowMs - lack.sinceMs),
-      leftMs: Math.round(this.#leftMs(lack)),
-      writes: lack.writes,
+      copies: 1 + shortage.online,
+      copiesWanted: 1 + shortage.replicasWanted,
+      forMs: Math.round(nowMs - shortage.sinceMs),
+      leftMs: Math.round(this.#leftMs(shortage)),
+      writes: shortage.writes,
     })
   }
 }
 
-/** How many replicas it has now: in the background, at most once a second. */
-function ask(server: Redis, lack: Lack): void {
+/** Asks the server for its replicas, in the background and at most once a second. */
+function refresh(server: Redis, shortage: Shortage): void {
   const nowMs = performance.now()
-  if (nowMs - lack.askedAtMs < ASK_EVERY_MS) return
-  lack.askedAtMs = nowMs
+  if (nowMs - shortage.refreshedAtMs < REFRESH_EVERY_MS) return
+  shortage.refreshedAtMs = nowMs
   replicasOnline(server).then(
-    (online) => (lack.online = online),
-    // The writes themselves find out about a server that does not answer.
+    (online) => (shortage.online = online),
+    // If the server does not answer, the writes fail by themselves.
     () => {},
   )
 }
 
-function warning(server: Redis, { online, replicasWanted }: Lack, leftMs: number): string {
+function warning(server: Redis, { online, replicasWanted }: Shortage, leftMs: number): string {
   const what = `${1 + online} of ${1 + replicasWanted} copies`
   return leftMs === 0
     ? `redis at ${addressOf(server)} has ${what}: its writes are refused`

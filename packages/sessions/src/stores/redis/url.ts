@@ -5,12 +5,14 @@
  *     redis+sentinel://[user:password@]host[:port],host[:port]/master[/database]  a group, found through its Sentinels
  *     redis+cluster://[user:password@]host[:port],host[:port]                     a Cluster, found through some of its nodes
  *
- * with `rediss` in place of `redis` for TLS. A URL of several hosts is none to the WHATWG parser, so it is taken apart
- * here. Every refusal is one line that says what was given and what is accepted, and never repeats a password.
+ * with `rediss` in place of `redis` for TLS. The WHATWG parser refuses a URL with several hosts, so this file parses it.
+ * Every error is one line that says what was given and what is accepted, and never repeats a password.
  */
 import type { Ack } from '../../contract.ts'
 import { StoreConfigError } from '../../errors.ts'
-import type { FewerCopies } from './shortage.ts'
+
+/** What becomes of a change on a primary that has too few replicas for the wanted copies. */
+export type FewerCopies = 'acknowledge' | 'refuse'
 
 export type RedisTopology = 'single' | 'sentinel' | 'cluster'
 
@@ -25,13 +27,13 @@ export interface RedisLocation {
   readonly hosts: readonly RedisAddress[]
   readonly username: string
   readonly password: string
-  /** What the Sentinels call the group; empty elsewhere. */
+  /** The name of the group at the Sentinels; empty for the other topologies. */
   readonly master: string
   readonly database: number
   readonly settings: RedisSettings
 }
 
-/** The query of the URL. */
+/** The URL's query parameters. */
 export interface RedisSettings {
   readonly prefix?: string
   readonly timeoutMs?: number
@@ -77,7 +79,7 @@ export function redisLocation(url: string): RedisLocation {
   }
 }
 
-/** Nothing of such a URL is repeated: what looks like a host or a setting is the rest of a password. */
+/** The error repeats no part of such a URL: what looks like a host or a setting may be the rest of a password. */
 function refuseCutPassword(path: string, query: string): void {
   const strange = query.split('&').filter((part) => !settingNames.some((name) => part.startsWith(`${name}=`)))
   if ([path, ...strange].some((part) => part.includes('@')))
@@ -95,7 +97,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch (cause) {
-    throw new StoreConfigError("the store's URL has a '%' that encodes nothing: write it as %25", cause)
+    throw new StoreConfigError("the store's URL has a '%' that is not part of an escape: write it as %25", cause)
   }
 }
 
@@ -114,7 +116,7 @@ function address(text: string, defaultPort: number): RedisAddress {
   const host = v6 ?? name
   const port = digits === undefined ? defaultPort : Number(digits)
   if (host === undefined || port < 1 || port > 65_535) {
-    throw new StoreConfigError(`'${text}' in the store's URL is no host: it takes host, host:port or [ipv6]:port`)
+    throw new StoreConfigError(`'${text}' in the store's URL is not a host: use host, host:port or [ipv6]:port`)
   }
   return { host, port }
 }
@@ -134,7 +136,7 @@ function masterAndDatabase(path: string, topology: RedisTopology): { master: str
     )
   }
   if (topology === 'cluster' && Number(database) !== 0) {
-    throw new StoreConfigError(`a Redis Cluster has database 0 alone, and the store's URL has '${database}'`)
+    throw new StoreConfigError(`a Redis Cluster has only database 0, and the store's URL has '${database}'`)
   }
   return { master, database: Number(database) }
 }

@@ -57,7 +57,7 @@ for (const url of [
 
 const refused: Readonly<Record<string, RegExp>> = {
   'redis:': /redis:\/\/host:port\/database/,
-  'redis://': /'' in the store's URL is no host/,
+  'redis://': /'' in the store's URL is not a host/,
   'redis://h:0': /'h:0'.*host:port/,
   'redis://h:65536': /'h:65536'/,
   'redis://a,b': /one server.*has 2.*redis\+sentinel: or redis\+cluster:/,
@@ -69,8 +69,8 @@ const refused: Readonly<Record<string, RegExp>> = {
   'redis://h?sentinelPassword=q': /'sentinelPassword'.*timeoutMs/,
   'redis://h?ca=/ca.pem': /'ca', which is for rediss:/,
   'redis+sentinel://h': /ends in the group's name/,
-  'redis+sentinel://h,/shop': /'' in the store's URL is no host/,
-  'redis+cluster://h/1': /database 0 alone.*'1'/,
+  'redis+sentinel://h,/shop': /'' in the store's URL is not a host/,
+  'redis+cluster://h/1': /only database 0.*'1'/,
   'redis+proxy://h': /another form/,
 }
 
