@@ -12,8 +12,9 @@ import { boundAdminConnections } from './admin-connections.ts'
 import { ConfigError } from '../config/config-values.ts'
 import { DECISION_KINDS, DECISIONS_MAX } from '../telemetry/decisions.ts'
 import { exposition } from '../telemetry/metrics.ts'
-import { OperationError } from './operations.ts'
-import type { Change, Operations } from './operations.ts'
+import type { Operations } from './operations.ts'
+import { OperationError } from '../upstreams/change.ts'
+import type { Change } from '../upstreams/change.ts'
 import { WEIGHT_MAX } from '../config/upstream-list.ts'
 
 const REQUEST_TIMEOUT_MS = 10_000

@@ -4,6 +4,7 @@
  */
 import type { Decision, DecisionKind } from '../telemetry/decisions.ts'
 import type { MetricsSnapshot } from '../telemetry/metrics.ts'
+import type { Change } from '../upstreams/change.ts'
 
 export interface UpstreamView {
   readonly name: string
@@ -15,26 +16,6 @@ export interface UpstreamView {
   readonly incarnation: string | undefined
   /** `config`, `admin`, or the name by which it was found. */
   readonly source: string
-}
-
-export type Change =
-  /** As in UPSTREAMS. */
-  | { readonly do: 'add'; readonly upstream: string }
-  | { readonly do: 'weigh'; readonly name: string; readonly weight: number }
-  | { readonly do: 'drain' | 'remove'; readonly name: string; readonly withinMs?: number }
-  | { readonly do: 'resume'; readonly name: string }
-
-export type OperationFault = 'INVALID' | 'NOT_FOUND' | 'NAME_TAKEN' | 'NOT_SUPPORTED'
-
-/** What was asked for can't be done. */
-export class OperationError extends Error {
-  readonly code: OperationFault
-
-  constructor(code: OperationFault, message: string) {
-    super(message)
-    this.name = 'OperationError'
-    this.code = code
-  }
 }
 
 export interface Operations {

@@ -10,7 +10,6 @@ import type { Certificate } from '../tls/certificates.ts'
 import { useCertificate } from './client-server.ts'
 import type { ClientServer } from './client-server.ts'
 import type { Config } from '../config/config.ts'
-import type { Entrance } from '../workers/connection-keeper.ts'
 import { gate } from './gate.ts'
 import type { ClientOrigin } from '../request/header-rewriting.ts'
 import { listen } from './listen.ts'
@@ -18,6 +17,9 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { certificateHosts, isConfiguredHost } from '../tls/public-hosts.ts'
 import type { IsOwnHost } from '../tls/public-hosts.ts'
 import { redirect } from '../tls/redirect.ts'
+
+/** The listener that a connection came to. */
+export type Entrance = 'clients' | 'redirect'
 
 export interface FrontAddresses {
   readonly address: AddressInfo

@@ -4,15 +4,10 @@
  * merely broke would leave it to guess, and to wait before it tries again.
  */
 import type { Socket } from 'node:net'
+import type { TunnelEnd } from '../transports/transport.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { closeFrame, FrameTracker, SERVICE_RESTART } from './websocket-frames.ts'
 import type { CloseCode } from './websocket-frames.ts'
-
-export interface TunnelEnd {
-  readonly socket: Socket
-  /** What it sent right behind its half of the handshake. */
-  readonly head: Buffer
-}
 
 export interface Tunnels {
   open(upstream: Upstream, ends: readonly [client: TunnelEnd, upstream: TunnelEnd]): void

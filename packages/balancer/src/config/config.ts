@@ -1,10 +1,9 @@
 /** The balancer's configuration: every default, every bound and what each key takes. Nothing else reads the environment. */
-import type { CertificateFiles } from '../tls/certificates.ts'
 import { fileValues } from './config-file.ts'
 import { ConfigError, ConfigValues } from './config-values.ts'
 import type { Environment } from './config-values.ts'
 import { normalPath } from './private-paths.ts'
-import { nameOf } from '../tls/public-hosts.ts'
+import { nameOf } from './host-name.ts'
 import { addressRange } from './address-ranges.ts'
 import type { AddressRange } from './address-ranges.ts'
 import { UPSTREAM_TAKES, upstreamList } from './upstream-list.ts'
@@ -96,6 +95,12 @@ const NUMBERS = {
 } as const satisfies Record<string, readonly [key: string, fallback: number, min: number, max: number]>
 
 type Numbers = { readonly [Field in keyof typeof NUMBERS]: number }
+
+export interface CertificateFiles {
+  /** PEM: the certificate, followed by those between it and its root. */
+  readonly certPath: string
+  readonly keyPath: string
+}
 
 export interface Config extends Numbers {
   readonly host: string

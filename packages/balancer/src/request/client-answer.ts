@@ -10,8 +10,7 @@ import { answerHeaders, answerTrailers, interimHeaders, wantsTrailers } from './
 import type { RequestRecord } from './request-record.ts'
 import { isSafe } from './retry-decision.ts'
 import type { Choice } from '../routing/routing.ts'
-import type { AnswerHead } from '../transports/transport.ts'
-import type { TunnelEnd } from '../clients/tunnels.ts'
+import type { AnswerHead, TunnelEnd } from '../transports/transport.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 export interface ClientAnswerOptions {

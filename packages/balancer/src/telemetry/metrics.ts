@@ -2,8 +2,6 @@
 import { AggregatorRegistry, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { MetricObject } from 'prom-client'
 import { Counted, Durations } from './metric-cells.ts'
-import type { Upstream } from '../upstreams/upstream.ts'
-import type { WaitOutcome } from '../queues/wait.ts'
 
 export type MetricsSnapshot = MetricObject[]
 
@@ -11,6 +9,17 @@ export interface Exposition {
   readonly contentType: string
   readonly text: string
 }
+
+/** What is shown of an upstream. */
+export interface MeasuredUpstream {
+  readonly name: string
+  readonly standing: string
+  readonly inFlight: number
+  readonly tunnels: number
+}
+
+/** How a wait in a queue ended, or that it did not begin because too many requests wait. */
+export type QueueOutcome = 'served' | 'expired' | 'abandoned' | 'refused'
 
 export interface Metrics {
   /** A request is over: the status it was answered with, `client-left` or `cut`. */
@@ -28,12 +37,12 @@ export interface Metrics {
   /** From the start of an attempt to the beginning of its answer. */
   responded(upstream: string, ms: number): void
   /** A request does not wait in a queue any more, or was refused there. */
-  queued(outcome: WaitOutcome | 'refused', ms: number): void
+  queued(outcome: QueueOutcome, ms: number): void
   reloaded(outcome: 'applied' | 'refused'): void
   /** A certificate was read: what became of it, and of one that is used until when clients accept it. */
   certificate(outcome: { readonly usedUntil: Date } | 'kept-the-old'): void
   /** Shows the upstreams' state from now on, and how many requests wait. */
-  watch(upstreams: readonly Upstream[], waiting: () => number): void
+  watch(upstreams: readonly MeasuredUpstream[], waiting: () => number): void
   /** It is no longer there, and neither is what was counted of it. */
   forget(upstream: string): void
   /** What another process can put together with its own. */
@@ -138,8 +147,8 @@ export async function exposition(snapshots: readonly MetricsSnapshot[]): Promise
 
 type Aggregator = 'sum' | 'min'
 
-function watch(registry: Registry, upstreams: readonly Upstream[], waiting: () => number): void {
-  const gauge = (name: string, help: string, aggregator: Aggregator, value: (upstream: Upstream) => number) =>
+function watch(registry: Registry, upstreams: readonly MeasuredUpstream[], waiting: () => number): void {
+  const gauge = (name: string, help: string, aggregator: Aggregator, value: (upstream: MeasuredUpstream) => number) =>
     new Gauge({
       name: `${PREFIX}upstream_${name}`,
       help,

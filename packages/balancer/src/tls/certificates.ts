@@ -9,13 +9,8 @@ import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import type { Logger } from 'pino'
+import type { CertificateFiles } from '../config/config.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-
-export interface CertificateFiles {
-  /** PEM: the certificate, followed by those between it and its root. */
-  readonly certPath: string
-  readonly keyPath: string
-}
 
 export interface Certificate {
   readonly cert: Buffer

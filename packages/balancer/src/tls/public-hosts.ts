@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { Certificate } from './certificates.ts'
+import { nameOf } from '../config/host-name.ts'
 
 /** `host` may have a port. */
 export type IsOwnHost = (host: string) => boolean
@@ -20,10 +21,4 @@ export function certificateHosts({ cert }: Certificate): IsOwnHost {
     const name = nameOf(host)
     return (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined
   }
-}
-
-/** Without port, brackets of IPv6 and the dot of the root. */
-export function nameOf(host: string): string {
-  const name = host.toLowerCase().replace(/:\d*$/, '')
-  return name.startsWith('[') ? name.slice(1, -1) : name.replace(/\.$/, '')
 }

@@ -11,9 +11,8 @@ import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse }
 import type { Socket } from 'node:net'
 import type { Stream } from 'node:stream'
 import util from 'node:util'
-import { CONNECTED_TO_ITSELF } from './transport.ts'
 import type { Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
-import { isSelfConnected } from '../upstreams/upstream.ts'
+import { CONNECTED_TO_ITSELF, isSelfConnected } from '../upstreams/refusal.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 // http-proxy takes util._extend when it is loaded, and the first call would print DEP0060. Only that function is replaced,

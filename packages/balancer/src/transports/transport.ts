@@ -3,8 +3,15 @@
  * knows nothing of clients, attempts or rules, so that one can stand in for another.
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import type { TunnelEnd } from '../clients/tunnels.ts'
+import type { Socket } from 'node:net'
 import type { Upstream } from '../upstreams/upstream.ts'
+
+/** One end of a WebSocket connection. */
+export interface TunnelEnd {
+  readonly socket: Socket
+  /** What it sent right behind its half of the handshake. */
+  readonly head: Buffer
+}
 
 export interface Transport {
   /** Nothing happens before it begins. */
@@ -66,12 +73,4 @@ export interface CallListener {
   broke(code: string): void
   /** Its place at the upstream is free again. Comes last, and always. */
   closed(): void
-}
-
-/** Said by `broke` where nobody is at the other end. */
-export const REFUSED = 'ECONNREFUSED'
-export const CONNECTED_TO_ITSELF = 'connected to itself'
-
-export function isRefusal(code: string | undefined): boolean {
-  return code === REFUSED || code === CONNECTED_TO_ITSELF
 }

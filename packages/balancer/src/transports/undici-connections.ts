@@ -3,8 +3,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { undiciAgent } from './bundled-undici.ts'
 import type { UndiciAgent } from './bundled-undici.ts'
-import { CONNECTED_TO_ITSELF } from './transport.ts'
-import { isSelfConnected } from '../upstreams/upstream.ts'
+import { CONNECTED_TO_ITSELF, isSelfConnected } from '../upstreams/refusal.ts'
 import type { KeptConnections } from '../upstreams/upstream.ts'
 
 export interface UndiciLimits {

@@ -8,8 +8,7 @@
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { REFUSED } from '../transports/transport.ts'
-import { isSelfConnected } from './upstream.ts'
+import { isSelfConnected, REFUSED } from './refusal.ts'
 
 export interface ControlOptions {
   readonly hostname: string

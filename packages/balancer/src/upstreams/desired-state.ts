@@ -7,8 +7,8 @@
  * resolved, in the order of UPSTREAMS.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { OperationError } from '../admin/operations.ts'
-import type { Change } from '../admin/operations.ts'
+import { OperationError } from './change.ts'
+import type { Change } from './change.ts'
 import { addressOf, upstreamList, UPSTREAM_TAKES } from '../config/upstream-list.ts'
 import type { UpstreamAddress, UpstreamList, UpstreamService } from '../config/upstream-list.ts'
 

@@ -6,7 +6,7 @@ import { get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { ProbeOutcome } from './health.ts'
 import { HONOURED_HEADER } from './keyed-routes.ts'
-import { isSelfConnected } from './upstream.ts'
+import { isSelfConnected } from './refusal.ts'
 
 export interface ProberOptions {
   readonly hostname: string

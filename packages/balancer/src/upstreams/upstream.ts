@@ -1,6 +1,5 @@
 /** The balancer's view of one node: where it is, how it stands, what it is doing for us. */
 import { Agent } from 'node:http'
-import type { Socket } from 'node:net'
 import type { UpstreamAddress } from '../config/upstream-list.ts'
 import type { Standing } from './health.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
@@ -136,12 +135,4 @@ export class Upstream {
     this.agent.destroy()
     this.kept?.destroy()
   }
-}
-
-/**
- * A connection to a port in the kernel's ephemeral range on which nobody listens may be given that very port as its own,
- * and then connects to itself. Nobody is there, though it looks open.
- */
-export function isSelfConnected(socket: Socket): boolean {
-  return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress
 }

@@ -7,10 +7,8 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { ConnectionMarks } from './connection-marks.ts'
+import type { Entrance } from '../clients/client-listeners.ts'
 import { listen } from '../clients/listen.ts'
-
-/** The listener that a connection came to. */
-export type Entrance = 'clients' | 'redirect'
 
 export interface ConnectionTaker {
   hand(slot: number, entrance: Entrance, socket: Socket): void

@@ -1,5 +1,5 @@
 /** What the process that starts workers and the workers say to each other. All of it is JSON. */
-import type { Entrance } from './connection-keeper.ts'
+import type { Entrance } from '../clients/client-listeners.ts'
 import type { DecisionKind } from '../telemetry/decisions.ts'
 import type { Update } from '../upstreams/followers.ts'
 

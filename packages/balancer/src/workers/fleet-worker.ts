@@ -1,7 +1,8 @@
 /** One worker, as the process that started it sees it: its life, and questions with their answers. */
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import type { ConnectionTaker, Entrance } from './connection-keeper.ts'
+import type { ConnectionTaker } from './connection-keeper.ts'
+import type { Entrance } from '../clients/client-listeners.ts'
 import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
 import type { Follower, Update } from '../upstreams/followers.ts'
 

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Entrance } from './connection-keeper.ts'
+import type { Entrance } from '../clients/client-listeners.ts'
 import type { ConnectionMarks } from './connection-marks.ts'
 import type { ClientServer } from '../clients/client-server.ts'
 
