@@ -54,7 +54,9 @@ function build() {
 /** The same without what is for the workspace only, and with what was built in place of its source. */
 function published(text) {
   const { scripts: _, devDependencies: __, exports, ...fields } = JSON.parse(text)
-  fields.exports = Object.fromEntries(Object.entries(exports).filter(([, path]) => !path.startsWith('./test/')))
+  fields.exports = Object.fromEntries(
+    Object.entries(exports).filter(([, path]) => !path.startsWith('./src/simulation/')),
+  )
   return `${JSON.stringify(fields, null, 2).replace(/"\.\/src\/([^"]+)\.ts"/g, '"./dist/$1.js"')}\n`
 }
 

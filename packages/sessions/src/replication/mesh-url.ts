@@ -15,40 +15,7 @@
 import type { Ack } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
 import { type Address, address, EVERYWHERE, isLoopback, isNumeric, shown } from './links/address.ts'
-
-export interface MeshLocation {
-  readonly name: string
-  /** Of all nodes, this one's among them, in the order of the alphabet. */
-  readonly names: readonly string[]
-  /** How many hold a session: all of them, or an owner and so many backups. */
-  readonly copies: 'all' | number
-  readonly listen: Address
-  readonly whereabouts: Whereabouts
-  /** Undefined on loopback addresses only, or where certificates do its work. */
-  readonly secret: string | undefined
-  readonly tls: boolean
-  /** Instead of keys made of the secret. */
-  readonly certificates: CertificateFiles | undefined
-  readonly settings: MeshSettings
-}
-
-/** Each peer at an address of its own, or all of them somewhere behind one name. */
-export type Whereabouts =
-  | { readonly kind: 'list'; readonly addresses: ReadonlyMap<string, Address> }
-  | { readonly kind: 'dns'; readonly at: Address }
-
-/** Paths of PEM files. Who has a certificate of that authority is a member: it is the mesh's own, and signs nothing else. */
-export interface CertificateFiles {
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-}
-
-export interface MeshSettings {
-  readonly ack?: Ack
-  /** How long `open()` waits until the node can serve. */
-  readonly openTimeoutMs?: number
-}
+import type { MeshLocation, MeshSettings, Whereabouts } from './links/location.ts'
 
 /** What the process that opens the store knows and its URL need not say. */
 export interface MeshSurroundings {

@@ -14,7 +14,8 @@ import type { Lookup } from './links/dialling.ts'
 import type { RefusalCode } from './links/handshake.ts'
 import type { MeshEvent, StoreReport } from '../telemetry.ts'
 import { type Member, member, type MemberStatus } from './member.ts'
-import { type MeshLocation, meshLocation } from './mesh-url.ts'
+import type { MeshLocation } from './links/location.ts'
+import { meshLocation } from './mesh-url.ts'
 import type { Outcome, Refusal } from './wire/messages.ts'
 
 export interface MeshStoreOptions {

@@ -5,10 +5,10 @@ import { Lease } from '../../src/replication/membership/lease.ts'
 import type { Outcome } from '../../src/replication/wire/messages.ts'
 import { Neighbours } from '../../src/replication/membership/neighbours.ts'
 import { type Peer, type PeerOptions, TICK_MS } from '../../src/replication/replica/peer.ts'
-import type { Site } from '../../src/replication/replica/site.ts'
-import { Standing } from '../../src/replication/membership/standing.ts'
-import { standardTiming } from '../../src/replication/replica/timing.ts'
-import { Hall } from '../support/hall.ts'
+import type { Site } from '../../src/replication/context/peer-context.ts'
+import { Standing } from '../../src/replication/membership/current-view.ts'
+import { standardTiming } from '../../src/replication/context/timing.ts'
+import { Hall } from '../support/local-mesh.ts'
 
 const key = 'some-key' as SessionKey
 const HOUR_MS = 3_600_000

@@ -1,9 +1,9 @@
 /** Where a session lies is known outside as well: a balancer that routes by session computes the same, from these figures. */
 import test from 'ava'
 import { sessionKey } from '../../src/secrets/id.ts'
-import { placement } from '../../src/replication/replica/placement.ts'
-import { has } from '../../src/replication/membership/ranks.ts'
-import { standardTiming } from '../../src/replication/replica/timing.ts'
+import { placement } from '../../src/replication/context/placement.ts'
+import { has } from '../../src/replication/wire/ranks.ts'
+import { standardTiming } from '../../src/replication/context/timing.ts'
 
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 

@@ -1,6 +1,6 @@
 /** Engines broken on purpose, to see that the simulation would notice. */
 import test from 'ava'
-import { runBatch, variants } from '../simulation/index.ts'
+import { runBatch, variants } from '../../src/simulation/index.ts'
 
 const SEEDS_MAX = 4_000
 const SEEDS_A_STEP = 10

@@ -3,7 +3,7 @@
  * broke something; other seeds are run with `npx ninelives simulate --seeds N --seed S`.
  */
 import test from 'ava'
-import { explain, simulateSeeds } from '../simulation/index.ts'
+import { explain, simulateSeeds } from '../../src/simulation/index.ts'
 
 const FROM = 1
 const SEEDS = 3_000

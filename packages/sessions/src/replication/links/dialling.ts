@@ -5,7 +5,7 @@
  */
 import { lookup as dnsLookup } from 'node:dns/promises'
 import { type Address, shown } from './address.ts'
-import type { Whereabouts } from '../mesh-url.ts'
+import type { Whereabouts } from './location.ts'
 
 export interface Attempt {
   readonly address: Address

@@ -10,7 +10,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { StoreConfigError } from '../../errors.ts'
 import type { Address } from './address.ts'
-import type { CertificateFiles } from '../mesh-url.ts'
+import type { CertificateFiles } from './location.ts'
 
 export interface MeshSockets {
   /** Hands on sockets that may be written to at once. */

@@ -11,9 +11,9 @@
  */
 import type { Accept, Accepted, Member, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import { bit, count } from './ranks.ts'
-import type { Site } from '../replica/site.ts'
-import type { Standing } from './standing.ts'
+import { bit, count } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
+import type { Standing } from './current-view.ts'
 
 interface Proposal {
   readonly ballot: number

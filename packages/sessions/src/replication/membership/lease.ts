@@ -13,8 +13,8 @@
  */
 import type { Echo, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import type { Site } from '../replica/site.ts'
-import type { Standing } from './standing.ts'
+import type { Site } from '../context/peer-context.ts'
+import type { Standing } from './current-view.ts'
 
 /** Longer than any lease lasts is all the same. */
 const QUIET_MAX_MS = 1_000

@@ -3,8 +3,8 @@
  * of suspicion, which may be wrong at any time: to drop a live peer costs it its place, and nobody a promise.
  */
 import type { Beat, Member } from '../wire/messages.ts'
-import { bit, count, has } from './ranks.ts'
-import type { Site } from '../replica/site.ts'
+import { bit, count, has } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
 
 export interface Neighbour {
   /** 0 while there is no link. */

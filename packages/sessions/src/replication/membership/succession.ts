@@ -1,9 +1,9 @@
 /** Which view should follow the present one, as one full member sees it. Pure: the vote decides whether it does. */
 import type { Member, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import { bit, count, has, ranksOf } from './ranks.ts'
-import type { Site } from '../replica/site.ts'
-import { byRank, setOf } from './standing.ts'
+import { bit, count, has, ranksOf } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
+import { byRank, setOf } from './current-view.ts'
 
 /**
  * Undefined when nothing is to change. Suspects lose their place but not their vote, a new process takes the place and the

@@ -12,9 +12,9 @@ import type { Ballots } from './ballots.ts'
 import type { Lease } from './lease.ts'
 import type { View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import { count, ranksOf } from './ranks.ts'
-import type { Site } from '../replica/site.ts'
-import { byRank, setOf, type Standing } from './standing.ts'
+import { count, ranksOf } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
+import { byRank, setOf, type Standing } from './current-view.ts'
 import { again, foundation, isWhole, successor } from './succession.ts'
 
 interface Wish {

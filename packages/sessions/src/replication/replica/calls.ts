@@ -4,7 +4,7 @@
  */
 import type { Call, Outcome, Reply, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../context/peer-context.ts'
 
 export interface CallEnd {
   readonly replied: (outcome: Reply['outcome']) => void

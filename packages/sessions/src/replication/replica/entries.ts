@@ -5,7 +5,7 @@
  */
 import type { SessionKey } from '../../contract.ts'
 import type { Change, Stamp } from '../wire/messages.ts'
-import { hashOf, mixed, type Placement } from './placement.ts'
+import { hashOf, mixed, type Placement } from '../context/placement.ts'
 
 interface Entry extends Stamp {
   readonly version: number

@@ -1,12 +1,7 @@
 /** What a peer takes and gives. */
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { MeshClock, PeerEvent } from '../context/peer-context.ts'
 import type { Held, Message, Outcome, View } from '../wire/messages.ts'
-
-/** `monotonicMs` is what safety rests on, and only on its rate; `wallMs` decides nothing but expiry and the end of fences. */
-export interface MeshClock {
-  readonly monotonicMs: () => number
-  readonly wallMs: () => number
-}
 
 export interface PeerOptions {
   /** Of all peers, this one included; the same set everywhere, in any order. At most NAMES_MAX. */
@@ -28,14 +23,6 @@ export interface PeerOptions {
   readonly recordsMax?: number
   readonly onEvent?: (event: PeerEvent) => void
 }
-
-/** What an operator wants in the log. */
-export type PeerEvent =
-  | { readonly event: 'view'; readonly view: View; readonly names: Readonly<Record<string, string>> }
-  /** A replica differed from another in more than a touch after everything should have arrived: a defect, mended. */
-  | { readonly event: 'repaired'; readonly records: number }
-  /** All that held the acknowledged sessions are gone; the mesh begins anew without them. */
-  | { readonly event: 'lost' }
 
 export type Done<T> = (outcome: Outcome<T>) => void
 

@@ -18,15 +18,16 @@
  */
 import { MeshPeer } from './mesh-peer.ts'
 import type { Peer, PeerOptions } from './peer-surface.ts'
-import { placement } from './placement.ts'
-import { NAMES_MAX } from '../membership/ranks.ts'
-import { rules as standardRules, type Rules } from './rules.ts'
-import type { Site } from './site.ts'
-import { standardTiming, type Timing } from './timing.ts'
+import { placement } from '../context/placement.ts'
+import { NAMES_MAX } from '../wire/ranks.ts'
+import { rules as standardRules, type Rules } from '../context/rules.ts'
+import type { Site } from '../context/peer-context.ts'
+import { standardTiming, type Timing } from '../context/timing.ts'
 
-export type { Done, MeshClock, Peer, PeerEvent, PeerOptions, PeerStatus } from './peer-surface.ts'
-export { NAMES_MAX } from '../membership/ranks.ts'
-export { TICK_MS } from './timing.ts'
+export type { MeshClock, PeerEvent } from '../context/peer-context.ts'
+export type { Done, Peer, PeerOptions, PeerStatus } from './peer-surface.ts'
+export { NAMES_MAX } from '../wire/ranks.ts'
+export { TICK_MS } from '../context/timing.ts'
 
 /** What a simulation may change, and nothing else: see rules.ts and timing.ts. */
 export interface Innards {

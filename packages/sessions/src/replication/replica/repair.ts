@@ -5,9 +5,9 @@
 import type { Changes } from './changes.ts'
 import type { Entries } from './entries.ts'
 import type { Digests, Page } from '../wire/messages.ts'
-import { bit, has, ranksOf } from '../membership/ranks.ts'
-import type { Site } from './site.ts'
-import type { Standing } from '../membership/standing.ts'
+import { bit, has, ranksOf } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
+import type { Standing } from '../membership/current-view.ts'
 
 export interface RepairParts {
   readonly standing: Standing

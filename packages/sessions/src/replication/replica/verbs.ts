@@ -9,10 +9,10 @@ import type { Entries } from './entries.ts'
 import type { Lease } from '../membership/lease.ts'
 import type { Change, Outcome, Refusal, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
-import type { End } from './op.ts'
-import { has, ranksOf } from '../membership/ranks.ts'
-import type { Site } from './site.ts'
-import type { Standing } from '../membership/standing.ts'
+import type { End } from './driven-change.ts'
+import { has, ranksOf } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
+import type { Standing } from '../membership/current-view.ts'
 
 export interface VerbParts {
   readonly standing: Standing

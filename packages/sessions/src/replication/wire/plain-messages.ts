@@ -1,7 +1,7 @@
 /** Messages that travel seldom, as JSON: what came is taken for one only when everything in it is what it has to be. */
 import { MalformedFrameError } from './frames.ts'
 import type { Member, Message, Role, View } from './messages.ts'
-import { NAMES_MAX } from '../membership/ranks.ts'
+import { NAMES_MAX } from './ranks.ts'
 
 export type PlainType = 'decided' | 'prepare' | 'promise' | 'accept' | 'accepted'
 

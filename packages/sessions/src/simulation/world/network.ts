@@ -4,7 +4,7 @@
  * is sent then waits, as in the buffers of TCP, and comes when it heals, or is lost with the link. After a reset a link may
  * hand over once more what it sent last, as a transport would that can't know what arrived.
  */
-import type { Message } from '../../src/replication/wire/messages.ts'
+import type { Message } from '../../replication/wire/messages.ts'
 import type { Chance } from './random.ts'
 import type { Timeline } from './timeline.ts'
 

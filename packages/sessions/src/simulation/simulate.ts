@@ -1,16 +1,16 @@
 /** One run of a script, and what was wrong with it. */
-import { type Placement, placement } from '../../src/replication/replica/placement.ts'
-import { has } from '../../src/replication/membership/ranks.ts'
-import { rules as standardRules, type Rules } from '../../src/replication/replica/rules.ts'
-import { standardTiming, type Timing } from '../../src/replication/replica/timing.ts'
-import { Afflictions } from './afflictions.ts'
-import { Clients, keyOf, type Refused } from './clients.ts'
-import { Cluster, EPOCH_MS } from './cluster.ts'
-import { inject } from './faults.ts'
-import { told } from './history.ts'
-import { linearizable } from './linearizable.ts'
-import { type Operation, type Script, SKEW_MS } from './script.ts'
-import { Witness } from './witness.ts'
+import { type Placement, placement } from '../replication/context/placement.ts'
+import { has } from '../replication/wire/ranks.ts'
+import { rules as standardRules, type Rules } from '../replication/context/rules.ts'
+import { standardTiming, type Timing } from '../replication/context/timing.ts'
+import { Afflictions } from './world/afflictions.ts'
+import { Clients, keyOf, type Refused } from './world/clients.ts'
+import { Cluster, EPOCH_MS } from './world/cluster.ts'
+import { inject } from './world/faults.ts'
+import { told } from './check/history.ts'
+import { linearizable } from './check/linearizable.ts'
+import { type Operation, type Script, SKEW_MS } from './world/script.ts'
+import { Witness } from './check/witness.ts'
 
 export interface Run {
   readonly violations: readonly string[]

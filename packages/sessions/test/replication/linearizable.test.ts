@@ -1,8 +1,8 @@
 /** Histories written by hand: what must pass, and what must not. */
 import test from 'ava'
 import type { SessionRecord, WriteResult } from '../../src/contract.ts'
-import type { Operated, Seen } from '../simulation/history.ts'
-import { linearizable, type Verdict } from '../simulation/linearizable.ts'
+import type { Operated, Seen } from '../../src/simulation/check/history.ts'
+import { linearizable, type Verdict } from '../../src/simulation/check/linearizable.ts'
 
 let lastId = 0
 

@@ -1,6 +1,6 @@
 /** A stretch of seeds, one after the other. */
-import { rules as standardRules } from '../../src/replication/replica/rules.ts'
-import { script, type ScriptOptions } from './script.ts'
+import { rules as standardRules } from '../replication/context/rules.ts'
+import { script, type ScriptOptions } from './world/script.ts'
 import { simulate } from './simulate.ts'
 import { variants } from './variants.ts'
 

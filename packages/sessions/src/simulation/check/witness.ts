@@ -1,8 +1,8 @@
 /** What an all-seeing eye holds against the engine while it runs, and whom a run may let die. */
-import type { View } from '../../src/replication/wire/messages.ts'
-import type { PeerEvent } from '../../src/replication/replica/peer.ts'
-import type { Placement } from '../../src/replication/replica/placement.ts'
-import { has } from '../../src/replication/membership/ranks.ts'
+import type { View } from '../../replication/wire/messages.ts'
+import type { PeerEvent } from '../../replication/replica/peer.ts'
+import type { Placement } from '../../replication/context/placement.ts'
+import { has } from '../../replication/wire/ranks.ts'
 
 export interface Living {
   /** 0 for a dead one. */

@@ -1,5 +1,5 @@
 /** Cuts a failing script down while it still fails: by halves first, then by single faults and operations. */
-import type { Script } from './script.ts'
+import type { Script } from './world/script.ts'
 
 const TRIES_MAX = 600
 

@@ -1,9 +1,9 @@
 /** The clients of a run: each does one thing after the other, on the node that the script says or the next that lives. */
-import type { SessionKey, SessionRecord, WriteResult } from '../../src/contract.ts'
-import type { Outcome } from '../../src/replication/wire/messages.ts'
-import type { Peer } from '../../src/replication/replica/peer.ts'
+import type { SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { Outcome } from '../../replication/wire/messages.ts'
+import type { Peer } from '../../replication/replica/peer.ts'
 import type { Cluster } from './cluster.ts'
-import type { Operated, Seen } from './history.ts'
+import type { Operated, Seen } from '../check/history.ts'
 import type { Operation, Script } from './script.ts'
 
 /** Refused without effect, for want of a lease, a view or copies: the question is whether that was right. */

@@ -1,6 +1,6 @@
 /** A failing seed as a person wants it: what goes wrong, after how little, and how to see it again. */
-import { rules as standardRules, type Rules } from '../../src/replication/replica/rules.ts'
-import { type Fault, type Operation, type Script, script, type ScriptOptions } from './script.ts'
+import { rules as standardRules, type Rules } from '../replication/context/rules.ts'
+import { type Fault, type Operation, type Script, script, type ScriptOptions } from './world/script.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './simulate.ts'
 

@@ -3,7 +3,7 @@
  * What runs in earnest is `rules`, and nothing else is offered to who runs it.
  */
 import type { Member, Stamp } from '../wire/messages.ts'
-import { isLater } from './stamp.ts'
+import { isLater } from '../wire/stamp.ts'
 
 export interface Rules {
   /** Whether the process that has a member's name is that member, with its memory. */

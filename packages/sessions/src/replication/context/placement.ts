@@ -3,7 +3,7 @@
  * by rendezvous hash. Who is alive has no part in it: a death moves nothing, so nothing is copied because a node restarts.
  * What is given up for that: while a node is away, its buckets have a copy less.
  */
-import { bit, has } from '../membership/ranks.ts'
+import { bit, has } from '../wire/ranks.ts'
 
 export interface Placement {
   bucketOf(key: string): number

@@ -1,7 +1,7 @@
 /** The view that a peer is in, as what it asks of it all the time: who is alive, who is full, what it is itself. */
 import type { Member, View } from '../wire/messages.ts'
-import { bit } from './ranks.ts'
-import type { Site } from '../replica/site.ts'
+import { bit } from '../wire/ranks.ts'
+import type { Site } from '../context/peer-context.ts'
 
 export class Standing {
   readonly #site: Site

@@ -1,5 +1,5 @@
 /** What clients saw: of each operation when it began and ended, and how. A time without an end is Infinity. */
-import type { SessionRecord, WriteResult } from '../../src/contract.ts'
+import type { SessionRecord, WriteResult } from '../../contract.ts'
 
 export type Seen =
   | { readonly verb: 'read'; readonly record: SessionRecord | undefined }

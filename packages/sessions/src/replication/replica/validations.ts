@@ -1,6 +1,6 @@
 /** What is committed, told to the other replicas along with whatever goes there next, or at the next tick. */
 import type { Valid } from '../wire/messages.ts'
-import type { Site } from './site.ts'
+import type { Site } from '../context/peer-context.ts'
 
 export class Notices {
   readonly #site: Site

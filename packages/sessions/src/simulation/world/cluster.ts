@@ -1,8 +1,8 @@
 /** Simulated processes: each with a peer, clocks that drift, and a life that ends at any step and starts anew. */
-import type { Message } from '../../src/replication/wire/messages.ts'
-import { peer, type Peer, type PeerEvent, TICK_MS } from '../../src/replication/replica/peer.ts'
-import type { Rules } from '../../src/replication/replica/rules.ts'
-import type { Timing } from '../../src/replication/replica/timing.ts'
+import type { Message } from '../../replication/wire/messages.ts'
+import { peer, type Peer, type PeerEvent, TICK_MS } from '../../replication/replica/peer.ts'
+import type { Rules } from '../../replication/context/rules.ts'
+import type { Timing } from '../../replication/context/timing.ts'
 import { Network } from './network.ts'
 import { type Chance, chance } from './random.ts'
 import type { Script } from './script.ts'

@@ -5,9 +5,9 @@
 import type { SessionKey } from '../../contract.ts'
 import type { Entries } from './entries.ts'
 import type { Change, Stamp } from '../wire/messages.ts'
-import { preferred } from './placement.ts'
-import type { Site } from './site.ts'
-import type { Standing } from '../membership/standing.ts'
+import { preferred } from '../context/placement.ts'
+import type { Site } from '../context/peer-context.ts'
+import type { Standing } from '../membership/current-view.ts'
 
 interface Pending {
   dueAtMs: number

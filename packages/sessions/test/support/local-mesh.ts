@@ -1,7 +1,7 @@
 /** Peers of a mesh in one room, without sockets, and with one clock that a test moves. */
 import type { Message } from '../../src/replication/wire/messages.ts'
 import { peer, type Peer, type PeerEvent, type PeerOptions, TICK_MS } from '../../src/replication/replica/peer.ts'
-import { standardTiming } from '../../src/replication/replica/timing.ts'
+import { standardTiming } from '../../src/replication/context/timing.ts'
 
 /** All clocks are one, every message takes a step, and a step is a tick. */
 export class Hall {

@@ -1,4 +1,4 @@
-import type { Stamp } from '../wire/messages.ts'
+import type { Stamp } from './messages.ts'
 
 export function isLater(left: Stamp, right: Stamp): boolean {
   if (left.view !== right.view) return left.view > right.view

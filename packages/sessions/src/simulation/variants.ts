@@ -2,7 +2,7 @@
  * Engines with one rule broken each. A simulation that does not catch every one of them proves nothing about the engine
  * that it finds sound.
  */
-import { rules, type Rules } from '../../src/replication/replica/rules.ts'
+import { rules, type Rules } from '../replication/context/rules.ts'
 
 export interface Variant {
   readonly breaks: string
