@@ -1,6 +1,6 @@
 /**
- * The bench that people quote: which strategy, at what cost, losing what. METHOD.md says why the figures can be believed, and
- * what they do not say.
+ * The bench of the strategies: which strategy, at what cost, losing what. METHOD.md explains how the figures are found, and their
+ * limits.
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -50,7 +50,7 @@ function begunRun(out: string): RunHead {
   return head
 }
 
-/** Of the Redis that the strategies will have. */
+/** Of the Redis that the strategies use. */
 async function redisVersion(contestants: ReturnType<typeof contestantsOf>): Promise<string | undefined> {
   const isWanted = ({ strategy: { store }, missing }: (typeof contestants)[number]): boolean =>
     missing === undefined && typeof store === 'object' && 'server' in store
@@ -93,12 +93,12 @@ async function compare(base: string, other: string | undefined): Promise<void> {
   say(`As a page: ${page}`)
 }
 
-/** A run is named by its directory or by its result. */
+/** Takes a run's directory, or its result. */
 function resultIn(path: string): string {
   return path.endsWith('.json') ? path : join(path, RESULT_FILE)
 }
 
-/** Of those that went where results go by themselves. */
+/** In the default directory. */
 function newestRun(base: string): string {
   const where = join('.ninelives', 'bench')
   const runs = existsSync(where) ? readdirSync(where).sort() : []
@@ -121,7 +121,7 @@ const [, , ...args] = process.argv
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // The second time nobody is asked: the lab's warden and `children.ts` end what is left.
+    // The second signal exits at once; the lab's warden and `children.ts` end the processes.
     if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED)
     stop.abort()
   })

@@ -1,10 +1,9 @@
 /**
- * What `npm run bench` found, as it stands in `result.json`: schema 1. The table, the report, the comparison of two runs and the
- * README's headline are all made from this file alone, and each figure in it can be found again from `kills` and `blocks`, which are
- * what was measured.
+ * The result of `npm run bench`, as `result.json` has it: schema 1. The table, the report, the comparison of two runs and the
+ * README's headline are made from this file alone, and each figure in it from the measurements in `kills` and `blocks`.
  *
- * Times are milliseconds, taken from the instant at which an operation was due. A figure that is an estimate carries its
- * interval; one that nobody measured is absent, never 0.
+ * Times are milliseconds, from the instant at which an operation was due. An estimate carries its interval; a figure that was not
+ * measured is absent, never 0.
  */
 import type { Environment } from './harness/environment.ts'
 import type { Estimate, Finding } from './harness/statistics.ts'
@@ -45,7 +44,7 @@ export interface StrategyResult {
   readonly scenario: string
   /** `again` is the strategy of the A/A row: the first one, measured once more as if it were another. */
   readonly role: 'strategy' | 'peer' | 'again'
-  /** It took no part: why, and how to get it. Then there are no figures. */
+  /** It took no part: the reason, and how to get it. Then there are no figures. */
   readonly missing?: string
   /** Absent also when every one of its blocks was excluded. */
   readonly figures?: StrategyFigures
@@ -68,21 +67,21 @@ export interface StrategyFigures {
     readonly sent: number
     readonly ok: number
     readonly failed: Readonly<Record<string, number>>
-    /** Attempts of the balancer beyond the first, over operations; absent where the balancer does not tell. */
+    /** Attempts of the balancer beyond the first, over operations; absent where the balancer has no such metric. */
     readonly retriesPerOperation?: number
   }
   /** Without a phase in which nothing was due. */
   readonly latencyMs: PhaseLatencies
-  /** The longest time without a good answer: over everybody, and for the user who waited longest. */
+  /** The longest time without a good answer: to any user, and to the user who waited longest. */
   readonly outageMs: Spread
   readonly userOutageMs: Spread
-  /** From the fault to its notice by the balancer, and to the first good answer that was due after it. */
+  /** From the fault to the ejection by the balancer, and to the first good answer to an operation that was due after it. */
   readonly detectionMs?: Spread
   readonly firstSuccessMs: Spread
   /** Until good answers and p99 were back in the band of before for five seconds; absent when not within the bound. */
   readonly recoveryMs?: Spread
   readonly notRecovered: number
-  /** Sum over users of the time in which they could do nothing, a fault. */
+  /** Sum over users of their waits, a fault. */
   readonly lostUserSeconds: Estimate
   readonly healthy?: HealthyFigures
   readonly memoryBytesPerSession?: Estimate
@@ -118,14 +117,14 @@ export interface Spread {
   readonly max: number
 }
 
-/** Of a system to which nothing happens, by autocannon. */
+/** Before the faults, by autocannon. */
 export interface HealthyFigures {
   readonly requestsPerSecond: Estimate
   readonly latencyMs: { readonly p50: Estimate; readonly p99: Estimate; readonly p999?: number; readonly n: number }
   readonly cpuMicrosPerRequest: CpuFigures<Estimate>
 }
 
-/** `node`: of all nodes together. `store`: of what the nodes keep their sessions in, where that is a process. */
+/** `node`: of all nodes together. `store`: where the store is a process of the bench. */
 export interface CpuFigures<Figure> {
   readonly balancer: Figure
   readonly node: Figure
@@ -142,23 +141,23 @@ export interface HealthyBlock {
   /** As those of a KillRecord. */
   readonly histogram: string
   readonly cpuMicrosPerRequest: CpuFigures<number>
-  /** It is in no figure, and this is why. */
+  /** The reason why it is in no figure. */
   readonly excluded?: string
 }
 
-/** One fault, and what became of the load around it. */
+/** One fault, and the load around it. */
 export interface KillRecord {
   readonly block: number
   readonly fault: string
   readonly target: string
   readonly phases: PhaseLatencies
-  /** Of which `phases` are percentiles: microseconds and how often, as `micros:count,...`. */
+  /** The data behind `phases`: microseconds and their counts, as `micros:count,...`. */
   readonly histograms: Readonly<Record<Phase, string>>
   readonly outageMs: number
   readonly userOutageMs: number
   readonly detectionMs?: number
   readonly firstSuccessMs?: number
-  /** Absent: not within the time that was watched. */
+  /** Absent when it did not recover during the watch. */
   readonly recoveryMs?: number
   readonly lostUserSeconds: number
   readonly sessionsExposed: number
@@ -168,11 +167,11 @@ export interface KillRecord {
   readonly writesDuplicated: number
   readonly requestsSent: number
   readonly requestsFailed: number
-  /** The generator's own, at p99. */
+  /** The lateness of the generator at p99. */
   readonly latenessMs: number
   /** The load around it, by due time, from before the fault (negative `fromMs`) to after it. */
   readonly bins: readonly KillBin[]
-  /** It is in no figure, and this is why: the generator lagged, the machine was busy, the fault did not land. */
+  /** The reason why it is in no figure: the generator was late, the machine was busy, the fault did not land. */
   readonly excluded?: string
 }
 
@@ -181,18 +180,18 @@ export interface KillBin {
   readonly fromMs: number
   readonly due: number
   readonly ok: number
-  /** Of those that were answered well; absent when none was. */
+  /** Of good answers; absent without one. */
   readonly p50Ms?: number
   readonly maxMs?: number
 }
 
 export const BIN_MS = 100
 
-/** Two strategies in the same blocks: how many times the first's figure the second's is. */
+/** Two strategies in the same blocks: the figure of `strategy` over that of `base`. */
 export interface Comparison {
   readonly scenario: string
   readonly strategy: string
-  /** What it is compared with. */
+  /** The strategy it is compared with. */
   readonly base: string
   readonly figure: 'outageMs' | 'healthy p50' | 'healthy p99' | 'cpuMicrosPerRequest' | 'requestsPerSecond'
   readonly ratio: Estimate

@@ -1,8 +1,8 @@
 /**
- * What a client costs that keeps its connection and asks nothing: the memory of a balancer's process before and after thousands
- * of them came, had one request answered each, and stayed.
+ * The memory of an idle connection: of a balancer's process before and after thousands of clients connect, send one request each, and
+ * stay.
  *
- *     node bench/balancer-idle.ts [connections]
+ *     node bench/balancer/idle.ts [connections]
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -14,18 +14,18 @@ import { worker } from '../harness/worker.ts'
 import type { Worker } from '../harness/worker.ts'
 
 export interface IdleMemory {
-  /** With what the requests left behind, which the next ones use again. */
+  /** With garbage of the requests. */
   readonly rssAsItIsBytes: number
-  /** Without. */
+  /** Without it. */
   readonly rssBytes: number
-  /** Of V8 and what it holds outside of its heap. */
+  /** Of V8, with buffers outside of its heap. */
   readonly heapBytes: number
 }
 
 const CONNECTIONS = 10_000
 const WARM_CONNECTIONS = 1_000
 const AT_ONCE = 100
-/** What a connection may take, by the goal that was set. */
+/** For one connection. */
 const GOAL_BYTES = 16 * 1_024
 const SETTLE_MS = 2_000
 const KIB = 1_024
@@ -33,14 +33,14 @@ const KIB = 1_024
 const REQUEST = 'GET / HTTP/1.1\r\nHost: bench\r\nAccept: */*\r\nCookie: sid=0123456789abcdef0123456789abcdef\r\n\r\n'
 
 const count = Number(process.argv[2] ?? CONNECTIONS)
-assert(Number.isInteger(count) && count > 0, 'node bench/balancer-idle.ts [connections]')
+assert(Number.isInteger(count) && count > 0, 'node bench/balancer/idle.ts [connections]')
 
 const node = createServer((_request, response) => response.end('answered')).listen(0, '127.0.0.1')
 await once(node, 'listening')
 const balancer = await startBalancer((node.address() as AddressInfo).port)
 const port = Number(new URL(balancer.ready.url).port)
 
-// What is loaded, compiled and pooled at first use is no connection's.
+// The first connections pay for loading, compilation and pools.
 closeAll(await openMany(port, WARM_CONNECTIONS))
 const before = await memory(balancer)
 const open = await openMany(port, count)
@@ -59,7 +59,7 @@ const each = (bytes: number) => `${(bytes / count / KIB).toFixed(1)} KiB`
 const lines = [
   `${count} idle keep-alive connections, each after one request`,
   `resident   ${each(held.rssBytes - before.rssBytes)} a connection (goal: ${GOAL_BYTES / KIB} KiB)`,
-  `           ${each(held.rssAsItIsBytes - before.rssAsItIsBytes)} before V8 cleared away what the requests left`,
+  `           ${each(held.rssAsItIsBytes - before.rssAsItIsBytes)} before V8 collected the garbage of the requests`,
   `heap       ${each(held.heapBytes - before.heapBytes)} a connection, buffers outside of it included`,
   `left over  ${each(after.heapBytes - before.heapBytes)} of heap for each when they had gone`,
 ]
@@ -103,7 +103,7 @@ function closeAll(sockets: readonly Socket[]): void {
   for (const socket of sockets) socket.destroy()
 }
 
-/** Once all that was under way has come to rest. */
+/** After a pause, so that pending work has ended. */
 async function memory(of: Worker<unknown>): Promise<IdleMemory> {
   await delay(SETTLE_MS)
   return of.ask<IdleMemory>('memory')

@@ -1,5 +1,5 @@
 /**
- * Makes the load on balancers, in a process of its own. Every answer is checked against what was sent, so a subject can't be
+ * Makes the load on balancers, in a process of its own. Every answer is checked against the request, so a subject can't be
  * fast by answering something else. The paced load has its due times fixed in advance, and a latency counts from the due
  * time, so that a slow answer also delays the requests behind it.
  */
@@ -52,7 +52,7 @@ async function paced(port: number, requests: number, histogram: RecordableHistog
   const asked: Promise<void>[] = []
   for (let turn = 0; turn < requests; turn++) {
     const dueMs = beganMs + (turn * 1_000) / PACE_PER_SECOND
-    // The process is awake anyway, and a timer would be late by up to a millisecond, which is more than what is measured.
+    // A timer would be late by up to a millisecond, which is more than the measured difference.
     while (performance.now() < dueMs) await nextTurn()
     asked.push(askOnce(port, turn % 2 === 1).then(() => record(histogram, dueMs)))
   }

@@ -1,7 +1,7 @@
 /** The load on a balancer, from the side of the runner; the process that makes it is load-process.ts. */
 import { worker } from '../harness/worker.ts'
 
-/** Each answered before the next is sent, or so many a second whatever is answered. */
+/** A closed loop of GET or POST, or a fixed rate. */
 export const LOAD_KINDS = ['get', 'post', 'paced'] as const
 export type LoadKind = (typeof LOAD_KINDS)[number]
 
@@ -12,7 +12,7 @@ export interface LoadTask {
 }
 
 export interface LoadResult {
-  /** Answered with 200, and with what was asked for. */
+  /** Answered with 200 and the expected echo. */
   readonly requests: number
   readonly p50Micros: number
   readonly p99Micros: number

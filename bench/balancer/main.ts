@@ -1,6 +1,6 @@
 /**
  * What a request costs with the balancer, beside nginx, HAProxy and bare proxies in front of the same three nodes: CPU time
- * of the balancing process, latency, and what is added to the direct way. METHOD.md explains the method.
+ * of the balancing process, latency, and the latency added to the direct way. METHOD.md explains the method.
  */
 import { seededRandom } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'

@@ -1,9 +1,9 @@
-/** One of the nodes behind the balancers: says what it was sent, and its name, and takes as little time as Node can. */
+/** One of the nodes behind the balancers: it echoes the request, at the least cost in Node. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 const NAME = process.argv[2] ?? 'node'
-/** About what an answer of a shop has besides its data. */
+/** About the headers of the shop. */
 const HEADERS = { 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-store', 'X-Served-By': NAME }
 const FILLING = 'x'.repeat(150)
 

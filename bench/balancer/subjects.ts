@@ -101,7 +101,7 @@ async function started(
     env: { NODE_ENV: 'production', PATH, PORT: '0', UPSTREAMS, ...env },
   })
   child.stdout?.resume()
-  // The channel's end ends it, and what it started.
+  // The end of the channel ends it, and the program that it started.
   const stop = (): void => {
     if (child.connected) child.disconnect()
   }

@@ -1,7 +1,7 @@
 /**
- * Until told to rest, this process never sleeps. Waking a sleeper on another core is work, some 10 to 40 microseconds on a
- * virtual machine, which the kernel books on whoever writes the answer: a subject that keeps the load busy would be spared
- * what a slower one pays, and in use the client is on another machine anyway.
+ * Keeps this process awake until the returned function is called. Waking a process on another core takes some 10 to 40 microseconds on a
+ * virtual machine, which the kernel books on the process that writes the answer: a fast subject, which keeps the load busy, would pay
+ * less of it than a slow one.
  */
 export function stayAwake(): () => void {
   let awake = true

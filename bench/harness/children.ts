@@ -1,4 +1,4 @@
-/** The processes that a bench starts: none of them outlives it, however it ends short of SIGKILL. */
+/** The processes that a bench starts. None of them outlives it, unless the bench is ended by SIGKILL. */
 import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process'
 
 const running = new Set<ChildProcess>()
@@ -8,7 +8,7 @@ process.once('exit', () => {
 })
 
 export function startChild(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-  // Out of the terminal's group: a Ctrl-C is for the bench alone to answer, and ends the children by their ids.
+  // In a process group of its own: the terminal's Ctrl-C goes to the bench alone, which ends its children.
   const child = spawn(command, args, { ...options, detached: true })
   running.add(child)
   const forget = (): void => void running.delete(child)

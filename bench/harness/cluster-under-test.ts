@@ -1,9 +1,8 @@
 /**
- * A cluster as the bench of the strategies sees it, whoever wrote its parts. One of ours and one of nginx and Express are the
- * same thing here: a balancer, nodes and perhaps a store, started, watched, killed and started again by the lab, with the
- * lab's virtual users before it and one trace of it all. A peer differs in the programs alone: a node is any program that takes a
- * node's environment and speaks the shop's interface, a balancer any that takes a balancer's; see `peers/cluster/`. So a peer goes
- * through the very faults, and is measured by the very code.
+ * A cluster in the bench of the strategies: one of ours, or a peer such as nginx and Express. It is a balancer, nodes and perhaps a
+ * store, which the lab starts, watches and kills, with the lab's virtual users and one trace. A peer differs in its programs alone: a node is
+ * any program that takes a node's environment and serves the shop's interface, a balancer any that takes a balancer's environment; see
+ * `peers/cluster/`. Peers go through the same faults, and the same code measures them.
  */
 import {
   findOnPath,
@@ -18,46 +17,46 @@ import {
 } from '@ninelives/lab'
 import { processTree } from './process-tree.ts'
 
-/** Who takes part: a strategy of ours, or a peer. */
+/** A participant: a strategy of ours, or a peer. */
 export interface Contestant {
   readonly name: string
   readonly title: string
   readonly role: 'strategy' | 'peer'
   readonly strategy: Strategy
   readonly programs: Programs
-  /** Their versions belong into the result. */
+  /** Packages whose versions go into the result. */
   readonly packages: readonly string[]
-  /** Of a program that is no package, by its name. */
+  /** Versions of programs that are no packages. */
   readonly versions?: Readonly<Record<string, string>>
   /** It needs what `installPeers` installs. */
   readonly installed: boolean
-  /** Why it can't take part on this machine, and how to get what it lacks. */
+  /** Set when it can't take part on this machine: the reason, and how to get the missing program. */
   readonly missing?: string
 }
 
 export interface ClusterWishes {
   readonly nodes: number
-  /** 0: no virtual users, for whoever brings a load of its own. */
+  /** 0: no virtual users, for a caller with a load of its own. */
   readonly users: number
   readonly tabs?: number
   /** Operations a second, of all users together. */
   readonly rate: number
   /** As of the lab's ClusterOptions. */
   readonly readShare?: number
-  /** So much is in each session of a user beside what the shop puts there. Only our nodes can be told. */
+  /** Extra bytes in each session of a user. Only our nodes support it. */
   readonly sessionBytes?: number
-  /** They come only with `startUsers`. */
+  /** Users start only with `startUsers`. */
   readonly usersLater?: boolean
   /** In place of the store that the contestant's own strategy names. */
   readonly storeUrl?: string
   readonly seed: number
-  /** A node that died is started again after so long. */
+  /** From a node's death to its restart. */
   readonly restartAfterMs: number
   /** For the trace and the logs; it must be there. */
   readonly directory: string
 }
 
-/** By what each part goes under in the result. */
+/** By the names of the parts in the result. */
 export interface ClusterPids {
   readonly balancer: readonly number[]
   readonly node: readonly number[]
@@ -70,19 +69,19 @@ export interface ClusterUnderTest {
   readonly url: string
   /** Its trace, its nodes, and the controller of its faults. */
   readonly lab: Lab
-  /** As they are now: whoever was started again has another. */
+  /** The present ones: a restart changes them. */
   pids(): ClusterPids
-  /** What `usersLater` held back. */
+  /** Starts the users that `usersLater` held back. */
   startUsers(): Promise<void>
-  /** Attempts of the balancer beyond the first, so far; undefined where it does not tell. */
+  /** Attempts of the balancer beyond the first, so far; undefined where it has no such metric. */
   retries(): Promise<number | undefined>
-  /** SIGKILL to that node, or `random`; resolves with its name once it is seen to be gone. */
+  /** SIGKILL to that node, or to a `random` one; resolves with its name once it is gone. */
   kill(node: string): Promise<string>
   /** Ends every process. */
   stop(): Promise<void>
 }
 
-/** What a contestant's store needs of this machine. */
+/** The store that this machine has for a contestant. */
 export interface StoreFound {
   readonly storeUrl?: string
   readonly redisServer?: string

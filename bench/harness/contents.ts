@@ -1,4 +1,4 @@
-/** What every session of a bench holds, whoever keeps it: a few fields and a small cart, about 300 bytes of JSON. */
+/** The contents of every session, in every library: a few fields and a small cart, about 300 bytes of JSON. */
 export type Fields = Record<string, unknown>
 
 export function sessionContents(user: string): Fields {

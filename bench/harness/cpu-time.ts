@@ -1,4 +1,4 @@
-/** The processor time of processes, whoever wrote them: user and system, of all their threads, from /proc in nanoseconds. */
+/** The CPU time of any processes: user and system, of all their threads, from /proc in nanoseconds. */
 import { readdirSync, readFileSync } from 'node:fs'
 
 export function cpuMicrosOf(pids: readonly number[]): number {

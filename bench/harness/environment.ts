@@ -1,11 +1,11 @@
-/** Where and with what a result was made. */
+/** The machine, the system and the versions behind a result. */
 import { spawnSync } from 'node:child_process'
 import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 export interface Environment {
   readonly node: string
-  /** Absent where there is none in the bench. */
+  /** Absent in a bench without Redis. */
   readonly redis?: string
   readonly packages: Readonly<Record<string, string>>
   readonly commit: string
@@ -15,13 +15,13 @@ export interface Environment {
   readonly processor: string
   readonly cores: number
   readonly memoryBytes: number
-  /** Processes that ran or wanted to, on average over the minute before. */
+  /** The load average of the minute before. */
   readonly loadBefore: number
   /** Others used the machine: such figures are not to be quoted. */
   readonly busy: boolean
 }
 
-/** Of one core; an idle machine's own daemons stay below. */
+/** An idle machine's own daemons stay below. */
 const BUSY_ABOVE_LOAD = 0.5
 
 /** Call it before the bench makes a load of its own. */

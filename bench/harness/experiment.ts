@@ -1,6 +1,6 @@
 /**
- * Blocks in which every subject has one turn of each kind, in an order that is shuffled anew each time: whatever the
- * machine does meanwhile, and whoever comes before whom, falls on all of them alike.
+ * Blocks in which every subject has one turn of each kind, in an order that is shuffled for each block: the machine's state, and the
+ * order, affect all subjects alike.
  */
 import { type Random, shuffled } from './statistics.ts'
 
@@ -12,12 +12,12 @@ export interface Measured {
 
 export interface Measurable<Kind extends string> {
   readonly name: string
-  /** What one turn of load took. */
+  /** One turn of load. */
   measure(kind: Kind, requests: number): Promise<Measured>
 }
 
 export interface Plan {
-  /** Of each kind, before the first block, so that the code that is measured is the compiled one. */
+  /** Of each kind, before the first block, so that compiled code is measured. */
   readonly warmUpRequests: number
   readonly blocks: number
   /** In one turn. */

@@ -1,14 +1,14 @@
-/** How much of the machine somebody else had, while the bench measured: by the kernel's own books, where there are any. */
+/** The share of the machine that other processes used during a measurement, by the kernel's count. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { processTree } from './process-tree.ts'
 
-/** Above this, others decide what is measured. */
+/** Above this share, a measurement is excluded. */
 export const OTHERS_SHARE_MAX = 0.2
 
 const TICK_MS = 10
 
-/** Returns what asks for the share of all cores that was neither idle nor ours since; undefined where nobody can know. */
+/** Returns a function that returns the share of all cores that was neither idle nor ours since; undefined where the system has no /proc. */
 export function watchOthers(): () => number | undefined {
   const beganMs = performance.now()
   const before = othersMs()
@@ -34,20 +34,20 @@ function othersMs(): number | undefined {
     const all = user + nice + system + irq + softirq + steal
     return (all - processTree(process.pid).reduce((sum, pid) => sum + ticksOf(pid), 0)) * TICK_MS
   } catch {
-    // No such books on this system.
+    // This system has no /proc.
     return undefined
   }
 }
 
-/** Of a process, and of its children that have ended. */
+/** Of a process and its children that have ended. */
 function ticksOf(pid: number): number {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name stands in brackets, and may hold anything.
+    // The name in brackets may hold anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
   } catch {
-    // It has ended meanwhile, and its parent counts it.
+    // It has ended, and its parent counts its time.
     return 0
   }
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
 import { startChild } from './children.ts'
 
-/** Each has a package.json and a lock file of its own. */
+/** Folders with a package.json and a lock file of their own. */
 const FOLDERS = {
   peers: { what: 'the packages to compare with', without: 'subjects that need none of it: --help, --only' },
   report: { what: 'what draws the charts', without: 'the table and result.json need none of it' },

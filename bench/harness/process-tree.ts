@@ -1,7 +1,7 @@
-/** A process and all that it started, and what they started: a balancer may be several. */
+/** A process and its descendants: a balancer may be several processes. */
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Without those that are gone. */
+/** Without processes that have ended. */
 export function processTree(pid: number): number[] {
   const children = childrenOf(pid)
   return children === undefined ? [] : [pid, ...children.flatMap((child) => processTree(child))]

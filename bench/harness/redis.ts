@@ -1,4 +1,4 @@
-/** The Redis of a bench: the one that the user names, or one of its own. */
+/** The Redis of a bench: REDIS_URL, or a private one. */
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -22,7 +22,7 @@ export async function benchRedis(): Promise<BenchRedis> {
 
 async function givenRedis(url: string): Promise<BenchRedis> {
   const admin = new Redis(url, { lazyConnect: true, retryStrategy: () => null })
-  // What it asks rejects by itself; where the URL holds a password, this says nothing of it.
+  // The commands themselves reject; this event could show the URL's password.
   admin.on('error', () => {})
   const version = await admin.info('server').then(versionIn, (error: Error) => {
     throw new UsageError(`the Redis of REDIS_URL does not answer: ${error.message}`)
@@ -34,11 +34,10 @@ async function givenRedis(url: string): Promise<BenchRedis> {
 async function privateRedis(): Promise<BenchRedis> {
   if (spawnSync('redis-server', ['--version']).status !== 0) throw new UsageError(HINT)
   const port = await freePort()
-  // It writes no file, so it needs no directory of its own.
   const settings = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()]
   const child = startChild('redis-server', settings.map(String), { stdio: 'ignore' })
   const admin = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: 0, retryStrategy: () => 50 })
-  // Refused until it listens, and gone once it is stopped; what is asked rejects by itself.
+  // Refused until it listens, and after it is stopped; the commands themselves reject.
   admin.on('error', () => {})
 
   const deadlineAtMs = Date.now() + START_DEADLINE_MS

@@ -1,8 +1,7 @@
 /**
- * Figures that can be defended on a shared machine. The unit is the block: what was measured in one block shares the
- * machine's mood and counts once, however many requests it had. Two subjects are compared by their ratio within each
- * block, so that a slow moment, which slows both, cancels out; comparing two medians instead would take the machine's
- * drift for a difference.
+ * Statistics for a shared machine. The unit is the block: the requests of one block share one state of the machine, and count as one
+ * observation. Two subjects are compared by their ratio within each block, so that a slow moment, which slows both, cancels out;
+ * with two medians the machine's drift would look like a difference.
  */
 import assert from 'node:assert/strict'
 
@@ -13,11 +12,11 @@ export interface Estimate {
   /** 95 % of the medians of resampled blocks lie between these. */
   readonly low: number
   readonly high: number
-  /** How many it was made from. */
+  /** How many blocks it was made from. */
   readonly blocks: number
 }
 
-/** `less` and `more`: of the first than of the second. */
+/** `less` and `more`: the first compared with the second. */
 export type Finding = 'less' | 'more' | 'no difference shown' | 'too few blocks'
 
 export type Reached = 'reached' | 'missed' | 'undecided'
@@ -52,7 +51,7 @@ export function estimate(blocks: readonly number[], random: Random): Estimate {
   return { median: median(blocks), low: at(0.025), high: at(0.975), blocks: blocks.length }
 }
 
-/** How many times the second the first is, from what both took in the same blocks. */
+/** First divided by second, block by block. */
 export function ratio(first: readonly number[], second: readonly number[], random: Random): Estimate {
   assert.equal(first.length, second.length, 'both were measured in every block')
   return estimate(
@@ -67,7 +66,7 @@ export function finding({ low, high, blocks }: Estimate): Finding {
   return high < 1 ? 'less' : 'more'
 }
 
-/** Whether a ratio is at most `ratioMax`, as far as its interval can tell. */
+/** Whether a ratio is at most `ratioMax`, by its interval. */
 export function reached({ low, high, blocks }: Estimate, ratioMax: number): Reached {
   if (blocks < INTERVAL_BLOCKS_MIN) return 'undecided'
   if (high <= ratioMax) return 'reached'

@@ -1,4 +1,4 @@
-/** What one kind of request costs at one subject, from the blocks, and how it compares with ours. */
+/** The cost of one kind of request at one subject, from the blocks, and its comparison with ours. */
 import { seededRandom } from '@ninelives/lab'
 import { interval } from './command/table.ts'
 import type { Blocks, Measured } from './experiment.ts'
@@ -58,7 +58,7 @@ export function figureCells({ cpuMicrosPerRequest: cpu, p50Micros, p99Micros }: 
   return [cpu.median.toFixed(0), range, p50Micros.median.toFixed(0), p99Micros.median.toFixed(0)]
 }
 
-/** The ratio, and what is to say of it beside the number. */
+/** The ratio, and the words beside the number. */
 export function ratioCells({ cpuRatio }: Figures): [string, string] {
   return [interval(cpuRatio, 2), isDifferent(cpuRatio.finding) ? '' : cpuRatio.finding]
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { startChild } from './children.ts'
 
 export interface Worker<Ready> {
-  /** What it said when it was ready. */
+  /** Its first message. */
   readonly ready: Ready
   /** Rejects when it fails, ends, or takes longer than ANSWER_DEADLINE_MS. */
   ask<Answer>(question: unknown): Promise<Answer>
@@ -17,13 +17,13 @@ export interface WorkerSpec {
   readonly file: URL
   readonly args?: readonly string[]
   readonly nodeOptions?: readonly string[]
-  /** All that it sees of an environment, beside NODE_ENV. */
+  /** Its whole environment, beside NODE_ENV. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 const ANSWER_DEADLINE_MS = 120_000
 
-/** Nobody's NODE_OPTIONS or DEBUG changes what is measured, and each library runs as its users run it. */
+/** NODE_OPTIONS and DEBUG of the caller would change the measurement; libraries run in production mode. */
 const ENVIRONMENT = { NODE_ENV: 'production' }
 
 export async function worker<Ready>(spec: WorkerSpec): Promise<Worker<Ready>> {

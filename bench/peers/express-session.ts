@@ -1,4 +1,4 @@
-/** express-session with connect-redis, with the two options that its README asks everybody to set. */
+/** express-session with connect-redis, with the two options that its README recommends. */
 import { RedisStore } from 'connect-redis'
 import express from 'express'
 import session from 'express-session'

@@ -1,4 +1,4 @@
-/** The Redis store for koa-session that everybody writes first. */
+/** The usual first Redis store for koa-session. */
 import type { Redis } from 'ioredis'
 
 export function tenLineStore(redis: Redis) {

@@ -1,4 +1,4 @@
-/** koa-session with the store that everybody writes first. */
+/** koa-session with the usual first Redis store. */
 import { Redis } from 'ioredis'
 import createSession from 'koa-session'
 import { MAX_AGE_MS, storeUrl } from './host.ts'

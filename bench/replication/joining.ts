@@ -1,4 +1,4 @@
-/** Two nodes with many sessions, and a third that comes back with none: what an idle session takes, and how long it takes. */
+/** Two nodes with many sessions, and a third that comes back with none: memory of an idle session, and time to join. */
 import { meshCluster } from './cluster.ts'
 import type { Filled, Full, Memory } from './questions.ts'
 
@@ -6,11 +6,11 @@ export interface Joining {
   readonly sessions: number
   /** Of one session's body as JSON. */
   readonly jsonBytes: number
-  /** What the heap of a node grew by for each session, key, record and its place in the map included. */
+  /** Growth of a node's heap for each session, with key, record and its place in the map. */
   readonly heapBytes: number
-  /** From the start of its store until it answered, right from the first read. */
+  /** From the start of its store until it answers reads correctly. */
   readonly servesAfterMs: number
-  /** Until it had answered some hundreds of reads of what others hold, each rightly. */
+  /** Until it had answered some hundreds of reads of others' sessions correctly. */
   readonly readAfterMs: number
   /** Until it held every session itself. */
   readonly fullAfterMs: number
@@ -23,7 +23,7 @@ export async function measureJoining(sessions: number): Promise<Joining> {
   try {
     const [writer, holder] = cluster.nodes
     if (writer === undefined || holder === undefined) throw new Error('there are three nodes')
-    // What is loaded and compiled at the first use is no session's.
+    // The first sessions pay for loading and compilation.
     await writer.ask({ ask: 'fill', sessions: 1_000 })
     const before = await holder.ask<Memory>({ ask: 'memory' })
     const { jsonBytes, keys } = await writer.ask<Filled>({ ask: 'fill', sessions })

@@ -1,7 +1,6 @@
 /**
- * One node of a mesh under a load of its own making. It writes to sessions that it owns, as a balancer that routes by
- * session has it, so that a write costs what it costs and nothing for the way to the owner. Arguments: the store's URL,
- * this node's name, and the names of all, separated by commas.
+ * One node of a mesh, which makes its own load. It writes to sessions that it owns, as behind a balancer that routes by session, so that
+ * no write is forwarded to another owner. Arguments: the store's URL, this node's name, and the names of all, separated by commas.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
@@ -19,7 +18,7 @@ import type { Filled, Full, Memory, Question, Ready, Usage, Written } from './qu
 const HOUR_MS = 3_600_000
 const FULL_DEADLINE_MS = 60_000
 const KEYS_TOLD = 500
-/** Of creations at a time; more than enough to keep every node busy. */
+/** Creations at a time: enough to keep every node busy. */
 const FILL_AT_ONCE = 32
 
 const [, , url = '', name = '', allNames = ''] = process.argv

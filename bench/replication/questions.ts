@@ -1,16 +1,16 @@
-/** What the bench asks a node of a mesh, one thing at a time. */
+/** The questions of the bench to a node of a mesh, one at a time. */
 export type Question =
-  /** What it has used since its start. */
+  /** Its usage since its start. */
   | { readonly ask: 'usage' }
-  /** Creates so many sessions of its own. */
+  /** Creates sessions that it owns. */
   | { readonly ask: 'fill'; readonly sessions: number }
-  /** Writes so often to sessions of its own, so many at a time. */
+  /** Writes to sessions that it owns, `atOnce` at a time. */
   | { readonly ask: 'write'; readonly writes: number; readonly atOnce: number }
   /** After a collection of garbage. */
   | { readonly ask: 'memory' }
-  /** Reads sessions that others created, which it must know. */
+  /** Reads sessions that others created. */
   | { readonly ask: 'read'; readonly keys: readonly string[] }
-  /** Waits until it holds so many itself. */
+  /** Waits until it holds that many itself. */
   | { readonly ask: 'full'; readonly sessions: number }
 
 export interface Ready {
@@ -33,7 +33,7 @@ export interface Written {
   /** Of each write. */
   readonly p50Micros: number
   readonly p99Micros: number
-  /** Not known to have been made: the machine was too slow for its nodes to hear of each other in time. */
+  /** Writes without an acknowledgement: the machine was too slow for the nodes' heartbeats. */
   readonly refused: number
 }
 

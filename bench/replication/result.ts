@@ -1,4 +1,4 @@
-/** What the bench of the mesh found, as it is written down and as a table. */
+/** The result of the bench of the mesh, as a file and as a table. */
 import { seededRandom } from '@ninelives/lab'
 import type { Environment } from '../harness/environment.ts'
 import type { Joining } from './joining.ts'
@@ -27,7 +27,7 @@ export interface MeshOptions extends ScalePlan {
 
 export type MeshFigures = { readonly mesh: string } & Readonly<Record<Measure, Estimate>>
 
-/** What a write on the largest clustered mesh takes of what it takes on the smallest. */
+/** The cost of a write on the largest clustered mesh over that on the smallest. */
 export interface Growth extends Estimate {
   readonly of: Measure
   readonly ratioMax: number

@@ -6,17 +6,17 @@ import { median, type Random, shuffled } from '../harness/statistics.ts'
 
 export interface ScalePlan {
   readonly sizes: readonly number[]
-  /** Of every mesh, in an order shuffled anew. */
+  /** Of every mesh, in an order that is shuffled for each round. */
   readonly rounds: number
   /** Of one mesh in one round; the median of them counts. */
   readonly blocks: number
   readonly writesPerNode: number
-  /** Of one node. The more, the more leaves in one packet, and on few nodes more than on many: 1 compares like with like. */
+  /** In flight at one node. More writes share packets, and more so on few nodes than on many: 1 compares fairly. */
   readonly atOnce: number
 }
 
 export interface ScaleBlock {
-  /** Everything that the processes used, over the writes. */
+  /** All CPU time of the processes, over the writes. */
   readonly cpuMicros: number
   /** Without what they use when nothing is written: heartbeats and timers. */
   readonly cpuMicrosAboveIdle: number

@@ -1,6 +1,6 @@
 /**
- * The answer in three sentences: what was lost, how long users waited, and what it cost. Only from the data: nobody is called better
- * where the interval contains 1, and nobody is called safe, only not seen to lose anything in so many faults.
+ * The answer in three sentences: what was lost, how long users waited, and what it cost. No strategy is called better
+ * where the interval contains 1, and none is called safe: it lost nothing in that many faults.
  */
 import type { BenchResult, Comparison } from '../result.ts'
 import { count, listed, percent, plural, times, withInterval } from './drawing/figures.ts'
@@ -27,7 +27,7 @@ function lossSentence(measured: readonly Measured[]): string {
   const parts = [
     ...(keepers.length === 0 ? [] : [keptWords(keepers)]),
     ...losers,
-    ...(unjudged.length === 0 ? [] : [`of ${names(unjudged)} it can’t be said`]),
+    ...(unjudged.length === 0 ? [] : [`of ${names(unjudged)} it is unknown`]),
   ]
   return `Lost: ${parts.join('; ')}.`
 }
@@ -54,7 +54,7 @@ function lostWords({ title, figures: { sessions, writes } }: Measured): string {
   return `${title} lost ${parts.join(' and ')}`
 }
 
-/** Of one user, since it does not comfort those who were cut off that others were served. */
+/** Of the user who waited longest: an average would hide users without any answer. */
 function waitSentence(measured: readonly Measured[], compared: readonly Comparison[]): string {
   const faulted = measured.filter(({ figures }) => figures.kills > 0)
   const waits = faulted
@@ -67,7 +67,7 @@ function waitSentence(measured: readonly Measured[], compared: readonly Comparis
   const found = comparisonWords(measured, compared, 'outageMs', { less: 'shorter', more: 'longer' })
   return (
     `Waited: in the median over faults, the user who waited longest did so for ${listed(waits)}${others}; ` +
-    `the longest time without a good answer to anybody was, ${found}.`
+    `the longest time without a good answer to any user was, ${found}.`
   )
 }
 
@@ -77,7 +77,7 @@ function costSentence(measured: readonly Measured[], compared: readonly Comparis
   return `Cost: of CPU time a request, with nothing broken, ${found}.`
 }
 
-/** Against the base of the run: who differs, and of whom no difference was shown. */
+/** The strategies that differ from the base of the run, and those without a shown difference. */
 function comparisonWords(
   measured: readonly Measured[],
   compared: readonly Comparison[],
@@ -86,7 +86,7 @@ function comparisonWords(
 ): string {
   const ours = compared.filter((each) => each.figure === figure && !each.isAgain)
   const [first] = ours
-  if (first === undefined) return 'with nothing to compare'
+  if (first === undefined) return 'there is nothing to compare with'
   const titled = (name: string): string => measured.find((each) => each.name === name)?.title ?? name
   const those = (finding: Comparison['finding']): Comparison[] =>
     ours.filter((each) => each.base === first.base && each.finding === finding)

@@ -1,4 +1,4 @@
-/** Two runs side by side, as a page. Its packages must be there, see `index.ts`. */
+/** Two runs side by side, as a page. It needs the packages that `index.ts` installs. */
 import type { BenchResult } from '../result.ts'
 import { type Ratio, ratioCharts } from './charts/ratios.ts'
 import { compareRuns, type PairedFigure, type PairedLoss, type RunsCompared } from './compare.ts'

@@ -7,7 +7,7 @@ import { FINDING_SIGNS, outOf, rounded, times } from './drawing/figures.ts'
 const TEXT_FROM = 5
 
 export const DRIFT =
-  'The runs were at different times: the machine’s drift between them is in every ratio. What is to be proven is measured in one run.'
+  'The runs were at different times: the machine’s drift between them is in every ratio. Measure in one run what you want to prove.'
 
 export function compareTable(base: BenchResult, other: BenchResult): string {
   const { rows, losses, unpaired, cautions } = compareRuns(base, other)

@@ -1,9 +1,9 @@
 /**
- * Two runs side by side: whatever both measured of a strategy of the same name in the same scenario, as a ratio of medians.
+ * Two runs side by side: each figure of a strategy that both runs measured in the same scenario, as a ratio of medians.
  *
  * The runs were at different times, so no block of one has a partner in the other, and the machine's drift between them is in every
- * ratio: such comparisons call equal systems different far more often than one time in twenty. They say where to look; what is to
- * be proven is measured in one run.
+ * ratio: such a comparison calls equal systems different far more often than one time in twenty. It shows where to look; one run with
+ * both is the proof.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { seededRandom } from '@ninelives/lab'
@@ -16,7 +16,7 @@ export interface RunsCompared {
   readonly losses: readonly PairedLoss[]
   /** Strategies that only one of the runs has figures of. */
   readonly unpaired: readonly string[]
-  /** What else is different between the runs, or wrong with one of them. */
+  /** Other differences between the runs, and doubts about one of them. */
   readonly cautions: readonly string[]
 }
 
@@ -27,7 +27,7 @@ export interface PairedFigure {
   readonly unit: string
   readonly base: number
   readonly other: number
-  /** How many times the base's the other's is. */
+  /** The other run's figure over the base's. */
   readonly ratio: Estimate
   readonly finding: Finding
 }
@@ -91,11 +91,11 @@ function keyOf({ name, scenario }: StrategyResult): string {
   return JSON.stringify([name, scenario])
 }
 
-/** Nothing where one of them has no such figure, or one that nothing can be divided by. */
+/** Empty when a run lacks the figure, or the base's is 0. */
 function pairedFigure(one: Measured, two: Measured, { name, unit, values }: Figure): PairedFigure[] {
   const [base, other] = [values(one), values(two)]
   if (base.length === 0 || other.length === 0 || Math.min(...base) <= 0) return []
-  // Of the same seed for each, so that a strategy more or less in the runs changes no other's interval.
+  // The same seed for each: the number of strategies must not change any interval.
   const ratio = unpairedRatio(other, base, seededRandom(1))
   const { title, scenario } = one
   return [
@@ -103,7 +103,7 @@ function pairedFigure(one: Measured, two: Measured, { name, unit, values }: Figu
   ]
 }
 
-/** The ratio of two medians, each resampled for itself. */
+/** The ratio of two medians, each resampled on its own. */
 export function unpairedRatio(first: readonly number[], second: readonly number[], random: Random): Estimate {
   const again = (values: readonly number[]): number =>
     median(values.map(() => values[Math.floor(random() * values.length)] as number))

@@ -1,6 +1,5 @@
 /**
- * The table at the top of the README, from a result and nothing else: `node bench/report/headline.ts RESULT.json` puts it between
- * the markers. A figure in the README that nobody can make again would be a claim.
+ * The table at the top of the README, from a result alone: `node bench/report/headline.ts RESULT.json` puts it between the markers.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -33,7 +32,7 @@ const HEADS = [
 ]
 const README = fileURLToPath(new URL('../../README.md', import.meta.url))
 
-/** Of the first scenario, as the formatter would leave it. */
+/** Of the first scenario, formatted as by the formatter. */
 export function headline(result: BenchResult): string {
   const [scenario] = scenariosOf(result)
   const measured = scenario === undefined ? [] : contestants(result, scenario).filter(isMeasured)
@@ -81,7 +80,7 @@ function caption(result: BenchResult, scenario: string): string {
   )
 }
 
-/** A name may hold what a table ends its cells with, or what Markdown reads as more than text. */
+/** Names may hold characters that mean something in Markdown. */
 function markdownTable(rows: readonly (readonly string[])[]): string {
   const safe = rows.map((row) =>
     row.map((cell) => cell.replaceAll(/\s+/g, ' ').replaceAll(/[\\|<>`*_[\]]/g, String.raw`\$&`)),
@@ -97,7 +96,7 @@ function main([resultPath]: readonly string[]): void {
   if (resultPath === undefined || resultPath === '--help')
     throw new UsageError('node bench/report/headline.ts RESULT.json')
   writeFileSync(README, withHeadline(readFileSync(README, 'utf8'), readResult(resultPath)))
-  say('README.md has the table')
+  say('The table in README.md is up to date')
 }
 
 if (import.meta.main) benchMain(async (args) => main(args))

@@ -1,6 +1,6 @@
 /**
- * The report of a result: `node bench/report/index.ts RESULT.json [OUT.html]` makes it again. The packages that draw its charts
- * come when it is first asked for.
+ * The report of a result: `node bench/report/index.ts RESULT.json [OUT.html]` makes it again. The first report installs the packages that
+ * draw the charts.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -1,4 +1,4 @@
-/** A result as a page that explains itself. Its packages must be there, see `index.ts`. */
+/** A result as a page that explains itself. It needs the packages that `index.ts` installs. */
 import type { BenchResult } from '../result.ts'
 import { answer } from './answer.ts'
 import { lossChart, LOST } from './charts/loss.ts'
@@ -72,7 +72,7 @@ function about({ strategies, options, startedAt, environment, seed }: BenchResul
 
 function doubts(result: BenchResult): string[] {
   const again = differsFromItself(result)
-    ? ['The base differs from itself in an A/A row, so other differences may be none either.']
+    ? ['The base differs from itself in an A/A row, so other differences may be noise too.']
     : []
   return [...result.doubts, ...again]
 }
@@ -85,7 +85,7 @@ function answerSection(result: BenchResult): Markup {
       const [head = '', ...rest] = sentence.split(': ')
       return rest.length === 0 ? html`<p>${head}</p>` : html`<p><strong>${head}:</strong> ${rest.join(': ')}</p>`
     })}
-    ${others.length === 0 ? undefined : html`<p>That is of “${first}”; ${listed(others)} below.</p>`}
+    ${others.length === 0 ? undefined : html`<p>This is about “${first}”; ${listed(others)} below.</p>`}
   </section> `
 }
 
@@ -113,8 +113,7 @@ function lossSection(result: BenchResult): Markup {
   return html`<section aria-labelledby="loss">
     <h2 id="loss">What each fault loses</h2>
     <p class="lead">
-      Where nothing was lost the cell says what that proves: at most 3/N of the faults, by N faults without a loss. The
-      stronger the violet, the more was lost.
+      Where nothing was lost, the cell shows the bound that N faults prove: 3/N. A stronger violet means a larger loss.
     </p>
     <div class="wide">
       ${charts.map(({ kind, at }) => chartFigure(lossChart(at, kind), html`Share of the ${LOST[kind]}`))}
@@ -123,7 +122,7 @@ function lossSection(result: BenchResult): Markup {
   </section> `
 }
 
-/** The first stands open; the others are folded, so that a page of many scenarios can be found through. */
+/** The first is open; the others are folded, so that a page of many scenarios stays short. */
 function scenarioSections(result: BenchResult): Markup[] {
   return scenariosOf(result).map((scenario, place) => {
     const id = slug('scenario', scenario)
@@ -150,7 +149,7 @@ function leftOut(result: BenchResult): Markup {
     <div class="words">
       ${
         rows.length === 0
-          ? html`<p>Nothing: everything that was measured is in the figures.</p>`
+          ? html`<p>Nothing: all measurements are in the figures.</p>`
           : table('In no figure', ['Strategy', 'Scenario', 'What', 'Why'], rows)
       }
     </div>

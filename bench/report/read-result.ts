@@ -1,4 +1,4 @@
-/** A result.json of this bench, or a line that says what it is instead. */
+/** Reads a result.json of this bench, or throws a UsageError. */
 import { readFileSync } from 'node:fs'
 import { UsageError } from '@ninelives/lab'
 import { type BenchResult, RESULT_SCHEMA } from '../result.ts'
@@ -11,9 +11,9 @@ export function readResult(path: string): BenchResult {
     throw new UsageError(`${path} can't be read as a result: ${(error as Error).message}`)
   }
   if (result?.schema !== RESULT_SCHEMA || result.bench !== 'strategies') {
-    throw new UsageError(`${path} is no result of npm run bench with schema ${RESULT_SCHEMA}`)
+    throw new UsageError(`${path} is not a result of npm run bench with schema ${RESULT_SCHEMA}`)
   }
   const parts = [result.strategies, result.comparisons, result.doubts, result.options, result.environment]
-  if (parts.includes(undefined)) throw new UsageError(`${path} is not a whole result: something was cut out of it`)
+  if (parts.includes(undefined)) throw new UsageError(`${path} is not a complete result: parts are missing`)
   return result as BenchResult
 }

@@ -1,4 +1,4 @@
-/** What every page of the report is: one file that asks no network for anything. */
+/** The frame of every page of the report: one file that needs no network. */
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { html, type Markup, trusted } from './drawing/markup.ts'
@@ -14,7 +14,7 @@ const ICON = trusted(
     '<circle cx="19.5" cy="20" r="1.8" fill="#0f766e"/></svg>',
 )
 
-/** Whatever slipped into the page could fetch nothing and send nothing. */
+/** Injected code could fetch nothing and send nothing. */
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -57,7 +57,7 @@ export function shell({ title, about, main, data }: Page): string {
     </html> `.text
 }
 
-/** Why the figures are not to be quoted; nothing where they may be. */
+/** Why the figures are not to be quoted; undefined without doubts. */
 export function doubtsNote(title: string, doubts: readonly string[]): Markup | undefined {
   if (doubts.length === 0) return undefined
   return html`<div class="doubts" role="note">
@@ -68,7 +68,7 @@ export function doubtsNote(title: string, doubts: readonly string[]): Markup | u
   </div> `
 }
 
-/** Node calls the function experimental, once, on the terminal where the table stands. */
+/** Keeps Node's warning about an experimental function off the terminal with the table. */
 function withoutItsWarning<T>(act: () => T): T {
   const emitWarning = process.emitWarning.bind(process)
   process.emitWarning = () => undefined

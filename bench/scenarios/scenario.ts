@@ -1,4 +1,4 @@
-/** What a cluster is put through: how large it is, what its users do, and what breaks. A new one is a file and an entry in `index.ts`. */
+/** How large a cluster is, what its users do, and what breaks. A new scenario is a file and an entry in `index.ts`. */
 import type { Strategy } from '@ninelives/lab'
 
 export type BreakName = 'kill' | 'rolling' | 'store'
@@ -8,24 +8,24 @@ export interface BenchScenario {
   /** One line, for `--help` and the report. */
   readonly summary: string
   readonly breaks: BreakName
-  /** Those that are absent are the run's. */
+  /** Absent values are the run's. */
   readonly nodes?: number
   readonly users?: number
   readonly tabs?: number
   readonly rate?: number
-  /** Of what users do inside, so much is to look. */
+  /** Share of reads while logged in. */
   readonly readShare?: number
-  /** Sessions that are open and that nobody uses meanwhile. */
+  /** Open sessions that are not used. */
   readonly liveSessions?: number
-  /** So much is in each session beside what the shop puts there. */
+  /** Extra bytes in each session. */
   readonly sessionBytes?: number
-  /** Every answer of the store comes some milliseconds late. */
+  /** Every answer of the store is delayed by some milliseconds. */
   readonly slowStore?: boolean
-  /** Why there is nothing to be seen of a strategy here. */
+  /** Why a strategy takes no part here. */
   readonly skips?: (strategy: Strategy) => string | undefined
 }
 
-/** For what happens to a store that is a server. */
+/** Skips strategies without a store server. */
 export function withoutServer({ store }: Strategy): string | undefined {
   return typeof store === 'object' && 'server' in store ? undefined : 'it has no store beside its nodes'
 }

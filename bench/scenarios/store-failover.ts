@@ -1,6 +1,6 @@
 import { type BenchScenario, withoutServer } from './scenario.ts'
 
-/** The worst of all failovers: what takes the place has heard of nothing. */
+/** The worst failover: the new store is empty. */
 export const storeFailover: BenchScenario = {
   name: 'store-failover',
   summary: 'the store is killed, and an empty one takes its place',

@@ -1,6 +1,6 @@
 import type { BenchScenario } from './scenario.ts'
 
-/** What a store that writes whole sessions loses without any fault. */
+/** A store that writes whole sessions loses writes here without any fault. */
 export const tabs: BenchScenario = {
   name: 'tabs',
   summary: 'three tabs a user, which write to one session at once; a node is killed',

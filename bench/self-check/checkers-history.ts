@@ -1,4 +1,4 @@
-/** A sound history as the virtual users leave it, made up as it is read, line by line: logins, puts, looks, counts, strangers, logouts. */
+/** A valid history as the virtual users leave it, generated line by line: logins, puts, looks, counts, forged cookies, logouts. */
 import { seededRandom } from '@ninelives/lab'
 import type { EventBody, OperationKind } from '@ninelives/history'
 

@@ -1,10 +1,10 @@
-/** The judge in a process of its own: takes a trace from stdin, and says what that took. */
+/** The judge in a process of its own: reads a trace from stdin, and reports the cost. */
 import { Judge, type TraceEvent } from '@ninelives/history'
 
-/** What is told at the end, as JSON. */
+/** Printed at the end, as JSON. */
 export interface Judged {
   readonly cpuMicros: number
-  /** The most that the whole process ever had. */
+  /** The maximum of the whole process. */
   readonly megabytes: number
   readonly ok: number
   readonly anomalies: number

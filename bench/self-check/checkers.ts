@@ -1,7 +1,6 @@
 /**
- * What the checkers cost: a million operations of ten thousand users, as virtual users with two tabs would have done them, go
- * through the judge one by one. It has a process of its own, which is told to collect its garbage before it grows beyond
- * HEAP_MEGABYTES: what is left is what it needs. Of its time only the judging is counted, and not the reading of the text.
+ * The cost of the checkers: a million operations of ten thousand users go through the judge one by one. The judge has a process of its
+ * own, whose heap is limited to HEAP_MEGABYTES, so that garbage is not counted. Only the time of judging counts, not that of parsing.
  *
  *     node bench/self-check/checkers.ts [--operations 1000000] [--users 10000]
  */

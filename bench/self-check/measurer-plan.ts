@@ -1,4 +1,4 @@
-/** What is done to the virtual users on purpose, and when, so that what they report can be held against it. */
+/** The harm that the stub does to the virtual users, and when, to compare with their reports. */
 
 export interface Stretch {
   readonly atMs: number
@@ -7,21 +7,21 @@ export interface Stretch {
 
 /** Instants are on the clock of the trace, which the processes share. */
 export interface Plan {
-  /** How long every answer is held back, and every so many of them. */
+  /** Delay of every answer, and of one in `longHoldEvery`. */
   readonly holdMs: number
   readonly longHoldMs: number
   readonly longHoldEvery: number
-  /** In it no answer leaves; all of them do at its end. */
+  /** Answers wait until its end. */
   readonly stall: Stretch
-  /** In it every connection is reset, and nothing is done. */
+  /** Every connection is reset, and nothing is done. */
   readonly outage: Stretch
-  /** Of so many puts one is acknowledged and never there. */
+  /** One in this many puts is acknowledged and lost. */
   readonly loseEvery: number
-  /** Of so many puts one is there twice. */
+  /** One in this many puts is there twice. */
   readonly doubleEvery: number
-  /** Of so many looks one finds that its session is gone for good. */
+  /** One in this many looks finds its session gone. */
   readonly forgetEvery: number
-  /** From here on nothing is lost, doubled or forgotten any more. */
+  /** From here on nothing is lost, doubled or forgotten. */
   readonly harmUntilMs: number
   readonly endMs: number
 }
@@ -60,7 +60,7 @@ export const harmless: Plan = {
   endMs: 0,
 }
 
-/** Nothing but the holding back happens here: the generator is warm, and the stall has not begun. */
+/** Here answers are only delayed: the generator is warm, and the stall has not begun. */
 export function calm({ stall }: Plan): Stretch {
   return { atMs: stall.atMs - 4_000, forMs: 3_700 }
 }

@@ -1,4 +1,4 @@
-/** What the harness says of a run, each figure beside what was really done. */
+/** The harness's report on a run, each figure beside the injected one. */
 import { type EventBody, type OperationSent, Judge, TRACE_SCHEMA, type Verdict } from '@ninelives/history'
 import type { OperationEvent } from '@ninelives/lab'
 import { calm, isIn, type Plan } from './measurer-plan.ts'
@@ -46,7 +46,7 @@ export function reportOf(events: readonly OperationEvent[], plan: Plan, harm: Ha
   ]
 }
 
-/** How late the generator itself was. */
+/** The generator's own lateness at p99. */
 export function lateMs(events: readonly OperationEvent[]): number {
   const late = events.flatMap((event) => (event.type === 'operation-sent' ? [event.lateMs] : []))
   return percentile(late, 99)
@@ -70,8 +70,8 @@ function operationsIn(events: readonly OperationEvent[]): readonly Operation[] {
 }
 
 /**
- * How long those that were due in the stall had to wait, counted from then, by what was due when alone: what was sent in the
- * stall is answered at its end, and what was due meanwhile in the same tab is sent then.
+ * The expected latencies of operations that were due in the stall, from their due times alone: an operation sent in the stall is answered
+ * at its end, and later ones of the same tab are sent then.
  */
 function expectedMs(operations: readonly Operation[], { stall, holdMs }: Plan): readonly number[] {
   const untilMs = stall.atMs + stall.forMs
@@ -87,7 +87,7 @@ function expectedMs(operations: readonly Operation[], { stall, holdMs }: Plan): 
     })
 }
 
-/** Without a good answer to anybody, of those silences that have an instant in common with the stretch. */
+/** The longest time without a good answer that overlaps the stretch. */
 function longestSilenceMs(operations: readonly Operation[], { atMs, forMs }: Plan['stall']): number {
   const good = operations.filter(({ isGood }) => isGood).map(({ endedAtMs }) => endedAtMs)
   const ends = good.toSorted((a, b) => a - b)

@@ -1,6 +1,6 @@
 /**
- * A shop that does to its users exactly what the plan says, and keeps count of it. It keeps carts in a map and checks no
- * password: nothing in it can go wrong by itself.
+ * A shop that harms its users exactly as the plan says, and counts the harm. It keeps carts in a map and checks no
+ * password, so nothing else goes wrong.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -11,17 +11,17 @@ interface Session {
   readonly user: string
   readonly things: Map<string, number>
   count: number
-  /** Doubled, and not shown to anybody yet. */
+  /** Doubled, and not shown yet. */
   unseen: number
 }
 
-/** What was done to them. */
+/** The harm that was done. */
 export interface Harm {
   readonly writesLost: number
-  /** And shown: of what went with its session nobody can know. */
+  /** And shown: a doubled write that is lost with its session is not counted. */
   readonly writesDoubled: number
   readonly sessionsLost: number
-  /** How long each answer of the calm stretch was held back, as it came out. */
+  /** The actual delays of the answers in the calm stretch. */
   readonly heldMs: readonly number[]
 }
 

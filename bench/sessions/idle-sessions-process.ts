@@ -1,4 +1,4 @@
-/** Fills a memory store with sessions, no two with the same contents, and says what the heap grew by for each. */
+/** Fills a memory store with sessions, no two with the same contents, and reports the growth of the heap for each. */
 import assert from 'node:assert/strict'
 import { openStore, sessionEngine } from '@ninelives/sessions'
 import { sessionContents } from '../harness/contents.ts'

@@ -1,13 +1,13 @@
-/** What a session costs that only lies there: the heap of a process of its own, before and after it holds many of them. */
+/** The cost of an idle session: the heap of a process, before and after it holds many of them. */
 import { worker } from '../harness/worker.ts'
 
 export interface IdleSessions {
   readonly sessions: number
   /** Of one session's data as JSON. */
   readonly jsonBytes: number
-  /** What the heap grew by for each session of a visitor: key, record, and its place in the map. */
+  /** Growth of the heap for each session of a visitor: key, record, and its place in the map. */
   readonly heapBytes: number
-  /** The same for each session of a user of its own, who has a record beside it: the list of the user's sessions. */
+  /** The same for sessions of different users, with a record each for the list of the user's sessions. */
   readonly heapBytesWithUser: number
 }
 
@@ -19,11 +19,11 @@ export async function idleSessions(sessions = SESSIONS): Promise<IdleSessions> {
   return { sessions, jsonBytes: visitors.jsonBytes, heapBytes: visitors.heapBytes, heapBytesWithUser: users.heapBytes }
 }
 
-async function measured(who: string, sessions: number): Promise<{ jsonBytes: number; heapBytes: number }> {
+async function measured(owners: string, sessions: number): Promise<{ jsonBytes: number; heapBytes: number }> {
   const filled = await worker<{ jsonBytes: number; heapBytes: number }>({
-    name: `the idle sessions of ${who}`,
+    name: `the idle sessions of ${owners}`,
     file: new URL('idle-sessions-process.ts', import.meta.url),
-    args: [who, String(sessions)],
+    args: [owners, String(sessions)],
     nodeOptions: ['--expose-gc'],
   })
   filled.stop()

@@ -1,6 +1,6 @@
 /**
  * Makes the load, in a process of its own. A closed loop: each user sends its next request when the last one is answered,
- * over one connection that is kept alive. Every answer is checked against what the user's session must hold by then, so
+ * over one connection that is kept alive. Every answer is checked against the expected contents of the user's session, so
  * a subject can't be fast by forgetting.
  */
 import { Agent } from 'node:http'

@@ -32,7 +32,7 @@ export interface SessionsResult {
   readonly seed: number
   readonly subjects: readonly SubjectResult[]
   readonly idleSessions: IdleSessions
-  /** What the estimates were made from, block by block. */
+  /** The measurements, block by block. */
   readonly blocks: Readonly<Record<string, Readonly<Record<RequestKind, readonly Measured[]>>>>
 }
 

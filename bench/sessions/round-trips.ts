@@ -1,4 +1,4 @@
-/** How often a request waits for Redis, found with a process that reaches it over a slow relay and has no other load. */
+/** How often a request waits for Redis, counted by a slow relay, with a process that has no other load. */
 import type { Load, RequestKind } from './load.ts'
 import { slowRelay } from './slow-relay.ts'
 import { startServer, type SubjectSpec } from './subject.ts'
@@ -7,7 +7,7 @@ const REQUESTS = 20
 
 export type RoundTrips = Readonly<Record<RequestKind, number>>
 
-/** Undefined for a Redis with TLS, whose connections can't be led elsewhere. */
+/** Undefined for a Redis with TLS, which the relay can't serve. */
 export async function countedRoundTrips(
   spec: SubjectSpec,
   redisUrl: string,

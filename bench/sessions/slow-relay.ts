@@ -1,7 +1,7 @@
 /**
- * A way to Redis on which every answer takes a while longer, and that counts how often somebody begins to wait for one.
- * What a client asks while it waits already costs it no further round trip, in however many pieces it is sent; the server
- * cannot tell, because it may have answered the first piece before the second arrives.
+ * A relay to Redis that delays every answer, and counts how often a client begins to wait for one. Commands that a client sends while it
+ * waits cost it no further round trip, in however many pieces they arrive; without the delay the server could answer the first piece
+ * before the second arrives.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -17,7 +17,7 @@ export interface SlowRelay {
 const DELAY_MS = 5
 const REDIS_PORT = 6_379
 
-/** For `redis:` alone: with TLS the name of the server would no longer be right. */
+/** For `redis:` alone: with TLS the server's name would be wrong. */
 export async function slowRelay(redisUrl: string): Promise<SlowRelay> {
   const target = new URL(redisUrl)
   const port = Number(target.port === '' ? REDIS_PORT : target.port)
@@ -43,7 +43,7 @@ export async function slowRelay(redisUrl: string): Promise<SlowRelay> {
       [upstream, client],
     ] as const) {
       sockets.add(one)
-      // A reset is an end like any other; who asked notices it on its own connection.
+      // A reset ends the connection; the client notices it on its own side.
       one.on('error', () => {})
       one.on('close', () => {
         sockets.delete(one)

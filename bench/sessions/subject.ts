@@ -1,18 +1,18 @@
-/** One of the things compared: a process of its own that serves it, the load on it, and the CPU time that it takes. */
+/** One of the subjects: its process, the load on it, and the CPU time that it takes. */
 import type { Measured } from '../harness/experiment.ts'
 import type { Load, RequestKind } from './load.ts'
 import { type Worker, worker } from '../harness/worker.ts'
 
 export interface SubjectSpec {
   readonly name: string
-  /** What its process runs, in `peers/`. */
+  /** The program, in `peers/`. */
   readonly file: string
   readonly store: 'redis' | 'memory'
 }
 
 export interface Subject {
   readonly name: string
-  /** What one turn of load took. */
+  /** One turn of load. */
   measure(kind: RequestKind, requests: number): Promise<Measured>
   stop(): void
 }
@@ -37,7 +37,7 @@ export async function startSubject(spec: SubjectSpec, redisUrl: string, load: Lo
   }
 }
 
-/** The process alone, with nobody who asks it anything. */
+/** The process alone, without load. */
 export function startServer({ name, file, store }: SubjectSpec, redisUrl: string): Promise<Worker<{ port: number }>> {
   const program = new URL(`../peers/${file}`, import.meta.url)
   return worker({ name, file: program, args: [store === 'redis' ? redisUrl : 'memory:'] })

@@ -1,4 +1,4 @@
-/** What the bench of the session layer compares. */
+/** The subjects of the bench of the session layer. */
 import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
 import type { RequestKind } from './load.ts'
 import type { SubjectSpec } from './subject.ts'

@@ -1,4 +1,4 @@
-/** The figures of one strategy in one scenario, from its turns. The unit of whatever a fault did is the fault; of the rest, the block. */
+/** The figures of one strategy in one scenario, from its turns. The unit is the fault for effects of faults, and the block for the rest. */
 import type { TurnFound } from './faults/turn.ts'
 import { LatencyHistogram, P999_SAMPLES_MIN, phaseLatency } from './latency-histogram.ts'
 import {
@@ -17,11 +17,11 @@ import { type Estimate, estimate, type Random } from '../harness/statistics.ts'
 
 const STALE = ['stale-read', 'hole', 'back-in-time']
 const RESAMPLES = 2_000
-const NO_WHOLE_TURN = 'of every turn some fault is excluded'
+const NO_WHOLE_TURN = 'every turn has an excluded fault'
 
 /**
- * `kills` and `blocks` are those that count; without a kill there are no figures. What is said of a whole turn is said of those
- * of whose kills none is excluded, except that an anomaly is one wherever it was proved.
+ * `kills` and `blocks` are those that count; without a kill there are no figures. Figures of whole turns come from turns without an
+ * excluded kill; anomalies come from all turns.
  */
 export function figuresOf(
   all: readonly TurnFound[],
@@ -78,7 +78,7 @@ function sum(kills: readonly KillRecord[], figure: NumberOf): number {
   return valuesOf(kills, figure).reduce((total, each) => total + each, 0)
 }
 
-/** Where nothing due after the fault worked within what was watched, at least as long as that. */
+/** Without a success during the watch, the outage is the lower bound. */
 function firstSuccesses(kills: readonly KillRecord[]): number[] {
   return kills.map(({ firstSuccessMs, outageMs }) => firstSuccessMs ?? outageMs)
 }
@@ -105,8 +105,8 @@ function shareOf(kills: readonly KillRecord[]): number {
 }
 
 /**
- * Lost over exposed, of all faults together; the bound from resampling the faults, or from their number when nothing was lost. Where
- * nobody was exposed, nothing is bounded.
+ * Lost over exposed, of all faults together; the bound comes from resampling the faults, or from their number when nothing was lost.
+ * Without exposed sessions the bound is 1.
  */
 function lostShare(kills: readonly KillRecord[], random: Random): Share {
   const share = shareOf(kills)

@@ -1,4 +1,4 @@
-/** What the bench of strategies found, as `result.json` has it, from the blocks that were written down. */
+/** Makes the result of the bench of strategies from the blocks on disk. */
 import { seededRandom } from '@ninelives/lab'
 import {
   type BenchResult,
@@ -81,7 +81,7 @@ function counts({ excluded }: { readonly excluded?: string }): boolean {
   return excluded === undefined
 }
 
-/** The first with each of the others, in the blocks in which both count. */
+/** Each other strategy with the first, in the blocks in which both count. */
 function comparisonsIn(scenario: string, strategies: readonly StrategyResult[], seed: number): Comparison[] {
   const [base, ...others] = strategies.filter((each) => each.scenario === scenario && each.figures !== undefined)
   if (base === undefined) return []
@@ -91,7 +91,7 @@ function comparisonsIn(scenario: string, strategies: readonly StrategyResult[], 
       const both = [...ofBase.keys()].filter((block) => ofOther.has(block))
       if (both.length === 0) return []
       const values = (from: ReadonlyMap<number, number>): number[] => both.map((block) => from.get(block) as number)
-      // Of its own stream: how many are compared must not change the interval of any.
+      // A stream of its own: the number of comparisons must not change any interval.
       const found = ratio(values(ofOther), values(ofBase), seededRandom(seed))
       const figure = name as Comparison['figure']
       const isAgain = other.role === 'again'

@@ -1,6 +1,6 @@
 /**
- * The experiment: blocks in which every contestant has one turn in each scenario, in an order shuffled anew. A block is written down as
- * it ends, so that a run that was interrupted goes on with the next one.
+ * The experiment: blocks in which every contestant has one turn in each scenario, in an order that is shuffled for each block. A block is
+ * written to disk as it ends, so that an interrupted run continues with the next one.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ import type { BenchScenario } from '../scenarios/index.ts'
 import { shuffled } from '../harness/statistics.ts'
 import { blocksOf, contestantsOf, planOf, type RunOptions, scenariosOf } from './options.ts'
 
-/** Once for the whole of a run, also where it is gone on with. */
+/** Written once at the beginning of a run, and read when it is resumed. */
 export interface RunHead {
   readonly startedAt: string
   readonly environment: Environment
@@ -24,11 +24,11 @@ export interface RunHead {
 export interface FoundBlock {
   readonly block: number
   readonly scenario: string
-  /** By the contestant's name; the one of the A/A row has AGAIN behind it. */
+  /** By the contestant's name; that of the A/A row ends in AGAIN. */
   readonly turns: Readonly<Record<string, TurnFound | FailedTurn>>
 }
 
-/** It did not come to an end: no figure is made from it. */
+/** It failed: it is in no figure. */
 export interface FailedTurn {
   readonly failed: string
 }
@@ -45,7 +45,7 @@ const HEAD_FILE = 'run.json'
 const BLOCKS_FILE = 'blocks.ndjson'
 const OF_THE_SAME_RUN = ['commit', 'changed', 'node', 'system', 'processor', 'cores'] as const
 
-/** Who takes part in a scenario: the first of them once more, as if it were another, and nobody who lacks what it needs. */
+/** The participants of a scenario without missing ones, and the first of them a second time for the A/A row. */
 export function entrantsOf(options: RunOptions, scenario: BenchScenario): Entrant[] {
   const able = contestantsOf(options).filter((contestant) => whyNot(contestant, scenario) === undefined)
   const entrants = able.map((contestant): Entrant => ({ name: contestant.name, role: contestant.role, contestant }))
@@ -57,13 +57,15 @@ export function entrantsOf(options: RunOptions, scenario: BenchScenario): Entran
 export function whyNot({ missing, strategy, programs }: Contestant, scenario: BenchScenario): string | undefined {
   const { sessionBytes, skips } = scenario
   const cantCarry = sessionBytes !== undefined && programs.node !== ownPrograms().node
-  return missing ?? skips?.(strategy) ?? (cantCarry ? 'only our nodes can be told to carry more' : undefined)
+  return missing ?? skips?.(strategy) ?? (cantCarry ? 'only our nodes can be given larger sessions' : undefined)
 }
 
 export function beginRun(head: RunHead): void {
   const { out } = head.options
   if (existsSync(join(out, HEAD_FILE))) {
-    throw new UsageError(`${out} holds a run already: --resume ${out} goes on with it, and --out takes another`)
+    throw new UsageError(
+      `${out} holds a run already: continue it with --resume ${out}, or name another directory with --out`,
+    )
   }
   makeOut(out)
   writeFileSync(join(out, HEAD_FILE), `${JSON.stringify(head, undefined, 2)}\n`)
@@ -71,16 +73,16 @@ export function beginRun(head: RunHead): void {
 
 export function headOf(out: string): RunHead {
   const path = join(out, HEAD_FILE)
-  if (!existsSync(path)) throw new UsageError(`there is no run in ${out} to go on with: it has no ${HEAD_FILE}`)
+  if (!existsSync(path)) throw new UsageError(`there is no run in ${out}: it has no ${HEAD_FILE}`)
   const head = parsedOf(readFileSync(path, 'utf8'), path) as Partial<RunHead>
   const { startedAt, environment, options } = head
   if (startedAt === undefined || environment === undefined || options === undefined) {
-    throw new UsageError(`${path} is not how this bench begins a run`)
+    throw new UsageError(`${path} is not the beginning of a run of this bench`)
   }
   return { startedAt, environment, options: { ...options, out } }
 }
 
-/** The rest of the blocks would be of something else, under the name of what was measured first. */
+/** A run must not mix blocks of different programs or machines. */
 export function refuseOtherPrograms({ environment: begun, options }: RunHead, here: Environment): void {
   if (keptBlocks(options.out).length >= blocksOf(options) * scenariosOf(options).length) return
   const differs = OF_THE_SAME_RUN.find((what) => begun[what] !== here[what])
@@ -90,7 +92,7 @@ export function refuseOtherPrograms({ environment: begun, options }: RunHead, he
   )
 }
 
-/** A last line that was cut off is a block that has not ended. */
+/** A last line without a newline is an incomplete block. */
 export function keptBlocks(out: string): FoundBlock[] {
   const path = join(out, BLOCKS_FILE)
   if (!existsSync(path)) return []
@@ -106,7 +108,7 @@ function parsedOf(text: string, where: string): unknown {
   }
 }
 
-/** Runs what is not there yet. Resolves with all blocks; rejects when the signal ends it, and what had ended is kept. */
+/** Runs the blocks that are missing. Resolves with all blocks; rejects when the signal ends it, with completed blocks kept. */
 export async function runBlocks(
   options: RunOptions,
   signal: AbortSignal,
@@ -121,7 +123,6 @@ export async function runBlocks(
       if (isKept(block, scenario.name)) continue
       const found = await runBlock(options, block, scenario, signal, progress)
       blocks.push(found)
-      // What was cut off by an end short of a newline would spoil the line that follows.
       writeBlocks(options.out, blocks, found)
     }
   }
@@ -162,14 +163,14 @@ async function turnOrFailure(run: () => Promise<TurnFound>, signal: AbortSignal)
   }
 }
 
-/** FNV-1a: the same seed for the same turn, whatever else is in the run. */
+/** FNV-1a. The seed of a turn does not depend on the other turns of the run. */
 export function seedOf(seed: number, ...of: readonly (string | number)[]): number {
   let hash = 0x811c9dc5
   for (const char of [seed, ...of].join(' ')) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193)
   return hash >>> 1
 }
 
-/** How long is left is known once a turn has ended. */
+/** The remaining time is known once a turn has ended. */
 function progressOf(options: RunOptions, say: (text: string) => void) {
   const turns = scenariosOf(options).map((scenario) => entrantsOf(options, scenario).length * blocksOf(options))
   const all = turns.reduce((sum, each) => sum + each, 0)

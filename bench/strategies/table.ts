@@ -30,7 +30,7 @@ export function strategiesTable({ strategies, comparisons, options, doubts, seed
   })
   const doubtLines = doubts.map((doubt) => `  ${doubt}\n`).join('')
   const quotable = doubts.length === 0 ? '' : `\nNot to be quoted:\n${doubtLines}`
-  return `${parts.join('\n')}${quotable}\nseed ${seed}. Outage: the longest time without a good answer. Medians over kills; p50 to CPU: of the cluster while it is well.`
+  return `${parts.join('\n')}${quotable}\nseed ${seed}. Outage: the longest time without a good answer. Medians over kills; p50 to CPU: before the faults.`
 }
 
 function row({ name, figures }: StrategyResult): string[] {
@@ -71,7 +71,7 @@ function recoveryText({ recoveryMs, notRecovered }: StrategyFigures): string {
   return notRecovered === 0 ? back : `${back} (${notRecovered} not)`
 }
 
-/** What was not seen is bounded by how often it could have been. */
+/** A loss that was not seen is bounded by the number of faults. */
 function lossText({ lost, exposed, lostShare }: StrategyFigures['sessions']): string {
   const share = `${lost} of ${exposed}`
   return lost === 0 ? `${share} (<${percent(lostShare.high)})` : `${share} (${percent(lostShare.share)})`

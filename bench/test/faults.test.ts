@@ -1,4 +1,4 @@
-/** What the bench says of a fault, by traces written by hand: each figure must be the one that a person finds in them. */
+/** The figures of a fault, from traces written by hand. */
 import { decodeTrace, type EventBody, type TraceEvent } from '@ninelives/history'
 import test from 'ava'
 import { faultBegun, faultEnded, faultWatched } from '../strategies/faults/marks.ts'
@@ -19,7 +19,7 @@ interface Done {
 const FAULT_AT_MS = 10_000
 const BEFORE_MS = 2_000
 
-/** Events at their instants, in order, as a lab would have written them. */
+/** Events in order, as the lab writes them. */
 function trace(events: readonly (EventBody & { readonly atMs: number })[]): readonly TraceEvent[] {
   const start = {
     type: 'run-started',
@@ -40,7 +40,7 @@ function at<Body extends EventBody>(atMs: number, body: Body): Body & { readonly
   return { ...body, atMs }
 }
 
-/** One that has no `tookMs` was never seen to end. */
+/** One without `tookMs` never ended. */
 function operations(all: readonly Done[]): (EventBody & { readonly atMs: number })[] {
   return all.flatMap(({ user = 'user-0', dueAtMs, tookMs, outcome = 'ok', lateMs = 0, kind = 'read', ...rest }, op) => {
     const { why, sku, items } = rest
@@ -70,7 +70,7 @@ function fault(watchedMs = 7_000, failed?: string, atMs = FAULT_AT_MS): (EventBo
   return [at(atMs, faultBegun('kill')), at(atMs + 1, faultEnded(told)), at(atMs + watchedMs, faultWatched())]
 }
 
-/** One every 20 ms, each answered after 4: `change` makes something else of those that were due in that time after the fault. */
+/** One every 20 ms, each answered after 4 ms, from and to times after the fault; `change` alters them. */
 function steady(fromMs: number, toMs: number, change: Partial<Done> = {}): Done[] {
   return Array.from({ length: (toMs - fromMs) / 20 }, (_, index) => ({
     dueAtMs: FAULT_AT_MS + fromMs + index * 20,
@@ -84,7 +84,7 @@ const about = (atMs: number, upstream: string) =>
 
 const measured = (...events: (EventBody & { readonly atMs: number })[]) => killMeasures(trace(events), BEFORE_MS)
 
-test('nobody notices: the outage is the gap between two answers, and recovery is at once', (t) => {
+test('without an effect the outage is the gap between two answers, and recovery is immediate', (t) => {
   const [kill] = measured(...operations(steady(-3_000, 7_000)), ...fault())
   t.is(kill?.outageMs, 20)
   t.is(kill?.recoveryMs, 0)
@@ -96,7 +96,7 @@ test('nobody notices: the outage is the gap between two answers, and recovery is
   t.is(kill?.excluded, undefined)
 })
 
-test('an outage lasts from the fault to the first good answer, whoever had to wait', (t) => {
+test('an outage lasts from the fault to the first good answer to any user', (t) => {
   const down = steady(0, 600, { outcome: 'failed', why: '502' })
   const [kill] = measured(...operations([...steady(-2_000, 0), ...down, ...steady(600, 7_000)]), ...fault())
   t.is(kill?.outageMs, 604)
@@ -107,7 +107,7 @@ test('an outage lasts from the fault to the first good answer, whoever had to wa
   t.is(kill?.recoveryMs, 600)
 })
 
-test('an outage that touches one of two is none over all', (t) => {
+test('an outage of one of two users is not an outage of all', (t) => {
   const other = steady(-2_000, 7_000, { user: 'user-1' })
   const down = steady(0, 400, { outcome: 'failed', why: '502' })
   const mine = [...steady(-2_000, 0), ...down, ...steady(400, 7_000)]
@@ -117,7 +117,7 @@ test('an outage that touches one of two is none over all', (t) => {
   t.is(kill?.lostUserSeconds, 0.404)
 })
 
-test('what was never answered counts as slow as it was watched', (t) => {
+test('an operation without an answer counts until the end of the watch', (t) => {
   const hanging = { dueAtMs: FAULT_AT_MS + 1 }
   const [kill] = measured(...operations([...steady(-2_000, 7_000), hanging]), ...fault())
   t.is(kill?.phases.outage?.n, 51)
@@ -132,33 +132,33 @@ test('bins go by the due time, from before the fault to the end', (t) => {
   t.deepEqual(kill?.bins[21], { fromMs: 100, due: 6, ok: 6, p50Ms: 4, maxMs: 900 })
 })
 
-test('not back within what was watched is no figure', (t) => {
+test('without recovery during the watch there is no figure', (t) => {
   const down = steady(0, 3_000, { outcome: 'failed', why: '502' })
   const [kill] = measured(...operations([...steady(-2_000, 0), ...down, ...steady(3_000, 7_000)]), ...fault())
   t.is(kill?.recoveryMs, undefined)
 })
 
-test('five good seconds do not hide a bad half of one', (t) => {
+test('five good seconds do not hide a bad half second', (t) => {
   const later = steady(2_000, 2_100, { outcome: 'failed', why: '502' })
   const all = [...steady(-2_000, 2_000), ...later, ...steady(2_100, 9_000)]
   const [kill] = measured(...operations(all), ...fault(9_000))
   t.is(kill?.recoveryMs, 2_100)
 })
 
-test('slower than before is not back', (t) => {
+test('slower answers than before are no recovery', (t) => {
   const slow = steady(0, 1_000, { tookMs: 200 })
   const [kill] = measured(...operations([...steady(-2_000, 0), ...slow, ...steady(1_000, 7_000)]), ...fault())
   // One per cent of five seconds may be slow: three of 250.
   t.is(kill?.recoveryMs, 1_000)
 })
 
-test('detection is the word of the balancer about that node', (t) => {
+test('detection is the balancer’s event about that node', (t) => {
   const events = [...operations(steady(-2_000, 7_000)), ...fault()]
   t.is(measured(...events, about(9_000, 'b'), about(10_030, 'a'), about(10_080, 'b'))[0]?.detectionMs, 80)
   t.is(measured(...events)[0]?.detectionMs, undefined)
 })
 
-test('a session that was open and is gone is lost, with what was in it', (t) => {
+test('an open session that is gone is lost, with its writes', (t) => {
   const login = { dueAtMs: 9_000, tookMs: 5, kind: 'login' } as const
   const put = { dueAtMs: 9_100, tookMs: 5, kind: 'put', sku: 'x', items: [['x', 1]] } as const
   const refused = { dueAtMs: 10_100, tookMs: 5, kind: 'read', outcome: 'failed', why: 'logged-out' } as const
@@ -181,9 +181,9 @@ test('a session that ended before the fault was not exposed to it', (t) => {
   t.is(kill?.sessionsLost, 0)
 })
 
-test('a fault that did not land, and a generator that lagged, are in no figure', (t) => {
+test('a fault that did not land, or with a late generator, is excluded', (t) => {
   const events = operations(steady(-2_000, 7_000))
-  t.regex(measured(...events, ...fault(7_000, 'nobody died'))[0]?.excluded ?? '', /did not land: nobody died/)
+  t.regex(measured(...events, ...fault(7_000, 'no process died'))[0]?.excluded ?? '', /did not land: no process died/)
   const late = operations(steady(-2_000, 7_000, { lateMs: 12 }))
   t.regex(measured(...late, ...fault())[0]?.excluded ?? '', /12\.0 ms late/)
 })

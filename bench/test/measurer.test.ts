@@ -1,4 +1,4 @@
-/** What the harness says of itself: figures that were injected, beside those that it reports. */
+/** The self-check of the harness: injected figures beside reported ones. */
 import test from 'ava'
 import { planFrom, type Plan } from '../self-check/measurer-plan.ts'
 import type { OperationEvent } from '@ninelives/lab'
@@ -10,7 +10,7 @@ const harm: Harm = { writesLost: 1, writesDoubled: 0, sessionsLost: 0, heldMs: [
 const EVERY_MS = 20
 const TOOK_MS = 10
 
-/** Of one user whose every answer takes as long, but for what the plan does to it. */
+/** Of one user, with a constant latency outside the stall and the outage of the plan. */
 function eventsOf({ stall, outage, endMs }: Plan): OperationEvent[] {
   const events: OperationEvent[] = []
   let op = 0
@@ -39,7 +39,7 @@ function eventsOf({ stall, outage, endMs }: Plan): OperationEvent[] {
   return events
 }
 
-test('every figure stands beside what was injected', (t) => {
+test('every reported figure stands beside the injected one', (t) => {
   const lines = new Map(reportOf(eventsOf(plan), plan, harm).map((line) => [line.what, line]))
   t.like(lines.get('latency, p50'), { injected: 8, reported: TOOK_MS })
   t.like(lines.get('latency, p99'), { injected: 60, reported: TOOK_MS })

@@ -1,4 +1,4 @@
-/** A peer speaks the shop's interface, and lives and dies under the lab like a cluster of ours. Those that need no package of their own. */
+/** A peer serves the shop's interface, and the lab runs it like a cluster of ours. These peers need no packages of their own. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -73,7 +73,7 @@ async function shopping(t: ExecutionContext, url: string): Promise<void> {
 }
 
 for (const name of TRIED) {
-  test.serial(`${name}: its shop is a shop, and a node that dies comes back`, async (t) => {
+  test.serial(`${name}: it serves the shop's interface, and a node that dies comes back`, async (t) => {
     const cluster = await open(t, name)
     if (cluster === undefined) return void t.pass()
     await shopping(t, cluster.url)

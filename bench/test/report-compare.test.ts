@@ -1,4 +1,4 @@
-/** Two runs side by side, and the table of the README: neither may say more than the results do. */
+/** Two runs side by side, and the table of the README. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { seededRandom } from '@ninelives/lab'
@@ -21,7 +21,7 @@ function slower(result: BenchResult, by: number): BenchResult {
   }
 }
 
-test('runs of the same system show no difference, and one that is three times slower is', (t) => {
+test('runs of the same system show no difference, and a three times slower one does', (t) => {
   const base = sampleResult()
   const same = compareRuns(base, sampleResult({ seed: 9 })).rows
   t.is(same.length, 30)
@@ -34,7 +34,7 @@ test('runs of the same system show no difference, and one that is three times sl
   }
 })
 
-test('only what both measured is compared, and the rest is named', (t) => {
+test('only figures of both runs are compared, and the others are named', (t) => {
   const base = sampleResult({ scenarios: ['half and half', 'tabs'] })
   const other = sampleResult({ scenarios: ['tabs'] })
   const { losses, unpaired } = compareRuns(base, other)
@@ -45,7 +45,7 @@ test('only what both measured is compared, and the rest is named', (t) => {
   t.regex(compareTable(none, other), /no strategy in the same scenario in common/)
 })
 
-test('what differs between the runs themselves is said, and so are their doubts', (t) => {
+test('the cautions name differences between the runs, and their doubts', (t) => {
   const base = sampleResult({ kills: 6 })
   const other = { ...sampleResult({ kills: 7 }), doubts: ['the machine was busy'] }
   const { cautions } = compareRuns(base, { ...other, environment: { ...other.environment, cores: 8 } })
@@ -56,7 +56,7 @@ test('what differs between the runs themselves is said, and so are their doubts'
   ])
 })
 
-test('a few blocks show no difference, however large', (t) => {
+test('with few blocks there is no finding, however large the difference', (t) => {
   const base = sampleResult({ kills: 3 })
   t.deepEqual([...new Set(compareRuns(base, slower(base, 50)).rows.map(({ finding }) => finding))], ['too few blocks'])
 })
@@ -93,7 +93,7 @@ test('the table names each strategy with its ratio and finding', (t) => {
   t.notRegex(text, /NaN|undefined|Infinity/)
 })
 
-test('the README gets a table between its markers and is otherwise left alone', (t) => {
+test('the table replaces the text between the markers of the README, and nothing else', (t) => {
   const readme = `# before\n\n${BEGIN}\nold\n${END}\n\nafter\n`
   const made = withHeadline(readme, sampleResult())
   t.is(made, `# before\n\n${BEGIN}\n\n${headline(sampleResult())}\n\n${END}\n\nafter\n`)
@@ -101,7 +101,7 @@ test('the README gets a table between its markers and is otherwise left alone', 
   t.throws(() => withHeadline('# no markers', sampleResult()), { message: /has no <!-- headline -->/ })
 })
 
-test('the headline says what was lost of how many, and what no loss proves', (t) => {
+test('the headline shows losses with their totals, and the bound of no loss', (t) => {
   const rows = headline(sampleResult()).split('\n')
   t.is(rows.length, 9)
   t.regex(
@@ -116,7 +116,7 @@ test('the headline says what was lost of how many, and what no loss proves', (t)
   t.regex(headline({ ...sampleResult(), doubts: ['busy'] }), /Not to be quoted/)
 })
 
-/** The newest full run that is kept. */
+/** The newest full run in results/. */
 function kept(): BenchResult | undefined {
   const paths = readdirSync(RESULTS, { recursive: true, encoding: 'utf8' }).filter((path) =>
     /(^|\/)result\.json$/.test(path),
@@ -128,7 +128,7 @@ function kept(): BenchResult | undefined {
     .at(-1)
 }
 
-test("the README's table is what the script makes of the result that is kept", (t) => {
+test("the README's table comes from the kept result", (t) => {
   const result = kept()
   assert(result, 'bench/results has no full run of npm run bench')
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')

@@ -1,4 +1,4 @@
-/** The report of the strategies' bench says what the result says and no more, and whatever a result holds stays text on its page. */
+/** The report of the strategies' bench shows the result, and text of a result never becomes markup. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ const HOSTILE = `</script><script>alert("1")</script><img src=x onerror='alert(2
 let page: { reportHtml: typeof reportHtml }
 let comparing: { compareHtml: typeof compareHtml }
 
-test.before('what draws the charts is there', async (t) => {
+test.before('the packages that draw the charts are installed', async (t) => {
   t.timeout(110_000, 'npm ci in bench/report')
   await installPackages('report', (text) => t.log(text))
   page = await import('../report/page.ts')
@@ -25,7 +25,7 @@ test.before('what draws the charts is there', async (t) => {
 
 const matches = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, found = '']) => found)
 
-/** What a reader sees, without the data and the script. */
+/** The visible text. */
 function words(html: string): string {
   return html
     .replaceAll(/<(script|style|desc|title)\b.*?<\/\1>/gs, ' ')
@@ -46,7 +46,7 @@ function withStrategy(
   return { ...result, strategies: result.strategies.map((entry) => (entry.name === name ? change(entry) : entry)) }
 }
 
-/** What every page must be, whatever it shows. */
+/** The defects of a page, whatever it shows. */
 function faultsOfPage(html: string): string[] {
   const ids = matches(html, / id="([^"]*)"/g)
   const outside = html.replaceAll(/<script type="application\/json".*?<\/script>/gs, '')
@@ -65,7 +65,7 @@ function faultsOfPage(html: string): string[] {
   ]
 }
 
-test('the answer stands on top, with what no loss in so many faults proves', (t) => {
+test('the answer is on top, with the bound of no loss', (t) => {
   const text = words(page.reportHtml(sampleResult()))
   t.regex(
     text,
@@ -75,7 +75,7 @@ test('the answer stands on top, with what no loss in so many faults proves', (t)
   t.regex(text, /Cost: of CPU time a request, with nothing broken, against replicated, less on memory/)
 })
 
-test('every page is whole: ids, headings, captions, nothing undefined, nothing from elsewhere', (t) => {
+test('every page has unique ids, ordered headings and captions, and no undefined values or external references', (t) => {
   const scenarios = ['half and half', 'tabs']
   for (const sample of [{}, { kills: 1 }, { kills: 3 }, { scenarios, kills: 6, faults: ['kill', 'pause'] }]) {
     t.deepEqual(faultsOfPage(page.reportHtml(sampleResult(sample))), [], JSON.stringify(sample))
@@ -83,7 +83,7 @@ test('every page is whole: ids, headings, captions, nothing undefined, nothing f
   t.deepEqual(faultsOfPage(comparing.compareHtml(sampleResult({ kills: 7 }), sampleResult({ kills: 6, seed: 2 }))), [])
 })
 
-test('with a single fault nothing is ruled out and nothing is compared', (t) => {
+test('a single fault rules out nothing and compares nothing', (t) => {
   const text = words(page.reportHtml(sampleResult({ kills: 1 })))
   t.regex(text, /in 1 fault each \(too few faults to rule anything out\)/)
   t.regex(text, /too few blocks to tell on memory, sticky, redis/)
@@ -106,7 +106,7 @@ test('the result is inside the page as it is, and no name in it becomes markup',
   t.true(html.includes('&lt;img src=x onerror=&#39;alert(2)&#39;&gt;&amp;amp;'))
 })
 
-test('who is missing, without figures or excluded is in no figure, and listed with the reason', (t) => {
+test('missing and excluded parts are in no figure, and are listed with the reason', (t) => {
   const result = withStrategy(sampleResult(), 'redis', ({ name, title, scenario, role }) => ({
     name,
     title,
@@ -137,7 +137,7 @@ test('a run in which nothing was measured says so', (t) => {
   t.regex(words(page.reportHtml({ ...empty, strategies: [] })), /Nothing was measured/)
 })
 
-test('an unknown verdict is never taken for a good one', (t) => {
+test('an unknown verdict never counts as valid', (t) => {
   const result = withStrategy(sampleResult(), 'redis', (entry) => ({
     ...entry,
     ...(entry.figures && {
@@ -145,7 +145,7 @@ test('an unknown verdict is never taken for a good one', (t) => {
     }),
   }))
   const text = words(page.reportHtml(result))
-  t.regex(text, /Lost: replicated and HAProxy.*; of redis it can’t be said\./)
+  t.regex(text, /Lost: replicated and HAProxy.*; of redis it is unknown\./)
   t.regex(text, /\? unknown a fault did not land/)
 })
 
@@ -160,7 +160,7 @@ test('doubts and an A/A row that differs from itself stand above the answer', (t
   t.notRegex(words(page.reportHtml(sample)), /not to be quoted/)
 })
 
-test('the same result makes the same page, and the command makes it again', (t) => {
+test('the same result makes the same page, also by the command', (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-test-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const result = sampleResult({ kills: 6 })
@@ -174,10 +174,10 @@ test('the same result makes the same page, and the command makes it again', (t) 
   writeFileSync(path, '{"schema": 2}')
   const refused = spawnSync(process.execPath, [command, path], { encoding: 'utf8' })
   t.is(refused.status, 2)
-  t.regex(refused.stderr, /is no result of npm run bench with schema 1/)
+  t.regex(refused.stderr, /is not a result of npm run bench with schema 1/)
 })
 
-test('an atlas is shown with it, and what is none is left out', (t) => {
+test('an atlas is shown, and anything else is left out', (t) => {
   const cell = { operation: 'login', point: 'before-commit', state: 'landed', done: 0, lost: ['lost-session'] }
   const atlas = { schema: 1, run: 'x', seed: 3, charts: [{ strategy: 'sticky', cells: [cell] }] }
   const html = page.reportHtml(sampleResult({ kills: 2 }), atlas)

@@ -1,4 +1,4 @@
-/** The figures of the benches: their statistics must neither miss a difference nor see one where there is none. */
+/** The statistics of the benches must find real differences, and no others. */
 import { seededRandom } from '@ninelives/lab'
 import test from 'ava'
 import {
@@ -17,7 +17,7 @@ const interval = (low: number, high: number, blocks = 20): Estimate => ({ median
 
 const draw = (seed: number): number[] => Array.from({ length: 5 }, seededRandom(seed))
 
-/** As a machine is noisy: mostly around 1, now and then far above. */
+/** Like a noisy machine: mostly around 1, now and then far above. */
 function noise(random: Random): number {
   const spike = random() < 0.1 ? random() : 0
   return 0.95 + random() * 0.1 + spike
@@ -30,7 +30,7 @@ test('a median is the middle, or between the two in the middle', (t) => {
   t.throws(() => median([]))
 })
 
-test('a median leaves what it was given as it was', (t) => {
+test('a median does not change its input', (t) => {
   const values = [3, 1, 2]
   median(values)
   t.deepEqual(values, [3, 1, 2])
@@ -53,13 +53,13 @@ test('shuffling keeps every value, and puts each in every place equally often', 
   for (const times of first.values()) t.true(times > 850 && times < 1_150, `${times} of 3,000`)
 })
 
-test('an interval of equal blocks is a point, and one of others holds their median', (t) => {
+test('the interval of equal blocks is a point, and any other contains the median', (t) => {
   t.deepEqual(estimate([5, 5, 5, 5, 5, 5], seededRandom(1)), { median: 5, low: 5, high: 5, blocks: 6 })
   const { median: middle, low, high, blocks } = estimate([1, 2, 3, 4, 5, 6, 7, 100], seededRandom(1))
   t.is(middle, 4.5)
   t.is(blocks, 8)
   t.true(low < middle && middle < high)
-  t.true(high < 100, 'one block that went wrong does not make the interval')
+  t.true(high < 100, 'one outlier does not make the interval')
 })
 
 test('the same seed gives the same interval', (t) => {
@@ -76,7 +76,7 @@ test('a ratio is taken within blocks: a slow block that slows both is no differe
   t.throws(() => ratio([1, 2], [1], seededRandom(1)), { message: /every block/ })
 })
 
-test('equal subjects are found to differ in few of many trials, and ones that differ by a fifth are found out', (t) => {
+test('equal subjects rarely seem to differ, and a difference of a fifth is nearly always found', (t) => {
   const random = seededRandom(20)
   const trial = (factor: number) => {
     const machine = Array.from({ length: 20 }, () => 1 + 4 * random())
@@ -91,7 +91,7 @@ test('equal subjects are found to differ in few of many trials, and ones that di
   t.true(found(1 / 1.2, 'less') >= 95)
 })
 
-test('a difference is named only where the interval leaves 1 out, and never from a few blocks', (t) => {
+test('a difference needs an interval without 1, and enough blocks', (t) => {
   t.is(finding(interval(1.01, 1.2)), 'more')
   t.is(finding(interval(0.8, 0.99)), 'less')
   t.is(finding(interval(0.99, 1.2)), 'no difference shown')
@@ -99,7 +99,7 @@ test('a difference is named only where the interval leaves 1 out, and never from
   t.is(finding(interval(1.5, 1.6, INTERVAL_BLOCKS_MIN - 1)), 'too few blocks')
 })
 
-test('a goal is reached or missed when the whole interval says so', (t) => {
+test('a goal is reached or missed when the whole interval is on one side of it', (t) => {
   t.is(reached(interval(0.9, 1.05), 1.05), 'reached')
   t.is(reached(interval(0.9, 1.06), 1.05), 'undecided')
   t.is(reached(interval(1.06, 1.2), 1.05), 'missed')

@@ -1,4 +1,4 @@
-/** A run of `npm run bench` on the disk: where it is kept, and how it is gone on with. */
+/** A run of `npm run bench` on disk: its files, and how it is resumed. */
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ function directory(t: ExecutionContext): string {
   return path
 }
 
-test('where nothing can be written, nothing is measured', (t) => {
+test('without a writable directory nothing is measured', (t) => {
   const file = join(directory(t), 'file')
   appendFileSync(file, '')
   t.throws(() => beginRun(head('--out', file)), { message: /can't write to .*no directory/ })
@@ -23,7 +23,7 @@ test('where nothing can be written, nothing is measured', (t) => {
   })
 })
 
-test('a run is gone on with from its whole blocks, under its own options and seed', (t) => {
+test('a resumed run keeps its complete blocks, its options and its seed', (t) => {
   const out = directory(t)
   const begun = head('--out', out)
   beginRun(begun)
@@ -39,7 +39,7 @@ test('a run is gone on with from its whole blocks, under its own options and see
   t.throws(() => headOf(join(out, 'nowhere')), { message: /no run/ })
 })
 
-test('a run is not gone on with by other programs or under other flags', (t) => {
+test('a run is not resumed with other programs or flags', (t) => {
   const out = directory(t)
   const begun = head('--out', out, '--kills', '3')
   beginRun(begun)
@@ -47,24 +47,24 @@ test('a run is not gone on with by other programs or under other flags', (t) => 
   t.throws(() => refuseOtherPrograms(begun, { ...ENVIRONMENT, commit: 'd' }), { message: /commit c, and here it is d/ })
   t.throws(() => refuseOtherPrograms(begun, { ...ENVIRONMENT, cores: 4 }), { message: /cores 2, and here it is 4/ })
   appendFileSync(join(out, 'blocks.ndjson'), `${JSON.stringify(blocks(1)[0])}\n`)
-  t.notThrows(() => refuseOtherPrograms(begun, { ...ENVIRONMENT, commit: 'd' }), 'nothing is left to be measured')
+  t.notThrows(() => refuseOtherPrograms(begun, { ...ENVIRONMENT, commit: 'd' }), 'every block is there')
   t.throws(() => readStrategiesOptions(['--resume', out, '--kills', '5'], NOW), { message: /'--kills' does not go/ })
   t.throws(() => readStrategiesOptions(['--resume', out, 'more'], NOW), { message: /'more' does not go/ })
   t.throws(() => readStrategiesOptions(['--compare', 'a', 'b', 'c'], NOW), { message: /'c' does not go/ })
   t.deepEqual(readStrategiesOptions(['--compare', 'a', 'b'], NOW), { to: 'compare', base: 'a', other: 'b' })
 })
 
-test('files of a run that were spoiled are named', (t) => {
+test('an error names the damaged file of a run', (t) => {
   const out = directory(t)
   writeFileSync(join(out, 'run.json'), '{bad')
   t.throws(() => headOf(out), { instanceOf: UsageError, message: /run\.json can't be read/ })
   writeFileSync(join(out, 'run.json'), '{}')
-  t.throws(() => headOf(out), { instanceOf: UsageError, message: /is not how this bench begins/ })
+  t.throws(() => headOf(out), { instanceOf: UsageError, message: /is not the beginning of a run/ })
   writeFileSync(join(out, 'blocks.ndjson'), '{}\nbad\n{}\n')
   t.throws(() => keptBlocks(out), { instanceOf: UsageError, message: /line 2 can't be read/ })
 })
 
-test('the same seed gives each turn the same, whatever else is run', (t) => {
+test('the seed of a turn does not depend on the other turns', (t) => {
   t.is(seedOf(5, 'half-and-half', 1, 'sticky'), seedOf(5, 'half-and-half', 1, 'sticky'))
   const seeds = [5, 6].flatMap((seed) =>
     [1, 2].flatMap((block) => ['sticky', 'sticky-again'].map((name) => seedOf(seed, 'half-and-half', block, name))),

@@ -1,4 +1,4 @@
-/** What becomes of the blocks of `npm run bench`: what counts, and what is compared. */
+/** From the blocks of `npm run bench` to its result: what counts, and what is compared. */
 import test from 'ava'
 import type { Measured } from '../strategies/faults/metrics.ts'
 import type { TurnFound } from '../strategies/faults/turn.ts'
@@ -21,7 +21,7 @@ test('a full run is at least twenty kills a strategy, a quick one three, in turn
   )
 })
 
-test('what does not exist gets the list', (t) => {
+test('an error lists the names that exist', (t) => {
   t.throws(() => options('--strategies', 'sticky,nothing'), {
     message: /takes .*replicated.*haproxy.*, not "sticky,nothing"/,
   })
@@ -41,7 +41,7 @@ test('differences are ratios within blocks, so that a drift of the machine is no
   t.like(of('sticky-again')[0], { finding: 'no difference shown', isAgain: true })
 })
 
-test('of fewer than six blocks nobody is called better, and the run is not to be quoted', (t) => {
+test('with fewer than six blocks there is no finding, and the run is not to be quoted', (t) => {
   const { comparisons, doubts } = strategiesResult(head(), blocks(5), 'later')
   t.true(comparisons.every(({ finding }) => finding === 'too few blocks'))
   t.true(doubts.some((doubt) => doubt.includes('fewer than 6 blocks')))
@@ -50,7 +50,7 @@ test('of fewer than six blocks nobody is called better, and the run is not to be
 const lagged = (block: number): Partial<Measured> =>
   block === 3 ? { outageMs: 9_999, sessionsLost: 60, excluded: 'the generator was 50 ms late at p99' } : {}
 
-test('what was excluded is in no figure and in no comparison, and is told of', (t) => {
+test('an excluded fault is in no figure and no comparison, and is among the doubts', (t) => {
   const { strategies, comparisons, doubts } = strategiesResult(head(), blocks(7, lagged), 'later')
   const [sticky] = strategies
   t.is(sticky?.figures?.kills, 6)
@@ -61,7 +61,7 @@ test('what was excluded is in no figure and in no comparison, and is told of', (
   t.true(doubts.some((doubt) => /sticky: 1 of 7 faults.*50 ms late/.test(doubt)))
 })
 
-test('where everything was excluded there are no figures', (t) => {
+test('with every fault excluded there are no figures', (t) => {
   const result = strategiesResult(
     head(),
     blocks(7, () => ({ excluded: 'busy' })),
@@ -71,7 +71,7 @@ test('where everything was excluded there are no figures', (t) => {
   t.regex(strategiesTable(result), /sticky .*everything was excluded/)
 })
 
-test('no loss in N faults is bounded by 3/N; a loss by its share', (t) => {
+test('no loss in N faults has the bound 3/N; a loss has its share', (t) => {
   const [none] = strategiesResult(head(), blocks(10), 'later').strategies
   t.deepEqual(none?.figures?.sessions.lostShare, { share: 0, high: 0.3 })
   const [some] = strategiesResult(
@@ -89,7 +89,7 @@ test('latencies are percentiles of the merged histograms, without a phase in whi
   t.is(sticky?.figures?.requests.retriesPerOperation, 0.05)
 })
 
-test('what was not recovered from is counted, and is in no median', (t) => {
+test('a fault without recovery is counted, and is not in the median', (t) => {
   const lasting = blocks(4)
   const first = lasting[0]?.turns['sticky'] as TurnFound
   const { recoveryMs: _gone, ...never } = kill()
@@ -99,7 +99,7 @@ test('what was not recovered from is counted, and is in no median', (t) => {
   t.is(sticky?.figures?.recoveryMs?.p50.blocks, 3)
 })
 
-test('a turn that failed costs its strategy that block, and the run its word', (t) => {
+test('a failed turn costs its strategy that block, and is among the doubts', (t) => {
   const all = blocks(7)
   const failed = { ...all[0], turns: { ...all[0]?.turns, sticky: { failed: 'node-a: died' } } } as FoundBlock
   const { strategies, doubts } = strategiesResult(head(), [failed, ...all.slice(1)], 'later')
@@ -107,7 +107,7 @@ test('a turn that failed costs its strategy that block, and the run its word', (
   t.true(doubts.includes('block 1, sticky: node-a: died'))
 })
 
-test('the first who can take part runs once more, last in the result', (t) => {
+test('the first participant runs twice, and its second row is the last', (t) => {
   const { options: asked } = head()
   const [scenario] = scenariosOf(asked)
   if (scenario === undefined) throw new Error('there is a scenario')
@@ -122,7 +122,7 @@ test('the first who can take part runs once more, last in the result', (t) => {
   t.is(strategiesResult(head(), blocks(1), 'later').strategies.at(-1)?.role, 'again')
 })
 
-test('a strategy without a store takes no part where the store breaks, and says why', (t) => {
+test('a strategy without a store server takes no part where the store breaks, and the result says why', (t) => {
   const { options: asked } = head('--scenario', 'store-failover')
   const [scenario] = scenariosOf(asked)
   const [sticky] = contestantsOf(asked)
@@ -134,7 +134,7 @@ test('a strategy without a store takes no part where the store breaks, and says 
   )
 })
 
-test('what is of a whole turn is of those in which nothing was excluded; an anomaly counts wherever it was proved', (t) => {
+test('figures of whole turns leave out turns with an excluded fault; anomalies count in all turns', (t) => {
   const [first, second] = blocks(2) as [FoundBlock, FoundBlock]
   const lagged: TurnFound = {
     ...turn([kill(), kill({ excluded: 'the generator lagged' })]),
@@ -159,7 +159,7 @@ test('what is of a whole turn is of those in which nothing was excluded; an anom
   t.is(none?.verdictDoubts.length, 1)
 })
 
-test('where nobody was exposed, nothing is bounded', (t) => {
+test('without exposed sessions there is no bound', (t) => {
   const found = strategiesResult(
     head(),
     blocks(7, () => ({ sessionsExposed: 0 })),

@@ -1,4 +1,4 @@
-/** What a bench is as a command: its progress, its exit codes, and its end by a signal. */
+/** A bench as a command: its progress, its exit codes, and its end by a signal. */
 import { UsageError } from '@ninelives/lab'
 
 const EXIT_FAILED = 1
@@ -9,7 +9,7 @@ export function benchMain(main: (args: readonly string[]) => Promise<void>): voi
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       progress('stopped; nothing was written\n')
-      // Whoever was started is ended at exit, see children.ts.
+      // The exit ends the children, see children.ts.
       process.exit(EXIT_INTERRUPTED)
     })
   }

@@ -1,4 +1,4 @@
-/** What the command lines of the benches have in common, over the lab's flags. */
+/** The flags that the benches share, over the lab's. */
 import { join, resolve } from 'node:path'
 import { type Flag, integerFlag, listed, textFlag } from '@ninelives/lab'
 

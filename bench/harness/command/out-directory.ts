@@ -1,4 +1,4 @@
-/** Where a bench writes: made before anything is measured, since what can't be kept need not be. */
+/** The directory of a result, made before the first measurement: a result that can't be written need not be measured. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { makeDirectory, UsageError } from '@ninelives/lab'
 

@@ -38,7 +38,7 @@ export async function front({ program, configuration, args }: Front): Promise<vo
   ready(port)
 }
 
-/** Bounded by the lab, which waits for the message only so long. */
+/** The lab bounds this wait: it waits for the message for a limited time. */
 async function listening(port: number): Promise<void> {
   while (!(await accepts(port))) await sleep(LISTEN_EVERY_MS)
 }

@@ -1,5 +1,5 @@
 /**
- * HAProxy with one thread, health checks at their default pace, and what its manual recommends for nodes that die: a refused
+ * HAProxy with one thread, health checks at their default pace, and its manual's recommendation for dead nodes: a refused
  * connection goes to another node at once. Affinity is by the cookie that it inserts.
  */
 import { front } from './front.ts'

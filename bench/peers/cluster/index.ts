@@ -1,7 +1,7 @@
 /**
- * The peers: clusters of other people's balancers, or other people's sessions, or both; and our own balancer over its other
- * transport, which is one balancer beside another as well. Each is a strategy and three programs, and
- * the lab starts, kills and watches it like one of ours, see `../../harness/cluster-under-test.ts`.
+ * The peers: clusters of balancers of others, or session libraries of others, or both; and our own balancer over its other transport.
+ * Each is a strategy and three programs, and the lab starts, kills and watches it like one of ours, see
+ * `../../harness/cluster-under-test.ts`.
  */
 import { fileURLToPath } from 'node:url'
 import { findOnPath, ownPrograms, type Programs, readConfig, type Strategy } from '@ninelives/lab'
@@ -16,9 +16,9 @@ interface Peer {
   readonly balancer?: string
   readonly routing?: 'affinity'
   readonly packages?: readonly string[]
-  /** They come with `installPeers`. */
+  /** `installPeers` installs them. */
   readonly installed?: boolean
-  /** A program that the PATH must lead to, which is also what Debian calls it. */
+  /** A program that must be on the PATH, by its name, which is Debian's name too. */
   readonly program?: 'nginx' | 'haproxy'
 }
 
@@ -82,7 +82,7 @@ const PEERS: readonly Peer[] = [
   },
 ]
 
-/** All of them, also those that are missing on this machine, which say so. */
+/** All of them; those that this machine lacks have `missing` set. */
 export function peers(environment: NodeJS.ProcessEnv = process.env): readonly Contestant[] {
   return PEERS.map((peer) => contestant(peer, environment))
 }
@@ -100,7 +100,7 @@ function versions({ program }: Peer): Pick<Contestant, 'versions'> {
   return program === undefined || version === undefined ? {} : { versions: { [program]: version } }
 }
 
-/** What the lab's trace says of it. */
+/** As the lab's trace describes it. */
 function strategyOf({ name, title, routing }: Peer): Strategy {
   const common = { name, summary: title }
   return routing === 'affinity'

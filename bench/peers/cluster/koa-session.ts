@@ -1,4 +1,4 @@
-/** koa-session with the store that everybody writes first: over Redis, or over a map in the process. */
+/** koa-session with the usual first store: over Redis, or over a map in the process. */
 import { Redis } from 'ioredis'
 import { tenLineStore } from '../ten-line-redis.ts'
 import { koaShop } from './koa-shop.ts'

@@ -1,7 +1,7 @@
 /**
- * nginx with one worker, and its defaults for what happens when a node dies: the next one gets what is safe to send again, and
- * who failed is left out for ten seconds. Affinity is by a cookie of its own, over a consistent hash: the free nginx of the
- * distributions has no `sticky`, and a hash of the address would put a whole office, or a bench, on one node.
+ * nginx with one process, and its defaults for the death of a node: it retries safe requests at the next node, and leaves the failed one
+ * out for ten seconds. Affinity is by a cookie of its own, over a consistent hash: the free nginx of the distributions has no `sticky`,
+ * and a hash of the address would put a whole bench on one node.
  */
 import { front } from './front.ts'
 import type { Environment } from './program.ts'

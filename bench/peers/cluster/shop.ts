@@ -1,6 +1,6 @@
 /**
- * The shop's interface over any library's session, so that peers differ in nothing but that. What it does with a session is
- * what their manuals show: read its fields, change them, let the library write them back. Passwords and cart are the node's own.
+ * The shop's interface over any library's session, so that peers differ in the library alone. It uses a session as the libraries' manuals
+ * show: read its fields, change them, let the library write them back. Passwords and cart are the node's own code.
  */
 import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
@@ -17,9 +17,9 @@ import {
 } from '../../../packages/node/src/shop/cart.ts'
 import { environment, listen } from './program.ts'
 
-/** A library's session, as the request finds it. */
+/** A library's session in a request. */
 export interface Visit {
-  /** Absent fields in a new one. Asked again after `renew` and `end`. */
+  /** Empty in a new session. Called again after `renew` and `end`. */
   readonly fields: () => object
   /** Another id, as at each login. */
   readonly renew: () => Promise<void>
@@ -74,7 +74,7 @@ async function logIn({ name, password }: Body, visit: Visit): Promise<Answer> {
   return { status: 200, body: { user: account.name, displayName: account.displayName, node } }
 }
 
-/** Nothing that a store could compress. */
+/** Random, so that a store can't compress it. */
 function padding(): string {
   return randomBytes(sessionPaddingBytes).toString('base64').slice(0, sessionPaddingBytes)
 }
@@ -83,7 +83,7 @@ function useCart(method: string, path: string, body: Body, fields: Fields): Answ
   const { user } = fields
   if (user === undefined) return refused(401, 'NOT_LOGGED_IN')
   try {
-    // A new object each time: whether a session changed, some libraries tell by its fields alone.
+    // A new object each time: some libraries compare fields by reference.
     const cart = { ...fields.cart }
     if (method === 'POST') addTo(cart, checkedSku(body['sku']), checkedQuantity(body['quantity']))
     if (method === 'DELETE') removeFrom(cart, checkedSku(path.slice('/api/cart/'.length)))
@@ -98,18 +98,18 @@ function refused(status: number, code: string): Answer {
   return { status, body: { error: { code, message: code } } }
 }
 
-/** Undefined without one, or when it is no JSON. */
+/** Undefined without a body of JSON. */
 export async function jsonBody(request: Readable): Promise<unknown> {
   const given = await text(request)
   try {
     return given === '' || given.length > BODY_CHARS_MAX ? undefined : JSON.parse(given)
   } catch {
-    // The shop says what it misses.
+    // The route answers that a field is missing.
     return undefined
   }
 }
 
-/** The server around an application: names the node in each answer, and answers a balancer's probes itself. */
+/** The server around an application: it names the node in each answer, and answers probes itself. */
 export function shopServer(application: RequestListener): Server {
   return createServer((request, response) => {
     response.setHeader('X-Served-By', node)

@@ -1,3 +1,3 @@
-/** Our balancer over its other transport: nothing but its configuration differs. */
+/** Our balancer over its other transport. */
 process.env['TRANSPORT'] = 'undici'
 await import('@ninelives/balancer/main')

@@ -1,4 +1,4 @@
-/** All faults of one kind on one strategy, laid over each other at the instant at which each landed. */
+/** All faults of one kind on one strategy, overlaid at the instant at which each landed. */
 import * as Plot from '@observablehq/plot'
 import { BIN_MS, type KillRecord, type StrategyResult } from '../../result.ts'
 import { type Chart, COLOURS } from '../drawing/drawing.ts'
@@ -23,7 +23,7 @@ interface Point {
 const WIDTH = 350
 const HEIGHT = 190
 
-/** Undefined where no such fault counts. */
+/** Undefined when no such fault counts. */
 export function killsChart(entry: StrategyResult, fault: string): Chart | undefined {
   const kills = countedKills(entry).filter((kill) => kill.fault === fault && kill.bins.length > 0)
   if (kills.length === 0) return undefined
@@ -35,7 +35,7 @@ export function killsChart(entry: StrategyResult, fault: string): Chart | undefi
     id: slug('kills', entry.scenario, entry.name, fault),
     title: `${entry.title}: good answers around ${plural(kills.length, `${fault} fault`)}`,
     description:
-      `Share of the operations that were answered well, by when they were due, in bins of ${BIN_MS} ms, with each of ` +
+      `Share of operations with a good answer, by due time, in bins of ${BIN_MS} ms, with each of ` +
       `${count(kills.length)} faults at second 0. The median over faults is lowest at ${count(worst)} %; the longest time without ` +
       `a good answer was ${milliseconds(Math.max(...kills.map(({ outageMs }) => outageMs)))}.`,
     options: options(points, middles),
@@ -74,7 +74,7 @@ function options(points: readonly Point[], middles: readonly Middle[]): Plot.Plo
   }
 }
 
-/** A bin in which nothing was due says nothing. */
+/** Without bins in which nothing was due. */
 function pointsOf({ bins }: KillRecord, kill: number): Point[] {
   return bins
     .filter(({ due }) => due > 0)

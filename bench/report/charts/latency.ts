@@ -1,4 +1,4 @@
-/** Percentiles before, in and after the outage: each percentile has a shape of its own. */
+/** Percentiles before, in and after the outage, each with its own shape. */
 import * as Plot from '@observablehq/plot'
 import { type Phase, type PhaseLatency, PHASES } from '../../result.ts'
 import { type Chart, COLOURS } from '../drawing/drawing.ts'

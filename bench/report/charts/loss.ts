@@ -1,4 +1,4 @@
-/** Strategies × faults: what share was lost. The number stands in every cell, so that its colour only repeats it. */
+/** Strategies × faults: the share that was lost, as a number and a colour. */
 import * as Plot from '@observablehq/plot'
 import { type Chart, COLOURS } from '../drawing/drawing.ts'
 import { count, percent, plural } from '../drawing/figures.ts'
@@ -12,7 +12,7 @@ interface Step {
   readonly ink: string
 }
 
-/** From the first that a share is above. */
+/** The first step below a share gives its colour. */
 const STEPS: readonly Step[] = [
   { above: 0.5, fill: 'var(--loss-5, #5b21b6)', ink: 'var(--loss-5-ink, #ffffff)' },
   { above: 0.2, fill: 'var(--loss-4, #7c3aed)', ink: 'var(--loss-4-ink, #ffffff)' },
@@ -64,7 +64,7 @@ export function lossChart(losses: readonly LossAt[], kind: LossKind): Chart {
   }
 }
 
-/** What is written in the cell; with nothing lost, what that proves. */
+/** The words of the cell; with nothing lost, the bound that it proves. */
 function words({ kills, of, lost }: LossAt) {
   if (kills === 0 || of === 0) return { share: '–', beside: 'not measured', ...UNKNOWN }
   const share = lost / of

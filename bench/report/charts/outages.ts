@@ -1,4 +1,4 @@
-/** Every fault as a dot: how long nobody got a good answer. */
+/** Every fault as a dot: the longest time without a good answer to any user. */
 import * as Plot from '@observablehq/plot'
 import { type Chart, COLOURS } from '../drawing/drawing.ts'
 import { milliseconds, withInterval } from '../drawing/figures.ts'
@@ -10,7 +10,7 @@ import { logAxis } from './scale.ts'
 const ROW_HEIGHT = 46
 const WIDTH = 680
 const LABEL_WIDTH = 150
-/** What is less can't stand on a logarithmic axis, and is no outage either. */
+/** The shortest outage on the logarithmic axis. */
 const SHORTEST_MS = 1
 
 export function outagesChart(entries: readonly Measured[], scenario: string): Chart {

@@ -1,4 +1,4 @@
-/** Ratios with their intervals, around 1: hollow where the interval contains it, since there no difference was shown. */
+/** Ratios with their intervals, around 1: hollow where no difference was shown. */
 import * as Plot from '@observablehq/plot'
 import type { Estimate, Finding } from '../../harness/statistics.ts'
 import { type Chart, COLOURS } from '../drawing/drawing.ts'
@@ -21,7 +21,7 @@ const LABEL_WIDTH = 140
 const TICKS = [0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 1, 1.25, 2, 5, 10, 30, 100, 300, 1_000, 10_000]
 const TICKS_MAX = 5
 
-/** `base`: what all of them were divided by. */
+/** `base`: the name of the divisor. */
 export function ratioCharts(scenario: string, ratios: readonly Ratio[], base: string): Chart[] {
   const drawable = ratios.filter(isDrawable)
   return [...Map.groupBy(drawable, ({ figure }) => figure)].map(([figure, of]) => ({
@@ -33,7 +33,7 @@ export function ratioCharts(scenario: string, ratios: readonly Ratio[], base: st
   }))
 }
 
-/** A ratio that is no positive number has no place on the axis; the table beside it has it. */
+/** A logarithmic axis has no place for other ratios; the table shows them. */
 function isDrawable({ ratio: { low, high } }: Ratio): boolean {
   return low > 0 && Number.isFinite(high)
 }
@@ -86,7 +86,7 @@ function fillOf(finding: Finding): { fill: string } {
   return { fill: finding === 'less' || finding === 'more' ? COLOURS.ok : 'var(--surface, #ffffff)' }
 }
 
-/** Fewer where the range is wide, and 1 always. */
+/** Fewer in a wide range, and always 1. */
 function ticksBetween(low: number, high: number): number[] {
   const within = TICKS.filter((tick) => tick >= low && tick <= high)
   if (within.length <= TICKS_MAX) return within

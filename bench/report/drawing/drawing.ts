@@ -1,7 +1,7 @@
 /**
- * A chart as an SVG that stands alone: Observable Plot draws it into a document of linkedom's, when the report is made. Its colours
- * are variables of the page, each with the light value as its fallback, so that the page may be dark while a copy that is pasted
- * into a document is not; `page/behaviour.ts` puts the fallbacks in when somebody copies one.
+ * A chart as an SVG that stands alone: Observable Plot draws it into a document of linkedom, when the report is made. Its colours
+ * are variables of the page, each with the light value as its fallback: the page may be dark, and a copy is light.
+ * `page/behaviour.ts` puts the fallbacks into a copy.
  */
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
@@ -16,12 +16,12 @@ export const COLOURS = {
 } as const
 
 export interface Chart {
-  /** Stands in the picture, which may have lost its page. */
+  /** Inside the picture, so that a copy has it too. */
   readonly heading: string
-  /** Unique on its page, and the name of the file that it is saved as. */
+  /** Unique on its page, and the name of its file. */
   readonly id: string
   readonly title: string
-  /** What a person sees in it, for one who does not. */
+  /** In words, for screen readers. */
   readonly description: string
   readonly options: Plot.PlotOptions
 }
@@ -63,7 +63,7 @@ export function svg({ id, heading, title, description, options }: Chart): string
     .replace('<svg ', opening)
 }
 
-/** With its caption and what takes it elsewhere. Wider than a phone it is scrolled, not shrunk until nobody can read it. */
+/** With a caption and buttons. On a narrow screen the chart scrolls, so that it stays readable. */
 export function chartFigure(chart: Chart, caption: Markup): Markup {
   return html`<figure class="chart">
     <div class="scroll" role="region" tabindex="0" aria-label="${chart.title}">${trusted(svg(chart))}</div>

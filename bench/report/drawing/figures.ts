@@ -1,10 +1,10 @@
-/** Figures as a person reads them: three digits that matter, a unit, and the interval beside what is an estimate. */
+/** Formats figures: three significant digits, a unit, and the interval of an estimate. */
 import type { Finding, Estimate } from '../../harness/statistics.ts'
 import { html, type Markup } from './markup.ts'
 
 export const NOT_MEASURED_TEXT = '–'
 
-/** Seen as a dash, and heard as what it means. */
+/** A dash; screen readers say what it means. */
 export const NOT_MEASURED: Markup = html`<span class="none" aria-hidden="true">${NOT_MEASURED_TEXT}</span
   ><span class="heard">not measured</span>`
 
@@ -52,7 +52,7 @@ export function figure<T>(value: T | undefined, say: (value: T) => string | Mark
   return value === undefined ? NOT_MEASURED : say(value)
 }
 
-/** Beside its word a sign, so that a glance down the column tells. */
+/** With a sign that is easy to find in a column. */
 export const FINDING_SIGNS: Readonly<Record<Finding, string>> = {
   less: '▼ less',
   more: '▲ more',

@@ -1,4 +1,4 @@
-/** HTML as a value: what is put into a template is text, and is escaped, unless it is markup itself. */
+/** HTML as a value: the parts of a template are text, and are escaped, unless they are markup themselves. */
 export class Markup {
   readonly text: string
   constructor(text: string) {
@@ -8,12 +8,12 @@ export class Markup {
 
 type Part = Markup | string | number | undefined | readonly Part[]
 
-/** Absent parts leave nothing behind. */
+/** Undefined parts become nothing. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
   return new Markup(strings.map((text, index) => text + rendered(parts[index])).join(''))
 }
 
-/** Of our own making or a library's, never of what a result says. */
+/** For text of our own or of a library, never of a result. */
 export function trusted(text: string): Markup {
   return new Markup(text)
 }

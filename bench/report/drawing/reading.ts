@@ -1,4 +1,4 @@
-/** What the report asks of a result: who was measured, what each fault cost, and what was left out. */
+/** Queries on a result: the measured strategies, the losses of each fault, and the exclusions. */
 import type {
   BenchResult,
   Comparison,
@@ -17,7 +17,7 @@ export interface LossAt {
   readonly entry: StrategyResult
   readonly scenario: string
   readonly fault: string
-  /** How many faults landed and count; with none nothing is known. */
+  /** How many faults landed and count; with 0 nothing is known. */
   readonly kills: number
   readonly of: number
   readonly lost: number
@@ -41,7 +41,7 @@ export function scenariosOf({ strategies }: BenchResult): string[] {
   return [...new Set(strategies.map(({ scenario }) => scenario))]
 }
 
-/** Without the A/A row, which is no other strategy. */
+/** Without the A/A row. */
 export function contestants({ strategies }: BenchResult, scenario: string): StrategyResult[] {
   return strategies.filter((entry) => entry.scenario === scenario && entry.role !== 'again')
 }
@@ -75,7 +75,7 @@ function lossAt(entry: StrategyResult, scenario: string, fault: string, kind: Lo
   return { entry, scenario, fault, kills: kills.length, of, lost }
 }
 
-/** How often it could happen, though it never did in so many faults. Three or fewer rule out nothing. */
+/** The upper bound of a rate that was 0 in that many faults. Three or fewer rule out nothing. */
 export function boundOfNone(kills: number): number | undefined {
   return kills > RULE_OF_THREE ? RULE_OF_THREE / kills : undefined
 }
@@ -99,7 +99,7 @@ export function comparisonsOf(result: BenchResult, scenario: string): Comparison
   return result.comparisons.filter((comparison) => comparison.scenario === scenario)
 }
 
-/** Whether the base seems to differ from itself somewhere: then the machine was too restless for what this run says. */
+/** Whether the base seems to differ from itself: then the machine was too restless for this run's comparisons. */
 export function differsFromItself({ comparisons }: BenchResult): boolean {
   return comparisons.some(({ isAgain, finding }) => isAgain && (finding === 'less' || finding === 'more'))
 }

@@ -1,4 +1,4 @@
-/** What the page does beyond being read: it hands out its charts and its data. Without this script it says the same. */
+/** Copies and saves the charts and the data of the page. The page says the same without this script. */
 const COPIED_FOR_MS = 1_500
 
 for (const taking of document.querySelectorAll<HTMLElement>('.take')) taking.hidden = false
@@ -16,7 +16,7 @@ document.querySelector('#save-result')?.addEventListener('click', () => {
   save('result.json', 'application/json', document.querySelector('#result')?.textContent ?? '')
 })
 
-// What is folded is on paper as well.
+// Prints the folded sections too.
 addEventListener('beforeprint', () => {
   for (const folded of document.querySelectorAll('details')) folded.open = true
 })
@@ -27,7 +27,7 @@ async function copy(button: HTMLButtonElement): Promise<void> {
     await navigator.clipboard.writeText(standalone(button.dataset['copy'] ?? ''))
     button.textContent = 'Copied'
   } catch {
-    // A page from a file may have no clipboard; the file beside it always works.
+    // A page opened from a file may have no clipboard; downloads always work.
     button.textContent = 'Not allowed: use Download'
   }
   setTimeout(() => (button.textContent = words), COPIED_FOR_MS)

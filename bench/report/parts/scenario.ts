@@ -1,4 +1,4 @@
-/** One scenario: its faults, its waiting, its latencies, its costs, and the ratios with the A/A row among them. */
+/** One scenario: losses, faults, waits, latencies, costs, and ratios with the A/A row. */
 import type { BenchResult, StrategyResult } from '../../result.ts'
 import { killsChart } from '../charts/kills.ts'
 import { latencyChart } from '../charts/latency.ts'
@@ -12,7 +12,7 @@ import { COMPARED, costTable, latencyTable, lossTable, outageTable, ratioTable }
 
 export const HOLLOW = html`Hollow: the interval contains 1, or there are too few blocks. Logarithmic.`
 
-/** Its parts, each under a heading of its own. */
+/** Each part has its own heading. */
 export function scenarioParts(result: BenchResult, scenario: string): Markup {
   const entries = contestants(result, scenario)
   const measured = entries.filter(isMeasured)
@@ -22,8 +22,8 @@ export function scenarioParts(result: BenchResult, scenario: string): Markup {
     ${lossTable(scenario, entries)}
     <h3>The faults, overlaid</h3>
     <p class="lead">
-      Every fault that counts as a thin line, all at second 0 of the instant it landed; the thick line is the median
-      over faults, and the ribbon is the half of them in the middle.
+      Each thin line is a fault that counts, with second 0 at the instant it landed; the thick line is the median over
+      faults, and the ribbon the middle half of them.
     </p>
     ${overlays(entries)}
     <h3>How long users waited</h3>
@@ -70,8 +70,8 @@ function ratios(result: BenchResult, scenario: string): Markup {
   const base = titled(compared[0]?.base ?? '')
   return html`<div class="stack">
     <p class="lead">
-      How many times the figure of ${base} it is, within blocks. A/A is ${base} beside itself: where its interval leaves
-      out 1, the machine was too restless.
+      Each figure over that of ${base}, within blocks. A/A compares ${base} with itself: where its interval leaves out
+      1, the machine was too restless.
     </p>
     <div class="charts">${ratioCharts(scenario, drawn, base).map((chart) => chartFigure(chart, HOLLOW))}</div>
     ${ratioTable(scenario, compared, titled)}

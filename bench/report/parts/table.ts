@@ -1,4 +1,4 @@
-/** A table that is heard as well as seen: a caption, its heads with their scope, and room to scroll where it is wider than the page. */
+/** An accessible table: a caption, heads with their scope, and scrolling where it is wider than the page. */
 import { html, type Markup } from '../drawing/markup.ts'
 
 export type Cell = string | Markup

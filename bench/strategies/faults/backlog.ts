@@ -1,20 +1,20 @@
 /**
- * Whether the users do what is due when it is due. After an outage a tab sends, one after the other, all that fell due meanwhile; a run
- * that ended before that would have no record of it, and would take a hole in its own books for a quiet time.
+ * Whether the users are on time. After an outage a tab sends the operations that fell due meanwhile one after the other; if the run ended
+ * before that, the trace would lack them.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Trace } from '@ninelives/lab'
 
 export interface Backlog {
-  /** Resolves whether it is gone, within CATCH_UP_MAX_MS. */
+  /** Resolves with whether it is gone, within CATCH_UP_MAX_MS. */
   gone(signal: AbortSignal): Promise<boolean>
   close(): void
 }
 
-/** So long in a row nothing may be sent late. */
+/** For this long nothing may be sent late. */
 const ON_TIME_FOR_MS = 300
 const LATE_MS = 100
-/** When so many should have been sent and none was, they wait for something. */
+/** When this many should have been sent and none was, the users are waiting. */
 const QUIET_OPERATIONS = 5
 const CATCH_UP_MAX_MS = 15_000
 const LOOK_EVERY_MS = 20

@@ -1,4 +1,4 @@
-/** What the bench breaks, each confirmed to have landed and marked in the trace. Whoever died is started again by the lab. */
+/** The faults of the bench, each confirmed and marked in the trace. The lab starts dead processes again. */
 import { isWhole } from '@ninelives/history'
 import { until } from '@ninelives/lab'
 import type { ClusterUnderTest } from '../../harness/cluster-under-test.ts'
@@ -38,7 +38,7 @@ const breaks: Readonly<Record<BreakName, (cluster: ClusterUnderTest) => Promise<
   },
 }
 
-/** Resolves once it landed, or was seen not to: the trace says which, and then there is no figure. */
+/** Resolves once the fault landed or failed to; the trace says which. */
 export async function breakIt(cluster: ClusterUnderTest, name: BreakName): Promise<void> {
   const { trace } = cluster.lab
   trace.append(faultBegun(name))
@@ -49,7 +49,7 @@ export async function breakIt(cluster: ClusterUnderTest, name: BreakName): Promi
   }
 }
 
-/** Every node is up, and gets its share again. */
+/** Resolves once every node is up and gets requests again. */
 export async function whole({ lab }: ClusterUnderTest): Promise<void> {
   await until(() => isWhole(lab.trace.state), { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' })
 }

@@ -1,4 +1,4 @@
-/** What each fault cost in sessions and writes, by the ledger that the judge of a trace keeps. */
+/** The sessions and writes that each fault lost, from the ledger of the judge. */
 import { duplicate, Ledger, type Put, putsOf, type TraceEvent, type Visit } from '@ninelives/history'
 
 export interface Losses {
@@ -9,24 +9,24 @@ export interface Losses {
   readonly writesDuplicated: number
 }
 
-/** From a fault to the next one, or to the end of the trace: what is found missing within is put down to that fault. */
+/** From a fault to the next one, or to the end of the trace. Losses found within are that fault's. */
 export interface Reign {
   readonly fromMs: number
   readonly toMs: number
 }
 
-/** One session, as far as it matters here. */
+/** One session. */
 interface Told {
   readonly fromMs: number
   readonly toMs: number
-  /** When its user was told to log in again. */
+  /** When its user was logged out. */
   readonly lostAtMs: number | undefined
   readonly writes: readonly { readonly atMs: number; readonly lostAtMs: number | undefined }[]
 }
 
 /**
- * A session is exposed to a fault that finds it open, and a write is at stake when it is in such a session, or came into one while
- * the fault reigned: each counts once a fault.
+ * A session is exposed to a fault that finds it open. A write counts when it is in such a session, or came into one between the fault
+ * and the next: each counts once a fault.
  */
 export function lossesOf(events: readonly TraceEvent[], reigns: readonly Reign[]): Losses[] {
   const { sessions, doubledAtMs } = ledgerOf(events)

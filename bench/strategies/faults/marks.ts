@@ -1,6 +1,6 @@
 /**
- * How the bench writes into the trace which of its faults began when: a rolling deploy is many small ones, and counts as one. A mark
- * is an event as any process may log it, so whoever reads the trace for something else passes over it.
+ * The bench marks its faults in the trace: a rolling deploy is many small faults, and counts as one. A mark is an ordinary log event of a
+ * process, which other readers of the trace ignore.
  */
 import type { EventBody, TraceEvent } from '@ninelives/history'
 
@@ -9,9 +9,9 @@ export interface Mark {
   /** Until then it was watched. */
   readonly untilMs: number
   readonly fault: string
-  /** As people name it: a node, or `redis`. */
+  /** A node, or `redis`. */
   readonly target: string
-  /** Those whose loss the balancer is to notice. */
+  /** The nodes that the balancer should eject. */
   readonly nodes: readonly string[]
   /** Why it did not land. */
   readonly failed?: string
@@ -25,7 +25,7 @@ export function faultBegun(fault: string): EventBody {
   return noted(BEGUN, { fault })
 }
 
-/** Once it was seen to land, or not to. */
+/** Once it landed, or failed to. */
 export function faultEnded(told: {
   readonly target: string
   readonly nodes: readonly string[]
@@ -49,7 +49,7 @@ export function marksIn(events: readonly TraceEvent[]): Mark[] {
     const { atMs, detail } = event
     const last = marks.at(-1)
     if (event.event === BEGUN) {
-      const unknown = { target: 'unknown', nodes: [], failed: 'the trace does not say that it did' }
+      const unknown = { target: 'unknown', nodes: [], failed: 'the trace has no confirmation' }
       marks.push({ atMs, untilMs: atMs, fault: String(detail['fault']), ...unknown })
     } else if (event.event === ENDED && last !== undefined) {
       const { atMs: begunAtMs, untilMs, fault } = last

@@ -1,6 +1,6 @@
 /**
- * What a fault did to the users, from the trace alone: a pure function, so that it can be tested by traces written by hand, and what
- * it says of a kept trace can be found again. METHOD.md has the definition of each figure in plain words.
+ * The effect of a fault on the users: a pure function of the trace, tested with traces written by hand. METHOD.md defines each
+ * figure in words.
  */
 import { LATE_MAX_MS, type TraceEvent } from '@ninelives/history'
 import { LatencyHistogram, phaseLatency } from '../latency-histogram.ts'
@@ -92,7 +92,7 @@ function whyExcluded(mark: Mark, within: readonly UserOperation[], latenessMs: n
 function operationsOf(events: readonly TraceEvent[]): UserOperation[] {
   const ends = new Map(events.flatMap((event) => (event.type === 'operation-ended' ? [[event.op, event]] : [])))
   return events.flatMap((event) => {
-    // A copy is asked past the balancer, when all is over.
+    // A copy is read past the balancer, at the end.
     if (event.type !== 'operation-sent' || event.kind === 'copy') return []
     const { user, dueAtMs, lateMs } = event
     const end = ends.get(event.op)
@@ -101,7 +101,7 @@ function operationsOf(events: readonly TraceEvent[]): UserOperation[] {
   })
 }
 
-/** The longest time without a good answer from the fault on, whenever what was answered had been due. */
+/** The longest time without a good answer from the fault on, whatever the due time of the answered operation. */
 function outageMs(operations: readonly UserOperation[], { atMs, toMs }: Span): number {
   const good = goodEnds(operations).filter((endedAtMs) => endedAtMs > atMs && endedAtMs < toMs)
   const instants = [atMs, ...good, toMs]
@@ -114,7 +114,7 @@ function goodEnds(operations: readonly UserOperation[]): number[] {
     .sort((one, other) => one - other)
 }
 
-/** The balancer's own word: of a fault to one node, about that node. */
+/** From the balancer's own events about the nodes of the fault. */
 function detectedAtMs(events: readonly TraceEvent[], { mark, atMs, toMs }: Span): number | undefined {
   const noticed = events.find(
     (event) =>
@@ -134,7 +134,7 @@ function phasesOf(within: readonly UserOperation[], { atMs, toMs }: Span) {
   } satisfies Record<Phase, LatencyHistogram>
   for (const { dueAtMs, endedAtMs = toMs } of within) {
     const phase: Phase = dueAtMs < atMs ? 'before' : dueAtMs < atMs + OUTAGE_PHASE_MS ? 'outage' : 'after'
-    // Whatever the answer was, and where none came, the time until it was given up: a timeout is the slowest answer of all.
+    // Failed answers count too; an operation without an answer counts until it was given up.
     histograms[phase].record((endedAtMs - dueAtMs) * 1_000)
   }
   const entries = Object.entries(histograms) as [Phase, LatencyHistogram][]

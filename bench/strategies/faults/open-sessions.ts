@@ -1,4 +1,4 @@
-/** Sessions of visitors who came once, and what they take: of the nodes' memory, and of the store. */
+/** Opens sessions of visitors, and measures what they take of the nodes' memory and of the store. */
 import { readFileSync } from 'node:fs'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { once } from 'node:events'
@@ -10,9 +10,9 @@ export interface SessionCosts {
   readonly storeBytesPerSession?: number
 }
 
-/** Where a scenario does not say: enough to divide what a store says of itself. */
+/** The default: enough to divide the growth of a store. */
 const SESSIONS_DEFAULT = 500
-/** With fewer, what the nodes' memory grows by is their garbage. */
+/** With fewer, garbage hides the growth of the nodes' memory. */
 const MEMORY_SESSIONS_MIN = 50_000
 const AT_ONCE = 32
 const STORE_SESSIONS_MIN = 500
@@ -37,7 +37,7 @@ export async function openSessions(cluster: ClusterUnderTest, count = SESSIONS_D
   }
 }
 
-/** A visitor who is not logged in, and counts, has a session from then on. */
+/** The counter gives a session to a visitor without a login. */
 async function fill(url: string, count: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
   let left = count
@@ -58,18 +58,18 @@ async function fill(url: string, count: number): Promise<void> {
   }
 }
 
-/** What is resident, of all of them; undefined where the system does not say. */
+/** The resident memory of all; undefined where the system has no /proc. */
 function memoryBytes(pids: readonly number[]): number | undefined {
   try {
     const pages = pids.map((pid) => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]))
     return pages.reduce((sum, each) => sum + each, 0) * PAGE_BYTES
   } catch {
-    // No such books on this system.
+    // This system has no /proc.
     return undefined
   }
 }
 
-/** Undefined where it is no Redis of the lab's. */
+/** Undefined without a Redis of the lab. */
 async function storeBytes(cluster: ClusterUnderTest): Promise<number | undefined> {
   if (cluster.pids().store.length === 0) return undefined
   const redis = new Redis(cluster.lab.trace.state.store)

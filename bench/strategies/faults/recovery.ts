@@ -1,7 +1,7 @@
 /**
- * When a system was as good as before: from some instant on, for RECOVERED_FOR_MS, as large a share of what was due was answered
- * well, and p99 was in the band of before. The band is wide enough for what the same system does by itself from one second to
- * the next; within that time no half second may be bad on its own, or a short outage would vanish in five good seconds.
+ * When a system was as good as before the fault: from that instant on, for RECOVERED_FOR_MS, the share of good answers and the p99 were in
+ * the band of before. The band allows for normal variation. No half second within that time may be bad on its own, or a
+ * short outage would vanish in five good seconds.
  */
 import { BIN_MS } from '../../result.ts'
 import type { UserOperation } from './waiting.ts'
@@ -30,7 +30,7 @@ export function bandOf(before: readonly UserOperation[]): Band | undefined {
   }
 }
 
-/** From the fault; undefined when it was not within what was watched. */
+/** From the fault; undefined when it did not recover during the watch. */
 export function recoveryMs(
   operations: readonly UserOperation[],
   faultAtMs: number,
@@ -61,7 +61,7 @@ function goodShare(operations: readonly UserOperation[]): number {
   return operations.filter(({ isOk }) => isOk).length / operations.length
 }
 
-/** With what never ended as the worst. */
+/** An operation without an end counts as the slowest. */
 function p99(operations: readonly UserOperation[]): number {
   const latencies = operations.map(({ dueAtMs, endedAtMs = Number.POSITIVE_INFINITY }) => endedAtMs - dueAtMs)
   return latencies.sort((one, other) => one - other)[Math.ceil(0.99 * latencies.length) - 1] ?? 0

@@ -1,6 +1,6 @@
 /**
- * One turn of one contestant: a cluster is started, measured while it is well, broken so many times at random phases, looked at
- * for the last time, and ended. What users met is read from the trace afterwards, by `metrics.ts`.
+ * One turn of one contestant: a cluster is started, measured before anything breaks, broken several times at random phases, checked
+ * a last time, and ended. `metrics.ts` reads the users' experience from the trace afterwards.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ import { slowRedis } from './slow-redis.ts'
 export interface TurnPlan {
   readonly kills: number
   readonly healthySeconds: number
-  /** Of users before the first fault. */
+  /** Of the users, before the first fault. */
   readonly warmUpMs: number
   readonly beforeMs: number
   readonly afterMs: number
@@ -32,7 +32,7 @@ export interface TurnPlan {
   readonly operationsPerSecond: number
 }
 
-/** What became of one turn: all that any figure is made from. */
+/** The findings of one turn, from which every figure is made. */
 export interface TurnFound extends SessionCosts {
   readonly kills: readonly Measured[]
   readonly healthy: HealthyTurn
@@ -48,11 +48,11 @@ export interface TurnFound extends SessionCosts {
   }
 }
 
-/** How much of a second the phase of a kill is random in. */
+/** The phase of a kill is random within this time. */
 const PHASE_MS = 1_000
-/** A node that died is started again after so long. */
+/** From a node's death to its restart. */
 const RESTART_AFTER_MS = 700
-const BEHIND = 'the cluster was so far behind that not all was sent that had been due'
+const BEHIND = 'the users were so far behind that some due operations were never sent'
 
 export async function runTurn(
   contestant: Contestant,
@@ -69,7 +69,7 @@ export async function runTurn(
     const store = slow === undefined ? {} : { storeUrl: slow.url }
     cluster = await openCluster(contestant, { ...wishesOf(scenario, plan), ...store, seed, directory })
     signal.throwIfAborted()
-    // Not all that a turn waits for knows of the signal; what goes on without a cluster ends with the process.
+    // Some waits of a turn don't take the signal; without a cluster they end with the process.
     return await Promise.race([measured(cluster, scenario, plan, seed, signal), aborted(signal, over.signal)])
   } finally {
     over.abort()
@@ -79,7 +79,7 @@ export async function runTurn(
   }
 }
 
-/** Rejects when the signal does, and never resolves; nobody listens any more once it is over. */
+/** Rejects when the signal aborts, and never resolves. `over` removes the listener. */
 async function aborted(signal: AbortSignal, over: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>()
   signal.addEventListener('abort', () => reject(signal.reason as Error), { signal: over })
@@ -110,7 +110,7 @@ async function measured(
 ): Promise<TurnFound> {
   const { lab } = cluster
   const healthy = await healthyTurn(cluster, scenario, plan.healthySeconds, seed)
-  // A visitor who only counts has no such large session, and would be taken for one who has.
+  // Visitors' sessions have no padding, so they would falsify the figure.
   const costs = scenario.sessionBytes === undefined ? await openSessions(cluster, scenario.liveSessions) : {}
   const retriesBefore = await cluster.retries()
   await cluster.startUsers()
@@ -127,7 +127,7 @@ async function measured(
   return { ...kills, requests: { ...kills.requests, ...extra }, healthy, ...costs }
 }
 
-/** Resolves with why what is seen of each fault is not to be counted, as far as the trace does not tell. */
+/** Resolves with the reasons for exclusion that the trace does not show, one a fault. */
 async function broken(
   cluster: ClusterUnderTest,
   scenario: BenchScenario,
@@ -150,7 +150,7 @@ async function broken(
     spoiled.push(busy ?? (isTold ? undefined : BEHIND))
   }
   backlog.close()
-  // Whoever is still starting can't be asked for its copies.
+  // A node that is still starting can't be asked for its copies.
   await whole(cluster)
   return spoiled
 }

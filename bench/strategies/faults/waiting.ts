@@ -1,4 +1,4 @@
-/** When users could do nothing: from the instant at which something that did not work was due, to the next thing that did. */
+/** Waits of users: from the instant at which a failed operation was due to the end of the next good one. */
 
 /** An operation, from the instant at which it was due to its end; one that never ended has none. */
 export interface UserOperation {
@@ -11,9 +11,9 @@ export interface UserOperation {
 }
 
 export interface Waiting {
-  /** The longest that anybody waited in one go. */
+  /** The longest single wait of a user. */
   readonly longestMs: number
-  /** Of all users, each instant counted once a user. */
+  /** Of all users; overlapping waits of one user's tabs count once. */
   readonly userSeconds: number
 }
 
@@ -22,7 +22,7 @@ interface Stretch {
   toMs: number
 }
 
-/** `toMs` ends what had no end by then. A good answer that took longer than `usualMs` was waited for as well. */
+/** `toMs` ends open waits. A good answer that took longer than `usualMs` is a wait as well. */
 export function waiting(operations: readonly UserOperation[], toMs: number, usualMs: number): Waiting {
   const stretches = [...Map.groupBy(operations, ({ user }) => user).values()].flatMap((own) =>
     united(stretchesOf(own, toMs, usualMs)),
@@ -36,7 +36,7 @@ function stretchesOf(own: readonly UserOperation[], toMs: number, usualMs: numbe
   good.sort((one, other) => one - other)
   return own.flatMap(({ dueAtMs, isOk, endedAtMs = toMs }) => {
     if (isOk) return endedAtMs - dueAtMs > usualMs ? [{ fromMs: dueAtMs, toMs: Math.min(toMs, endedAtMs) }] : []
-    // What another tab was told before this one had failed says nothing about what came after.
+    // A good answer in another tab before this failure does not end the wait.
     const nextMs = good.find((atMs) => atMs >= endedAtMs) ?? toMs
     return [{ fromMs: dueAtMs, toMs: Math.min(toMs, nextMs) }]
   })
