@@ -4,7 +4,7 @@ import type { PlanOptions } from '../harness/command/plan-options.ts'
 import type { Environment } from '../harness/environment.ts'
 import type { Blocks, Measured, Plan } from '../harness/experiment.ts'
 import { type Estimate, estimate, type Reached, reached } from '../harness/statistics.ts'
-import { cpuRatioOf, type Figures, figuresOf, OURS, seriesOf } from '../harness/subject-figures.ts'
+import { cpuRatioOf, type Figures, figuresOf, OURS, seriesOf } from '../harness/command/subject-figures.ts'
 import { type LoadKind, PACE_PER_SECOND } from './load.ts'
 import { ADDED_P50_MICROS_MAX, type BalancerSubject, CPU_KINDS, DIRECT, GOALS, UNDICI } from './subjects.ts'
 

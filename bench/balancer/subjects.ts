@@ -5,7 +5,7 @@ import { freePort } from '@ninelives/lab'
 import { startChild } from '../harness/children.ts'
 import { programVersion } from '../harness/peers.ts'
 import { processTree } from '../harness/process-tree.ts'
-import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
+import { OURS, OURS_AGAIN } from '../harness/command/subject-figures.ts'
 import type { LoadKind } from './load.ts'
 
 export interface Running {

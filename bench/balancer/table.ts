@@ -1,7 +1,7 @@
 /** The result of the bench of the balancer, for a terminal. */
 import { tableFooter } from '../harness/command/result-file.ts'
 import { aligned, interval } from '../harness/command/table.ts'
-import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '../harness/subject-figures.ts'
+import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '../harness/command/subject-figures.ts'
 import type { BalancerResult, GoalResult } from './result.ts'
 import { CPU_KINDS } from './subjects.ts'
 

@@ -1,5 +1,5 @@
 /** The subjects of the bench of the session layer. */
-import { OURS, OURS_AGAIN } from '../harness/subject-figures.ts'
+import { OURS, OURS_AGAIN } from '../harness/command/subject-figures.ts'
 import type { RequestKind } from './load.ts'
 import type { SubjectSpec } from './subject.ts'
 

@@ -1,7 +1,7 @@
 /** The result of the bench of the session layer, for a terminal. */
 import { tableFooter } from '../harness/command/result-file.ts'
 import { aligned } from '../harness/command/table.ts'
-import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '../harness/subject-figures.ts'
+import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '../harness/command/subject-figures.ts'
 import type { IdleSessions } from './idle-sessions.ts'
 import type { SessionFigures, SessionsResult } from './result.ts'
 

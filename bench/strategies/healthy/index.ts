@@ -4,31 +4,9 @@
  */
 import { worker } from '../../harness/worker.ts'
 import { LatencyHistogram } from '../latency-histogram.ts'
-import type { Question } from './process.ts'
+import type { HealthyOptions, Question, TurnResult } from './process.ts'
 
-export interface HealthyOptions {
-  readonly url: string
-  readonly users: number
-  /** As of the lab's virtual users. */
-  readonly readShare?: number | undefined
-  readonly seed: number
-  /** `lab`: the lab's own HTTP client instead, for comparison. */
-  readonly via?: 'autocannon' | 'lab'
-}
-
-export interface TurnResult {
-  /** Answered, whatever the answer was. */
-  readonly requests: number
-  /** Answered correctly: the right user, and nothing missing. */
-  readonly ok: number
-  /** How many were not, by reason, such as `logged-out`. */
-  readonly failed: Readonly<Record<string, number>>
-  /** Acknowledged items that were not in the cart any more. */
-  readonly lost: number
-  readonly durationMs: number
-  /** As text, see LatencyHistogram. */
-  readonly histogram: string
-}
+export type { HealthyOptions, TurnResult } from './process.ts'
 
 export interface HealthyMeasured extends TurnResult {
   readonly requestsPerSecond: number

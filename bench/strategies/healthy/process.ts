@@ -3,7 +3,30 @@ import { Client, Recorder, seededRandom, VirtualUser } from '@ninelives/lab'
 import { answerQuestions } from '../../harness/worker-process.ts'
 import { LatencyHistogram } from '../latency-histogram.ts'
 import { connections } from './connection.ts'
-import type { HealthyOptions, TurnResult } from './index.ts'
+
+export interface HealthyOptions {
+  readonly url: string
+  readonly users: number
+  /** As of the lab's virtual users. */
+  readonly readShare?: number | undefined
+  readonly seed: number
+  /** `lab`: the lab's own HTTP client instead, for comparison. */
+  readonly via?: 'autocannon' | 'lab'
+}
+
+export interface TurnResult {
+  /** Answered, whatever the answer was. */
+  readonly requests: number
+  /** Answered correctly: the right user, and nothing missing. */
+  readonly ok: number
+  /** How many were not, by reason, such as `logged-out`. */
+  readonly failed: Readonly<Record<string, number>>
+  /** Acknowledged items that were not in the cart any more. */
+  readonly lost: number
+  readonly durationMs: number
+  /** As text, see LatencyHistogram. */
+  readonly histogram: string
+}
 
 export type Question = { readonly logIn: HealthyOptions } | { readonly shopForMs: number }
 

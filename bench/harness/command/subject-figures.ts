@@ -1,8 +1,8 @@
 /** The cost of one kind of request at one subject, from the blocks, and its comparison with ours. */
 import { seededRandom } from '@ninelives/lab'
-import { interval } from './command/table.ts'
-import type { Blocks, Measured } from './experiment.ts'
-import { type Estimate, estimate, type Finding, finding, ratio } from './statistics.ts'
+import { interval } from './table.ts'
+import type { Blocks, Measured } from '../experiment.ts'
+import { type Estimate, estimate, type Finding, finding, ratio } from '../statistics.ts'
 
 /** The subject that every ratio compares with another. */
 export const OURS = 'ninelives'
