@@ -12,7 +12,7 @@ import { MeshLinks } from './links/links.ts'
 import type { MeshLocation } from './links/location.ts'
 import type { Message } from './wire/messages.ts'
 import { peer as meshPeer, type Peer, type PeerEvent, type PeerStatus, TICK_MS } from './replica/peer.ts'
-import type { Trouble } from './links/troubles.ts'
+import type { LinkTrouble } from './links/troubles.ts'
 
 export interface MemberOptions {
   readonly location: MeshLocation
@@ -22,7 +22,7 @@ export interface MemberOptions {
   readonly recordsMax?: number | undefined
 }
 
-export interface Member {
+export interface MeshMember {
   readonly peer: Peer
   /** Listens. May be called again when it rejected. */
   open(): Promise<void>
@@ -39,12 +39,12 @@ export interface MemberStatus extends PeerStatus {
 /** A node that there is no link to, and why, as far as known. */
 export interface Apart {
   readonly name: string
-  readonly trouble: Trouble | undefined
+  readonly trouble: LinkTrouble | undefined
 }
 
 const INCARNATION_BYTES = 6
 
-export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): Member {
+export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): MeshMember {
   const { name, names, copies } = location
   const incarnation = randomBytes(INCARNATION_BYTES).readUIntBE(0, INCARNATION_BYTES) || 1
   const links = new MeshLinks({
@@ -58,7 +58,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
         const message = codecs.get(version)?.decode(bytes, start, end)
         if (message !== undefined) peer.receive(from, message)
       },
-      told: onEvent,
+      event: onEvent,
     },
   })
   const send = sender(links)

@@ -13,10 +13,10 @@ import { StoreConfigError, StoreFullError, StoreUnavailableError } from '../erro
 import type { Lookup } from './links/dialling.ts'
 import type { RefusalCode } from './links/handshake.ts'
 import type { MeshEvent, StoreReport } from '../telemetry.ts'
-import { type Member, member, type MemberStatus } from './member.ts'
+import { type MeshMember, member, type MemberStatus } from './member.ts'
 import type { MeshLocation } from './links/location.ts'
 import { meshLocation } from './mesh-url.ts'
-import type { Outcome, Refusal } from './wire/messages.ts'
+import type { VerbOutcome, VerbRefusal } from './wire/messages.ts'
 
 export interface MeshStoreOptions {
   /** See mesh/mesh-url.ts for its forms. */
@@ -134,10 +134,10 @@ function reportOn(status: MemberStatus, { names }: MeshLocation): StoreReport {
   }
 }
 
-type Begin<T> = (done: (outcome: Outcome<T>) => void) => void
+type Begin<T> = (done: (outcome: VerbOutcome<T>) => void) => void
 
 /** What the peer's callback says, as a promise. */
-function settled<T>(begin: Begin<T>, refused: (refusal: Refusal) => Error): Promise<T> {
+function settled<T>(begin: Begin<T>, refused: (refusal: VerbRefusal) => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     begin((outcome) => {
       if (outcome.ok) resolve(outcome.value)
@@ -150,11 +150,11 @@ function isTooLarge(body: string): boolean {
   return body.length * UNIT_BYTES_MAX > BODY_BYTES_MAX && Buffer.byteLength(body) > BODY_BYTES_MAX
 }
 
-function isFull({ peer }: Member, recordsMax: number): boolean {
+function isFull({ peer }: MeshMember, recordsMax: number): boolean {
   return peer.status().records >= recordsMax
 }
 
-const REFUSALS: Readonly<Record<Refusal, string>> = {
+const REFUSALS: Readonly<Record<VerbRefusal, string>> = {
   unavailable: 'not enough nodes are within reach',
   unknown: 'no answer in time from the other nodes, and the change may have been made',
   busy: 'too many calls are under way',

@@ -4,7 +4,7 @@ import { has } from '../replication/wire/ranks.ts'
 import { rules as standardRules, type Rules } from '../replication/context/rules.ts'
 import { standardTiming, type Timing } from '../replication/context/timing.ts'
 import { Afflictions } from './world/afflictions.ts'
-import { Clients, keyOf, type Refused } from './world/clients.ts'
+import { Clients, keyOf, type RefusedOperation } from './world/clients.ts'
 import { Cluster, EPOCH_MS } from './world/cluster.ts'
 import { inject } from './world/faults.ts'
 import { told } from './check/history.ts'
@@ -126,7 +126,7 @@ function compareCopies(script: Script, cluster: Cluster, where: Placement, fail:
   }
 }
 
-function toldRefused({ operation, node, startMs, endMs, refusal }: Refused): string {
+function toldRefused({ operation, node, startMs, endMs, refusal }: RefusedOperation): string {
   const { id, verb, key, ack } = operation
   return `#${id} ${verb} of key ${key} (${ack}) at n${node} ${startMs.toFixed(1)}..${endMs.toFixed(1)}: ${refusal}`
 }

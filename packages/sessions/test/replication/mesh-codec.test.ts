@@ -2,15 +2,15 @@ import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
 import { codecs } from '../../src/replication/wire/codec.ts'
 import { HEADER_BYTES, MalformedFrameError } from '../../src/replication/wire/frames.ts'
-import type { Change, Message, View } from '../../src/replication/wire/messages.ts'
+import type { ReplicatedChange, Message, View } from '../../src/replication/wire/messages.ts'
 
 const codec = codecs.get(1)
 if (codec === undefined) throw new Error('version 1 is spoken')
 
 const key = 'abcdefghijklmnopqrstuv' as SessionKey
 const stamp = { view: 3, counter: 2 ** 40 + 5, rank: 11 }
-const change = (body: string): Change => ({ key, stamp, version: 7, untilMs: 1_795_000_000_123, body })
-const fence: Change = { key, stamp, version: 0, untilMs: 1_795_000_000_123, body: undefined }
+const change = (body: string): ReplicatedChange => ({ key, stamp, version: 7, untilMs: 1_795_000_000_123, body })
+const fence: ReplicatedChange = { key, stamp, version: 0, untilMs: 1_795_000_000_123, body: undefined }
 const view: View = {
   cluster: 2 ** 48 - 1,
   number: 4,
@@ -19,7 +19,7 @@ const view: View = {
 const record = { version: 3, expiresAtMs: 1_795_000_000_999, body: '{"김":"🛒"}' }
 
 const messages: readonly Message[] = [
-  { type: 'beat', cluster: 2 ** 48 - 1, view: 300, atMs: 12_345.678, hears: 0xfff, ready: true },
+  { type: 'heartbeat', cluster: 2 ** 48 - 1, view: 300, atMs: 12_345.678, hears: 0xfff, ready: true },
   { type: 'echo', cluster: 0, view: 0, atMs: 0.001 },
   { type: 'decided', view },
   { type: 'decided', view, quietMs: [12, 0.25] },
@@ -34,10 +34,10 @@ const messages: readonly Message[] = [
   ...['', ' ', '0', '\0\r\n', '\x7f', '\x80', 'é', '김영희 🛒 \u2028', 'x'.repeat(48), 'x'.repeat(49)].map(
     (body): Message => ({ type: 'invalidate', view: 1, op: 2, change: change(body) }),
   ),
-  { type: 'taken', view: 1, op: 16_384 },
-  { type: 'refused', view: 1, op: 2, change: fence, valid: false },
-  { type: 'valid', key, stamp },
-  { type: 'ask', key: `~${key}` as SessionKey, stamp },
+  { type: 'ack', view: 1, op: 16_384 },
+  { type: 'nack', view: 1, op: 2, change: fence, isCommitted: false },
+  { type: 'validate', key, stamp },
+  { type: 'query-commit', key: `~${key}` as SessionKey, stamp },
   { type: 'touched', key, stamp, untilMs: 1_795_000_000_000 },
   { type: 'call', id: 1, verb: { verb: 'read', key, atLeastVersion: 0 } },
   {
@@ -65,8 +65,8 @@ const messages: readonly Message[] = [
     bucket: 2,
     after: '',
     held: [
-      { change: change('one'), valid: true },
-      { change: fence, valid: false },
+      { change: change('one'), isCommitted: true },
+      { change: fence, isCommitted: false },
     ],
     more: true,
   },
@@ -144,7 +144,7 @@ test('whatever bytes come, they are a message or malformed', (t) => {
 })
 
 test('a frame is decoded where it lies, whatever is around it', (t) => {
-  const { bytes, start, end } = codec.encode({ type: 'taken', view: 5, op: 6 })
+  const { bytes, start, end } = codec.encode({ type: 'ack', view: 5, op: 6 })
   const around = Buffer.concat([Buffer.alloc(100, 0xff), bytes.subarray(start, end), Buffer.alloc(100, 0xff)])
-  t.deepEqual(codec.decode(around, 100 + HEADER_BYTES, 100 + end - start), { type: 'taken', view: 5, op: 6 })
+  t.deepEqual(codec.decode(around, 100 + HEADER_BYTES, 100 + end - start), { type: 'ack', view: 5, op: 6 })
 })

@@ -5,7 +5,7 @@ import {
   handshake,
   type HandshakeOptions,
   type Identity,
-  type Step,
+  type HandshakeStep,
 } from '../../src/replication/links/handshake.ts'
 
 const cluster = clusterText(['a', 'b', 'c'], 'all')
@@ -20,7 +20,10 @@ const identity = (name: string, more: Partial<Identity> = {}): Identity => ({
 type Side = Partial<Omit<HandshakeOptions, 'role' | 'random'>>
 
 /** Lets both talk until one has come to an end, and gives back what each came to. */
-function shake(dialler: Side, dialled: Side): { dialler: Step | undefined; dialled: Step | undefined } {
+function shake(
+  dialler: Side,
+  dialled: Side,
+): { dialler: HandshakeStep | undefined; dialled: HandshakeStep | undefined } {
   const common = { secret: 'the secret', random: randomBytes }
   const left = handshake({ ...common, self: identity('a'), ...dialler, role: 'dialler' })
   const right = handshake({ ...common, self: identity('b'), ...dialled, role: 'dialled' })
@@ -34,7 +37,11 @@ function shake(dialler: Side, dialled: Side): { dialler: Step | undefined; diall
 }
 
 /** What one makes of it when the other refuses. */
-function end(one: ReturnType<typeof handshake>, step: Step, other: ReturnType<typeof handshake>): Step | undefined {
+function end(
+  one: ReturnType<typeof handshake>,
+  step: HandshakeStep,
+  other: ReturnType<typeof handshake>,
+): HandshakeStep | undefined {
   return step.next === 'refuse' ? one.take(other.refuse(step.refusal)) : undefined
 }
 

@@ -9,13 +9,13 @@ import { linkNode, peerList, SECRET, type TestNode } from '../support/mesh-links
 import { certificate, privateKey } from '../support/redis-certificate.ts'
 import { until } from '../support/until.ts'
 
-const taken = (op: number): Message => ({ type: 'taken', view: 1, op })
+const taken = (op: number): Message => ({ type: 'ack', view: 1, op })
 const linkedTo = (node: TestNode, ...names: string[]) =>
   until(`${node.name} to be linked to ${names.join(', ')}`, () => node.links.linked().sort().join() === names.join())
 const says = (node: TestNode, line: RegExp) =>
   until(`${node.name} to say ${line}`, () => node.lines.some((each) => line.test(each)))
 
-/** As the beats of a mesh do, so that everybody is heard. */
+/** As the heartbeats of a mesh do, so that everybody is heard. */
 function talk(t: ExecutionContext, ...nodes: TestNode[]): void {
   const talking = setInterval(() => {
     for (const node of nodes) for (const name of node.links.linked()) node.send(name, taken(0))

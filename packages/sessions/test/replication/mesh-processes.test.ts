@@ -1,6 +1,6 @@
 /**
  * The conformance suite over real processes, while another node of the mesh is killed and comes back, is paused, or is cut
- * off by turns: the nodes that a case talks to are a majority, and must not let it notice anything.
+ * off by turns: the nodes that a case talks to are a majority, and must not let it validation anything.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'

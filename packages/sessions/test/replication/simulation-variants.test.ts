@@ -1,4 +1,4 @@
-/** Engines broken on purpose, to see that the simulation would notice. */
+/** Engines broken on purpose, to see that the simulation would validation. */
 import test from 'ava'
 import { runBatch, variants } from '../../src/simulation/index.ts'
 

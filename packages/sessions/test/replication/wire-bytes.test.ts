@@ -2,16 +2,16 @@
 import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
 import { codecs } from '../../src/replication/wire/codec.ts'
-import type { Change, Message, View } from '../../src/replication/wire/messages.ts'
+import type { ReplicatedChange, Message, View } from '../../src/replication/wire/messages.ts'
 
 const key = 'key' as SessionKey
 const stamp = { view: 3, counter: 300, rank: 2 }
-const change: Change = { key, stamp, version: 7, untilMs: 1_795_000_000_123, body: '{"김":1}' }
-const fence: Change = { key, stamp, version: 0, untilMs: 1_795_000_000_123, body: undefined }
+const change: ReplicatedChange = { key, stamp, version: 7, untilMs: 1_795_000_000_123, body: '{"김":1}' }
+const fence: ReplicatedChange = { key, stamp, version: 0, untilMs: 1_795_000_000_123, body: undefined }
 const view: View = { cluster: 5, number: 4, members: [{ rank: 0, incarnation: 9, role: 'joining', since: 2 }] }
 
 const messages: readonly Message[] = [
-  { type: 'beat', cluster: 5, view: 300, atMs: 1.5, hears: 7, ready: true },
+  { type: 'heartbeat', cluster: 5, view: 300, atMs: 1.5, hears: 7, ready: true },
   { type: 'echo', cluster: 5, view: 300, atMs: 1.5 },
   { type: 'decided', view, quietMs: [12] },
   { type: 'prepare', ballot: 13, base: view, present: [1, 0] },
@@ -19,10 +19,10 @@ const messages: readonly Message[] = [
   { type: 'accept', ballot: 1, cluster: 5, number: 6, view },
   { type: 'accepted', ballot: 1, cluster: 5, number: 6 },
   { type: 'invalidate', view: 1, op: 200, change },
-  { type: 'taken', view: 1, op: 200 },
-  { type: 'refused', view: 1, op: 200, change: fence, valid: true },
-  { type: 'valid', key, stamp },
-  { type: 'ask', key, stamp },
+  { type: 'ack', view: 1, op: 200 },
+  { type: 'nack', view: 1, op: 200, change: fence, isCommitted: true },
+  { type: 'validate', key, stamp },
+  { type: 'query-commit', key, stamp },
   { type: 'touched', key, stamp, untilMs: 2 },
   { type: 'call', id: 1, verb: { verb: 'read', key, atLeastVersion: 4 } },
   { type: 'call', id: 1, verb: { verb: 'write', key, expectedVersion: 2, expiresAtMs: 5, body: 'b', ack: 'quorum' } },
@@ -32,7 +32,7 @@ const messages: readonly Message[] = [
   { type: 'reply', id: 1, outcome: { ok: true, value: { status: 'written', version: 9, receipt: { copies: 3 } } } },
   { type: 'reply', id: 1, outcome: { ok: false, refusal: 'busy' } },
   { type: 'fetch', view: 1, bucket: 5, digest: 1, after: 'a' },
-  { type: 'page', view: 1, bucket: 2, after: '', held: [{ change, valid: true }], more: true },
+  { type: 'page', view: 1, bucket: 2, after: '', held: [{ change, isCommitted: true }], more: true },
   { type: 'digests', view: 1, digests: Uint32Array.of(1, 2 ** 32 - 1) },
 ]
 

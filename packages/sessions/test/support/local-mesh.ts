@@ -4,7 +4,7 @@ import { peer, type Peer, type PeerEvent, type PeerOptions, TICK_MS } from '../.
 import { standardTiming } from '../../src/replication/context/timing.ts'
 
 /** All clocks are one, every message takes a step, and a step is a tick. */
-export class Hall {
+export class LocalMesh {
   nowMs = 1_000_000
   readonly peers = new Map<string, Peer>()
   readonly events: PeerEvent[] = []

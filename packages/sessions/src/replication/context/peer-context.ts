@@ -18,7 +18,7 @@ export type PeerEvent =
   /** All that held the acknowledged sessions are gone; the mesh begins anew without them. */
   | { readonly event: 'lost' }
 
-export interface Site {
+export interface PeerContext {
   /** Sorted; a rank is an index of it. */
   readonly names: readonly string[]
   readonly rank: number
@@ -32,5 +32,5 @@ export interface Site {
   readonly placement: Placement
   readonly recordsMax: number
   post(to: number, message: Message): void
-  tell(event: PeerEvent): void
+  emit(event: PeerEvent): void
 }

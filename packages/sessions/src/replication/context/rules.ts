@@ -1,15 +1,15 @@
 /**
- * The decisions that the promises of a mesh rest on, one by one, so that a simulation can break each and must notice.
+ * The decisions that the promises of a mesh rest on, one by one, so that a simulation can break each and must validation.
  * What runs in earnest is `rules`, and nothing else is offered to who runs it.
  */
-import type { Member, Stamp } from '../wire/messages.ts'
+import type { ViewMember, Stamp } from '../wire/messages.ts'
 import { isLater } from '../wire/stamp.ts'
 
 export interface Rules {
   /** Whether the process that has a member's name is that member, with its memory. */
-  isSame(member: Member, incarnation: number): boolean
+  isSame(member: ViewMember, incarnation: number): boolean
   /** The same, for its vote. */
-  mayVote(member: Member | undefined, incarnation: number): boolean
+  mayVote(member: ViewMember | undefined, incarnation: number): boolean
   /** Of the live replicas besides the coordinator, those that have to take a change before it is committed. */
   mustTake(live: number, full: number): number
   /** Of the live replicas, those that are sent a change. */

@@ -3,8 +3,8 @@
  * protocol version, and no option; whoever changes one of those changes the version.
  */
 export interface Timing {
-  readonly beatMs: number
-  /** For how long an echo counts, from the sending of its beat. */
+  readonly heartbeatMs: number
+  /** For how long an echo counts, from the sending of its heartbeat. */
   readonly leaseMs: number
   /** For how long a new view without some former member commits nothing: a lease, and what clocks may differ in rate. */
   readonly guardMs: number
@@ -37,7 +37,7 @@ export interface Timing {
 export const TICK_MS = 10
 
 export const standardTiming: Timing = {
-  beatMs: 40,
+  heartbeatMs: 40,
   leaseMs: 150,
   guardMs: 165,
   suspectMs: 300,

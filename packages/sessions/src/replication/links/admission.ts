@@ -3,7 +3,7 @@
  * stays; where two others each took another of them, both are refused until one is gone, because either could be the one
  * that a majority is counted with.
  */
-import type { Identity, Refusal } from './handshake.ts'
+import type { Identity, HandshakeRefusal } from './handshake.ts'
 
 export interface UpLink {
   readonly peer: Identity | undefined
@@ -11,8 +11,11 @@ export interface UpLink {
 }
 
 export interface Admission {
-  /** Why not, or undefined. `expected` is who should answer at an address that was dialled. */
-  objection(peer: Identity, dialled: { readonly expected: string | undefined } | undefined): Refusal | undefined
+  /** LinkEnd not, or undefined. `expected` is who should answer at an address that was dialled. */
+  objection(
+    peer: Identity,
+    dialled: { readonly expected: string | undefined } | undefined,
+  ): HandshakeRefusal | undefined
   /** Two nodes were seen with that name. */
   contest(name: string): void
 }
@@ -54,7 +57,7 @@ export function admission(
   }
 }
 
-function sameName(self: Identity, peer: Identity): Refusal {
+function sameName(self: Identity, peer: Identity): HandshakeRefusal {
   return peer.incarnation === self.incarnation
     ? { code: 'itself', line: `${self.name} reached itself` }
     : { code: 'duplicate', line: `two nodes have the name ${self.name}` }

@@ -7,14 +7,14 @@ import { lookup as dnsLookup } from 'node:dns/promises'
 import { type Address, shown } from './address.ts'
 import type { Whereabouts } from './location.ts'
 
-export interface Attempt {
+export interface DialAttempt {
   readonly address: Address
   /** Who should answer there, where that is known. */
   readonly expected: string | undefined
 }
 
 /** What came of it, once its link has ended or stands. */
-export type Outcome =
+export type DialOutcome =
   | { readonly kind: 'linked'; readonly name: string }
   /** Answered, and this node or the other did not want the link. */
   | { readonly kind: 'declined'; readonly name: string | undefined }
@@ -27,7 +27,7 @@ export interface DiallingOptions {
   readonly whereabouts: Whereabouts
   readonly self: string
   readonly isLinked: (name: string) => boolean
-  readonly dial: (attempt: Attempt, done: (outcome: Outcome) => void) => void
+  readonly dial: (attempt: DialAttempt, done: (outcome: DialOutcome) => void) => void
   readonly lookup?: Lookup | undefined
   /** From 0 to 1. */
   readonly chance: () => number

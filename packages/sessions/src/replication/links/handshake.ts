@@ -46,37 +46,37 @@ export type RefusalCode =
   | 'dial-back'
 
 /** One line for a person, from the view of who refuses. */
-export interface Refusal {
+export interface HandshakeRefusal {
   readonly code: RefusalCode
   readonly line: string
 }
 
-export type Step =
+export type HandshakeStep =
   | { readonly next: 'send'; readonly send: Buffer }
-  | { readonly next: 'refuse'; readonly refusal: Refusal }
+  | { readonly next: 'refuse'; readonly refusal: HandshakeRefusal }
   /** The other side refused. */
-  | { readonly next: 'refused'; readonly refusal: Refusal }
+  | { readonly next: 'refused'; readonly refusal: HandshakeRefusal }
   /** It is who it says. Whoever was dialled decides now and sends `welcome` or `refuse`; the dialler is linked. */
   | { readonly next: 'proven'; readonly peer: Identity; readonly version: number }
 
 export interface Handshake {
   /** What the dialler begins with. */
   begin(): Buffer
-  take(frame: Buffer): Step
+  take(frame: Buffer): HandshakeStep
   welcome(): Buffer
-  refuse(refusal: Refusal): Buffer
+  refuse(refusal: HandshakeRefusal): Buffer
 }
 
 export interface HandshakeOptions {
   readonly self: Identity
   readonly secret: string | undefined
-  readonly role: Role
+  readonly role: HandshakeRole
   readonly random: RandomBytes
   /** The dialler's own look at who answers, before it proves itself. */
-  readonly objection?: (peer: Identity) => Refusal | undefined
+  readonly objection?: (peer: Identity) => HandshakeRefusal | undefined
 }
 
-export type Role = 'dialler' | 'dialled'
+export type HandshakeRole = 'dialler' | 'dialled'
 
 /** Before it is known who sends them. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096
@@ -100,7 +100,7 @@ export function handshake({ self, secret, role, random, objection }: HandshakeOp
   let theirs: (Identity & { readonly nonce: string }) | undefined
   let version = 0
 
-  const proof = (of: Role): Buffer => {
+  const proof = (of: HandshakeRole): Buffer => {
     const [dialler, dialled] = role === 'dialler' ? [hello, theirs] : [theirs, hello]
     return createHmac('sha256', secret ?? '')
       .update(JSON.stringify([MAGIC, of, canonical(dialler), canonical(dialled)]))
@@ -111,10 +111,11 @@ export function handshake({ self, secret, role, random, objection }: HandshakeOp
     const expected = proof(role === 'dialler' ? 'dialled' : 'dialler')
     return given.length === expected.length && timingSafeEqual(given, expected)
   }
-  const wrongSecret = (): Step => refusing('secret', `${theirs?.name ?? 'a peer'} has another secret than ${self.name}`)
+  const wrongSecret = (): HandshakeStep =>
+    refusing('secret', `${theirs?.name ?? 'a peer'} has another secret than ${self.name}`)
 
   /** The first that is heard of the other: who it is, and whether there is a language in common. */
-  const meet = (said: Said): Step | undefined => {
+  const meet = (said: Said): HandshakeStep | undefined => {
     theirs = parseHello(said)
     if (theirs === undefined) return refusing('garbled', `${self.name} was not greeted as a node greets`)
     version = Math.min(theirs.speaks.newest, self.speaks.newest)
@@ -125,20 +126,20 @@ export function handshake({ self, secret, role, random, objection }: HandshakeOp
     )
   }
 
-  const takeAsDialler = (said: Said): Step => {
+  const takeAsDialler = (said: Said): HandshakeStep => {
     if (theirs !== undefined) {
       if (said['welcome'] === true) return { next: 'proven', peer: theirs, version }
       return refusing('garbled', `${theirs.name} neither welcomed nor refused`)
     }
     const trouble = meet(said)
-    if (trouble !== undefined || theirs === undefined) return trouble as Step
+    if (trouble !== undefined || theirs === undefined) return trouble as HandshakeStep
     if (!proven(said)) return wrongSecret()
     const refusal = objection?.(theirs)
     if (refusal !== undefined) return { next: 'refuse', refusal }
     return { next: 'send', send: frame({ proof: proof('dialler').toString('base64url') }) }
   }
 
-  const takeAsDialled = (said: Said): Step => {
+  const takeAsDialled = (said: Said): HandshakeStep => {
     if (theirs !== undefined) return proven(said) ? { next: 'proven', peer: theirs, version } : wrongSecret()
     const trouble = meet(said)
     if (trouble !== undefined) return trouble
@@ -158,7 +159,7 @@ export function handshake({ self, secret, role, random, objection }: HandshakeOp
   }
 }
 
-function refusing(code: RefusalCode, line: string): Step {
+function refusing(code: RefusalCode, line: string): HandshakeStep {
   return { next: 'refuse', refusal: { code, line } }
 }
 
@@ -191,7 +192,7 @@ function parseHello(said: Said): (Identity & { readonly nonce: string }) | undef
   }
 }
 
-function parseRefusal(value: unknown): Refusal | undefined {
+function parseRefusal(value: unknown): HandshakeRefusal | undefined {
   const { code, line } = (value ?? {}) as Said
   if (typeof code !== 'string' || !REFUSAL_CODES.includes(code) || !isText(line, 2048)) return undefined
   return { code: code as RefusalCode, line }

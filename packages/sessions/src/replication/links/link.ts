@@ -10,37 +10,37 @@ import {
   handshake,
   type Handshake,
   type Identity,
-  type Refusal,
-  type Role,
+  type HandshakeRefusal,
+  type HandshakeRole,
 } from './handshake.ts'
 import { outbox, type Outbox } from './outbox.ts'
 
-export type Why =
+export type LinkEnd =
   | { readonly kind: 'lost'; readonly line: string }
   | { readonly kind: 'malformed'; readonly line: string }
   | { readonly kind: 'overflow'; readonly line: string }
-  | Refused
+  | LinkRefusal
 
-export interface Refused {
+export interface LinkRefusal {
   readonly kind: 'refused'
   /** By this node, or by the other. */
   readonly by: 'us' | 'them'
-  readonly refusal: Refusal
+  readonly refusal: HandshakeRefusal
 }
 
 export interface LinkOptions {
   readonly socket: Socket
-  readonly role: Role
+  readonly role: HandshakeRole
   readonly self: Identity
   readonly secret: string | undefined
   readonly random: RandomBytes
   /** Whether this node wants this one; asked once it has proven who it is, and by the dialler before it proves itself. */
-  readonly objection: (peer: Identity) => Refusal | undefined
+  readonly objection: (peer: Identity) => HandshakeRefusal | undefined
   readonly onUp: (link: Link, peer: Identity) => void
   /** The bytes are valid during the call only; what it throws as MalformedFrameError ends the link. */
   readonly onFrame: (link: Link, bytes: Buffer, start: number, end: number) => void
   /** Once, and the last. */
-  readonly onEnd: (link: Link, why: Why) => void
+  readonly onEnd: (link: Link, why: LinkEnd) => void
 }
 
 const HANDSHAKE_MS = 2_000
@@ -78,7 +78,7 @@ export class Link {
     if (role === 'dialler') socket.write(framed(this.#shake.begin()))
   }
 
-  end(why: Why): void {
+  end(why: LinkEnd): void {
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#deadline)
@@ -137,14 +137,14 @@ export class Link {
     this.#options.onUp(this, peer)
   }
 
-  #refuse(refusal: Refusal): void {
+  #refuse(refusal: HandshakeRefusal): void {
     this.socket.end(framed(this.#shake.refuse(refusal)))
     this.end({ kind: 'refused', by: 'us', refusal })
   }
 }
 
 /** What went wrong in TLS is no matter of the network: the two were told different secrets, or trust another authority. */
-function closed(error: (Error & { code?: string; reason?: string }) | undefined): Why {
+function closed(error: (Error & { code?: string; reason?: string }) | undefined): LinkEnd {
   if (error?.code === undefined) return { kind: 'lost', line: error?.message ?? 'it closed the connection' }
   if (!/SSL|CERT|SIGNATURE|EPROTO/.test(error.code)) return { kind: 'lost', line: error.message }
   const line = `no TLS with the same secret or authority (${error.reason ?? error.code})`
@@ -158,13 +158,13 @@ function framed(payload: Buffer): Buffer {
   return bytes
 }
 
-/** Why there is no link to a node, in a line for a person. */
-export function apart(name: string, at: string, why: Why): string {
+/** LinkEnd there is no link to a node, in a line for a person. */
+export function apart(name: string, at: string, why: LinkEnd): string {
   const who = name === at ? name : `${name} at ${at}`
   if (why.kind === 'refused') return `${why.by === 'us' ? 'refused' : 'refused by'} ${who}: ${why.refusal.line}`
   return `${who} is not reached: ${why.line}`
 }
 
-export function reason(why: Why): string {
+export function reason(why: LinkEnd): string {
   return why.kind === 'refused' ? why.refusal.line : why.line
 }

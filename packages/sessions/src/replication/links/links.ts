@@ -11,23 +11,23 @@ import type { Server, Socket } from 'node:net'
 import type { LinkEvent } from '../../telemetry.ts'
 import { EVERYWHERE, shown } from './address.ts'
 import { type Admission, admission } from './admission.ts'
-import { type Attempt, type Dialling, dialling, type Lookup, type Outcome } from './dialling.ts'
+import { type DialAttempt, type Dialling, dialling, type Lookup, type DialOutcome } from './dialling.ts'
 import type { Frame } from '../wire/frames.ts'
-import { clusterText, type Identity, type Role, SPOKEN, type SpokenVersions } from './handshake.ts'
+import { clusterText, type Identity, type HandshakeRole, SPOKEN, type SpokenVersions } from './handshake.ts'
 import { addBytes, type LinkCounts, noCounts } from './link-counts.ts'
-import { apart, Link, reason, type Refused, type Why } from './link.ts'
+import { apart, Link, reason, type LinkRefusal, type LinkEnd } from './link.ts'
 import type { MeshLocation } from './location.ts'
 import { readRoster, ROSTER_MARK, type Roster, rosterFrame } from './roster.ts'
 import { type MeshSockets, meshSockets } from './sockets.ts'
 import { strangers } from './strangers.ts'
-import { type Trouble, troubleBook } from './troubles.ts'
+import { type LinkTrouble, troubleBook } from './troubles.ts'
 
 export interface LinkEvents {
   linked(name: string, incarnation: number): void
   unlinked(name: string): void
   /** The bytes are valid during the call only. Throws MalformedFrameError for what is no message. */
   received(from: string, bytes: Buffer, start: number, end: number, version: number): void
-  told(event: LinkEvent): void
+  event(event: LinkEvent): void
 }
 
 export interface LinksOptions {
@@ -123,8 +123,8 @@ export class MeshLinks {
     return [...this.#up.keys()]
   }
 
-  /** Why there is no link to a node, as far as known. */
-  trouble(name: string): Trouble | undefined {
+  /** LinkEnd there is no link to a node, as far as known. */
+  trouble(name: string): LinkTrouble | undefined {
     return this.#troubles.of(name)
   }
 
@@ -157,14 +157,19 @@ export class MeshLinks {
     else this.#open(socket, 'dialled', undefined, () => {})
   }
 
-  #dial(attempt: Attempt, done: (outcome: Outcome) => void): void {
+  #dial(attempt: DialAttempt, done: (outcome: DialOutcome) => void): void {
     const socket = this.#sockets.dial(attempt.address)
     this.#strangers.expect(attempt.address.host)
     socket.on('lookup', (_error, address) => this.#strangers.expect(address))
     this.#open(socket, 'dialler', attempt, done)
   }
 
-  #open(socket: Socket, role: Role, attempt: Attempt | undefined, done: (outcome: Outcome) => void): void {
+  #open(
+    socket: Socket,
+    role: HandshakeRole,
+    attempt: DialAttempt | undefined,
+    done: (outcome: DialOutcome) => void,
+  ): void {
     const remote = socket.remoteAddress ?? 'a stranger'
     let met: Identity | undefined
     let isUp = false
@@ -202,11 +207,11 @@ export class MeshLinks {
     this.#up.set(peer.name, link)
     this.#troubles.clear(peer.name)
     this.#tellRoster()
-    this.#options.on.told({ event: 'mesh-linked', peer: peer.name, line: `linked to ${peer.name}` })
+    this.#options.on.event({ event: 'mesh-linked', peer: peer.name, line: `linked to ${peer.name}` })
     this.#options.on.linked(peer.name, peer.incarnation)
   }
 
-  #leave(link: Link, why: Why): void {
+  #leave(link: Link, why: LinkEnd): void {
     const name = link.peer?.name ?? ''
     if (why.kind === 'malformed') this.#counts.malformed++
     if (why.kind === 'overflow') this.#counts.overflows++
@@ -218,7 +223,7 @@ export class MeshLinks {
   }
 
   /** A link that never stood. */
-  #failed(met: Identity | undefined, why: Why, remote: string, attempt: Attempt | undefined): Outcome {
+  #failed(met: Identity | undefined, why: LinkEnd, remote: string, attempt: DialAttempt | undefined): DialOutcome {
     if (why.kind === 'malformed') this.#counts.malformed++
     const declined = { kind: 'declined', name: met?.name } as const
     const refused = why.kind === 'refused' ? why : undefined
@@ -235,17 +240,17 @@ export class MeshLinks {
     return refusal === undefined ? { kind: 'failed' } : declined
   }
 
-  #trouble(name: string, line: string, refused?: Refused): void {
+  #trouble(name: string, line: string, refused?: LinkRefusal): void {
     if (this.#closed || !this.#troubles.note(name, line, refused)) return
     const event = refused === undefined ? 'mesh-unlinked' : 'mesh-refused'
-    this.#options.on.told({ event, peer: name, line })
+    this.#options.on.event({ event, peer: name, line })
   }
 
   #dropped(address: string): void {
     const line = `connections from ${address} that prove nothing are dropped for newer ones`
     // Their own entry: an address may also be where a peer was refused.
     if (!this.#closed && this.#troubles.note(`strangers at ${address}`, line))
-      this.#options.on.told({ event: 'mesh-strangers', peer: address, line })
+      this.#options.on.event({ event: 'mesh-strangers', peer: address, line })
   }
 
   #receive(link: Link, bytes: Buffer, start: number, end: number): void {

@@ -1,26 +1,26 @@
 /** What keeps a node from others, by name: for the line at a start that failed, and to tell a person each thing once. */
-import type { Refused } from './link.ts'
+import type { LinkRefusal } from './link.ts'
 
-export interface Trouble {
+export interface LinkTrouble {
   readonly line: string
   /** Undefined where nobody refused: it was not reached, or fell silent. */
-  readonly refused: Refused | undefined
+  readonly refused: LinkRefusal | undefined
   /** On the clock of `performance.now()`, since when it has been so without a link between. */
   readonly sinceMs: number
 }
 
 export interface TroubleBook {
   /** True when it is another one than before. */
-  note(name: string, line: string, refused?: Refused): boolean
+  note(name: string, line: string, refused?: LinkRefusal): boolean
   clear(name: string): void
-  of(name: string): Trouble | undefined
+  of(name: string): LinkTrouble | undefined
 }
 
 /** Strangers come and go, and are not to fill the memory. */
 const NAMES_MAX = 256
 
 export function troubleBook(now: () => number = () => performance.now()): TroubleBook {
-  const troubles = new Map<string, Trouble>()
+  const troubles = new Map<string, LinkTrouble>()
   return {
     note(name, line, refused) {
       const before = troubles.get(name)

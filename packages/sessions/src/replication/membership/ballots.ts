@@ -9,11 +9,11 @@
  * agree, by the very process that is linked to everyone else, so no process that could have voted otherwise is left. The
  * first view of all is decided the same way.
  */
-import type { Accept, Accepted, Member, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
+import type { Accept, Accepted, ViewMember, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { bit, count } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
-import type { Standing } from './current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import type { CurrentView } from './current-view.ts'
 
 interface Proposal {
   readonly ballot: number
@@ -34,7 +34,7 @@ export interface BallotHooks {
   /** A decided view, which may be older than the present one, or another's. */
   readonly decided: (view: View, quietMs?: readonly number[]) => void
   /** Whether this peer may take part in an agreement of just these processes. */
-  readonly mayJoin: (present: readonly number[], base: View | undefined) => boolean
+  readonly agreesOnPresent: (present: readonly number[], base: View | undefined) => boolean
   /** By rank, how long ago this peer has echoed that one. */
   readonly quietMs: () => readonly number[]
 }
@@ -43,8 +43,8 @@ const RANKS = 32
 const RETRY_MS = 60
 
 export class Ballots {
-  readonly #site: Site
-  readonly #standing: Standing
+  readonly #context: PeerContext
+  readonly #currentView: CurrentView
   readonly #neighbours: Neighbours
   readonly #hooks: BallotHooks
   #promised = 0
@@ -53,9 +53,9 @@ export class Ballots {
   #accepted: PromiseMade['accepted']
   #proposal: Proposal | undefined
 
-  constructor(site: Site, standing: Standing, neighbours: Neighbours, hooks: BallotHooks) {
-    this.#site = site
-    this.#standing = standing
+  constructor(context: PeerContext, currentView: CurrentView, neighbours: Neighbours, hooks: BallotHooks) {
+    this.#context = context
+    this.#currentView = currentView
     this.#neighbours = neighbours
     this.#hooks = hooks
   }
@@ -88,9 +88,9 @@ export class Ballots {
 
   propose(next: View, present: readonly number[] | undefined, now: number): void {
     const round = Math.floor(Math.max(this.#promised, this.#highest) / RANKS) + 1
-    const ballot = round * RANKS + this.#site.rank
-    const base = this.#standing.view
-    const untilMs = now + RETRY_MS * (1 + this.#site.random())
+    const ballot = round * RANKS + this.#context.rank
+    const base = this.#currentView.view
+    const untilMs = now + RETRY_MS * (1 + this.#context.random())
     const nobody = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [] }
     this.#proposal = { ballot, base, next, present, untilMs, ...nobody }
     this.#toAll({ type: 'prepare', ballot, base, present })
@@ -113,9 +113,9 @@ export class Ballots {
   #onPrepare(rank: number, { ballot, base, present }: Prepare): void {
     if (base !== undefined) this.#hooks.decided(base)
     if (!this.#isOpen(base?.cluster ?? 0, base?.number ?? 0)) return this.#catchUp(rank)
-    if (present !== undefined && !this.#hooks.mayJoin(present, base)) return
+    if (present !== undefined && !this.#hooks.agreesOnPresent(present, base)) return
     if (ballot <= this.#promised) return
-    if (!this.isPromised) this.#promisedAtMs = this.#site.clock.monotonicMs()
+    if (!this.isPromised) this.#promisedAtMs = this.#context.clock.monotonicMs()
     this.#promised = ballot
     const quietMs = this.#hooks.quietMs()
     this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted, quietMs })
@@ -126,10 +126,10 @@ export class Ballots {
     if (proposal === undefined || proposal.put !== undefined) return
     if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
     proposal.promises |= bit(rank)
-    const { rules } = this.#site
+    const { rules } = this.#context
     proposal.quietMs = quietMs.map((one, other) => rules.quiet(one, proposal.quietMs[other] ?? one))
     if (!this.#isEnough(proposal, proposal.promises)) return
-    proposal.put = this.#site.rules.put(proposal.best?.view, proposal.next)
+    proposal.put = this.#context.rules.put(proposal.best?.view, proposal.next)
     this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })
   }
 
@@ -148,8 +148,8 @@ export class Ballots {
     if (!this.#isEnough(proposal, proposal.accepts)) return
     const { put: view, quietMs } = proposal
     this.#proposal = undefined
-    this.#site.names.forEach(
-      (_, to) => to !== this.#site.rank && this.#site.post(to, { type: 'decided', view, quietMs }),
+    this.#context.names.forEach(
+      (_, to) => to !== this.#context.rank && this.#context.post(to, { type: 'decided', view, quietMs }),
     )
     this.#hooks.decided(view, quietMs)
   }
@@ -160,36 +160,36 @@ export class Ballots {
     if (proposal?.ballot !== ballot || !this.#isOpen(cluster, number)) return undefined
     const { incarnation } = this.#neighbours.of(rank)
     if (proposal.present !== undefined) return proposal.present[rank] === incarnation ? proposal : undefined
-    const voter = proposal.base?.members.find((member: Member) => member.rank === rank)
-    return this.#site.rules.mayVote(voter, incarnation) ? proposal : undefined
+    const voter = proposal.base?.members.find((member: ViewMember) => member.rank === rank)
+    return this.#context.rules.mayVote(voter, incarnation) ? proposal : undefined
   }
 
   #isEnough({ present }: Proposal, votes: number): boolean {
-    if (present === undefined) return count(votes) >= this.#site.majority
+    if (present === undefined) return count(votes) >= this.#context.majority
     return present.every((incarnation, rank) => incarnation === 0 || (votes & bit(rank)) !== 0)
   }
 
   /** The register after that view is the one that this peer votes on. */
   #isOpen(cluster: number, number: number): boolean {
-    return cluster === this.#standing.cluster && number === this.#standing.number
+    return cluster === this.#currentView.cluster && number === this.#currentView.number
   }
 
   #register(): { cluster: number; number: number } {
-    return { cluster: this.#standing.cluster, number: this.#standing.number }
+    return { cluster: this.#currentView.cluster, number: this.#currentView.number }
   }
 
   #catchUp(rank: number): void {
-    const { view } = this.#standing
-    if (view !== undefined && rank !== this.#site.rank) this.#site.post(rank, { type: 'decided', view })
+    const { view } = this.#currentView
+    if (view !== undefined && rank !== this.#context.rank) this.#context.post(rank, { type: 'decided', view })
   }
 
   #toAll(message: Prepare | Accept): void {
-    this.#site.names.forEach((_, to) => to !== this.#site.rank && this.#site.post(to, message))
-    this.receive(this.#site.rank, message)
+    this.#context.names.forEach((_, to) => to !== this.#context.rank && this.#context.post(to, message))
+    this.receive(this.#context.rank, message)
   }
 
   #reply(rank: number, message: Message & (PromiseMade | Accepted)): void {
-    if (rank === this.#site.rank) this.receive(rank, message)
-    else this.#site.post(rank, message)
+    if (rank === this.#context.rank) this.receive(rank, message)
+    else this.#context.post(rank, message)
   }
 }

@@ -1,17 +1,17 @@
 /** The view that a peer is in, as what it asks of it all the time: who is alive, who is full, what it is itself. */
-import type { Member, View } from '../wire/messages.ts'
+import type { ViewMember, View } from '../wire/messages.ts'
 import { bit } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
+import type { PeerContext } from '../context/peer-context.ts'
 
-export class Standing {
-  readonly #site: Site
+export class CurrentView {
+  readonly #context: PeerContext
   #view: View | undefined
-  #byRank: readonly (Member | undefined)[] = []
+  #byRank: readonly (ViewMember | undefined)[] = []
   #full = 0
   #live = 0
 
-  constructor(site: Site) {
-    this.#site = site
+  constructor(context: PeerContext) {
+    this.#context = context
   }
 
   get view(): View | undefined {
@@ -36,14 +36,14 @@ export class Standing {
     return this.#live
   }
 
-  member(rank: number): Member | undefined {
+  member(rank: number): ViewMember | undefined {
     return this.#byRank[rank]
   }
 
   /** This very process, in the view. Undefined when it is not known there. */
-  get self(): Member | undefined {
-    const member = this.#byRank[this.#site.rank]
-    return member !== undefined && this.#site.rules.isSame(member, this.#site.incarnation) ? member : undefined
+  get self(): ViewMember | undefined {
+    const member = this.#byRank[this.#context.rank]
+    return member !== undefined && this.#context.rules.isSame(member, this.#context.incarnation) ? member : undefined
   }
 
   get role(): 'full' | 'joining' | 'out' | 'none' {
@@ -52,28 +52,28 @@ export class Standing {
 
   install(view: View): void {
     this.#view = view
-    this.#byRank = byRank(this.#site.names, view)
+    this.#byRank = byRank(this.#context.names, view)
     this.#full = setOf(view.members.filter(({ role }) => role === 'full'))
     this.#live = setOf(view.members.filter(({ role }) => role !== 'out'))
   }
 }
 
-export function byRank(names: readonly string[], { members }: View): (Member | undefined)[] {
-  const ranks: (Member | undefined)[] = names.map(() => undefined)
+export function byRank(names: readonly string[], { members }: View): (ViewMember | undefined)[] {
+  const ranks: (ViewMember | undefined)[] = names.map(() => undefined)
   for (const member of members) ranks[member.rank] = member
   return ranks
 }
 
-export function setOf(members: readonly Member[]): number {
+export function setOf(members: readonly ViewMember[]): number {
   return members.reduce((set, { rank }) => set | bit(rank), 0)
 }
 
 /** Whether a member goes on with the memory that it has. One that joins has to have seen every view since it began. */
 export function isContinued(
   former: View | undefined,
-  self: Member | undefined,
+  self: ViewMember | undefined,
   view: View,
-  next: Member | undefined,
+  next: ViewMember | undefined,
 ): boolean {
   if (former?.cluster !== view.cluster) return false
   if (next?.role === 'joining') return self?.since === next.since && former.number + 1 === view.number

@@ -1,6 +1,6 @@
 /**
  * The lease of a view: while a majority has echoed, not longer than LEASE ago, that it is promised to no later view, no
- * later view can have begun to commit without this peer. It counts from when the beat was *sent*, by this peer's own clock,
+ * later view can have begun to commit without this peer. It counts from when the heartbeat was *sent*, by this peer's own clock,
  * and the later view waits for a lease and the drift of clocks (the guard) from when it *learnt* of the promises: only the
  * rates of two clocks are compared, over a sixth of a second.
  *
@@ -13,57 +13,57 @@
  */
 import type { Echo, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import type { Site } from '../context/peer-context.ts'
-import type { Standing } from './current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import type { CurrentView } from './current-view.ts'
 
 /** Longer than any lease lasts is all the same. */
 const QUIET_MAX_MS = 1_000
 
 export class Lease {
-  readonly #site: Site
-  readonly #standing: Standing
+  readonly #context: PeerContext
+  readonly #currentView: CurrentView
   readonly #neighbours: Neighbours
   readonly #echoedAtMs: number[]
-  readonly #gaveAtMs: number[]
+  readonly #sentEchoAtMs: number[]
   #installedAtMs = Number.NEGATIVE_INFINITY
   #guardedUntilMs = Number.NEGATIVE_INFINITY
 
-  constructor(site: Site, standing: Standing, neighbours: Neighbours) {
-    this.#site = site
-    this.#standing = standing
+  constructor(context: PeerContext, currentView: CurrentView, neighbours: Neighbours) {
+    this.#context = context
+    this.#currentView = currentView
     this.#neighbours = neighbours
-    this.#echoedAtMs = site.names.map(() => Number.NEGATIVE_INFINITY)
-    this.#gaveAtMs = site.names.map(() => site.clock.monotonicMs())
+    this.#echoedAtMs = context.names.map(() => Number.NEGATIVE_INFINITY)
+    this.#sentEchoAtMs = context.names.map(() => context.clock.monotonicMs())
   }
 
   /** A view was installed. `quietMs`: for how long nobody can have renewed a lease of an older one. */
   begin(quietMs: number, now: number): void {
     this.#echoedAtMs.fill(Number.NEGATIVE_INFINITY)
     this.#installedAtMs = now
-    const guardMs = this.#site.rules.guard(this.#site.timing.guardMs)
+    const guardMs = this.#context.rules.guard(this.#context.timing.guardMs)
     this.#guardedUntilMs = Math.max(this.#guardedUntilMs, now + guardMs - quietMs)
   }
 
   echoed(rank: number, { cluster, view, atMs }: Echo): void {
-    if (cluster !== this.#standing.cluster || view !== this.#standing.number) return
-    if (!this.#site.rules.mayVote(this.#standing.member(rank), this.#neighbours.of(rank).incarnation)) return
+    if (cluster !== this.#currentView.cluster || view !== this.#currentView.number) return
+    if (!this.#context.rules.mayVote(this.#currentView.member(rank), this.#neighbours.of(rank).incarnation)) return
     this.#echoedAtMs[rank] = Math.max(this.#echoedAtMs[rank] ?? 0, atMs)
   }
 
   /** This peer has echoed another. */
-  gave(rank: number, now: number): void {
-    this.#gaveAtMs[rank] = now
+  sentEcho(rank: number, now: number): void {
+    this.#sentEchoAtMs[rank] = now
   }
 
   /** By rank, for how long this peer has echoed nobody of that name. */
-  quietMs(now: number): number[] {
-    return this.#gaveAtMs.map((atMs) => Math.min(now - atMs, QUIET_MAX_MS))
+  msSinceEchoes(now: number): number[] {
+    return this.#sentEchoAtMs.map((atMs) => Math.min(now - atMs, QUIET_MAX_MS))
   }
 
   /** `promised`: this peer itself has promised itself to a later view. */
   isHeld(promised: boolean, now: number): boolean {
-    const { majority, timing } = this.#site
-    if (this.#standing.self === undefined || promised) return false
+    const { majority, timing } = this.#context
+    if (this.#currentView.self === undefined || promised) return false
     const sinceMs = now - timing.leaseMs
     let echoes = 1
     for (const atMs of this.#echoedAtMs) if (atMs > sinceMs) echoes++
@@ -76,14 +76,14 @@ export class Lease {
 
   /** For how long the lease is missing, at least since the view was installed. */
   missedMs(now: number): number {
-    const { majority } = this.#site
+    const { majority } = this.#context
     const latest = [...this.#echoedAtMs].sort((left, right) => right - left)[majority - 2] ?? now
     return now - Math.max(latest, this.#installedAtMs)
   }
 }
 
 /** For how long no member that was full and is not any more can have renewed its lease: for ever when there is none. */
-export function quietFor(former: View | undefined, view: View, quietMs: readonly number[] = []): number {
+export function msSinceEcho(former: View | undefined, view: View, quietMs: readonly number[] = []): number {
   if (former?.cluster !== view.cluster || former.number + 1 !== view.number) return 0
   const dropped = former.members.filter(({ rank, incarnation, role }) => {
     const isFull = (member: View['members'][number]): boolean =>

@@ -1,10 +1,10 @@
 /**
- * What this peer sees of the others by itself: links, when each was heard last, and what their beats say. It is the ground
+ * What this peer sees of the others by itself: links, when each was heard last, and what their heartbeats say. It is the ground
  * of suspicion, which may be wrong at any time: to drop a live peer costs it its place, and nobody a promise.
  */
-import type { Beat, Member } from '../wire/messages.ts'
+import type { Heartbeat, ViewMember } from '../wire/messages.ts'
 import { bit, count, has } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
+import type { PeerContext } from '../context/peer-context.ts'
 
 export interface Neighbour {
   /** 0 while there is no link. */
@@ -20,16 +20,16 @@ export interface Neighbour {
 }
 
 export class Neighbours {
-  readonly #site: Site
+  readonly #context: PeerContext
   readonly #all: Neighbour[]
   #tickedAtMs: number
   #patientUntilMs = Number.NEGATIVE_INFINITY
 
-  constructor(site: Site) {
-    this.#site = site
-    this.#tickedAtMs = site.clock.monotonicMs()
-    this.#all = site.names.map(() => ({ ...silent, unlinkedAtMs: this.#tickedAtMs, heardAtMs: this.#tickedAtMs }))
-    this.of(site.rank).incarnation = site.incarnation
+  constructor(context: PeerContext) {
+    this.#context = context
+    this.#tickedAtMs = context.clock.monotonicMs()
+    this.#all = context.names.map(() => ({ ...silent, unlinkedAtMs: this.#tickedAtMs, heardAtMs: this.#tickedAtMs }))
+    this.of(context.rank).incarnation = context.incarnation
   }
 
   of(rank: number): Neighbour {
@@ -45,16 +45,16 @@ export class Neighbours {
     if (neighbour.incarnation !== 0) Object.assign(neighbour, { incarnation: 0, unlinkedAtMs: now })
   }
 
-  beat(rank: number, { cluster, view, hears, ready }: Beat, now: number): void {
+  heartbeat(rank: number, { cluster, view, hears, ready }: Heartbeat, now: number): void {
     const neighbour = this.of(rank)
     Object.assign(neighbour, { cluster, view, hears, ready })
-    neighbour.deafSinceMs = has(hears, this.#site.rank) ? Infinity : Math.min(neighbour.deafSinceMs, now)
+    neighbour.deafSinceMs = has(hears, this.#context.rank) ? Infinity : Math.min(neighbour.deafSinceMs, now)
   }
 
-  /** Notices when this process was stopped: then it has not listened, which is no fault of theirs. */
+  /** Validations when this process was stopped: then it has not listened, which is no fault of theirs. */
   tick(now: number): void {
-    const { beatMs, patienceMs } = this.#site.timing
-    if (now - this.#tickedAtMs > 2 * beatMs) this.#patientUntilMs = now + patienceMs
+    const { heartbeatMs, patienceMs } = this.#context.timing
+    if (now - this.#tickedAtMs > 2 * heartbeatMs) this.#patientUntilMs = now + patienceMs
     this.#tickedAtMs = now
   }
 
@@ -63,9 +63,9 @@ export class Neighbours {
   }
 
   hears(rank: number, now: number): boolean {
-    if (rank === this.#site.rank) return true
+    if (rank === this.#context.rank) return true
     const { incarnation, heardAtMs } = this.of(rank)
-    return incarnation !== 0 && now - heardAtMs < this.#site.timing.suspectMs
+    return incarnation !== 0 && now - heardAtMs < this.#context.timing.suspectMs
   }
 
   /** Whom this peer hears, itself included, as a set. */
@@ -74,8 +74,8 @@ export class Neighbours {
   }
 
   /** Takes the member for dead, or as good as dead to this peer. */
-  suspects(member: Member, now: number): boolean {
-    const { rank, rules, timing } = this.#site
+  suspects(member: ViewMember, now: number): boolean {
+    const { rank, rules, timing } = this.#context
     if (member.rank === rank) return false
     const { incarnation, unlinkedAtMs, heardAtMs, deafSinceMs } = this.of(member.rank)
     if (incarnation !== 0 && !rules.isSame(member, incarnation)) return true
@@ -85,13 +85,13 @@ export class Neighbours {
   }
 
   /** That very process is linked, or is this one. */
-  isThere(member: Member | undefined): boolean {
+  isPresent(member: ViewMember | undefined): boolean {
     return member !== undefined && this.of(member.rank).incarnation === member.incarnation
   }
 
   /** Of these members, how many may vote and are there. */
-  voters(members: readonly Member[]): number {
-    return count(members.reduce((set, member) => (this.isThere(member) ? set | bit(member.rank) : set), 0))
+  voters(members: readonly ViewMember[]): number {
+    return count(members.reduce((set, member) => (this.isPresent(member) ? set | bit(member.rank) : set), 0))
   }
 }
 

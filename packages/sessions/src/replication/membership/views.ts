@@ -13,11 +13,11 @@ import type { Lease } from './lease.ts'
 import type { View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { count, ranksOf } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
-import { byRank, setOf, type Standing } from './current-view.ts'
-import { again, foundation, isWhole, successor } from './succession.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import { byRank, setOf, type CurrentView } from './current-view.ts'
+import { again, foundation, isWhole, nextView } from './succession.ts'
 
-interface Wish {
+interface ViewProposal {
   readonly next: View
   readonly present: readonly number[] | undefined
   /** How many others come first. */
@@ -29,33 +29,33 @@ const LOST_VIEWS = 1_000
 const STUCK_LEASES = 1.5
 
 export class Views {
-  readonly #site: Site
-  readonly #standing: Standing
+  readonly #context: PeerContext
+  readonly #currentView: CurrentView
   readonly #neighbours: Neighbours
   readonly #lease: Lease
   readonly #ballots: Ballots
   readonly #startedAtMs: number
-  #wishedAtMs: number | undefined
+  #wantedAtMs: number | undefined
 
-  constructor(site: Site, standing: Standing, neighbours: Neighbours, lease: Lease, ballots: Ballots) {
-    this.#site = site
-    this.#standing = standing
+  constructor(context: PeerContext, currentView: CurrentView, neighbours: Neighbours, lease: Lease, ballots: Ballots) {
+    this.#context = context
+    this.#currentView = currentView
     this.#neighbours = neighbours
     this.#lease = lease
     this.#ballots = ballots
-    this.#startedAtMs = site.clock.monotonicMs()
+    this.#startedAtMs = context.clock.monotonicMs()
   }
 
   /** Whether a decided view is news to this peer, and of the mesh that it belongs to. */
-  isNews(view: View): boolean {
-    const present = this.#standing.view
+  supersedes(view: View): boolean {
+    const present = this.#currentView.view
     if (present === undefined) return true
     if (view.cluster === present.cluster) return view.number > present.number
     return this.#givesWay(present, view)
   }
 
   /** Whether this peer can agree that those, and nobody else, are there. */
-  mayJoin(present: readonly number[], base: View | undefined, now: number): boolean {
+  agreesOnPresent(present: readonly number[], base: View | undefined, now: number): boolean {
     const isWholePresent = present.every((incarnation) => incarnation !== 0)
     if (!isWholePresent && (base !== undefined || !this.#hasWaited(now))) return false
     return present.every((incarnation, rank) => this.#neighbours.of(rank).incarnation === incarnation)
@@ -63,78 +63,81 @@ export class Views {
 
   tick(now: number): void {
     if (this.#ballots.isUnderWay(now)) return
-    const wish = this.#wish(now)
-    if (wish === undefined) {
-      this.#wishedAtMs = undefined
+    const proposal = this.#nextProposal(now)
+    if (proposal === undefined) {
+      this.#wantedAtMs = undefined
       return
     }
-    this.#wishedAtMs ??= now
-    if (now - this.#wishedAtMs < wish.turn * this.#site.timing.turnMs) return
-    this.#ballots.propose(wish.next, wish.present, now)
+    this.#wantedAtMs ??= now
+    if (now - this.#wantedAtMs < proposal.turn * this.#context.timing.turnMs) return
+    this.#ballots.propose(proposal.next, proposal.present, now)
   }
 
-  #wish(now: number): Wish | undefined {
-    const view = this.#standing.view
+  #nextProposal(now: number): ViewProposal | undefined {
+    const view = this.#currentView.view
     const heard = this.#neighbours.heard(now)
     if (view === undefined) return this.#founding(undefined, heard, now)
     if (this.#isLost(view)) return this.#isLatest(view) ? this.#founding(view, heard, now) : undefined
-    if (this.#votersHeard(view, heard) < this.#site.majority) return this.#reforming(view, heard, now)
-    if (this.#standing.role !== 'full') return undefined
-    const next = successor(this.#site, view, this.#neighbours, now) ?? this.#unstuck(view, now)
-    return next && { next, present: undefined, turn: this.#turn(this.#standing.full, view, now) }
+    if (this.#votersHeard(view, heard) < this.#context.majority) return this.#reforming(view, heard, now)
+    if (this.#currentView.role !== 'full') return undefined
+    const next = nextView(this.#context, view, this.#neighbours, now) ?? this.#unstuck(view, now)
+    return next && { next, present: undefined, turn: this.#turn(this.#currentView.full, view, now) }
   }
 
   #unstuck(view: View, now: number): View | undefined {
     const withoutMs = Math.max(this.#lease.missedMs(now), this.#ballots.promisedMs(now))
-    return withoutMs > STUCK_LEASES * this.#site.timing.leaseMs ? again(view) : undefined
+    return withoutMs > STUCK_LEASES * this.#context.timing.leaseMs ? again(view) : undefined
   }
 
   /** The listed processes make no majority any more: only all names together can go on. */
-  #reforming(view: View, heard: number, now: number): Wish | undefined {
-    if (!isWhole(this.#site, heard) || !this.#isLatest(view)) return undefined
-    const isThere = setOf(view.members.filter((member) => member.role === 'full' && this.#neighbours.isThere(member)))
-    if (this.#standing.role !== 'full') return undefined
-    const next = successor(this.#site, view, this.#neighbours, now, LOST_VIEWS) ?? again(view, LOST_VIEWS)
-    return { next, present: this.#present(heard), turn: this.#turn(isThere, view, now) }
+  #reforming(view: View, heard: number, now: number): ViewProposal | undefined {
+    if (!isWhole(this.#context, heard) || !this.#isLatest(view)) return undefined
+    const present = setOf(view.members.filter((member) => member.role === 'full' && this.#neighbours.isPresent(member)))
+    if (this.#currentView.role !== 'full') return undefined
+    const next = nextView(this.#context, view, this.#neighbours, now, LOST_VIEWS) ?? again(view, LOST_VIEWS)
+    return { next, present: this.#present(heard), turn: this.#turn(present, view, now) }
   }
 
   /** On `base` when all that held the sessions of an older mesh are gone. */
-  #founding(base: View | undefined, heard: number, now: number): Wish | undefined {
+  #founding(base: View | undefined, heard: number, now: number): ViewProposal | undefined {
     const strangers = ranksOf(heard).some((rank) => base === undefined && this.#neighbours.of(rank).cluster !== 0)
     const isEnough =
-      isWhole(this.#site, heard) || (base === undefined && this.#hasWaited(now) && count(heard) >= this.#site.majority)
+      isWhole(this.#context, heard) ||
+      (base === undefined && this.#hasWaited(now) && count(heard) >= this.#context.majority)
     if (strangers || !isEnough) return undefined
     const present = this.#present(heard)
-    return { next: foundation(this.#site, present, base), present, turn: this.#site.rank }
+    return { next: foundation(this.#context, present, base), present, turn: this.#context.rank }
   }
 
   /** Every full member's name is borne by another process: nobody is left who has everything. */
   #isLost({ members }: View): boolean {
     return members.every((member) => {
-      return member.role !== 'full' || (this.#neighbours.isLinked(member.rank) && !this.#neighbours.isThere(member))
+      return member.role !== 'full' || (this.#neighbours.isLinked(member.rank) && !this.#neighbours.isPresent(member))
     })
   }
 
   #hasWaited(now: number): boolean {
-    return now - this.#startedAtMs >= this.#site.timing.foundMs
+    return now - this.#startedAtMs >= this.#context.timing.foundMs
   }
 
   #present(heard: number): number[] {
     const within = new Set(ranksOf(heard))
-    return this.#site.names.map((_, rank) => (within.has(rank) ? this.#neighbours.of(rank).incarnation : 0))
+    return this.#context.names.map((_, rank) => (within.has(rank) ? this.#neighbours.of(rank).incarnation : 0))
   }
 
   #votersHeard(view: View, heard: number): number {
     const within = new Set(ranksOf(heard))
     return view.members.filter((member) => {
-      return within.has(member.rank) && this.#site.rules.mayVote(member, this.#neighbours.of(member.rank).incarnation)
+      return (
+        within.has(member.rank) && this.#context.rules.mayVote(member, this.#neighbours.of(member.rank).incarnation)
+      )
     }).length
   }
 
   /** Nobody that is linked belongs to another mesh, or to a later view of this one. */
   #isLatest({ cluster, number }: View): boolean {
-    return this.#site.names.every((_, rank) => {
-      if (rank === this.#site.rank) return true
+    return this.#context.names.every((_, rank) => {
+      if (rank === this.#context.rank) return true
       const other = this.#neighbours.of(rank)
       return other.cluster === 0 || (other.cluster === cluster && other.view <= number)
     })
@@ -142,12 +145,12 @@ export class Views {
 
   /** How many full members come before this one. */
   #turn(full: number, view: View, now: number): number {
-    const ranks = byRank(this.#site.names, view)
+    const ranks = byRank(this.#context.names, view)
     const living = ranksOf(full).filter((rank) => {
       const member = ranks[rank]
       return member !== undefined && !this.#neighbours.suspects(member, now)
     })
-    return Math.max(living.indexOf(this.#site.rank), 0)
+    return Math.max(living.indexOf(this.#context.rank), 0)
   }
 
   /**
@@ -159,10 +162,10 @@ export class Views {
     if (accepted?.cluster === other.cluster && accepted.number === other.number) return true
     const here = this.#neighbours.voters(present.members)
     const there = this.#neighbours.voters(other.members)
-    if (this.#standing.self === undefined) return there > here || (there === here && other.cluster > present.cluster)
+    if (this.#currentView.self === undefined) return there > here || (there === here && other.cluster > present.cluster)
     const replaced = present.members.filter(
-      (member) => this.#neighbours.isLinked(member.rank) && !this.#neighbours.isThere(member),
+      (member) => this.#neighbours.isLinked(member.rank) && !this.#neighbours.isPresent(member),
     ).length
-    return present.members.length - replaced < this.#site.majority && there >= this.#site.majority
+    return present.members.length - replaced < this.#context.majority && there >= this.#context.majority
   }
 }

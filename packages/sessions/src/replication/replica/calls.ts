@@ -2,9 +2,9 @@
  * Verbs that another peer carries out, because this one is no full replica of their key. A call is sent once: when its
  * link ends before the answer, or its peer falls silent, whoever asked is told so and decides.
  */
-import type { Call, Outcome, Reply, Verb } from '../wire/messages.ts'
+import type { Call, VerbOutcome, Reply, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
-import type { Site } from '../context/peer-context.ts'
+import type { PeerContext } from '../context/peer-context.ts'
 
 export interface CallEnd {
   readonly replied: (outcome: Reply['outcome']) => void
@@ -17,35 +17,35 @@ interface Outstanding extends CallEnd {
 }
 
 export class Calls {
-  readonly #site: Site
+  readonly #context: PeerContext
   readonly #neighbours: Neighbours
   readonly #outstanding = new Map<number, Outstanding>()
   /** Of each peer, whose last call was taken, and which it was. */
-  readonly #taken: { incarnation: number; id: number }[]
+  readonly #lastAccepted: { incarnation: number; id: number }[]
   #lastId = 0
 
-  constructor(site: Site, neighbours: Neighbours) {
-    this.#site = site
+  constructor(context: PeerContext, neighbours: Neighbours) {
+    this.#context = context
     this.#neighbours = neighbours
-    this.#taken = site.names.map(() => ({ incarnation: 0, id: 0 }))
+    this.#lastAccepted = context.names.map(() => ({ incarnation: 0, id: 0 }))
   }
 
   call(rank: number, verb: Verb, end: CallEnd): void {
     const id = ++this.#lastId
     this.#outstanding.set(id, { rank, ...end })
-    this.#site.post(rank, { type: 'call', id, verb })
+    this.#context.post(rank, { type: 'call', id, verb })
   }
 
   /** What to answer a call with, once; undefined for one that arrived before. */
-  taken(rank: number, { id }: Call): ((outcome: Outcome<unknown>) => void) | undefined {
+  accept(rank: number, { id }: Call): ((outcome: VerbOutcome<unknown>) => void) | undefined {
     const { incarnation } = this.#neighbours.of(rank)
-    const last = this.#taken[rank]
+    const last = this.#lastAccepted[rank]
     if (last?.incarnation === incarnation && id <= last.id) return undefined
-    this.#taken[rank] = { incarnation, id }
+    this.#lastAccepted[rank] = { incarnation, id }
     return (outcome) => {
       // Another process of that name counts its calls anew, and would take this for the answer to one of its own.
       if (this.#neighbours.of(rank).incarnation !== incarnation) return
-      this.#site.post(rank, { type: 'reply', id, outcome: outcome as Reply['outcome'] })
+      this.#context.post(rank, { type: 'reply', id, outcome: outcome as Reply['outcome'] })
     }
   }
 

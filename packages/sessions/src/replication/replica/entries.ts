@@ -4,7 +4,7 @@
  * more than its JSON. Whether a change is committed is not in here: the few that are not are remembered elsewhere.
  */
 import type { SessionKey } from '../../contract.ts'
-import type { Change, Stamp } from '../wire/messages.ts'
+import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
 import { hashOf, mixed, type Placement } from '../context/placement.ts'
 
 interface Entry extends Stamp {
@@ -43,12 +43,12 @@ export class Entries {
   }
 
   /** The last change of the key, also when it has expired. */
-  get(key: SessionKey): Change | undefined {
+  get(key: SessionKey): ReplicatedChange | undefined {
     const entry = this.#buckets[this.#placement.bucketOf(key)]?.get(key)
     return entry && this.#change(key, entry)
   }
 
-  put(change: Change): void {
+  put(change: ReplicatedChange): void {
     const bucket = this.#placement.bucketOf(change.key)
     const map = (this.#buckets[bucket] ??= new Map())
     const former = map.get(change.key)
@@ -75,11 +75,11 @@ export class Entries {
     bucket: number,
     after: string,
     limits: { records: number; characters: number },
-  ): { changes: Change[]; more: boolean } {
+  ): { changes: ReplicatedChange[]; more: boolean } {
     const map = this.#buckets[bucket]
     if (map === undefined) return { changes: [], more: false }
     const keys = [...map.keys()].filter((key) => key > after).sort()
-    const changes: Change[] = []
+    const changes: ReplicatedChange[] = []
     let characters = 0
     for (const key of keys) {
       if (changes.length >= limits.records || characters > limits.characters) break
@@ -121,7 +121,7 @@ export class Entries {
     this.#sessions = 0
   }
 
-  #change(key: SessionKey, { view, counter, rank, version, untilInMs, body }: Entry): Change {
+  #change(key: SessionKey, { view, counter, rank, version, untilInMs, body }: Entry): ReplicatedChange {
     return { key, stamp: { view, counter, rank }, version, untilMs: untilInMs + this.#madeAtMs, body }
   }
 

@@ -6,16 +6,16 @@
  * What it held in a former life is thrown away first. It could be kept where digests agree, but a digest is no proof.
  * The same pages mend what digests find different between full members (see repair.ts).
  */
-import type { Change, Fetch, Held, Page } from '../wire/messages.ts'
+import type { ReplicatedChange, Fetch, HeldChange, Page } from '../wire/messages.ts'
 import type { Changes } from './changes.ts'
 import type { Entries } from './entries.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
 import { bit, has, ranksOf } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
-import type { Standing } from '../membership/current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import type { CurrentView } from '../membership/current-view.ts'
 
 export interface FetchParts {
-  readonly standing: Standing
+  readonly currentView: CurrentView
   readonly neighbours: Neighbours
   readonly entries: Entries
   readonly changes: Changes
@@ -39,7 +39,7 @@ const PAGE_CHARACTERS = 128 * 1_024
 const PATIENCE_MS = 250
 
 export class Fetching {
-  readonly #site: Site
+  readonly #context: PeerContext
   readonly #parts: FetchParts
   /** Buckets not fetched yet, each with the key that it is fetched up to. */
   readonly #wanted = new Map<number, string>()
@@ -48,8 +48,8 @@ export class Fetching {
   /** By rank, when a page came from there. */
   readonly #servedAtMs: number[] = []
 
-  constructor(site: Site, parts: FetchParts) {
-    this.#site = site
+  constructor(context: PeerContext, parts: FetchParts) {
+    this.#context = context
     this.#parts = parts
   }
 
@@ -62,8 +62,8 @@ export class Fetching {
     this.#wanted.clear()
     this.#asked.clear()
     this.#atOnce = FETCHES_FIRST
-    for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
-      if (has(this.#site.placement.replicas(bucket), this.#site.rank)) this.#wanted.set(bucket, '')
+    for (let bucket = 0; bucket < this.#context.placement.buckets; bucket++) {
+      if (has(this.#context.placement.replicas(bucket), this.#context.rank)) this.#wanted.set(bucket, '')
     }
   }
 
@@ -72,9 +72,9 @@ export class Fetching {
    * all of them, since all see every view, go on with nothing.
    */
   installed(): void {
-    const { standing, changes } = this.#parts
-    for (let bucket = 0; bucket < this.#site.placement.buckets; bucket++) {
-      if ((standing.full & this.#site.placement.replicas(bucket)) !== 0) continue
+    const { currentView, changes } = this.#parts
+    for (let bucket = 0; bucket < this.#context.placement.buckets; bucket++) {
+      if ((currentView.full & this.#context.placement.replicas(bucket)) !== 0) continue
       this.#wanted.delete(bucket)
       changes.forgetBucket(bucket)
     }
@@ -82,20 +82,20 @@ export class Fetching {
 
   /** Goes on in the present view with what is still to be asked for, and again for what was not answered. */
   tick(now: number): void {
-    const { standing, neighbours } = this.#parts
+    const { currentView, neighbours } = this.#parts
     for (const [bucket, { rank, view, atMs }] of this.#asked) {
-      const isLost = view !== standing.number || !neighbours.isLinked(rank)
+      const isLost = view !== currentView.number || !neighbours.isLinked(rank)
       const heardAtMs = Math.max(atMs, this.#servedAtMs[rank] ?? atMs)
       if (isLost || now - heardAtMs > PATIENCE_MS) this.#asked.delete(bucket)
     }
-    if (this.#parts.standing.role === 'joining') this.#askMore(now)
+    if (this.#parts.currentView.role === 'joining') this.#askMore(now)
   }
 
   /** True when the page was asked for by this. */
   receive(rank: number, page: Page, now: number): boolean {
     const { view, bucket, after, held, more } = page
     const asked = this.#asked.get(bucket)
-    if (asked?.rank !== rank || asked.after !== after || view !== this.#parts.standing.number) return false
+    if (asked?.rank !== rank || asked.after !== after || view !== this.#parts.currentView.number) return false
     this.#asked.delete(bucket)
     this.#servedAtMs[rank] = now
     this.#atOnce = Math.max(1, Math.min(this.#atOnce + 1, FETCHES_MAX, Math.floor(CHARACTERS_AT_ONCE / size(held))))
@@ -109,13 +109,16 @@ export class Fetching {
 
   /** One page, for a peer of the same view that asks a full one. */
   answer(rank: number, { view, bucket, digest, after }: Fetch): void {
-    const { standing, entries, changes } = this.#parts
-    if (standing.role !== 'full' || view !== this.#parts.standing.number || !has(standing.live, rank)) return
+    const { currentView, entries, changes } = this.#parts
+    if (currentView.role !== 'full' || view !== this.#parts.currentView.number || !has(currentView.live, rank)) return
     const isSame = digest !== undefined && digest === entries.digest(bucket)
     const limits = { records: PAGE_RECORDS, characters: PAGE_CHARACTERS }
     const page = isSame ? { changes: [], more: false } : entries.page(bucket, after, limits)
-    const held = page.changes.map((change: Change): Held => ({ change, valid: !changes.isPending(change.key) }))
-    this.#site.post(rank, { type: 'page', view, bucket, after, held, more: page.more })
+    const held = page.changes.map((change: ReplicatedChange): HeldChange => ({
+      change,
+      isCommitted: !changes.isPending(change.key),
+    }))
+    this.#context.post(rank, { type: 'page', view, bucket, after, held, more: page.more })
   }
 
   #askMore(now: number): void {
@@ -126,17 +129,17 @@ export class Fetching {
   }
 
   #ask(bucket: number, after: string, now: number): void {
-    const { standing, neighbours } = this.#parts
-    const sources = ranksOf(standing.full & this.#site.placement.replicas(bucket) & ~bit(this.#site.rank))
+    const { currentView, neighbours } = this.#parts
+    const sources = ranksOf(currentView.full & this.#context.placement.replicas(bucket) & ~bit(this.#context.rank))
     const reachable = sources.filter((rank) => neighbours.hears(rank, now))
     const rank = reachable[bucket % Math.max(reachable.length, 1)]
     if (rank === undefined) return
-    const view = standing.number
+    const view = currentView.number
     this.#asked.set(bucket, { rank, view, after, atMs: now })
-    this.#site.post(rank, { type: 'fetch', view, bucket, digest: undefined, after })
+    this.#context.post(rank, { type: 'fetch', view, bucket, digest: undefined, after })
   }
 }
 
-function size(held: readonly Held[]): number {
+function size(held: readonly HeldChange[]): number {
   return held.reduce((sum, { change }) => sum + (change.body?.length ?? 0) + RECORD_CHARACTERS, RECORD_CHARACTERS)
 }

@@ -5,20 +5,20 @@ import { Calls } from './calls.ts'
 import { Changes } from './changes.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
-import { Lease, quietFor } from '../membership/lease.ts'
-import type { Beat, Echo, Held, Message, RecordMessage, View } from '../wire/messages.ts'
+import { Lease, msSinceEcho } from '../membership/lease.ts'
+import type { Heartbeat, Echo, HeldChange, Message, RecordMessage, View } from '../wire/messages.ts'
 import { Neighbours } from '../membership/neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
 import { count } from '../wire/ranks.ts'
 import { Repair } from './repair.ts'
-import type { Site } from '../context/peer-context.ts'
-import { isContinued, Standing } from '../membership/current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import { isContinued, CurrentView } from '../membership/current-view.ts'
 import { Verbs } from './verbs.ts'
 import { Views } from '../membership/views.ts'
 
 export class MeshPeer implements Peer {
-  readonly #site: Site
-  readonly #standing: Standing
+  readonly #context: PeerContext
+  readonly #currentView: CurrentView
   readonly #neighbours: Neighbours
   readonly #lease: Lease
   readonly #ballots: Ballots
@@ -29,27 +29,27 @@ export class MeshPeer implements Peer {
   readonly #verbs: Verbs
   readonly #fetching: Fetching
   readonly #repair: Repair
-  #beatAtMs = Number.NEGATIVE_INFINITY
+  #heartbeatAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(site: Site) {
+  constructor(context: PeerContext) {
     const isPromised = (): boolean => this.#ballots.isPromised
-    this.#site = site
-    const standing = new Standing(site)
-    const neighbours = new Neighbours(site)
-    const lease = new Lease(site, standing, neighbours)
-    this.#ballots = new Ballots(site, standing, neighbours, {
+    this.#context = context
+    const currentView = new CurrentView(context)
+    const neighbours = new Neighbours(context)
+    const lease = new Lease(context, currentView, neighbours)
+    this.#ballots = new Ballots(context, currentView, neighbours, {
       decided: (view, quietMs) => this.#onDecided(view, quietMs),
-      quietMs: () => lease.quietMs(this.#now()),
-      mayJoin: (present, base) => this.#views.mayJoin(present, base, this.#now()),
+      quietMs: () => lease.msSinceEchoes(this.#now()),
+      agreesOnPresent: (present, base) => this.#views.agreesOnPresent(present, base, this.#now()),
     })
-    this.#views = new Views(site, standing, neighbours, lease, this.#ballots)
-    const entries = new Entries(site.placement, site.clock.wallMs(), site.timing.keepMs)
-    const changes = new Changes(site, { standing, neighbours, lease, entries, isPromised })
-    const calls = new Calls(site, neighbours)
-    this.#verbs = new Verbs(site, { standing, neighbours, lease, entries, changes, calls, isPromised })
-    this.#fetching = new Fetching(site, { standing, neighbours, entries, changes })
-    this.#repair = new Repair(site, { standing, entries, changes })
-    this.#standing = standing
+    this.#views = new Views(context, currentView, neighbours, lease, this.#ballots)
+    const entries = new Entries(context.placement, context.clock.wallMs(), context.timing.keepMs)
+    const changes = new Changes(context, { currentView, neighbours, lease, entries, isPromised })
+    const calls = new Calls(context, neighbours)
+    this.#verbs = new Verbs(context, { currentView, neighbours, lease, entries, changes, calls, isPromised })
+    this.#fetching = new Fetching(context, { currentView, neighbours, entries, changes })
+    this.#repair = new Repair(context, { currentView, entries, changes })
+    this.#currentView = currentView
     this.#neighbours = neighbours
     this.#lease = lease
     this.#entries = entries
@@ -60,7 +60,7 @@ export class MeshPeer implements Peer {
   linked(name: string, incarnation: number): void {
     const rank = this.#rankOf(name)
     this.#neighbours.linked(rank, incarnation, this.#now())
-    this.#site.post(rank, this.#beatMessage(this.#now()))
+    this.#context.post(rank, this.#heartbeat(this.#now()))
     this.#changes.linked(rank)
     this.#verbs.retry()
   }
@@ -79,8 +79,8 @@ export class MeshPeer implements Peer {
     const now = this.#now()
     neighbour.heardAtMs = now
     switch (message.type) {
-      case 'beat':
-        return this.#onBeat(rank, message, now)
+      case 'heartbeat':
+        return this.#onHeartbeat(rank, message, now)
       case 'echo':
         return this.#onEcho(rank, message)
       case 'decided':
@@ -95,16 +95,17 @@ export class MeshPeer implements Peer {
       case 'reply':
         return this.#calls.replied(rank, message)
       case 'invalidate':
-      case 'taken':
-      case 'refused':
-      case 'valid':
-      case 'ask':
+      case 'ack':
+      case 'nack':
+      case 'validate':
+      case 'query-commit':
       case 'touched':
       case 'fetch':
       case 'page':
       case 'digests':
         // What concerns records is understood only within one mesh.
-        if (this.#standing.cluster !== 0 && neighbour.cluster === this.#standing.cluster) this.#onRecords(rank, message)
+        if (this.#currentView.cluster !== 0 && neighbour.cluster === this.#currentView.cluster)
+          this.#onRecords(rank, message)
     }
   }
 
@@ -112,14 +113,14 @@ export class MeshPeer implements Peer {
     if (this.#verbs.isClosed) return
     const now = this.#now()
     this.#neighbours.tick(now)
-    if (now - this.#beatAtMs >= this.#site.timing.beatMs) this.#beat(now)
+    if (now - this.#heartbeatAtMs >= this.#context.timing.heartbeatMs) this.#sendHeartbeats(now)
     this.#views.tick(now)
     this.#changes.tick(now)
     this.#calls.tick(now)
     this.#verbs.tick(now)
     this.#fetching.tick(now)
     this.#repair.tick(now)
-    this.#entries.sweepSome(this.#site.clock.wallMs(), (key) => this.#changes.isPending(key))
+    this.#entries.sweepSome(this.#context.clock.wallMs(), (key) => this.#changes.isPending(key))
   }
 
   read(...[key, { atLeastVersion }, done]: Parameters<Peer['read']>): void {
@@ -139,7 +140,7 @@ export class MeshPeer implements Peer {
   }
 
   status(): PeerStatus {
-    const { role, view } = this.#standing
+    const { role, view } = this.#currentView
     const misses = this.#misses()
     return {
       serves: misses === undefined,
@@ -154,9 +155,9 @@ export class MeshPeer implements Peer {
     }
   }
 
-  held(key: SessionKey): Held | undefined {
+  held(key: SessionKey): HeldChange | undefined {
     const change = this.#entries.get(key)
-    return change && { change, valid: !this.#changes.isPending(key) }
+    return change && { change, isCommitted: !this.#changes.isPending(key) }
   }
 
   close(): void {
@@ -165,12 +166,12 @@ export class MeshPeer implements Peer {
   }
 
   #now(): number {
-    return this.#site.clock.monotonicMs()
+    return this.#context.clock.monotonicMs()
   }
 
   #rankOf(name: string): number {
-    const rank = this.#site.names.indexOf(name)
-    if (rank < 0 || rank === this.#site.rank) throw new RangeError(`"${name}" is no other peer of this mesh`)
+    const rank = this.#context.names.indexOf(name)
+    if (rank < 0 || rank === this.#context.rank) throw new RangeError(`"${name}" is no other peer of this mesh`)
     return rank
   }
 
@@ -179,12 +180,12 @@ export class MeshPeer implements Peer {
   }
 
   #misses(): string | undefined {
-    const { names, placement, majority } = this.#site
+    const { names, placement, majority } = this.#context
     if (this.#verbs.isClosed) return 'it is closed'
-    if (this.#standing.view === undefined) return `it waits for the others to found a mesh of ${names.length}`
+    if (this.#currentView.view === undefined) return `it waits for the others to found a mesh of ${names.length}`
     // It could ask others, but has no vote: were one more to die now, they would be too few.
-    if (this.#standing.self === undefined) return 'the others have not taken it in yet'
-    const isFull = this.#standing.role === 'full'
+    if (this.#currentView.self === undefined) return 'the others have not taken it in yet'
+    const isFull = this.#currentView.role === 'full'
     const now = this.#now()
     if (isFull && !this.#isLeased()) {
       return count(this.#neighbours.heard(now)) < majority
@@ -192,7 +193,7 @@ export class MeshPeer implements Peer {
         : `it reaches ${majority} of ${names.length} nodes, but too many have restarted: it takes all of them to go on`
     }
     for (let bucket = 0; bucket < placement.buckets; bucket++) {
-      if (!this.#verbs.isHere(bucket) && this.#verbs.hostOf(bucket, now) === undefined) {
+      if (!this.#verbs.isLocal(bucket) && this.#verbs.replicaToCall(bucket, now) === undefined) {
         return 'it reaches no node that has all sessions'
       }
     }
@@ -200,38 +201,38 @@ export class MeshPeer implements Peer {
   }
 
   /** Only a listed process speaks for a view. */
-  #beatMessage(now: number): Beat {
-    const isListed = this.#standing.self !== undefined
+  #heartbeat(now: number): Heartbeat {
+    const isListed = this.#currentView.self !== undefined
     return {
-      type: 'beat',
-      cluster: isListed ? this.#standing.cluster : 0,
-      view: isListed ? this.#standing.number : 0,
+      type: 'heartbeat',
+      cluster: isListed ? this.#currentView.cluster : 0,
+      view: isListed ? this.#currentView.number : 0,
       atMs: now,
       hears: this.#neighbours.heard(now),
-      ready: this.#standing.role === 'joining' && this.#fetching.isDone,
+      ready: this.#currentView.role === 'joining' && this.#fetching.isDone,
     }
   }
 
-  #beat(now: number): void {
-    this.#beatAtMs = now
-    const message = this.#beatMessage(now)
-    for (let rank = 0; rank < this.#site.names.length; rank++) {
-      if (rank !== this.#site.rank && this.#neighbours.isLinked(rank)) this.#site.post(rank, message)
+  #sendHeartbeats(now: number): void {
+    this.#heartbeatAtMs = now
+    const message = this.#heartbeat(now)
+    for (let rank = 0; rank < this.#context.names.length; rank++) {
+      if (rank !== this.#context.rank && this.#neighbours.isLinked(rank)) this.#context.post(rank, message)
     }
   }
 
-  #onBeat(rank: number, beat: Beat, now: number): void {
-    this.#neighbours.beat(rank, beat, now)
-    const { cluster, number, view } = this.#standing
+  #onHeartbeat(rank: number, heartbeat: Heartbeat, now: number): void {
+    this.#neighbours.heartbeat(rank, heartbeat, now)
+    const { cluster, number, view } = this.#currentView
     if (view === undefined) return
-    if (beat.cluster === cluster && beat.view === number) {
+    if (heartbeat.cluster === cluster && heartbeat.view === number) {
       if (this.#ballots.isPromised) return
-      this.#lease.gave(rank, now)
-      this.#site.post(rank, { type: 'echo', cluster, view: number, atMs: beat.atMs })
+      this.#lease.sentEcho(rank, now)
+      this.#context.post(rank, { type: 'echo', cluster, view: number, atMs: heartbeat.atMs })
       return
     }
-    if (this.#standing.self === undefined) return
-    if (beat.cluster !== cluster || beat.view < number) this.#site.post(rank, { type: 'decided', view })
+    if (this.#currentView.self === undefined) return
+    if (heartbeat.cluster !== cluster || heartbeat.view < number) this.#context.post(rank, { type: 'decided', view })
   }
 
   #onEcho(rank: number, echo: Echo): void {
@@ -241,7 +242,7 @@ export class MeshPeer implements Peer {
   }
 
   #onCall(rank: number, call: Extract<Message, { type: 'call' }>): void {
-    const reply = this.#calls.taken(rank, call)
+    const reply = this.#calls.accept(rank, call)
     if (reply !== undefined) this.#verbs.carryOut(call.verb, true, reply)
   }
 
@@ -254,10 +255,10 @@ export class MeshPeer implements Peer {
       case 'digests':
         return this.#repair.compare(rank, message)
       case 'invalidate':
-      case 'taken':
-      case 'refused':
-      case 'valid':
-      case 'ask':
+      case 'ack':
+      case 'nack':
+      case 'validate':
+      case 'query-commit':
       case 'touched':
         return this.#changes.receive(rank, message)
     }
@@ -266,32 +267,32 @@ export class MeshPeer implements Peer {
   #onPage(rank: number, page: Extract<Message, { type: 'page' }>): void {
     const now = this.#now()
     if (!this.#fetching.receive(rank, page, now)) return this.#repair.receive(rank, page)
-    if (this.#fetching.isDone) this.#beat(now)
+    if (this.#fetching.isDone) this.#sendHeartbeats(now)
   }
 
   #onDecided(view: View, quietMs?: readonly number[]): void {
-    if (!this.#views.isNews(view)) return
-    const former = this.#standing.view
-    const self = this.#standing.self
+    if (!this.#views.supersedes(view)) return
+    const former = this.#currentView.view
+    const self = this.#currentView.self
     const now = this.#now()
-    this.#standing.install(view)
-    this.#lease.begin(quietFor(former, view, quietMs), now)
+    this.#currentView.install(view)
+    this.#lease.begin(msSinceEcho(former, view, quietMs), now)
     this.#ballots.begin()
-    const next = this.#standing.self
+    const next = this.#currentView.self
     const isJoining = next?.role === 'joining'
     const isKept = isContinued(former, self, view, next)
     if (isJoining && !isKept) this.#fetching.begin()
     if (isJoining) this.#fetching.installed()
     // Said before anything else in this view, so that what follows is understood.
-    this.#beat(now)
+    this.#sendHeartbeats(now)
     if (isKept) this.#changes.installed()
     else this.#changes.forget()
-    if (former !== undefined && former.cluster !== view.cluster) this.#site.tell({ event: 'lost' })
-    this.#site.tell({ event: 'view', view, names: this.#named(view) })
+    if (former !== undefined && former.cluster !== view.cluster) this.#context.emit({ event: 'lost' })
+    this.#context.emit({ event: 'view', view, names: this.#named(view) })
     this.#verbs.retry()
   }
 
   #named({ members }: View): Readonly<Record<string, string>> {
-    return Object.fromEntries(members.map(({ rank, role }) => [this.#site.names[rank] as string, role]))
+    return Object.fromEntries(members.map(({ rank, role }) => [this.#context.names[rank] as string, role]))
   }
 }

@@ -1,7 +1,7 @@
 /** What a peer takes and gives. */
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { MeshClock, PeerEvent } from '../context/peer-context.ts'
-import type { Held, Message, Outcome, View } from '../wire/messages.ts'
+import type { HeldChange, Message, VerbOutcome, View } from '../wire/messages.ts'
 
 export interface PeerOptions {
   /** Of all peers, this one included; the same set everywhere, in any order. At most NAMES_MAX. */
@@ -24,7 +24,7 @@ export interface PeerOptions {
   readonly onEvent?: (event: PeerEvent) => void
 }
 
-export type Done<T> = (outcome: Outcome<T>) => void
+export type Done<T> = (outcome: VerbOutcome<T>) => void
 
 /** Every verb calls its `done` exactly once, within `timing.verbMs`, perhaps before it returns. */
 export interface Peer {
@@ -47,7 +47,7 @@ export interface Peer {
 
   status(): PeerStatus
   /** What is in this very memory, committed or not, expired or not: to compare copies with, never to serve from. */
-  held(key: SessionKey): Held | undefined
+  held(key: SessionKey): HeldChange | undefined
   /** Refuses every verb under way and all that follow. */
   close(): void
 }

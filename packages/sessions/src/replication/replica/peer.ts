@@ -21,7 +21,7 @@ import type { Peer, PeerOptions } from './peer-surface.ts'
 import { placement } from '../context/placement.ts'
 import { NAMES_MAX } from '../wire/ranks.ts'
 import { rules as standardRules, type Rules } from '../context/rules.ts'
-import type { Site } from '../context/peer-context.ts'
+import type { PeerContext } from '../context/peer-context.ts'
 import { standardTiming, type Timing } from '../context/timing.ts'
 
 export type { MeshClock, PeerEvent } from '../context/peer-context.ts'
@@ -30,16 +30,19 @@ export { NAMES_MAX } from '../wire/ranks.ts'
 export { TICK_MS } from '../context/timing.ts'
 
 /** What a simulation may change, and nothing else: see rules.ts and timing.ts. */
-export interface Innards {
+export interface SimulationOverrides {
   readonly rules?: Rules
   readonly timing?: Timing
 }
 
-export function peer(options: PeerOptions, innards: Innards = {}): Peer {
-  return new MeshPeer(siteOf(options, innards))
+export function peer(options: PeerOptions, overrides: SimulationOverrides = {}): Peer {
+  return new MeshPeer(contextOf(options, overrides))
 }
 
-function siteOf(options: PeerOptions, { rules = standardRules, timing = standardTiming }: Innards): Site {
+function contextOf(
+  options: PeerOptions,
+  { rules = standardRules, timing = standardTiming }: SimulationOverrides,
+): PeerContext {
   const names = [...options.names].sort()
   const rank = names.indexOf(options.name)
   if (rank < 0 || names.length > NAMES_MAX || new Set(names).size !== names.length) {
@@ -60,6 +63,6 @@ function siteOf(options: PeerOptions, { rules = standardRules, timing = standard
     placement: placement(names, options.copies, timing.buckets),
     recordsMax,
     post: (to, message) => send(names[to] as string, message),
-    tell: (event) => onEvent?.(event),
+    emit: (event) => onEvent?.(event),
   }
 }

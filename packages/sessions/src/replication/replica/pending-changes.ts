@@ -4,24 +4,24 @@
  */
 import type { SessionKey } from '../../contract.ts'
 import type { Entries } from './entries.ts'
-import type { Change, Stamp } from '../wire/messages.ts'
+import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
 import { preferred } from '../context/placement.ts'
-import type { Site } from '../context/peer-context.ts'
-import type { Standing } from '../membership/current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import type { CurrentView } from '../membership/current-view.ts'
 
 interface Pending {
   dueAtMs: number
   readonly wakes: Set<() => void>
 }
 
-export class Orphans {
-  readonly #site: Site
-  readonly #standing: Standing
+export class PendingChanges {
+  readonly #context: PeerContext
+  readonly #currentView: CurrentView
   readonly #pending = new Map<SessionKey, Pending>()
 
-  constructor(site: Site, standing: Standing) {
-    this.#site = site
-    this.#standing = standing
+  constructor(context: PeerContext, currentView: CurrentView) {
+    this.#context = context
+    this.#currentView = currentView
   }
 
   get size(): number {
@@ -33,7 +33,7 @@ export class Orphans {
   }
 
   /** Who waits for a former change of the key waits for this one. */
-  add({ key }: Change, now: number): void {
+  add({ key }: ReplicatedChange, now: number): void {
     const dueAtMs = now + this.#patienceMs()
     const pending = this.#pending.get(key)
     if (pending === undefined) this.#pending.set(key, { dueAtMs, wakes: new Set() })
@@ -83,17 +83,17 @@ export class Orphans {
 
   /** Its coordinator is not full any more, or is another process than then. */
   #isLeft({ rank, view }: Stamp): boolean {
-    const coordinator = this.#standing.member(rank)
+    const coordinator = this.#currentView.member(rank)
     return coordinator?.role !== 'full' || coordinator.since > view
   }
 
   #turnMs(key: SessionKey): number {
-    const { placement, rank, timing } = this.#site
-    const order = preferred(placement, placement.bucketOf(key), this.#standing.full)
+    const { placement, rank, timing } = this.#context
+    const order = preferred(placement, placement.bucketOf(key), this.#currentView.full)
     return Math.max(order.indexOf(rank), 0) * (timing.turnMs / 2)
   }
 
   #patienceMs(): number {
-    return this.#site.timing.replayMs * (1 + this.#site.random())
+    return this.#context.timing.replayMs * (1 + this.#context.random())
   }
 }

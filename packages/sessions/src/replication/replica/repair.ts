@@ -6,11 +6,11 @@ import type { Changes } from './changes.ts'
 import type { Entries } from './entries.ts'
 import type { Digests, Page } from '../wire/messages.ts'
 import { bit, has, ranksOf } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
-import type { Standing } from '../membership/current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import type { CurrentView } from '../membership/current-view.ts'
 
 export interface RepairParts {
-  readonly standing: Standing
+  readonly currentView: CurrentView
   readonly entries: Entries
   readonly changes: Changes
 }
@@ -18,7 +18,7 @@ export interface RepairParts {
 const BUCKETS_PER_ROUND_MAX = 8
 
 export class Repair {
-  readonly #site: Site
+  readonly #context: PeerContext
   readonly #parts: RepairParts
   #comparedAtMs: number
   #partner = 0
@@ -26,10 +26,10 @@ export class Repair {
   #first = 0
   #repaired = 0
 
-  constructor(site: Site, parts: RepairParts) {
-    this.#site = site
+  constructor(context: PeerContext, parts: RepairParts) {
+    this.#context = context
     this.#parts = parts
-    this.#comparedAtMs = site.clock.monotonicMs()
+    this.#comparedAtMs = context.clock.monotonicMs()
   }
 
   /** Records found different in more than a touch. */
@@ -38,43 +38,48 @@ export class Repair {
   }
 
   tick(now: number): void {
-    const { standing, entries } = this.#parts
-    if (now - this.#comparedAtMs < this.#site.timing.repairMs || standing.role !== 'full') return
+    const { currentView, entries } = this.#parts
+    if (now - this.#comparedAtMs < this.#context.timing.repairMs || currentView.role !== 'full') return
     this.#comparedAtMs = now
-    const partners = ranksOf(standing.full & ~bit(this.#site.rank))
+    const partners = ranksOf(currentView.full & ~bit(this.#context.rank))
     const to = partners[this.#partner++ % Math.max(partners.length, 1)]
     if (to === undefined) return
-    this.#site.post(to, { type: 'digests', view: standing.number, digests: entries.digests() })
+    this.#context.post(to, { type: 'digests', view: currentView.number, digests: entries.digests() })
   }
 
   compare(rank: number, { view, digests }: Digests): void {
-    const { standing, entries } = this.#parts
-    if (standing.role !== 'full' || view !== standing.number || digests.length !== this.#site.placement.buckets) return
+    const { currentView, entries } = this.#parts
+    if (
+      currentView.role !== 'full' ||
+      view !== currentView.number ||
+      digests.length !== this.#context.placement.buckets
+    )
+      return
     let asked = 0
     for (let step = 0; step < digests.length && asked < BUCKETS_PER_ROUND_MAX; step++) {
       const bucket = (this.#first + step) % digests.length
-      const replicas = this.#site.placement.replicas(bucket)
-      if (!has(replicas, rank) || !has(replicas, this.#site.rank) || digests[bucket] === entries.digest(bucket))
+      const replicas = this.#context.placement.replicas(bucket)
+      if (!has(replicas, rank) || !has(replicas, this.#context.rank) || digests[bucket] === entries.digest(bucket))
         continue
       asked++
       if (asked === BUCKETS_PER_ROUND_MAX) this.#first = bucket + 1
-      this.#site.post(rank, { type: 'fetch', view, bucket, digest: entries.digest(bucket), after: '' })
+      this.#context.post(rank, { type: 'fetch', view, bucket, digest: entries.digest(bucket), after: '' })
     }
   }
 
   /** A page of a bucket that differed; what is still on its way to everyone is left to those who send it. */
   receive(rank: number, { view, bucket, held, more }: Page): void {
-    const { standing, changes } = this.#parts
-    if (standing.role !== 'full' || view !== standing.number) return
-    const wallMs = this.#site.clock.wallMs()
+    const { currentView, changes } = this.#parts
+    if (currentView.role !== 'full' || view !== currentView.number) return
+    const wallMs = this.#context.clock.wallMs()
     let records = 0
-    for (const each of held) if (each.valid && each.change.untilMs > wallMs && changes.learn(each)) records++
+    for (const each of held) if (each.isCommitted && each.change.untilMs > wallMs && changes.learn(each)) records++
     if (records > 0) {
       this.#repaired += records
-      this.#site.tell({ event: 'repaired', records })
+      this.#context.emit({ event: 'repaired', records })
     }
     const last = held.at(-1)
     if (!more || last === undefined) return
-    this.#site.post(rank, { type: 'fetch', view, bucket, digest: undefined, after: last.change.key })
+    this.#context.post(rank, { type: 'fetch', view, bucket, digest: undefined, after: last.change.key })
   }
 }

@@ -1,25 +1,25 @@
 /** What is committed, told to the other replicas along with whatever goes there next, or at the next tick. */
-import type { Valid } from '../wire/messages.ts'
-import type { Site } from '../context/peer-context.ts'
+import type { Validate } from '../wire/messages.ts'
+import type { PeerContext } from '../context/peer-context.ts'
 
-export class Notices {
-  readonly #site: Site
-  readonly #waiting: Valid[][]
+export class Validations {
+  readonly #context: PeerContext
+  readonly #waiting: Validate[][]
 
-  constructor(site: Site) {
-    this.#site = site
-    this.#waiting = site.names.map(() => [])
+  constructor(context: PeerContext) {
+    this.#context = context
+    this.#waiting = context.names.map(() => [])
   }
 
-  add(rank: number, notice: Valid): void {
-    this.#waiting[rank]?.push(notice)
+  add(rank: number, validation: Validate): void {
+    this.#waiting[rank]?.push(validation)
   }
 
   flush(rank: number): void {
     const waiting = this.#waiting[rank]
     if (waiting === undefined || waiting.length === 0) return
     this.#waiting[rank] = []
-    for (const notice of waiting) this.#site.post(rank, notice)
+    for (const validation of waiting) this.#context.post(rank, validation)
   }
 
   flushAll(): void {

@@ -7,15 +7,15 @@ import type { Calls } from './calls.ts'
 import type { Changes } from './changes.ts'
 import type { Entries } from './entries.ts'
 import type { Lease } from '../membership/lease.ts'
-import type { Change, Outcome, Refusal, Verb } from '../wire/messages.ts'
+import type { ReplicatedChange, VerbOutcome, VerbRefusal, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
-import type { End } from './driven-change.ts'
+import type { ChangeOutcome } from './driven-change.ts'
 import { has, ranksOf } from '../wire/ranks.ts'
-import type { Site } from '../context/peer-context.ts'
-import type { Standing } from '../membership/current-view.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import type { CurrentView } from '../membership/current-view.ts'
 
 export interface VerbParts {
-  readonly standing: Standing
+  readonly currentView: CurrentView
   readonly neighbours: Neighbours
   readonly lease: Lease
   readonly entries: Entries
@@ -24,16 +24,16 @@ export interface VerbParts {
   readonly isPromised: () => boolean
 }
 
-interface Attempt {
+interface VerbAttempt {
   readonly verb: Verb
-  readonly done: (outcome: Outcome<unknown>) => void
+  readonly done: (outcome: VerbOutcome<unknown>) => void
   readonly deadlineMs: number
   /** It came from another peer, and is not passed on again. */
   readonly isCalled: boolean
   /** A change of it is under way, and may come to something whatever is answered. */
   isBegun: boolean
   isOver: boolean
-  /** In which memory a change of it was outranked, see `#isBeaten`. */
+  /** In which memory a change of it was outranked, see `#hasSettled`. */
   outrankedIn: number | undefined
   /** Takes it up again. */
   readonly wake: () => void
@@ -47,14 +47,14 @@ type Touch = Extract<Verb, { verb: 'touch' }>
 export const ATTEMPTS_MAX = 10_000
 
 export class Verbs {
-  readonly #site: Site
+  readonly #context: PeerContext
   readonly #parts: VerbParts
-  readonly #open = new Set<Attempt>()
-  #parked: Attempt[] = []
+  readonly #open = new Set<VerbAttempt>()
+  #parked: VerbAttempt[] = []
   #isClosed = false
 
-  constructor(site: Site, parts: VerbParts) {
-    this.#site = site
+  constructor(context: PeerContext, parts: VerbParts) {
+    this.#context = context
     this.#parts = parts
   }
 
@@ -62,13 +62,13 @@ export class Verbs {
     return this.#isClosed
   }
 
-  carryOut(verb: Verb, isCalled: boolean, done: (outcome: Outcome<unknown>) => void): void {
+  carryOut(verb: Verb, isCalled: boolean, done: (outcome: VerbOutcome<unknown>) => void): void {
     if (this.#isClosed) return done(refused('closed'))
     if (this.#open.size >= ATTEMPTS_MAX) return done(refused('busy'))
-    const waitMs = isCalled ? this.#site.timing.verbMs / 2 : this.#site.timing.verbMs
-    const deadlineMs = this.#site.clock.monotonicMs() + waitMs
+    const waitMs = isCalled ? this.#context.timing.verbMs / 2 : this.#context.timing.verbMs
+    const deadlineMs = this.#context.clock.monotonicMs() + waitMs
     const wake = (): void => this.#step(attempt)
-    const attempt: Attempt = {
+    const attempt: VerbAttempt = {
       verb,
       done,
       deadlineMs,
@@ -103,33 +103,33 @@ export class Verbs {
   }
 
   /** Whom to call for a key, or undefined. */
-  hostOf(bucket: number, now: number): number | undefined {
-    const { standing, neighbours } = this.#parts
-    return this.#site.placement.preference(bucket).find((rank) => {
-      if (rank === this.#site.rank || !has(standing.full, rank)) return false
-      return neighbours.isThere(standing.member(rank)) && neighbours.hears(rank, now)
+  replicaToCall(bucket: number, now: number): number | undefined {
+    const { currentView, neighbours } = this.#parts
+    return this.#context.placement.preference(bucket).find((rank) => {
+      if (rank === this.#context.rank || !has(currentView.full, rank)) return false
+      return neighbours.isPresent(currentView.member(rank)) && neighbours.hears(rank, now)
     })
   }
 
-  isHere(bucket: number): boolean {
-    return this.#parts.standing.role === 'full' && has(this.#site.placement.replicas(bucket), this.#site.rank)
+  isLocal(bucket: number): boolean {
+    return this.#parts.currentView.role === 'full' && has(this.#context.placement.replicas(bucket), this.#context.rank)
   }
 
-  #step(attempt: Attempt): void {
+  #step(attempt: VerbAttempt): void {
     if (attempt.isOver) return
-    if (this.#isHere(attempt.verb.key)) this.#here(attempt)
+    if (this.#isLocal(attempt.verb.key)) this.#carryOutHere(attempt)
     else if (attempt.outrankedIn !== undefined) this.#end(attempt, refused('unknown'))
     else if (attempt.isCalled) this.#end(attempt, refused('unavailable'))
-    else this.#there(attempt)
+    else this.#callReplica(attempt)
   }
 
-  #isHere(key: SessionKey): boolean {
-    return this.isHere(this.#site.placement.bucketOf(key))
+  #isLocal(key: SessionKey): boolean {
+    return this.isLocal(this.#context.placement.bucketOf(key))
   }
 
-  #there(attempt: Attempt): void {
+  #callReplica(attempt: VerbAttempt): void {
     const { verb } = attempt
-    const host = this.hostOf(this.#site.placement.bucketOf(verb.key), this.#site.clock.monotonicMs())
+    const host = this.replicaToCall(this.#context.placement.bucketOf(verb.key), this.#context.clock.monotonicMs())
     if (host === undefined) return this.#park(attempt)
     attempt.isBegun = verb.verb !== 'read'
     this.#parts.calls.call(host, verb, {
@@ -146,15 +146,15 @@ export class Verbs {
     })
   }
 
-  #here(attempt: Attempt): void {
+  #carryOutHere(attempt: VerbAttempt): void {
     const { changes, lease, isPromised } = this.#parts
     const { verb } = attempt
-    const isLeased = lease.isHeld(isPromised(), this.#site.clock.monotonicMs())
-    if (!this.#site.rules.mayRead(isLeased)) return this.#park(attempt)
-    if (changes.isPending(verb.key) && !(verb.verb === 'read' && this.#site.rules.readsPending)) {
+    const isLeased = lease.isHeld(isPromised(), this.#context.clock.monotonicMs())
+    if (!this.#context.rules.mayRead(isLeased)) return this.#park(attempt)
+    if (changes.isPending(verb.key) && !(verb.verb === 'read' && this.#context.rules.readsPending)) {
       return changes.whenSettled(verb.key, attempt.wake)
     }
-    if (!this.#isBeaten(attempt)) return this.#end(attempt, refused('unknown'))
+    if (!this.#hasSettled(attempt)) return this.#end(attempt, refused('unknown'))
     switch (verb.verb) {
       case 'read':
         return this.#read(attempt, verb)
@@ -172,7 +172,7 @@ export class Verbs {
    * every replica has that. But should this one be dropped before, the others may go on without having heard of it. So only
    * now, when the key is settled in the same memory, a write is told by what it was beaten, and a destruction begins anew.
    */
-  #isBeaten(attempt: Attempt): boolean {
+  #hasSettled(attempt: VerbAttempt): boolean {
     const { outrankedIn } = attempt
     if (outrankedIn === undefined) return true
     if (outrankedIn !== this.#parts.changes.memory) return false
@@ -182,12 +182,12 @@ export class Verbs {
   }
 
   /** The record or fence that counts now. */
-  #live(key: SessionKey): Change | undefined {
+  #live(key: SessionKey): ReplicatedChange | undefined {
     const change = this.#parts.entries.get(key)
-    return change !== undefined && change.untilMs > this.#site.clock.wallMs() ? change : undefined
+    return change !== undefined && change.untilMs > this.#context.clock.wallMs() ? change : undefined
   }
 
-  #read(attempt: Attempt, { key, atLeastVersion }: Read): void {
+  #read(attempt: VerbAttempt, { key, atLeastVersion }: Read): void {
     const record = recordOf(this.#live(key))
     // Behind is only who has not heard yet of a change that nobody was to wait for.
     if (record !== undefined && record.version < atLeastVersion) return this.#park(attempt)
@@ -201,13 +201,13 @@ export class Verbs {
     return true
   }
 
-  #write(attempt: Attempt, { key, expectedVersion, expiresAtMs, body, ack }: Write): void {
+  #write(attempt: VerbAttempt, { key, expectedVersion, expiresAtMs, body, ack }: Write): void {
     const { changes } = this.#parts
     const change = this.#live(key)
     const current = recordOf(change)
     const answer = (value: WriteResult): void => this.#end(attempt, { ok: true, value })
     if (change === undefined ? expectedVersion !== 0 : current === undefined) return answer({ status: 'gone' })
-    if (current !== undefined && !this.#site.rules.mayBuild(current.version, expectedVersion)) {
+    if (current !== undefined && !this.#context.rules.mayBuild(current.version, expectedVersion)) {
       return answer({ status: 'conflict', current })
     }
     const version = expectedVersion + 1
@@ -215,25 +215,30 @@ export class Verbs {
     this.#change(attempt, next, ack, (copies) => answer({ status: 'written', version, receipt: { copies } }))
   }
 
-  #destroy(attempt: Attempt, { key, fenceUntilMs, ack }: Destroy): void {
+  #destroy(attempt: VerbAttempt, { key, fenceUntilMs, ack }: Destroy): void {
     const former = this.#live(key)
     const fencedMs = former !== undefined && former.body === undefined ? former.untilMs : 0
-    const untilMs = Math.max(fencedMs, this.#site.rules.fenceUntil(fenceUntilMs))
+    const untilMs = Math.max(fencedMs, this.#context.rules.fenceUntil(fenceUntilMs))
     const next = { key, stamp: this.#parts.changes.nextStamp(), version: 0, untilMs, body: undefined }
     this.#change(attempt, next, ack, (copies) => this.#end(attempt, { ok: true, value: { copies } }))
   }
 
-  #change(attempt: Attempt, change: Change, ack: Write['ack'], committed: (copies: number) => void): void {
+  #change(
+    attempt: VerbAttempt,
+    change: ReplicatedChange,
+    ack: Write['ack'],
+    committed: (copies: number) => void,
+  ): void {
     const { changes, entries } = this.#parts
     const copiesMin = this.#copiesMin(ack)
     const isNew = entries.get(change.key) === undefined
-    if (isNew && entries.records >= this.#site.recordsMax) return this.#end(attempt, refused('full'))
+    if (isNew && entries.records >= this.#context.recordsMax) return this.#end(attempt, refused('full'))
     // Those whose callers were told that nothing is known are no attempts any more, and bounded all the same.
     if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
     // What could not be committed would be in the way of everybody who wants the key.
     if (changes.copiesToHave(change.key) < copiesMin || !this.#isWithinReach(change.key)) return this.#park(attempt)
     attempt.isBegun = true
-    changes.begin(change, (end: End) => {
+    changes.begin(change, (end: ChangeOutcome) => {
       if (attempt.isOver) return
       if (end.end === 'committed' && end.copies >= copiesMin) return committed(end.copies)
       if (end.end !== 'outranked') return this.#end(attempt, refused('unknown'))
@@ -245,14 +250,14 @@ export class Verbs {
 
   /** All that have to take a change of this key are there, as far as links tell. */
   #isWithinReach(key: SessionKey): boolean {
-    const { placement } = this.#site
-    const { standing, neighbours } = this.#parts
-    const replicas = ranksOf(standing.live & placement.replicas(placement.bucketOf(key)))
-    return replicas.every((rank) => neighbours.isThere(standing.member(rank)))
+    const { placement } = this.#context
+    const { currentView, neighbours } = this.#parts
+    const replicas = ranksOf(currentView.live & placement.replicas(placement.bucketOf(key)))
+    return replicas.every((rank) => neighbours.isPresent(currentView.member(rank)))
   }
 
   #copiesMin(ack: Write['ack']): number {
-    const { copies } = this.#site.placement
+    const { copies } = this.#context.placement
     switch (ack) {
       case 'local':
         return 1
@@ -265,11 +270,11 @@ export class Verbs {
     }
   }
 
-  #park(attempt: Attempt): void {
+  #park(attempt: VerbAttempt): void {
     this.#parked.push(attempt)
   }
 
-  #end(attempt: Attempt, outcome: Outcome<unknown>): void {
+  #end(attempt: VerbAttempt, outcome: VerbOutcome<unknown>): void {
     if (attempt.isOver) return
     attempt.isOver = true
     this.#open.delete(attempt)
@@ -278,11 +283,11 @@ export class Verbs {
   }
 }
 
-function refused(refusal: Refusal): { readonly ok: false; readonly refusal: Refusal } {
+function refused(refusal: VerbRefusal): { readonly ok: false; readonly refusal: VerbRefusal } {
   return { ok: false, refusal }
 }
 
-function recordOf(change: Change | undefined): SessionRecord | undefined {
+function recordOf(change: ReplicatedChange | undefined): SessionRecord | undefined {
   if (change?.body === undefined) return undefined
   return { version: change.version, expiresAtMs: change.untilMs, body: change.body }
 }

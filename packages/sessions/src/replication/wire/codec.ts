@@ -36,7 +36,7 @@ type Type = Message['type']
 
 /** 0 is the links' own. */
 const NUMBERS: Readonly<Record<Type, number>> = {
-  beat: 1,
+  heartbeat: 1,
   echo: 2,
   decided: 3,
   prepare: 4,
@@ -44,10 +44,10 @@ const NUMBERS: Readonly<Record<Type, number>> = {
   accept: 6,
   accepted: 7,
   invalidate: 8,
-  taken: 9,
-  refused: 10,
-  valid: 11,
-  ask: 12,
+  ack: 9,
+  nack: 10,
+  validate: 11,
+  'query-commit': 12,
   touched: 13,
   call: 14,
   reply: 15,
@@ -83,7 +83,7 @@ export const codecs: ReadonlyMap<number, Codec> = new Map([[1, firstVersion]])
 
 function pack(message: Message): void {
   switch (message.type) {
-    case 'beat':
+    case 'heartbeat':
       writer.wide(message.cluster)
       writer.count(message.view)
       writer.float(message.atMs)
@@ -100,18 +100,18 @@ function pack(message: Message): void {
       writer.count(message.op)
       packChange(writer, message.change)
       break
-    case 'taken':
+    case 'ack':
       writer.count(message.view)
       writer.count(message.op)
       break
-    case 'refused':
+    case 'nack':
       writer.count(message.view)
       writer.count(message.op)
       packChange(writer, message.change)
-      writer.byte(Number(message.valid))
+      writer.byte(Number(message.isCommitted))
       break
-    case 'valid':
-    case 'ask':
+    case 'validate':
+    case 'query-commit':
       writer.text(message.key)
       packStamp(writer, message.stamp)
       break
@@ -152,7 +152,7 @@ function pack(message: Message): void {
 
 function unpack(type: Type): Message {
   switch (type) {
-    case 'beat':
+    case 'heartbeat':
       return {
         type,
         cluster: reader.wide(),
@@ -165,18 +165,18 @@ function unpack(type: Type): Message {
       return { type, cluster: reader.wide(), view: reader.count(), atMs: reader.float() }
     case 'invalidate':
       return { type, view: reader.count(), op: reader.count(), change: unpackChange(reader) }
-    case 'taken':
+    case 'ack':
       return { type, view: reader.count(), op: reader.count() }
-    case 'refused':
+    case 'nack':
       return {
         type,
         view: reader.count(),
         op: reader.count(),
         change: unpackChange(reader),
-        valid: reader.byte() === 1,
+        isCommitted: reader.byte() === 1,
       }
-    case 'valid':
-    case 'ask':
+    case 'validate':
+    case 'query-commit':
       return { type, key: unpackKey(reader), stamp: unpackStamp(reader) }
     case 'touched':
       return { type, key: unpackKey(reader), stamp: unpackStamp(reader), untilMs: reader.float() }

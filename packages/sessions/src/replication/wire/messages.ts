@@ -6,7 +6,7 @@
  *
  * Peers are told by their *rank*, the place of their name in the sorted list of all names, which is the same everywhere.
  * `view` in a message is the number of the sender's view. Which mesh (`cluster`) the sender belongs to is said by its
- * beats; on a FIFO link all that follows a beat belongs to the same one.
+ * heartbeats; on a FIFO link all that follows a heartbeat belongs to the same one.
  */
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 
@@ -20,7 +20,7 @@ export interface Stamp {
 }
 
 /** A record, or the fence that is left of a destroyed one, together with the change that made it. */
-export interface Change {
+export interface ReplicatedChange {
   readonly key: SessionKey
   readonly stamp: Stamp
   /** 0 for a fence. */
@@ -32,12 +32,12 @@ export interface Change {
 }
 
 /** `full` holds every acknowledged change of its buckets, `joining` takes each new one, `out` has but a vote. */
-export type Role = 'full' | 'joining' | 'out'
+export type ViewRole = 'full' | 'joining' | 'out'
 
-export interface Member {
+export interface ViewMember {
   readonly rank: number
   readonly incarnation: number
-  readonly role: Role
+  readonly role: ViewRole
   /** The number of the view in which it got this role. */
   readonly since: number
 }
@@ -47,12 +47,12 @@ export interface View {
   readonly cluster: number
   readonly number: number
   /** By rank; a name that was never seen is missing. */
-  readonly members: readonly Member[]
+  readonly members: readonly ViewMember[]
 }
 
 /** "I live", every few milliseconds. */
-export interface Beat {
-  readonly type: 'beat'
+export interface Heartbeat {
+  readonly type: 'heartbeat'
   /** Of the sender's view; 0 while it has none. */
   readonly cluster: number
   readonly view: number
@@ -64,7 +64,7 @@ export interface Beat {
   readonly ready: boolean
 }
 
-/** Answers a beat while the one who answers has not promised itself to a later view. This is what leases are made of. */
+/** Answers a heartbeat while the one who answers has not promised itself to a later view. This is what leases are made of. */
 export interface Echo {
   readonly type: 'echo'
   readonly cluster: number
@@ -123,36 +123,36 @@ export interface Invalidate {
   readonly view: number
   /** The coordinator's number for it, given back in the answer. */
   readonly op: number
-  readonly change: Change
+  readonly change: ReplicatedChange
 }
 
 /** HOT */
-export interface Taken {
-  readonly type: 'taken'
+export interface InvalidateAck {
+  readonly type: 'ack'
   readonly view: number
   readonly op: number
 }
 
 /** The replica has a later change, which comes along. */
-export interface Refused {
-  readonly type: 'refused'
+export interface InvalidateNack {
+  readonly type: 'nack'
   readonly view: number
   readonly op: number
-  readonly change: Change
+  readonly change: ReplicatedChange
   /** That change is known to be committed. */
-  readonly valid: boolean
+  readonly isCommitted: boolean
 }
 
 /** The change of that stamp is committed. HOT */
-export interface Valid {
-  readonly type: 'valid'
+export interface Validate {
+  readonly type: 'validate'
   readonly key: SessionKey
   readonly stamp: Stamp
 }
 
 /** A reader waits for that change: is it committed? */
-export interface Ask {
-  readonly type: 'ask'
+export interface QueryCommit {
+  readonly type: 'query-commit'
   readonly key: SessionKey
   readonly stamp: Stamp
 }
@@ -179,7 +179,7 @@ export type Verb =
   | { readonly verb: 'destroy'; readonly key: SessionKey; readonly fenceUntilMs: number; readonly ack: Ack }
 
 /** Why a verb was not carried out, or not known to be. */
-export type Refusal =
+export type VerbRefusal =
   /** No view, no lease, nobody to ask, or not enough copies to be had: within the wait that a verb is given. */
   | 'unavailable'
   /** What a change has come to is not known: the answer did not arrive in time. */
@@ -190,7 +190,9 @@ export type Refusal =
   | 'full'
   | 'closed'
 
-export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal }
+export type VerbOutcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: VerbRefusal }
 
 /** A verb for a full replica to carry out, from a peer that is none. Ids of one peer go up. HOT in a clustered mesh */
 export interface Call {
@@ -203,7 +205,11 @@ export interface Call {
 export interface Reply {
   readonly type: 'reply'
   readonly id: number
-  readonly outcome: Outcome<SessionRecord | undefined> | Outcome<WriteResult> | Outcome<boolean> | Outcome<Receipt>
+  readonly outcome:
+    | VerbOutcome<SessionRecord | undefined>
+    | VerbOutcome<WriteResult>
+    | VerbOutcome<boolean>
+    | VerbOutcome<Receipt>
 }
 
 /** Asks a full peer for what it has in a bucket, unless the digest says that the sender has the same. */
@@ -217,9 +223,9 @@ export interface Fetch {
   readonly after: string
 }
 
-export interface Held {
-  readonly change: Change
-  readonly valid: boolean
+export interface HeldChange {
+  readonly change: ReplicatedChange
+  readonly isCommitted: boolean
 }
 
 /** One page of a bucket, by key. */
@@ -228,7 +234,7 @@ export interface Page {
   readonly view: number
   readonly bucket: number
   readonly after: string
-  readonly held: readonly Held[]
+  readonly held: readonly HeldChange[]
   /** There is more after the last key here. */
   readonly more: boolean
 }
@@ -241,7 +247,7 @@ export interface Digests {
 }
 
 export type Message =
-  | Beat
+  | Heartbeat
   | Echo
   | Decided
   | Prepare
@@ -249,10 +255,10 @@ export type Message =
   | Accept
   | Accepted
   | Invalidate
-  | Taken
-  | Refused
-  | Valid
-  | Ask
+  | InvalidateAck
+  | InvalidateNack
+  | Validate
+  | QueryCommit
   | Touched
   | Call
   | Reply
@@ -261,4 +267,13 @@ export type Message =
   | Digests
 
 /** What concerns records, and means something only within one mesh. */
-export type RecordMessage = Invalidate | Taken | Refused | Valid | Ask | Touched | Fetch | Page | Digests
+export type RecordMessage =
+  | Invalidate
+  | InvalidateAck
+  | InvalidateNack
+  | Validate
+  | QueryCommit
+  | Touched
+  | Fetch
+  | Page
+  | Digests

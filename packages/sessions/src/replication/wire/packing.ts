@@ -2,11 +2,11 @@
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { MalformedFrameError } from './frames.ts'
-import type { Change, Fetch, Held, Page, Refusal, Reply, Stamp, Verb } from './messages.ts'
+import type { ReplicatedChange, Fetch, HeldChange, Page, VerbRefusal, Reply, Stamp, Verb } from './messages.ts'
 
 const ACKS: readonly Ack[] = ['local', 'one', 'quorum', 'all']
 const VERBS = ['read', 'write', 'touch', 'destroy'] as const
-const REFUSALS: readonly Refusal[] = ['unavailable', 'unknown', 'busy', 'full', 'closed']
+const REFUSALS: readonly VerbRefusal[] = ['unavailable', 'unknown', 'busy', 'full', 'closed']
 
 export function packStamp(to: ByteWriter, { view, counter, rank }: Stamp): void {
   to.count(view)
@@ -18,7 +18,7 @@ export function unpackStamp(from: ByteReader): Stamp {
   return { view: from.count(), counter: from.count(), rank: from.byte() }
 }
 
-export function packChange(to: ByteWriter, { key, stamp, version, untilMs, body }: Change): void {
+export function packChange(to: ByteWriter, { key, stamp, version, untilMs, body }: ReplicatedChange): void {
   to.text(key)
   packStamp(to, stamp)
   to.count(version)
@@ -27,7 +27,7 @@ export function packChange(to: ByteWriter, { key, stamp, version, untilMs, body 
   if (version !== 0) to.text(body ?? '')
 }
 
-export function unpackChange(from: ByteReader): Change {
+export function unpackChange(from: ByteReader): ReplicatedChange {
   const key = unpackKey(from)
   const stamp = unpackStamp(from)
   const version = from.count()
@@ -198,9 +198,9 @@ export function packPage(to: ByteWriter, { view, bucket, after, held, more }: Pa
   to.text(after)
   to.byte(Number(more))
   to.count(held.length)
-  for (const { change, valid } of held) {
+  for (const { change, isCommitted } of held) {
     packChange(to, change)
-    to.byte(Number(valid))
+    to.byte(Number(isCommitted))
   }
 }
 
@@ -209,9 +209,10 @@ export function unpackPage(from: ByteReader): Page {
   const bucket = from.count()
   const after = from.text()
   const more = from.byte() === 1
-  const held: Held[] = []
+  const held: HeldChange[] = []
   // Each takes some bytes of the frame, so a count that lies runs out of them.
-  for (let left = from.count(); left > 0; left--) held.push({ change: unpackChange(from), valid: from.byte() === 1 })
+  for (let left = from.count(); left > 0; left--)
+    held.push({ change: unpackChange(from), isCommitted: from.byte() === 1 })
   return { type: 'page', view, bucket, after, held, more }
 }
 

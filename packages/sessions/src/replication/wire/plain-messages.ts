@@ -1,6 +1,6 @@
 /** Messages that travel seldom, as JSON: what came is taken for one only when everything in it is what it has to be. */
 import { MalformedFrameError } from './frames.ts'
-import type { Member, Message, Role, View } from './messages.ts'
+import type { ViewMember, Message, ViewRole, View } from './messages.ts'
 import { NAMES_MAX } from './ranks.ts'
 
 export type PlainType = 'decided' | 'prepare' | 'promise' | 'accept' | 'accepted'
@@ -8,7 +8,7 @@ export type PlainType = 'decided' | 'prepare' | 'promise' | 'accept' | 'accepted
 type Check = (value: unknown) => boolean
 type Shape = Readonly<Record<string, Check>>
 
-const ROLES: ReadonlySet<unknown> = new Set<Role>(['full', 'joining', 'out'])
+const ROLES: ReadonlySet<unknown> = new Set<ViewRole>(['full', 'joining', 'out'])
 
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0
 const isRank: Check = (value) => isCount(value) && (value as number) < NAMES_MAX
@@ -30,7 +30,7 @@ const isOf =
     Object.entries(shape).every(([name, check]) => check((value as Record<string, unknown>)[name]))
 
 const member = { rank: isRank, incarnation: isCount, role: (role) => ROLES.has(role), since: isCount } satisfies {
-  readonly [Field in keyof Member]: Check
+  readonly [Field in keyof ViewMember]: Check
 }
 const view = { cluster: isCount, number: isCount, members: areAll(isOf(member)) } satisfies {
   readonly [Field in keyof View]: Check

@@ -1,5 +1,5 @@
 /** Which nodes are unwell at the moment, so that a run knows what it may ask of the others, and how to heal all. */
-import type { Refused } from './clients.ts'
+import type { RefusedOperation } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import { hasCopies } from './demand.ts'
 import type { Script } from './script.ts'
@@ -95,7 +95,7 @@ export class Afflictions {
   }
 
   /** Whether a node that refused had to serve: it and a majority were well and at rest for long, or it is the end. */
-  isToServe({ operation, node, startMs, endMs }: Refused, lastMs: number): boolean {
+  isToServe({ operation, node, startMs, endMs }: RefusedOperation, lastMs: number): boolean {
     if (startMs >= lastMs) return true
     if (this.#isDeep || this.#script.isBrutal) return false
     const during = this.#moments.filter(({ atMs }) => atMs <= endMs && atMs >= startMs - CALM_MS)

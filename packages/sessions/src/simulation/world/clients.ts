@@ -1,13 +1,13 @@
 /** The clients of a run: each does one thing after the other, on the node that the script says or the next that lives. */
 import type { SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
-import type { Outcome } from '../../replication/wire/messages.ts'
+import type { VerbOutcome } from '../../replication/wire/messages.ts'
 import type { Peer } from '../../replication/replica/peer.ts'
 import type { Cluster } from './cluster.ts'
 import type { Operated, Seen } from '../check/history.ts'
 import type { Operation, Script } from './script.ts'
 
-/** Refused without effect, for want of a lease, a view or copies: the question is whether that was right. */
-export interface Refused {
+/** RefusedOperation without effect, for want of a lease, a view or copies: the question is whether that was right. */
+export interface RefusedOperation {
   readonly operation: Operation
   readonly node: number
   readonly startMs: number
@@ -26,7 +26,7 @@ export const keyOf = (key: number): SessionKey => `key-${key}` as SessionKey
 
 export class Clients {
   readonly histories: Operated[][]
-  readonly refused: Refused[] = []
+  readonly refused: RefusedOperation[] = []
   readonly #script: Script
   readonly #cluster: Cluster
   readonly #failed: (what: string) => void
@@ -123,7 +123,7 @@ export class Clients {
 
   /** How to start it, what it then shows, and what it is when nobody knows. */
   #begun(operation: Operation): {
-    start: (peer: Peer, done: (outcome: Outcome<unknown>) => void) => void
+    start: (peer: Peer, done: (outcome: VerbOutcome<unknown>) => void) => void
     seen: (value: unknown) => Seen
     unknown: Seen | undefined
   } {

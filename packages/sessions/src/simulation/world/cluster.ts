@@ -43,14 +43,14 @@ export class Cluster {
   readonly #script: Script
   readonly #chance: Chance
   readonly #hooks: ClusterHooks
-  readonly #innards: { readonly rules: Rules; readonly timing: Timing }
+  readonly #overrides: { readonly rules: Rules; readonly timing: Timing }
   readonly #nodes: Node[]
 
-  constructor(script: Script, innards: { rules: Rules; timing: Timing }, hooks: ClusterHooks) {
+  constructor(script: Script, overrides: { rules: Rules; timing: Timing }, hooks: ClusterHooks) {
     this.#script = script
     this.#chance = chance(script.seed ^ 0x5eed)
     this.#hooks = hooks
-    this.#innards = innards
+    this.#overrides = overrides
     this.#nodes = Array.from({ length: script.nodes }, (_, node) => ({
       name: `n${node}`,
       peer: undefined,
@@ -109,7 +109,7 @@ export class Cluster {
         send: (to, message) => this.#send(node, incarnation, Number(to.slice(1)), message),
         onEvent: (event) => this.#hooks.event(node, event),
       },
-      this.#innards,
+      this.#overrides,
     )
     this.network.reconnectAll(node)
     this.#tickLater(node, incarnation)
