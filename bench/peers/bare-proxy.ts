@@ -1,6 +1,6 @@
 /** The shared part of the bare proxies: round robin over the nodes, connections that are kept, and nothing else. */
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { environment, listen } from './cluster/program.ts'
+import { environment, listen } from './program.ts'
 
 const SOCKETS_MAX = 256
 

@@ -1,6 +1,6 @@
 /** The figures of one strategy in one scenario, from its turns. The unit is the fault for effects of faults, and the block for the rest. */
 import type { TurnFound } from './faults/turn.ts'
-import { LatencyHistogram, P999_SAMPLES_MIN, phaseLatency } from './latency-histogram.ts'
+import { LatencyHistogram, P999_SAMPLES_MIN, phaseLatency } from '../latency-histogram.ts'
 import {
   type CpuFigures,
   type HealthyBlock,

@@ -9,7 +9,7 @@ import { findStrategy } from '@ninelives/lab'
 import test, { type ExecutionContext } from 'ava'
 import { contestantOf, openCluster } from '../harness/cluster-under-test.ts'
 import { type HealthyLoad, openHealthy, warmUp } from '../strategies/healthy/index.ts'
-import { LatencyHistogram } from '../strategies/latency-histogram.ts'
+import { LatencyHistogram } from '../latency-histogram.ts'
 
 async function cluster(t: ExecutionContext, strategyName: string, nodes: number): Promise<string> {
   const strategy = findStrategy(strategyName)

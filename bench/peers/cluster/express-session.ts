@@ -4,7 +4,7 @@ import { RedisStore } from 'connect-redis'
 import express from 'express'
 import session from 'express-session'
 import { createClient } from 'redis'
-import { environment } from './program.ts'
+import { environment } from '../program.ts'
 import { MAX_AGE_MS, SIGNING_KEY } from '../secrets.ts'
 import { answer, jsonBody, serve } from './shop.ts'
 

@@ -7,7 +7,7 @@ import fastifySession from '@fastify/session'
 import { RedisStore } from 'connect-redis'
 import Fastify from 'fastify'
 import { createClient } from 'redis'
-import { environment, listen } from './program.ts'
+import { environment, listen } from '../program.ts'
 import { MAX_AGE_MS, SIGNING_KEY } from '../secrets.ts'
 import { answer, shopServer } from './shop.ts'
 

@@ -5,7 +5,7 @@ import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endWhenTold, type Environment, environment, ready } from './program.ts'
+import { endWhenTold, type Environment, environment, ready } from '../program.ts'
 
 export interface Front {
   readonly program: string

@@ -3,7 +3,7 @@
  * connection goes to another node at once. Affinity is by the cookie that it inserts.
  */
 import { front } from './front.ts'
-import type { Environment } from './program.ts'
+import type { Environment } from '../program.ts'
 
 await front({ program: 'haproxy', configuration, args: (file) => ['-db', '-f', file] })
 

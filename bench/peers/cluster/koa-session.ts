@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis'
 import { tenLineStore } from '../ten-line-redis.ts'
 import { koaShop } from './koa-shop.ts'
-import { environment } from './program.ts'
+import { environment } from '../program.ts'
 
 const { storeUrl } = environment
 

@@ -4,7 +4,7 @@
  * and a hash of the address would put a whole bench on one node.
  */
 import { front } from './front.ts'
-import type { Environment } from './program.ts'
+import type { Environment } from '../program.ts'
 
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 

@@ -15,7 +15,7 @@ import {
   itemsOf,
   removeFrom,
 } from '../../../packages/node/src/shop/cart.ts'
-import { environment, listen } from './program.ts'
+import { environment, listen } from '../program.ts'
 
 /** A library's session in a request. */
 export interface Visit {

@@ -3,7 +3,7 @@
  * figure in words.
  */
 import { LATE_MAX_MS, type TraceEvent } from '@ninelives/history'
-import { LatencyHistogram, phaseLatency } from '../latency-histogram.ts'
+import { LatencyHistogram, phaseLatency } from '../../latency-histogram.ts'
 import {
   BIN_MS,
   type KillBin,

@@ -3,7 +3,7 @@
  * keeps cookies and checks each answer. Each user sends the next request when it has the answer to the last.
  */
 import { worker } from '../../harness/worker.ts'
-import { LatencyHistogram } from '../latency-histogram.ts'
+import { LatencyHistogram } from '../../latency-histogram.ts'
 import type { HealthyOptions, Question, TurnResult } from './process.ts'
 
 export type { HealthyOptions, TurnResult } from './process.ts'

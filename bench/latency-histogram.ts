@@ -3,7 +3,7 @@
  * process that measured and in result.json, so that those of several blocks are merged before a percentile is taken.
  */
 import assert from 'node:assert/strict'
-import type { PhaseLatency } from '../result.ts'
+import type { PhaseLatency } from './result.ts'
 
 const SIGNIFICANT_DIGITS = 3
 const SHAPE = /^(\d+:\d+)?(,\d+:\d+)*$/
