@@ -4,7 +4,7 @@
  */
 import { type Answer, isKept, keyDigest, proxyWindowMs } from '../idempotency/answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/data.ts'
-import { type Draft, unchanged } from './draft.ts'
+import { type Transform, type Transformed, unchanged } from './transform.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionError } from '../errors.ts'
 import { exactly, type Fingerprint } from '../idempotency/fingerprint.ts'
@@ -12,7 +12,7 @@ import { sameDigest, secretDigest, type SessionId, sessionRef } from '../secrets
 import { merge } from '../record/merge.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { decodeBody } from '../record/record.ts'
-import { ANSWERED, FAILED, type KeyedRequest, type Step, StepNames } from '../idempotency/steps.ts'
+import { ANSWERED, FAILED, type KeyedRequest, type KeyedStep, StepNames } from '../idempotency/steps.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
@@ -25,9 +25,6 @@ export interface SessionInfo {
   readonly maxAgeMs?: number
 }
 
-/** What a handler did, to be done to what is stored. Must not depend on anything else: it may run again. */
-type Change = (theirsText: string) => Draft
-
 /**
  * What the handler's changes are told from: the data as it was when the handler took its copy, and from then on what has been
  * written of that copy. It moves when a write has succeeded and never back, so that a failed write has nothing to undo. Not
@@ -37,12 +34,17 @@ interface Base {
   text: string
 }
 
+interface HandlerCopy {
+  readonly base: Base
+  readonly text: string
+}
+
 export class OpenSession {
   readonly #context: EngineContext
   readonly #stored: StoredSession
   #base: Base
   /** The request that the session's changes belong to, when it carries an idempotency key. */
-  #once: KeyedRequest | undefined
+  #keyed: KeyedRequest | undefined
   /** An update without a name has been made. */
   #isUnnamedMade = false
   /** Undefined where a request can't come again as the same one. */
@@ -137,22 +139,22 @@ export class OpenSession {
    * IdempotencyMismatchError when the key was used for another request, and AnswerNotKeptError when nothing more is known of
    * the request than that it has been here. A text for a fingerprint is stored as it is.
    */
-  once(key: string, fingerprint: Fingerprint | string): Answer | undefined {
+  bindIdempotencyKey(key: string, fingerprint: Fingerprint | string): Answer | undefined {
     const { idempotencyWindowMs } = this.#context
     const proxyMs = proxyWindowMs(key)
     this.nameSteps()
-    this.#once = {
+    this.#keyed = {
       keyDigest: keyDigest(key),
       fingerprint: typeof fingerprint === 'string' ? exactly(fingerprint) : fingerprint,
       windowMs: Math.min(proxyMs ?? idempotencyWindowMs, idempotencyWindowMs),
       isClients: proxyMs === undefined,
     }
-    return this.#stored.recall(this.#once)?.answer
+    return this.#stored.findAnswer(this.#keyed)
   }
 
   /**
-   * Holds the request's changes to the rules for the names of steps. `once` does; a request that might have brought a key is
-   * held to them too, so that a missing name is found before the first one that does.
+   * Holds the request's changes to the rules for the names of steps, as `bindIdempotencyKey` does: a missing name is found
+   * before the first request that carries a key.
    */
   nameSteps(): void {
     this.#steps = new StepNames()
@@ -173,15 +175,25 @@ export class OpenSession {
    * where it never took one. `answer` is what the request is about to be answered, if that is known.
    */
   async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
-    await this.#changing(mine, async (changes) => {
+    const copy = this.#copied(mine)
+    await this.#inTurn(async () => {
       const mark = this.#answerMark(answer)
-      const hasToWrite = changes !== undefined || this.#stored.hasToWrite || !this.#stored.isStored
-      if (!hasToWrite) return mark === undefined ? await this.#stored.keepAlive() : await this.#note(mark)
-      // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
-      if (changes === undefined) return await this.#stored.write(unchanged, mark)
-      const write = (step?: Step): Promise<undefined> =>
-        this.#stored.write((theirsText) => ({ ...changes(theirsText), result: undefined }), step)
-      return await this.#asStep(this.#steps?.takeSave(), answer, write)
+      const transform = this.#changesOf(copy)
+      if (transform === undefined) {
+        // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
+        if (this.#stored.hasToWrite || !this.#stored.isStored) await this.#stored.write(unchanged, { step: mark })
+        else if (mark === undefined) await this.#stored.keepAlive()
+        else await this.#note(mark)
+        return
+      }
+      const stepName = this.#steps?.takeSave()
+      try {
+        await this.#stored.write(transform, { step: this.#stepOf(stepName, answer) })
+        copy.base.text = copy.text
+      } catch (error) {
+        this.#steps?.release(stepName)
+        throw error
+      }
     })
   }
 
@@ -189,16 +201,16 @@ export class OpenSession {
    * The answer of a request that has changed something, to be remembered with it. A balancer repeats a request of its own key
    * only while it has no answer, so that a write of its own would come too late to matter.
    */
-  #answerMark(answer: Answer | undefined): Step | undefined {
-    const once = this.#once
-    if (once?.isClients !== true || answer === undefined || !isKept(answer)) return undefined
-    return this.#stored.remembers(once) ? { ...once, name: ANSWERED, answer, isMark: true } : undefined
+  #answerMark(answer: Answer | undefined): KeyedStep | undefined {
+    const keyed = this.#keyed
+    if (keyed?.isClients !== true || answer === undefined || !isKept(answer)) return undefined
+    return this.#stored.remembers(keyed) ? { ...keyed, name: ANSWERED, answer, isMark: true } : undefined
   }
 
   /** What the request has done is stored, and is known again without this. */
-  async #note(mark: Step): Promise<void> {
+  async #note(mark: KeyedStep): Promise<void> {
     try {
-      await this.#stored.write(unchanged, mark)
+      await this.#stored.write(unchanged, { step: mark })
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       this.#context.onEvent({ event: 'answer-failed' })
@@ -213,17 +225,25 @@ export class OpenSession {
    */
   async update<T>(mine: SessionData, change: (draft: SessionData) => T, name?: string): Promise<T> {
     const stepName = this.#steps?.takeUpdate(name)
-    const result = await this.#asStep(stepName, undefined, (step) =>
-      this.#changing(mine, (changes = unchanged) =>
-        this.#stored.write((theirsText) => {
-          const { data } = changes(theirsText)
+    try {
+      const copy = this.#copied(mine)
+      const result = await this.#inTurn(async () => {
+        const transform = this.#changesOf(copy) ?? unchanged
+        const updating = (currentText: string): Transformed<T> => {
+          const { data } = transform(currentText)
           const result = change(data)
           return { result, data, dataText: encodeData(data) }
-        }, step),
-      ),
-    )
-    this.#isUnnamedMade ||= name === undefined
-    return result
+        }
+        const result = await this.#stored.write(updating, { step: this.#stepOf(stepName) })
+        copy.base.text = copy.text
+        return result
+      })
+      this.#isUnnamedMade ||= name === undefined
+      return result
+    } catch (error) {
+      this.#steps?.release(stepName)
+      throw error
+    }
   }
 
   /**
@@ -231,9 +251,9 @@ export class OpenSession {
    * handler did not get to: it is remembered that this can't be known.
    */
   async fail(): Promise<void> {
-    const once = this.#once
-    if (once === undefined || !this.#isUnnamedMade) return
-    await this.#inTurn(() => this.#note({ ...once, name: FAILED, answer: undefined, isMark: true }))
+    const keyed = this.#keyed
+    if (keyed === undefined || !this.#isUnnamedMade) return
+    await this.#inTurn(() => this.#note({ ...keyed, name: FAILED, answer: undefined, isMark: true }))
   }
 
   /** The session has ended: it can't be read, written or brought back. */
@@ -245,43 +265,26 @@ export class OpenSession {
     return this.#stored.visible?.body.dataText ?? EMPTY_DATA
   }
 
-  /**
-   * Runs `write` in its turn, with what the handler did to its copy since it took it (undefined when that is nothing). When it
-   * fails, that is not known to be stored, and a retry finds it uncommitted.
-   */
-  async #changing<T>(mine: SessionData | undefined, write: (changes: Change | undefined) => Promise<T>): Promise<T> {
+  /** The handler's copy as it is now, and what its changes are told from. */
+  #copied(mine: SessionData | undefined): HandlerCopy {
     const base = this.#base
-    const mineText = mine === undefined ? undefined : encodeData(mine)
-    return await this.#inTurn(async () => {
-      const isChanged = mineText !== undefined && mineText !== base.text
-      const result = await write(isChanged ? this.#difference(base.text, mineText) : undefined)
-      if (isChanged) base.text = mineText
-      return result
-    })
+    return { base, text: mine === undefined ? base.text : encodeData(mine) }
   }
 
-  /** Runs `write` as the step with this name, where the request carries a key. */
-  async #asStep<T>(
-    name: string | undefined,
-    answer: Answer | undefined,
-    write: (step: Step | undefined) => Promise<T>,
-  ): Promise<T> {
-    if (name === undefined) return await write(undefined)
-    try {
-      return await write(this.#once && { ...this.#once, name, answer })
-    } catch (error) {
-      this.#steps?.release(name)
-      throw error
+  /** What the handler did to its copy and is not written yet, to be done to what is stored; undefined when that is nothing. */
+  #changesOf({ base, text }: HandlerCopy): Transform<undefined> | undefined {
+    const baseText = base.text
+    if (text === baseText) return undefined
+    return (currentText) => {
+      const mine = decodeData(text)
+      // No other request has changed it meanwhile, which is nearly always so.
+      if (currentText === baseText) return { data: mine, dataText: text, result: undefined }
+      const data = merge(decodeData(baseText), mine, decodeData(currentText), this.#context.resolvers)
+      return { data, dataText: encodeData(data), result: undefined }
     }
   }
 
-  #difference(baseText: string, mineText: string): Change {
-    return (theirsText) => {
-      const mine = decodeData(mineText)
-      // Nobody has changed it meanwhile, which is nearly always so.
-      if (theirsText === baseText) return { data: mine, dataText: mineText }
-      const data = merge(decodeData(baseText), mine, decodeData(theirsText), this.#context.resolvers)
-      return { data, dataText: encodeData(data) }
-    }
+  #stepOf(name: string | undefined, answer?: Answer): KeyedStep | undefined {
+    return this.#keyed && name !== undefined ? { ...this.#keyed, name, answer } : undefined
   }
 }

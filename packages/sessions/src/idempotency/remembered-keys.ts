@@ -61,7 +61,7 @@ const BRACKETS_BYTES = 2
 /** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
 const UNFINGERPRINTED_MAX = 32
 
-export function recall(
+export function findKey(
   text: string | undefined,
   keyDigest: string,
   nowMs: number,

@@ -4,7 +4,7 @@ import { assertJson } from '../record/data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from '../errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import type { UserTag } from '../secrets/id.ts'
-import { DIGEST_ONLY, type KeyLimits, recall, remember } from './remembered-keys.ts'
+import { DIGEST_ONLY, type KeyLimits, findKey, remember } from './remembered-keys.ts'
 import type { Snapshot } from '../record/record.ts'
 
 /** A request that carries an idempotency key. */
@@ -17,7 +17,7 @@ export interface KeyedRequest {
 }
 
 /** One change of such a request. */
-export interface Step extends KeyedRequest {
+export interface KeyedStep extends KeyedRequest {
   /** Tells it from the request's other changes, also when the request runs again on other data; see StepNames. */
   readonly name: string
   /** What the request is about to be answered, if that is known with this step. */
@@ -27,12 +27,12 @@ export interface Step extends KeyedRequest {
 }
 
 /** Throws where the key is another request's, and where no more is known of the request than that it has been here. */
-export function recalled(
+export function findRemembered(
   current: Snapshot | undefined,
-  asked: Pick<Step, 'keyDigest' | 'fingerprint'>,
+  asked: Pick<KeyedStep, 'keyDigest' | 'fingerprint'>,
   nowMs: number,
 ): Remembered | undefined {
-  const remembered = recall(current?.body.answersText, asked.keyDigest, nowMs)
+  const remembered = findKey(current?.body.answersText, asked.keyDigest, nowMs)
   if (remembered === DIGEST_ONLY) throw new AnswerNotKeptError()
   if (remembered !== undefined && !asked.fingerprint.matches(remembered.fingerprint))
     throw new IdempotencyMismatchError()
@@ -40,7 +40,7 @@ export function recalled(
 }
 
 /** What a step gave back when it was written; undefined when it was not. */
-export function doneBefore(remembered: Remembered | undefined, step: Step): StepResult | undefined {
+export function doneBefore(remembered: Remembered | undefined, step: KeyedStep): StepResult | undefined {
   const done = resultOf(remembered, step.name)
   if (done !== undefined && step.name === UNNAMED && resultOf(remembered, FAILED) !== undefined)
     throw new StepNameError(AFTER_FAILURE)
@@ -48,14 +48,14 @@ export function doneBefore(remembered: Remembered | undefined, step: Step): Step
 }
 
 /** Of a request whose answer is known, what a step gave back, if that is known too. */
-export function keptResult(remembered: Remembered, { name }: Step): StepResult | undefined {
+export function keptResult(remembered: Remembered, { name }: KeyedStep): StepResult | undefined {
   return remembered.results.find(({ step, result }) => step === name && result !== NOT_KEPT)
 }
 
 /** A step as it is about to be stored. */
 interface Memory {
   readonly remembered: Remembered | undefined
-  readonly step: Step
+  readonly step: KeyedStep
   readonly result: unknown
   /** Whose session it is after the step. */
   readonly user: UserTag | undefined
@@ -119,8 +119,8 @@ export class StepNames {
   }
 
   /** The step failed and may be tried again under its name. What has no name may be another step the next time. */
-  release(name: string): void {
-    if (name !== UNNAMED) this.#taken.delete(name)
+  release(name: string | undefined): void {
+    if (name !== undefined && name !== UNNAMED) this.#taken.delete(name)
   }
 
   #take(name: string, refusal: string): string {

@@ -50,7 +50,7 @@ export function idempotency(options: IdempotencyOptions = {}): Koa.Middleware {
     const fingerprint = fingerprintOf(ctx, state, key, payloadOf)
     let answer: Answer | undefined
     prepareSession(state, (session) => {
-      answer = session.once(key, fingerprint)
+      answer = session.bindIdempotencyKey(key, fingerprint)
     })
     if (answer !== undefined) return give(ctx, answer)
     if (state.session?.info !== undefined && ctx.session !== null)

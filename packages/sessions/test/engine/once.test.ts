@@ -21,7 +21,7 @@ test('an update sent again gives its result and changes nothing', async (t) => {
   const { session, reopen } = await begun()
   for (let attempt = 0; attempt < 3; attempt++) {
     const request = await reopen(session)
-    request.once('key', 'fingerprint')
+    request.bindIdempotencyKey('key', 'fingerprint')
     t.is(await increment(request), 1)
   }
   t.deepEqual((await reopen(session)).take(), { n: 1 })
@@ -30,7 +30,7 @@ test('an update sent again gives its result and changes nothing', async (t) => {
 test('the same request at the same time on several nodes counts once, and all are told the same', async (t) => {
   const { session, reopen } = await begun()
   const requests = await Promise.all(Array.from({ length: 5 }, () => reopen(session)))
-  for (const request of requests) request.once('key', 'fingerprint')
+  for (const request of requests) request.bindIdempotencyKey('key', 'fingerprint')
   t.deepEqual(await Promise.all(requests.map((request) => increment(request))), [1, 1, 1, 1, 1])
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
@@ -38,11 +38,11 @@ test('the same request at the same time on several nodes counts once, and all ar
 test('a request cut off between two of its steps is completed, not repeated, when it comes again', async (t) => {
   const { session, reopen } = await begun()
   const cutOff = await reopen(session)
-  cutOff.once('key', 'fingerprint')
+  cutOff.bindIdempotencyKey('key', 'fingerprint')
   await increment(cutOff, 'first')
 
   const again = await reopen(session)
-  again.once('key', 'fingerprint')
+  again.bindIdempotencyKey('key', 'fingerprint')
   t.deepEqual([await increment(again, 'first'), await increment(again, 'second')], [1, 2])
   t.deepEqual((await reopen(session)).take(), { n: 2 })
 })
@@ -50,15 +50,15 @@ test('a request cut off between two of its steps is completed, not repeated, whe
 test('an answer that was known with the last write is given back without running anything', async (t) => {
   const { session, reopen } = await begun()
   const first = await reopen(session)
-  t.is(first.once('key', 'fingerprint'), undefined)
+  t.is(first.bindIdempotencyKey('key', 'fingerprint'), undefined)
   await first.commit({ n: 1 }, ANSWER)
-  t.deepEqual((await reopen(session)).once('key', 'fingerprint'), ANSWER)
+  t.deepEqual((await reopen(session)).bindIdempotencyKey('key', 'fingerprint'), ANSWER)
 })
 
 test('a save that meets its own twin gives way to it', async (t) => {
   const { session, reopen } = await begun()
   const twins = [await reopen(session), await reopen(session)]
-  for (const twin of twins) twin.once('key', 'fingerprint')
+  for (const twin of twins) twin.bindIdempotencyKey('key', 'fingerprint')
   await twins[0]?.commit({ n: 1 }, ANSWER)
   const late = twins[1] as OpenSession
   await late.commit({ n: 1, late: true }, ANSWER)
@@ -69,12 +69,12 @@ test('a save that meets its own twin gives way to it', async (t) => {
 test('the same key with another request is refused, also when the two race', async (t) => {
   const { session, reopen } = await begun()
   const [first, racing] = [await reopen(session), await reopen(session)]
-  first.once('key', 'one thing')
-  racing.once('key', 'another thing')
+  first.bindIdempotencyKey('key', 'one thing')
+  racing.bindIdempotencyKey('key', 'another thing')
   await increment(first)
   await t.throwsAsync(increment(racing), { instanceOf: IdempotencyMismatchError })
   const later = await reopen(session)
-  t.throws(() => later.once('key', 'another thing'), { instanceOf: IdempotencyMismatchError })
+  t.throws(() => later.bindIdempotencyKey('key', 'another thing'), { instanceOf: IdempotencyMismatchError })
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
 
@@ -82,7 +82,7 @@ async function loginLost() {
   const under = await begun()
   const before = under.session.id
   const login = await under.reopen(under.session)
-  login.once('key', 'login')
+  login.bindIdempotencyKey('key', 'login')
   await login.update(login.take(), (draft) => void Object.assign(draft, { user: 'u', logins: 1 }), 'login')
   const later = await under.reopen(login)
   await later.commit({ n: 5, user: 'u', logins: 1 })
@@ -92,7 +92,7 @@ async function loginLost() {
 test('a login sent again with its key, because its answer was lost, logs in once and delivers an id', async (t) => {
   const { before, reopen } = await loginLost()
   const again = await reopen({ id: before })
-  again.once('key', 'login')
+  again.bindIdempotencyKey('key', 'login')
   t.deepEqual(again.take(), {}, 'the key alone shows nothing')
   await again.update(again.take(), (draft) => void Object.assign(draft, { user: 'u', logins: 9 }), 'login')
   t.deepEqual(again.take(), { n: 5, user: 'u', logins: 1 })
@@ -103,7 +103,7 @@ test('a login sent again with its key, because its answer was lost, logs in once
 test("the key of a login, guessed or stolen, does not open the session without the login's own check", async (t) => {
   const { before, reopen } = await loginLost()
   const thief = await reopen({ id: before })
-  t.is(thief.once('key', 'login'), undefined)
+  t.is(thief.bindIdempotencyKey('key', 'login'), undefined)
   t.deepEqual(thief.take(), {})
   await t.throwsAsync(increment(thief, 'login'), { code: 'SESSION_GONE' })
   await t.throwsAsync(thief.commit({ n: 6 }), { code: 'SESSION_GONE' })
@@ -113,7 +113,7 @@ test("the key of a login, guessed or stolen, does not open the session without t
 test('a login of another user with the key of the first begins a session of its own', async (t) => {
   const { before, reopen } = await loginLost()
   const other = await reopen({ id: before })
-  other.once('key', 'login')
+  other.bindIdempotencyKey('key', 'login')
   await other.update(other.take(), (draft) => void (draft['user'] = 'other'), 'login')
   t.not(other.id.handle, before.handle)
   t.deepEqual((await reopen(other)).take(), { user: 'other' })
@@ -130,7 +130,7 @@ function counted(session: OpenSession, characters: number): Promise<unknown> {
 /** What a request that comes again with this key is told: nothing, or the code of an error. */
 async function repeated(session: OpenSession, key: string, again: (session: OpenSession) => Promise<unknown>) {
   try {
-    session.once(key, 'fingerprint')
+    session.bindIdempotencyKey(key, 'fingerprint')
     await again(session)
     return undefined
   } catch (error) {
@@ -154,7 +154,7 @@ test('a result too large to keep is not made up: the repeated request is told th
   const { session, reopen } = await begun()
   for (const code of [undefined, 'ANSWER_NOT_KEPT']) {
     const request = await reopen(session)
-    request.once('key', 'fingerprint')
+    request.bindIdempotencyKey('key', 'fingerprint')
     const outcome = await counted(request, 10_000).then(
       () => undefined,
       (error: { code: string }) => error.code,
@@ -168,13 +168,13 @@ test('what somebody did before the login with a key of their own does not let th
   const { session, reopen } = await begun()
   const planted = session.id
   const thief = await reopen(session)
-  thief.once('key', 'fingerprint')
+  thief.bindIdempotencyKey('key', 'fingerprint')
   await increment(thief)
   const victim = await reopen(session)
   await victim.update(victim.take(), (draft) => void (draft['user'] = 'victim'))
 
   const again = await reopen({ id: planted })
-  t.is(again.once('key', 'fingerprint'), undefined)
+  t.is(again.bindIdempotencyKey('key', 'fingerprint'), undefined)
   t.deepEqual(again.take(), {})
   await t.throwsAsync(increment(again), { code: 'SESSION_GONE' })
   t.is(again.id.secret, planted.secret)
@@ -184,7 +184,7 @@ test('a step that runs only the first time is not taken for another one when the
   const { session, reopen } = await begun()
   const handle = async (): Promise<void> => {
     const request = await reopen(session)
-    request.once('key', 'fingerprint')
+    request.bindIdempotencyKey('key', 'fingerprint')
     const fields = request.take()
     if (fields['welcomed'] === undefined)
       await request.update(fields, (draft) => void (draft['welcomed'] = true), 'welcome')
@@ -201,7 +201,7 @@ test('a step that failed is the same step when the handler tries it again', asyn
   const { session, reopen, store } = await begun()
   const write = store.write.bind(store)
   const request = await reopen(session)
-  request.once('key', 'fingerprint')
+  request.bindIdempotencyKey('key', 'fingerprint')
   store.write = async (key, change) => {
     await write(key, change)
     store.write = write
@@ -216,7 +216,7 @@ test('a result that could not be given back as it was is refused before anything
   const { session, reopen } = await begun()
   for (const result of [new Map(), new Date(0), Number.NaN, { at: [new Date(0)] }]) {
     const request = await reopen(session)
-    request.once('key', 'fingerprint')
+    request.bindIdempotencyKey('key', 'fingerprint')
     const update = request.update(request.take(), (draft) => {
       draft['n'] = 1
       return result

@@ -119,7 +119,7 @@ class Client {
       case 'count':
       case 'keyed': {
         const key = kind === 'keyed' ? `key-${this.#keyed++}` : undefined
-        if (key !== undefined) session.once(key, 'count')
+        if (key !== undefined) session.bindIdempotencyKey(key, 'count')
         const count = await session.update(fields, (draft) => (draft['count'] = Number(draft['count'] ?? 0) + 1))
         return () => {
           model.counted++

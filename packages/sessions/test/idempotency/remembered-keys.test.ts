@@ -2,7 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { keyDigest, type Remembered } from '../../src/idempotency/answers.ts'
-import { DIGEST_ONLY, forgetOld, hasOld, recall, remember } from '../../src/idempotency/remembered-keys.ts'
+import { DIGEST_ONLY, forgetOld, hasOld, findKey, remember } from '../../src/idempotency/remembered-keys.ts'
 
 const NOW_MS = 1_800_000_000_000
 const HOUR_MS = 3_600_000
@@ -34,8 +34,8 @@ function after(count: number, limits = LIMITS, more: Partial<Remembered> = {}) {
   return { text: text ?? '', forgotten }
 }
 
-const recallIn = (text: string, key: string, nowMs = NOW_MS): ReturnType<typeof recall> =>
-  recall(text, keyDigest(key), nowMs)
+const recallIn = (text: string, key: string, nowMs = NOW_MS): ReturnType<typeof findKey> =>
+  findKey(text, keyDigest(key), nowMs)
 
 test('a request is remembered as it was', (t) => {
   const answer = { status: 201, type: 'application/json', body: '{"é":1}', headers: { location: '/orders/1' } }

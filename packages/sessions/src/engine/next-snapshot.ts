@@ -11,7 +11,7 @@ import { retire, type SecretTimes, stillKnown } from '../record/bearer-status.ts
 
 export interface Lifetimes extends DefaultTimeouts, SecretTimes {}
 
-export interface Change {
+export interface SnapshotChange {
   readonly dataText: string
   /** Whose session it is after the change. */
   readonly user: UserTag | undefined
@@ -31,16 +31,16 @@ export interface Change {
   readonly nextDigest: () => string
 }
 
-export interface Successor extends Snapshot {
+export interface NextSnapshot extends Snapshot {
   readonly rotated: boolean
 }
 
-export function successor(
+export function nextSnapshot(
   current: Snapshot | undefined,
-  change: Change,
+  change: SnapshotChange,
   lifetimes: Lifetimes,
   nowMs: number,
-): Successor {
+): NextSnapshot {
   const { dataText, user, epoch, answersText, nextDigest } = change
   const maxAge = maxAgeAfter(current?.body, change)
   const timeouts = timeoutsOf({ ...maxAge, user }, lifetimes)
@@ -76,7 +76,7 @@ export function successor(
 }
 
 /** A visitor keeps what was chosen, also through the login; the next user of the same browser has chosen nothing. */
-function maxAgeAfter(current: Body | undefined, { maxAgeMs, user }: Change): Pick<Body, 'maxAgeMs'> {
+function maxAgeAfter(current: Body | undefined, { maxAgeMs, user }: SnapshotChange): Pick<Body, 'maxAgeMs'> {
   const isHandedOn = current?.user !== undefined && current.user !== user
   const kept = isHandedOn ? undefined : current?.maxAgeMs
   const now = maxAgeMs === 'as-it-is' ? kept : maxAgeMs

@@ -1,0 +1,137 @@
+/**
+ * What a write makes of the session that is stored. Synchronous, and without the store: a commit plans, tries the write, and
+ * after a conflict plans again on what another request wrote.
+ */
+import type { EngineContext } from '../context/engine-context.ts'
+import { SessionGoneError } from '../errors.ts'
+import type { Answer } from '../idempotency/answers.ts'
+import { doneBefore, findRemembered, keptResult, type KeyedStep, remembering } from '../idempotency/steps.ts'
+import { type BearerStatus, isUnconfirmed } from '../record/bearer-status.ts'
+import { assertFits, decodeData, EMPTY_DATA, encodeData } from '../record/data.ts'
+import { isNoteDue } from '../record/expiry.ts'
+import { merge } from '../record/merge.ts'
+import type { Snapshot } from '../record/record.ts'
+import { secretDigest, type UserTag, userTag } from '../secrets/id.ts'
+import { type NextSnapshot, nextSnapshot } from './next-snapshot.ts'
+import type { NextWrite } from './next-write.ts'
+import { textOf, type Transform, type Transformed, unchanged } from './transform.ts'
+
+export interface WriteIntent<T> {
+  readonly transform: Transform<T>
+  /** Where the request carries an idempotency key. */
+  readonly step: KeyedStep | undefined
+  /** The write is there to note this use of the session, or to forget idempotency keys that are past their time. */
+  readonly upkeep: Upkeep | undefined
+  /** What the request wants beside the data. */
+  readonly wants: NextWrite
+  /** What the request's id is to the session. */
+  readonly status: BearerStatus
+  /** An earlier write of this request rotated the id. */
+  readonly hasRotated: boolean
+  /** The secret of a session that is new, and the one to rotate to. */
+  readonly secret: string
+  readonly nextSecret: () => string
+}
+
+export type Upkeep = 'note-use' | 'forget-keys'
+
+export type WritePlan<T> =
+  | WriteNothing<T>
+  | WriteNext<T>
+  /** The login of another user than the session's: it goes into a session of its own, for which to plan again. */
+  | { readonly kind: 'another-session' }
+
+interface WriteNothing<T> {
+  readonly kind: 'nothing'
+  readonly result: T
+  /** Where this very request was answered before. */
+  readonly answer?: Answer
+  readonly isReadmitted: boolean
+}
+
+interface WriteNext<T> {
+  readonly kind: 'write'
+  readonly next: NextSnapshot
+  readonly result: T
+  /** Whose session it becomes with this write: its epoch is that user's current one, which is not known here. */
+  readonly newUser: UserTag | undefined
+  /** So many idempotency keys are forgotten before their time. */
+  readonly keysForgotten: number
+  /** The bearer had lost its right to the session, and gets it back by a login of the same user. */
+  readonly isReadmitted: boolean
+}
+
+export function planWrite<T>(
+  current: Snapshot | undefined,
+  { transform, step, upkeep, wants, status, hasRotated, secret, nextSecret }: WriteIntent<T>,
+  context: EngineContext,
+  nowMs: number,
+): WritePlan<T> {
+  const isReadmitted = status === 'superseded'
+  const login = isReadmitted ? loginAgain(current, transform, context) : undefined
+  if (login === 'as-another-user') return { kind: 'another-session' }
+
+  const currentText = textOf(current)
+  const remembered = step && findRemembered(current, step, nowMs)
+  if (step && remembered?.answer !== undefined) {
+    const { result } = keptResult(remembered, step) ?? login ?? transform(currentText)
+    return { kind: 'nothing', result: result as T, answer: remembered.answer, isReadmitted }
+  }
+  const done = step && doneBefore(remembered, step)
+  const transformed = done ? { ...unchanged(currentText), result: done.result as T } : (login ?? transform(currentText))
+  const { data, dataText, result } = transformed
+
+  const name = context.userOf(data)
+  const user = name === undefined ? undefined : userTag(name)
+  const changesUser = user !== current?.body.user
+  const rotate = wants.rotates || isReadmitted
+  const confirmed = current !== undefined && status === 'current' && isUnconfirmed(current.body)
+  const memory =
+    step && !done
+      ? remembering(current, { remembered, step, result, user, rotates: rotate || hasRotated }, context, nowMs)
+      : undefined
+  const next = nextSnapshot(
+    current,
+    {
+      dataText,
+      user,
+      epoch: changesUser ? 0 : (current?.body.epoch ?? 0),
+      answersText: memory?.text,
+      rotate,
+      confirmed,
+      maxAgeMs: wants.maxAgeMs,
+      nextDigest: () => secretDigest(current === undefined ? secret : nextSecret()),
+    },
+    context,
+    nowMs,
+  )
+
+  const isWanted = rotate || wants.isDue(current)
+  const isUpkeepDue =
+    upkeep === 'forget-keys' || (upkeep === 'note-use' && current !== undefined && isNoteDue(current, context, nowMs))
+  const isChange =
+    dataText !== currentText || next.rotated || confirmed || isWanted || isUpkeepDue || step?.isMark === true
+  const isKept = current !== undefined || user !== undefined || isWanted || context.visitors.isWorthKeeping(data)
+  if (!isChange || !isKept) return { kind: 'nothing', result, isReadmitted }
+  assertFits(data, dataText, context.dataBytesMax)
+  const newUser = changesUser ? user : undefined
+  return { kind: 'write', next, result, newUser, keysForgotten: memory?.forgotten ?? 0, isReadmitted }
+}
+
+/**
+ * The change of a superseded bearer, which has the id from before a login. This bearer is shown nothing of the session, and
+ * nothing is taken from it but a login as the session's own user. So a client that missed the answer to its login can send it
+ * again, with the id from before, and has to pass the same check of its password. Throws SessionGoneError for any other change.
+ */
+function loginAgain<T>(
+  current: Snapshot | undefined,
+  transform: Transform<T>,
+  { userOf, resolvers }: EngineContext,
+): Transformed<T> | 'as-another-user' {
+  const { data: mine, result } = transform(EMPTY_DATA)
+  const user = userOf(mine)
+  if (user === undefined) throw new SessionGoneError()
+  if (userTag(user) !== current?.body.user) return 'as-another-user'
+  const data = merge({}, mine, decodeData(textOf(current)), resolvers)
+  return { data, dataText: encodeData(data), result }
+}
