@@ -10,8 +10,8 @@ import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { worker } from '../harness/worker.ts'
-import type { Worker } from '../harness/worker.ts'
+import { worker } from '../harness/processes/worker.ts'
+import type { Worker } from '../harness/processes/worker.ts'
 
 export interface IdleMemory {
   /** With garbage of the requests. */

@@ -7,8 +7,8 @@ import { Agent } from 'node:http'
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ask } from '../harness/ask.ts'
-import { stayAwake } from '../harness/awake.ts'
-import { answerQuestions } from '../harness/worker-process.ts'
+import { stayAwake } from '../harness/processes/awake.ts'
+import { answerQuestions } from '../harness/processes/worker-process.ts'
 import { CLIENTS, type LoadKind, type LoadResult, type LoadTask, PACE_PER_SECOND } from './load.ts'
 
 const BODY = JSON.stringify({ sku: 'notebook-a5-dotted', quantity: 2 })

@@ -1,5 +1,5 @@
 /** The load on a balancer, from the side of the runner; the process that makes it is load-process.ts. */
-import { worker } from '../harness/worker.ts'
+import { worker } from '../harness/processes/worker.ts'
 
 /** A closed loop of GET or POST, or a fixed rate. */
 export const LOAD_KINDS = ['get', 'post', 'paced'] as const

@@ -2,9 +2,9 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '@ninelives/lab'
-import { startChild } from '../harness/children.ts'
+import { startChild } from '../harness/processes/children.ts'
 import { programVersion } from '../harness/peers.ts'
-import { processTree } from '../harness/process-tree.ts'
+import { processTree } from '../harness/processes/process-tree.ts'
 import { OURS, OURS_AGAIN } from '../harness/command/subject-figures.ts'
 import type { LoadKind } from './load.ts'
 

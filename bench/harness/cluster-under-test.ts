@@ -15,7 +15,7 @@ import {
   readConfig,
   type Strategy,
 } from '@ninelives/lab'
-import { processTree } from './process-tree.ts'
+import { processTree } from './processes/process-tree.ts'
 
 /** A participant: a strategy of ours, or a peer. */
 export interface Contestant {

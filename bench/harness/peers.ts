@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
-import { startChild } from './children.ts'
+import { startChild } from './processes/children.ts'
 
 /** Folders with a package.json and a lock file of their own. */
 const FOLDERS = {

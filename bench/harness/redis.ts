@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort, readConfig, UsageError } from '@ninelives/lab'
 import { Redis } from 'ioredis'
-import { startChild } from './children.ts'
+import { startChild } from './processes/children.ts'
 
 export interface BenchRedis {
   readonly url: string

@@ -1,7 +1,7 @@
 /** A mesh of nodes, each a process of its own, for as long as a measurement takes. */
 import { freePorts } from '@ninelives/lab'
 import type { Question, Ready, Usage } from './questions.ts'
-import { type Worker, worker } from '../harness/worker.ts'
+import { type Worker, worker } from '../harness/processes/worker.ts'
 
 export type Mode = 'replicated' | 'clustered'
 

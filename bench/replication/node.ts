@@ -11,8 +11,8 @@ import { rendezvousScore } from '../../packages/balancer/src/routing/rendezvous.
 import { newSessionId, sessionKey } from '../../packages/sessions/src/secrets/id.ts'
 import { meshStore } from '../../packages/sessions/src/replication/mesh.ts'
 import { sessionContents } from '../harness/contents.ts'
-import { heapBytes } from '../harness/heap.ts'
-import { answerQuestions } from '../harness/worker-process.ts'
+import { heapBytes } from '../harness/processes/heap.ts'
+import { answerQuestions } from '../harness/processes/worker-process.ts'
 import type { Filled, Full, Memory, Question, Ready, Usage, Written } from './questions.ts'
 
 const HOUR_MS = 3_600_000

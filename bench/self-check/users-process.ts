@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type OperationEvent, ownPrograms } from '@ninelives/lab'
-import { startChild } from '../harness/children.ts'
+import { startChild } from '../harness/processes/children.ts'
 import type { Plan } from './measurer-plan.ts'
 
 export interface UsersOptions {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { openStore, sessionEngine } from '@ninelives/sessions'
 import { sessionContents } from '../harness/contents.ts'
-import { heapBytes } from '../harness/heap.ts'
+import { heapBytes } from '../harness/processes/heap.ts'
 
 const [, , owners, count] = process.argv
 const sessions = Number(count)

@@ -1,5 +1,5 @@
 /** The cost of an idle session: the heap of a process, before and after it holds many of them. */
-import { worker } from '../harness/worker.ts'
+import { worker } from '../harness/processes/worker.ts'
 
 export interface IdleSessions {
   readonly sessions: number

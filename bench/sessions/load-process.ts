@@ -6,8 +6,8 @@
 import { Agent } from 'node:http'
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { type Answered, ask } from '../harness/ask.ts'
-import { stayAwake } from '../harness/awake.ts'
-import { answerQuestions } from '../harness/worker-process.ts'
+import { stayAwake } from '../harness/processes/awake.ts'
+import { answerQuestions } from '../harness/processes/worker-process.ts'
 import type { LoadResult, LoadTask, RequestKind } from './load.ts'
 
 interface User {

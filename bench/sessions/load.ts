@@ -1,5 +1,5 @@
 /** The load, from the side of the runner; the process that makes it is load-process.ts. */
-import { worker } from '../harness/worker.ts'
+import { worker } from '../harness/processes/worker.ts'
 
 export const REQUEST_KINDS = ['read', 'write'] as const
 export type RequestKind = (typeof REQUEST_KINDS)[number]

@@ -1,7 +1,7 @@
 /** One of the subjects: its process, the load on it, and the CPU time that it takes. */
 import type { Measured } from '../harness/experiment.ts'
 import type { Load, RequestKind } from './load.ts'
-import { type Worker, worker } from '../harness/worker.ts'
+import { type Worker, worker } from '../harness/processes/worker.ts'
 
 export interface SubjectSpec {
   readonly name: string

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { until } from '@ninelives/lab'
 import test, { type ExecutionContext } from 'ava'
 import { type ClusterUnderTest, openCluster } from '../harness/cluster-under-test.ts'
-import { cpuMicrosOf } from '../harness/cpu-time.ts'
+import { cpuMicrosOf } from '../harness/processes/cpu-time.ts'
 import { peers } from '../peers/cluster/index.ts'
 
 const TRIED = ['nginx-plain-affinity', 'haproxy', 'koa-session', 'http-proxy-plain']

@@ -1,8 +1,8 @@
 /** A cluster before its first fault: warmed up until it is stable, then measured, with the CPU time of its processes. */
 import type { ClusterUnderTest } from '../../harness/cluster-under-test.ts'
-import { cpuMicrosOf } from '../../harness/cpu-time.ts'
+import { cpuMicrosOf } from '../../harness/processes/cpu-time.ts'
 import { openHealthy, warmUp } from '../healthy/index.ts'
-import { watchOthers, whyBusy } from '../../harness/machine-load.ts'
+import { watchOthers, whyBusy } from '../../harness/processes/machine-load.ts'
 import type { CpuFigures, HealthyBlock } from '../../result.ts'
 import type { BenchScenario } from '../../scenarios/index.ts'
 

@@ -2,7 +2,7 @@
  * How much a cluster serves, and how fast, while nothing is broken: autocannon's connections, each with a virtual user of the lab, who
  * keeps cookies and checks each answer. Each user sends the next request when it has the answer to the last.
  */
-import { worker } from '../../harness/worker.ts'
+import { worker } from '../../harness/processes/worker.ts'
 import { LatencyHistogram } from '../../latency-histogram.ts'
 import type { HealthyOptions, Question, TurnResult } from './process.ts'
 

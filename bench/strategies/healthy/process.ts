@@ -1,6 +1,6 @@
 /** The process of the healthy load: what its users cost is in no figure, and nothing else of the bench delays them. */
 import { Client, Recorder, seededRandom, VirtualUser } from '@ninelives/lab'
-import { answerQuestions } from '../../harness/worker-process.ts'
+import { answerQuestions } from '../../harness/processes/worker-process.ts'
 import { LatencyHistogram } from '../../latency-histogram.ts'
 import { connections } from './connection.ts'
 
