@@ -52,7 +52,7 @@ export function lateMs(events: readonly OperationEvent[]): number {
   return percentile(late, 99)
 }
 
-export function verdictOn(operations: readonly OperationEvent[]): Verdict {
+function verdictOn(operations: readonly OperationEvent[]): Verdict {
   const judge = new Judge()
   const events: EventBody[] = [START, ...operations, { type: 'run-ended', reason: 'measured' }]
   for (const [seq, event] of events.entries()) judge.take({ seq, atMs: 0, ...event })

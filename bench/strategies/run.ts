@@ -39,7 +39,7 @@ export interface Entrant {
   readonly contestant: Contestant
 }
 
-export const AGAIN = '-again'
+const AGAIN = '-again'
 
 const HEAD_FILE = 'run.json'
 const BLOCKS_FILE = 'blocks.ndjson'

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { processTree } from './process-tree.ts'
 
 /** Above this share, a measurement is excluded. */
-export const OTHERS_SHARE_MAX = 0.2
+const OTHERS_SHARE_MAX = 0.2
 
 const TICK_MS = 10
 

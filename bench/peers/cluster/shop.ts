@@ -6,15 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { demoAccounts } from '../../../packages/node/src/shop/accounts.ts'
-import {
-  addTo,
-  type Cart,
-  checkedQuantity,
-  checkedSku,
-  itemsOf,
-  removeFrom,
-} from '../../../packages/node/src/shop/cart.ts'
+import { addTo, type Cart, checkedQuantity, checkedSku, demoAccounts, itemsOf, removeFrom } from '@ninelives/node'
 import { environment, listen } from '../program.ts'
 
 /** A library's session in a request. */

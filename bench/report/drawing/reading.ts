@@ -31,7 +31,7 @@ export interface Excluded {
   readonly why: string
 }
 
-export const RULE_OF_THREE = 3
+const RULE_OF_THREE = 3
 
 export function isMeasured(entry: StrategyResult): entry is Measured {
   return entry.figures !== undefined

@@ -6,7 +6,7 @@
 import { BIN_MS } from '../../result.ts'
 import type { UserOperation } from './waiting.ts'
 
-export const RECOVERED_FOR_MS = 5_000
+const RECOVERED_FOR_MS = 5_000
 const SLICE_MS = 500
 const SHARE_SLACK = 0.01
 const SLICE_SHARE_SLACK = 0.1

@@ -2,3 +2,4 @@ export { type Account, type Accounts, type AccountsOptions, demoAccounts } from 
 export { type Config, ConfigError, readConfig } from './config.ts'
 export { nodeLog } from './log.ts'
 export { shop, type ShopOptions } from './shop.ts'
+export { addTo, type Cart, checkedQuantity, checkedSku, itemsOf, removeFrom } from './shop/cart.ts'
