@@ -6,7 +6,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { UsageError } from '@ninelives/lab'
-import { progress, say } from './harness/command/command.ts'
+import { benchMain, EXIT_INTERRUPTED, progress, say } from './harness/command/command.ts'
 import { environment } from './harness/environment.ts'
 import { measureTheMeasurer } from './self-check/measurer.ts'
 import { installPeers, packageVersions } from './harness/peers.ts'
@@ -21,17 +21,14 @@ import { beginRun, headOf, refuseOtherPrograms, runBlocks, type RunHead } from '
 import { strategiesTable } from './strategies/table.ts'
 
 const RESULT_FILE = 'result.json'
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
-const EXIT_INTERRUPTED = 130
+const stop = new AbortController()
 
-async function main(args: readonly string[], stop: AbortSignal): Promise<number> {
+async function main(args: readonly string[]): Promise<void> {
   const asked = readStrategiesOptions(args, new Date())
   if (asked.to === 'help') say(STRATEGIES_HELP)
   else if (asked.to === 'measure-the-measurer') await measureTheMeasurer({ seed: asked.seed, say })
   else if (asked.to === 'compare') await compare(asked.base, asked.other)
-  else return await run(asked.to === 'resume' ? begunRun(asked.out) : await newRun(asked.options), stop)
-  return 0
+  else await run(asked.to === 'resume' ? begunRun(asked.out) : await newRun(asked.options))
 }
 
 async function newRun(options: RunOptions): Promise<RunHead> {
@@ -60,18 +57,17 @@ async function redisVersion(contestants: ReturnType<typeof contestantsOf>): Prom
   return redis.version
 }
 
-async function run(head: RunHead, stop: AbortSignal): Promise<number> {
+async function run(head: RunHead): Promise<void> {
   const { options } = head
   const { out } = options
   progress(`seed ${options.seed}, into ${out}`)
   try {
-    const blocks = await runBlocks(options, stop, progress)
+    const blocks = await runBlocks(options, stop.signal, progress)
     await report(strategiesResult(head, blocks, new Date().toISOString()), out)
-    return 0
   } catch (error) {
-    if (!stop.aborted) throw error
+    if (!stop.signal.aborted) throw error
     say(`\nStopped. The blocks that had ended are kept: npm run bench -- --resume ${out}`)
-    return EXIT_INTERRUPTED
+    process.exitCode = EXIT_INTERRUPTED
   }
 }
 
@@ -117,20 +113,4 @@ function isOfStrategies(path: string): boolean {
   }
 }
 
-const [, , ...args] = process.argv
-const stop = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    // The second signal exits at once; the lab's warden and `children.ts` end the processes.
-    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED)
-    stop.abort()
-  })
-}
-main(args, stop.signal).then(
-  (code) => process.exit(code),
-  (error: Error) => {
-    const isUsage = error instanceof UsageError
-    process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
-    process.exit(isUsage ? EXIT_USAGE : EXIT_FAILED)
-  },
-)
+benchMain(main, stop)

@@ -1,8 +1,7 @@
 /** The Redis of a bench: REDIS_URL, or a private one. */
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort, readConfig, UsageError } from '@ninelives/lab'
+import { freePort, readConfig, until, UsageError } from '@ninelives/lab'
 import { Redis } from 'ioredis'
 import { startChild } from './processes/children.ts'
 
@@ -40,13 +39,13 @@ async function privateRedis(): Promise<BenchRedis> {
   // Refused until it listens, and after it is stopped; the commands themselves reject.
   admin.on('error', () => {})
 
-  const deadlineAtMs = Date.now() + START_DEADLINE_MS
   let information = ''
-  while (!information.includes(`process_id:${child.pid}\r`)) {
-    if (Date.now() > deadlineAtMs || child.exitCode !== null) throw new Error(`redis-server did not start on ${port}`)
-    await sleep(20)
+  const answers = async (): Promise<boolean> => {
+    if (child.exitCode !== null) throw new Error(`redis-server did not start on ${port}`)
     information = await admin.info('server').catch(() => '')
+    return information.includes(`process_id:${child.pid}\r`)
   }
+  await until(answers, { deadlineMs: START_DEADLINE_MS, what: `redis-server on port ${port}` })
   return {
     url: `redis://127.0.0.1:${port}`,
     version: versionIn(information),

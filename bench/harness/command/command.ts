@@ -3,21 +3,25 @@ import { UsageError } from '@ninelives/lab'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
-const EXIT_INTERRUPTED = 130
+export const EXIT_INTERRUPTED = 130
 
-export function benchMain(main: (args: readonly string[]) => Promise<void>): void {
+/** A signal ends the bench at once; with `stop`, the first signal aborts that, and the second one ends the bench. */
+export function benchMain(main: (args: readonly string[]) => Promise<void>, stop?: AbortController): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      progress('stopped; nothing was written\n')
+    process.on(signal, () => {
+      if (stop?.signal.aborted === false) return stop.abort()
+      if (stop === undefined) progress('stopped; nothing was written\n')
       // The exit ends the children, see children.ts.
       process.exit(EXIT_INTERRUPTED)
     })
   }
-  main(process.argv.slice(2)).catch((error: Error) => {
-    const isUsage = error instanceof UsageError
-    process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
-    process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
-  })
+  main(process.argv.slice(2))
+    .catch((error: Error) => {
+      const isUsage = error instanceof UsageError
+      process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
+      process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
+    })
+    .finally(() => process.exit())
 }
 
 export function progress(text: string): void {
