@@ -149,9 +149,9 @@ class Attempt implements CallListener, Holder, Cancellable {
     this.#options.answer.upgrade(head, this.#choice, end)
   }
 
-  broke(code: string): void {
+  broke(code: string, connection?: 'stale'): void {
     if (this.#state === 'waiting') this.#fail(isRefusal(code) ? 'refused' : 'unreached', code)
-    else this.#fail(code.startsWith('HPE_') ? 'junk' : 'broken', code)
+    else this.#fail(code.startsWith('HPE_') ? 'junk' : (connection ?? 'broken'), code)
   }
 
   closed(): void {

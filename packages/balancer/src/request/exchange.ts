@@ -142,7 +142,9 @@ export class Exchange {
         if (outcome.kind === 'answered') return this.#discardRest()
         if (outcome.kind === 'upgraded') return this.#end('101')
         if (outcome.kind === 'cancelled' || signal.isCancelled) return
-        const decision = this.#afterFailure(plan, next.upstream, outcome)
+        const onlyStale = outcome.kind === 'stale' && (await plan.wasOnlyStale(next.upstream))
+        if (signal.isCancelled) return
+        const decision = this.#afterFailure(plan, next.upstream, outcome, onlyStale)
         if (decision.next === 'refuse') return this.refuse(decision.code)
         if (decision.next === 'cut') return this.#cut()
       }
@@ -151,12 +153,12 @@ export class Exchange {
     }
   }
 
-  #afterFailure(plan: RetryPlan, upstream: Upstream, failure: Failure): RetryDecision {
+  #afterFailure(plan: RetryPlan, upstream: Upstream, failure: Failure, onlyStale: boolean): RetryDecision {
     const { pool, log } = this.#services
     const { kind, reason } = failure
     if (kind === 'refused') pool.refused(upstream, reason)
     else if (kind !== 'client-stalled' && kind !== 'lost') pool.suspect(upstream)
-    const decision = plan.failed(upstream, failure)
+    const decision = plan.failed(upstream, failure, onlyStale)
     this.#record.failed(upstream, failure, decision)
     const { requestId } = this.#record
     log.debug({ requestId, upstream: upstream.name, ...failure, ...decision }, 'attempt failed')

@@ -15,6 +15,8 @@ export type FailureKind =
   | 'unreached'
   /** The connection broke. */
   | 'broken'
+  /** The same, of one that had served before, before any byte of the answer: the upstream may just have closed it as idle. */
+  | 'stale'
   /** What came back was not HTTP, or not what was asked for. */
   | 'junk'
   /** The upstream let its time pass. */

@@ -10,14 +10,14 @@ import type { OutageQueue } from '../queues/outage-queue.ts'
 import type { Pool } from '../upstreams/pool.ts'
 import type { RequestRecord } from './request-record.ts'
 import type { RetryBudget } from './retry-budget.ts'
-import { retryDecision } from './retry-decision.ts'
+import { BREAKS_MAX, replayRule, retryDecision } from './retry-decision.ts'
 import type { FailedAttempt, Failure, RetryDecision } from './retry-decision.ts'
 import type { Busy, Choice, Routing } from '../routing/routing.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 export interface RetryPlanServices {
-  readonly pool: Pick<Pool, 'upstreams' | 'hasEligible'>
+  readonly pool: Pick<Pool, 'upstreams' | 'hasEligible' | 'hasSurvived'>
   readonly routing: Routing
   readonly budget: RetryBudget
   readonly capacity: CapacityQueue
@@ -54,6 +54,7 @@ export class RetryPlan {
   /** Whether the budget has paid for the next attempt. */
   #isPaid = false
   #waitedForUpstream = false
+  #hasAskedOfStale = false
 
   constructor(request: UpstreamRequest, record: Pick<RequestRecord, 'queued'>, services: RetryPlanServices) {
     this.#request = request
@@ -96,11 +97,26 @@ export class RetryPlan {
     return this.#decide(failure, this.#broken.length + Number(isBreak(upstream, failure))).next === 'another-upstream'
   }
 
-  /** What follows a failed attempt. */
-  failed(upstream: Upstream, failure: Failure): RetryDecision {
+  /**
+   * Whether a stale connection was all that failed. It is asked once, and only where the request could go nowhere else: the upstream
+   * lives on as it was, so the request did not kill it.
+   */
+  async wasOnlyStale(upstream: Upstream): Promise<boolean> {
+    if (this.#hasAskedOfStale || replayRule(this.#request.method, this.#key) === undefined) return false
+    const { pool } = this.#services
+    const isLast = this.#broken.length + 1 >= BREAKS_MAX
+    const isOut = (other: Upstream) => other === upstream || this.#excluded.includes(other)
+    if (!isLast && pool.upstreams.some((other) => other.isEligible && !isOut(other))) return false
+    this.#hasAskedOfStale = true
+    return await pool.hasSurvived(upstream)
+  }
+
+  /** What follows a failed attempt. `onlyStale`: it is not held against the upstream. */
+  failed(upstream: Upstream, failure: Failure, onlyStale = false): RetryDecision {
     const { kind, sent } = failure
     if (kind === 'refused') this.#attempts -= 1
     if (sent === 'something') this.#refusal = kind === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
+    if (onlyStale) return this.#decide(failure, this.#broken.length)
     if (sent === 'something' && kind !== 'declined') this.#excluded.push(upstream)
     if (isBreak(upstream, failure)) this.#broken.push(upstream)
     return this.#decide(failure, this.#broken.length)
@@ -244,5 +260,5 @@ function isBusy(taken: Taken): taken is Busy {
 /** Whether the request may be what the upstream died of, or could not answer. */
 function isBreak({ standing }: Upstream, { kind, sent }: Failure): boolean {
   if (sent === 'nothing') return false
-  return kind === 'broken' || kind === 'junk' || (kind === 'lost' && standing === 'down')
+  return kind === 'broken' || kind === 'stale' || kind === 'junk' || (kind === 'lost' && standing === 'down')
 }

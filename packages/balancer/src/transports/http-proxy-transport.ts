@@ -64,6 +64,8 @@ class HttpCall implements Call {
   readonly #limits: HttpCallLimits
   #outgoing: ClientRequest | undefined
   #answer: IncomingMessage | undefined
+  /** The connection, where it had served before, and how much had been read of it. */
+  #reused: { readonly socket: Socket; readonly bytesRead: number } | undefined
   #over = false
 
   constructor(
@@ -134,7 +136,10 @@ class HttpCall implements Call {
   }
 
   #onSocket(socket: Socket): void {
-    if (!socket.connecting) return this.#listener.connected()
+    if (!socket.connecting) {
+      if (socket.bytesRead > 0) this.#reused = { socket, bytesRead: socket.bytesRead }
+      return this.#listener.connected()
+    }
     const timer = setTimeout(() => this.#break('connect timeout'), this.#limits.connectTimeoutMs)
     socket.once('close', () => clearTimeout(timer))
     socket.once('connect', () => {
@@ -195,6 +200,7 @@ class HttpCall implements Call {
   #break(code: string): void {
     if (this.#over) return
     this.destroy()
-    this.#listener.broke(code)
+    const isStale = this.#reused !== undefined && this.#reused.socket.bytesRead === this.#reused.bytesRead
+    this.#listener.broke(code, isStale ? 'stale' : undefined)
   }
 }

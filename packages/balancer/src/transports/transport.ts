@@ -69,8 +69,11 @@ export interface CallListener {
   /** The answer came whole. Trailers are names and values by turns. */
   whole(trailers: readonly string[]): void
   upgraded(head: AnswerHead, end: TunnelEnd): void
-  /** It will come to nothing any more: neither `whole` nor `upgraded` follows. `code` as in Node's errors, or words. */
-  broke(code: string): void
+  /**
+   * It will come to nothing any more: neither `whole` nor `upgraded` follows. `code` as in Node's errors, or words. `stale`: the
+   * connection had served before, and ended before any byte of this answer.
+   */
+  broke(code: string, connection?: 'stale'): void
   /** Its place at the upstream is free again. Comes last, and always. */
   closed(): void
 }

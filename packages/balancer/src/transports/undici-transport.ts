@@ -2,6 +2,8 @@
  * undici's `dispatch`, which makes no streams of request and answer and so costs about half of what Node's own client does. It
  * sends one request at a time over each connection and never a second time by itself.
  */
+import { subscribe } from 'node:diagnostics_channel'
+import type { Socket } from 'node:net'
 import type { DispatchHandler } from './bundled-undici.ts'
 import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
 import { UndiciConnections } from './undici-connections.ts'
@@ -37,6 +39,13 @@ function connectionsTo(upstream: Upstream, limits: UndiciLimits): UndiciConnecti
   return connections
 }
 
+/** undici tells a handler nothing of its connection, but says on this channel where it writes a header, right after `onConnect`. */
+let justConnected: UndiciCall | undefined
+subscribe('undici:client:sendHeaders', (message) => {
+  justConnected?.sent((message as { readonly socket: Socket }).socket)
+  justConnected = undefined
+})
+
 class UndiciCall implements Call, DispatchHandler {
   readonly #request: OutgoingRequest
   readonly #upstream: Upstream
@@ -46,6 +55,8 @@ class UndiciCall implements Call, DispatchHandler {
   #resume: (() => void) | undefined
   /** Whether nothing but the end of the connection ends the answer. */
   #endsWithConnection = false
+  /** Its connection, and how much had been read of it before. */
+  #sentOn: { readonly socket: Socket; readonly bytesRead: number } | undefined
   #over = false
 
   constructor(request: OutgoingRequest, upstream: Upstream, listener: CallListener, connections: UndiciConnections) {
@@ -84,7 +95,13 @@ class UndiciCall implements Call, DispatchHandler {
     // Given up while it waited for a connection.
     if (this.#over) return abort()
     this.#abort = abort
+    justConnected = this
     this.#listener.connected()
+  }
+
+  /** undici has written its header. */
+  sent(socket: Socket): void {
+    this.#sentOn = { socket, bytesRead: socket.bytesRead }
   }
 
   onHeaders(status: number, rawHeaders: readonly Buffer[], resume: () => void, message: string): boolean {
@@ -127,7 +144,9 @@ class UndiciCall implements Call, DispatchHandler {
   #break(code: string): void {
     if (this.#over) return
     this.#over = true
-    this.#listener.broke(code)
+    const { socket, bytesRead = 0 } = this.#sentOn ?? {}
+    const isStale = bytesRead > 0 && socket?.bytesRead === bytesRead
+    this.#listener.broke(code, isStale ? 'stale' : undefined)
   }
 
   #head(status: number, message: string | undefined, raw: readonly Buffer[]): AnswerHead {

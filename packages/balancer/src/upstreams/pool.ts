@@ -29,6 +29,8 @@ export interface Pool {
   refused(upstream: Upstream, reason: string): void
   /** A request went wrong there, which may be its own fault: a probe tells. */
   suspect(upstream: Upstream): void
+  /** Whether it answers now, in the life of its node that was known. */
+  hasSurvived(upstream: Upstream): Promise<boolean>
   /** Before `open` it is taken to be up; later it gets nothing before it has been probed. */
   add(address: UpstreamAddress): Arrival
   /** All at once, so that upstreams may exchange their names. What was counted under the names before is forgotten. */
@@ -102,6 +104,12 @@ class UpstreamPool implements Pool {
 
   suspect(upstream: Upstream): void {
     this.#members.get(upstream)?.prober.hurry()
+  }
+
+  async hasSurvived(upstream: Upstream): Promise<boolean> {
+    const { incarnation } = upstream
+    const outcome = await this.#members.get(upstream)?.prober.ask()
+    return (outcome?.result === 'ready' || outcome?.result === 'unready') && outcome.incarnation === incarnation
   }
 
   add(address: UpstreamAddress): Arrival {

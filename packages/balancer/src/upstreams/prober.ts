@@ -27,6 +27,8 @@ export interface Prober {
   open(): Promise<void>
   /** Something went wrong there: probes now, unless it is being done. */
   hurry(): void
+  /** What a probe finds that sets out from now on, beside the others. */
+  ask(): Promise<ProbeOutcome>
   close(): void
 }
 
@@ -40,6 +42,8 @@ export function prober(options: ProberOptions): Prober {
   let startedAtMs = 0
   let cancel: (() => void) | undefined
   let closed = false
+  let questions: ((outcome: ProbeOutcome) => void)[] = []
+  let answering: { readonly cancel: () => void; readonly asked: typeof questions } | undefined
 
   function start(): void {
     startedAtMs = options.now()
@@ -57,7 +61,26 @@ export function prober(options: ProberOptions): Prober {
     timer = setTimeout(start, Math.max(0, startedAtMs + sinceStartMs - options.now()))
   }
 
+  /** One probe for all that was asked until it set out. */
+  function answer(): void {
+    const asked = questions
+    questions = []
+    const cancelAnswer = probe({ ...options, late: () => undefined }, (outcome) => {
+      answering = undefined
+      for (const resolve of asked) resolve(outcome)
+      if (questions.length > 0) answer()
+    })
+    answering = { cancel: cancelAnswer, asked }
+  }
+
   return {
+    ask() {
+      if (closed) return Promise.resolve(CLOSED)
+      const { promise, resolve } = Promise.withResolvers<ProbeOutcome>()
+      questions.push(resolve)
+      if (answering === undefined) answer()
+      return promise
+    },
     open() {
       start()
       return first.promise
@@ -69,11 +92,15 @@ export function prober(options: ProberOptions): Prober {
       closed = true
       clearTimeout(timer)
       cancel?.()
-      // Nobody waits for a report that will not come.
+      answering?.cancel()
+      // Nothing waits for a report that will not come.
       first.resolve()
+      for (const resolve of [...(answering?.asked ?? []), ...questions]) resolve(CLOSED)
     },
   }
 }
+
+const CLOSED: ProbeOutcome = { result: 'failed', reason: 'it is probed no more' }
 
 const READY = 200
 const UNREADY = 503

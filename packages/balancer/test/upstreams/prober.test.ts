@@ -106,3 +106,17 @@ test('told to hurry it does not wait for its interval', async (t) => {
   await until(() => outcomes.length === 2, { what: 'the second probe' })
   t.deepEqual(outcomes, [{ result: 'ready' }, { result: 'ready' }])
 })
+
+test('what is asked is answered by a probe that sets out afterwards, one for all that asked meanwhile', async (t) => {
+  const { port, server } = await httpServer(t, (_request, response) => response.end())
+  let connections = 0
+  server.on('connection', () => (connections += 1))
+  const { prober } = probing(t, port)
+  const answers = await Promise.all([prober.ask(), prober.ask(), prober.ask()])
+  t.deepEqual(answers, [{ result: 'ready' }, { result: 'ready' }, { result: 'ready' }])
+  t.is(connections, 2)
+  const last = prober.ask()
+  prober.close()
+  t.is((await last).result, 'failed')
+  t.is((await prober.ask()).result, 'failed')
+})

@@ -1,0 +1,84 @@
+/** A node closes an idle connection at the moment at which a request is sent on it: no request failed of that node. */
+import { setTimeout as delay } from 'node:timers/promises'
+import test from 'ava'
+import type { ExecutionContext } from 'ava'
+import { balancing } from '../fixtures/balancing.ts'
+import { ask } from '../fixtures/client.ts'
+import { startNode } from '../fixtures/processes.ts'
+import { rawServer } from '../fixtures/raw.ts'
+
+const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const NO_PROBES = { PROBE_INTERVAL_MS: '60000', SUSPECT_MS: '60000' }
+
+/** Answers the first request of each connection, and closes the connection under the second. */
+function closing(t: ExecutionContext, how: 'resetAndDestroy' | 'end', partOfAnswer = '') {
+  return rawServer(t, (socket, received) => {
+    if (received.split('\r\n\r\n').length === 2) return void socket.write(ANSWER)
+    if (partOfAnswer === '') return void socket[how]()
+    socket.write(partOfAnswer, () => void setTimeout(() => socket.end(), 20))
+  })
+}
+
+for (const how of ['resetAndDestroy', 'end'] as const) {
+  test(`the only node closes an idle connection (${how}): the request is sent again on another one`, async (t) => {
+    const { port, connections } = await closing(t, how)
+    const { url, lines } = await balancing(t, { a: port }, NO_PROBES)
+    for (const _ of [1, 2, 3]) t.is((await ask(url)).status, 200)
+    t.is(connections.length, 3)
+    t.false(lines.some(({ event }) => event === 'poison-request'))
+  })
+}
+
+test('two nodes close an idle connection: that is no poison', async (t) => {
+  const nodes = [await closing(t, 'end'), await closing(t, 'end')] as const
+  const { url, lines } = await balancing(t, { a: nodes[0].port, b: nodes[1].port }, NO_PROBES)
+  for (const _ of [1, 2, 3]) t.is((await ask(url)).status, 200)
+  t.false(lines.some(({ event }) => event === 'poison-request'))
+})
+
+test('a request that may not be sent twice is not', async (t) => {
+  const { port, connections } = await closing(t, 'end')
+  const { url } = await balancing(t, { a: port }, NO_PROBES)
+  t.is((await ask(url)).status, 200)
+  t.is((await ask(url, { method: 'POST' })).status, 502)
+  t.is(connections.length, 1)
+})
+
+test('a node that closes every connection gets a request twice at most', async (t) => {
+  const { port, connections } = await rawServer(t, (socket, received) => {
+    if (received.startsWith('GET /poison') || received.includes('GET /poison')) socket.end()
+    else socket.write(ANSWER)
+  })
+  const { url } = await balancing(t, { a: port }, { ...NO_PROBES, ATTEMPTS_MAX: '8' })
+  t.is((await ask(url)).status, 200)
+  t.is((await ask(`${url}/poison`)).status, 502)
+  t.is(connections.length, 2)
+})
+
+test('a connection that ends within the header of an interim answer is not stale', async (t) => {
+  const { port, connections } = await closing(t, 'end', 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')
+  const { url } = await balancing(t, { a: port }, NO_PROBES)
+  t.is((await ask(url)).status, 200)
+  t.is((await ask(url)).status, 502)
+  t.is(connections.length, 1)
+})
+
+test('a node that dies under a request on a connection that served before dies once', async (t) => {
+  const node = await startNode(t, 'a')
+  const { url } = await balancing(t, { a: node.port }, { ATTEMPTS_MAX: '8', WAIT_MS: '20000' })
+  t.is((await ask(url)).status, 200)
+  let deaths = 0
+  let ends = false
+  t.teardown(() => (ends = true))
+  const restarted = (): void =>
+    void node.exited().then(async () => {
+      if (ends) return
+      deaths += 1
+      await node.restart()
+      restarted()
+    })
+  restarted()
+  t.is((await ask(`${url}/die`)).status, 502)
+  await delay(500)
+  t.is(deaths, 1)
+})

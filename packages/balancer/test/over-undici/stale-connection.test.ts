@@ -1,0 +1,2 @@
+process.env['TRANSPORT'] = 'undici'
+await import('../failover/stale-connection.test.ts')
