@@ -4,7 +4,7 @@
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
 import { crashPoints, obeyLab } from './request/crash-points.ts'
-import { sufferForLab } from './hardships/index.ts'
+import { sufferForLab } from './self-inflicted/index.ts'
 import { nodeLog } from './log.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { StoreAbsentError } from './store/opened-store.ts'

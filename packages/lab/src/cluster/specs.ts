@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { EdgeTold } from '../edges/told.ts'
+import type { EdgeTold } from '../edges/options.ts'
 import { projectRoot } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'

@@ -1,5 +1,5 @@
 /** The process of the edges: proxies, and what the lab says to them. It ends with the lab, as everything does. */
-import type { EdgesTold } from './told.ts'
+import type { EdgesTold } from './options.ts'
 import { seededRandom } from '../random.ts'
 import { type EdgeFault, EdgeProxy, type Way } from './proxy.ts'
 

@@ -1,4 +1,4 @@
-import type { Hardship, HardshipOrder } from './hardship.ts'
+import type { Hardship, HardshipOrder } from './self-inflicted-fault.ts'
 
 const STALL_MAX_MS = 60_000
 

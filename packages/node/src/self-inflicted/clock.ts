@@ -1,4 +1,4 @@
-import type { Hardship, HardshipOrder } from './hardship.ts'
+import type { Hardship, HardshipOrder } from './self-inflicted-fault.ts'
 
 /** The wall clock is wrong by a fixed span, for everything in this process that asks `Date.now`. Timers go on as they are. */
 export function clock({ skewMs }: HardshipOrder): Hardship {

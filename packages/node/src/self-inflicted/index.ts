@@ -4,7 +4,7 @@
  */
 import { clock } from './clock.ts'
 import { descriptors } from './descriptors.ts'
-import type { Hardship, HardshipOrder } from './hardship.ts'
+import type { Hardship, HardshipOrder } from './self-inflicted-fault.ts'
 import { memory } from './memory.ts'
 import { stall } from './stall.ts'
 

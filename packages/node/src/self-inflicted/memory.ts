@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { getHeapStatistics } from 'node:v8'
-import type { Hardship, HardshipOrder } from './hardship.ts'
+import type { Hardship, HardshipOrder } from './self-inflicted-fault.ts'
 
 const MEGABYTES_MAX = 4_096
 /** Left of the heap's limit, which counts the young generation in: with less the process would not suffer but end. */

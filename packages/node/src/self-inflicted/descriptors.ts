@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import type { Hardship } from './hardship.ts'
+import type { Hardship } from './self-inflicted-fault.ts'
 
 /** Whoever closes one gets it back, and is to find it taken again. */
 const REFILL_MS = 20
