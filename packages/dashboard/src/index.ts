@@ -1,6 +1,6 @@
 /**
- * The live page, as files for the lab to serve. It is written in TypeScript like the rest and shares the reducer of
- * `@ninelives/history` with the lab, so its modules are served with their types blanked out. There is no build.
+ * The live page, as files for the lab to serve. Its modules are TypeScript and share the reducer of `@ninelives/history` with
+ * the lab. They are served with their types replaced by spaces; there is no build step.
  */
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
@@ -19,7 +19,7 @@ const types: Readonly<Record<string, string>> = {
   '.ts': 'text/javascript; charset=utf-8',
 }
 
-/** Nothing but what is served here, no script or style in the markup, and in nobody's frame. */
+/** Only files from this server, no inline script or style, and no framing. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -35,12 +35,12 @@ const directories: readonly { readonly prefix: string; readonly directory: strin
   { prefix: '/page/', directory: fileURLToPath(new URL('./page/', import.meta.url)) },
   { prefix: '/history/', directory: fileURLToPath(new URL('./', import.meta.resolve('@ninelives/history'))) },
 ]
-/** In the folder itself or one below it, and never outside. */
+/** Paths in this folder or one below it, never outside. */
 const FILE_NAME = /^(?:[a-z0-9-]+\/)?[a-z0-9-]+\.(html|css|svg|ts)$/
 
 const cache = new Map<string, PageFile>()
 
-/** The file at that path of the page, or undefined when there is none. */
+/** The page's file at that path; undefined if there is none. */
 export function pageFile(urlPath: string): PageFile | undefined {
   const known = cache.get(urlPath)
   if (known !== undefined) return known
@@ -70,13 +70,13 @@ function readPageFile(urlPath: string): PageFile | undefined {
   return { headers, body: extension === '.ts' ? browserModule(body) : body }
 }
 
-/** The same line for line, so that a browser's error names the place in the source. */
+/** Keeps line numbers, so that a browser's error names the place in the source. */
 function browserModule(source: Buffer): Buffer {
   const text = withoutItsWarning(() => stripTypeScriptTypes(source.toString('utf8')))
   return Buffer.from(text.replaceAll("'@ninelives/history'", "'/history/index.ts'"))
 }
 
-/** Node calls the function experimental, once, on the terminal where the lab tells its story. */
+/** Suppresses Node's warning that the function is experimental, which would appear in the lab's output. */
 function withoutItsWarning<T>(act: () => T): T {
   const emitWarning = process.emitWarning.bind(process)
   process.emitWarning = () => undefined

@@ -98,10 +98,10 @@ function history(
 ): readonly TraceEvent[] {
   const left = skusOf(operations)
   const events = [...operations.values()].flat().toSorted((a, b) => a.seq - b.seq)
-  const told = events.map((event) => {
+  const trimmed = events.map((event) => {
     if (event.type !== 'operation-ended' || event.items === undefined) return event
     const items = event.items.filter(([sku]) => left.has(sku) || !put.has(sku))
     return items.length === event.items.length ? event : Object.assign({}, event, { items })
   })
-  return start === undefined ? told : [start, ...told]
+  return start === undefined ? trimmed : [start, ...trimmed]
 }

@@ -11,7 +11,7 @@ import { Coverage, type Exposure } from './coverage.ts'
 import { Latency, type LatencyFigures } from './latency.ts'
 import type { TraceProblem } from './trace/decode.ts'
 import type { OperationEnded, RunEnded, TraceEvent } from './trace/events.ts'
-import { misfit } from './trace/shape.ts'
+import { shapeProblem } from './trace/shape.ts'
 
 export interface Anomaly {
   readonly kind: AnomalyKind
@@ -79,7 +79,7 @@ export class Judge {
     try {
       this.#take(event)
     } catch (error) {
-      const reason = misfit(event as TraceEvent & Record<string, unknown>)
+      const reason = shapeProblem(event as TraceEvent & Record<string, unknown>)
       if (reason === undefined) this.#crashed('ledger', error)
       else this.#problem = { line: event.seq + 1, reason }
     }

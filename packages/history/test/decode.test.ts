@@ -47,7 +47,7 @@ test('a trace that begins elsewhere is refused', refused, JSON.stringify(events[
 test('an empty file is no trace', refused, '', /empty/)
 test('JSON that is no event is refused', refused, 'null', /not an event/)
 
-const misfits = test.macro((t, event: object, reason: string) => {
+const malformed = test.macro((t, event: object, reason: string) => {
   const lines = [events[0], { seq: 1, atMs: 1, ...event }, { seq: 2, atMs: 2, type: 'cluster-ready', inMs: 1 }]
   const { events: read, problem } = decodeTrace(lines.map((line) => JSON.stringify(line)).join('\n'))
   t.is(read.length, 1)
@@ -57,31 +57,31 @@ const misfits = test.macro((t, event: object, reason: string) => {
 const ended = { type: 'operation-ended', op: 1, endedAtMs: 5 }
 test(
   'an outcome that there is none of',
-  misfits,
+  malformed,
   { ...ended, outcome: 'lost', why: 'so it is' },
   `operation-ended is not as it should be: outcome can't be "lost"`,
 )
 test(
   'a cart that is none',
-  misfits,
+  malformed,
   { ...ended, outcome: 'ok', items: null },
   `operation-ended is not as it should be: items can't be null`,
 )
 test(
   'a cart with nothing in its list',
-  misfits,
+  malformed,
   { ...ended, outcome: 'ok', items: [null] },
   `operation-ended is not as it should be: items can't be [null]`,
 )
 test(
   'a second without its figures',
-  misfits,
+  malformed,
   { type: 'users-second', sent: 1, ok: 1 },
   'users-second is not as it should be: failed is missing',
 )
 test(
   'a generator that does not say how late it was',
-  misfits,
+  malformed,
   { type: 'operation-sent', op: 1, user: 'u', visit: 1, tab: 0, kind: 'read', sentAtMs: 1, lateMs: null },
   `operation-sent is not as it should be: lateMs can't be null`,
 )

@@ -1,9 +1,9 @@
 /**
- * A fresh clone has no node_modules, and `npm start` should work in it all the same. This runs before anything is
- * installed and on whatever Node the machine has, so it is plain JavaScript for Node 20 and leans on nothing.
+ * Makes `npm start` work in a fresh clone, which has no node_modules. It runs before anything is installed, on the Node of the
+ * machine, so it is plain JavaScript for Node 20 without dependencies.
  *
- * npm writes `.package-lock.json` last, so where that file is, an install went through to its end. Two at once take
- * turns by a lock file that holds a pid; a lock whose process is gone is broken.
+ * npm writes `.package-lock.json` last, so if that file is there, an install was completed. Concurrent installs take turns by a
+ * lock file that holds a pid; a lock whose process is gone is removed.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -17,10 +17,10 @@ const lock = path.join(root, '.ninelives/installing')
 
 const LOCK_WAIT_MS = 300_000
 const LOCK_POLL_MS = 100
-/** How long a lock may be without a pid: its owner creates the file and writes the pid right after. */
+/** How long a lock may be without a pid: its owner creates the file first and writes the pid right after. */
 const LOCK_EMPTY_MS = 5_000
 
-/** Installs what the lock file names, unless that is there. Ends the process with a line when it can't. */
+/** Installs what the lock file names, unless it is installed. On failure it ends the process with one line. */
 export function ensureInstalled() {
   if (existsSync(installed)) return
   takeLock()
@@ -34,8 +34,8 @@ export function ensureInstalled() {
 function install() {
   process.stderr.write('ninelives: installing what it needs (npm ci); this happens only the first time\n')
   const npm = npmCommand()
-  // Node 24 itself is a development dependency, so it must come along whatever NODE_ENV says. Warnings are not for
-  // somebody who only wants to see it run: what they complain of, an older Node, is what this install mends.
+  // Node 24 is a development dependency, so development dependencies are installed whatever NODE_ENV says. Warnings are
+  // silenced: they complain about the machine's older Node, and this install brings a newer one.
   const args = [...npm.args, 'ci', '--include=dev', '--loglevel=error']
   const { status, error } = spawnSync(npm.command, args, { cwd: root, stdio: 'inherit' })
   if (status === 0) return
@@ -43,7 +43,7 @@ function install() {
   fail(error ? `npm could not be run: ${error.message}` : `npm ci failed (exit ${status}); its own lines above say why`)
 }
 
-/** Under npm, the very npm that runs this; it need not be the first on the PATH. */
+/** The npm that runs this script, which need not be the first on the PATH. */
 function npmCommand() {
   const cli = process.env.npm_execpath
   return cli?.endsWith('.js') ? { command: process.execPath, args: [cli] } : { command: 'npm', args: [] }
@@ -67,7 +67,7 @@ function tryLock() {
     if (error.code === 'EEXIST') return false
     throw error
   }
-  // Two that found the same dead owner may both have removed its lock, the second one the first one's new lock.
+  // If two processes found the same dead owner, the second may have removed the first one's new lock.
   sleep(LOCK_POLL_MS)
   return lockOwner() === process.pid
 }
@@ -84,7 +84,7 @@ function lockOwnerIsGone() {
   }
 }
 
-/** Undefined without a lock, 0 while it is empty. */
+/** Undefined without a lock file, 0 while it is empty. */
 function lockOwner() {
   try {
     return Number(readFileSync(lock, 'utf8'))

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * `npx ninelives` on any Node from 20 on: installs what is missing, then runs the command line on the workspace's own
- * Node 24, as if it were this process: same terminal, signals passed on, same exit.
+ * `npx ninelives` on Node 20 or newer: installs what is missing, then runs the command line on the workspace's Node 24 with the
+ * same terminal, forwarded signals and the same exit code.
  */
 import { spawn } from 'node:child_process'
 import path from 'node:path'
@@ -19,7 +19,7 @@ function runOnOwnNode() {
   const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
   const child = spawn(node, [cli, ...process.argv.slice(2)], {
     stdio: 'inherit',
-    // Tells it that its parent only stands in for somebody, so that it ends with its parent.
+    // Tells the command that its parent is only a launcher, so that it ends with its parent.
     env: { ...process.env, NINELIVES_LAUNCHER: String(process.pid) },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))

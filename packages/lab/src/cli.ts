@@ -1,4 +1,4 @@
-/** The command line. Small on purpose: what is compiled once is kept, and this must run before anything is compiled. */
+/** The entry of the command line. It turns on the compile cache, which must happen before other modules are loaded. */
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 

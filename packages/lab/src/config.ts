@@ -1,14 +1,14 @@
 import { UsageError } from './errors.ts'
 
 export interface Config {
-  /** A Redis of the user's own, to be used instead of a private one. */
+  /** The user's own Redis, used instead of a private one. */
   readonly redisUrl?: string
-  /** A store in place of the strategy's own, where no flag names another. */
+  /** A store in place of the strategy's own, unless a flag names one. */
   readonly storeUrl?: string
   readonly searchPath: string
-  /** The parent is npm or the launcher: it only stands between the lab and a terminal, and the lab ends with it. */
+  /** The parent is npm or the launcher, and the lab ends with it. */
   readonly endsWithParent: boolean
-  /** What the processes that the lab starts inherit. */
+  /** The environment that the lab's processes inherit. */
   readonly environment: NodeJS.ProcessEnv
 }
 
@@ -31,13 +31,13 @@ function redisUrl(value: string): string {
 }
 
 /**
- * From the `://` of a URL to the last `@` before the next one, also where a URL stands in another's query, percent-encoded or not. By hand:
- * a URL of several hosts is none to the WHATWG parser, and one that is mistyped may have a password too.
+ * From the `://` of a URL to the last `@` before the next URL, also for a URL in another's query, percent-encoded or not. A regular
+ * expression, as the WHATWG parser refuses URLs with several hosts, and a mistyped URL may have a password too.
  */
 const USER_INFO = /((?::|%3A)(?:\/\/|%2F%2F))((?:(?!(?::|%3A)(?:\/\/|%2F%2F))[^\s"'])+)(@|%40)/gi
 const SECRET_SETTING = /([?&]\w*(?:password|secret)=)[^&\s"']+/gi
 
-/** A text as it may be shown and written down: the passwords in its URLs are replaced by `***`. */
+/** Replaces the credentials in a text's URLs with `***`, so that it may be shown and logged. */
 export function withoutPassword(text: string): string {
   return text
     .replaceAll(USER_INFO, (whole, scheme: string, info: string, at: string) => {

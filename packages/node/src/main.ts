@@ -4,7 +4,7 @@
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
 import { crashPoints, obeyLab } from './request/crash-points.ts'
-import { sufferForLab } from './self-inflicted/index.ts'
+import { takeFaultOrders } from './self-inflicted/index.ts'
 import { nodeLog } from './log.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { StoreAbsentError } from './store/opened-store.ts'
@@ -31,7 +31,7 @@ process.on('uncaughtException', (err) => {
 
 const points = underLab ? crashPoints(config.nodeName) : undefined
 if (points !== undefined) obeyLab(points)
-if (underLab) sufferForLab()
+if (underLab) takeFaultOrders()
 
 node = await startNode(config, log, points).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })

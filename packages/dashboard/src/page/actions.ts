@@ -7,7 +7,7 @@ type Act = () => Promise<void>
 interface Action {
   readonly className: string
   readonly label: (node: NodeState) => string
-  /** Undefined while the node is not fit for it. */
+  /** Undefined if the action does not apply in the node's state. */
   readonly act: (node: NodeState, state: ClusterState) => Act | undefined
 }
 
@@ -34,7 +34,7 @@ function inject(kind: string, target: string): Promise<void> {
   return control('POST', '/api/faults', { kind, target })
 }
 
-/** What brings the node back: a start, or the end of its pause. */
+/** A start for a node that is down, or the end of its pause. */
 function mend({ name, state }: NodeState, { faults }: ClusterState): Act | undefined {
   if (state === 'down') return () => control('POST', `/api/nodes/${name}/start`)
   const pause = faults.find((fault) => fault.kind === 'pause' && fault.target === name)
@@ -43,7 +43,7 @@ function mend({ name, state }: NodeState, { faults }: ClusterState): Act | undef
 
 export interface Actions {
   readonly root: HTMLElement
-  /** Offers what fits the node as it is now. */
+  /** Shows the actions that apply in the node's state. */
   show(node: NodeState, state: ClusterState): void
 }
 

@@ -1,6 +1,6 @@
 /**
- * The last minute of the users, a bar a second: what ended well, what failed, who was logged out; below the line, the
- * items that were lost. Drawn anew each second, which for some two hundred rectangles is cheaper than keeping them.
+ * The last minute of the users, one bar a second: operations that succeeded, failures, logouts; below the line the lost items.
+ * It is redrawn each second, which for some two hundred rectangles is cheaper than updating them.
  */
 import { RECENT_SECONDS, type SecondOfUsers } from '@ninelives/history'
 
@@ -12,7 +12,7 @@ export interface Death {
 const SVG = 'http://www.w3.org/2000/svg'
 const MARGIN = { top: 20, right: 12, bottom: 46, left: 36 }
 const GAP = 1.5
-/** The figure at the top of the scale when there is less to show. */
+/** The least value at the top of the scale. */
 const SCALE_MIN = 10
 const LOST_HEIGHT_MAX = 22
 
@@ -40,7 +40,7 @@ export function drawChart(
   svg.replaceChildren(...scale(top, floor, width), ...bars, ...marks)
 }
 
-/** A round figure above the highest bar. */
+/** A round number above the highest bar. */
 function scaleTop(highest: number): number {
   const least = Math.max(SCALE_MIN, highest)
   const magnitude = 10 ** Math.floor(Math.log10(least))
@@ -65,7 +65,7 @@ interface Place {
   readonly width: number
 }
 
-/** From the line upwards, what went wrong first: that must be seen however little it is. */
+/** Stacked upwards from the line, failures first, so that even a few are visible. */
 function bar({ ok, errors, loggedOut, lost }: SecondOfUsers, { x, floor, unit, width }: Place): SVGElement[] {
   let y = floor
   const parts = [

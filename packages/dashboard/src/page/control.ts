@@ -1,6 +1,6 @@
 import { byId, setText } from './dom.ts'
 
-/** Asks the lab to do something. What it refuses is shown, in its own words. */
+/** Sends a request to the control API, and shows its error message if it refuses. */
 export async function control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<void> {
   try {
     const response = await fetch(path, {

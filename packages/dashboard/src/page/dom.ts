@@ -1,11 +1,11 @@
-/** The element of the page with that id, of the type that is expected there. */
+/** The element with that id, checked to be of that type. */
 export function byId<E extends Element>(id: string, type: new () => E): E {
   const found = document.querySelector(`#${id}`)
   if (found instanceof type) return found
   throw new Error(`the page has no ${type.name} #${id}`)
 }
 
-/** An element with a class and content. Text is always text: nothing here reads markup. */
+/** An element with a class and content. Text is never parsed as markup. */
 export function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
   className: string,
@@ -17,7 +17,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   return made
 }
 
-/** Writes only what changed: an untouched element keeps its selection, and says nothing to a screen reader. */
+/** Writes only a changed text, so that an unchanged element keeps its selection and a screen reader stays silent. */
 export function setText(target: Element, text: string): void {
   if (target.textContent !== text) target.textContent = text
 }

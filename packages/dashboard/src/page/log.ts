@@ -5,7 +5,7 @@ const LINES_MAX = 200
 
 let teller = new Storyteller()
 
-/** Adds what is worth telling about the event, the latest on top. */
+/** Adds the event's sentence, if it has one, at the top. */
 export function logEvent(event: TraceEvent, before: ClusterState): void {
   const sentence = teller.tell(event, before)
   if (sentence === undefined) return

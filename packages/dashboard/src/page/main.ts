@@ -1,4 +1,4 @@
-/** Reads the trace as it is written, adds it up with the lab's own reducer, and shows the state a few times a second. */
+/** Reads the trace as it is written, reduces it with the lab's reducer, and shows the state a few times a second. */
 import { type ClusterState, initialState, reduce, type TraceEvent } from '@ninelives/history'
 import type { Death } from './chart.ts'
 import { byId, setText } from './dom.ts'
@@ -15,7 +15,7 @@ let connected = false
 
 const events = new EventSource('/api/events')
 
-// The whole state comes first, and again after an absence that the lab can't bridge.
+// The whole state comes first, and again after a disconnection longer than the events that the lab keeps.
 events.addEventListener('state', ({ data }: MessageEvent<string>) => {
   state = JSON.parse(data) as ClusterState
   deaths = []
@@ -43,7 +43,7 @@ function setConnected(now: boolean): void {
   draw()
 }
 
-/** Many events may come at once, above all at the beginning; they are drawn once. */
+/** Many events may come at once, mostly at the beginning; the page is drawn once for all of them. */
 function draw(): void {
   if (drawing) return
   drawing = true

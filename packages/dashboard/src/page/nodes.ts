@@ -5,14 +5,13 @@ import { byId, element, setText } from './dom.ts'
 const SHARE_SECONDS = 10
 
 interface Card {
-  /** Shows the node as it is now. */
   show(node: NodeState, state: ClusterState, share: number): void
   readonly root: HTMLElement
 }
 
 const cards = new Map<string, Card>()
 
-/** One card for each node; cards stay, only what they say changes. */
+/** One card a node. Cards are kept, and only their text changes. */
 export function showNodes(state: ClusterState): void {
   const { byNode } = sumRecent(state.users, SHARE_SECONDS)
   const answers = sum(byNode)
@@ -22,7 +21,7 @@ export function showNodes(state: ClusterState): void {
   }
 }
 
-/** Of another run. */
+/** Cards of an earlier run. */
 export function forgetNodes(): void {
   cards.clear()
   byId('nodes', HTMLElement).replaceChildren()

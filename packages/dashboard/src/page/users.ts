@@ -50,7 +50,7 @@ const tiles: readonly Tile[] = [
 
 const shown = new Map<Tile, { root: HTMLElement; value: HTMLElement }>()
 
-/** What the virtual users met, in figures and over the last minute. Nothing when there are none. */
+/** The virtual users' totals, and a chart of the last minute. Hidden if there are no users. */
 export function showUsers({ users, atMs }: ClusterState, deaths: readonly Death[]): void {
   byId('users', HTMLElement).hidden = users.all === 0
   if (users.all === 0) return

@@ -7,16 +7,18 @@ export const backInTime: Checker = {
   kind: 'back-in-time',
 
   observe: ({ visit, returned }) =>
-    returned.length === 0 ? NOTHING : returned.filter(({ wasSeen }) => wasSeen).flatMap((gap) => told(visit, gap)),
+    returned.length === 0
+      ? NOTHING
+      : returned.filter(({ wasSeen }) => wasSeen).flatMap((gap) => seenThenMissed(visit, gap)),
 
   /** What was never acknowledged is no loss when it is gone, but it had been there to see. */
   over: (visit) =>
     putsOf(visit).flatMap(({ gap, outcome }) =>
-      gap?.wasSeen === true && outcome !== 'ok' ? told(visit, gap) : NOTHING,
+      gap?.wasSeen === true && outcome !== 'ok' ? seenThenMissed(visit, gap) : NOTHING,
     ),
 }
 
-function told(visit: Visit, { put, missedBy, shownAgainBy }: Gap): readonly Finding[] {
+function seenThenMissed(visit: Visit, { put, missedBy, shownAgainBy }: Gap): readonly Finding[] {
   if (put.seenBy === undefined) return NOTHING
   const again = shownAgainBy === undefined ? '' : ', and saw it again later'
   const ops = [put.op, put.seenBy.op, missedBy.op, ...(shownAgainBy ? [shownAgainBy.op] : [])]

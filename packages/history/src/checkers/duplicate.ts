@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from '../ledger/visit.ts'
+import { markReported } from '../ledger/visit.ts'
 
 /** What was done once has been done twice. */
 export const duplicate: Checker = {
@@ -12,7 +12,7 @@ export const duplicate: Checker = {
       const text = `${visit.user} had counted ${counts.length === 1 ? 'once' : `${counts.length} times`}, and was at ${ended.count}`
       return finding(visit, [...counts.map(({ op }) => op), sent.op], text)
     }
-    const put = doubled.find(({ sku }) => tellOnce(visit, `doubled ${sku}`))
+    const put = doubled.find(({ sku }) => markReported(visit, `doubled ${sku}`))
     if (put === undefined) return NOTHING
     return finding(
       visit,

@@ -1,6 +1,6 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { slackMs } from '../ledger/expiry.ts'
-import { tellOnce } from '../ledger/visit.ts'
+import { markReported } from '../ledger/visit.ts'
 
 /** A session opened that had been left alone for longer than its idle time, or was older than any may become. */
 export const lateExpiry: Checker = {
@@ -14,7 +14,7 @@ export const lateExpiry: Checker = {
     const ageMs = sentAtMs - login.endedAtMs
     const isIdleOver = idleMs > timeouts.idleMs + slackMs(timeouts)
     const isAgeOver = ageMs > timeouts.absoluteMs + slackMs(timeouts)
-    if ((!isIdleOver && !isAgeOver) || !tellOnce(visit, 'late')) return NOTHING
+    if ((!isIdleOver && !isAgeOver) || !markReported(visit, 'late')) return NOTHING
     const text = isIdleOver
       ? `${user}'s session was open after ${Math.round(idleMs)} ms without use, and had ${timeouts.idleMs} ms`
       : `${user}'s session was open ${Math.round(ageMs)} ms after its login, and had ${timeouts.absoluteMs} ms`

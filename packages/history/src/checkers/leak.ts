@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from '../ledger/visit.ts'
+import { markReported } from '../ledger/visit.ts'
 
 /** A user sees what is another's: the other's name, the other's things. Or nobody's cookie opens somebody's session. */
 export const leak: Checker = {
@@ -15,7 +15,7 @@ export const leak: Checker = {
       return finding(visit, [op], `${user} was served as ${ended.as} (${kind})`)
     }
     const other = strangers.find(({ owner }) => owner !== undefined && owner.visit.user !== user)
-    if (other?.owner === undefined || !tellOnce(visit, `leak ${other.sku}`)) return NOTHING
+    if (other?.owner === undefined || !markReported(visit, `leak ${other.sku}`)) return NOTHING
     return finding(
       visit,
       [other.owner.op, op],

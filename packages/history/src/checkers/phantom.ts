@@ -1,12 +1,12 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from '../ledger/visit.ts'
+import { markReported } from '../ledger/visit.ts'
 
 /** The cart has something that no user put into any cart in the present visit or the one before. */
 export const phantom: Checker = {
   kind: 'phantom',
 
   observe({ visit, done, strangers }) {
-    const unowned = strangers.find(({ owner, sku }) => owner === undefined && tellOnce(visit, `phantom ${sku}`))
+    const unowned = strangers.find(({ owner, sku }) => owner === undefined && markReported(visit, `phantom ${sku}`))
     if (unowned === undefined) return NOTHING
     return finding(
       visit,

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce } from '../ledger/visit.ts'
+import { markReported } from '../ledger/visit.ts'
 
 /** What was ended is back: a session after its logout, or what was put into it in the next one. */
 export const resurrection: Checker = {
@@ -15,7 +15,7 @@ export const resurrection: Checker = {
       return finding(visit, [logout.op, op], text)
     }
     const ghost = strangers.find(({ owner }) => owner?.visit.user === user && owner.visit.number < visit.number)
-    if (ghost?.owner === undefined || !tellOnce(visit, `ghost ${ghost.sku}`)) return NOTHING
+    if (ghost?.owner === undefined || !markReported(visit, `ghost ${ghost.sku}`)) return NOTHING
     const text = `${user} saw ${ghost.sku} in the cart, which belongs to a session that is over`
     return finding(visit, [ghost.owner.op, op], text)
   },

@@ -1,5 +1,5 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
-import { tellOnce, type Visit } from '../ledger/visit.ts'
+import { markReported, type Visit } from '../ledger/visit.ts'
 
 /** It failed, provably without effect, and is there. */
 export const visibleThoughFailed: Checker = {
@@ -11,7 +11,7 @@ export const visibleThoughFailed: Checker = {
       const text = `${visit.user} was told that it could not be counted, and counted to ${ended.count} after that`
       return finding(visit, [count.other.op, ...countsBefore(visit, sent.op), sent.op], text)
     }
-    const put = undead.find(({ sku }) => tellOnce(visit, `undead ${sku}`))
+    const put = undead.find(({ sku }) => markReported(visit, `undead ${sku}`))
     if (put?.seenBy === undefined) return NOTHING
     const text = `${visit.user} was told that ${put.sku} could not be put into the cart, and found it there`
     return finding(visit, [put.op, put.seenBy.op], text)

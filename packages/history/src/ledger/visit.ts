@@ -126,8 +126,8 @@ export interface Visit {
   askedAtMs: number
   /** Until when its user looked whether it is there: when the last operation was sent that was answered with yes or no. */
   lookedAtMs: number
-  /** What was told of it already, so that each is told once. */
-  told: Set<string> | undefined
+  /** What was reported of it already, so that each is reported once. */
+  reported: Set<string> | undefined
 }
 
 /** `ahead`: more than was ever counted. `undone`: more than was counted, but for what failed. `taken`: the number of another count. `behind`: not more than one before. */
@@ -193,7 +193,7 @@ export function newVisit(user: string, number: number, before?: Visit): Visit {
     touchedAtMs: Number.NEGATIVE_INFINITY,
     askedAtMs: Number.NEGATIVE_INFINITY,
     lookedAtMs: Number.NEGATIVE_INFINITY,
-    told: undefined,
+    reported: undefined,
   }
 }
 
@@ -233,9 +233,9 @@ export function overlaps(
 }
 
 /** True the first time. */
-export function tellOnce(visit: Visit, what: string): boolean {
-  visit.told ??= new Set()
-  if (visit.told.has(what)) return false
-  visit.told.add(what)
+export function markReported(visit: Visit, what: string): boolean {
+  visit.reported ??= new Set()
+  if (visit.reported.has(what)) return false
+  visit.reported.add(what)
   return true
 }

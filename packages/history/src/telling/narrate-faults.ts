@@ -54,15 +54,15 @@ function wordsFor({ kind, target }: FaultState): Words | undefined {
 
 /** `fault` is what it was before it landed. */
 export function faultLanded(fault: FaultState | undefined): Sentence | undefined {
-  const told = fault && wordsFor(fault)?.landed(fault)
-  return told === undefined ? undefined : { text: `${labelOf(fault)}: ${told}`, tone: 'bad' }
+  const text = fault && wordsFor(fault)?.landed(fault)
+  return text === undefined ? undefined : { text: `${labelOf(fault)}: ${text}`, tone: 'bad' }
 }
 
 /** Nothing of a fault that never landed. */
 export function faultHealed(fault: FaultState | undefined): Sentence | undefined {
   if (fault?.confirmedAtMs === undefined) return undefined
-  const told = wordsFor(fault)?.healed
-  return told === undefined ? undefined : { text: `${labelOf(fault)}: ${told}`, tone: 'good' }
+  const text = wordsFor(fault)?.healed
+  return text === undefined ? undefined : { text: `${labelOf(fault)}: ${text}`, tone: 'good' }
 }
 
 function labelOf(fault: FaultState | undefined): string {

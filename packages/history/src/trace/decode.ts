@@ -1,5 +1,5 @@
 import { TRACE_SCHEMA, type TraceEvent } from './events.ts'
-import { misfit } from './shape.ts'
+import { shapeProblem } from './shape.ts'
 
 /** Why reading ended before the trace did. What came before it is sound. */
 export interface TraceProblem {
@@ -63,5 +63,5 @@ function decodeLine(line: string, index: number): TraceEvent | string {
   }
   if (event.seq !== index) return `event ${String(event.seq)} where event ${index} was expected`
   if (typeof event.type !== 'string' || typeof event.atMs !== 'number') return 'not an event'
-  return misfit(event as TraceEvent & Record<string, unknown>) ?? (event as TraceEvent)
+  return shapeProblem(event as TraceEvent & Record<string, unknown>) ?? (event as TraceEvent)
 }

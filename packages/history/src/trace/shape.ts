@@ -92,7 +92,7 @@ const checks = new Map<string, readonly (readonly [string, Check])[]>(
 )
 
 /** What is wrong with it; nothing with a type that is not known. */
-export function misfit(event: Readonly<Record<string, unknown>> & { readonly type: string }): string | undefined {
+export function shapeProblem(event: Readonly<Record<string, unknown>> & { readonly type: string }): string | undefined {
   for (const [field, check] of checks.get(event.type) ?? []) {
     if (check(event[field])) continue
     const value = event[field] === undefined ? 'is missing' : `can't be ${JSON.stringify(event[field]).slice(0, 60)}`

@@ -1,25 +1,25 @@
-/** The atlas as data, and as a table: a row for each operation, a column for each instant. */
+/** The atlas as data, and as a table with a row for each operation and a column for each crash point. */
 import type { AnomalyKind } from '@ninelives/history'
 import { CRASH_POINTS, type CrashPoint } from '../faults/kinds/fault-detail.ts'
 
 export const ATLAS_SCHEMA = 1
 
-/** What a crash at one instant of one operation comes to. */
+/** The consequences of a crash at one crash point of one operation. */
 export interface Cell {
   readonly operation: string
   readonly point: CrashPoint
   /**
-   * `landed`: the node died there. `not-passed`: the operation never comes to that instant. `not-reached`: its customer could
-   * not come to the operation, with nothing broken. `missed`: the requests went to other nodes, and nothing is known.
+   * `landed`: the node died there. `not-passed`: the operation never reaches that crash point. `not-reached`: the customer could
+   * not even begin the operation, with nothing broken. `missed`: every request went to another node, so nothing is known.
    */
   readonly state: 'landed' | 'not-passed' | 'not-reached' | 'missed'
   /** The node that died. */
   readonly node?: string
-  /** What the customer was told; `by` the node that did it in its place, if one did. */
+  /** The answer that the customer got; `by` is the node that answered in place of the dead one, if one did. */
   readonly answer?: { readonly outcome: 'ok' | 'failed' | 'unknown'; readonly why?: string; readonly by?: string }
-  /** How often it was done. */
+  /** How often the operation was carried out. */
   readonly done?: number
-  /** What is wrong now, the worst first. */
+  /** The anomalies that the checkers found, the worst first. */
   readonly lost: readonly AnomalyKind[]
 }
 
@@ -49,7 +49,7 @@ export function rowOf(operation: string, cells: readonly Cell[]): string {
   )
 }
 
-/** What `ok` and the other words of the table mean. */
+/** Explains the words of the table. */
 export const LEGEND = `ok          the answer came and nothing is lost
 error       no answer, or a failure: done, or not done, and nothing else is lost
 -           the operation never comes to that instant

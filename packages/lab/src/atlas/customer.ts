@@ -7,15 +7,15 @@ type Kind = Parameters<typeof ask>[2]['kind']
 
 export interface CustomerOptions {
   readonly recorder: Recorder
-  /** Through the balancer. */
+  /** A client of the balancer. */
   readonly shop: Client
   readonly number: number
   readonly visit: number
-  /** Told who answered. */
+  /** Called with the name of the node that answered. */
   readonly onAnswer: (node: string) => void
 }
 
-/** One visit of one customer who does as told, one thing after the other. */
+/** One visit of one virtual user, which does one operation at a time when its methods are called. */
 export class Customer {
   readonly #recorder: Recorder
   readonly #shop: Client
@@ -35,12 +35,12 @@ export class Customer {
     this.#onAnswer = onAnswer
   }
 
-  /** Tells one session's cookie from another's. */
+  /** A fingerprint of the session cookie. */
   get cookie(): string | undefined {
     return this.#jar.fingerprint()
   }
 
-  /** What they have now, for coming back with it later. */
+  /** A copy of the present cookies, to come back with later. */
   keepCookie(): CookieJar {
     return this.#jar.copy()
   }
@@ -71,7 +71,7 @@ export class Customer {
     return this.#do('return', readCart, { jar: jar.copy() })
   }
 
-  /** Asks one node past the balancer. */
+  /** Asks one node directly, without the balancer. */
   copyFrom(node: string, client: Client): Promise<Answered> {
     return this.#do('copy', readCart, { node, client, jar: this.#jar.copy() })
   }

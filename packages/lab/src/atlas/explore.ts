@@ -1,9 +1,9 @@
 /**
- * Kills a node at exactly one instant of one operation, and looks what has come of it: with the eyes of the customer whose
- * request it was, through the balancer, and judged by the same checkers as any other history.
+ * Kills a node at one crash point of one operation, then looks at the consequences as the customer of that request does,
+ * through the balancer. The same checkers judge this as any other history.
  *
- * Which node a request goes to is the balancer's to say. Where it went to another one than the one that stood ready to die,
- * that try shows nothing, and another customer tries.
+ * The balancer decides which node gets a request. If it is not the node with the armed crash, that attempt shows nothing, and
+ * another customer tries.
  */
 import assert from 'node:assert/strict'
 import { type AnomalyKind, isWhole, judge, type TraceEvent } from '@ninelives/history'
@@ -18,7 +18,7 @@ import { Customer } from './customer.ts'
 import type { Operation, Seen } from './operations.ts'
 
 const TRIES_MAX = 12
-/** A crash that lands does so while its request is answered; after that it is seen in the trace. */
+/** A crash lands before its request is answered; this is the time until the trace shows it. */
 const LANDING_WAIT_MS = 400
 const CONFIRM_WAIT_MS = 5_000
 const WHOLE_DEADLINE_MS = 30_000
@@ -26,13 +26,13 @@ const ACCOUNTS = 100
 
 export class Explorer {
   readonly #lab: Lab
-  /** A session's requests go to one and the same node. */
+  /** Whether all requests of a session go to the same node. */
   readonly #isPinned: boolean
   readonly #shop: Client
-  /** Where any node should know any session. */
+  /** The nodes to compare copies of; empty if not every node should have every session. */
   readonly #copies: readonly { readonly name: string; readonly client: Client }[]
   readonly #signal: AbortSignal
-  /** The names of the nodes, the one that answered last at the end. */
+  /** The nodes' names, the one that answered last at the end. */
   #turns: readonly string[]
   #customers = 0
   #lastOp = 0
@@ -107,7 +107,7 @@ export class Explorer {
     }
   }
 
-  /** Looks at once, as a user would, and again when everything is back. */
+  /** Looks at once, as a user would, and again when every node is back. */
   async #after(
     { name }: Operation,
     customer: Customer,
@@ -126,7 +126,7 @@ export class Explorer {
     return { cookieAfter, look, count: answer.count, comeback }
   }
 
-  /** Where a session stays where it was, the last one; else the one whose turn was longest ago, and then the others. */
+  /** The node that will probably get the next request: the last one if sessions are pinned, else the least recent one. */
   #nodeFor(attempt: number): string {
     const turns = this.#isPinned ? this.#turns.toReversed() : this.#turns
     const [node] = turns.slice((attempt - 1) % turns.length)
@@ -134,7 +134,7 @@ export class Explorer {
     return node
   }
 
-  /** The node's death shows first; that this crash caused it is confirmed a little later. Takes the crash back if it did not land. */
+  /** The node's death shows first, the confirmation of the crash a little later. Heals the crash if it did not land. */
   async #landed(id: string, name: string): Promise<boolean> {
     const { faults, trace } = this.#lab
     const isUp = (): boolean => trace.state.nodes.some((node) => node.name === name && node.state === 'up')

@@ -1,28 +1,28 @@
-/** What is cut short: how a customer comes to it, what it is, and how to tell afterwards whether it was done. */
+/** The operations to interrupt: how to prepare each, how to run it, and how to find out whether it was carried out. */
 import type { Answered } from '../users/asking.ts'
 import type { Customer } from './customer.ts'
 
 export interface Operation {
   readonly name: string
-  /** As the node knows it. */
+  /** Method and path, as the node names the route. */
   readonly route: string
-  /** False when it could not even be come to, with nothing broken. */
+  /** False if the operation could not even be begun, with nothing broken. */
   prepare(customer: Customer): Promise<boolean>
   run(customer: Customer): Promise<Answered>
-  /** How often it was done, as far as its customer can tell. */
+  /** How often it was carried out, as far as its customer can see. */
   done(seen: Seen): number
 }
 
-/** Before the crash, the answer, and what is there afterwards. */
+/** What the customer saw before, during and after the crash. */
 export interface Seen {
   readonly answered: Answered
   readonly cookieBefore: string | undefined
   readonly cookieAfter: string | undefined
   /** The last look at the cart. */
   readonly look: Answered
-  /** What one more count came to. */
+  /** The number that one more `count` returned. */
   readonly count: number | undefined
-  /** What the cookie from before the operation opens. */
+  /** The answer to the cookie from before the operation. */
   readonly comeback: Answered
 }
 
@@ -30,7 +30,7 @@ export const operations: readonly Operation[] = [
   {
     name: 'login',
     route: 'POST /api/login',
-    // One who has been there for a while, as a visitor: there is a session to be made theirs.
+    // A visitor first, so that the login rotates a session that exists.
     prepare: async (customer) => isOk(await customer.count()),
     run: (customer) => customer.login(),
     done: ({ look }) => (isOk(look) ? 1 : 0),
@@ -54,7 +54,7 @@ export const operations: readonly Operation[] = [
     route: 'POST /api/counter',
     prepare: comeIn,
     run: (customer) => customer.count(),
-    // One before it, and one to look.
+    // One count came before it, and one is the look.
     done: ({ count = 0 }) => Math.max(0, count - 2),
   },
   {
@@ -83,7 +83,7 @@ function isOk({ outcome }: Answered): boolean {
   return outcome.end === 'ok'
 }
 
-/** Of the thing that was put in after so many others. */
+/** The quantity of the item that was put in after so many others. */
 function quantityOf({ answer: { items = [] } }: Answered, others: number): number {
   return items[others]?.[1] ?? 0
 }

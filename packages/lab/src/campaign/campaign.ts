@@ -1,11 +1,11 @@
-/** A series of faults from a seed: one after the other, each healed and the cluster whole before the next one. */
+/** A series of faults, drawn from a seed: each is healed, and the cluster has recovered, before the next one. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How one system is broken and known to be whole again. */
+/** Breaks one kind of system, and knows when it has recovered. */
 export interface Breaker {
-  /** Resolves once the fault is over or its end is on its way, with what became of it in a few words. */
+  /** Resolves when the fault is over or will end by itself, with a short description. */
   once(kind: string, random: () => number): Promise<string>
-  /** Resolves once everything is whole, or it is time to stop. Rejects with DeadlineError when it stays broken. */
+  /** Resolves when everything has recovered, or when `signal` aborts. Rejects with DeadlineError if something stays broken. */
   whole(signal: AbortSignal): Promise<void>
 }
 
@@ -14,15 +14,15 @@ export interface CampaignOptions {
   readonly count: number
   readonly random: () => number
   readonly signal: AbortSignal
-  /** Told after each, with how many there were. */
+  /** Called after each fault, with their number so far. */
   readonly onFault: (done: number, what: string) => void
 }
 
-/** From the cluster being whole to the next fault: long enough for the users to notice, and at no fixed phase. */
+/** The time from recovery to the next fault: long enough for users to act, and random so that faults have no fixed phase. */
 const CALM_MIN_MS = 700
 const CALM_SPAN_MS = 1_000
 
-/** Resolves when the last fault is healed, or it is time to stop. Rejects with DeadlineError when something stays broken. */
+/** Resolves when the last fault is healed, or when `signal` aborts. Rejects with DeadlineError if something stays broken. */
 export async function campaign(breaker: Breaker, options: CampaignOptions): Promise<void> {
   const { kinds, count, random, signal, onFault } = options
   for (let done = 0; done < count && !signal.aborted;) {

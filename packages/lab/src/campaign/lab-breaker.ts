@@ -1,4 +1,4 @@
-/** How a campaign breaks a cluster that the lab started. */
+/** Breaks a cluster that the lab started. */
 import { allServe, isWhole } from '@ninelives/history'
 import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
 import type { FaultRequest } from '../faults/controller.ts'
@@ -11,7 +11,7 @@ import { parsePlanned, ROLLING } from './planned.ts'
 
 const PAUSE_MIN_MS = 300
 const PAUSE_SPAN_MS = 2_000
-/** How long a crash may wait for the request that it is to land in. */
+/** How long a crash may wait for a request to land in. */
 const LANDING_WAIT_MS = 5_000
 const WHOLE_DEADLINE_MS = 30_000
 
@@ -39,7 +39,7 @@ async function roll({ cluster, faults: controller, trace }: Lab): Promise<string
   return 'rolling restart of all'
 }
 
-/** Injects it, and waits for it to land. What became of it is in the trace; this says it in a few words. */
+/** Injects a fault, waits for it to land, and returns a short description. */
 async function once({ faults: controller }: Lab, request: FaultRequest): Promise<string> {
   try {
     const { id, kind, target, point } = await controller.injectPlanned(request)
@@ -51,7 +51,7 @@ async function once({ faults: controller }: Lab, request: FaultRequest): Promise
   }
 }
 
-/** Every node is up and gets its share again. What could not be healed is tried once more. */
+/** Resolves when every node is up and gets requests again. Faults that could not be healed are healed once more. */
 async function whole(lab: Lab, signal: AbortSignal): Promise<void> {
   const { faults: controller, trace } = lab
   const isMended = (): boolean => isWhole(trace.state) && controller.unhealed()?.length === 0

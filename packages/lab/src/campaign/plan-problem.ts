@@ -1,6 +1,6 @@
 /**
- * What is known of a planned fault before there is a cluster: whether it can ever fall where it was planned to. A campaign in
- * which no fault can fall would find nothing, and prove as little.
+ * Checks before a cluster starts whether a planned fault has a target there. A campaign whose faults have no target would find
+ * nothing and prove nothing.
  */
 import { around, type EdgeEnds, edgeName, matching, STORE } from '../edges/edges.ts'
 import type { Planned } from './planned.ts'
@@ -8,16 +8,16 @@ import type { Fault } from '../faults/kinds/fault.ts'
 import { faults } from '../faults/kinds/index.ts'
 import { GROUPS, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit } from '../faults/target.ts'
 
-/** What a cluster will have that can be broken. */
+/** What the cluster will have that can be broken. */
 export interface Place {
   readonly nodes: readonly string[]
   readonly users: number
-  /** Whether the lab starts it, and so may break it. */
+  /** Whether the lab starts the store, and so may break it. */
   readonly hasStore: boolean
   readonly edges: readonly EdgeEnds[]
 }
 
-/** Why the fault can't fall there, and what its kind takes; undefined where it may. */
+/** Why the fault has no such target, and which targets its kind has; undefined if the plan is possible. */
 export function planProblem({ kind, target }: Planned, place: Place): string | undefined {
   const fault = faults.get(kind)
   if (fault === undefined) return undefined
@@ -59,7 +59,7 @@ function nodesProblem(target: NodesTarget, { nodes, users }: Place): string | un
   return number === undefined || Number(number) >= users ? `there is no user "${user}"` : undefined
 }
 
-/** Nodes are alike here: only how many are cut off matters. */
+/** Only the number of nodes in the partition matters. */
 function crossingProblem(target: NodesTarget, { nodes, edges }: Place): string | undefined {
   const inside = nodes.slice(0, howMany(target, nodes.length))
   return around(edges, inside).length > 0 ? undefined : 'nothing leads to another node or to a store of the lab'

@@ -3,7 +3,7 @@ import { STORE } from '../edges/edges.ts'
 import { faults } from '../faults/kinds/index.ts'
 import { RANDOM_TARGET } from '../faults/target.ts'
 
-/** A rolling restart: each node in turn drains, leaves and comes back. A series of faults rather than one. */
+/** A rolling restart: each node in turn drains, leaves and comes back. It is a series of faults. */
 export const ROLLING = 'rolling'
 
 export const campaignKinds: readonly string[] = [...faults.keys(), ROLLING]
@@ -13,7 +13,7 @@ export interface Planned {
   readonly target: string
 }
 
-/** A kind, or a kind and its target: `kill@store`. Undefined for a text that is neither. */
+/** Parses a kind, or a kind and its target such as `kill@store`; undefined for other texts. */
 export function parsePlanned(planned: string): Planned | undefined {
   const [, kind = '', target] = /^([a-z]+)(?:@(.+))?$/.exec(planned) ?? []
   if (!campaignKinds.includes(kind) || (kind === ROLLING && target !== undefined)) return undefined
@@ -21,7 +21,7 @@ export function parsePlanned(planned: string): Planned | undefined {
   return { kind, target: target ?? (own ? STORE : RANDOM_TARGET) }
 }
 
-/** Whether it needs proxies on the edges. */
+/** Whether the fault needs proxies on the edges. */
 export function needsEdges(planned: string): boolean {
   const { on = [] } = faults.get(parsePlanned(planned)?.kind ?? '') ?? {}
   return on.includes('edge') || on.includes('partition')

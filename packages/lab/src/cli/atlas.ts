@@ -64,7 +64,7 @@ Exits with 0 when everything was tried, 3 when some instant could not be hit, 13
 
 type Values = FlagValues<typeof atlasFlags>
 
-/** How long a node is away. */
+/** How long a node stays down. */
 const RESTART_AFTER_MS = 300
 const EXIT_UNKNOWN = 3
 const EXIT_INTERRUPTED = 130
@@ -77,7 +77,7 @@ interface Outing {
   readonly directory: string
   readonly stop: AbortSignal
   readonly say: (text: string) => void
-  /** The cluster that is up, to be killed by a second Ctrl-C. */
+  /** The present cluster, which a second Ctrl-C kills. */
   readonly held: { lab?: Lab }
 }
 
@@ -112,7 +112,7 @@ export async function atlas(args: readonly string[], config: Config): Promise<nu
   return charts.some(({ cells }) => cells.some(({ state }) => state === 'missed')) ? EXIT_UNKNOWN : 0
 }
 
-/** Of all, those that this machine has what it takes for. */
+/** The strategies whose servers this machine has. */
 function chosen({ strategy }: Values, config: Config, say: (text: string) => void): readonly Choice[] {
   if (strategy !== ALL) return [chooseStrategy({ strategy, store: undefined }, config)]
   return strategyNames.flatMap((name) => {
@@ -184,7 +184,7 @@ async function survey(
   }
 }
 
-/** On one line that is written over, and only on a terminal. */
+/** Overwrites one line, and only on a terminal. */
 function progress(say: (text: string) => void, text: string): void {
   if (process.stdout.isTTY) say(`\r\u001b[K${text}`)
 }

@@ -8,7 +8,7 @@ type Run = (args: readonly string[], config: Config) => Promise<number>
 
 interface Command {
   readonly text: string
-  /** Read only when it is wanted. */
+  /** Imported only for this command. */
   readonly load: () => Promise<Run>
 }
 
@@ -64,12 +64,12 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ],
 ])
 
-/** An internal error proves nothing, and a 1 of `prove`, `check` and `simulate` says that something is proven. */
+/** Not 1, as a 1 of `prove`, `check` and `simulate` means a proven loss, and an internal error proves nothing. */
 const EXIT_INTERNAL = 3
 
-/** Resolves with the exit code. What goes wrong ends in one line, not in a stack. */
+/** Resolves to the exit code. An expected error is shown as one line without a stack. */
 export async function main(args: readonly string[]): Promise<number> {
-  // An exception of a listener, which no caller catches. The warden ends the processes that are left.
+  // An exception in a listener, which no caller catches. The warden ends the processes that are left.
   process.on('uncaughtException', (error) => process.exit(internal(error)))
   try {
     return await dispatch(args)
@@ -80,7 +80,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Prints what happened and the place in the program. */
+/** Prints the error and where in the program it happened. */
 function internal(error: unknown): number {
   const [what = '', ...stack] = (error instanceof Error ? (error.stack ?? '') : String(error)).split('\n')
   const where = stack.find((line) => line.startsWith('    at '))?.trim()

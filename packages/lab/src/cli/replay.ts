@@ -24,7 +24,7 @@ ${flagsHelp(replayFlags)}
 Exits with 0 when it was told, as far as it can be read; 1 when it is no trace; 130 after Ctrl-C.
 `
 
-/** Told all at once, a long trace must still hear a Ctrl-C. */
+/** Pauses so often, so that Ctrl-C works during a long trace without delays. */
 const TURN_EVERY_EVENTS = 1_000
 const EXIT_UNREADABLE = 1
 const EXIT_INTERRUPTED = 130

@@ -58,7 +58,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
 
 const EXIT_INTERRUPTED = 130
 
-/** False when it was told to stop before everything was up; by then nothing is left. */
+/** False if it was stopped before everything was up; then everything has been stopped. */
 async function started(lab: Lab, signal: AbortSignal): Promise<boolean> {
   try {
     await Promise.race([lab.start(), whenStopped(signal)])

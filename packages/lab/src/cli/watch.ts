@@ -43,7 +43,7 @@ ${flagsHelp(watchFlags)}`
 const TARGET_WAIT_MS = 60_000
 const TARGET_POLL_MS = 250
 const TARGET_ANSWER_MS = 5_000
-/** Any shop answers it, ours or another's. */
+/** Every implementation of the shop answers it. */
 const ASKED = '/api/session'
 
 /** Resolves with the exit code. */
@@ -70,7 +70,7 @@ export async function watch(args: readonly string[], { endsWithParent }: Config)
 
 const EXIT_INTERRUPTED = 130
 
-/** Resolves once the shop is ready, or it was time to stop. */
+/** Resolves when the shop is ready, or when `signal` aborts. */
 async function reached(url: URL, signal: AbortSignal): Promise<void> {
   let asked = false
   const ready = async (): Promise<boolean> => {
@@ -91,7 +91,7 @@ async function reached(url: URL, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Keeps the sums, and prints as it goes. */
+/** Adds up the seconds, and prints each. */
 class Ledger {
   readonly #paint = painter(process.stdout)
   readonly #seen = new SeenNodes()

@@ -3,16 +3,16 @@ import { freePorts, LOOPBACK } from '../supervise/ports.ts'
 import type { MeshKind } from '../strategies.ts'
 import type { ClusterOptions } from './options.ts'
 
-/** Where everything will be, decided before anything starts, so that everything can start at once. */
+/** All ports and URLs, chosen before anything starts, so that everything can start at once. */
 export interface Addresses {
   readonly balancerPort: number
   readonly nodes: readonly { readonly name: string; readonly port: number }[]
   readonly redisPort: number
   readonly replicaPort: number
   readonly storeUrl: string
-  /** What the store's URL is to one node, whose way there may lead over edges. */
+  /** The store's URL for one node, which may lead through an edge's proxy. */
   readonly storeUrlOf: (node: string) => string
-  /** None without proxies on them. */
+  /** Empty without proxies. */
   readonly edges: readonly Edge[]
 }
 
@@ -53,7 +53,7 @@ export function hasEdges({ edges = false, replica = false }: Pick<ClusterOptions
   return edges || replica
 }
 
-/** The edges on which proxies can be. To a store that is not the lab's there is none. */
+/** The edges that can have proxies. A store that the lab does not start has none. */
 export function waysOf(
   {
     strategy,
@@ -82,7 +82,7 @@ function storeUrl(
   return 'mesh' in store ? meshUrl(store.mesh, peers) : `redis://${LOOPBACK}:${redisPort}`
 }
 
-/** Which of the nodes reads it, it knows itself; what they share as a secret is not for a URL that is shown. */
+/** A node's name and the shared secret come from its environment, as this URL is shown to people. */
 function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port: number])[]): string {
   const peers = members.map(([name, port]) => `${name}=${LOOPBACK}:${port}`)
   return `${kind}:?peers=${peers.join(',')}${peers.length === 1 ? '&alone=true' : ''}`

@@ -8,24 +8,24 @@ import { liftEvent } from '../trace/lift.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
 import { type Addresses, hasEdges } from './addresses.ts'
-import { balancerKeeper, type Beside, edgesKeeper, redisKeeper, usersKeeper } from './keepers.ts'
+import { balancerKeeper, type KeeperContext, edgesKeeper, redisKeeper, usersKeeper } from './keepers.ts'
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
 import { type Specs, specs, type Upstream } from './specs.ts'
 import { type RedisServer, StoreServer } from './store-server.ts'
 
-/** What a node or a balancer exits with when its port is taken. */
+/** The exit code of a node or balancer whose port is taken. */
 const EXIT_PORT_IN_USE = 98
 const PORT_ATTEMPTS_MAX = 5
 const SERVE_DEADLINE_MS = 15_000
 const PROBE_TIMEOUT_MS = 1_000
 
-/** All processes of one run: started all at once but for a Redis, which the nodes need, and stopped from the users on. */
+/** All processes of one run. They start at once, after a private Redis if there is one; at the end the users stop first. */
 export class Cluster {
   readonly nodes: readonly ClusterNode[]
   readonly balancer: Keeper
-  /** Absent without proxies on them. */
+  /** Absent without proxies. */
   readonly edges: Edges | undefined
   readonly store: StoreServer | undefined
   readonly users: Keeper | undefined
@@ -38,17 +38,17 @@ export class Cluster {
   constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
     const { restartAfterMs, redisServer, directory } = options
     const spec = specs(options, addresses.storeUrlOf)
-    const household = { directory, warden, onLine: (label: string, line: string) => this.#lift(label, line) }
-    const beside = { household, restartAfterMs, append: trace.append.bind(trace) }
+    const processContext = { directory, warden, onLine: (label: string, line: string) => this.#lift(label, line) }
+    const context = { processContext, restartAfterMs, append: trace.append.bind(trace) }
     this.#usersLater = options.usersLater === true
     this.#port = options.port
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
-    this.store = redisServer === undefined ? undefined : this.#storeOf(options, redisServer, addresses, spec, beside)
-    this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, beside))
-    this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, beside) : undefined
-    this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), beside)
-    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace), beside)
+    this.store = redisServer === undefined ? undefined : this.#storeOf(options, redisServer, addresses, spec, context)
+    this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, context))
+    this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, context) : undefined
+    this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), context)
+    this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace), context)
   }
 
   get redis(): Keeper | undefined {
@@ -59,13 +59,13 @@ export class Cluster {
     return `http://${LOOPBACK}:${this.#balancerPort}`
   }
 
-  /** Resolves once the shop answers through the balancer, and every node takes its part. */
+  /** Resolves when the shop answers through the balancer and every node gets requests. */
   async start(): Promise<void> {
     const beganMs = performance.now()
     await this.edges?.keeper.start()
     await this.store?.start()
     const moved = await Promise.all([...this.nodes.map((node) => startNode(node)), this.#startBalancer()])
-    // The balancer was told of an address that is now another's.
+    // The balancer still has the old address.
     if (moved.includes(true)) await Promise.all([this.edges?.keeper.restart(), this.balancer.restart()])
     await until(() => this.#serves(), { deadlineMs: SERVE_DEADLINE_MS, what: `the shop to answer on ${this.url}` })
     this.#trace.append({ type: 'cluster-ready', inMs: Math.round(performance.now() - beganMs) })
@@ -75,14 +75,14 @@ export class Cluster {
 
   async stop(): Promise<void> {
     this.#endMonitor?.()
-    // Users first, so that nobody sees the others go.
+    // Users first, so that no user sees the other processes stop.
     await this.users?.kill()
     await Promise.all([this.balancer, ...this.nodes.map(({ keeper }) => keeper)].map((keeper) => keeper.stop()))
     await Promise.all(this.#beneath.map((keeper) => keeper.stop()))
     for (const node of this.nodes) node.close()
   }
 
-  /** Without asking anybody. */
+  /** Kills every process at once. */
   async kill(): Promise<void> {
     this.#endMonitor?.()
     const above = [...(this.users === undefined ? [] : [this.users]), this.balancer]
@@ -91,7 +91,7 @@ export class Cluster {
     for (const node of this.nodes) node.close()
   }
 
-  /** What the nodes stand on. Each of them: one that is left out is started again when nobody is there to end it. */
+  /** The store's servers and the edges. All must be stopped, as a keeper restarts its process otherwise. */
   get #beneath(): readonly Keeper[] {
     return [...(this.store?.keepers ?? []), ...(this.edges === undefined ? [] : [this.edges.keeper])]
   }
@@ -101,21 +101,22 @@ export class Cluster {
     program: string,
     { redisPort, replicaPort, edges }: Addresses,
     spec: Specs,
-    beside: Beside,
+    context: KeeperContext,
   ): StoreServer {
     const server = (label: 'redis' | 'replica', port: number): RedisServer => {
-      // The way there leads to whichever is the primary.
+      // This edge leads to the present primary.
       const way = edges.find(({ to }) => to === REPLICA)?.port
-      const told = () => spec.redis({ program, label, port, follows: this.store?.isFollower(port) ? way : undefined })
-      return { port, keeper: redisKeeper(label, told, port, beside) }
+      const redisSpec = () =>
+        spec.redis({ program, label, port, follows: this.store?.isFollower(port) ? way : undefined })
+      return { port, keeper: redisKeeper(label, redisSpec, port, context) }
     }
     const leadTo = async (id: string, port: number) => (await this.edges?.pointStore(id, port)) ?? false
     return new StoreServer(leadTo, server('redis', redisPort), replica ? server('replica', replicaPort) : undefined)
   }
 
-  /** A node may have moved by the time it is up, and the store may be another. */
-  #edgesOf({ edges }: Addresses, spec: Specs, beside: Beside): Edges {
-    const told = () =>
+  /** Looked up at each start, as a node's port or the primary may have changed. */
+  #edgesOf({ edges }: Addresses, spec: Specs, context: KeeperContext): Edges {
+    const proxies = () =>
       edges.map((edge) => {
         const node = edge.from === BALANCER ? this.nodes.find(({ name }) => name === edge.to) : undefined
         const isStores = edge.from === STORE || edge.to === STORE
@@ -124,7 +125,7 @@ export class Cluster {
       })
     return new Edges(
       edges,
-      edgesKeeper(() => spec.edges(told()), beside),
+      edgesKeeper(() => spec.edges(proxies()), context),
     )
   }
 
@@ -148,7 +149,7 @@ export class Cluster {
     }
   }
 
-  /** What a process decided is part of what happened to the cluster. */
+  /** Copies a process' logged decision into the trace. */
   #lift(label: string, line: string): void {
     const event = liftEvent(label, line)
     if (event === undefined) return
@@ -163,7 +164,7 @@ export class Cluster {
   }
 }
 
-/** Its port was free a moment ago; where somebody was faster, it gets another. Resolves whether it did. */
+/** Gives the node another port if its own was taken meanwhile. Resolves to whether it did. */
 async function startNode(node: ClusterNode): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {

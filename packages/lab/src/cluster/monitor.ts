@@ -5,8 +5,8 @@ import type { ClusterNode } from './node.ts'
 const EVERY_MS = 1_000
 
 /**
- * Looks at every node once a second for what nobody tells the lab: a signal from elsewhere, sessions that came or went.
- * Returns what ends it.
+ * Checks every node once a second for what the lab is not notified of: signals from elsewhere, and the number of sessions.
+ * Returns a function that stops it.
  */
 export function monitor(nodes: readonly ClusterNode[], trace: Trace): () => void {
   let looking = false
@@ -28,7 +28,7 @@ interface Held {
   readonly sessions: number
 }
 
-/** Undefined for a node that can't be asked. */
+/** Undefined for a node that does not answer. */
 async function lookAt(node: ClusterNode): Promise<Held | undefined> {
   const { pid, name } = node
   if ((await node.observe()) !== 'running') return undefined

@@ -5,20 +5,20 @@ import type { Exit } from '../supervise/child.ts'
 import { Keeper, type Life } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
-import type { Beside } from './keepers.ts'
+import type { KeeperContext } from './keepers.ts'
 import type { Member } from './member.ts'
 import type { Specs } from './specs.ts'
 
 const ANSWER_WAIT_MS = 500
-/** Of one that stands still, less than the shortest stall. */
+/** Less than the shortest stall. */
 const ALIVE_WAIT_MS = 200
 const HELD_METRIC = /^ninelives_sessions_held(?:\{[^}]*\})? (\d+)/m
 
-/** One member of the cluster: its process, and what can be seen of it from outside. */
+/** A node of the cluster: its process, and how to look at it from outside. */
 export class ClusterNode implements Member {
   readonly name: string
   readonly keeper: Keeper
-  readonly #append: Beside['append']
+  readonly #append: KeeperContext['append']
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   #port: number
   #held = 0
@@ -26,12 +26,17 @@ export class ClusterNode implements Member {
   #paused = false
   #draining = false
 
-  constructor(name: string, port: number, spec: Specs['node'], { household, restartAfterMs, append }: Beside) {
+  constructor(
+    name: string,
+    port: number,
+    spec: Specs['node'],
+    { processContext, restartAfterMs, append }: KeeperContext,
+  ) {
     this.name = name
     this.#port = port
     this.#append = append
     this.keeper = new Keeper({
-      household,
+      processContext,
       restartAfterMs,
       spec: () => spec(name, this.#port),
       onLife: (life) => this.#onLife(life),
@@ -52,12 +57,12 @@ export class ClusterNode implements Member {
     return this.#draining ? 'draining' : 'up'
   }
 
-  /** Only before it ever was up: afterwards the balancer knows it by its address. */
+  /** Only before the node was ever up: afterwards the balancer has its address. */
   moveTo(port: number): void {
     this.#port = port
   }
 
-  /** Looks whether the process runs, and tells when that changed, whoever sent the signal. */
+  /** Checks whether the process runs, and reports a change, so that a signal from elsewhere is noticed too. */
   async observe(): Promise<RunState> {
     const { pid } = this
     const seen = pid === undefined ? 'gone' : await runState(pid)
@@ -70,7 +75,7 @@ export class ClusterNode implements Member {
     return seen
   }
 
-  /** Whether it says that it takes no more traffic. */
+  /** Whether `/readyz` says that it drains. */
   async isDraining(): Promise<boolean> {
     const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
     const draining = answer?.status === 503 && answer.body.includes('draining')
@@ -78,18 +83,18 @@ export class ClusterNode implements Member {
     return draining
   }
 
-  /** It was seen, in its answers or in its log, to drain. Told once in each life. */
+  /** Called when its answers or its log show that it drains; reported once in each incarnation. */
   noteDraining(): void {
     if (!this.#draining) this.#append({ type: 'node-draining', node: this.name })
     this.#draining = true
   }
 
-  /** Whether it answers anything at all, within a moment. */
+  /** Whether it answers at all, within a short time. */
   async answers(): Promise<boolean> {
     return (await httpGet(`${this.url}/healthz`, { timeoutMs: ALIVE_WAIT_MS, agent: this.#agent })) !== undefined
   }
 
-  /** Asks for the sessions in its own memory; without an answer the last figure stands. */
+  /** Asks for the number of sessions in its memory; without an answer the last number stays. */
   async readHeld(): Promise<number> {
     const answer = await httpGet(`${this.url}/metrics`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
     const figure = answer && HELD_METRIC.exec(answer.body)?.[1]

@@ -1,31 +1,31 @@
 import type { Strategy } from '../strategies.ts'
 import type { Programs } from './programs.ts'
 
-/** Everything that decides what a cluster is, each value already checked. */
+/** The configuration of a cluster; every value is valid. */
 export interface ClusterOptions {
   readonly strategy: Strategy
-  /** A store's URL in place of the strategy's own. */
+  /** The URL of a store to use in place of the strategy's own. */
   readonly storeUrl?: string
-  /** The redis-server to start when the strategy wants a Redis and no URL was given. */
+  /** The redis-server program, for a strategy that needs Redis without a URL. */
   readonly redisServer?: string
   readonly nodes: number
-  /** 0 picks a free one. */
+  /** 0 picks a free port. */
   readonly port: number
   readonly restartAfterMs?: number
-  /** A second redis-server that follows the private one, so that it can fail over. Brings `edges` along. Default: none. */
+  /** Starts a second redis-server as a replica, for failovers. Implies `edges`. Default: false. */
   readonly replica?: boolean
-  /** A proxy on every edge, so that edges can be broken. Default: none. */
+  /** Puts a proxy on every edge, so that edges can be broken. Default: false. */
   readonly edges?: boolean
   readonly users: number
-  /** Of each user. Default 1. */
+  /** Tabs of each user. Default 1. */
   readonly tabs?: number
-  /** Operations a second of all users, at the beginning. */
+  /** Operations a second of all users together, at the beginning. */
   readonly rate: number
-  /** Of what one who is logged in does, so much is to look; the rest changes something. Default: a look after each put. */
+  /** The share of reads among the operations of a logged-in user. Default: one read after each put. */
   readonly readShare?: number
-  /** The users are not there from the beginning, but from `cluster.users.start()` on. */
+  /** The users are not started with the cluster, but by `cluster.users.start()`. */
   readonly usersLater?: boolean
-  /** The users send a key with whatever changes something. Default: they know of no such thing. */
+  /** Whether the users send idempotency keys with their writes. Default: false. */
   readonly idempotencyKeys?: boolean
   readonly seed: number
   readonly run: string

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-/** The programs that a cluster is made of, as files. */
+/** The files of the programs that a cluster runs. */
 export interface Programs {
   readonly node: string
   readonly balancer: string

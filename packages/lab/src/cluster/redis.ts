@@ -1,4 +1,4 @@
-/** Where `--strategy redis` gets its Redis: one of the user's own, or a private one that lives as long as the lab. */
+/** The Redis of `--strategy redis`: the user's own, or a private one that ends with the lab. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
@@ -13,7 +13,7 @@ const PING_TIMEOUT_MS = 1_000
 const FIND_ATTEMPTS_MAX = 8
 const FIND_EVERY_MS = 1_000
 
-/** The file of that name that the PATH leads to. */
+/** Finds a program on the PATH. */
 export function findOnPath(name: string, searchPath: string): string | undefined {
   return searchPath
     .split(path.delimiter)
@@ -27,25 +27,25 @@ function isExecutable(file: string): boolean {
     accessSync(file, constants.X_OK)
     return statSync(file).isFile()
   } catch {
-    // Not there, or not for us.
+    // It does not exist, or is not executable.
     return false
   }
 }
 
-export interface RedisTold {
+export interface RedisOptions {
   readonly program: string
   readonly label: 'redis' | 'replica'
   readonly port: number
-  /** The port of the one that it is the replica of. */
+  /** The port of its primary, if it is a replica. */
   readonly follows?: number | undefined
 }
 
-/** It is to be promoted with what it had last, and to have that soon. */
+/** A replica keeps its data at a promotion, and syncs without delay. */
 const FOLLOWER = { 'replica-serve-stale-data': 'yes', 'repl-diskless-load': 'on-empty-db' }
 
-/** Nothing is kept on disk, and nobody outside this machine can reach it. */
+/** It writes nothing to disk, and listens on loopback only. */
 export function privateRedis(
-  { program, label, port, follows }: RedisTold,
+  { program, label, port, follows }: RedisOptions,
   directory: string,
   environment: NodeJS.ProcessEnv,
 ): ChildSpec {
@@ -67,14 +67,14 @@ export function privateRedis(
   return { label, command: program, args, environment, channel: false }
 }
 
-/** Whether a Redis answers there. */
+/** Whether a Redis answers on that port. */
 export async function pingRedis(port: number): Promise<boolean> {
   return (await askRedis(port, ['PING'])) === '+PONG'
 }
 
 /**
- * What Redis answers to a command, as it is written on the wire; empty when that is nothing. Spoken by hand: a client library
- * would cost the start more than Redis itself does.
+ * Redis' raw reply to a command; empty without a reply. Done without a client library, as loading one takes longer than Redis
+ * takes to start.
  */
 export function askRedis(port: number, words: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
@@ -92,7 +92,7 @@ export function askRedis(port: number, words: readonly string[]): Promise<string
   })
 }
 
-/** Resolves once the Redis behind the URL answers. Tries for a bounded time, and says so the first time it has to wait. */
+/** Resolves when the Redis at the URL answers. Tries for a bounded time, and logs once that it waits. */
 export async function requireRedis(url: string, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   const shown = withoutPassword(url)
   for (let attempt = 1; ; attempt++) {
@@ -110,11 +110,11 @@ export async function requireRedis(url: string, say: (line: string) => void, sig
   }
 }
 
-/** Undefined when it answered, else why it did not. */
+/** Undefined if it answered, else the reason. */
 async function tryRedis(url: string): Promise<string | undefined> {
   const { Redis } = await import('ioredis')
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: PING_TIMEOUT_MS })
-  // Of a connection that failed, the rejection says only that it is closed; this says why.
+  // If the connection failed, the rejection only says that it is closed; this error says why.
   let reason: string | undefined
   client.on('error', (error: Error) => (reason = error.message))
   try {

@@ -1,15 +1,15 @@
-/** What each process of a cluster is, as data: its program, and what it is told. */
+/** How to start each process of a cluster: its program, arguments and environment. */
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { EdgeTold } from '../edges/options.ts'
+import type { ProxyOptions } from '../edges/options.ts'
 import { projectRoot } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Programs } from './programs.ts'
-import { privateRedis, type RedisTold } from './redis.ts'
+import { privateRedis, type RedisOptions } from './redis.ts'
 
 const edgesProgram = fileURLToPath(new URL('../edges/main.ts', import.meta.url))
 
@@ -21,10 +21,10 @@ export interface Upstream {
 export interface Specs {
   readonly node: (name: string, port: number) => ChildSpec
   readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
-  /** At the rate, and on the clock, that the trace has at that time. */
+  /** Uses the rate and the clock of the trace at that time. */
   readonly users: (target: string, trace: Pick<Trace, 'originNs' | 'state'>) => ChildSpec
-  readonly redis: (told: RedisTold) => ChildSpec
-  readonly edges: (told: readonly EdgeTold[]) => ChildSpec
+  readonly redis: (redis: RedisOptions) => ChildSpec
+  readonly edges: (proxies: readonly ProxyOptions[]) => ChildSpec
 }
 
 export type UsersOptions = Pick<
@@ -32,26 +32,26 @@ export type UsersOptions = Pick<
   'users' | 'tabs' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
 > & { readonly programs: Pick<Programs, 'users'> }
 
-/** More than the users send before they are started again, so that no operation has the number of another. */
+/** More operations than the users send in one life, so that operation numbers are unique in a run. */
 const OPERATIONS_PER_LIFE = 1e9
 
-/** The demo has at least these accounts, `user-0` and so on. */
+/** There are at least these accounts, `user-0` and so on. */
 const ACCOUNTS_MIN = 100
 
-/** Secrets are new with each cluster and outlive the processes in it. */
+/** Secrets are made once for a cluster, so that they outlive its processes. */
 export function specs(options: ClusterOptions, storeUrlOf: (node: string) => string): Specs {
   const { programs, directory, users } = options
   const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
     ...base,
-    // A start that can't succeed is to be told in one line, and soon.
+    // So that a start that can't succeed is reported soon.
     STORE_WAIT_MS: base['STORE_WAIT_MS'] ?? '10000',
     SESSION_KEYS: secret(),
     MESH_SECRET: secret(),
     COOKIE_SECURE: 'false',
     ACCOUNTS: String(Math.max(ACCOUNTS_MIN, users)),
     PASSWORD_COST: 'low',
-    // All clients of a lab share one address, which would soon count as one that guesses, or floods.
+    // All clients share one address, which the throttles would soon block.
     LOGIN_THROTTLE: 'off',
     VISITOR_THROTTLE: 'off',
     // The balancer in front writes X-Forwarded-* itself.
@@ -74,11 +74,11 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
       }),
     users: usersSpec(options),
     edges: (edges) => ours('edges', edgesProgram, base, [JSON.stringify({ seed: options.seed, edges })]),
-    redis: (told) => privateRedis(told, directory, options.environment),
+    redis: (redis) => privateRedis(redis, directory, options.environment),
   }
 }
 
-/** The users alone: of a system that is not the lab's, they are the only process. */
+/** The spec of the users alone, for a system that the lab does not start. */
 export function usersSpec(options: UsersOptions): Specs['users'] {
   const { programs, users, tabs = 1, readShare, seed, idempotencyKeys = false } = options
   const base = baseOf(options.environment)
@@ -86,23 +86,33 @@ export function usersSpec(options: UsersOptions): Specs['users'] {
   return (target, { originNs, state }) => {
     const firstOp = lives++ * OPERATIONS_PER_LIFE
     const { rate } = state.users
-    const told = { target, users, tabs, rate, readShare, seed, idempotencyKeys, firstOp, originNs: String(originNs) }
-    return ours('users', programs.users, base, [JSON.stringify(told)])
+    const usersOptions = {
+      target,
+      users,
+      tabs,
+      rate,
+      readShare,
+      seed,
+      idempotencyKeys,
+      firstOp,
+      originNs: String(originNs),
+    }
+    return ours('users', programs.users, base, [JSON.stringify(usersOptions)])
   }
 }
 
 function baseOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    // What was compiled once is kept: the next start of the same program takes half the time.
+    // With the compile cache the next start of the same program takes half the time.
     NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
     ...environment,
-    // A cluster on loopback speaks plain HTTP; the cookies of production would lock everybody out.
+    // A cluster on loopback uses plain HTTP, over which clients don't send Secure cookies.
     NODE_ENV: 'development',
     HOST: LOOPBACK,
   }
 }
 
-/** A program of ours, on the Node that runs the lab. */
+/** One of our programs, on the Node that runs the lab. */
 function ours(label: string, program: string, environment: NodeJS.ProcessEnv, args: readonly string[] = []): ChildSpec {
   return { label, command: process.execPath, args: [program, ...args], environment, channel: true }
 }

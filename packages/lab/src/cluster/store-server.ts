@@ -14,19 +14,19 @@ export interface RedisServer {
 }
 
 /**
- * The private redis-server, as something that can be broken. One of the user's own never is. Where there are two, the other
- * one follows, and takes over when it is promoted.
+ * The private redis-server as a target of faults; a store of the user's own is never broken. If there are two servers, the
+ * second is a replica that takes over when it is promoted.
  */
 export class StoreServer implements Member {
   readonly name = STORE
   #primary: RedisServer
   #follower: RedisServer | undefined
   readonly #leadTo: (id: string, port: number) => Promise<boolean>
-  /** The port that everybody's way leads to. */
+  /** The port to which the edges to the store lead. */
   #ledTo: number
   #pausedPid: number | undefined
 
-  /** `leadTo` makes the ways to the store lead to that port. */
+  /** `leadTo` makes the edges to the store lead to that port. */
   constructor(leadTo: (id: string, port: number) => Promise<boolean>, primary: RedisServer, follower?: RedisServer) {
     this.#leadTo = leadTo
     this.#primary = primary
@@ -62,43 +62,43 @@ export class StoreServer implements Member {
     return seen
   }
 
-  /** Resolves once there is one that answers, and the other has what it has. */
+  /** Resolves when the primary answers and the replica is in sync. */
   async start(): Promise<void> {
     await this.#primary.keeper.start()
     await this.followed()
   }
 
-  /** The answer as Redis wrote it, and nothing when there is none. */
+  /** Redis' raw reply; empty without one. */
   ask(...words: readonly string[]): Promise<string> {
     return askRedis(this.port, words)
   }
 
-  /** Whether the other one is there and has everything. */
+  /** Whether the replica is connected and in sync. */
   async isFollowed(): Promise<boolean> {
     if (this.#follower === undefined) return false
     return (await askRedis(this.#follower.port, ['INFO', 'replication'])).includes('master_link_status:up')
   }
 
-  /** Starts the other one if need be, and resolves once it follows. */
+  /** Starts the replica if it is down, and resolves when it follows the primary. */
   async followed(): Promise<void> {
     if (this.#follower === undefined) return
     await this.#follower.keeper.start()
     await until(() => this.isFollowed(), { deadlineMs: FOLLOWS_DEADLINE_MS, what: 'the replica to follow the store' })
   }
 
-  /** The primary dies, and the other one is in its place from now on. False where there is no other one. */
+  /** Kills the primary; the replica takes its role here. False without a replica. */
   replace(): boolean {
     const dead = this.#primary
     const heir = this.#follower
     if (heir === undefined) return false
-    // Swapped first: whoever is started from here on follows the new one.
+    // Swapped first, so that a server that starts from here on follows the new primary.
     this.#primary = heir
     this.#follower = dead
     dead.keeper.signal('SIGKILL')
     return true
   }
 
-  /** Promotes the one in the primary's place, and has everybody's way lead there; what is so already stays. Resolves whether it is so. */
+  /** Promotes the server in the primary's role, and points the edges to it. Idempotent; resolves to whether it is done. */
   async takeOver(id: string): Promise<boolean> {
     const { port } = this
     if (!(await this.isPrimary()) && (await this.ask('REPLICAOF', 'NO', 'ONE')) !== '+OK') return false
@@ -111,7 +111,7 @@ export class StoreServer implements Member {
     return (await this.ask('INFO', 'replication')).includes('role:master')
   }
 
-  /** Whether the one on that port is the one that follows. */
+  /** Whether the server on that port is the replica. */
   isFollower(port: number): boolean {
     return this.#follower?.port === port
   }

@@ -1,6 +1,6 @@
 import type { ClusterState, FaultState, NodeState } from '@ninelives/history'
 
-/** What `GET /api/cluster` answers: others' scripts are written against it. */
+/** The answer of `GET /api/cluster`, which users' scripts rely on. */
 export function clusterView(state: ClusterState) {
   const { strategy, store, balancer, nodes, faults, users, run } = state
   return {
@@ -14,7 +14,7 @@ export function clusterView(state: ClusterState) {
   }
 }
 
-/** A node that is down has no process, and its pid is null. */
+/** Null while the node is down. */
 export function nodeView({ name, url, pid, state, sessions }: NodeState) {
   return { name, url, pid: pid ?? null, state, sessions }
 }

@@ -1,7 +1,7 @@
 /**
- * Keeps the control port open to a person while something holds connections and says nothing. A connection *waits* until its
- * request is here as a whole, and again once it was answered. Waiting connections are bounded in time, for each address and in
- * all, and the one that has waited longest makes room for a new one; a connection whose request is being served is never closed.
+ * Keeps the control port usable while some client holds many idle connections. A connection *waits* until its request has
+ * arrived as a whole, and again after the answer. Waiting connections are bounded in time, per address and in total, and a new
+ * one evicts the one that has waited longest. A connection whose request is being served is never closed.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 export interface ConnectionBounds {
   readonly connectionsMax: number
   readonly waitingPerAddressMax: number
-  /** However often a few bytes come. Node's own timeouts don't end a connection that has sent none. */
+  /** Arriving bytes don't extend it. Node's own timeouts don't close a connection that has sent nothing. */
   readonly waitMaxMs: number
 }
 
@@ -22,7 +22,7 @@ export function boundConnections(server: Server, bounds: ConnectionBounds): void
   const { connectionsMax, waitingPerAddressMax, waitMaxMs } = bounds
   /** In the order in which they began to wait. */
   const waiting = new Map<Socket, Waiting>()
-  /** With how many requests are being served on each: a client may send the next before the first is answered. */
+  /** With the number of requests being served on each: a client may pipeline. */
   const served = new Map<Socket, number>()
 
   const forget = (socket: Socket): void => {

@@ -1,7 +1,7 @@
 /**
- * The trace as server-sent events, without the single operations. Every message is one event with the id `run:seq`, so a client that
- * comes back with Last-Event-ID goes on where it was. One that is new, or was away for longer than the lab remembers,
- * or knows another run, first gets the message `state`: the cluster as it was before the events that follow.
+ * The trace as server-sent events, without single operations. Every message is one event with the id `run:seq`, so a client can
+ * resume with Last-Event-ID. A client that is new, was away for longer than the lab remembers, or has the id of another run
+ * first gets the message `state`: the cluster's state before the events that follow.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isOperation, type TraceEvent } from '@ninelives/history'
@@ -11,7 +11,7 @@ import type { Trace } from '../trace/trace.ts'
 const CLIENTS_MAX = 64
 const HEARTBEAT_MS = 10_000
 const RETRY_MS = 1_000
-/** Unread bytes beyond which a client is cut off. It may come back with the id of what it read last. */
+/** The most unread bytes before a client is disconnected. It may resume with the id of the last event that it read. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 
 export class EventStream {
@@ -43,7 +43,7 @@ export class EventStream {
     for (const event of events) response.write(this.#message(event))
     this.#clients.add(response)
     response.on('close', () => this.#clients.delete(response))
-    // A client that is gone; `close` follows.
+    // The client is gone; `close` follows.
     response.on('error', () => undefined)
   }
 

@@ -7,7 +7,7 @@ const FIELDS = ['kind', 'target'] as const
 
 type Body = Readonly<Record<string, unknown>>
 
-/** Rejects what has the wrong shape, and says what each field takes. */
+/** Checks the body's shape, and rejects with what each field takes. */
 export function faultRequest(body: Body): FaultRequest {
   const { kind, target } = body
   if (typeof kind !== 'string') throw wrong(`kind takes ${[...faults.keys()].join(', ')}`)

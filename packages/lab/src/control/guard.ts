@@ -1,8 +1,7 @@
 /**
- * The control API can kill processes and asks nobody for a password, because it listens on loopback only. A browser on
- * this machine is on loopback too, and pages from anywhere run in it, so a request must prove that it is not such a
- * page's: it names a loopback host (a name that was rebound to 127.0.0.1 does not), and it comes from our own page or
- * from no page at all.
+ * The control API can kill processes and needs no password, because it listens on loopback only. But a browser on this machine
+ * is on loopback too, and runs pages from anywhere. So a request must name a loopback host, which DNS rebinding does not, and
+ * must come from our own page or from no page at all.
  */
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../errors.ts'

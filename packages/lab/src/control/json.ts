@@ -3,7 +3,7 @@ import { ApiError } from '../errors.ts'
 
 const BODY_BYTES_MAX = 16 * 1024
 
-/** Rejects with 413 for a body that is too large, 400 for one that is not JSON, 422 for one that is no object. */
+/** Rejects with 413 for a body that is too large, 400 if it is not JSON, 422 if it is not an object. */
 export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = []
   let bytes = 0

@@ -9,7 +9,6 @@ import type { EventStream } from './event-stream.ts'
 import { faultRequest } from './fault-request.ts'
 import { readJsonObject, sendJson } from './json.ts'
 
-/** What the control API controls. */
 export interface Controlled {
   readonly trace: Trace
   readonly cluster: Cluster
@@ -19,9 +18,9 @@ export interface Controlled {
 export interface Route {
   readonly method: string
   readonly path: RegExp
-  /** It reads the body itself; of the others the body is let go. */
+  /** Whether the handler reads the body; other routes discard it. */
   readonly takesBody?: true
-  /** `parameter` is what the path's group matched, decoded. A rejection becomes the answer. */
+  /** `parameter` is the path's captured group, decoded. A rejection becomes an error answer. */
   handle(request: IncomingMessage, response: ServerResponse, parameter: string): void | Promise<void>
 }
 
@@ -70,7 +69,7 @@ export function routes({ trace, cluster, faults }: Controlled, events: EventStre
   ]
 }
 
-/** Resolves once the node is up. */
+/** Resolves when the node is up. */
 async function startNode(cluster: Cluster, trace: Trace, name: string): Promise<void> {
   const node = cluster.nodes.find((each) => each.name === name)
   if (node === undefined) {

@@ -15,7 +15,7 @@ export interface ControlServer {
 
 const BOUNDS = { connectionsMax: 256, waitingPerAddressMax: 64, waitMaxMs: 10_000 }
 
-/** The control API and the live page, for this machine only. Rejects with PortInUseError. */
+/** Serves the control API and the live page on loopback. Rejects with PortInUseError. */
 export async function controlServer(controlled: Controlled, port: number): Promise<ControlServer> {
   const events = new EventStream(controlled.trace)
   const api = routes(controlled, events)
@@ -45,7 +45,7 @@ async function answer(api: readonly Route[], request: IncomingMessage, response:
 
 async function dispatch(api: readonly Route[], request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
-  // A page may be linked to from anywhere; only what it does is guarded.
+  // Any page may link to the live page; only API requests are guarded.
   if (!path.startsWith('/api/')) return sendPage(path, request, response)
   requireOwnPage(request)
   const there = api.filter((route) => route.path.test(path))
@@ -87,7 +87,7 @@ function sendError(response: ServerResponse, error: unknown): void {
   }
   const status = error instanceof ApiError ? error.status : 500
   const code = error instanceof LabError ? error.code : 'INTERNAL'
-  // What is left of a body that was refused must not be read as the next request.
+  // The rest of a refused body must not be read as the next request.
   if (status === 413) response.setHeader('Connection', 'close')
   sendJson(response, status, { error: { code, message: (error as Error).message } })
 }

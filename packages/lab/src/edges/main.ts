@@ -1,5 +1,5 @@
 /** The process of the edges: proxies, and what the lab says to them. It ends with the lab, as everything does. */
-import type { EdgesTold } from './options.ts'
+import type { EdgesOptions } from './options.ts'
 import { seededRandom } from '../random.ts'
 import { type EdgeFault, EdgeProxy, type Way } from './proxy.ts'
 
@@ -13,7 +13,7 @@ interface Message extends Omit<EdgeFault, 'ways'> {
   readonly units?: readonly (readonly string[])[]
 }
 
-const { seed, edges: all } = JSON.parse(process.argv[2] ?? '') as EdgesTold
+const { seed, edges: all } = JSON.parse(process.argv[2] ?? '') as EdgesOptions
 // Each has its own numbers, so that what passes on one edge decides nothing on another.
 const proxies = new Map(
   all.map(({ name, port, target }, index) => [name, new EdgeProxy(port, target, seededRandom(seed + index))]),

@@ -1,14 +1,14 @@
 /** What the process of the edges is told when it starts. */
 
 /** A proxy: where it listens, and where it leads. */
-export interface EdgeTold {
+export interface ProxyOptions {
   readonly name: string
   readonly port: number
   readonly target: number
 }
 
 /** All of the proxies, and what decides their jitter. */
-export interface EdgesTold {
+export interface EdgesOptions {
   readonly seed: number
-  readonly edges: readonly EdgeTold[]
+  readonly edges: readonly ProxyOptions[]
 }

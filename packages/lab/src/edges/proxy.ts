@@ -137,11 +137,11 @@ export class EdgeProxy {
   }
 
   /** Told of it is who connected only when it is known whether the target is gone: it may come again at once. */
-  #lost(tell: () => void): void {
+  #lost(afterLook: () => void): void {
     reaches(this.#target, (isReached) => {
       if (!isReached) this.#close()
       if (!isReached) this.#look()
-      tell()
+      afterLook()
     })
   }
 
@@ -153,14 +153,14 @@ export class EdgeProxy {
       resetBoth(client, upstream)
       return
     }
-    const [told, untold] = ways.includes('request') ? [upstream, client] : [client, upstream]
-    told.removeAllListeners('error').on('error', () => undefined)
-    untold
+    const [resetSide, otherSide] = ways.includes('request') ? [upstream, client] : [client, upstream]
+    resetSide.removeAllListeners('error').on('error', () => undefined)
+    otherSide
       .removeAllListeners('data')
       .removeAllListeners('end')
-      .on('end', () => untold.destroy())
+      .on('end', () => otherSide.destroy())
       .resume()
-    told.resetAndDestroy()
+    resetSide.resetAndDestroy()
   }
 
   #conditions(way: Way): Conditions {

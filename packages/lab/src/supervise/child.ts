@@ -27,7 +27,7 @@ export interface Message {
 }
 
 /** What every child of one lab shares. */
-export interface Household {
+export interface ProcessContext {
   readonly directory: string
   readonly warden: Warden
   /** Each line that a child wrote on stdout. */
@@ -45,7 +45,7 @@ export class Child {
   #lastLine = ''
   #lastError = ''
 
-  constructor(spec: ChildSpec, { directory, warden, onLine }: Household) {
+  constructor(spec: ChildSpec, { directory, warden, onLine }: ProcessContext) {
     // A process group of its own: Ctrl-C in the terminal is the lab's to answer.
     const child = spawn(spec.command, spec.args, {
       detached: true,
@@ -72,7 +72,7 @@ export class Child {
     this.#gather(spec.label, directory, onLine)
   }
 
-  #gather(label: string, directory: string, onLine: Household['onLine']): void {
+  #gather(label: string, directory: string, onLine: ProcessContext['onLine']): void {
     const log = new LogFile(`${directory}/${label}.log`)
     const { stdout, stderr } = this.#process
     if (stdout === null || stderr === null) return

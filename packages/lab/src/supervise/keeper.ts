@@ -1,7 +1,7 @@
 import { withoutPassword } from '../config.ts'
 import { StartError } from '../errors.ts'
 import { settles, succeeds } from '../wait.ts'
-import { Child, type ChildSpec, type Exit, type Household, type Message } from './child.ts'
+import { Child, type ChildSpec, type Exit, type ProcessContext, type Message } from './child.ts'
 
 export type Life =
   | { readonly at: 'starting'; readonly pid: number }
@@ -14,7 +14,7 @@ export type Life =
   | { readonly at: 'down'; readonly pid: number; readonly exit: Exit }
 
 export interface KeeperOptions {
-  readonly household: Household
+  readonly processContext: ProcessContext
   /** Asked before each start, so that what a process is told may change with the cluster. */
   readonly spec: () => ChildSpec
   /** Undefined leaves a process that died alone. */
@@ -106,10 +106,10 @@ export class Keeper {
   }
 
   async #startNow(): Promise<void> {
-    const { spec, household, onLife, onMessage } = this.#options
+    const { spec, processContext, onLife, onMessage } = this.#options
     const what = spec()
     if (this.#stopped) throw new StartError(what.label, 'the lab is stopping')
-    const child = this.#spawn(what, household)
+    const child = this.#spawn(what, processContext)
     let stage: 'starting' | 'up' | 'over' = 'starting'
     const up = (url: string | undefined): void => {
       if (stage !== 'starting') return
@@ -135,9 +135,9 @@ export class Keeper {
     throw await whyNot(what.label, child, await exit)
   }
 
-  #spawn(what: ChildSpec, household: Household): Child {
+  #spawn(what: ChildSpec, processContext: ProcessContext): Child {
     try {
-      this.#child = new Child(what, household)
+      this.#child = new Child(what, processContext)
       return this.#child
     } catch (error) {
       this.#failedStarts++

@@ -23,12 +23,12 @@ export class Warden {
 
   watch(pid: number): void {
     this.#pids.add(pid)
-    this.#tell(`+${pid}\n`)
+    this.#send(`+${pid}\n`)
   }
 
   forget(pid: number): void {
     this.#pids.delete(pid)
-    this.#tell(`-${pid}\n`)
+    this.#send(`-${pid}\n`)
   }
 
   /** The end of the pipe is the end of the warden; by now its list should be empty. */
@@ -50,7 +50,7 @@ export class Warden {
     warden.stdin.on('error', () => undefined)
     warden.once('error', () => this.#replace())
     warden.once('exit', () => this.#replace())
-    for (const pid of this.#pids) this.#tell(`+${pid}\n`)
+    for (const pid of this.#pids) this.#send(`+${pid}\n`)
   }
 
   #replace(): void {
@@ -60,7 +60,7 @@ export class Warden {
     this.#replacement = setTimeout(() => this.#start(), REPLACE_AFTER_MS)
   }
 
-  #tell(line: string): void {
+  #send(line: string): void {
     this.#process?.stdin?.write(line)
   }
 }

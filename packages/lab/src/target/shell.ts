@@ -17,7 +17,7 @@ export interface ShellOptions {
 }
 
 /** What a command is told, as variables of its environment. */
-export interface Told {
+export interface CommandVariables {
   readonly fault: number
   readonly kind: string
   readonly target?: string
@@ -39,18 +39,22 @@ export class Shell {
   }
 
   /** Resolves undefined when it exited with 0, else with what happened. It ends by force after a while, or with the signal. */
-  async run(command: string, { fault, kind, target }: Told, signal?: AbortSignal): Promise<string | undefined> {
+  async run(
+    command: string,
+    { fault, kind, target }: CommandVariables,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
     const { environment, warden } = this.#options
     const log = openSync(this.#log, 'a', PRIVATE_FILE_MODE)
     const from = statSync(this.#log).size
-    const told = {
+    const variables = {
       NINELIVES_FAULT: String(fault),
       NINELIVES_KIND: kind,
       ...(target === undefined ? {} : { NINELIVES_TARGET: target }),
     }
     const child = spawn(SHELL, ['-c', command], {
       detached: true,
-      env: { ...environment, ...told },
+      env: { ...environment, ...variables },
       stdio: ['ignore', log, log],
     })
     closeSync(log)

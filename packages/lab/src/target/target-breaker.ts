@@ -72,7 +72,7 @@ export class TargetBreaker implements Breaker {
     this.#broken = broken
     trace.append({ type: 'fault-injected', fault: `f${number}`, kind, target: node?.name ?? 'one of them' })
     const silence = node !== undefined && kind === SILENCING ? watchSilence(node) : undefined
-    const failure = await shell.run(commands.faults.get(kind) ?? '', told(broken), this.#leaving.signal)
+    const failure = await shell.run(commands.faults.get(kind) ?? '', variablesOf(broken), this.#leaving.signal)
     const missed = failure ?? (await silence?.missed())
     silence?.end()
     if (missed === undefined) {
@@ -158,7 +158,7 @@ export class TargetBreaker implements Breaker {
   async #start(broken: Broken): Promise<void> {
     const { commands, shell } = this.#options
     if (commands.start === undefined) return
-    const failure = await shell.run(commands.start, told(broken))
+    const failure = await shell.run(commands.start, variablesOf(broken))
     if (failure === undefined) return
     throw new LabError('NOT_STARTED', EXIT_FAILED, `--start-command failed (${broken.what}): ${failure}`)
   }
@@ -188,7 +188,7 @@ export class TargetBreaker implements Breaker {
   }
 }
 
-function told({ number, kind, node }: Broken): { fault: number; kind: string; target?: string } {
+function variablesOf({ number, kind, node }: Broken): { fault: number; kind: string; target?: string } {
   return { fault: number, kind, ...(node === undefined ? {} : { target: node.name }) }
 }
 

@@ -44,9 +44,9 @@ export function openTarget(options: TargetOptions): TargetLab {
   const shell = new Shell({ directory, environment, warden })
   const breaker = new TargetBreaker({ target, nodes, commands, shell, trace, warn })
   const spec = usersSpec(options)
-  const household = { directory, warden, onLine: () => undefined }
-  const beside = { household, restartAfterMs: RESTART_AFTER_MS, append: trace.append.bind(trace) }
-  const users = usersKeeper(() => spec(target.href, trace), beside)
+  const processContext = { directory, warden, onLine: () => undefined }
+  const context = { processContext, restartAfterMs: RESTART_AFTER_MS, append: trace.append.bind(trace) }
+  const users = usersKeeper(() => spec(target.href, trace), context)
   const end = async (): Promise<void> => {
     await Promise.all([users.kill(), breaker.heal()])
     await warden.close()

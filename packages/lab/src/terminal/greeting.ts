@@ -24,14 +24,14 @@ export function farewell(state: ClusterState, tracePath: string): string {
   const { users, nodes, atMs } = state
   const { sent, errors, loggedOut, lost } = users.totals
   const deaths = nodes.reduce((sum, node) => sum + node.deaths, 0)
-  const met = [
+  const figures = [
     count(sent, 'operation'),
     `${errors} failed`,
     count(loggedOut, 'logout'),
     `${count(lost, 'cart item')} lost`,
   ]
-  const told = users.all === 0 ? '' : `: ${met.join(', ')}`
-  return `Stopped after ${duration(atMs)}${told}; ${count(deaths, 'node death')}. Trace: ${tracePath}`
+  const met = users.all === 0 ? '' : `: ${figures.join(', ')}`
+  return `Stopped after ${duration(atMs)}${met}; ${count(deaths, 'node death')}. Trace: ${tracePath}`
 }
 
 function duration(ms: number): string {

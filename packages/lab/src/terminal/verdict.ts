@@ -53,8 +53,8 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
 
 /** Operations a second that the users were told to send last; undefined where the trace does not say. */
 export function rateIn(events: readonly TraceEvent[]): number | undefined {
-  const told = events.findLast((event) => event.type === 'users-paced' || event.type === 'run-started')
-  return told?.rate
+  const paced = events.findLast((event) => event.type === 'users-paced' || event.type === 'run-started')
+  return paced?.rate
 }
 
 /** The least and the most of each figure over all faults. */
@@ -101,10 +101,10 @@ function operationsText({ ok, failed, unknown }: Verdict['operations'], whys: Fr
 /** The most frequent ones. */
 function reasons(whys: ReadonlyMap<string, number>): string {
   const all = [...whys].toSorted(([, a], [, b]) => b - a)
-  const told = all
+  const shown = all
     .slice(0, WHYS_MAX)
     .map(([why, times]) => (all.length === 1 ? visible(why) : `${n(times)} ${visible(why)}`))
-  return all.length === 0 ? '' : ` (${told.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
+  return all.length === 0 ? '' : ` (${shown.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
 /** Without what the trace does not tell; the nodes of a target may be unknown. */
@@ -143,10 +143,10 @@ export function verdictStory(
     ...operations.map((sent) => ({ atMs: sent.sentAtMs, text: visible(operationText(sent, ends.get(sent.op))) })),
     ...faultLines(events, fromMs, untilMs).map(({ atMs, text }) => ({ atMs, text: paint('yellow', text) })),
   ].toSorted((a, b) => a.atMs - b.atMs)
-  const told = lines.map(
+  const rows = lines.map(
     ({ atMs, text }) => `  ${paint('dim', `${(atMs / 1_000).toFixed(3).padStart(9)} s`)}  ${text}\n`,
   )
-  return `  ${paint('red', kind)}: ${visible(worst.text)}\n\n${told.join('')}`
+  return `  ${paint('red', kind)}: ${visible(worst.text)}\n\n${rows.join('')}`
 }
 
 /** The place in the program where a checker failed. */

@@ -11,7 +11,7 @@ import { ask, type Body } from '../fixtures/ask.ts'
 import { startedLab } from '../fixtures/open-lab.ts'
 
 /** As the node has it. */
-const HARDSHIPS_MAX = 16
+const SELF_INFLICTED_MAX = 16
 
 const shopLab = (t: ExecutionContext, changes: Partial<LabOptions> = {}): Promise<Lab> =>
   startedLab(t, { nodes: 1, programs: ownPrograms(), ...changes })
@@ -50,11 +50,11 @@ test('a stalled node answers nobody, and goes on by itself', async (t) => {
   t.true(told.includes('node-a: the event loop turns again'))
 })
 
-test('a node that stood still many times takes one more hardship', async (t) => {
+test('a node that stood still many times takes one more fault', async (t) => {
   const lab = await shopLab(t)
   const [node] = lab.cluster.nodes
   if (node === undefined) throw new Error('there is no node')
-  for (let n = 0; n < HARDSHIPS_MAX + 1; n++) {
+  for (let n = 0; n < SELF_INFLICTED_MAX + 1; n++) {
     const order = { id: `stall-${n}`, durationMs: 1 }
     await stall.inject(node, order)
     await stall.heal(node, order)
@@ -109,7 +109,7 @@ test('ballast fills the heap of a node almost to its limit, and is gone when hea
   )
 })
 
-test('a hardship is over with the node that suffered it', async (t) => {
+test('a self-inflicted fault ends with the node that has it', async (t) => {
   const lab = await shopLab(t, { restartAfterMs: 100 })
   await inject(lab, { kind: 'clock', target: 'a', skewMs: -5_000 })
   await inject(lab, { kind: 'kill', target: 'a' })
@@ -117,10 +117,10 @@ test('a hardship is over with the node that suffered it', async (t) => {
   t.is((await httpGet(`${urlOf(lab)}/healthz`, { timeoutMs: 5_000 }))?.status, 200)
 })
 
-test('no request reaches a hardship', async (t) => {
+test('no request can order a self-inflicted fault', async (t) => {
   const lab = await shopLab(t)
-  const order = JSON.stringify({ type: 'hardship-begin', id: 'f1', kind: 'clock', skewMs: 1_000 })
-  for (const path of ['/api/hardship', '/hardship-begin', '/api/faults']) {
+  const order = JSON.stringify({ type: 'fault-begin', id: 'f1', kind: 'clock', skewMs: 1_000 })
+  for (const path of ['/api/fault', '/fault-begin', '/api/faults']) {
     t.is((await fetch(urlOf(lab) + path, { method: 'POST', body: order })).status, 404)
   }
 })

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { StartError } from '../../src/errors.ts'
-import type { Household } from '../../src/supervise/child.ts'
+import type { ProcessContext } from '../../src/supervise/child.ts'
 import { Keeper, type KeeperOptions, type Life } from '../../src/supervise/keeper.ts'
 import { runState } from '../../src/supervise/process-table.ts'
 import { Warden } from '../../src/supervise/warden.ts'
@@ -15,16 +15,20 @@ interface Kept {
   readonly keeper: Keeper
   readonly lives: Life[]
   readonly lines: string[]
-  readonly household: Household
+  readonly processContext: ProcessContext
 }
 
 function keep(t: ExecutionContext, manners: () => string[] = () => [], changes: Partial<KeeperOptions> = {}): Kept {
   const lives: Life[] = []
   const lines: string[] = []
   const warden = new Warden()
-  const household = { directory: scratch(t), warden, onLine: (_label: string, line: string) => void lines.push(line) }
+  const processContext = {
+    directory: scratch(t),
+    warden,
+    onLine: (_label: string, line: string) => void lines.push(line),
+  }
   const keeper = new Keeper({
-    household,
+    processContext,
     restartAfterMs: 50,
     onLife: (life) => lives.push(life),
     spec: () => ({
@@ -40,7 +44,7 @@ function keep(t: ExecutionContext, manners: () => string[] = () => [], changes: 
     await keeper.kill()
     await warden.close()
   })
-  return { keeper, lives, lines, household }
+  return { keeper, lives, lines, processContext }
 }
 
 const seen = (lives: readonly Life[]): string[] => lives.map(({ at }) => at)
@@ -155,11 +159,11 @@ test('a process that is paused is stopped all the same', async (t) => {
 })
 
 test('what a process writes is in its log, and each line is handed on', async (t) => {
-  const { keeper, lines, household } = keep(t, () => ['talks'])
+  const { keeper, lines, processContext } = keep(t, () => ['talks'])
   await keeper.start()
   await until(() => lines.length === 2, { deadlineMs: 5_000, what: 'both lines' })
   t.deepEqual(lines, ['{"level":30,"event":"listening","port":1}', 'plain words'])
-  const log = `${household.directory}/sleeper.log`
+  const log = `${processContext.directory}/sleeper.log`
   t.true(existsSync(log))
   t.is(readFileSync(log, 'utf8'), `${lines.join('\n')}\n`)
 })

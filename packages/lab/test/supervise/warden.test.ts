@@ -7,10 +7,12 @@ import { Warden } from '../../src/supervise/warden.ts'
 import { until } from '../../src/wait.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
-const house = fileURLToPath(new URL('../fixtures/house.ts', import.meta.url))
+const guardedChildren = fileURLToPath(new URL('../fixtures/guarded-children.ts', import.meta.url))
 
 const nothingIsLeft = test.macro(async (t, ...manners: string[]) => {
-  const lab = spawn(process.execPath, [house, scratch(t), ...manners], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lab = spawn(process.execPath, [guardedChildren, scratch(t), ...manners], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   t.teardown(() => lab.kill('SIGKILL'))
   const [line] = (await once(lab.stdout, 'data')) as [Buffer]
   const { warden, children } = JSON.parse(line.toString()) as { warden: number; children: [number, number] }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import type { Hardship } from './self-inflicted-fault.ts'
+import type { SelfInflictedFault } from './self-inflicted-fault.ts'
 
 /** Whoever closes one gets it back, and is to find it taken again. */
 const REFILL_MS = 20
@@ -9,7 +9,7 @@ const DESCRIPTORS_MAX = 20_000
 const LIMIT = 2_048
 
 /** Every file descriptor that this process may have is taken. */
-export function descriptors(): Hardship {
+export function descriptors(): SelfInflictedFault {
   const taken: number[] = []
   let limitBefore: string | undefined
   let refill: NodeJS.Timeout | undefined

@@ -4,37 +4,37 @@
  */
 import { clock } from './clock.ts'
 import { descriptors } from './descriptors.ts'
-import type { Hardship, HardshipOrder } from './self-inflicted-fault.ts'
+import type { SelfInflictedFault, FaultOrder } from './self-inflicted-fault.ts'
 import { memory } from './memory.ts'
 import { stall } from './stall.ts'
 
-const hardships: ReadonlyMap<unknown, (order: HardshipOrder) => Hardship> = new Map<
+const faults: ReadonlyMap<unknown, (order: FaultOrder) => SelfInflictedFault> = new Map<
   string,
-  (order: HardshipOrder) => Hardship
+  (order: FaultOrder) => SelfInflictedFault
 >(Object.entries({ stall, memory, descriptors, clock }))
 
 /** At a time; each order beyond that stays unanswered. */
-const HARDSHIPS_MAX = 16
+const FAULTS_MAX = 16
 
-export function sufferForLab(channel: NodeJS.Process = process): void {
-  const suffered = new Map<string, Hardship>()
+export function takeFaultOrders(channel: NodeJS.Process = process): void {
+  const standing = new Map<string, SelfInflictedFault>()
   channel.on('message', (message: unknown) => {
-    const order = (message ?? {}) as HardshipOrder
+    const order = (message ?? {}) as FaultOrder
     const { type, id } = order
     if (typeof id !== 'string') return
-    const known = suffered.get(id)
-    if (type === 'hardship-begin' && known === undefined && suffered.size < HARDSHIPS_MAX) {
-      const hardship = hardships.get(order['kind'])?.(order)
-      if (hardship === undefined) return
-      suffered.set(id, hardship)
+    const known = standing.get(id)
+    if (type === 'fault-begin' && known === undefined && standing.size < FAULTS_MAX) {
+      const fault = faults.get(order['kind'])?.(order)
+      if (fault === undefined) return
+      standing.set(id, fault)
       // The answer leaves first: of a process that stands still nothing would.
-      channel.send?.({ type: 'hardship-begun', id }, () => void hardship.begin())
+      channel.send?.({ type: 'fault-begun', id }, () => void fault.begin())
     }
-    if (type === 'hardship-look' && known?.stands() === true) channel.send?.({ type: 'hardship-stands', id })
-    if (type === 'hardship-end') {
+    if (type === 'fault-look' && known?.stands() === true) channel.send?.({ type: 'fault-stands', id })
+    if (type === 'fault-end') {
       known?.end()
-      suffered.delete(id)
-      channel.send?.({ type: 'hardship-over', id })
+      standing.delete(id)
+      channel.send?.({ type: 'fault-over', id })
     }
   })
 }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { getHeapStatistics } from 'node:v8'
-import type { Hardship, HardshipOrder } from './self-inflicted-fault.ts'
+import type { SelfInflictedFault, FaultOrder } from './self-inflicted-fault.ts'
 
 const MEGABYTES_MAX = 4_096
 /** Left of the heap's limit, which counts the young generation in: with less the process would not suffer but end. */
@@ -9,7 +9,7 @@ const SPARE_MIN_BYTES = 256 * 1024 * 1024
 const NUMBERS_PER_MEGABYTE = 131_072
 
 /** Ballast on the heap, which every collection has to walk around: so many megabytes, or until little is left of the heap. */
-export function memory({ megabytes }: HardshipOrder): Hardship {
+export function memory({ megabytes }: FaultOrder): SelfInflictedFault {
   const wanted = Math.min(Number(megabytes) || 0, MEGABYTES_MAX)
   let ballast: number[][] = []
   let isFull = false

@@ -1,5 +1,5 @@
 /** Something that this process suffers because the lab said so. */
-export interface Hardship {
+export interface SelfInflictedFault {
   /** Resolves once it is there. */
   begin(): void | Promise<void>
   /** Whether it is seen to be there. */
@@ -8,4 +8,4 @@ export interface Hardship {
 }
 
 /** What the lab said of it; what it does not know it leaves alone. */
-export type HardshipOrder = Readonly<Record<string, unknown>>
+export type FaultOrder = Readonly<Record<string, unknown>>

@@ -5,9 +5,9 @@ import { DEFAULT_STRATEGY, findStrategy, type Strategy } from '../../strategies.
 
 export interface Choice {
   readonly strategy: Strategy
-  /** Of a store that is there already. */
+  /** The URL of a store that runs already. */
   readonly storeUrl?: string
-  /** The program of a private one. */
+  /** The program for a private store. */
   readonly redisServer?: string
 }
 
@@ -17,22 +17,22 @@ export interface Wish {
   readonly store: string | undefined
 }
 
-/** What a strategy says of the other nodes is not true where there are none. */
+/** Replaces a replicating strategy's texts if the cluster has a single node. */
 const ALONE = {
   summary: 'the one node holds every session in its memory; its death logs everybody out',
   onNodeDeath: 'no other node has them, so its users are logged out — try --nodes 3',
 }
 
-/** What the flags, the environment and the machine together come to. Throws UsageError when that is nothing. */
+/** Chooses by flags, environment and machine. Throws UsageError if the strategy can't run here. */
 export function chooseStrategy({ strategy: name, store, nodes }: Wish, config: Config): Choice {
   if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
   const strategy = known(name ?? DEFAULT_STRATEGY)
   const isAlone = nodes === 1 && typeof strategy.store !== 'string' && 'mesh' in strategy.store
-  const told = isAlone ? { ...strategy, ...ALONE } : strategy
-  return withItsStore(told, config.redisUrl, findOnPath('redis-server', config.searchPath))
+  const described = isAlone ? { ...strategy, ...ALONE } : strategy
+  return withItsStore(described, config.redisUrl, findOnPath('redis-server', config.searchPath))
 }
 
-/** Throws UsageError when there is none that the lab starts itself. */
+/** Throws UsageError if the lab does not start the store itself. */
 export function requirePrivateRedis({ strategy, storeUrl, redisServer }: Choice, who: string): void {
   if (redisServer !== undefined) return
   const instead = storeUrl === undefined ? `${strategy.name} has none` : `this one is at ${withoutPassword(storeUrl)}`
@@ -49,7 +49,7 @@ function withItsStore(strategy: Strategy, redisUrl: string | undefined, redisSer
   )
 }
 
-/** What the strategy says of its own store is not true of another. */
+/** Replaces the strategy's texts about its own store, as another store is used. */
 function withOwnStore(name: string | undefined, store: string): Strategy {
   const where = `sessions are in ${withoutPassword(store)}`
   return {

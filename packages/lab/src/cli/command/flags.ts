@@ -1,21 +1,21 @@
-/** Flags as data: what each takes, its default and its help. A bad one is refused with one line that says what is accepted. */
+/** Flags as data: values, default and help. A bad flag is refused with one line that says what is accepted. */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../errors.ts'
 
 export interface Flag<T> {
-  /** What stands for the value in the help, such as `N`. */
+  /** The value's placeholder in the help, such as `N`. */
   readonly placeholder: string
   readonly help: string
   readonly otherwise: T
   /** Completes "--flag takes ...". */
   readonly takes: string
-  /** It is there or not, and has no value. */
+  /** A flag without a value. */
   readonly isSwitch?: true
-  /** Undefined when the value can't be used. `before` is what the flag had by then, for one that may be given repeatedly. */
+  /** Undefined for a bad value. `before` is the value so far, for a flag that may be repeated. */
   parse(value: string, before: T): T | undefined
 }
 
-// The type of a flag's value differs from flag to flag.
+// Flags differ in the type of their value.
 export type Flags = Readonly<Record<string, Flag<unknown>>>
 export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
 
@@ -44,20 +44,20 @@ export function textFlag<T extends string | undefined>(takes: string, described:
   return { ...described, takes, parse: (value) => (value === '' ? undefined : value) }
 }
 
-/** True when it is there. */
+/** A flag without a value: true if it is given. */
 export function switchFlag(help: string): Flag<boolean> {
   return { placeholder: '', help, otherwise: false, takes: 'nothing', isSwitch: true, parse: () => true }
 }
 
-/** Undefined for what is no address of an HTTP server, or is more than that: a path or a password would be dropped in silence. */
+/** Accepts the origin of an HTTP server; a path or a password is refused, as it would be ignored. */
 export function httpUrl(value: string): URL | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined
   return url?.protocol === 'http:' && url.href === `${url.origin}/` ? url : undefined
 }
 
 /**
- * The value of every flag, or `help` when that was asked for. Throws UsageError. `operand` gets what stands by itself, where a
- * command takes such a thing, before the flags or after them.
+ * The values of all flags, or `help` if --help was given. Throws UsageError. `operand` gets the arguments that are no flags, for
+ * commands that take some, before or after the flags.
  */
 export function parseFlags<F extends Flags>(
   command: string,

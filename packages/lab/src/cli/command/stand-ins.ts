@@ -1,14 +1,14 @@
 /**
- * The processes that stand between the lab and whoever started it: npm, the shell that npm runs a script in, the
- * launcher. They pass on what they can, but one that is killed can't, and then the lab has to notice by itself. They
- * differ with the system and its shell, so they are looked up: from the parent upwards until npm.
+ * The processes between the lab and the user's shell: npm, the shell in which npm runs a script, the launcher. They forward
+ * signals, but not when one of them is killed, so the lab must notice that by itself. Which ones there are depends on the
+ * system, so they are looked up from the parent upwards until npm.
  */
 import { describe } from '../../supervise/process-table.ts'
 
 const LEVELS_MAX = 5
 const PACKAGE_RUNNER = /(^|[\s/])(npm|npx|pnpm|yarn|bun)(-cli)?(\.c?js)?(\s|$)/
 
-/** Their pids, the parent first. Only the parent where there is no npm above it. */
+/** Their pids, the parent first; only the parent if there is no npm above it. */
 export function standIns(): number[] {
   const pids: number[] = []
   for (let pid = process.ppid; pids.length < LEVELS_MAX && pid > 1;) {

@@ -1,14 +1,14 @@
 /**
- * When to stop: Ctrl-C, a signal, the end of whoever started the lab, a terminal that is gone. Under npm one Ctrl-C
- * arrives twice, from the terminal and passed on by npm, so what follows close upon the first is the same one.
+ * Stops at Ctrl-C, a signal, the end of the parent, or the loss of the terminal. Under npm one Ctrl-C arrives twice, from the
+ * terminal and from npm, so a second signal right after the first is the same one.
  */
 import { runState } from '../../supervise/process-table.ts'
 import { standIns } from './stand-ins.ts'
 
 export interface StopOptions {
-  /** The parent stands between the lab and a terminal. */
+  /** Whether the parent is only a launcher. */
   readonly endsWithParent: boolean
-  /** Someone asked twice. */
+  /** Called at a second request to stop. */
   readonly onSecond: () => void
 }
 
@@ -16,7 +16,7 @@ const SAME_PRESS_MS = 500
 const STAND_INS_POLL_MS = 500
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Aborted when it is time to stop, with what to say about it as the reason. Listens until the process exits. */
+/** A signal that aborts when it is time to stop; its reason is the text to show. Listens until the process exits. */
 export function stopSignal({ endsWithParent, onSecond }: StopOptions): AbortSignal {
   const first = new AbortController()
   let firstAtMs = 0

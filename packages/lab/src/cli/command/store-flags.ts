@@ -1,4 +1,4 @@
-/** Which store a cluster is to use in place of its strategy's own, for the commands that start one. */
+/** The flags that choose a store in place of the strategy's own, for commands that start a cluster. */
 import { readFileSync } from 'node:fs'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
@@ -17,7 +17,7 @@ export const storeFlags = {
   }),
 }
 
-/** Undefined where the strategy's own is to be used. Throws UsageError for two of them, and for a file without one. */
+/** Undefined for the strategy's own store. Throws UsageError if both flags are given, or if the module can't be used. */
 export function storeOf(flags: FlagValues<typeof storeFlags>, config: Config): string | undefined {
   const { store, 'store-file': file } = flags
   if (store !== undefined && file !== undefined) {

@@ -1,4 +1,4 @@
-/** The trace that a command is given, by the path of its file. */
+/** Reads the trace file that a command is given. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
 import { decodeLines, type ReadTrace, type TraceEvent, type TraceProblem } from '@ninelives/history'
@@ -10,7 +10,7 @@ export interface OfTrace<F extends Flags> {
   readonly flags: FlagValues<F>
 }
 
-/** Throws UsageError when there is not exactly one. */
+/** Throws UsageError unless there is exactly one path. */
 export function parseOfTrace<F extends Flags>(command: string, flags: F, args: readonly string[]): OfTrace<F> | 'help' {
   const files: string[] = []
   const values = parseFlags(command, flags, args, (value) => files.push(value))
@@ -22,16 +22,16 @@ export function parseOfTrace<F extends Flags>(command: string, flags: F, args: r
   return { file, flags: values }
 }
 
-/** Far above any event; what is longer is none, and is not to fill the memory. */
+/** Far above any event. A longer line is no event, and must not fill the memory. */
 const LINE_MAX = 16 * 1024 * 1024
 const CHUNK_BYTES = 1024 * 1024
 
-/** A trace on the disk: read anew each time it is iterated, and never in memory as a whole. */
+/** A trace on disk: each iteration reads the file again, and it is never in memory as a whole. */
 export class TraceFile implements ReadTrace {
   readonly path: string
   #problem: TraceProblem | undefined
 
-  /** Throws UsageError when it can't be read. */
+  /** Throws UsageError if the file can't be read. */
   constructor(file: string) {
     this.path = file
     try {

@@ -28,7 +28,7 @@ ${flagsHelp(checkFlags)}
 Exits with 0 when valid, 1 when invalid, 3 when unknown.
 `
 
-/** The version of what `verdict.json` and `--json` hold. */
+/** The schema version of `verdict.json` and of `--json`. */
 const VERDICT_SCHEMA = 1
 
 /** Resolves with the exit code. */
@@ -46,8 +46,8 @@ export function check(args: readonly string[], _config: Config): Promise<number>
 }
 
 /**
- * Prints the verdict and returns the exit code. Into that directory goes the verdict as `verdict.json`, and the evidence: a trace
- * for each kind of anomaly.
+ * Prints the verdict and returns the exit code. Writes `verdict.json` and one trace of evidence for each kind of anomaly to that
+ * directory.
  */
 export function judgeFile(file: string, paint: Paint, directory?: string): number {
   const trace = new TraceFile(file)
@@ -84,7 +84,7 @@ function asJson(verdict: Verdict, { events }: Frame): string {
   return `${visibleJson({ schema: VERDICT_SCHEMA, ...about, ...verdict }, 2)}\n`
 }
 
-/** The events as they are, and what is to be told of the run is kept on the way. */
+/** Passes the events through, and keeps the facts that the report needs. */
 function framed(trace: TraceFile, { events: kept, whys }: Frame): ReadTrace {
   function* events(): Generator<TraceEvent> {
     for (const event of trace.events) {

@@ -1,7 +1,7 @@
 /**
- * The rate of a run that was not told one. The users begin at RATE_MAX and are slowed down by half, until the machine keeps up:
- * operations leave on time and are as many as are due. A slower load exposes fewer operations to each fault, and the verdict says
- * how many these were; a load that lags measures the machine.
+ * Chooses the rate of a run without --rate. The users begin at RATE_MAX, and the rate is halved until the machine keeps up:
+ * operations are sent on time and in the number that is due. A lower rate exposes fewer operations to each fault, which the
+ * verdict shows; a load that lags would measure the machine.
  */
 import type { UsersSecond } from '@ninelives/history'
 import type { Keeper } from '../../supervise/keeper.ts'
@@ -9,12 +9,12 @@ import type { Trace } from '../../trace/trace.ts'
 import { succeeds, until } from '../../wait.ts'
 
 export const RATE_MAX = 300
-/** Slower than this there would be too few operations around a fault. */
+/** Below this there would be too few operations around a fault. */
 const RATE_MIN = 30
-/** Half of what a verdict allows, since the starts of nodes are still to come. */
+/** Half of what a verdict allows, as starting nodes will add load. */
 const LATE_MAX_MS = 5
 const SENT_SHARE_MIN = 0.8
-/** Reports of a second each. The first one has the logins in it. */
+/** Seconds to look at. The first one is left out, as it has the logins. */
 const SECONDS = 3
 const SECONDS_SKIPPED = 1
 const REPORTS_WAIT_MS = 15_000
@@ -26,7 +26,7 @@ export interface Paced {
   readonly users: Keeper | undefined
 }
 
-/** Resolves once the users act at a rate that fits, or it is time to stop. */
+/** Resolves when the users act at a rate that the machine keeps up with, or when `signal` aborts. */
 export async function fitRate(subject: Paced, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   for (let round = 1; ; round++) {
     const { rate } = subject.trace.state.users
@@ -52,7 +52,7 @@ async function warmUp(trace: Trace, signal: AbortSignal): Promise<readonly Users
   return seconds
 }
 
-/** By the best of these seconds: one that something else disturbed is no reason. */
+/** Judges by the best of these seconds, so that a single disturbed second does not lower the rate. */
 function problemOf(seconds: readonly UsersSecond[], rate: number): string | undefined {
   if (seconds.length === 0) return 'the users did not report in time'
   const lateMs = Math.min(...seconds.map((second) => second.lateMs))
@@ -63,6 +63,6 @@ function problemOf(seconds: readonly UsersSecond[], rate: number): string | unde
 
 async function pace({ trace, users }: Paced, rate: number, reason: string, id: string): Promise<void> {
   trace.append({ type: 'users-paced', rate, reason })
-  // Where they don't answer they have died, and those that come in their place begin at the new rate.
+  // If the users don't answer, they have died, and their next process begins at the new rate.
   await users?.call({ type: 'pace', id, rate }, 'paced', PACED_WAIT_MS)
 }

@@ -12,7 +12,7 @@ const kinds = campaignKinds
 
 export const NODES_DEFAULT = 3
 
-/** Which kinds there are depends on what is broken, and is checked where that is known. */
+/** The kinds depend on the subject, so they are checked later. */
 const faultsFlag: Flag<readonly string[] | undefined> = {
   placeholder: 'KIND,...',
   help: `in turn, of ${listed(kinds)} (kill), on one that the seed decides or KIND@TARGET; of a --target, those it has commands for`,

@@ -1,4 +1,4 @@
-/** A cluster of the lab's own, to be put through the gauntlet. */
+/** `prove` on a cluster that the lab starts. */
 import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
 import { needsEdges, parsePlanned } from '../../campaign/planned.ts'
@@ -18,10 +18,10 @@ import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
 import { storeOf } from '../command/store-flags.ts'
 
-/** How long a node is away. */
+/** How long a node stays down. */
 const RESTART_AFTER_MS = 700
 
-/** Throws UsageError when that can't be had. */
+/** Throws UsageError if the flags can't be satisfied. */
 export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
   const kinds = flags.faults ?? ['kill']
   const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
@@ -43,7 +43,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   })
 }
 
-/** Throws UsageError when one of them could never fall. */
+/** Throws UsageError if one of them has no target. */
 function requireFitting(kinds: readonly string[], place: Place): void {
   for (const kind of kinds) {
     const planned = parsePlanned(kind)
@@ -69,7 +69,7 @@ function isFailover(planned: string): boolean {
 
 function subjectOf(lab: Lab, { strategy }: Choice): Subject {
   const { trace, cluster, control } = lab
-  // With affinity a session is on one node by design; otherwise each of them should tell the same.
+  // With affinity only one node has a session; otherwise every node should return the same copy.
   const asksCopies = strategy.routing !== 'affinity'
   return {
     trace,

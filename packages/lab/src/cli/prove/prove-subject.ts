@@ -2,30 +2,29 @@ import type { Breaker } from '../../campaign/campaign.ts'
 import type { Keeper } from '../../supervise/keeper.ts'
 import type { Trace } from '../../trace/trace.ts'
 
-/** What is put through the gauntlet: a cluster that the lab starts, or a system of the user's own. */
+/** What `prove` breaks: a cluster that the lab starts, or the user's own system. */
 export interface Subject {
   readonly trace: Trace
   readonly breaker: Breaker
   readonly users: Keeper | undefined
-  /** Resolves once the users are in it, with where it is. Rejects with LabError. */
+  /** Resolves when the users are active, to the system's URL. Rejects with LabError. */
   start(): Promise<string>
-  /** Resolves once everybody has looked for the last time. */
+  /** Resolves when every user has looked for the last time. */
   lastLook(): Promise<void>
-  /** `cutShort`: why the run did less than it was to do. */
+  /** `cutShort`: why the run did less than was planned. */
   stop(reason: string, cutShort?: string): Promise<void>
-  /** Without asking anybody. */
+  /** Kills every process at once. */
   kill(): Promise<void>
 }
 
-/** A subject that can be opened, and what it will be broken with. */
+/** A subject that can be opened, and the faults for it. */
 export interface Plan {
-  /** What the person at the terminal reads first. */
+  /** The first lines of the output. */
   readonly announcement: string
   readonly kinds: readonly string[]
   open(signal: AbortSignal): Promise<Subject>
 }
 
-/** What every plan is made for. */
 export interface PlanBasis {
   readonly seed: number
   readonly run: string

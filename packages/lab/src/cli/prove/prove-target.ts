@@ -1,4 +1,4 @@
-/** A system of the user's own, to be put through the gauntlet. */
+/** `prove` on the user's own system. */
 import { ownPrograms } from '../../cluster/programs.ts'
 import type { Config } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
@@ -11,7 +11,7 @@ import type { ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
 import { targetFlags } from './target-flags.ts'
 
-/** Throws UsageError when that can't be had. */
+/** Throws UsageError if the flags can't be satisfied. */
 export function planTarget(flags: ProveValues, target: URL, config: Config): (basis: PlanBasis) => Plan {
   for (const name of ['strategy', 'store', 'store-file', 'nodes'] as const) {
     if (flags[name] !== undefined)
@@ -53,7 +53,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
   })
 }
 
-/** Throws UsageError when one of its flags is there without --target. */
+/** Throws UsageError if one of its flags is given without --target. */
 export function refuseTargetFlags(flags: ProveValues): void {
   const names = ['kill-command', 'start-command', 'nodes-url', 'fault-command', 'copies'] as const
   const given = names.find((name) => flags[name] !== targetFlags[name].otherwise)

@@ -41,7 +41,7 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
     return await proven(flags, config)
   } catch (error) {
     if (!(error instanceof LabError) || error.exitCode !== EXIT_FAILED) throw error
-    // A run that failed proves nothing, and exit code 1 would say that a loss is proven.
+    // A run that failed proves nothing, and exit code 1 would mean a proven loss.
     throw new LabError(error.code, EXIT_CODES.unknown, error.message, error)
   }
 }
@@ -74,7 +74,7 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
   return judgeFile(subject.trace.path, painter(process.stdout), directory)
 }
 
-/** Resolves once everybody has looked for the last time, with why there were fewer faults than there were to be. */
+/** Resolves when every user has looked for the last time, to the reason if there were fewer faults than planned. */
 async function gauntlet(
   subject: Subject,
   { kinds }: Plan,
@@ -104,7 +104,7 @@ async function gauntlet(
     })
   } catch (error) {
     if (!(error instanceof LabError) || stop.aborted) throw error
-    // The system did not recover: no more faults, and what was recorded until then is judged.
+    // The system did not recover: stop, and judge what was recorded.
     cutShort = error.message
     say(`  ${visible(error.message)}: no more faults\n`)
   }

@@ -1,4 +1,4 @@
-/** What `prove` is told of a system of the user's own. */
+/** The flags of `prove` for the user's own system. */
 import { NODES_MAX } from '../../cluster/addresses.ts'
 import type { NodeAddress } from '../../users/load.ts'
 import { choiceFlag, type Flag, httpUrl, textFlag } from '../command/flags.ts'

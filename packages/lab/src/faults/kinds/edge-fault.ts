@@ -23,8 +23,8 @@ export function edgeFault(
 
     async inject(group, { direction, ...order }) {
       const edges = group.passages(direction)
-      const told = { ...order, type: 'edges-break', kind: does, edges }
-      if (await group.keeper.call(told, 'edges-broken', ANSWER_WAIT_MS)) return
+      const message = { ...order, type: 'edges-break', kind: does, edges }
+      if (await group.keeper.call(message, 'edges-broken', ANSWER_WAIT_MS)) return
       throw new ApiError(504, 'FAULT_NOT_ARMED', 'the process of the edges did not take the order')
     },
 

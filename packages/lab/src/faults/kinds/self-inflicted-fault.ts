@@ -21,15 +21,15 @@ export function selfInflictedFault(
     endsWith: ['node-down'],
 
     async inject(node, order) {
-      const begun = await node.keeper.call({ type: 'hardship-begin', kind, ...order }, 'hardship-begun', ANSWER_WAIT_MS)
+      const begun = await node.keeper.call({ type: 'fault-begin', kind, ...order }, 'fault-begun', ANSWER_WAIT_MS)
       if (!begun) throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not take the order`)
     },
 
-    confirm: (node, _pid, { id }) => node.keeper.call({ type: 'hardship-look', id }, 'hardship-stands', LOOK_WAIT_MS),
+    confirm: (node, _pid, { id }) => node.keeper.call({ type: 'fault-look', id }, 'fault-stands', LOOK_WAIT_MS),
 
     async heal(node, { id }) {
       const { pid, life } = node
-      const over = await node.keeper.call({ type: 'hardship-end', id }, 'hardship-over', HEAL_WAIT_MS)
+      const over = await node.keeper.call({ type: 'fault-end', id }, 'fault-over', HEAL_WAIT_MS)
       // One that was only starting is another than the one that suffers.
       if (over || pid === undefined || node.pid !== pid || life === 'starting') return
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it is over`)
