@@ -1,4 +1,4 @@
-/** Something that the person at the terminal can do something about: one line, and an exit code. */
+/** An error that the user can act on: one line, and an exit code. */
 export class LabError extends Error {
   readonly code: string
   readonly exitCode: number
@@ -14,7 +14,7 @@ export class LabError extends Error {
 export const EXIT_BAD_INPUT = 2
 export const EXIT_FAILED = 1
 
-/** A command, a flag, a value or a variable of the environment that can't be used. The message says what is accepted. */
+/** A bad command, flag, value or environment variable. The message says what is accepted. */
 export class UsageError extends LabError {
   constructor(message: string) {
     super('USAGE', EXIT_BAD_INPUT, message)
@@ -28,10 +28,10 @@ export class PortInUseError extends LabError {
   }
 }
 
-/** A process that should have started did not. */
+/** A process did not start. */
 export class StartError extends LabError {
   readonly label: string
-  /** What it exited with; null when a signal ended it or it never came up in time. */
+  /** Its exit code; null if a signal ended it or it was not ready in time. */
   readonly childExitCode: number | null
 
   constructor(label: string, reason: string, childExitCode: number | null = null) {
@@ -41,14 +41,14 @@ export class StartError extends LabError {
   }
 }
 
-/** A condition that was waited for did not come true in time. */
+/** A condition did not become true in time. */
 export class DeadlineError extends LabError {
   constructor(what: string, deadlineMs: number) {
     super('DEADLINE', EXIT_FAILED, `waited ${deadlineMs} ms in vain for ${what}`)
   }
 }
 
-/** A request to the control API that can't be served, and what to answer. */
+/** A request to the control API that is refused, with its answer. */
 export class ApiError extends LabError {
   readonly status: number
 

@@ -12,7 +12,7 @@ export interface GetOptions {
 
 const BODY_LENGTH_MAX = 1024 * 1024
 
-/** Resolves undefined when there is no answer: nothing listens, or not in time, or it broke off. */
+/** Resolves undefined without a whole answer in time. */
 export function httpGet(url: string, { timeoutMs, agent }: GetOptions): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const request = get(url, { signal: AbortSignal.timeout(timeoutMs), ...(agent ? { agent } : {}) }, (response) => {

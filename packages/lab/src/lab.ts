@@ -1,4 +1,4 @@
-/** A cluster with everything around it: trace, warden, faults, control API. What `up` runs, and what tests and benches start. */
+/** A cluster with its trace, warden, faults and control API: what `up`, tests and benches start. */
 import path from 'node:path'
 import { TRACE_SCHEMA } from '@ninelives/history'
 import { type Addresses, chooseAddresses } from './cluster/addresses.ts'
@@ -13,7 +13,7 @@ import { Warden } from './supervise/warden.ts'
 import { Trace } from './trace/trace.ts'
 
 export interface LabOptions extends ClusterOptions {
-  /** 0 picks a free one. */
+  /** 0 picks a free port. */
   readonly controlPort: number
 }
 
@@ -22,15 +22,15 @@ export interface Lab {
   readonly cluster: Cluster
   readonly faults: FaultController
   readonly control: ControlServer
-  /** Resolves once the shop answers. */
+  /** Resolves when the shop answers. */
   start(): Promise<void>
-  /** Ends every process, asking first. Heals every fault by that. `cutShort`: why the run did less than it was to do. */
+  /** Asks every process to end, and so heals every fault. `cutShort`: why the run did less than was planned. */
   stop(reason: string, cutShort?: string): Promise<void>
-  /** Ends every process without asking. */
+  /** Kills every process. */
   kill(): Promise<void>
 }
 
-/** Everything but the processes of the cluster: those begin with `start`. Rejects with PortInUseError. */
+/** Opens everything except the cluster's processes, which `start` starts. Rejects with PortInUseError. */
 export async function openLab(options: LabOptions): Promise<Lab> {
   const addresses = await chooseAddresses(options)
   const trace = openTrace(options, addresses)

@@ -1,4 +1,4 @@
-/** Numbers from 0 (inclusive) to 1 (exclusive) that the seed decides: mulberry32. Good for schedules, never for secrets. */
+/** Seeded numbers from 0 (inclusive) to 1 (exclusive), by mulberry32. For schedules, never for secrets. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -1,6 +1,6 @@
 /**
- * Where a run writes: the trace, and one log per process. By default a fresh directory under `.ninelives/` in the
- * project, of which the last ones are kept.
+ * The directory of a run, for its trace and one log a process. By default a fresh one under `.ninelives/` in the project, where
+ * the latest runs are kept.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -15,13 +15,13 @@ const RUNS_KEPT = 10
 const RUN_NAME = /^\d{8}-\d{6}-\d+$/
 const OWNER_FILE = 'lab.pid'
 
-/** Sorts by time, and names the process so that two in the same second differ. */
+/** A name that sorts by time. The pid tells runs of the same second apart. */
 export function runName(now: Date, pid: number): string {
   const [date = '', time = ''] = now.toISOString().split('T')
   return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${pid}`
 }
 
-/** Makes the directory that was named, or one for this run, and empties it of an earlier run's files. */
+/** Creates the given directory, or one for this run, and removes an earlier run's files from it. */
 export function makeRunDirectory(run: string, named?: string): string {
   const runs = path.join(projectRoot, '.ninelives')
   const directory = named === undefined ? path.join(runs, run) : path.resolve(named)
@@ -62,7 +62,7 @@ function isInUse(directory: string): boolean {
   return startMark(Number(pid)) === mark.join(' ')
 }
 
-/** Only what a run itself writes: the directory was named by a person and may hold anything. */
+/** Removes only files that a run writes, as the user may have named a directory with other files. */
 function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (

@@ -1,13 +1,13 @@
 import type { StrategyFacts } from '@ninelives/history'
 
-/** A strategy is a store and a routing, and nothing else: a new one is a new entry here. */
+/** A strategy is a store and a routing. A new one is a new entry here. */
 export interface Strategy extends StrategyFacts {
   readonly routing: 'round-robin' | 'affinity' | 'session-id'
-  /** A store's URL, or what makes one once it is known where everything will be. */
+  /** A store's URL, or a function that makes one from the addresses. */
   readonly store: string | { readonly server: 'redis' } | { readonly mesh: MeshKind }
 }
 
-/** How the nodes themselves keep the sessions: all of them each, or each session on some. */
+/** For stores on the nodes: every node has every session, or each session is on some of the nodes. */
 export type MeshKind = 'replicated' | 'clustered'
 
 const inNodesMemory = 'so its users are logged out'
@@ -53,7 +53,7 @@ export const strategies: readonly Strategy[] = [
   },
 ]
 
-/** It needs nothing but the nodes, and loses nothing with one. */
+/** It needs only the nodes, and the death of one loses nothing. */
 export const DEFAULT_STRATEGY = 'replicated'
 
 export const strategyNames: readonly string[] = strategies.map(({ name }) => name)

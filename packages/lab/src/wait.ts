@@ -3,14 +3,14 @@ import { DeadlineError } from './errors.ts'
 
 export interface Wait {
   readonly deadlineMs: number
-  /** Completes "waited in vain for ...". */
+  /** Completes the message of the DeadlineError. */
   readonly what: string
   readonly everyMs?: number
 }
 
 const POLL_MS = 10
 
-/** Polls until the condition holds. Rejects with DeadlineError when it does not in time, and with what it throws. */
+/** Polls until the condition holds. Rejects with DeadlineError if it does not in time, or with its exception. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   { deadlineMs, what, everyMs = POLL_MS }: Wait,
@@ -22,7 +22,7 @@ export async function until(
   }
 }
 
-/** Whether the promise was kept, for whom it is no error that it was not. */
+/** Resolves to whether the promise was fulfilled; never rejects. */
 export function succeeds(promise: Promise<unknown>): Promise<boolean> {
   return promise.then(
     () => true,
@@ -30,7 +30,7 @@ export function succeeds(promise: Promise<unknown>): Promise<boolean> {
   )
 }
 
-/** Whether the promise settled within so many milliseconds. */
+/** Resolves to whether the promise settled within so many milliseconds. */
 export async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const timer = new AbortController()
   const done = promise.then(

@@ -1,7 +1,6 @@
 /**
- * The edges of a cluster as the lab knows them, and the process in which their proxies are. An edge is named by the process that
- * connects and the one that it connects to: `balancer>a`, `a>b`, `a>store`. Two nodes share one link, whichever of them
- * connected, so what is done to `a>b` one way is done to `b>a` the other way.
+ * The edges of a cluster, and the process with their proxies. An edge is named by the process that connects and its peer:
+ * `balancer>a`, `a>b`, `a>store`. Two nodes share one link, so a fault on `a>b` in one direction is a fault on `b>a` in the other.
  */
 import type { NodeLife } from '@ninelives/history'
 import type { Keeper } from '../supervise/keeper.ts'
@@ -10,15 +9,15 @@ import type { Way } from './proxy.ts'
 export interface Edge {
   readonly from: string
   readonly to: string
-  /** Where its proxy listens. */
+  /** The port of its proxy. */
   readonly port: number
-  /** Where what it leads to listens. */
+  /** The port that it leads to. */
   readonly target: number
 }
 
 export type EdgeEnds = Pick<Edge, 'from' | 'to'>
 
-/** One proxy, and which ways of it are meant. */
+/** One proxy, and the directions that a fault affects. */
 export interface Passage {
   readonly edge: string
   readonly ways: readonly Way[]
@@ -26,12 +25,12 @@ export interface Passage {
 
 const POINT_WAIT_MS = 2_000
 
-/** What stands at an end of an edge that is no node's. */
+/** The names of edge ends that are not nodes. */
 export const BALANCER = 'balancer'
 export const STORE = 'store'
 export const REPLICA = 'replica'
 
-/** What of the traffic on an edge is meant: from the process that connects, to it, or both. */
+/** Which traffic a fault affects: from the process that connects, to it, or both. */
 export const DIRECTIONS = ['both', 'request', 'answer'] as const
 export type Direction = (typeof DIRECTIONS)[number]
 
@@ -72,7 +71,7 @@ export class EdgeGroup {
     return [...ways].map(([edge, each]) => ({ edge, ways: [...each] }))
   }
 
-  /** Proxies of which one at least is in use. */
+  /** Proxies; a fault on the group has landed when it affected one of them. */
   units(): readonly (readonly string[])[] {
     return this.#edges.map(({ from, to }) => [`${from}>${to}`, `${to}>${from}`])
   }
@@ -87,12 +86,12 @@ export class Edges {
     this.keeper = keeper
   }
 
-  /** `*` stands for any process. The group is empty, and its name too, where there is no such edge. */
+  /** `*` stands for any process. Without a matching edge the group and its name are empty. */
   find(wanted: EdgeEnds): EdgeGroup {
     return this.#group(matching(this.all, wanted))
   }
 
-  /** What leads to the store leads to that port from now on. False when the process of the edges did not say so. */
+  /** Points the edges to the store to that port. False if the edge process did not confirm it. */
   pointStore(id: string, to: number): Promise<boolean> {
     const edges = this.all
       .filter((edge) => edge.from === STORE || edge.to === STORE)
@@ -113,18 +112,18 @@ export class Edges {
   }
 }
 
-/** The ends that a text such as `*>store` names; undefined for a text that is no edge. */
+/** Parses a text such as `*>store`; undefined for a text that is not an edge. */
 export function parseEdges(text: string): EdgeEnds | undefined {
   const [, from, to] = PATTERN.exec(text) ?? []
   return from === undefined || to === undefined ? undefined : { from, to }
 }
 
-/** The edges between such ends, where `*` stands for any process. */
+/** The edges between these ends; `*` stands for any process. */
 export function matching<E extends EdgeEnds>(edges: readonly E[], wanted: EdgeEnds): readonly E[] {
   return edges.filter((edge) => fits(wanted.from, edge.from) && fits(wanted.to, edge.to))
 }
 
-/** What leads from these nodes to the others and to the store, and back. The balancer reaches all of them. */
+/** The edges that cut these nodes off from the other nodes and the store; the balancer still reaches all nodes. */
 export function around<E extends EdgeEnds>(edges: readonly E[], names: readonly string[]): readonly E[] {
   const inside = new Set(names)
   return edges.filter(({ from, to }) => from !== BALANCER && inside.has(from) && !inside.has(to))

@@ -1,7 +1,6 @@
 /**
- * One direction of one connection. Where nothing is wrong a chunk goes straight on. Else it waits in line until it is due,
- * and as nothing overtakes in a TCP stream, what comes behind it waits as well. A sender is stopped when the line is long,
- * as it would be by a slow network.
+ * One direction of one connection. Without a fault a chunk is passed on at once. Otherwise it is queued until it is due, and
+ * later chunks wait behind it, as a TCP stream keeps its order. A long queue pauses the sender, as a slow network would.
  */
 import type { Socket } from 'node:net'
 
@@ -12,18 +11,18 @@ export interface Conditions {
   readonly isHeld: boolean
   readonly isDropped: boolean
   readonly isClear: boolean
-  /** Told when something was really late, held back or dropped. */
+  /** Called when a chunk was really delayed, held or dropped. */
   readonly touch: () => void
 }
 
 interface Waiting {
-  /** Undefined at the end of the stream. */
+  /** Undefined for the end of the stream. */
   readonly chunk: Buffer | undefined
   readonly dueAtMs: number
 }
 
 const LINE_BYTES_MAX = 1024 * 1024
-/** What passes at once under a limit, as a share of what passes in a second. */
+/** The burst that a bandwidth limit allows, as a share of a second's bytes. */
 const SLICES_PER_SECOND = 50
 
 export class Flow {
@@ -37,10 +36,10 @@ export class Flow {
   #freeAtMs = 0
   #isBlocked = false
   #timer: NodeJS.Timeout | undefined
-  /** Something is missing in the stream: it can't be used any more. */
+  /** Bytes were dropped, so the stream can't be used any more. */
   hasLost = false
 
-  /** `beforeEnd` may put off that the end of the stream passes. */
+  /** `beforeEnd` may delay the end of the stream. */
   constructor(
     source: Socket,
     sink: Socket,
@@ -61,7 +60,7 @@ export class Flow {
     sink.on('close', () => clearTimeout(this.#timer))
   }
 
-  /** Conditions have changed, or something is due. */
+  /** Call it when the conditions have changed or a chunk is due. */
   look(): void {
     clearTimeout(this.#timer)
     const conditions = this.#conditions()

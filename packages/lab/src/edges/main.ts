@@ -1,20 +1,20 @@
-/** The process of the edges: proxies, and what the lab says to them. It ends with the lab, as everything does. */
+/** The edge process: it runs the proxies and takes the lab's orders over its channel, and ends with the lab. */
 import type { EdgesOptions } from './options.ts'
 import { seededRandom } from '../random.ts'
 import { type EdgeFault, EdgeProxy, type Way } from './proxy.ts'
 
 interface Message extends Omit<EdgeFault, 'ways'> {
   readonly type: string
-  /** Which ways on which edge. */
+  /** The directions on each edge. */
   readonly edges?: readonly { readonly edge: string; readonly ways: readonly Way[] }[]
-  /** The port where these edges lead from now on. */
+  /** The port to which these edges lead from now on. */
   readonly to?: number
-  /** Of each of these, one is to be touched. */
+  /** Ids of faults; each must have affected some traffic. */
   readonly units?: readonly (readonly string[])[]
 }
 
 const { seed, edges: all } = JSON.parse(process.argv[2] ?? '') as EdgesOptions
-// Each has its own numbers, so that what passes on one edge decides nothing on another.
+// Each edge has a random sequence of its own, so that traffic on one edge does not change the jitter on another.
 const proxies = new Map(
   all.map(({ name, port, target }, index) => [name, new EdgeProxy(port, target, seededRandom(seed + index))]),
 )

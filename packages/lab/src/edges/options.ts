@@ -1,13 +1,13 @@
-/** What the process of the edges is told when it starts. */
+/** The edge process' command-line argument, as JSON. */
 
-/** A proxy: where it listens, and where it leads. */
+/** A proxy: the port on which it listens, and the port to which it leads. */
 export interface ProxyOptions {
   readonly name: string
   readonly port: number
   readonly target: number
 }
 
-/** All of the proxies, and what decides their jitter. */
+/** All proxies, and the seed of their jitter. */
 export interface EdgesOptions {
   readonly seed: number
   readonly edges: readonly ProxyOptions[]

@@ -1,7 +1,7 @@
 /**
- * A TCP proxy on one edge. While nothing is wrong it is not to be noticed: a half-close passes as one, a reset as one, and it
- * listens only while its target does, so that who connects to a process that is gone is refused, as without it. Rejected: to
- * accept and then reset; whoever balances may send a request again after a refusal, and not after a reset.
+ * A TCP proxy on one edge. Without a fault it must not be noticed: half-closes and resets are passed on, and it listens only
+ * while its target does, so that a connection to a dead process is refused as without the proxy. Rejected: to accept and then
+ * reset; a balancer may retry any request after a refusal, but not after a reset.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { LOOPBACK } from '../supervise/ports.ts'
@@ -25,7 +25,7 @@ interface Connection {
 }
 
 const LOOK_EVERY_MS = 20
-/** On one machine an answer comes at once, or not before somebody is accepted. */
+/** On one machine a connection is accepted at once, or not before the target calls accept again. */
 const REACH_WAIT_MS = 1_000
 const CONNECTIONS_MAX = 10_000
 
@@ -40,16 +40,16 @@ export class EdgeProxy {
   #looking: NodeJS.Timeout | undefined
   #isOpen = false
 
-  /** `random` decides what is not said to the millisecond. */
+  /** `random` draws the jitter. */
   constructor(port: number, target: number, random: () => number) {
     this.#port = port
     this.#target = target
     this.#random = random
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
     this.#server.maxConnections = CONNECTIONS_MAX
-    // It may have been closed before it had begun.
+    // It may have been closed before it listened.
     this.#server.on('listening', () => !this.#isOpen && this.#server.close())
-    // Who looks whether a port is free listens there for an instant. That ends, and nothing else is to end with it.
+    // A process that checks whether the port is free listens there for an instant. Its close must not close this proxy.
     this.#server.on('error', () => {
       this.#isOpen = false
       clearTimeout(this.#looking)
@@ -75,7 +75,7 @@ export class EdgeProxy {
     if (!this.#isOpen) this.#look()
   }
 
-  /** Leads elsewhere from now on; who was connected has to come again. */
+  /** Changes the target, and closes the present connections. */
   point(target: number): void {
     this.#target = target
     this.#close()
@@ -87,7 +87,7 @@ export class EdgeProxy {
     return this.#touched.has(id)
   }
 
-  /** Nobody gets in, and whoever was in is thrown out. Seen when a connection to it is refused. */
+  /** Refuses new connections and closes the present ones. It has landed when a connection was refused. */
   #shut(id: string): void {
     this.#close()
     for (const { client, upstream } of this.#connections) resetBoth(client, upstream)
@@ -107,7 +107,7 @@ export class EdgeProxy {
     this.#isOpen = false
   }
 
-  /** Listens once the target does. */
+  /** Listens as soon as the target does. */
   #look(): void {
     clearTimeout(this.#looking)
     if (this.#isOpen || [...this.#faults.values()].some(isCut)) return
@@ -136,7 +136,7 @@ export class EdgeProxy {
     for (const fault of this.#faults.values()) if (fault.kind === 'reset') this.#reset(connection, fault)
   }
 
-  /** Told of it is who connected only when it is known whether the target is gone: it may come again at once. */
+  /** Checks whether the target still listens before it closes the client, as the client may reconnect at once. */
   #lost(afterLook: () => void): void {
     reaches(this.#target, (isReached) => {
       if (!isReached) this.#close()
@@ -145,7 +145,7 @@ export class EdgeProxy {
     })
   }
 
-  /** Once. Who is not told of it is left with a connection on which nothing happens any more. */
+  /** Happens once. One way: the other end keeps a connection on which nothing happens any more. */
   #reset({ client, upstream }: Connection, { id, ways }: EdgeFault): void {
     this.#touched.add(id)
     this.#faults.delete(id)
@@ -194,7 +194,7 @@ function resetBoth(...sockets: readonly Socket[]): void {
   for (const socket of sockets) socket.resetAndDestroy()
 }
 
-/** Who neither accepts nor refuses is there: it stands still, and the line of those who wait before it is full. */
+/** A target that neither accepts nor refuses is alive: it is paused, and its backlog is full. */
 function reaches(port: number, done: (isReached: boolean) => void): void {
   const socket = connect({ host: LOOPBACK, port })
   const isThere = (): void => {

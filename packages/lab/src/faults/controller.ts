@@ -11,18 +11,18 @@ import { type Breakable, Targets } from './targets.ts'
 
 export interface FaultRequest extends Omit<FaultDetail, 'request'> {
   readonly kind: string
-  /** As of target.ts. */
+  /** The forms are in target.ts. */
   readonly target: string
-  /** As of FaultDetail, or one that the seed decides. */
+  /** As in FaultDetail, or RANDOM. */
   readonly request?: number | typeof RANDOM_REQUEST
 }
 
 const CONFIRM_DEADLINE_MS = 3_000
 const INJECTIONS_MAX = 1_000
-/** The process may be seen to be gone before its last words are read. */
+/** The process may be seen to be gone before its last log lines are read. */
 const LAST_WORDS_WAIT_MS = 1_000
 
-/** Injects faults, watches whether they landed, and heals them. The trace is told of each step. */
+/** Injects faults, watches whether they landed, and heals them. Each step is written to the trace. */
 export class FaultController {
   readonly #targets: Targets
   readonly #trace: Trace
@@ -38,14 +38,14 @@ export class FaultController {
   }
 
   /**
-   * Resolves once the fault is confirmed, or is armed where it lands at a moment of its own. Rejects with ApiError when
-   * it does not fit or did not land.
+   * Resolves when the fault is confirmed, or when it is armed if it lands later by itself. Rejects with ApiError if it does not
+   * fit the target or did not land.
    */
   inject(request: FaultRequest): Promise<FaultRecord> {
     return this.#inject(request, () => undefined)
   }
 
-  /** As `inject`, for a campaign: a fault that did not fit is written to the trace too, since it was planned. */
+  /** Like `inject`, for a campaign: a planned fault that did not fit is written to the trace too. */
   injectPlanned(request: FaultRequest): Promise<FaultRecord> {
     return this.#inject(request, (reason) => this.#refuse(request, reason))
   }
@@ -63,26 +63,26 @@ export class FaultController {
     }
     if (fault.landsWith === undefined) await this.#confirm(injection)
     if (durationMs !== undefined && injection.state.is !== 'healed') {
-      // The check of the request has bounded it.
+      // The request's validation has bounded it.
       injection.expiry = setTimeout(() => void this.#expire(injection), durationMs)
     }
     return toRecord(injection)
   }
 
-  /** The fault as it is now. Throws ApiError when there is none with that id. */
+  /** The fault's present state. Throws ApiError if there is none with that id. */
   find(id: string): FaultRecord {
     const injection = this.#injection(id)
     if (injection.state.is === 'given-up') throw unknown(id)
     return toRecord(injection)
   }
 
-  /** Whether it landed; undefined while that may still come. */
+  /** Whether it landed; undefined while it may still land. */
   landed(id: string): boolean | undefined {
     const injection = this.#injections.get(id)
     return injection === undefined ? false : landed(injection)
   }
 
-  /** Whether the fault landed within that time. Takes it back if it did not. */
+  /** Whether the fault landed within that time. Heals it if it did not. */
   async landedWithin(id: string, deadlineMs: number): Promise<boolean> {
     const isArmed = (): boolean => this.landed(id) === undefined
     await succeeds(until(() => !isArmed(), { deadlineMs, what: `fault ${id} to land` }))
@@ -90,7 +90,7 @@ export class FaultController {
     return this.landed(id) === true
   }
 
-  /** The faults whose last try to be healed failed, each with the reason; undefined while one is being healed. */
+  /** The faults that could not be healed; undefined while a fault is being healed. */
   unhealed(): readonly { readonly id: string; readonly what: string; readonly reason: string }[] | undefined {
     const injections = [...this.#injections.values()]
     if (injections.some(({ healing }) => healing !== undefined)) return undefined
@@ -99,7 +99,7 @@ export class FaultController {
     )
   }
 
-  /** Resolves once everything that it fell on is well; at once when the fault was healed before. */
+  /** Resolves when everything that it fell on has recovered; at once if the fault was healed before. */
   async heal(id: string): Promise<FaultRecord> {
     const injection = this.#injection(id)
     if (injection.state.is === 'healed') return toRecord(injection)
@@ -178,7 +178,7 @@ export class FaultController {
     if (fault.isMomentary) await this.heal(order.id)
   }
 
-  /** Heals every part that is not over yet. Two that ask at the same time share one try. */
+  /** Heals every part that is not over yet. Concurrent calls share one attempt. */
   #undo(injection: Injection): Promise<void> {
     return (injection.healing ??= this.#tryToUndo(injection).finally(() => delete injection.healing))
   }
@@ -195,13 +195,13 @@ export class FaultController {
     }
   }
 
-  /** It was injected and can't land any more. Where a part of it still could, that part is taken back. */
+  /** The fault can't land as a whole any more. Parts that still could are healed. */
   #giveUp(injection: Injection, reason: string): void {
     if (injection.state.is !== 'armed') return
     injection.state = { is: 'given-up' }
     clearTimeout(injection.expiry)
     this.#failed(injection, reason)
-    // If that fails, the injection is kept, with the reason, among the unhealed.
+    // If that fails, the injection stays among the unhealed ones, with the reason.
     void this.#undo(injection).then(
       () => this.#injections.delete(injection.order.id),
       () => undefined,
@@ -216,7 +216,7 @@ export class FaultController {
     try {
       await this.heal(injection.order.id)
     } catch (error) {
-      // For a fault that stands, the trace has it already.
+      // If the fault stands, the trace has that already.
       if (injection.state.is !== 'standing') this.#failed(injection, `not healed: ${(error as Error).message}`)
     }
   }
@@ -230,7 +230,7 @@ export class FaultController {
   }
 
   #noticePart(event: TraceEvent, injection: Injection, part: Part): void {
-    // What happens to a part before the fault landed there is not the fault's end.
+    // An event of a part on which the fault has not landed is not the fault's end.
     if ((landed(injection) === true || part.hasReported) && injection.fault.endsWith.includes(event.type)) {
       part.isOver = true
       this.#healedOnceOver(injection)
@@ -243,17 +243,17 @@ export class FaultController {
     const part = injection?.parts.find(({ subject }) => process === `node-${subject.name}`)
     if (injection === undefined || part === undefined || injection.fault.landsWith !== event) return
     part.hasReported = true
-    // A failure to confirm is in the trace by then.
+    // The trace has the failure already.
     if (injection.state.is !== 'given-up' && injection.parts.every(({ hasReported }) => hasReported))
       void this.#confirm(injection).catch(() => undefined)
   }
 
-  /** A fault that waits for its moment in a process can't land any more once that is gone, unless it just did. */
+  /** An armed fault can't land any more when its process is gone, unless it just did. */
   #noticeDeath(injection: Injection, part: Part): void {
     if (injection.fault.landsWith === undefined) return
     setTimeout(() => {
       if (part.hasReported || injection.state.is !== 'armed') return
-      // A process that is gone has taken its part of the order with it.
+      // The order ended with the process.
       for (const each of injection.parts) if (each.subject.pid !== each.pid) each.isOver = true
       this.#giveUp(injection, `node ${part.subject.name} ended before it came to that point`)
     }, LAST_WORDS_WAIT_MS).unref()

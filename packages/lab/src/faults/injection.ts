@@ -1,35 +1,35 @@
-/** One injection of a fault: what was asked for, what it fell on, and what has become of it so far. */
+/** One injection of a fault: the request, its targets, and its state. */
 import type { TraceEvent } from '@ninelives/history'
 import { ApiError } from '../errors.ts'
 import type { Fault, FaultOrder, Subject } from './kinds/fault.ts'
 import type { FaultDetail } from './kinds/fault-detail.ts'
 
-/** A fault as it was asked for and seen. */
+/** A fault as the API shows it. */
 export interface FaultRecord extends FaultDetail {
   readonly id: string
   readonly kind: string
-  /** What it fell on; several with commas between. */
+  /** What it fell on, separated by commas. */
   readonly target: string
-  /** Null while a fault that waits for its moment has not landed. */
+  /** Null until an armed fault has landed. */
   readonly confirmedAt: string | null
   readonly healedAt?: string
 }
 
-/** One of the processes or edges that a fault falls on, with the pid that it had then. */
+/** One process or edge that a fault falls on, with its pid at that time. */
 export interface Part {
   readonly subject: Subject
   readonly pid: number
-  /** Where the fault lands at a moment of its own: the process reported that moment. */
+  /** For an armed fault: the process has reported that it landed. */
   hasReported: boolean
   isOver: boolean
 }
 
 /**
- *     armed ──(seen to have landed)──▶ standing ──(healed, or over by itself)──▶ healed
- *       ├────(healed before it landed)─────────────────────────────────────────▶ healed
+ *     armed ──(confirmed)──▶ standing ──(healed, or over by itself)──▶ healed
+ *       ├────(healed before it landed)───────────────────────────────▶ healed
  *       └────(can't land any more)───▶ given-up
  *
- * What was given up is kept until nothing of it is left that would have to be undone.
+ * A given-up injection is kept until nothing of it is left to undo.
  */
 export type InjectionState =
   | { readonly is: 'armed' }
@@ -43,11 +43,11 @@ export interface Injection {
   readonly target: string
   readonly parts: readonly Part[]
   state: InjectionState
-  /** Heals it once `durationMs` have passed. */
+  /** Heals it after `durationMs`. */
   expiry?: NodeJS.Timeout
   /** While it is being healed. */
   healing?: Promise<void>
-  /** Why the last try to heal it failed. */
+  /** Why the last attempt to heal it failed. */
   unhealed?: string
 }
 
@@ -57,14 +57,14 @@ export function toPart(fault: Fault, subject: Subject): Part {
   return { subject, pid, hasReported: false, isOver: false }
 }
 
-/** Whether the event is about that part. A process other than a node is known by its pid, which a new one does not have yet. */
+/** Whether the event is about that part. A process other than a node is identified by its pid. */
 export function isOf(event: TraceEvent, { subject, pid }: Part): boolean {
   if (event.type === 'process-down') return event.pid === pid
   if (event.type === 'process-up') return event.pid === subject.pid
   return 'node' in event && event.node === subject.name
 }
 
-/** When it was seen to have landed; null where it was not. */
+/** When it was confirmed; null if it was not. */
 export function confirmedAt({ state }: Injection): string | null {
   return state.is === 'standing' || state.is === 'healed' ? state.confirmedAt : null
 }

@@ -1,10 +1,10 @@
 /**
- * Which node has the session of whom. With `sticky` and `clustered` each session has a node that its requests go to, and that
- * node is the one that answered last; where any node may answer, it is whoever did.
+ * Knows which node has each user's session: the node that last answered the user. With `sticky` and `clustered` all requests of
+ * a session go to that node; with the other strategies any node may be the last one.
  */
 import { LOGGED_OUT, type OperationEnded, type OperationKind, type TraceEvent } from '@ninelives/history'
 
-/** Operations whose end nobody has heard of yet; the oldest are forgotten. */
+/** Operations that have not ended; the oldest are forgotten. */
 const PENDING_MAX = 10_000
 const USES: ReadonlySet<string> = new Set(['login', 'put', 'read', 'count', 'logout'])
 
@@ -16,7 +16,7 @@ interface Pending {
 
 export class SessionOwners {
   readonly #pending = new Map<number, Pending>()
-  /** Of those who are logged in. */
+  /** The last node of each logged-in user. */
   readonly #owners = new Map<string, { readonly visit: number; readonly node: string }>()
 
   take(event: TraceEvent): void {
@@ -35,13 +35,13 @@ export class SessionOwners {
     return this.#owners.get(user)?.node
   }
 
-  /** Of somebody who is logged in. */
+  /** The node of a random logged-in user. */
   random(random: () => number): string | undefined {
     const owners = [...this.#owners.values()]
     return owners[Math.floor(random() * owners.length)]?.node
   }
 
-  /** Who only counts has a session and is not logged in, and what failed ends no session unless it says so. */
+  /** A `count` does not show a login, and a failed operation ends a session only if it says `logged-out`. */
   #ended({ user, visit, kind }: Pending, { outcome, why, node }: OperationEnded): void {
     const isOurs = this.#owners.get(user)?.visit === visit
     const isOver = why === LOGGED_OUT || (kind === 'logout' && outcome !== 'failed')

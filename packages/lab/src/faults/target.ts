@@ -1,8 +1,8 @@
 /**
- * What a fault falls on, as people write it and as it is meant.
+ * Parses a fault's target.
  *
- * Nodes: a name, or several with commas between; `random`; `all`; `minority`, as many as a majority can do without; `owner`, the
- * node that has the session of a logged-in user, or `owner:user-3`. The store: `store`. Edges: `balancer>a`, `a>b`, `a>store` or
+ * Nodes: names separated by commas; `random`; `all`; `minority`, the largest number that leaves a majority; `owner`, the node
+ * with the session of a random logged-in user, or `owner:user-3`. The store: `store`. Edges: `balancer>a`, `a>b`, `a>store` or
  * `store>replica`, with `*` for any process at either end, or `random`.
  */
 import { parseEdges, STORE } from '../edges/edges.ts'
@@ -23,12 +23,12 @@ export type EdgesTarget =
 
 export const RANDOM_TARGET = 'random'
 
-/** The groups of nodes that go by a word. */
+/** The words for groups of nodes. */
 export const GROUPS = [RANDOM_TARGET, 'all', 'minority'] as const
 
 const OWNER = /^owner(?::(.+))?$/
 
-/** Undefined where the fault falls on no such thing. */
+/** Undefined if the fault takes no such target. */
 export function parseTarget({ on }: Pick<Fault, 'on'>, text: string): Target | undefined {
   if (on.includes('edge')) return parseEdgesTarget(text)
   if (on.includes('partition')) return parseNodesTarget(text)
@@ -50,12 +50,12 @@ function parseNodesTarget(text: string): NodesTarget {
   return { type: 'named', names: [...new Set(text.split(',').map((name) => name.trim()))] }
 }
 
-/** What is wrong with a target that can't be parsed. */
+/** The error for a target that can't be parsed. */
 export function unfit({ kind, on }: Pick<Fault, 'kind' | 'on'>, text: string): string {
   return on.includes('edge') ? `"${text}" is no edge` : `${kind} falls on a ${on.join(' or a ')}, and "${text}" is none`
 }
 
-/** As many nodes as a majority can do without. */
+/** The largest number of nodes that leaves a majority. */
 export function minorityOf(nodes: number): number {
   return Math.floor((nodes - 1) / 2)
 }

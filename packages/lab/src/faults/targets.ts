@@ -1,4 +1,4 @@
-/** The processes and edges of a running cluster that a fault falls on. What is random, the seed decides. */
+/** Finds the processes and edges of a running cluster for a target. Random choices come from the seed. */
 import type { Member } from '../cluster/member.ts'
 import type { ClusterNode } from '../cluster/node.ts'
 import { type EdgeGroup, edgeName, type Edges } from '../edges/edges.ts'
@@ -10,9 +10,9 @@ import { type EdgesTarget, minorityOf, type NodesTarget, parseTarget, RANDOM_TAR
 
 export interface Breakable {
   readonly nodes: readonly ClusterNode[]
-  /** Absent where the lab did not start it. */
+  /** Absent if the lab did not start it. */
   readonly store?: Member | undefined
-  /** Absent without proxies on them. */
+  /** Absent without proxies. */
   readonly edges?: Edges | undefined
 }
 
@@ -28,7 +28,7 @@ export class Targets {
     trace.listen((event) => this.#owners.take(event))
   }
 
-  /** One at least. Throws ApiError when there is none, or none in a state for that fault. */
+  /** At least one. Throws ApiError if there is none, or none in a state for that fault. */
   choose(fault: Fault, text: string): readonly Subject[] {
     const target = parseTarget(fault, text)
     if (target === undefined) {
@@ -104,7 +104,7 @@ export class Targets {
     throw new ApiError(409, 'NO_SESSION', reason)
   }
 
-  /** Where the target should have been an edge, and there are some. */
+  /** The error for a target that should have been an edge. */
   #edgesHint({ on }: Fault): string {
     return on.includes('edge') ? `; one is like ${listed(this.#requireEdges())}` : ''
   }

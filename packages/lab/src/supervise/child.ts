@@ -7,12 +7,12 @@ import { signalGroup } from './process-table.ts'
 import type { Warden } from './warden.ts'
 
 export interface ChildSpec {
-  /** Such as `node-a`; its log file's name too. */
+  /** Such as `node-a`; also the name of its log file. */
   readonly label: string
   readonly command: string
   readonly args: readonly string[]
   readonly environment: NodeJS.ProcessEnv
-  /** With a channel, a process tells when it is ready, and learns from the channel's end that the lab is gone. */
+  /** With an IPC channel a process reports when it is ready, and learns by the channel's end that the lab is gone. */
   readonly channel: boolean
 }
 
@@ -26,11 +26,11 @@ export interface Message {
   readonly [field: string]: unknown
 }
 
-/** What every child of one lab shares. */
+/** What all children of one lab share. */
 export interface ProcessContext {
   readonly directory: string
   readonly warden: Warden
-  /** Each line that a child wrote on stdout. */
+  /** Called with each line that a child wrote to stdout. */
   readonly onLine: (label: string, line: string) => void
 }
 
@@ -46,7 +46,7 @@ export class Child {
   #lastError = ''
 
   constructor(spec: ChildSpec, { directory, warden, onLine }: ProcessContext) {
-    // A process group of its own: Ctrl-C in the terminal is the lab's to answer.
+    // A process group of its own, so that Ctrl-C in the terminal reaches only the lab.
     const child = spawn(spec.command, spec.args, {
       detached: true,
       env: spec.environment,
@@ -55,7 +55,7 @@ export class Child {
     this.#process = child
     this.#closed = new Promise((resolve) => child.once('close', resolve))
     if (child.pid === undefined) {
-      // The reason comes with the event; there is nobody to watch or to end.
+      // Spawning failed; the event has the reason.
       child.once('error', () => undefined)
       throw new StartError(spec.label, `${spec.command} could not be run`)
     }
@@ -67,7 +67,7 @@ export class Child {
         resolve({ code, signal })
       }),
     )
-    // Signals go through the process table, so what is left are messages to a process that is gone.
+    // Only a message to a process that is gone gets here, as signals go through the process table.
     child.on('error', () => undefined)
     this.#gather(spec.label, directory, onLine)
   }
@@ -91,7 +91,7 @@ export class Child {
     this.#process.on('message', (message) => listener(message as Message))
   }
 
-  /** Sends a message and waits for the one that answers it by the same `id`. False when none came in time, or can't. */
+  /** Sends a message and waits for an answer with the same `id`. False if none came in time. */
   call(message: Message, answer: string, withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const child = this.#process
@@ -106,7 +106,7 @@ export class Child {
         resolve(answered)
       }
       child.on('message', onMessage).once('exit', unanswered)
-      // What can't be sent is told as an error of the process, and remains unanswered.
+      // A failed send is emitted as an error of the process, and stays unanswered.
       if (child.connected) child.send(message)
       else unanswered()
     })
@@ -116,14 +116,14 @@ export class Child {
     return signalGroup(this.pid, signal)
   }
 
-  /** The line that best says why it ended, once all that it wrote has been read. */
+  /** The line that best explains why it ended. Resolves when all its output has been read. */
   async lastWords(): Promise<string> {
     await settles(this.#closed, LAST_WORDS_WAIT_MS)
     return this.#lastError || this.#lastLine
   }
 }
 
-/** What Node prints around the message of an error that nobody caught. */
+/** What Node prints around the message of an uncaught error. */
 function isStackTrace(line: string): boolean {
   return /^(\s|}|Node\.js v)/.test(line)
 }

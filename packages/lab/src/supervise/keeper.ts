@@ -15,28 +15,28 @@ export type Life =
 
 export interface KeeperOptions {
   readonly processContext: ProcessContext
-  /** Asked before each start, so that what a process is told may change with the cluster. */
+  /** Called before each start, so that arguments can follow changes of the cluster. */
   readonly spec: () => ChildSpec
-  /** Undefined leaves a process that died alone. */
+  /** Undefined: a process that died is not restarted. */
   readonly restartAfterMs: number | undefined
-  /** Resolves once it can be used. Without it, a process says so itself by the message `ready`. */
+  /** Resolves when the process can be used. By default the process sends the message `ready`. */
   readonly ready?: () => Promise<void>
   readonly onLife: (life: Life) => void
   readonly onMessage?: (message: Message) => void
 }
 
 const START_DEADLINE_MS = 20_000
-/** A process that died before it was ready is left alone for longer, and twice as long each time. */
+/** The backoff after a process died before it was ready; it doubles each time. */
 const BACKOFF_MS = 500
 const BACKOFF_MAX_MS = 30_000
-/** The second request to end means at once; a process that does not listen is ended by force after that. */
+/** The second request means to end at once; after it a process is killed. */
 const SECOND_TERM_AFTER_MS = 50
 const TERM_WAIT_MS = 1_500
 const KILL_WAIT_MS = 5_000
 
 /**
- * Keeps one process alive: starts it, notices that it died however it did, and starts it again after a while. The first
- * start is different: where that fails, whoever asked for it hears why, and nothing is tried again.
+ * Keeps one process alive: starts it, notices its death whatever the cause, and restarts it after a while. If the first start
+ * fails, `start` rejects with the reason, and nothing is retried.
  */
 export class Keeper {
   readonly #options: KeeperOptions
@@ -56,7 +56,7 @@ export class Keeper {
     return this.#child?.pid
   }
 
-  /** Resolves once the process is ready; rejects with StartError when it ended first or took too long. */
+  /** Resolves when the process is ready; rejects with StartError if it ended first or took too long. */
   start(): Promise<void> {
     if (this.#child !== undefined && this.#starting === undefined) return Promise.resolve()
     clearTimeout(this.#restart)
@@ -64,7 +64,7 @@ export class Keeper {
     return this.#starting
   }
 
-  /** Another life at once, for a process that must be told something new. */
+  /** Restarts the process at once, so that it gets new arguments. */
   async restart(): Promise<void> {
     const child = this.#child
     child?.signal('SIGKILL')
@@ -72,17 +72,17 @@ export class Keeper {
     await this.start()
   }
 
-  /** False when there is no process to get it. */
+  /** False if there is no process. */
   signal(signal: NodeJS.Signals): boolean {
     return this.#child?.signal(signal) ?? false
   }
 
-  /** Whether the process answered the message in time, by one of the type `answer` with the same `id`. */
+  /** Whether the process answered in time with a message of the type `answer` and the same `id`. */
   async call(message: Message, answer: string, withinMs: number): Promise<boolean> {
     return (await this.#child?.call(message, answer, withinMs)) ?? false
   }
 
-  /** Ends the process for good: asks, asks again, and then does not ask. */
+  /** Ends the process for good: asks twice, then kills it. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#restart)
@@ -96,7 +96,7 @@ export class Keeper {
     await this.kill()
   }
 
-  /** Ends the process for good and at once. */
+  /** Kills the process for good. */
   async kill(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#restart)
@@ -146,7 +146,7 @@ export class Keeper {
     }
   }
 
-  /** It is up within the message that says so: what it says next may come at once, and has to find it up. */
+  /** Synchronous in the handler of `ready`, as the next message may follow at once and must find the process up. */
   async #readiness(child: Child, up: (url: string | undefined) => void): Promise<'up' | 'late'> {
     const { ready } = this.#options
     if (ready === undefined) {
@@ -163,7 +163,7 @@ export class Keeper {
     return 'up'
   }
 
-  /** How long it was away, unless this is its first time. */
+  /** How long it was down; absent at the first start. */
   #cameUp(): number | undefined {
     const downForMs = this.#wasUp && this.#downSinceMs !== undefined ? performance.now() - this.#downSinceMs : undefined
     this.#wasUp = true
@@ -186,7 +186,7 @@ export class Keeper {
     if (this.#stopped || !this.#wasUp || restartAfterMs === undefined) return
     const backoffMs = this.#failedStarts === 0 ? 0 : BACKOFF_MS * 2 ** (this.#failedStarts - 1)
     const waitMs = Math.max(restartAfterMs, Math.min(backoffMs, BACKOFF_MAX_MS))
-    // A start that fails shows in its life event, and by then the next is on its way.
+    // A failed restart is reported as a life event, and the next one is scheduled.
     this.#restart = setTimeout(() => void this.start().catch(() => undefined), waitMs)
   }
 }

@@ -3,7 +3,7 @@ import { StringDecoder } from 'node:string_decoder'
 
 const LINE_LENGTH_MAX = 64 * 1024
 
-/** Calls back with each line of a stream. A line longer than LINE_LENGTH_MAX comes in pieces. */
+/** Calls back with each line of a stream. A line longer than LINE_LENGTH_MAX is split. */
 export function eachLine(stream: Readable, onLine: (line: string) => void): void {
   const decoder = new StringDecoder('utf8')
   let rest = ''
@@ -17,6 +17,6 @@ export function eachLine(stream: Readable, onLine: (line: string) => void): void
     }
   })
   stream.on('end', () => rest !== '' && onLine(rest))
-  // A pipe whose writer was killed may end in an error; what it said until then has been read.
+  // A pipe whose writer was killed may end in an error; everything before it has been read.
   stream.on('error', () => undefined)
 }

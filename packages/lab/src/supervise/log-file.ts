@@ -4,8 +4,8 @@ import { PRIVATE_FILE_MODE } from '../make-directory.ts'
 const BYTES_MAX = 8 * 1024 * 1024
 
 /**
- * The log of one process through all its lives. Writes at once, so that the last words of a process that dies are there.
- * Beyond BYTES_MAX the file becomes `.1`, in the place of an older one, and a new one begins.
+ * The log of one process through all its incarnations. It writes synchronously, so that a dying process' last lines are there.
+ * Beyond BYTES_MAX the file is renamed to `.1`, replacing an older one, and a new file begins.
  */
 export class LogFile {
   readonly path: string

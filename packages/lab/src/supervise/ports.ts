@@ -1,7 +1,6 @@
 /**
- * Ports for the processes that the lab starts. They come from a range that the kernel does not hand out by itself: a
- * client that keeps connecting to a dead port *inside* the kernel's range is sooner or later given that very port as its
- * own, and then it talks to itself.
+ * Ports for the lab's processes, from outside the kernel's ephemeral range. A client that keeps connecting to a dead port
+ * *inside* that range sooner or later gets that port as its own source port, and then connects to itself.
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -12,17 +11,17 @@ export const LOOPBACK = '127.0.0.1'
 const FIRST_PORT = 20_000
 const LAST_PORT = 29_999
 const ATTEMPTS_MAX = 400
-/** What was given away by this process and may not be listened on yet; the oldest are forgotten. */
+/** Ports that this process has handed out, on which nothing may listen yet; the oldest are forgotten. */
 const givenAway = new Set<number>()
 const GIVEN_AWAY_MAX = 5_000
 
 /**
- * So many different ports, each free just now, next to each other as far as they are: of two labs that choose at the same
- * time, one whose ports are strewn about is far more likely to meet the other's.
+ * Finds so many free ports, adjacent if possible: if two labs choose at the same time, scattered ports are far more likely to
+ * collide.
  */
 export async function freePorts(howMany: number, random: () => number = Math.random): Promise<number[]> {
   const kernel = kernelRange()
-  // Where the kernel hands out every port there is no better one to be had.
+  // The kernel's range covers every port, so there is no better choice.
   const avoidable = kernel.first > FIRST_PORT || kernel.last < LAST_PORT
   const ports = LAST_PORT - FIRST_PORT + 1
   const found = new Set<number>()
@@ -53,7 +52,7 @@ export async function freePort(): Promise<number> {
   return port as number
 }
 
-/** Rejects with PortInUseError when nobody can listen there now. */
+/** Rejects with PortInUseError if the port can't be listened on now. */
 export async function requireFree(port: number, what: string): Promise<void> {
   const problem = await bindProblem(port)
   if (problem !== undefined) throw new PortInUseError(what, port, problem)
@@ -63,7 +62,7 @@ async function isFree(port: number): Promise<boolean> {
   return (await bindProblem(port)) === undefined
 }
 
-/** The code of the error that listening there ends in. */
+/** The error code of an attempt to listen there. */
 function bindProblem(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer()
@@ -72,7 +71,7 @@ function bindProblem(port: number): Promise<string | undefined> {
   })
 }
 
-/** Empty where it can't be read: the usual range outside Linux begins far above ours. */
+/** Empty if it can't be read: outside Linux the usual range begins far above ours. */
 function kernelRange(): { first: number; last: number } {
   try {
     const [first, last] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').trim().split(/\s+/).map(Number)

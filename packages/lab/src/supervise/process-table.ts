@@ -1,6 +1,5 @@
 /**
- * What the operating system says about processes by their pid. On Linux from /proc, which is exact and cheap; elsewhere
- * from `ps`.
+ * The operating system's facts about processes, by pid: from /proc on Linux, which is exact and cheap, elsewhere from `ps`.
  */
 import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -11,7 +10,7 @@ export type RunState = 'running' | 'stopped' | 'gone'
 const hasProc = existsSync('/proc/self/stat')
 const runFile = promisify(execFile)
 
-/** A zombie counts as gone: it runs no more and holds no socket. */
+/** A zombie counts as gone: it does not run and holds no socket. */
 export async function runState(pid: number): Promise<RunState> {
   return toRunState(hasProc ? procFields(pid)?.state : await psState(pid))
 }
@@ -22,8 +21,8 @@ function toRunState(letters: string | undefined): RunState {
 }
 
 /**
- * When this process began, in whatever unit the system uses. A pid may be given to another process later; the pid and
- * this together are not. Undefined when there is no such process.
+ * When this process began, in the system's unit; undefined if there is no such process. A pid may be reused, but not the pid
+ * together with this.
  */
 export function startMark(pid: number): string | undefined {
   if (hasProc) return procFields(pid)?.startTime
@@ -45,7 +44,7 @@ async function psState(pid: number): Promise<string | undefined> {
   }
 }
 
-/** Its parent, and the command line that it shows. Undefined when there is no such process. */
+/** Its parent and its command line; undefined if there is no such process. */
 export function describe(pid: number): { readonly parent: number; readonly command: string } | undefined {
   try {
     if (hasProc) {
@@ -56,18 +55,18 @@ export function describe(pid: number): { readonly parent: number; readonly comma
     const [parent = '', ...command] = line.split(/\s+/)
     return { parent: Number(parent), command: command.join(' ') }
   } catch {
-    // Its directory in /proc is gone; or ps exits 1.
+    // There is no such process.
     return undefined
   }
 }
 
-/** The second field of stat is the command in parentheses and may hold anything, so fields are counted from its end. */
+/** The second field of stat is the command in parentheses and may contain anything, so fields are counted from its end. */
 function procFields(pid: number): { state: string; parent: string; startTime: string } | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   } catch {
-    // The process is gone, and its directory with it.
+    // The process is gone.
     return undefined
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -76,7 +75,7 @@ function procFields(pid: number): { state: string; parent: string; startTime: st
   return { state, parent, startTime }
 }
 
-/** Sends the signal to the process and whatever it started. False when it is gone already. */
+/** Sends the signal to the process and its descendants. False if it is gone. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
   return trySignal(-pid, signal) || trySignal(pid, signal)
 }
@@ -86,7 +85,7 @@ function trySignal(pid: number, signal: NodeJS.Signals): boolean {
     return process.kill(pid, signal)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    // Gone; or, on some systems, a group of which only what nobody has reaped is left.
+    // Gone; or, on some systems, only zombies of the group are left.
     if (code === 'ESRCH' || code === 'EPERM') return false
     throw error
   }

@@ -1,7 +1,7 @@
 /**
- * The warden outlives the lab by a moment. It reads "+pid" and "-pid" from a pipe that only the lab holds; the pipe ends
- * when the lab does, however it was killed, and what is still on the list is then ended by SIGKILL. That gets a node
- * that SIGSTOP keeps from noticing anything, and a redis-server, which would not mind being left alone.
+ * The warden outlives the lab by a moment. It reads "+pid" and "-pid" from a pipe that only the lab holds. The pipe ends with
+ * the lab, however that was killed, and then the warden sends SIGKILL to every process on the list: also to a node that is
+ * paused by SIGSTOP, and to a redis-server, which would run on otherwise.
  */
 import { createInterface } from 'node:readline'
 import { signalGroup, startMark } from './process-table.ts'
@@ -15,7 +15,7 @@ for await (const line of createInterface(process.stdin)) {
   else watch(pid)
 }
 for (const [pid, mark] of marks) {
-  // By now the pid may belong to a stranger.
+  // The pid may have been reused.
   if (startMark(pid) === mark) signalGroup(pid, 'SIGKILL')
 }
 

@@ -6,7 +6,7 @@ const program = fileURLToPath(new URL('warden-main.ts', import.meta.url))
 const REPLACE_AFTER_MS = 100
 const CLOSE_WAIT_MS = 2_000
 
-/** The lab's side of the warden: keeps one alive, and tells it whom to end when the lab is killed. */
+/** The lab's side of the warden: keeps one alive, and sends it the processes to end when the lab is killed. */
 export class Warden {
   readonly #pids = new Set<number>()
   #process: ChildProcess | undefined
@@ -31,7 +31,7 @@ export class Warden {
     this.#send(`-${pid}\n`)
   }
 
-  /** The end of the pipe is the end of the warden; by now its list should be empty. */
+  /** Closing the pipe ends the warden, whose list should be empty by now. */
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#replacement)
@@ -43,10 +43,10 @@ export class Warden {
   }
 
   #start(): void {
-    // In a session of its own, so that nothing sent to the lab's process group or terminal reaches it.
+    // In a session of its own, so that signals to the lab's process group or terminal don't reach it.
     const warden = spawn(process.execPath, [program], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
     this.#process = warden
-    // A write to a warden that just died; its exit event follows and replaces it.
+    // The warden just died; its exit event follows and starts another.
     warden.stdin.on('error', () => undefined)
     warden.once('error', () => this.#replace())
     warden.once('exit', () => this.#replace())

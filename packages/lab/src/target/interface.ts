@@ -1,8 +1,7 @@
 /**
- * Whether a system speaks the shop's interface, asked before anything is broken: each thing that the virtual users will do, once
- * and by name. It asks for the shape of an answer, not for sessions that hold: a system that shares none between its nodes
- * speaks the interface, and what its users lose is for the run to say. So one who is not recognised asks again, often
- * enough to come to the node that knows the session.
+ * Checks before anything is broken whether a system has the shop's interface: each operation of the virtual users, once. It
+ * checks the shape of the answers and not whether sessions are kept: a system that shares no sessions between its nodes has the
+ * interface, and the run shows what its users lose. So after a 401 it asks again, until it reaches the node with the session.
  */
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
@@ -23,27 +22,27 @@ interface Check {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: Readonly<Record<string, string>>
-  /** Without the cookies that came so far. */
+  /** Sends no cookies. */
   readonly anew?: boolean
-  /** Completes "where ... was to come". */
+  /** Completes "where ... was expected". */
   readonly wants: string
   readonly isMet: (came: Came) => boolean
 }
 
 export interface InterfaceOptions {
-  /** How many accounts there must be. */
+  /** The number of accounts needed. */
   readonly users: number
-  /** Sets what is put into the cart apart from what others put there. */
+  /** Makes this check's skus unique. */
   readonly run: string
   readonly say: (line: string) => void
 }
 
 const ANSWER_WAIT_MS = 5_000
 const TEXT_SHOWN = 120
-/** More than twice as many as there are nodes in most systems. */
+/** More than twice the number of nodes of most systems. */
 const ASKED_AGAIN_MAX = 24
 
-/** Resolves with the nodes that answered, by their names. Rejects with LabError: what was asked, and what came back. */
+/** Resolves to the names of the nodes that answered. Rejects with LabError: the request, and the answer. */
 export async function checkInterface(target: URL, { users, run, say }: InterfaceOptions): Promise<ReadonlySet<string>> {
   const servedBy = new Set<string>()
   let jar = new CookieJar()
@@ -136,7 +135,7 @@ function isItem(item: unknown): boolean {
   return typeof sku === 'string' && typeof quantity === 'number'
 }
 
-/** Rejects with LabError when what came in the end was not what was to come. */
+/** Rejects with LabError if the last answer is not the expected one. */
 async function patiently(target: URL, check: Check, jar: CookieJar): Promise<Came> {
   for (let attempt = 0; ; attempt++) {
     const came = await ask(target, check, jar)
@@ -153,12 +152,12 @@ async function patiently(target: URL, check: Check, jar: CookieJar): Promise<Cam
   }
 }
 
-/** As a node answers that does not know the session, though another may. */
+/** The answer of a node that does not have the session, which another may have. */
 function isUnrecognised({ status, body }: Came, jar: CookieJar): boolean {
   return jar.header() !== undefined && (status === 401 || body['authenticated'] === false)
 }
 
-/** What came back, or why nothing did. */
+/** The answer, or why there was none. */
 async function ask(target: URL, { method, path, body }: Check, jar: CookieJar): Promise<Came | string> {
   const cookie = jar.header()
   const signal = AbortSignal.timeout(ANSWER_WAIT_MS)
@@ -171,7 +170,7 @@ async function ask(target: URL, { method, path, body }: Check, jar: CookieJar): 
       ...(cookie === undefined ? {} : { cookie }),
     },
   })
-  // One that comes after the answer has begun ends the answer as well, and is told there.
+  // An error after the answer has begun ends the answer too, and is handled there.
   sent.on('error', () => undefined)
   sent.end(body === undefined ? undefined : JSON.stringify(body))
   try {
@@ -192,7 +191,7 @@ function asObject(text: string): Came['body'] {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? (value as Came['body']) : {}
   } catch {
-    // No JSON: then it has none of the fields that are looked for.
+    // Not JSON, so it has none of the fields.
     return {}
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Runs a command of the user's by a shell. What it starts in the background outlives it, so nothing of what it writes
- * goes through a pipe that ends with the lab: it writes into `commands.log`.
+ * Runs the user's commands in a shell. Programs that they start in the background outlive the lab, so their output goes to
+ * `commands.log` and not through a pipe of the lab.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readSync, statSync, truncateSync } from 'node:fs'
@@ -16,7 +16,7 @@ export interface ShellOptions {
   readonly warden: Warden
 }
 
-/** What a command is told, as variables of its environment. */
+/** A command's environment variables. */
 export interface CommandVariables {
   readonly fault: number
   readonly kind: string
@@ -24,7 +24,7 @@ export interface CommandVariables {
 }
 
 const COMMAND_DEADLINE_MS = 30_000
-/** Of the output of one command. */
+/** The most that is shown of one command's output. */
 const KEPT_BYTES_MAX = 1024 * 1024
 const WORDS_BYTES_MAX = 4096
 const SHELL = '/bin/sh'
@@ -38,7 +38,7 @@ export class Shell {
     this.#log = path.join(options.directory, 'commands.log')
   }
 
-  /** Resolves undefined when it exited with 0, else with what happened. It ends by force after a while, or with the signal. */
+  /** Resolves undefined after exit code 0, else to the failure. The command is killed at its deadline or by `signal`. */
   async run(
     command: string,
     { fault, kind, target }: CommandVariables,
@@ -61,7 +61,7 @@ export class Shell {
     const { pid } = child
     const end = new AbortController()
     const cut = AbortSignal.any([AbortSignal.timeout(COMMAND_DEADLINE_MS), ...(signal ? [signal] : [])])
-    // As long as it runs. What it left behind when it ended is the user's.
+    // Only while the command runs. Background processes that it leaves are the user's.
     if (pid !== undefined) {
       warden.watch(pid)
       cut.addEventListener('abort', () => signalGroup(pid, 'SIGKILL'), { signal: end.signal })
@@ -78,7 +78,7 @@ export class Shell {
     return said
   }
 
-  /** Of what was written from there on. */
+  /** The last line written after that position. */
   #lastWords(from: number): string {
     const { size } = statSync(this.#log)
     const tail = Buffer.alloc(Math.min(size - from, WORDS_BYTES_MAX))
@@ -89,7 +89,7 @@ export class Shell {
     return last === '' ? '' : `: ${visible(last)}`
   }
 
-  /** A command that writes without end must not fill the disk with it, twenty times over. */
+  /** Keeps a command that writes without end from filling the disk. */
   #keepBeginning(from: number): void {
     if (statSync(this.#log).size > from + KEPT_BYTES_MAX) truncateSync(this.#log, from + KEPT_BYTES_MAX)
   }

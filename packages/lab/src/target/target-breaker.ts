@@ -1,4 +1,4 @@
-/** Breaks a system of the user's own by the user's own commands, and sees from outside what came of it. */
+/** Breaks the user's own system with the user's commands, and observes the effect from outside. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT_BAD_INPUT, EXIT_FAILED, LabError } from '../errors.ts'
 import type { Breaker } from '../campaign/campaign.ts'
@@ -9,20 +9,20 @@ import { settles, succeeds, until } from '../wait.ts'
 import type { Shell } from './shell.ts'
 
 export interface Commands {
-  /** By the kind of fault. */
+  /** The command of each kind of fault. */
   readonly faults: ReadonlyMap<string, string>
-  /** What mends any of them. Without it the system does so by itself. */
+  /** The command that heals every kind. Without it the system must recover by itself. */
   readonly start: string | undefined
 }
 
 export interface TargetBreakerOptions {
   readonly target: URL
-  /** Empty where nobody knows them. */
+  /** Empty if --nodes-url is not given. */
   readonly nodes: readonly NodeAddress[]
   readonly commands: Commands
   readonly shell: Shell
   readonly trace: Trace
-  /** Told what stays broken when everything ends. */
+  /** Called with what is still broken at the end. */
   readonly warn: (line: string) => void
 }
 
@@ -31,17 +31,17 @@ interface Broken {
   readonly kind: string
   readonly node: NodeAddress | undefined
   readonly what: string
-  /** Absent before it was tried, and again once it is known that it failed. */
+  /** Absent before the first attempt, and after an attempt that failed. */
   mending?: Promise<void> | undefined
 }
 
-/** Of these it is known that a node that suffers them answers nothing; of others, only their command can tell. */
+/** Kinds whose node does not answer, which can be observed. For the others only the command's exit code counts. */
 const SILENCING = 'kill'
-/** How long a node is away before it is started again. */
+/** How long a node stays down before it is started again. */
 const AWAY_MS = 700
 const SILENT_DEADLINE_MS = 3_000
 const PROBE_TIMEOUT_MS = 500
-/** What is slow is back all the same: users wait that long. */
+/** A slow answer counts as one: users wait that long. */
 const SLOW_ANSWER_MS = 5_000
 const PROBE_EVERY_MS = 10
 const WHOLE_DEADLINE_MS = 30_000
@@ -50,7 +50,6 @@ const HEAL_WAIT_MS = 5_000
 export class TargetBreaker implements Breaker {
   readonly #options: TargetBreakerOptions
   readonly #leaving = new AbortController()
-  /** When each node last answered a user. */
   readonly #servedAtMs = new Map<string, number>()
   #broken: Broken | undefined
   #number = 0
@@ -77,13 +76,13 @@ export class TargetBreaker implements Breaker {
     silence?.end()
     if (missed === undefined) {
       trace.append({ type: 'fault-confirmed', fault: `f${number}` })
-      // Of a node that is not the lab's no other event tells.
+      // No other event reports a node that the lab did not start.
       trace.append({ type: 'process-noted', process: 'command', event: `${what} has landed`, warns: true, detail: {} })
       await sleep(AWAY_MS)
     } else {
       trace.append({ type: 'fault-failed', fault: `f${number}`, reason: missed })
     }
-    // What did not land as it should may have broken something all the same.
+    // A fault that did not land may have broken something nevertheless.
     if (missed === undefined || node === undefined || !(await answers(node))) await this.#mend(broken)
     return missed === undefined ? what : `${what} (it did not land: ${missed})`
   }
@@ -101,7 +100,7 @@ export class TargetBreaker implements Breaker {
     try {
       await until(isWhole, { deadlineMs: WHOLE_DEADLINE_MS, what: `${where} again after fault f${number ?? 0}` })
     } catch (error) {
-      // What was done to mend it was not enough, and the end does it again.
+      // It was not healed, so the end tries again.
       if (this.#broken !== undefined) this.#broken.mending = undefined
       throw error
     }
@@ -109,8 +108,8 @@ export class TargetBreaker implements Breaker {
   }
 
   /**
-   * Mends what is broken, whatever else is under way, and tells what stays so. For the end, which may come at any time:
-   * what was mended in vain before gets another chance.
+   * Heals everything that is broken, also what could not be healed before, and reports what stays broken. For the end of a run,
+   * which may come at any time.
    */
   async heal(): Promise<void> {
     this.#leaving.abort()
@@ -122,11 +121,11 @@ export class TargetBreaker implements Breaker {
       (error: unknown) => (problem = (error as Error).message),
     )
     await settles(mending, HEAL_WAIT_MS)
-    // Two ends may have waited for it.
+    // Two callers may have waited for it.
     if (this.#broken === broken) this.#markOver(problem)
   }
 
-  /** Starts those that do not answer, such as what an earlier run left behind when it was killed. */
+  /** Starts nodes that do not answer, for example after an earlier run was killed. */
   async startSilent(say: (line: string) => void): Promise<void> {
     for (const node of this.#options.nodes) {
       if (await answers(node)) continue
@@ -147,7 +146,7 @@ export class TargetBreaker implements Breaker {
     }
   }
 
-  /** Resolves once it answers. */
+  /** Resolves when it answers. */
   async #mendAtLast(broken: Broken): Promise<void> {
     await this.#mend(broken)
     const { node } = broken
@@ -168,13 +167,13 @@ export class TargetBreaker implements Breaker {
     return answer?.status === 200
   }
 
-  /** Where its answers name it, it has to give some; where they don't, that it answers itself has to do. */
+  /** If answers name their node, this node must answer users; otherwise it must answer at its own URL. */
   #servesAgain({ name }: NodeAddress, sinceMs: number): boolean {
     const servedAtMs = this.#servedAtMs.get(name)
     return servedAtMs === undefined || servedAtMs > sinceMs
   }
 
-  /** `problem`: why it is still broken. */
+  /** `problem` says why it is still broken. */
   #markOver(problem?: string): void {
     const { trace, warn } = this.#options
     const { number, what } = this.#broken ?? {}
@@ -205,7 +204,7 @@ async function answers(node: NodeAddress, timeoutMs = PROBE_TIMEOUT_MS): Promise
   return (await httpGet(healthUrl(node), { timeoutMs }))?.status === 200
 }
 
-/** Looks from before the command on, so that a node that is back within a moment is seen to have been away. */
+/** Watches from before the command on, so that a node that is back within a moment is seen to have been down. */
 function watchSilence(node: NodeAddress): { missed: () => Promise<string | undefined>; end: () => void } {
   const over = new AbortController()
   let isSilent = false

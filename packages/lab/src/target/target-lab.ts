@@ -1,4 +1,4 @@
-/** A system of the user's own with what the lab puts around it: trace, virtual users, warden. Nothing of it is the lab's to start. */
+/** The user's own system with a trace, virtual users and a warden. The lab starts no process of the system. */
 import path from 'node:path'
 import { TRACE_SCHEMA } from '@ninelives/history'
 import { usersKeeper } from '../cluster/keepers.ts'
@@ -13,13 +13,13 @@ import { type Commands, TargetBreaker } from './target-breaker.ts'
 
 export interface TargetOptions extends UsersOptions {
   readonly target: URL
-  /** As of ClusterOptions. */
+  /** As in ClusterOptions. */
   readonly rate: number
   readonly nodes: readonly NodeAddress[]
   readonly commands: Commands
   readonly run: string
   readonly directory: string
-  /** Told what the person at the terminal has to see to, such as what stays broken. */
+  /** Called with what the user must attend to, such as what stays broken. */
   readonly warn: (line: string) => void
 }
 
@@ -27,14 +27,14 @@ export interface TargetLab {
   readonly trace: Trace
   readonly breaker: TargetBreaker
   readonly users: Keeper
-  /** Resolves once it is known to speak the interface and the users are in it. Rejects with LabError. */
+  /** Resolves when its interface is checked and the users are active. Rejects with LabError. */
   start(say: (line: string) => void): Promise<void>
-  /** Mends what is broken, and ends the users. */
+  /** Heals what is broken, and stops the users. */
   stop(reason: string, cutShort?: string): Promise<void>
   kill(): Promise<void>
 }
 
-/** Users who are started again after so long, should they die. */
+/** The delay before the users' process is restarted, should it die. */
 const RESTART_AFTER_MS = 700
 
 export function openTarget(options: TargetOptions): TargetLab {

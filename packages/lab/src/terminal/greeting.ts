@@ -1,7 +1,7 @@
 import { type ClusterState, count } from '@ninelives/history'
 import type { Paint } from './paint.ts'
 
-/** What a person needs to know once the cluster is ready. */
+/** The text that is shown when the cluster is ready. */
 export function greeting(state: ClusterState, controlUrl: string, paint: Paint): string {
   const { strategy, store, balancer, nodes, users } = state
   const victim = nodes[1] ?? nodes[0]

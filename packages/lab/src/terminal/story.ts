@@ -5,7 +5,7 @@ const SUMMARY_EVERY = 10
 
 const colours = { good: 'green', bad: 'red', plain: 'cyan' } as const
 
-/** Tells what happens to a cluster, a line an event, and now and then how the users fare. */
+/** Describes what happens to a cluster, a line an event, and now and then sums up the users. */
 export class Story {
   readonly #paint: Paint
   readonly #teller = new Storyteller()
@@ -15,7 +15,7 @@ export class Story {
     this.#paint = paint
   }
 
-  /** The lines that this event is worth. */
+  /** The lines for this event. */
   tell(event: TraceEvent, before: ClusterState): string[] {
     const lines: string[] = []
     const sentence = this.#teller.tell(event, before)

@@ -15,17 +15,17 @@ import { visible } from './visible.ts'
 
 const colours = { valid: 'green', invalid: 'red', unknown: 'yellow' } as const
 
-/** What is told of a run besides its verdict. */
+/** What is printed about a run besides its verdict. */
 export interface Frame {
-  /** All that is no operation: the start, the faults, the lives of the nodes. */
+  /** The events other than operations. */
   readonly events: TraceEvent[]
-  /** Why operations did not end well, and how many for each reason. */
+  /** How many operations were not ok, by reason. */
   readonly whys: Readonly<Record<'failed' | 'unknown', Map<string, number>>>
 }
 
 const WHYS_MAX = 3
 
-/** What came out of a run, as a table. */
+/** The result of a run, as a table. */
 export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: Paint): string {
   const { operations, sessions, writes, faults, anomalies, doubts, exposures, latency } = verdict
   const [start] = events
@@ -51,13 +51,13 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
   return rows.map(([left, right]) => `  ${left.padEnd(12)}${right}\n`).join('')
 }
 
-/** Operations a second that the users were told to send last; undefined where the trace does not say. */
+/** The users' last rate; undefined if the trace does not say. */
 export function rateIn(events: readonly TraceEvent[]): number | undefined {
   const paced = events.findLast((event) => event.type === 'users-paced' || event.type === 'run-started')
   return paced?.rate
 }
 
-/** The least and the most of each figure over all faults. */
+/** The minimum and maximum of each figure over all faults. */
 function exposureRows(exposures: readonly Exposure[]): [string, string][] {
   if (exposures.length === 0) return []
   const range = (pick: (exposure: Exposure) => number): string => {
@@ -98,7 +98,7 @@ function operationsText({ ok, failed, unknown }: Verdict['operations'], whys: Fr
   return `${n(ok)} ok, ${n(failed)} failed${reasons(whys.failed)}, ${n(unknown)} unknown${reasons(whys.unknown)}`
 }
 
-/** The most frequent ones. */
+/** The most frequent reasons. */
 function reasons(whys: ReadonlyMap<string, number>): string {
   const all = [...whys].toSorted(([, a], [, b]) => b - a)
   const shown = all
@@ -107,7 +107,7 @@ function reasons(whys: ReadonlyMap<string, number>): string {
   return all.length === 0 ? '' : ` (${shown.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
-/** Without what the trace does not tell; the nodes of a target may be unknown. */
+/** Leaves out what the trace does not say; the nodes of a target may be unknown. */
 export function runText({ strategy, nodes, users, seed }: Partial<RunStarted>): string {
   const parts = [
     strategy?.name === undefined ? undefined : visible(strategy.name),
@@ -126,7 +126,7 @@ function kindsOf(events: readonly TraceEvent[]): string {
   return kinds.size === 0 ? '' : `: ${[...kinds].map(([kind, times]) => `${times} ${visible(kind)}`).join(', ')}`
 }
 
-/** One anomaly as it happened: the operations that prove it, between the faults of that time. */
+/** One anomaly as a story: the operations that prove it, among the faults of that time. */
 export function verdictStory(
   { kind, worst }: Anomaly,
   evidence: readonly TraceEvent[],
@@ -149,7 +149,7 @@ export function verdictStory(
   return `  ${paint('red', kind)}: ${visible(worst.text)}\n\n${rows.join('')}`
 }
 
-/** The place in the program where a checker failed. */
+/** Where in the program a checker failed. */
 export function crashText({ checker, stack }: Crash, paint: Paint): string {
   const lines = stack.split('\n').map((line) => `  ${visible(line)}\n`)
   return `  ${paint('yellow', checker)} failed:\n\n${lines.join('')}`

@@ -4,7 +4,7 @@ import { visible } from './visible.ts'
 
 const BAR_WIDTH = 8
 
-/** One second of the users in one line: who answered, how it went, and whether the carts are what they should be. */
+/** One second of the users in one line: answers by node, failures, and lost items. */
 export function watchLine(second: UsersSecond, nodes: readonly string[], atMs: number, paint: Paint): string {
   const { ok, failed, unknown, loggedOut, lost, users, latencyMs } = second
   const { 'logged-out': _counted, ...otherwise } = failed
@@ -45,10 +45,10 @@ export interface Watched {
   readonly worstP99Ms: number
 }
 
-/** The sums of a whole watch, as a table. */
+/** The totals of a watch, as a table. */
 export function watchSummary({ target, users, seconds, byNode, byKind, worstP99Ms }: Watched): string {
   const { ok, errors, loggedOut, lost } = users.totals
-  // Those still under way are neither good nor bad.
+  // Operations in flight count as neither.
   const ended = ok + errors + loggedOut
   const percent = ended === 0 ? '' : ` (${((100 * ok) / ended).toFixed(2)} %)`
   const kinds = Object.entries(byKind).map(([kind, n]) => `${n} × ${visible(kind)}`)

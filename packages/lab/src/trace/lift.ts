@@ -1,13 +1,13 @@
 import type { EventBody } from '@ninelives/history'
 import { withoutPassword } from '../config.ts'
 
-/** pino's number for a warning. */
+/** pino's level of a warning. */
 const WARN_LEVEL = 40
 const DETAIL_LENGTH_MAX = 2_000
-/** What every line of a log has, and what the label says already. */
+/** Fields that every log line has, or that repeat the label. */
 const LOG_FIELDS = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'event', 'node'])
 
-/** The event in a line that a process logged, if there is one: JSON with a field `event`. */
+/** The event in a process' log line, if the line is JSON with a field `event`. */
 export function liftEvent(label: string, line: string): EventBody | undefined {
   if (!line.startsWith('{') || !line.includes('"event":')) return undefined
   let fields: Record<string, unknown>
@@ -16,7 +16,7 @@ export function liftEvent(label: string, line: string): EventBody | undefined {
       typeof value === 'string' ? withoutPassword(value) : value,
     ) as Record<string, unknown>
   } catch {
-    // A line that looks like JSON and is none is a line of a log like any other.
+    // Not JSON: an ordinary log line.
     return undefined
   }
   const { event } = fields

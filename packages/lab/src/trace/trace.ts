@@ -15,17 +15,17 @@ export type TraceListener = (event: TraceEvent, before: ClusterState) => void
 
 const EVENTS_KEPT = 1_000
 const MEGABYTE = 1024 * 1024
-/** A disk has an end, and `up` has none. */
+/** Keeps a long `up` from filling the disk. */
 const FILE_BYTES_MAX = 1024 * MEGABYTE
 
 /**
- * The one writer of the trace. An event is numbered, written, reduced and told to the listeners in one step, so the
- * state, the file and every listener agree at any instant, until the file is full or can't be written any more: then it
- * ends, by a last line that says so where there is room for one, and `cut` is aborted.
+ * The only writer of the trace. It numbers an event, writes it, reduces it and calls the listeners in one step, so the file, the
+ * state and the listeners always agree. When the file is full or can't be written, it ends, with a last line that says so if
+ * there is room, and `cut` aborts.
  */
 export class Trace {
   readonly path: string
-  /** Where its clock begins, in nanoseconds of the system's monotonic clock, which all processes read alike. */
+  /** The start of its clock, in nanoseconds of the system's monotonic clock, which all processes share. */
   readonly originNs: bigint
   readonly #listeners = new Set<TraceListener>()
   readonly #beganMs: number
@@ -50,17 +50,17 @@ export class Trace {
     return this.#state
   }
 
-  /** Aborted with the reason once nothing is written any more: what happens from then on can't be judged. */
+  /** Aborts with the reason when nothing is written any more; later events can't be judged. */
   get cut(): AbortSignal {
     return this.#cut.signal
   }
 
-  /** What came after that event, or the recent past and what was before it. */
+  /** The events after that one, or the recent events and the state before them. */
   since(seq: number | undefined): Since {
     return this.#recent.since(seq)
   }
 
-  /** What a listener appends comes after the event that it was just told of. */
+  /** An event that a listener appends comes after the one that it is being called with. */
   append(body: EventBody): void {
     this.#pending.push(body)
     if (this.#publishing) return
@@ -72,7 +72,7 @@ export class Trace {
     }
   }
 
-  /** Returns what ends it. */
+  /** Returns a function that unsubscribes. */
   listen(listener: TraceListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -91,13 +91,13 @@ export class Trace {
     if (this.#cut.signal.aborted) return
     const line = `${JSON.stringify(event)}\n`
     const bytes = Buffer.byteLength(line)
-    // How the run ended is short, and finds room.
+    // `run-ended` is short, so there is room for it.
     const isFull = this.#bytes + bytes > this.#bytesMax && event.type !== 'run-ended'
     if (isFull) this.#end(event)
     else if (this.#tryWriting(line)) this.#bytes += bytes
   }
 
-  /** The last line stands in the place of the event that found no room. */
+  /** Writes a last line in place of the event for which there is no room. */
   #end({ seq, atMs }: TraceEvent): void {
     const why = `the trace has reached its bound of ${this.#bytesMax / MEGABYTE} MB`
     const last: TraceEvent = { seq, atMs, type: 'run-ended', reason: 'the trace is full', cutShort: why }

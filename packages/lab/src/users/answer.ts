@@ -1,6 +1,6 @@
-/** What an answer of the shop says, whichever operation it answers. What is missing or strange is left out. */
+/** The fields of any answer of the shop. Missing and malformed fields are left out. */
 export interface ShopAnswer {
-  /** Whom the shop took the asker for. */
+  /** The user for whom the shop answered. */
   readonly as?: string
   readonly items?: readonly (readonly [sku: string, quantity: number])[]
   readonly count?: number

@@ -1,4 +1,4 @@
-/** One operation of somebody's, from its beginning to its end, and both of them recorded. */
+/** Sends one operation, and records when it was sent and when it ended. */
 import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
 import { readShop, type ShopAnswer } from './answer.ts'
 import type { Call, Client } from './client.ts'
@@ -12,20 +12,20 @@ export interface Question {
   readonly tab: number
   readonly kind: OperationKind
   readonly call: Call
-  /** Its cookies go along, and those of the answer go in. */
+  /** Cookies are taken from it and stored in it. */
   readonly jar: CookieJar
   readonly sku?: string
-  /** The node that is asked past the balancer. */
+  /** The node that is asked directly. */
   readonly node?: string
   readonly dueAtMs: number
   readonly lateMs: number
-  /** What makes keys of operations one's own; without it none are sent. */
+  /** The prefix of idempotency keys; without it none are sent. */
   readonly keyed?: string
 }
 
 export interface Answered {
   readonly outcome: Outcome
-  /** Who answered. */
+  /** The node that answered. */
   readonly node: string | undefined
   readonly answer: ShopAnswer
   readonly sentAtMs: number
@@ -61,7 +61,7 @@ function sessionOf(jar: CookieJar): { session?: string } {
   return session === undefined ? {} : { session }
 }
 
-/** To be turned away is what these came for; and a login that is refused is no logout. */
+/** `return` and `forge` expect a refusal; and a refused login is no logout. */
 function asWished(outcome: Outcome, kind: OperationKind): Outcome {
   if (outcome.end !== 'failed' || outcome.kind !== LOGGED_OUT) return outcome
   if (kind === 'return' || kind === 'forge') return { end: 'ok', body: undefined }

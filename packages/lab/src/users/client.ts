@@ -1,19 +1,19 @@
 import { Agent, type IncomingMessage, request as httpRequest } from 'node:http'
 import type { CookieJar } from './cookie-jar.ts'
 
-/** What came of one request, as far as its sender can know. */
+/** The outcome of one request, as far as its client can know. */
 export type Reply =
   | { readonly end: 'answered'; readonly status: number; readonly node: string | undefined; readonly body: unknown }
-  /** No connection: the request never left. */
+  /** No connection, so the request was not sent. */
   | { readonly end: 'unsent'; readonly kind: string }
-  /** It left, or part of it did, and no whole answer came. */
+  /** The request was sent, at least in part, and no whole answer came. */
   | { readonly end: 'broken'; readonly kind: string }
 
 export interface Call {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: unknown
-  /** What makes a request that is sent again the same request. */
+  /** The idempotency key. */
   readonly idempotencyKey?: string
 }
 
@@ -27,16 +27,16 @@ class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
 }
 
-/** An HTTP client that hides nothing: it follows no redirect, sends nothing twice, and never throws. */
+/** An HTTP client that follows no redirect, retries nothing, and never throws. */
 export class Client {
-  /** Taken apart once: what a request costs here is part of every latency that is measured. */
+  /** Parsed once, as the client's cost per request is part of every measured latency. */
   readonly #target: { readonly protocol: string; readonly hostname: string; readonly port: string }
   readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX })
   readonly #timeoutMs: number
 
   constructor({ protocol, hostname, port }: URL, timeoutMs = TIMEOUT_MS) {
     this.#timeoutMs = timeoutMs
-    // In a URL the address of the newer kind is in brackets, in a request it is not.
+    // A URL has an IPv6 address in brackets, a request's `host` has none.
     this.#target = { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port }
   }
 
@@ -78,7 +78,7 @@ export class Client {
   }
 }
 
-/** `isLate`: the time was up, which ends an answer that had begun as if it were cut off. */
+/** `isLate`: the timeout was over, which ends a partial answer as if it were cut off. */
 function readAnswer(response: IncomingMessage, isLate: () => boolean): Promise<Reply> {
   return new Promise((resolve) => {
     let text = ''
@@ -88,7 +88,7 @@ function readAnswer(response: IncomingMessage, isLate: () => boolean): Promise<R
       if (text.length > BODY_LENGTH_MAX) response.destroy()
     })
     response.on('end', () => resolve(answered(response, text)))
-    // Anything but a whole answer, whatever the reason; `error` without a listener would throw.
+    // No whole answer came. An `error` without a listener would throw.
     response.on('close', () => resolve({ end: 'broken', kind: isLate() ? TIMEOUT : 'cut off' }))
     response.on('error', () => undefined)
   })
@@ -101,7 +101,7 @@ function answered(response: IncomingMessage, text: string): Reply {
   try {
     return { end: 'answered', status, node, body: text === '' ? undefined : JSON.parse(text) }
   } catch {
-    // Of a refusal, whoever wrote it and in whatever form, the status says enough.
+    // A refusal may have any body; its status is enough.
     return status < FIRST_REFUSAL
       ? { end: 'broken', kind: 'not JSON' }
       : { end: 'answered', status, node, body: undefined }

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
 
-/** What the frameworks call it: `sid`, `connect.sid`, `koa.sess`, `__Host-session`, ... */
+/** Frameworks' names for it: `sid`, `connect.sid`, `koa.sess`, `__Host-session`, ... */
 const SESSION_COOKIE = /sid$|sess/i
 const FINGERPRINT_LENGTH = 12
 
-/** The cookies of one virtual user. One origin, one path: a name and its latest value is all there is to keep. */
+/** The cookies of one virtual user. With one origin and one path, names and values are enough. */
 export class CookieJar {
   readonly #values: Map<string, string>
 
@@ -12,15 +12,15 @@ export class CookieJar {
     this.#values = new Map(values)
   }
 
-  /** The `Cookie` header, or nothing while there is none. */
+  /** The `Cookie` header; undefined without cookies. */
   header(): string | undefined {
     if (this.#values.size === 0) return undefined
     return [...this.#values].map(([name, value]) => `${name}=${value}`).join('; ')
   }
 
   /**
-   * Tells one session's cookie from another's, and is of no use to anybody who reads it. Of several that may be the session's,
-   * all count: by one of them alone, a balancer's `session-affinity` would stand for a session that has got another id.
+   * A hash that tells session cookies apart without revealing them. If several cookies may be the session's, all are included: a
+   * balancer's `session-affinity` alone would not change with the session's id.
    */
   fingerprint(): string | undefined {
     const all = [...this.#values].sort(([one], [other]) => (one < other ? -1 : 1))
@@ -39,12 +39,11 @@ export class CookieJar {
     this.#values.clear()
   }
 
-  /** The same cookies in another jar. */
   copy(): CookieJar {
     return new CookieJar(this.#values)
   }
 
-  /** Cookies of the same names and looks that nobody ever gave to anyone. */
+  /** Made-up cookies with the same names and formats. */
   forged(random: () => number): CookieJar {
     const letter = (): string => LETTERS.charAt(Math.floor(random() * LETTERS.length))
     return new CookieJar(
@@ -64,7 +63,7 @@ export class CookieJar {
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
-/** Whether it takes the cookie away. Max-Age wins over Expires, but a server that sends both means the same by both. */
+/** Whether it deletes the cookie. Max-Age would win over Expires, but a server that sends both means the same by both. */
 function isExpiry(attribute: string): boolean {
   const [name = '', value = ''] = attribute.split('=')
   if (name.toLowerCase() === 'max-age') return Number(value) <= 0

@@ -11,53 +11,53 @@ import { type Turn, VirtualUser } from './virtual-user.ts'
 export interface LoadOptions {
   readonly target: URL
   readonly users: number
-  /** Of each user, all with the same cookies. Default 1. */
+  /** Tabs of each user, which share its cookies. Default 1. */
   readonly tabs?: number
-  /** Operations a second, of all users together. */
+  /** Operations a second of all users together. */
   readonly rate: number
-  /** As of VirtualUserOptions. */
+  /** As in VirtualUserOptions. */
   readonly readShare?: number
   readonly seed: number
   readonly idempotencyKeys?: boolean
   readonly onSecond: (second: UsersSecond) => void
-  /** Every operation, when it was sent and when it ended, on the clock `now`. */
+  /** Called with the start and end of every operation, on the clock `now`. */
   readonly onOperations?: (events: readonly OperationEvent[]) => void
   readonly now?: () => number
-  /** Operations are numbered from here. Default 0. */
+  /** The first operation's number. Default 0. */
   readonly firstOp?: number
 }
 
-/** A node that can be asked past the balancer. */
+/** A node that can be asked directly. */
 export interface NodeAddress {
   readonly name: string
   readonly url: string
 }
 
 export interface Load {
-  /** From now on so many operations a second, due when the seed says. Resolves once no operation of before is under way. */
+  /** Changes the rate. Resolves when no earlier operation is in flight. */
   pace(rate: number): Promise<void>
   /**
-   * Waits until operations under way have ended and copies have arrived. Then each user who is logged in, or in doubt of it, looks once
-   * more, also at each node's copy. Resolves when that is recorded, within a bound.
+   * Waits until operations in flight have ended and copies have been replicated. Then each user that is or may be logged in looks
+   * once more, also at each node's copy. Resolves when that is recorded, within a bound.
    */
   settle(nodes: readonly NodeAddress[]): Promise<void>
   end(): void
 }
 
 export const TABS_MAX = 4
-/** Any number: it sets one use of the seed apart from the other. */
+/** An arbitrary number that gives the two uses of the seed different sequences. */
 const CHOICES = 0x2545f491
 const REPORT_EVERY_MS = 1_000
 /** Longer than an operation can take. */
 const LAST_ANSWERS_WAIT_MS = 6_000
 const LAST_LOOKS_MAX = 3
 const LAST_LOOKS_WAIT_MS = 15_000
-/** What was under way between copies has arrived: what is missing after that is not late. */
+/** After this time copies have been replicated, so a difference is not a delay. */
 const DUST_SETTLES_MS = 500
-/** So many users look at once, for the last look is no load. */
+/** How many users look concurrently, so that the last look is no load. */
 const LOOKING_AT_ONCE = 8
 
-/** Lets the users loose on the shop. */
+/** Starts the virtual users. */
 export function startLoad(options: LoadOptions): Load {
   const { target, users: howMany, tabs = 1, rate, seed, onSecond, now = () => performance.now() } = options
   const { readShare, idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
@@ -77,7 +77,7 @@ export function startLoad(options: LoadOptions): Load {
       Array.from({ length: tabs }, (_, tab) => {
         const own = seed + index * TABS_MAX + tab
         const due = dueTimes(everyMs, seededRandom(own))
-        // Of another stream: how often it is drawn from depends on what happens, and when a tab acts must not.
+        // A sequence of its own: answers decide how often it is used, and must not change when a tab acts.
         const random = seededRandom(own ^ CHOICES)
         return live({ user, tab, random, due, beganMs, now, tally, end: end.signal })
       }),
@@ -113,10 +113,9 @@ export function startLoad(options: LoadOptions): Load {
   }
 }
 
-/** All tabs at one rate. */
 interface Acting {
   readonly end: AbortController
-  /** Resolves once the last operation has ended. */
+  /** Resolves when the last operation has ended. */
   readonly over: Promise<unknown>
 }
 
@@ -131,7 +130,7 @@ interface Life {
   readonly end: AbortSignal
 }
 
-/** One tab: one operation after the other, each as soon as it is due and the one before it has ended. */
+/** One tab: one operation at a time, each as soon as it is due and the previous one has ended. */
 async function live({ user, tab, random, due, beganMs, now, tally, end }: Life): Promise<void> {
   let freeMs = beganMs
   for (const dueInMs of due) {
@@ -157,7 +156,7 @@ async function lastLooks(
   const looking = async (): Promise<void> => {
     for (let user = waiting.pop(); user !== undefined; user = waiting.pop()) {
       const turn: Turn = { tab: 0, dueAtMs: hundredths(now()), lateMs: 0, random: () => 0 }
-      // What is missing once and there the next time was late, and not lost; so is a session.
+      // Several looks: an item or session that is missing once and then there again was late, not lost.
       let looks = 0
       do await user.look(turn)
       while ((user.missesSomething || user.isInDoubt) && ++looks < LAST_LOOKS_MAX)

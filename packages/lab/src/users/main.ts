@@ -1,7 +1,7 @@
-/** The process of the virtual users. Under the lab: it reports over the channel, and ends with the lab. */
+/** The process of the virtual users. It reports to the lab over its channel, and ends with the lab. */
 import { type NodeAddress, startLoad } from './load.ts'
 
-/** What the lab says on the command line, as JSON. */
+/** The command-line argument, as JSON. */
 interface Told {
   readonly target: string
   readonly users: number
@@ -10,13 +10,13 @@ interface Told {
   readonly readShare?: number
   readonly seed: number
   readonly idempotencyKeys: boolean
-  /** Above the numbers of all operations of an earlier life. */
+  /** Above all operation numbers of earlier processes. */
   readonly firstOp: number
-  /** Where the clock of the trace begins, in nanoseconds of the system's monotonic clock. */
+  /** The start of the trace's clock, in nanoseconds of the system's monotonic clock. */
   readonly originNs: string
 }
 
-/** What the lab may say later. */
+/** The lab's later messages. */
 interface Asked {
   readonly type?: string
   readonly id?: string

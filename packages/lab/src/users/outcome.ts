@@ -1,22 +1,22 @@
 import { LOGGED_OUT } from '@ninelives/history'
 import type { Reply } from './client.ts'
 
-/** How an operation ended: exactly one of the three. `failed` means provably not applied; in doubt it is `unknown`. */
+/** How an operation ended. `failed` means provably not applied; in doubt it is `unknown`. */
 export type Outcome =
   | { readonly end: 'ok'; readonly body: unknown }
   | { readonly end: 'failed' | 'unknown'; readonly kind: string }
 
-/** What a balancer of ours says when it found no node to send the request to. */
+/** Our balancer's codes for a request that it sent to no node. */
 const NOT_SENT_ON = 'UNAVAILABLE'
 
 const CONFLICT = 409
-/** The one conflict that says that nothing was written. Others may tell of a first try of the same request. */
+/** The only conflict that proves that nothing was written. Others may be due to an earlier attempt of the same request. */
 const GAVE_UP = 'SESSION_CONFLICT'
 
-/** What is longer, or has anything else in it, is no code but somebody's prose. */
+/** A longer text, or one with other characters, is prose and no code. */
 const CODE = /^[\w.:-]{1,60}$/
 
-/** `changes`: the operation changes something, so a lost answer leaves open whether it did. */
+/** `changes`: the operation writes, so without an answer its effect is unknown. */
 export function outcomeOf(reply: Reply, changes: boolean): Outcome {
   if (reply.end === 'unsent') return { end: 'failed', kind: reply.kind }
   if (reply.end === 'broken') return { end: changes ? 'unknown' : 'failed', kind: reply.kind }
@@ -28,7 +28,7 @@ export function outcomeOf(reply: Reply, changes: boolean): Outcome {
   return { end: isRefused(status, code) || !changes ? 'failed' : 'unknown', kind }
 }
 
-/** Whether it says that nothing was done. */
+/** Whether the answer proves that nothing was done. */
 function isRefused(status: number, code: string | undefined): boolean {
   if (status === CONFLICT) return code === GAVE_UP
   return status < 500 || (status === 503 && code === NOT_SENT_ON)

@@ -7,14 +7,14 @@ export type Ending = Omit<OperationEnded, 'type' | 'op' | 'endedAtMs'>
 export interface RecorderOptions {
   /** The clock of the trace. */
   readonly now: () => number
-  /** Gets what happened since the last time, in the order in which it happened. */
+  /** Called with the events since the last call, in order. */
   readonly report: (events: readonly OperationEvent[]) => void
   readonly firstOp: number
 }
 
 const REPORT_AFTER_MS = 50
 
-/** Writes down every operation when it is sent and when it ends, and reports in batches. */
+/** Records when every operation is sent and when it ends, and reports in batches. */
 export class Recorder {
   readonly now: () => number
   readonly #report: RecorderOptions['report']
@@ -28,14 +28,14 @@ export class Recorder {
     this.#nextOp = firstOp
   }
 
-  /** Returns the number under which its end is to be told. */
+  /** Returns the operation's number, to be passed to `ended`. */
   sent(sending: Sending): number {
     const op = this.#nextOp++
     this.#add({ type: 'operation-sent', op, ...sending, sentAtMs: hundredths(this.now()) })
     return op
   }
 
-  /** Returns when. */
+  /** Returns the time of its end. */
   ended(op: number, ending: Ending): number {
     const endedAtMs = hundredths(this.now())
     this.#add({ type: 'operation-ended', op, endedAtMs, ...ending })
@@ -56,7 +56,7 @@ export class Recorder {
   }
 }
 
-/** Hundredths, as every time in a trace. */
+/** Rounds to hundredths of a millisecond, as all times in a trace. */
 export function hundredths(ms: number): number {
   return Math.round(ms * 100) / 100
 }

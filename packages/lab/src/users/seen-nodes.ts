@@ -6,21 +6,21 @@ export interface NodeSeen {
 }
 
 interface Seen {
-  /** Answers a second while it answered, with more weight on the latest. */
+  /** A moving average of its answers a second, over seconds in which it answered. */
   rate: number
   silentSeconds: number
   answers: boolean
 }
 
-/** How much the last second counts for in the rate. */
+/** The weight of the last second in the average. */
 const LATEST_WEIGHT = 0.3
 /**
- * A node is taken to be silent once so many answers are missing. A healthy one that is due 12 answers on average gives
- * none about once in 160,000 times.
+ * A node counts as silent when so many expected answers are missing. A healthy node of which 12 answers are expected gives none
+ * about once in 160,000 cases.
  */
 const MISSED_ANSWERS_MIN = 12
 
-/** Tells from the answers alone, a second at a time, that a node stopped giving any, or gives some again. */
+/** Detects from the answers alone, second by second, that a node stopped answering or answers again. */
 export class SeenNodes {
   readonly #nodes = new Map<string, Seen>()
 

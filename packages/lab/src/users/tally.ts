@@ -2,19 +2,19 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import type { UsersSecond } from '@ninelives/history'
 import type { Operation } from './virtual-user.ts'
 
-/** Counts what the users met, and gives it away a second at a time. */
+/** Counts the users' operations, and reports them second by second. */
 export class Tally {
   readonly #latency: RecordableHistogram = createHistogram()
   readonly #late: RecordableHistogram = createHistogram()
   #counts = noCounts()
 
-  /** An operation begins, so much later than it could have. */
+  /** An operation begins, so much later than it was due. */
   sent(lateMs: number): void {
     this.#counts.sent++
     this.#late.record(microseconds(lateMs))
   }
 
-  /** `sinceDueMs`: from the instant at which it was due. */
+  /** `sinceDueMs`: since its due time. */
   ended({ outcome, node, loggedOut, lost }: Operation, sinceDueMs: number): void {
     const counts = this.#counts
     this.#latency.record(microseconds(sinceDueMs))
@@ -25,7 +25,7 @@ export class Tally {
     counts.lost += lost
   }
 
-  /** What came together since the last time. */
+  /** Returns the counts since the last call. */
   take(users: UsersSecond['users']): UsersSecond {
     const second: UsersSecond = {
       type: 'users-second',
@@ -52,7 +52,7 @@ function increment(counts: MutableCounts, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1
 }
 
-/** A histogram holds whole numbers from 1 on. */
+/** A histogram takes whole numbers from 1. */
 function microseconds(ms: number): number {
   return Math.max(1, Math.round(ms * 1_000))
 }

@@ -1,9 +1,8 @@
 /**
- * One customer with one cookie jar and a few tabs: logs in, puts things into the cart, looks whether everything is there,
- * leaves after a while and begins anew; now and then counts, comes back with an old cookie, or tries a made-up one. It
- * remembers what the shop acknowledged, and takes it at its word. One who is told to log in looks twice more before
- * believing it, and one who misses something looks once more, so that what only went missing for a moment can be told from
- * what is lost.
+ * One customer with one cookie jar and some tabs: it logs in, puts items into the cart, reads the cart, logs out after a while
+ * and begins again; now and then it counts, comes back with an old cookie, or tries a made-up one. It remembers what the shop
+ * acknowledged. After a 401 it looks twice more before it logs in again, and after a missing item once more, so that the
+ * checkers can tell a late session or item from a lost one.
  */
 import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
 import type { ShopAnswer } from './answer.ts'
@@ -16,9 +15,9 @@ import type { Recorder } from './recorder.ts'
 export interface Operation {
   readonly outcome: Outcome
   readonly node: string | undefined
-  /** A user who was logged in was told to log in. */
+  /** A logged-in user got a 401. */
   readonly loggedOut: boolean
-  /** Acknowledged items that were not in the cart any more. */
+  /** Acknowledged items that were missing from the cart. */
   readonly lost: number
 }
 
@@ -27,20 +26,20 @@ export interface VirtualUserOptions {
   readonly recorder: Recorder
   readonly name: string
   readonly password: string
-  /** What sets this run's skus apart from those of another. */
+  /** Makes this run's skus unique. */
   readonly run: string
-  /** Sends an idempotency key with whatever changes something, as the most careful of clients would. */
+  /** Whether it sends an idempotency key with every write. */
   readonly idempotencyKeys?: boolean
-  /** Of what is done inside, so much is to look; absent, a look follows each put. */
+  /** The share of reads among a logged-in user's operations; by default a read follows each put. */
   readonly readShare?: number
 }
 
-/** One turn of one tab. */
+/** The next operation of one tab. */
 export interface Turn {
   readonly tab: number
   readonly dueAtMs: number
   readonly lateMs: number
-  /** Decides what is to be decided. */
+  /** Makes the random choices. */
   readonly random: () => number
 }
 
@@ -48,7 +47,7 @@ interface Asking {
   readonly kind: OperationKind
   readonly call: Call
   readonly sku?: string
-  /** Another than the user's own: nothing is kept of the answer. */
+  /** A jar other than the user's own; the answer's cookies are not kept. */
   readonly with?: OldCookie
 }
 
@@ -66,9 +65,9 @@ interface Ended {
 
 type Stage = 'away' | 'entering' | 'in' | 'doubting'
 
-/** With so many things in the cart it is time to leave. */
+/** With so many items in the cart the user logs out. */
 const CART_ITEMS_MAX = 20
-/** And after so many tries, whatever became of them: a visit ends where nothing is taken either. */
+/** After so many attempts to put, successful or not, the user logs out. */
 const PUTS_MAX = 2 * CART_ITEMS_MAX
 const DOUBTS_MAX = 2
 const KNOCK_SHARE = 0.2
@@ -98,17 +97,17 @@ export class VirtualUser {
     return this.#stage === 'in'
   }
 
-  /** Nothing that was put into the present cart was ever missing from it. */
+  /** Whether no item was ever missing from the present cart. */
   get intact(): boolean {
     return this.#intact
   }
 
-  /** At the last look something was not there that ought to have been. */
+  /** Whether an acknowledged item was missing at the last look. */
   get missesSomething(): boolean {
     return [...this.#acknowledged.values()].some(({ missed }) => missed)
   }
 
-  /** Told to log in, and not sure of that yet. */
+  /** Whether it got a 401 that it checks again. */
   get isInDoubt(): boolean {
     return this.#stage === 'doubting'
   }
@@ -117,7 +116,7 @@ export class VirtualUser {
     return this.#stage === 'in' || this.#stage === 'doubting'
   }
 
-  /** The next thing that this customer would do in that tab. */
+  /** Chooses the next operation of that tab. */
   act(turn: Turn): Promise<Operation> {
     const { tab, random } = turn
     if (this.#stage === 'entering') return this.#strange(turn)
@@ -141,7 +140,7 @@ export class VirtualUser {
     return { ...operation, lost }
   }
 
-  /** Asks one node past the balancer, with the present cookie. */
+  /** Asks one node directly, with the present cookies. */
   async copyFrom(turn: Turn, node: string, client: Client): Promise<void> {
     const jar = this.#jar.copy()
     await this.#do(turn, { kind: 'copy', call: readCart, with: { jar, visit: this.#visit } }, { node, client })
@@ -160,10 +159,10 @@ export class VirtualUser {
   #beginVisit(): void {
     this.#visit++
     this.#puts = 0
-    // Who judges this knows the present visit and the one before. Of an older cookie it could only tell whom it opens.
+    // The checkers know only the present visit and the one before, so an older cookie would show them little.
     if (!this.#isRecent(this.#old)) this.#old = undefined
     if (!this.#isRecent(this.#beforeLogin)) this.#beforeLogin = undefined
-    // Another jar: what is still under way for the visit before must not leave its cookie in this one.
+    // A new jar, so that operations in flight of the previous visit don't leave their cookie in this one.
     this.#jar = new CookieJar()
   }
 
@@ -180,7 +179,7 @@ export class VirtualUser {
     this.#stage = 'in'
     this.#doubts = 0
     if (before.header() !== undefined) this.#beforeLogin = { jar: before, visit: this.#visit }
-    // One who was thrown out wants to know first what is left.
+    // After a lost session the user reads first, to see what is left.
     if (this.#acknowledged.size > 0) this.#looksNext.add(turn.tab)
     return operation
   }
@@ -206,7 +205,7 @@ export class VirtualUser {
     this.#stage = 'entering'
     const jar = this.#jar.copy()
     const { operation } = await this.#do(turn, { kind: 'logout', call: { method: 'POST', path: '/api/logout' } })
-    // Where it did not work out, the customer is gone all the same.
+    // The visit is over even if the logout failed.
     this.#old = { jar, visit }
     this.#stage = 'away'
     this.#intact = true
@@ -215,10 +214,10 @@ export class VirtualUser {
     return operation
   }
 
-  /** With a cookie that must not open anything. */
+  /** Asks with a cookie that must not open a session. */
   async #strange(turn: Turn): Promise<Operation> {
     const { random } = turn
-    // What is from before a login shows most while that login lasts.
+    // A cookie from before the login shows most while that login lasts.
     const isFresh = this.#beforeLogin?.visit === this.#visit
     const returning = isFresh || random() < 1 / 2 ? (this.#beforeLogin ?? this.#old) : (this.#old ?? this.#beforeLogin)
     const forged = this.#jar.header() === undefined ? new CookieJar([['sid', 'forgery']]) : this.#jar
@@ -251,10 +250,10 @@ export class VirtualUser {
     return { operation: { outcome, node, loggedOut, lost: 0 }, ...rest }
   }
 
-  /** Whether this is where a user who was logged in finds out that that is over. */
+  /** Whether this answer shows that a logged-in user has lost the session. */
   #noticeLogout(outcome: Outcome, kind: OperationKind): boolean {
     const refused = outcome.end === 'failed' && outcome.kind === LOGGED_OUT
-    // To count needs no login, so it says nothing about one.
+    // A count needs no login, so it shows nothing about one.
     if (this.#stage === 'doubting' && outcome.end === 'ok' && kind !== 'count') this.#stage = 'in'
     else if (this.#stage === 'doubting' && refused && ++this.#doubts >= DOUBTS_MAX) this.#stage = 'away'
     if (!refused || this.#stage !== 'in') return false
@@ -263,7 +262,7 @@ export class VirtualUser {
     return true
   }
 
-  /** How many things that were acknowledged before that have gone missing. One that was missed already is no news. */
+  /** How many acknowledged items are newly missing. */
   #missing({ items = [] }: ShopAnswer, beforeMs: number): number {
     const there = new Set(items.map(([sku]) => sku))
     let gone = 0

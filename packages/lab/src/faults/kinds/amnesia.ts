@@ -2,7 +2,7 @@ import type { StoreServer } from '../../cluster/store-server.ts'
 import { ApiError } from '../../errors.ts'
 import type { Fault } from './fault.ts'
 
-/** The store goes on and has forgotten everything, as one that was restarted without its disk. */
+/** The store runs on without its contents, like a store that was restarted without a disk. */
 export const amnesia: Fault<StoreServer> = {
   kind: 'amnesia',
   on: ['store'],
@@ -16,7 +16,7 @@ export const amnesia: Fault<StoreServer> = {
     throw new ApiError(504, 'FAULT_NOT_ARMED', 'the store did not say that it forgot')
   },
 
-  /** Users log in again at once; what nobody writes again is what shows it. */
+  /** Seen by a mark that is lost: users soon log in again, so the number of sessions would not show it. */
   confirm: async (store, _pid, { id }) => (await store.ask('EXISTS', marker(id))) === ':0',
 
   heal: () => Promise.resolve(),

@@ -2,10 +2,10 @@ import { isWhole } from './fields.ts'
 import { selfInflictedFault } from './self-inflicted-fault.ts'
 
 const SKEW_MAX_MS = 86_400_000
-/** In a series: more than any lease, and less than the time in which an unused session ends. */
+/** In a campaign: more than any lease, and less than the idle timeout. */
 const SKEW_DRAWN_MAX_MS = 300_000
 
-/** The node's wall clock is wrong by so much; its timers are not. */
+/** Shifts the node's wall clock; its timers are not affected. */
 export const clock = selfInflictedFault('clock', {
   fields: {
     skewMs: {

@@ -5,10 +5,10 @@ import type { Fault } from './fault.ts'
 import { CRASH_POINTS } from './fault-detail.ts'
 import { crashFields, randomRequest } from './fields.ts'
 
-/** The node answers at once, or is too busy to be broken on purpose. */
+/** A node that takes longer is too busy to be broken on purpose. */
 const ANSWER_WAIT_MS = 2_000
 
-/** The process kills itself at an exact instant of a request, the moment that a kill from outside can only hope to hit. */
+/** The process kills itself at a crash point of a request, which a kill from outside could hit only by chance. */
 export const crash: Fault<ClusterNode> = {
   kind: 'crash',
   on: ['node'],
@@ -37,7 +37,7 @@ export const crash: Fault<ClusterNode> = {
   async heal(node, { id }) {
     const { pid, life } = node
     const cancelled = await node.keeper.call({ type: 'crash-cancel', id }, 'crash-cancelled', ANSWER_WAIT_MS)
-    // One that was only starting is another than the one that had the order.
+    // A process that was only starting is not the one that got the order.
     if (!cancelled && life !== 'starting' && pid !== undefined && node.pid === pid) {
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it would not crash`)
     }

@@ -1,5 +1,5 @@
 import { edgeFault } from './edge-fault.ts'
 import { direction } from './fields.ts'
 
-/** Whoever is connected is thrown out, and whoever connects is refused. One way: what is sent that way is lost in silence. */
+/** Closes the connections and refuses new ones. In one direction: what is sent that way is silently dropped. */
 export const cut = edgeFault('cut', { fields: { direction } })

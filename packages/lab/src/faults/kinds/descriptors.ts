@@ -1,4 +1,4 @@
 import { selfInflictedFault } from './self-inflicted-fault.ts'
 
-/** The node has no file descriptor left: it can accept nobody, and reach nobody anew. */
+/** The node has no file descriptor left, so it can neither accept connections nor make new ones. */
 export const descriptors = selfInflictedFault('descriptors')

@@ -2,10 +2,10 @@ import type { ClusterNode } from '../../cluster/node.ts'
 import { until } from '../../wait.ts'
 import type { Fault } from './fault.ts'
 
-/** Longer than a node may take to finish what it has. */
+/** Longer than a node may take to finish its requests. */
 const LEAVE_DEADLINE_MS = 15_000
 
-/** SIGTERM: the node tells that it takes nothing new, finishes what it has, and leaves. As in any deployment. */
+/** SIGTERM: the node reports that it drains, finishes its requests, and exits, as in a deployment. */
 export const drain: Fault<ClusterNode> = {
   kind: 'drain',
   on: ['node'],
@@ -21,7 +21,7 @@ export const drain: Fault<ClusterNode> = {
     return (await node.isDraining()) || node.pid !== pid
   },
 
-  /** What has begun to leave can't be called back: it leaves, and another comes. */
+  /** A drain can't be undone: it is healed when the node has exited and started again. */
   async heal(node) {
     const { pid } = node
     await until(() => node.pid !== pid || pid === undefined, {

@@ -4,10 +4,10 @@ import type { Fault } from './fault.ts'
 
 const ANSWER_WAIT_MS = 2_000
 const LOOK_WAIT_MS = 200
-/** Until something comes along on an edge that nobody uses just now; the balancer asks each node once a second or so. */
+/** An idle edge may have no traffic for so long; the balancer probes each node about once a second. */
 const LANDS_WITHIN_MS = 6_000
 
-/** Done to what passes an edge. It has landed when something that passed was seen to be late, held back, reset or refused. */
+/** A fault on an edge's traffic. It has landed when some traffic was seen to be late, held, reset or refused. */
 export function edgeFault(
   kind: string,
   traits: Pick<Fault, 'fields' | 'drawn' | 'isMomentary'> & { readonly on?: Fault['on']; readonly does?: string } = {},

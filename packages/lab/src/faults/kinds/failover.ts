@@ -7,8 +7,8 @@ import type { Fault } from './fault.ts'
 const TAKE_OVER_DEADLINE_MS = 5_000
 
 /**
- * The store dies, and its replica is promoted in its place, with what it had got by then. The edges lead the nodes to it, as
- * a virtual address would. Healed, what died is back and follows.
+ * The store dies, and its replica is promoted with the data that it has. The edges lead the nodes to it, as a virtual address
+ * would. After healing, the dead server is back as the replica.
  */
 export const failover: Fault<StoreServer> = {
   kind: 'failover',
@@ -28,7 +28,7 @@ export const failover: Fault<StoreServer> = {
     return store.pid !== pid && (await runState(pid)) === 'gone' && (await store.isPrimary())
   },
 
-  /** What was broken off on the way is done to its end: what died has nothing any more. */
+  /** Completes a failover that was interrupted, as the dead server has no data any more. */
   async heal(store, { id }) {
     const wait = { deadlineMs: TAKE_OVER_DEADLINE_MS, what: 'the replica to be promoted, and the edges to lead there' }
     await until(() => store.takeOver(id), wait)

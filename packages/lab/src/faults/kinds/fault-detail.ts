@@ -1,13 +1,13 @@
 import type { Direction } from '../../edges/edges.ts'
 
-/** What a fault may be told beside its target. Each takes its own part of it, see its `fields`. */
+/** The options of a fault. Each kind takes some of them, see its `fields`. */
 export interface FaultDetail {
   readonly point?: CrashPoint
-  /** At which of the coming requests that pass the point: 1 is the next. */
+  /** Crashes at the n-th request that passes the point from now; 1 is the next. */
   readonly request?: number
   /** Only requests of this method and route count, such as `POST /api/cart`. */
   readonly operation?: string
-  /** Healed by itself after so long. */
+  /** Heals by itself after this time. */
   readonly durationMs?: number
   readonly skewMs?: number
   readonly megabytes?: number

@@ -7,46 +7,46 @@ export interface FaultOrder extends FaultDetail {
   readonly id: string
 }
 
-/** What a fault is done to: a node, the store, edges. */
+/** What a fault falls on: a node, the store, edges. */
 export interface Subject {
   readonly name: string
-  /** Of the process that suffers it; absent while there is none. */
+  /** The target's pid; absent while it has no process. */
   readonly pid: number | undefined
-  /** What it is doing, as far as the lab was told. */
+  /** Its state, as far as the lab knows. */
   readonly life: NodeLife
 }
 
 export type SubjectKind = 'node' | 'store' | 'edge' | 'partition'
 
-/** One way to break something, and to mend it. A new one is a file in this folder and an entry in `index.ts`. */
+/** One way to break something, and to heal it. A new one is a file in this folder and an entry in `index.ts`. */
 export interface Fault<S extends Subject = Subject> {
   readonly kind: string
   readonly on: readonly SubjectKind[]
   readonly fields?: FaultFields
-  /** What the subject must be doing for this fault to mean anything. */
+  /** The states of the subject in which this fault has an effect. */
   readonly needs: readonly NodeLife[]
-  /** What shows that it is over, however that came about. */
+  /** The events that show that it is over, for whatever reason. */
   readonly endsWith: readonly TraceEvent['type'][]
-  /** Over as soon as it was seen to have landed. */
+  /** It is over as soon as it has landed. */
   readonly isMomentary?: true
-  /** The lab restarts what it falls on, so a campaign need not heal it. */
+  /** The lab restarts the target, so a campaign need not heal it. */
   readonly comesBack?: true
-  /** Its fields in a campaign, drawn from the seed. */
+  /** Draws its fields for a campaign. */
   readonly drawn?: (random: () => number) => FaultDetail
-  /** Where that may take longer than a moment. */
+  /** The time for `confirm`, if it is longer than the default. */
   readonly landsWithinMs?: number
   /**
-   * It lands at a moment of its own, such as a request that may never come: after `inject` it stands ready, and the node
-   * itself tells by an event of this name, with the order's id as `fault`, that the moment is there.
+   * For a fault that lands later by itself, for example at a request that may never come: `inject` only arms it, and the node
+   * logs an event of this name, with the fault's id as `fault`, when it lands.
    */
   readonly landsWith?: string
 
-  /** Rejects with ApiError when it can't even be made ready. */
+  /** Rejects with ApiError if the fault can't be started or armed. */
   inject(subject: S, order: FaultOrder): void | Promise<void>
 
-  /** Whether it is *seen* to have landed on the process that had this pid; never because it should have. */
+  /** Whether it was *observed* to have landed on the process with this pid; never an assumption. */
   confirm(subject: S, pid: number, order: FaultOrder): Promise<boolean>
 
-  /** Resolves once the subject is seen to be well, and nothing of the fault is left that could still land. */
+  /** Resolves when the subject was observed to have recovered, and nothing of the fault can still land. */
   heal(subject: S, order: FaultOrder): Promise<void>
 }

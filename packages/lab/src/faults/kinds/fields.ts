@@ -1,4 +1,4 @@
-/** What a fault takes beside its target, as data: the control API checks requests by it, and says by it what it takes. */
+/** A fault's options as data, by which the control API validates requests and describes what a fault takes. */
 import { DIRECTIONS } from '../../edges/edges.ts'
 import { CRASH_POINTS, type FaultDetail } from './fault-detail.ts'
 
@@ -6,7 +6,7 @@ export interface Field {
   /** Completes "field takes ...". */
   readonly takes: string
   readonly otherwise?: string | number
-  /** May be left out and then is not there. */
+  /** An optional field. */
   readonly optional?: true
   readonly accepts: (value: unknown) => boolean
 }
@@ -14,7 +14,7 @@ export interface Field {
 export type FaultFields = { readonly [name in keyof FaultDetail]?: Field }
 
 export const DURATION_MAX_MS = 600_000
-/** Stands for the number of a request: the seed decides it, and it is one of the next RANDOM_REQUESTS. */
+/** Stands for a request's number, drawn from the seed: one of the next RANDOM_REQUESTS. */
 export const RANDOM_REQUEST = 'random'
 const RANDOM_REQUESTS = 20
 const REQUEST_MAX = 10_000

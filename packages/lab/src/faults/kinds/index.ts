@@ -25,7 +25,7 @@ export const faults: ReadonlyMap<string, Fault> = new Map(
   [...ofNodes, ...ofStores, ...ofEdges].map((fault) => [fault.kind, fault]),
 )
 
-/** Throws ApiError when there is none of that kind. */
+/** Throws ApiError for an unknown kind. */
 export function findFault(kind: string): Fault {
   const fault = faults.get(kind)
   if (fault !== undefined) return fault

@@ -2,7 +2,7 @@ import type { Member } from '../../cluster/member.ts'
 import { runState } from '../../supervise/process-table.ts'
 import type { Fault } from './fault.ts'
 
-/** SIGKILL: the process is gone at once, with everything in its memory and everything in flight. */
+/** SIGKILL: the process is gone at once, with its memory and its requests in flight. */
 export const kill: Fault<Member> = {
   kind: 'kill',
   on: ['node', 'store'],

@@ -4,7 +4,7 @@ import { direction, whole } from './fields.ts'
 const LATENCY_MAX_MS = 60_000
 const DRAWN_MAX_MS = 200
 
-/** Everything arrives later by so much, and by up to `jitterMs` more, each way that is meant. */
+/** Delays all traffic by `latencyMs` and up to `jitterMs` more, in the given directions. */
 export const latency = edgeFault('latency', {
   fields: {
     latencyMs: whole('milliseconds', 1, LATENCY_MAX_MS),

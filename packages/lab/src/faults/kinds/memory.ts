@@ -5,7 +5,7 @@ const MEGABYTES_MAX = 4_096
 const MEGABYTES = 256
 const FILLED_WITHIN_MS = 20_000
 
-/** Ballast on the node's heap: so much, or until a tenth of what it may have is left. */
+/** Fills the node's heap: by so many megabytes, or until a tenth of its limit is left. */
 export const memory = selfInflictedFault('memory', {
   fields: { megabytes: whole('megabytes', 1, MEGABYTES_MAX, MEGABYTES) },
   landsWithinMs: FILLED_WITHIN_MS,

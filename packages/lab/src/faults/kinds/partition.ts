@@ -1,4 +1,4 @@
 import { edgeFault } from './edge-fault.ts'
 
-/** Some nodes are cut off from the other nodes and from the store, both ways. The balancer reaches all of them. */
+/** Cuts some nodes off from the other nodes and the store, in both directions. The balancer still reaches all nodes. */
 export const partition = edgeFault('partition', { on: ['partition'], does: 'cut' })

@@ -4,7 +4,7 @@ import type { Fault } from './fault.ts'
 
 const RESUME_DEADLINE_MS = 2_000
 
-/** SIGSTOP: the process keeps its memory, its sockets and its place, accepts nothing and answers nothing. */
+/** SIGSTOP: the process keeps its memory and sockets, but accepts and answers nothing. */
 export const pause: Fault<Member> = {
   kind: 'pause',
   on: ['node', 'store'],

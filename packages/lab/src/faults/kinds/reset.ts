@@ -1,5 +1,5 @@
 import { edgeFault } from './edge-fault.ts'
 import { direction } from './fields.ts'
 
-/** Every connection is reset now, or the next one where there is none. One way: only who is at that end hears of it. */
+/** Resets every connection now, or the next one if there is none. In one direction: only that end gets the reset. */
 export const reset = edgeFault('reset', { fields: { direction }, isMomentary: true })

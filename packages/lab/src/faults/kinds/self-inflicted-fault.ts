@@ -2,13 +2,13 @@ import type { ClusterNode } from '../../cluster/node.ts'
 import { ApiError } from '../../errors.ts'
 import type { Fault } from './fault.ts'
 
-/** The node answers at once, or is too busy to be broken on purpose. */
+/** A node that takes longer is too busy to be broken on purpose. */
 const ANSWER_WAIT_MS = 2_000
-/** Taking memory takes its time, and so does answering without it. */
+/** To fill the heap takes time, and so does an answer with a full heap. */
 const LOOK_WAIT_MS = 1_000
 const HEAL_WAIT_MS = 10_000
 
-/** What a node does to itself from within: the order goes over the channel to it, and it tells what it sees of it there. */
+/** A fault that a node inflicts on itself: it gets the order over its channel, and reports whether the fault stands. */
 export function selfInflictedFault(
   kind: string,
   traits: Pick<Fault, 'fields' | 'landsWithinMs' | 'drawn'> = {},
@@ -30,7 +30,7 @@ export function selfInflictedFault(
     async heal(node, { id }) {
       const { pid, life } = node
       const over = await node.keeper.call({ type: 'fault-end', id }, 'fault-over', HEAL_WAIT_MS)
-      // One that was only starting is another than the one that suffers.
+      // A process that was only starting is not the one that has the fault.
       if (over || pid === undefined || node.pid !== pid || life === 'starting') return
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it is over`)
     },

@@ -7,14 +7,14 @@ import { selfInflictedFault } from './self-inflicted-fault.ts'
 const STALL_MIN_MS = 300
 const STALL_MAX_MS = 60_000
 const STALL_MS = 1_000
-/** Beyond its own end. */
+/** Added to its duration. */
 const ANSWER_DEADLINE_MS = 10_000
 
 const begun = selfInflictedFault('stall', {
   fields: { durationMs: whole('milliseconds', STALL_MIN_MS, STALL_MAX_MS, STALL_MS) },
 })
 
-/** The node's event loop stands still for so long. It is seen to: nobody who asks gets an answer, and the process runs. */
+/** Blocks the node's event loop. Confirmed when the node does not answer although its process runs. */
 export const stall: Fault<ClusterNode> = {
   ...begun,
 
@@ -22,7 +22,7 @@ export const stall: Fault<ClusterNode> = {
     return !(await node.answers()) && (await node.observe()) === 'running'
   },
 
-  /** What stands still can't be called back: its end has to be waited for. Then the node is told, and forgets the order. */
+  /** A blocked process can't be reached, so this waits for the end, and then has the node forget the order. */
   async heal(node, order) {
     const { pid } = node
     const { durationMs = STALL_MS } = order
