@@ -84,20 +84,19 @@ export async function simulate(args: readonly string[], { endsWithParent }: Conf
   })
   const seconds = (performance.now() - startedAtMs) / 1_000
   say(`${process.stdout.isTTY ? '\r\u001b[K' : ''}${summary(result, seconds)}\n`)
-  if (result.failing.length > 0) return failed(result, flags)
+  if (result.failing.length > 0) return await failed(result, flags)
   if (!signal.aborted) return 0
   say(`Ended early: ${String(signal.reason)}.\n`)
   return EXIT_INTERRUPTED
 }
 
-function failed({ failing }: BatchResult, { nodes, copies, variant }: Values): number {
+async function failed({ failing }: BatchResult, { nodes, copies, variant }: Values): Promise<number> {
   for (const { seed, violations } of failing) {
     say(`seed ${seed}: ${violations.slice(0, VIOLATIONS_TOLD).join('; ')}\n`)
   }
   const [first] = failing
   if (first === undefined) return EXIT_FAILED
-  const rules = variant === undefined ? undefined : variants.get(variant)?.rules
-  say(`\n${explain(first.seed, { nodes, copies }, rules) ?? ''}\n`)
+  say(`\n${(await explain(first.seed, { nodes, copies, variant })) ?? ''}\n`)
   const options = Object.entries({ nodes, copies, variant }).filter(([, value]) => value !== undefined)
   const again = options.map(([name, value]) => ` --${name} ${value}`).join('')
   say(`\nAgain: npx ninelives simulate --seeds 1 --seed ${first.seed}${again}\n`)

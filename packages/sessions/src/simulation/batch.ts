@@ -1,13 +1,12 @@
 /** A stretch of seeds, one after the other. */
-import { rules as standardRules } from '../replication/context/rules.ts'
+import { engine } from './engine.ts'
 import { script, type ScriptOptions } from './world/script.ts'
 import { simulate } from './simulate.ts'
-import { variants } from './variants.ts'
 
 export interface Batch extends ScriptOptions {
   readonly from: number
   readonly count: number
-  /** The name of an engine with a rule broken; the real one when absent. */
+  /** The name of a variant of the engine; the real one when absent. */
   readonly variant?: string | undefined
 }
 
@@ -26,15 +25,14 @@ export interface BatchResult {
 /** Seeds are whole numbers of 32 bits, and go on at 0 after the last. */
 export const SEEDS = 2 ** 32
 
-export function runBatch({ from, count, variant, nodes, copies }: Batch): BatchResult {
-  const rules = variant === undefined ? standardRules : variants.get(variant)?.rules
-  if (rules === undefined) throw new RangeError(`there is no variant "${variant}"`)
+export async function runBatch({ from, count, variant, nodes, copies }: Batch): Promise<BatchResult> {
+  const makePeer = await engine(variant)
   const failing: Failing[] = []
   let operations = 0
   let messages = 0
   for (let index = 0; index < count; index++) {
     const seed = (from + index) % SEEDS
-    const run = simulate(script(seed, { nodes, copies }), rules)
+    const run = simulate(script(seed, { nodes, copies }), makePeer)
     operations += run.operations
     messages += run.messages
     if (run.violations.length > 0) failing.push({ seed, violations: run.violations })

@@ -1,13 +1,18 @@
 /** A failing seed as a person wants it: what goes wrong, after how little, and how to see it again. */
-import { rules as standardRules, type Rules } from '../replication/context/rules.ts'
+import { engine } from './engine.ts'
 import { type Fault, type Operation, type Script, script, type ScriptOptions } from './world/script.ts'
 import { shrink } from './shrink.ts'
 import { simulate } from './simulate.ts'
 
+export interface ExplainOptions extends ScriptOptions {
+  readonly variant?: string | undefined
+}
+
 /** Undefined when the seed does not fail. */
-export function explain(seed: number, options: ScriptOptions = {}, rules: Rules = standardRules): string | undefined {
+export async function explain(seed: number, options: ExplainOptions = {}): Promise<string | undefined> {
+  const makePeer = await engine(options.variant)
   const whole = script(seed, options)
-  const fails = (candidate: Script): boolean => simulate(candidate, rules).violations.length > 0
+  const fails = (candidate: Script): boolean => simulate(candidate, makePeer).violations.length > 0
   if (!fails(whole)) return undefined
   const short = shrink(whole, fails)
   const { faults, operations, nodes, copies, startsMs, isBrutal, foundMs } = short
@@ -17,7 +22,7 @@ export function explain(seed: number, options: ScriptOptions = {}, rules: Rules 
     `${whole.faults.length} faults and ${whole.operations.length} operations, cut down to ${faults.length} and ${operations.length}:`,
     ...[...faults.map(toldFault), ...operations.map(toldOperation)].map((line) => `  ${line}`),
     'what comes of it:',
-    ...simulate(short, rules)
+    ...simulate(short, makePeer)
       .report()
       .split('\n')
       .map((line) => `  ${line}`),

@@ -1,7 +1,8 @@
 /** One run of a script, and what was wrong with it. */
 import { type Placement, placement } from '../replication/context/placement.ts'
 import { has } from '../replication/wire/ranks.ts'
-import { rules as standardRules, type Rules } from '../replication/context/rules.ts'
+import { peer } from '../replication/replica/peer.ts'
+import type { Engine } from './engine.ts'
 import { standardTiming, type Timing } from '../replication/context/timing.ts'
 import { Afflictions } from './world/afflictions.ts'
 import { Clients, keyOf, type RefusedOperation } from './world/clients.ts'
@@ -30,7 +31,7 @@ const BRUTAL_SETTLE_MS = 3_000
 const LAST_LOOK_MS = 300
 const VIOLATIONS_MAX = 20
 
-export function simulate(script: Script, rules: Rules = standardRules): Run {
+export function simulate(script: Script, makePeer: Engine = peer): Run {
   const violations: string[] = []
   const fail = (what: string): void => {
     if (violations.length < VIOLATIONS_MAX) violations.push(what)
@@ -42,7 +43,7 @@ export function simulate(script: Script, rules: Rules = standardRules): Run {
     crashed: (node: number) => clients.crashed(node),
     event: witness.event.bind(witness),
   }
-  const cluster = new Cluster(script, { rules, timing }, hooks)
+  const cluster = new Cluster(script, { makePeer, timing }, hooks)
   const clients = new Clients(script, cluster, fail)
   const afflictions = new Afflictions(script, cluster)
   const names = script.startsMs.map((_, node) => `n${node}`)

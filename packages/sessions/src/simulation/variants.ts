@@ -1,64 +1,142 @@
 /**
- * Engines with one rule broken each. A simulation that does not catch every one of them proves nothing about the engine
- * that it finds sound.
+ * Variants of the engine, each with one rule broken. A simulation that does not catch every one of them proves nothing about
+ * the engine that it finds sound.
  */
-import { rules, type Rules } from '../replication/context/rules.ts'
-
 export interface Variant {
   readonly breaks: string
-  readonly rules: Rules
+  readonly patches: readonly Patch[]
 }
 
-const broken = (breaks: string, change: Partial<Rules>): Variant => ({ breaks, rules: { ...rules, ...change } })
+/** A piece of the engine's source that is replaced; it occurs once in the file. */
+export interface Patch {
+  /** Below src/replication. */
+  readonly file: string
+  readonly replace: string
+  readonly by: string
+}
+
+const CHANGES = 'replica/changes.ts'
+const VERBS = 'replica/verbs.ts'
+const BALLOTS = 'membership/ballots.ts'
+const CURRENT_VIEW = 'membership/current-view.ts'
+
+const variant = (
+  breaks: string,
+  ...patches: readonly (readonly [file: string, replace: string, by: string])[]
+): Variant => ({
+  breaks,
+  patches: patches.map(([file, replace, by]) => ({ file, replace, by })),
+})
 
 export const variants: ReadonlyMap<string, Variant> = new Map([
-  ['ack-before-copy', broken('a change is acknowledged before any other replica has it', { mustTake: () => 0 })],
+  [
+    'ack-before-copy',
+    variant('a change commits before any other replica has it', [CHANGES, 'replicas & ~driven.acked', '0']),
+  ],
   [
     'majority-commit',
-    broken('a change is acknowledged when one other replica has it, not all', { mustTake: (live) => live & -live }),
+    variant('a change commits when one other replica has it, not all', [
+      CHANGES,
+      'replicas & ~driven.acked',
+      'replicas & -replicas & ~driven.acked',
+    ]),
   ],
-  ['no-fence', broken('a destroyed session leaves nothing behind', { fenceUntil: () => 0 })],
+  ['no-fence', variant('a destruction leaves no fence', [VERBS, 'Math.max(fencedMs, fenceUntilMs)', 'fencedMs'])],
   [
     'no-incarnation',
-    broken('a process that starts again is taken for the one that died', {
-      isSame: () => true,
-      mayVote: (member) => member !== undefined,
-    }),
+    variant(
+      'a restarted process is taken for the former one of its name',
+      [CURRENT_VIEW, 'member?.incarnation === incarnation', 'member !== undefined'],
+      [CURRENT_VIEW, 'voter?.incarnation === incarnation', 'voter !== undefined'],
+    ),
   ],
   [
     'amnesiac-votes',
-    broken('a process votes before a view lists it', { mayVote: (_member, incarnation) => incarnation !== 0 }),
+    variant('a process votes before a view lists it', [
+      CURRENT_VIEW,
+      'voter?.incarnation === incarnation',
+      'incarnation !== 0',
+    ]),
   ],
   [
     'last-writer-wins',
-    broken('the later by wall clock wins, whatever it builds on', {
-      counter: (_next, wallMs) => Math.floor(wallMs) % 2 ** 31,
-      mayBuild: () => true,
-    }),
+    variant(
+      'the later write by wall clock wins, whatever version it builds on',
+      [
+        CHANGES,
+        'const counter = ++this.#counter',
+        'const counter = Math.floor(this.#context.clock.wallMs()) % 2 ** 31',
+      ],
+      [VERBS, 'current.version !== expectedVersion', 'false'],
+    ),
   ],
-  ['last-arrival-wins', broken('a replica takes whatever comes', { outranks: () => true })],
+  [
+    'last-arrival-wins',
+    variant('a replica takes every change that arrives', [CHANGES, 'isLater(change.stamp, own.stamp)', 'true']),
+  ],
   [
     'snapshot-without-stream',
-    broken('a joining peer gets a snapshot, and no change made meanwhile', {
-      isSent: (live, full) => live & full,
-      mustTake: (live, full) => live & full,
-    }),
+    variant(
+      'a joining replica gets a snapshot, and no change made meanwhile',
+      [CHANGES, 'receivers & ~acked', 'receivers & currentView.full & ~acked'],
+      [CHANGES, 'replicas & ~driven.acked', 'replicas & this.#parts.currentView.full & ~driven.acked'],
+    ),
   ],
-  ['full-without-snapshot', broken('a joining peer is full at once', { isReady: () => true })],
-  ['no-guard', broken('a new view does not wait for the leases of the former one', { guard: () => 0 })],
+  [
+    'full-without-snapshot',
+    variant('a joining replica becomes full at once', [
+      'membership/succession.ts',
+      'return ready && cluster === view.cluster',
+      'return cluster === view.cluster',
+    ]),
+  ],
+  [
+    'no-guard',
+    variant('a new view does not wait for the leases of the former one', [
+      'membership/lease.ts',
+      'this.#context.timing.guardMs - quietMs',
+      '0',
+    ]),
+  ],
   [
     'deaf-guard',
-    broken('a new view takes a lease for over when any voter has not renewed it for long', { quiet: Math.max }),
+    variant('a new view takes a lease for over when any single voter has not renewed it for long', [
+      BALLOTS,
+      'Math.min(ms, proposal.quietMs[other] ?? ms)',
+      'Math.max(ms, proposal.quietMs[other] ?? ms)',
+    ]),
   ],
-  ['no-lease', broken('own memory is read without a lease', { mayRead: () => true })],
-  ['dirty-read', broken('a change is read before it is committed', { readsPending: true })],
-  ['no-replay', broken('what a dead coordinator left is taken for committed', { orphan: 'believe' })],
+  ['no-lease', variant('a replica reads its own memory without a lease', [VERBS, '!isLeased', 'false'])],
+  [
+    'dirty-read',
+    variant('a change is read before it is committed', [
+      VERBS,
+      'if (changes.isPending(verb.key))',
+      "if (changes.isPending(verb.key) && verb.verb !== 'read')",
+    ]),
+  ],
+  [
+    'no-replay',
+    variant('a change whose coordinator is gone is taken for committed', [
+      CHANGES,
+      'return\n    this.#drive(change)',
+      'return\n    this.#pendingChanges.settle(key)',
+    ]),
+  ],
   [
     'forgetful-vote',
-    broken('a vote does not mind what another may have been decided', { put: (_accepted, own) => own }),
+    variant('a proposer ignores what a voter has accepted already', [
+      BALLOTS,
+      'proposal.best?.view ?? proposal.next',
+      'proposal.next',
+    ]),
   ],
   [
     'hasty-loser',
-    broken('whose change was outranked is told so, though others may have committed it', { isBeaten: () => true }),
+    variant('a caller is told that its change was outranked, though others may have committed it', [
+      CHANGES,
+      "driven.isShared ? 'unknown' : 'outranked'",
+      "'outranked'",
+    ]),
   ],
 ])

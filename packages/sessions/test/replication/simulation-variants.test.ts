@@ -10,7 +10,7 @@ for (const [variant, { breaks }] of variants) {
   test(`caught: ${breaks} (${variant})`, async (t) => {
     t.timeout(LONG_MS)
     for (let from = 1; from <= SEEDS_MAX; from += SEEDS_A_STEP) {
-      const [first] = runBatch({ from, count: SEEDS_A_STEP, variant }).failing
+      const [first] = (await runBatch({ from, count: SEEDS_A_STEP, variant })).failing
       if (first !== undefined) {
         t.log(`it took ${first.seed} ${first.seed === 1 ? 'seed' : 'seeds'}: ${first.violations[0]}`)
         t.pass()

@@ -13,7 +13,7 @@ test('what clients saw can be explained, and all copies end the same, whatever t
   t.timeout(LONG_MS)
   const { seeds, operations, messages, failing } = await simulateSeeds({ from: FROM, count: SEEDS, failingMax: 1 })
   const [first] = failing
-  t.is(first, undefined, first && explain(first.seed))
+  t.is(first, undefined, first && (await explain(first.seed)))
   t.is(seeds, SEEDS)
   t.log(`${seeds} seeds from ${FROM} on, ${operations} operations, ${messages} messages`)
 })

@@ -9,11 +9,12 @@
  * agree, by the very process that is linked to everyone else, so no process that could have voted otherwise is left. The
  * first view of all is decided the same way.
  */
+import assert from 'node:assert'
 import type { Accept, Accepted, ViewMember, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { bit, count } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
-import type { CurrentView } from './current-view.ts'
+import { type CurrentView, hasVote } from './current-view.ts'
 
 interface Proposal {
   readonly ballot: number
@@ -126,17 +127,17 @@ export class Ballots {
     if (proposal === undefined || proposal.put !== undefined) return
     if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
     proposal.promises |= bit(rank)
-    const { rules } = this.#context
-    proposal.quietMs = quietMs.map((one, other) => rules.quiet(one, proposal.quietMs[other] ?? one))
+    proposal.quietMs = quietMs.map((ms, other) => Math.min(ms, proposal.quietMs[other] ?? ms))
     if (!this.#isEnough(proposal, proposal.promises)) return
-    proposal.put = this.#context.rules.put(proposal.best?.view, proposal.next)
+    proposal.put = proposal.best?.view ?? proposal.next
     this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })
   }
 
   #onAccept(rank: number, { ballot, cluster, number, view }: Accept): void {
     if (!this.#isOpen(cluster, number)) return this.#catchUp(rank)
-    // Only what was promised is accepted: whoever missed the question has not checked who is present.
+    // A voter that missed the `prepare` has not checked which processes are present: it accepts nothing.
     if (ballot !== this.#promised) return
+    assert(ballot >= (this.#accepted?.ballot ?? 0), 'a voter accepts rising ballots')
     this.#accepted = { ballot, view }
     this.#reply(rank, { type: 'accepted', ballot, cluster, number })
   }
@@ -147,6 +148,7 @@ export class Ballots {
     proposal.accepts |= bit(rank)
     if (!this.#isEnough(proposal, proposal.accepts)) return
     const { put: view, quietMs } = proposal
+    assert(view.cluster !== cluster || view.number > number, 'a view follows the one that it is voted on in')
     this.#proposal = undefined
     this.#context.names.forEach(
       (_, to) => to !== this.#context.rank && this.#context.post(to, { type: 'decided', view, quietMs }),
@@ -161,7 +163,7 @@ export class Ballots {
     const { incarnation } = this.#neighbours.of(rank)
     if (proposal.present !== undefined) return proposal.present[rank] === incarnation ? proposal : undefined
     const voter = proposal.base?.members.find((member: ViewMember) => member.rank === rank)
-    return this.#context.rules.mayVote(voter, incarnation) ? proposal : undefined
+    return hasVote(voter, incarnation) ? proposal : undefined
   }
 
   #isEnough({ present }: Proposal, votes: number): boolean {

@@ -1,4 +1,5 @@
-/** The view that a peer is in, as what it asks of it all the time: who is alive, who is full, what it is itself. */
+/** The decided view that a peer is in: which ranks are live or full, and what this peer is itself. */
+import assert from 'node:assert'
 import type { ViewMember, View } from '../wire/messages.ts'
 import { bit } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
@@ -31,7 +32,7 @@ export class CurrentView {
     return this.#full
   }
 
-  /** Those who take changes: full or joining. */
+  /** The ranks that receive changes: full or joining. */
   get live(): number {
     return this.#live
   }
@@ -40,10 +41,10 @@ export class CurrentView {
     return this.#byRank[rank]
   }
 
-  /** This very process, in the view. Undefined when it is not known there. */
+  /** This process as the view lists it; undefined when the view lists another incarnation, or none. */
   get self(): ViewMember | undefined {
     const member = this.#byRank[this.#context.rank]
-    return member !== undefined && this.#context.rules.isSame(member, this.#context.incarnation) ? member : undefined
+    return isProcess(member, this.#context.incarnation) ? member : undefined
   }
 
   get role(): 'full' | 'joining' | 'out' | 'none' {
@@ -51,11 +52,22 @@ export class CurrentView {
   }
 
   install(view: View): void {
+    assert(view.cluster !== this.cluster || view.number > this.number, 'the numbers of installed views rise')
     this.#view = view
     this.#byRank = byRank(this.#context.names, view)
     this.#full = setOf(view.members.filter(({ role }) => role === 'full'))
     this.#live = setOf(view.members.filter(({ role }) => role !== 'out'))
   }
+}
+
+/** Whether a process is this member: a restarted one has the name and the rank, and another incarnation. */
+export function isProcess(member: ViewMember | undefined, incarnation: number): boolean {
+  return member?.incarnation === incarnation
+}
+
+/** Whether a process may vote: the decided view lists it, so it still has the promises that it made. */
+export function hasVote(voter: ViewMember | undefined, incarnation: number): boolean {
+  return voter?.incarnation === incarnation
 }
 
 export function byRank(names: readonly string[], { members }: View): (ViewMember | undefined)[] {
@@ -68,7 +80,7 @@ export function setOf(members: readonly ViewMember[]): number {
   return members.reduce((set, { rank }) => set | bit(rank), 0)
 }
 
-/** Whether a member goes on with the memory that it has. One that joins has to have seen every view since it began. */
+/** Whether a member keeps its memory in the next view. A joining one must have seen every view since it began to fetch. */
 export function isContinued(
   former: View | undefined,
   self: ViewMember | undefined,

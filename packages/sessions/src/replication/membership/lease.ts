@@ -14,7 +14,7 @@
 import type { Echo, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { PeerContext } from '../context/peer-context.ts'
-import type { CurrentView } from './current-view.ts'
+import { type CurrentView, hasVote } from './current-view.ts'
 
 /** Longer than any lease lasts is all the same. */
 const QUIET_MAX_MS = 1_000
@@ -40,13 +40,13 @@ export class Lease {
   begin(quietMs: number, now: number): void {
     this.#echoedAtMs.fill(Number.NEGATIVE_INFINITY)
     this.#installedAtMs = now
-    const guardMs = this.#context.rules.guard(this.#context.timing.guardMs)
-    this.#guardedUntilMs = Math.max(this.#guardedUntilMs, now + guardMs - quietMs)
+    const guardMs = Math.max(0, this.#context.timing.guardMs - quietMs)
+    this.#guardedUntilMs = Math.max(this.#guardedUntilMs, now + guardMs)
   }
 
   echoed(rank: number, { cluster, view, atMs }: Echo): void {
     if (cluster !== this.#currentView.cluster || view !== this.#currentView.number) return
-    if (!this.#context.rules.mayVote(this.#currentView.member(rank), this.#neighbours.of(rank).incarnation)) return
+    if (!hasVote(this.#currentView.member(rank), this.#neighbours.of(rank).incarnation)) return
     this.#echoedAtMs[rank] = Math.max(this.#echoedAtMs[rank] ?? 0, atMs)
   }
 

@@ -5,6 +5,7 @@
 import type { Heartbeat, ViewMember } from '../wire/messages.ts'
 import { bit, count, has } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { isProcess } from './current-view.ts'
 
 export interface Neighbour {
   /** 0 while there is no link. */
@@ -75,10 +76,10 @@ export class Neighbours {
 
   /** Takes the member for dead, or as good as dead to this peer. */
   suspects(member: ViewMember, now: number): boolean {
-    const { rank, rules, timing } = this.#context
+    const { rank, timing } = this.#context
     if (member.rank === rank) return false
     const { incarnation, unlinkedAtMs, heardAtMs, deafSinceMs } = this.of(member.rank)
-    if (incarnation !== 0 && !rules.isSame(member, incarnation)) return true
+    if (incarnation !== 0 && !isProcess(member, incarnation)) return true
     if (now < this.#patientUntilMs) return false
     if (incarnation === 0) return now - unlinkedAtMs >= timing.relinkMs
     return now - heardAtMs >= timing.suspectMs || now - deafSinceMs >= timing.suspectMs

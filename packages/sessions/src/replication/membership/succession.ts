@@ -35,7 +35,7 @@ export function nextView(
     }
     if (member === undefined) return []
     if (isGone(member)) return [{ ...member, role: 'out', since: number }]
-    if (member.role === 'joining' && isReady(context, neighbours, member, view)) {
+    if (member.role === 'joining' && isReady(neighbours, member, view)) {
       return [{ ...member, role: 'full', since: number }]
     }
     return [member]
@@ -104,9 +104,9 @@ function isMutual(neighbours: Neighbours, left: number, right: number): boolean 
   return has(neighbours.of(left).hears, right) && has(neighbours.of(right).hears, left)
 }
 
-function isReady({ rules }: PeerContext, neighbours: Neighbours, { rank }: ViewMember, view: View): boolean {
+function isReady(neighbours: Neighbours, { rank }: ViewMember, view: View): boolean {
   const { cluster, view: number, ready } = neighbours.of(rank)
-  return rules.isReady(ready) && cluster === view.cluster && number === view.number
+  return ready && cluster === view.cluster && number === view.number
 }
 
 /** Whether all of these names are there, in a set. */

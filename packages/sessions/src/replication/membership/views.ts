@@ -14,7 +14,7 @@ import type { View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { count, ranksOf } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
-import { byRank, setOf, type CurrentView } from './current-view.ts'
+import { byRank, type CurrentView, hasVote, setOf } from './current-view.ts'
 import { again, foundation, isWhole, nextView } from './succession.ts'
 
 interface ViewProposal {
@@ -128,9 +128,7 @@ export class Views {
   #votersHeard(view: View, heard: number): number {
     const within = new Set(ranksOf(heard))
     return view.members.filter((member) => {
-      return (
-        within.has(member.rank) && this.#context.rules.mayVote(member, this.#neighbours.of(member.rank).incarnation)
-      )
+      return within.has(member.rank) && hasVote(member, this.#neighbours.of(member.rank).incarnation)
     }).length
   }
 

@@ -1,38 +1,40 @@
 /**
- * Changes on their way (after Hermes: invalidate, acknowledge, validate). The coordinator gives a change its stamp, puts it
- * into its own memory and sends it to *every* live replica of the view. Each takes it if it outranks what it has, and
- * holds it as pending; when all have, it is committed, and the others are told so when something is sent to them anyway.
+ * Changes until they are committed (after Hermes: invalidate, acknowledge, validate); see PROTOCOL.md, "A write".
  *
- * Of two changes on one base at most one commits, because each needs the other's coordinator, who refuses a change that its
- * own outranks and abandons its own for one that outranks it. A change that a dead coordinator left is driven on by any
- * replica that has it, under the same stamp: to do so twice does no harm.
+ * The coordinator stamps a change, holds it as pending and sends it to every live replica of the key. A replica takes it
+ * if its stamp is later than what it holds, and holds it as pending too. When all have acknowledged it in the present view,
+ * it is committed; the other replicas learn that from `validate`.
  *
- * A change has an end for its caller exactly once: `committed`, `outranked` (see verbs.ts) or `unknown`.
+ * Of two changes that build on one version at most one commits: each needs an acknowledgement of the other's coordinator,
+ * which refuses a change with an earlier stamp than its own, and gives up its own for one with a later stamp.
+ *
+ * The outcome of a change is reported to its caller exactly once.
  */
+import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
-import type { Entries } from './entries.ts'
+import type { PeerContext } from '../context/peer-context.ts'
+import { type CurrentView, isProcess } from '../membership/current-view.ts'
 import type { Lease } from '../membership/lease.ts'
+import type { Neighbours } from '../membership/neighbours.ts'
 import type {
-  QueryCommit,
-  ReplicatedChange,
   HeldChange,
   Invalidate,
-  InvalidateNack,
-  Stamp,
   InvalidateAck,
+  InvalidateNack,
+  QueryCommit,
+  ReplicatedChange,
+  Stamp,
   Touched,
   Validate,
 } from '../wire/messages.ts'
-import type { Neighbours } from '../membership/neighbours.ts'
-import { Validations } from './validations.ts'
-import type { ChangeOutcome, DrivenChange } from './driven-change.ts'
-import { PendingChanges } from './pending-changes.ts'
 import { bit, count, has, ranksOf } from '../wire/ranks.ts'
-import type { PeerContext } from '../context/peer-context.ts'
-import { isSameStamp } from '../wire/stamp.ts'
-import type { CurrentView } from '../membership/current-view.ts'
+import { isLater, isSameStamp } from '../wire/stamp.ts'
+import type { ChangeOutcome, DrivenChange } from './driven-change.ts'
+import type { Entries } from './entries.ts'
+import { PendingChanges } from './pending-changes.ts'
+import { Validations } from './validations.ts'
 
-/** The parts of a peer that changes touch. */
+/** The parts of a peer that changes need. */
 export interface ChangeParts {
   readonly currentView: CurrentView
   readonly neighbours: Neighbours
@@ -44,8 +46,8 @@ export interface ChangeParts {
 export class Changes {
   readonly #context: PeerContext
   readonly #parts: ChangeParts
-  readonly #ops = new Map<number, DrivenChange>()
-  readonly #byKey = new Map<SessionKey, DrivenChange>()
+  readonly #driven = new Map<number, DrivenChange>()
+  readonly #drivenByKey = new Map<SessionKey, DrivenChange>()
   readonly #pendingChanges: PendingChanges
   readonly #validations: Validations
   #lastId = 0
@@ -63,7 +65,7 @@ export class Changes {
     return this.#pendingChanges.size
   }
 
-  /** Another one each time that this peer forgot everything. */
+  /** Counts how often this peer has dropped everything it held: equal numbers mean the same memory. */
   get memory(): number {
     return this.#memory
   }
@@ -72,24 +74,26 @@ export class Changes {
     return this.#pendingChanges.has(key)
   }
 
+  /** Later than every stamp that this peer has seen. */
   nextStamp(): Stamp {
-    const counter = this.#context.rules.counter(++this.#counter, this.#context.clock.wallMs())
+    const counter = ++this.#counter
     return { view: this.#parts.currentView.number, counter, rank: this.#context.rank }
   }
 
-  /** How many copies there would be of a change of this key. */
+  /** How many copies a change of this key would have. */
   copiesToHave(key: SessionKey): number {
     return 1 + count(this.#others(key))
   }
 
-  /** The key must not be pending. */
-  begin(change: ReplicatedChange, end?: (end: ChangeOutcome) => void): void {
+  /** Starts a change of this peer's own. The key must not be pending. */
+  begin(change: ReplicatedChange, end?: (outcome: ChangeOutcome) => void): void {
+    assert(!this.isPending(change.key), 'a change begins only where none is pending')
     this.#parts.entries.put(change)
     this.#pendingChanges.add(change, this.#now())
     this.#drive(change, end)
   }
 
-  /** Calls once the key has no pending change, or when this peer forgets everything. */
+  /** Calls `wake` when the key has no pending change, or when this peer drops everything. */
   whenSettled(key: SessionKey, wake: () => void): void {
     const change = this.#parts.entries.get(key)
     if (change === undefined || !this.#pendingChanges.wait(key, wake)) return
@@ -118,10 +122,10 @@ export class Changes {
     }
   }
 
-  /** What another replica holds, as it says. True when it was news. */
+  /** Takes over what another replica holds, if its stamp is later. True when it was. */
   learn({ change, isCommitted }: HeldChange): boolean {
     const own = this.#parts.entries.get(change.key)
-    if (own === undefined || this.#context.rules.outranks(change.stamp, own.stamp)) {
+    if (own === undefined || isLater(change.stamp, own.stamp)) {
       this.#take(change, isCommitted)
       return true
     }
@@ -131,7 +135,7 @@ export class Changes {
     return false
   }
 
-  /** Moves the end of that very change later. */
+  /** Moves the expiry of the change with this stamp to a later time. */
   extend({ key, stamp, untilMs }: { readonly key: SessionKey; readonly stamp: Stamp; readonly untilMs: number }): void {
     const own = this.#parts.entries.get(key)
     if (own === undefined || !isSameStamp(own.stamp, stamp) || own.untilMs >= untilMs) return
@@ -145,39 +149,40 @@ export class Changes {
   }
 
   tick(now: number): void {
-    for (const op of this.#ops.values()) {
-      if (!this.#commitIfAcked(op) && now - op.sentAtMs >= this.#context.timing.resendMs) this.#send(op)
+    for (const driven of this.#driven.values()) {
+      if (!this.#commitIfAcked(driven) && now - driven.sentAtMs >= this.#context.timing.resendMs) this.#send(driven)
     }
     for (const key of this.#pendingChanges.due(now)) this.#driveOn(key)
     this.#validations.flushAll()
   }
 
-  /** A link stands anew: what was on the former one may be lost. */
+  /** A new link: what was in flight on the former one may be lost. */
   linked(rank: number): void {
-    for (const op of this.#ops.values()) if (!has(op.acked, rank)) this.#send(op)
+    for (const driven of this.#driven.values()) if (!has(driven.acked, rank)) this.#send(driven)
   }
 
-  /** The same memory in another view: who acknowledged in the former one is asked again. */
+  /** Another view with the same memory. Acknowledgements of the former view don't count. */
   installed(): void {
-    for (const op of this.#ops.values()) {
-      op.acked = 0
-      this.#send(op)
+    for (const driven of this.#driven.values()) {
+      driven.view = this.#parts.currentView.number
+      driven.acked = 0
+      this.#send(driven)
     }
     this.#pendingChanges.installed(this.#parts.entries, this.#now())
   }
 
-  /** This peer is no replica any more: what it began is in the hands of the others. */
+  /** Drops everything: this peer is no replica any more. The other replicas drive on what it began. */
   forget(): void {
     this.#memory++
-    const ops = [...this.#ops.values()]
-    this.#ops.clear()
-    this.#byKey.clear()
+    const all = [...this.#driven.values()]
+    this.#driven.clear()
+    this.#drivenByKey.clear()
     this.#parts.entries.clear()
-    for (const { end } of ops) end?.({ end: 'unknown' })
+    for (const { end } of all) end?.({ end: 'unknown' })
     this.#pendingChanges.clear()
   }
 
-  /** The same of one bucket, for a peer that is not full and has nothing under way. */
+  /** Drops one bucket, at a peer that is not full and therefore drives nothing. */
   forgetBucket(bucket: number): void {
     for (const key of this.#parts.entries.clearBucket(bucket)) this.#pendingChanges.settle(key)
   }
@@ -192,99 +197,111 @@ export class Changes {
     return this.#parts.currentView.live & placement.replicas(placement.bucketOf(key)) & ~bit(rank)
   }
 
-  #drive(change: ReplicatedChange, end?: (end: ChangeOutcome) => void): void {
-    const op = { id: ++this.#lastId, change, acked: 0, sentAtMs: 0, askers: 0, isShared: false, end }
-    this.#ops.set(op.id, op)
-    this.#byKey.set(change.key, op)
+  #drive(change: ReplicatedChange, end?: (outcome: ChangeOutcome) => void): void {
+    assert(!this.#drivenByKey.has(change.key), 'a peer drives one change of a key at a time')
+    const view = this.#parts.currentView.number
+    const driven = { id: ++this.#lastId, change, view, acked: 0, sentAtMs: 0, askers: 0, isShared: false, end }
+    this.#driven.set(driven.id, driven)
+    this.#drivenByKey.set(change.key, driven)
     this.#counter = Math.max(this.#counter, change.stamp.counter)
-    this.#send(op)
-    this.#commitIfAcked(op)
+    this.#send(driven)
+    this.#commitIfAcked(driven)
   }
 
+  /** Takes over as the coordinator of a pending change, with its stamp. */
   #driveOn(key: SessionKey): void {
     const { entries, currentView } = this.#parts
     const change = entries.get(key)
-    if (change === undefined || this.#byKey.has(key) || currentView.role !== 'full') return
-    if (this.#context.rules.orphan === 'believe') this.#pendingChanges.settle(key)
-    else this.#drive(change)
+    if (change === undefined || this.#drivenByKey.has(key) || currentView.role !== 'full') return
+    this.#drive(change)
   }
 
-  #send(op: DrivenChange): void {
+  #send(driven: DrivenChange): void {
     const { currentView } = this.#parts
-    op.sentAtMs = this.#now()
-    const sent = this.#context.rules.isSent(this.#others(op.change.key), currentView.full)
-    for (const to of ranksOf(sent & ~op.acked)) {
+    const { id, change, acked } = driven
+    driven.sentAtMs = this.#now()
+    const receivers = this.#others(change.key)
+    for (const to of ranksOf(receivers & ~acked)) {
       this.#validations.flush(to)
-      this.#context.post(to, { type: 'invalidate', view: currentView.number, op: op.id, change: op.change })
+      this.#context.post(to, { type: 'invalidate', view: currentView.number, op: id, change })
     }
   }
 
-  #commitIfAcked(op: DrivenChange): boolean {
-    const { currentView, lease, isPromised } = this.#parts
-    const others = this.#others(op.change.key)
-    const missing = this.#context.rules.mustTake(others, currentView.full) & ~op.acked & ~bit(this.#context.rank)
+  #commitIfAcked(driven: DrivenChange): boolean {
+    const { lease, isPromised } = this.#parts
+    const replicas = this.#others(driven.change.key)
+    const missing = replicas & ~driven.acked
     if (missing !== 0 || !lease.mayCommit(isPromised(), this.#now())) return false
-    this.#committed(op)
+    this.#commit(driven)
     return true
   }
 
-  /** Every live replica has it. */
-  #committed(op: DrivenChange): void {
-    const { key, stamp } = op.change
+  #commit(driven: DrivenChange): void {
+    const { currentView, lease, isPromised } = this.#parts
+    const { acked, change, view } = driven
+    assert(view === currentView.number, 'only acknowledgements of the present view count')
+    assert((this.#others(change.key) & ~acked) === 0, 'every live replica holds a change before it is committed')
+    assert(lease.mayCommit(isPromised(), this.#now()), 'a commit needs the lease, and the guard has passed')
+    this.#finish(driven)
+  }
+
+  /** The change is committed, by this peer or by another one that drives it. */
+  #finish(driven: DrivenChange): void {
+    const { key, stamp } = driven.change
     const copies = this.copiesToHave(key)
-    this.#drop(op)
+    this.#drop(driven)
     for (const to of ranksOf(this.#others(key))) {
       this.#validations.add(to, { type: 'validate', key, stamp })
-      if (has(op.askers, to)) this.#validations.flush(to)
+      if (has(driven.askers, to)) this.#validations.flush(to)
     }
-    op.end?.({ end: 'committed', copies })
+    driven.end?.({ end: 'committed', copies })
     this.#pendingChanges.settle(key)
   }
 
-  #drop(op: DrivenChange): void {
-    this.#ops.delete(op.id)
-    this.#byKey.delete(op.change.key)
+  #drop(driven: DrivenChange): void {
+    this.#driven.delete(driven.id)
+    this.#drivenByKey.delete(driven.change.key)
   }
 
   #take(change: ReplicatedChange, isCommitted: boolean): void {
     this.#counter = Math.max(this.#counter, change.stamp.counter)
     this.#parts.entries.put(change)
-    const op = this.#byKey.get(change.key)
-    if (op !== undefined) this.#drop(op)
+    const driven = this.#drivenByKey.get(change.key)
+    if (driven !== undefined) this.#drop(driven)
     if (!isCommitted) this.#pendingChanges.add(change, this.#now())
-    // After the new change is in place: who hears that its own was outranked looks at what is there.
-    op?.end?.({ end: this.#context.rules.isBeaten(op.isShared) ? 'outranked' : 'unknown' })
+    // After the new change is in place: the caller of the outranked one looks at what is there.
+    driven?.end?.({ end: driven.isShared ? 'unknown' : 'outranked' })
     if (isCommitted) this.#pendingChanges.settle(change.key)
   }
 
-  /** The message belongs to the present view, and so does the one that sent it. */
+  /** Message, sender and receiver belong to the present view. */
   #isOurs(rank: number, view: number): boolean {
     const { currentView, neighbours } = this.#parts
     const sender = currentView.member(rank)
     if (sender === undefined || sender.role === 'out' || (currentView.self?.role ?? 'out') === 'out') return false
-    return view === currentView.number && this.#context.rules.isSame(sender, neighbours.of(rank).incarnation)
+    return view === currentView.number && isProcess(sender, neighbours.of(rank).incarnation)
   }
 
-  #onInvalidate(rank: number, { view, op: id, change }: Invalidate): void {
+  #onInvalidate(rank: number, { view, op, change }: Invalidate): void {
     if (!this.#isOurs(rank, view)) return
     const { key } = change
     this.learn({ change, isCommitted: false })
     const own = this.#parts.entries.get(key) as ReplicatedChange
     if (!isSameStamp(own.stamp, change.stamp)) {
       const isCommitted = !this.isPending(key)
-      this.#context.post(rank, { type: 'nack', view, op: id, change: own, isCommitted })
+      this.#context.post(rank, { type: 'nack', view, op, change: own, isCommitted })
       return
     }
-    const op = this.#byKey.get(key)
-    if (op !== undefined) op.isShared = true
-    this.#context.post(rank, { type: 'ack', view, op: id })
+    const driven = this.#drivenByKey.get(key)
+    if (driven !== undefined) driven.isShared = true
+    this.#context.post(rank, { type: 'ack', view, op })
   }
 
-  #onAck(rank: number, { view, op: id }: InvalidateAck): void {
-    const op = this.#ops.get(id)
-    if (op === undefined || !this.#isOurs(rank, view)) return
-    op.acked |= bit(rank)
-    this.#commitIfAcked(op)
+  #onAck(rank: number, { view, op }: InvalidateAck): void {
+    const driven = this.#driven.get(op)
+    if (driven === undefined || !this.#isOurs(rank, view)) return
+    driven.acked |= bit(rank)
+    this.#commitIfAcked(driven)
   }
 
   #onNack(rank: number, { view, change, isCommitted }: InvalidateNack): void {
@@ -294,16 +311,16 @@ export class Changes {
   #onValidate({ key, stamp }: Validate): void {
     const own = this.#parts.entries.get(key)
     if (own === undefined || !isSameStamp(own.stamp, stamp) || !this.isPending(key)) return
-    const op = this.#byKey.get(key)
-    if (op === undefined) this.#pendingChanges.settle(key)
-    else this.#committed(op)
+    const driven = this.#drivenByKey.get(key)
+    if (driven === undefined) this.#pendingChanges.settle(key)
+    else this.#finish(driven)
   }
 
   #onQueryCommit(rank: number, { key, stamp }: QueryCommit): void {
     const own = this.#parts.entries.get(key)
     if (own === undefined || !isSameStamp(own.stamp, stamp)) return
-    const op = this.#byKey.get(key)
-    if (op !== undefined) op.askers |= bit(rank)
+    const driven = this.#drivenByKey.get(key)
+    if (driven !== undefined) driven.askers |= bit(rank)
     else if (this.isPending(key)) this.#driveOn(key)
     else this.#context.post(rank, { type: 'validate', key, stamp })
   }

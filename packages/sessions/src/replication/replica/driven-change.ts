@@ -1,20 +1,23 @@
 import type { ReplicatedChange } from '../wire/messages.ts'
 
-/** What a change comes to for who began it, told once. */
+/** How a change ends for its caller; reported once. `outranked`: see verbs.ts. */
 export type ChangeOutcome =
   | { readonly end: 'committed'; readonly copies: number }
   | { readonly end: 'outranked' | 'unknown' }
 
-/** A change that this peer drives: one of its own, or one that it found pending. */
+/** A change that this peer coordinates: its own, or a pending one whose coordinator is gone or slow. */
 export interface DrivenChange {
+  /** Travels in `invalidate` as `op`, and comes back in the answer. */
   readonly id: number
   readonly change: ReplicatedChange
-  /** Of those that are asked in the present view, who has it. */
+  /** The view in which `acked` was collected. */
+  view: number
+  /** The ranks that have acknowledged the change in that view. */
   acked: number
   sentAtMs: number
-  /** Who waits for it in front of a reader. */
+  /** The ranks where a reader waits for it: they are told at once. */
   askers: number
-  /** Another peer drives it on as well, so that it may be committed without this one's knowing. */
+  /** Another peer drives it too, and may commit it before this peer knows. */
   isShared: boolean
-  readonly end: ((end: ChangeOutcome) => void) | undefined
+  readonly end: ((outcome: ChangeOutcome) => void) | undefined
 }

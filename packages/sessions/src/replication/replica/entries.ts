@@ -3,9 +3,11 @@
  * change. An entry is flat, and its instant a small number counted from the start, so that an idle session costs little
  * more than its JSON. Whether a change is committed is not in here: the few that are not are remembered elsewhere.
  */
+import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
 import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
 import { hashOf, mixed, type Placement } from '../context/placement.ts'
+import { isLater, isSameStamp } from '../wire/stamp.ts'
 
 interface Entry extends Stamp {
   readonly version: number
@@ -52,7 +54,10 @@ export class Entries {
     const bucket = this.#placement.bucketOf(change.key)
     const map = (this.#buckets[bucket] ??= new Map())
     const former = map.get(change.key)
-    if (former !== undefined) this.#uncount(bucket, change.key, former)
+    if (former !== undefined) {
+      assert(isExtension(former, change) || isLater(change.stamp, former), 'an entry moves to later stamps only')
+      this.#uncount(bucket, change.key, former)
+    }
     const { view, counter, rank } = change.stamp
     const { version, untilMs, body } = change
     const entry = { view, counter, rank, version, untilInMs: untilMs - this.#madeAtMs, body }
@@ -137,7 +142,12 @@ export class Entries {
   }
 }
 
-/** And not a fence, nor a record of another kind. */
+/** The same change, with another expiry. */
+function isExtension(former: Entry, { stamp, version }: ReplicatedChange): boolean {
+  return isSameStamp(former, stamp) && former.version === version
+}
+
+/** Not a fence, and not a record of another kind. */
 function isSession(key: SessionKey, { body }: { readonly body: string | undefined }): boolean {
   return body !== undefined && !key.startsWith('~')
 }

@@ -1,4 +1,5 @@
-/** The parts of a peer put together: what arrives goes to the part that it concerns, and a new view to all of them. */
+/** The parts of a peer put together: hands each message to the part that it concerns, and a new view to all of them. */
+import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
 import { Ballots } from '../membership/ballots.ts'
 import { Calls } from './calls.ts'
@@ -226,13 +227,17 @@ export class MeshPeer implements Peer {
     const { cluster, number, view } = this.#currentView
     if (view === undefined) return
     if (heartbeat.cluster === cluster && heartbeat.view === number) {
-      if (this.#ballots.isPromised) return
-      this.#lease.sentEcho(rank, now)
-      this.#context.post(rank, { type: 'echo', cluster, view: number, atMs: heartbeat.atMs })
+      if (!this.#ballots.isPromised) this.#echo(rank, heartbeat, now)
       return
     }
     if (this.#currentView.self === undefined) return
     if (heartbeat.cluster !== cluster || heartbeat.view < number) this.#context.post(rank, { type: 'decided', view })
+  }
+
+  #echo(rank: number, { cluster, view, atMs }: Heartbeat, now: number): void {
+    assert(!this.#ballots.isPromised, 'a peer that has promised itself to a later view sends no echo')
+    this.#lease.sentEcho(rank, now)
+    this.#context.post(rank, { type: 'echo', cluster, view, atMs })
   }
 
   #onEcho(rank: number, echo: Echo): void {
@@ -283,6 +288,7 @@ export class MeshPeer implements Peer {
     const isKept = isContinued(former, self, view, next)
     if (isJoining && !isKept) this.#fetching.begin()
     if (isJoining) this.#fetching.installed()
+    assert(next?.role !== 'full' || !isKept || this.#fetching.isDone, 'a full member has nothing left to fetch')
     // Said before anything else in this view, so that what follows is understood.
     this.#sendHeartbeats(now)
     if (isKept) this.#changes.installed()

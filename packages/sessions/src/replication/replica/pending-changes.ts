@@ -1,13 +1,13 @@
 /**
- * The keys whose last change is not known to be committed, who waits for that, and when this replica takes a change into
- * its own hands: at once and in turn when its coordinator has gone, else after a good while.
+ * The keys whose last change is pending here, the readers that wait for them, and when this replica drives such a change on:
+ * at once, in turn, when its coordinator is gone; after `replayMs` otherwise.
  */
 import type { SessionKey } from '../../contract.ts'
-import type { Entries } from './entries.ts'
-import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
-import { preferred } from '../context/placement.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { preferred } from '../context/placement.ts'
 import type { CurrentView } from '../membership/current-view.ts'
+import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
+import type { Entries } from './entries.ts'
 
 interface Pending {
   dueAtMs: number
@@ -32,20 +32,20 @@ export class PendingChanges {
     return this.#pending.has(key)
   }
 
-  /** Who waits for a former change of the key waits for this one. */
+  /** Those that wait for a former change of the key go on waiting, for this one. */
   add({ key }: ReplicatedChange, now: number): void {
-    const dueAtMs = now + this.#patienceMs()
+    const dueAtMs = now + this.#replayMs()
     const pending = this.#pending.get(key)
     if (pending === undefined) this.#pending.set(key, { dueAtMs, wakes: new Set() })
     else pending.dueAtMs = dueAtMs
   }
 
-  /** True when nobody had waited for it so far. */
+  /** True for the first that waits. */
   wait(key: SessionKey, wake: () => void): boolean {
     return this.#pending.get(key)?.wakes.add(wake).size === 1
   }
 
-  /** Who waited does not any more. */
+  /** Ends a wait. */
   leave(key: SessionKey, wake: () => void): void {
     this.#pending.get(key)?.wakes.delete(wake)
   }
@@ -56,12 +56,12 @@ export class PendingChanges {
     for (const wake of pending?.wakes ?? []) wake()
   }
 
-  /** What to take in hand now. Each is due again after a while. */
+  /** The keys to drive on now. Each is due again after `replayMs`. */
   due(now: number): SessionKey[] {
     const keys: SessionKey[] = []
     for (const [key, pending] of this.#pending) {
       if (now < pending.dueAtMs) continue
-      pending.dueAtMs = now + this.#patienceMs()
+      pending.dueAtMs = now + this.#replayMs()
       keys.push(key)
     }
     return keys
@@ -71,7 +71,7 @@ export class PendingChanges {
     for (const [key, pending] of this.#pending) {
       const change = entries.get(key)
       if (change !== undefined)
-        pending.dueAtMs = now + (this.#isLeft(change.stamp) ? this.#turnMs(key) : this.#patienceMs())
+        pending.dueAtMs = now + (this.#isLeft(change.stamp) ? this.#turnMs(key) : this.#replayMs())
     }
   }
 
@@ -81,7 +81,7 @@ export class PendingChanges {
     for (const { wakes } of all) for (const wake of wakes) wake()
   }
 
-  /** Its coordinator is not full any more, or is another process than then. */
+  /** The coordinator is not full any more, or another process has its name. */
   #isLeft({ rank, view }: Stamp): boolean {
     const coordinator = this.#currentView.member(rank)
     return coordinator?.role !== 'full' || coordinator.since > view
@@ -93,7 +93,7 @@ export class PendingChanges {
     return Math.max(order.indexOf(rank), 0) * (timing.turnMs / 2)
   }
 
-  #patienceMs(): number {
+  #replayMs(): number {
     return this.#context.timing.replayMs * (1 + this.#context.random())
   }
 }

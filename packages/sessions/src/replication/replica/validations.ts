@@ -1,6 +1,6 @@
-/** What is committed, told to the other replicas along with whatever goes there next, or at the next tick. */
-import type { Validate } from '../wire/messages.ts'
+/** Queues `validate` messages: each leaves with the next message to that replica, or with the next tick. */
 import type { PeerContext } from '../context/peer-context.ts'
+import type { Validate } from '../wire/messages.ts'
 
 export class Validations {
   readonly #context: PeerContext

@@ -1,7 +1,9 @@
 /**
- * The verbs as their callers see them. A full replica of the key decides from its own memory, under the lease and while no
- * change of the key is pending; everybody else calls one. What can't be done yet is tried again until its time is up.
+ * The verbs as their callers see them. A full replica of the key carries a verb out in its own memory, under the lease and
+ * while no change of the key is pending. Any other peer calls a full replica. What can't be done yet is tried again until
+ * `verbMs` is over.
  */
+import assert from 'node:assert'
 import type { SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { Calls } from './calls.ts'
 import type { Changes } from './changes.ts'
@@ -28,14 +30,14 @@ interface VerbAttempt {
   readonly verb: Verb
   readonly done: (outcome: VerbOutcome<unknown>) => void
   readonly deadlineMs: number
-  /** It came from another peer, and is not passed on again. */
+  /** Another peer called this one: the verb is not passed on again. */
   readonly isCalled: boolean
-  /** A change of it is under way, and may come to something whatever is answered. */
+  /** A change was begun, and may commit whatever is answered. */
   isBegun: boolean
   isOver: boolean
-  /** In which memory a change of it was outranked, see `#hasSettled`. */
+  /** The memory in which its change was outranked, see `#hasSettled`. */
   outrankedIn: number | undefined
-  /** Takes it up again. */
+  /** Tries it again. */
   readonly wake: () => void
 }
 
@@ -82,7 +84,7 @@ export class Verbs {
     this.#step(attempt)
   }
 
-  /** Something has changed that those who wait may have waited for. */
+  /** Tries again all that are parked: a link, a lease or a view is new. */
   retry(): void {
     const parked = this.#parked
     this.#parked = []
@@ -102,7 +104,7 @@ export class Verbs {
     for (const attempt of this.#open) this.#end(attempt, refused('closed'))
   }
 
-  /** Whom to call for a key, or undefined. */
+  /** The full replica to call for the keys of a bucket. */
   replicaToCall(bucket: number, now: number): number | undefined {
     const { currentView, neighbours } = this.#parts
     return this.#context.placement.preference(bucket).find((rank) => {
@@ -150,10 +152,8 @@ export class Verbs {
     const { changes, lease, isPromised } = this.#parts
     const { verb } = attempt
     const isLeased = lease.isHeld(isPromised(), this.#context.clock.monotonicMs())
-    if (!this.#context.rules.mayRead(isLeased)) return this.#park(attempt)
-    if (changes.isPending(verb.key) && !(verb.verb === 'read' && this.#context.rules.readsPending)) {
-      return changes.whenSettled(verb.key, attempt.wake)
-    }
+    if (!isLeased) return this.#park(attempt)
+    if (changes.isPending(verb.key)) return changes.whenSettled(verb.key, attempt.wake)
     if (!this.#hasSettled(attempt)) return this.#end(attempt, refused('unknown'))
     switch (verb.verb) {
       case 'read':
@@ -168,9 +168,10 @@ export class Verbs {
   }
 
   /**
-   * A change that was outranked here can't be committed while this replica is one, and never once the one that outranked it is: then
-   * every replica has that. But should this one be dropped before, the others may go on without having heard of it. So only
-   * now, when the key is settled in the same memory, a write is told by what it was beaten, and a destruction begins anew.
+   * Whether an outranked change is known not to have been committed. While this replica is in the view, the change can't
+   * commit; and once the change that outranked it has committed, it never can. But if this replica were dropped before that,
+   * the others might commit it. So only when the key has settled in the same memory is a write answered, and a destruction
+   * begun anew.
    */
   #hasSettled(attempt: VerbAttempt): boolean {
     const { outrankedIn } = attempt
@@ -181,21 +182,22 @@ export class Verbs {
     return true
   }
 
-  /** The record or fence that counts now. */
-  #live(key: SessionKey): ReplicatedChange | undefined {
+  /** The record or fence of the key, unless it has expired. */
+  #unexpired(key: SessionKey): ReplicatedChange | undefined {
     const change = this.#parts.entries.get(key)
     return change !== undefined && change.untilMs > this.#context.clock.wallMs() ? change : undefined
   }
 
   #read(attempt: VerbAttempt, { key, atLeastVersion }: Read): void {
-    const record = recordOf(this.#live(key))
-    // Behind is only who has not heard yet of a change that nobody was to wait for.
+    assert(!this.#parts.changes.isPending(key), 'a read never returns a pending change')
+    const record = recordOf(this.#unexpired(key))
+    // This replica has not received that version yet: retry.
     if (record !== undefined && record.version < atLeastVersion) return this.#park(attempt)
     this.#end(attempt, { ok: true, value: record })
   }
 
   #touch({ key, expiresAtMs }: Touch): boolean {
-    const change = this.#live(key)
+    const change = this.#unexpired(key)
     if (change?.body === undefined) return false
     if (expiresAtMs > change.untilMs) this.#parts.changes.touch(change, expiresAtMs)
     return true
@@ -203,22 +205,21 @@ export class Verbs {
 
   #write(attempt: VerbAttempt, { key, expectedVersion, expiresAtMs, body, ack }: Write): void {
     const { changes } = this.#parts
-    const change = this.#live(key)
+    const change = this.#unexpired(key)
     const current = recordOf(change)
     const answer = (value: WriteResult): void => this.#end(attempt, { ok: true, value })
     if (change === undefined ? expectedVersion !== 0 : current === undefined) return answer({ status: 'gone' })
-    if (current !== undefined && !this.#context.rules.mayBuild(current.version, expectedVersion)) {
-      return answer({ status: 'conflict', current })
-    }
+    if (current !== undefined && current.version !== expectedVersion) return answer({ status: 'conflict', current })
+    assert((current?.version ?? 0) === expectedVersion, 'a write builds on the version that it expects')
     const version = expectedVersion + 1
     const next = { key, stamp: changes.nextStamp(), version, untilMs: expiresAtMs, body: whole(body) }
     this.#change(attempt, next, ack, (copies) => answer({ status: 'written', version, receipt: { copies } }))
   }
 
   #destroy(attempt: VerbAttempt, { key, fenceUntilMs, ack }: Destroy): void {
-    const former = this.#live(key)
+    const former = this.#unexpired(key)
     const fencedMs = former !== undefined && former.body === undefined ? former.untilMs : 0
-    const untilMs = Math.max(fencedMs, this.#context.rules.fenceUntil(fenceUntilMs))
+    const untilMs = Math.max(fencedMs, fenceUntilMs)
     const next = { key, stamp: this.#parts.changes.nextStamp(), version: 0, untilMs, body: undefined }
     this.#change(attempt, next, ack, (copies) => this.#end(attempt, { ok: true, value: { copies } }))
   }
@@ -233,9 +234,9 @@ export class Verbs {
     const copiesMin = this.#copiesMin(ack)
     const isNew = entries.get(change.key) === undefined
     if (isNew && entries.records >= this.#context.recordsMax) return this.#end(attempt, refused('full'))
-    // Those whose callers were told that nothing is known are no attempts any more, and bounded all the same.
+    // Changes whose callers were answered 'unknown' are pending without an attempt, and need a bound too.
     if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
-    // What could not be committed would be in the way of everybody who wants the key.
+    // A change that can't commit would block every other verb of its key.
     if (changes.copiesToHave(change.key) < copiesMin || !this.#isWithinReach(change.key)) return this.#park(attempt)
     attempt.isBegun = true
     changes.begin(change, (end: ChangeOutcome) => {
@@ -248,7 +249,7 @@ export class Verbs {
     })
   }
 
-  /** All that have to take a change of this key are there, as far as links tell. */
+  /** This peer has a link to every live replica of the key. */
   #isWithinReach(key: SessionKey): boolean {
     const { placement } = this.#context
     const { currentView, neighbours } = this.#parts
@@ -292,7 +293,7 @@ function recordOf(change: ReplicatedChange | undefined): SessionRecord | undefin
   return { version: change.version, expiresAtMs: change.untilMs, body: change.body }
 }
 
-/** A text put together of others holds on to all of them for as long as it lives: this one is its own. */
+/** A copy in one piece: a string that was concatenated keeps its parts in memory. */
 function whole(text: string): string {
   return Buffer.from(text).toString()
 }

@@ -1,7 +1,6 @@
 /** Simulated processes: each with a peer, clocks that drift, and a life that ends at any step and starts anew. */
 import type { Message } from '../../replication/wire/messages.ts'
-import { peer, type Peer, type PeerEvent, TICK_MS } from '../../replication/replica/peer.ts'
-import type { Rules } from '../../replication/context/rules.ts'
+import { type peer, type Peer, type PeerEvent, TICK_MS } from '../../replication/replica/peer.ts'
 import type { Timing } from '../../replication/context/timing.ts'
 import { Network } from './network.ts'
 import { type Chance, chance } from './random.ts'
@@ -18,6 +17,11 @@ interface Node {
   /** How many messages it still sends before it dies; undefined while it lives on. */
   sendsLeft: number | undefined
   dies: (() => void) | undefined
+}
+
+export interface ClusterEngine {
+  readonly makePeer: typeof peer
+  readonly timing: Timing
 }
 
 export interface ClusterHooks {
@@ -43,14 +47,14 @@ export class Cluster {
   readonly #script: Script
   readonly #chance: Chance
   readonly #hooks: ClusterHooks
-  readonly #overrides: { readonly rules: Rules; readonly timing: Timing }
+  readonly #engine: ClusterEngine
   readonly #nodes: Node[]
 
-  constructor(script: Script, overrides: { rules: Rules; timing: Timing }, hooks: ClusterHooks) {
+  constructor(script: Script, engine: ClusterEngine, hooks: ClusterHooks) {
     this.#script = script
     this.#chance = chance(script.seed ^ 0x5eed)
     this.#hooks = hooks
-    this.#overrides = overrides
+    this.#engine = engine
     this.#nodes = Array.from({ length: script.nodes }, (_, node) => ({
       name: `n${node}`,
       peer: undefined,
@@ -98,7 +102,8 @@ export class Cluster {
     const offsetMs = this.#chance.between(0, 1_000_000)
     const rate = this.#script.rates[node] ?? 1
     Object.assign(self, { incarnation, pausedUntilMs: 0, backlog: [], sendsLeft: undefined, dies: undefined })
-    self.peer = peer(
+    const { makePeer, timing } = this.#engine
+    self.peer = makePeer(
       {
         names: this.#nodes.map(({ name }) => name),
         name: self.name,
@@ -109,7 +114,7 @@ export class Cluster {
         send: (to, message) => this.#send(node, incarnation, Number(to.slice(1)), message),
         onEvent: (event) => this.#hooks.event(node, event),
       },
-      this.#overrides,
+      { timing },
     )
     this.network.reconnectAll(node)
     this.#tickLater(node, incarnation)
