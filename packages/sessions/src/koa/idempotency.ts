@@ -11,8 +11,7 @@ import { IdempotencyKeyError, StillRunningError } from '../errors.ts'
 import { NO_FINGERPRINT } from '../idempotency/fingerprint.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
 import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
-import { type BareSession, replaceFields } from './session-fields.ts'
-import type { OpenSession } from '../engine/session.ts'
+import { type BareSession, replaceFields } from './koa-session-fields.ts'
 
 export interface IdempotencyOptions {
   /**
@@ -75,33 +74,23 @@ export function idempotency(options: IdempotencyOptions = {}): Koa.Middleware {
   }
 }
 
-/**
- * Outside koa-session: a commit at the end of the request, too, may find that a twin was answered elsewhere meanwhile. The
- * application hears nothing of that, and what its handler made of what it found is not the answer.
- */
-export const withRecordedAnswer: Koa.Middleware = async (ctx: StatefulContext, next) => {
-  try {
-    await next()
-  } catch (error) {
-    if (known(ctx)?.answeredBefore === undefined) throw error
-  }
+/** Whether a commit, too, found that the same request was answered meanwhile, by another node. */
+export function wasAnswered(ctx: StatefulContext): boolean {
   const state = known(ctx)
-  if (state?.answeredBefore === undefined) return
-  if (await state.session?.reclaim()) state.sendCookie()
-  give(ctx, state.answeredBefore)
+  return state !== undefined && answerBefore(state) !== undefined
 }
 
-/** Runs what commits a session, and notes where it finds that the request was answered before. */
-export async function notingAnswer<T>(
-  state: RequestState,
-  session: OpenSession,
-  commit: (session: OpenSession) => Promise<T>,
-): Promise<T> {
-  try {
-    return await commit(session)
-  } finally {
-    state.answeredBefore ??= session.answeredBefore
-  }
+/** Gives the answer that this request was given before, in place of the handler's: that was made of what is not stored. */
+export async function replay(ctx: StatefulContext): Promise<void> {
+  const state = known(ctx)
+  const answer = state && answerBefore(state)
+  if (state === undefined || answer === undefined) return
+  if (await state.session?.reclaim()) state.sendCookie()
+  give(ctx, answer)
+}
+
+function answerBefore({ session, discarded }: RequestState): Answer | undefined {
+  return discarded?.answeredBefore ?? session?.answeredBefore
 }
 
 /** What the handler of a keyed request answers, if that is small, its own and not a failure. */

@@ -5,7 +5,7 @@ import { signingKeysRule } from '../secrets/signing-keys.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardRules } from '../stores/guard/guarded-store.ts'
 import { GONE_FROM_KOA_SESSION } from './koa-session-options.ts'
-import type { KoaSession, MaxAge, SessionDraft, SessionFields } from './koa-session-type.ts'
+import type { KoaSession, MaxAge, SessionDraft, SessionFields } from './session-type.ts'
 import { assertGiven, checkedOptions, type Rule, type Rules, SessionOptionsError, take } from '../options.ts'
 import type { BreakerEvent, StoreCall } from '../telemetry.ts'
 

@@ -1,33 +1,23 @@
 /**
- * The adapter for Koa, on koa-session. koa-session gives `ctx.session` its well-known shape and decides when to save; the
- * cookie, the id and what saving means are ours:
- *
- * - `rolling` makes koa-session hand over every session at the end of its request, and the engine compares with what was
- *   read, because koa-session's own comparison is a checksum that misses changes and a flag that `regenerate()` clears.
- * - `regenerate()` arrives as destroy, a new id, set. While `ctx.session` still stands it means a rotation, and becomes
- *   part of the next write; between koa-session's two calls a crash would have left the user without a session.
- * - `ctx.session = null` and then an object is another session under another handle, not the old id with other data.
- * - A handler that threw has still committed, and its new session's cookie travels with the error; Koa would strip it and
- *   leave a session that nobody can reach.
+ * The adapter for Koa: a request's session is opened, its handler runs, the session is committed, and the answer gets its
+ * cookie, in this order in `withSession`. `ctx.session` is koa-session's; what that takes is in the files koa-session-*.ts.
  */
 import type Koa from 'koa'
-import createSession from 'koa-session'
-import { extendContext } from './context-session.ts'
 import type { SessionStore } from '../contract.ts'
 import { type Engine, sessionEngine } from '../engine/engine.ts'
 import { type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
 import type { SessionData } from '../record/data.ts'
-import { notingAnswer, withRecordedAnswer } from './idempotency.ts'
+import { replay, wasAnswered } from './idempotency.ts'
 import { checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
-import type { KoaSession, SessionFields } from './koa-session-type.ts'
+import type { KoaSession, SessionFields } from './session-type.ts'
 import { merge } from '../record/merge.ts'
 import { hasMethods, SessionOptionsError, shown } from '../options.ts'
 import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
-import { requestStore, validity } from './request-store.ts'
-import { sessionCookie } from './session-cookie.ts'
-import { assertFieldNames, fieldsOf, replaceFields } from './session-fields.ts'
-import { adoption, type Update } from './session-members.ts'
+import { type SessionCookie, sessionCookie } from './session-cookie.ts'
+import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
+import type { Update } from './koa-session-members.ts'
+import { koaSessionMiddleware } from './koa-session-middleware.ts'
 import { type UsersSessions, usersSessions } from '../users/users.ts'
 
 export type { OutagePolicy, SessionsOptions } from './koa-options.ts'
@@ -38,7 +28,7 @@ export type {
   SessionDraft,
   SessionFields,
   SessionMembers,
-} from './koa-session-type.ts'
+} from './session-type.ts'
 
 /** What an application keeps of the session layer. */
 export interface SessionLayer {
@@ -50,9 +40,6 @@ export interface SessionLayer {
 
 const LAST_KNOWN = { sessionsMax: 10_000, dataLengthMax: 64 * 1024 * 1024, ageMaxMs: 60_000 }
 
-/** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
-const KEY_TO_COME = 'to come'
-
 /** Installs the sessions on an application. `Fields` is what it keeps in a session, see SessionFields. */
 export function sessions<Fields extends object = SessionFields>(
   app: Koa,
@@ -60,48 +47,60 @@ export function sessions<Fields extends object = SessionFields>(
 ): SessionLayer {
   assertApplication(app, given)
   const options = checkedSessionsOptions(given as SessionsOptions)
-  const { needed } = options
+  const { needed = () => true } = options
   const store = guardedStore(options.store, options.guard, {
     onEvent: options.onEvent,
     onStoreCall: options.onStoreCall,
   })
   const engine = engineFor(options, store)
   const cookie = sessionCookie(engine, options)
-  const middleware = createSession(
-    {
-      ...cookie.attributes,
-      key: cookie.name,
-      rolling: true,
-      genid: () => KEY_TO_COME,
-      externalKey: { get: cookie.present, set: cookie.send },
-      ContextStore: requestStore(options),
-      ...(options.valid && { valid: validity(options.valid) }),
-    },
-    app,
-  )
-  const update: Update = (ctx, session, change, name) =>
+  const openNextCommit = koaSessionMiddleware(app, options, cookie, updating(options, cookie))
+
+  /** koa-session reads at once, because a property can't wait: so it is not asked where the session is not needed. */
+  const open = async (ctx: StatefulContext, next: Koa.Next): Promise<void> => {
+    if (needed(ctx)) return await openNextCommit(ctx, next)
+    ctx[STATE] = 'not needed'
+    await next()
+  }
+
+  const withSession = async (ctx: StatefulContext, next: Koa.Next): Promise<void> => {
+    refuseMounted(ctx, app)
+    try {
+      try {
+        await open(ctx, next)
+      } catch (error) {
+        // The handler of a request that was answered before may fail on what it found.
+        if (!wasAnswered(ctx)) throw error
+      }
+      await replay(ctx)
+    } catch (error) {
+      await cookie.settle(ctx)
+      keepCookies(ctx, error)
+      throw error
+    }
+    await cookie.settle(ctx)
+  }
+
+  app.use(withSession)
+  return { users: usersSessions(engine), health: () => store.health() }
+}
+
+/** `session.update()`: what the handler has changed so far, and its change on top, in one write. */
+function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Update {
+  return (ctx, session, change, name) =>
     stateOf(ctx).inTurn(async () => {
       const state = stateOf(ctx)
       refuseInOutage(state)
       await state.discarded?.destroy()
-      options.beforeSave?.(ctx, session as unknown as KoaSession)
+      beforeSave?.(ctx, session as unknown as KoaSession)
       const written = fieldsOf(session)
-      const result = await notingAnswer(state, sessionOf(state), (session) =>
-        session.update(written, withFieldNames(change), name),
-      )
+      const result = await sessionOf(state).update(written, withFieldNames(change), name)
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))
       cookie.send(ctx)
       return result
     })
-
-  const { maxAge = 'session' } = options
-  extendContext(app, adoption(update, maxAge), maxAge)
-  app.use(inside(app, cookie.settle))
-  app.use(withRecordedAnswer)
-  app.use(needed === undefined ? middleware : onlyWhere(needed, middleware))
-  return { users: usersSessions(engine), health: () => store.health() }
 }
 
 /** The engine with those of the options that are its own. */
@@ -133,13 +132,22 @@ function assertApplication(app: Koa, options: unknown): void {
 }
 
 /** koa-mount runs an application's middleware in the context of the outer one, which has no session. */
-function inside(app: Koa, middleware: Koa.Middleware): Koa.Middleware {
-  return async (ctx, next) => {
-    if (ctx.app === app) return (await middleware(ctx, next)) as unknown
-    throw new SessionOptionsError(
-      'sessions(app) was called for an application that is mounted in another: call it for the outer one.',
-    )
-  }
+function refuseMounted(ctx: Koa.Context, app: Koa): void {
+  if (ctx.app === app) return
+  throw new SessionOptionsError(
+    'sessions(app) was called for an application that is mounted in another: call it for the outer one.',
+  )
+}
+
+/**
+ * A handler that failed may have committed before. Koa strips the headers of a failed request: without its cookie, a session
+ * that it began would be out of reach.
+ */
+function keepCookies(ctx: Koa.Context, error: unknown): void {
+  const cookies = ctx.res.getHeader('Set-Cookie')
+  if (cookies === undefined || !(error instanceof Error)) return
+  const headers = 'headers' in error ? (error.headers as object) : {}
+  Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
 }
 
 function withFieldNames<T>(change: (draft: SessionData) => T): (draft: SessionData) => T {
@@ -147,14 +155,5 @@ function withFieldNames<T>(change: (draft: SessionData) => T): (draft: SessionDa
     const outcome = change(draft)
     assertFieldNames(draft)
     return outcome
-  }
-}
-
-/** koa-session reads at once, because a property can't wait: so it is not asked where nobody will look. */
-function onlyWhere(needed: (ctx: Koa.Context) => boolean, middleware: Koa.Middleware): Koa.Middleware {
-  return async (ctx: StatefulContext, next) => {
-    if (needed(ctx)) return (await middleware(ctx, next)) as unknown
-    ctx[STATE] = 'not needed'
-    return await next()
   }
 }

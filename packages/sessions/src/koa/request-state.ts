@@ -1,13 +1,22 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
 import type Koa from 'koa'
-import type { Answer } from '../idempotency/answers.ts'
 import type { Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type SessionError, SessionTooEarlyError } from '../errors.ts'
 import type { Fingerprint, FingerprintedRequest } from '../idempotency/fingerprint.ts'
 import { type OneAtATime, oneAtATime } from '../engine/one-at-a-time.ts'
-import type { BareSession } from './session-fields.ts'
+import type { BareSession } from './koa-session-fields.ts'
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
+
+/**
+ * What the request has done with its session.
+ *
+ * - `untouched`: it was opened, and the handler has not looked at it: koa-session's object is still empty.
+ * - `used`: the handler has looked at it or set it, or there is none yet.
+ * - `cleared`: the handler has set `ctx.session = null`.
+ * - `ended`: that was carried out, and the client may forget its cookie.
+ */
+type SessionUse = 'untouched' | 'used' | 'cleared' | 'ended'
 
 export interface RequestState {
   readonly engine: Engine
@@ -25,18 +34,11 @@ export interface RequestState {
   session: OpenSession | undefined
   /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
   discarded: OpenSession | undefined
-  /** The handler has not looked at the session yet: koa-session's object is still empty. */
-  untouched: boolean
-  /** `ctx.session = null` was the last that was done to it. */
-  cleared: boolean
+  use: SessionUse
   /** How far the handler is, when the request carries an idempotency key. */
   keyed: KeyedState | undefined
-  /** A commit found that the same request was answered before: this is to be its answer. */
-  answeredBefore: Answer | undefined
   /** What is to be done to a session that this request begins. */
   onBegin: ((session: OpenSession) => void) | undefined
-  /** The session was ended by this request, so that the client may forget its cookie. */
-  loggedOut: boolean
   /** The last commit wrote the session, so that its id is the newest. */
   hasJustWritten: boolean
   /** What the handler asked for and is not done yet: with `autoCommit: false` nothing else is written. */
@@ -71,12 +73,9 @@ export function newState(presented: Presented): RequestState {
     ...presented,
     session: undefined,
     discarded: undefined,
-    untouched: false,
-    cleared: false,
+    use: 'used',
     keyed: undefined,
-    answeredBefore: undefined,
     onBegin: undefined,
-    loggedOut: false,
     hasJustWritten: false,
     explicitCommits: 0,
     isToBegin: false,

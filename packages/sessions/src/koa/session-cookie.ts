@@ -1,15 +1,14 @@
 /**
  * The session's cookie in a request and in its answer. What the answer carries is decided once, after the commit: see
- * `settleCookie`. A handler that sends its headers earlier gets what is known by then.
+ * `settle`. A handler that sends its headers earlier gets what is known by then.
  */
-import type Koa from 'koa'
 import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { SessionError, SessionTooEarlyError } from '../errors.ts'
 import { fingerprints } from '../idempotency/fingerprint.ts'
 import { type SessionId, sessionKey, sessionRef } from '../secrets/id.ts'
 import type { SessionsOptions } from './koa-options.ts'
-import type { MaxAge } from './koa-session-type.ts'
+import type { MaxAge } from './session-type.ts'
 import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
 import {
   allowCookie,
@@ -22,8 +21,8 @@ import {
   stateOf,
 } from './request-state.ts'
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
-import { isHeard } from './session-events.ts'
-import { fieldsOf } from './session-fields.ts'
+import { isHeard } from './koa-session-events.ts'
+import { fieldsOf } from './koa-session-fields.ts'
 
 export interface SessionCookie {
   readonly name: string
@@ -32,8 +31,8 @@ export interface SessionCookie {
   readonly present: (ctx: StatefulContext) => string
   /** Gives the client the session's id as soon as it is known, for a handler that sends its headers before it returns. */
   readonly send: (ctx: StatefulContext) => void
-  /** Middleware around everything that may change the session: settles what the answer's cookie is. */
-  readonly settle: Koa.Middleware
+  /** Settles what the answer's cookie is, once the session is committed. */
+  readonly settle: (ctx: StatefulContext) => Promise<void>
 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
@@ -88,13 +87,13 @@ export function sessionCookie(engine: Engine, options: SessionsOptions): Session
    * write after that failed, the client keeps the cookie that it has. And an id that this request was given earlier may
    * have been replaced meanwhile by another request, whose answer is already at the client: an older id never follows it.
    */
-  const settleCookie = async (ctx: StatefulContext): Promise<void> => {
+  const settle = async (ctx: StatefulContext): Promise<void> => {
     const state = known(ctx)
     if (state === undefined || ctx.headerSent) return
     const { session } = state
     const isToBeSent = isNews(state, isKept) && (state.hasJustWritten || (await isNewest(state)))
     removeCookie(ctx, name)
-    if (state.loggedOut) {
+    if (state.use === 'ended') {
       allowCookie(ctx)
       ctx.cookies.set(name, '', { ...attributes, expires: LONG_AGO })
     } else if (session !== undefined && isToBeSent) set(ctx, session)
@@ -118,25 +117,7 @@ export function sessionCookie(engine: Engine, options: SessionsOptions): Session
     return isHeard(ctx) ? sessionRef(sessionKey(presented.id.handle)) : KEY_PRESENTED
   }
 
-  return { name, attributes, present, send, settle: settling(settleCookie) }
-}
-
-/** Koa strips the headers of a failed request, and what the request committed before it failed needs its cookie. */
-function settling(settleCookie: (ctx: StatefulContext) => Promise<void>): Koa.Middleware {
-  return async (ctx, next) => {
-    try {
-      await next()
-    } catch (error) {
-      await settleCookie(ctx)
-      const cookies = ctx.res.getHeader('Set-Cookie')
-      if (cookies !== undefined && error instanceof Error) {
-        const headers = 'headers' in error ? (error.headers as object) : {}
-        Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
-      }
-      throw error
-    }
-    await settleCookie(ctx)
-  }
+  return { name, attributes, present, send, settle }
 }
 
 /**

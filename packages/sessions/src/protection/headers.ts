@@ -60,7 +60,8 @@ function setsCookie(ctx: Koa.Context): boolean {
 
 /** Even of a client whose session had ended before: what its page kept is still there. */
 function isLogout(ctx: Koa.Context): boolean {
-  return touchesSession(ctx) && known(ctx)?.cleared === true
+  const use = known(ctx)?.use
+  return touchesSession(ctx) && (use === 'cleared' || use === 'ended')
 }
 
 function withNoStore(error: Error): Record<string, unknown> {

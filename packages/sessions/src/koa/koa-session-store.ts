@@ -4,7 +4,7 @@
  */
 import type { SessionData } from '../record/data.ts'
 import { RecordUnreadableError, StoreUnavailableError } from '../errors.ts'
-import { answerOf, notingAnswer } from './idempotency.ts'
+import { answerOf } from './idempotency.ts'
 import type { SessionsOptions } from './koa-options.ts'
 import { hasMethods, SessionOptionsError } from '../options.ts'
 import {
@@ -16,8 +16,8 @@ import {
   stateOf,
 } from './request-state.ts'
 import type { OpenSession } from '../engine/session.ts'
-import { type Endings, sessionEndings } from './session-events.ts'
-import { assignedFields, type BareSession, fieldsOf } from './session-fields.ts'
+import { type Endings, sessionEndings } from './koa-session-events.ts'
+import { assignedFields, type BareSession, fieldsOf } from './koa-session-fields.ts'
 
 /** koa-session's word for "save it, whether or not it has changed": what has changed is for the engine to tell. */
 const TO_BE_SAVED = { _requireSave: true }
@@ -62,7 +62,7 @@ class RequestStore {
     }
     const { session } = state
     state.opened = session?.info
-    state.untouched = session !== undefined
+    state.use = session === undefined ? 'used' : 'untouched'
     if (session === undefined) {
       const ended = this.#endings.takeExpired(key, state.engine.clock.now())
       return ended && { ...ended, ...HAS_EXPIRED }
@@ -97,7 +97,7 @@ class RequestStore {
       }
       const before = open.info?.version
       if (before === undefined && state.keyed?.phase === 'failed') return
-      await notingAnswer(state, open, () => open.commit(mine, answerOf(this.#ctx, state)))
+      await open.commit(mine, answerOf(this.#ctx, state))
       state.hasJustWritten = open.info?.version !== before
       this.#endings.see(this.#ctx, open)
     })
@@ -115,14 +115,14 @@ class RequestStore {
     await state.discarded?.destroy()
     await state.session?.destroy()
     if (state.session !== undefined) this.#endings.forget(state.session)
-    state.loggedOut = true
+    state.use = 'ended'
   }
 
   /** The handler's fields as they are by now: an update that was under way has brought in what it found. */
   #fields(handed: SessionData): SessionData | undefined {
-    const { untouched, keyed } = stateOf(this.#ctx)
+    const { use, keyed } = stateOf(this.#ctx)
     // A keyed request that failed comes again, and sets its fields then.
-    if (untouched || keyed?.phase === 'failed') return undefined
+    if (use === 'untouched' || keyed?.phase === 'failed') return undefined
     const session = this.#ctx.session as unknown as BareSession | null
     return session === null ? assignedFields(handed) : fieldsOf(session)
   }
@@ -138,7 +138,7 @@ export function validity(valid: NonNullable<SessionsOptions['valid']>): (ctx: St
         'The option valid answers at once, and was given a function that returns a promise.',
       )
     }
-    if (!isValid) Object.assign(state, { session: undefined, untouched: false })
+    if (!isValid) Object.assign(state, { session: undefined, use: 'used' })
     return Boolean(isValid)
   }
 }

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from '../record/data.ts'
-import type { MaxAge } from './koa-session-type.ts'
+import type { MaxAge } from './session-type.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from '../errors.ts'
 import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
-import { assignedFields, assignFields, type BareSession } from './session-fields.ts'
-import { type Adopt, storedMaxAge } from './session-members.ts'
+import { assignedFields, assignFields, type BareSession } from './koa-session-fields.ts'
+import { type Adopt, storedMaxAge } from './koa-session-members.ts'
 
 interface SessionAccessor {
   readonly get: (this: StatefulContext) => BareSession | null
@@ -49,7 +49,7 @@ export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): vo
         if (typeof assigned === 'object' && assigned !== null) replace(this, state, assigned)
         // Null; what is no object koa-session refuses.
         else set.call(this, assigned)
-        Object.assign(state, { untouched: false, cleared: assigned === null })
+        state.use = assigned === null ? 'cleared' : 'used'
       },
     },
     sessionOutage: {
@@ -83,7 +83,7 @@ function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: 
  * a session that the handler never looks at nothing has to be parsed, copied or compared.
  */
 function fill(state: RequestState | undefined, session: BareSession): void {
-  if (state?.untouched !== true) return
-  state.untouched = false
+  if (state?.use !== 'untouched') return
+  state.use = 'used'
   assignFields(session, state.session?.take() ?? {})
 }

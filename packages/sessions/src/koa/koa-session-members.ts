@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import type { SessionData } from '../record/data.ts'
-import type { MaxAge } from './koa-session-type.ts'
+import type { MaxAge } from './session-type.ts'
 import { checkedValue, take } from '../options.ts'
 import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
 import { known, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
-import { type BareSession, memberNames, OWNER, refusal } from './session-fields.ts'
+import { type BareSession, memberNames, OWNER, refusal } from './koa-session-fields.ts'
 import { assertStepName } from '../idempotency/steps.ts'
 
 /** Carries out `session.update(name, change)`; without a name it is undefined. */
