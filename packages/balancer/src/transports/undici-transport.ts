@@ -40,10 +40,10 @@ function connectionsTo(upstream: Upstream, limits: UndiciLimits): UndiciConnecti
 }
 
 /** undici tells a handler nothing of its connection, but says on this channel where it writes a header, right after `onConnect`. */
-let justConnected: UndiciCall | undefined
+let nextSent: ((socket: Socket) => void) | undefined
 subscribe('undici:client:sendHeaders', (message) => {
-  justConnected?.sent((message as { readonly socket: Socket }).socket)
-  justConnected = undefined
+  nextSent?.((message as { readonly socket: Socket }).socket)
+  nextSent = undefined
 })
 
 class UndiciCall implements Call, DispatchHandler {
@@ -95,13 +95,8 @@ class UndiciCall implements Call, DispatchHandler {
     // Given up while it waited for a connection.
     if (this.#over) return abort()
     this.#abort = abort
-    justConnected = this
+    nextSent = (socket) => (this.#sentOn = { socket, bytesRead: socket.bytesRead })
     this.#listener.connected()
-  }
-
-  /** undici has written its header. */
-  sent(socket: Socket): void {
-    this.#sentOn = { socket, bytesRead: socket.bytesRead }
   }
 
   onHeaders(status: number, rawHeaders: readonly Buffer[], resume: () => void, message: string): boolean {

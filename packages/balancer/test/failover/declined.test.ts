@@ -40,7 +40,7 @@ test('what may not is answered in the words of the node', async (t) => {
 test('when all decline, the last one is heard in its own words', async (t) => {
   const nodes = [await httpServer(t, declines), await httpServer(t, declines), await httpServer(t, declines)]
   const [a, b, c] = nodes.map(({ port }) => port) as [number, number, number]
-  const { url } = await balancing(t, { a, b, c })
+  const { url } = await balancing(t, { a, b, c }, { SUSPECT_MS: '60000' })
   const { status, headers, body } = await ask(url)
   t.is(status, 503)
   t.is(headers['retry-after'], '7')
