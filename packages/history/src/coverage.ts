@@ -1,25 +1,25 @@
 /**
- * Whether a run could have shown a loss: did the faults land, were sessions and users exposed to each, and did enough of them
- * look afterwards. How late the load was has no part in this: see latency.ts.
+ * Whether a run could have shown a loss: whether faults landed, sessions and users were exposed to each, and enough of them
+ * looked afterwards. Lateness does not count here, see latency.ts.
  */
 import { putsOf } from './ledger/settled.ts'
 import type { Done, Visit } from './ledger/visit.ts'
 import { count } from './trace/counts.ts'
 import type { FaultInjected, OperationSent, TraceEvent } from './trace/events.ts'
 
-/** What one fault that landed could have cost. */
+/** What one fault that landed could have affected. */
 export interface Exposure {
   readonly fault: string
   readonly kind: string
   readonly target: string
-  /** Sessions that were open when it landed, and how many of these were looked at afterwards. */
+  /** Sessions that were open when it landed, and how many of them were looked at afterwards. */
   readonly sessions: number
   readonly returned: number
   /** Writes in these sessions that had been acknowledged by then. */
   readonly writes: number
-  /** Users with an operation that was due or under way within AROUND_MS of its landing. */
+  /** Users with an operation that was due or in flight within AROUND_MS of its landing. */
   readonly users: number
-  /** Operations that had been sent and not been answered at that instant. */
+  /** Operations in flight at that instant. */
   readonly inFlight: number
 }
 
@@ -27,7 +27,7 @@ interface Fault {
   readonly id: string
   readonly kind: string
   readonly target: string
-  /** What it is called in a doubt. */
+  /** Its name in a doubt. */
   readonly name: string
   confirmedAtMs: number | undefined
   /** Why it never landed. */
@@ -37,16 +37,16 @@ interface Fault {
   writes: number
   users: number
   inFlight: number
-  /** Which users these are; given up once nothing more is reported of that time. */
+  /** The names of these users; emptied when no more reports of that time can come. */
   around: Set<string>
 }
 
 type Landed = Fault & { confirmedAtMs: number }
 
 const AROUND_MS = 1_000
-/** How long after a fault something may still be reported of an operation that was due or under way around it. */
+/** How long after a fault operations around it may still be reported. */
 const REPORTED_WITHIN_MS = 10_000
-/** So many users are enough, however many there are; of fewer, half of those who were exposed. */
+/** So many users are always enough; otherwise half of the exposed sessions. */
 const USERS_ENOUGH = 10
 const USERS_SHARE_MIN = 0.5
 const RETURNED_SHARE_MIN = 0.5
@@ -54,7 +54,7 @@ const LOOKED_SHARE_MIN = 0.5
 
 export class Coverage {
   readonly #faults = new Map<string, Fault>()
-  /** Those that landed lately. */
+  /** The faults that landed lately. */
   #recent: Landed[] = []
   /** By user. */
   readonly #lastSentAtMs = new Map<string, number>()
@@ -70,7 +70,7 @@ export class Coverage {
     if (event.type === 'fault-healed') this.#miss(event.fault, 'was taken back before it landed')
   }
 
-  /** What was in flight when a fault landed ended later, so its end is reported after the landing. */
+  /** An operation in flight at a fault's landing is reported as ended after it. */
   ended({ sent, ended }: Done): void {
     for (const fault of this.#recent) {
       if (sent.sentAtMs > fault.confirmedAtMs || ended.endedAtMs < fault.confirmedAtMs) continue
@@ -100,7 +100,7 @@ export class Coverage {
     return { landed, missed: this.#faults.size - landed }
   }
 
-  /** Of the faults that landed, in the order in which they were injected. */
+  /** The exposure of each fault that landed, in the order of injection. */
   get exposures(): readonly Exposure[] {
     return [...this.#faults.values()].filter(hasLanded).map((fault) => {
       const { id, kind, target, sessions, returned, writes, users, inFlight } = fault
@@ -108,7 +108,7 @@ export class Coverage {
     })
   }
 
-  /** Why nothing found means nothing known; none, where the run could have shown what was wrong. */
+  /** Why the absence of anomalies proves nothing; empty if the run could have shown them. */
   doubts(): string[] {
     const doubts = [...this.#faults.values()].flatMap((fault) => doubtOf(fault) ?? [])
     if (this.#operations === 0) doubts.push('there was not one operation')

@@ -1,12 +1,11 @@
 /**
- * The shortest history that shows an anomaly: the operations of those involved, of which one after the other is left out as
- * long as the same anomaly is still found. With a put goes what it put, wherever a cart shows it. What is left is a trace of
- * its own, and can be judged again from that alone.
+ * Finds the shortest history that shows an anomaly: it removes the involved users' operations one by one, as long as the same
+ * anomaly is still found. With a put its item is removed from every cart. The rest is a trace that can be judged by itself.
  */
 import { type Anomaly, judge } from './judge.ts'
 import type { OperationEnded, OperationSent, TraceEvent } from './trace/events.ts'
 
-/** Far above what one visit of one user comes to. Of more, those are kept that were sent last before the proof, and some after it. */
+/** Far above the operations of one visit. Beyond it, only the last ones before the proof and some after it are kept. */
 const OPERATIONS_MAX = 500
 const AFTER_MAX = 100
 
@@ -18,7 +17,7 @@ export function evidenceOf(events: Iterable<TraceEvent>, { kind, worst }: Anomal
   const { start, operations } = involved(events, worst)
   const historyOf = (some: Operations): readonly TraceEvent[] => history(start, some, skusOf(operations))
   const anomaliesIn = (some: Operations): readonly Anomaly[] => judge(historyOf(some)).anomalies
-  // A look without the write that it shows would be another anomaly, of our own making.
+  // Removing a write but not the look that shows it would create another anomaly.
   const kinds = new Set(anomaliesIn(operations).map((each) => each.kind))
   const proofs = new Set(worst.ops)
   const shows = (some: Operations): boolean => {
@@ -38,7 +37,7 @@ export function evidenceOf(events: Iterable<TraceEvent>, { kind, worst }: Anomal
 
 function withoutNeedless(operations: Operations, shows: (some: Operations) => boolean): Operations {
   let left = operations
-  // From the end, since what comes last depends on what came before and not the other way round.
+  // From the end, as operations depend only on earlier ones.
   for (const op of [...operations.keys()].toReversed()) {
     const without = new Map([...left].filter(([each]) => each !== op))
     if (shows(without)) left = without
@@ -61,7 +60,7 @@ function involved(events: Iterable<TraceEvent>, { user, visit, ops }: Anomaly['w
   for (const event of events) {
     if (event.type === 'run-started') start = event
     if (event.type === 'process-up' && event.process === 'users' && lives++ > 0) {
-      // Others have come in the place of the users that were, and count their visits anew.
+      // A new process of users counts its visits from the start.
       if (proofsLeft < proofs.size) break
       operations.clear()
     }
@@ -90,7 +89,7 @@ function skusOf(operations: Operations): ReadonlySet<string> {
   return new Set(skus)
 }
 
-/** In the order of the trace, with nothing in the carts of all that was `put` but what is left of it. */
+/** The remaining events in the trace's order. Carts lose the items of removed puts. */
 function history(
   start: TraceEvent | undefined,
   operations: Operations,

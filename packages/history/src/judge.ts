@@ -1,6 +1,6 @@
 /**
- * The verdict on a run, from its trace alone: fed event by event, so that a run can be judged while it goes on and a long
- * one needs no more memory than a short one of as many users.
+ * The verdict on a run, from its trace alone. Events are taken one by one, so a run can be judged while it goes on, and memory
+ * depends on the number of users and not on the run's length.
  */
 import { ANOMALIES, type AnomalyKind, type Checker, type Finding } from './checkers/checker.ts'
 import { checkers } from './checkers/index.ts'
@@ -19,37 +19,36 @@ export interface Anomaly {
   readonly worst: Finding
 }
 
-/** A part of the judge that threw an exception: a defect of this program, and never of the trace. */
+/** An exception in a part of the judge: a defect of this program, not of the trace. */
 export interface Crash {
-  /** The checker's kind, or `ledger` for the records that all checkers read. */
+  /** The checker's kind, or `ledger`, which all checkers read. */
   readonly checker: AnomalyKind | 'ledger'
   readonly stack: string
 }
 
 export interface Verdict {
-  /** Of what was lost. `invalid` is proven by `anomalies`; `unknown` has its reasons in `doubts`; `valid` has neither. */
+  /** `invalid` is proven by `anomalies`; `unknown` has its reasons in `doubts`; `valid` has neither. */
   readonly verdict: 'valid' | 'invalid' | 'unknown'
   /** The worst kind first. */
   readonly anomalies: readonly Anomaly[]
   readonly doubts: readonly string[]
-  /** Each is among the doubts as well; what the other checkers found stays. */
+  /** Each is a doubt too; the findings of the other checkers stand. */
   readonly crashes: readonly Crash[]
-  /** Those of which no end was written are unknown. */
+  /** Operations without a recorded end are unknown. */
   readonly operations: { readonly ok: number; readonly failed: number; readonly unknown: number }
   readonly sessions: { readonly begun: number; readonly lost: number }
-  /** `lost` counts what was in a session that was lost as well. */
+  /** `lost` includes writes in lost sessions. */
   readonly writes: { readonly acknowledged: number; readonly lost: number }
   readonly faults: { readonly landed: number; readonly missed: number }
-  /** What each fault that landed could have cost. */
   readonly exposures: readonly Exposure[]
-  /** With doubts of its own, which are not among those of the verdict. */
+  /** Its doubts are separate from the verdict's. */
   readonly latency: LatencyFigures
 }
 
 const NEVER = Number.POSITIVE_INFINITY
 
 export class Judge {
-  /** Those that look at each operation, and those that look at a visit that is over; without the ones that crashed. */
+  /** The checkers of operations, and those of visits that are over; without those that crashed. */
   #watching: readonly Checker[]
   #closing: readonly Checker[]
   readonly #coverage = new Coverage()
@@ -60,12 +59,12 @@ export class Judge {
   #sent = 0
   #sessions = { begun: 0, lost: 0 }
   #writes = { acknowledged: 0, lost: 0 }
-  /** The first ones may have been heard of before it was written that they are up. */
+  /** False until the first process of users is up, whose first operations may have been recorded before. */
   #usersCame = false
   #end: RunEnded | undefined
   #lastSeq = -1
   readonly #crashes: Crash[] = []
-  /** Where the trace ceased to be what its types say. */
+  /** The first malformed event. */
   #problem: TraceProblem | undefined
 
   constructor(all: readonly Checker[] = checkers) {
@@ -73,7 +72,7 @@ export class Judge {
     this.#closing = all.filter(({ over }) => over !== undefined)
   }
 
-  /** Never throws: an event that is not what its type says, or a crash of the ledger, ends the judging there. */
+  /** Never throws: a malformed event or a crash of the ledger ends the judging there. */
   take(event: TraceEvent): void {
     if (this.#isStopped) return
     try {
@@ -99,7 +98,7 @@ export class Judge {
       const { idleTimeoutMs: idleMs = NEVER, absoluteTimeoutMs: absoluteMs = NEVER } = event
       this.#ledger.timeouts = { idleMs, absoluteMs }
     } else if (event.type === 'process-up' && event.process === 'users') {
-      // Others have come in the place of the users that were: they begin with nothing.
+      // A new process of users begins without sessions.
       if (this.#usersCame) this.#ledger.close()
       this.#usersCame = true
     } else if (event.type === 'run-ended') {
@@ -107,17 +106,16 @@ export class Judge {
     }
   }
 
-  /** What is found so far; what only the end of a visit shows is not among it. */
+  /** The kinds found so far, without those that only the end of a visit shows. */
   get kindsSoFar(): ReadonlySet<AnomalyKind> {
     return new Set(this.#found.keys())
   }
 
-  /** Whether it is among these. */
   hasFound(kind: AnomalyKind): boolean {
     return this.#found.has(kind)
   }
 
-  /** Ends the judging: `problem` is why the trace could not be read to its end. */
+  /** Ends the judging. `problem` says why the trace could not be read to its end. */
   verdict(problem?: TraceProblem): Verdict {
     this.#close()
     const anomalies = ANOMALIES.flatMap((kind): Anomaly[] => {
@@ -189,7 +187,7 @@ export class Judge {
     this.#ledger.settle(seen)
   }
 
-  /** Each by itself: one that crashes is not asked again, and the others go on. */
+  /** A checker that crashes is not called again; the others go on. */
   #ask(some: readonly Checker[], question: (checker: Checker) => readonly Finding[] | undefined): void {
     for (const checker of some) {
       try {
@@ -219,14 +217,14 @@ export class Judge {
   }
 }
 
-/** Events that may still be read while they are judged. */
+/** Events that are read while they are judged. */
 export interface ReadTrace {
   readonly events: Iterable<TraceEvent>
-  /** Known once the events have been gone through. */
+  /** Known after the iteration. */
   readonly problem?: TraceProblem | undefined
 }
 
-/** Gives the verdict on a trace that is read while it is judged. */
+/** Judges a trace while it is read. */
 export function judgeTrace(trace: ReadTrace): Verdict {
   const each = new Judge()
   for (const event of trace.events) each.take(event)

@@ -1,19 +1,19 @@
-/** How long the users waited, counted from when each operation was due, and how far the load that measured it can be trusted. */
+/** The latencies of operations from their due times, and the lateness of the generator that measured them. */
 import type { OperationEnded, OperationSent } from './trace/events.ts'
 
 export interface LatencyFigures {
-  /** Operations that ended; without the copies that are asked for past the balancer. */
+  /** Operations that ended, without `copy`, which bypasses the balancer. */
   readonly operations: number
   readonly p50Ms: number
   readonly p99Ms: number
   readonly longestMs: number
-  /** How much later than it could have the generator sent an operation, at the 99th percentile. */
+  /** The generator's lateness at p99. */
   readonly lateMs: number
-  /** Why these figures are not to be quoted. They say nothing about what was lost. */
+  /** Why these figures can't be trusted. They say nothing about losses. */
   readonly doubts: readonly string[]
 }
 
-/** Later than this at its 99th percentile, the load tells more about its generator than about the shop. */
+/** Above this lateness at p99 the latencies measure the generator rather than the shop. */
 export const LATE_MAX_MS = 10
 
 export class Latency {
@@ -48,14 +48,14 @@ export class Latency {
   }
 }
 
-/** Of a millisecond; what is less counts as much. */
+/** Smaller values count as this one. */
 const LEAST_MS = 0.01
-/** Each doubling is divided in so many steps, so a percentile is right within one per cent. */
+/** Steps for each doubling: a percentile is right within one per cent. */
 const STEPS = 64
-/** Up to LEAST_MS times two to the power of this, which is a day. */
+/** The range is LEAST_MS times two to the power of this: a day. */
 const DOUBLINGS = 33
 
-/** Percentiles of times, in memory that does not grow with their number. */
+/** Percentiles of durations, in constant memory. */
 class Percentiles {
   readonly #counts = new Uint32Array(DOUBLINGS * STEPS)
   count = 0
@@ -67,7 +67,7 @@ class Percentiles {
     this.count++
   }
 
-  /** 0 where there is nothing, or next to nothing. */
+  /** 0 without values, or if the value is at most LEAST_MS. */
   at(share: number): number {
     const above = Math.floor(this.count * (1 - share))
     let left = above

@@ -12,7 +12,7 @@ import {
   type UserTotals,
 } from './state.ts'
 
-/** What the cluster is after this event. Pure, and the only place that says so; an unknown type changes nothing. */
+/** The cluster's state after this event. An unknown type changes nothing. */
 export function reduce(state: ClusterState, event: TraceEvent): ClusterState {
   return { ...state, ...change(state, event, event.atMs), seq: event.seq, atMs: event.atMs }
 }
@@ -50,7 +50,7 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'fault-healed':
       return { faults: state.faults.filter((fault) => fault.id !== event.fault) }
     case 'fault-failed':
-      // What landed and could not be healed is still there.
+      // A fault that landed and could not be healed is still there.
       return {
         faults: state.faults.filter(({ id, confirmedAtMs }) => id !== event.fault || confirmedAtMs !== undefined),
       }
@@ -106,7 +106,7 @@ function nodeDown(state: ClusterState, name: string, atMs: number): Partial<Clus
   const nodes = state.nodes.map((node): NodeState => {
     if (node.name !== name) return node
     const { pid: _gone, ...rest } = node
-    // A node that ends with the lab has not died.
+    // A node that stops with the lab is no death.
     const deaths = node.deaths + (state.phase === 'ended' ? 0 : 1)
     return { ...rest, state: 'down', sessions: 0, deaths, downAtMs: atMs }
   })
@@ -152,7 +152,7 @@ function addTotals(a: UserTotals, b: UserTotals): UserTotals {
   }
 }
 
-/** What the last so many seconds add up to, with the share of each node. */
+/** The totals of the last seconds, with the answers of each node. */
 export function sumRecent(users: UsersState, seconds: number): UserTotals & { byNode: Record<string, number> } {
   const byNode: Record<string, number> = {}
   let totals = noTotals

@@ -12,7 +12,7 @@ export interface NodeState {
   readonly state: NodeLife
   readonly sessions: number
   readonly deaths: number
-  /** The balancer sends it nothing. */
+  /** Whether the balancer has ejected it. */
   readonly ejected: boolean
   /** When it went down last. */
   readonly downAtMs?: number
@@ -22,7 +22,7 @@ export interface FaultState extends FaultFacts {
   readonly id: string
   readonly kind: string
   readonly target: string
-  /** Absent until it was seen to have landed. */
+  /** Absent until it was confirmed. */
   readonly confirmedAtMs?: number
 }
 
@@ -48,7 +48,7 @@ export interface SecondOfUsers extends UserTotals {
 
 export interface UsersState {
   readonly all: number
-  /** Operations a second that they are to send, all together. */
+  /** The planned operations a second of all users together. */
   readonly rate: number
   readonly loggedIn: number
   readonly intact: number
@@ -60,7 +60,7 @@ export interface UsersState {
 export type RunPhase = 'starting' | 'ready' | 'ended'
 
 export interface ClusterState {
-  /** The event that led here; -1 before the first. */
+  /** The last event's number; -1 before the first. */
   readonly seq: number
   readonly atMs: number
   readonly run: string
@@ -71,7 +71,7 @@ export interface ClusterState {
   readonly balancer: ProcessState
   readonly redis: ProcessState
   readonly nodes: readonly NodeState[]
-  /** Those not yet healed, in the order in which they were injected. */
+  /** The faults that are not healed, in the order of injection. */
   readonly faults: readonly FaultState[]
   readonly users: UsersState
 }
@@ -99,12 +99,12 @@ export function findNode(state: ClusterState, name: string): NodeState | undefin
   return state.nodes.find((node) => node.name === name)
 }
 
-/** Every node is up, and gets its share. */
+/** Whether every node is up and gets requests. */
 export function allServe({ nodes }: ClusterState): boolean {
   return nodes.every(({ state, ejected }) => state === 'up' && !ejected)
 }
 
-/** They do, and no fault stands. */
+/** Whether every node serves, and no fault stands. */
 export function isWhole(state: ClusterState): boolean {
   return state.faults.length === 0 && allServe(state)
 }

@@ -1,7 +1,7 @@
 import { forgottenIn } from '../ledger/cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
 
-/** The session is there and its user is still logged in, but all that was in it is gone. */
+/** The user is still logged in, but all contents of the session are gone. */
 export const amnesia: Checker = {
   kind: 'amnesia',
 

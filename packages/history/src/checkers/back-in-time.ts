@@ -2,7 +2,7 @@ import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
 import { putsOf } from '../ledger/settled.ts'
 import type { Gap, Visit } from '../ledger/visit.ts'
 
-/** A user saw something, then saw a state from before it. */
+/** A user saw an item, and a later look did not show it. */
 export const backInTime: Checker = {
   kind: 'back-in-time',
 
@@ -11,7 +11,7 @@ export const backInTime: Checker = {
       ? NOTHING
       : returned.filter(({ wasSeen }) => wasSeen).flatMap((gap) => seenThenMissed(visit, gap)),
 
-  /** What was never acknowledged is no loss when it is gone, but it had been there to see. */
+  /** An item that was never acknowledged is no loss when it is gone, but it had been seen. */
   over: (visit) =>
     putsOf(visit).flatMap(({ gap, outcome }) =>
       gap?.wasSeen === true && outcome !== 'ok' ? seenThenMissed(visit, gap) : NOTHING,

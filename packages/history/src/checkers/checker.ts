@@ -1,6 +1,6 @@
 import type { Observation, Visit } from '../ledger/visit.ts'
 
-/** What can be wrong with sessions, the worst first. */
+/** The anomalies, the worst first. */
 export const ANOMALIES = [
   'leak',
   'fixation',
@@ -23,7 +23,7 @@ export const ANOMALIES = [
 
 export type AnomalyKind = (typeof ANOMALIES)[number]
 
-/** One time that something was wrong. */
+/** One occurrence of an anomaly. */
 export interface Finding {
   readonly user: string
   readonly visit: number
@@ -31,14 +31,14 @@ export interface Finding {
   readonly ops: readonly number[]
   /** What happened, in one sentence. */
   readonly text: string
-  /** How bad it is, to choose the worst of a kind: milliseconds, things lost. */
+  /** For choosing the worst of a kind: milliseconds, or items lost. */
   readonly weight: number
 }
 
 /**
- * Looks for one anomaly. It sees each operation that ended, in the order of their ends, together with what the ledger knows
- * of the visit, and each visit once more when nothing of it can follow. It must blame only what was sent after the other
- * thing had ended, so that operations that ran at once are never blamed for their order.
+ * Looks for one anomaly. `observe` gets each operation that ended, in the order of the ends, with the ledger's knowledge of the
+ * visit; `over` gets each visit when no more of its operations can follow. A checker must compare an operation only with ones
+ * that had ended before it was sent, as concurrent operations have no order.
  */
 export interface Checker {
   readonly kind: AnomalyKind

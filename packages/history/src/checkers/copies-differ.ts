@@ -2,7 +2,7 @@ import { type Checker, finding, NOTHING } from './checker.ts'
 import { writesOf } from '../ledger/settled.ts'
 import type { Copy, Visit } from '../ledger/visit.ts'
 
-/** After the dust settled, two nodes that were asked one after the other know different things of one session. */
+/** Two nodes have different copies of a session, after its last change should have been replicated. */
 export const copiesDiffer: Checker = {
   kind: 'copies-differ',
 

@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { markReported } from '../ledger/visit.ts'
 
-/** What was done once has been done twice. */
+/** An operation that was done once had its effect twice. */
 export const duplicate: Checker = {
   kind: 'duplicate',
 

@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { cameEarly } from '../ledger/expiry.ts'
 
-/** A session that was left alone for a while has ended before its idle time was over. */
+/** A session that was not used for a while ended before its idle timeout. */
 export const earlyExpiry: Checker = {
   kind: 'early-expiry',
 

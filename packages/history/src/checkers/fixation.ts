@@ -1,6 +1,6 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 
-/** The id from before a login is worth something after it, so that whoever planted it is logged in as well. */
+/** The cookie from before a login works after it, so an attacker who planted that cookie is logged in too. */
 export const fixation: Checker = {
   kind: 'fixation',
 

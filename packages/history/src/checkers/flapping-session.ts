@@ -1,6 +1,6 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 
-/** A session is gone, and then there again. Some node knows nothing of it. */
+/** A session was gone and then there again: some node does not have it. */
 export const flappingSession: Checker = {
   kind: 'flapping-session',
 

@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { putsOf } from '../ledger/settled.ts'
 
-/** For a while the later write is to be seen and the earlier one is not. */
+/** For a while a later write was visible and an earlier one was not. */
 export const hole: Checker = {
   kind: 'hole',
 

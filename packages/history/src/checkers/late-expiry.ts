@@ -2,7 +2,7 @@ import { type Checker, finding, NOTHING } from './checker.ts'
 import { slackMs } from '../ledger/expiry.ts'
 import { markReported } from '../ledger/visit.ts'
 
-/** A session opened that had been left alone for longer than its idle time, or was older than any may become. */
+/** A session still worked after its idle timeout or its absolute timeout. */
 export const lateExpiry: Checker = {
   kind: 'late-expiry',
 

@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { markReported } from '../ledger/visit.ts'
 
-/** A user sees what is another's: the other's name, the other's things. Or nobody's cookie opens somebody's session. */
+/** A user got another user's name or items, or a made-up cookie opened a session. */
 export const leak: Checker = {
   kind: 'leak',
 

@@ -2,7 +2,7 @@ import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
 import { putsOf } from '../ledger/settled.ts'
 import type { Visit } from '../ledger/visit.ts'
 
-/** Somebody who was logged in, did not leave, and was not idle for too long is told to log in, and that is the end of it. */
+/** A user who was logged in, did not log out and was not idle for too long got a 401, and never an answer as logged in again. */
 export const lostSession: Checker = {
   kind: 'lost-session',
 

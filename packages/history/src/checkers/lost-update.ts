@@ -3,7 +3,7 @@ import { type Checker, finding, NOTHING } from './checker.ts'
 import { writesOf } from '../ledger/settled.ts'
 import { type CountProblem, overlaps, type Visit, type Write } from '../ledger/visit.ts'
 
-/** Two tabs changed the session at once, both were told that it was done, and one of the changes is gone. */
+/** Two tabs changed the session concurrently, both changes were acknowledged, and one is gone. */
 export const lostUpdate: Checker = {
   kind: 'lost-update',
 
@@ -27,12 +27,12 @@ export const lostUpdate: Checker = {
     }),
 }
 
-/** What another tab wrote meanwhile and may have put in its place. What failed wrote nothing. */
+/** A concurrent write of another tab that may have overwritten this one. A failed write wrote nothing. */
 export function rivalOf(visit: Visit, own: Write): Write | undefined {
   return findRival(visit, own, new Set())
 }
 
-/** The two counts met each other, or the one that is gone had met something else. */
+/** The two counts were concurrent, or the lost one was concurrent with another write. */
 export function rivalOfCount(visit: Visit, { problem, done, other }: CountProblem): Write | undefined {
   if (!isLoss(problem) || other === undefined) return undefined
   const { sent, ended } = done
@@ -44,7 +44,7 @@ export function isLoss(problem: CountProblem['problem']): boolean {
   return problem === 'taken' || problem === 'behind'
 }
 
-/** What is lost itself has put nothing in the other's place, unless it was there until a rival of its own came. */
+/** A write that is lost itself can't have overwritten another, unless a rival of its own overwrote it later. */
 function findRival(visit: Visit, own: Write, asked: Set<Write>): Write | undefined {
   asked.add(own)
   const met = writesOf(visit).filter(

@@ -2,7 +2,7 @@ import { lostFor } from '../ledger/cart.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { isLoss, rivalOf, rivalOfCount } from './lost-update.ts'
 
-/** The shop said that it had it, and from some look on it was not there any more. */
+/** A write was acknowledged, and from some look on it was missing for good. */
 export const lostWrite: Checker = {
   kind: 'lost-write',
 

@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { markReported } from '../ledger/visit.ts'
 
-/** The cart has something that no user put into any cart in the present visit or the one before. */
+/** The cart has an item that no user put into any cart in the present visit or the one before. */
 export const phantom: Checker = {
   kind: 'phantom',
 

@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { markReported } from '../ledger/visit.ts'
 
-/** What was ended is back: a session after its logout, or what was put into it in the next one. */
+/** A session works after its logout, or its items appear in the user's next session. */
 export const resurrection: Checker = {
   kind: 'resurrection',
 
@@ -21,7 +21,7 @@ export const resurrection: Checker = {
   },
 }
 
-/** Not the cookie from before the login: what that one opens is a fixation. */
+/** Whether the cookie is not the one from before the login, which would be a fixation. */
 function session({ sessionBefore }: { readonly sessionBefore: string | undefined }, sent: string | undefined): boolean {
   return sessionBefore === undefined || sent !== sessionBefore
 }

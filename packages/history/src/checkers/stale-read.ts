@@ -1,6 +1,6 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 
-/** It had been acknowledged, was not to be seen yet, and was later on. Weighs how long ago that was. */
+/** An acknowledged item was not visible at first, and was later. The weight is the time since the acknowledgement. */
 export const staleRead: Checker = {
   kind: 'stale-read',
 

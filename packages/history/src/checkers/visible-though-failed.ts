@@ -1,7 +1,7 @@
 import { type Checker, finding, NOTHING } from './checker.ts'
 import { markReported, type Visit } from '../ledger/visit.ts'
 
-/** It failed, provably without effect, and is there. */
+/** An operation that failed, provably without effect, had an effect. */
 export const visibleThoughFailed: Checker = {
   kind: 'visible-though-failed',
 
@@ -18,7 +18,7 @@ export const visibleThoughFailed: Checker = {
   },
 }
 
-/** All of them are needed to tell that it was one too many. */
+/** All of them are part of the proof that the count is one too high. */
 function countsBefore({ counts }: Visit, op: number): number[] {
   return counts.flatMap((each) => (each.outcome !== 'failed' && each.op < op ? [each.op] : []))
 }

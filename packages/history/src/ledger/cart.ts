@@ -1,4 +1,4 @@
-/** A look at a cart, against what ought to be in it. Only what is open is gone through one by one. */
+/** Compares a look at a cart with the expected contents. Only items that are not settled are compared one by one. */
 import type { Owners } from './owners.ts'
 import { putsOf, reopen, settle, showsSettled } from './settled.ts'
 import type { Done, Gap, Item, Items, Moment, Put, Stranger, Visit } from './visit.ts'
@@ -14,10 +14,10 @@ export const NO_LOOK: Look = { strangers: [], doubled: [], undead: [], returned:
 
 const SKIPPED_MAX = 4
 
-/** Nearly every look finds nothing: then there is nothing to be made for it. */
+/** Fields are created only when needed, as nearly every look finds nothing. */
 type Found = { -readonly [K in keyof Look]?: Look[K][number][] }
 
-/** Marks what the look shows, and opens and closes the gaps of what ought to be there. */
+/** Marks the items that the look shows, and opens and closes gaps of the expected ones. */
 export function lookAt(visit: Visit, done: Done, moment: Moment, owners: Owners): Look {
   const items = done.ended.items ?? []
   if (!showsSettled(visit.settled, items)) reopen(visit)
@@ -33,7 +33,7 @@ export function lookAt(visit: Visit, done: Done, moment: Moment, owners: Owners)
   return Object.assign({}, NO_LOOK, found)
 }
 
-/** Of those that come next in the cart, as many as are done with. */
+/** Settles as many of the next items in the cart as possible. */
 function settleNext(visit: Visit, items: Items, { op }: Moment): void {
   const { open, settled } = visit
   for (let index = settled.count; index < items.length; index++) {
@@ -45,7 +45,7 @@ function settleNext(visit: Visit, items: Items, { op }: Moment): void {
   }
 }
 
-/** Returns when the last of what is open and shown was put in: what a settled one came after was seen or missed by then. */
+/** Returns when the latest shown item that is not settled was sent. Settled ones don't matter: all before them were looked for. */
 function markShown(visit: Visit, items: Items, moment: Moment, owners: Owners, found: Found): number {
   let latestShownMs = Number.NEGATIVE_INFINITY
   let next = 0
@@ -60,7 +60,7 @@ function markShown(visit: Visit, items: Items, moment: Moment, owners: Owners, f
     next = index + 1
     if (quantity > 1 || put.shownIn === moment.op) (found.doubled ??= []).push(put)
     put.shownIn = moment.op
-    // What a put answers of its own thing is its acknowledgement, and no look.
+    // A put's own answer is its acknowledgement, not a look.
     if (put.op !== moment.op) put.seenBy ??= moment
     if (put.sentAtMs > latestShownMs) latestShownMs = put.sentAtMs
     if (put.outcome === 'failed') (found.undead ??= []).push(put)
@@ -68,14 +68,14 @@ function markShown(visit: Visit, items: Items, moment: Moment, owners: Owners, f
   return latestShownMs
 }
 
-/** Either it was shown among what is settled, and this is the second time, or it was never put in. */
+/** Either the item is settled, and this is its second appearance, or this visit never put it in. */
 function markOther(visit: Visit, sku: string, owners: Owners, found: Found): void {
   const settled = putsOf(visit).find((put) => put.sku === sku)
   if (settled === undefined) (found.strangers ??= []).push({ sku, owner: owners.find(sku) })
   else (found.doubled ??= []).push(settled)
 }
 
-/** A cart is usually told in the order in which it was filled. -1 for what is not there. */
+/** Carts usually list items in the order of their puts. -1 if it is not there. */
 function positionOf(open: readonly Put[], sku: string, from: number): number {
   const until = Math.min(open.length, from + SKIPPED_MAX)
   for (let index = from; index < until; index++) {
@@ -101,19 +101,19 @@ function missed(put: Put, moment: Moment, latestShownMs: number): void {
   put.gap ??= { put, missedBy: moment, wasSeen, hasLater: isAcknowledged && latestShownMs > put.endedAtMs }
 }
 
-/** What was acknowledged, and was missing from some look on to the end. */
+/** Items that were acknowledged, and missing from some look on to the end. */
 function lostIn(visit: Visit): readonly Gap[] {
   return putsOf(visit).flatMap(({ gap, outcome }) => (gap !== undefined && outcome === 'ok' ? [gap] : []))
 }
 
-/** What went missing one by one. */
+/** Items that went missing one by one. */
 export function lostFor(visit: Visit): readonly Gap[] {
   const lost = lostIn(visit)
   const forgotten = new Set(forgottenIn(visit, lost).flat())
   return lost.filter((gap) => !forgotten.has(gap))
 }
 
-/** By the look that found nothing: all that had been acknowledged until then was gone at once, and it was more than one thing. */
+/** Grouped by the look that found none of several acknowledged items any more. */
 export function forgottenIn(visit: Visit, lost: readonly Gap[] = lostIn(visit)): readonly (readonly Gap[])[] {
   const looks = Map.groupBy(lost, ({ missedBy }) => missedBy)
   return [...looks].flatMap(([look, gone]) => (gone.length > 1 && !isOneLeft(visit, look) ? [gone] : []))
@@ -126,7 +126,7 @@ function isOneLeft(visit: Visit, look: Moment): boolean {
   )
 }
 
-/** Whether it was there before all was gone: then it went with the rest. */
+/** Whether it had ended before all contents were gone, and so was lost with them. */
 export function isForgotten(visit: Visit, { endedAtMs }: { readonly endedAtMs: number }): boolean {
   return forgottenIn(visit).some(([gap]) => gap !== undefined && gap.missedBy.sentAtMs > endedAtMs)
 }

@@ -1,7 +1,7 @@
 import { LOGGED_OUT } from '../trace/events.ts'
 import type { Copy, Done, Moment } from './visit.ts'
 
-/** What the node had; nothing where it could not be asked. */
+/** The node's copy; empty if the node did not answer. */
 export function copyOf({ sent, ended }: Done, moment: Moment): readonly Copy[] {
   const { node: askedNode = '' } = sent
   if (ended.why === LOGGED_OUT) return [{ ...moment, askedNode, content: '' }]

@@ -1,6 +1,6 @@
 import type { CountProblem, Done, Visit, Write } from './visit.ts'
 
-/** What is wrong with a number that a count came to, by those of the other counts of the visit. */
+/** Compares a count's number with those of the visit's other counts. */
 export function judgeCount(visit: Visit, done: Done, own: Write): CountProblem | undefined {
   const { count } = done.ended
   if (count === undefined) return undefined

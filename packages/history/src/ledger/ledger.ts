@@ -1,6 +1,6 @@
 /**
- * What the checkers know: each user's present visit and the one before, what was put there and what was seen of it. Bounded
- * by the number of users, not by the length of the run.
+ * The checkers' knowledge: each user's present visit and the one before, with their writes and what was seen of them. Memory is
+ * bounded by the number of users, not by the length of the run.
  */
 import { LOGGED_OUT, type OperationEnded, type OperationSent } from '../trace/events.ts'
 import { isForgotten, lookAt, NO_LOOK } from './cart.ts'
@@ -29,19 +29,19 @@ interface UnderWay {
   readonly write: Write | undefined
 }
 
-/** Far above what a generator has under way; what is beyond is forgotten, as if its end had not been written. */
+/** Far above a generator's operations in flight. Older ones are forgotten, as if their end had not been recorded. */
 const UNDER_WAY_MAX = 100_000
 const COPIES_MAX = 32
 
 export class Ledger {
   timeouts: Timeouts = { idleMs: Number.POSITIVE_INFINITY, absoluteMs: Number.POSITIVE_INFINITY }
   readonly #underWay = new Map<number, UnderWay>()
-  /** The present one of each user, behind which stands the one before. */
+  /** Each user's present visit, whose `before` is the previous one. */
   readonly #visits = new Map<string, Visit>()
   #owners = new Owners(() => this.#all())
   readonly #onOver: (visit: Visit) => void
 
-  /** `onOver` gets each visit of which nothing can follow any more. */
+  /** `onOver` gets each visit when none of its operations can follow any more. */
   constructor(onOver: (visit: Visit) => void) {
     this.#onOver = onOver
   }
@@ -58,7 +58,7 @@ export class Ledger {
     return this.#underWay.has(op)
   }
 
-  /** Undefined for an operation that nothing is known of, or whose visit was long ago. */
+  /** Undefined for an unknown operation, or one of a visit before the previous one. */
   ended(ended: OperationEnded): Observation | undefined {
     const underWay = this.#underWay.get(ended.op)
     this.#underWay.delete(ended.op)
@@ -66,21 +66,21 @@ export class Ledger {
     const { sent, write } = underWay
     if (underWay.visit !== undefined) underWay.visit.underWay--
     const done: Done = { sent, ended }
-    // A made-up cookie belongs to no visit, and that of one long ago to none that is known: what they open is judged all the same.
+    // A made-up cookie belongs to no visit, and an old one's visit may be forgotten: their answers are judged nevertheless.
     const visit = underWay.visit ?? (withoutItsCookie.has(sent.kind) ? newVisit(sent.user, sent.visit) : undefined)
     if (visit === undefined) return undefined
     if (write !== undefined) endWrite(write, ended, visit)
     return this.#observe(visit, done, write)
   }
 
-  /** Takes in what the checkers have looked at. */
+  /** Updates the visit after the checkers have seen the operation. */
   settle({ done, moment, visit, isOwn, isRefused, timeouts, count }: Observation): void {
     const { kind, sentAtMs } = done.sent
     if (isRefused && cameEarly(visit, done, timeouts)) visit.endedEarly = true
     if (isOwn || isRefused) visit.lookedAtMs = Math.max(visit.lookedAtMs, sentAtMs)
     if (isOwn || isLogin(done)) visit.lastUse = moment
     const { endedAtMs, outcome } = done.ended
-    // Of one whose outcome is unknown, nobody knows when it ends.
+    // An operation with unknown outcome may take effect at any later time.
     const touchedAtMs = outcome === 'unknown' ? Number.POSITIVE_INFINITY : endedAtMs
     if (!withoutItsCookie.has(kind)) visit.touchedAtMs = Math.max(visit.touchedAtMs, touchedAtMs)
     if (!withoutItsCookie.has(kind) && kind !== 'count') visit.askedAtMs = Math.max(visit.askedAtMs, endedAtMs)
@@ -97,7 +97,7 @@ export class Ledger {
     if (visit.underWay === 0 && !visit.isLast) this.#finish(visit)
   }
 
-  /** Nothing follows: of the run, or of the users that were. */
+  /** Call it when no more operations follow, as the run or this process of users has ended. */
   close(): void {
     for (const visit of this.#all()) this.#finish(visit)
     this.#visits.clear()
@@ -120,13 +120,13 @@ export class Ledger {
       timeouts: this.timeouts,
       isOwn,
       isRefused: isInside && isRefusal(visit, done) && !mayHaveExpired(visit, done, this.timeouts),
-      // Named one by one: this is made for every operation, and a spread takes several times as long.
+      // Listed one by one, as a spread takes several times as long and this runs for every operation.
       strangers: look.strangers,
       doubled: look.doubled,
       returned: look.returned,
       undead,
       count: problemOf(visit, done, isOwn, write),
-      // Until the others that are under way have ended, any of them may be what keeps the session open.
+      // Any other operation in flight may extend the session.
       before: {
         lastUse: visit.lastUse,
         touchedAtMs: visit.underWay > 0 ? Number.POSITIVE_INFINITY : visit.touchedAtMs,
@@ -184,7 +184,7 @@ export class Ledger {
     }
   }
 
-  /** Another has begun and nothing of this one is under way, so there is nothing to come but strangers. */
+  /** The next visit has begun and no operation of this one is in flight, so this one can be judged. */
   #finish(visit: Visit): void {
     if (visit.remains !== undefined) return
     reopen(visit)
@@ -210,18 +210,18 @@ export class Ledger {
   }
 }
 
-/** What a visit may begin with. The others come with what is left of one. */
+/** The operations that may begin a visit. The others use an earlier visit's cookies. */
 const begins: ReadonlySet<OperationSent['kind']> = new Set(['login', 'put', 'read', 'count', 'logout'])
 const withoutItsCookie: ReadonlySet<OperationSent['kind']> = new Set(['return', 'forge'])
 
 /**
- * To be turned away proves that nothing was done, unless the logout was under way: between a proxy's first try and its
- * second the session may have ended, and the first may have done it.
+ * A 401 proves that nothing was done, unless a logout was in flight: the session may have ended between a proxy's first attempt
+ * and its retry, and the first attempt may have been applied.
  */
 function endWrite(write: Write, { endedAtMs, outcome, why, count }: OperationEnded, { leavingAtMs }: Visit): void {
   const isUnproven = why === LOGGED_OUT && endedAtMs > leavingAtMs
   write.outcome = isUnproven ? 'unknown' : outcome
-  // Of one whose outcome is unknown, nobody knows when it ended either.
+  // With unknown outcome the end stays open.
   if (write.outcome !== 'unknown') write.endedAtMs = endedAtMs
   if (count !== undefined) write.count = count
 }
@@ -234,7 +234,7 @@ function isAfter(moment: Moment, other: Moment | undefined): boolean {
   return other !== undefined && moment.sentAtMs > other.endedAtMs
 }
 
-/** Turned away after a login, with no other login under way that might have taken its place. */
+/** A 401 after a login, with no other login in flight that might have replaced the session. */
 function isRefusal({ login, enteringSinceMs }: Visit, { sent, ended }: Done): boolean {
   const asks = sent.kind === 'read' || sent.kind === 'put'
   const isOut = ended.outcome === 'failed' && ended.why === LOGGED_OUT
@@ -245,7 +245,7 @@ function isSeenAndFailed(write: Write | undefined): write is Put {
   return write?.kind === 'put' && write.outcome === 'failed' && (write as Put).seenBy !== undefined
 }
 
-/** A wrong count stands as a suspicion until a later answer shows that the session is still there. */
+/** A wrong count is only suspect until a later answer shows that the session is still there. */
 function problemOf(visit: Visit, done: Done, isOwn: boolean, write: Write | undefined): CountProblem | undefined {
   const { suspect } = visit
   if (suspect !== undefined && isOwn && done.sent.sentAtMs > suspect.done.ended.endedAtMs) {

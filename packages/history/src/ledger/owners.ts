@@ -2,8 +2,8 @@ import { putsOf } from './settled.ts'
 import type { Owner, Visit } from './visit.ts'
 
 /**
- * Who put what, for when something turns up in a cart where it does not belong. As long as nothing does, nobody has to know:
- * it is gathered from the visits when it is asked for the first time, and kept up to date from then on.
+ * Which put added which item, needed only when an item appears in the wrong cart. So it is collected from the visits at the first
+ * question, and kept up to date from then on.
  */
 export class Owners {
   readonly #visits: () => Iterable<Visit>
@@ -22,7 +22,7 @@ export class Owners {
     this.#known?.set(sku, owner)
   }
 
-  /** Its things are still somebody's, and no more is known of them than that. */
+  /** Keeps only the owners of the visit's items. */
   finish(visit: Visit): void {
     if (this.#known !== undefined) for (const [sku, owner] of ownersIn(visit)) this.#known.set(sku, owner)
   }

@@ -1,7 +1,7 @@
 /**
- * What was acknowledged, looked for and seen is *settled*: it is expected to be there at every look from then on, in the place
- * where it was. Nearly all that is in the carts is, so it is kept as one text and a row of numbers, a quarter of what it takes
- * as objects, and one comparison of texts tells that it is there. When anything is not as expected, all is opened again.
+ * An item that was acknowledged, looked for and seen is *settled*: every later look should show it in the same place. Nearly all
+ * items are settled, so they are kept as one text and an array of numbers, which takes a quarter of the memory of objects and is
+ * checked by comparing texts. If a look is not as expected, all items become objects again.
  */
 import {
   type Items,
@@ -16,10 +16,10 @@ import {
 
 const SEPARATOR = '\n'
 const SEPARATOR_CODE = SEPARATOR.charCodeAt(0)
-/** Its operation, tab, start and end; the look that showed it first, and when that ended. */
+/** Numbers per item: op, tab, sentAtMs, endedAtMs, and the op and end of the look that showed it first. */
 const FIELDS = 6
 
-/** Whether all that is settled is there, once each, in its order. */
+/** Whether the look shows all settled items, once each and in order. */
 export function showsSettled({ count, text }: Settled, items: Items): boolean {
   if (items.length < count) return false
   let at = 0
@@ -33,7 +33,7 @@ export function showsSettled({ count, text }: Settled, items: Items): boolean {
   return true
 }
 
-/** Takes in one that came next in the cart; false if it is not settled. */
+/** Settles the next item in the cart; false if it does not qualify. */
 export function settle(settled: Settled, { op, tab, sentAtMs, endedAtMs, sku, looked, seenBy }: Put): boolean {
   if (!looked || seenBy === undefined || sku.includes(SEPARATOR)) return false
   settled.count++
@@ -42,13 +42,13 @@ export function settle(settled: Settled, { op, tab, sentAtMs, endedAtMs, sku, lo
   return true
 }
 
-/** All that was put in, in the order in which it was sent. What is settled is made anew for it. */
+/** All puts in the order of sending; settled ones are turned into objects again. */
 export function putsOf(visit: Visit): readonly Put[] {
   if (visit.settled.count === 0) return visit.open
   return [...unsettled(visit), ...visit.open].sort((a, b) => a.op - b.op)
 }
 
-/** What is kept of them when nothing of the visit follows. */
+/** What is kept of the puts when the visit is over. */
 export function remainsOf(visit: Visit): Remains {
   const puts = putsOf(visit)
   return { skus: JSON.stringify(puts.map(({ sku }) => sku)), ops: puts.map(({ op }) => op) }
@@ -77,7 +77,7 @@ function* unsettled(visit: Visit): Generator<Put> {
   }
 }
 
-/** The same with the counts among them. */
+/** The puts and the counts. */
 export function writesOf(visit: Visit): readonly Write[] {
   return [...putsOf(visit), ...visit.counts].sort((a, b) => a.op - b.op)
 }

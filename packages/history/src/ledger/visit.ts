@@ -1,4 +1,4 @@
-/** What is remembered of a user's visit: from its login to its logout, one session, as far as its user can know. */
+/** The data of a user's visit: from a login to a logout, as far as the user can observe. */
 import type { OperationEnded, OperationSent } from '../trace/events.ts'
 
 export type Item = readonly [sku: string, quantity: number]
@@ -10,78 +10,78 @@ export interface Done {
   readonly ended: OperationEnded
 }
 
-/** What is kept of an operation that ended: not its answer, of which there are too many. */
+/** An operation that ended, without its answer, to save memory. */
 export interface Moment {
   readonly op: number
   readonly sentAtMs: number
   readonly endedAtMs: number
-  /** Who answered. */
+  /** The node that answered. */
   readonly node: string | undefined
 }
 
-/** What one node had of the session, asked directly. */
+/** One node's copy of the session, asked directly. */
 export interface Copy extends Moment {
   readonly askedNode: string
   readonly content: string
 }
 
-/** A write that may have met another one. */
+/** A write, which may be concurrent with another one. */
 export interface Write {
   readonly op: number
   readonly kind: 'put' | 'count'
   readonly tab: number
   readonly sentAtMs: number
-  /** Infinity while nobody knows. */
+  /** Infinity while unknown. */
   endedAtMs: number
   outcome: OperationEnded['outcome'] | undefined
-  /** What a count came to. */
+  /** The number that a count returned. */
   count: number | undefined
 }
 
-/** Who put a thing, and when: all that is kept of it once its visit is over. */
+/** Which operation of which visit put an item: all that is kept after the visit. */
 export interface Owner {
   readonly op: number
   readonly visit: Visit
 }
 
-/** A thing that was put into the cart, once. */
+/** An item that was put into the cart; a sku is put only once. */
 export interface Put extends Write, Owner {
   readonly sku: string
   /** The first look that showed it. */
   seenBy: Pick<Moment, 'op' | 'endedAtMs'> | undefined
-  /** The last look that showed it, by its number. */
+  /** The operation number of the last look that showed it. */
   shownIn: number
-  /** Somebody looked after it had been acknowledged. */
+  /** Whether a look followed its acknowledgement. */
   looked: boolean
-  /** It ought to be there, and is not. */
+  /** Set while it should be in the cart and is not. */
   gap: Gap | undefined
 }
 
-/** A stretch in which something that ought to be in the cart was not. */
+/** A period in which an expected item was missing. */
 export interface Gap {
   readonly put: Put
   /** The first look that missed it. */
   readonly missedBy: Moment
-  /** An earlier look had shown it. */
+  /** Whether an earlier look had shown it. */
   readonly wasSeen: boolean
-  /** That same look shows something that was put in after this had been acknowledged. */
+  /** Whether that look shows an item that was put in after this one had been acknowledged. */
   readonly hasLater: boolean
-  /** The look that shows it again. */
+  /** The look that showed it again. */
   shownAgainBy?: Moment
 }
 
 /** The first things in the cart, in its order, that were acknowledged, looked for and seen, with no gap. */
 export interface Settled {
   count: number
-  /** What they are called, each with a line's end behind it. */
+  /** Their skus, each followed by a newline. */
   text: string
-  /** What else is known of them, as many for each. */
+  /** Their other fields, see settled.ts. */
   readonly numbers: number[]
 }
 
-/** Of a visit that is over: what was put, and the operations that did it. */
+/** What is kept of a visit that is over: its skus, and the operations that put them. */
 export interface Remains {
-  /** As one text, which is much smaller than a hundred thousand of them: a list in JSON. */
+  /** A JSON array as one string, which takes much less memory than the strings. */
   readonly skus: string
   readonly ops: readonly number[]
 }
@@ -93,74 +93,77 @@ export interface Visit {
   readonly number: number
   /** The last login that succeeded. */
   login: Moment | undefined
-  /** Of a login under way. */
+  /** When a login in flight was sent. */
   enteringSinceMs: number | undefined
   /** The cookie from before the login, hashed. */
   sessionBefore: string | undefined
-  /** From here on it may be over. */
+  /** When the first logout was sent: from then on the session may be over. */
   leavingAtMs: number
   logout: Moment | undefined
-  /** How many of its operations have not ended. */
+  /** The number of its operations in flight. */
   underWay: number
-  /** The user has not begun another. */
+  /** Whether the user has not begun another visit. */
   isLast: boolean
-  /** It has been judged, and there is nothing left in it but this and when it was. */
+  /** Set when the visit has been judged; the rest has been cleared. */
   remains: Remains | undefined
-  /** What was put and is not settled. */
+  /** Puts that are not settled. */
   open: Put[]
   settled: Settled
   readonly counts: Write[]
   readonly copies: Copy[]
-  /** It was gone after it had been left alone, and what follows from that is no news. */
+  /** Whether an early expiry was found; later refusals follow from it. */
   endedEarly: boolean
-  /** The shop did not know the session, and ought to. */
+  /** A 401 although the session should be there. */
   refusal: Moment | undefined
-  /** A count that came out wrong, unless it turns out that the session was gone. */
+  /** A wrong count, which counts only if the session was not lost. */
   suspect: CountProblem | undefined
-  // Four instants, each for a question of its own.
-  /** Since when it may have expired: the last answer as its user, which surely kept it open. */
+  // Four instants, each for another checker.
+  /** The last answer to a logged-in user, which surely extended the session. */
   lastUse: Moment | undefined
-  /** Until when it may have been kept open: the end of the last operation with its cookie, Infinity where that is in doubt. */
+  /** The end of the last operation with its cookie, which may have extended the session; Infinity in doubt. */
   touchedAtMs: number
-  /** Since when it was left alone: the same without counts, as to one whose session is gone the shop gives another and counts in that. */
+  /** The same without counts, as a count with a lost session begins a new one. */
   askedAtMs: number
-  /** Until when its user looked whether it is there: when the last operation was sent that was answered with yes or no. */
+  /** When the last operation was sent whose answer showed whether the session is there. */
   lookedAtMs: number
-  /** What was reported of it already, so that each is reported once. */
+  /** Findings that were reported already, so that each is reported once. */
   reported: Set<string> | undefined
 }
 
-/** `ahead`: more than was ever counted. `undone`: more than was counted, but for what failed. `taken`: the number of another count. `behind`: not more than one before. */
+/**
+ * `ahead`: more than all counts sent. `undone`: more than all counts that did not fail. `taken`: the same number as another count.
+ * `behind`: less than an earlier count.
+ */
 export interface CountProblem {
   readonly problem: 'ahead' | 'undone' | 'taken' | 'behind'
   readonly done: Done
   readonly other?: Write
 }
 
-/** Something in the cart that was not put there in this visit. */
+/** An item in the cart that this visit did not put there. */
 export interface Stranger {
   readonly sku: string
   readonly owner: Owner | undefined
 }
 
-/** One operation that ended, and what it shows. */
+/** An operation that ended, and what its answer shows. */
 export interface Observation {
   readonly done: Done
   readonly moment: Moment
   readonly visit: Visit
   readonly timeouts: Timeouts
-  /** It was answered as to the visit's own user. */
+  /** Whether the answer was for the visit's own user. */
   readonly isOwn: boolean
-  /** It was turned away although the session ought to be there. */
+  /** Whether it got a 401 although the session should be there. */
   readonly isRefused: boolean
   readonly strangers: readonly Stranger[]
-  /** What is in the cart more often than it was put there. */
+  /** Items that are in the cart more often than they were put there. */
   readonly doubled: readonly Put[]
-  /** What is in the cart and provably was never put there. */
+  /** Items in the cart whose put failed. */
   readonly undead: readonly Put[]
   readonly returned: readonly Gap[]
   readonly count: CountProblem | undefined
-  /** The state before it. */
+  /** The visit's state before this operation. */
   readonly before: { readonly lastUse: Moment | undefined; readonly touchedAtMs: number }
 }
 
@@ -201,7 +204,7 @@ export function nothingSettled(): Settled {
   return { count: 0, text: '', numbers: [] }
 }
 
-/** One literal with all it will ever hold: there are hundreds of thousands of them. */
+/** One literal with all fields, as there are hundreds of thousands of these objects. */
 export function newPut(visit: Visit, about: Pick<Put, 'op' | 'tab' | 'sentAtMs' | 'sku'>): Put {
   return {
     op: about.op,
@@ -224,7 +227,7 @@ export function momentOf({ sent, ended }: Done): Moment {
   return { op: sent.op, sentAtMs: sent.sentAtMs, endedAtMs: ended.endedAtMs, node: ended.node }
 }
 
-/** Whether two stretches of time have an instant in common. */
+/** Whether two periods overlap. */
 export function overlaps(
   a: { readonly sentAtMs: number; readonly endedAtMs: number },
   b: { readonly sentAtMs: number; readonly endedAtMs: number },
@@ -232,7 +235,7 @@ export function overlaps(
   return a.sentAtMs < b.endedAtMs && b.sentAtMs < a.endedAtMs
 }
 
-/** True the first time. */
+/** True if it had not been reported for this visit before. */
 export function markReported(visit: Visit, what: string): boolean {
   visit.reported ??= new Set()
   if (visit.reported.has(what)) return false

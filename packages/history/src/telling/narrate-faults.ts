@@ -1,6 +1,5 @@
 /**
- * The words for faults that show in nothing else: of a node that dies or is paused, the events of its own life tell. The
- * store has no such events.
+ * Sentences for faults that no other event shows. The death or pause of a node has events of its own; the store's do not.
  */
 import { ownEntry } from './own-entry.ts'
 import type { Sentence } from './sentence.ts'
@@ -52,13 +51,13 @@ function wordsFor({ kind, target }: FaultState): Words | undefined {
   return ownEntry(words, kind) ?? (target === 'store' ? ownEntry(wordsOfStore, kind) : undefined)
 }
 
-/** `fault` is what it was before it landed. */
+/** `fault` is its state before it landed. */
 export function faultLanded(fault: FaultState | undefined): Sentence | undefined {
   const text = fault && wordsFor(fault)?.landed(fault)
   return text === undefined ? undefined : { text: `${labelOf(fault)}: ${text}`, tone: 'bad' }
 }
 
-/** Nothing of a fault that never landed. */
+/** Undefined for a fault that never landed. */
 export function faultHealed(fault: FaultState | undefined): Sentence | undefined {
   if (fault?.confirmedAtMs === undefined) return undefined
   const text = wordsFor(fault)?.healed

@@ -6,8 +6,8 @@ import { faultHealed, faultLanded } from './narrate-faults.ts'
 import { type ClusterState, findNode } from '../state.ts'
 
 /**
- * What to tell a person about an event, or nothing when it is not worth a line. The terminal and the live page both say
- * it in these words. `before` is the state that the event changes.
+ * The sentence for an event, or undefined if it deserves no line. The terminal and the live page share these sentences. `before`
+ * is the state before the event.
  */
 export function narrate(event: TraceEvent, before: ClusterState): Sentence | undefined {
   if (before.phase === 'ended') return undefined
@@ -16,7 +16,7 @@ export function narrate(event: TraceEvent, before: ClusterState): Sentence | und
   return narrator?.(event, before)
 }
 
-/** While a cluster starts all of this happens, and is no news. */
+/** Expected while a cluster starts, so it is not shown then. */
 const newsOnlyOnceReady: ReadonlySet<TraceEvent['type']> = new Set([
   'node-down',
   'process-up',
@@ -67,7 +67,7 @@ function processLabel(process: ProcessName): string {
   return ownEntry(processLabels, process) ?? process
 }
 
-/** Of a store that fails over, the other one has the sessions. */
+/** At a failover the replica has the sessions. */
 function processLoss(process: ProcessName, { faults }: ClusterState): string {
   if (process !== 'redis' || faults.some(({ kind }) => kind === 'failover')) return ''
   return ', and every session with it: it keeps nothing on disk'
@@ -92,7 +92,7 @@ function causeOf({ code, signal }: NodeDown | ProcessDown): string {
   return signal ?? `exit ${code}`
 }
 
-/** Only when somebody noticed something. */
+/** Undefined for a second without failures, logouts and losses. */
 function usersInTrouble(second: UsersSecond): Sentence | undefined {
   const { 'logged-out': _counted, ...failed } = second.failed
   const kinds = [
@@ -108,7 +108,7 @@ function usersInTrouble(second: UsersSecond): Sentence | undefined {
   return parts.length === 0 ? undefined : bad(`users: ${parts.join(', ')}`)
 }
 
-/** What people call a node, whether or not its own name says that it is one. */
+/** A node's label for people: `node-a` for the node `a`. */
 export function nodeLabel(name: string): string {
   return name.startsWith('node-') ? name : `node-${name}`
 }

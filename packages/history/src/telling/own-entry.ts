@@ -1,4 +1,4 @@
-/** The entry of that name, and nothing that every object inherits: a trace may name anything. */
+/** An own property only, as a trace may contain names such as `constructor`. */
 export function ownEntry<T>(entries: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(entries, name) ? entries[name] : undefined
 }

@@ -4,10 +4,10 @@ import { narrate } from './narrate.ts'
 import type { Sentence } from './sentence.ts'
 import type { ClusterState } from '../state.ts'
 
-/** So many bad seconds of a kind are told one by one. */
+/** The number of consecutive bad seconds of a kind that are shown one by one. */
 const BAD_SECONDS_TOLD = 3
 
-/** Tells a run event by event, as `narrate` has it, and does not go on and on about users who are always in trouble. */
+/** Describes a run event by event with `narrate`, and limits repeated lines about the users' failures. */
 export class Storyteller {
   readonly #troubles = new Set<string>()
   #badSeconds = 0
@@ -20,7 +20,7 @@ export class Storyteller {
     return this.#badSeconds === BAD_SECONDS_TOLD + 1 ? { text: 'users: and so on', tone: 'bad' } : undefined
   }
 
-  /** Bad seconds in a row; from the beginning when there is a trouble that was not among them yet. */
+  /** Consecutive bad seconds; restarts at a new kind of failure. */
   #count(troubles: readonly string[]): void {
     const isNew = troubles.some((trouble) => !this.#troubles.has(trouble))
     if (troubles.length === 0) this.#troubles.clear()

@@ -1,4 +1,4 @@
-/** How often, by what: a node, a kind of failure. */
+/** Numbers by name: of a node, or of a kind of failure. */
 export type Counts = Readonly<Record<string, number>>
 
 export function sum(counts: Counts): number {

@@ -1,7 +1,7 @@
 import { TRACE_SCHEMA, type TraceEvent } from './events.ts'
 import { shapeProblem } from './shape.ts'
 
-/** Why reading ended before the trace did. What came before it is sound. */
+/** Why reading stopped before the end of the trace. All events before it are valid. */
 export interface TraceProblem {
   readonly line: number
   readonly reason: string
@@ -14,7 +14,7 @@ export interface DecodedTrace {
   readonly problem?: TraceProblem
 }
 
-/** The events of a trace's text, as `decodeLines` has them. */
+/** Decodes a trace's text with `decodeLines`. */
 export function decodeTrace(text: string): DecodedTrace {
   const lines = text.split('\n')
   if (lines.at(-1) === '') lines.pop()
@@ -27,8 +27,8 @@ export function decodeTrace(text: string): DecodedTrace {
 }
 
 /**
- * The events of a trace, as far as they can be trusted, one at a time: a trace may be larger than the memory. The lab may have
- * been killed in the middle of a line, so a trace that breaks off is to be expected and is never an error. Returns the problem.
+ * Yields the valid events of a trace, one at a time, as a trace may be larger than the memory. A last line that is cut off is no
+ * error, as the lab may have been killed while it wrote. Returns the problem, if there is one.
  */
 export function* decodeLines(lines: Iterable<string>): Generator<TraceEvent, TraceProblem | undefined> {
   let index = 0
@@ -36,7 +36,7 @@ export function* decodeLines(lines: Iterable<string>): Generator<TraceEvent, Tra
   for (const line of lines) {
     if (isBroken) return { line: index + 1, reason: NOT_JSON }
     const decoded = decodeLine(line, index)
-    // Whether it was cut off there is known once it is known whether anything follows.
+    // It was cut off there only if nothing follows.
     if (decoded === NOT_JSON) isBroken = true
     else if (typeof decoded === 'string') return { line: index + 1, reason: decoded }
     else {
@@ -48,7 +48,7 @@ export function* decodeLines(lines: Iterable<string>): Generator<TraceEvent, Tra
   return index === 0 ? { line: 1, reason: 'the trace is empty' } : undefined
 }
 
-/** The event, or the reason why this line is none. */
+/** The event, or why the line is not one. */
 function decodeLine(line: string, index: number): TraceEvent | string {
   let event: Partial<TraceEvent> | null
   try {

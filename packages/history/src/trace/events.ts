@@ -1,10 +1,9 @@
 /**
- * The trace of a run: every fact about a cluster that anything later wants to know, in the order in which the lab
- * learned it. One writer, append-only, one JSON object a line, and the first line is always `run-started`, which names
- * the schema. The live page, the control API, the terminal and the tests all derive what they show from these events,
- * so two of them can't disagree.
+ * The trace of a run: every fact about the cluster, in the order in which the lab learned it. It has one writer, is append-only,
+ * and has one JSON object a line. The first line is always `run-started`, which names the schema. The live page, the control API,
+ * the terminal and the tests all derive their output from these events, so they agree.
  *
- * A reader must ignore the types it does not know: adding one is no new schema; changing the meaning of one is.
+ * A reader must ignore types that it does not know: a new type is no new schema, a changed meaning is.
  */
 
 import type { Counts } from './counts.ts'
@@ -50,9 +49,9 @@ export type EventBody =
 export interface StrategyFacts {
   readonly name: string
   readonly routing: string
-  /** Where sessions are, in a sentence that ends in what this loses. */
+  /** Where sessions are kept, and what that loses. */
   readonly summary: string
-  /** What the death of a node means for its users. */
+  /** The consequence of a node's death for users. */
   readonly onNodeDeath: string
 }
 
@@ -68,11 +67,11 @@ export interface RunStarted {
   readonly store: string
   readonly balancerUrl: string
   readonly nodes: readonly { readonly name: string; readonly url: string }[]
-  /** Absent when a node that died is left alone. */
+  /** Absent if a node that died is not restarted. */
   readonly restartAfterMs?: number
   readonly users: number
   readonly rate: number
-  /** When an unused session ends, and when any does; absent where nobody knows. */
+  /** The idle timeout and the absolute timeout; absent if unknown. */
   readonly idleTimeoutMs?: number
   readonly absoluteTimeoutMs?: number
 }
@@ -93,7 +92,7 @@ export interface NodeUp {
   readonly type: 'node-up'
   readonly node: string
   readonly pid: number
-  /** From its death until now; absent at its first start. */
+  /** Since its death; absent at its first start. */
   readonly downForMs?: number
 }
 
@@ -118,11 +117,11 @@ export interface NodeDown {
   readonly pid: number
   readonly code: number | null
   readonly signal: string | null
-  /** How many sessions were last seen in its own memory. They died with it. */
+  /** The last known number of sessions in its memory, which died with it. */
   readonly held: number
 }
 
-/** The processes beside the nodes. */
+/** The processes other than nodes. */
 export type ProcessName = 'balancer' | 'redis' | 'replica' | 'edges' | 'users'
 
 export interface ProcessUp {
@@ -157,13 +156,13 @@ export interface UpstreamDraining {
   readonly upstream: string
 }
 
-/** A decision that a process logged and that has no type of its own here. */
+/** A decision that a process logged, without a type of its own here. */
 export interface ProcessNoted {
   readonly type: 'process-noted'
   /** The label of the process, such as `node-a`. */
   readonly process: string
   readonly event: string
-  /** The process found it worth a warning. */
+  /** Whether the process logged it as a warning. */
   readonly warns: boolean
   readonly detail: Readonly<Record<string, unknown>>
 }
@@ -172,11 +171,11 @@ export interface FaultInjected extends FaultFacts {
   readonly type: 'fault-injected'
   readonly fault: string
   readonly kind: string
-  /** A node, the store or an edge such as `balancer>a`; several of them with commas between. */
+  /** A node, the store or an edge such as `balancer>a`; several are separated by commas. */
   readonly target: string
 }
 
-/** It was seen to have landed. Only from here on may anything be blamed on it. */
+/** It was observed to have landed. Only later events may be attributed to it. */
 export interface FaultConfirmed {
   readonly type: 'fault-confirmed'
   readonly fault: string
@@ -187,20 +186,20 @@ export interface FaultHealed {
   readonly fault: string
 }
 
-/** It was injected and never seen to land; or it was, could not be healed, and is still there. */
+/** It never landed; or it landed, could not be healed, and is still there. */
 export interface FaultFailed {
   readonly type: 'fault-failed'
   readonly fault: string
   readonly reason: string
 }
 
-/** Sessions in each node's own memory, by node; written when a figure changed. */
+/** The number of sessions in each node's memory; written when one changed. */
 export interface SessionsHeld {
   readonly type: 'sessions-held'
   readonly held: Counts
 }
 
-/** From here on the users send so many operations a second. */
+/** The users' rate from here on, in operations a second. */
 export interface UsersPaced {
   readonly type: 'users-paced'
   readonly rate: number
@@ -217,84 +216,84 @@ export interface UsersSecond {
   readonly ok: number
   readonly failed: Counts
   readonly unknown: Counts
-  /** Times that a user who was logged in got a 401. */
+  /** How often a logged-in user got a 401. */
   readonly loggedOut: number
-  /** Items that the shop had acknowledged and that were missing from the cart when its owner looked. */
+  /** Acknowledged items that were missing when their user looked. */
   readonly lost: number
   readonly users: { readonly all: number; readonly loggedIn: number; readonly intact: number }
   /** Answers by the node that gave them. */
   readonly byNode: Counts
-  /** From the instant at which an operation was due until it ended. 0 when none did. */
+  /** From an operation's due time to its end; 0 if none ended. */
   readonly latencyMs: { readonly p50: number; readonly p99: number }
-  /** How late the generator itself was, at p99: above some 10 ms the latencies tell more about it than about the shop. */
+  /** The generator's lateness at p99: above 10 ms the latencies measure the generator rather than the shop. */
   readonly lateMs: number
 }
 
 /**
- * What a virtual user does. `login` begins a visit and `logout` ends it; `put` adds a sku that is never put again, `read`
- * asks for the cart, `count` counts by one. `return` comes with the cookie of a visit that is over, or with the one from
- * before its login; `forge` with one that was made up; both only ask. `copy` reads the cart from one node, past the balancer.
+ * The operations of virtual users. `login` begins a visit and `logout` ends it; `put` adds a sku that is never put again, `read`
+ * gets the cart, `count` counts up by one. `return` reads with the cookie of a visit that is over, or with the one from before
+ * the login; `forge` reads with a made-up cookie. `copy` reads the cart from one node, without the balancer.
  */
 export type OperationKind = 'login' | 'put' | 'read' | 'count' | 'logout' | 'return' | 'forge' | 'copy'
 
 /**
- * An operation begins. Times are on the clock of `atMs`, taken where the operation was sent: later than that by what the
- * report took to arrive. Those of one process of users come in the order in which they happened.
+ * An operation begins. Times are on the clock of `atMs`, taken by the sender, so `atMs` is later by the time that the report took.
+ * Events of one process of users are in order.
  */
 export interface OperationSent {
   readonly type: 'operation-sent'
-  /** Never given twice in a run. */
+  /** Unique in a run. */
   readonly op: number
   readonly user: string
-  /** Counts the user's visits, and so the sessions: of `return` and `copy`, the one whose cookie is sent. */
+  /** The number of the user's visit; for `return` and `copy` the visit whose cookie is sent. */
   readonly visit: number
-  /** Within a tab one operation ends before the next is sent. */
+  /** A tab sends its next operation only after the previous one has ended. */
   readonly tab: number
   readonly kind: OperationKind
-  /** What `put` adds. */
+  /** The item of a `put`. */
   readonly sku?: string
-  /** Whom `copy` asks. */
+  /** The node that `copy` asks. */
   readonly node?: string
-  /** The cookie that it was sent with, hashed; absent without one. */
+  /** A hash of the cookie that it was sent with; absent without one. */
   readonly session?: string
   readonly dueAtMs: number
   readonly sentAtMs: number
-  /** How much later the generator sent it than it could have. */
+  /** The lateness: how much later than its due time, or than the tab's previous operation allowed, it was sent. */
   readonly lateMs: number
 }
 
-/** What became of it. An operation of which this was never written is one whose outcome is unknown. */
+/** The outcome of an operation. Without this event the outcome is unknown. */
 export interface OperationEnded {
   readonly type: 'operation-ended'
   readonly op: number
   readonly endedAtMs: number
-  /** `failed` means provably not applied. A `return` or `forge` that was turned away is `ok`: it was answered. */
+  /** `failed` means provably not applied. A `return` or `forge` that got a 401 is `ok`. */
   readonly outcome: 'ok' | 'failed' | 'unknown'
-  /** Why it is not ok: `logged-out`, or what the answer or the connection said. */
+  /** Why it is not ok: `logged-out`, or the error of the answer or of the connection. */
   readonly why?: string
   /** The node that answered. */
   readonly node?: string
-  /** The cookie held after it, hashed. */
+  /** A hash of the cookie after it. */
   readonly session?: string
-  /** Whom the shop took the asker for; absent for nobody. */
+  /** The user for whom the shop answered; absent for a visitor. */
   readonly as?: string
   /** The cart in the answer: each sku and its quantity. */
   readonly items?: readonly (readonly [sku: string, quantity: number])[]
   readonly count?: number
 }
 
-/** Of these there are hundreds a second: they are in the trace's file, and no live view has a use for each. */
+/** Hundreds a second: they are in the trace's file, but not in live views. */
 export function isOperation(event: EventBody): event is OperationSent | OperationEnded {
   return event.type === 'operation-sent' || event.type === 'operation-ended'
 }
 
-/** Why an operation failed when the shop did not know the session that it came with. */
+/** The reason of an operation that failed because its session was not there. */
 export const LOGGED_OUT = 'logged-out'
 
-/** The lab stops. What follows is only the end of its processes. */
+/** The lab stops. Only the ends of its processes follow. */
 export interface RunEnded {
   readonly type: 'run-ended'
   readonly reason: string
-  /** Why it did less than it was to do. */
+  /** Why the run did less than was planned. */
   readonly cutShort?: string
 }

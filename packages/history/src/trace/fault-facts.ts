@@ -1,19 +1,19 @@
-/** What was said of a fault beside its target. */
+/** The options of a fault. */
 export interface FaultFacts {
-  /** Where in a request a `crash` lands, in which of those that come, and of which operation alone. */
+  /** For `crash`: the crash point, the number of the request, and the operation. */
   readonly point?: string
   readonly request?: number
   readonly operation?: string
-  /** Healed by itself after so long. */
+  /** Heals by itself after this time. */
   readonly durationMs?: number
-  /** How far a `clock` is ahead; negative when it is behind. */
+  /** For `clock`: how far it is ahead; negative if it is behind. */
   readonly skewMs?: number
-  /** What `memory` takes at most. */
+  /** For `memory`: the most megabytes. */
   readonly megabytes?: number
-  /** Of an edge: each chunk is late by `latencyMs` and up to `jitterMs` more; so many bytes pass in a second. */
+  /** For edges: each chunk is delayed by `latencyMs` and up to `jitterMs` more; the bytes a second. */
   readonly latencyMs?: number
   readonly jitterMs?: number
   readonly bytesPerSecond?: number
-  /** Of an edge: `request` is away from who connects, `answer` is back. */
+  /** For edges: `request` is from the process that connects, `answer` is back to it. */
   readonly direction?: string
 }

@@ -1,6 +1,6 @@
 /**
- * What an event must have to be one: each field that a reader relies on. A trace may come from anywhere, and whatever is not as
- * it should be must end the trust in it at its line, and nothing else. What is not named here is shown to people at most.
+ * The fields that each type of event must have, as readers rely on them. A trace may come from anywhere: a malformed event ends
+ * the valid part of the trace and must do no other harm. Fields that are not listed are at most shown to people.
  */
 import type { TraceEvent } from './events.ts'
 
@@ -91,7 +91,7 @@ const checks = new Map<string, readonly (readonly [string, Check])[]>(
   Object.entries(shapes).map(([type, shape]) => [type, Object.entries(shape)]),
 )
 
-/** What is wrong with it; nothing with a type that is not known. */
+/** Why the event is malformed; undefined if it is valid or of an unknown type. */
 export function shapeProblem(event: Readonly<Record<string, unknown>> & { readonly type: string }): string | undefined {
   for (const [field, check] of checks.get(event.type) ?? []) {
     if (check(event[field])) continue
