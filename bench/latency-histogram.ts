@@ -15,8 +15,9 @@ export class LatencyHistogram {
   count = 0
 
   record(micros: number): void {
-    const step = 10 ** Math.max(0, Math.ceil(Math.log10(Math.round(micros) + 1)) - SIGNIFICANT_DIGITS)
-    this.#add(Math.max(1, Math.round(Math.round(micros) / step) * step), 1)
+    const whole = Math.max(1, Math.round(micros))
+    const step = 10 ** Math.max(0, Math.floor(Math.log10(whole)) + 1 - SIGNIFICANT_DIGITS)
+    this.#add(Math.round(whole / step) * step, 1)
   }
 
   /** In milliseconds: this many percent of the latencies were at most the result. */
