@@ -46,6 +46,28 @@ onRedis('a store that goes away: 503, not ready, the cookie stays; and all is we
   t.like((await visitor.send('POST', '/api/cart', { sku: 'box' })).body, { items: [{ sku: 'box', quantity: 1 }] })
 })
 
+onRedis(
+  'a Redis that is out of memory: a login is refused in words, the node is not ready, and users are read',
+  async (t) => {
+    const redis = await redisServer(t)
+    const node = nodeProcess(t, { ...KEYS, STORE: redis.url })
+    const visitor = client(await node.ready())
+    await visitor.login('user-0')
+    await redis.limitMemory(1)
+    const refused = await client(await node.ready()).login('user-1')
+    t.is(refused.status, 503)
+    t.regex(JSON.stringify(refused.body), /out of memory/)
+    await until('the node to say so', async () => {
+      const { status, body } = await visitor.send('GET', '/readyz')
+      return status === 503 && /OOM/.test(JSON.stringify(body))
+    })
+    t.like((await visitor.send('GET', '/api/session')).body, { authenticated: true })
+    await redis.limitMemory(0)
+    await until('the node to be ready again', async () => (await visitor.send('GET', '/readyz')).status === 200)
+    t.is((await client(await node.ready()).login('user-1')).status, 200)
+  },
+)
+
 onRedis('a session outlives its node', async (t) => {
   const redis = await redisServer(t)
   const [first, second] = ['a', 'b'].map((name) => nodeProcess(t, { ...KEYS, NODE_NAME: name, STORE: redis.url }))

@@ -19,6 +19,8 @@ type Line = readonly [level: keyof EventLog, line: string]
 const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'store-down': ['error', 'the session store does not answer: requests are refused until it does'],
   'store-up': ['info', 'the session store answers again'],
+  'changes-refused': ['error', 'the session store refuses changes: sessions are read, and none is begun or changed'],
+  'changes-accepted': ['info', 'the session store accepts changes again'],
   'copies-fewer': ['warn', 'changes are acknowledged with fewer copies: they are lost if this server dies'],
   'copies-refused': ['error', 'changes are refused: this server has too few replicas'],
   'copies-restored': ['info', 'changes have all their copies again'],

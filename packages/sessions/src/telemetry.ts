@@ -3,12 +3,17 @@
  * latency by verb. Both are plain callbacks that run inside the request, so they should be cheap and must not throw. Numbers
  * that grow too fast to be told one by one are asked for instead: `report()` of a store.
  */
-export type StoreEvent = BreakerEvent | CopiesEvent | MeshEvent
+export type StoreEvent = BreakerEvent | RefusalEvent | CopiesEvent | MeshEvent
 
 /** The breaker: too many calls in a row failed, so calls are refused without asking the store; or it serves again. */
 export type BreakerEvent =
   | { readonly event: 'store-down'; readonly store: string; readonly reason: string }
   | { readonly event: 'store-up'; readonly store: string; readonly downMs: number; readonly callsRefused: number }
+
+/** Redis answers and refuses changes, as when it is out of memory or has become a replica: told when it begins and when it ends. */
+export type RefusalEvent =
+  | { readonly event: 'changes-refused'; readonly server: string; readonly reason: string }
+  | { readonly event: 'changes-accepted'; readonly server: string }
 
 /**
  * A Redis primary without the replicas that `ack` asks for. `copies-fewer`: its writes are acknowledged all the same, and are

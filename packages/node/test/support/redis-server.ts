@@ -10,6 +10,8 @@ export interface RedisServer {
   readonly url: string
   start(): Promise<void>
   kill(): Promise<void>
+  /** In bytes; 0 is no limit. */
+  limitMemory(bytesMax: number): Promise<void>
 }
 
 /** Undefined when redis-server can be run; otherwise how to get it. With CI=true its absence is a failure. */
@@ -37,14 +39,17 @@ export async function redisServer(t: Pick<ExecutionContext, 'teardown'>): Promis
   }
   t.teardown(kill)
   await start()
-  return { url: `redis://127.0.0.1:${port}`, start, kill }
+  const limitMemory = async (bytesMax: number): Promise<void> => {
+    if (!(await answers(port, `CONFIG SET maxmemory ${bytesMax}`, '+OK'))) throw new Error('maxmemory was not set')
+  }
+  return { url: `redis://127.0.0.1:${port}`, start, kill, limitMemory }
 }
 
-function answers(port: number): Promise<boolean> {
+function answers(port: number, command = 'PING', answer = '+PONG'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${command}\r\n`))
     socket.on('data', (chunk) => {
-      resolve(chunk.toString().startsWith('+PONG'))
+      resolve(chunk.toString().startsWith(answer))
       socket.destroy()
     })
     socket.on('error', () => resolve(false))

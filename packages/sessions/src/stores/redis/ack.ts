@@ -1,5 +1,5 @@
 /**
- * Changes that are acknowledged only when replicas have them: the script is sendFollowing by a WAIT, see lane.ts, and WAIT returns
+ * Changes that are acknowledged only when replicas have them: the script is followed by a WAIT, see lane.ts, and WAIT returns
  * how many replicas have it.
  *
  *     one       the primary and one replica

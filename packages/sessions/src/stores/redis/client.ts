@@ -19,6 +19,8 @@ const RECONNECT_MAX_MS = 250
 /** How long an abandoned connection may take to close cleanly. */
 const DISCONNECT_MAX_MS = 100
 const REDIRECTIONS_MAX = 5
+const REPLICA_PAUSE_MIN_MS = 1_000
+const REPLICA_PAUSE_MAX_MS = 5_000
 
 /** Returns a client that has not connected yet. */
 export function redisClient(location: RedisLocation, timeoutMs: number): RedisClient {
@@ -91,9 +93,25 @@ function serverOptions({ username, password, database, tls, settings }: RedisLoc
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: backOffMs,
-    // A server that refuses writes has become a replica: reconnect, to the new primary.
-    reconnectOnError: (error) => /^READONLY|-READONLY/.test(error.message),
+    reconnectOnError: reconnectFromReplica(),
   } satisfies RedisOptions
+}
+
+/**
+ * A server that refuses writes as READONLY has become a replica: reconnect, to the new primary. While there is none, that is of no use,
+ * and each reconnect refuses the reads of that moment: so it is done less and less often.
+ */
+function reconnectFromReplica(): (error: Error) => boolean {
+  let pauseMs = REPLICA_PAUSE_MIN_MS
+  let lastAtMs = -Infinity
+  return (error) => {
+    if (!/^READONLY|-READONLY/.test(error.message)) return false
+    const sinceMs = performance.now() - lastAtMs
+    if (sinceMs < pauseMs) return false
+    pauseMs = sinceMs > 2 * REPLICA_PAUSE_MAX_MS ? REPLICA_PAUSE_MIN_MS : Math.min(REPLICA_PAUSE_MAX_MS, 2 * pauseMs)
+    lastAtMs = performance.now()
+    return true
+  }
 }
 
 function certificates({ ca, cert, key, servername }: RedisLocation['settings']): NonNullable<RedisOptions['tls']> {

@@ -13,6 +13,7 @@ import { StoreRefusedError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import { type AckedReply, ackedScripts } from './ack.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
+import { changeRefusals } from './refusals.ts'
 import {
   destroyScript,
   type RedisScript,
@@ -64,13 +65,16 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
   const connection = redisConnection(location, timeoutMs)
   const acknowledging = redisConnection(location, timeoutMs)
   const acked = ackedScripts(acknowledging, { timeoutMs, ...rules })
+  const isOneServer = location.topology !== 'cluster'
+  const refusals = changeRefusals(connection, { isOneServer, prefix, clock, onEvent: rules.onEvent })
 
-  const change = async (script: RedisScript, key: string, about: ScriptArguments, own?: Ack): Promise<AckedReply> => {
-    const args = [clock.now(), ...about]
-    const ack = own ?? defaultAck
-    if (ack !== 'local') return await acked.run(script, prefix + key, args, { ack, isStrict: own !== undefined })
-    return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
-  }
+  const change = (script: RedisScript, key: string, about: ScriptArguments, own?: Ack): Promise<AckedReply> =>
+    refusals.watched(prefix + key, async () => {
+      const args = [clock.now(), ...about]
+      const ack = own ?? defaultAck
+      if (ack !== 'local') return await acked.run(script, prefix + key, args, { ack, isStrict: own !== undefined })
+      return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
+    })
 
   return {
     name: 'redis',
@@ -109,9 +113,18 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
       return { copies }
     },
 
-    health: () => healthy(connection),
+    async health() {
+      await healthy(connection)
+      const refusal = await refusals.look()
+      // The other primaries of a Cluster go on: there it is a warning.
+      if (refusal !== undefined && isOneServer) throw refusal
+    },
 
-    report: () => acked.report(),
+    report() {
+      const { warnings, ...counts } = acked.report()
+      const { reason } = refusals
+      return { ...counts, warnings: isOneServer || reason === undefined ? warnings : [...warnings, reason] }
+    },
 
     async close() {
       connection.close()
