@@ -37,10 +37,11 @@ export interface Rule {
   choose(among: readonly Upstream[]): Upstream
 }
 
-/** One that is suspected comes after all that are not, except for those that are surely out. */
+/** One that is suspected comes after those that are not, and before those that an operator drains or that are surely out. */
 const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
   (upstream) => upstream.isEligible,
-  ({ standing, suspected }) => standing === 'draining' && !suspected,
+  ({ standing, suspected, isRetired }) => standing === 'draining' && !suspected && !isRetired,
+  ({ standing, isRetired }) => standing !== 'down' && !isRetired,
   ({ standing }) => standing !== 'down',
   ({ standing }) => standing === 'down',
 ]

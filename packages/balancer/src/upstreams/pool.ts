@@ -35,7 +35,7 @@ export interface Pool {
   add(address: UpstreamAddress): Arrival
   /** All at once, so that upstreams may exchange their names. What was counted under the names before is forgotten. */
   rename(names: ReadonlyMap<Upstream, string>): void
-  /** Nothing new goes there, until it is resumed. */
+  /** Nothing new goes there while another is up, until it is resumed. */
   retire(upstream: Upstream): void
   resume(upstream: Upstream): void
   /** It is none of the upstreams any more. What is under way there goes on until the caller closes it. */
@@ -64,10 +64,6 @@ export interface Arrival {
   readonly probed: Promise<void>
 }
 
-interface Member extends UpstreamWatch {
-  retired: boolean
-}
-
 /** Reads `config` whenever it needs a bound, so that a change of it holds at once. */
 export function pool(config: Config, options: PoolOptions): Pool {
   return new UpstreamPool(config, options)
@@ -76,7 +72,7 @@ export function pool(config: Config, options: PoolOptions): Pool {
 class UpstreamPool implements Pool {
   readonly upstreams: Upstream[] = []
   keyedRoutes: KeyedRoutes | undefined
-  readonly #members = new Map<Upstream, Member>()
+  readonly #members = new Map<Upstream, UpstreamWatch>()
   readonly #listeners: PoolListener[] = []
   readonly #config: Config
   readonly #options: PoolOptions
@@ -131,16 +127,16 @@ class UpstreamPool implements Pool {
 
   retire(upstream: Upstream): void {
     const member = this.#members.get(upstream)
-    if (member === undefined || member.retired) return
-    member.retired = true
+    if (member === undefined || upstream.isRetired) return
+    upstream.isRetired = true
     this.#options.log.info({ event: 'upstream-draining', upstream: upstream.name })
     this.#stand(upstream, upstream.standing)
   }
 
   resume(upstream: Upstream): void {
     const member = this.#members.get(upstream)
-    if (member?.retired !== true) return
-    member.retired = false
+    if (member === undefined || !upstream.isRetired) return
+    upstream.isRetired = false
     upstream.warmUp(this.#options.now(), this.#config.slowStartMs)
     this.#options.log.info({ event: 'upstream-resumed', upstream: upstream.name })
     this.#stand(upstream, member.detector.standing)
@@ -175,7 +171,7 @@ class UpstreamPool implements Pool {
     }
   }
 
-  async #arrive(upstream: Upstream, member: Member): Promise<void> {
+  async #arrive(upstream: Upstream, member: UpstreamWatch): Promise<void> {
     const { now, log } = this.#options
     await member.prober.open()
     if (this.#members.get(upstream) !== member) return
@@ -186,7 +182,7 @@ class UpstreamPool implements Pool {
     this.#stand(upstream, member.detector.standing)
   }
 
-  #join(upstream: Upstream): Member {
+  #join(upstream: Upstream): UpstreamWatch {
     upstream.onRoom = this.#options.room
     const watch = (this.#options.watch ?? upstreamWatch)(upstream, this.#config, {
       now: this.#options.now,
@@ -199,10 +195,9 @@ class UpstreamPool implements Pool {
       late: () => this.#apply(upstream, watch.detector.late('a probe is late')),
       lost: (reason) => this.refused(upstream, reason),
     })
-    const member = { ...watch, retired: false }
-    this.#members.set(upstream, member)
+    this.#members.set(upstream, watch)
     this.upstreams.push(upstream)
-    return member
+    return watch
   }
 
   /** What a node says of itself beside its being ready. */
@@ -277,7 +272,7 @@ class UpstreamPool implements Pool {
   }
 
   #stand(upstream: Upstream, to: Standing): void {
-    upstream.standing = to === 'up' && this.#members.get(upstream)?.retired === true ? 'draining' : to
+    upstream.standing = to === 'up' && upstream.isRetired ? 'draining' : to
     this.#tell(upstream, upstream.standing)
     if (upstream.isEligible) this.#loseOthers(upstream)
   }

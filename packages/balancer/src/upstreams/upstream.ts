@@ -41,6 +41,8 @@ export class Upstream {
   kept: KeptConnections | undefined
   /** Set by the pool alone. */
   standing: Standing = 'up'
+  /** Whether an operator, or a list that it left, drains it; then it is never `up`. Set by the pool alone. */
+  isRetired = false
   /** Which life of the node this is, as the node itself says; undefined where it says nothing. Set by the pool alone. */
   incarnation: string | undefined
   /** Whether a probe there waits for too long. Set by the pool alone. */

@@ -95,3 +95,14 @@ test('one that is suspected comes after those that are not, and before those tha
   t.is(names(roundRobin(all), 1, undefined, [b, c]), 'a')
   t.is(names(roundRobin(all), 1, undefined, [a, b, c]), 'd')
 })
+
+test('one that an operator drains comes after one that is suspected, and before one that is down', (t) => {
+  const all = upstreamsOf({ a: 'up', b: 'draining', c: 'down' })
+  const [a, b] = all
+  if (!a || !b) return t.fail()
+  a.suspected = true
+  b.isRetired = true
+  t.is(names(roundRobin(all), 3), 'aaa')
+  t.is(names(roundRobin(all), 1, undefined, [a]), 'b')
+  t.is(names(roundRobin(all), 1, undefined, [a, b]), 'c')
+})
