@@ -8,6 +8,9 @@ import type { HttpServer } from '../fixtures/http-server.ts'
 import { until } from '../fixtures/until.ts'
 import type { ExecutionContext } from 'ava'
 
+/** What a node honours is known from its first probe, which has time on a busy machine. */
+const PATIENT = { PROBE_TIMEOUT_MS: '20000', SUSPECT_MS: '20000' }
+
 test('routes are as they are written, and a segment with a colon is any one', (t) => {
   const routes = keyedRoutes('POST /api/cart, DELETE /api/cart/:sku,POST /')
   t.true(routes?.includes('POST', '/api/cart'))
@@ -46,7 +49,7 @@ async function honouring(t: ExecutionContext, routes: string | undefined): Promi
 
 test('an unsafe request without a key gets one where it is honoured, each another one', async (t) => {
   const upstream = await honouring(t, 'POST /cart')
-  const { url } = await balancing(t, { a: upstream.port })
+  const { url } = await balancing(t, { a: upstream.port }, PATIENT)
   const empty = { 'idempotency-key': '' }
   const taken = { 'idempotency-key': 'x', connection: 'idempotency-key' }
   for (const headers of [{}, {}, empty, taken]) await ask(`${url}/cart?a`, { method: 'POST', headers })
@@ -57,7 +60,7 @@ test('an unsafe request without a key gets one where it is honoured, each anothe
 
 test('safe requests, other routes and those that have a key are left as they are', async (t) => {
   const upstream = await honouring(t, 'POST /cart')
-  const { url } = await balancing(t, { a: upstream.port })
+  const { url } = await balancing(t, { a: upstream.port }, PATIENT)
   await ask(`${url}/cart`)
   await ask(`${url}/other`, { method: 'POST' })
   await ask(`${url}/cart`, { method: 'POST', headers: { 'idempotency-key': '"own"' } })
@@ -69,7 +72,7 @@ test('safe requests, other routes and those that have a key are left as they are
 
 test('no answer tells the key', async (t) => {
   const upstream = await honouring(t, 'POST /cart')
-  const { url } = await balancing(t, { a: upstream.port })
+  const { url } = await balancing(t, { a: upstream.port }, PATIENT)
   const { rawHeaders, body } = await ask(`${url}/cart`, { method: 'POST' })
   const key = String(upstream.requests[0]?.headers['idempotency-key'])
   t.false([...rawHeaders, body.toString()].some((text) => text.includes(key.replace(/^balancer-\d+s-/, ''))))
@@ -79,7 +82,7 @@ for (const other of ['POST /cart, POST /more', undefined]) {
   test(`while nodes differ nobody gets a key: ${other ?? 'none at the other'}`, async (t) => {
     const upstreams = await Promise.all([honouring(t, 'POST /cart'), honouring(t, other)])
     const [a, b] = upstreams
-    const { url } = await balancing(t, { a: a?.port ?? 0, b: b?.port ?? 0 })
+    const { url } = await balancing(t, { a: a?.port ?? 0, b: b?.port ?? 0 }, PATIENT)
     await ask(`${url}/cart`, { method: 'POST' })
     await ask(`${url}/cart`, { method: 'POST' })
     const requests = upstreams.flatMap((upstream) => upstream.requests)
