@@ -1,6 +1,6 @@
 /**
- * Everything a node can be told, by environment alone; a secret may also stand in a file that the environment names. Nothing else
- * in this package reads `process.env`.
+ * The configuration of a node, from its environment; a secret may be in a file that the environment names. No other file of this
+ * package reads `process.env`.
  */
 import { readFileSync } from 'node:fs'
 
@@ -10,29 +10,29 @@ export interface Config {
   readonly host: string
   readonly port: number
   readonly storeUrl: string
-  /** What the nodes of a mesh share, where STORE is one and does not say it itself. */
+  /** The shared secret of a replicated or clustered store, if STORE does not have it. */
   readonly meshSecret: string | undefined
-  /** Secrets that sign the cookie, newest first. Undefined: none were given, and one for this process alone will do. */
+  /** Secrets that sign the cookie, newest first. Undefined: this process makes one of its own. */
   readonly sessionKeys: readonly string[] | undefined
   readonly cookieSecure: boolean
-  /** How many proxies in front write or append to X-Forwarded-For, each for the one before it. 0: the peer is the client. */
+  /** The number of proxies in front that append to X-Forwarded-For. 0: the peer is the client. */
   readonly proxiesInFront: number
   readonly throttleLogins: boolean
-  /** Whether of one address only so many visitors may begin sessions. */
+  /** Whether the new sessions of one address are limited. */
   readonly throttleVisitors: boolean
   readonly accounts: number
-  /** So much is put into each session at its login beside what the shop needs: for benches. */
+  /** Padding that each login adds to its session, for benches. */
   readonly sessionPaddingBytes: number
   readonly passwordCost: PasswordCost
   readonly idleTimeoutMs: number
-  /** Of a session without a user. */
+  /** The idle timeout of a session without a user. */
   readonly visitorIdleTimeoutMs: number
   readonly absoluteTimeoutMs: number
-  /** How long a node that was told to stop still serves, so that balancers hear of it first. */
+  /** How long the node still serves after SIGTERM, so that balancers notice that it drains. */
   readonly drainNoticeMs: number
-  /** Bounds the wait for requests in flight after that. */
+  /** The bound for requests in flight after that. */
   readonly drainMs: number
-  /** Bounds the wait for the store at start. Undefined: as long as it takes. */
+  /** The bound for the store at start. Undefined: no bound. */
   readonly storeWaitMs: number | undefined
   readonly logLevel: LogLevel
 }
@@ -41,7 +41,7 @@ export type PasswordCost = (typeof PASSWORD_COSTS)[number]
 export type LogLevel = (typeof LOG_LEVELS)[number]
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** A value that can't be used. The message is one line for a person: the key, what it got, what it takes. */
+/** A bad value. The message is one line: the key, its value, and what is accepted. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly code = 'CONFIG'
@@ -97,13 +97,13 @@ function sessionKeys(env: Environment, production: boolean): readonly string[] |
   }
   const keys = given.split(',').map((key) => key.trim())
   const short = keys.find((key) => key.length < SESSION_KEY_LENGTH_MIN)
-  // A secret is never repeated back: this line ends up in a log.
+  // The message contains no secret, as it is logged.
   if (short !== undefined)
     throw new ConfigError('SESSION_KEYS', `a list with a secret of ${short.length} characters`, takes)
   return Object.freeze(keys)
 }
 
-/** Like the session keys never repeated back. */
+/** Its value is not repeated in errors, like the session keys. */
 function meshSecret(env: Environment): string | undefined {
   const given = secret(env, 'MESH_SECRET')
   if (given !== undefined && given.length < MESH_SECRET_LENGTH_MIN) {
@@ -132,13 +132,13 @@ function passwordCost(env: Environment, production: boolean): PasswordCost {
   return cost
 }
 
-/** Compose and shells pass an unset variable on as an empty one, so empty counts as absent. */
+/** Compose and shells may pass an unset variable as an empty one, so empty counts as absent. */
 function text(env: Environment, key: string): string | undefined {
   const value = env[key]?.trim()
   return value === '' ? undefined : value
 }
 
-/** From the environment, or from the file that KEY_FILE names, as orchestrators hand secrets over. */
+/** From the environment, or from the file that KEY_FILE names, as orchestrators pass secrets. */
 function secret(env: Environment, key: string): string | undefined {
   const path = text(env, `${key}_FILE`)
   if (path === undefined) return text(env, key)

@@ -1,16 +1,16 @@
 /**
- * What went wrong, told to the client in one form: `{error: {code, message}}`. This stands outside the session
- * middleware, which may fail before a handler has run (no store) or after it (the commit).
+ * Turns errors into answers of the form `{error: {code, message}}`. It runs outside the session middleware, which may fail before
+ * a handler (no store) or after it (the commit).
  *
- * An error says by `expose` whether its message is meant for the client; anything else becomes a bare 500, whose reason
- * is in the log under the request's id. Whoever is told to try again keeps the cookie as it is: a session that can't be
- * read now can be read later, and a browser that was told to drop it would have logged its user out.
+ * An error with `expose` has a message for the client; any other becomes a bare 500, with its reason in the log under the request's
+ * id. An answer that asks for a retry does not touch the cookie: a session that can't be read now can be read later, and deleting
+ * the cookie would log the user out.
  */
 import type Koa from 'koa'
 import type { Logger } from 'pino'
 import type { RequestContext } from './request.ts'
 
-/** The request can't be served as it is, and the client may know why. */
+/** The request can't be served, with a message for the client. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
   readonly status: number

@@ -1,4 +1,4 @@
-/** Logs are NDJSON on stdout: lifecycle at info, requests at debug, and nowhere a cookie, a password, a body or an id of a session. */
+/** Logs are NDJSON on stdout: lifecycle at info, requests at debug; never a cookie, password, body or session id. */
 import { pino, type Logger, type LoggerOptions } from 'pino'
 import type { LogLevel } from './config.ts'
 
@@ -21,8 +21,8 @@ interface ErrorDescription {
 const CAUSES_MAX = 4
 
 /**
- * Only these fields. Errors carry whatever their thrower hung on them: a body parser the whole body with its password, a
- * Redis client the command with the session in it, a conflict both sides' data.
+ * Only these fields of an error are logged. Libraries attach more: a body parser the body with its password, a Redis client the
+ * command with the session, a conflict both versions of the data.
  */
 export function describeError(thrown: unknown, depth = 1): ErrorDescription {
   if (!(thrown instanceof Error)) return { type: typeof thrown, message: 'something other than an error was thrown' }

@@ -1,6 +1,6 @@
 /**
- * The process of one node. By itself it ends on SIGTERM or SIGINT; under a lab, which talks to it over IPC, Ctrl-C reaches
- * the whole group at once and is the lab's to decide on, and a lab that died takes its nodes along.
+ * The process of one node. By itself it ends on SIGTERM or SIGINT. Under a lab, which talks to it over IPC, it ignores Ctrl-C, as
+ * the lab decides when it ends, and it ends with the lab.
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
 import { crashPoints, obeyLab } from './request/crash-points.ts'
@@ -36,7 +36,7 @@ if (underLab) takeFaultOrders()
 node = await startNode(config, log, points).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })
 
-/** Whoever asks twice, or before there is anything to drain, does not want to wait. */
+/** Exits at once at a second request, or if there is nothing to drain yet. */
 function stop(): void {
   if (stopping) process.exit(EXIT_FAILED)
   if (node === undefined) process.exit(0)

@@ -1,4 +1,4 @@
-/** A node from its start to its end: store, shop and server together. Signals and exit codes are the process's business. */
+/** A node from start to end: store, shop and server. Signals and exit codes are in main.ts. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -13,8 +13,8 @@ import { nodeTelemetry } from './store/telemetry.ts'
 export interface RunningNode {
   readonly url: string
   /**
-   * Says at once that it takes no more traffic, serves on until balancers have heard of it, lets the requests in flight
-   * end, and gives back what it holds. Resolves within the bounds of the configuration.
+   * Reports `draining` at once, serves on until balancers have noticed, waits for requests in flight, and closes everything. Resolves
+   * within the bounds of the configuration.
    */
   drain(): Promise<void>
 }
@@ -56,7 +56,7 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
     host: config.host,
     port: config.port,
   })
-  // Probes are answered from now on; everything else is, once there is a store.
+  // From now on probes are answered; other requests only when the store is open.
   await opening.opened.catch(async (error: unknown) => {
     await server.close({ withinMs: 0 })
     throw error

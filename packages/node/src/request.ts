@@ -1,13 +1,13 @@
-/** What every request gets, whatever becomes of it: an id, the name of the node that answered, a log line, a measurement. */
+/** Gives every request an id, the node's name, a log line and a measurement. */
 import { randomUUID } from 'node:crypto'
 import type Koa from 'koa'
 import type { Logger } from 'pino'
 import type { Metrics } from './store/metrics.ts'
 
 export interface RequestState {
-  /** The balancer's id for this request, or our own: the same in every log that the request has touched. */
+  /** The balancer's id for this request, or a new one; it is the same in all logs. */
   requestId: string
-  /** The pattern of the route that matched, for metrics: a path has no bound on its values. */
+  /** The matched route's pattern, for metrics, as the number of paths is unbounded. */
   route?: string
 }
 
@@ -20,7 +20,7 @@ export interface ObservedOptions {
   readonly isDraining: () => boolean
 }
 
-/** A longer or stranger id is not ours, and has no business in our logs. */
+/** An id of another form is not the balancer's, and is not logged. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
 export function observed({ node, log, metrics, isDraining }: ObservedOptions): Koa.Middleware<RequestState> {
@@ -31,7 +31,7 @@ export function observed({ node, log, metrics, isDraining }: ObservedOptions): K
     ctx.state.requestId = requestId
     ctx.set({ 'X-Served-By': node, 'X-Request-Id': requestId, 'X-Content-Type-Options': 'nosniff' })
     await next()
-    // Nothing must come over a kept connection once the server stops listening to it.
+    // While the server drains, connections are not kept for further requests.
     if (isDraining()) ctx.set('Connection', 'close')
     const durationMs = performance.now() - startedAtMs
     const { method, status } = ctx

@@ -1,12 +1,12 @@
-/** The HTTP server around the shop: its limits, how it begins to listen, and how it ends without cutting anybody off. */
+/** The HTTP server of the shop: its limits, its start, and an end that lets requests in flight finish. */
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * A balancer keeps idle connections to us, and one that we close just as it sends a request costs that request. So ours
- * live longer than any balancer's: nginx lets go after 60 s, our own earlier.
+ * A balancer keeps idle connections, and if we close one just as it sends a request, that request fails. So connections idle longer
+ * here than in any balancer: nginx closes them after 60 s, ours earlier.
  */
 const KEEP_ALIVE_MS = 75_000
 const HEADERS_WITHIN_MS = 10_000
@@ -18,7 +18,7 @@ const IDLE_SWEEP_MS = 25
 
 export interface ListeningServer {
   readonly url: string
-  /** Takes no new connection, lets requests in flight end, and cuts what is left after the bound. */
+  /** Takes no new connections, waits for requests in flight, and closes the rest after the bound. */
   close(options: { withinMs: number }): Promise<{ cut: boolean }>
 }
 
@@ -45,7 +45,7 @@ export async function listen(
 
 async function close(server: Server, withinMs: number): Promise<{ cut: boolean }> {
   const closed = new Promise<boolean>((resolve) => server.close(() => resolve(false)))
-  // A connection turns idle when its last answer is out, and would then be kept until its client or its timeout ends it.
+  // A connection becomes idle after its last answer, and would then stay open until its client or its timeout closes it.
   const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
   const bound = new AbortController()
   const tooLate = sleep(withinMs, true, { signal: bound.signal }).catch(() => true)

@@ -1,7 +1,7 @@
 /**
- * The shop as a Koa application. The order is the point: what every request gets, then how errors are told, then which
- * routes there are at all, then what needs no session, and only then the session and what lives on it. So a store that is
- * down takes nothing along but what can't do without it, and no probe ever reads a session.
+ * The shop as a Koa application. The order of the middleware matters: first what every request gets, then error handling, the check
+ * of path and method, the routes without a session, and only then the session and its routes. So an outage of the store affects
+ * only routes that need it, and no probe reads a session.
  */
 import Router from '@koa/router'
 import Koa from 'koa'
@@ -32,42 +32,42 @@ import { type NodeTelemetry, nodeTelemetry } from './store/telemetry.ts'
 export interface ShopOptions {
   /** The name under which this node answers. */
   readonly node: string
-  /** Opened by the caller, who also closes it. */
+  /** The caller opens and closes it. */
   readonly store: SessionStore
   /** Secrets that sign the cookie, newest first. */
   readonly keys: readonly string[]
-  /** Whether the cookie may travel over https only. */
+  /** Whether the cookie is Secure. */
   readonly secure: boolean
   readonly idleTimeoutMs: number
-  /** Of a session without a user. Default: half of `idleTimeoutMs`. */
+  /** The idle timeout of a session without a user. Default: half of `idleTimeoutMs`. */
   readonly visitorIdleTimeoutMs?: number
   readonly absoluteTimeoutMs: number
   readonly accounts: Accounts
-  /** How many proxies in front write or append to X-Forwarded-For, each for the one before it. Default 0: the peer is the client. */
+  /** The number of proxies in front that append to X-Forwarded-For. Default 0: the peer is the client. */
   readonly proxiesInFront?: number
-  /** So much is put into each session at its login. Default 0. */
+  /** Padding that each login adds to its session. Default 0. */
   readonly sessionPaddingBytes?: number
-  /** Whether guessing passwords is slowed down. Default true. */
+  /** Whether wrong passwords are limited. Default true. */
   readonly throttleLogins?: boolean
-  /** Whether of one address only so many visitors may begin sessions. Default true. */
+  /** Whether the new sessions of one address are limited. Default true. */
   readonly throttleVisitors?: boolean
   readonly log: Logger
   /** Default: one of its own. */
   readonly telemetry?: NodeTelemetry
-  /** What the store is waited for, at a start; undefined once it is open. Default: it is open. */
+  /** Why the store is not open yet; undefined when it is open. Default: it is open. */
   readonly storeAwaited?: () => string | undefined
-  /** True from the moment on when the node was told to stop. */
+  /** Whether the node drains. */
   readonly isDraining?: () => boolean
-  /** Where the lab may make this process die. */
+  /** The lab's crash points. */
   readonly crashPoints?: CrashPoints | undefined
 }
 
-/** Room for the fullest cart that the routes let through, with the longest names. */
+/** Enough for the largest cart that the routes accept, with the longest skus. */
 export const SESSION_BYTES_MAX = 512 * 1024
 
 const UNTHROTTLED = { burstPerAddress: Number.MAX_SAFE_INTEGER } as const
 
-/** One address for one thing: no second spelling with a slash or a capital. */
+/** Paths are exact: no trailing slash, case-sensitive. */
 const EXACT = { strict: true, sensitive: true }
 
 export function shop(options: ShopOptions): Koa<RequestState> {
@@ -99,7 +99,7 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   userRoutes(api, () => layer.users)
 
   const { proxiesInFront = 0 } = options
-  // Without a count Koa takes the leftmost address, which is the client's own to invent where a proxy appends.
+  // Without a count Koa takes the leftmost address, which a client can forge if the proxy appends.
   const app = new Koa<RequestState>({ proxy: proxiesInFront > 0, maxIpsCount: proxiesInFront })
   app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
   app.use(observed({ node, log, metrics, isDraining }))
@@ -135,13 +135,13 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   return app
 }
 
-/** As in `POST /api/cart`: read off the routes, so that what is said of them can't differ from what they do. */
+/** Names such as `POST /api/cart`, derived from the routes, so that the list can't differ from them. */
 function routesWith(middleware: readonly Koa.Middleware[], router: Router<RequestState>): string[] {
   const layers = router.stack.filter(({ stack }) => stack.some((each) => middleware.includes(each as Koa.Middleware)))
   return layers.flatMap(({ methods, path }) => methods.map((method) => `${method} ${String(path)}`))
 }
 
-/** What reaches Koa itself went wrong after the answer was made: nearly always a client that left before it came. */
+/** Errors after the answer was made, nearly always because the client disconnected. */
 function logLeftover(
   log: Logger,
   error: Error & { code?: string },

@@ -1,8 +1,8 @@
 /**
- * The shop's API as the page sees it. Every answer, good or bad, tells who gave it; that is half of what this page is for.
+ * The shop's API for the page. Every answer names the node that gave it, which the page shows.
  */
 
-/** No answer came, or one that says so by `status` and `code`. */
+/** No answer, or an error answer with its `status` and `code`. */
 export class ShopError extends Error {
   constructor(message, { status, code, node }) {
     super(message)
@@ -15,7 +15,7 @@ export class ShopError extends Error {
 
 const ANSWER_WITHIN_MS = 8_000
 
-/** Resolves with `{ body, node }`, rejects with a ShopError; tells `onAnswer` about either. */
+/** Resolves to `{ body, node }` or rejects with a ShopError; calls `onAnswer` in either case. */
 export function shopClient(onAnswer) {
   return async (method, path, payload) => {
     const response = await fetch(path, {

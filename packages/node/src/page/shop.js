@@ -1,7 +1,6 @@
 /**
- * The page: what the visitor does, what the shop answers to it, and what the page makes of that. Two answers matter most.
- * "I don't know you" to somebody who is logged in means that the session was lost, and the page says so. "My store is
- * down" means nothing of the kind, and the page waits.
+ * The page's behaviour. Two answers matter most: a 401 to a logged-in user means that the session was lost, and the page says so. A
+ * 503 because the store is down means no such thing, and the page waits.
  */
 import { shopClient } from './api.js'
 import { chooseLanguage, goodName, translated } from './strings.js'
@@ -20,18 +19,18 @@ import {
 
 const ASK_EVERY_MS = 2_000
 const STATUS_SHOWN_MS = 5_000
-/** Whom this tab believes to be logged in, so that a session lost between two visits is noticed as well. */
+/** The user that this tab believes to be logged in, kept so that a session lost between two visits is noticed. */
 const REMEMBERED_AS = 'ninelives-user'
 
 let visitor = { user: undefined, displayName: undefined }
 let session = {}
-/** Undefined until the shop has told. */
+/** Undefined until the shop has answered. */
 let items
 let count
 let answers = []
-/** What stands above the shelf, as a key with values, so that another language can say it again. */
+/** The notice above the shelf as a key with values, so that it can be shown again in another language. */
 let notice
-/** One thing after the other: an answer that comes late must not undo what came after its question. */
+/** Runs one request at a time, so that a late answer does not undo a newer one. */
 let turn = Promise.resolve()
 let pending = 0
 
@@ -47,7 +46,7 @@ function render() {
   byId('count').textContent = count ?? '–'
 }
 
-/** What polling leaves alone, so that nobody loses the button under their finger. */
+/** Polling does not redraw this part, so that a button does not vanish while it is being pressed. */
 function renderInLanguage() {
   renderTexts()
   renderShelf(add)
@@ -56,7 +55,7 @@ function renderInLanguage() {
   render()
 }
 
-/** Runs what the visitor asked for; what goes wrong becomes a notice, with a way to ask again. */
+/** Runs the visitor's action; a failure becomes a notice with a retry button. */
 function attempt(action) {
   pending += 1
   turn = turn.then(async () => {
@@ -79,7 +78,7 @@ function recovered() {
 }
 
 function failed(error, action) {
-  // Polling fails along with everything else; what the visitor wanted is what should be tried again.
+  // Polling fails too; the button should retry the visitor's action.
   const retry = action === refresh ? (notice?.retry ?? refresh) : action
   if (error.name !== 'ShopError') reportError(error)
   else if (error.status === 401 && visitor.user !== undefined) lost(error.node)
@@ -153,7 +152,7 @@ async function login() {
   }
   notice = undefined
   await refresh()
-  // The next node may not know what the last one acknowledged; then the notice has said so.
+  // The next node may not have what the last one acknowledged; then a notice has said so.
   if (visitor.user === undefined) return
   render()
   say('loggedIn', { name: visitor.displayName })

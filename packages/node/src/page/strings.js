@@ -1,4 +1,4 @@
-/** Everything the page says, in each of its languages. `{name}` is filled in by `translated`. */
+/** The page's texts in each of its languages. `translated` fills in `{name}`. */
 
 const en = {
   tagline: 'goods for cats with plans',
@@ -118,7 +118,7 @@ const REMEMBERED_AS = 'ninelives-language'
 
 export const languages = Object.keys(dictionary)
 
-/** The visitor's own choice, or else what the server made of the browser's wishes. */
+/** The visitor's choice, or else the language that the server chose by Accept-Language. */
 let language = languages.find((known) => known === localStorage.getItem(REMEMBERED_AS)) ?? document.documentElement.lang
 
 export function currentLanguage() {
@@ -134,7 +134,7 @@ export function translated(key, values = {}) {
   return dictionary[language][key].replaceAll(/\{(\w+)\}/g, (_placeholder, name) => values[name])
 }
 
-/** A good's name; of what other clients put into the cart, only the sku is known. */
+/** A product's name; for items of other clients only the sku is known. */
 export function goodName(sku) {
   return Object.hasOwn(dictionary[language], sku) ? translated(sku) : sku
 }

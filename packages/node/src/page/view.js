@@ -1,4 +1,4 @@
-/** How the page looks for what the shop knows. Nothing here talks to the shop or decides anything. */
+/** Renders the shop's state. Nothing here sends requests or makes decisions. */
 import { currentLanguage, goodName, price, translated } from './strings.js'
 
 export const goods = [
@@ -11,7 +11,7 @@ export const goods = [
 ]
 
 export const ANSWERS_SHOWN = 20
-/** A cart filled by a load test has thousands; nobody reads them here. */
+/** The most items shown; a load test's cart has thousands. */
 const CART_ROWS_MAX = 50
 const SVG = 'http://www.w3.org/2000/svg'
 
@@ -54,7 +54,7 @@ export function renderVisitor({ user, displayName }) {
   byId('counter').disabled = !isIn
 }
 
-/** What just happened, and who did it. */
+/** What just happened, and which node did it. */
 export function renderStatus(text, node) {
   const chip = element('span', { class: 'chip', 'aria-hidden': 'true', 'data-node': colourOf(node) }, [node ?? '×'])
   byId('status').replaceChildren(...(text === undefined ? [] : [chip, text]))
@@ -125,7 +125,7 @@ function duration(ms) {
   return translated('seconds', { seconds })
 }
 
-/** Nodes a to f have a colour each; the others share one, and their letters tell them apart. */
+/** Nodes a to f have a colour each; the others share one. */
 function colourOf(node) {
   if (node === undefined) return 'none'
   return /^[a-f]$/.test(node) ? node : 'other'
@@ -139,7 +139,7 @@ function flash(badge) {
   })
 }
 
-/** Says what it does to what: the good's name is for those who don't see which card the button is on. */
+/** The label includes the product's name for screen readers. */
 function button(look, action, sku, onPress) {
   const good = element('span', { class: 'unseen' }, [` – ${goodName(sku)}`])
   const created = element('button', { class: look, type: 'button' }, [translated(action), good])

@@ -1,10 +1,9 @@
 /**
- * How the lab makes this process die at an exact instant of a request: what was in flight, committed or unanswered then is
- * what a crash at that instant costs. The orders come over the channel to the lab, so where there is no lab there are no
- * crash points, and no request can ask for one.
+ * Kills this process at a crash point of a request by order of the lab. Orders come over the IPC channel from the lab, so without a
+ * lab there are no crash points, and no request can order a crash.
  *
- * The session layer tells its steps without saying for which request; which one it is travels in the async context, and
- * only while an order stands.
+ * The session layer reports its steps without their request, which is therefore kept in the async context, but only while an order
+ * stands.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { writeSync } from 'node:fs'
@@ -17,14 +16,14 @@ export type CrashPoint = EngineStep | 'after-response'
 export interface CrashOrder {
   readonly id: string
   readonly point: CrashPoint
-  /** At which of the coming requests that pass the point: 1 is the next. */
+  /** Crashes at the n-th request that passes the point from now; 1 is the next. */
   readonly request: number
   /** Only requests of this method and route count, such as `POST /api/cart`. */
   readonly operation?: string
 }
 
 export interface CrashPoints {
-  /** Stands before the session layer, so that it sees what uses a session and no probe. */
+  /** Runs right before the session layer, so it sees requests with sessions and no probes. */
   readonly middleware: Koa.Middleware<RequestState>
   readonly onStep: (step: EngineStep) => void
   arm(order: CrashOrder): void
@@ -33,7 +32,7 @@ export interface CrashPoints {
 
 interface Passing {
   readonly operation: string
-  /** A commit that is tried again passes its point again; the request counts once. */
+  /** A retried commit passes its point again, but its request counts once. */
   readonly passed: Set<CrashPoint>
 }
 
@@ -60,7 +59,7 @@ export function crashPoints(node: string): CrashPoints {
       if (waiting.left > 0) continue
       orders.delete(order.id)
       say({ node, event: 'crash-point', fault: order.id, point, operation, msg: 'node dies here, as it was told' })
-      // As by a power cut: no handler runs, no buffer is written out, and every socket is closed by the system.
+      // SIGKILL: no handler runs, no buffer is flushed, and the system closes every socket.
       process.kill(process.pid, 'SIGKILL')
     }
   }
@@ -82,7 +81,7 @@ export function crashPoints(node: string): CrashPoints {
   }
 }
 
-/** Takes the lab's orders from the channel, and says when each is in force: no request before that counts. */
+/** Takes the lab's orders from the channel, and answers when each is in force; earlier requests don't count. */
 export function obeyLab(points: CrashPoints, channel: NodeJS.Process = process): void {
   channel.on('message', (message: unknown) => {
     const { type, id, point, request, operation } = (message ?? {}) as Record<string, unknown>
@@ -102,11 +101,11 @@ export function obeyLab(points: CrashPoints, channel: NodeJS.Process = process):
 const STDOUT = 1
 const FATAL_LEVEL = 60
 
-/** A line of the log, past the logger: that one writes in the background, and there will be none. */
+/** Writes a log line synchronously, as the logger writes in the background and the process is about to die. */
 function say(fields: Readonly<Record<string, unknown>>): void {
   try {
     writeSync(STDOUT, `${JSON.stringify({ level: FATAL_LEVEL, time: Date.now(), ...fields })}\n`)
   } catch {
-    // Nobody reads, or too slowly. The lab will miss the line and not take this for the crash that it wanted.
+    // The pipe is full or closed. Without the line the lab does not count this as the ordered crash.
   }
 }

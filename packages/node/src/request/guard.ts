@@ -1,12 +1,12 @@
-/** What stands before every route: only paths and methods that exist. */
+/** Refuses unknown paths and methods before any route runs. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import { RequestError } from '../errors.ts'
 import type { RequestState } from '../request.ts'
 
 /**
- * Refuses what no route takes, before a session is read for it: an unknown path is 404 with the store down as well, and
- * costs no read. Also the place that knows the route's pattern first, so that a refusal further in is counted under it.
+ * Runs before the session is read, so an unknown path costs no read and is 404 also while the store is down. It also notes the
+ * route's pattern, so that later refusals are counted under it.
  */
 export function knownRoutes(...routers: readonly Router<RequestState>[]): Koa.Middleware<RequestState> {
   return async (ctx, next) => {

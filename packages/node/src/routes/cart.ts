@@ -1,4 +1,4 @@
-/** The cart of whoever is logged in. It changes by `update`, so that two tabs that add at once both have added. */
+/** The logged-in user's cart. It is changed by `update`, so that concurrent changes of two tabs are both kept. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import { fields, jsonBody } from '../request/body.ts'
@@ -33,7 +33,7 @@ export function cartRoutes(router: Router<RequestState>, { node, once }: CartOpt
 
   async function changeCart(ctx: Koa.Context, change: (cart: Cart) => void): Promise<void> {
     const { session, user } = loggedIn(ctx)
-    // No result: what an update gives back is remembered with its idempotency key, and a cart is too much to remember.
+    // Returns nothing: the result of an update is stored with its idempotency key, and a cart is too large for that.
     await session.update('cart', (draft) => {
       assertStill(user, shopFields(draft))
       change((shopFields(draft).cart ??= {}))

@@ -1,4 +1,4 @@
-/** A number that must not miss a beat: what a merge by field would get wrong, and `update` gets right. */
+/** A counter, changed by `update`: a merge by field would lose concurrent increments. */
 import type Router from '@koa/router'
 import type Koa from 'koa'
 import type { RequestState } from '../request.ts'
@@ -11,7 +11,7 @@ export interface CounterOptions {
 
 export function counterRoutes(router: Router<RequestState>, { node, once }: CounterOptions): void {
   router.post('/api/counter', once, async (ctx) => {
-    // Open to whoever comes: a visitor who is not logged in begins a session of nobody's here.
+    // Without a login this begins a visitor's session.
     const count = await sessionOf(ctx).update('count', (draft) => {
       const fields = shopFields(draft)
       fields.count = (fields.count ?? 0) + 1

@@ -1,15 +1,15 @@
 /**
  * Login, logout, and who am I.
  *
- * A login never leaves the session under an id that somebody else may have planted in this browser, and never hands one
- * user's session to another:
+ * A login never keeps a session id that an attacker may have planted in this browser, and never gives one user's session to
+ * another:
  *
- * - nobody's session keeps what is in it, and gets another id because it gets a user: the session layer sees to that;
- * - the same user's gets another id because this asks for one, as a re-authentication must;
- * - another user's ends, and a new one begins under a new id.
+ * - a visitor's session keeps its contents, and gets another id as it gets a user: the session layer does that;
+ * - the same user's session gets another id, as for every re-authentication;
+ * - another user's session ends, and a new one begins under a new id.
  *
- * Whose a stored session is gets decided inside `update`, on what is stored at that instant: two tabs that log in as two
- * people at once must not meet in one session, which a merge of both tabs' fields would let them.
+ * The user of the stored session is checked inside `update`, on the record at that instant. If two tabs log in concurrently as two
+ * users, a merge of their fields would put both into one session.
  */
 import { randomBytes } from 'node:crypto'
 import type Router from '@koa/router'
@@ -25,14 +25,14 @@ import { sessionOf, shopFields } from '../shop/visitor.ts'
 export interface LoginOptions {
   readonly node: string
   readonly accounts: Accounts
-  /** Undefined: as many guesses as anybody likes. */
+  /** Undefined: guesses are not limited. */
   readonly throttle: LoginThrottle | undefined
   readonly once: Koa.Middleware
-  /** The same, and nothing is kept of the payload, which has the password in it. */
+  /** The same, but the payload is not kept, as it has the password. */
   readonly onceWithoutPayload: Koa.Middleware
-  /** As of ShopOptions. */
+  /** As in ShopOptions. */
   readonly paddingBytes: number
-  /** Told how each attempt ended, once the password was looked at or the throttle refused to. */
+  /** Called with the result of each attempt, after the password check or the throttle's refusal. */
   readonly onLogin: NodeTelemetry['login']
 }
 
@@ -97,7 +97,7 @@ export function loginRoutes(
   })
 }
 
-/** Counts the attempt before the password is looked at, or a burst of them would all be looked at. */
+/** Counts the attempt before the password is checked, so that a burst can't pass the limit. */
 async function attempted(
   throttle: LoginThrottle | undefined,
   name: string,
@@ -115,12 +115,12 @@ async function attempted(
   }
 }
 
-/** Nothing that a store could compress. */
+/** Random, so that a store can't compress it. */
 function padding(bytes: number): string {
   return randomBytes(bytes).toString('base64').slice(0, bytes)
 }
 
-/** Makes a session that has no user yet this user's; one that has stays as it is. */
+/** Sets the user of a session without one; a session with a user is not changed. */
 function claim(session: KoaSession, name: string): Promise<'claimed' | 'theirs-already' | 'of-another'> {
   return session.update('login', (draft) => {
     const fields = shopFields(draft)

@@ -1,4 +1,4 @@
-/** What machines ask: alive, ready, and how it goes. None of it reads a session. */
+/** Health, readiness and metrics. They read no session. */
 import { randomUUID } from 'node:crypto'
 import type Router from '@koa/router'
 import type { StoreHealth } from '../store/health.ts'
@@ -8,23 +8,23 @@ import type { RequestState } from '../request.ts'
 export interface OperationsOptions {
   readonly metrics: Metrics
   readonly storeAmiss: StoreHealth
-  /** What is amiss with the store while it serves. */
+  /** The store's warnings while it serves. */
   readonly storeWarnings: () => readonly string[]
   readonly isDraining: () => boolean
-  /** Where a request is known again by its Idempotency-Key, as in `POST /api/cart`. */
+  /** The routes that honour an Idempotency-Key, such as `POST /api/cart`. */
   readonly keyedRoutes: () => readonly string[]
 }
 
 export function operationsRoutes(router: Router<RequestState>, options: OperationsOptions): void {
   const { metrics, storeAmiss, storeWarnings, isDraining, keyedRoutes } = options
-  // Which life of this node it is: a balancer that pins clients to it must not take the next one for the same.
+  // The node's incarnation: a balancer with affinity must notice a restart.
   const incarnation = randomUUID()
 
   router.get('/healthz', (ctx) => {
     ctx.body = { alive: true }
   })
 
-  // A balancer that reads this gives a key to each request there that has none, and may then send it again.
+  // The balancer adds a key to requests of these routes without one, and may then retry them.
   let honoured: string | undefined
 
   router.get('/readyz', async (ctx) => {

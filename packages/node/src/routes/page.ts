@@ -1,7 +1,6 @@
 /**
- * The shop's page: a few files, read once at start, the same on every node down to their ETag, so that a browser may get
- * the page from one node and its script from another. The page asks for nothing but these files and the shop's own API,
- * and its policy holds it to that.
+ * The shop's page: a few files that are read at start, with the same ETags on every node, so that a browser may get the page from
+ * one node and its script from another. The content security policy allows only these files and the shop's API.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -18,7 +17,7 @@ const FILES = {
   '/favicon.svg': 'image/svg+xml',
 } as const
 
-/** The first is for whoever prefers neither. */
+/** The first is the default. */
 const LANGUAGES = ['en', 'ko'] as const
 
 const HEADERS = {
@@ -45,7 +44,7 @@ interface StaticFile {
 
 export function pageRoutes(router: Router<RequestState>): void {
   const html = read('index.html').toString()
-  // The page's texts come from its dictionary; the server only says in which language to begin.
+  // The texts are in the page's dictionary; the server only chooses the first language.
   const pages = new Map<string, StaticFile>(
     LANGUAGES.map((language) => [language, staticFile(html.replace('lang="en"', `lang="${language}"`), 'text/html')]),
   )

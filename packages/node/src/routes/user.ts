@@ -1,11 +1,11 @@
-/** Where else the user is logged in, and how to end that. */
+/** Lists and ends the user's other sessions. */
 import type Router from '@koa/router'
 import type { UsersSessions } from '@ninelives/sessions'
 import { RequestError } from '../errors.ts'
 import type { RequestState } from '../request.ts'
 import { loggedIn } from '../shop/visitor.ts'
 
-/** `users` is asked for when a request needs it: the routes are made before the session layer is installed. */
+/** `users` is a function, as the routes are created before the session layer is installed. */
 export function userRoutes(router: Router<RequestState>, users: () => UsersSessions): void {
   router.get('/api/sessions', async (ctx) => {
     const { user } = loggedIn(ctx)

@@ -1,6 +1,6 @@
 import type { SelfInflictedFault, FaultOrder } from './self-inflicted-fault.ts'
 
-/** The wall clock is wrong by a fixed span, for everything in this process that asks `Date.now`. Timers go on as they are. */
+/** Shifts `Date.now` of this process by a fixed time. Timers are not affected. */
 export function clock({ skewMs }: FaultOrder): SelfInflictedFault {
   const before = Date.now
   const skew = Number(skewMs) || 0

@@ -2,19 +2,19 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import type { SelfInflictedFault } from './self-inflicted-fault.ts'
 
-/** Whoever closes one gets it back, and is to find it taken again. */
+/** How often descriptors that other code closed are taken again. */
 const REFILL_MS = 20
-/** More are not opened, for each costs the system memory. Where a process may have more, its limit is lowered. */
+/** The most that are opened, as each takes system memory. If the process may have more, its limit is lowered. */
 const DESCRIPTORS_MAX = 20_000
 const LIMIT = 2_048
 
-/** Every file descriptor that this process may have is taken. */
+/** Takes every file descriptor that this process may have. */
 export function descriptors(): SelfInflictedFault {
   const taken: number[] = []
   let limitBefore: string | undefined
   let refill: NodeJS.Timeout | undefined
 
-  /** Whether there is not one left. */
+  /** Whether none is left. */
   const fill = (): boolean => {
     try {
       while (taken.length < DESCRIPTORS_MAX) taken.push(openSync('/dev/null', 'r'))
@@ -41,7 +41,7 @@ export function descriptors(): SelfInflictedFault {
   }
 }
 
-/** How many this process may have, or sets that. Undefined where the system has no tool for it, as on macOS, where they are few. */
+/** Reads or sets the process' limit. Undefined on systems without `prlimit` such as macOS, where the limit is low anyway. */
 function limit(soft?: string): string | undefined {
   const asked = soft === undefined ? ['--nofile', '--output', 'SOFT', '--noheadings', '--raw'] : [`--nofile=${soft}:`]
   try {

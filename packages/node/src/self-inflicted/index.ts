@@ -1,6 +1,6 @@
 /**
- * What this process suffers from within, on orders of the lab. They come over the channel to it, as those for crashes do:
- * where there is no lab there are none, and no request can ask for one.
+ * Faults that this process inflicts on itself by order of the lab. Orders come over the IPC channel from the lab, as for crashes, so
+ * without a lab there are none, and no request can order one.
  */
 import { clock } from './clock.ts'
 import { descriptors } from './descriptors.ts'
@@ -13,7 +13,7 @@ const faults: ReadonlyMap<unknown, (order: FaultOrder) => SelfInflictedFault> = 
   (order: FaultOrder) => SelfInflictedFault
 >(Object.entries({ stall, memory, descriptors, clock }))
 
-/** At a time; each order beyond that stays unanswered. */
+/** The most faults at a time; an order beyond that is not answered. */
 const FAULTS_MAX = 16
 
 export function takeFaultOrders(channel: NodeJS.Process = process): void {
@@ -27,7 +27,7 @@ export function takeFaultOrders(channel: NodeJS.Process = process): void {
       const fault = faults.get(order['kind'])?.(order)
       if (fault === undefined) return
       standing.set(id, fault)
-      // The answer leaves first: of a process that stands still nothing would.
+      // The answer is sent first, as a stalled process could not send it.
       channel.send?.({ type: 'fault-begun', id }, () => void fault.begin())
     }
     if (type === 'fault-look' && known?.stands() === true) channel.send?.({ type: 'fault-stands', id })

@@ -3,12 +3,12 @@ import { getHeapStatistics } from 'node:v8'
 import type { SelfInflictedFault, FaultOrder } from './self-inflicted-fault.ts'
 
 const MEGABYTES_MAX = 4_096
-/** Left of the heap's limit, which counts the young generation in: with less the process would not suffer but end. */
+/** What is left of the heap's limit, which includes the young generation: with less the process would die. */
 const SPARE_SHARE = 0.1
 const SPARE_MIN_BYTES = 256 * 1024 * 1024
 const NUMBERS_PER_MEGABYTE = 131_072
 
-/** Ballast on the heap, which every collection has to walk around: so many megabytes, or until little is left of the heap. */
+/** Fills the heap with live objects: so many megabytes, or until little is left. */
 export function memory({ megabytes }: FaultOrder): SelfInflictedFault {
   const wanted = Math.min(Number(megabytes) || 0, MEGABYTES_MAX)
   let ballast: number[][] = []

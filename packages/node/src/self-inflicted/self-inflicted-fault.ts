@@ -1,11 +1,11 @@
-/** Something that this process suffers because the lab said so. */
+/** A fault that this process inflicts on itself by order of the lab. */
 export interface SelfInflictedFault {
-  /** Resolves once it is there. */
+  /** Resolves when the fault stands. */
   begin(): void | Promise<void>
-  /** Whether it is seen to be there. */
+  /** Whether the fault is observed to stand. */
   stands(): boolean
   end(): void
 }
 
-/** What the lab said of it; what it does not know it leaves alone. */
+/** The lab's order; unknown fields are ignored. */
 export type FaultOrder = Readonly<Record<string, unknown>>

@@ -2,7 +2,7 @@ import type { SelfInflictedFault, FaultOrder } from './self-inflicted-fault.ts'
 
 const STALL_MAX_MS = 60_000
 
-/** The event loop stands still, as under a regular expression gone wild. Nothing can call it back, so its end is fixed. */
+/** Blocks the event loop, as a runaway regular expression does. It can't be interrupted, so it ends by itself. */
 export function stall({ durationMs }: FaultOrder): SelfInflictedFault {
   let isOver = false
   return {

@@ -1,13 +1,12 @@
 /**
  * Who may log in: `user-0` with `password-0`, `user-1` with `password-1`, and so on.
  *
- * A login must take as long for a name that nobody has as for a wrong password, or the time tells which names exist. So
- * an unknown name is checked against a decoy of the same cost. The hashes are another matter: a real shop reads them from
- * its database, ours has to compute them, and a hundred at the standard cost take seconds. They are enrolled in the
- * background, one after the other, while the node already serves. Until the last one is there, *every* login enrols anew
- * the name that it was given, known or not, and only then checks: two hashes for everybody, afterwards one for everybody.
- * Rejected: hashing before the node is ready (seconds at each start), and hashing each account at its first login (slower
- * for a name that exists than for one that does not).
+ * A login must take as long for an unknown name as for a wrong password, or its time would reveal which names exist. So an unknown
+ * name is checked against a decoy hash of the same cost. A real shop reads the hashes from its database. This one computes them, and
+ * a hundred at the standard cost take seconds, so they are computed in the background while the node serves. Until all are done,
+ * *every* login first hashes the password of its name, known or not, and then checks: two hashes for every login, later one.
+ * Rejected: to hash before the node is ready (seconds at each start), and to hash each account at its first login (which is slower
+ * for names that exist).
  */
 import { randomBytes } from 'node:crypto'
 import type { PasswordCost } from '../config.ts'
@@ -17,15 +16,15 @@ import { slots } from './slots.ts'
 
 export interface Account {
   readonly name: string
-  /** What the shop calls the person. */
+  /** The name that the page shows. */
   readonly displayName: string
 }
 
 export interface Accounts {
   find(name: string): Account | undefined
-  /** Resolves undefined for an unknown name and for a wrong password, after the same work. */
+  /** Resolves undefined for an unknown name or a wrong password, after the same work. */
   verify(name: string, password: string): Promise<Account | undefined>
-  /** Resolves when every password is enrolled. Nothing has to wait for it. */
+  /** Resolves when every password is hashed. Callers need not wait for it. */
   readonly enrolled: Promise<void>
 }
 
@@ -34,7 +33,7 @@ export interface AccountsOptions {
   readonly cost: PasswordCost
 }
 
-/** Of libuv's four threads two are left to everything else; each verification holds up to 19 MiB while it runs. */
+/** Leaves two of libuv's four threads to other work; each verification takes up to 19 MiB. */
 const VERIFICATIONS_RUNNING_MAX = 2
 const VERIFICATIONS_WAITING_MAX = 500
 

@@ -1,7 +1,6 @@
 /**
- * The cart as it lies in the session: an object from sku to quantity, so that adding looks up and never searches. Its
- * keys carry a mark before the sku. Without one, the sku `__proto__` would set no field at all, and skus that look
- * like numbers would jump the queue, since an object lists those first.
+ * The cart in the session: an object from sku to quantity, so that adding needs no search. Its keys have a prefix before the sku:
+ * without it the sku `__proto__` would set no field, and numeric skus would come first, as an object lists those first.
  */
 import { RequestError } from '../errors.ts'
 
@@ -14,7 +13,7 @@ export interface CartItem {
 
 export const ITEMS_MAX = 5_000
 export const QUANTITY_MAX = 999
-/** What repeated adding can amount to; far above any cart, far below where numbers stop being exact. */
+/** The largest quantity: far above any cart, far below the limit of exact integers. */
 export const QUANTITY_TOTAL_MAX = 1_000_000
 
 const MARK = 'sku:'

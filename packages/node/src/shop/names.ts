@@ -1,6 +1,6 @@
 /**
- * The names of the shop's customers: a random join of a family and a given name, the same on every node for the same
- * account, because it is drawn from the account's number and nothing else. Two accounts may share a name, as people do.
+ * Customers' names: a given and a family name, chosen by the account's number alone, so they are the same on every node. Two accounts
+ * may share a name.
  */
 
 const FAMILY_NAMES = '김 이 박 최 정 강 조 윤 장 임 한 오'.split(' ')
@@ -16,7 +16,7 @@ export function displayNameOf(accountNumber: number): string {
   return family + given
 }
 
-/** The finalizer of MurmurHash3: neighbours in, unrelated 32-bit numbers out. */
+/** The finalizer of MurmurHash3: turns consecutive numbers into unrelated 32-bit numbers. */
 function scrambled(number: number): number {
   let mixed = (number + 1) >>> 0
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)

@@ -1,4 +1,4 @@
-/** Passwords as they are kept: salted Argon2id, computed off the main thread. */
+/** Password hashes: salted Argon2id, computed off the main thread. */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { PasswordCost } from '../config.ts'
@@ -8,7 +8,7 @@ export interface PasswordHash {
   readonly digest: Uint8Array
 }
 
-/** OWASP's minimum for Argon2id; and the least that Argon2 can be told, for a lab that logs in thousands of users. */
+/** OWASP's minimum for Argon2id, and the least that Argon2 accepts, for a lab that logs in thousands of users. */
 const PARAMETERS = {
   standard: { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 },
   low: { memory: 8, passes: 1, parallelism: 1, tagLength: 32 },

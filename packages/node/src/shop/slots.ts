@@ -1,6 +1,6 @@
 /**
- * A bound on work that is dear: so many at once, so many more in line, and the next is told to come back later. An
- * unbounded line would only make everybody wait for those who have already given up.
+ * Limits expensive work: so many tasks at once, so many more in a queue, and the next one is refused with a time to retry. In an
+ * unbounded queue every request would wait for requests whose clients have given up.
  */
 import { RequestError } from '../errors.ts'
 
@@ -20,7 +20,7 @@ export function slots({ runningMax, waitingMax }: SlotsOptions): Slots {
       running += 1
     } else {
       if (waiting.length >= waitingMax) throw busy()
-      // Whoever finishes hands its slot over, so that nobody who comes later can slip in between.
+      // A finished task hands its slot to the next in the queue, so that a later one can't take it.
       await new Promise<void>((resolve) => waiting.push(resolve))
     }
     try {

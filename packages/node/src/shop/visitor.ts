@@ -1,17 +1,17 @@
-/** What the shop keeps in a session, and who the visitor is by it. */
+/** The shop's fields in a session, and the visitor that they describe. */
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { KoaSession } from '@ninelives/sessions'
 import type { Cart } from './cart.ts'
 import { RequestError } from '../errors.ts'
 
-/** A session's fields, all of them absent in a new one. */
+/** A session's fields; all are absent in a new one. */
 export interface ShopFields {
   /** The name of the account that is logged in. */
   user?: string
   cart?: Cart
   count?: number
-  /** Of no use but its size. */
+  /** Padding. */
   padding?: string
 }
 
@@ -19,13 +19,13 @@ export function shopFields(session: Record<string, unknown>): ShopFields {
   return session
 }
 
-/** The visitor's session, or one just begun that nothing is stored of yet. */
+/** The visitor's session, or a new one that is not stored yet. */
 export function sessionOf(ctx: Koa.Context): KoaSession {
   assert(ctx.session, 'a session is null only for the rest of the request that discarded it')
   return ctx.session
 }
 
-/** The session of someone who is logged in; anybody else is turned away. */
+/** The session of a logged-in user; throws a 401 otherwise. */
 export function loggedIn(ctx: Koa.Context): { session: KoaSession; user: string } {
   const session = sessionOf(ctx)
   const { user } = shopFields(session)
@@ -33,7 +33,7 @@ export function loggedIn(ctx: Koa.Context): { session: KoaSession; user: string 
   return { session, user }
 }
 
-/** For the inside of an update, where the draft may be newer than what the request began with. */
+/** For use inside an update, whose draft may be newer than the session that the request read. */
 export function assertStill(user: string, draft: ShopFields): void {
   if (draft.user !== user) throw notLoggedIn()
 }

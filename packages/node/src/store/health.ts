@@ -1,17 +1,16 @@
 /**
- * Whether the store serves, asked seldom and never waited for long. Balancers probe each node several times a second and
- * there may be many of them; the store is asked once for all of them, and one that hangs is asked again only when it has
- * answered.
+ * The store's health, cached. Many balancers may probe each node several times a second; the store is asked once for all of them,
+ * and a store that hangs is asked again only after it has answered.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionStore } from '@ninelives/sessions'
 
-/** Resolves undefined while the store serves, else why it does not. */
+/** Resolves undefined while the store serves, else to the reason. */
 export type StoreHealth = () => Promise<string | undefined>
 
-/** For so long an answer is good enough for the next one who asks. */
+/** How long an answer is cached. */
 const ANSWER_FRESH_MS = 250
-/** A store that takes longer can't serve a request either. */
+/** A store that takes longer can't serve requests either. */
 const ANSWER_WAIT_MS = 1000
 const LATE = `the store did not say within ${ANSWER_WAIT_MS} ms that it serves`
 
@@ -42,7 +41,7 @@ export function storeHealth(
   }
 }
 
-/** The error that a store's own refusal was caused by says more. */
+/** The cause of a store's error says more. */
 export function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'the store does not serve'
   return thrown.cause instanceof Error ? thrown.cause.message : thrown.message

@@ -1,6 +1,6 @@
 /**
- * The store, ready to serve some time after the start. Until then it is tried again and again: a node that gave up would have to be
- * started by hand once its store, or the majority of its peers, is back. A bound on that wait is for supervisors that start anew.
+ * Opens the store, and retries until it succeeds: a node that gave up would have to be started by hand once its store, or the
+ * majority of its peers, is back. A bound on that time is for supervisors that restart the node.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
@@ -9,30 +9,30 @@ import { reasonOf } from './health.ts'
 
 export interface OpeningStoreOptions extends StoreSurroundings {
   readonly url: string
-  /** Bounds the whole wait, whatever bound the store has itself. Undefined: as long as it takes. */
+  /** The bound of all attempts together. Undefined: no bound. */
   readonly waitMs: number | undefined
   readonly log: Logger
 }
 
 export interface OpeningStore {
   readonly store: SessionStore
-  /** Rejects with StoreConfigError when the store can never be, and with StoreAbsentError when the wait is over. */
+  /** Rejects with StoreConfigError if the store can never open, and with StoreAbsentError after the bound. */
   readonly opened: Promise<void>
-  /** What is waited for; undefined once it is open. */
+  /** Why the store is not open yet; undefined when it is. */
   readonly awaited: () => string | undefined
 }
 
-/** The message is one line for a person. */
+/** The message is one line. */
 export class StoreAbsentError extends Error {
   override readonly name = 'StoreAbsentError'
   readonly code = 'STORE_ABSENT'
 }
 
 const RETRY_MS = 100
-/** A store that takes longer than this is worth a line, and then one whenever the reason is another. */
+/** A store that takes longer is logged, and again whenever the reason changes. */
 const PATIENCE_MS = 1000
 
-/** Rejects with StoreConfigError when the URL can't be used. */
+/** Rejects with StoreConfigError if the URL can't be used. */
 export async function openingStore({ url, waitMs, log, ...more }: OpeningStoreOptions): Promise<OpeningStore> {
   const store = await openStore(url, more)
   const where = `${store.name}${placeOf(url)}`
@@ -76,7 +76,7 @@ export async function openingStore({ url, waitMs, log, ...more }: OpeningStoreOp
     }
   }
 
-  /** Rejects once the wait is over, if it ever is. */
+  /** Rejects after the bound, if there is one. */
   const absence = async (signal: AbortSignal): Promise<never> => {
     if (waitMs === undefined) return await new Promise<never>(() => {})
     await sleep(waitMs, undefined, { signal })
@@ -91,7 +91,7 @@ export async function openingStore({ url, waitMs, log, ...more }: OpeningStoreOp
   }
 }
 
-/** Host and port at most: the rest of a URL may hold a password. */
+/** At most host and port, as the rest of a URL may have a password. */
 function placeOf(url: string): string {
   const host = URL.canParse(url) ? new URL(url).host : ''
   return host === '' ? '' : ` at ${host}`
