@@ -40,7 +40,7 @@ test('a module runs in a browser as it is served', (t) => {
   }
 })
 
-test('types are blanked out and not cut out, so that lines stay where they were', (t) => {
+test('types become spaces, so that line numbers stay', (t) => {
   t.regex(text('/page/dom.ts'), /export function setText\(target {9}, text {8}\) {6} \{/)
 })
 
@@ -50,7 +50,7 @@ test('every element that a module looks for is on the page', (t) => {
   for (const id of ids) t.true(html.includes(`id="${id}"`), id)
 })
 
-test('nothing on the page needs more than the policy allows', (t) => {
+test('the page needs no more than its content security policy allows', (t) => {
   const policy = pageFile('/')?.headers['Content-Security-Policy'] ?? ''
   t.regex(policy, /^default-src 'none'/)
   t.notRegex(policy, /unsafe|\*|https?:/)

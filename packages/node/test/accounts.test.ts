@@ -3,7 +3,7 @@ import { type Accounts, demoAccounts } from '../src/shop/accounts.ts'
 import { displayNameOf } from '../src/shop/names.ts'
 import { slots } from '../src/shop/slots.ts'
 
-test('an account opens with its own password only, while passwords are being enrolled and after', async (t) => {
+test('an account takes only its own password, before and after all are hashed', async (t) => {
   const accounts = demoAccounts({ count: 30, cost: 'low' })
   for (const phase of ['while', 'after'] as const) {
     if (phase === 'after') await accounts.enrolled
@@ -59,7 +59,7 @@ test('names are the same on every node, Korean, and not all alike', (t) => {
   t.true(new Set(names).size > 60)
 })
 
-test('so many at once, so many in line, and one more is told to come back', async (t) => {
+test('tasks run up to a bound, queue up to a bound, and are refused beyond', async (t) => {
   const within = slots({ runningMax: 2, waitingMax: 1 })
   const gates = Array.from({ length: 3 }, () => Promise.withResolvers<string>())
   let started = 0

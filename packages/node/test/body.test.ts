@@ -24,7 +24,7 @@ test('a body of another type is 415', async (t) => {
   }
 })
 
-test('a body in an encoding that nobody knows is 415, and one that is not what it says is 400', async (t) => {
+test('a body in an unknown encoding is 415, and a malformed one is 400', async (t) => {
   const visitor = client((await shopServer(t)).url)
   const unknown = await visitor.send('POST', '/api/login', '{}', { 'Content-Encoding': 'rot13' })
   t.is(unknown.status, 415)

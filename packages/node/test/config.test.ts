@@ -6,7 +6,7 @@ import { ConfigError, readConfig } from '../src/config.ts'
 
 const KEY = 'k'.repeat(32)
 
-test('a node needs nothing to be told', (t) => {
+test('a node needs no configuration', (t) => {
   t.deepEqual(readConfig({}), {
     nodeName: 'a',
     host: '127.0.0.1',
@@ -36,7 +36,7 @@ test('empty counts as absent', (t) => {
   t.deepEqual(readConfig({ PORT: '', SESSION_KEYS: ' ', STORE: '', COOKIE_SECURE: '' }), readConfig({}))
 })
 
-test('what it is told, it takes', (t) => {
+test('every variable is read', (t) => {
   const config = readConfig({
     NODE_NAME: 'node-b',
     PORT: '0',
@@ -69,7 +69,7 @@ test('secrets may stand in files, and are never repeated back', async (t) => {
   })
 })
 
-test('production wants its keys, a secure cookie and dear passwords', (t) => {
+test('production requires keys, a secure cookie and the standard password cost', (t) => {
   t.true(readConfig({ NODE_ENV: 'production', SESSION_KEYS: KEY }).cookieSecure)
   t.throws(() => readConfig({ NODE_ENV: 'production' }), {
     instanceOf: ConfigError,
@@ -103,7 +103,7 @@ for (const [key, value, takes] of [
   })
 }
 
-test('a secret that is too short is refused without being told', (t) => {
+test('a short secret is refused, and not repeated', (t) => {
   const error = t.throws(() => readConfig({ SESSION_KEYS: `${KEY},hunter2` }), { instanceOf: ConfigError })
   t.regex(error.message, /^SESSION_KEYS is a list with a secret of 7 characters; it takes secrets of 32/)
   t.notRegex(error.message, /hunter2|kkk/)

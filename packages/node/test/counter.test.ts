@@ -2,14 +2,14 @@ import test from 'ava'
 import { client } from './support/client.ts'
 import { shopServer } from './support/shop-server.ts'
 
-test('the counter counts for whoever comes, from one', async (t) => {
+test('the counter counts for visitors and users, from one', async (t) => {
   const visitor = client((await shopServer(t)).url)
   t.deepEqual((await visitor.send('POST', '/api/counter')).body, { count: 1, node: 'a' })
   t.deepEqual((await visitor.send('POST', '/api/counter')).body, { count: 2, node: 'a' })
   t.deepEqual((await client((await shopServer(t)).url).send('POST', '/api/counter')).body, { count: 1, node: 'a' })
 })
 
-test('no beat is missed and none is told twice, whatever runs beside it', async (t) => {
+test('no count is skipped or repeated under concurrency', async (t) => {
   const { url } = await shopServer(t)
   const visitor = client(url)
   await visitor.login('user-0')

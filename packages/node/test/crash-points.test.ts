@@ -84,7 +84,7 @@ test('the request is counted, and a request that passes twice counts once', asyn
   await died(t, single, 'after-commit', 'POST /api/cart')
 })
 
-test('probes and metrics are no requests that count', async (t) => {
+test("probes and metrics don't count as requests", async (t) => {
   const single = nodeProcess(t, {})
   const url = await single.ready()
   await arm(single, { point: 'after-response' })
@@ -93,7 +93,7 @@ test('probes and metrics are no requests that count', async (t) => {
   await died(t, single, 'after-response', 'GET /api/session')
 })
 
-test('an order that is taken back is not carried out', async (t) => {
+test('a cancelled order is not carried out', async (t) => {
   const single = nodeProcess(t, {})
   const who = client(await single.ready())
   await who.login('user-0')
@@ -112,7 +112,7 @@ onRedis('it tells why it died at every level of its log', async (t) => {
   await died(t, quiet, 'after-response', 'POST /api/login')
 })
 
-test('an order of another shape is none', async (t) => {
+test('a malformed order is ignored', async (t) => {
   const single = nodeProcess(t, {})
   const who = client(await single.ready())
   for (const message of [null, 'crash', { type: 'crash-at', id: 'f1', point: 'now', request: 1 }]) {

@@ -20,7 +20,7 @@ const takesNobodyNew = (url: string) =>
     ),
   )
 
-test('SIGTERM: says so at once, serves on for a while, lets a request in flight end, exits 0', async (t) => {
+test('SIGTERM: reports draining at once, serves on for a while, lets a request in flight end, exits with 0', async (t) => {
   const node = nodeProcess(t, { DRAIN_NOTICE_MS: '1500' })
   const url = await node.ready()
   const payload = JSON.stringify({ name: 'user-0', password: 'password-0' })
@@ -51,7 +51,7 @@ test('SIGTERM: says so at once, serves on for a while, lets a request in flight 
   t.deepEqual(events, ['draining', 'drained'])
 })
 
-test('a connection that is kept idle does not hold up the end', async (t) => {
+test('an idle connection does not delay the end', async (t) => {
   const node = nodeProcess(t, { DRAIN_NOTICE_MS: '0', DRAIN_MS: '60000' })
   // fetch keeps its connection for the next request.
   t.is((await client(await node.ready()).send('GET', '/healthz')).status, 200)
@@ -84,14 +84,14 @@ test('a second signal ends it at once', async (t) => {
   t.deepEqual(await node.ended, { code: 1, signal: null })
 })
 
-test('Ctrl-C drains a node that stands alone', async (t) => {
+test('Ctrl-C drains a node without a lab', async (t) => {
   const node = nodeProcess(t, { DRAIN_NOTICE_MS: '0' }, { ipc: false })
   await node.ready()
   node.process.kill('SIGINT')
   t.deepEqual(await node.ended, { code: 0, signal: null })
 })
 
-test('Ctrl-C is for the lab to decide on, under a lab', async (t) => {
+test('under a lab a node ignores Ctrl-C', async (t) => {
   const node = nodeProcess(t, {})
   const url = await node.ready()
   node.process.kill('SIGINT')

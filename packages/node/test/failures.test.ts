@@ -57,7 +57,7 @@ test('without its store the shop still shows its page, and answers what needs no
   t.is((await visitor.send('GET', '/api/cart')).status, 503)
 })
 
-test('what nobody foresaw is a 500 that tells nothing, and its reason is logged under the id of the request', async (t) => {
+test("an unexpected error is a bare 500, and its reason is logged under the request's id", async (t) => {
   const { store, fail } = await failingStore({
     read: () => Promise.reject(Object.assign(new Error('row 7 of table x'), { body: 'password-0' })),
   })

@@ -20,6 +20,6 @@ test('causes that go round in circles come to an end', (t) => {
   t.notThrows(() => JSON.stringify(describeError(error)))
 })
 
-test('what is thrown and no error is not repeated', (t) => {
+test('a thrown value that is no error is not logged', (t) => {
   t.deepEqual(describeError('secret'), { type: 'string', message: 'something other than an error was thrown' })
 })

@@ -27,7 +27,7 @@ test('the cookie is out of reach for scripts and other sites, and over https bou
   t.regex(secure.setCookie[0] ?? '', /^__Host-sid=[^;]{60,}; path=\/; samesite=lax; secure; httponly$/i)
 })
 
-test('nobody is who has not logged in', async (t) => {
+test('a visitor is not authenticated', async (t) => {
   const visitor = client((await shopServer(t)).url)
   const session = await visitor.send('GET', '/api/session')
   t.deepEqual(session.body, { authenticated: false, node: 'a' })
@@ -52,7 +52,7 @@ test('an unknown name and a wrong password get the same answer', async (t) => {
   }
 })
 
-test('a failed login leaves whoever is logged in as they were', async (t) => {
+test('a failed login does not change the session', async (t) => {
   const visitor = client((await shopServer(t)).url)
   await visitor.login('user-0')
   t.is((await visitor.send('POST', '/api/login', { name: 'user-1', password: 'wrong' })).status, 401)
@@ -108,7 +108,7 @@ test("another user logging in gets an empty session, and the first user's has en
   t.like((await first.send('GET', '/api/session')).body, { authenticated: false })
 })
 
-test('two people who log in at once from one browser end up in two sessions', async (t) => {
+test('two users that log in concurrently in one browser get two sessions', async (t) => {
   const { url } = await shopServer(t)
   const visitor = client(url)
   await visitor.send('POST', '/api/counter')
@@ -133,7 +133,7 @@ test('two people who log in at once from one browser end up in two sessions', as
   t.true(carts >= 1)
 })
 
-test('logout ends the session: its cookie is taken back, and brings nobody in again', async (t) => {
+test('logout ends the session: its cookie is deleted, and does not work again', async (t) => {
   const { url } = await shopServer(t)
   const visitor = client(url)
   await visitor.login('user-0')
@@ -151,7 +151,7 @@ test('logging out without a session is fine', async (t) => {
   t.is((await visitor.send('POST', '/api/logout')).status, 204)
 })
 
-test('guessing passwords is slowed down, for whoever guesses and with a time to come back', async (t) => {
+test('guesses are throttled by account and address, with a Retry-After', async (t) => {
   const { url } = await shopServer(t)
   const guess = (n: number) => client(url).send('POST', '/api/login', { name: 'user-0', password: `guess-${n}` })
   const statuses: number[] = []

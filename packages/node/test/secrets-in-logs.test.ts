@@ -12,7 +12,7 @@ import { shopServer } from './support/shop-server.ts'
 const KEY = 'a-key-of-thirty-two-characters-01'
 const WRONG_PASSWORD = 'correct-horse-battery'
 
-/** A visitor that notes whatever nobody else should ever see. */
+/** A client that records every secret of its requests and answers. */
 function watched(visitor: Client, secrets: Set<string>): Client {
   const send = visitor.send.bind(visitor)
   return Object.assign(visitor, {

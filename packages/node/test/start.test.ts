@@ -5,7 +5,7 @@ import { client } from './support/client.ts'
 import { nodeProcess } from './support/node-process.ts'
 import { until } from './support/until.ts'
 
-test('a node tells whoever started it where it listens, and serves', async (t) => {
+test('a node reports its URL, and serves', async (t) => {
   const node = nodeProcess(t, { NODE_NAME: 'b' })
   const url = await node.ready()
   await until('a message', () => node.messages.length > 0)
@@ -41,7 +41,7 @@ for (const [what, env, line] of [
     { PORT: 'eighty' },
     /^PORT is "eighty"; it takes a whole number from 0 to 65535\.\n$/,
   ],
-  ['a store of a kind that nobody knows', { STORE: 'carrier-pigeon://loft' }, /^STORE: .*carrier-pigeon.*redis.*\n$/],
+  ['a store of an unknown kind', { STORE: 'carrier-pigeon://loft' }, /^STORE: .*carrier-pigeon.*redis.*\n$/],
   ['a store module that is not there', { STORE: './no-such-store.ts' }, /^STORE: .*no-such-store\.ts.*\n$/],
 ] as const) {
   test(`${what} is one line, and exit 2`, async (t) => {

@@ -45,7 +45,7 @@ test('ending the session that one uses is a logout', async (t) => {
   t.is(phone.cookie, undefined)
 })
 
-test('logging out everywhere ends every session of the user, and nobody else’s', async (t) => {
+test('logout-everywhere ends every session of the user, and of no other user', async (t) => {
   const { url } = await shopServer(t)
   const { phone, laptop } = await devices(url)
   const other = client(url)

@@ -9,7 +9,7 @@ import { until } from '../../src/wait.ts'
 import { family, run, untilGone } from '../fixtures/command.ts'
 import { fixture, scratch, startedLab } from '../fixtures/open-lab.ts'
 
-test.serial('what dies with the node of a sticky session, instant by instant', async (t) => {
+test.serial('the atlas of a sticky strategy shows what each crash costs', async (t) => {
   const directory = scratch(t)
   const command = run(t, ['atlas', '--strategy', 'sticky', '--json', '--logs', directory, '--seed', '3'])
   t.is(await command.exited, 0, command.output.stderr)
@@ -53,7 +53,7 @@ test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {
   await untilGone(pids)
 })
 
-test('a node that ends of something else before its crash has not shown what that costs', async (t) => {
+test('a node that ends for another reason shows nothing about its crash', async (t) => {
   const programs = { ...ownPrograms(), node: fixture('doomed-node'), balancer: fixture('balancer') }
   const lab = await startedLab(t, { restartAfterMs: 50, programs })
   const enough = new AbortController()
@@ -72,7 +72,7 @@ test('a node that ends of something else before its crash has not shown what tha
 
 const landed: Cell = { operation: 'put', point: 'before-commit', state: 'landed', done: 0, lost: [] }
 
-test('a cell says what its customer met with', (t) => {
+test('a cell says what its customer saw', (t) => {
   t.is(textOf({ ...landed, answer: { outcome: 'ok' }, done: 1 }), 'ok')
   t.is(textOf({ ...landed, answer: { outcome: 'unknown' } }), 'error, not done')
   t.is(textOf({ ...landed, answer: { outcome: 'unknown' }, done: 1 }), 'error, done')
@@ -83,7 +83,7 @@ test('a cell says what its customer met with', (t) => {
   t.regex(rowOf('put', [{ ...landed, answer: { outcome: 'ok' } }]), /^put {20,}.*ok\n$/)
 })
 
-test('a strategy that there is not is refused', async (t) => {
+test('an unknown strategy is refused', async (t) => {
   const command = run(t, ['atlas', '--strategy', 'wishful'])
   t.is(await command.exited, 2)
   t.regex(command.output.stderr, /--strategy takes .*replicated.* or all, not "wishful"/)

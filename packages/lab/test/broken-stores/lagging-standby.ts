@@ -1,7 +1,7 @@
 import { broken, isSession } from './breaking.ts'
 import { contentsOf, withContents } from './contents.ts'
 
-/** With `?standby` it is the copy of a node that nobody uses: the last thing that was put into a session never came there. */
+/** With `?standby` it is the copy of an unused node, which lacks the last item of each session. */
 export default broken((sound, url) => {
   if (!url.searchParams.has('standby')) return {}
   return {

@@ -1,7 +1,7 @@
 import { broken, isSession, oneIn } from './breaking.ts'
 import { contentsOf, withContents } from './contents.ts'
 
-/** Now and then there is something in a session that nobody put anywhere. */
+/** Now and then a session has an item that no user put into any cart. */
 export default broken((sound) => {
   const imagines = oneIn(40)
   let phantoms = 0

@@ -58,7 +58,7 @@ const stores: readonly Broken[] = [
     caughtAs: 'lost-update',
     tabs: 3,
     also: {
-      'stale-read': 'one who read before the loss and writes after it brings back what was lost',
+      'stale-read': 'a user that read before the loss and writes after it brings the lost item back',
       'back-in-time': 'the same, where it had been seen before it was lost',
       hole: 'the same, where what replaced it had been seen first',
     },
@@ -66,7 +66,7 @@ const stores: readonly Broken[] = [
   {
     name: 'flapping-copies',
     caughtAs: 'back-in-time',
-    also: { 'stale-read': 'the copy that is behind also lacks what nobody has seen yet' },
+    also: { 'stale-read': 'the copy that is behind also lacks items that no look has shown yet' },
   },
   {
     name: 'hidden-writes',

@@ -34,7 +34,7 @@ async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds']): Promise<To
   return told
 }
 
-test('rolling drains each node in turn, the next once the one before is back', async (t) => {
+test('rolling drains each node in turn, the next when the previous one is back', async (t) => {
   const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
   const before = lab.cluster.nodes.map(({ pid }) => pid)
   const { said, events } = await campaignOf(lab, ['rolling'])
@@ -52,7 +52,7 @@ test('rolling drains each node in turn, the next once the one before is back', a
   for (const [index, node] of lab.cluster.nodes.entries()) t.not(node.pid, before[index])
 })
 
-test('a fault with a target falls on that one, and that is what is told', async (t) => {
+test('a fault with a target falls on it, and is reported with it', async (t) => {
   const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
   const { said, sentences } = await campaignOf(lab, ['kill@b', 'pause@c'])
   t.deepEqual(said, ['kill of b', 'pause of c'])
@@ -65,7 +65,7 @@ test('a fault with a target falls on that one, and that is what is told', async 
   ])
 })
 
-test('what does not fit when its turn comes did not land, and is known to have been planned', async (t) => {
+test('a fault that does not fit in its turn is recorded as planned and not landed', async (t) => {
   const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
   const { said } = await campaignOf(lab, ['kill@store', 'kill@owner', 'kill@b'])
   t.deepEqual(said, [
@@ -98,7 +98,7 @@ async function withHeldEdges(t: ExecutionContext, over: TraceEvent['type'] | und
   return lab
 }
 
-test('what could not be healed is tried once more', async (t) => {
+test('a fault that could not be healed is healed once more', async (t) => {
   const lab = await withHeldEdges(t, 'fault-failed')
   const { said, events } = await campaignOf(lab, ['latency@balancer>a'])
   t.deepEqual(said, ['latency of balancer>a'])
@@ -107,7 +107,7 @@ test('what could not be healed is tried once more', async (t) => {
   t.deepEqual(lab.trace.state.faults, [])
 })
 
-test('what can not be healed is still there, and the last of the series', async (t) => {
+test("a fault that can't be healed still stands, and ends the campaign", async (t) => {
   const lab = await withHeldEdges(t, undefined)
   const failed = await t.throwsAsync(campaignOf(lab, ['latency@balancer>a', 'kill@b']))
   t.is(
@@ -120,7 +120,7 @@ test('what can not be healed is still there, and the last of the series', async 
   )
 })
 
-test('a fault may be planned for whom it falls on, and else falls where it can', (t) => {
+test('a fault falls on its planned target, or else on a random one', (t) => {
   t.deepEqual(parsePlanned('kill'), { kind: 'kill', target: 'random' })
   t.deepEqual(parsePlanned('kill@store'), { kind: 'kill', target: 'store' })
   t.deepEqual(parsePlanned('cut@a>store'), { kind: 'cut', target: 'a>store' })

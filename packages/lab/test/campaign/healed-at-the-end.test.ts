@@ -28,14 +28,14 @@ async function broken(t: ExecutionContext): Promise<{ lab: Running; pids: readon
   return { lab, pids }
 }
 
-test.serial('a lab that is killed leaves nothing stopped, stalled or cut behind', async (t) => {
+test.serial('a killed lab leaves nothing stopped, stalled or cut', async (t) => {
   const { lab, pids } = await broken(t)
   lab.process.kill('SIGKILL')
   await untilGone(pids)
   t.is(await lab.exited, 'SIGKILL')
 })
 
-test.serial('nor does one that is told to stop', async (t) => {
+test.serial('a lab that is stopped leaves nothing stopped, stalled or cut', async (t) => {
   const { lab, pids } = await broken(t)
   lab.process.kill('SIGINT')
   t.is(await lab.exited, 0)

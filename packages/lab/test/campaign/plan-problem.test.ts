@@ -15,7 +15,7 @@ function problemOf(planned: string, name: string, count = 3): string | undefined
   return planProblem(parsed, { nodes, users: 10, hasStore, edges })
 }
 
-test('what may fall is planned', (t) => {
+test('a possible fault is planned', (t) => {
   const kinds = ['kill', 'kill@b', 'pause@all', 'crash@owner', 'stall@owner:user-9', 'drain@minority', 'rolling']
   const edges = ['latency', 'cut@balancer>a', 'cut@*>a']
   for (const name of ['replicated', 'clustered', 'memory', 'sticky', 'redis']) {
@@ -34,7 +34,7 @@ const never = test.macro((t, planned: string, name: string, count: number, why: 
 
 const groups = 'random, all, minority, owner, owner:user-0 to owner:user-9'
 test(
-  'a node that is not there',
+  'an unknown node',
   never,
   'kill@z',
   'redis',
@@ -42,23 +42,16 @@ test(
   new RegExp(`^there is no node "z"; kill takes a, b, ${groups}, store$`),
 )
 test(
-  'a store that is none of the lab',
+  'a store that the lab did not start',
   never,
   'pause@store',
   'sticky',
   3,
   /^there is no store that the lab starts; pause takes /,
 )
+test('a store for a fault of nodes', never, 'stall@store', 'redis', 3, /^stall falls on a node, and "store" is none; /)
 test(
-  'a store for what only nodes suffer',
-  never,
-  'stall@store',
-  'redis',
-  3,
-  /^stall falls on a node, and "store" is none; /,
-)
-test(
-  'a node for what only stores suffer',
+  'a node for a fault of the store',
   never,
   'amnesia@a',
   'redis',
@@ -66,17 +59,10 @@ test(
   /^amnesia falls on a store, .*; amnesia takes store$/,
 )
 test('a minority of two', never, 'kill@minority', 'sticky', 2, /^of 2 nodes none is one; /)
-test('a user who is not there', never, 'kill@owner:user-10', 'sticky', 3, /^there is no user "user-10"; /)
-test(
-  'what is written like no edge',
-  never,
-  'cut@a',
-  'redis',
-  1,
-  /^"a" is no edge; cut takes random, balancer>a, a>store/,
-)
+test('an unknown user', never, 'kill@owner:user-10', 'sticky', 3, /^there is no user "user-10"; /)
+test('a text that is no edge', never, 'cut@a', 'redis', 1, /^"a" is no edge; cut takes random, balancer>a, a>store/)
 test('nodes that do not talk to each other', never, 'cut@a>b', 'redis', 3, /^there is no edge "a>b"; /)
-test('a store that nodes do not reach', never, 'cut@a>store', 'memory', 3, /^there is no edge "a>store"; /)
+test('a store without edges', never, 'cut@a>store', 'memory', 3, /^there is no edge "a>store"; /)
 test(
   'nodes with nothing between them',
   never,
@@ -86,11 +72,11 @@ test(
   /^nothing leads to another .*; partition takes nodes that /,
 )
 test(
-  'everybody, cut off from nobody',
+  'all nodes, which leaves no other side',
   never,
   'partition@all',
   'replicated',
   3,
   /^nothing leads to another .*; partition takes a, b/,
 )
-test('one alone', never, 'partition', 'replicated', 1, /^nothing leads to another /)
+test('a single node', never, 'partition', 'replicated', 1, /^nothing leads to another /)

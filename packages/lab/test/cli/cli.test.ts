@@ -47,7 +47,7 @@ test(
 test.serial('an odd target', refused, ['watch', '--target', 'https://x'], /--target takes http:\/\/HOST/)
 test.serial('an odd REDIS_URL', refused, ['up'], /REDIS_URL is "here" and takes redis:/, { REDIS_URL: 'here' })
 test.serial('a port for two', refused, ['up', '--port', '7', '--control-port', '7'], /are both 7; they must differ/)
-test.serial('no Redis to be had', refused, ['up', '--strategy', 'redis'], /needs a Redis: install redis-server/, {
+test.serial('no Redis available', refused, ['up', '--strategy', 'redis'], /needs a Redis: install redis-server/, {
   PATH: '',
 })
 
@@ -66,7 +66,7 @@ for (const [flag, what] of [
   })
 }
 
-test.serial('a directory for the logs that is none', async (t) => {
+test.serial('a log directory that is a file', async (t) => {
   const file = `${scratch(t)}/file`
   writeFileSync(file, '')
   const command = run(t, ['up', ...anyPorts, '--strategy', 'sticky', '--logs', file])
@@ -87,7 +87,7 @@ test.serial('a store of no known scheme is refused by the nodes, and nothing is 
   for (const pid of pids) t.is(await runState(pid), 'gone')
 })
 
-test.serial('a Redis that is not there is waited for, and then it is an error', async (t) => {
+test.serial('a missing Redis is waited for, and then is an error', async (t) => {
   const args = ['up', ...anyPorts, '--strategy', 'redis', '--logs', scratch(t)]
   const command = run(t, args, { REDIS_URL: 'redis://u:secret@127.0.0.1:1' })
   t.is(await command.exited, 1)
@@ -121,14 +121,14 @@ const internal = test.macro(async (t, args: (t: ExecutionContext) => string[], c
   t.regex(command.output.stderr, /^ninelives: internal error: Error: a bug \(at .+\)\n$/)
 })
 
-const nobody = ['--target', 'http://127.0.0.1:9', '--kill-command', 'true']
-const prove = (t: ExecutionContext): string[] => ['prove', ...nobody, '--logs', scratch(t)]
+const unreachable = ['--target', 'http://127.0.0.1:9', '--kill-command', 'true']
+const prove = (t: ExecutionContext): string[] => ['prove', ...unreachable, '--logs', scratch(t)]
 const check = (): string[] => ['check', fileURLToPath(import.meta.url)]
 const fails = 'process.stdout.write = () => { throw new Error("a bug") }'
 const failsLater = 'process.stdout.write = () => setImmediate(() => { throw new Error("a bug") })'
-test('a defect proves nothing', internal, prove, fails)
-test('nor does one where nobody awaits it', internal, prove, failsLater)
-test('nor does one of check', internal, check, fails)
+test('a defect of the lab is no proof', internal, prove, fails)
+test('a defect outside every await is no proof', internal, prove, failsLater)
+test('a defect of check is no proof', internal, check, fails)
 
 test('help is a command as well', async (t) => {
   const command = run(t, ['help', 'replay'])

@@ -37,14 +37,14 @@ async function fitted(t: ExecutionContext, second: (rate: number) => { lateMs: n
   return { rate: trace.state.users.rate, reasons, lines }
 }
 
-test('a machine that keeps up is left at the rate that it has', async (t) => {
+test('a machine that keeps up keeps its rate', async (t) => {
   const { rate, reasons, lines } = await fitted(t, (sent) => ({ lateMs: 1.2, sent }))
   t.is(rate, 300)
   t.deepEqual(reasons, [])
   t.deepEqual(lines, ['300 operations a second, which this machine keeps up with'])
 })
 
-test('one that is late, or sends less than is due, gets half of it', async (t) => {
+test('a generator that is late or sends too little gets half the rate', async (t) => {
   const { rate, reasons, lines } = await fitted(t, (now) => ({
     lateMs: now > 150 ? 18.3 : 2,
     sent: now > 75 ? now / 2 : now,
@@ -57,7 +57,7 @@ test('one that is late, or sends less than is due, gets half of it', async (t) =
   t.is(lines.at(-1), '75 operations a second, which this machine keeps up with')
 })
 
-test('one that never keeps up is slowed down only so far that the faults still meet users', async (t) => {
+test('the rate is never too low for faults to meet users', async (t) => {
   const { rate, lines } = await fitted(t, (sent) => ({ lateMs: 50, sent }))
   t.is(rate, 38)
   t.is(lines.at(-1), '38 operations a second, the least, although they were sent 50.0 ms late at p99')

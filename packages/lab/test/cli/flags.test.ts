@@ -19,7 +19,7 @@ const flags = {
   }),
 }
 
-test('what is not given has its default', (t) => {
+test('a flag that is not given has its default', (t) => {
   t.deepEqual(parseFlags('up', flags, []), { nodes: 3, colour: undefined })
 })
 
@@ -28,7 +28,7 @@ test('a value may follow or be joined by an equals sign, and the last one counts
   t.like(parseFlags('up', flags, ['--nodes', '5', '--nodes', '6']), { nodes: 6 })
 })
 
-test('help is asked for in two ways, before anything else is looked at', (t) => {
+test('-h and --help come before every other check', (t) => {
   t.is(parseFlags('up', flags, ['--help']), 'help')
   t.is(parseFlags('up', flags, ['-h', '--unheard-of']), 'help')
 })
@@ -50,7 +50,7 @@ test('a word too many', refused, ['round'], 'up takes no "round"; up knows --nod
 
 const switches = { ...flags, json: switchFlag('as data') }
 
-test('a switch is there or not, and takes nothing', (t) => {
+test('a switch takes no value', (t) => {
   t.like(parseFlags('up', switches, []), { json: false })
   t.like(parseFlags('up', switches, ['--json', '--nodes', '4']), { json: true, nodes: 4 })
   t.throws(() => parseFlags('up', switches, ['--json=1']), { message: '--json takes nothing, not "1"' })
@@ -62,7 +62,7 @@ test('the help names every flag with its value', (t) => {
   t.is(flagsHelp(flags), '  --nodes N      how many\n  --colour NAME  which\n')
 })
 
-test('a list reads like one', (t) => {
+test('a list is written as a sentence', (t) => {
   t.deepEqual([listed(['a']), listed(['a', 'b']), listed(['a', 'b', 'c'])], ['a', 'a or b', 'a, b or c'])
 })
 

@@ -30,7 +30,7 @@ function clone(t: ExecutionContext, npm: string): Clone {
 
 const works = 'sleep 0.3; mkdir -p node_modules; touch node_modules/.package-lock.json; echo added'
 
-test('a fresh clone is installed, once, and says that it is only this once', async (t) => {
+test('a fresh clone is installed once, and says so', async (t) => {
   const { root, install, npmRuns } = clone(t, works)
   const first = install()
   t.is(await first.exited, 0)
@@ -44,7 +44,7 @@ test('a fresh clone is installed, once, and says that it is only this once', asy
   t.is(npmRuns(), 1)
 })
 
-test('two at once take turns, and the second finds everything done', async (t) => {
+test('concurrent installs take turns, and the second has nothing to do', async (t) => {
   const { install, npmRuns } = clone(t, works)
   const both = [install(), install()]
   t.deepEqual(await Promise.all(both.map(({ exited }) => exited)), [0, 0])
@@ -73,7 +73,7 @@ test('an install that fails is a failure, and the next one tries again', async (
   t.is(npmRuns(), 2)
 })
 
-test('nobody waits for a lock without an owner for ever', async (t) => {
+test('a lock without an owner is not waited for forever', async (t) => {
   const { root, install, npmRuns } = clone(t, works)
   mkdirSync(`${root}/.ninelives`)
   writeFileSync(`${root}/.ninelives/installing`, '')

@@ -3,14 +3,14 @@ import test from 'ava'
 import { until } from '../../src/wait.ts'
 import { run } from '../fixtures/command.ts'
 
-test('seeds that hold end with 0 and a sum', async (t) => {
+test('seeds without a failure end with 0 and a summary', async (t) => {
   const command = run(t, ['simulate', '--seeds', '30', '--seed', '7'])
   t.is(await command.exited, 0)
   t.regex(command.output.stdout, /^Simulating 30 seeds from 7 on \.\.\.\n30 seeds in [\d.]+ s .*: none failed\n$/)
   t.is(command.output.stderr, '')
 })
 
-test('a seed that fails is cut down, and tells how to see it again', async (t) => {
+test('a failing seed is reduced, and the output says how to repeat it', async (t) => {
   const command = run(t, ['simulate', '--seeds', '40', '--variant', 'no-fence', '--nodes', '3', '--threads', '1'])
   t.is(await command.exited, 1)
   const { stdout } = command.output
@@ -36,7 +36,7 @@ for (const [args, line] of [
   })
 }
 
-test('told to stop, it stops with what it has', async (t) => {
+test('stopped early, it prints what it has', async (t) => {
   const command = run(t, ['simulate', '--seeds', '1000000'])
   await until(() => command.output.stdout !== '', { deadlineMs: 60_000, what: 'it to begin' })
   command.process.kill('SIGTERM')

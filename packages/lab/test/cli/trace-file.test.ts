@@ -29,7 +29,7 @@ function longText(events: number): string {
   return [start, ...noted].map((event) => `${JSON.stringify(event)}\n`).join('')
 }
 
-test('it is what its text is, as often as it is gone through', (t) => {
+test('every iteration reads the file again', (t) => {
   const text = longText(12_000)
   const trace = new TraceFile(fileOf(t, text))
   const whole = decodeTrace(text)
@@ -40,7 +40,7 @@ test('it is what its text is, as often as it is gone through', (t) => {
   }
 })
 
-test('where it breaks off is known once it was gone through', (t) => {
+test('the line where it breaks off is known after an iteration', (t) => {
   const trace = new TraceFile(fileOf(t, longText(3).slice(0, -30)))
   t.is([...trace.events].length, 3)
   t.deepEqual(trace.problem, { line: 4, reason: 'not JSON: the trace was cut off here' })
@@ -61,7 +61,7 @@ onLinux('what can not be read on is known as far as it was read', (t) => {
   t.regex(trace.problem?.reason ?? '', /can't be read on: EIO/)
 })
 
-test('an empty one has no events, and a directory is none', (t) => {
+test('an empty file has no events, and a directory is no trace', (t) => {
   const file = fileOf(t, '')
   const trace = new TraceFile(file)
   t.deepEqual([...trace.events], [])

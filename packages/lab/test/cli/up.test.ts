@@ -8,7 +8,7 @@ import { scratch } from '../fixtures/open-lab.ts'
 
 const strategy = ['--strategy', 'sticky']
 
-test.serial('up tells where everything is, and serves it', async (t) => {
+test.serial('up prints its addresses, and serves', async (t) => {
   const { shop, control, output } = await runUp(t, ...strategy, '--users', '0')
   t.is((await fetch(`${shop}/healthz`)).status, 200)
   t.is((await fetch(`${control}/`)).status, 200)
@@ -34,7 +34,7 @@ test.serial('Ctrl-C leaves one line and no process, and is no failure', async (t
   await untilGone(pids)
 })
 
-test.serial('told to stop while it starts, it stops, and says by its exit that it was interrupted', async (t) => {
+test.serial('stopped during its start, it exits with 130', async (t) => {
   const directory = scratch(t)
   const { pid, process, output, exited } = run(t, ['up', ...anyPorts, ...strategy, '--logs', directory])
   await until(() => output.stdout.includes('Starting') && family(pid).length > 4, {
@@ -47,7 +47,7 @@ test.serial('told to stop while it starts, it stops, and says by its exit that i
   await untilGone(pids)
 })
 
-test.serial('asked twice, it does not wait for anybody', async (t) => {
+test.serial('a second Ctrl-C kills every process', async (t) => {
   const { pid, process, exited, control } = await runUp(t, ...strategy)
   const pids = family(pid)
   await fetch(`${control}/api/faults`, { method: 'POST', body: JSON.stringify({ kind: 'pause', target: 'a' }) })
@@ -58,7 +58,7 @@ test.serial('asked twice, it does not wait for anybody', async (t) => {
   await untilGone(pids)
 })
 
-test.serial('nothing is left when it is killed itself, not even a paused node', async (t) => {
+test.serial('no process is left when the lab is killed, not even a paused node', async (t) => {
   const { pid, process, exited, control } = await runUp(t, ...strategy)
   const paused = await fetch(`${control}/api/faults`, {
     method: 'POST',
@@ -115,7 +115,7 @@ test.serial('what happened is in the trace, and the logs are beside it', async (
   }
 })
 
-test.serial('watch tells what the users meet, and ends with its sums', async (t) => {
+test.serial('watch prints what users see, and ends with totals', async (t) => {
   const { shop } = await runUp(t, ...strategy, '--users', '0')
   const watch = run(t, ['watch', '--target', shop, '--users', '5', '--rate', '50'])
   const lines = () => watch.output.stdout.split('\n').filter((line) => line.includes('carts intact 5/5'))

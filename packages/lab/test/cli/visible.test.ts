@@ -20,7 +20,7 @@ function assertHarmless(t: ExecutionContext, output: string): void {
   t.true(output.includes('owned'), 'it is shown')
 }
 
-test('what can not be seen is an escape, and everything else is as it was', (t) => {
+test('invisible characters are escaped, and others are not', (t) => {
   t.is(visible(HOSTILE), String.raw`x\x1b]0;owned\x07\x1b[2J\x9b31m\u{202e}y\x0d\x0az\u{2028}`)
   t.is(visible('김영희, naïve 👍 → ok'), '김영희, naïve 👍 → ok')
   t.is(visible('\uD800'), String.raw`\u{d800}`)
@@ -98,7 +98,7 @@ test('a trace sends the terminal no control character, whatever it holds', async
   }
 })
 
-test('nor does one of another schema or shape', async (t) => {
+test('a trace of another schema or shape sends no control character', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   for (const line of [
     { ...hostileEvents[0], schema: HOSTILE, seq: 0, atMs: 0 },
@@ -114,7 +114,7 @@ test('nor does one of another schema or shape', async (t) => {
   }
 })
 
-test('nor does a shop that is watched', async (t) => {
+test('a watched shop sends no control character', async (t) => {
   const server = createServer((request, response) => {
     // What a header may hold: the bytes above the letters, one of which begins a command.
     response.setHeader('X-Served-By', 'owned\u009B31m')

@@ -8,7 +8,7 @@ import { scratch } from '../fixtures/open-lab.ts'
 const bare: Config = { searchPath: '', endsWithParent: false, environment: {} }
 const noWish = { strategy: undefined, store: undefined }
 
-test('the default needs nothing but the nodes, whatever Redis there is', (t) => {
+test('the default strategy uses no Redis', (t) => {
   const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
   for (const each of [bare, config]) {
     const { strategy, storeUrl, redisServer } = chooseStrategy(noWish, each)
@@ -19,14 +19,14 @@ test('the default needs nothing but the nodes, whatever Redis there is', (t) => 
 
 const redis = { ...noWish, strategy: 'redis' }
 
-test('a Redis of the user comes before a private one', (t) => {
+test("the user's Redis comes before a private one", (t) => {
   const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
   const choice = chooseStrategy(redis, config)
   t.like(choice, { strategy: { name: 'redis' }, storeUrl: 'redis://127.0.0.1:6379' })
   t.is(choice.redisServer, undefined)
 })
 
-test('a redis-server on the PATH is started where there is no Redis of the user', (t) => {
+test('a redis-server on the PATH is started if the user has no Redis', (t) => {
   const directory = scratch(t)
   t.like(chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(directory) }), {
     strategy: { name: 'redis' },
@@ -47,7 +47,7 @@ test('redis without a Redis is refused, with how to get one', (t) => {
   })
 })
 
-test('what needs a Redis of the lab is refused where there is none', (t) => {
+test('a fault that needs a private Redis is refused without one', (t) => {
   t.throws(() => requirePrivateRedis(chooseStrategy(noWish, bare), '--replica on'), {
     instanceOf: UsageError,
     message: '--replica on needs the Redis that the lab starts itself, as with --strategy redis; replicated has none',
@@ -58,21 +58,21 @@ test('what needs a Redis of the lab is refused where there is none', (t) => {
   t.notThrows(() => requirePrivateRedis(choice, '--replica on'))
 })
 
-test('a store of the user takes the place of the own one, and is not spoken for', (t) => {
+test("the user's store replaces the strategy's, and its texts", (t) => {
   const { strategy, storeUrl } = chooseStrategy({ strategy: 'sticky', store: 'redis://u:secret@h:1' }, bare)
   t.is(storeUrl, 'redis://u:secret@h:1')
   t.like(strategy, { name: 'sticky', routing: 'affinity', onNodeDeath: 'sessions are in redis://u:***@h:1' })
   t.like(chooseStrategy({ ...noWish, store: './mine.ts' }, bare).strategy, { name: 'custom', routing: 'round-robin' })
 })
 
-test('a single node holds what nobody else has', (t) => {
+test('a single node is not described as replicated', (t) => {
   const { strategy } = chooseStrategy({ ...noWish, nodes: 1 }, bare)
   t.regex(strategy.onNodeDeath, /^no other node has them, so its users are logged out/)
   t.regex(chooseStrategy({ ...noWish, nodes: 2 }, bare).strategy.onNodeDeath, /no user is logged out/)
   t.is(chooseStrategy({ ...noWish, strategy: 'sticky', nodes: 1 }, bare).strategy.name, 'sticky')
 })
 
-test('a REDIS_URL that is none is refused by its name, an empty one is none', (t) => {
+test('a bad REDIS_URL is refused by name, and an empty one counts as absent', (t) => {
   t.throws(() => readConfig({ REDIS_URL: 'http://u:secret@h' }), {
     instanceOf: UsageError,
     message: 'REDIS_URL is "http://u:***@h" and takes redis://HOST:PORT or rediss://HOST:PORT',
@@ -86,7 +86,7 @@ test('a password is not shown', (t) => {
   t.is(withoutPassword('./mine.ts'), './mine.ts')
 })
 
-test('the lab ends with npm or its launcher, and with nobody else', (t) => {
+test('the lab ends with npm or its launcher, and with no other parent', (t) => {
   t.true(readConfig({ npm_execpath: '/npm' }).endsWithParent)
   t.true(readConfig({ NINELIVES_LAUNCHER: '1' }).endsWithParent)
   t.false(readConfig({}).endsWithParent)

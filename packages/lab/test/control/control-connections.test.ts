@@ -47,7 +47,7 @@ for (const [what, sent] of [
   })
 }
 
-test('what is being served is closed for no other, and what says nothing is closed in time', async (t) => {
+test('a request being served is never evicted, and an idle connection is closed in time', async (t) => {
   const lab = await openedLab(t)
   const events = 'GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n'
   const [reader] = await hold(t, lab, 1, events)

@@ -66,7 +66,7 @@ async function refusals(t: ExecutionContext, lab: Lab): Promise<void> {
   }
 }
 
-test('what can not be served is refused by what it is, and breaks nothing', async (t) => {
+test('bad requests are refused with their reason', async (t) => {
   const lab = await startedLab(t)
   await refusals(t, lab)
   const { nodes, faults } = (await ask(lab, 'GET', '/api/cluster')).json
@@ -77,7 +77,7 @@ test('what can not be served is refused by what it is, and breaks nothing', asyn
   t.deepEqual(faults, [])
 })
 
-test('the own page and a person at the terminal may ask', async (t) => {
+test('the live page and the terminal may send requests', async (t) => {
   const lab = await startedLab(t)
   const port = new URL(lab.control.url).port
   for (const Host of ['localhost', `localhost:${port}`, `[::1]:${port}`, 'LOCALHOST']) {

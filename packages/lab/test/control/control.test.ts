@@ -21,7 +21,7 @@ async function untilState(lab: Lab, name: string, state: string): Promise<void> 
   })
 }
 
-test('the cluster is told as it is', async (t) => {
+test("the cluster's state is served", async (t) => {
   const lab = await startedLab(t)
   const { status, json } = await ask(lab, 'GET', '/api/cluster')
   t.is(status, 200)
@@ -34,7 +34,7 @@ test('the cluster is told as it is', async (t) => {
   )
 })
 
-test('sessions are those that a node itself holds', async (t) => {
+test('the sessions of a node are those in its memory', async (t) => {
   const lab = await startedLab(t)
   const told = async () => (await ask(lab, 'GET', '/api/cluster')).json.nodes[0].sessions === 7
   await until(told, { deadlineMs: 5_000, what: 'the figure from the metrics' })
@@ -78,7 +78,7 @@ test('a kill is healed by starting the node, and healing twice is healing once',
   t.deepEqual((await ask(lab, 'DELETE', `/api/faults/${json.id}`)).json, healed.json)
 })
 
-test('a node that died is started on demand, and only then', async (t) => {
+test('a node that died is started on demand', async (t) => {
   const lab = await startedLab(t)
   const early = await ask(lab, 'POST', '/api/nodes/b/start')
   t.is(early.status, 409)
@@ -93,7 +93,7 @@ test('a node that died is started on demand, and only then', async (t) => {
   t.not(started.json.pid, pid)
 })
 
-test('a paused node is seen to be stopped, and to go on when that is healed', async (t) => {
+test('a pause is confirmed when the node is stopped, and healed when it runs', async (t) => {
   const lab = await startedLab(t)
   const pid = await pidOf(lab, 'a')
   const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'a' } })
@@ -158,7 +158,7 @@ test('a drained node is confirmed while it drains, leaves, and comes back like a
   t.not(await pidOf(lab, 'a'), pid)
 })
 
-test('a random target is one that the fault fits', async (t) => {
+test('a random target is one that fits the fault', async (t) => {
   const lab = await startedLab(t)
   const first = await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'random' } })
   const second = await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'random' } })
@@ -167,7 +167,7 @@ test('a random target is one that the fault fits', async (t) => {
   t.is(third.status, 409)
 })
 
-test('the balancer is kept alive as well, where it was', async (t) => {
+test('the balancer is restarted on its port', async (t) => {
   const lab = await startedLab(t, { restartAfterMs: 100 })
   const { balancer } = (await ask(lab, 'GET', '/api/cluster')).json
   process.kill(balancer.pid, 'SIGKILL')

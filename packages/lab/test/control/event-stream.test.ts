@@ -45,7 +45,7 @@ function parse(block: string): Message {
 const arrive = (messages: readonly unknown[], count: number): Promise<void> =>
   until(() => messages.length >= count, { deadlineMs: 5_000, what: `${count} messages` })
 
-test('a new client can add up to the state that the lab has', async (t) => {
+test("a new client reaches the lab's state", async (t) => {
   const lab = await openedLab(t)
   lab.trace.append({ type: 'node-paused', node: 'a' })
   const messages = listen(t, lab)
@@ -65,7 +65,7 @@ test('a new client can add up to the state that the lab has', async (t) => {
   t.deepEqual((events as TraceEvent[]).reduce(reduce, base as ClusterState), lab.trace.state)
 })
 
-test('a client that comes back goes on where it was', async (t) => {
+test('a client resumes where it was', async (t) => {
   const lab = await openedLab(t)
   for (let n = 0; n < 5; n++) lab.trace.append({ type: 'node-paused', node: 'a' })
   const messages = listen(t, lab, 'test-run:3')
@@ -76,7 +76,7 @@ test('a client that comes back goes on where it was', async (t) => {
   )
 })
 
-test('a client of another run, or with an id that is none, begins anew', async (t) => {
+test('a client with the id of another run, or with a bad one, starts with the state', async (t) => {
   const lab = await openedLab(t)
   for (const id of ['yesterday:3', 'test-run:99', 'test-run:x', '']) {
     const messages = listen(t, lab, id)
@@ -85,7 +85,7 @@ test('a client of another run, or with an id that is none, begins anew', async (
   }
 })
 
-test('a client that does not read is cut off, and the others go on', async (t) => {
+test('a client that does not read is disconnected, and others are not', async (t) => {
   const { trace } = await openedLab(t)
   const stream = new EventStream(trace)
   const cut: string[] = []

@@ -38,7 +38,7 @@ const becomes = (lab: Lab, index: number, ready: boolean): Promise<void> =>
     what: `node ${index} to be ${ready ? 'ready' : 'cut off'}`,
   })
 
-test('a node that is cut off from the balancer is ejected, and gets its share again', async (t) => {
+test('a node that is cut off from the balancer is ejected, and readmitted', async (t) => {
   const lab = await edgeLab(t, 'sticky', { nodes: 2 })
   const fault = await inject(lab, { kind: 'cut', target: 'balancer>a' })
   t.is(fault.target, 'balancer>a')
@@ -51,7 +51,7 @@ test('a node that is cut off from the balancer is ejected, and gets its share ag
   t.pass()
 })
 
-test('a minority that is cut off from the other nodes does not serve, and does again', async (t) => {
+test('a minority that is cut off does not serve until it is healed', async (t) => {
   const lab = await edgeLab(t, 'replicated')
   const fault = await inject(lab, { kind: 'partition', target: 'c' })
   t.like(fault, { kind: 'partition', target: 'c' })
@@ -61,7 +61,7 @@ test('a minority that is cut off from the other nodes does not serve, and does a
   await becomes(lab, 2, true)
 })
 
-test('latency between nodes that all write to each other is seen in what they answer', async (t) => {
+test('latency between replicas delays their answers', async (t) => {
   const lab = await edgeLab(t, 'replicated')
   const count = async (): Promise<number> => {
     const beganMs = performance.now()
@@ -76,7 +76,7 @@ test('latency between nodes that all write to each other is seen in what they an
   t.deepEqual(lab.trace.state.faults, [])
 })
 
-inRedis('a node that the store does not answer is not ready; a reset is over at once', async (t) => {
+inRedis('a node without its store is not ready; a reset is over at once', async (t) => {
   const lab = await edgeLab(t, 'redis', { nodes: 2, ...(redisServer === undefined ? {} : { redisServer }) })
   const held = await inject(lab, { kind: 'hold', target: 'a→store', direction: 'answer' })
   await becomes(lab, 0, false)
@@ -90,7 +90,7 @@ inRedis('a node that the store does not answer is not ready; a reset is over at 
   await heal(lab, thin)
 })
 
-test('a node that dies behind a proxy is refused like any other, and nobody notices', async (t) => {
+test('a node that dies behind a proxy costs users nothing', async (t) => {
   const lab = await edgeLab(t, 'replicated', { restartAfterMs: 300 })
   await inject(lab, { kind: 'kill', target: 'b' })
   for (let n = 0; n < 30; n++) {
@@ -110,7 +110,7 @@ test('faults of the edges are over with the process of the edges, which comes ba
   t.not(lab.cluster.edges?.keeper.pid, pid)
 })
 
-test('what an edge is, is said', async (t) => {
+test('an edge fault lists its targets', async (t) => {
   const lab = await openedLab(t, { nodes: 2, edges: true })
   const refused = async (body: object): Promise<string> =>
     (await ask(lab, 'POST', '/api/faults', { body: { latencyMs: 5, kind: 'latency', ...body } })).json.error.message

@@ -23,7 +23,7 @@ const deadlineMs = 10_000
 /** Two for each test, chosen at once: others on this machine choose as well. */
 const ports = await freePorts(40)
 
-/** What it may not end in: an error that nobody expects is one of the test. */
+/** Ignores errors of the socket, which these tests cause. */
 function quiet(socket: Socket): Socket {
   return socket.on('error', () => undefined)
 }
@@ -87,7 +87,7 @@ function read(socket: Socket): { text: string; atMs: number } {
 const arrives = (seen: { text: string }, text: string): Promise<void> =>
   until(() => seen.text === text, { deadlineMs, what: `"${text}" to arrive` })
 
-test('what nothing is wrong with passes, and a half-close is one', async (t) => {
+test('without a fault everything passes, also a half-close', async (t) => {
   const { client, upstream } = await pair(t)
   const [there, back] = [read(upstream), read(client)]
   client.end('last words')
@@ -119,7 +119,7 @@ for (const side of ['client', 'upstream'] as const) {
   })
 }
 
-test('who connects while the target is gone is refused, and gets through when it is back', async (t) => {
+test('a connection is refused while the target is gone, and passes when it is back', async (t) => {
   const { port, target, server, client, upstream } = await pair(t)
   client.resume()
   server.close()
@@ -131,7 +131,7 @@ test('who connects while the target is gone is refused, and gets through when it
   t.pass()
 })
 
-test('latency makes late, one way only where that is asked for, and nothing overtakes', async (t) => {
+test('latency delays in the given direction, and keeps the order', async (t) => {
   const { proxy, client, upstream } = await pair(t)
   const [there, back] = [read(upstream), read(client)]
   proxy.break({ id: 'f1', kind: 'latency', latencyMs: 400, jitterMs: 100, ways: ['request'] })
@@ -148,7 +148,7 @@ test('latency makes late, one way only where that is asked for, and nothing over
   t.true(proxy.isTouched('f1'))
 })
 
-test('how late within the jitter, the numbers that it was given decide', async (t) => {
+test('the random numbers decide the jitter', async (t) => {
   for (const [drawn, leastMs, mostMs] of [
     [0, 0, 2_000],
     [1, 2_999, deadlineMs],
@@ -164,7 +164,7 @@ test('how late within the jitter, the numbers that it was given decide', async (
   }
 })
 
-test('where somebody else listens just then, it listens once they are gone', async (t) => {
+test('if its port is taken, the proxy listens when it is free', async (t) => {
   const [port = 0, target = 0] = ports.splice(0, 2)
   const [server, other] = [createServer(), createServer()]
   let seen = 0
@@ -191,7 +191,7 @@ test('bandwidth is a limit', async (t) => {
   t.true(there.atMs - sentMs > 500, `${there.atMs - sentMs}`)
 })
 
-test('what is held passes when it is healed', async (t) => {
+test('held data passes after healing', async (t) => {
   const { proxy, port, client, upstream } = await pair(t)
   const there = read(upstream)
   proxy.break({ id: 'f1', kind: 'hold', ways: BOTH })
@@ -204,7 +204,7 @@ test('what is held passes when it is healed', async (t) => {
   t.pass()
 })
 
-test('a cut throws out and refuses, until it is healed', async (t) => {
+test('a cut closes and refuses connections until it is healed', async (t) => {
   const { proxy, port, client } = await pair(t)
   client.resume()
   proxy.break({ id: 'f1', kind: 'cut', ways: BOTH })
@@ -217,7 +217,7 @@ test('a cut throws out and refuses, until it is healed', async (t) => {
   t.pass()
 })
 
-test('a cut one way loses what is sent that way, and the stream with the hole in it does not live on', async (t) => {
+test('a cut in one direction drops data, and closes the damaged connection', async (t) => {
   const { proxy, client, upstream } = await pair(t)
   const [there, back] = [read(upstream), read(client)]
   proxy.break({ id: 'f1', kind: 'cut', ways: ['request'] })
@@ -231,7 +231,7 @@ test('a cut one way loses what is sent that way, and the stream with the hole in
   t.is(there.text, '')
 })
 
-/** Where somebody listens who stands still, with everybody whom there is room for before them. */
+/** A paused listener with a full backlog. */
 async function deafPort(t: ExecutionContext): Promise<number> {
   const child = spawn(process.execPath, [fixture('deaf')], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
@@ -247,7 +247,7 @@ async function deafPort(t: ExecutionContext): Promise<number> {
   return port
 }
 
-test('it is known in time of one who stands still that it is there', async (t) => {
+test('a paused target with a full backlog counts as alive', async (t) => {
   const target = await deafPort(t)
   const [port = 0] = ports.splice(0, 2)
   const proxy = new EdgeProxy(port, target, Math.random)
@@ -258,7 +258,7 @@ test('it is known in time of one who stands still that it is there', async (t) =
 
 const reset = (ways: readonly Way[]): EdgeFault => ({ id: 'f1', kind: 'reset', ways })
 
-test('a reset hits those who are connected, once', async (t) => {
+test('a reset closes the present connections once', async (t) => {
   const { proxy, port, client, upstream } = await pair(t)
   client.resume()
   upstream.resume()
@@ -272,7 +272,7 @@ test('a reset hits those who are connected, once', async (t) => {
   t.false(await Promise.race([once(next, 'error').then(() => true), reaches(port).then(() => false)]))
 })
 
-test('of a reset one way, the other side hears nothing', async (t) => {
+test('a reset in one direction is not seen at the other end', async (t) => {
   const { proxy, client, upstream } = await pair(t)
   client.resume()
   upstream.resume()

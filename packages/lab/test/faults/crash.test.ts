@@ -32,7 +32,7 @@ const find = async (lab: Lab, id: string): Promise<{ confirmedAt: string | null;
 
 const eventsOf = (lab: Lab): readonly TraceEvent[] => decodeTrace(readFileSync(lab.trace.path, 'utf8')).events
 
-test('a crash stands ready, lands with its request, and is over when the node is back', async (t) => {
+test('a crash is armed, lands with its request, and is over when the node is back', async (t) => {
   const lab = await shopLab(t)
   const { pid } = lab.cluster.nodes[0] ?? {}
   const { id, confirmedAt } = await crash(lab, { request: 2, operation: 'POST /api/counter' })
@@ -61,7 +61,7 @@ test('a crash stands ready, lands with its request, and is over when the node is
   )
 })
 
-test('a crash that has not landed is healed by taking it back', async (t) => {
+test('a crash that has not landed is healed by disarming it', async (t) => {
   const lab = await shopLab(t)
   const { pid } = lab.cluster.nodes[0] ?? {}
   const { id } = await crash(lab, {})
@@ -73,7 +73,7 @@ test('a crash that has not landed is healed by taking it back', async (t) => {
   t.false(eventsOf(lab).some(({ type }) => type === 'fault-confirmed'))
 })
 
-test('a node that dies of something else took the crash with it', async (t) => {
+test('a node that dies for another reason disarms the crash', async (t) => {
   const lab = await shopLab(t)
   const { id } = await crash(lab, {})
   await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'a' } })
@@ -84,7 +84,7 @@ test('a node that dies of something else took the crash with it', async (t) => {
   t.is((await ask(lab, 'GET', `/api/faults/${id}`)).status, 404)
 })
 
-test('a crash of several nodes has landed once each of them died of it, and is over when all are back', async (t) => {
+test('a crash of several nodes has landed when each died of it, and is over when all are back', async (t) => {
   const lab = await shopLab(t, { nodes: 2 })
   const [first] = lab.cluster.nodes
   const { pid } = first ?? {}
@@ -101,7 +101,7 @@ test('a crash of several nodes has landed once each of them died of it, and is o
   t.is(await visit(lab, 1), 200)
 })
 
-test('a crash of several nodes that one can not come to any more kills none of the others later', async (t) => {
+test("a crash of several nodes that can't land on one is disarmed on the others", async (t) => {
   const lab = await shopLab(t, { nodes: 2 })
   const { id } = await crash(lab, { target: 'a,b' })
   const pid = lab.cluster.nodes[1]?.pid
@@ -114,7 +114,7 @@ test('a crash of several nodes that one can not come to any more kills none of t
   t.like(failed, { reason: 'node a ended before it came to that point' })
 })
 
-test('the seed decides what is random', async (t) => {
+test('random choices come from the seed', async (t) => {
   const lab = await shopLab(t)
   const again = await shopLab(t)
   const drawn: (number | undefined)[][] = []
@@ -131,7 +131,7 @@ test('the seed decides what is random', async (t) => {
   t.true(drawn[0]?.every((request) => request !== undefined && request >= 1 && request <= 20))
 })
 
-test('what a crash takes is said', async (t) => {
+test('a crash lists its fields', async (t) => {
   const lab = await startedLab(t)
   const refused = async (fields: object): Promise<string> => {
     const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'crash', target: 'a', ...fields } })
@@ -145,7 +145,7 @@ test('what a crash takes is said', async (t) => {
   t.regex(json.error.message, /^"point" is no field of a fault/)
 })
 
-test('a node that knows no crash points is told of', async (t) => {
+test('a node without crash points is reported', async (t) => {
   const lab = await startedLab(t)
   const { status, json } = await ask(lab, 'POST', '/api/faults', {
     body: { kind: 'crash', target: 'a', point: 'before-read' },

@@ -15,7 +15,7 @@ async function openController(t: ExecutionContext): Promise<FaultController> {
   return controller
 }
 
-test('of many faults those that are over are forgotten, and none that stands', async (t) => {
+test('healed faults are forgotten, standing ones are not', async (t) => {
   const controller = await openController(t)
   const first = await controller.inject(clock)
   const second = await controller.inject(clock)
@@ -27,7 +27,7 @@ test('of many faults those that are over are forgotten, and none that stands', a
   t.not((await controller.heal(first.id)).healedAt, undefined)
 })
 
-test('more than can be remembered are refused', async (t) => {
+test('faults above the bound are refused', async (t) => {
   const controller = await openController(t)
   for (let n = 0; n < 1_000; n++) await controller.inject(clock)
   await t.throwsAsync(controller.inject(clock), { code: 'TOO_MANY_FAULTS' })

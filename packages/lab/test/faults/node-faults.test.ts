@@ -35,7 +35,7 @@ function story(lab: Lab): string[] {
   })
 }
 
-test('a stalled node answers nobody, and goes on by itself', async (t) => {
+test('a stalled node does not answer, and goes on by itself', async (t) => {
   const lab = await shopLab(t)
   const { pid } = lab.cluster.nodes[0] ?? {}
   const fault = await inject(lab, { kind: 'stall', target: 'a', durationMs: 1_500 })
@@ -50,7 +50,7 @@ test('a stalled node answers nobody, and goes on by itself', async (t) => {
   t.true(told.includes('node-a: the event loop turns again'))
 })
 
-test('a node that stood still many times takes one more fault', async (t) => {
+test('a node that stalled many times takes one more fault', async (t) => {
   const lab = await shopLab(t)
   const [node] = lab.cluster.nodes
   if (node === undefined) throw new Error('there is no node')
@@ -63,7 +63,7 @@ test('a node that stood still many times takes one more fault', async (t) => {
   t.is(await heal(lab, fault), 200)
 })
 
-test('a clock that is wrong shows in when sessions end, and is right again when healed', async (t) => {
+test('a wrong clock shows in the expiry of sessions, and is right after healing', async (t) => {
   const lab = await shopLab(t)
   const expiry = async (): Promise<number> => {
     const login = { method: 'POST', headers: { 'content-type': 'application/json' } }
@@ -83,19 +83,19 @@ test('a clock that is wrong shows in when sessions end, and is right again when 
   t.true(story(lab).includes('node-a: the clock is 3600000 ms ahead'))
 })
 
-test('a node without file descriptors accepts nobody until it is healed', async (t) => {
+test('a node without file descriptors accepts no connection until it is healed', async (t) => {
   const lab = await shopLab(t)
   const fault = await inject(lab, { kind: 'descriptors', target: 'a' })
   const reached = async (): Promise<boolean> =>
     (await httpGet(`${urlOf(lab)}/healthz`, { timeoutMs: 1_000 }))?.status === 200
   // Of a connection that ends just then the descriptor is free for an instant.
-  await until(async () => !(await reached()), { deadlineMs: 10_000, what: 'nobody to be accepted' })
+  await until(async () => !(await reached()), { deadlineMs: 10_000, what: 'no connection to be accepted' })
   t.is(await heal(lab, fault), 200)
   await until(reached, { deadlineMs: 10_000, what: 'the node to accept again' })
   t.true(story(lab).includes('node-a: file descriptors are free again'))
 })
 
-test('ballast fills the heap of a node almost to its limit, and is gone when healed', async (t) => {
+test("memory fills a node's heap almost to its limit, and is freed by healing", async (t) => {
   const environment = { ...process.env, NODE_OPTIONS: '--max-old-space-size=160' }
   const lab = await shopLab(t, { environment })
   const { pid } = lab.cluster.nodes[0] ?? {}
@@ -125,7 +125,7 @@ test('no request can order a self-inflicted fault', async (t) => {
   }
 })
 
-test('what a fault takes is said', async (t) => {
+test('a fault lists its fields', async (t) => {
   const lab = await startedLab(t)
   const refused = async (body: object): Promise<string> => {
     const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { target: 'a', ...body } })

@@ -22,7 +22,7 @@ function ownerAfter(...done: readonly Done[]): string | undefined {
 
 const login: Done = ['login', { outcome: 'ok', node: 'a' }]
 
-test('who logged in is where they were answered last', (t) => {
+test("a user's owner is the node that answered last", (t) => {
   t.is(ownerAfter(login), 'a')
   t.is(ownerAfter(login, ['put', { outcome: 'ok', node: 'b' }]), 'b')
   t.is(ownerAfter(login, ['logout', { outcome: 'ok', node: 'a' }]), undefined)
@@ -33,7 +33,7 @@ test('a visitor who only counts is not logged in', (t) => {
   t.is(ownerAfter(['count', { outcome: 'ok', node: 'a' }], ['login', { outcome: 'ok', node: 'b' }]), 'b')
 })
 
-test('what failed logs nobody out, unless it says so', (t) => {
+test('a failed operation logs no user out, unless it says so', (t) => {
   t.is(ownerAfter(login, ['read', { outcome: 'failed', why: '503', node: 'b' }]), 'a')
   t.is(ownerAfter(login, ['put', { outcome: 'unknown', why: 'reset' }]), 'a')
   t.is(ownerAfter(login, ['logout', { outcome: 'failed', why: 'refused' }]), 'a')
@@ -41,7 +41,7 @@ test('what failed logs nobody out, unless it says so', (t) => {
   t.is(ownerAfter(login, ['read', { outcome: 'failed', why: 'logged-out', node: 'a' }]), undefined)
 })
 
-test('what comes late of a visit that is over says nothing of the next', (t) => {
+test('a late answer of an earlier visit says nothing about the next', (t) => {
   const next: Done = ['login', { outcome: 'ok', node: 'b' }, 2]
   const over: Done = ['logout', { outcome: 'ok', node: 'a' }]
   t.is(ownerAfter(login, over, ['read', { outcome: 'ok', node: 'a' }]), undefined)

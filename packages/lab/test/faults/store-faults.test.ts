@@ -80,7 +80,7 @@ inRedis('a store that is paused keeps what it has', async (t) => {
   t.pass()
 })
 
-inRedis('a store with amnesia goes on and knows nobody', async (t) => {
+inRedis('a store with amnesia runs on without sessions', async (t) => {
   const lab = await redisLab(t)
   const pid = lab.cluster.store?.pid
   const isKnown = await loggedIn(lab)
@@ -91,7 +91,7 @@ inRedis('a store with amnesia goes on and knows nobody', async (t) => {
   t.deepEqual(lab.trace.state.faults, [])
 })
 
-test('a store that is none of the lab is never broken', async (t) => {
+test('a store that the lab did not start is never broken', async (t) => {
   const lab = await startedLab(t)
   const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'store' } })
   t.is(status, 409)
@@ -100,7 +100,7 @@ test('a store that is none of the lab is never broken', async (t) => {
   t.is(amnesia.json.error.message, 'amnesia falls on a store, and "a" is none')
 })
 
-inRedis('a failover promotes the replica, with the sessions, and what died follows it', async (t) => {
+inRedis('a failover promotes the replica with the sessions, and the dead server follows it', async (t) => {
   const lab = await redisLab(t, { replica: true, restartAfterMs: 300 })
   const { store } = lab.cluster
   const isKnown = await loggedIn(lab)
@@ -118,7 +118,7 @@ inRedis('a failover promotes the replica, with the sessions, and what died follo
   }
 })
 
-inRedis('a failover that breaks off on the way is told of, and is done to its end when it is healed', async (t) => {
+inRedis('an interrupted failover is reported, and completed by healing', async (t) => {
   const lab = await redisLab(t, { replica: true, restartAfterMs: 300 })
   const { store } = lab.cluster
   const isKnown = await loggedIn(lab)
@@ -138,7 +138,7 @@ inRedis('a failover that breaks off on the way is told of, and is done to its en
   t.deepEqual(lab.faults.unhealed(), [])
 })
 
-inRedis('a failover is none before what was the store is gone', async (t) => {
+inRedis('a failover has landed only when the old primary is gone', async (t) => {
   const lab = await redisLab(t, { replica: true, restartAfterMs: 60_000 })
   const { store } = lab.cluster
   const pid = store?.pid ?? 0
@@ -148,7 +148,7 @@ inRedis('a failover is none before what was the store is gone', async (t) => {
   t.false(await failover.confirm(store, process.pid, fault))
 })
 
-inRedis('nothing of a store that failed over outlives the lab, nor is started again', async (t) => {
+inRedis('no server of a failover outlives the lab', async (t) => {
   const lab = await redisLab(t, { replica: true, restartAfterMs: 60_000 })
   const keepers = lab.cluster.store?.keepers ?? []
   const pids = keepers.map(({ pid }) => pid ?? 0)
@@ -159,7 +159,7 @@ inRedis('nothing of a store that failed over outlives the lab, nor is started ag
   for (const keeper of keepers) await t.throwsAsync(keeper.start(), { message: /the lab is stopping/ })
 })
 
-inRedis('the edge to the replica can be broken, and what it missed comes when it is whole', async (t) => {
+inRedis('the edge to the replica can be broken, and it catches up after healing', async (t) => {
   const lab = await redisLab(t, { replica: true })
   const { store } = lab.cluster
   const fault = await inject(lab, { kind: 'cut', target: 'store>replica' })

@@ -3,7 +3,7 @@ import test from 'ava'
 import { ask } from '../fixtures/ask.ts'
 import { startedLab } from '../fixtures/open-lab.ts'
 
-test('several nodes are one fault, which is over when the last of them is well', async (t) => {
+test('a fault on several nodes is over when the last has recovered', async (t) => {
   const lab = await startedLab(t, { nodes: 3 })
   const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'all' } })
   t.is(status, 201)
@@ -15,7 +15,7 @@ test('several nodes are one fault, which is over when the last of them is well',
   t.is(named.json.target, 'c,a')
 })
 
-test('a minority is what a majority can do without, and the seed decides who', async (t) => {
+test('a minority leaves a majority, and the seed chooses its nodes', async (t) => {
   const drawn: string[] = []
   for (let run = 0; run < 2; run++) {
     const lab = await startedLab(t, { nodes: 5 })
@@ -27,14 +27,14 @@ test('a minority is what a majority can do without, and the seed decides who', a
   t.is(drawn[0], drawn[1])
 })
 
-test('of two nodes none is a minority', async (t) => {
+test('two nodes have no minority', async (t) => {
   const lab = await startedLab(t)
   const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'minority' } })
   t.is(status, 409)
   t.is(json.error.code, 'NO_MINORITY')
 })
 
-test('the owner is the node that the session of a user is on', async (t) => {
+test("the owner is the node with the user's session", async (t) => {
   const lab = await startedLab(t)
   const pause = (target: string) => ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target } })
   t.is((await pause('owner')).json.error.message, 'no user is logged in just now')

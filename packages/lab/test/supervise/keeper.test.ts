@@ -49,7 +49,7 @@ function keep(t: ExecutionContext, manners: () => string[] = () => [], changes: 
 
 const seen = (lives: readonly Life[]): string[] => lives.map(({ at }) => at)
 
-test('a process that starts is up once it says so', async (t) => {
+test('a process is up when it says so', async (t) => {
   const { keeper, lives } = keep(t)
   await keeper.start()
   t.deepEqual(seen(lives), ['starting', 'up'])
@@ -73,7 +73,7 @@ test('a process is up before anything that it reports, however late its messages
   t.deepEqual(order, ['starting', 'up', 'ready', 'report'])
 })
 
-test('a process that is killed from outside is started again, with a pid of its own', async (t) => {
+test('a process that is killed from outside is restarted', async (t) => {
   const { keeper, lives } = keep(t)
   await keeper.start()
   const { pid } = keeper
@@ -86,7 +86,7 @@ test('a process that is killed from outside is started again, with a pid of its 
   t.not(keeper.pid, pid)
 })
 
-test('a process that should be left alone stays down until it is started by hand', async (t) => {
+test('without restarts a process stays down until it is started', async (t) => {
   const { keeper, lives } = keep(t, () => [], { restartAfterMs: undefined })
   await keeper.start()
   keeper.signal('SIGKILL')
@@ -97,7 +97,7 @@ test('a process that should be left alone stays down until it is started by hand
   t.is(lives.at(-1)?.at, 'up')
 })
 
-test('whoever starts a process that fails hears its last words, and nothing is tried again', async (t) => {
+test("a failed first start rejects with the process' last line, and is not retried", async (t) => {
   const { keeper, lives } = keep(t, () => ['fails'])
   const error = await t.throwsAsync(keeper.start(), { instanceOf: StartError })
   t.is(error?.message, 'sleeper: the store is on the moon')
@@ -105,19 +105,19 @@ test('whoever starts a process that fails hears its last words, and nothing is t
   t.deepEqual(seen(lives), ['starting', 'down'])
 })
 
-test('the last words of a crash are its error and not its stack', async (t) => {
+test('the last line of a crash is its error and not its stack', async (t) => {
   const { keeper } = keep(t, () => ['throws'])
-  await t.throwsAsync(keeper.start(), { message: 'sleeper: Error: nobody caught this' })
+  await t.throwsAsync(keeper.start(), { message: 'sleeper: Error: not caught' })
 })
 
-test('a program that is not there is an error of the start', async (t) => {
+test('a missing program is an error of the start', async (t) => {
   const { keeper } = keep(t, () => [], {
     spec: () => ({ label: 'nothing', command: '/no/such/program', args: [], environment: {}, channel: false }),
   })
   await t.throwsAsync(keeper.start(), { message: /nothing: \/no\/such\/program could not be run/ })
 })
 
-test('a restart that fails is tried again until it works', async (t) => {
+test('a failed restart is retried until it works', async (t) => {
   let manners: string[] = []
   const { keeper, lives } = keep(t, () => manners)
   await keeper.start()
@@ -158,7 +158,7 @@ test('a process that is paused is stopped all the same', async (t) => {
   t.is(await runState(pid), 'gone')
 })
 
-test('what a process writes is in its log, and each line is handed on', async (t) => {
+test("a process' output is logged, and each line is passed on", async (t) => {
   const { keeper, lines, processContext } = keep(t, () => ['talks'])
   await keeper.start()
   await until(() => lines.length === 2, { deadlineMs: 5_000, what: 'both lines' })

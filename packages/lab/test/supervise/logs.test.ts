@@ -6,7 +6,7 @@ import { LogFile } from '../../src/supervise/log-file.ts'
 import { liftEvent } from '../../src/trace/lift.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
-test('a log that grows too large begins anew, and the older part is kept once', (t) => {
+test('a log that is too large is rotated once', (t) => {
   const path = `${scratch(t)}/node-a.log`
   const log = new LogFile(path)
   const line = 'x'.repeat(64 * 1024)
@@ -15,7 +15,7 @@ test('a log that grows too large begins anew, and the older part is kept once', 
   t.true(statSync(`${path}.1`).size < 9 * 1024 * 1024)
 })
 
-test('a log goes on where the life before it ended', (t) => {
+test('a log continues across incarnations', (t) => {
   const path = `${scratch(t)}/node-a.log`
   new LogFile(path).write('first life')
   new LogFile(path).write('second life')
@@ -33,7 +33,7 @@ test('lines are whole, however they arrive', async (t) => {
   t.deepEqual(lines, ['one', 'two 김영희', 'three'])
 })
 
-test('a line without an end comes in pieces', async (t) => {
+test('a line without an end is split', async (t) => {
   const stream = new PassThrough()
   const lines: string[] = []
   eachLine(stream, (line) => lines.push(line))
@@ -61,11 +61,11 @@ test('the decisions of the balancer become events of their own', (t) => {
   })
 })
 
-test('nobody but the balancer speaks for the balancer', (t) => {
+test("only the balancer's log becomes events of the balancer", (t) => {
   t.is(liftEvent('node-a', '{"event":"upstream-ejected","upstream":"b"}')?.type, 'process-noted')
 })
 
-test('what a process decided otherwise is noted, with what it said about it', (t) => {
+test('another logged decision is noted with its fields', (t) => {
   const line = '{"level":40,"time":1,"pid":2,"node":"a","event":"store-awaited","store":"redis","msg":"waiting"}'
   t.deepEqual(liftEvent('node-a', line), {
     type: 'process-noted',
@@ -82,7 +82,7 @@ test('a detail that would swell the trace stays in the log', (t) => {
   t.like(liftEvent('node-a', line), { event: 'dump', detail: {} })
 })
 
-test('other lines are no events', (t) => {
+test('other log lines are not events', (t) => {
   for (const line of ['plain words', '{"msg":"no event"}', '{"event":', '{"event":7}', '[{"event":"x"}]']) {
     t.is(liftEvent('node-a', line), undefined, line)
   }

@@ -28,7 +28,7 @@ test('ports are different, free, and none that the kernel would give to a client
   }
 })
 
-test('a port where somebody listens is passed over, and refused when it was asked for', async (t) => {
+test('a taken port is skipped, and refused if it was asked for', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   t.teardown(() => server.close())
   await once(server, 'listening')
@@ -46,7 +46,7 @@ test('a port where somebody listens is passed over, and refused when it was aske
   t.true(next > taken)
 })
 
-/** Listens on the first port from there on where nobody else does. */
+/** Listens on the first free port from there on. */
 async function firstTaken(server: Server, from: number): Promise<number> {
   for (let port = from; ; port++) {
     server.listen(port, '127.0.0.1')
@@ -58,6 +58,6 @@ async function firstTaken(server: Server, from: number): Promise<number> {
   }
 }
 
-test('any port will do when none was named', async (t) => {
+test('port 0 takes any free port', async (t) => {
   await t.notThrowsAsync(requireFree(0, 'the test'))
 })

@@ -8,7 +8,7 @@ import { scratch } from '../fixtures/open-lab.ts'
 
 const MEGABYTE = 1024 * 1024
 
-test('of a command that writes without end, the beginning is kept, and its last words are told', async (t) => {
+test('the output of an endless command is cut, and its last line is shown', async (t) => {
   const directory = scratch(t)
   const warden = new Warden()
   t.teardown(() => warden.close())

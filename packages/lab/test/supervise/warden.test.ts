@@ -26,10 +26,10 @@ const nothingIsLeft = test.macro(async (t, ...manners: string[]) => {
   t.pass()
 })
 
-test('nothing is left of a lab that was killed, be it paused or careless', nothingIsLeft)
-test('a warden that was killed is replaced, and the next one knows whom to watch', nothingIsLeft, 'replace-the-warden')
+test('no process of a killed lab is left, paused or ignoring signals', nothingIsLeft)
+test('a killed warden is replaced, and the next one has the list', nothingIsLeft, 'replace-the-warden')
 
-test('whom the warden was told to forget lives on', async (t) => {
+test('a process that the warden forgot lives on', async (t) => {
   const stranger = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 60_000)'], { stdio: 'ignore' })
   t.teardown(() => stranger.kill('SIGKILL'))
   const warden = new Warden()

@@ -45,7 +45,7 @@ function prove(t: ExecutionContext, target: string, ...args: string[]): Proof {
   return { ...run(t, ['prove', '--target', target, ...small, '--logs', directory, ...args]), directory }
 }
 
-test.serial('the nodes are killed by its own command, and the run is judged like any other', async (t) => {
+test.serial("the nodes are killed by the user's command, and the run is judged", async (t) => {
   const own = await shop(t)
   const proof = prove(t, own.target, '--nodes-url', own.nodes, '--kill-command', kill(own), '--kills', '2')
   const code = await proof.exited
@@ -68,7 +68,7 @@ test.serial('the nodes are killed by its own command, and the run is judged like
   t.is(code, verdict.doubts.length === 0 ? 0 : 3, stdout)
 })
 
-test.serial('a command that fails, or changes nothing, did not land', async (t) => {
+test.serial('a command that fails or changes nothing did not land', async (t) => {
   const own = await shop(t)
   const failing = prove(t, own.target, '--kills', '1', '--kill-command', 'echo no such node; exit 7')
   t.is(await failing.exited, 3)
@@ -80,7 +80,7 @@ test.serial('a command that fails, or changes nothing, did not land', async (t) 
   t.regex(idle.output.stdout, /did not land: GET http:\S+\/healthz went on answering/)
 })
 
-test.serial('Ctrl-C mends what is broken before it leaves', async (t) => {
+test.serial('Ctrl-C heals what is broken before the lab exits', async (t) => {
   const own = await shop(t)
   const seen = `${scratch(t)}/mended`
   const pids = [...own.pids].map(([name, pid]) => `${name}) pid=${pid};;`).join(' ')
@@ -110,7 +110,7 @@ test.serial('Ctrl-C mends what is broken before it leaves', async (t) => {
   )
 })
 
-test('what does not speak the interface is told apart, by what was asked and what came back', async (t) => {
+test('a system without the interface is refused, with the request and the answer', async (t) => {
   const server = createServer((_request, response) => response.writeHead(404).end('<h1>Cannot GET it</h1>'))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -125,12 +125,12 @@ test('what does not speak the interface is told apart, by what was asked and wha
   )
   t.notRegex(stranger.output.stdout, /Ready/)
 
-  const nobody = prove(t, 'http://127.0.0.1:9', '--kill-command', 'true')
-  t.is(await nobody.exited, 2)
-  t.regex(nobody.output.stderr, /asked GET \/api\/session, and nothing came back \(ECONNREFUSED\)/)
+  const unreachable = prove(t, 'http://127.0.0.1:9', '--kill-command', 'true')
+  t.is(await unreachable.exited, 2)
+  t.regex(unreachable.output.stderr, /asked GET \/api\/session, and nothing came back \(ECONNREFUSED\)/)
 })
 
-test('what comes of a stranger does nothing to the terminal, and an answer that never ends is told as one', async (t) => {
+test("a target's text is escaped, and an endless answer is reported", async (t) => {
   const server = createServer((request, response) => {
     if (request.headers['cookie'] === undefined) response.writeHead(404).end('\u001B[31mred\u0007')
   })
@@ -171,9 +171,9 @@ const refused = test.macro(async (t, args: string[], line: RegExp) => {
 })
 
 const target = ['--target', 'http://127.0.0.1:9']
-test('no way to break it', refused, target, /--target needs --kill-command CMD/)
+test('no kill command', refused, target, /--target needs --kill-command CMD/)
 test(
-  'another way than it has',
+  'a fault without a command',
   refused,
   [...target, '--faults', 'pause'],
   /no command for pause: give --fault-command /,
@@ -184,12 +184,12 @@ test(
   [...target, '--strategy', 'redis'],
   /--strategy is of clusters that prove starts/,
 )
-test('a command for nobody', refused, ['--kill-command', 'true'], /--kill-command is of a system of your own/)
+test('a command without a target', refused, ['--kill-command', 'true'], /--kill-command is of a system of your own/)
 test('a node without a URL', refused, [...target, '--nodes-url', 'a'], /--nodes-url takes NAME=http:/)
 test('no URL', refused, ['--target', 'shop'], /--target takes http:\/\/HOST/)
-test('a path that would be dropped', refused, ['--target', 'http://127.0.0.1:9/v2'], /--target takes http:\/\/HOST/)
+test('a path that would be ignored', refused, ['--target', 'http://127.0.0.1:9/v2'], /--target takes http:\/\/HOST/)
 test(
-  'the same of a node',
+  'a path of a node that would be ignored',
   refused,
   [...target, '--nodes-url', 'a=http://127.0.0.1:9/v2'],
   /--nodes-url takes NAME=http:/,
@@ -206,4 +206,4 @@ test(
   [...target, '--kill-command', 'true', '--fault-command', 'kill=false'],
   /--kill-command and --fault-command kill=CMD are two commands for one kind/,
 )
-test('copies of nobody', refused, ['--copies', 'no'], /--copies is of a system of your own/)
+test('copies without a target', refused, ['--copies', 'no'], /--copies is of a system of your own/)

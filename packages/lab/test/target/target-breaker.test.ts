@@ -66,7 +66,7 @@ const typesOf = (events: readonly TraceEvent[]): string[] => events.map(({ type 
 
 const failsOnce = '[ $(wc -l < "$STARTS") -ge 2 ]'
 
-test('what was mended in vain is mended once more at the end', async (t) => {
+test('a fault that was not healed is healed once more at the end', async (t) => {
   const { breaker, warnings, starts, faults } = await broken(t, { start: failsOnce, mendedBy: 2 })
   await t.throwsAsync(
     breaker.once('freeze', () => 0),
@@ -78,7 +78,7 @@ test('what was mended in vain is mended once more at the end', async (t) => {
   t.deepEqual(warnings, [])
 })
 
-test('what stays broken is not said to be healed, and the user is told', async (t) => {
+test('what stays broken is reported and not marked as healed', async (t) => {
   const { breaker, warnings, starts, faults } = await broken(t, { start: 'exit 4', mendedBy: 9 })
   await t.throwsAsync(breaker.once('freeze', () => 0))
   await Promise.all([breaker.heal(), breaker.heal()])
@@ -92,7 +92,7 @@ test('what stays broken is not said to be healed, and the user is told', async (
   ])
 })
 
-test('a start command that does well and starts nothing has mended nothing', async (t) => {
+test('a start command that starts nothing has healed nothing', async (t) => {
   const { breaker, warnings, faults } = await broken(t, { start: 'true', mendedBy: 9 })
   await breaker.once('freeze', () => 0)
   await breaker.heal()
@@ -100,14 +100,14 @@ test('a start command that does well and starts nothing has mended nothing', asy
   t.is(warnings.length, 1)
 })
 
-test('a kill that failed may have broken something, and is mended where no node can be asked', async (t) => {
+test('a failed kill is healed if no node can be asked', async (t) => {
   const { breaker, starts } = await broken(t, { start: 'true', mendedBy: 1, isNamed: false, kill: 'exit 7' })
   const what = await breaker.once('kill', () => 0)
   t.is(what, 'kill (it did not land: the command exited with 7)')
   t.is(starts(), 1)
 })
 
-test('a kill that failed is not mended where its node goes on answering', async (t) => {
+test('a failed kill is not healed if its node still answers', async (t) => {
   const { breaker, starts } = await broken(t, { start: 'true', mendedBy: 0, kill: 'exit 7' })
   await breaker.once('kill', () => 0)
   t.is(starts(), 0)

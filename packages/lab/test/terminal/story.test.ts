@@ -9,7 +9,7 @@ const started: ClusterState = {
   ...initialState,
   phase: 'ready',
   startedAtMs: new Date(2_026, 0, 1, 12, 0, 0).getTime(),
-  strategy: { name: 'redis', routing: 'round-robin', summary: 'in Redis', onNodeDeath: 'nobody is logged out' },
+  strategy: { name: 'redis', routing: 'round-robin', summary: 'in Redis', onNodeDeath: 'no user is logged out' },
   store: 'redis://127.0.0.1:6379',
   balancer: { url: 'http://127.0.0.1:8080', pid: 1 },
   nodes: ['a', 'b'].map((name, index) => ({
@@ -51,7 +51,7 @@ function told(...bodies: EventBody[]): string[] {
 
 test('an event is a line with the time of day', (t) => {
   t.deepEqual(told({ type: 'node-down', node: 'b', pid: 101, code: null, signal: 'SIGKILL', held: 0 }), [
-    '12:00:00 node-b died (SIGKILL); nobody is logged out',
+    '12:00:00 node-b died (SIGKILL); no user is logged out',
   ])
 })
 
@@ -61,7 +61,7 @@ test('good seconds are summed up every ten', (t) => {
   ])
 })
 
-test('bad seconds are told, but not for ever', (t) => {
+test('bad seconds are shown, up to a limit', (t) => {
   const bad: UsersSecond = { ...second, ok: 17, failed: { 'logged-out': 3 }, loggedOut: 3, lost: 1 }
   const lines = told(...Array.from({ length: 10 }, () => bad), second, bad)
   t.deepEqual(lines, [
@@ -97,7 +97,7 @@ test('a watched second is one line without any cursor tricks', (t) => {
   t.is(watchSentence('b', false, started.startedAtMs, plain), '12:00:00  node-b stopped answering')
 })
 
-test('a watch ends with its sums', (t) => {
+test('a watch ends with totals', (t) => {
   const { users } = reduce(started, { seq: 1, atMs: 1_000, ...second, failed: { refused: 2 }, sent: 22 })
   const summary = watchSummary({
     target: 'http://h:1',

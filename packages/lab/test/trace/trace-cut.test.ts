@@ -7,7 +7,7 @@ import { scratch } from '../fixtures/open-lab.ts'
 const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 const limited = 'ulimit -f 400; exec "$0" "$@"'
 
-test('prove ends where nothing more can be written, and judges what was', async (t) => {
+test("prove stops when the trace can't be written, and judges what it has", async (t) => {
   const args = ['prove', '--users', '12', '--rate', '100', '--kills', '200', '--logs', scratch(t)]
   const command = runProgram(t, '/bin/sh', ['-c', limited, process.execPath, cli, ...args])
   t.is(await command.exited, 3)

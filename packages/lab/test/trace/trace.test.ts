@@ -6,7 +6,7 @@ import { testTrace } from '../fixtures/trace.ts'
 
 const MEGABYTE = 1024 * 1024
 
-test('what the file says and what the state says are the same', (t) => {
+test('the file and the state agree', (t) => {
   const trace = testTrace(t)
   trace.append({ type: 'node-starting', node: 'a', pid: 1, url: 'http://127.0.0.1:2' })
   trace.append({ type: 'node-up', node: 'a', pid: 1 })
@@ -19,7 +19,7 @@ test('what the file says and what the state says are the same', (t) => {
   t.deepEqual(events.reduce(reduce, initialState), trace.state)
 })
 
-test('a trace that is full ends by saying so, and who goes on is told', (t) => {
+test('a full trace ends with a line that says so, and aborts `cut`', (t) => {
   const trace = testTrace(t, MEGABYTE)
   const noted: string[] = []
   trace.listen((event) => event.type === 'process-noted' && noted.push(event.event))
@@ -54,7 +54,7 @@ test('a full trace has room for its end', (t) => {
   t.like(events.at(-1), { type: 'run-ended', reason: 'asked to, and with a good many words for it' })
 })
 
-test('a trace that can not be written any more tells who goes on, and fails nobody', (t) => {
+test("a trace that can't be written aborts `cut`, and throws nothing", (t) => {
   const trace = testTrace(t)
   rmSync(trace.path)
   mkdirSync(trace.path)
@@ -74,7 +74,7 @@ test('time in a trace never goes back', (t) => {
   )
 })
 
-test('what a listener appends comes after the event that it was told of, for every listener', (t) => {
+test('an event that a listener appends comes after the present one, for every listener', (t) => {
   const trace = testTrace(t)
   const heard: string[] = []
   trace.listen((event) => {
@@ -87,7 +87,7 @@ test('what a listener appends comes after the event that it was told of, for eve
   t.deepEqual(heard, ['node-down', 'fault-healed'])
 })
 
-test('who was there lately gets what came since, who was not gets the past and what was before it', (t) => {
+test('a recent client gets the later events, others the recent events and the state before', (t) => {
   const recent = new RecentEvents(3)
   const events = Array.from({ length: 20 }, (_, seq): TraceEvent => ({
     seq,

@@ -39,9 +39,9 @@ test('a page of a proxy is an error with its status', ends, 502, '<h1>Bad Gatewa
   end: 'unknown',
   kind: '502',
 })
-test('what should be the answer and is none may be anything', ends, 200, '<p>', { end: 'unknown', kind: 'not JSON' })
-test('what an error says of itself is its code', ends, 422, '{"error":{"code":"BAD_SKU"}}', { kind: '422 BAD_SKU' })
-test('prose of a stranger is no code', ends, 409, String.raw`{"error":{"code":"\u001b[2J try again"}}`, { kind: '409' })
+test('a 200 without JSON is unknown', ends, 200, '<p>', { end: 'unknown', kind: 'not JSON' })
+test("an error's code is recorded", ends, 422, '{"error":{"code":"BAD_SKU"}}', { kind: '422 BAD_SKU' })
+test('prose is no code', ends, 409, String.raw`{"error":{"code":"\u001b[2J try again"}}`, { kind: '409' })
 
 for (const code of ['STILL_RUNNING', 'ANSWER_NOT_KEPT', 'ALREADY_ANSWERED', 'OF_A_STRANGER']) {
   test(`409 ${code} may tell of a try that was carried out`, ends, 409, JSON.stringify({ error: { code } }), {
@@ -50,7 +50,7 @@ for (const code of ['STILL_RUNNING', 'ANSWER_NOT_KEPT', 'ALREADY_ANSWERED', 'OF_
   })
 }
 test('a 409 without a code may be anything', ends, 409, '', { end: 'unknown', kind: '409' })
-test('a session that kept changing was not written', ends, 409, '{"error":{"code":"SESSION_CONFLICT"}}', {
+test('SESSION_CONFLICT means not written', ends, 409, '{"error":{"code":"SESSION_CONFLICT"}}', {
   end: 'failed',
   kind: '409 SESSION_CONFLICT',
 })

@@ -19,7 +19,7 @@ test('the seed alone decides when a user acts', (t) => {
   t.notDeepEqual(first(50, 7), first(50, 8))
 })
 
-test('users act at the rate that was asked for, never two times at once', (t) => {
+test('users act at the given rate', (t) => {
   const times = first(10_000, 1)
   t.true(Math.abs((times.at(-1) ?? 0) - 1_000_000) < 20_000)
   t.true(times.every((dueMs, index) => index === 0 || dueMs - (times[index - 1] ?? 0) >= 50))
@@ -48,7 +48,7 @@ test('every operation is counted once, and a healthy shop loses nothing', async 
   t.true(seconds.every(({ users }) => users.all === 5 && users.intact === 5))
   t.true(
     seconds.some(({ users }) => users.loggedIn === 5),
-    'nobody is kept out',
+    'no user is refused',
   )
   const busy = seconds.filter(({ byNode }) => sum(byNode) > 0)
   t.true(busy.every(({ latencyMs }) => latencyMs.p50 > 0 && latencyMs.p99 >= latencyMs.p50))
@@ -94,7 +94,7 @@ test('every operation is recorded when it is sent and when it ends, one at a tim
   t.true(looks.length > 50)
 })
 
-test('at another rate the users go on where they were, and the seed alone decides when', async (t) => {
+test("a changed rate keeps the users' state, and due times come from the seed alone", async (t) => {
   const shop = await testShop(t)
   const events: OperationEvent[] = []
   const load = startLoad({
@@ -121,7 +121,7 @@ test('at another rate the users go on where they were, and the seed alone decide
   t.true(events.every((event) => event.type !== 'operation-ended' || event.outcome === 'ok'))
 })
 
-test('who comes back does so with a cookie of the present visit or of the one before', async (t) => {
+test('a return uses a cookie of the present visit or of the previous one', async (t) => {
   const shop = await testShop(t)
   let requests = 0
   shop.meddle = () => {
@@ -153,7 +153,7 @@ test('who comes back does so with a cookie of the present visit or of the one be
   )
 })
 
-test('one who was told to log in just before the end looks again, as often as at any other time', async (t) => {
+test('a user with a 401 just before the end looks again as often as otherwise', async (t) => {
   const shop = await testShop(t)
   const events: OperationEvent[] = []
   const load = startLoad({
@@ -221,7 +221,7 @@ test('a forged cookie has the names and looks of the real one, and its fingerpri
   t.false((before ?? '').includes('AbC'))
 })
 
-test('of several cookies that may be the session, none stands for it alone', (t) => {
+test("the fingerprint includes every cookie that may be the session's", (t) => {
   const jar = new CookieJar()
   jar.store(['session-affinity=node-a', 'connect.sid=old', 'has_session=1'])
   const before = jar.fingerprint()
@@ -231,7 +231,7 @@ test('of several cookies that may be the session, none stands for it alone', (t)
   t.is(jar.fingerprint(), before, 'whatever the order in which they came')
 })
 
-test('a cookie is kept until it is taken away', (t) => {
+test('a cookie is kept until it is deleted', (t) => {
   const jar = new CookieJar()
   t.is(jar.header(), undefined)
   jar.store(['sid=abc=; Path=/; HttpOnly', 'route=x; Max-Age=60', 'nonsense'])
@@ -242,7 +242,7 @@ test('a cookie is kept until it is taken away', (t) => {
   t.is(jar.header(), undefined)
 })
 
-test('a node that owes many answers has stopped, and answers again with the first', (t) => {
+test('a node with many missing answers is silent, and back with its first answer', (t) => {
   const seen = new SeenNodes()
   for (let second = 0; second < 5; second++) t.deepEqual(seen.second({ a: 17, b: 16 }), [])
   t.deepEqual(seen.second({ a: 33 }), [{ node: 'b', answers: false }])
@@ -251,7 +251,7 @@ test('a node that owes many answers has stopped, and answers again with the firs
   t.deepEqual(seen.names, ['a', 'b'])
 })
 
-test('a node with little to do may be quiet for a while', (t) => {
+test('a node with few requests may be silent for a while', (t) => {
   const seen = new SeenNodes()
   for (let second = 0; second < 5; second++) seen.second({ a: 5 })
   t.deepEqual(seen.second({}), [])

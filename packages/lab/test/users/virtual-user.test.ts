@@ -45,7 +45,7 @@ async function visit(t: ExecutionContext, habits?: Pick<VirtualUserOptions, 'rea
   return { shop, user, recorded, acts }
 }
 
-test('a user logs in, fills the cart, looks at it, leaves, and begins anew', async (t) => {
+test('a user logs in, fills the cart, reads it, logs out, and begins again', async (t) => {
   const { shop, user, acts } = await visit(t)
   const operations = await acts(45)
   t.true(operations.every(({ outcome, loggedOut, lost }) => outcome.end === 'ok' && !loggedOut && lost === 0))
@@ -55,7 +55,7 @@ test('a user logs in, fills the cart, looks at it, leaves, and begins anew', asy
   t.deepEqual([...shop.carts.values()], [['r.user-0.2.1']])
 })
 
-test('one who is told how much to look does not look after each put', async (t) => {
+test('with a read share a user does not read after each put', async (t) => {
   const { shop, acts } = await visit(t, { readShare: 0.5 })
   await acts(4)
   await acts(2, 0.4)
@@ -66,7 +66,7 @@ test('one who is told how much to look does not look after each put', async (t) 
   ])
 })
 
-test('one who comes back or tries a made-up cookie is well served by being turned away', async (t) => {
+test('a 401 is a success for return and forge', async (t) => {
   const { shop, user, acts } = await visit(t)
   await acts(2)
   const cart = [...shop.carts.values()][0]?.length
@@ -78,7 +78,7 @@ test('one who comes back or tries a made-up cookie is well served by being turne
   t.true(user.loggedIn)
 })
 
-test('one who is refused everything leaves all the same', async (t) => {
+test('a user whose every operation is refused logs out nevertheless', async (t) => {
   const { shop, acts } = await visit(t)
   shop.meddle = ({ method, url }, response) => {
     const isPut = method === 'POST' && url === '/api/cart'
@@ -95,7 +95,7 @@ test('while one tab logs in, another does not', async (t) => {
   t.deepEqual(shop.requests.toSorted(), ['GET /api/cart', 'POST /api/login'])
 })
 
-test('a session that went missing for a moment is gone on with', async (t) => {
+test('a session that was missing for a moment is used again', async (t) => {
   const { shop, user, acts } = await visit(t)
   await acts(3)
   shop.meddle = (_request, response) => {
@@ -124,7 +124,7 @@ test('an acknowledged item that is missing is lost, once', async (t) => {
   t.false(user.intact)
 })
 
-test('a user whose session is gone is logged out, logs in again, and finds out what is lost', async (t) => {
+test('a user with a lost session logs in again, and sees what is lost', async (t) => {
   const { shop, user, acts } = await visit(t)
   await acts(5)
   shop.carts.clear()
@@ -145,7 +145,7 @@ test('a login that is refused is not a logout', async (t) => {
   t.like((await acts(1))[0], { outcome: { end: 'failed', kind: 'login refused' }, loggedOut: false })
 })
 
-test('an item whose answer was lost may be there or not: neither is held against the shop', async (t) => {
+test('an item whose put had no answer may be there or not', async (t) => {
   const { shop, user, acts } = await visit(t)
   await acts(3)
   shop.meddle = (request) => {
@@ -187,7 +187,7 @@ test('a store that is away may have applied it', ends, 503, error('STORE_UNAVAIL
 test('a node that died may have applied it', ends, 502, error('BAD_GATEWAY'), 'failed', 'unknown')
 test('an answer that is not JSON may be anything', ends, 500, undefined, 'failed', 'unknown')
 
-test('where nobody listens, nothing was sent', async (t) => {
+test('a refused connection means not sent', async (t) => {
   const { user } = virtualUser(new URL(`http://127.0.0.1:${await freePort()}`), t)
   t.like(await user.act(turn(0.9)), { outcome: { end: 'failed', kind: 'ECONNREFUSED' } })
 })
