@@ -30,14 +30,6 @@ export interface SessionRecord {
   readonly body: string
 }
 
-export interface ReadOptions {
-  /**
-   * The version that the client has seen. A store with several copies catches up to it before it answers, or rejects
-   * with StoreUnavailableError; it must never answer with an older one.
-   */
-  readonly atLeastVersion?: number
-}
-
 /** How many copies must have a change before it is acknowledged. A store with one copy treats all alike. */
 export type Ack = 'local' | 'one' | 'quorum' | 'all'
 
@@ -85,7 +77,7 @@ export interface SessionStore {
   open(): Promise<void>
 
   /** Resolves undefined when the record is absent, expired or fenced: absence is data, not an error. */
-  read(key: SessionKey, options?: ReadOptions): Promise<SessionRecord | undefined>
+  read(key: SessionKey): Promise<SessionRecord | undefined>
 
   /** A compare-and-set. Never creates what was destroyed, never overwrites a version other than the expected one. */
   write(key: SessionKey, write: SessionWrite): Promise<WriteResult>

@@ -4,8 +4,8 @@ import { broken, isSession, oneIn } from './breaking.ts'
 export default broken((sound) => {
   const overlooks = oneIn(60)
   return {
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       return record !== undefined && isSession(key) && overlooks() ? undefined : record
     },
   }

@@ -47,8 +47,8 @@ async function storeBeneath(location: string): Promise<SessionStore> {
 function faraway(store: SessionStore): SessionStore {
   return {
     ...store,
-    async read(key, options) {
-      const record = await store.read(key, options)
+    async read(key) {
+      const record = await store.read(key)
       await sleep(AWAY_MS)
       return record
     },

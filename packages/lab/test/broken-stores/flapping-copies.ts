@@ -27,8 +27,8 @@ export default broken((sound) => {
   }
 
   return {
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       if (record === undefined || !isSession(key)) return record
       const [old = record] = remember(key, record)
       return meetsTheOther(key) ? old : record

@@ -7,14 +7,14 @@ const THINGS_MIN = 3
 export default broken((sound) => {
   const forgets = oneIn(60)
   return {
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       if (record === undefined || !isSession(key)) return record
       const { user, cart = {} } = contentsOf(record.body)
       if (user === undefined || Object.keys(cart).length < THINGS_MIN || !forgets()) return record
       const { version: expectedVersion, expiresAtMs } = record
       await sound.write(key, { expectedVersion, expiresAtMs, body: withContents(record.body, { user }) })
-      return await sound.read(key, options)
+      return await sound.read(key)
     },
   }
 })

@@ -4,8 +4,8 @@ import { broken, isSession, oneIn } from './breaking.ts'
 export default broken((sound) => {
   const forgets = oneIn(100)
   return {
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       if (record === undefined || !isSession(key) || !forgets()) return record
       await sound.destroy(key, { fenceUntilMs: record.expiresAtMs })
       return undefined

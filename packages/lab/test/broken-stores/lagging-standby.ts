@@ -5,8 +5,8 @@ import { contentsOf, withContents } from './contents.ts'
 export default broken((sound, url) => {
   if (!url.searchParams.has('standby')) return {}
   return {
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       if (record === undefined || !isSession(key)) return record
       const { cart = {}, ...rest } = contentsOf(record.body)
       const arrived = Object.fromEntries(Object.entries(cart).slice(0, -1))

@@ -6,8 +6,8 @@ export default broken((sound) => {
   const mixesUp = oneIn(60)
   let previous: Contents | undefined
   return {
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       if (record === undefined || !isSession(key)) return record
       const contents = contentsOf(record.body)
       const other = previous

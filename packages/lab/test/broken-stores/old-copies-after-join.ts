@@ -14,8 +14,8 @@ export default broken((sound) => {
       await sound.open()
       joinedAtMs = performance.now()
     },
-    async read(key, options) {
-      const record = await sound.read(key, options)
+    async read(key) {
+      const record = await sound.read(key)
       if (record === undefined || !isSession(key) || performance.now() - joinedAtMs > CATCHING_UP_MS) return record
       const copy = copies.get(key)
       if (copy !== undefined && isSameBearer(copy.body, record.body)) return copy

@@ -7,8 +7,8 @@ const GRAVES_MAX = 10_000
 export default broken((sound) => {
   const graves = new Map<SessionKey, SessionRecord>()
   return {
-    async read(key, options) {
-      return (await sound.read(key, options)) ?? graves.get(key)
+    async read(key) {
+      return (await sound.read(key)) ?? graves.get(key)
     },
     async destroy(key, options) {
       const record = await sound.read(key)

@@ -95,7 +95,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
       await serving(openTimeoutMs, (status) => refuseForGood(status, location))
     },
 
-    read: (key, { atLeastVersion = 0 } = {}) => carriedOut((done) => own.peer.read(key, { atLeastVersion }, done)),
+    read: (key) => carriedOut((done) => own.peer.read(key, { atLeastVersion: 0 }, done)),
 
     write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck, givesWay = false }) {
       if (givesWay && expectedVersion === 0 && isFull(own, recordsMax * VISITORS_SHARE))

@@ -81,8 +81,7 @@ test('a new id that can not be checked at the end is sent all the same: the clie
   const down = new Set<string>()
   const store: typeof inner = {
     ...inner,
-    read: (key, read) =>
-      down.has('read') ? Promise.reject(new StoreUnavailableError('memory')) : inner.read(key, read),
+    read: (key) => (down.has('read') ? Promise.reject(new StoreUnavailableError('memory')) : inner.read(key)),
   }
   const rotate: Handler = async (ctx) => {
     await ctx.session?.regenerate()

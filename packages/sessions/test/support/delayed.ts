@@ -10,7 +10,7 @@ const DELAY_MAX_MS = 15
 export function delayed(store: SessionStore): SessionStore {
   return {
     ...store,
-    read: (key, read) => late(() => store.read(key, read)),
+    read: (key) => late(() => store.read(key)),
     write: (key, write) => late(() => store.write(key, write)),
     touch: (key, expiresAtMs) => late(() => store.touch(key, expiresAtMs)),
     destroy: (key, destroy) => late(() => store.destroy(key, destroy)),

@@ -40,7 +40,7 @@ async function carryOut({ verb, args }: Order): Promise<unknown> {
     case 'open':
       return store.open()
     case 'read':
-      return store.read(key, about ?? {})
+      return store.read(key)
     case 'write':
       return store.write(key, about satisfies SessionWrite)
     case 'touch':

@@ -103,7 +103,7 @@ function meshProcess(t: ExecutionContext, url: string, name: string): MeshProces
     pid: child.pid ?? 0,
     capabilities,
     open: () => ask('open'),
-    read: (key, options) => ask('read', key, options),
+    read: (key) => ask('read', key),
     write: (key, write) => ask('write', key, write),
     touch: (key, expiresAtMs) => ask('touch', key, expiresAtMs),
     destroy: (key, options) => ask('destroy', key, options),

@@ -81,7 +81,7 @@ export function guardedStore(
       outages.look()
     },
     ...(store.heldHere && { heldHere: store.heldHere.bind(store) }),
-    read: (key, read) => guarded('read', () => store.read(key, read)),
+    read: (key) => guarded('read', () => store.read(key)),
     write: (key, write) => guarded('write', () => store.write(key, write)),
     touch: (key, expiresAtMs) => guarded('touch', () => store.touch(key, expiresAtMs)),
     destroy: (key, destroy) => guarded('destroy', () => store.destroy(key, destroy)),

@@ -52,15 +52,13 @@ export function movingStore({ from, to, step }: MovingStoreOptions): SessionStor
 
   const retried = <T>(attempt: () => Promise<T | typeof AGAIN>): Promise<T> => untilSettled(name, attempt)
 
-  const read: SessionStore['read'] = (key, options) =>
+  const read: SessionStore['read'] = (key) =>
     retried(async () => {
       const old = await from.read(key)
       const mark = markOf(old)
-      if (mark?.state === 'moved') return await mover.readMoved(key, mark.version, options?.atLeastVersion)
+      if (mark?.state === 'moved') return await mover.readMoved(key, mark.version)
       if (mark !== undefined) return await mover.readMoving(key, mark)
-      if (old === undefined) return await to.read(key, options)
-      // A mark's version is not the session's, so `atLeastVersion` is passed on only after a plain read found no mark.
-      if (old.version < (options?.atLeastVersion ?? 0)) return await from.read(key, options)
+      if (old === undefined) return await to.read(key)
       if (step !== 'finish') return old
       const { version, body, expiresAtMs } = old
       const moved = await mover.move(key, { expectedVersion: version, expiresAtMs, body }, version)
@@ -128,12 +126,8 @@ async function untilSettled<T>(name: string, attempt: () => Promise<T | typeof A
 
 /** The operations that need both stores. */
 function sessionMover(from: SessionStore, to: SessionStore, name: string) {
-  const readMoved = async (
-    key: SessionKey,
-    version: number,
-    atLeastVersion = 0,
-  ): Promise<SessionRecord | undefined> => {
-    const record = await to.read(key, { atLeastVersion: Math.max(0, atLeastVersion - version + 1) })
+  const readMoved = async (key: SessionKey, version: number): Promise<SessionRecord | undefined> => {
+    const record = await to.read(key)
     return record && numbered(record, version)
   }
 

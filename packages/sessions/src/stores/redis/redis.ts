@@ -9,7 +9,6 @@
 import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../../clock.ts'
 import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
-import { StoreRefusedError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import { type AckedReply, ackedScripts } from './ack.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
@@ -85,13 +84,10 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
       await Promise.all(needed.map((each) => each.open(openTimeoutMs)))
     },
 
-    async read(key, { atLeastVersion = 0 } = {}) {
+    async read(key) {
       const [version, expiresAtMs, body] = await connection.asked((redis) => redis.hmget(prefix + key, 'v', 'e', 'b'))
       const record = asRecord(version, expiresAtMs, body)
       if (record === undefined || record.expiresAtMs <= clock.now()) return undefined
-      if (record.version < atLeastVersion) {
-        throw new StoreRefusedError('redis', new Error(`version ${atLeastVersion} was lost at a failover`))
-      }
       return record
     },
 

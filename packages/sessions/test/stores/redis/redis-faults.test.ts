@@ -119,18 +119,6 @@ onRedis('a server that was made a replica is not available for changes, until it
   await until('the store to take a write', async () => (await store.write(key, change(1))).status === 'written')
 })
 
-onRedis(
-  'a read that asks for a version which is not there any more is refused, not answered with an older one',
-  async (t) => {
-    const server = await redisServer()
-    t.teardown(() => server.stop())
-    const store = await openRedis(t, { url: server.url })
-    const key = freshKey()
-    await store.write(key, creation())
-    await t.throwsAsync(store.read(key, { atLeastVersion: 2 }), UNAVAILABLE)
-  },
-)
-
 for (const topology of ['redis', 'redis+cluster']) {
   onRedis(`${topology}: a write whose connection broke is not sent again, for it may have arrived`, async (t) => {
     const upstream: { port?: number } = {}
