@@ -1,31 +1,38 @@
 /**
- * Counters and histograms whose values are numbers in place. prom-client looks a set of labels up by a text that it builds each
- * time, which on the way of every request is more work than routing it; here whoever counts keeps the cell, and the text is
- * made when somebody reads.
+ * Counters and histograms for the way of every request. The Prometheus client finds a set of labels by a text that it builds at each
+ * count, which costs more than to route the request. Here a count is a number in place, and the client gets all of them when it
+ * is asked for its metrics.
  */
-import type { Metric, Registry } from 'prom-client'
+import { Counter, Histogram } from '@prometheus-io/client'
+import type { Registry } from '@prometheus-io/client'
 
 export interface Cell {
   value: number
 }
 
-interface Value {
-  readonly metricName?: string
-  readonly labels: Readonly<Record<string, string | number>>
-  readonly value: number
-}
-
-type Labels = readonly string[]
-
 /** One cell for each set of values that the labels have had. */
 export class Counted {
-  readonly #labelNames: Labels
   readonly #cells = new Map<string, Map<string, Cell>>()
 
   /** At most two labels: that is as deep as a lookup goes. */
   constructor(registry: Registry, name: string, help: string, labelNames: readonly [string, string?]) {
-    this.#labelNames = labelNames.filter((label) => label !== undefined)
-    register(registry, { name, help, type: 'counter', values: () => this.#values() })
+    const [one, two] = labelNames
+    const cells = this.#cells
+    // The counter reads the cells when it is asked, and is kept by its registry.
+    void new Counter<string>({
+      name,
+      help,
+      labelNames: two === undefined ? [one] : [one, two],
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const [first, seconds] of cells) {
+          for (const [second, { value }] of seconds) {
+            this.inc(two === undefined ? { [one]: first } : { [one]: first, [two]: second }, value)
+          }
+        }
+      },
+    })
   }
 
   add(first: string, second = ''): void {
@@ -36,23 +43,13 @@ export class Counted {
     else cells.set(second, { value: 1 })
   }
 
-  /** Of what is no more, so that names that come and go don't pile up. */
+  /** Drops what was counted of an upstream that is gone, so that the cells stay few. */
   forget(first: string): void {
     this.#cells.delete(first)
   }
-
-  #values(): Value[] {
-    const [one = '', two] = this.#labelNames
-    return [...this.#cells].flatMap(([first, cells]) =>
-      [...cells].map(([second, { value }]) => ({
-        labels: two === undefined ? { [one]: first } : { [one]: first, [two]: second },
-        value,
-      })),
-    )
-  }
 }
 
-/** In seconds, from what a node on the same machine needs to what somebody gives up at. */
+/** From what a node on the same machine needs to the time after which a user gives up. */
 const BOUNDS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const BOUNDS_MS = BOUNDS_S.map((seconds) => seconds * 1_000)
 
@@ -61,16 +58,48 @@ interface Series {
   sumMs: number
 }
 
-/** A histogram of durations, by one label. */
-export class Durations {
+type HistogramValues = Awaited<ReturnType<Histogram<string>['get']>>['values']
+
+/** The client's histogram can be told of single values only. This one gives whole series. */
+class SeriesHistogram extends Histogram<string> {
+  readonly #series: ReadonlyMap<string, Series>
   readonly #name: string
   readonly #label: string
+
+  constructor(registry: Registry, name: string, help: string, label: string, series: ReadonlyMap<string, Series>) {
+    super({ name, help, labelNames: [label], buckets: BOUNDS_S, registers: [registry] })
+    this.#name = name
+    this.#label = label
+    this.#series = series
+  }
+
+  override async get(): ReturnType<Histogram<string>['get']> {
+    return {
+      ...(await super.get()),
+      values: [...this.#series].flatMap(([label, series]) => this.#values(label, series)),
+    }
+  }
+
+  #values(label: string, { buckets, sumMs }: Series): HistogramValues {
+    const labels = { [this.#label]: label }
+    let count = 0
+    const values: HistogramValues = Array.from(buckets, (bucket, index) => {
+      count += bucket
+      const metricName = `${this.#name}_bucket`
+      return { metricName, labels: { ...labels, le: BOUNDS_S[index] ?? '+Inf' }, value: count }
+    })
+    values.push({ metricName: `${this.#name}_sum`, labels, value: sumMs / 1_000 })
+    values.push({ metricName: `${this.#name}_count`, labels, value: count })
+    return values
+  }
+}
+
+/** A histogram of durations, by one label. */
+export class Durations {
   readonly #series = new Map<string, Series>()
 
   constructor(registry: Registry, name: string, help: string, label: string) {
-    this.#name = name
-    this.#label = label
-    register(registry, { name, help, type: 'histogram', values: () => this.#values() })
+    void new SeriesHistogram(registry, name, help, label, this.#series)
   }
 
   observe(label: string, ms: number): void {
@@ -88,34 +117,4 @@ export class Durations {
   forget(label: string): void {
     this.#series.delete(label)
   }
-
-  #values(): Value[] {
-    return [...this.#series].flatMap(([label, series]) => this.#seriesValues({ [this.#label]: label }, series))
-  }
-
-  #seriesValues(labels: Value['labels'], { buckets, sumMs }: Series): Value[] {
-    const metricName = `${this.#name}_bucket`
-    const values: Value[] = []
-    let count = 0
-    for (const [index, bucket] of buckets.entries()) {
-      count += bucket
-      values.push({ metricName, labels: { ...labels, le: BOUNDS_S[index] ?? '+Inf' }, value: count })
-    }
-    values.push({ metricName: `${this.#name}_sum`, labels, value: sumMs / 1_000 })
-    values.push({ metricName: `${this.#name}_count`, labels, value: count })
-    return values
-  }
-}
-
-interface Source {
-  readonly name: string
-  readonly help: string
-  readonly type: 'counter' | 'histogram'
-  readonly values: () => Value[]
-}
-
-/** To a registry a metric is what can be asked for its values; several processes' are summed. */
-function register(registry: Registry, { name, help, type, values }: Source): void {
-  const get = async () => ({ name, help, type, values: values(), aggregator: 'sum' as const })
-  registry.registerMetric({ name, help, get, reset() {} } as unknown as Metric)
 }

@@ -1,6 +1,6 @@
 /** What is counted, for Prometheus. Names and labels are an interface: dashboards and the lab read them. */
-import { AggregatorRegistry, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
-import type { MetricObject } from 'prom-client'
+import { AggregatorRegistry, Gauge, Registry, collectDefaultMetrics } from '@prometheus-io/client'
+import type { MetricObject } from '@prometheus-io/client'
 import { Counted, Durations } from './metric-cells.ts'
 
 export type MetricsSnapshot = MetricObject[]
@@ -50,10 +50,12 @@ export interface Metrics {
 }
 
 const PREFIX = 'ninelives_balancer_'
+/** The default, 100 ms, would wake an idle process ten times a second. */
+const UTILIZATION_INTERVAL_MS = 10_000
 
 export function metrics(): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopUtilizationTimeout: UTILIZATION_INTERVAL_MS })
   const counted = (name: string, help: string, ...labels: [string, string?]) =>
     new Counted(registry, `${PREFIX}${name}`, help, labels)
   const durations = (name: string, help: string, label: string) =>

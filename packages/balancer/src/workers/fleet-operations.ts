@@ -1,5 +1,5 @@
 /** Answers operators for all workers: sums and joins what each of them says. */
-import { Gauge, Registry } from 'prom-client'
+import { Gauge, Registry } from '@prometheus-io/client'
 import { mergedDecisions } from '../telemetry/decisions.ts'
 import type { Decision, Decisions } from '../telemetry/decisions.ts'
 import type { Directory } from '../upstreams/directory.ts'

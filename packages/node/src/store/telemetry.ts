@@ -1,6 +1,6 @@
 /** What the session layer and the shop tell, as lines of the log and as metrics. */
 import type { Logger } from 'pino'
-import { Counter, Gauge, Histogram, type Metric } from 'prom-client'
+import { Counter, Gauge, Histogram, type Metric } from '@prometheus-io/client'
 import {
   eventLog,
   type SessionLayerEvent,
