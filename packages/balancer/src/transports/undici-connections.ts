@@ -1,8 +1,6 @@
 /** The connections that undici keeps to one upstream. */
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
-import { undiciAgent } from './bundled-undici.ts'
-import type { UndiciAgent } from './bundled-undici.ts'
+import type { Agent, buildConnector } from 'undici'
 import { CONNECTED_TO_ITSELF, isSelfConnected } from '../upstreams/refusal.ts'
 import type { KeptConnections } from '../upstreams/upstream.ts'
 
@@ -19,22 +17,24 @@ export class UndiciConnections implements KeptConnections {
   /** Whether a node said 100 Continue to a request without `Expect`, which HTTP allows and undici does not understand. */
   sawUnaskedContinue = false
   readonly #limits: UndiciLimits
-  /** Those that finish what they have. */
-  readonly #closing = new Set<UndiciAgent>()
-  #agent: UndiciAgent | undefined
+  readonly #AgentClass: typeof Agent
+  /** Agents that finish what they have. */
+  readonly #closing = new Set<Agent>()
+  #agent: Agent | undefined
 
-  constructor(limits: UndiciLimits) {
+  constructor(limits: UndiciLimits, AgentClass: typeof Agent) {
     this.#limits = limits
+    this.#AgentClass = AgentClass
   }
 
-  get agent(): UndiciAgent {
-    this.#agent ??= undiciAgent({
+  get agent(): Agent {
+    this.#agent ??= new this.#AgentClass({
       connections: this.#limits.upstreamSocketsMax,
       pipelining: 1,
       keepAliveTimeout: this.#limits.upstreamIdleMs,
       keepAliveMaxTimeout: this.#limits.upstreamIdleMs,
       maxHeaderSize: this.#limits.answerHeaderBytesMax,
-      // Whoever began the request watches over its time.
+      // The attempt has timeouts of its own.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: ({ hostname, port }, connected) => this.#connect(hostname, Number(port), connected),
@@ -55,14 +55,14 @@ export class UndiciConnections implements KeptConnections {
     this.#agent = undefined
   }
 
-  #connect(hostname: string, port: number, connected: (error: Error | null, socket: Socket | null) => void): void {
+  #connect(hostname: string, port: number, connected: buildConnector.Callback): void {
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
     const socket = connect({ host, port, noDelay: true, keepAlive: true })
     const settle = (error: Error | null) => {
       socket.setTimeout(0)
       socket.off('error', settle)
       if (error !== null) socket.destroy()
-      connected(error, error === null ? socket : null)
+      connected(...(error === null ? ([null, socket] as const) : ([error, null] as const)))
     }
     socket.setTimeout(this.#limits.connectTimeoutMs, () => settle(new Error('connect timeout')))
     socket.once('error', settle)

@@ -1,10 +1,14 @@
 /**
  * undici's `dispatch`, which makes no streams of request and answer and so costs about half of what Node's own client does. It
  * sends one request at a time over each connection and never a second time by itself.
+ *
+ * Version 7, since its handlers get a header as it came; those of version 8 get it parsed into an object that nothing here reads.
  */
 import { subscribe } from 'node:diagnostics_channel'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
-import type { DispatchHandler } from './bundled-undici.ts'
+import { createRequire } from 'node:module'
+import type { Agent, Dispatcher } from 'undici'
 import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
 import { UndiciConnections } from './undici-connections.ts'
 import type { UndiciLimits } from './undici-connections.ts'
@@ -12,9 +16,17 @@ import type { Upstream } from '../upstreams/upstream.ts'
 
 /** `other` takes what undici can't send. */
 export function undiciTransport(limits: UndiciLimits, other: Transport): Transport {
+  // Loaded where it is used only: that takes some 50 ms.
+  const { Agent: AgentClass } = createRequire(import.meta.url)('undici') as { readonly Agent: typeof Agent }
+  const connectionsTo = (upstream: Upstream): UndiciConnections => {
+    if (upstream.kept instanceof UndiciConnections) return upstream.kept
+    const connections = new UndiciConnections(limits, AgentClass)
+    upstream.kept = connections
+    return connections
+  }
   return {
     call(request, upstream, listener) {
-      const connections = connectionsTo(upstream, limits)
+      const connections = connectionsTo(upstream)
       const isForOther = !isForUndici(request) || connections.sawUnaskedContinue
       if (isForOther) return other.call(request, upstream, listener)
       return new UndiciCall(request, upstream, listener, connections)
@@ -32,13 +44,6 @@ function isForUndici(request: OutgoingRequest): boolean {
   return !hasBody || taken !== undefined
 }
 
-function connectionsTo(upstream: Upstream, limits: UndiciLimits): UndiciConnections {
-  if (upstream.kept instanceof UndiciConnections) return upstream.kept
-  const connections = new UndiciConnections(limits)
-  upstream.kept = connections
-  return connections
-}
-
 /** undici tells a handler nothing of its connection, but says on this channel where it writes a header, right after `onConnect`. */
 let nextSent: ((socket: Socket) => void) | undefined
 subscribe('undici:client:sendHeaders', (message) => {
@@ -46,7 +51,7 @@ subscribe('undici:client:sendHeaders', (message) => {
   nextSent = undefined
 })
 
-class UndiciCall implements Call, DispatchHandler {
+class UndiciCall implements Call, Dispatcher.DispatchHandler {
   readonly #request: OutgoingRequest
   readonly #upstream: Upstream
   readonly #listener: CallListener
@@ -68,7 +73,7 @@ class UndiciCall implements Call, DispatchHandler {
 
   begin(): void {
     const { method, path, headers, taken: body = null } = this.#request
-    const sent = headers['transfer-encoding'] === undefined ? headers : withoutCoding(headers)
+    const sent = (headers['transfer-encoding'] === undefined ? headers : withoutCoding(headers)) as IncomingHttpHeaders
     this.#connections.agent.dispatch({ origin: this.#upstream.url, method, path, headers: sent, body }, this)
   }
 
