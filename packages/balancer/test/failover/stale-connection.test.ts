@@ -4,6 +4,7 @@ import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/client.ts'
+import { httpServer } from '../fixtures/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
 import { rawServer } from '../fixtures/raw.ts'
 
@@ -81,4 +82,34 @@ test('a node that dies under a request on a connection that served before dies o
   t.is((await ask(`${url}/die`)).status, 502)
   await delay(500)
   t.is(deaths, 1)
+})
+
+test('a node that answers again in another incarnation died of the request, and does not get it again', async (t) => {
+  let lives = 1
+  const node = await httpServer(t, (request, response) => {
+    if (request.url !== '/poison') return void response.end()
+    lives += 1
+    request.socket.destroy()
+  })
+  node.server.prependListener('request', (_request, response) => response.setHeader('X-Incarnation', `life-${lives}`))
+  const { url } = await balancing(t, { a: node.port }, NO_PROBES)
+  t.is((await ask(url)).status, 200)
+  t.is((await ask(`${url}/poison`)).status, 502)
+  t.is(node.requests.filter(({ url: path }) => path === '/poison').length, 1)
+})
+
+test('one request finds one stale connection at most', async (t) => {
+  const node = await rawServer(t, (socket, received) => {
+    if (received.split('\r\n\r\n').length > 2) return void socket.end()
+    if (node.connections.length === 2) for (const each of node.connections) each.write(ANSWER)
+  })
+  // undici opens a new connection in the place of the one that ended, and would not meet the other one.
+  const { url } = await balancing(t, { a: node.port }, { ...NO_PROBES, TRANSPORT: 'http-proxy' })
+  const both = await Promise.all([ask(url), ask(url)])
+  t.deepEqual(
+    both.map(({ status }) => status),
+    [200, 200],
+  )
+  t.is((await ask(url)).status, 502)
+  t.is(node.connections.length, 2)
 })
