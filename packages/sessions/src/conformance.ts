@@ -1,10 +1,9 @@
 /**
- * What every store is held to, whoever wrote it. The cases know no test runner: give each one's `run` a way to open the
- * store, and fail the test when it rejects.
+ * The cases that every store must pass. They depend on no test runner: fail the test when a case's `run` rejects.
  *
  *     for (const { title, run } of conformance({ open })) test(title, () => run())
  *
- * A case that asks for something the store declares it can't hold is passed over, and `excused` says why.
+ * A case that needs a capability which the store declares it lacks is excused, and `excused` has the store's reason.
  */
 import { type Definition, definitions } from './conformance-cases.ts'
 import type { Capabilities, SessionStore } from './contract.ts'

@@ -1,9 +1,9 @@
 /**
- * What a store must be, and all that it must be.
+ * What a store must do.
  *
- * A store keeps *records*: a version, an instant of expiry, and a body that it never looks into. Everything that makes a
- * session a session (fields, merging, secrets, rotation, answers kept for a repeated request) lives in the body and is
- * the engine's business, so a store is four atomic verbs and stays four when the engine learns more.
+ * A store keeps *records*: a version, an instant of expiry, and a body that it never looks into. Everything else of
+ * a session (fields, merging, secrets, rotation, answers kept for a repeated request) is in the body and is the engine's
+ * part. So a store is four atomic verbs, and stays four when the engine gains features.
  *
  * There is no verb for rotation. An id is a *handle*, which never changes and whose hash is the key, and a *secret*, whose
  * hash is in the body. Rotating writes another secret's hash in the same compare-and-set that carries the data, so no

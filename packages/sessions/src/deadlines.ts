@@ -8,7 +8,7 @@ export interface Deadlines {
    * else can happen, so that a queue never holds an entry that is over.
    */
   within<T>(call: Promise<T>, abandon?: () => void): Promise<T>
-  /** Whoever still waits is rejected now. */
+  /** Rejects every call that still waits. */
   giveUp(reason: () => Error): void
 }
 

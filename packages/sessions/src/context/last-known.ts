@@ -1,7 +1,7 @@
 /**
  * What this process last saw of each session, for requests that may be answered from it while the store is down. Bounded
- * in number and in age. A session that this process saw end is forgotten at once; one that ended elsewhere is not known to
- * have, which is why reading from here is a policy that a route has to choose.
+ * in number and in age. A session that this process saw end is forgotten at once; that one ended on
+ * another node is not known here, which is why reading from here is a policy that a route has to choose.
  */
 import type { SessionKey } from '../contract.ts'
 import type { Snapshot } from '../record/record.ts'

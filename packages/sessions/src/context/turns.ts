@@ -1,8 +1,8 @@
 /**
- * Turns at changing one session, among the requests of this process. After a conflict, a session's writers queue here and
- * go one after the other: without that, of a hundred requests that add to one session at once each try lets one through, and
- * the last ones run out of tries. A writer that leaves hands on the session as it is then, so that the next one need not read
- * it. A first try takes no turn, because most changes meet no other. The wait is bounded, in time and in number.
+ * After a conflict, the writers of this process queue per session. Without the queue, of a hundred requests that add to one
+ * session at once each round of tries lets one through, and the last ones run out of tries. A writer that leaves hands on the
+ * session as it is then, so that the next one need not read it. A first try takes no turn, because most changes meet no
+ * conflict. The wait is bounded, in time and in number.
  */
 import type { SessionKey } from '../contract.ts'
 import { deadlineList } from '../deadlines.ts'

@@ -1,10 +1,10 @@
 /**
- * Sessions that have no user: visitors'. Anybody can begin one, without a password and in any number, so they are bounded
- * where a user's session is not: one is stored only when it holds something, it ends sooner, a full store gives it up first,
- * and of one address only so many begin. Users are never counted here, nor refused.
+ * Sessions without a user: visitors'. A client can begin any number of them without a password, so they are bounded where users'
+ * sessions are not: one is stored only when it holds something, it ends sooner, a full store evicts it first, and one address
+ * may begin only so many. Users are never counted or refused here.
  *
- * Counted in each process by itself. A count that all nodes share would cost a write for each new visitor, which is what
- * this is there to bound.
+ * Each process counts by itself. A count shared by all nodes would cost a write for each new visitor, which is what this is to
+ * prevent.
  */
 import type { SessionData } from '../record/data.ts'
 import { TooManyVisitorsError } from '../errors.ts'

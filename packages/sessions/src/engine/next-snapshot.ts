@@ -1,7 +1,7 @@
 /**
- * What a session becomes with the next write: pure, so that every try of a commit can work it out anew on what is stored
- * then. Here stands the rule that no session changes its user under an id: whoever logs in or out gets another secret in
- * the same write, whether or not the application asked for a rotation.
+ * What a session becomes with the next write. Pure: every try of a commit computes it again from what is stored then. A login
+ * or logout always rotates the secret in the same write, whether or not the application asked for it: no session changes its
+ * user under an id.
  */
 import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from '../record/expiry.ts'
 import { forgetOld } from '../idempotency/remembered-keys.ts'

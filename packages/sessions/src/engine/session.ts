@@ -16,7 +16,7 @@ import { ANSWERED, FAILED, type KeyedRequest, type KeyedStep, StepNames } from '
 import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
-  /** As in the list of the user's sessions. It does not let anybody use the session. */
+  /** As in the list of the user's sessions. It does not give access to the session. */
   readonly id: string
   readonly version: number
   readonly createdAtMs: number

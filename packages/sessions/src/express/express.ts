@@ -179,7 +179,7 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
 function tell<T>(done: Promise<T | undefined>, callback: Callback<T> | undefined): void {
   done.then(
     (result) => process.nextTick(() => callback?.(null, result)),
-    // Who gives no callback has asked not to be told; the session is as it was, or ended when its time is over.
+    // Without a callback the failure is not reported: the session is as it was, or ends when its time is over.
     (error: unknown) => process.nextTick(() => callback?.(error)),
   )
 }

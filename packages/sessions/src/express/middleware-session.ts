@@ -1,6 +1,6 @@
 /**
  * A session in the hands of a middleware that knows only `get` and `set`: what was read, until what became of it is to be
- * saved. Its record is one like any other. Who bears the id is the middleware's business, so the record's secret is the
+ * saved. Its record is one like any other. The middleware checks the id's bearer, so the record's secret is the
  * empty one, and the key is the hash of the whole id, in a name space of its own: a Koa session in the same store can't be
  * named by such an id, nor the other way round.
  *

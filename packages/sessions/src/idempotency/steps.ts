@@ -12,7 +12,7 @@ export interface KeyedRequest {
   readonly keyDigest: string
   readonly fingerprint: Fingerprint
   readonly windowMs: number
-  /** Its key came from its client, who may send it again at any time within the window. */
+  /** Its key came from its client, which may send it again at any time within the window. */
   readonly isClients: boolean
 }
 

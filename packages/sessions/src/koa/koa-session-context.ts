@@ -66,8 +66,8 @@ export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): vo
 }
 
 /**
- * Other contents under the id that the client came with may be session fixation. Where they name a user, the change of user
- * rotates by itself; where they do not, nobody knows.
+ * Replacing all fields under the id that the client came with may be a login, and the id may have been planted. Where the fields
+ * name a user, the change of user rotates the id by itself; where they don't, it is rotated to be safe.
  */
 function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: boolean): void {
   if (!wasDiscarded) {
@@ -79,8 +79,8 @@ function replaceSession(state: RequestState, fields: SessionData, wasDiscarded: 
 }
 
 /**
- * Hands out the fields, which koa-session was not given. It would keep two checksums of them that nobody asks for, and of
- * a session that the handler never looks at nothing has to be parsed, copied or compared.
+ * Fills koa-session's object with the fields when the handler first looks at it. Given at the start, koa-session would compute
+ * two checksums that are not used, and a session that the handler never looks at would be parsed and copied for nothing.
  */
 function fill(state: RequestState | undefined, session: BareSession): void {
   if (state?.use !== 'untouched') return

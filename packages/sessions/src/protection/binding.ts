@@ -1,9 +1,9 @@
 /**
- * A session bound to the client that logged in: the browser it said it was, and the network it came from. Whoever takes a
- * cookie elsewhere is noticed, if "elsewhere" looks different; it is a tripwire, not a lock, so it is optional and each
- * of the two has its own policy.
+ * A session bound to the client that logged in: the browser it said it was, and the network it came from. A cookie that is
+ * used elsewhere is noticed if browser or network look different. That stops no attacker who has the same kind of browser on
+ * the same network, so binding is optional, and each of the two has its own policy.
  *
- * What is kept is a keyed hash of each, in the session's field `boundTo`: who reads the store learns neither. Version
+ * What is kept is a keyed hash of each, in the session's field `boundTo`: a reader of the store learns neither. Version
  * numbers are left out of the browser's name, or every update of a browser would look like a theft.
  *
  * The application says when to bind, at login once the password was right. Binding by itself, on whatever request comes
@@ -136,7 +136,7 @@ export function sessionBinder(given: SessionBindingOptions): Binder {
     judge(mark, client) {
       const kept = parsed(mark)
       const key = kept && keys.find(({ tag }) => tag === kept.keyTag)
-      // Nothing of ours, or made with a key that is not ours any more: nobody can say that it is the same client.
+      // No mark, or one made with a key that is gone: it can't be known whether this is the same client.
       if (kept === undefined || key === undefined) return { policy: stricter(agentPolicy, networkPolicy) }
       const now = marked(client, key)
       const sameAgent = sameDigest(kept.agent, now.agent)

@@ -5,13 +5,13 @@
  * - An attempt is counted *before* the password is looked at, and taken back when it was right. Counting afterwards lets a
  *   burst of parallel guesses through, all of which were let in before the first one was counted.
  * - An account's waits are short and end in a lock after 100 failures in a row, the most that NIST SP 800-63B-4 allows.
- *   Alone that would hand everyone the means to shut anyone out. So a place where the account has logged in before (a
- *   device, or else the network) has a count of its own, and strangers' guesses do not touch it.
- * - An address' count is what a guesser pays who tries many accounts, or many keys for one door. A right password takes
- *   back its own attempt and no other, or an account of the guesser's own would wipe the slate clean.
+ *   Alone that would let any stranger lock a user out. So a place where the account has logged in before (a device, or else
+ *   the network) has a count of its own, which strangers' guesses do not touch.
+ * - An address' count slows down a guesser who tries many accounts. A right password takes back its own attempt and no other:
+ *   otherwise a guesser could reset the count with an account of their own.
  * - Unknown accounts are counted like others, so that a wait does not tell which exist.
  *
- * What is refused is not counted: asking again early costs nobody anything and writes nothing.
+ * A refused attempt is not counted and writes nothing.
  */
 import { type Clock, systemClock } from '../clock.ts'
 import type { SessionStore } from '../contract.ts'

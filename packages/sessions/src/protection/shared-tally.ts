@@ -9,8 +9,8 @@ import { auxiliaryKey } from '../secrets/id.ts'
 import { counted, forgottenAtMs, type Lane, NO_FAILURES, type Tally, uncounted, waitMs } from './throttle-lane.ts'
 
 /**
- * Each lost compare-and-set means that somebody else's change went in, so that of this many attempts at one instant all
- * are counted; whoever loses more often is turned away.
+ * Each conflict means that another attempt was counted, so this many attempts at one instant are all counted. An attempt that
+ * meets more conflicts is refused.
  */
 const TRIES_MAX = 64
 const CROWDED_WAIT_MS = 1_000

@@ -1,19 +1,19 @@
 /**
- * What a secret is to a session, and what becomes of it when it is rotated. Pure: the time is an argument.
+ * What the bearer of a secret is to a session, and what becomes of a secret when it is rotated. Pure: the time is an argument.
  *
  * A rotated-away secret stays an *alias* until the new one has been used and a short grace has passed after that. Counting
  * from the first use, not from the rotation, is what makes a lost answer harmless: a client that never got its new cookie
  * goes on with the old one.
  *
  * When the rotation came with another user, which is what a login is, the old secret is *superseded* instead: it sees
- * nothing of the session, because whoever planted it in the victim's browser would otherwise be logged in as the victim
- * for the length of the grace. So is an alias whose grace has passed. Requests that were sent before the rotation may
+ * nothing of the session, because an attacker who planted it in the victim's browser would otherwise be logged in as the
+ * victim for the length of the grace. So is an alias whose grace has passed. Requests that were sent before the rotation may
  * still arrive with such a secret, for as long as a request may take; only an alias that comes later than that is *stolen*.
  */
 import { sameDigest } from '../secrets/id.ts'
 import type { Body, RetiredSecret } from './record.ts'
 
-/** More rotations than this, and the oldest secret is forgotten. What is forgotten opens nothing, and accuses nobody. */
+/** More rotations than this, and the oldest secret is forgotten. A forgotten secret opens nothing, and is not reported as theft. */
 const RETIRED_MAX = 8
 
 export type BearerStatus = 'current' | 'alias' | 'superseded' | 'stolen' | 'unknown'

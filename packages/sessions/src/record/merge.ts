@@ -23,7 +23,7 @@ export const resolve = {
   sum: ({ base, mine, theirs }) => Number(theirs ?? 0) + Number(mine ?? 0) - Number(base ?? 0),
   /** Both sides' additions and removals count: for an array that means a set. */
   union: ({ base, mine, theirs }) => unite(asArray(base), asArray(mine), asArray(theirs)),
-  /** Whoever wrote first keeps what it wrote. */
+  /** The value of the request that wrote first stays. */
   first: ({ theirs }) => theirs,
   /** The later request fails with SessionConflictError, and nothing of it is written. */
   reject: ({ mine, theirs }) => {
@@ -51,7 +51,7 @@ function mergeField(base: unknown, mine: unknown, theirs: unknown, resolver: Res
   return resolver({ base, mine, theirs })
 }
 
-/** Every object inherits a `constructor`, which is nobody's field. */
+/** Own properties only: every object inherits a `constructor`. */
 function own<T>(fields: Readonly<Record<string, T>>, field: string): T | undefined {
   return Object.hasOwn(fields, field) ? fields[field] : undefined
 }

@@ -22,7 +22,7 @@ export interface Body {
   /** How long this session may be unused, where the application has said so; see UNTIL_BROWSER_CLOSES. */
   readonly maxAgeMs?: number
   readonly secretDigest: string
-  /** Whose session it is; undefined for nobody's. */
+  /** Whose session it is; undefined for a visitor's. */
   readonly user: UserTag | undefined
   /** How often all of the user's sessions had been ended when this one became theirs. */
   readonly epoch: number

@@ -1,7 +1,7 @@
 /**
- * The cookie's value: `handle.secret.signature`, with a hash of the user's name before the
- * signature when the session is somebody's. The secret alone would keep a forger out; the signature keeps forgeries
- * away from the store, and tells an id that was once ours and has been rotated from one that somebody made up.
+ * The cookie's value: `handle.secret.signature`, with a hash of the user's name before the signature when the session has a
+ * user. The secret alone would keep a forger out. The signature keeps forgeries away from the store, and tells an id that this
+ * application issued and rotated from one that was made up.
  */
 import { checkedValue } from '../options.ts'
 import { sameDigest, type SessionId, type UserTag } from './id.ts'

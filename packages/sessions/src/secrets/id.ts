@@ -1,7 +1,7 @@
 /**
  * A session's id is a handle and a secret. The handle finds the session and stays for its whole life; the secret proves
- * that the bearer may use it and is replaced at every rotation. Stores see only hashes of both: who reads a store, a
- * dump or a log can't make a cookie of it.
+ * that the bearer may use it and is replaced at every rotation. Stores see only hashes of both, so a reader of a store,
+ * a dump or a log can't make a cookie of it.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { SessionKey } from '../contract.ts'
@@ -64,7 +64,7 @@ export function sameDigest(left: string, right: string): boolean {
 
 /**
  * The first 128 bits of a SHA-256 (and four more, of the last letter): what is hashed was drawn at random, and to hit one of
- * these is out of reach. The slice holds on to the whole text, so whoever keeps many for long keeps a text of its own.
+ * these is out of reach. The slice keeps the whole text in memory: copy it where many are kept for long.
  */
 function digest(text: string): string {
   return hash('sha256', text, 'base64url').slice(0, DIGEST_LENGTH)

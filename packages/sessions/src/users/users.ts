@@ -28,7 +28,7 @@ import {
 } from './user-index.ts'
 
 export interface UserSession {
-  /** To end it by; it does not let anybody use the session. */
+  /** To end it by. It does not give access to the session. */
   readonly id: string
   readonly createdAtMs: number
   readonly lastSeenAtMs: number
@@ -138,8 +138,8 @@ async function endTheirs(context: EngineContext, user: UserTag, entries: readonl
 }
 
 /**
- * Makes a session nobody's, on the version that was looked at, before it is destroyed, which no store does by version: another
- * user who logs in over it at that moment keeps it, or begins another. False when it is another's by now.
+ * Takes the user out of a session by compare-and-set, before it is destroyed: a destroy has no version, and would also end the
+ * session of another user who logs in over it at that moment. False when the session is another user's by now.
  */
 async function isDisowned(
   context: EngineContext,
@@ -149,11 +149,11 @@ async function isDisowned(
   let { record, body } = found
   for (let attempt = 1; attempt <= context.commitAttemptsMax; attempt++) {
     const opensNothing = secretDigest(newSecret(context.random))
-    const nobodys = { ...body, secretDigest: opensNothing, retired: [], user: undefined, answersText: undefined }
+    const userless = { ...body, secretDigest: opensNothing, retired: [], user: undefined, answersText: undefined }
     const result = await context.store.write(listed.key, {
       expectedVersion: record.version,
       expiresAtMs: context.clock.now() + context.requestTimeMaxMs,
-      body: encodeBody({ ...nobodys, dataText: EMPTY_DATA }),
+      body: encodeBody({ ...userless, dataText: EMPTY_DATA }),
     })
     if (result.status !== 'conflict') return true
     record = result.current

@@ -35,7 +35,7 @@ async function crowd() {
   return { first, session, requests: requests.filter((request) => request !== undefined) }
 }
 
-test('of a crowd that changes one session at once on several nodes, everybody gets through', async (t) => {
+test('of a crowd that changes one session at once on several nodes, every request gets through', async (t) => {
   const { first, session, requests } = await crowd()
   const counts = await Promise.all(
     requests.map((request) => request.update(request.take(), (draft) => (draft['count'] = Number(draft['count']) + 1))),

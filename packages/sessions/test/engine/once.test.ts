@@ -164,7 +164,7 @@ test('a result too large to keep is not made up: the repeated request is told th
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
 
-test('what somebody did before the login with a key of their own does not let them into it', async (t) => {
+test('a request with a key from before the login does not open the session after it', async (t) => {
   const { session, reopen } = await begun()
   const planted = session.id
   const thief = await reopen(session)

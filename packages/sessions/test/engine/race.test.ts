@@ -206,7 +206,7 @@ async function visibleTo({
 
 const RUNS = 1_500
 
-test('without login and logout nothing acknowledged is lost, nothing counts twice, and nobody is logged out', async (t) => {
+test('without login and logout nothing acknowledged is lost, nothing counts twice, and no user is logged out', async (t) => {
   const kinds = ['set', 'count', 'keyed', 'rotate', 'read'] as const
   await fc.assert(
     fc.asyncProperty(batches(kinds), fc.scheduler(), async (history, scheduler) => {

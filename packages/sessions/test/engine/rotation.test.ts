@@ -75,7 +75,7 @@ test('theft can be reported without ending the session', async (t) => {
   t.truthy(await engine.open(session.id))
 })
 
-test('a secret that the session never had, or has forgotten, opens nothing and accuses nobody', async (t) => {
+test('a secret that the session never had, or has forgotten, opens nothing and is not reported as theft', async (t) => {
   const { engine, session, events, reopen } = await rotated()
   t.is(await engine.open({ handle: session.id.handle, secret: engine.create().id.secret }), undefined)
   const first = session.id
@@ -162,7 +162,7 @@ test('two logins as two people that race end in two sessions, and neither sees t
   t.deepEqual((await reopen(two)).take(), { user: 'two' })
 })
 
-test('with an id from before the login somebody else logs in to a session of their own', async (t) => {
+test('with an id from before the login another user logs in to a session of their own', async (t) => {
   const { engine, reopen } = setUp()
   const session = engine.create()
   await session.commit({ cart: 1 })

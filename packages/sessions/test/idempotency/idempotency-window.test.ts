@@ -181,7 +181,7 @@ test('fields that a keyed handler set before it failed are not stored: it runs a
   t.deepEqual(await body(browser, '/'), { user: 'u', total: 1, answers: 1 })
 })
 
-test('a visitor who asks with a key and changes nothing begins no session', async (t) => {
+test('a request of a visitor with a key that changes nothing begins no session', async (t) => {
   const { store, url } = await begun(t, {}, { '/look': once(() => ({ looked: true })) })
   const { writes } = store.seen
   const visitor = client(url)

@@ -83,7 +83,7 @@ function otherSpareBits(cookie: string): string {
 }
 
 for (const [what, make] of Object.entries(NONSENSE)) {
-  test(`a cookie made up, ${what}, is nobody's and costs nothing`, async (t) => {
+  test(`a cookie made up, ${what}, opens no session and costs no read`, async (t) => {
     const { origin, cookie, verbs, errors } = await site(t)
     // As bytes of UTF-8, and of Latin-1 where it is in that: the latter are no UTF-8.
     const made = make(cookie)

@@ -108,7 +108,7 @@ test('valid: a session that it refuses is not used, and is not changed either', 
   t.like((await one.get('/?as=one')).body, { fields: { owner: 'one' } })
 })
 
-test('valid must answer at once: a promise would let everybody in', async (t) => {
+test('valid must answer at once: a promise would let every client in', async (t) => {
   const valid = (async () => false) as unknown as NonNullable<SessionsOptions['valid']>
   const browser = client(await shop(t, { '/set': set, '/': read }, { valid }))
   await browser.get('/set')

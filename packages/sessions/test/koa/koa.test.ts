@@ -167,7 +167,7 @@ test('regenerate changes the cookie, keeps the data, and the old id outlives it 
   t.like((await browser.get('/')).body, { fields: { cart: 1, user: 'u' } })
 })
 
-test('logout ends the session for whoever holds the cookie', async (t) => {
+test('logout ends the session for every holder of the cookie', async (t) => {
   const origin = await shop(t, {
     '/set': set({ user: 'u' }),
     '/logout': logout,

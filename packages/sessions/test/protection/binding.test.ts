@@ -51,7 +51,7 @@ test('a mark is a short keyed hash that tells neither browser nor network, and n
   t.is(sessionBinder({ keys: [KEY] }).mark({ ...HOME, agent: 'x'.repeat(10_000) }).length, mark.length)
 })
 
-test('a mark of an older key is known and made anew, and one of a key that is gone is nobody', (t) => {
+test('a mark of an older key is known and made anew, and one of a key that is gone matches no client', (t) => {
   const mark = sessionBinder({ keys: [KEY] }).mark(HOME)
   const rotating = sessionBinder({ keys: [NEW_KEY, KEY] })
   t.deepEqual(rotating.judge(mark, HOME), { policy: 'ignore', renewed: rotating.mark(HOME) })
@@ -61,7 +61,7 @@ test('a mark of an older key is known and made anew, and one of a key that is go
 })
 
 for (const mark of [7, '', 'a.b', {}, null]) {
-  test(`${JSON.stringify(mark)} is no mark, and so nobody's`, (t) => {
+  test(`${JSON.stringify(mark)} is no mark, and matches no client`, (t) => {
     t.is(sessionBinder({ keys: [KEY], agent: 'end' }).judge(mark, HOME).policy, 'end')
   })
 }

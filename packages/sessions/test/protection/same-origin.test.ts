@@ -47,7 +47,7 @@ test('an application may trust its sibling subdomains, or other origins by name'
   t.false(mayChange({ ...change, secFetchSite: 'cross-site', origin: OWN }, { allowSameSite: true, allowed }))
 })
 
-test('a request whose own origin can not be told is refused to whoever names one', (t) => {
+test('a request whose own origin is unknown is refused if it names an origin', (t) => {
   t.false(mayChange({ method: 'POST', ownOrigin: 'http://', secFetchSite: '', origin: OWN }, STRICT))
   t.false(mayChange({ method: 'POST', ownOrigin: 'http://', secFetchSite: '', origin: 'http://' }, STRICT))
 })

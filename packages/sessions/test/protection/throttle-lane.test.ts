@@ -98,7 +98,7 @@ test('whenever a guesser tries, no wait is ever longer than the lock, and each f
   t.pass()
 })
 
-test('who tries the very instant each wait is over gets the failures before the lock, and then one for each lock', (t) => {
+test('an attempt at the very instant each wait is over gets the failures before the lock, and then one for each lock', (t) => {
   fc.assert(
     fc.property(lanes, fc.integer({ min: 1, max: 20 }), (lane, locks) => {
       let tally = NO_FAILURES

@@ -69,7 +69,7 @@ test('a body that is damaged, or of a later schema, is reported and never guesse
   }
 })
 
-test("a field named __proto__ in stored data does not become anybody's prototype", (t) => {
+test('a field named __proto__ in stored data does not become a prototype', (t) => {
   const data = decodeData('{"__proto__":{"admin":true},"a":1}')
   t.deepEqual(Object.keys(data), ['a'])
   t.is(Object.assign({}, data)['admin' as 'a'], undefined)

@@ -27,7 +27,7 @@ async function alive({ engine }: EngineUnderTest, sessions: readonly OpenSession
   return await Promise.all(sessions.map(async ({ id }) => (await engine.open(id)) !== undefined))
 }
 
-test("a user's sessions are listed with device, age and last use, the latest used first, and nobody else's", async (t) => {
+test("a user's sessions are listed with device, age and last use, the latest used first, and no other user's", async (t) => {
   const under = setUp()
   const users = usersSessions(under.engine)
   const phone = await login(under, 'u', 'phone')

@@ -4,9 +4,9 @@
  *     closed ──(`failuresMax` in a row)──▶ open ──(pause over)──▶ probing ──(success)──▶ ramping ──▶ closed
  *                                           ▲────────(failure)──────┘  ◀────(failure)──────┘
  *
- * While it is open nobody waits for a store that is known to be down. Then one call goes through and the rest still do not:
- * a store that comes back must not be met by everybody at once. After that as many calls run beside each other as have
- * just succeeded, doubling, as TCP begins a connection.
+ * While it is open, calls fail at once. Then one call goes through as a probe and the rest still fail: a store that comes back
+ * must not meet all callers at once. After that, as many calls may be in flight as have just succeeded, which doubles as in
+ * the slow start of TCP.
  */
 
 export interface BreakerRules {
@@ -25,7 +25,7 @@ export interface Breaker {
   /** A call that was admitted must be reported back with `succeeded` or `failed`. */
   admit(nowMs: number): Admission
   succeeded(): void
-  /** Somebody else found the store well. */
+  /** The store was found well by other means than a call that was admitted. */
   recovered(): void
   /** `random` in [0, 1) spreads the nodes' probes. */
   failed(nowMs: number, random: number): void

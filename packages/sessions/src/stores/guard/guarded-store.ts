@@ -1,6 +1,6 @@
 /**
- * A store that nobody waits long for: every call ends within a bound, whoever wrote the store, and while the store is known
- * to be down calls fail at once instead of queueing up in front of it.
+ * Puts a time limit and a breaker in front of any store: every call ends within a bound, and while the store is known to be
+ * down, calls fail at once instead of queueing.
  */
 import { breaker, type BreakerRules } from './breaker.ts'
 import type { SessionStore } from '../../contract.ts'

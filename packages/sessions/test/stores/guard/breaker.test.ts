@@ -43,7 +43,7 @@ test('a probe that fails doubles the pause, up to the longest', (t) => {
   }
 })
 
-test('it ends its pause when somebody else found the store well, and then lets in few at first', (t) => {
+test('it ends its pause when the store was found well otherwise, and then lets in few at first', (t) => {
   const gate = opened()
   t.is(gate.admit(50), 'no')
   gate.recovered()
