@@ -1,6 +1,6 @@
 /**
- * One peer of a mesh with all that it needs to live in a process: the links to the others, the codec between, the clocks,
- * and the one timer that drives both. The peer itself knows none of these, which is why a simulation can hold it.
+ * One peer of a mesh in a process: with links to the others, the codec, clocks, and the one timer that drives peer and
+ * links. The peer itself knows none of these, so that the simulation can run it.
  */
 import { randomBytes } from 'node:crypto'
 import { codecs } from './wire/codec.ts'
@@ -24,7 +24,7 @@ export interface MemberOptions {
 
 export interface MeshMember {
   readonly peer: Peer
-  /** Listens. May be called again when it rejected. */
+  /** Listens. May be called again after it rejected. */
   open(): Promise<void>
   status(): MemberStatus
   close(): Promise<void>
@@ -105,7 +105,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
   }
 }
 
-/** What goes to several is packed once. */
+/** Encodes a message to several peers once. */
 function sender(links: MeshLinks): (to: string, message: Message) => void {
   let packed: { readonly message: Message; readonly version: number; readonly frame: Frame } | undefined
   return (to, message) => {

@@ -6,7 +6,7 @@
  *     replicated:?name=a&names=a,b,c&dns=nodes:7000                               addresses from a DNS name
  *
  * The names are the cluster: a majority is counted over them, and a session is placed by them, so all nodes are told the
- * same list, and a handshake refuses who was told another. DNS supplies addresses alone. Rejected: to learn the names from
+ * same list, and a handshake refuses a node with another list. DNS supplies addresses alone. Rejected: to learn the names from
  * DNS too, given how many there are: with one container too many, two halves could each count themselves complete.
  *
  * `name` and the secret may come from the process instead of the URL, which then is the same text for every node. Every

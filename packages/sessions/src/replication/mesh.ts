@@ -1,10 +1,10 @@
 /**
  * Sessions in the memory of the nodes themselves: on every one (`replicated:`), or each on an owner and some backups
- * (`clustered:`). What a verb promises is the peer's doing, see mesh/peer.ts; here it meets sockets, a URL and errors.
+ * (`clustered:`). PROTOCOL.md says what a verb promises; this file adds the URL, the sockets and the errors.
  *
- * Opened, it waits until the node takes part: from then on it answers, from its own memory or by asking a node that has the
- * session, and while it is cut off from the majority it rejects, which health() tells to whoever asks for readiness. A mesh
- * that can never be, because most others refuse this node, is a configuration to mend and ends the wait at once.
+ * open() waits until the node takes part. From then on it answers, from its own memory or by calling a node that has the
+ * session. While it is cut off from the majority it rejects, and health() says so to a readiness probe. When most others refuse
+ * this node, the mesh can never be: open() rejects at once, because the configuration must change.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../clock.ts'
@@ -19,7 +19,7 @@ import { meshLocation } from './mesh-url.ts'
 import type { VerbOutcome, VerbRefusal } from './wire/messages.ts'
 
 export interface MeshStoreOptions {
-  /** See mesh/mesh-url.ts for its forms. */
+  /** See mesh-url.ts for its forms. */
   readonly url: string
   /** Of this node, where the URL does not say. */
   readonly name?: string | undefined
@@ -41,17 +41,17 @@ export interface MeshStore extends SessionStore {
 
 const OPEN_TIMEOUT_MS = 5_000
 const LOOK_EVERY_MS = 20
-/** A view that changes, or a busy machine: calls wait for longer than that, and nobody need hear of it. */
+/** For a change of view, or a busy machine: health() reports a lapse only when it lasts longer. */
 const LAPSE_MS = 250
 /** A refusal that stays for so long is not of a node that was just about to leave. */
 const REFUSED_FOR_MS = 500
-/** A record has to fit a frame, whatever else is in it. */
+/** A record has to fit into a frame. */
 export const BODY_BYTES_MAX = 4 * 1024 * 1024
 const UNIT_BYTES_MAX = 3
 /** Of `recordsMax`. A record can't be given up on one node alone, so visitors never take the rest. */
 const VISITORS_SHARE = 0.9
 
-/** Someone has to change what one of the two was told. */
+/** Refusals that last until the configuration of one of the two nodes is changed. */
 const FOR_GOOD: ReadonlySet<RefusalCode> = new Set(['secret', 'version', 'stranger', 'duplicate'])
 
 export function meshStore(options: MeshStoreOptions): MeshStore {
@@ -181,7 +181,7 @@ function refuseForGood({ apart }: MemberStatus, { names }: MeshLocation): void {
     const code = trouble?.refused?.refusal.code
     return code !== undefined && FOR_GOOD.has(code) && trouble !== undefined && trouble.sinceMs <= settledMs
   })
-  // Who is told of another node of his own name has nothing to wait for: that one is up.
+  // Another node with this node's name is up: waiting does not help.
   const isSecond = refused.some(({ trouble }) => {
     return trouble?.refused?.by === 'them' && trouble.refused.refusal.code === 'duplicate'
   })

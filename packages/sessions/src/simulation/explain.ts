@@ -1,4 +1,4 @@
-/** A failing seed as a person wants it: what goes wrong, after how little, and how to see it again. */
+/** A failing seed for a person: the shortest script that still fails, and what goes wrong. */
 import { engine } from './engine.ts'
 import { type Fault, type Operation, type Script, script, type ScriptOptions } from './world/script.ts'
 import { shrink } from './shrink.ts'

@@ -1,7 +1,6 @@
 /**
- * The mesh in a world where everything can go wrong and nothing is left to chance: virtual clocks that drift and stop, links
- * that delay, hold and break, processes that die at any step, clients that write on top of each other. A seed decides all
- * of it, so a failing seed can be seen again, and cut down.
+ * Runs the replication engine in a virtual world: clocks drift and stop, links delay, hold and break, processes crash at any
+ * step, clients write concurrently. A seed decides all of it, so a failing seed can be run again, and its script cut down.
  */
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'

@@ -21,7 +21,7 @@ export interface Run {
   readonly messages: number
 }
 
-/** Shorter where only waiting is lost by it, and a dozen buckets for a handful of keys. */
+/** Shorter waits where safety does not depend on them, and a dozen buckets for a handful of keys. */
 const simulatedTiming: Timing = { ...standardTiming, verbMs: 1_000, repairMs: 150, keepMs: 1_000, buckets: 12 }
 
 const HEAL_MS = 50
@@ -108,7 +108,7 @@ function judge(
   })
 }
 
-/** After the dust has settled all are full, and all copies the same. */
+/** In the end all members are full, and all copies the same. */
 function compareCopies(script: Script, cluster: Cluster, where: Placement, fail: (what: string) => void): void {
   const roles = script.startsMs.map((_, node) => cluster.peer(node)?.status().role ?? 'dead')
   if (roles.some((role) => role !== 'full')) fail(`not all are full in the end: ${roles.join()}`)

@@ -73,7 +73,7 @@ const messages: readonly Message[] = [
   { type: 'digests', view: 1, digests: Uint32Array.of(0, 1, 2 ** 32 - 1) },
 ]
 
-test('every message comes back as it was, its frame as long as it says', (t) => {
+test('every message is decoded as it was encoded, and its frame has the length in its header', (t) => {
   for (const message of messages) {
     const { bytes, start, end } = codec.encode(message)
     t.is(bytes.readUInt32LE(start), end - start - HEADER_BYTES)
@@ -83,7 +83,7 @@ test('every message comes back as it was, its frame as long as it says', (t) => 
   }
 })
 
-test('what is cut off, goes on, or was never said is malformed, and nothing else', (t) => {
+test('a frame that is cut off, too long or of an unknown type is malformed', (t) => {
   for (const message of messages) {
     const { bytes, start, end } = codec.encode(message)
     const frame = Buffer.from(bytes.subarray(start + HEADER_BYTES, end))
@@ -102,7 +102,7 @@ function framed(kind: number, text: string): Buffer {
   return Buffer.concat([Buffer.from([kind, text.length]), Buffer.from(text, 'latin1')])
 }
 
-test('what is JSON and not what it has to be is malformed', (t) => {
+test('JSON with wrong fields is malformed', (t) => {
   const sound = JSON.stringify({ type: 'decided', view })
   t.deepEqual(codec.decode(framed(3, sound), 0, 2 + sound.length), { type: 'decided', view })
   for (const [kind, text] of [
@@ -124,13 +124,13 @@ test('what is JSON and not what it has to be is malformed', (t) => {
   }
 })
 
-test('a time that is none is malformed', (t) => {
+test('a time that is not finite is malformed', (t) => {
   const { bytes, start, end } = codec.encode({ type: 'echo', cluster: 1, view: 1, atMs: Infinity })
   const frame = bytes.subarray(start + HEADER_BYTES, end)
   t.throws(() => codec.decode(frame, 0, frame.length), { instanceOf: MalformedFrameError })
 })
 
-test('whatever bytes come, they are a message or malformed', (t) => {
+test('any bytes are a message or malformed', (t) => {
   for (let round = 0; round < 20_000; round++) {
     const frame = Buffer.from(Array.from({ length: 1 + (round % 60) }, () => Math.floor(Math.random() * 256)))
     frame[0] = 1 + (round % 18)
@@ -143,7 +143,7 @@ test('whatever bytes come, they are a message or malformed', (t) => {
   t.pass()
 })
 
-test('a frame is decoded where it lies, whatever is around it', (t) => {
+test('a frame is decoded in place, within any other bytes', (t) => {
   const { bytes, start, end } = codec.encode({ type: 'ack', view: 5, op: 6 })
   const around = Buffer.concat([Buffer.alloc(100, 0xff), bytes.subarray(start, end), Buffer.alloc(100, 0xff)])
   t.deepEqual(codec.decode(around, 100 + HEADER_BYTES, 100 + end - start), { type: 'ack', view: 5, op: 6 })

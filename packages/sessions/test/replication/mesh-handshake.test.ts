@@ -48,13 +48,13 @@ function end(
 const speaks = (oldest: number, newest: number) => ({ speaks: { oldest, newest } })
 const objection = () => ({ code: 'stranger', line: 'b is not wanted' }) as const
 
-test('who shares the secret is linked, and each knows who the other is', (t) => {
+test('nodes with one secret are linked, and each knows the name of the other', (t) => {
   const { dialler, dialled } = shake({}, {})
   t.like(dialler, { next: 'proven', peer: identity('b'), version: 1 })
   t.like(dialled, { next: 'proven', peer: identity('a'), version: 1 })
 })
 
-test('who does not is refused by the first who sees a proof, in a line without secrets', (t) => {
+test('a node with another secret is refused by the first that sees a proof, in a line without secrets', (t) => {
   for (const other of ['another secret', undefined]) {
     const { dialler, dialled } = shake({}, { secret: other })
     t.like(dialler, { next: 'refuse', refusal: { code: 'secret', line: 'b has another secret than a' } })
@@ -62,7 +62,7 @@ test('who does not is refused by the first who sees a proof, in a line without s
   }
 })
 
-test('a dialler that can prove nothing is refused by whom it dialled', (t) => {
+test('a dialler without a proof is refused by the node that it dialled', (t) => {
   const right = handshake({ self: identity('b'), secret: 's', random: randomBytes, role: 'dialled' })
   const left = handshake({ self: identity('a'), secret: 's', random: randomBytes, role: 'dialler' })
   t.is(right.take(left.begin()).next, 'send')
@@ -95,7 +95,7 @@ test('what one proved is no proof of another, of another time, or of the other r
   })
 })
 
-test('of the versions that both speak the newest is spoken', (t) => {
+test('a link speaks the newest version that both speak', (t) => {
   for (const [one, other, version] of [
     [speaks(1, 2), speaks(1, 1), 1],
     [speaks(1, 1), speaks(1, 2), 1],
@@ -107,7 +107,7 @@ test('of the versions that both speak the newest is spoken', (t) => {
   }
 })
 
-test('without a version in common the link is refused, and the line says who speaks what', (t) => {
+test('without a version in common the link is refused, and the line says which versions each speaks', (t) => {
   const { dialler, dialled } = shake({ self: identity('a', { speaks: { oldest: 2, newest: 3 } }) }, {})
   const line = "a speaks versions 2 to 3 of the mesh's protocol, and b version 1"
   t.like(dialled, { next: 'refuse', refusal: { code: 'version', line } })

@@ -15,7 +15,7 @@ const linkedTo = (node: TestNode, ...names: string[]) =>
 const says = (node: TestNode, line: RegExp) =>
   until(`${node.name} to say ${line}`, () => node.lines.some((each) => line.test(each)))
 
-/** As the heartbeats of a mesh do, so that everybody is heard. */
+/** In place of heartbeats, so that no link is silent. */
 function talk(t: ExecutionContext, ...nodes: TestNode[]): void {
   const talking = setInterval(() => {
     for (const node of nodes) for (const name of node.links.linked()) node.send(name, taken(0))
@@ -53,7 +53,7 @@ for (const security of ['', `&secret=${SECRET}`, `&secret=${SECRET}&tls=on`]) {
   })
 }
 
-test.serial('a node that comes back is linked again by itself, to both who dial it and whom it dials', async (t) => {
+test.serial('a node that comes back is linked again by itself, whether it dials or is dialled', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => linkNode(t, { url: url(name) })))
@@ -67,7 +67,7 @@ test.serial('a node that comes back is linked again by itself, to both who dial 
   t.deepEqual(a.events.slice(-2), ['unlinked b', 'linked b'])
 })
 
-test.serial('certificates of one authority link nodes, and who has none is refused', async (t) => {
+test.serial('certificates of one authority link nodes, and a node without one is refused', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'ninelives-mesh-'))
   t.teardown(() => rm(directory, { recursive: true }))
   await writeFile(join(directory, 'cert.pem'), certificate)
@@ -97,7 +97,7 @@ test.serial('another secret is refused, in a line on both sides, with TLS or wit
   }
 })
 
-test.serial('nodes that were told of other clusters refuse each other, and say which', async (t) => {
+test.serial('nodes of different clusters refuse each other, and say which', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const two = peers.split(',').slice(0, 2).join(',')
   const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}` })
@@ -112,7 +112,7 @@ test.serial('nodes that were told of other clusters refuse each other, and say w
   )
 })
 
-test.serial('at an address of b answers c: it is not taken for b', async (t) => {
+test.serial('c that answers at an address of b is not taken for b', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const [atA, atB, atC] = peers.split(',').map((each) => each.slice(2))
   const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}` })
@@ -134,7 +134,7 @@ test.serial('another version of the protocol is refused, one older is spoken', a
   t.deepEqual(c.links.linked(), [])
 })
 
-test.serial('of two nodes with one name the one that is up stays, and the other is told', async (t) => {
+test.serial('of two nodes with one name the one that is up stays, and the other is refused', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => linkNode(t, { url: url(name) })))
@@ -179,7 +179,7 @@ test.serial('a malformed frame ends the link and is counted, and the link comes 
   t.true(b.lines.some((line) => /unknown kind/.test(line)))
 })
 
-test.serial('a stranger who sends what he likes gets nothing and breaks nothing', async (t) => {
+test.serial('arbitrary bytes from an unknown client get no answer and break nothing', async (t) => {
   const peers = await peerList(['a', 'b'])
   const a = await linkNode(t, { url: `replicated:?name=a&peers=${peers}` })
   const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(peers) ?? []
@@ -198,7 +198,7 @@ test.serial('a stranger who sends what he likes gets nothing and breaks nothing'
   t.deepEqual(a.links.linked(), [])
 })
 
-test.serial('a peer that takes nothing loses its link, and nobody else waits for it', async (t) => {
+test.serial('a peer that takes nothing loses its link, and no other peer waits for it', async (t) => {
   const peers = await peerList(['a', 'b', 'c'])
   const url = (name: string) => `replicated:?name=${name}&peers=${peers}`
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => linkNode(t, { url: url(name) })))
@@ -207,7 +207,7 @@ test.serial('a peer that takes nothing loses its link, and nobody else waits for
   const large = Buffer.alloc(4 + 4 * 1024 * 1024)
   large.writeUInt32LE(large.length - 4)
   let accepted = 0
-  // In one turn of the event loop nobody can take anything.
+  // Within one turn of the event loop nothing is received.
   while (a.links.send('b', { bytes: large, start: 0, end: large.length })) accepted++
   t.true(accepted >= 4 && accepted < 20, `${accepted} of 4 MiB`)
   t.deepEqual(
@@ -236,7 +236,7 @@ test.serial('a link on which nothing is heard ends', async (t) => {
   t.regex(a.lines.join(), /b has said nothing for 2000 ms/)
 })
 
-test.serial('behind a DNS name nodes find each other, whichever address is whose', async (t) => {
+test.serial('behind a DNS name nodes find each other, in any order of addresses', async (t) => {
   const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []
   const hosts = ['127.0.0.1', '127.0.0.2', '127.0.0.3', '127.0.0.4']
   const lookup = async () => hosts

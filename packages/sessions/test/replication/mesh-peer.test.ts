@@ -1,4 +1,4 @@
-/** Peers of a mesh joined by hand: what a simulation with everything going wrong is too coarse to see. */
+/** Peers of a mesh without sockets: bounds and messages that the simulation does not check. */
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionRecord, WriteResult } from '../../src/contract.ts'
 import { Lease } from '../../src/replication/membership/lease.ts'
@@ -13,7 +13,7 @@ import { LocalMesh } from '../support/local-mesh.ts'
 const key = 'some-key' as SessionKey
 const HOUR_MS = 3_600_000
 
-/** What a verb came to, after the mesh has run for a while. */
+/** The outcome of a verb. */
 function outcome<T>(
   t: ExecutionContext,
   mesh: LocalMesh,
@@ -103,7 +103,7 @@ for (const [what, end, withinMs] of [
   })
 }
 
-test('a node that starts again is right from its first request, and full soon', (t) => {
+test('a node that starts again answers correctly from its first request, and is full soon', (t) => {
   const mesh = opened(['a', 'b', 'c'])
   value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS))
   mesh.kill('c')
@@ -132,7 +132,7 @@ test('a node that starts again takes no traffic before it has a vote, so that an
   t.true(mesh.nowMs - killedAtMs <= standardTiming.guardMs + 2 * TICK_MS)
 })
 
-test('who falls silent keeps its place while another joins, and loses it once that one has everything', (t) => {
+test('a silent node keeps its place while another joins, and loses it once that one has everything', (t) => {
   const mesh = opened(['a', 'b', 'c'])
   mesh.kill('c')
   mesh.run(1_000)
@@ -200,7 +200,7 @@ test('how many copies were asked for is how many there are, or it is refused', (
   t.like(value<SessionRecord | undefined>(t, mesh, read(of(mesh, 'b'), 2)), { body: 'local' })
 })
 
-test('who asks for one copy only is told of a conflict like everybody', (t) => {
+test('a write that asks for one copy gets a conflict like any other', (t) => {
   const mesh = opened(['a', 'b', 'c'])
   value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS))
   const ends: VerbOutcome<WriteResult>[] = []
@@ -213,7 +213,7 @@ test('who asks for one copy only is told of a conflict like everybody', (t) => {
   t.is(ends.length, 2)
 })
 
-test('who can be reached and has no vote is no help, and that is said', (t) => {
+test('a node without a vote does not count for the majority, and the status says so', (t) => {
   const mesh = opened(['a', 'b', 'c'])
   value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS))
   mesh.kill('b')
@@ -228,7 +228,7 @@ test('who can be reached and has no vote is no help, and that is said', (t) => {
   for (const each of mesh.peers.values()) t.like(each.status(), { serves: true, role: 'full', sessions: 1 })
 })
 
-test('who died holds up nobody while another joins', (t) => {
+test('a dead node delays no write while another joins', (t) => {
   const mesh = opened(['a', 'b', 'c'])
   mesh.kill('c')
   mesh.run(1_000)
@@ -241,7 +241,7 @@ test('who died holds up nobody while another joins', (t) => {
   t.true(mesh.nowMs - killedAtMs <= 500, `${mesh.nowMs - killedAtMs} ms`)
 })
 
-test('whom a predecessor may have echoed last, a process takes for echoed at its own start', (t) => {
+test('a process counts the echoes of its predecessor from its own start', (t) => {
   const clock = { monotonicMs: () => 100, wallMs: () => 0 }
   const context = { names: ['a', 'b', 'c'], rank: 0, clock } as unknown as PeerContext
   const lease = new Lease(context, new CurrentView(context), new Neighbours(context))

@@ -58,7 +58,7 @@ const titles = conformance({ capabilities, open }).map(({ title }) => title)
 /** What a case does to a node itself leaves no majority beside one that is down. */
 const endsNodes = /after that node is gone|once closed/
 
-/** Whoever a case talks to holds the session itself: what is under way to another when that dies has no known end. */
+/** A case talks to a node that holds the session: a call to another node that dies has no known outcome. */
 const meshes = [
   { scheme: 'replicated:?', names: ['a', 'b', 'c'] },
   { scheme: 'clustered:?copies=2&', names: ['a', 'b', 'c'] },

@@ -9,7 +9,7 @@ const FROM = 1
 const SEEDS = 3_000
 const LONG_MS = 600_000
 
-test('what clients saw can be explained, and all copies end the same, whatever the seed', async (t) => {
+test('what clients saw can be explained, and all copies end the same, for every seed', async (t) => {
   t.timeout(LONG_MS)
   const { seeds, operations, messages, failing } = await simulateSeeds({ from: FROM, count: SEEDS, failingMax: 1 })
   const [first] = failing

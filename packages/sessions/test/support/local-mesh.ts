@@ -1,4 +1,4 @@
-/** Peers of a mesh in one room, without sockets, and with one clock that a test moves. */
+/** Peers of a mesh without sockets, with one clock that a test moves. */
 import type { Message } from '../../src/replication/wire/messages.ts'
 import { peer, type Peer, type PeerEvent, type PeerOptions, TICK_MS } from '../../src/replication/replica/peer.ts'
 import { standardTiming } from '../../src/replication/context/timing.ts'

@@ -1,7 +1,7 @@
 /**
  * Which peers hold which keys. Keys fall into buckets, and the replicas of a bucket are the first of all *configured* names
- * by rendezvous hash. Who is alive has no part in it: a death moves nothing, so nothing is copied because a node restarts.
- * What is given up for that: while a node is away, its buckets have a copy less.
+ * by rendezvous hash, alive or not: a death moves nothing, so a restart copies nothing to third nodes. The price: while a node
+ * is away, its buckets have one copy less.
  */
 import { bit, has } from '../wire/ranks.ts'
 

@@ -1,36 +1,36 @@
 /**
- * How long things take in a mesh. The lease times are part of what makes it right, so they are the same on every peer of a
- * protocol version, and no option; whoever changes one of those changes the version.
+ * The durations of the protocol. The lease times are part of its safety, so they are the same on every peer of a protocol
+ * version, and no option: to change one of them, change the version.
  */
 export interface Timing {
   readonly heartbeatMs: number
-  /** For how long an echo counts, from the sending of its heartbeat. */
+  /** How long an echo counts, from the sending of its heartbeat. */
   readonly leaseMs: number
-  /** For how long a new view without some former member commits nothing: a lease, and what clocks may differ in rate. */
+  /** How long a view that drops a full member commits nothing: a lease, and the drift of clocks. */
   readonly guardMs: number
-  /** A peer not heard of for so long, or that has not heard us, is taken for dead. */
+  /** A peer that was not heard for so long, or has not heard this one, is suspected. */
   readonly suspectMs: number
   /**
-   * A link that is gone may come back within this time; nothing that connects again is dead. To wait for less gains nothing: a
-   * view without that peer commits nothing before its lease is over.
+   * A peer without a link for so long is suspected. A shorter wait gains nothing: a view without that peer commits nothing
+   * before its lease is over.
    */
   readonly relinkMs: number
-  /** After a pause of this process, for how long nobody is taken for dead. */
+  /** How long no silence is suspected after a pause of this process. */
   readonly patienceMs: number
-  /** What has no answer yet is sent again. */
+  /** A message without an answer is sent again. */
   readonly resendMs: number
-  /** A change not known to be committed for so long is driven on by whoever has it. */
+  /** A change that was pending for so long is driven on by each full replica that holds it. */
   readonly replayMs: number
-  /** One member after the other gets its turn to propose a view, or to drive on what a dead one left. */
+  /** The distance of turns: to propose a view, and half of it to drive on what a dead coordinator left. */
   readonly turnMs: number
-  /** Within this time every verb is answered or refused. */
+  /** Every verb is answered or refused within this time. */
   readonly verbMs: number
-  /** A majority of names found a mesh without the others only when those were not seen for so long. */
+  /** A majority founds a mesh without the others when each of its processes has run for so long. */
   readonly foundMs: number
   readonly repairMs: number
-  /** An expired record is absent at once; its memory is given back so much later, when no message about it is under way. */
+  /** An expired record is absent at once, and is removed so much later, when no message about it is in flight. */
   readonly keepMs: number
-  /** In so many buckets the keys are placed, digested and fetched. The same everywhere. */
+  /** The number of buckets; the same everywhere. */
   readonly buckets: number
 }
 

@@ -1,7 +1,7 @@
 /**
- * Whom a node takes for a peer, once that has proven what it says of itself. Of two nodes with one name the one that is up
- * stays; where two others each took another of them, both are refused until one is gone, because either could be the one
- * that a majority is counted with.
+ * Which nodes a node accepts as peers, once they have proven who they are. Of two nodes with one name the one that is up
+ * stays. Where two other nodes are each linked to a different one, both are refused until one is gone, because either could
+ * be the one that a majority counts.
  */
 import type { Identity, HandshakeRefusal } from './handshake.ts'
 
@@ -11,7 +11,7 @@ export interface UpLink {
 }
 
 export interface Admission {
-  /** LinkEnd not, or undefined. `expected` is who should answer at an address that was dialled. */
+  /** The reason to refuse, or undefined. `expected`: the node that should answer at the dialled address. */
   objection(
     peer: Identity,
     dialled: { readonly expected: string | undefined } | undefined,

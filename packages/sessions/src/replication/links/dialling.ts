@@ -1,7 +1,7 @@
 /**
- * Who is to be tried next, and when. Each address is tried until there is a link to the node behind it, with pauses that
- * grow and are jittered, so that a node that comes back is found soon and not by all at the same instant. Behind a DNS
- * name addresses come and go, and which node answers at one is only known when it has answered.
+ * Which address to dial next, and when. A node dials each address until it has a link to the node behind it, with growing,
+ * jittered pauses, so that a node that comes back is found soon, and not by all others at the same instant. Behind a DNS
+ * name, addresses come and go, and only the answer tells which node is at one.
  */
 import { lookup as dnsLookup } from 'node:dns/promises'
 import { type Address, shown } from './address.ts'
@@ -9,7 +9,7 @@ import type { Whereabouts } from './location.ts'
 
 export interface DialAttempt {
   readonly address: Address
-  /** Who should answer there, where that is known. */
+  /** The node that should answer there, if known. */
   readonly expected: string | undefined
 }
 
@@ -35,7 +35,7 @@ export interface DiallingOptions {
 
 export interface Dialling {
   start(): void
-  /** Tries at once whoever goes by that name; `host` is where it was seen. */
+  /** Dials that node at once; `host` is where it was seen. */
   hurry(name: string, host?: string): void
   stop(): void
 }
@@ -94,7 +94,7 @@ export function dialling(options: DiallingOptions): Dialling {
   const refresh = async (at: Address): Promise<void> => {
     const found = await lookup(at.host).catch(() => undefined)
     if (stopped) return
-    // A resolver that does not answer says nothing about who is there.
+    // When the resolver fails, the addresses known so far stay.
     for (const host of found ?? []) add({ host, port: at.port }, undefined)
     for (const [key, { address, name, timer }] of targets) {
       if (found === undefined || found.includes(address.host) || (name !== undefined && isLinked(name))) continue

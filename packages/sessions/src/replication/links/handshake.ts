@@ -1,12 +1,12 @@
 /**
- * How two nodes come to trust each other, before the first message: who dials says hello, who was dialled says hello with a
- * proof, the dialler proves itself, and is welcomed. A proof is an HMAC under the mesh's secret over both hellos, which
- * hold a fresh nonce each, and over the role of who proves: nothing that was overheard can be used again, and nobody can be
- * made to answer his own question. Names, incarnations and versions are in the hellos, so they are proven along.
+ * How two nodes come to trust each other, before the first message. The dialler sends a hello; the dialled node answers with
+ * its hello and a proof; the dialler sends its proof, and is welcomed. A proof is an HMAC under the mesh's secret over both
+ * hellos, each with a fresh nonce, and over the role of the prover: an overheard proof can't be used again, and no node can be
+ * made to answer its own challenge. Names, incarnations and versions are in the hellos, so the proofs cover them.
  *
- * Of the versions of the protocol both speak the newest is spoken on this link, so a program that knows the version before
- * its own can join nodes that were not replaced yet; where there is none in common, the link is refused. What a hello
- * holds may grow; its frame is JSON and stays it, because it is read before anything is agreed on.
+ * A link speaks the newest version of the protocol that both speak, so that a program that also speaks the former version
+ * joins nodes that were not replaced yet. Without a common version the link is refused. Fields may be added to a hello; its
+ * frame stays JSON, because it is read before anything is agreed on.
  *
  * A handshake knows no sockets: it takes frames and gives back what to do.
  */
@@ -36,16 +36,16 @@ export type RefusalCode =
   | 'garbled'
   | 'version'
   | 'secret'
-  /** Was told another cluster, or is none of its names. */
+  /** Was configured with another cluster, or is none of its names. */
   | 'stranger'
   /** Two nodes with one name. */
   | 'duplicate'
   /** A node that reached itself. */
   | 'itself'
-  /** No error: who refuses dials, and does so at once. */
+  /** No error: the node that refuses dials back at once. */
   | 'dial-back'
 
-/** One line for a person, from the view of who refuses. */
+/** One line for a person, as the refusing node sees it. */
 export interface HandshakeRefusal {
   readonly code: RefusalCode
   readonly line: string
@@ -56,7 +56,7 @@ export type HandshakeStep =
   | { readonly next: 'refuse'; readonly refusal: HandshakeRefusal }
   /** The other side refused. */
   | { readonly next: 'refused'; readonly refusal: HandshakeRefusal }
-  /** It is who it says. Whoever was dialled decides now and sends `welcome` or `refuse`; the dialler is linked. */
+  /** The peer has proven its identity. The dialled node now sends `welcome` or `refuse`; the dialler is linked. */
   | { readonly next: 'proven'; readonly peer: Identity; readonly version: number }
 
 export interface Handshake {
@@ -72,13 +72,13 @@ export interface HandshakeOptions {
   readonly secret: string | undefined
   readonly role: HandshakeRole
   readonly random: RandomBytes
-  /** The dialler's own look at who answers, before it proves itself. */
+  /** The dialler's check of the peer, before it proves itself. */
   readonly objection?: (peer: Identity) => HandshakeRefusal | undefined
 }
 
 export type HandshakeRole = 'dialler' | 'dialled'
 
-/** Before it is known who sends them. */
+/** Before the sender is known. */
 export const HANDSHAKE_FRAME_BYTES_MAX = 4096
 
 const MAGIC = 'ninelives mesh'
@@ -114,7 +114,7 @@ export function handshake({ self, secret, role, random, objection }: HandshakeOp
   const wrongSecret = (): HandshakeStep =>
     refusing('secret', `${theirs?.name ?? 'a peer'} has another secret than ${self.name}`)
 
-  /** The first that is heard of the other: who it is, and whether there is a language in common. */
+  /** Reads the other's hello: its identity, and whether there is a common version. */
   const meet = (said: Said): HandshakeStep | undefined => {
     theirs = parseHello(said)
     if (theirs === undefined) return refusing('garbled', `${self.name} was not greeted as a node greets`)
@@ -172,7 +172,7 @@ function parse(bytes: Buffer): Said {
     const said: unknown = JSON.parse(bytes.toString())
     return typeof said === 'object' && said !== null ? (said as Said) : {}
   } catch {
-    // Whatever this was, it is none of ours, and refused as that.
+    // Not of this protocol: refused.
     return {}
   }
 }
@@ -198,7 +198,7 @@ function parseRefusal(value: unknown): HandshakeRefusal | undefined {
   return { code: code as RefusalCode, line }
 }
 
-/** Printable and short: it may end up in a log before anybody has proven anything. */
+/** Printable and short: it may end up in a log before any proof. */
 function isText(value: unknown, lengthMax: number): value is string {
   return typeof value === 'string' && value.length <= lengthMax && /^[\x20-\x7e]+$/.test(value)
 }

@@ -1,6 +1,6 @@
 /**
- * One connection to another node, from its first byte to its end: the handshake, then frames both ways. Anything that is
- * not as it must be ends it, and nothing is ever mended within it: whoever uses it sees one stream in order, or its end.
+ * One connection to another node, from its first byte to its end: the handshake, then frames both ways. A violation of the
+ * protocol ends the link; nothing is repaired within it. So its user sees one stream in order, or its end.
  */
 import type { Socket } from 'node:net'
 import type { RandomBytes } from '../../secrets/id.ts'
@@ -34,7 +34,7 @@ export interface LinkOptions {
   readonly self: Identity
   readonly secret: string | undefined
   readonly random: RandomBytes
-  /** Whether this node wants this one; asked once it has proven who it is, and by the dialler before it proves itself. */
+  /** The reason to refuse the peer, if any: asked once the peer has proven itself, by the dialler before its own proof. */
   readonly objection: (peer: Identity) => HandshakeRefusal | undefined
   readonly onUp: (link: Link, peer: Identity) => void
   /** The bytes are valid during the call only; what it throws as MalformedFrameError ends the link. */
@@ -44,7 +44,7 @@ export interface LinkOptions {
 }
 
 const HANDSHAKE_MS = 2_000
-/** For the other to read why it was refused. */
+/** Time for the other to read the refusal. */
 const FAREWELL_MS = 500
 
 export class Link {
@@ -52,7 +52,7 @@ export class Link {
   readonly outbox: Outbox
   /** When the last byte came in, on the clock of `performance.now()`. */
   heardAtMs = performance.now()
-  /** Who it is; undefined until it has proven that. */
+  /** The other node; undefined until it has proven its identity. */
   peer: Identity | undefined
   /** Of the protocol, as agreed. */
   version = 0
@@ -160,9 +160,9 @@ function framed(payload: Buffer): Buffer {
 
 /** LinkEnd there is no link to a node, in a line for a person. */
 export function apart(name: string, at: string, why: LinkEnd): string {
-  const who = name === at ? name : `${name} at ${at}`
-  if (why.kind === 'refused') return `${why.by === 'us' ? 'refused' : 'refused by'} ${who}: ${why.refusal.line}`
-  return `${who} is not reached: ${why.line}`
+  const where = name === at ? name : `${name} at ${at}`
+  if (why.kind === 'refused') return `${why.by === 'us' ? 'refused' : 'refused by'} ${where}: ${why.refusal.line}`
+  return `${where} is not reached: ${why.line}`
 }
 
 export function reason(why: LinkEnd): string {

@@ -1,9 +1,9 @@
 /**
- * The links of one node to all others, kept up: one for each pair, dialled by the one whose name comes first, so that two
- * who dial each other at once end with one. The other may knock, which is a dial that is answered by dialling back; so a
- * node that has just started need not wait until somebody tries it again.
+ * The links of one node to all others: one for each pair. The node whose name comes first dials, so that two nodes that dial
+ * each other at once end with one link. The other node may knock: it dials, is refused, and is dialled back. So a node that
+ * has just started need not wait for the next dial.
  *
- * Everything that keeps two nodes apart is a line for a person, told once for as long as it stays the same.
+ * What keeps two nodes apart is reported as one line for a person, once for as long as it stays the same.
  */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -38,9 +38,9 @@ export interface LinksOptions {
   readonly lookup?: Lookup | undefined
 }
 
-/** Nodes say something many times a second; who says nothing for so long is not behind this connection any more. */
+/** Nodes send many times a second: a link that is silent for so long is dead. */
 const SILENCE_MS = 2_000
-/** After a roster told of another node with the name of one that is linked here: for the dead to be noticed. */
+/** After a roster named another node with the name of a linked one: time to notice that one of the two is dead. */
 const DOUBT_MS = 150
 
 export class MeshLinks {
@@ -100,7 +100,7 @@ export class MeshLinks {
       this.#unsent.add(link)
       return true
     }
-    // Nobody who sends expects to lose a link by it at once.
+    // Not at once: a sender does not expect its link to end during the call.
     setImmediate(() => link.end({ kind: 'overflow', line: `${to} does not take what it is sent` }))
     return false
   }
@@ -202,7 +202,7 @@ export class MeshLinks {
   }
 
   #join(link: Link, peer: Identity): void {
-    // Whoever dials anew has lost what was there before, whether that has been noticed here or not.
+    // The peer dials anew because its former link is gone, even if this node has not noticed yet.
     this.#up.get(peer.name)?.end({ kind: 'lost', line: `${peer.name} came back` })
     this.#up.set(peer.name, link)
     this.#troubles.clear(peer.name)
@@ -235,7 +235,7 @@ export class MeshLinks {
     }
     const name = met?.name ?? attempt?.expected ?? remote
     if (refusal !== undefined) this.#counts.refusals++
-    // A stranger who was not heard to the end is nobody's trouble.
+    // An unknown client that gave up during the handshake is not worth a line.
     if (refusal !== undefined || attempt !== undefined) this.#trouble(name, apart(name, remote, why), refused)
     return refusal === undefined ? { kind: 'failed' } : declined
   }
@@ -265,7 +265,7 @@ export class MeshLinks {
     for (const name of this.#up.keys()) this.send(name, frame)
   }
 
-  /** Somebody else is linked to another node of the same name, unless that is one of the two who is just dying. */
+  /** Another node is linked to a different node of the same name, unless one of the two is just dying. */
   #compare(roster: Roster): void {
     for (const [name, incarnation] of roster) {
       const link = this.#up.get(name)
@@ -279,9 +279,9 @@ export class MeshLinks {
     }
   }
 
-  /** TLS that came to nothing: whoever it was, no word was exchanged. */
+  /** TLS failed: the other node is unknown. */
   #unsafe(error: Error & { code?: string }, socket: Socket): void {
-    // Closed by this side to make room, or by one that did not care to begin.
+    // Closed by this side to make room, or by the other before it began.
     if (error.code === 'ECONNRESET') return
     const where = socket.remoteAddress ?? 'a stranger'
     this.#counts.refusals++

@@ -23,7 +23,7 @@ export type Whereabouts =
   | { readonly kind: 'list'; readonly addresses: ReadonlyMap<string, Address> }
   | { readonly kind: 'dns'; readonly at: Address }
 
-/** Paths of PEM files. Who has a certificate of that authority is a member: it is the mesh's own, and signs nothing else. */
+/** Paths of PEM files. Every certificate of that authority belongs to a member: the authority signs for this mesh only. */
 export interface CertificateFiles {
   readonly ca: string
   readonly cert: string

@@ -1,7 +1,6 @@
 /**
- * What a node tells its peers whenever a link comes up: whom it is linked to, by name and incarnation. Two nodes that go by
- * one name and were each met by another node first are found out by it. It is a frame of the links' own, which begins with
- * a byte that no message begins with.
+ * The names and incarnations that a node is linked to, sent to its peers whenever a link comes up. It shows when two nodes
+ * have one name and each is linked to different nodes. A frame of the links' own: no message begins with its first byte.
  */
 import { type Frame, HEADER_BYTES, MalformedFrameError } from '../wire/frames.ts'
 

@@ -1,8 +1,8 @@
 /**
  * The sockets of a mesh: plain ones within a machine, TLS everywhere else. Without certificates both sides make the same key
  * of the mesh's secret (PSK), with a Diffie-Hellman exchange beside it, so that a secret that leaks opens no recording.
- * With certificates both sides show one, and their authority vouches for whoever it signed: it must be the mesh's own. Which
- * node it is, is for the handshake to prove in either case.
+ * With certificates both sides show one; the authority must be the mesh's own, because every certificate that it signed is
+ * accepted. In either case the handshake proves which node it is.
  */
 import { hkdfSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'

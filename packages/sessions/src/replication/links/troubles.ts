@@ -1,9 +1,9 @@
-/** What keeps a node from others, by name: for the line at a start that failed, and to tell a person each thing once. */
+/** What keeps this node from others, by name: for the error of a start that failed, and to report each thing once. */
 import type { LinkRefusal } from './link.ts'
 
 export interface LinkTrouble {
   readonly line: string
-  /** Undefined where nobody refused: it was not reached, or fell silent. */
+  /** Undefined where no node refused: the other was not reached, or is silent. */
   readonly refused: LinkRefusal | undefined
   /** On the clock of `performance.now()`, since when it has been so without a link between. */
   readonly sinceMs: number

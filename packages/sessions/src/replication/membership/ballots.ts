@@ -1,13 +1,11 @@
 /**
- * How a view is decided: one register for each view, filled by a ballot (single-decree Paxos), and only the one after a
- * decided view is ever open. Who votes is said by the decided view: the processes that it lists, a majority of the *names*
- * of them. A process that lost its memory is another one, so it has no vote until a view that lists it is decided, and what
- * its predecessor promised can't be broken by it. Rejected: letting it vote after asking around, which needs every voter to
- * know who has restarted since, and gets that wrong in ways that only show with five peers.
+ * How a view is decided: single-decree Paxos, one instance for each view. Only the instance after a decided view is open.
+ * The processes that this view lists vote, and it takes a majority of all *names*. A restarted process has another
+ * incarnation, so it can't break a promise of its predecessor: it has no vote until a decided view lists it.
  *
- * When so many restarted that the listed ones make no majority any more, `present` ballots go on: *every* name has to
- * agree, by the very process that is linked to everyone else, so no process that could have voted otherwise is left. The
- * first view of all is decided the same way.
+ * When so many restarted that the listed processes make no majority, a `present` ballot goes on: *every* name has to agree,
+ * by the process that is linked to all others. Then no process is left that could have voted otherwise. The first view is
+ * decided in the same way.
  */
 import assert from 'node:assert'
 import type { Accept, Accepted, ViewMember, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
@@ -24,19 +22,19 @@ interface Proposal {
   readonly untilMs: number
   promises: number
   accepts: number
-  /** What is put to the vote: another's proposal, if some peer has accepted one. */
+  /** The view put to the vote: one that a voter has accepted already, if there is one. */
   put: View | undefined
   best: PromiseMade['accepted']
-  /** By rank, for how long none of those who promised has echoed it. */
+  /** By rank, the shortest time since a voter that promised has echoed it. */
   quietMs: readonly number[]
 }
 
 export interface BallotHooks {
-  /** A decided view, which may be older than the present one, or another's. */
+  /** A decided view. It may be older than the present one, or of another cluster. */
   readonly decided: (view: View, quietMs?: readonly number[]) => void
-  /** Whether this peer may take part in an agreement of just these processes. */
+  /** Whether this peer sees exactly these processes, and may agree with them on a view. */
   readonly agreesOnPresent: (present: readonly number[], base: View | undefined) => boolean
-  /** By rank, how long ago this peer has echoed that one. */
+  /** By rank, how long ago this peer last echoed it. */
   readonly quietMs: () => readonly number[]
 }
 
@@ -66,12 +64,12 @@ export class Ballots {
     return this.#promised > 0
   }
 
-  /** For how long this peer has waited for a view that it is promised to. */
+  /** How long this peer has been promised to a view that has not come. */
   promisedMs(now: number): number {
     return this.isPromised ? now - this.#promisedAtMs : 0
   }
 
-  /** A view was installed: the register after it is empty. */
+  /** A view was installed: the next instance is open, and empty. */
   begin(): void {
     this.#promised = 0
     this.#accepted = undefined
@@ -92,8 +90,8 @@ export class Ballots {
     const ballot = round * RANKS + this.#context.rank
     const base = this.#currentView.view
     const untilMs = now + RETRY_MS * (1 + this.#context.random())
-    const nobody = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [] }
-    this.#proposal = { ballot, base, next, present, untilMs, ...nobody }
+    const empty = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [] }
+    this.#proposal = { ballot, base, next, present, untilMs, ...empty }
     this.#toAll({ type: 'prepare', ballot, base, present })
   }
 
@@ -156,7 +154,7 @@ export class Ballots {
     this.#hooks.decided(view, quietMs)
   }
 
-  /** The proposal that this vote is for, if the voter has a vote in it. */
+  /** The proposal that this vote counts for, if the voter has a vote in it. */
   #counted(rank: number, ballot: number, cluster: number, number: number): Proposal | undefined {
     const proposal = this.#proposal
     if (proposal?.ballot !== ballot || !this.#isOpen(cluster, number)) return undefined
@@ -171,7 +169,7 @@ export class Ballots {
     return present.every((incarnation, rank) => incarnation === 0 || (votes & bit(rank)) !== 0)
   }
 
-  /** The register after that view is the one that this peer votes on. */
+  /** Whether this peer votes on the view after that one. */
   #isOpen(cluster: number, number: number): boolean {
     return cluster === this.#currentView.cluster && number === this.#currentView.number
   }

@@ -1,22 +1,22 @@
 /**
- * The lease of a view: while a majority has echoed, not longer than LEASE ago, that it is promised to no later view, no
- * later view can have begun to commit without this peer. It counts from when the heartbeat was *sent*, by this peer's own clock,
- * and the later view waits for a lease and the drift of clocks (the guard) from when it *learnt* of the promises: only the
- * rates of two clocks are compared, over a sixth of a second.
+ * The lease of a view: while a majority has echoed, at most `leaseMs` ago, that it is promised to no later view, no later view
+ * can have committed anything without this peer. The lease counts from when the heartbeat was *sent*, by this peer's clock.
+ * The later view waits for the guard from when it *learnt* of the promises. So only the rates of two clocks are compared,
+ * over a sixth of a second.
  *
- * Some of the guard may be over by then. Whoever promises tells for how long it has echoed nobody of each name, and will not
- * echo any more; every majority that could renew a lease has one of those who promised among it, or the holder itself, who then
- * knows. A process counts from its own start what it can't know of a predecessor of its name, whose echo may be the last.
+ * Part of the guard may be over by then. A voter that promises says how long ago it last echoed each rank, and it echoes no
+ * more. Every majority that could renew a lease contains a voter that promised, or is the holder's own, and the holder knows.
+ * A process counts from its own start what a former process of its name may have echoed.
  *
- * A process that was stopped finds its lease run out when it looks at the clock again, which it does before each answer. What
- * that does not see is a machine frozen together with its monotonic clock: such a one must not go on where it was.
+ * A process that was stopped finds its lease run out when it reads the clock again, which it does before each answer. That
+ * does not hold for a machine that is frozen together with its monotonic clock: it must not be resumed.
  */
 import type { Echo, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { type CurrentView, hasVote } from './current-view.ts'
 
-/** Longer than any lease lasts is all the same. */
+/** Longer than any lease: a larger value would say no more. */
 const QUIET_MAX_MS = 1_000
 
 export class Lease {
@@ -36,7 +36,7 @@ export class Lease {
     this.#sentEchoAtMs = context.names.map(() => context.clock.monotonicMs())
   }
 
-  /** A view was installed. `quietMs`: for how long nobody can have renewed a lease of an older one. */
+  /** A view was installed. `quietMs`: how long no lease of a dropped member can have been renewed. */
   begin(quietMs: number, now: number): void {
     this.#echoedAtMs.fill(Number.NEGATIVE_INFINITY)
     this.#installedAtMs = now
@@ -50,17 +50,17 @@ export class Lease {
     this.#echoedAtMs[rank] = Math.max(this.#echoedAtMs[rank] ?? 0, atMs)
   }
 
-  /** This peer has echoed another. */
+  /** This peer has echoed a heartbeat of that rank. */
   sentEcho(rank: number, now: number): void {
     this.#sentEchoAtMs[rank] = now
   }
 
-  /** By rank, for how long this peer has echoed nobody of that name. */
+  /** By rank, how long ago this peer last echoed it. */
   msSinceEchoes(now: number): number[] {
     return this.#sentEchoAtMs.map((atMs) => Math.min(now - atMs, QUIET_MAX_MS))
   }
 
-  /** `promised`: this peer itself has promised itself to a later view. */
+  /** `promised`: this peer is promised to a later view. */
   isHeld(promised: boolean, now: number): boolean {
     const { majority, timing } = this.#context
     if (this.#currentView.self === undefined || promised) return false
@@ -74,7 +74,7 @@ export class Lease {
     return now >= this.#guardedUntilMs && this.isHeld(promised, now)
   }
 
-  /** For how long the lease is missing, at least since the view was installed. */
+  /** How long the lease has been missing, counted from the view's installation at the earliest. */
   missedMs(now: number): number {
     const { majority } = this.#context
     const latest = [...this.#echoedAtMs].sort((left, right) => right - left)[majority - 2] ?? now
@@ -82,7 +82,7 @@ export class Lease {
   }
 }
 
-/** For how long no member that was full and is not any more can have renewed its lease: for ever when there is none. */
+/** How long ago any full member that the view drops can have been echoed last; Infinity when the view drops none. */
 export function msSinceEcho(former: View | undefined, view: View, quietMs: readonly number[] = []): number {
   if (former?.cluster !== view.cluster || former.number + 1 !== view.number) return 0
   const dropped = former.members.filter(({ rank, incarnation, role }) => {

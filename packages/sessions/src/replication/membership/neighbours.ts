@@ -1,6 +1,6 @@
 /**
- * What this peer sees of the others by itself: links, when each was heard last, and what their heartbeats say. It is the ground
- * of suspicion, which may be wrong at any time: to drop a live peer costs it its place, and nobody a promise.
+ * What this peer sees of the others itself: links, when it last heard each, and what their heartbeats say. Suspicion rests on
+ * it and may be wrong: a live peer that is dropped loses its place in the view, and no acknowledged change is lost.
  */
 import type { Heartbeat, ViewMember } from '../wire/messages.ts'
 import { bit, count, has } from '../wire/ranks.ts'
@@ -12,7 +12,7 @@ export interface Neighbour {
   incarnation: number
   unlinkedAtMs: number
   heardAtMs: number
-  /** Since when it says that it does not hear us. */
+  /** Since when its heartbeats say that it does not hear this peer. */
   deafSinceMs: number
   cluster: number
   view: number
@@ -52,7 +52,7 @@ export class Neighbours {
     neighbour.deafSinceMs = has(hears, this.#context.rank) ? Infinity : Math.min(neighbour.deafSinceMs, now)
   }
 
-  /** Validations when this process was stopped: then it has not listened, which is no fault of theirs. */
+  /** Notices a pause of this process: silence during a pause is no reason for suspicion. */
   tick(now: number): void {
     const { heartbeatMs, patienceMs } = this.#context.timing
     if (now - this.#tickedAtMs > 2 * heartbeatMs) this.#patientUntilMs = now + patienceMs
@@ -69,12 +69,12 @@ export class Neighbours {
     return incarnation !== 0 && now - heardAtMs < this.#context.timing.suspectMs
   }
 
-  /** Whom this peer hears, itself included, as a set. */
+  /** The set of ranks that this peer hears, its own included. */
   heard(now: number): number {
     return this.#all.reduce((set, _, rank) => (this.hears(rank, now) ? set | bit(rank) : set), 0)
   }
 
-  /** Takes the member for dead, or as good as dead to this peer. */
+  /** Whether this peer takes the member for dead. */
   suspects(member: ViewMember, now: number): boolean {
     const { rank, timing } = this.#context
     if (member.rank === rank) return false
@@ -85,12 +85,12 @@ export class Neighbours {
     return now - heardAtMs >= timing.suspectMs || now - deafSinceMs >= timing.suspectMs
   }
 
-  /** That very process is linked, or is this one. */
+  /** That process is linked, or is this one. */
   isPresent(member: ViewMember | undefined): boolean {
     return member !== undefined && this.of(member.rank).incarnation === member.incarnation
   }
 
-  /** Of these members, how many may vote and are there. */
+  /** How many of these members are present, and therefore may vote. */
   voters(members: readonly ViewMember[]): number {
     return count(members.reduce((set, member) => (this.isPresent(member) ? set | bit(member.rank) : set), 0))
   }

@@ -1,4 +1,4 @@
-/** Which view should follow the present one, as one full member sees it. Pure: the vote decides whether it does. */
+/** The view that should follow the present one, as one full member sees it. Pure; the vote decides whether it does. */
 import type { ViewMember, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { bit, count, has, ranksOf } from '../wire/ranks.ts'
@@ -6,13 +6,13 @@ import type { PeerContext } from '../context/peer-context.ts'
 import { byRank, setOf } from './current-view.ts'
 
 /**
- * Undefined when nothing is to change. Suspects lose their place but not their vote, a new process takes the place and the
- * vote of its predecessor, and who has fetched everything becomes full. A full member never comes from anywhere else.
+ * Undefined when nothing is to change. A suspect becomes `out` and keeps its vote; a new process takes the place and the vote
+ * of its predecessor; a joining member that has fetched everything becomes full, and no member becomes full otherwise.
  *
- * The last full replica of a bucket keeps its place until another process has its name: should it live, it has the only
- * copy there is, and its buckets rather wait for it than begin anew without what was acknowledged. The last but one keeps
- * its place while its link stands and somebody is joining who will have the bucket too: it may only be slow, and then no
- * single death is too much. A link on which nothing comes is ended soon, so that nobody waits for long.
+ * The last full replica of a bucket keeps its place until another process has its name: if it lives, it has the only copy,
+ * and its buckets wait for it rather than begin empty. The last but one keeps its place while its link stands and a replica
+ * of that bucket is joining: it may only be slow, and without it a single death would lose the bucket. Links on which nothing
+ * arrives end soon, so this wait is short.
  */
 export function nextView(
   context: PeerContext,
@@ -44,12 +44,12 @@ export function nextView(
   return isChanged ? { cluster: view.cluster, number, members } : undefined
 }
 
-/** The same members once more, to end the promises to a view that never came. */
+/** The same members again: ends the promises to a view that never came. */
 export function again(view: View, step = 1): View {
   return { ...view, number: view.number + step }
 }
 
-/** A first view, of all that are present. */
+/** A first view: all that are present are full. */
 export function foundation(context: PeerContext, present: readonly number[], base: View | undefined): View {
   const number = (base?.number ?? 0) + 1
   const members = present.flatMap((incarnation, rank): ViewMember[] =>
@@ -58,7 +58,7 @@ export function foundation(context: PeerContext, present: readonly number[], bas
   return { cluster: 1 + Math.floor(context.random() * (2 ** 48 - 1)), number, members }
 }
 
-/** Of those suspected, the ranks without whom some bucket would have too few full replicas left, and who may live. */
+/** The suspects that keep their place, because some bucket would have too few full replicas left. */
 function lastHolders(
   { placement }: PeerContext,
   { members }: View,
@@ -87,7 +87,7 @@ function lastHolders(
   return last
 }
 
-/** It and all the living hear each other. One that only some can hear would be dropped again at once, over and over. */
+/** The rank and all live members hear each other. Otherwise it would be dropped again at once, over and over. */
 function canJoin(
   context: PeerContext,
   neighbours: Neighbours,

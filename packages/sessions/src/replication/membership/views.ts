@@ -1,12 +1,12 @@
 /**
- * When this peer proposes a view, and which decided views it takes over.
+ * When this peer proposes a view, and which decided views it installs; see PROTOCOL.md, "Membership".
  *
- * A full member that finds its view wanting (somebody dead, somebody new, no lease for too long) proposes the next one; the
- * others follow in turns of some milliseconds, should it not come about. Nobody proposes who can't hear a majority.
+ * A full member that finds a reason for another view proposes it. The others follow in turns of `turnMs`, in case the first
+ * does not get through. A peer that does not hear a majority proposes nothing.
  *
- * A mesh is *founded* by all names when all are there and empty, or after FOUND_MS by a majority that saw nothing of the
- * others. What the latter risks: if the missing ones still run a mesh that this majority died out of, that one, which has no
- * majority and serves nobody, gives way to the new one and its sessions are gone.
+ * All names found a mesh together when all are there and none has a view; or a majority does, after `foundMs`. The risk of
+ * the latter: absent nodes may still run a mesh that has lost its majority, and so serves no request. It gives way to the new
+ * mesh when they meet, and its sessions are gone.
  */
 import type { Ballots } from './ballots.ts'
 import type { Lease } from './lease.ts'
@@ -20,11 +20,11 @@ import { again, foundation, isWhole, nextView } from './succession.ts'
 interface ViewProposal {
   readonly next: View
   readonly present: readonly number[] | undefined
-  /** How many others come first. */
+  /** How many other proposers come first. */
   readonly turn: number
 }
 
-/** Processes that are no more may have decided views that nobody left has heard of: their numbers are not used again. */
+/** Dead processes may have decided views that no living one has heard of: so many numbers are skipped. */
 const LOST_VIEWS = 1_000
 const STUCK_LEASES = 1.5
 
@@ -46,7 +46,7 @@ export class Views {
     this.#startedAtMs = context.clock.monotonicMs()
   }
 
-  /** Whether a decided view is news to this peer, and of the mesh that it belongs to. */
+  /** Whether a decided view replaces the present one. */
   supersedes(view: View): boolean {
     const present = this.#currentView.view
     if (present === undefined) return true
@@ -54,7 +54,7 @@ export class Views {
     return this.#givesWay(present, view)
   }
 
-  /** Whether this peer can agree that those, and nobody else, are there. */
+  /** Whether exactly these processes are present, as this peer sees it. */
   agreesOnPresent(present: readonly number[], base: View | undefined, now: number): boolean {
     const isWholePresent = present.every((incarnation) => incarnation !== 0)
     if (!isWholePresent && (base !== undefined || !this.#hasWaited(now))) return false
@@ -89,7 +89,7 @@ export class Views {
     return withoutMs > STUCK_LEASES * this.#context.timing.leaseMs ? again(view) : undefined
   }
 
-  /** The listed processes make no majority any more: only all names together can go on. */
+  /** The listed processes make no majority: only all names together can decide a view. */
   #reforming(view: View, heard: number, now: number): ViewProposal | undefined {
     if (!isWhole(this.#context, heard) || !this.#isLatest(view)) return undefined
     const present = setOf(view.members.filter((member) => member.role === 'full' && this.#neighbours.isPresent(member)))
@@ -98,7 +98,7 @@ export class Views {
     return { next, present: this.#present(heard), turn: this.#turn(present, view, now) }
   }
 
-  /** On `base` when all that held the sessions of an older mesh are gone. */
+  /** With a `base` when all full members of an older mesh are gone. */
   #founding(base: View | undefined, heard: number, now: number): ViewProposal | undefined {
     const strangers = ranksOf(heard).some((rank) => base === undefined && this.#neighbours.of(rank).cluster !== 0)
     const isEnough =
@@ -109,7 +109,7 @@ export class Views {
     return { next: foundation(this.#context, present, base), present, turn: this.#context.rank }
   }
 
-  /** Every full member's name is borne by another process: nobody is left who has everything. */
+  /** Another process has every full member's name: all replicas of the sessions are gone. */
   #isLost({ members }: View): boolean {
     return members.every((member) => {
       return member.role !== 'full' || (this.#neighbours.isLinked(member.rank) && !this.#neighbours.isPresent(member))
@@ -132,7 +132,7 @@ export class Views {
     }).length
   }
 
-  /** Nobody that is linked belongs to another mesh, or to a later view of this one. */
+  /** No linked peer is in another mesh, or in a later view of this one. */
   #isLatest({ cluster, number }: View): boolean {
     return this.#context.names.every((_, rank) => {
       if (rank === this.#context.rank) return true
@@ -152,8 +152,8 @@ export class Views {
   }
 
   /**
-   * A mesh without hope gives way to one that lives: its processes can't make a majority any more, because of too many
-   * another one is there. A peer that no view lists goes with whichever has more of its members there.
+   * Whether this peer leaves its mesh for another: its own can have no majority any more, because other processes have too
+   * many of its names, and the other mesh has a majority. A peer that no view lists joins the mesh with more members present.
    */
   #givesWay(present: View, other: View): boolean {
     const accepted = this.#ballots.accepted

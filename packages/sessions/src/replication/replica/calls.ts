@@ -1,6 +1,6 @@
 /**
- * Verbs that another peer carries out, because this one is no full replica of their key. A call is sent once: when its
- * link ends before the answer, or its peer falls silent, whoever asked is told so and decides.
+ * Verbs that another peer carries out, because this one is no full replica of their key. A call is sent once. When its link
+ * ends before the answer, or its peer falls silent, the call is lost, and its caller decides what follows.
  */
 import type { Call, VerbOutcome, Reply, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
@@ -8,7 +8,7 @@ import type { PeerContext } from '../context/peer-context.ts'
 
 export interface CallEnd {
   readonly replied: (outcome: Reply['outcome']) => void
-  /** It may have been carried out, or may yet be. */
+  /** It may have been carried out, or may be later. */
   readonly lost: () => void
 }
 
@@ -20,7 +20,7 @@ export class Calls {
   readonly #context: PeerContext
   readonly #neighbours: Neighbours
   readonly #outstanding = new Map<number, Outstanding>()
-  /** Of each peer, whose last call was taken, and which it was. */
+  /** By rank, the incarnation and the id of the last call that was accepted. */
   readonly #lastAccepted: { incarnation: number; id: number }[]
   #lastId = 0
 
@@ -36,14 +36,14 @@ export class Calls {
     this.#context.post(rank, { type: 'call', id, verb })
   }
 
-  /** What to answer a call with, once; undefined for one that arrived before. */
+  /** How to answer a call; undefined for a call that arrived before. */
   accept(rank: number, { id }: Call): ((outcome: VerbOutcome<unknown>) => void) | undefined {
     const { incarnation } = this.#neighbours.of(rank)
     const last = this.#lastAccepted[rank]
     if (last?.incarnation === incarnation && id <= last.id) return undefined
     this.#lastAccepted[rank] = { incarnation, id }
     return (outcome) => {
-      // Another process of that name counts its calls anew, and would take this for the answer to one of its own.
+      // A restarted process counts its calls from 1 again, and would take this for the answer to one of its own.
       if (this.#neighbours.of(rank).incarnation !== incarnation) return
       this.#context.post(rank, { type: 'reply', id, outcome: outcome as Reply['outcome'] })
     }

@@ -1,7 +1,7 @@
 /**
- * What a peer holds: the last change of each key, by buckets, with a digest of each bucket that is kept up with every
- * change. An entry is flat, and its instant a small number counted from the start, so that an idle session costs little
- * more than its JSON. Whether a change is committed is not in here: the few that are not are remembered elsewhere.
+ * What a peer holds: the last change of each key, in buckets, with a digest of each bucket that every change updates. An entry
+ * is flat, and its expiry a small number counted from the start, so that an idle session costs little more than its JSON.
+ * Which changes are pending is kept elsewhere, since few are.
  */
 import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
@@ -39,7 +39,7 @@ export class Entries {
     return this.#records
   }
 
-  /** Bodies that are no fences, under keys that are sessions'. */
+  /** Sessions, without fences and records of other kinds. */
   get sessions(): number {
     return this.#sessions
   }
@@ -75,7 +75,7 @@ export class Entries {
     return this.#digests.slice()
   }
 
-  /** In the order of keys, those after the given one, at most so many and about so long. */
+  /** Changes in the order of keys, from after the given one, within the limits. */
   page(
     bucket: number,
     after: string,
@@ -95,7 +95,7 @@ export class Entries {
     return { changes, more: changes.length < keys.length }
   }
 
-  /** Gives back memory of what ended long ago, a few buckets at a time. */
+  /** Removes what expired long ago, a few buckets at a time. */
   sweepSome(nowMs: number, isKept: (key: SessionKey) => boolean): void {
     const endedInMs = nowMs - this.#keepMs - this.#madeAtMs
     for (let looked = 0; looked < SWEEP_BUCKETS; looked++) {

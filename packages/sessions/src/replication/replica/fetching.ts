@@ -1,10 +1,10 @@
 /**
- * How a joining peer gets what it does not have. It takes every new change from the view on that lists it, and everything
- * committed before that view is with each full member of it. So whatever a full member of the *present* view says it has,
- * at any time, completes the bucket; in what order the two arrive does not matter, since the later stamp stays.
+ * How a joining peer gets what it lacks. From the view that lists it on it receives every new change, and each full member has
+ * everything that was committed before. So the pages of a full member of the *present* view complete a bucket, in whatever order
+ * pages and changes arrive: the later stamp stays.
  *
- * What it held in a former life is thrown away first. It could be kept where digests agree, but a digest is no proof.
- * The same pages mend what digests find different between full members (see repair.ts).
+ * A joining peer first drops what it held before. It could keep what digests agree on, but a digest is no proof. The same
+ * pages repair what digests find different between full members (see repair.ts).
  */
 import type { ReplicatedChange, Fetch, HeldChange, Page } from '../wire/messages.ts'
 import type { Changes } from './changes.ts'
@@ -28,7 +28,7 @@ interface Asked {
   readonly atMs: number
 }
 
-/** At once, to begin with; then as many as there is room for when pages are as large as the last one. */
+/** Fetches at once, to begin with; then as many as pages of the last one's size leave room for. */
 const FETCHES_FIRST = 8
 const FETCHES_MAX = 128
 const CHARACTERS_AT_ONCE = 512 * 1_024
@@ -53,7 +53,7 @@ export class Fetching {
     this.#parts = parts
   }
 
-  /** Everything there was to fetch has been. */
+  /** Everything has been fetched. */
   get isDone(): boolean {
     return this.#wanted.size === 0
   }
@@ -68,8 +68,8 @@ export class Fetching {
   }
 
   /**
-   * In a new view. When it has no full member with some bucket, those who join have each what they happen to have of it, and
-   * all of them, since all see every view, go on with nothing.
+   * A new view. Where it has no full replica of a bucket, the joining replicas hold different parts of it, if any; all of them
+   * see every view, so all go on with an empty bucket.
    */
   installed(): void {
     const { currentView, changes } = this.#parts
@@ -80,7 +80,7 @@ export class Fetching {
     }
   }
 
-  /** Goes on in the present view with what is still to be asked for, and again for what was not answered. */
+  /** Asks for the next buckets, and again for those without an answer. */
   tick(now: number): void {
     const { currentView, neighbours } = this.#parts
     for (const [bucket, { rank, view, atMs }] of this.#asked) {
@@ -91,7 +91,7 @@ export class Fetching {
     if (this.#parts.currentView.role === 'joining') this.#askMore(now)
   }
 
-  /** True when the page was asked for by this. */
+  /** False for a page that was not asked for here. */
   receive(rank: number, page: Page, now: number): boolean {
     const { view, bucket, after, held, more } = page
     const asked = this.#asked.get(bucket)

@@ -104,7 +104,7 @@ export class MeshPeer implements Peer {
       case 'fetch':
       case 'page':
       case 'digests':
-        // What concerns records is understood only within one mesh.
+        // Messages about records mean something within one cluster only.
         if (this.#currentView.cluster !== 0 && neighbour.cluster === this.#currentView.cluster)
           this.#onRecords(rank, message)
     }
@@ -184,7 +184,7 @@ export class MeshPeer implements Peer {
     const { names, placement, majority } = this.#context
     if (this.#verbs.isClosed) return 'it is closed'
     if (this.#currentView.view === undefined) return `it waits for the others to found a mesh of ${names.length}`
-    // It could ask others, but has no vote: were one more to die now, they would be too few.
+    // It could call others, but has no vote: one more death could end the majority.
     if (this.#currentView.self === undefined) return 'the others have not taken it in yet'
     const isFull = this.#currentView.role === 'full'
     const now = this.#now()
@@ -201,7 +201,7 @@ export class MeshPeer implements Peer {
     return undefined
   }
 
-  /** Only a listed process speaks for a view. */
+  /** A process that the view does not list names no view. */
   #heartbeat(now: number): Heartbeat {
     const isListed = this.#currentView.self !== undefined
     return {
@@ -289,7 +289,7 @@ export class MeshPeer implements Peer {
     if (isJoining && !isKept) this.#fetching.begin()
     if (isJoining) this.#fetching.installed()
     assert(next?.role !== 'full' || !isKept || this.#fetching.isDone, 'a full member has nothing left to fetch')
-    // Said before anything else in this view, so that what follows is understood.
+    // Before any other message of this view: heartbeats say which cluster the rest belongs to.
     this.#sendHeartbeats(now)
     if (isKept) this.#changes.installed()
     else this.#changes.forget()

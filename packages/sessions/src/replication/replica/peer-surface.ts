@@ -1,4 +1,4 @@
-/** What a peer takes and gives. */
+/** The interface of a peer: its options, its verbs and its status. */
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { MeshClock, PeerEvent } from '../context/peer-context.ts'
 import type { HeldChange, Message, VerbOutcome, View } from '../wire/messages.ts'

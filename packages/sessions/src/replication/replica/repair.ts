@@ -1,6 +1,6 @@
 /**
- * Full members compare digests now and then, and fetch the buckets that differ. A touch that was lost on its way is made
- * good by that. Anything else that it finds is a defect: it is mended, counted and told.
+ * Full members compare digests every `repairMs`, and fetch the buckets that differ. That repairs touches that were lost.
+ * Every other difference is a defect: it is repaired, counted and reported.
  */
 import type { Changes } from './changes.ts'
 import type { Entries } from './entries.ts'
@@ -22,7 +22,7 @@ export class Repair {
   readonly #parts: RepairParts
   #comparedAtMs: number
   #partner = 0
-  /** The bucket to begin with: where some always differ, the others have their turn as well. */
+  /** The bucket to begin with: it moves on, so that buckets that always differ don't keep others waiting. */
   #first = 0
   #repaired = 0
 
@@ -67,7 +67,7 @@ export class Repair {
     }
   }
 
-  /** A page of a bucket that differed; what is still on its way to everyone is left to those who send it. */
+  /** A page of a bucket that differed. Pending changes are left to their coordinators. */
   receive(rank: number, { view, bucket, held, more }: Page): void {
     const { currentView, changes } = this.#parts
     if (currentView.role !== 'full' || view !== currentView.number) return

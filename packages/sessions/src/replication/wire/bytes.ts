@@ -6,7 +6,7 @@
 import { MalformedFrameError } from './frames.ts'
 
 const BUFFER_BYTES = 64 * 1024
-/** Whatever is larger than this was one large message, and its room is given back after it. */
+/** A larger buffer was needed for one large message, and is given back after it. */
 const KEPT_BYTES_MAX = 1024 * 1024
 const SMALL_MAX = 0x7f
 const FLOAT_BYTES = 8

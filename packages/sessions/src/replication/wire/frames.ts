@@ -20,7 +20,7 @@ export interface FrameReader {
   take(chunk: Buffer): void
   /** Of the frames from now on. */
   bytesMax: number
-  /** Once true, whatever else comes is passed over. */
+  /** Once true, everything else that arrives is ignored. */
   stopped: boolean
 }
 
@@ -75,7 +75,7 @@ export function frameReader(bytesMax: number, onFrame: OnFrame): FrameReader {
   return reader
 }
 
-/** One frame, its header included. Whoever is given it copies it at once. */
+/** One frame with its header. The receiver copies it before it returns. */
 export interface Frame {
   readonly bytes: Buffer
   readonly start: number

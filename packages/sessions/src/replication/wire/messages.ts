@@ -1,16 +1,16 @@
 /**
- * What the peers of a mesh say to each other. A message is plain data, told apart by `type`; the codec turns it into bytes.
+ * The messages of the protocol; see PROTOCOL.md. A message is plain data with a `type`; the codec turns it into bytes.
  *
- * A link is FIFO while it lasts and may end at any time with what was on its way; nothing here relies on a message having
- * arrived until something came back. The engine sends again what still matters, so a message may arrive twice.
+ * A link is FIFO while it stands, and may lose everything in flight when it ends. The engine sends again what has no answer
+ * yet, so a message may arrive twice.
  *
- * Peers are told by their *rank*, the place of their name in the sorted list of all names, which is the same everywhere.
- * `view` in a message is the number of the sender's view. Which mesh (`cluster`) the sender belongs to is said by its
- * heartbeats; on a FIFO link all that follows a heartbeat belongs to the same one.
+ * A peer is named by its *rank*: the index of its name in the sorted list of all names, the same everywhere. `view` in a
+ * message is the number of the sender's view. The sender's heartbeats say which cluster it belongs to; on a FIFO link all
+ * that follows a heartbeat belongs to the same cluster.
  */
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 
-/** Names one change for good: no two changes ever have the same stamp. Ordered by view, then counter, then rank. */
+/** Names one change: no two changes have the same stamp. Ordered by view, then counter, then rank. */
 export interface Stamp {
   /** The number of the view in which the change was begun. */
   readonly view: number
@@ -19,7 +19,7 @@ export interface Stamp {
   readonly rank: number
 }
 
-/** A record, or the fence that is left of a destroyed one, together with the change that made it. */
+/** A record, or the fence of a destroyed one, with the stamp of the change that made it. */
 export interface ReplicatedChange {
   readonly key: SessionKey
   readonly stamp: Stamp
@@ -31,7 +31,7 @@ export interface ReplicatedChange {
   readonly body: string | undefined
 }
 
-/** `full` holds every acknowledged change of its buckets, `joining` takes each new one, `out` has but a vote. */
+/** `full`: has every acknowledged change of its buckets. `joining`: receives new ones, fetches older ones. `out`: only votes. */
 export type ViewRole = 'full' | 'joining' | 'out'
 
 export interface ViewMember {
@@ -50,7 +50,7 @@ export interface View {
   readonly members: readonly ViewMember[]
 }
 
-/** "I live", every few milliseconds. */
+/** "I live", every `heartbeatMs`. */
 export interface Heartbeat {
   readonly type: 'heartbeat'
   /** Of the sender's view; 0 while it has none. */
@@ -58,18 +58,18 @@ export interface Heartbeat {
   readonly view: number
   /** The sender's monotonic clock, given back in the echo. Not a whole number. */
   readonly atMs: number
-  /** Whom the sender hears: bit `1 << rank`. */
+  /** The ranks that the sender hears: bit `1 << rank`. */
   readonly hears: number
   /** The sender is joining in this view and has all that it needs to be full. */
   readonly ready: boolean
 }
 
-/** Answers a heartbeat while the one who answers has not promised itself to a later view. This is what leases are made of. */
+/** Answers a heartbeat while the sender of the echo is promised to no later view. Leases are made of echoes. */
 export interface Echo {
   readonly type: 'echo'
   readonly cluster: number
   readonly view: number
-  /** As it came. */
+  /** From the heartbeat. */
   readonly atMs: number
 }
 
@@ -77,7 +77,7 @@ export interface Echo {
 export interface Decided {
   readonly type: 'decided'
   readonly view: View
-  /** By rank, for how long nobody of a majority has echoed that one in the former view. Undefined: for all one knows it did just now. */
+  /** By rank, the shortest time since a voter that promised has echoed it. Undefined where unknown: perhaps just now. */
   readonly quietMs?: readonly number[] | undefined
 }
 
@@ -97,7 +97,7 @@ export interface PromiseMade {
   readonly cluster: number
   readonly number: number
   readonly accepted: { readonly ballot: number; readonly view: View } | undefined
-  /** By rank, for how long the one that promises has echoed nobody of that name; it echoes none any more. */
+  /** By rank, how long ago the voter last echoed it. From now on it echoes none. */
   readonly quietMs: readonly number[]
 }
 
@@ -180,11 +180,11 @@ export type Verb =
 
 /** Why a verb was not carried out, or not known to be. */
 export type VerbRefusal =
-  /** No view, no lease, nobody to ask, or not enough copies to be had: within the wait that a verb is given. */
+  /** No view, no lease, no full replica to call, or too few copies, for as long as a verb waits. */
   | 'unavailable'
-  /** What a change has come to is not known: the answer did not arrive in time. */
+  /** The change may have been committed or not: the answer did not arrive in time. */
   | 'unknown'
-  /** As many verbs are under way as may be. */
+  /** Too many verbs are under way. */
   | 'busy'
   /** No room for another record. */
   | 'full'
@@ -194,7 +194,7 @@ export type VerbOutcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly refusal: VerbRefusal }
 
-/** A verb for a full replica to carry out, from a peer that is none. Ids of one peer go up. HOT in a clustered mesh */
+/** A verb for a full replica to carry out, from a peer that is none. The ids of one peer rise. HOT in a clustered mesh */
 export interface Call {
   readonly type: 'call'
   readonly id: number
@@ -266,7 +266,7 @@ export type Message =
   | Page
   | Digests
 
-/** What concerns records, and means something only within one mesh. */
+/** Messages about records: they mean something within one cluster only. */
 export type RecordMessage =
   | Invalidate
   | InvalidateAck

@@ -1,4 +1,4 @@
-/** Messages that travel seldom, as JSON: what came is taken for one only when everything in it is what it has to be. */
+/** Messages that travel seldom, as JSON. Every field is checked before a text is taken for a message. */
 import { MalformedFrameError } from './frames.ts'
 import type { ViewMember, Message, ViewRole, View } from './messages.ts'
 import { NAMES_MAX } from './ranks.ts'

@@ -1,4 +1,4 @@
-/** What an all-seeing eye holds against the engine while it runs, and whom a run may let die. */
+/** Checks all peers of a run while it goes on, and decides which node may crash without losing sessions for good. */
 import type { View } from '../../replication/wire/messages.ts'
 import type { PeerEvent } from '../../replication/replica/peer.ts'
 import type { Placement } from '../../replication/context/placement.ts'
@@ -7,7 +7,7 @@ import { has } from '../../replication/wire/ranks.ts'
 export interface Living {
   /** 0 for a dead one. */
   readonly incarnation: (node: number) => number
-  /** Nothing hints at that a view without it is on its way. */
+  /** There is no sign that a view without it may be decided. */
   readonly keepsPlace: (node: number) => boolean
 }
 
@@ -17,7 +17,7 @@ export class Witness {
   readonly #members = new Map<string, string>()
   #latest: View | undefined
 
-  /** `mayLose`: whether to begin anew without sessions is no wonder. */
+  /** `mayLose`: whether the run may end with all sessions lost. */
   constructor(fail: (what: string) => void, mayLose: () => boolean) {
     this.#fail = fail
     this.#mayLose = mayLose
@@ -35,7 +35,7 @@ export class Witness {
     }
   }
 
-  /** Whether somebody else has all that a node knows, for good: the promise is to survive one death, not any. */
+  /** Whether other nodes have all that a node holds, and keep it: the promise is to survive one death, not several. */
   isSafeToCrash(node: number, placement: Placement, living: Living): boolean {
     const holders = this.#latest?.members.filter(({ rank, role, incarnation }) => {
       return role === 'full' && rank !== node && living.incarnation(rank) === incarnation && living.keepsPlace(rank)

@@ -1,4 +1,4 @@
-/** Which nodes are unwell at the moment, so that a run knows what it may ask of the others, and how to heal all. */
+/** Which nodes are paused, dead or cut off, so that a run knows which operations must succeed; and how to heal all. */
 import type { RefusedOperation } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import { hasCopies } from './demand.ts'
@@ -74,8 +74,8 @@ export class Afflictions {
   }
 
   /**
-   * Nothing hints at that a view without this node is on its way. Where every node has everything, it is enough that the
-   * others have their links to it: two may die then, or one beside a pause; but not two while the third is being cut off.
+   * There is no sign that a view without this node may be decided. Where every node has everything, links to all others are
+   * enough: two may die then, or one beside a pause; but not two while the third is being cut off.
    */
   keepsPlace(node: number): boolean {
     const { nowMs } = this.#cluster.time

@@ -1,4 +1,4 @@
-/** The clients of a run: each does one thing after the other, on the node that the script says or the next that lives. */
+/** The clients of a run: each does one operation after the other, on the node of the script or the next one alive. */
 import type { SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { VerbOutcome } from '../../replication/wire/messages.ts'
 import type { Peer } from '../../replication/replica/peer.ts'
@@ -6,7 +6,7 @@ import type { Cluster } from './cluster.ts'
 import type { Operated, Seen } from '../check/history.ts'
 import type { Operation, Script } from './script.ts'
 
-/** RefusedOperation without effect, for want of a lease, a view or copies: the question is whether that was right. */
+/** An operation refused without effect. Whether the node had to serve it is judged after the run. */
 export interface RefusedOperation {
   readonly operation: Operation
   readonly node: number
@@ -84,7 +84,7 @@ export class Clients {
     this.#running.add(running)
     this.#cluster.onNode(node, (peer) => {
       begun.start(peer, (outcome) => {
-        // A process that has died answers nobody.
+        // A dead process answers nothing.
         if (isOver && this.#cluster.peer(node) !== peer) return
         end(() => {
           if (outcome.ok) record(time.nowMs, begun.seen(outcome.value))
@@ -121,7 +121,7 @@ export class Clients {
     return order.find((node) => this.#cluster.peer(node) !== undefined)
   }
 
-  /** How to start it, what it then shows, and what it is when nobody knows. */
+  /** How to start it, what its answer shows, and what to record when its outcome is unknown. */
   #begun(operation: Operation): {
     start: (peer: Peer, done: (outcome: VerbOutcome<unknown>) => void) => void
     seen: (value: unknown) => Seen

@@ -1,4 +1,4 @@
-/** Simulated processes: each with a peer, clocks that drift, and a life that ends at any step and starts anew. */
+/** Simulated processes: each has a peer and clocks that drift, and may crash at any step and restart. */
 import type { Message } from '../../replication/wire/messages.ts'
 import { type peer, type Peer, type PeerEvent, TICK_MS } from '../../replication/replica/peer.ts'
 import type { Timing } from '../../replication/context/timing.ts'
@@ -32,13 +32,13 @@ export interface ClusterHooks {
 
 export interface Crash {
   readonly sends: number
-  /** Nobody is told. */
+  /** The others' links don't end. */
   readonly isSilent: boolean
   readonly mayDie: () => boolean
   readonly after: () => void
 }
 
-/** What the wall clock of nobody shows at virtual time 0. */
+/** The true wall clock at virtual time 0. */
 export const EPOCH_MS = 1_700_000_000_000
 
 export class Cluster {
@@ -86,7 +86,7 @@ export class Cluster {
     return this.#of(node).pausedUntilMs > this.time.nowMs
   }
 
-  /** Virtual milliseconds as the wall clock that nobody's is exactly. */
+  /** The true wall clock now; that of each node is off by some milliseconds. */
   wallMs(): number {
     return EPOCH_MS + this.time.nowMs
   }
@@ -121,8 +121,8 @@ export class Cluster {
   }
 
   /**
-   * It sends so many messages more, however long that takes, and is then no more; or, should it not be allowed to die by
-   * then, has lost what it sent last, and its links.
+   * The process dies after it has sent so many more messages. If it may not die by then, it loses its links and what is in
+   * flight on them instead.
    */
   crash(node: number, { sends, isSilent, mayDie, after }: Crash): void {
     const self = this.#of(node)
@@ -147,7 +147,7 @@ export class Cluster {
     this.time.at(self.pausedUntilMs, () => this.#resume(node, incarnation))
   }
 
-  /** It runs and lives on: before its pause is over, and whatever it was to die of. */
+  /** Ends a pause, and cancels a crash that was to come. */
   spare(node: number): void {
     const self = this.#of(node)
     Object.assign(self, { dies: undefined, sendsLeft: undefined })
@@ -193,7 +193,7 @@ export class Cluster {
     if (self.sendsLeft !== undefined && self.sendsLeft <= 0) self.dies?.()
   }
 
-  /** What arrived meanwhile is there at once, and a timer that is due runs somewhere among it. */
+  /** What arrived meanwhile is delivered at once; a tick that was due may come before it. */
   #resume(node: number, incarnation: number): void {
     const self = this.#of(node)
     if (self.incarnation !== incarnation || self.pausedUntilMs > this.time.nowMs) return

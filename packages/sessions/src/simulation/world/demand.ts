@@ -1,6 +1,6 @@
 import type { Operation, Script } from './script.ts'
 
-/** Whether there are enough copies for an operation, whichever nodes are away. */
+/** Whether there are enough copies for an operation while any so many nodes are away. */
 export function hasCopies({ nodes, copies }: Script, { verb, ack }: Operation, away: number): boolean {
   const replicas = copies === 'all' ? nodes : Math.min(copies + 1, nodes)
   const left = replicas - away

@@ -59,7 +59,7 @@ export interface Script {
   /** How fast each node's clock goes, and how far its wall clock is off. */
   readonly rates: readonly number[]
   readonly skewsMs: readonly number[]
-  /** Nodes die whether or not somebody else has what they know: asked is only that what is left is one mesh again. */
+  /** Nodes die even if no other has their sessions: then only one mesh in the end is required. */
   readonly isBrutal: boolean
   /** For how long a majority waits for the others before it founds a mesh without them. */
   readonly foundMs: number
