@@ -5,9 +5,9 @@
  *     clustered:?copies=2&name=a&peers=...                                        each on its owner and so many backups
  *     replicated:?name=a&names=a,b,c&dns=nodes:7000                               addresses from a DNS name
  *
- * The names are the cluster: a majority is counted over them, and a session is placed by them, so all nodes are told the
- * same list, and a handshake refuses a node with another list. DNS supplies addresses alone. Rejected: to learn the names from
- * DNS too, given how many there are: with one container too many, two halves could each count themselves complete.
+ * The names are the cluster: majorities are counted over them and sessions are placed by them, so all nodes need the same
+ * list, and a handshake refuses a node with another one. DNS supplies addresses only. Rejected: learning the names from DNS
+ * too, given their number: with one container too many, two halves could each count themselves complete.
  *
  * `name` and the secret may come from the process instead of the URL, which then is the same text for every node. Every
  * refusal is one line that says what was given and what is accepted, and never repeats a secret.
@@ -17,7 +17,7 @@ import { StoreConfigError } from '../errors.ts'
 import { type Address, address, EVERYWHERE, isLoopback, isNumeric, shown } from './links/address.ts'
 import type { MeshLocation, MeshSettings, Whereabouts } from './links/location.ts'
 
-/** What the process that opens the store knows and its URL need not say. */
+/** What the process may supply instead of the URL. */
 export interface MeshSurroundings {
   readonly name?: string | undefined
   readonly secret?: string | undefined
@@ -73,12 +73,12 @@ function queryOf(text: string): Query {
   return (name) => (found.get(name) === '' ? undefined : found.get(name))
 }
 
-/** It may be the rest of a secret that has a '&' in it. */
+/** Never repeats a part of a secret that has a '&' in it. */
 function unknown(name: string, text: string): string {
   return text.includes('secret=') ? "a part that is none of these (in a secret, '&' is written %26)" : `'${name}'`
 }
 
-/** A plus stays one: a secret in base64 has them. */
+/** A plus stays a plus: secrets in base64 have them. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -142,7 +142,7 @@ function checkNames(names: readonly string[], own: string, alone: boolean): void
     throw new StoreConfigError(`the store's URL names ${names.length} nodes, and takes ${NODES_MAX} at most`)
 }
 
-/** Its own entry, where that is an address of a machine; behind a name it listens everywhere. */
+/** Its own entry if that is a numeric or loopback address; everywhere if it is a host name. */
 function listenAddress(given: Query, name: string, whereabouts: Whereabouts): Address {
   const listen = given('listen')
   if (listen !== undefined) return address(listen, 'listen')
@@ -168,7 +168,7 @@ function addressesOf(whereabouts: Whereabouts): readonly Address[] {
   return whereabouts.kind === 'list' ? [...whereabouts.addresses.values()] : [whereabouts.at]
 }
 
-/** Anywhere but within one machine the mesh is encrypted and knows its peers, or there is none. */
+/** Outside one machine, a mesh without encryption and authentication is refused. */
 function security(
   given: Query,
   secret: string | undefined,

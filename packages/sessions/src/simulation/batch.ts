@@ -1,4 +1,4 @@
-/** A stretch of seeds, one after the other. */
+/** Runs consecutive seeds. */
 import { engine } from './engine.ts'
 import { script, type ScriptOptions } from './world/script.ts'
 import { simulate } from './simulate.ts'

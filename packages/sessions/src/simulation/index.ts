@@ -14,7 +14,7 @@ export { variants } from './variants.ts'
 export interface SeedsOptions extends Batch {
   /** Default: one for each core. */
   readonly threads?: number
-  /** After so many failing seeds the rest is left. Default 10. */
+  /** Stops after so many failing seeds. Default 10. */
   readonly failingMax?: number
   readonly signal?: AbortSignal
   readonly onProgress?: (sofar: BatchResult) => void

@@ -20,7 +20,7 @@ export function shrink(script: Script, fails: (script: Script) => boolean): Scri
   return best
 }
 
-/** Leaves out ever smaller stretches. True when something could be left out. */
+/** Leaves out ever shorter parts. True when something could be left out. */
 function cut<T>(all: readonly T[], keep: (rest: readonly T[]) => boolean): boolean {
   let rest = all
   for (let size = Math.max(1, all.length >> 1); size >= 1; size = Math.floor(size / 2)) {

@@ -1,4 +1,4 @@
-/** One run of a script, and what was wrong with it. */
+/** Runs one script, and checks what happened. */
 import { type Placement, placement } from '../replication/context/placement.ts'
 import { has } from '../replication/wire/ranks.ts'
 import { peer } from '../replication/replica/peer.ts'
@@ -102,7 +102,7 @@ function judge(
   }
   if (script.isBrutal) return
   clients.histories.forEach((history, key) => {
-    // A clock shows whole milliseconds, cut off.
+    // Clocks round down to whole milliseconds.
     const verdict = linearizable(history, { skewMs: SKEW_MS + 1, epochMs: EPOCH_MS })
     if (verdict !== 'valid') fail(`key ${key} is ${verdict === 'unknown' ? 'not decided' : 'not linearizable'}`)
   })

@@ -1,6 +1,6 @@
 /**
  * The conformance suite over real processes, while another node of the mesh is killed and comes back, is paused, or is cut
- * off by turns: the nodes that a case talks to are a majority, and must not let it validation anything.
+ * off by turns: the nodes that a case talks to are a majority, and must serve it as if nothing had happened.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
@@ -46,7 +46,7 @@ async function keepBreaking(mesh: MeshProcesses, signal: AbortSignal): Promise<v
   }
 }
 
-/** Nodes that live on when a case has closed them. */
+/** Nodes that go on running when a case has closed them. */
 function handedOut(mesh: MeshProcesses): () => Promise<SessionStore> {
   const names = mesh.names.filter((name) => name !== VICTIM)
   let turn = 0
@@ -55,7 +55,7 @@ function handedOut(mesh: MeshProcesses): () => Promise<SessionStore> {
 
 const open = () => Promise.reject(new Error('each case opens its own'))
 const titles = conformance({ capabilities, open }).map(({ title }) => title)
-/** What a case does to a node itself leaves no majority beside one that is down. */
+/** Cases that break a node themselves leave no majority beside one that is down. */
 const endsNodes = /after that node is gone|once closed/
 
 /** A case talks to a node that holds the session: a call to another node that dies has no known outcome. */

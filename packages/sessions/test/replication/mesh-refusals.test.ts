@@ -1,4 +1,4 @@
-/** A node that can't belong is told so in one line and ends there; those that do belong go on, and have the line as well. */
+/** A node with a wrong configuration fails to open with one line; the other nodes go on, and report the line too. */
 import test, { type ExecutionContext } from 'ava'
 import { newSessionId, sessionKey } from '../../src/secrets/id.ts'
 import { StoreConfigError, StoreUnavailableError } from '../../src/errors.ts'

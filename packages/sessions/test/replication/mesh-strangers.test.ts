@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 const SILENT = 100
 const AGAIN_AFTER_MS = 50
 
-/** So many connections that say nothing, each opened anew when it was closed. */
+/** So many silent connections, each opened again when it was closed. */
 async function crowd(t: ExecutionContext, port: number, { localAddress = '127.0.0.1' } = {}): Promise<void> {
   const sockets = new Set<Socket>()
   let isOver = false

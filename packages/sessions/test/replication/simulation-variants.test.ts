@@ -1,4 +1,4 @@
-/** Engines broken on purpose, to see that the simulation would validation. */
+/** Variants of the engine, broken on purpose: the checkers of the simulation must notice each. */
 import test from 'ava'
 import { runBatch, variants } from '../../src/simulation/index.ts'
 

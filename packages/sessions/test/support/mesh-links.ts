@@ -1,4 +1,4 @@
-/** Links of several nodes in this process, and what they tell. */
+/** Links of several nodes in this process, and the events that they report. */
 import type { ExecutionContext } from 'ava'
 import { codecs } from '../../src/replication/wire/codec.ts'
 import { MeshLinks, type LinksOptions } from '../../src/replication/links/links.ts'
@@ -23,7 +23,7 @@ export interface NodeOptions extends Partial<Pick<LinksOptions, 'incarnation' | 
   readonly url: string
 }
 
-/** Begins at once and is closed with the test. */
+/** Opens at once, and closes with the test. */
 export async function linkNode(t: ExecutionContext, { url, ...options }: NodeOptions): Promise<TestNode> {
   const location = meshLocation(url)
   const events: string[] = []

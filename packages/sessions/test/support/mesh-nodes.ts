@@ -4,10 +4,10 @@ import { type MeshStore, meshStore, type MeshStoreOptions } from '../../src/repl
 import { peerList } from './mesh-links.ts'
 
 export interface MeshNodes {
-  /** Gives one after the other, each once, so that closing it is the end of that node. */
+  /** Hands out each node once, so that closing it stops that node. */
   open(): Promise<MeshStore>
   node(name: string): MeshStore
-  /** A new process, as far as the others can tell. */
+  /** Another process, as the others see it. */
   restart(name: string): Promise<MeshStore>
 }
 

@@ -1,11 +1,11 @@
 /**
- * Ports for meshes, of which a test file opens dozens at a time: taken one after the other from a random place on, so that
- * no two of this process are the same, and two processes seldom meet.
+ * Ports for meshes. A test file opens dozens at a time: they are taken in order from a random one, so that a process never
+ * uses one twice, and two processes seldom collide.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below what a system hands out by itself. */
+/** Below the range of ephemeral ports. */
 const PORT_MIN = 11_000
 const PORT_MAX = 31_999
 

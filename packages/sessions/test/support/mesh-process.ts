@@ -1,4 +1,4 @@
-/** One node of a mesh as a process of its own, which does what its parent says: `node mesh-process.ts URL NAME`. */
+/** One node of a mesh as a process of its own, driven by its parent: `node mesh-process.ts URL NAME`. */
 import type { SessionKey, SessionWrite } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import { meshStore } from '../../src/replication/mesh.ts'

@@ -1,4 +1,4 @@
-/** A mesh of processes of their own, with a relay between each two of them: to be killed, paused, and cut apart. */
+/** A mesh of processes with a relay between each two of them, so that a test can kill, pause and cut off nodes. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +23,7 @@ export interface MeshProcesses {
   node(name: string): MeshProcess
   /** A fresh process in its place, which may not serve yet. */
   start(name: string): Promise<MeshProcess>
-  /** What lies between two of them. */
+  /** The relay between two of them. */
   between(one: string, other: string): MeshRelay
 }
 
@@ -45,7 +45,7 @@ export async function meshProcesses(
   for (const name of names) ports.set(name, await meshPort())
   const relays = new Map<string, MeshRelay>()
   for (const one of names) {
-    // Of two the one whose name comes first dials; the other only knocks.
+    // The node whose name comes first dials; the other only knocks.
     for (const other of names) if (one < other) relays.set(`${one}-${other}`, await meshRelay(t, ports.get(other) ?? 0))
   }
   const urlOf = (name: string): string => {

@@ -1,4 +1,4 @@
-/** Stands between two nodes, and can be cut: what is open is held in silence or ended, what is dialled gets nowhere. */
+/** A relay between two nodes. Cut, it holds open connections silent or ends them, and lets no new one through. */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { ExecutionContext } from 'ava'
@@ -46,7 +46,7 @@ export async function meshRelay(t: ExecutionContext, upstreamPort: number): Prom
     },
     mend() {
       isCut = false
-      // What was dialled in the meantime, and what was held, is too old to go on.
+      // Connections that were dialled or held meanwhile are ended.
       for (const socket of sockets) socket.resetAndDestroy()
     },
   }

@@ -13,7 +13,7 @@ export interface DialAttempt {
   readonly expected: string | undefined
 }
 
-/** What came of it, once its link has ended or stands. */
+/** The outcome, once the link stands or has failed. */
 export type DialOutcome =
   | { readonly kind: 'linked'; readonly name: string }
   /** Answered, and this node or the other did not want the link. */

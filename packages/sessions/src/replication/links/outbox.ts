@@ -1,7 +1,7 @@
 /**
- * What leaves for one peer. Frames of one turn of the event loop are laid end to end in a slab and leave in one system call;
- * what was handed to the socket is never written over, so nothing is copied a second time. A peer that does not take what
- * it is sent has `bytesMax` of room, and then loses its link instead of holding up the others.
+ * The frames on their way to one peer. Those of one turn of the event loop lie end to end in a slab and leave in one system
+ * call. Bytes that the socket holds are never overwritten, so they are copied once. A peer that does not read may leave
+ * `bytesMax` unread, and then loses its link.
  */
 import type { Socket } from 'node:net'
 import { FRAME_BYTES_MAX, HEADER_BYTES } from '../wire/frames.ts'

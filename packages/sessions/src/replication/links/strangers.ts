@@ -1,14 +1,14 @@
 /**
- * Connections that have not proven anything yet. Strangers may open as many as they like: these have a bound, and a new one drops the
- * oldest, never the other way round. A peer proves itself within milliseconds, so it gets through however many silent
- * connections there are. Each address at which a peer was looked for has slots of its own, which no other address can take.
+ * Connections whose other end has not proven itself yet. Their number is bounded, and a new one drops the oldest. A peer proves
+ * itself within milliseconds, so it gets through however many silent connections there are. Each address at which a peer is
+ * expected has slots of its own, which no other address can take.
  */
 import type { Server, Socket } from 'node:net'
 
 export interface Strangers {
   /** Counts the connections that a server takes from now on, before their first byte. */
   watch(server: Server): void
-  /** A peer is looked for at this address: it has slots of its own from now on. */
+  /** A peer is expected at this address: it has slots of its own from now on. */
   expect(address: string | undefined): void
   /** The other end of this connection has proven to be a peer. */
   proven(socket: Socket): void

@@ -28,7 +28,7 @@ export type Done<T> = (outcome: VerbOutcome<T>) => void
 
 /** Every verb calls its `done` exactly once, within `timing.verbMs`, perhaps before it returns. */
 export interface Peer {
-  /** A link to that peer stands, to the process that drew that incarnation. A former link to the same name has ended. */
+  /** A link to that peer, with that incarnation, is up. A former link to the same name has ended. */
   linked(name: string, incarnation: number): void
   /** The link is gone. No message of it arrives any more. */
   unlinked(name: string): void
@@ -46,14 +46,14 @@ export interface Peer {
   destroy(key: SessionKey, options: { readonly fenceUntilMs: number; readonly ack: Ack }, done: Done<Receipt>): void
 
   status(): PeerStatus
-  /** What is in this very memory, committed or not, expired or not: to compare copies with, never to serve from. */
+  /** What this peer holds, committed or not, expired or not: to compare copies, never to serve from. */
   held(key: SessionKey): HeldChange | undefined
   /** Refuses every verb under way and all that follow. */
   close(): void
 }
 
 export interface PeerStatus {
-  /** Verbs are carried out now: from this peer's own memory, or by asking a full one. */
+  /** Verbs are carried out now: from this peer's own memory, or by calling a full one. */
   readonly serves: boolean
   /** One line for an operator while it does not serve. */
   readonly misses: string | undefined
@@ -63,7 +63,7 @@ export interface PeerStatus {
   /** Sessions in this peer's memory, without fences and other records. */
   readonly sessions: number
   readonly records: number
-  /** Changes seen and not known to be committed. */
+  /** Pending changes. */
   readonly pending: number
   /** Records that digests found different in more than a touch since the start. */
   readonly repaired: number

@@ -1,7 +1,7 @@
 /**
  * Numbers and texts as bytes, one after the other. A writer keeps its buffer from message to message and grows it where
- * one needs more; a reader is moved from frame to frame. A frame that ends too early or too late is malformed, and found
- * out at the latest by `finish`.
+ * one needs more; a reader is moved from frame to frame. A frame that ends too early or too late is malformed, which
+ * `finish` reports at the latest.
  */
 import { MalformedFrameError } from './frames.ts'
 
@@ -70,7 +70,7 @@ export class ByteWriter {
     this.at = this.bytes.writeUInt32LE(value, this.at)
   }
 
-  /** False, and nothing written that counts, where a character is none of ASCII. */
+  /** False, and nothing written, where a character is not ASCII. */
   #ascii(text: string): boolean {
     this.#reserve(1 + SHORT_TEXT_MAX)
     const { bytes, at } = this
@@ -125,7 +125,7 @@ export class ByteReader {
     return this.#bytes.readUIntLE(this.#take(WIDE_BYTES), WIDE_BYTES)
   }
 
-  /** Of a time: what is no number, or has no end, is none. */
+  /** A time: NaN and Infinity are malformed. */
   float(): number {
     const value = this.#bytes.readDoubleLE(this.#take(FLOAT_BYTES))
     if (Number.isFinite(value)) return value

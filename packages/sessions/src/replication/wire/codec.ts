@@ -1,7 +1,7 @@
 /**
- * Messages as frames. What travels with every request is packed by hand, a body once as its UTF-8; what travels seldom is
- * JSON. A number in front says which message it is, and stays with it for ever: a version of the protocol that changes a
- * message gives the new form a new number. A link speaks one version, and `codecs` has what is spoken.
+ * Messages as frames. Messages that travel with every request are packed by hand, a body once as its UTF-8; rare ones are
+ * JSON. The first byte is the number of the message type, for good: a version of the protocol that changes a message gives the
+ * new form a new number. A link speaks one version.
  */
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { type Frame, HEADER_BYTES, MalformedFrameError } from './frames.ts'

@@ -1,7 +1,7 @@
 /**
- * Messages on a stream of bytes: four bytes of length, then so many of content. What comes whole in one chunk is handed on
- * where it lies, uncopied; what is cut in two is put together in a buffer of exactly its length, so that a large frame is
- * copied once and a stranger's claim to send one is bounded by `bytesMax`.
+ * Messages on a stream of bytes: four bytes of length, then the content. A frame that is whole in one chunk is handed on in
+ * place. A frame in several chunks is put together in a buffer of exactly its length, so that it is copied once; `bytesMax`
+ * bounds what an unknown client can make this node allocate.
  */
 export class MalformedFrameError extends Error {
   override readonly name = 'MalformedFrameError'
@@ -36,7 +36,7 @@ export function frameReader(bytesMax: number, onFrame: OnFrame): FrameReader {
     return length
   }
 
-  /** Fills up what the chunks before left unfinished, and gives back where it stopped. */
+  /** Continues an unfinished frame, and returns where it stopped. */
   const resume = (chunk: Buffer): number => {
     let at = 0
     if (frame === undefined) {

@@ -1,4 +1,4 @@
-/** The parts that messages are made of, as bytes and back: each pair of functions is one form, and must stay a pair. */
+/** The parts of messages as bytes and back: each pack function has an unpack function of the same form. */
 import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { MalformedFrameError } from './frames.ts'
@@ -89,7 +89,7 @@ export function unpackVerb(from: ByteReader): Verb {
 
 type ReplyOutcome = Reply['outcome']
 
-/** What a verb can come to, each with the number that stands before it. */
+/** The first byte of each kind of outcome. */
 const NOTHING = 0
 const RECORD = 1
 const WRITTEN = 2
@@ -180,7 +180,7 @@ function unpackReceipt(from: ByteReader): Receipt {
 export function packFetch(to: ByteWriter, { view, bucket, digest, after }: Fetch): void {
   to.count(view)
   to.count(bucket)
-  // A digest has 32 bits, and one more number says that there is none.
+  // A digest has 32 bits; 0 means that there is none.
   to.count(digest === undefined ? 0 : digest + 1)
   to.text(after)
 }
@@ -210,7 +210,7 @@ export function unpackPage(from: ByteReader): Page {
   const after = from.text()
   const more = from.byte() === 1
   const held: HeldChange[] = []
-  // Each takes some bytes of the frame, so a count that lies runs out of them.
+  // Each takes some bytes of the frame, so a false count runs out of them.
   for (let left = from.count(); left > 0; left--)
     held.push({ change: unpackChange(from), isCommitted: from.byte() === 1 })
   return { type: 'page', view, bucket, after, held, more }

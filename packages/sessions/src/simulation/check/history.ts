@@ -1,4 +1,4 @@
-/** What clients saw: of each operation when it began and ended, and how. A time without an end is Infinity. */
+/** What clients saw: when each operation began and ended, and its result. `endMs` is Infinity for an unknown end. */
 import type { SessionRecord, WriteResult } from '../../contract.ts'
 
 export type Seen =
@@ -10,7 +10,7 @@ export type Seen =
       readonly body: string
       readonly result: WriteResult | undefined
     }
-  /** Undefined: unknown whether it came to pass. */
+  /** Undefined: unknown. */
   | { readonly verb: 'destroy'; readonly fenceUntilMs: number; readonly isDone: boolean | undefined }
 
 export interface Operated {

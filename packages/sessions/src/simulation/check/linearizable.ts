@@ -1,10 +1,10 @@
 /**
- * Whether one order of the operations on a key explains all that their clients saw, each taking effect at one instant
- * between its beginning and its end (linearizability; the search of Wing and Gong, with Lowe's memory). What failed without
- * a word may have taken effect at any time later, or never.
+ * Whether one order of the operations on a key explains all that their clients saw, where each takes effect at one instant
+ * between its start and its end: linearizability, by the search of Wing and Gong with Lowe's memoization. An operation with an
+ * unknown outcome may take effect at any later time, or never.
  *
- * What leaves the record as it is can be put in the order as soon as it fits, so the search branches over changes only; and
- * since a write fits one version alone, it hardly ever does.
+ * An operation that changes nothing can be placed as soon as it fits, so the search branches over changes only; and since a
+ * write fits one version alone, it hardly ever branches.
  */
 import type { Operated, Seen } from './history.ts'
 
@@ -16,7 +16,7 @@ interface State {
 }
 
 export interface LinearOptions {
-  /** How far wall clocks may be off, for the ends of fences, which are told by them. */
+  /** How far wall clocks may be off: they decide when fences end. */
   readonly skewMs: number
   /** Wall clock at time 0. */
   readonly epochMs: number
@@ -33,7 +33,7 @@ export function linearizable(history: readonly Operated[], options: LinearOption
   const tried = new Set<string>()
   let steps = 0
 
-  /** The operations that may come next: nothing that has ended lies wholly before them. */
+  /** The operations that may come next: no unplaced operation ended before they started. */
   const candidates = (): number[] => {
     let endMs = Infinity
     const found: number[] = []

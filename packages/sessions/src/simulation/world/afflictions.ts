@@ -4,7 +4,7 @@ import type { Cluster } from './cluster.ts'
 import { hasCopies } from './demand.ts'
 import type { Script } from './script.ts'
 
-/** Everything has come to rest so long after the last thing that happened to a node. */
+/** The mesh is stable so long after the last fault. */
 export const CALM_MS = 1_000
 
 interface Moment {
@@ -35,7 +35,7 @@ export class Afflictions {
     const { nowMs } = this.#cluster.time
     for (const node of unwell) this.#unwellAtMs[node] = nowMs
     const isAtStart = this.#script.startsMs.some((atMs) => nowMs <= atMs)
-    // With so many away at once their votes are lost, and it takes all of them to go on.
+    // So many lost their votes that only all names together can decide a view.
     if (!isAtStart && unwell.length > this.#script.nodes - this.#majority()) this.#isDeep = true
     this.#moments.push({ atMs: nowMs, unwell })
   }
@@ -94,7 +94,7 @@ export class Afflictions {
     this.disturbed()
   }
 
-  /** Whether a node that refused had to serve: it and a majority were well and at rest for long, or it is the end. */
+  /** Whether a node that refused had to serve: it and a majority were well for `CALM_MS`, or the run is at its end. */
   isToServe({ operation, node, startMs, endMs }: RefusedOperation, lastMs: number): boolean {
     if (startMs >= lastMs) return true
     if (this.#isDeep || this.#script.isBrutal) return false

@@ -60,7 +60,7 @@ export class Clients {
     for (const running of this.#running) if (running.node === node) running.crashed()
   }
 
-  /** At this very node. */
+  /** At the operation's node, and no other. */
   do(operation: Operation, over: () => void): void {
     const { node } = operation
     const { time } = this.#cluster

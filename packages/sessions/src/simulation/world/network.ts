@@ -1,14 +1,14 @@
 /**
- * Links between simulated nodes. One link is FIFO each way and loses nothing while it stands; it is reset at any moment,
- * which both ends notice at moments of their own, and everything still on its way is lost. A direction may be blocked: what
- * is sent then waits, as in the buffers of TCP, and comes when it heals, or is lost with the link. After a reset a link may
- * hand over once more what it sent last, as a transport would that can't know what arrived.
+ * Links between simulated nodes. A link is FIFO in each direction and loses nothing while it stands. A reset loses everything
+ * in flight, and each end notices it at a time of its own. A direction may be blocked: messages then wait, as in TCP buffers,
+ * and arrive when it heals, or are lost with the link. After a reset a link may deliver its last messages again, like a
+ * transport that can't know what arrived.
  */
 import type { Message } from '../../replication/wire/messages.ts'
 import type { Chance } from './random.ts'
 import type { Timeline } from './timeline.ts'
 
-/** What a network does to its ends. `act` runs something on the node as it then is: later if it is paused, never if dead. */
+/** What a network does to its ends. `act` runs something on the node: later if it is paused, never if it is dead. */
 export interface Ends {
   incarnation(node: number): number
   act(node: number, incarnation: number, run: () => void): void
@@ -20,7 +20,7 @@ export interface Ends {
 interface Way {
   readonly from: number
   readonly to: number
-  /** The end that receives has heard of the link, and not yet of its end. */
+  /** The receiving end knows of the link, and not yet of its end. */
   isOpen: boolean
   opensAtMs: number
   lastArrivalMs: number
@@ -57,7 +57,7 @@ export class Network {
   send(from: number, to: number, message: Message): void {
     const link = this.#links.get(this.#pair(from, to))
     const back = link && wayOf(link, to, from)
-    // The sender sees its own end only: it sends while that is open, whether or not the other still is.
+    // The sender sees its own end only, and sends while that is open.
     if (link === undefined || back === undefined || !back.isOpen) return
     const way = wayOf(link, from, to)
     way.sent.push(message)
@@ -65,7 +65,7 @@ export class Network {
     this.#carry(link, way, message)
   }
 
-  /** Both ends find each other, unless something is in the way. */
+  /** Connects both ends, unless they are dead or blocked. */
   connect(left: number, right: number, resent: readonly [Message[], Message[]] = [[], []]): void {
     const pair = this.#pair(left, right)
     const [from, to] = left < right ? [left, right] : [right, left]
@@ -80,7 +80,7 @@ export class Network {
     })
   }
 
-  /** `isSilent`: the node at that end is gone without a word, and the other end stays in the belief that it is there. */
+  /** `isSilent`: the node at that end is gone, and the other end does not notice. */
   reset(left: number, right: number, options: { isSilent?: boolean; detectMs?: number } = {}): void {
     const pair = this.#pair(left, right)
     const link = this.#links.get(pair)
@@ -102,7 +102,7 @@ export class Network {
     return this.#blocked.has(this.#direction(from, to))
   }
 
-  /** What was held arrives, or else the link is reset. */
+  /** Held messages arrive, or else the link is reset. */
   unblock(from: number, to: number, isLost: boolean): void {
     if (!this.#blocked.delete(this.#direction(from, to))) return
     const link = this.#links.get(this.#pair(from, to))

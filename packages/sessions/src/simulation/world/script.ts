@@ -1,11 +1,11 @@
 /**
- * What happens in a run: faults and operations, each at its instant, drawn from the seed before anything runs. So some of
- * them can be left out, which is how a failing run is cut down.
+ * What happens in a run: faults and operations, each at its instant, drawn from the seed before anything runs. To cut a failing
+ * run down, some of them are left out.
  */
 import { type Chance, chance } from './random.ts'
 
 export type Fault =
-  /** `sends`: it dies on the way through what it is doing, having sent so many messages more. */
+  /** `sends`: it dies after so many more messages, possibly in the middle of a step. */
   | {
       readonly kind: 'crash'
       readonly atMs: number
@@ -108,7 +108,7 @@ function faults(random: Chance, nodes: number, busyMs: number): Fault[] {
   return Array.from({ length: count }, () => fault(random, nodes, atMs())).sort(byTime)
 }
 
-/** One node after the other is cut off while others restart: what a majority decided must not be forgotten by the next. */
+/** One node after the other is cut off while others restart: each majority must know what the former one decided. */
 function dance(random: Chance, nodes: number, busyMs: number): Fault[] {
   const isLost = random.hit(0.5)
   const steps = random.between(2, 4)

@@ -1,4 +1,4 @@
-/** Virtual time: what is due, in order; of two due at once the one that was planned first. A binary heap. */
+/** Virtual time: a binary heap of what is due; what is due at the same time runs in the order in which it was planned. */
 interface Due {
   readonly atMs: number
   readonly order: number
@@ -31,7 +31,7 @@ export class Timeline {
     this.at(this.#nowMs + delayMs, run)
   }
 
-  /** Runs all that is due before the instant, and what that brings about. */
+  /** Runs everything due until then, including what that adds. */
   runUntil(untilMs: number): void {
     for (;;) {
       const first = this.#heap[0]
