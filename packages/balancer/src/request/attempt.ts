@@ -42,6 +42,7 @@ export function attempt(choice: Choice, options: AttemptOptions): Promise<Attemp
   return Promise.resolve({ kind: 'cancelled' })
 }
 
+const ANSWERED = { kind: 'answered' } as const
 const STATUS_CONTINUE = 100
 const STATUS_UNAVAILABLE = 503
 
@@ -140,7 +141,7 @@ class Attempt implements CallListener, Holder, Cancellable {
 
   whole(trailers: readonly string[]): void {
     if (this.#state === 'over') return
-    this.#end({ kind: 'answered' })
+    this.#end(ANSWERED)
     this.#options.answer.end(trailers)
   }
 

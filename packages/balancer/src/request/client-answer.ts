@@ -7,25 +7,27 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorAnswer, isClientsFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { answerHeaders, answerTrailers, interimHeaders, wantsTrailers } from './header-rewriting.ts'
+import type { ClientOrigin } from './header-rewriting.ts'
 import type { RequestRecord } from './request-record.ts'
 import { isSafe } from './retry-decision.ts'
 import type { Choice } from '../routing/routing.ts'
 import type { AnswerHead, TunnelEnd } from '../transports/transport.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
-export interface ClientAnswerOptions {
-  readonly record: Pick<RequestRecord, 'requestId' | 'responded' | 'timing'>
-  /** Names and values by turns: what every answer on this connection says. */
-  readonly fields: readonly string[] | undefined
-  /** By TLS. */
-  readonly secure: boolean
+export interface ClientAnswerServices {
   /** Whether each answer is to be its connection's last. */
   readonly draining: () => boolean
-  readonly serverTiming: boolean
+  readonly config: { readonly serverTiming: boolean }
+}
+
+export interface ClientAnswerOptions {
+  readonly client: Pick<ClientOrigin, 'secure'>
+  /** Names and values by turns: what every answer on this connection says. */
+  readonly answerFields: readonly string[] | undefined
   /** The client sends its body only after 100 Continue. */
-  readonly awaitsContinue: boolean
+  readonly awaitsContinue?: boolean | undefined
   /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
-  readonly join: ((upstream: Upstream, end: TunnelEnd) => void) | undefined
+  readonly join?: ((upstream: Upstream, end: TunnelEnd) => void) | undefined
 }
 
 /** Beyond it to make a text of a body costs more than it saves. */
@@ -38,6 +40,8 @@ const WITHOUT_BODY = new Set([204, 304])
 export class ClientAnswer {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  readonly #record: Pick<RequestRecord, 'requestId' | 'responded' | 'timing'>
+  readonly #services: ClientAnswerServices
   readonly #options: ClientAnswerOptions
   readonly #accept: string | undefined
   #awaitsContinue: boolean
@@ -49,12 +53,20 @@ export class ClientAnswer {
   /** The whole body, where it came in one piece: header and body then leave as one text, which is what costs least to write. */
   #body: Buffer | undefined
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: ClientAnswerOptions) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    record: Pick<RequestRecord, 'requestId' | 'responded' | 'timing'>,
+    services: ClientAnswerServices,
+    options: ClientAnswerOptions,
+  ) {
     this.#request = request
     this.#response = response
+    this.#record = record
+    this.#services = services
     this.#options = options
     this.#accept = request.headers.accept
-    this.#awaitsContinue = options.awaitsContinue
+    this.#awaitsContinue = options.awaitsContinue === true
   }
 
   get begun(): boolean {
@@ -88,7 +100,7 @@ export class ClientAnswer {
 
   /** `fields`: names and values by turns, beside those that came. */
   begin(head: AnswerHead, fields: readonly string[]): void {
-    this.#options.record.responded()
+    this.#record.responded()
     const length = head.headers['content-length']
     // Only chunks can be followed by trailers.
     this.#passesTrailers =
@@ -121,22 +133,21 @@ export class ClientAnswer {
 
   /** Says that the connection is a WebSocket, and hands it over: it is the response's no more. */
   upgrade(head: AnswerHead, { upstream, fields }: Choice, end: TunnelEnd): void {
-    const { record, join } = this.#options
-    record.responded()
+    this.#record.responded()
     this.#response.writeHead(101, this.#headers(head, fields, 'Upgrade')).flushHeaders()
     this.#response.detachSocket(this.#request.socket)
-    join?.(upstream, end)
+    this.#options.join?.(upstream, end)
   }
 
   /** An error of the balancer's own. Returns its status. */
   refuse(code: ErrorCode): number {
-    const { record, fields, draining } = this.#options
-    const { requestId } = record
+    const { answerFields } = this.#options
+    const { requestId } = this.#record
     const about = { requestId, accept: this.#accept, mayHaveActed: this.#mayHaveActed }
     const { status, headers, body } = errorAnswer(code, about)
-    if (fields !== undefined) headers.push(...fields)
-    // After a request that was not understood, or did not end, nobody knows where the next one starts.
-    if (isClientsFault(code) || draining()) headers.push('Connection', 'close')
+    if (answerFields !== undefined) headers.push(...answerFields)
+    // After a request that was not understood, or did not end, it is unknown where the next one starts.
+    if (isClientsFault(code) || this.#services.draining()) headers.push('Connection', 'close')
     this.#response.writeHead(status, headers).end(body)
     return status
   }
@@ -146,7 +157,7 @@ export class ClientAnswer {
     const { httpVersionMinor, socket } = this.#request
     // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is, nor is the end of TLS
     // without its farewell, which is what destroying it leaves out.
-    if (httpVersionMinor === 0 && !this.#options.secure) socket.resetAndDestroy()
+    if (httpVersionMinor === 0 && !this.#options.client.secure) socket.resetAndDestroy()
     else socket.destroy()
   }
 
@@ -155,7 +166,10 @@ export class ClientAnswer {
     fields: readonly string[],
     connection: 'Upgrade' | undefined,
   ): string[] {
-    const { record, fields: own, serverTiming, draining } = this.#options
+    const { answerFields: own } = this.#options
+    const { draining, config } = this.#services
+    const { serverTiming } = config
+    const record = this.#record
     return answerHeaders(rawHeaders, headers.connection, {
       requestId: record.requestId,
       fields:

@@ -12,7 +12,7 @@ import { attempt } from './attempt.ts'
 import type { AttemptTimeouts } from './attempt.ts'
 import { CancelSignal } from '../queues/cancel-signal.ts'
 import { ClientAnswer } from './client-answer.ts'
-import type { ClientAnswerOptions } from './client-answer.ts'
+import type { ClientAnswerOptions, ClientAnswerServices } from './client-answer.ts'
 import { isServersFault } from './error-answer.ts'
 import type { ErrorCode } from './error-answer.ts'
 import { requestIdFrom } from './header-rewriting.ts'
@@ -28,21 +28,17 @@ import { UpstreamRequest } from './upstream-request.ts'
 import type { UpstreamRequestConfig } from './upstream-request.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
-export interface ExchangeServices extends RecordServices, RetryPlanServices {
+export interface ExchangeServices extends RecordServices, RetryPlanServices, ClientAnswerServices {
   readonly config: RetryPlanServices['config'] &
     AttemptTimeouts &
     UpstreamRequestConfig & { readonly serverTiming: boolean }
   readonly pool: Pool
   readonly transport: Transport
   readonly log: Logger
-  /** Whether each answer is to be its connection's last. */
-  readonly draining: () => boolean
 }
 
-export interface ExchangeOptions extends Partial<Pick<ClientAnswerOptions, 'awaitsContinue' | 'join'>> {
+export interface ExchangeOptions extends ClientAnswerOptions {
   readonly client: ClientOrigin
-  /** Names and values by turns: what every answer on this connection says. */
-  readonly answerFields: readonly string[] | undefined
   readonly over: () => void
 }
 
@@ -62,25 +58,13 @@ export class Exchange {
     services: ExchangeServices,
     options: ExchangeOptions,
   ) {
-    const { client, answerFields: fields, awaitsContinue = false, join } = options
-    const { draining, config } = services
+    const { client } = options
     this.#services = services
     this.#options = options
     this.#request = request
     const requestId = requestIdFrom(request.headers, client) ?? randomUUID()
-    const record = new RequestRecord(services, request, requestId, client.address)
-    this.#record = record
-    const { serverTiming } = config
-    const { secure } = client
-    this.#answer = new ClientAnswer(request, response, {
-      record,
-      fields,
-      secure,
-      draining,
-      serverTiming,
-      awaitsContinue,
-      join,
-    })
+    this.#record = new RequestRecord(services, request, requestId, client.address)
+    this.#answer = new ClientAnswer(request, response, this.#record, services, options)
     response.on('finish', () => this.#end(String(response.statusCode)))
   }
 
@@ -133,7 +117,9 @@ export class Exchange {
     if (!request.expectsContinue) request.body?.take()
     try {
       for (;;) {
-        const next = await plan.next(signal)
+        const taken = plan.next(signal)
+        // Most find a place at once, and then waiting would cost more than looking.
+        const next = taken instanceof Promise ? await taken : taken
         if (next === 'abandoned') return
         if ('refuse' in next) return this.refuse(next.refuse)
         record.routed(next)

@@ -35,17 +35,20 @@ type Next = Choice | Refusal | 'abandoned'
 /** What there is for a request at one moment. */
 type Taken = Choice | Refusal | Busy | 'no-upstream'
 
+const NO_UPSTREAMS: readonly Upstream[] = []
+
 export class RetryPlan {
   readonly #services: RetryPlanServices
   readonly #request: UpstreamRequest
   readonly #record: Pick<RequestRecord, 'queued'>
-  #tried: Upstream[] = []
+  /** Empty lists are shared, and lists are replaced rather than grown: most requests have one attempt. */
+  #tried: readonly Upstream[] = NO_UPSTREAMS
   /** They may still be at it, broke under it, or would not know it again: they don't get it a second time. */
-  readonly #excluded: Upstream[] = []
+  #excluded: readonly Upstream[] = NO_UPSTREAMS
   /** Attempts so far, but for those that were refused at once. */
   #attempts = 0
   /** Upstreams that broke under it, or came to junk. */
-  readonly #broken: Upstream[] = []
+  #broken: readonly Upstream[] = NO_UPSTREAMS
   /** Whether an upstream may have acted on it. */
   #wasSent = false
   #key: FailedAttempt['key']
@@ -117,8 +120,8 @@ export class RetryPlan {
     if (kind === 'refused') this.#attempts -= 1
     if (sent === 'something') this.#refusal = kind === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
     if (onlyStale) return this.#decide(failure, this.#broken.length)
-    if (sent === 'something' && kind !== 'declined') this.#excluded.push(upstream)
-    if (isBreak(upstream, failure)) this.#broken.push(upstream)
+    if (sent === 'something' && kind !== 'declined') this.#excluded = [...this.#excluded, upstream]
+    if (isBreak(upstream, failure)) this.#broken = [...this.#broken, upstream]
     return this.#decide(failure, this.#broken.length)
   }
 
@@ -141,9 +144,9 @@ export class RetryPlan {
       }
       if ('busy' in picked) return picked
       const { upstream } = picked
-      this.#tried.push(upstream)
+      this.#tried = [...this.#tried, upstream]
       if (this.#wasSent && !this.#mayHaveAgain(upstream)) {
-        this.#excluded.push(upstream)
+        this.#excluded = [...this.#excluded, upstream]
         continue
       }
       this.#attempts += 1
@@ -236,7 +239,7 @@ export class RetryPlan {
   }
 
   #startAnew(): void {
-    this.#tried = [...this.#excluded]
+    this.#tried = this.#excluded
   }
 
   /** Whether waiting is no use: no upstream that there is may have it. */

@@ -13,13 +13,13 @@ export type Why = 'turn' | 'least-busy' | 'pinned' | 'moved' | 'owner' | 'not-ow
 export interface Choice {
   readonly upstream: Upstream
   readonly why: Why
-  /** What else there is to know of it, for whoever reads it later. */
+  /** The details, for logs and for `/decisions`. */
   readonly because?: string
   /** Header fields that go out with this upstream's answer, names and values by turns. */
   readonly fields: readonly string[]
 }
 
-/** There is somebody to do it, but not now: ask again when this one has room, or any where none is named. */
+/** Every upstream that could take it is full: ask again when this one has room, or any where none is named. */
 export interface Busy {
   readonly busy: Upstream | undefined
   /** The same for requests that want the same upstreams, also once those stand differently. */
@@ -39,7 +39,7 @@ export interface Rule {
 
 /** One that is suspected comes after those that are not, and before those that an operator drains or that are surely out. */
 const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
-  (upstream) => upstream.isEligible,
+  isEligible,
   ({ standing, suspected, isRetired }) => standing === 'draining' && !suspected && !isRetired,
   ({ standing, isRetired }) => standing !== 'down' && !isRetired,
   ({ standing }) => standing !== 'down',
@@ -63,11 +63,17 @@ export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
 
 /** Those of the best standing of which one is left untried. */
 export function bestLeft(upstreams: readonly Upstream[], tried: readonly Upstream[]): readonly Upstream[] {
+  // Most often they are as good as each other, and the list itself will do.
+  if (tried.length === 0 && upstreams.length > 0 && upstreams.every(isEligible)) return upstreams
   for (const isPreferred of PREFERENCE) {
     const left = upstreams.filter((upstream) => isPreferred(upstream) && !tried.includes(upstream))
     if (left.length > 0) return left
   }
   return []
+}
+
+function isEligible(upstream: Upstream): boolean {
+  return upstream.isEligible
 }
 
 function hasRoom(upstream: Upstream): boolean {

@@ -192,7 +192,7 @@ class HttpCall implements Call {
 
   /** Only now is its place in the agent free again, be it one in the queue. */
   #onClosed(): void {
-    // An upgrade that nobody asked for ends without an error.
+    // An upgrade that was not asked for ends without an error.
     if (this.#answer === undefined) this.#break('HPE_NO_ANSWER')
     this.#listener.closed()
   }

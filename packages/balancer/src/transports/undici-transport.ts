@@ -45,11 +45,15 @@ function isForUndici(request: OutgoingRequest): boolean {
 }
 
 /** undici tells a handler nothing of its connection, but says on this channel where it writes a header, right after `onConnect`. */
-let nextSent: ((socket: Socket) => void) | undefined
+let nextSent: UndiciCall | undefined
 subscribe('undici:client:sendHeaders', (message) => {
-  nextSent?.((message as { readonly socket: Socket }).socket)
+  nextSent?.sentOn((message as { readonly socket: Socket }).socket)
   nextSent = undefined
 })
+
+function awaitSending(call: UndiciCall): void {
+  nextSent = call
+}
 
 class UndiciCall implements Call, Dispatcher.DispatchHandler {
   readonly #request: OutgoingRequest
@@ -61,7 +65,8 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
   /** Whether nothing but the end of the connection ends the answer. */
   #endsWithConnection = false
   /** Its connection, and how much had been read of it before. */
-  #sentOn: { readonly socket: Socket; readonly bytesRead: number } | undefined
+  #socket: Socket | undefined
+  #bytesReadBefore = 0
   #over = false
 
   constructor(request: OutgoingRequest, upstream: Upstream, listener: CallListener, connections: UndiciConnections) {
@@ -100,8 +105,13 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
     // Given up while it waited for a connection.
     if (this.#over) return abort()
     this.#abort = abort
-    nextSent = (socket) => (this.#sentOn = { socket, bytesRead: socket.bytesRead })
+    awaitSending(this)
     this.#listener.connected()
+  }
+
+  sentOn(socket: Socket): void {
+    this.#socket = socket
+    this.#bytesReadBefore = socket.bytesRead
   }
 
   onHeaders(status: number, rawHeaders: readonly Buffer[], resume: () => void, message: string): boolean {
@@ -144,8 +154,7 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
   #break(code: string): void {
     if (this.#over) return
     this.#over = true
-    const { socket, bytesRead = 0 } = this.#sentOn ?? {}
-    const isStale = bytesRead > 0 && socket?.bytesRead === bytesRead
+    const isStale = this.#bytesReadBefore > 0 && this.#socket?.bytesRead === this.#bytesReadBefore
     this.#listener.broke(code, isStale ? 'stale' : undefined)
   }
 
