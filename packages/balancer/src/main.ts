@@ -19,7 +19,7 @@ interface Running {
   close(): Promise<void>
 }
 
-/** A line for each fault: whoever started this reads it from a terminal, or the lab from a pipe. */
+/** A line for each fault: an operator reads it from a terminal, or the lab from a pipe. */
 function exit(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error)
   for (const line of message.split('\n')) process.stderr.write(`balancer: ${line}\n`)
@@ -75,9 +75,9 @@ async function stop(signal: string): Promise<void> {
 process.on('SIGTERM', (signal) => void stop(signal))
 // A terminal sends Ctrl-C to the whole group. Under a supervisor it is the supervisor that decides.
 process.on('SIGINT', (signal) => void (supervised || stop(signal)))
-// What came of it stands in the log; there is nobody else to tell.
+// The outcome is in the log.
 process.on('SIGHUP', () => void running.reload().catch(() => 'the old one is kept'))
-// A supervisor that died without a word leaves nobody to stop this process.
+// A supervisor that died can't stop this process any more.
 process.on('disconnect', () => process.exit(EXIT_FAILED))
 
 try {

@@ -1,7 +1,7 @@
 /**
  * What operators and the lab ask and change, on a port of its own: the public port belongs to the nodes whole. With ADMIN_TOKEN
- * everything but the two questions after health needs it. Without one, which only loopback may be, whoever is on this
- * machine may ask and nobody may change anything; and only under a name of this machine, or any web page could make a browser
+ * everything but the two questions after health needs it. Without one the port is on loopback only: every process of this
+ * machine may ask, none may change anything, and the request must name this machine, or any web page could make a browser
  * ask (DNS rebinding).
  */
 import { hash, timingSafeEqual } from 'node:crypto'

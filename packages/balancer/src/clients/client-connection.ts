@@ -1,7 +1,7 @@
 /**
  * One client's TCP connection, and the exchanges on it. It knows what no single exchange can: that the client is gone (the
  * response of a request further back in a pipeline never hears of it), that its sending side is closed, that what it sends
- * has stopped being HTTP, or that an answer was the last and whatever comes behind it is nobody's.
+ * has stopped being HTTP, or that an answer was the last and whatever comes behind it is ignored.
  *
  * The requests of a pipeline are carried out one after the other, as RFC 9112 (section 9.3.2) asks for all that are not safe: the
  * second may be meant to see what the first has done.

@@ -1,4 +1,4 @@
-/** A client's request whose body may be no longer than a bound: in chunks, nobody knows its length before it has passed. */
+/** A client's request whose body may be no longer than a bound: the length of a chunked body is unknown before it has passed. */
 import { IncomingMessage } from 'node:http'
 
 export class ClientRequest extends IncomingMessage {
@@ -17,7 +17,7 @@ export class ClientRequest extends IncomingMessage {
     const left = this.#bytesLeft - piece.length
     this.#bytesLeft = left
     if (left >= 0) return super.push(piece)
-    // The rest is let through to nobody, and must not stop the reading: the client would never come to read its answer.
+    // The rest is dropped, and must not stop the reading: the client would never come to read its answer.
     this.#tooLarge?.()
     this.#tooLarge = undefined
     return true

@@ -87,7 +87,7 @@ export function front(services: FrontServices): Front {
   server.on('connect', (_request, socket) => connections.get(socket)?.malformed('NOT_IMPLEMENTED', randomUUID()))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket)
-    // Behind a request that was to be the last, whatever comes is nobody's (RFC 9112, section 9.6), and its answer is due.
+    // Behind a request that was to be the last, whatever comes is ignored (RFC 9112, section 9.6), and its answer is due.
     if (error.code === BEHIND_THE_LAST && connection !== undefined) return
     // Without one it never got beyond the TLS handshake.
     if (connection === undefined) socket.destroy()

@@ -83,6 +83,6 @@ function headerBytes(header: Buffer): number {
 function payloadBytes(header: Buffer): number {
   const length = header.readUInt8(1) & 0x7f
   if (length === 126) return header.readUInt16BE(2)
-  // Beyond 2^53 nobody will ever be: the connection ends long before.
+  // No connection lasts for more than 2^53 bytes.
   return length === 127 ? header.readUInt32BE(2) * 2 ** 32 + header.readUInt32BE(6) : length
 }

@@ -1,5 +1,5 @@
 /**
- * Reads values out of an environment and remembers every fault it meets, so that whoever started this can mend all of them at
+ * Reads values out of an environment and remembers every fault it meets, so that an operator can mend all of them at
  * once. A value that is wrong counts as absent until the faults are told.
  */
 
@@ -32,7 +32,7 @@ const SECRET_LENGTH_MIN = 32
 
 export class ConfigValues {
   readonly faults: ConfigFault[] = []
-  /** Every key that somebody wanted to know. */
+  /** Every key that was read. */
   readonly asked = new Set<string>()
   readonly #env: Environment
 

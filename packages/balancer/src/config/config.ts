@@ -108,7 +108,7 @@ export interface Config extends Numbers {
   readonly adminHost: string
   /** Undefined: no admin listener. */
   readonly adminPort: number | undefined
-  /** Who has it may ask and change everything on the admin port. Undefined: anybody on this machine may ask, and nobody change. */
+  /** A request with it may ask and change everything on the admin port. Undefined: requests of this machine may ask, and none change. */
   readonly adminToken: string | undefined
   /** Undefined: plain HTTP. */
   readonly tls: CertificateFiles | undefined
@@ -144,7 +144,7 @@ export interface Config extends Numbers {
   readonly environment: Environment
 }
 
-/** What a key takes, by the field that it is for: how it is told to whoever asks for help. */
+/** What a key takes, by the field that it is for: for the help text. */
 export const NUMERIC_KEYS: readonly (readonly [key: string, fallback: number])[] = Object.values(NUMBERS).map(
   ([key, fallback]) => [key, fallback],
 )
@@ -215,7 +215,7 @@ function checkTogether(config: Config, values: ConfigValues): void {
   if (tls === undefined && config.publicHosts !== undefined) values.fault('PUBLIC_HOSTS', 'is set', withTls)
   if (tls === undefined && config.hstsMaxAgeS > 0) values.fault('HSTS_MAX_AGE_S', 'is set', withTls)
   if (config.proxyProtocol && config.trustedProxies.length === 0) {
-    values.fault('PROXY_PROTOCOL', 'is true', 'true only beside TRUSTED_PROXIES, from whom alone it is taken')
+    values.fault('PROXY_PROTOCOL', 'is true', 'true only beside TRUSTED_PROXIES, since it is taken from those only')
   }
   if (adminPort !== undefined && adminToken === undefined && !LOOPBACK.test(adminHost)) {
     values.fault('ADMIN_HOST', `is ${JSON.stringify(adminHost)}`, 'what is not loopback only beside ADMIN_TOKEN')

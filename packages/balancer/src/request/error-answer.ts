@@ -1,4 +1,4 @@
-/** The answers that the balancer gives itself: JSON `{error: {code, message, requestId}}`, or plain text for whoever prefers that. */
+/** The answers that the balancer gives itself: JSON `{error: {code, message, requestId}}`, or plain text where the client prefers that. */
 import { STATUS_CODES } from 'node:http'
 
 const ERRORS = {

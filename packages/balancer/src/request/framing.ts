@@ -1,5 +1,5 @@
 /**
- * Faults of a header by which two servers in a row could disagree about where its request ends or whom it is for, and which
+ * Faults of a header by which two servers in a row could disagree about where its request ends or which host it is for, and which
  * Node's parser lets through. It refuses most others itself: a length beside chunks, several lengths, folded lines, bare line
  * feeds, spaces before a colon.
  */
@@ -27,7 +27,7 @@ export function framingFault(request: IncomingMessage, limits: FramingLimits): E
     }
   }
   if (hosts > 1 || codings > 1) return 'BAD_REQUEST'
-  // RFC 9112, section 6.1: HTTP/1.0 knows no chunks, and whoever stands behind may not look for any.
+  // RFC 9112, section 6.1: HTTP/1.0 knows no chunks, and a server behind may not look for any.
   if (codings > 0 && request.httpVersionMinor === 0) return 'BAD_REQUEST'
   const coding = headers['transfer-encoding']
   if (coding !== undefined && coding !== 'chunked') {
@@ -45,7 +45,7 @@ const SHORTEST = LENGTH.length
 /** Servers that hand fields to programs as variables (CGI, WSGI) read `_` as `-`. */
 const LOOKS_LIKE_FRAMING = /^(?:content[-_]+length|transfer[-_]+encoding)$/
 
-/** RFC 9112, sections 6.1 and 6.3: without chunks at last nobody knows the end; what else there may be is merely not known here. */
+/** RFC 9112, sections 6.1 and 6.3: unless chunks come last, the end is unknown; any other coding is just not supported here. */
 function codingFault(coding: string): ErrorCode | undefined {
   if (coding === 'chunked') return undefined
   return /,[ \t]*chunked$/.test(coding) ? 'NOT_IMPLEMENTED' : 'BAD_REQUEST'

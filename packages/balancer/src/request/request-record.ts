@@ -1,6 +1,6 @@
 /**
- * What is told of one request while it passes: counted, noted among the decisions, logged when it is over, and timed for whoever
- * looks at it in a browser. It hears what happens and decides nothing.
+ * What is told of one request while it passes: counted, noted among the decisions, logged when it is over, and timed for the
+ * developer tools of a browser. It hears what happens and decides nothing.
  */
 import type { IncomingMessage } from 'node:http'
 import type { AccessLog, AccessRecord } from '../telemetry/access-log.ts'
@@ -73,7 +73,7 @@ export class RequestRecord implements AccessRecord {
       requestId: this.requestId,
       client: this.#clientAddress,
       method,
-      // A query may hold what is nobody's business.
+      // A query may hold secrets.
       path: url.replace(/\?.*$/s, ''),
       upstream: this.#upstream?.name,
       attempts: this.#attempts,

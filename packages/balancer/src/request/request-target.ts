@@ -1,5 +1,5 @@
 /**
- * Whether a request that Node's parser let through can be passed on, and what is asked of whom. What is refused here is
+ * Whether a request that Node's parser let through can be passed on, and which path of which host it asks for. What is refused here is
  * what two servers in a row could read differently, or what the header of the next request could not be made of.
  */
 import type { IncomingMessage } from 'node:http'

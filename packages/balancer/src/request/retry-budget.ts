@@ -4,7 +4,7 @@
  * that it held with it in one instant. A few are always allowed, or a quiet hour would have none for the one node that dies in
  * it. Those of which nothing was sent are not counted: they cost a node nothing.
  *
- * The way of every request only counts it; what has been saved is reckoned when somebody wants to know.
+ * The way of every request only counts it; what has been saved is computed when it is needed.
  */
 export interface RetryBudgetLimits {
   readonly retryPercent: number

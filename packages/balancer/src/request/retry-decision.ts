@@ -3,13 +3,13 @@
  *
  * A request of which nothing was sent goes to another upstream, whatever its method and size. Once something was sent the
  * upstream may have acted on it, and then it is sent again only if that can't do harm: its method means the same twice as once
- * (RFC 9110, section 9.2.2), or it carries a key by which the node that gets it again knows it. Everybody else is told
- * honestly what is known.
+ * (RFC 9110, section 9.2.2), or it carries a key by which the node that gets it again knows it. Every other client is told
+ * what is known.
  */
 import type { ErrorCode } from './error-answer.ts'
 
 export type FailureKind =
-  /** Nobody listens there. */
+  /** No process listens there. */
   | 'refused'
   /** No connection for another reason: no route, no such name, no socket in time. */
   | 'unreached'

@@ -1,5 +1,5 @@
 /**
- * The cookie that pins a client to one life of one upstream: its name, a tag of that life and an HMAC-SHA256 of both. Nobody can
+ * The cookie that pins a client to one life of one upstream: its name, a tag of that life and an HMAC-SHA256 of both. A client can't
  * point a cookie at an upstream it was not given for, and a node that was started again is not the one that a client was
  * pinned to: what that one kept in memory is gone.
  *

@@ -37,7 +37,7 @@ export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Rou
       // Where it was may come back, and then it waits for that one.
       if ('busy' in choice) return pin === undefined ? choice : { busy: undefined, line: lineOf(pin) }
       const { upstream } = choice
-      // Nobody else was left, or nobody better: where it comes to is where it was.
+      // No other upstream was left, or none was better: the client stays where it was.
       if (upstream === pinned && reason !== 'restarted') return { upstream, why: 'pinned', fields: NO_FIELDS }
       const set = ['Set-Cookie', cookies.issue(upstream)]
       if (pin === undefined) return { upstream, why: choice.why, fields: set }

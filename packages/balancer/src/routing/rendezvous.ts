@@ -16,7 +16,7 @@ export function scoreOf(place: number, name: string): number {
   return mixed(hashOf(name) ^ place) >>> 0
 }
 
-/** The same for a single key, where nobody scores several names for it. */
+/** The same for a single key, where only one name is scored for it. */
 export function rendezvousScore(key: string, name: string): number {
   return scoreOf(placeOf(key), name)
 }

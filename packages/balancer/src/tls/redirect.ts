@@ -40,7 +40,7 @@ export function redirect(config: Config, { securePort, isOwnHost }: RedirectOpti
   }
 
   server.on('request', answer)
-  // Nobody is to send a body in the clear only to be told to send it again.
+  // A client shall not send a body in the clear only to be told to send it again.
   server.on('checkContinue', answer)
   server.on('clientError', (error, socket) => {
     if (!socket.writable) return void socket.destroy()

@@ -1,7 +1,7 @@
 /**
  * One connection to an upstream on which nothing is asked for, so that its end says something of the upstream and of nothing else:
  * the kernel closes it the moment the process dies. Whether it died is then asked of its port, which is refused at once when
- * nobody listens there any more. So a death is noticed before a request has to fail of it.
+ * no process listens there any more. So a death is noticed before a request has to fail of it.
  *
  * Any HTTP server will do, whether it keeps idle connections long, shortly or not at all: one that closes the connection and listens
  * is as alive as before. It is asked for /readyz once, since servers count a connection that never asked anything as an attack.
@@ -15,7 +15,7 @@ export interface ControlOptions {
   readonly port: number
   readonly connectTimeoutMs: number
   readonly now: () => number
-  /** It had a connection, which ended, and nobody listens there now. */
+  /** It had a connection, which ended, and no process listens there now. */
   readonly lost: (reason: string) => void
 }
 
@@ -60,7 +60,7 @@ export function controlConnection(options: ControlOptions): ControlConnection {
     if (isRefused) {
       const hadOne = heldBefore
       heldBefore = false
-      if (hadOne) options.lost('its connections ended, and nobody listens')
+      if (hadOne) options.lost('its connections ended, and no process listens')
       return
     }
     const isShort = connectedAtMs === undefined || options.now() - connectedAtMs < SHORT_MS

@@ -6,7 +6,7 @@
  *      ▲ └──────────────(refused, or `fall` failures)─────────────▶   │
  *      └────────────(`rise` ready answers in a row)───────────────────┘
  *
- * A refused connection ejects at once, whoever met it: nobody listens there. Everything else may be
+ * A refused connection ejects at once, whether a probe or a request met it: no process listens there. Everything else may be
  * one request's own fault, so it takes `fall` probes. A node that was down and now answers 503 stays down until it is
  * ready; *draining* is only what a node says that was up before.
  *
@@ -41,7 +41,7 @@ export interface Detector {
   late(reason: string): HealthChange | undefined
   /** What a probe found. A probe that set out before the last change is no evidence of recovery from it. */
   probed(outcome: ProbeOutcome, startedAtMs: number, nowMs: number): HealthChange | undefined
-  /** Somebody else found nobody listening. */
+  /** A request found that no process listens there. */
   refused(reason: string, nowMs: number): HealthChange | undefined
 }
 

@@ -25,7 +25,7 @@ export interface Pool {
   hasEligible(): boolean
   /** Resolves when every upstream has been probed once. */
   open(): Promise<void>
-  /** A request found nobody listening there: ejects at once. */
+  /** A request found that no process listens there: ejects at once. */
   refused(upstream: Upstream, reason: string): void
   /** A request went wrong there, which may be its own fault: a probe tells. */
   suspect(upstream: Upstream): void
