@@ -12,7 +12,7 @@ export const LONG_TESTS = [
   'packages/lab/test/target/prove-target.test.ts',
   'packages/sessions/test/pack.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',
-  'packages/sessions/test/replication/simulation-variants.test.ts',
+  'packages/sessions/test/simulation/variants.test.ts',
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/express-connect-redis.test.ts',
