@@ -1,5 +1,5 @@
 /** The application's signing keys: what the option `keys` takes, and what is signed with one of them. */
-import { createHmac, createSecretKey, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Rule } from '../options.ts'
 
 const KEY_CHARS_MIN = 32
@@ -23,8 +23,20 @@ function isKey(key: unknown): boolean {
 
 export type Sign = (text: string) => string
 
-/** HMAC-SHA-256 in base64url, under the hash of the key in hex: signatures that were given out stay valid. */
+const BLOCK_BYTES = 64
+const DIGEST_BYTES = 32
+
+/**
+ * HMAC-SHA-256 by its definition, with the key's hash in hex for a key: it fills a block, and every byte of it stays ASCII under
+ * both pads. Every request needs one, and `createHmac` takes three objects and four times as long for it.
+ */
 export function hmac(key: string): Sign {
-  const secret = createSecretKey(hash('sha256', key, 'hex'), 'utf8')
-  return (text) => createHmac('sha256', secret).update(text).digest('base64url')
+  const block = Buffer.from(hash('sha256', key, 'hex'))
+  const inner = block.map((byte) => byte ^ 0x36).toString()
+  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES)
+  outer.set(block.map((byte) => byte ^ 0x5c))
+  return (text) => {
+    outer.set(hash('sha256', inner + text, 'buffer'), BLOCK_BYTES)
+    return hash('sha256', outer, 'base64url')
+  }
 }
