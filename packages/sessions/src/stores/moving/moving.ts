@@ -4,7 +4,8 @@
  *
  *     ready     sessions stay in the old store, but a session that has moved is found
  *     move      a session moves at its next write; a new session is created as a moving one
- *     finish    a session moves at its next read too; one idle timeout later the new store has every live session
+ *     finish    a session moves at its next read too; once the longest time that a session may be unused has passed, the new
+ *               store has every live session
  *     (then)    only the new store is used
  *
  * A session keeps its key. It moves by one compare-and-set in the old store, which puts a mark there in place of its body:
