@@ -60,6 +60,8 @@ const BUCKET_BYTES_MAX = 40
 const BRACKETS_BYTES = 2
 /** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
 const UNFINGERPRINTED_MAX = 32
+/** Of requests that an older program left unanswered: it keeps 32 in all, and drops ours for them. */
+const OLDER_MAX = 8
 
 export function findKey(
   text: string | undefined,
@@ -70,7 +72,8 @@ export function findKey(
   if (text === undefined || !text.includes(short)) return undefined
   const { buckets, requests } = parse(text, nowMs)
   const request = requests.find(([digest]) => digest === keyDigest)
-  if (request !== undefined) return unpack(request)
+  // The steps of an older program have other names than this one's.
+  if (request !== undefined) return isOlder(request) ? DIGEST_ONLY : unpack(request)
   return buckets.some(({ digests }) => hasDigest(digests, short)) ? DIGEST_ONLY : undefined
 }
 
@@ -85,7 +88,8 @@ export function remember(
   const at = ring.requests.findIndex(([digest]) => digest === remembered.keyDigest)
   if (at !== -1) ring.requests.splice(at, 1)
   const newest = pack(remembered)
-  shrinkUnfingerprinted(ring)
+  shrinkSurplus(ring, ([, fingerprint]) => fingerprint === '', UNFINGERPRINTED_MAX - 1)
+  shrinkSurplus(ring, isOlder, OLDER_MAX)
   const digestsMax = Math.floor((limits.idempotencyBytesMax * DIGESTS_SHARE) / SHORT_DIGEST_LENGTH)
   const forgotten = forgetSurplus(ring, Math.min(limits.idempotencyKeysMax, digestsMax) - 1)
   ring.requests.push(newest)
@@ -168,13 +172,15 @@ function forgetAtMsOf(packed: Packed): number {
 }
 
 /**
- * An older program's fingerprint is an unkeyed hash of the payload and goes at once. Its steps have other names than ours: a
- * request that was not answered yet can't be completed here, only refused.
+ * A request that an older program did not answer yet can't be completed here, only refused. Until its time is over it stays as it
+ * is, for nodes of that program, which would carry it out again otherwise. Where it has changed the user, or is answered, its
+ * fingerprint goes at once: that is an unkeyed hash of the payload, and a login's has the password in it.
  */
 function fromOlder(packed: Packed, buckets: Bucket[]): Packed[] {
   const [digest, , , flags, , answer] = packed
   const forgetAtMs = forgetAtMsOf(packed)
   if (answer !== undefined) return [[digest, '', forgetAtMs, flags | CURRENT_FORM, [], answer]]
+  if ((flags & CHANGED_USER) === 0) return [packed]
   addDigest(buckets, digest, forgetAtMs)
   return []
 }
@@ -191,11 +197,12 @@ function bytesOf(buckets: readonly Bucket[]): number {
   return buckets.reduce((sum, { digests }) => sum + digests.length + BUCKET_BYTES_MAX, BRACKETS_BYTES)
 }
 
-function shrinkUnfingerprinted(ring: Ring): void {
+/** Of the requests that are `of` a kind, leaves so many as they are, the newest. */
+function shrinkSurplus(ring: Ring, of: (packed: Packed) => boolean, max: number): void {
   const { requests } = ring
-  let surplus = requests.filter(([, fingerprint]) => fingerprint === '').length - UNFINGERPRINTED_MAX + 1
+  let surplus = requests.filter(of).length - max
   for (let oldest = 0; surplus > 0; surplus--) {
-    while (requests[oldest]?.[1] !== '') oldest++
+    while (!of(requests[oldest] as Packed)) oldest++
     shrink(ring, oldest)
   }
 }
@@ -203,7 +210,7 @@ function shrinkUnfingerprinted(ring: Ring): void {
 /** Leaves a digest of a request. */
 function shrink({ buckets, requests }: Ring, index: number): void {
   const [packed] = requests.splice(index, 1) as [Packed]
-  addDigest(buckets, packed[0], packed[2])
+  addDigest(buckets, packed[0], forgetAtMsOf(packed))
 }
 
 function addDigest(buckets: Bucket[], keyDigest: string, forgetAtMs: number): void {

@@ -122,25 +122,36 @@ test('results that alone take more than there is room for are not kept, and thei
 })
 
 /** As the version before this one wrote it. */
-const older = (key: string, atMs: number, answer?: [number, string, string]): unknown[] => [
+const older = (key: string, atMs: number, answer?: [number, string, string], changedUser = 0): unknown[] => [
   keyDigest(key),
   'an-unkeyed-hash-of-the-payload-of-forty-3-ch',
   atMs,
-  0,
+  changedUser,
   [['update 1a2b 0', 1]],
   ...(answer === undefined ? [] : [answer]),
 ]
 
-test('what an older version wrote: an answer is given, what was only begun is refused, and its fingerprint goes', (t) => {
-  const text = JSON.stringify([older('begun', NOW_MS), older('answered', NOW_MS, [200, 'text/plain', 'done'])])
-  t.is(recallIn(text, 'begun'), DIGEST_ONLY)
+test('what an older version wrote: an answer is given, what was only begun is refused, and fingerprints go', (t) => {
+  const answer: [number, string, string] = [200, 'text/plain', 'done']
+  const text = JSON.stringify([older('login', NOW_MS, undefined, 1), older('answered', NOW_MS, answer)])
+  t.is(recallIn(text, 'login'), DIGEST_ONLY)
   t.like(recallIn(text, 'answered'), { fingerprint: '', answer: { status: 200, type: 'text/plain', body: 'done' } })
   const next = remember(text, request('next'), LIMITS, NOW_MS + 1_000).text
   t.notRegex(next, /unkeyed/)
-  t.is(recallIn(next, 'begun'), DIGEST_ONLY)
+  t.is(recallIn(next, 'login'), DIGEST_ONLY)
   t.like(recallIn(next, 'answered'), { answer: { body: 'done' } })
-  t.is(recallIn(text, 'begun', NOW_MS + 121_000), undefined)
+  t.is(recallIn(text, 'login', NOW_MS + 121_000), undefined)
   t.true(hasOld(text, NOW_MS + 121_000))
+})
+
+test('what an older version has only begun, its nodes find as they left it: they would carry it out again', (t) => {
+  const begun = Array.from({ length: 20 }, (_, n) => older(`begun-${n}`, NOW_MS))
+  const next = remember(JSON.stringify(begun), request('next'), LIMITS, NOW_MS + 1_000).text
+  const kept = (JSON.parse(next) as unknown[][]).filter(([, fingerprint]) => /unkeyed/.test(String(fingerprint)))
+  t.deepEqual(kept, begun.slice(-8))
+  for (const n of [0, 19]) t.is(recallIn(next, `begun-${n}`, NOW_MS + 119_000), DIGEST_ONLY)
+  t.is(recallIn(next, 'begun-19', NOW_MS + 120_000), undefined)
+  t.notRegex(remember(next, request('later'), LIMITS, NOW_MS + 120_000).text, /unkeyed/)
 })
 
 test('an older version reads and rewrites what this one wrote', (t) => {
