@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'ava'
 import type Koa from 'koa'
 import type { SessionStore } from '../../src/contract.ts'
+import { sessionEngine } from '../../src/engine/engine.ts'
 import type { SessionData } from '../../src/record/data.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import type { KoaSession } from '../../src/koa/koa.ts'
@@ -109,4 +110,27 @@ test('a save beside an update writes what the handler has changed, and not the u
   await browser.get('/begin')
   t.deepEqual((await browser.get('/both')).body, ['fulfilled', 'fulfilled'])
   t.deepEqual((await browser.get('/')).body, { count: 1, field: 'x' })
+})
+
+test('the same without an adapter: what one update wrote is not undone by the failure of the next', async (t) => {
+  const engine = sessionEngine({ store: failingOnce('"second"') })
+  const begun = engine.create()
+  await begun.commit({ user: 'u', count: 0 })
+  const opened = async () => {
+    const session = await engine.open(begun.id)
+    assert(session)
+    return session
+  }
+  const session = await opened()
+  let mine = session.take()
+  const [first, second] = [session.update(mine, add('count', 1)), session.update(mine, add('second', 1))]
+  const failure = t.throwsAsync(second, { instanceOf: StoreUnavailableError })
+  await first
+  mine = session.take()
+  await failure
+  const other = await opened()
+  await other.update(other.take(), add('count', 10))
+  mine['field'] = 'x'
+  await session.commit(mine)
+  t.deepEqual((await opened()).take(), { user: 'u', count: 11, field: 'x' })
 })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import type { SessionKey } from '../../../src/contract.ts'
-import { StoreUnavailableError } from '../../../src/errors.ts'
+import { StoreCopiesError, StoreUnavailableError } from '../../../src/errors.ts'
 import { guardedStore } from '../../../src/stores/guard/guarded-store.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
 import { until } from '../../support/until.ts'
@@ -76,4 +76,15 @@ test('calls that are held back are told at once when the store fails again', asy
   // The two that run are not answered in time, which opens the breaker for a minute.
   t.is(await rejected(calls), calls.length)
   answerAll()
+})
+
+test('a store that refuses each change, and answers, is asked on and on', async (t) => {
+  const refusing = { ...memoryStore(), write: () => Promise.reject(new StoreCopiesError('memory')) }
+  const guarded = guardedStore(refusing, { failuresMax: 2 })
+  t.teardown(() => guarded.close())
+  for (let tries = 0; tries < 10; tries++) {
+    const write = guarded.write(KEY, { expectedVersion: 0, expiresAtMs: Date.now() + 60_000, body: 'body' })
+    await t.throwsAsync(write, { instanceOf: StoreCopiesError })
+  }
+  t.is(await guarded.read(KEY), undefined)
 })
