@@ -25,7 +25,7 @@ test('a node that was drained has left, not died', (t) => {
     { type: 'node-draining', node: 'b' },
     { type: 'node-down', node: 'b', pid: 1, code: 0, signal: null, held: 0 },
   )
-  t.is(text, 'node-b has drained and left; its users are logged out')
+  t.is(text, 'node-b has drained and exited; its users are logged out')
 })
 
 test('a node is back only after it was away', (t) => {
@@ -34,7 +34,7 @@ test('a node is back only after it was away', (t) => {
 })
 
 test('a node is called by its name, with or without the word', (t) => {
-  t.is(sentence({ type: 'node-resumed', node: 'node-c' }), 'node-c goes on where it was paused')
+  t.is(sentence({ type: 'node-resumed', node: 'node-c' }), 'node-c resumed')
 })
 
 test('a name that every object inherits is a name like any other', (t) => {
@@ -98,11 +98,11 @@ test('what befalls the store is told, as it has no life of its own to tell', (t)
   ])
   t.deepEqual(faultTold('pause', 'store'), [
     'the store: paused: it keeps its connections and answers nothing',
-    'the store: goes on where it was paused',
+    'the store: resumed',
   ])
   t.deepEqual(faultTold('failover', 'store'), [
     'the store: died, and its replica was promoted',
-    'the store: what died is back, and follows',
+    'the store: the dead server is back as the replica',
   ])
 })
 

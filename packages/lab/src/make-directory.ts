@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 
 /** A run's files are readable by its user only: they have hashes of cookies, addresses, and logs. */
-export const PRIVATE_DIRECTORY_MODE = 0o700
+const PRIVATE_DIRECTORY_MODE = 0o700
 export const PRIVATE_FILE_MODE = 0o600
 
 /** Level by level, as Node's recursive mkdir never ends where the system denies that a directory exists, as /proc does. */

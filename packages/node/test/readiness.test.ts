@@ -89,7 +89,7 @@ test('a store that hangs is not healthy, and is not asked again until it has ans
       return answer.promise
     },
   })
-  for (const amiss of await Promise.all([health(), health(), health()])) t.regex(amiss ?? '', /did not say/)
+  for (const amiss of await Promise.all([health(), health(), health()])) t.regex(amiss ?? '', /did not answer/)
   t.is(asked, 1)
   answer.resolve()
   await answer.promise

@@ -12,7 +12,7 @@ interface Words {
 }
 
 const words: Readonly<Record<string, Words>> = {
-  stall: { landed: () => 'the event loop stands still, nothing is answered', healed: 'the event loop turns again' },
+  stall: { landed: () => 'the event loop is blocked, no request is answered', healed: 'the event loop runs again' },
   memory: { landed: () => 'the heap is filled up', healed: 'the heap is free again' },
   descriptors: {
     landed: () => 'every file descriptor is taken, no connection can be accepted or made',
@@ -28,22 +28,25 @@ const words: Readonly<Record<string, Words>> = {
     healed: 'everything is on time again',
   },
   bandwidth: {
-    landed: ({ bytesPerSecond, ...fault }) => `${bytesPerSecond} bytes pass in a second, no more${oneWay(fault)}`,
+    landed: ({ bytesPerSecond, ...fault }) => `${bytesPerSecond} bytes a second pass at most${oneWay(fault)}`,
     healed: 'everything passes at full speed again',
   },
-  hold: { landed: (fault) => `accepted, and nothing passes${oneWay(fault)}`, healed: 'everything passes again' },
+  hold: {
+    landed: (fault) => `connections are accepted, and nothing passes${oneWay(fault)}`,
+    healed: 'everything passes again',
+  },
   reset: { landed: (fault) => `connections were reset${oneWay(fault)}` },
-  cut: { landed: (fault) => `cut${oneWay(fault)}`, healed: 'joined again' },
-  partition: { landed: () => 'cut off from the other nodes', healed: 'back among the others' },
-  amnesia: { landed: () => 'forgot every session' },
-  failover: { landed: () => 'died, and its replica was promoted', healed: 'what died is back, and follows' },
+  cut: { landed: (fault) => `cut${oneWay(fault)}`, healed: 'connected again' },
+  partition: { landed: () => 'cut off from the other nodes', healed: 'connected to the others again' },
+  amnesia: { landed: () => 'lost every session' },
+  failover: { landed: () => 'died, and its replica was promoted', healed: 'the dead server is back as the replica' },
 }
 
 const wordsOfStore: Readonly<Record<string, Words>> = {
   kill: { landed: () => 'killed, and every session with it', healed: 'back, with no session in it' },
   pause: {
     landed: () => 'paused: it keeps its connections and answers nothing',
-    healed: 'goes on where it was paused',
+    healed: 'resumed',
   },
 }
 

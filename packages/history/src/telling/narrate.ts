@@ -33,7 +33,7 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
     downForMs === undefined ? undefined : good(`${nodeLabel(node)} is back after ${seconds(downForMs)}, pid ${pid}`),
   'node-down': nodeDown,
   'node-paused': ({ node }) => bad(`${nodeLabel(node)} is paused: it keeps its connections and answers nothing`),
-  'node-resumed': ({ node }) => good(`${nodeLabel(node)} goes on where it was paused`),
+  'node-resumed': ({ node }) => good(`${nodeLabel(node)} resumed`),
   'node-draining': ({ node }) => plain(`${nodeLabel(node)} drains: it finishes what it has and takes nothing new`),
   'process-up': ({ process, pid }) =>
     process === 'users' || process === 'edges' ? undefined : good(`${processLabel(process)} is up, pid ${pid}`),
@@ -59,7 +59,7 @@ const processLabels: Readonly<Record<ProcessName, string>> = {
   balancer: 'the balancer',
   redis: 'redis-server',
   replica: 'the replica of redis-server',
-  edges: 'the process of the edges',
+  edges: 'the edge process',
   users: 'the process of the virtual users',
 }
 
@@ -77,13 +77,13 @@ function nodeDown(event: NodeDown, before: ClusterState): Sentence {
   const label = nodeLabel(event.node)
   const left = findNode(before, event.node)?.state === 'draining' && event.code === 0
   const held = event.held === 0 ? '' : `, it held ${count(event.held, 'session')}`
-  const lived = left ? `${label} has drained and left` : `${label} died (${causeOf(event)})`
+  const lived = left ? `${label} has drained and exited` : `${label} died (${causeOf(event)})`
   return { text: `${lived}${held}; ${before.strategy.onNodeDeath}`, tone: left && event.held === 0 ? 'plain' : 'bad' }
 }
 
 function noted({ process, event, warns, detail }: ProcessNoted): Sentence | undefined {
   if (event === 'crash-point') {
-    return bad(`${process} dies at ${String(detail['point'])} of ${String(detail['operation'])}, as it was told`)
+    return bad(`${process} dies at ${String(detail['point'])} of ${String(detail['operation'])}, as ordered`)
   }
   return warns ? bad(`${process}: ${event}`) : undefined
 }

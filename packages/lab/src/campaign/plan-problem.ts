@@ -48,7 +48,7 @@ function targetProblem(fault: Fault, text: string, place: Place): string | undef
 
 function nodesProblem(target: NodesTarget, { nodes, users }: Place): string | undefined {
   if (target.type === 'minority')
-    return minorityOf(nodes.length) === 0 ? `of ${nodes.length} nodes none is one` : undefined
+    return minorityOf(nodes.length) === 0 ? `${nodes.length} nodes have no minority` : undefined
   if (target.type === 'named') {
     const missing = target.names.find((name) => !nodes.includes(name))
     return missing === undefined ? undefined : `there is no node "${missing}"`

@@ -47,19 +47,19 @@ const atlasFlags = {
   }),
   seed: integerFlag<number | undefined>(
     { min: 0, max: SEED_MAX },
-    { placeholder: 'N', help: 'written down with the result (any)', otherwise: undefined },
+    { placeholder: 'N', help: 'the seed, which the result includes (any)', otherwise: undefined },
   ),
   json: switchFlag('the result as JSON, and nothing else'),
 }
 
 const atlasHelp = `ninelives atlas [flags]
 
-Kills a node at every instant of every operation that it can be killed at, one after the other, and says what its customer
-lost by it: a row for each operation, a column for each instant.
+Kills a node at every crash point of every operation, one after the other, and shows what the customer lost: a row for each
+operation, a column for each crash point.
 
 ${flagsHelp(atlasFlags)}
 ${LEGEND}
-Exits with 0 when everything was tried, 3 when some instant could not be hit, 130 after Ctrl-C.
+Exits with 0 if everything was tried, 3 if a crash point could not be hit, 130 after Ctrl-C.
 `
 
 type Values = FlagValues<typeof atlasFlags>

@@ -16,14 +16,14 @@ const commands: ReadonlyMap<string, Command> = new Map([
   [
     'up',
     {
-      text: 'starts a cluster and tells what happens to it; what npm start runs',
+      text: 'starts a cluster and shows what happens to it; npm start runs this',
       load: async () => (await import('./up.ts')).up,
     },
   ],
   [
     'watch',
     {
-      text: 'sends virtual users to a cluster that runs, and tells what they meet',
+      text: 'sends virtual users to a running cluster, and shows what they see',
       load: async () => (await import('./watch.ts')).watch,
     },
   ],
@@ -37,7 +37,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   [
     'atlas',
     {
-      text: 'kills a node at every instant of every operation, and says what each costs',
+      text: 'kills a node at every crash point of every operation, and says what each costs',
       load: async () => (await import('./atlas.ts')).atlas,
     },
   ],
@@ -51,14 +51,14 @@ const commands: ReadonlyMap<string, Command> = new Map([
   [
     'replay',
     {
-      text: 'tells a run again, from its trace',
+      text: 'shows a run again, from its trace',
       load: async () => (await import('./replay.ts')).replay,
     },
   ],
   [
     'simulate',
     {
-      text: 'runs the replicated store in a world where everything can go wrong, once for each seed',
+      text: 'simulates the engine of the replicated stores, one run a seed',
       load: async () => (await import('./simulate.ts')).simulate,
     },
   ],
@@ -104,7 +104,7 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
 
 function help(): string {
   const lines = [...commands].map(([name, { text }]) => `  ${name.padEnd(10)}${text}\n`)
-  return `ninelives <command> [flags]\n\n${lines.join('')}\n--help after a command tells its flags; --version prints the version.\n`
+  return `ninelives <command> [flags]\n\n${lines.join('')}\n--help after a command shows its flags; --version prints the version.\n`
 }
 
 function print(text: string): number {

@@ -7,21 +7,21 @@ import { runText } from '../terminal/verdict.ts'
 import { visible } from '../terminal/visible.ts'
 import { flagsHelp, integerFlag } from './command/flags.ts'
 import { stopSignal } from './command/stop-signal.ts'
-import { parseOfTrace, TraceFile } from './command/trace-file.ts'
+import { parseTraceArguments, TraceFile } from './command/trace-file.ts'
 
 const replayFlags = {
   speed: integerFlag(
     { min: 0, max: 1_000 },
-    { placeholder: 'N', help: 'times as fast as it was, 0 for all at once (10)', otherwise: 10 },
+    { placeholder: 'N', help: 'times the original speed, 0 without pauses (10)', otherwise: 10 },
   ),
 }
 
 const replayHelp = `ninelives replay TRACE [flags]
 
-Tells what happened in a run, in the words of the terminal and with the pauses between.
+Shows what happened in a run, in the same words as up and with the same pauses.
 
 ${flagsHelp(replayFlags)}
-Exits with 0 when it was told, as far as it can be read; 1 when it is no trace; 130 after Ctrl-C.
+Exits with 0 at its end, or where it can no longer be read; 1 if it is no trace; 130 after Ctrl-C.
 `
 
 /** Pauses so often, so that Ctrl-C works during a long trace without delays. */
@@ -31,7 +31,7 @@ const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code. */
 export async function replay(args: readonly string[], { endsWithParent }: Config): Promise<number> {
-  const given = parseOfTrace('replay', replayFlags, args)
+  const given = parseTraceArguments('replay', replayFlags, args)
   if (given === 'help') return say(replayHelp)
   const { file, flags } = given
   const trace = new TraceFile(file)

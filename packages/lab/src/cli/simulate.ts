@@ -15,13 +15,10 @@ const copies: Flag<'all' | number | undefined> = {
 }
 
 const simulateFlags = {
-  seeds: integerFlag(
-    { min: 1, max: SEEDS },
-    { placeholder: 'N', help: 'how many runs, one after the other (1000)', otherwise: 1_000 },
-  ),
+  seeds: integerFlag({ min: 1, max: SEEDS }, { placeholder: 'N', help: 'how many runs (1000)', otherwise: 1_000 }),
   seed: integerFlag(
     { min: 0, max: SEEDS - 1 },
-    { placeholder: 'S', help: 'the first one (1); with --seeds 1 it runs again what failed', otherwise: 1 },
+    { placeholder: 'S', help: 'the first seed (1); with --seeds 1 it repeats that run', otherwise: 1 },
   ),
   nodes: integerFlag<number | undefined>(
     { min: 2, max: 7 },
@@ -30,12 +27,12 @@ const simulateFlags = {
   copies,
   variant: choiceFlag<string | undefined>([...variants.keys()], {
     placeholder: 'NAME',
-    help: 'an engine with one rule broken, which should be caught: see below (none)',
+    help: 'an engine with a defect, which should be caught: see below (none)',
     otherwise: undefined,
   }),
   threads: integerFlag(
     { min: 1, max: 64 },
-    { placeholder: 'N', help: 'how many at once (one for each core)', otherwise: availableParallelism() },
+    { placeholder: 'N', help: 'how many runs at once (one for each core)', otherwise: availableParallelism() },
   ),
 }
 

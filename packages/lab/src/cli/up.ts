@@ -17,10 +17,10 @@ import { stopSignal, whenStopped } from './command/stop-signal.ts'
 import { storeOf } from './command/store-flags.ts'
 import { upFlags } from './command/up-flags.ts'
 
-export const upHelp = `npm start -- [flags], or ninelives up [flags]
+const upHelp = `npm start -- [flags], or ninelives up [flags]
 
 Starts a cluster (nodes, balancer, a Redis where the strategy wants one), a control API with a live page, and virtual
-users; tells what happens to them; stops all of it on Ctrl-C.
+users; shows what happens; stops everything on Ctrl-C.
 
 ${flagsHelp(upFlags)}`
 

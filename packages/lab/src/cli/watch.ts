@@ -29,14 +29,14 @@ const watchFlags = {
   ),
   seed: integerFlag<number | undefined>(
     { min: 0, max: SEED_MAX },
-    { placeholder: 'N', help: 'decides when who does what (any)', otherwise: undefined },
+    { placeholder: 'N', help: 'the seed of the load (any)', otherwise: undefined },
   ),
 }
 
 const watchHelp = `ninelives watch [flags]
 
-Sends virtual users to a shop that runs already, and tells once a second who answered and what they met: as they see it,
-from outside. Ctrl-C ends it with the sums.
+Sends virtual users to a shop that runs already, and prints once a second which nodes answered and what the users saw. Ctrl-C
+ends it with totals.
 
 ${flagsHelp(watchFlags)}`
 

@@ -24,6 +24,6 @@ export function requireOwnPage({ headers }: IncomingMessage): void {
   const fromElsewhere = site !== undefined && !OWN_SITES.has(site)
   const otherOrigin = headers.origin !== undefined && headers.origin !== `http://${headers.host}`
   if (fromElsewhere || otherOrigin) {
-    throw new ApiError(403, 'CROSS_SITE', 'another page asked for this; only the page that is served here may')
+    throw new ApiError(403, 'CROSS_SITE', 'the request comes from another page; only the live page may send it')
   }
 }

@@ -85,7 +85,7 @@ export class Targets {
     if (fitting.length === 0) throw conflict(fault, 'every one', 'something else')
     if (target.type === 'all') return fitting
     const wanted = target.type === 'random' ? 1 : minorityOf(nodes.length)
-    if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `of ${nodes.length} nodes none is a minority`)
+    if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `${nodes.length} nodes have no minority`)
     return draw(fitting, wanted, this.#random)
   }
 

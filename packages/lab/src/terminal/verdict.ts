@@ -46,7 +46,7 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
     ...doubts.map((doubt): [string, string] => ['In doubt', visible(doubt)]),
     ['Verdict', paint(['bold', colours[verdict.verdict]], verdict.verdict)],
     ['Latency', latencyText(latency)],
-    ...latency.doubts.map((doubt): [string, string] => ['', paint('yellow', `not to be quoted: ${doubt}`)]),
+    ...latency.doubts.map((doubt): [string, string] => ['', paint('yellow', `not reliable: ${doubt}`)]),
   ]
   return rows.map(([left, right]) => `  ${left.padEnd(12)}${right}\n`).join('')
 }

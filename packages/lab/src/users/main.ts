@@ -2,7 +2,7 @@
 import { type NodeAddress, startLoad } from './load.ts'
 
 /** The command-line argument, as JSON. */
-interface Told {
+interface UsersArguments {
   readonly target: string
   readonly users: number
   readonly tabs: number
@@ -24,11 +24,11 @@ interface Asked {
   readonly rate?: number
 }
 
-const { target, originNs, ...told } = JSON.parse(process.argv[2] ?? '{}') as Told
+const { target, originNs, ...options } = JSON.parse(process.argv[2] ?? '{}') as UsersArguments
 const origin = BigInt(originNs)
 
 const load = startLoad({
-  ...told,
+  ...options,
   target: new URL(target),
   now: () => Number(process.hrtime.bigint() - origin) / 1e6,
   onSecond: (second) => process.send?.(second),

@@ -13,7 +13,7 @@ function inject({ control }: Running, fault: object): Promise<number> {
   })
 }
 
-/** A cluster with a stopped process, one that stands still and a cut edge, and everybody who belongs to it. */
+/** A cluster with a paused process, a stalled one and a cut edge, and all its processes. */
 async function broken(t: ExecutionContext): Promise<{ lab: Running; pids: readonly number[] }> {
   const lab = await runUp(t, '--strategy', 'sticky', '--users', '0', '--edges', 'on')
   const pids = family(lab.pid)

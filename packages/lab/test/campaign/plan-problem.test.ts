@@ -58,7 +58,7 @@ test(
   3,
   /^amnesia falls on a store, .*; amnesia takes store$/,
 )
-test('a minority of two', never, 'kill@minority', 'sticky', 2, /^of 2 nodes none is one; /)
+test('a minority of two', never, 'kill@minority', 'sticky', 2, /^2 nodes have no minority; /)
 test('an unknown user', never, 'kill@owner:user-10', 'sticky', 3, /^there is no user "user-10"; /)
 test('a text that is no edge', never, 'cut@a', 'redis', 1, /^"a" is no edge; cut takes random, balancer>a, a>store/)
 test('nodes that do not talk to each other', never, 'cut@a>b', 'redis', 3, /^there is no edge "a>b"; /)

@@ -182,7 +182,7 @@ test('a late generator is reported, and does not change the verdict', async (t) 
     output.stdout,
     /Exposed +to each fault 1 sessions? with 0 acknowledged writes;\n +1 users? within a second of it/,
   )
-  t.regex(output.stdout, /Verdict +valid\n +Latency .*\n +not to be quoted: the generator was \S+ ms late at p99/)
+  t.regex(output.stdout, /Verdict +valid\n +Latency .*\n +not reliable: the generator was \S+ ms late at p99/)
 })
 
 test('replay shows a run from its trace', async (t) => {

@@ -98,7 +98,7 @@ test('a node that dies behind a proxy costs users nothing', async (t) => {
   }
 })
 
-test('faults of the edges are over with the process of the edges, which comes back', async (t) => {
+test('faults of edges end with the edge process, which is restarted', async (t) => {
   const lab = await edgeLab(t, 'sticky', { nodes: 1 })
   await inject(lab, { kind: 'hold', target: 'balancer>a' })
   const pid = lab.cluster.edges?.keeper.pid ?? 0

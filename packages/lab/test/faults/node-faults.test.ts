@@ -46,8 +46,8 @@ test('a stalled node does not answer, and goes on by itself', async (t) => {
   t.is((await httpGet(`${urlOf(lab)}/healthz`, { timeoutMs: 5_000 }))?.status, 200)
   t.is(lab.cluster.nodes[0]?.pid, pid)
   const told = story(lab)
-  t.true(told.includes('node-a: the event loop stands still, nothing is answered'))
-  t.true(told.includes('node-a: the event loop turns again'))
+  t.true(told.includes('node-a: the event loop is blocked, no request is answered'))
+  t.true(told.includes('node-a: the event loop runs again'))
 })
 
 test('a node that stalled many times takes one more fault', async (t) => {

@@ -33,7 +33,7 @@ function refuse(error: Error & { status?: number }, ctx: Koa.Context): never {
     throw new RequestError(413, 'BODY_TOO_LARGE', `The body is larger than ${BODY_BYTES_MAX} bytes.`)
   }
   if (error.status === 415) {
-    throw new RequestError(415, 'ENCODING_UNSUPPORTED', 'The body is encoded in a way that is not supported here.')
+    throw new RequestError(415, 'ENCODING_UNSUPPORTED', 'The encoding of the body is not supported.')
   }
-  throw new RequestError(400, 'NOT_JSON', 'The body is not the JSON that it was said to be.')
+  throw new RequestError(400, 'NOT_JSON', 'The body is not valid JSON.')
 }

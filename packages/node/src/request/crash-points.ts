@@ -58,7 +58,7 @@ export function crashPoints(node: string): CrashPoints {
       waiting.left -= 1
       if (waiting.left > 0) continue
       orders.delete(order.id)
-      say({ node, event: 'crash-point', fault: order.id, point, operation, msg: 'node dies here, as it was told' })
+      say({ node, event: 'crash-point', fault: order.id, point, operation, msg: 'node dies here, as ordered' })
       // SIGKILL: no handler runs, no buffer is flushed, and the system closes every socket.
       process.kill(process.pid, 'SIGKILL')
     }

@@ -12,7 +12,7 @@ export interface CartItem {
 }
 
 export const ITEMS_MAX = 5_000
-export const QUANTITY_MAX = 999
+const QUANTITY_MAX = 999
 /** The largest quantity: far above any cart, far below the limit of exact integers. */
 export const QUANTITY_TOTAL_MAX = 1_000_000
 
@@ -39,11 +39,11 @@ export function addTo(cart: Cart, sku: string, quantity: number): void {
   const key = `${MARK}${sku}` as const
   const before = cart[key]
   if (before === undefined && Object.keys(cart).length >= ITEMS_MAX) {
-    throw new RequestError(422, 'CART_FULL', `The cart holds ${ITEMS_MAX} different things, and no more.`)
+    throw new RequestError(422, 'CART_FULL', `The cart holds at most ${ITEMS_MAX} different items.`)
   }
   const total = (before ?? 0) + quantity
   if (total > QUANTITY_TOTAL_MAX) {
-    throw new RequestError(422, 'QUANTITY_TOO_LARGE', `The cart holds ${QUANTITY_TOTAL_MAX} of one thing, and no more.`)
+    throw new RequestError(422, 'QUANTITY_TOO_LARGE', `The cart holds at most ${QUANTITY_TOTAL_MAX} of one item.`)
   }
   cart[key] = total
 }

@@ -12,7 +12,7 @@ export type StoreHealth = () => Promise<string | undefined>
 const ANSWER_FRESH_MS = 250
 /** A store that takes longer can't serve requests either. */
 const ANSWER_WAIT_MS = 1000
-const LATE = `the store did not say within ${ANSWER_WAIT_MS} ms that it serves`
+const LATE = `the store did not answer its health check within ${ANSWER_WAIT_MS} ms`
 
 export function storeHealth(
   store: Pick<SessionStore, 'health'>,

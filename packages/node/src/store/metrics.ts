@@ -40,7 +40,7 @@ export function shopMetrics({ node, sessionsHeld, others }: MetricsOptions): Met
   })
   const held: Gauge = new Gauge({
     name: 'ninelives_sessions_held',
-    help: 'Sessions that live in this process and would die with it.',
+    help: 'Sessions in the memory of this process, which die with it.',
     registers: [register],
     collect: () => held.set(sessionsHeld()),
   })

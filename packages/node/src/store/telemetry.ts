@@ -33,7 +33,7 @@ export function nodeTelemetry(log: Logger): NodeTelemetry {
   const registers: [] = []
   const events = new Counter({
     name: 'ninelives_session_events_total',
-    help: 'What the session layer told of, by event.',
+    help: 'Events of the session layer, by type.',
     labelNames: ['event'],
     registers,
   })

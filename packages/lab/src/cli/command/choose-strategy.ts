@@ -11,7 +11,7 @@ export interface Choice {
   readonly redisServer?: string
 }
 
-export interface Wish {
+export interface StrategyRequest {
   readonly nodes?: number
   readonly strategy: string | undefined
   readonly store: string | undefined
@@ -24,7 +24,7 @@ const ALONE = {
 }
 
 /** Chooses by flags, environment and machine. Throws UsageError if the strategy can't run here. */
-export function chooseStrategy({ strategy: name, store, nodes }: Wish, config: Config): Choice {
+export function chooseStrategy({ strategy: name, store, nodes }: StrategyRequest, config: Config): Choice {
   if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
   const strategy = known(name ?? DEFAULT_STRATEGY)
   const isAlone = nodes === 1 && typeof strategy.store !== 'string' && 'mesh' in strategy.store

@@ -12,7 +12,7 @@ export const storeFlags = {
   }),
   'store-file': textFlag<string | undefined>('a file', {
     placeholder: 'FILE',
-    help: 'a file with that URL in it: what stands on a command line, every user of the machine can read',
+    help: 'a file with that URL, as every user of the machine can read a command line',
     otherwise: undefined,
   }),
 }

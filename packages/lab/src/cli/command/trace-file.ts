@@ -5,19 +5,23 @@ import { decodeLines, type ReadTrace, type TraceEvent, type TraceProblem } from 
 import { UsageError } from '../../errors.ts'
 import { type Flags, type FlagValues, parseFlags } from './flags.ts'
 
-export interface OfTrace<F extends Flags> {
+export interface TraceArguments<F extends Flags> {
   readonly file: string
   readonly flags: FlagValues<F>
 }
 
 /** Throws UsageError unless there is exactly one path. */
-export function parseOfTrace<F extends Flags>(command: string, flags: F, args: readonly string[]): OfTrace<F> | 'help' {
+export function parseTraceArguments<F extends Flags>(
+  command: string,
+  flags: F,
+  args: readonly string[],
+): TraceArguments<F> | 'help' {
   const files: string[] = []
   const values = parseFlags(command, flags, args, (value) => files.push(value))
   if (values === 'help') return 'help'
   const [file, ...others] = files
   if (file === undefined || others.length > 0) {
-    throw new UsageError(`${command} takes one trace, such as .ninelives/<run>/trace.ndjson; --help tells more`)
+    throw new UsageError(`${command} takes one trace, such as .ninelives/<run>/trace.ndjson; see --help`)
   }
   return { file, flags: values }
 }
@@ -35,7 +39,7 @@ export class TraceFile implements ReadTrace {
   constructor(file: string) {
     this.path = file
     try {
-      if (!statSync(file).isFile()) throw new Error('it is no file, and a trace is gone through more than once')
+      if (!statSync(file).isFile()) throw new Error('it is not a regular file, and a trace is read more than once')
       closeSync(openSync(file, 'r'))
     } catch (error) {
       throw new UsageError(`${file} can't be read: ${(error as Error).message}`)

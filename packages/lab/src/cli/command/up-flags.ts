@@ -1,7 +1,6 @@
 import { NODES_MAX } from '../../cluster/addresses.ts'
-import { SEED_MAX } from '../../random.ts'
-import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
-import { choiceFlag, type Flag, integerFlag, listed, textFlag } from './flags.ts'
+import { choiceFlag, type Flag, integerFlag } from './flags.ts'
+import { logsFlag, seedFlag, strategyFlag } from './run-flags.ts'
 import { storeFlags } from './store-flags.ts'
 
 const PORT = { min: 0, max: 65_535 }
@@ -11,7 +10,7 @@ const RESTART_AFTER_MAX_MS = 600_000
 
 const restartAfter: Flag<number | 'never'> = {
   placeholder: 'MS',
-  help: 'start a node that died again after so many milliseconds, or never (1500)',
+  help: 'milliseconds before a dead process is restarted, or never (1500)',
   otherwise: 1_500,
   takes: `0 to ${RESTART_AFTER_MAX_MS}, or never`,
   parse(value) {
@@ -21,11 +20,7 @@ const restartAfter: Flag<number | 'never'> = {
 }
 
 export const upFlags = {
-  strategy: choiceFlag<string | undefined>(strategyNames, {
-    placeholder: 'NAME',
-    help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
-    otherwise: undefined,
-  }),
+  strategy: strategyFlag,
   nodes: integerFlag(
     { min: 1, max: NODES_MAX },
     { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (3)`, otherwise: 3 },
@@ -46,17 +41,10 @@ export const upFlags = {
   }),
   replica: choiceFlag(['off', 'on'], {
     placeholder: 'off|on',
-    help: 'a replica of the private Redis, so that it can fail over; brings --edges along (off)',
+    help: 'a replica of the private Redis, so that it can fail over; implies --edges (off)',
     otherwise: 'off',
   }),
   ...storeFlags,
-  logs: textFlag<string | undefined>('a directory', {
-    placeholder: 'DIR',
-    help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
-    otherwise: undefined,
-  }),
-  seed: integerFlag<number | undefined>(
-    { min: 0, max: SEED_MAX },
-    { placeholder: 'N', help: 'decides what is random in the load and the faults (any)', otherwise: undefined },
-  ),
+  logs: logsFlag,
+  seed: seedFlag,
 }

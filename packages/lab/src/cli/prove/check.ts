@@ -14,7 +14,7 @@ import { type Paint, painter } from '../../terminal/paint.ts'
 import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../../terminal/verdict.ts'
 import { visibleJson } from '../../terminal/visible.ts'
 import { flagsHelp, switchFlag } from '../command/flags.ts'
-import { parseOfTrace, TraceFile } from '../command/trace-file.ts'
+import { parseTraceArguments, TraceFile } from '../command/trace-file.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
 
@@ -33,7 +33,7 @@ const VERDICT_SCHEMA = 1
 
 /** Resolves with the exit code. */
 export function check(args: readonly string[], _config: Config): Promise<number> {
-  const given = parseOfTrace('check', checkFlags, args)
+  const given = parseTraceArguments('check', checkFlags, args)
   if (given === 'help') {
     process.stdout.write(checkHelp)
     return Promise.resolve(0)

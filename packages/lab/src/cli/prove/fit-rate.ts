@@ -21,13 +21,13 @@ const REPORTS_WAIT_MS = 15_000
 /** Longer than an operation can take. */
 const PACED_WAIT_MS = 10_000
 
-export interface Paced {
+export interface PacedSubject {
   readonly trace: Trace
   readonly users: Keeper | undefined
 }
 
 /** Resolves when the users act at a rate that the machine keeps up with, or when `signal` aborts. */
-export async function fitRate(subject: Paced, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+export async function fitRate(subject: PacedSubject, say: (line: string) => void, signal: AbortSignal): Promise<void> {
   for (let round = 1; ; round++) {
     const { rate } = subject.trace.state.users
     const seconds = await warmUp(subject.trace, signal)
@@ -61,7 +61,7 @@ function problemOf(seconds: readonly UsersSecond[], rate: number): string | unde
   return sent < rate * SENT_SHARE_MIN ? `only ${sent} were sent in a second` : undefined
 }
 
-async function pace({ trace, users }: Paced, rate: number, reason: string, id: string): Promise<void> {
+async function pace({ trace, users }: PacedSubject, rate: number, reason: string, id: string): Promise<void> {
   trace.append({ type: 'users-paced', rate, reason })
   // If the users don't answer, they have died, and their next process begins at the new rate.
   await users?.call({ type: 'pace', id, rate }, 'paced', PACED_WAIT_MS)

@@ -1,10 +1,9 @@
 import { campaignKinds } from '../../campaign/planned.ts'
 import { NODES_MAX } from '../../cluster/addresses.ts'
-import { SEED_MAX } from '../../random.ts'
-import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
 import { TABS_MAX } from '../../users/load.ts'
 import { RATE_MAX } from './fit-rate.ts'
-import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from '../command/flags.ts'
+import { choiceFlag, type Flag, type FlagValues, integerFlag, listed } from '../command/flags.ts'
+import { logsFlag, seedFlag, strategyFlag } from '../command/run-flags.ts'
 import { storeFlags } from '../command/store-flags.ts'
 import { targetFlags } from './target-flags.ts'
 
@@ -15,7 +14,7 @@ export const NODES_DEFAULT = 3
 /** The kinds depend on the subject, so they are checked later. */
 const faultsFlag: Flag<readonly string[] | undefined> = {
   placeholder: 'KIND,...',
-  help: `in turn, of ${listed(kinds)} (kill), on one that the seed decides or KIND@TARGET; of a --target, those it has commands for`,
+  help: `in turn, ${listed(kinds)} (kill), on a random target or KIND@TARGET; with --target, the kinds that have a command`,
   otherwise: undefined,
   takes: `one or more of ${kinds.join(', ')}, separated by commas, each KIND or KIND@TARGET`,
   parse(value) {
@@ -25,11 +24,7 @@ const faultsFlag: Flag<readonly string[] | undefined> = {
 }
 
 export const proveFlags = {
-  strategy: choiceFlag<string | undefined>(strategyNames, {
-    placeholder: 'NAME',
-    help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
-    otherwise: undefined,
-  }),
+  strategy: strategyFlag,
   faults: faultsFlag,
   kills: integerFlag(
     { min: 0, max: 1_000 },
@@ -48,7 +43,7 @@ export const proveFlags = {
     { min: 1, max: 10_000 },
     {
       placeholder: 'N',
-      help: `operations a second of all virtual users (what this machine keeps up with in the warm-up, at most ${RATE_MAX})`,
+      help: `operations a second of all virtual users (as many as this machine keeps up with, at most ${RATE_MAX})`,
       otherwise: undefined,
     },
   ),
@@ -58,15 +53,8 @@ export const proveFlags = {
     otherwise: 'none',
   }),
   ...storeFlags,
-  logs: textFlag<string | undefined>('a directory', {
-    placeholder: 'DIR',
-    help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
-    otherwise: undefined,
-  }),
-  seed: integerFlag<number | undefined>(
-    { min: 0, max: SEED_MAX },
-    { placeholder: 'N', help: 'decides the load and the faults (any)', otherwise: undefined },
-  ),
+  logs: logsFlag,
+  seed: seedFlag,
   ...targetFlags,
 }
 

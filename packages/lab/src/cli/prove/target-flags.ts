@@ -8,7 +8,7 @@ const NODE_NAME = /^[\w.-]+$/
 
 const target: Flag<URL | undefined> = {
   placeholder: 'URL',
-  help: "a system of your own that speaks the shop's interface, at its balancer (packages/lab/TARGETS.md)",
+  help: "your own system with the shop's interface, at its balancer (packages/lab/TARGETS.md)",
   otherwise: undefined,
   takes: 'http://HOST or http://HOST:PORT',
   parse: httpUrl,
@@ -16,7 +16,7 @@ const target: Flag<URL | undefined> = {
 
 const nodesUrl: Flag<readonly NodeAddress[]> = {
   placeholder: 'a=URL,b=URL',
-  help: 'its nodes past the balancer, so that a fault has a target and is seen to land',
+  help: 'its nodes, so that a fault has a target and is seen to land',
   otherwise: [],
   takes: `NAME=http://HOST:PORT for each node, at most ${NODES_MAX}, separated by commas`,
   parse(value) {
@@ -29,7 +29,7 @@ const nodesUrl: Flag<readonly NodeAddress[]> = {
 
 const faultCommand: Flag<ReadonlyMap<string, string>> = {
   placeholder: 'KIND=CMD',
-  help: 'breaks one in another way; may be given for several kinds',
+  help: 'a fault of another kind; may be repeated',
   otherwise: new Map(),
   takes: 'KIND=CMD, such as pause="docker pause shop-$NINELIVES_TARGET"; a kind is of small letters',
   parse(value, before) {
@@ -42,19 +42,19 @@ export const targetFlags = {
   target,
   'kill-command': textFlag<string | undefined>('a command for the shell', {
     placeholder: 'CMD',
-    help: 'kills one of its nodes: $NINELIVES_TARGET where --nodes-url names them, $NINELIVES_FAULT counts',
+    help: 'kills one of its nodes: $NINELIVES_TARGET with --nodes-url; $NINELIVES_FAULT counts the faults',
     otherwise: undefined,
   }),
   'start-command': textFlag<string | undefined>('a command for the shell', {
     placeholder: 'CMD',
-    help: 'mends what the command before it broke (none: the system does so by itself)',
+    help: 'heals the last fault (none: the system recovers by itself)',
     otherwise: undefined,
   }),
   'nodes-url': nodesUrl,
   'fault-command': faultCommand,
   copies: choiceFlag(['yes', 'no'], {
     placeholder: 'yes|no',
-    help: 'whether each of --nodes-url is asked for its copy at the end (yes); no where a session is on one by design',
+    help: 'whether each node is asked for its copy at the end (yes); no if only one node has a session',
     otherwise: 'yes',
   }),
 }

@@ -13,7 +13,7 @@ export const amnesia: Fault<StoreServer> = {
   async inject(store, { id }) {
     await store.ask('SET', marker(id), '1')
     if ((await store.ask('FLUSHALL', 'SYNC')) === '+OK') return
-    throw new ApiError(504, 'FAULT_NOT_ARMED', 'the store did not say that it forgot')
+    throw new ApiError(504, 'FAULT_NOT_ARMED', 'the store did not confirm the flush')
   },
 
   /** Seen by a mark that is lost: users soon log in again, so the number of sessions would not show it. */

@@ -27,7 +27,7 @@ export const crash: Fault<ClusterNode> = {
     const only = operation === undefined ? {} : { operation }
     const order = { type: 'crash-at', id, point, request, ...only }
     if (await node.keeper.call(order, 'crash-armed', ANSWER_WAIT_MS)) return
-    throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not say that it would crash`)
+    throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not confirm the crash order`)
   },
 
   async confirm(node, pid) {
@@ -39,7 +39,7 @@ export const crash: Fault<ClusterNode> = {
     const cancelled = await node.keeper.call({ type: 'crash-cancel', id }, 'crash-cancelled', ANSWER_WAIT_MS)
     // A process that was only starting is not the one that got the order.
     if (!cancelled && life !== 'starting' && pid !== undefined && node.pid === pid) {
-      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it would not crash`)
+      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not confirm the cancellation`)
     }
     await node.keeper.start()
   },

@@ -25,7 +25,7 @@ export function edgeFault(
       const edges = group.passages(direction)
       const message = { ...order, type: 'edges-break', kind: does, edges }
       if (await group.keeper.call(message, 'edges-broken', ANSWER_WAIT_MS)) return
-      throw new ApiError(504, 'FAULT_NOT_ARMED', 'the process of the edges did not take the order')
+      throw new ApiError(504, 'FAULT_NOT_ARMED', 'the edge process did not confirm the order')
     },
 
     confirm: (group, _pid, { id }) =>
@@ -35,7 +35,7 @@ export function edgeFault(
       const { pid } = keeper
       if (await keeper.call({ type: 'edges-mend', id }, 'edges-mended', ANSWER_WAIT_MS)) return
       if (pid === undefined || keeper.pid !== pid) return
-      throw new ApiError(504, 'FAULT_NOT_HEALED', 'the process of the edges did not say that it is over')
+      throw new ApiError(504, 'FAULT_NOT_HEALED', 'the edge process did not confirm the end')
     },
   }
 }

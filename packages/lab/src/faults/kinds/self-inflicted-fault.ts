@@ -22,7 +22,7 @@ export function selfInflictedFault(
 
     async inject(node, order) {
       const begun = await node.keeper.call({ type: 'fault-begin', kind, ...order }, 'fault-begun', ANSWER_WAIT_MS)
-      if (!begun) throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not take the order`)
+      if (!begun) throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not confirm the order`)
     },
 
     confirm: (node, _pid, { id }) => node.keeper.call({ type: 'fault-look', id }, 'fault-stands', LOOK_WAIT_MS),
@@ -32,7 +32,7 @@ export function selfInflictedFault(
       const over = await node.keeper.call({ type: 'fault-end', id }, 'fault-over', HEAL_WAIT_MS)
       // A process that was only starting is not the one that has the fault.
       if (over || pid === undefined || node.pid !== pid || life === 'starting') return
-      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not say that it is over`)
+      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not confirm the end`)
     },
   }
 }

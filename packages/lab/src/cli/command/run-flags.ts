@@ -1,0 +1,21 @@
+/** Flags that several commands share. */
+import { SEED_MAX } from '../../random.ts'
+import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
+import { choiceFlag, integerFlag, listed, textFlag } from './flags.ts'
+
+export const strategyFlag = choiceFlag<string | undefined>(strategyNames, {
+  placeholder: 'NAME',
+  help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
+  otherwise: undefined,
+})
+
+export const logsFlag = textFlag<string | undefined>('a directory', {
+  placeholder: 'DIR',
+  help: 'where the trace and the logs go (a fresh directory in .ninelives/)',
+  otherwise: undefined,
+})
+
+export const seedFlag = integerFlag<number | undefined>(
+  { min: 0, max: SEED_MAX },
+  { placeholder: 'N', help: 'the seed of the load and the faults (any)', otherwise: undefined },
+)
