@@ -1,5 +1,5 @@
 import type { Call, Client } from '../users/client.ts'
-import { type Answered, ask } from '../users/asking.ts'
+import { type Answered, ask } from '../users/send-operation.ts'
 import { CookieJar } from '../users/cookie-jar.ts'
 import { hundredths, type Recorder } from '../users/recorder.ts'
 

@@ -1,5 +1,5 @@
 /** The operations to interrupt: how to prepare each, how to run it, and how to find out whether it was carried out. */
-import type { Answered } from '../users/asking.ts'
+import type { Answered } from '../users/send-operation.ts'
 import type { Customer } from './customer.ts'
 
 export interface Operation {

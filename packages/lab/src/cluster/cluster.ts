@@ -4,7 +4,7 @@ import { httpGet } from '../http-get.ts'
 import type { Keeper } from '../supervise/keeper.ts'
 import { freePort, LOOPBACK } from '../supervise/ports.ts'
 import type { Warden } from '../supervise/warden.ts'
-import { liftEvent } from '../trace/lift.ts'
+import { loggedEvent } from '../trace/logged-event.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
 import { type Addresses, hasEdges } from './addresses.ts'
@@ -38,7 +38,11 @@ export class Cluster {
   constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
     const { restartAfterMs, redisServer, directory } = options
     const spec = specs(options, addresses.storeUrlOf)
-    const processContext = { directory, warden, onLine: (label: string, line: string) => this.#lift(label, line) }
+    const processContext = {
+      directory,
+      warden,
+      onLine: (label: string, line: string) => this.#appendLogged(label, line),
+    }
     const context = { processContext, restartAfterMs, append: trace.append.bind(trace) }
     this.#usersLater = options.usersLater === true
     this.#port = options.port
@@ -150,8 +154,8 @@ export class Cluster {
   }
 
   /** Copies a process' logged decision into the trace. */
-  #lift(label: string, line: string): void {
-    const event = liftEvent(label, line)
+  #appendLogged(label: string, line: string): void {
+    const event = loggedEvent(label, line)
     if (event === undefined) return
     if (event.type === 'node-draining') this.nodes.find(({ name }) => name === event.node)?.noteDraining()
     else this.#trace.append(event)

@@ -6,7 +6,7 @@
  */
 import { LOGGED_OUT, type OperationKind } from '@ninelives/history'
 import type { ShopAnswer } from './answer.ts'
-import { ask } from './asking.ts'
+import { ask } from './send-operation.ts'
 import type { Call, Client } from './client.ts'
 import { CookieJar } from './cookie-jar.ts'
 import type { Outcome } from './outcome.ts'

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import test from 'ava'
 import { eachLine } from '../../src/supervise/lines.ts'
 import { LogFile } from '../../src/supervise/log-file.ts'
-import { liftEvent } from '../../src/trace/lift.ts'
+import { loggedEvent } from '../../src/trace/logged-event.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
 test('a log that is too large is rotated once', (t) => {
@@ -45,45 +45,48 @@ test('a line without an end is split', async (t) => {
 })
 
 test('the decisions of the balancer become events of their own', (t) => {
-  t.deepEqual(liftEvent('balancer', '{"level":40,"event":"upstream-ejected","upstream":"b","reason":"ECONNREFUSED"}'), {
-    type: 'upstream-ejected',
-    upstream: 'b',
-    reason: 'ECONNREFUSED',
-  })
-  t.deepEqual(liftEvent('balancer', '{"event":"upstream-readmitted","upstream":"b","downForMs":1900}'), {
+  t.deepEqual(
+    loggedEvent('balancer', '{"level":40,"event":"upstream-ejected","upstream":"b","reason":"ECONNREFUSED"}'),
+    {
+      type: 'upstream-ejected',
+      upstream: 'b',
+      reason: 'ECONNREFUSED',
+    },
+  )
+  t.deepEqual(loggedEvent('balancer', '{"event":"upstream-readmitted","upstream":"b","downForMs":1900}'), {
     type: 'upstream-readmitted',
     upstream: 'b',
     downForMs: 1_900,
   })
-  t.deepEqual(liftEvent('balancer', '{"event":"upstream-draining","upstream":"b"}'), {
+  t.deepEqual(loggedEvent('balancer', '{"event":"upstream-draining","upstream":"b"}'), {
     type: 'upstream-draining',
     upstream: 'b',
   })
 })
 
 test("only the balancer's log becomes events of the balancer", (t) => {
-  t.is(liftEvent('node-a', '{"event":"upstream-ejected","upstream":"b"}')?.type, 'process-noted')
+  t.is(loggedEvent('node-a', '{"event":"upstream-ejected","upstream":"b"}')?.type, 'process-noted')
 })
 
 test('another logged decision is noted with its fields', (t) => {
   const line = '{"level":40,"time":1,"pid":2,"node":"a","event":"store-awaited","store":"redis","msg":"waiting"}'
-  t.deepEqual(liftEvent('node-a', line), {
+  t.deepEqual(loggedEvent('node-a', line), {
     type: 'process-noted',
     process: 'node-a',
     event: 'store-awaited',
     warns: true,
     detail: { store: 'redis' },
   })
-  t.deepEqual(liftEvent('node-a', '{"level":30,"event":"draining"}'), { type: 'node-draining', node: 'a' })
+  t.deepEqual(loggedEvent('node-a', '{"level":30,"event":"draining"}'), { type: 'node-draining', node: 'a' })
 })
 
 test('a detail that would swell the trace stays in the log', (t) => {
   const line = JSON.stringify({ level: 30, event: 'dump', all: 'z'.repeat(5_000) })
-  t.like(liftEvent('node-a', line), { event: 'dump', detail: {} })
+  t.like(loggedEvent('node-a', line), { event: 'dump', detail: {} })
 })
 
 test('other log lines are not events', (t) => {
   for (const line of ['plain words', '{"msg":"no event"}', '{"event":', '{"event":7}', '[{"event":"x"}]']) {
-    t.is(liftEvent('node-a', line), undefined, line)
+    t.is(loggedEvent('node-a', line), undefined, line)
   }
 })

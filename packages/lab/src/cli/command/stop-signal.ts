@@ -3,7 +3,7 @@
  * terminal and from npm, so a second signal right after the first is the same one.
  */
 import { runState } from '../../supervise/process-table.ts'
-import { standIns } from './stand-ins.ts'
+import { launcherPids } from './launchers.ts'
 
 export interface StopOptions {
   /** Whether the parent is only a launcher. */
@@ -36,7 +36,7 @@ export function stopSignal({ endsWithParent, onSecond }: StopOptions): AbortSign
 }
 
 function pollStandIns(onGone: () => void): void {
-  const pids = standIns()
+  const pids = launcherPids()
   const look = async (): Promise<void> => {
     const states = await Promise.all(pids.map((pid) => runState(pid)))
     if (!states.includes('gone')) return

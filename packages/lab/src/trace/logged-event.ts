@@ -8,7 +8,7 @@ const DETAIL_LENGTH_MAX = 2_000
 const LOG_FIELDS = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'event', 'node'])
 
 /** The event in a process' log line, if the line is JSON with a field `event`. */
-export function liftEvent(label: string, line: string): EventBody | undefined {
+export function loggedEvent(label: string, line: string): EventBody | undefined {
   if (!line.startsWith('{') || !line.includes('"event":')) return undefined
   let fields: Record<string, unknown>
   try {

@@ -9,7 +9,7 @@ const LEVELS_MAX = 5
 const PACKAGE_RUNNER = /(^|[\s/])(npm|npx|pnpm|yarn|bun)(-cli)?(\.c?js)?(\s|$)/
 
 /** Their pids, the parent first; only the parent if there is no npm above it. */
-export function standIns(): number[] {
+export function launcherPids(): number[] {
   const pids: number[] = []
   for (let pid = process.ppid; pids.length < LEVELS_MAX && pid > 1;) {
     pids.push(pid)
