@@ -68,7 +68,7 @@ test('an empty file has no events, and a directory is no trace', (t) => {
   t.deepEqual(trace.problem, { line: 1, reason: 'the trace is empty' })
   t.throws(() => new TraceFile('/dev/stdin'), {
     instanceOf: UsageError,
-    message: /no file, and a trace is gone through/,
+    message: /not a regular file, and a trace is read/,
   })
   t.throws(() => new TraceFile(path.dirname(file)), { instanceOf: UsageError, message: /can't be read/ })
 })
