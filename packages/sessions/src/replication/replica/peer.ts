@@ -9,9 +9,8 @@ import { NAMES_MAX } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { standardTiming, type Timing } from '../context/timing.ts'
 
-export type { MeshClock, PeerEvent } from '../context/peer-context.ts'
-export type { Done, Peer, PeerOptions, PeerStatus } from './peer-surface.ts'
-export { NAMES_MAX } from '../wire/ranks.ts'
+export type { PeerEvent } from '../context/peer-context.ts'
+export type { Peer, PeerOptions, PeerStatus } from './peer-surface.ts'
 export { TICK_MS } from '../context/timing.ts'
 
 /** For simulations. A mesh in production always has `standardTiming`. */
