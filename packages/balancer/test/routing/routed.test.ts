@@ -77,7 +77,14 @@ for (const ROUTING of ['round-robin', 'affinity', 'session-id']) {
     const [a, b] = [await httpServer(t, hold), await httpServer(t, hold)]
     const declining = await httpServer(t, (_request, response) => response.writeHead(503).end('busy'))
     // A probe that is late on a busy machine would change where requests may go.
-    const env = { UPSTREAM_IN_FLIGHT_MAX: '1', QUEUE_WAIT_MS: '60000', PROBE_INTERVAL_MS: '60000', ROUTING }
+    const env = {
+      UPSTREAM_IN_FLIGHT_MAX: '1',
+      QUEUE_WAIT_MS: '60000',
+      PROBE_INTERVAL_MS: '60000',
+      SUSPECT_MS: '60000',
+      PROBE_TIMEOUT_MS: '20000',
+      ROUTING,
+    }
     const { url, adminUrl } = await balancing(t, { a: a.port, b: b.port, c: declining.port }, env)
     const waiting = async () => /queue_length (\d+)/.exec((await ask(`${adminUrl}/metrics`)).body.toString())?.[1]
     const paths = Array.from({ length: 12 }, (_, index) => `/${index}`)
