@@ -71,8 +71,8 @@ test.before('puts each block into its frame', async (t) => {
   const options = { incremental: false, noPropertyAccessFromIndexSignature: false, noUnusedLocals: false }
   const tsconfig = { extends: '../../tsconfig.json', compilerOptions: options, include: ['*.ts'] }
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(tsconfig))
-  const manifest = { type: 'module', ava: { extensions: ['ts'] } }
-  await writeFile(join(directory, 'package.json'), JSON.stringify(manifest))
+  await writeFile(join(directory, 'package.json'), JSON.stringify({ type: 'module' }))
+  await writeFile(join(directory, 'ava.config.js'), "export default { extensions: ['ts'] }\n")
   for (const frame of frames) {
     const text = blocks.find((block) => isFor(frame, block))?.text ?? ''
     const source = frame.text.replace(PLACE, () => text.replaceAll('redis://127.0.0.1:6379', 'memory:'))
