@@ -3,7 +3,7 @@ import type { EngineEvent } from './context/engine-options.ts'
 import type { LoginThrottleEvent } from './protection/login-throttle.ts'
 import type { StoreEvent } from './telemetry.ts'
 
-/** All that the session layer tells of, whichever part of it: each has its `onEvent`. */
+/** Every event of the session layer. Each part of it has an `onEvent`. */
 export type SessionLayerEvent = StoreEvent | EngineEvent | LoginThrottleEvent
 
 /** A pino logger is one. */

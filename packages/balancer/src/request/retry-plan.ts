@@ -1,7 +1,7 @@
 /**
  * Where a request has been, and where it goes next: to each upstream once, and when all were tried, once more to those that may
- * have it again. An upstream that broke under the request never gets it again, whichever life of its node it is: the request
- * may be what it died of.
+ * have it again. An upstream that broke under the request never gets it again, not even after a restart: the request may
+ * be what killed it.
  */
 import type { CancelSignal } from '../queues/cancel-signal.ts'
 import type { CapacityQueue } from '../queues/capacity-queue.ts'

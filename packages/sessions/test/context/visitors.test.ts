@@ -86,7 +86,7 @@ test('of one address only so many visitors begin sessions, and users log in and 
   t.is(answers.find(({ status }) => status === 429)?.headers['retry-after'], '1')
   t.is(held(), 5)
   t.deepEqual(events, ['visitor-refused'])
-  // A login, a visitor who has a session, one who keeps nothing, and one from elsewhere.
+  // A login, a visitor with a session, a visitor that keeps nothing, and a visitor from another address.
   t.is((await say(`${url}/login`, from('192.0.2.1'))).status, 200)
   const [cookie = ''] = answers.find(({ status }) => status === 200)?.headers['set-cookie'] ?? []
   t.is((await say(`${url}/keep?b=2`, { headers: { ...from('192.0.2.1').headers, cookie } })).status, 200)

@@ -1,19 +1,9 @@
+import type { FaultFacts } from '@ninelives/history'
 import type { Direction } from '../../edges/edges.ts'
 
-/** The options of a fault. Each kind takes some of them, see its `fields`. */
-export interface FaultDetail {
+/** The options of a fault, as the trace has them. Each kind takes some of them, see its `fields`. */
+export interface FaultDetail extends FaultFacts {
   readonly point?: CrashPoint
-  /** Crashes at the n-th request that passes the point from now; 1 is the next. */
-  readonly request?: number
-  /** Only requests of this method and route count, such as `POST /api/cart`. */
-  readonly operation?: string
-  /** Heals by itself after this time. */
-  readonly durationMs?: number
-  readonly skewMs?: number
-  readonly megabytes?: number
-  readonly latencyMs?: number
-  readonly jitterMs?: number
-  readonly bytesPerSecond?: number
   readonly direction?: Direction
 }
 
