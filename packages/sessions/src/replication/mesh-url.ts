@@ -14,11 +14,12 @@
  */
 import type { Ack } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
+import { setting, settings, type Settings } from '../url-settings.ts'
 import { type Address, address, EVERYWHERE, isLoopback, isNumeric, shown } from './links/address.ts'
-import type { MeshLocation, MeshSettings, Whereabouts } from './links/location.ts'
+import type { MeshLocation, Whereabouts } from './links/location.ts'
 
 /** What the process may supply instead of the URL. */
-export interface MeshSurroundings {
+export interface MeshDefaults {
   readonly name?: string | undefined
   readonly secret?: string | undefined
 }
@@ -27,22 +28,34 @@ export const NODES_MAX = 12
 export const SECRET_LENGTH_MIN = 32
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
-const ACKS: readonly string[] = ['local', 'one', 'quorum', 'all'] satisfies Ack[]
-const KNOWN = ['name', 'names', 'peers', 'dns', 'listen', 'copies', 'secret', 'tls', 'ca', 'cert', 'key'] as const
-const SETTINGS = ['ack', 'openTimeoutMs'] as const
-const TAKES: readonly string[] = [...KNOWN, ...SETTINGS, 'alone']
+const rules = {
+  name: setting.text,
+  names: setting.text,
+  peers: setting.text,
+  dns: setting.text,
+  listen: setting.text,
+  copies: setting.text,
+  secret: setting.secret,
+  tls: setting.oneOf('on', 'off'),
+  ca: setting.text,
+  cert: setting.text,
+  key: setting.text,
+  ack: setting.oneOf<Ack>('local', 'one', 'quorum', 'all'),
+  openTimeoutMs: setting.durationMs(),
+  alone: setting.boolean,
+}
 
-type Query = (name: (typeof KNOWN)[number] | (typeof SETTINGS)[number] | 'alone') => string | undefined
+type Given = Settings<typeof rules>
 
-export function meshLocation(url: string, surroundings: MeshSurroundings = {}): MeshLocation {
-  const [, scheme = '', query = ''] = /^(replicated|clustered):(?:\/\/)?(?:\?(.*))?$/is.exec(url) ?? []
+export function meshLocation(url: string, defaults: MeshDefaults = {}): MeshLocation {
+  const [, scheme = ''] = /^(replicated|clustered):(?:\/\/)?(?:\?.*)?$/is.exec(url) ?? []
   if (scheme === '')
     throw new StoreConfigError('a mesh URL is replicated:?name=a&peers=a=HOST:PORT,b=..., and yours has another form')
-  const given = queryOf(query)
-  const name = given('name') ?? surroundings.name
+  const given = settings(url, rules)
+  const name = given.name ?? defaults.name
   if (name === undefined) throw new StoreConfigError("the store's URL names no node: it takes name=a")
   const { names, whereabouts } = members(given, name)
-  const secret = given('secret') ?? surroundings.secret
+  const secret = given.secret ?? defaults.secret
   if (secret !== undefined && secret.length < SECRET_LENGTH_MIN)
     throw new StoreConfigError(
       `the mesh's secret has ${secret.length} characters, and takes ${SECRET_LENGTH_MIN} or more`,
@@ -51,55 +64,29 @@ export function meshLocation(url: string, surroundings: MeshSurroundings = {}): 
   return {
     name,
     names,
-    copies: copies(given('copies'), scheme.toLowerCase(), names.length),
+    copies: copies(given.copies, scheme.toLowerCase(), names.length),
     listen,
     whereabouts,
     secret,
     ...security(given, secret, [...addressesOf(whereabouts), listen]),
-    settings: settings(given),
+    ack: given.ack,
+    openTimeoutMs: given.openTimeoutMs,
   }
 }
 
-function queryOf(text: string): Query {
-  const found = new Map<string, string>()
-  for (const part of text.split('&').filter((each) => each !== '')) {
-    const equals = part.indexOf('=')
-    const name = equals === -1 ? part : part.slice(0, equals)
-    if (!TAKES.includes(name))
-      throw new StoreConfigError(`the store's URL has ${unknown(name, text)}, and takes ${TAKES.join(', ')}`)
-    if (found.has(name)) throw new StoreConfigError(`the store's URL has '${name}' twice`)
-    found.set(name, decoded(equals === -1 ? '' : part.slice(equals + 1)))
-  }
-  return (name) => (found.get(name) === '' ? undefined : found.get(name))
-}
-
-/** Never repeats a part of a secret that has a '&' in it. */
-function unknown(name: string, text: string): string {
-  return text.includes('secret=') ? "a part that is none of these (in a secret, '&' is written %26)" : `'${name}'`
-}
-
-/** A plus stays a plus: secrets in base64 have them. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch (cause) {
-    throw new StoreConfigError("the store's URL has a '%' that encodes nothing: write it as %25", cause)
-  }
-}
-
-function members(given: Query, name: string): { names: readonly string[]; whereabouts: Whereabouts } {
-  const dns = given('dns')
-  const list = given('peers')
+function members(given: Given, name: string): { names: readonly string[]; whereabouts: Whereabouts } {
+  const dns = given.dns
+  const list = given.peers
   if ((dns === undefined) === (list === undefined))
     throw new StoreConfigError(
       "the store's URL takes either peers=a=HOST:PORT,b=... or names=a,b,... with dns=HOST:PORT",
     )
-  if (list !== undefined && given('names') !== undefined)
+  if (list !== undefined && given.names !== undefined)
     throw new StoreConfigError('names= goes with dns=; a list of peers has its names in itself')
   const whereabouts: Whereabouts =
     dns === undefined ? { kind: 'list', addresses: peerList(list ?? '') } : { kind: 'dns', at: address(dns, 'dns') }
-  const names = whereabouts.kind === 'list' ? [...whereabouts.addresses.keys()] : nameList(given('names'))
-  checkNames(names, name, given('alone') === 'true')
+  const names = whereabouts.kind === 'list' ? [...whereabouts.addresses.keys()] : nameList(given.names)
+  checkNames(names, name, given.alone === true)
   return { names: [...names].sort(), whereabouts }
 }
 
@@ -143,8 +130,8 @@ function checkNames(names: readonly string[], own: string, alone: boolean): void
 }
 
 /** Its own entry if that is a numeric or loopback address; everywhere if it is a host name. */
-function listenAddress(given: Query, name: string, whereabouts: Whereabouts): Address {
-  const listen = given('listen')
+function listenAddress(given: Given, name: string, whereabouts: Whereabouts): Address {
+  const listen = given.listen
   if (listen !== undefined) return address(listen, 'listen')
   const own = whereabouts.kind === 'list' ? whereabouts.addresses.get(name) : whereabouts.at
   if (own === undefined) throw new StoreConfigError(`no address to listen on: the store's URL takes listen=HOST:PORT`)
@@ -170,14 +157,11 @@ function addressesOf(whereabouts: Whereabouts): readonly Address[] {
 
 /** Outside one machine, a mesh without encryption and authentication is refused. */
 function security(
-  given: Query,
+  given: Given,
   secret: string | undefined,
   addresses: readonly Address[],
 ): Pick<MeshLocation, 'tls' | 'certificates'> {
-  const asked = given('tls')
-  if (asked !== undefined && asked !== 'on' && asked !== 'off')
-    throw new StoreConfigError(`tls is '${asked}', and takes on or off`)
-  const [ca, cert, key] = [given('ca'), given('cert'), given('key')]
+  const { tls: asked, ca, cert, key } = given
   const outside = addresses.find((each) => !isLoopback(each))
   if (outside !== undefined && asked === 'off')
     throw new StoreConfigError(`tls=off is for loopback addresses, and ${shown(outside)} is none`)
@@ -191,19 +175,4 @@ function security(
   }
   const certificates = ca && cert && key ? { ca, cert, key } : undefined
   return { tls, certificates }
-}
-
-function settings(given: Query): MeshSettings {
-  const ack = given('ack')
-  if (ack !== undefined && !ACKS.includes(ack))
-    throw new StoreConfigError(`ack in the store's URL is '${ack}', and takes ${ACKS.join(', ')}`)
-  const openTimeoutMs = given('openTimeoutMs')
-  if (openTimeoutMs !== undefined && !/^[1-9]\d{0,8}$/.test(openTimeoutMs))
-    throw new StoreConfigError(
-      `openTimeoutMs in the store's URL is '${openTimeoutMs}', and takes a whole number from 1`,
-    )
-  return {
-    ...(ack === undefined ? {} : { ack: ack as Ack }),
-    ...(openTimeoutMs === undefined ? {} : { openTimeoutMs: Number(openTimeoutMs) }),
-  }
 }

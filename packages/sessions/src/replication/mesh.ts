@@ -57,7 +57,7 @@ const FOR_GOOD: ReadonlySet<RefusalCode> = new Set(['secret', 'version', 'strang
 export function meshStore(options: MeshStoreOptions): MeshStore {
   const { url, name, secret, onEvent, clock = systemClock, recordsMax = 1_000_000, lookup } = options
   const location = meshLocation(url, { name, secret })
-  const { ack: defaultAck = 'one', openTimeoutMs = OPEN_TIMEOUT_MS } = location.settings
+  const { ack: defaultAck = 'one', openTimeoutMs = OPEN_TIMEOUT_MS } = location
   const storeName = location.copies === 'all' ? 'replicated' : 'clustered'
   const own = member({ location, wallMs: () => clock.now(), onEvent, recordsMax, lookup })
   let closed = false

@@ -5,6 +5,7 @@ import type { SessionStore } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
 import { checkedOptions, type Rules, shown, take } from '../options.ts'
 import type { OnStoreEvent } from '../telemetry.ts'
+import { setting, settings } from '../url-settings.ts'
 import type { MovingStep } from './moving/moving.ts'
 
 /**
@@ -29,7 +30,7 @@ type Opener = (location: string, surroundings: StoreSurroundings) => Promise<Ses
 const openers: Readonly<Record<string, Opener>> = {
   'memory:': async (location) => {
     const { memoryStore } = await import('./memory.ts')
-    return memoryStore(numbers(parsed(location), ['recordsMax']))
+    return memoryStore(settings(hostless(location), { recordsMax: setting.wholeNumber(1) }))
   },
   'redis:': redis,
   'rediss:': redis,
@@ -95,11 +96,14 @@ async function mesh(url: string, { nodeName, meshSecret, onEvent }: StoreSurroun
 
 async function moving(location: string, surroundings: StoreSurroundings): Promise<SessionStore> {
   const { movingStore } = await import('./moving/moving.ts')
-  const { from, to, step, ...others } = Object.fromEntries(parsed(location).searchParams)
-  const [unknown] = Object.keys(others)
-  if (unknown !== undefined || from === undefined || to === undefined || !isMovingStep(step)) {
+  const { from, to, step } = settings(hostless(location), {
+    from: setting.secret,
+    to: setting.secret,
+    step: setting.oneOf<MovingStep>('ready', 'move', 'finish'),
+  })
+  if (from === undefined || to === undefined || step === undefined) {
     throw new StoreConfigError(
-      `moving: takes from= and to=, each a store's URL with %26 for its '&', and step=${MOVING_STEPS.join(', ')}`,
+      "moving: takes from= and to=, each a store's URL with %26 for its '&', and step=ready, move, finish",
     )
   }
   const stores = { from: await openStore(from, surroundings), to: await openStore(to, surroundings) }
@@ -113,29 +117,13 @@ async function moving(location: string, surroundings: StoreSurroundings): Promis
   return movingStore({ ...stores, step })
 }
 
-const MOVING_STEPS = ['ready', 'move', 'finish'] as const satisfies MovingStep[]
-
-function isMovingStep(text: string | undefined): text is MovingStep {
-  return MOVING_STEPS.some((step) => step === text)
-}
-
-function parsed(location: string): URL {
-  if (!URL.canParse(location))
-    throw new StoreConfigError(`the store's URL '${withoutSecrets(location)}' can't be parsed`)
-  return new URL(location)
-}
-
-/** The query's numbers, and a refusal of everything else in it. */
-function numbers<Name extends string>(url: URL, names: readonly Name[]): { readonly [name in Name]?: number } {
-  const found: { [name in Name]?: number } = {}
-  for (const [name, value] of url.searchParams) {
-    const known = names.find((each) => each === name)
-    if (known !== undefined && /^[1-9]\d{0,9}$/.test(value)) found[known] = Number(value)
-    else if (known !== undefined)
-      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
-    else throw new StoreConfigError(`the store's URL has '${name}', and takes ${names.join(', ')}`)
-  }
-  return found
+/** Refuses a URL of the form `scheme:?settings` that also has a host or a path. */
+function hostless(location: string): string {
+  if (!/^[a-z]+:(\/\/)?(\?|$)/i.test(location))
+    throw new StoreConfigError(
+      `the store's URL '${withoutSecrets(location)}' names a host or a path, and takes neither`,
+    )
+  return location
 }
 
 function withoutSecrets(location: string): string {

@@ -20,7 +20,7 @@ const refused: Readonly<Record<string, RegExp>> = {
   'mongodb://localhost': /no store for 'mongodb:\/\/localhost'.*redis:/,
   'mysql://user:secret@host': /no store for 'mysql:\/\/\*\*\*@host'/,
   'mysql://user:a/b@c@host?token=t': /no store for 'mysql:\/\/\*\*\*@host\?\*\*\*'/,
-  'memory://[': /'memory:\/\/\[' can't be parsed/,
+  'memory://[': /'memory:\/\/\[' names a host/,
   'redis+sentinel://one,two': /ends in the group's name/,
   'memory:?size=3': /'size'.*recordsMax/,
   'memory:?recordsMax=0': /recordsMax.*'0'.*whole number from 1/,

@@ -15,7 +15,9 @@ export interface MeshLocation {
   readonly tls: boolean
   /** Instead of keys made of the secret. */
   readonly certificates: CertificateFiles | undefined
-  readonly settings: MeshSettings
+  readonly ack: Ack | undefined
+  /** How long `open()` waits until the node can serve. */
+  readonly openTimeoutMs: number | undefined
 }
 
 /** Each peer at an address of its own, or all of them somewhere behind one name. */
@@ -28,10 +30,4 @@ export interface CertificateFiles {
   readonly ca: string
   readonly cert: string
   readonly key: string
-}
-
-export interface MeshSettings {
-  readonly ack?: Ack
-  /** How long `open()` waits until the node can serve. */
-  readonly openTimeoutMs?: number
 }

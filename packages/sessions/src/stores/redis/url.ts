@@ -10,6 +10,7 @@
  */
 import type { Ack } from '../../contract.ts'
 import { StoreConfigError } from '../../errors.ts'
+import { decoded, setting, settings, type Settings } from '../../url-settings.ts'
 
 /** What becomes of a change on a primary that has too few replicas for the wanted copies. */
 export type FewerCopies = 'acknowledge' | 'refuse'
@@ -30,33 +31,25 @@ export interface RedisLocation {
   /** The name of the group at the Sentinels; empty for the other topologies. */
   readonly master: string
   readonly database: number
-  readonly settings: RedisSettings
-}
-
-/** The URL's query parameters. */
-export interface RedisSettings {
-  readonly prefix?: string
-  readonly timeoutMs?: number
-  readonly openTimeoutMs?: number
-  readonly ack?: Ack
-  readonly replicas?: number
-  readonly fewerCopies?: FewerCopies
-  readonly fewerCopiesMaxMs?: number
-  readonly sentinelUsername?: string
-  readonly sentinelPassword?: string
-  /** Paths of PEM files. */
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly servername?: string
+  readonly settings: Settings<typeof rules>
 }
 
 const SHAPE = /^(rediss?)(?:\+(sentinel|cluster))?:\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?(.*))?$/is
 const REDIS_PORT = 6379
 const SENTINEL_PORT = 26379
-const CHOICES: Readonly<Record<string, readonly string[]>> = {
-  ack: ['local', 'one', 'quorum', 'all'] satisfies Ack[],
-  fewerCopies: ['acknowledge', 'refuse'] satisfies FewerCopies[],
+const SENTINEL_ONLY = { sentinelUsername: setting.text, sentinelPassword: setting.secret }
+/** Paths of PEM files, and the name in the server's certificate. */
+const TLS_ONLY = { ca: setting.text, cert: setting.text, key: setting.text, servername: setting.text }
+const rules = {
+  prefix: setting.text,
+  timeoutMs: setting.durationMs(),
+  openTimeoutMs: setting.durationMs(),
+  ack: setting.oneOf<Ack>('local', 'one', 'quorum', 'all'),
+  replicas: setting.wholeNumber(1),
+  fewerCopies: setting.oneOf<FewerCopies>('acknowledge', 'refuse'),
+  fewerCopiesMaxMs: setting.durationMs(),
+  ...SENTINEL_ONLY,
+  ...TLS_ONLY,
 }
 
 export function redisLocation(url: string): RedisLocation {
@@ -75,13 +68,20 @@ export function redisLocation(url: string): RedisLocation {
     username,
     password,
     ...masterAndDatabase(path, topology),
-    settings: settings(new URLSearchParams(query), topology, tls),
+    settings: settings(url, rules, {
+      ...(topology === 'sentinel' ? {} : goesWith('redis+sentinel:', SENTINEL_ONLY)),
+      ...(tls ? {} : goesWith('rediss:', TLS_ONLY)),
+    }),
   }
+}
+
+function goesWith(scheme: string, only: object): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(only).map((name) => [name, scheme]))
 }
 
 /** The error repeats no part of such a URL: what looks like a host or a setting may be the rest of a password. */
 function refuseCutPassword(path: string, query: string): void {
-  const strange = query.split('&').filter((part) => !settingNames.some((name) => part.startsWith(`${name}=`)))
+  const strange = query.split('&').filter((part) => !Object.keys(rules).some((name) => part.startsWith(`${name}=`)))
   if ([path, ...strange].some((part) => part.includes('@')))
     throw new StoreConfigError("'/', '?' and '#' in the password of the store's URL are written %2F, %3F and %23")
 }
@@ -91,14 +91,6 @@ function credentials(text: string): [username: string, password: string] {
   const parts = colon === -1 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)]
   const [username = '', password = ''] = parts.map(decoded)
   return [username, password]
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch (cause) {
-    throw new StoreConfigError("the store's URL has a '%' that is not part of an escape: write it as %25", cause)
-  }
 }
 
 function addresses(text: string, topology: RedisTopology): RedisAddress[] {
@@ -139,30 +131,4 @@ function masterAndDatabase(path: string, topology: RedisTopology): { master: str
     throw new StoreConfigError(`a Redis Cluster has only database 0, and the store's URL has '${database}'`)
   }
   return { master, database: Number(database) }
-}
-
-const numbers = ['timeoutMs', 'openTimeoutMs', 'replicas', 'fewerCopiesMaxMs']
-const texts = ['prefix', 'ack', 'fewerCopies']
-const sentinelTexts = ['sentinelUsername', 'sentinelPassword']
-const tlsTexts = ['ca', 'cert', 'key', 'servername']
-const settingNames = [...numbers, ...texts, ...sentinelTexts, ...tlsTexts]
-
-function settings(query: URLSearchParams, topology: RedisTopology, tls: boolean): RedisSettings {
-  const taken = [...numbers, ...texts, ...(topology === 'sentinel' ? sentinelTexts : []), ...(tls ? tlsTexts : [])]
-  const found: Record<string, string | number> = {}
-  for (const [name, value] of query) {
-    if (!taken.includes(name)) {
-      const why = tlsTexts.includes(name) ? ', which is for rediss:' : ''
-      throw new StoreConfigError(`the store's URL has '${name}'${why}, and takes ${taken.join(', ')}`)
-    }
-    if (numbers.includes(name) && !/^[1-9]\d{0,8}$/.test(value)) {
-      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes a whole number from 1`)
-    }
-    const choices = CHOICES[name]
-    if (choices?.includes(value) === false) {
-      throw new StoreConfigError(`${name} in the store's URL is '${value}', and takes ${choices.join(', ')}`)
-    }
-    found[name] = numbers.includes(name) ? Number(value) : value
-  }
-  return found
 }
