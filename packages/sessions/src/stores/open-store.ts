@@ -38,6 +38,7 @@ const openers: Readonly<Record<string, Opener>> = {
   'rediss+sentinel:': redis,
   'redis+cluster:': redis,
   'rediss+cluster:': redis,
+  'sqlite:': database,
   'replicated:': mesh,
   'clustered:': mesh,
   'moving:': moving,
@@ -87,6 +88,11 @@ async function fromModule(location: string): Promise<SessionStore> {
 async function redis(url: string, { onEvent }: StoreSurroundings): Promise<SessionStore> {
   const { redisStore } = await import('./redis/redis.ts')
   return redisStore({ url, onEvent })
+}
+
+async function database(url: string, { onEvent }: StoreSurroundings): Promise<SessionStore> {
+  const { databaseStoreFromUrl } = await import('./database/from-url.ts')
+  return databaseStoreFromUrl(url, onEvent)
 }
 
 async function mesh(url: string, { nodeName, meshSecret, onEvent }: StoreSurroundings): Promise<SessionStore> {

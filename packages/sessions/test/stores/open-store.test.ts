@@ -12,6 +12,7 @@ test('a store opens from its URL', async (t) => {
   t.is((await openStore('rediss://user:password@localhost')).name, 'redis')
   t.is((await openStore('redis+sentinel://user:password@one,two:26380/shop/1?ack=quorum')).name, 'redis')
   t.is((await openStore('redis+cluster://one:7000,two:7000,three:7000')).name, 'redis')
+  t.is((await openStore('sqlite:/tmp/sessions.db?synchronous=NORMAL')).name, 'sqlite')
 })
 
 const refused: Readonly<Record<string, RegExp>> = {
@@ -26,6 +27,10 @@ const refused: Readonly<Record<string, RegExp>> = {
   'memory:?recordsMax=0': /recordsMax.*'0'.*whole number from 1/,
   'redis://h?timeoutMs=soon': /timeoutMs.*'soon'/,
   'redis://h?retries=1': /'retries'.*timeoutMs, openTimeoutMs/,
+  'sqlite:': /a SQLite URL is sqlite:PATH/,
+  'sqlite://host/sessions.db': /a SQLite URL is sqlite:PATH/,
+  'sqlite::memory:': /would be each node's own/,
+  'sqlite:sessions.db?synchronous=OFF': /synchronous.*'OFF'.*FULL, NORMAL/,
   './no-such-store.ts': /'\.\/no-such-store\.ts' can't be loaded/,
 }
 

@@ -1,0 +1,112 @@
+/**
+ * Sessions in a database: SQLite, PostgreSQL, or MySQL and MariaDB. Each record is a row, and each change is one statement that
+ * names the version it builds on. The node's clock decides whether a record has expired. A fence is the same row with version 0
+ * and no body, and stays until its end.
+ *
+ * The statements of each database are in sqlite.ts, postgres.ts and mysql.ts; this file makes the four verbs of them.
+ */
+import { type Clock, systemClock } from '../../clock.ts'
+import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
+import type { OnStoreEvent, StoreReport } from '../../telemetry.ts'
+import type { Dialect, RowTerm } from './dialect.ts'
+import { changeRefusals } from './refusals.ts'
+import { sweeper, sweepSlot } from './sweeper.ts'
+
+export interface DatabaseStoreOptions {
+  readonly dialect: Dialect
+  /** How long `open()` keeps trying. Default 10,000. */
+  readonly openTimeoutMs?: number | undefined
+  readonly clock?: Clock | undefined
+  readonly onEvent?: OnStoreEvent | undefined
+}
+
+const capabilities: Capabilities = {
+  shared: 'held',
+  survivesNodeDeath: 'held',
+  survivesStoreRestart: 'held',
+  fences: 'held',
+}
+const ONE_COPY = { copies: 1 } as const
+
+export function databaseStore({
+  dialect: database,
+  openTimeoutMs = 10_000,
+  clock = systemClock,
+  onEvent = () => {},
+}: DatabaseStoreOptions): SessionStore {
+  const sweeping = sweeper(database, clock)
+  const refusals = changeRefusals(database, clock, onEvent)
+  let opening: Promise<void> | undefined
+
+  const open = async (): Promise<void> => {
+    await database.open(openTimeoutMs)
+    sweeping.start()
+  }
+
+  const term = (expiresAtMs: number): RowTerm => {
+    const slot = sweepSlot(expiresAtMs)
+    sweeping.note(slot)
+    return { expiresAtMs, sweepSlot: slot }
+  }
+
+  /** Undefined if it is absent, expired or a fence. */
+  const read = async (key: SessionKey): Promise<SessionRecord | undefined> => {
+    const row = await database.read(key)
+    if (row === undefined || row.version === 0 || row.expiresAtMs <= clock.now()) return undefined
+    return { version: row.version, expiresAtMs: row.expiresAtMs, body: row.body }
+  }
+
+  return {
+    name: database.name,
+    capabilities,
+
+    open() {
+      opening ??= open().catch((error: unknown) => {
+        opening = undefined
+        throw error
+      })
+      return opening
+    },
+
+    read,
+
+    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
+      const until = term(expiresAtMs)
+      const isWritten = await refusals.watched(() =>
+        expectedVersion === 0
+          ? database.create(key, until, body, clock.now())
+          : database.update(key, expectedVersion, until, body, clock.now()),
+      )
+      if (isWritten) return { status: 'written', version: expectedVersion + 1, receipt: ONE_COPY }
+      const current = await read(key)
+      // The expected version was not there: if it is now, another record of this key has come meanwhile.
+      if (current === undefined || current.version === expectedVersion) return { status: 'gone' }
+      return { status: 'conflict', current }
+    },
+
+    touch: (key, expiresAtMs) => refusals.watched(() => database.extend(key, term(expiresAtMs), clock.now())),
+
+    async destroy(key, { fenceUntilMs }) {
+      await refusals.watched(() => database.fence(key, term(fenceUntilMs)))
+      return ONE_COPY
+    },
+
+    async health() {
+      await database.ping()
+      await refusals.look()
+    },
+
+    report(): StoreReport {
+      const warnings = [...database.warnings()]
+      if (refusals.reason !== undefined) warnings.push(refusals.reason)
+      if (sweeping.failure !== undefined)
+        warnings.push(`${database.address} does not delete what has expired: ${sweeping.failure}`)
+      return { warnings }
+    },
+
+    async close() {
+      sweeping.stop()
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What the store asks of a database: one fixed statement each, so that a dialect is its statements and how they are sent. A method
+ * rejects only with StoreUnavailableError: with StoreRefusedError if the database answers and takes no change, and with
+ * StoreFullError if it has no room. No cause has data of a session in it.
+ *
+ * A row is a record or, with version 0 and no body, a fence. Rows that have expired count as absent, by the clock of the node
+ * that asks (`nowMs`); they are deleted later, see sweeper.ts.
+ */
+import type { SessionKey } from '../../contract.ts'
+
+export interface Row {
+  /** 0 for a fence. */
+  readonly version: number
+  readonly expiresAtMs: number
+  readonly body: string
+}
+
+/** Until when a row counts, and when it is deleted. */
+export interface RowTerm {
+  readonly expiresAtMs: number
+  readonly sweepSlot: number
+}
+
+export interface Dialect {
+  /** `sqlite`, `postgres` or `mysql`. */
+  readonly name: string
+  /** For error messages, without secrets. */
+  readonly address: string
+  /** How many rows one call of `sweep` may delete. */
+  readonly sweepRowsMax: number
+
+  /**
+   * Connects, and brings the schema to what this program knows. Also rejects with StoreConfigError, for what can't be mended
+   * by trying again. May be called again after it has rejected.
+   */
+  open(boundMs: number): Promise<void>
+  read(key: SessionKey): Promise<Row | undefined>
+  /** Creates the record at version 1, if there is neither a record nor a fence. */
+  create(key: SessionKey, term: RowTerm, body: string, nowMs: number): Promise<boolean>
+  /** Replaces the record if it has this version. */
+  update(key: SessionKey, expectedVersion: number, term: RowTerm, body: string, nowMs: number): Promise<boolean>
+  /** Moves the expiry of the record later, never earlier. False if there is no record. */
+  extend(key: SessionKey, term: RowTerm, nowMs: number): Promise<boolean>
+  /** Replaces whatever is there by a fence. */
+  fence(key: SessionKey, term: RowTerm): Promise<void>
+  /** Deletes some rows of this slot and of earlier ones, and resolves to how many. */
+  sweep(sweepSlot: number): Promise<number>
+  earliestSweepSlot(): Promise<number | undefined>
+  /** Resolves if the database answers. */
+  ping(): Promise<void>
+  /** What is amiss while it serves all the same. */
+  warnings(): readonly string[]
+  close(): Promise<void>
+}

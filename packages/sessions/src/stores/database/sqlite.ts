@@ -1,0 +1,280 @@
+/**
+ * SQLite by `node:sqlite`, in WAL mode: the nodes of one machine share one file, and any of them may be killed at any instant.
+ *
+ * - Statements run on the event loop, and each takes some tens of microseconds. What could take longer does not run there: where
+ *   another process holds the write lock, this one tries again from a timer (SQLite's own busy timeout would freeze the event
+ *   loop), and the sync of the disk is asynchronous, see wal-sync.ts.
+ * - A change whose process is killed is either in the file as a whole or not at all.
+ */
+import { closeSync, existsSync, openSync, realpathSync } from 'node:fs'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import type * as Sqlite from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
+import type { Dialect, Row } from './dialect.ts'
+import { type MigratedDatabase, migrate, type Migrations } from './migrations.ts'
+import type { SqliteLocation } from './sqlite-url.ts'
+import { walSync, type WalSync } from './wal-sync.ts'
+
+/** Small enough that a batch delays a request by some two milliseconds. */
+const SWEEP_ROWS_MAX = 50
+const RETRY_PAUSE_MAX_MS = 16
+
+const MIGRATIONS: Migrations = [
+  [
+    `CREATE TABLE ninelives_sessions (
+      key TEXT NOT NULL PRIMARY KEY,
+      version INTEGER NOT NULL,
+      expires_at_ms REAL NOT NULL,
+      sweep_slot INTEGER NOT NULL,
+      body TEXT NOT NULL
+    )`,
+    `CREATE INDEX ninelives_sessions_sweep ON ninelives_sessions (sweep_slot)`,
+    `CREATE VIEW ninelives_live_sessions AS
+      SELECT key, version, datetime(expires_at_ms / 1000, 'unixepoch') AS expires_at, length(body) AS characters,
+        iif(json_valid(body), body ->> '$.u', NULL) AS user_tag, iif(json_valid(body), body -> '$.d', NULL) AS data
+      FROM ninelives_sessions
+      WHERE version > 0 AND key NOT LIKE '~%' AND expires_at_ms > (julianday('now') - 2440587.5) * 86400000`,
+  ],
+]
+
+const STATEMENTS = {
+  read: 'SELECT version, expires_at_ms AS expiresAtMs, body FROM ninelives_sessions WHERE key = ?',
+  create: `INSERT INTO ninelives_sessions (key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 1, ?2, ?3, ?4)
+    ON CONFLICT (key) DO UPDATE SET version = 1, expires_at_ms = ?2, sweep_slot = ?3, body = ?4 WHERE expires_at_ms <= ?5`,
+  update: `UPDATE ninelives_sessions SET version = version + 1, expires_at_ms = ?, sweep_slot = ?, body = ?
+    WHERE key = ? AND version = ? AND expires_at_ms > ?`,
+  extend: `UPDATE ninelives_sessions SET expires_at_ms = max(expires_at_ms, ?), sweep_slot = max(sweep_slot, ?)
+    WHERE key = ? AND version > 0 AND expires_at_ms > ?`,
+  fence: `INSERT INTO ninelives_sessions (key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 0, ?2, ?3, '')
+    ON CONFLICT (key) DO UPDATE SET version = 0, expires_at_ms = ?2, sweep_slot = ?3, body = ''`,
+  sweep: `DELETE FROM ninelives_sessions
+    WHERE rowid IN (SELECT rowid FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX})`,
+  earliest: 'SELECT min(sweep_slot) AS sweepSlot FROM ninelives_sessions',
+  ping: 'SELECT 1 FROM ninelives_schema LIMIT 1',
+}
+
+type Statements = Readonly<Record<keyof typeof STATEMENTS, StatementSync>>
+
+interface Opened {
+  readonly database: DatabaseSync
+  readonly statements: Statements
+  /** Undefined for `synchronous=NORMAL`. */
+  readonly sync: WalSync | undefined
+}
+
+export function sqliteDialect(location: SqliteLocation): Dialect {
+  const { path, synchronous, timeoutMs, bytesMax } = location
+  const address = `sqlite at ${path}`
+  let opened: Opened | undefined
+  let isClosed = false
+
+  const unavailable = (cause: unknown): Error => asStoreError(address, cause)
+
+  /** Runs the work now, or as soon as no other process holds the lock. */
+  const unlocked = async <T>(work: () => T, boundMs = timeoutMs): Promise<T> => {
+    const deadlineAtMs = performance.now() + boundMs
+    for (let pauseMs = 0; ; pauseMs = Math.min(RETRY_PAUSE_MAX_MS, 2 * pauseMs + 1)) {
+      try {
+        return work()
+      } catch (error) {
+        if (!isLocked(error)) throw unavailable(error)
+        if (performance.now() > deadlineAtMs)
+          throw unavailable(new Error(`another process has held the lock for ${boundMs} ms`))
+      }
+      // A lock is mostly held for some tens of microseconds.
+      if (pauseMs === 0) await nextTurn()
+      else await sleep(pauseMs * (0.5 + Math.random()))
+    }
+  }
+
+  const open = async (boundMs: number): Promise<Opened> => {
+    const { DatabaseSync } = await sqlite()
+    const database = await unlocked(() => {
+      createPrivately(path)
+      return new DatabaseSync(path)
+    }).catch((error: Error) => {
+      // A directory that is not there, or without the right to write in it.
+      throw new StoreConfigError(`${address} can't be opened: ${reasonOf(error)}`, error)
+    })
+    try {
+      await unlocked(() => useWal(database, path), boundMs)
+      if (bytesMax !== undefined) limitSize(database, bytesMax)
+      await migrate(
+        migrated(database, address, (work) => unlocked(work, boundMs)),
+        MIGRATIONS,
+      )
+      // Tells at once if the file or its directory can't be written to.
+      await unlocked(() => database.exec('BEGIN IMMEDIATE; ROLLBACK'), boundMs)
+      const statements = Object.fromEntries(
+        Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]),
+      ) as unknown as Statements
+      database.exec('PRAGMA synchronous = NORMAL')
+      const sync = synchronous === 'FULL' ? walSync(`${realpathSync(path)}-wal`, timeoutMs) : undefined
+      return { database, statements, sync }
+    } catch (error) {
+      database.close()
+      throw unavailable(error)
+    }
+  }
+
+  const use = <T>(work: (statements: Statements) => T): Promise<T> =>
+    unlocked(() => {
+      if (isClosed || opened === undefined) throw new Error(isClosed ? 'the store was closed' : 'the store is not open')
+      return work(opened.statements)
+    })
+
+  /** Resolves to how many rows were changed, once the change is as durable as the setting says. */
+  const change = async (name: keyof Statements, ...values: SQLInputValue[]): Promise<number> => {
+    const changes = await use((statements) => statements[name].run(...values).changes as number)
+    if (changes > 0)
+      await opened?.sync?.synced().catch((error: unknown) => {
+        throw unavailable(error)
+      })
+    return changes
+  }
+
+  return {
+    name: 'sqlite',
+    address,
+    sweepRowsMax: SWEEP_ROWS_MAX,
+
+    async open(boundMs) {
+      if (isClosed) throw unavailable(new Error('the store was closed'))
+      const now = await open(boundMs)
+      if (isClosed) release(now)
+      else opened = now
+    },
+
+    read: (key) => use(({ read }) => read.get(key) as Row | undefined),
+
+    create: async (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      (await change('create', key, expiresAtMs, sweepSlot, body, nowMs)) === 1,
+
+    update: async (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      (await change('update', expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs)) === 1,
+
+    extend: async (key, { expiresAtMs, sweepSlot }, nowMs) =>
+      (await change('extend', expiresAtMs, sweepSlot, key, nowMs)) === 1,
+
+    async fence(key, { expiresAtMs, sweepSlot }) {
+      await change('fence', key, expiresAtMs, sweepSlot)
+    },
+
+    // Without a sync: what comes back after a loss of power is deleted again.
+    sweep: (sweepSlot) => use(({ sweep }) => sweep.run(sweepSlot).changes as number),
+
+    earliestSweepSlot: () => use(({ earliest }) => (earliest.get()?.['sweepSlot'] ?? undefined) as number | undefined),
+
+    async ping() {
+      await use(({ ping }) => ping.get())
+    },
+
+    warnings: () => [],
+
+    async close() {
+      isClosed = true
+      if (opened !== undefined) release(opened)
+      opened = undefined
+    },
+  }
+}
+
+function release({ database, sync }: Opened): void {
+  sync?.close()
+  database.close()
+}
+
+async function sqlite(): Promise<typeof Sqlite> {
+  return await import('node:sqlite').catch((cause: unknown) => {
+    throw new StoreConfigError('sqlite: needs Node 22.13 or newer, which has node:sqlite', cause)
+  })
+}
+
+/**
+ * Sessions are for the user of this process alone. Only a new file may be opened and closed here: closing a descriptor of a file
+ * that SQLite has open would release SQLite's locks on it.
+ */
+function createPrivately(path: string): void {
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
+}
+
+function useWal(database: DatabaseSync, path: string): void {
+  const mode = database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']
+  if (mode !== 'wal') {
+    throw new StoreConfigError(
+      `${path} can't be used in SQLite's WAL mode (its mode is '${String(mode)}'): put it on a local disk`,
+    )
+  }
+}
+
+function limitSize(database: DatabaseSync, bytesMax: number): void {
+  const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size'])
+  database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(bytesMax / pageBytes))}`)
+}
+
+function migrated(
+  database: DatabaseSync,
+  address: string,
+  unlocked: <T>(work: () => T) => Promise<T>,
+): MigratedDatabase {
+  const hasSchema = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'ninelives_schema'")
+  return {
+    address,
+    version: () =>
+      unlocked(() => {
+        if (hasSchema.get() === undefined) return 0
+        return Number(database.prepare('SELECT max(version) AS version FROM ninelives_schema').get()?.['version'] ?? 0)
+      }),
+    async locked(work) {
+      await unlocked(() => database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE'))
+      try {
+        await work()
+        database.exec('COMMIT')
+      } catch (error) {
+        if (database.isTransaction) database.exec('ROLLBACK')
+        throw error
+      }
+    },
+    async apply(statement) {
+      database.exec(statement)
+    },
+  }
+}
+
+/** The primary result codes of SQLite; an extended code has its primary code in the lowest byte. */
+const BUSY = 5
+const READONLY = 8
+const FULL = 13
+const LOCKED = 6
+const CANTOPEN = 14
+const NOTADB = 26
+
+function codeOf(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
+}
+
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error ? cause.message : message
+}
+
+function isLocked(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === BUSY || code === LOCKED
+}
+
+function asStoreError(address: string, cause: unknown): Error {
+  if (cause instanceof StoreUnavailableError || cause instanceof StoreConfigError) return cause
+  switch (codeOf(cause)) {
+    case FULL:
+      return new StoreFullError(`${address}, full`, cause)
+    case NOTADB:
+      return new StoreConfigError(`${address} is not a SQLite database`, cause)
+    case CANTOPEN:
+      return new StoreConfigError(`${address} can't be opened, or its directory can't be written to`, cause)
+    case READONLY:
+      return new StoreRefusedError(`${address}, which accepts no changes`, cause)
+    default:
+      return new StoreUnavailableError(address, cause)
+  }
+}

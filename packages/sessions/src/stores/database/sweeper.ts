@@ -1,0 +1,96 @@
+/**
+ * Deletes rows some time after they have expired. Each row names its slot, a number of ten minutes since 1970: an index on the
+ * slot changes once in ten minutes for a session in use, where an index on the expiry would change with every write. Ten minutes
+ * lie between expiry and deletion, so that a node whose clock is fast deletes nothing that counts for the others.
+ *
+ * One timer waits for the earliest slot; it keeps no process alive, and there is none while the table is empty. Rows are deleted
+ * in batches with a pause after each, since other statements wait for a batch to end.
+ */
+import type { Clock } from '../../clock.ts'
+import type { Dialect } from './dialect.ts'
+
+export interface Sweeper {
+  /** Looks for the earliest row, and deletes what is due. */
+  start(): void
+  /** A row of this slot was written. */
+  note(sweepSlot: number): void
+  /** Why rows could not be deleted the last time. */
+  readonly failure: string | undefined
+  stop(): void
+}
+
+const SLOT_MS = 600_000
+const CLOCKS_DIFFER_MAX_MS = 600_000
+const PAUSE_MS = 5
+/** Nodes of one database look at different instants, so that the first to look finds most of the work. */
+const JITTER_MS = 60_000
+/** Other nodes may have written rows of earlier slots, and died. */
+const LOOK_EVERY_MS = 3_600_000
+const RETRY_MS = 60_000
+
+/** In which slot a row is deleted. */
+export function sweepSlot(expiresAtMs: number): number {
+  return Math.ceil((expiresAtMs + CLOCKS_DIFFER_MAX_MS) / SLOT_MS)
+}
+
+export function sweeper(database: Dialect, clock: Clock): Sweeper {
+  let timer: NodeJS.Timeout | undefined
+  /** When the timer fires, as a slot; every slot is later than none. */
+  let awaitedSlot = Infinity
+  let failure: string | undefined
+  let isSweeping = false
+  let isStopped = false
+
+  const sweepAll = async (): Promise<void> => {
+    const dueSlot = Math.floor(clock.now() / SLOT_MS)
+    while ((await database.sweep(dueSlot)) === database.sweepRowsMax) await pause()
+    isSweeping = false
+    const next = await database.earliestSweepSlot()
+    if (next !== undefined && next < awaitedSlot) waitFor(next)
+  }
+
+  const sweep = (): void => {
+    timer = undefined
+    awaitedSlot = Infinity
+    isSweeping = true
+    sweepAll().then(
+      () => (failure = undefined),
+      (error: Error) => {
+        if (isStopped) return
+        failure = error.cause instanceof Error ? error.cause.message : error.message
+        isSweeping = false
+        wake(RETRY_MS)
+      },
+    )
+  }
+
+  const wake = (afterMs: number): void => {
+    if (isStopped) return
+    clearTimeout(timer)
+    timer = setTimeout(sweep, afterMs).unref()
+  }
+
+  const waitFor = (slot: number): void => {
+    awaitedSlot = slot
+    const dueInMs = Math.max(0, slot * SLOT_MS - clock.now())
+    wake(Math.min(dueInMs, LOOK_EVERY_MS) + Math.random() * JITTER_MS)
+  }
+
+  return {
+    start: sweep,
+    note(slot) {
+      if (slot < awaitedSlot && !isSweeping) waitFor(slot)
+    },
+    get failure() {
+      return failure
+    },
+    stop() {
+      isStopped = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref())
+}
