@@ -30,7 +30,7 @@ export interface SessionRecord {
   readonly body: string
 }
 
-/** How many copies must have a change before it is acknowledged. A store with one copy treats all alike. */
+/** How many copies must have a change before it is acknowledged: a setting of the stores that keep several. */
 export type Ack = 'local' | 'one' | 'quorum' | 'all'
 
 export interface SessionWrite {
@@ -38,7 +38,6 @@ export interface SessionWrite {
   readonly expectedVersion: number
   readonly expiresAtMs: number
   readonly body: string
-  readonly ack?: Ack
   /**
    * A visitor's session: a store that is full gives up such records, or refuses to create one, before it refuses to create
    * others. Holds until the next write of the record. A hint: a store without a bound of its own ignores it.
@@ -46,13 +45,8 @@ export interface SessionWrite {
   readonly givesWay?: boolean
 }
 
-export interface Receipt {
-  /** How many copies, the first included, are known to have the change. */
-  readonly copies: number
-}
-
 export type WriteResult =
-  | { readonly status: 'written'; readonly version: number; readonly receipt: Receipt }
+  | { readonly status: 'written'; readonly version: number }
   /** Another version is there. It comes along, so that a merge costs no further read. */
   | { readonly status: 'conflict'; readonly current: SessionRecord }
   /** There is no such record to build on (absent, expired or fenced), or a fence forbids creating it. */
@@ -61,7 +55,6 @@ export type WriteResult =
 export interface DestroyOptions {
   /** Until this instant no write may create the record again. */
   readonly fenceUntilMs: number
-  readonly ack?: Ack
 }
 
 /**
@@ -86,7 +79,7 @@ export interface SessionStore {
   touch(key: SessionKey, expiresAtMs: number): Promise<boolean>
 
   /** The record is gone, and stays gone until the fence ends. Destroying what is absent still fences. */
-  destroy(key: SessionKey, options: DestroyOptions): Promise<Receipt>
+  destroy(key: SessionKey, options: DestroyOptions): Promise<void>
 
   /** Resolves when the store serves reads and writes now. */
   health(): Promise<void>

@@ -57,7 +57,7 @@ const FOR_GOOD: ReadonlySet<RefusalCode> = new Set(['secret', 'version', 'strang
 export function meshStore(options: MeshStoreOptions): MeshStore {
   const { url, name, secret, onEvent, clock = systemClock, recordsMax = 1_000_000, lookup } = options
   const location = meshLocation(url, { name, secret })
-  const { ack: defaultAck = 'one', openTimeoutMs = OPEN_TIMEOUT_MS } = location
+  const { ack = 'one', openTimeoutMs = OPEN_TIMEOUT_MS } = location
   const storeName = location.copies === 'all' ? 'replicated' : 'clustered'
   const own = member({ location, wallMs: () => clock.now(), onEvent, recordsMax, lookup })
   let closed = false
@@ -95,9 +95,9 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
       await serving(openTimeoutMs, (status) => refuseForGood(status, location))
     },
 
-    read: (key) => carriedOut((done) => own.peer.read(key, { atLeastVersion: 0 }, done)),
+    read: (key) => carriedOut((done) => own.peer.read(key, done)),
 
-    write(key, { expectedVersion, expiresAtMs, body, ack = defaultAck, givesWay = false }) {
+    write(key, { expectedVersion, expiresAtMs, body, givesWay = false }) {
       if (givesWay && expectedVersion === 0 && isFull(own, recordsMax * VISITORS_SHARE))
         return Promise.reject(full('full for visitors'))
       if (isTooLarge(body)) return Promise.reject(full(`${BODY_BYTES_MAX} bytes a record`))
@@ -106,8 +106,9 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
 
     touch: (key, expiresAtMs) => carriedOut((done) => own.peer.touch(key, expiresAtMs, done)),
 
-    destroy: (key, { fenceUntilMs, ack = defaultAck }) =>
-      carriedOut((done) => own.peer.destroy(key, { fenceUntilMs, ack }, done)),
+    destroy: async (key, { fenceUntilMs }) => {
+      await carriedOut((done) => own.peer.destroy(key, { fenceUntilMs, ack }, done))
+    },
 
     health: async () => {
       await serving(LAPSE_MS)

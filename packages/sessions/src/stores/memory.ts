@@ -28,7 +28,6 @@ interface Held {
 const SWEEP_EVERY_MS = 250
 const SWEEP_RECORDS_MAX = 5_000
 const FENCE = { version: 0, body: undefined } as const
-const ONE_COPY = { copies: 1 } as const
 
 const ONE_PROCESS = 'each node keeps its sessions in its own memory'
 const capabilities: Capabilities = {
@@ -68,7 +67,7 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
       if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const version = expectedVersion + 1
       records.put(key, { version, body }, expiresAtMs, givesWay)
-      return { status: 'written', version, receipt: ONE_COPY }
+      return { status: 'written', version }
     },
 
     async touch(key, expiresAtMs) {
@@ -81,7 +80,6 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
     async destroy(key, { fenceUntilMs }) {
       live(key)
       records.put(key, FENCE, fenceUntilMs, false)
-      return ONE_COPY
     },
 
     async health() {

@@ -22,7 +22,7 @@ const write = (expectedVersion: number, body: string, result?: WriteResult): See
   result,
 })
 const written = (expectedVersion: number, body: string): Seen =>
-  write(expectedVersion, body, { status: 'written', version: expectedVersion + 1, receipt: { copies: 2 } })
+  write(expectedVersion, body, { status: 'written', version: expectedVersion + 1 })
 const conflict = (expectedVersion: number, version: number, body: string): Seen =>
   write(expectedVersion, 'refused', { status: 'conflict', current: record(version, body) })
 const gone = (expectedVersion: number): Seen => write(expectedVersion, 'refused', { status: 'gone' })

@@ -1,14 +1,14 @@
 /** What a store does while its Redis fails over: sessions go on being created, one after another, and are remembered. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import type { SessionKey, SessionStore, SessionWrite } from '../../src/contract.ts'
+import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import { until } from './until.ts'
 import { creation, freshKey } from './redis-sessions.ts'
 
 export interface Outage {
   /** Creates sessions until one was refused and, after that, a good many were not. */
-  through(write?: Partial<SessionWrite>): Promise<void>
+  through(writesTo?: SessionStore): Promise<void>
   /** Creates sessions until so many were acknowledged. */
   acknowledged(count: number): Promise<void>
   /** Every session whose creation was acknowledged is there, as it was written. */
@@ -23,11 +23,11 @@ const PAUSE_MS = 20
 export function outage(t: ExecutionContext, store: SessionStore, callMaxMs: number): Outage {
   const acknowledged = new Map<SessionKey, string>()
 
-  const created = async (write: Partial<SessionWrite>): Promise<boolean> => {
+  const created = async (writesTo: SessionStore): Promise<boolean> => {
     const key = freshKey()
     const body = `session ${acknowledged.size}`
     try {
-      const result = await bounded(store.write(key, { ...creation(body), ...write }))
+      const result = await bounded(writesTo.write(key, creation(body)))
       t.is(result.status, 'written')
       acknowledged.set(key, body)
       t.is((await bounded(store.read(key)))?.body, body)
@@ -49,12 +49,12 @@ export function outage(t: ExecutionContext, store: SessionStore, callMaxMs: numb
   }
 
   return {
-    async through(write = {}) {
+    async through(writesTo = store) {
       const deadlineAtMs = performance.now() + BACK_WITHIN_MS
       let refused = 0
       let inARow = 0
       while (refused === 0 || inARow < SERVED_AGAIN) {
-        if (await created(write)) inARow++
+        if (await created(writesTo)) inARow++
         else {
           refused++
           inARow = 0
@@ -65,7 +65,10 @@ export function outage(t: ExecutionContext, store: SessionStore, callMaxMs: numb
     },
 
     async acknowledged(count) {
-      await until(`${count} sessions to be acknowledged`, async () => (await created({})) && acknowledged.size >= count)
+      await until(
+        `${count} sessions to be acknowledged`,
+        async () => (await created(store)) && acknowledged.size >= count,
+      )
     },
 
     async assertKept() {

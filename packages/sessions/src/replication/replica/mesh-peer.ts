@@ -124,8 +124,8 @@ export class MeshPeer implements Peer {
     this.#entries.sweepSome(this.#context.clock.wallMs(), (key) => this.#changes.isPending(key))
   }
 
-  read(...[key, { atLeastVersion }, done]: Parameters<Peer['read']>): void {
-    this.#verbs.carryOut({ verb: 'read', key, atLeastVersion }, false, done as Done<unknown>)
+  read(...[key, done]: Parameters<Peer['read']>): void {
+    this.#verbs.carryOut({ verb: 'read', key }, false, done as Done<unknown>)
   }
 
   write(...[key, { expectedVersion, expiresAtMs, body, ack }, done]: Parameters<Peer['write']>): void {

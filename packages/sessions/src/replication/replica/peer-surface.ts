@@ -1,5 +1,5 @@
 /** The interface of a peer: its options, its verbs and its status. */
-import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { Ack, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { MeshClock, PeerEvent } from '../context/peer-context.ts'
 import type { HeldChange, Message, VerbOutcome, View } from '../wire/messages.ts'
 
@@ -36,14 +36,14 @@ export interface Peer {
   /** Call it every TICK_MS or so; late ticks cost availability, never correctness. */
   tick(): void
 
-  read(key: SessionKey, options: { readonly atLeastVersion: number }, done: Done<SessionRecord | undefined>): void
+  read(key: SessionKey, done: Done<SessionRecord | undefined>): void
   write(
     key: SessionKey,
     write: { readonly expectedVersion: number; readonly expiresAtMs: number; readonly body: string; readonly ack: Ack },
     done: Done<WriteResult>,
   ): void
   touch(key: SessionKey, expiresAtMs: number, done: Done<boolean>): void
-  destroy(key: SessionKey, options: { readonly fenceUntilMs: number; readonly ack: Ack }, done: Done<Receipt>): void
+  destroy(key: SessionKey, options: { readonly fenceUntilMs: number; readonly ack: Ack }, done: Done<boolean>): void
 
   status(): PeerStatus
   /** What this peer holds, committed or not, expired or not: to compare copies, never to serve from. */

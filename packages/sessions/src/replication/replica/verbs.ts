@@ -188,12 +188,9 @@ export class Verbs {
     return change !== undefined && change.untilMs > this.#context.clock.wallMs() ? change : undefined
   }
 
-  #read(attempt: VerbAttempt, { key, atLeastVersion }: Read): void {
+  #read(attempt: VerbAttempt, { key }: Read): void {
     assert(!this.#parts.changes.isPending(key), 'a read never returns a pending change')
-    const record = recordOf(this.#unexpired(key))
-    // This replica has not received that version yet: retry.
-    if (record !== undefined && record.version < atLeastVersion) return this.#park(attempt)
-    this.#end(attempt, { ok: true, value: record })
+    this.#end(attempt, { ok: true, value: recordOf(this.#unexpired(key)) })
   }
 
   #touch({ key, expiresAtMs }: Touch): boolean {
@@ -213,7 +210,7 @@ export class Verbs {
     assert((current?.version ?? 0) === expectedVersion, 'a write builds on the version that it expects')
     const version = expectedVersion + 1
     const next = { key, stamp: changes.nextStamp(), version, untilMs: expiresAtMs, body: whole(body) }
-    this.#change(attempt, next, ack, (copies) => answer({ status: 'written', version, receipt: { copies } }))
+    this.#change(attempt, next, ack, () => answer({ status: 'written', version }))
   }
 
   #destroy(attempt: VerbAttempt, { key, fenceUntilMs, ack }: Destroy): void {
@@ -221,15 +218,10 @@ export class Verbs {
     const fencedMs = former !== undefined && former.body === undefined ? former.untilMs : 0
     const untilMs = Math.max(fencedMs, fenceUntilMs)
     const next = { key, stamp: this.#parts.changes.nextStamp(), version: 0, untilMs, body: undefined }
-    this.#change(attempt, next, ack, (copies) => this.#end(attempt, { ok: true, value: { copies } }))
+    this.#change(attempt, next, ack, () => this.#end(attempt, { ok: true, value: true }))
   }
 
-  #change(
-    attempt: VerbAttempt,
-    change: ReplicatedChange,
-    ack: Write['ack'],
-    committed: (copies: number) => void,
-  ): void {
+  #change(attempt: VerbAttempt, change: ReplicatedChange, ack: Write['ack'], committed: () => void): void {
     const { changes, entries } = this.#parts
     const copiesMin = this.#copiesMin(ack)
     const isNew = entries.get(change.key) === undefined
@@ -241,7 +233,7 @@ export class Verbs {
     attempt.isBegun = true
     changes.begin(change, (end: ChangeOutcome) => {
       if (attempt.isOver) return
-      if (end.end === 'committed' && end.copies >= copiesMin) return committed(end.copies)
+      if (end.end === 'committed' && end.copies >= copiesMin) return committed()
       if (end.end !== 'outranked') return this.#end(attempt, refused('unknown'))
       attempt.outrankedIn = changes.memory
       this.#park(attempt)

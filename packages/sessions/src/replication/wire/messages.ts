@@ -8,7 +8,7 @@
  * message is the number of the sender's view. The sender's heartbeats say which cluster it belongs to; on a FIFO link all
  * that follows a heartbeat belongs to the same cluster.
  */
-import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { Ack, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 
 /** Names one change: no two changes have the same stamp. Ordered by view, then counter, then rank. */
 export interface Stamp {
@@ -166,7 +166,7 @@ export interface Touched {
 }
 
 export type Verb =
-  | { readonly verb: 'read'; readonly key: SessionKey; readonly atLeastVersion: number }
+  | { readonly verb: 'read'; readonly key: SessionKey }
   | {
       readonly verb: 'write'
       readonly key: SessionKey
@@ -205,11 +205,8 @@ export interface Call {
 export interface Reply {
   readonly type: 'reply'
   readonly id: number
-  readonly outcome:
-    | VerbOutcome<SessionRecord | undefined>
-    | VerbOutcome<WriteResult>
-    | VerbOutcome<boolean>
-    | VerbOutcome<Receipt>
+  /** Of a read, a write, and for a touch and a destruction a boolean. */
+  readonly outcome: VerbOutcome<SessionRecord | undefined> | VerbOutcome<WriteResult> | VerbOutcome<boolean>
 }
 
 /** Asks a full peer for what it has in a bucket, unless the digest says that the sender has the same. */

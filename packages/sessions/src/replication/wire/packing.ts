@@ -1,9 +1,13 @@
-/** The parts of messages as bytes and back: each pack function has an unpack function of the same form. */
-import type { Ack, Receipt, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+/**
+ * The parts of messages as bytes and back: each pack function has an unpack function of the same form. A number that a version of
+ * the protocol has and no program uses is sent as UNUSED, and skipped when received.
+ */
+import type { Ack, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
 import { MalformedFrameError } from './frames.ts'
 import type { ReplicatedChange, Fetch, HeldChange, Page, VerbRefusal, Reply, Stamp, Verb } from './messages.ts'
 
+const UNUSED = 0
 const ACKS: readonly Ack[] = ['local', 'one', 'quorum', 'all']
 const VERBS = ['read', 'write', 'touch', 'destroy'] as const
 const REFUSALS: readonly VerbRefusal[] = ['unavailable', 'unknown', 'busy', 'full', 'closed']
@@ -43,7 +47,7 @@ export function packVerb(to: ByteWriter, verb: Verb): void {
   to.text(verb.key)
   switch (verb.verb) {
     case 'read':
-      to.count(verb.atLeastVersion)
+      to.count(UNUSED)
       break
     case 'write':
       to.count(verb.expectedVersion)
@@ -68,7 +72,8 @@ export function unpackVerb(from: ByteReader): Verb {
   const key = unpackKey(from)
   switch (verb) {
     case 'read':
-      return { verb, key, atLeastVersion: from.count() }
+      from.count()
+      return { verb, key }
     case 'write':
       return {
         verb,
@@ -97,7 +102,8 @@ const CONFLICT = 3
 const GONE = 4
 const NO = 5
 const YES = 6
-const RECEIPT = 7
+/** A destruction, as former programs answer it: with a number. This one answers YES. */
+const DESTROYED = 7
 const REFUSED = 8
 
 export function packOutcome(to: ByteWriter, outcome: ReplyOutcome): void {
@@ -110,10 +116,7 @@ export function packOutcome(to: ByteWriter, outcome: ReplyOutcome): void {
   if (value === undefined) to.byte(NOTHING)
   else if (typeof value === 'boolean') to.byte(value ? YES : NO)
   else if ('status' in value) packWritten(to, value)
-  else if ('copies' in value) {
-    to.byte(RECEIPT)
-    to.count(value.copies)
-  } else {
+  else {
     to.byte(RECORD)
     packRecord(to, value)
   }
@@ -124,7 +127,7 @@ function packWritten(to: ByteWriter, result: WriteResult): void {
     case 'written':
       to.byte(WRITTEN)
       to.count(result.version)
-      to.count(result.receipt.copies)
+      to.count(UNUSED)
       break
     case 'conflict':
       to.byte(CONFLICT)
@@ -144,8 +147,11 @@ export function unpackOutcome(from: ByteReader): ReplyOutcome {
       return { ok: true, value: undefined }
     case RECORD:
       return { ok: true, value: unpackRecord(from) }
-    case WRITTEN:
-      return { ok: true, value: { status: 'written', version: from.count(), receipt: unpackReceipt(from) } }
+    case WRITTEN: {
+      const version = from.count()
+      from.count()
+      return { ok: true, value: { status: 'written', version } }
+    }
     case CONFLICT:
       return { ok: true, value: { status: 'conflict', current: unpackRecord(from) } }
     case GONE:
@@ -154,8 +160,9 @@ export function unpackOutcome(from: ByteReader): ReplyOutcome {
       return { ok: true, value: false }
     case YES:
       return { ok: true, value: true }
-    case RECEIPT:
-      return { ok: true, value: unpackReceipt(from) }
+    case DESTROYED:
+      from.count()
+      return { ok: true, value: true }
     case REFUSED:
       return { ok: false, refusal: oneOf(REFUSALS, from.byte()) }
     default:
@@ -171,10 +178,6 @@ function packRecord(to: ByteWriter, { version, expiresAtMs, body }: SessionRecor
 
 function unpackRecord(from: ByteReader): SessionRecord {
   return { version: from.count(), expiresAtMs: from.float(), body: from.text() }
-}
-
-function unpackReceipt(from: ByteReader): Receipt {
-  return { copies: from.count() }
 }
 
 export function packFetch(to: ByteWriter, { view, bucket, digest, after }: Fetch): void {

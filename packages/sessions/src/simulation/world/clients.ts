@@ -135,7 +135,7 @@ export class Clients {
     switch (verb) {
       case 'read':
         return {
-          start: (peer, done) => peer.read(key, { atLeastVersion: 0 }, done),
+          start: (peer, done) => peer.read(key, done),
           seen: (value) => {
             const record = value as SessionRecord | undefined
             note(record?.version ?? 0)

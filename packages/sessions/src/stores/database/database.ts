@@ -26,7 +26,6 @@ const capabilities: Capabilities = {
   survivesStoreRestart: 'held',
   fences: 'held',
 }
-const ONE_COPY = { copies: 1 } as const
 
 export function databaseStore({
   dialect: database,
@@ -77,7 +76,7 @@ export function databaseStore({
           ? database.create(key, until, body, clock.now())
           : database.update(key, expectedVersion, until, body, clock.now()),
       )
-      if (isWritten) return { status: 'written', version: expectedVersion + 1, receipt: ONE_COPY }
+      if (isWritten) return { status: 'written', version: expectedVersion + 1 }
       const current = await read(key)
       // The expected version was not there: if it is now, another record of this key has come meanwhile.
       if (current === undefined || current.version === expectedVersion) return { status: 'gone' }
@@ -88,7 +87,6 @@ export function databaseStore({
 
     async destroy(key, { fenceUntilMs }) {
       await refusals.watched(() => database.fence(key, term(fenceUntilMs)))
-      return ONE_COPY
     },
 
     async health() {

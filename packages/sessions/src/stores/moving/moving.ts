@@ -24,7 +24,6 @@
  */
 import type {
   Capabilities,
-  Receipt,
   SessionKey,
   SessionRecord,
   SessionStore,
@@ -110,8 +109,8 @@ export function movingStore({ from, to, step }: MovingStoreOptions): SessionStor
 
     /** In the new store first, so that no read finds the session ended and a later read finds it there again. */
     async destroy(key, options) {
-      const receipts = [await to.destroy(key, options), await from.destroy(key, options)]
-      return { copies: Math.min(...receipts.map(({ copies }: Receipt) => copies)) }
+      await to.destroy(key, options)
+      await from.destroy(key, options)
     },
   }
 }
@@ -136,7 +135,7 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
   const carry = async (
     key: SessionKey,
     { record, version, body }: MovingMark,
-    asked: Pick<SessionWrite, 'ack' | 'givesWay'> = {},
+    asked: Pick<SessionWrite, 'givesWay'> = {},
   ): Promise<WriteResult> => {
     const { expiresAtMs } = record
     const carried = await to.write(key, { ...asked, expectedVersion: 0, expiresAtMs, body })
@@ -167,7 +166,7 @@ function sessionMover(from: SessionStore, to: SessionStore, name: string) {
       // Another node has copied it first; or, for a new record, a node that uses only the new store has created it there.
       if (carried.status === 'conflict' && expectedVersion === 0 && !isAsWritten(carried.current, write))
         throw new StoreUnavailableError(name, new Error('the record was created in the new store at the same time'))
-      return { status: 'written', version, receipt: marked.receipt }
+      return { status: 'written', version }
     },
 
     async writeMoved(key: SessionKey, version: number, write: SessionWrite): Promise<WriteResult> {

@@ -10,10 +10,10 @@
  * began. A missing replica still counts, so an outage never weakens `quorum` or `all`.
  *
  * A primary that was promoted at a failover has no replica at first, so no change on it can get its copies. The policy
- * `fewerCopies`, see shortage.ts, then either acknowledges with the copies there are, for a bounded time, or refuses. A change
- * with its own `ack` is never acknowledged with fewer copies. The first change with too few copies is applied before that is
- * known; later ones are refused before they are sent. Replicas that are connected but late are no shortage: such a change is
- * refused under either policy. A refusal is a StoreCopiesError. It is no outage: the server answers, and reads go on.
+ * `fewerCopies`, see shortage.ts, then either acknowledges with the copies there are, for a bounded time, or refuses. The first
+ * change with too few copies is applied before that is known; later ones are refused before they are sent. Replicas that are
+ * connected but late are no shortage: such a change is refused under either policy. A refusal is a StoreCopiesError. It is no
+ * outage: the server answers, and reads go on.
  *
  * WAIT blocks its connection, so these changes have a connection of their own, and a missing replica delays no read. WAIT is
  * not a consensus: an acknowledged change is lost if every server that has it dies or is cut off before one of them becomes
@@ -51,22 +51,14 @@ export class TooFewCopiesError extends Error {
 
 export interface AckedScripts {
   /** Runs a script on one key, and resolves when as many copies have the change as `ack` wants. */
-  run(script: RedisScript, key: string, args: ScriptArguments, ack: ReplicatedAck): Promise<AckedReply>
+  run(script: RedisScript, key: string, args: ScriptArguments): Promise<ScriptReply>
   report(): StoreReport
-}
-
-export interface ReplicatedAck {
-  readonly ack: Exclude<Ack, 'local'>
-  /** Whether the change itself named this `ack`; otherwise it is the store's default. */
-  readonly isStrict: boolean
-}
-
-export interface AckedReply {
-  readonly reply: ScriptReply
-  readonly copies: number
+  open(boundMs: number): Promise<void>
+  close(): void
 }
 
 export interface AckedScriptsOptions extends ShortageRules {
+  readonly ack: Exclude<Ack, 'local'>
   /** How many replicas each primary should have; by default the most that were seen. */
   readonly replicas: number | undefined
   readonly timeoutMs: number
@@ -77,7 +69,7 @@ const WAIT_SHARE = 0.3
 const REPLICAS_KNOWN_FOR_MS = 10_000
 
 export function ackedScripts(connection: RedisConnection, options: AckedScriptsOptions): AckedScripts {
-  const { replicas, timeoutMs } = options
+  const { ack, replicas, timeoutMs } = options
   const replicasKnown = replicas === undefined ? learntReplicas(connection) : () => Promise.resolve(replicas)
   const lanes = new WeakMap<Redis, ScriptLane>()
   const bounds: LaneBounds = { waitMs: Math.max(1, Math.floor(timeoutMs * WAIT_SHARE)), queuedMaxMs: timeoutMs }
@@ -94,41 +86,38 @@ export function ackedScripts(connection: RedisConnection, options: AckedScriptsO
     { to, ...as }: Route,
     command: ScriptCommand,
     wanted: number,
-    isStrict: boolean,
-  ): Promise<AckedReply | TooFewCopiesError> => {
+  ): Promise<ScriptReply | TooFewCopiesError> => {
     const inReach = shortages.replicasInReach(to, wanted)
-    const refuses = () => isStrict || !shortages.mayAcknowledge(to)
-    if (inReach < wanted && refuses()) {
+    if (inReach < wanted && !shortages.mayAcknowledge(to)) {
       shortages.noteRefused(to)
       return new TooFewCopiesError(1 + inReach, 1 + wanted, false)
     }
     const { reply, replicas, online } = await laneTo(to).run(command, as, inReach)
-    const result = { reply, copies: 1 + replicas }
-    if (isUnchanged(reply)) return result
+    if (isUnchanged(reply)) return reply
     if (replicas >= wanted) {
       shortages.noteEnough(to, wanted)
-      return result
+      return reply
     }
     // Late replicas may get the change at any moment, or the primary may die first.
     const isLate = online !== undefined && online >= wanted
     if (isLate) shortages.noteRefused(to)
-    // The `ack` of a single change says nothing about the others.
-    else if (!isStrict) shortages.noteFewer(to, online, wanted)
-    return isLate || refuses() ? new TooFewCopiesError(result.copies, 1 + wanted, true) : result
+    else shortages.noteFewer(to, online, wanted)
+    return isLate || !shortages.mayAcknowledge(to) ? new TooFewCopiesError(1 + replicas, 1 + wanted, true) : reply
   }
 
   return {
-    async run(script, key, args, { ack, isStrict }) {
-      if (!connection.opened) await connection.open(timeoutMs)
+    async run(script, key, args) {
       const result = await connection.asked(async (client) => {
         const wanted = ack === 'one' ? 1 : replicasWanted(ack, await replicasKnown())
-        return await sendFollowing(client, key, (route) => send(route, { script, key, args }, wanted, isStrict))
+        return await sendFollowing(client, key, (route) => send(route, { script, key, args }, wanted))
       })
       if (result instanceof TooFewCopiesError) throw new StoreCopiesError(connection.address, result)
       return result
     },
 
     report: () => shortages.report(),
+    open: (boundMs) => connection.open(boundMs),
+    close: () => connection.close(),
   }
 }
 

@@ -20,8 +20,6 @@ export interface RedisConnection {
   readonly client: RedisClient
   /** Hosts and ports for error messages, without secrets. */
   readonly address: string
-  /** Whether it was ever ready; from then on it reconnects by itself. */
-  readonly opened: boolean
   /** Resolves when ready; rejects with StoreUnavailableError after `boundMs`. It goes on trying to connect in either case. */
   open(boundMs: number): Promise<void>
   /** Runs `ask`, and resolves to its result; rejects only with StoreUnavailableError. */
@@ -35,14 +33,10 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
   const client = redisClient(location, timeoutMs)
   const address = addressIn(location)
   let lastError: Error | undefined
-  let opened = false
   let opening: Promise<void> | undefined
   // Without a listener ioredis prints every failed reconnect. The last error becomes the cause of what callers get.
   for (const event of ['error', 'node error']) client.on(event, (error: Error) => (lastError = error))
-  client.on('ready', () => {
-    opened = true
-    lastError = undefined
-  })
+  client.on('ready', () => (lastError = undefined))
 
   const onTimeout = client instanceof Cluster ? () => client.refreshSlotsCache() : reconnectIfSilent(client, timeoutMs)
   const primaries = () => (client instanceof Cluster ? client.nodes('master') : [client])
@@ -58,9 +52,6 @@ export function redisConnection(location: RedisLocation, timeoutMs: number): Red
   return {
     client,
     address,
-    get opened() {
-      return opened
-    },
 
     async open(boundMs) {
       opening ??= ready(client, boundMs).finally(() => (opening = undefined))

@@ -10,7 +10,7 @@ import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../../clock.ts'
 import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
-import { type AckedReply, ackedScripts } from './ack.ts'
+import { ackedScripts } from './ack.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
 import { changeRefusals } from './refusals.ts'
 import {
@@ -18,6 +18,7 @@ import {
   type RedisScript,
   runScript,
   type ScriptArguments,
+  type ScriptReply,
   touchScript,
   writeScript,
 } from './scripts.ts'
@@ -33,7 +34,7 @@ export interface RedisStoreOptions {
   readonly timeoutMs?: number
   /** How long `open()` keeps trying. Default 10,000. */
   readonly openTimeoutMs?: number
-  /** For changes without an `ack` of their own. Default `local` for one server, `one` for Sentinel and Cluster. */
+  /** Which copies must have a change before it is acknowledged. Default `local` for one server, `one` for Sentinel and Cluster. */
   readonly ack?: Ack
   /** How many replicas each primary should have, for `quorum` and `all`. Default: the most that were seen. */
   readonly replicas?: number
@@ -60,19 +61,20 @@ const capabilities: Capabilities = {
 
 export function redisStore(options: RedisStoreOptions): SessionStore {
   const location = redisLocation(options.url)
-  const { prefix, timeoutMs, openTimeoutMs, ack: defaultAck, clock, ...rules } = withDefaults(options, location)
+  const { prefix, timeoutMs, openTimeoutMs, ack, clock, ...rules } = withDefaults(options, location)
   const connection = redisConnection(location, timeoutMs)
-  const acknowledging = redisConnection(location, timeoutMs)
-  const acked = ackedScripts(acknowledging, { timeoutMs, ...rules })
+  const acked =
+    ack === 'local' ? undefined : ackedScripts(redisConnection(location, timeoutMs), { ack, timeoutMs, ...rules })
   const isOneServer = location.topology !== 'cluster'
   const refusals = changeRefusals(connection, { isOneServer, prefix, clock, onEvent: rules.onEvent })
 
-  const change = (script: RedisScript, key: string, about: ScriptArguments, own?: Ack): Promise<AckedReply> =>
+  const onPrimary = (script: RedisScript, key: string, about: ScriptArguments): Promise<ScriptReply> =>
+    connection.asked((redis) => runScript(redis, script, prefix + key, [clock.now(), ...about]))
+
+  const change = (script: RedisScript, key: string, about: ScriptArguments): Promise<ScriptReply> =>
     refusals.watched(prefix + key, async () => {
-      const args = [clock.now(), ...about]
-      const ack = own ?? defaultAck
-      if (ack !== 'local') return await acked.run(script, prefix + key, args, { ack, isStrict: own !== undefined })
-      return { reply: await connection.asked((redis) => runScript(redis, script, prefix + key, args)), copies: 1 }
+      if (acked === undefined) return await onPrimary(script, key, about)
+      return await acked.run(script, prefix + key, [clock.now(), ...about])
     })
 
   return {
@@ -80,8 +82,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
     capabilities,
 
     async open() {
-      const needed = defaultAck === 'local' ? [connection] : [connection, acknowledging]
-      await Promise.all(needed.map((each) => each.open(openTimeoutMs)))
+      await Promise.all([connection.open(openTimeoutMs), acked?.open(openTimeoutMs)])
     },
 
     async read(key) {
@@ -91,22 +92,22 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
       return record
     },
 
-    async write(key, { expectedVersion, expiresAtMs, body, ack }): Promise<WriteResult> {
-      const { reply, copies } = await change(writeScript, key, [expectedVersion, expiresAtMs, body], ack)
+    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
+      const reply = await change(writeScript, key, [expectedVersion, expiresAtMs, body])
       const current = asRecord(reply[1], reply[2], reply[3])
       if (current !== undefined) return { status: 'conflict', current }
       if (reply[0] === 'gone') return { status: 'gone' }
-      return { status: 'written', version: expectedVersion + 1, receipt: { copies } }
+      return { status: 'written', version: expectedVersion + 1 }
     },
 
+    /** Acknowledged by the primary alone: a touch that a failover loses only ends the session earlier. */
     async touch(key, expiresAtMs) {
-      const { reply } = await change(touchScript, key, [expiresAtMs], 'local')
+      const reply = await refusals.watched(prefix + key, () => onPrimary(touchScript, key, [expiresAtMs]))
       return reply[0] === 'touched'
     },
 
-    async destroy(key, { fenceUntilMs, ack }) {
-      const { copies } = await change(destroyScript, key, [fenceUntilMs], ack)
-      return { copies }
+    async destroy(key, { fenceUntilMs }) {
+      await change(destroyScript, key, [fenceUntilMs])
     },
 
     async health() {
@@ -117,14 +118,14 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
     },
 
     report() {
-      const { warnings, ...counts } = acked.report()
+      const { warnings, ...counts } = acked?.report() ?? { warnings: [] }
       const { reason } = refusals
       return { ...counts, warnings: isOneServer || reason === undefined ? warnings : [...warnings, reason] }
     },
 
     async close() {
       connection.close()
-      acknowledging.close()
+      acked?.close()
     },
   }
 }

@@ -6,13 +6,12 @@
 import type { Clock } from '../../clock.ts'
 import { StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
-import type { AckedReply } from './ack.ts'
 import type { RedisConnection } from './connection.ts'
-import { runScript, writeScript } from './scripts.ts'
+import { runScript, type ScriptReply, writeScript } from './scripts.ts'
 
 export interface Refusals {
   /** Runs a change of this key. Rejects with StoreRefusedError if the server refuses it. */
-  watched(key: string, change: () => Promise<AckedReply>): Promise<AckedReply>
+  watched(key: string, change: () => Promise<ScriptReply>): Promise<ScriptReply>
   /** Why changes are refused now, or undefined if none was refused lately. Tries a change if the last one was refused. */
   look(): Promise<StoreRefusedError | undefined>
   /** As of the last change or look. */
@@ -70,10 +69,10 @@ export function changeRefusals(
 
     async watched(key, change) {
       try {
-        const changed = await change()
+        const reply = await change()
         // A destroyed session frees room first, and a touch may write nothing.
-        if (isOneServer && changed.reply[0] === 'written') accepted()
-        return changed
+        if (isOneServer && reply[0] === 'written') accepted()
+        return reply
       } catch (error) {
         throw refusalOf(error, key) ?? error
       }
