@@ -74,7 +74,7 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log, crashPoints } = options
   const isDraining = options.isDraining ?? (() => false)
   const { telemetry = nodeTelemetry(log), storeAwaited = () => undefined } = options
-  const sessionsHeld = () => store.heldHere?.() ?? 0
+  const sessionsHeld = () => store.localSessionCount?.() ?? 0
   const metrics = shopMetrics({ node, sessionsHeld, others: telemetry.metrics(store) })
   const healthy = storeHealth({ health: () => layer.health() })
 

@@ -87,8 +87,8 @@ export interface SessionStore {
   /** Gives back every socket and timer. Verbs called afterwards reject. */
   close(): Promise<void>
 
-  /** How many sessions live in this very process and would die with it. Absent on a store that keeps none there. */
-  heldHere?(): number
+  /** How many sessions live in the memory of this process. Absent on a store that keeps none there. */
+  localSessionCount?(): number
 
   /** What an operator should know of it now. Absent on a store that has nothing to say beside its health. */
   report?(): StoreReport

@@ -17,7 +17,7 @@ export {
   sessions,
   type SessionsOptions,
 } from './koa/koa.ts'
-export { openStore, type StoreFactory, storeSchemes, type StoreSurroundings } from './stores/open-store.ts'
+export { openStore, type StoreFactory, storeSchemes, type OpenStoreOptions } from './stores/open-store.ts'
 export type { SessionData } from './record/data.ts'
 export { SessionOptionsError } from './options.ts'
 export { resolve, type Resolver, type Resolvers } from './record/merge.ts'

@@ -110,8 +110,8 @@ for (const name of [...GONE.split(' '), 'ContextStore']) {
 test('no error tells a key or a secret', async (t) => {
   const given = { store: memoryStore(), keys: [KEY, 'a short secret'], secure: false }
   t.notRegex(t.throws(() => sessions(new Koa(), given)).message, /a short secret/)
-  const surroundings = { meshSecret: ['a secret of a mesh'] as unknown as string }
-  t.notRegex((await t.throwsAsync(openStore('memory:', surroundings))).message, /of a mesh/)
+  const options = { meshSecret: ['a secret of a mesh'] as unknown as string }
+  t.notRegex((await t.throwsAsync(openStore('memory:', options))).message, /of a mesh/)
 })
 
 test('the application comes first, and is one of Koa', (t) => {

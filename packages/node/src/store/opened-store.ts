@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { openStore, type SessionStore, StoreUnavailableError, type StoreSurroundings } from '@ninelives/sessions'
+import { openStore, type SessionStore, StoreUnavailableError, type OpenStoreOptions } from '@ninelives/sessions'
 import { reasonOf } from './health.ts'
 
-export interface OpeningStoreOptions extends StoreSurroundings {
+export interface OpeningStoreOptions extends OpenStoreOptions {
   readonly url: string
   /** The bound of all attempts together. Undefined: no bound. */
   readonly waitMs: number | undefined

@@ -120,7 +120,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
       await own.close()
     },
 
-    heldHere: () => own.peer.status().sessions,
+    localSessionCount: () => own.peer.status().sessions,
     status: () => own.status(),
     report: () => reportOn(own.status(), location),
   }

@@ -93,7 +93,7 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
       records.clear()
     },
 
-    heldHere: () => records.sessions(),
+    localSessionCount: () => records.sessions(),
   }
 }
 

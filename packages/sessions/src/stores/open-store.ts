@@ -14,18 +14,18 @@ import type { MovingStep } from './moving/moving.ts'
  */
 export type StoreFactory = (url: URL) => SessionStore | Promise<SessionStore>
 
-/** What a process knows of itself that a store may want and its URL need not repeat. */
-export interface StoreSurroundings {
-  /** Of this node among its peers. */
+/** What the process gives to a store, so that the URL can be the same text for every node. */
+export interface OpenStoreOptions {
+  /** This node's name, where the URL of a mesh has none. */
   readonly nodeName?: string | undefined
-  /** That all nodes share. */
+  /** The secret that all nodes share, where the URL of a mesh has none. */
   readonly meshSecret?: string | undefined
   /** What happens to the store, for an operator: see telemetry.ts. */
   readonly onEvent?: OnStoreEvent | undefined
 }
 
 /** Makes a store from the text of its URL: one with several hosts is none that `URL` could parse. */
-type Opener = (location: string, surroundings: StoreSurroundings) => Promise<SessionStore>
+type Opener = (location: string, options: OpenStoreOptions) => Promise<SessionStore>
 
 const openers: Readonly<Record<string, Opener>> = {
   'memory:': async (location) => {
@@ -47,20 +47,20 @@ const openers: Readonly<Record<string, Opener>> = {
 /** What `openStore` accepts, for a message or a help text. */
 export const storeSchemes: readonly string[] = Object.keys(openers)
 
-const rules: Rules<StoreSurroundings> = {
+const rules: Rules<OpenStoreOptions> = {
   nodeName: take.text,
   meshSecret: take.text,
   onEvent: take.function,
 }
 
 /** Makes the store that a URL or a module path names. It still has to be opened: `await store.open()`. */
-export async function openStore(location: string, given: StoreSurroundings = {}): Promise<SessionStore> {
+export async function openStore(location: string, given: OpenStoreOptions = {}): Promise<SessionStore> {
   if (typeof location !== 'string') {
     const isUnset = (location as unknown) === undefined
     const hint = isUnset ? ' Is the environment variable set that it is read from?' : ''
     throw new StoreConfigError(`openStore() takes a store's URL as a text, not ${shown(location)}.${hint}`)
   }
-  const surroundings = checkedOptions('openStore()', given, rules)
+  const options = checkedOptions('openStore()', given, rules)
   if (/^\.{0,2}\//.test(location)) return await fromModule(location)
   const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
   const opener = openers[scheme.toLowerCase()]
@@ -69,7 +69,7 @@ export async function openStore(location: string, given: StoreSurroundings = {})
       `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
     )
   }
-  return await opener(location, surroundings)
+  return await opener(location, options)
 }
 
 async function fromModule(location: string): Promise<SessionStore> {
@@ -85,22 +85,22 @@ async function fromModule(location: string): Promise<SessionStore> {
   return await (loaded.default as StoreFactory)(url)
 }
 
-async function redis(url: string, { onEvent }: StoreSurroundings): Promise<SessionStore> {
+async function redis(url: string, { onEvent }: OpenStoreOptions): Promise<SessionStore> {
   const { redisStore } = await import('./redis/redis.ts')
   return redisStore({ url, onEvent })
 }
 
-async function database(url: string, { onEvent }: StoreSurroundings): Promise<SessionStore> {
+async function database(url: string, { onEvent }: OpenStoreOptions): Promise<SessionStore> {
   const { databaseStoreFromUrl } = await import('./database/from-url.ts')
   return databaseStoreFromUrl(url, onEvent)
 }
 
-async function mesh(url: string, { nodeName, meshSecret, onEvent }: StoreSurroundings): Promise<SessionStore> {
+async function mesh(url: string, { nodeName, meshSecret, onEvent }: OpenStoreOptions): Promise<SessionStore> {
   const { meshStore } = await import('../replication/mesh.ts')
   return meshStore({ url, name: nodeName, secret: meshSecret, onEvent })
 }
 
-async function moving(location: string, surroundings: StoreSurroundings): Promise<SessionStore> {
+async function moving(location: string, options: OpenStoreOptions): Promise<SessionStore> {
   const { movingStore } = await import('./moving/moving.ts')
   const { from, to, step } = settings(hostless(location), {
     from: setting.secret,
@@ -112,7 +112,7 @@ async function moving(location: string, surroundings: StoreSurroundings): Promis
       "moving: takes from= and to=, each a store's URL with %26 for its '&', and step=ready, move, finish",
     )
   }
-  const stores = { from: await openStore(from, surroundings), to: await openStore(to, surroundings) }
+  const stores = { from: await openStore(from, options), to: await openStore(to, options) }
   for (const [end, { name, capabilities }] of Object.entries(stores)) {
     // A mark in one node's memory is not there for the others, which would go on with what they have.
     if (capabilities.shared !== 'held')

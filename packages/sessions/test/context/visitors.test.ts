@@ -34,7 +34,7 @@ async function site(t: ExecutionContext, { recordsMax = 1_000, ...options }: Sit
     if (ctx.path === '/keep') Object.assign(session ?? {}, ctx.query)
     ctx.body = ctx.session
   })
-  return { url: await listening(t, app), layer, held: () => store.heldHere?.() ?? 0, events, time }
+  return { url: await listening(t, app), layer, held: () => store.localSessionCount?.() ?? 0, events, time }
 }
 
 const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } })

@@ -39,7 +39,7 @@ test('a full memory store gives up the visitor that was used longest ago, and no
   users.push(await created(store, false), await created(store, false))
   t.deepEqual(await present(store, [...visitors, another]), [false, false, false, false])
   t.deepEqual(await present(store, users), [true, true, true, true, true])
-  t.is(store.heldHere?.(), 5)
+  t.is(store.localSessionCount?.(), 5)
 })
 
 test('a memory store that is full of users refuses another and is not healthy, until there is room', async (t) => {

@@ -72,5 +72,5 @@ test('an update that changes nothing begins no session', async (t) => {
   const browser = client(await shop(t, routes, { store }))
   t.is((await browser.get('/look')).body, 0)
   t.is(browser.cookie, undefined)
-  t.is(store.heldHere?.(), 0)
+  t.is(store.localSessionCount?.(), 0)
 })

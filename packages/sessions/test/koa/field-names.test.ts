@@ -104,7 +104,7 @@ test('looking at a session that is not there begins none, whatever the store doe
   const store = memoryStore()
   const browser = client(await shop(t, { '/': (ctx) => ctx.session }, { store, outage: 'anonymous' }))
   t.deepEqual((await browser.get('/')).body, {})
-  t.is(store.heldHere?.(), 0)
+  t.is(store.localSessionCount?.(), 0)
 })
 
 const early = async (ctx: Koa.Context, next: Koa.Next): Promise<void> => {

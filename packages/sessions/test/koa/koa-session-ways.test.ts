@@ -35,7 +35,7 @@ test('save() begins a session with nothing in it, and gives it a cookie', async 
   const store = memoryStore()
   const browser = client(await shop(t, { '/save': (ctx) => ctx.session.save(), '/': read }, { store }))
   t.is((await browser.get('/save')).setCookie.length, 1)
-  t.is(store.heldHere?.(), 1)
+  t.is(store.localSessionCount?.(), 1)
   t.like((await browser.get('/')).body, { fields: {}, info: { version: 1 } })
   await browser.get('/save')
   t.like((await browser.get('/')).body, { info: { version: 1 } })
@@ -144,7 +144,7 @@ test('autoCommit: false writes nothing but by manuallyCommit() and its like, and
   const origin = await shop(t, routes, { store, autoCommit: false })
   const browser = client(origin)
   t.deepEqual((await browser.get('/set')).setCookie, [])
-  t.is(store.heldHere?.(), 0)
+  t.is(store.localSessionCount?.(), 0)
   for (const method of methods) {
     await browser.get(method)
     t.like((await browser.get('/')).body, { fields: { by: method } })

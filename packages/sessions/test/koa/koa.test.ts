@@ -33,7 +33,7 @@ test('a session that was never filled sets no cookie and stores nothing', async 
   const browser = client(await shop(t, { '/': fields }, { store }))
   t.deepEqual((await browser.get('/')).body, { fields: {} })
   t.is(browser.cookie, undefined)
-  t.is(store.heldHere?.(), 0)
+  t.is(store.localSessionCount?.(), 0)
 })
 
 test('fields survive from request to request, and the cookie is set once', async (t) => {

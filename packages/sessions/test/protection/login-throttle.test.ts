@@ -203,7 +203,7 @@ test('however many attempts, an account and an address take one small record eac
   t.is(sizes.size, 2)
   t.true([...sizes.values()].every((size) => size < 200))
   // They are no sessions, and are not counted as such.
-  t.is(tested.store.heldHere?.(), 0)
+  t.is(tested.store.localSessionCount?.(), 0)
 })
 
 test('neither the name of an account nor an address reaches the store', async (t) => {

@@ -80,7 +80,7 @@ export function guardedStore(
       gate.recovered()
       outages.look()
     },
-    ...(store.heldHere && { heldHere: store.heldHere.bind(store) }),
+    ...(store.localSessionCount && { localSessionCount: store.localSessionCount.bind(store) }),
     read: (key) => guarded('read', () => store.read(key)),
     write: (key, write) => guarded('write', () => store.write(key, write)),
     touch: (key, expiresAtMs) => guarded('touch', () => store.touch(key, expiresAtMs)),

@@ -213,7 +213,7 @@ function both(name: string, from: SessionStore, to: SessionStore) {
       await Promise.all([from.close(), to.close()])
     },
 
-    heldHere: () => (from.heldHere?.() ?? 0) + (to.heldHere?.() ?? 0),
+    localSessionCount: () => (from.localSessionCount?.() ?? 0) + (to.localSessionCount?.() ?? 0),
 
     report() {
       const [old, next] = [from.report?.(), to.report?.()]

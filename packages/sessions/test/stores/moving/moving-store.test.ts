@@ -42,7 +42,7 @@ test('a session moves at its next write and goes on counting, and every node see
     await before.write(key, { expectedVersion, expiresAtMs: inAnHour, body: `{"n":${expectedVersion}}` })
   }
   t.is((await after.read(key))?.version, 3)
-  t.is(to.heldHere?.(), 0, 'a read moves nothing')
+  t.is(to.localSessionCount?.(), 0, 'a read moves nothing')
   t.like(await after.write(key, { expectedVersion: 3, expiresAtMs: inAnHour, body: '{"n":3}' }), {
     status: 'written',
     version: 4,
