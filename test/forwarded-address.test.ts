@@ -4,7 +4,7 @@ import { createServer, request as open } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { answerTo } from '../packages/balancer/test/fixtures/client.ts'
+import { answerTo } from '../packages/balancer/test/fixtures/requests/client.ts'
 import { startBalancer } from '../packages/balancer/test/fixtures/processes.ts'
 import { nodeProcess } from '../packages/node/test/support/node-process.ts'
 

@@ -14,7 +14,7 @@ import { until } from '@ninelives/lab'
 import { client, type Client } from '../packages/node/test/support/client.ts'
 import { redisMissing, redisServer } from '../packages/node/test/support/redis-server.ts'
 import { shopServer } from '../packages/node/test/support/shop-server.ts'
-import { meshPort } from '../packages/sessions/test/support/mesh-ports.ts'
+import { meshPort } from '../packages/sessions/test/support/mesh/ports.ts'
 import { passwordTraces, type SentPassword } from './support/password-traces.ts'
 
 const SIGNING_KEY = 'a-signing-key-of-many-characters'

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startBalancer, startNode } from '../fixtures/processes.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 const TOKEN = 'the token of this test'.replaceAll(' ', '-')

@@ -3,9 +3,9 @@ import test from 'ava'
 import { readConfig } from '../../src/config/config.ts'
 import { isPrivatePath, normalPath } from '../../src/config/private-paths.ts'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 
 const UPSTREAMS = 'a=http://127.0.0.1:21001'
 const PATHS = ['/metrics', '/internal/state']

@@ -2,8 +2,8 @@
 import type { RequestListener } from 'node:http'
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 
 const declines: RequestListener = (_request, response) => {
   response.writeHead(503, { 'Retry-After': '7' }).end('its own words')

@@ -1,4 +1,4 @@
 import test from 'ava'
-import { failoverMatrix } from '../fixtures/failover-matrix.ts'
+import { failoverMatrix } from '../fixtures/nodes/failover-matrix.ts'
 
 failoverMatrix(test, { TRANSPORT: 'undici' })

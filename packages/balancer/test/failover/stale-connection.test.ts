@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
-import { rawServer } from '../fixtures/raw.ts'
+import { rawServer } from '../fixtures/requests/raw.ts'
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const NO_PROBES = { PROBE_INTERVAL_MS: '60000', SUSPECT_MS: '60000' }

@@ -1,8 +1,8 @@
 /** The rest of http-desync-guardian's cases: chunks that don't end where they seem to, and all that must still pass. */
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'
 const POST = ['POST /shown HTTP/1.1', 'Host: a']

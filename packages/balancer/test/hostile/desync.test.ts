@@ -6,9 +6,9 @@
  */
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'
 const POST = ['POST /shown HTTP/1.1', 'Host: a']

@@ -8,9 +8,9 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Socket } from 'node:net'
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { fuzzSettings } from '../fixtures/fuzz-settings.ts'
-import { mutatedAnswer } from '../fixtures/mutated-requests.ts'
-import { rawClient, rawServer } from '../fixtures/raw.ts'
+import { fuzzSettings } from '../fixtures/requests/fuzz-settings.ts'
+import { mutatedAnswer } from '../fixtures/requests/mutated-requests.ts'
+import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 
 /** The other fuzz has the rest of the time. */
 const PART = 4

@@ -5,9 +5,9 @@
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import type { Balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 import type { ExecutionContext } from 'ava'
 
 async function echoing(t: ExecutionContext): Promise<Balancing> {

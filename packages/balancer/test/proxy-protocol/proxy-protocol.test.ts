@@ -6,8 +6,8 @@ import { proxyHeader } from '../../src/proxy-protocol/proxy-protocol.ts'
 import { balancing } from '../fixtures/balancing.ts'
 import type { Balancing } from '../fixtures/balancing.ts'
 import { certificateFolder, testCertificate } from '../fixtures/certificate.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 
 const complete = test.macro({
   exec(t, line: string, address: string | undefined) {

@@ -4,7 +4,7 @@ import { CancelSignal } from '../../src/queues/cancel-signal.ts'
 import { CapacityQueue } from '../../src/queues/capacity-queue.ts'
 import type { Upstream } from '../../src/upstreams/upstream.ts'
 import { until } from '../fixtures/until.ts'
-import { upstreamsOf } from '../fixtures/upstreams.ts'
+import { upstreamsOf } from '../fixtures/traffic/upstreams.ts'
 
 function pair(): [Upstream, Upstream] {
   const [a, b] = upstreamsOf({ a: 'up', b: 'up' }, { upstreamSocketsMax: 1, upstreamInFlightMax: 1, upstreamIdleMs: 1 })

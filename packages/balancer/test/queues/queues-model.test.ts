@@ -2,7 +2,7 @@
 import { fail } from 'node:assert'
 import fc from 'fast-check'
 import test from 'ava'
-import { RandomTraffic } from '../fixtures/random-traffic.ts'
+import { RandomTraffic } from '../fixtures/traffic/random-traffic.ts'
 
 const RUNS = 300
 

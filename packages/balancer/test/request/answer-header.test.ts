@@ -1,9 +1,9 @@
 /** How long the header of a node's answer may be: a longer one is junk, over either transport. */
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient, rawServer } from '../fixtures/raw.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 /** A field of so many bytes, with its name. */

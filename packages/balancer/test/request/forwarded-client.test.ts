@@ -6,8 +6,8 @@ import { forwardedClient } from '../../src/request/forwarded-client.ts'
 import { addressRange, trustedProxies } from '../../src/config/address-ranges.ts'
 import type { AddressRange } from '../../src/config/address-ranges.ts'
 import { balancing } from '../fixtures/balancing.ts'
-import { answerTo } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { answerTo } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 
 const trusts = trustedProxies(['10.0.0.0/8', '2001:db8::/32'].map((text) => addressRange(text) as AddressRange))
 const PROXY = { address: '10.0.0.1', secure: false, trusted: true }

@@ -1,9 +1,9 @@
 /** Where a request ends: what two servers in a row could understand differently never gets to the second. */
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient, rawServer } from '../fixtures/raw.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 const HIDDEN = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'

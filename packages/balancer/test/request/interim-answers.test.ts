@@ -4,9 +4,9 @@ import type { IncomingMessage, InformationEvent } from 'node:http'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { answerTo } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
-import { rawClient, rawServer } from '../fixtures/raw.ts'
+import { answerTo } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const GET = ['GET / HTTP/1.1', 'Host: a', '', '']

@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort } from '../fixtures/processes.ts'
-import { rawClient } from '../fixtures/raw.ts'
-import type { RawClient } from '../fixtures/raw.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
+import type { RawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 const GET = ['GET / HTTP/1.1', 'Host: a', '', '']

@@ -4,10 +4,10 @@ import { Agent, request as open } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { answerTo, ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { answerTo, ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort } from '../fixtures/processes.ts'
-import { rawClient, rawServer } from '../fixtures/raw.ts'
+import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 const MEGABYTE = 1_048_576

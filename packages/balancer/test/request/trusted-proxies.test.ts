@@ -3,8 +3,8 @@ import { requestHeaders, requestIdFrom } from '../../src/request/header-rewritin
 import { addressRange, plainAddress, trustedProxies } from '../../src/config/address-ranges.ts'
 import type { AddressRange } from '../../src/config/address-ranges.ts'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 
 function trusting(...texts: readonly string[]): (address: string) => boolean {
   return trustedProxies(texts.map((text) => addressRange(text) as AddressRange))

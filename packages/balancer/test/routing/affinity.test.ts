@@ -5,7 +5,7 @@ import { byRule } from '../../src/routing/routing.ts'
 import type { Choice, Routing } from '../../src/routing/routing.ts'
 import { weightedTurns } from '../../src/routing/rules.ts'
 import type { Upstream } from '../../src/upstreams/upstream.ts'
-import { choice, LIMITS, names, upstreamsOf } from '../fixtures/upstreams.ts'
+import { choice, LIMITS, names, upstreamsOf } from '../fixtures/traffic/upstreams.ts'
 
 const NEW_KEY = 'n'.repeat(32)
 const OLD_KEY = 'o'.repeat(32)

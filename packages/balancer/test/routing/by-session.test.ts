@@ -4,7 +4,7 @@ import { placeOf, rendezvousScore, scoreOf } from '../../src/routing/rendezvous.
 import { byRule } from '../../src/routing/routing.ts'
 import { weightedTurns } from '../../src/routing/rules.ts'
 import type { Upstream } from '../../src/upstreams/upstream.ts'
-import { choice, LIMITS, names, sorted, upstreamsOf } from '../fixtures/upstreams.ts'
+import { choice, LIMITS, names, sorted, upstreamsOf } from '../fixtures/traffic/upstreams.ts'
 
 const someone = 'sid=handle-0.secret.signature'
 

@@ -2,10 +2,10 @@
 import type { RequestListener } from 'node:http'
 import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 function cookieOf(setCookie: readonly string[] | undefined): string {

@@ -2,7 +2,7 @@ import test from 'ava'
 import { byRule } from '../../src/routing/routing.ts'
 import { leastBusy, weightedTurns } from '../../src/routing/rules.ts'
 import type { Upstream } from '../../src/upstreams/upstream.ts'
-import { LIMITS, names, sorted, upstreamsOf } from '../fixtures/upstreams.ts'
+import { LIMITS, names, sorted, upstreamsOf } from '../fixtures/traffic/upstreams.ts'
 
 const roundRobin = (upstreams: readonly Upstream[]) => byRule(upstreams, weightedTurns())
 

@@ -6,7 +6,7 @@ import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { controlConnection } from '../../src/upstreams/control-connection.ts'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
+import { ask } from '../fixtures/requests/client.ts'
 import { freePort, startNode } from '../fixtures/processes.ts'
 import { until } from '../fixtures/until.ts'
 

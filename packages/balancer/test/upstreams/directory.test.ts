@@ -8,8 +8,8 @@ import { resolver, systemResolve } from '../../src/upstreams/resolver.ts'
 import type { Resolve } from '../../src/upstreams/resolver.ts'
 import { addressOf, upstreamList } from '../../src/config/upstream-list.ts'
 import { balancing } from '../fixtures/balancing.ts'
-import { ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { until } from '../fixtures/until.ts'
 
 const SERVICE = { name: 'shop', hostname: 'shop.internal', port: 8081 }

@@ -4,9 +4,9 @@ import type { ProbeOutcome } from '../../src/upstreams/health.ts'
 import { prober } from '../../src/upstreams/prober.ts'
 import type { Prober } from '../../src/upstreams/prober.ts'
 import { freePort } from '../fixtures/processes.ts'
-import { rawServer } from '../fixtures/raw.ts'
+import { rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 
 const HOUR_MS = 3_600_000
 

@@ -4,7 +4,7 @@ import test from 'ava'
 import { httpProxyTransport } from '../../src/transports/http-proxy-transport.ts'
 import { isRefusal, isSelfConnected } from '../../src/upstreams/refusal.ts'
 import { Upstream } from '../../src/upstreams/upstream.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort } from '../fixtures/processes.ts'
 
 const HOST = '127.0.0.1'

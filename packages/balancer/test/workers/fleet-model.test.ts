@@ -9,8 +9,8 @@ import { ConfigError } from '../../src/config/config-values.ts'
 import type { Change } from '../../src/upstreams/change.ts'
 import { OperationError } from '../../src/upstreams/change.ts'
 import type { Upstream } from '../../src/upstreams/upstream.ts'
-import { DRAIN_MS, InProcessFleet } from '../fixtures/in-process-fleet.ts'
-import type { InProcessWorker } from '../fixtures/in-process-fleet.ts'
+import { DRAIN_MS, InProcessFleet } from '../fixtures/workers/in-process-fleet.ts'
+import type { InProcessWorker } from '../fixtures/workers/in-process-fleet.ts'
 
 const RUNS = 300
 const HOSTNAME = 'name.internal'

@@ -5,10 +5,10 @@ import { request as open } from 'node:http'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import test from 'ava'
-import { answerTo, ask } from '../fixtures/client.ts'
-import { httpServer } from '../fixtures/http-server.ts'
+import { answerTo, ask } from '../fixtures/requests/client.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort, startBalancer, startNode } from '../fixtures/processes.ts'
-import { rawClient } from '../fixtures/raw.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 test('it says where it listens, serves, logs as NDJSON and writes nothing to stderr', async (t) => {

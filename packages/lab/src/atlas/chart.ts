@@ -1,6 +1,6 @@
 /** The atlas as data, and as a table with a row for each operation and a column for each crash point. */
 import type { AnomalyKind } from '@ninelives/history'
-import { CRASH_POINTS, type CrashPoint } from '../faults/kinds/fault-detail.ts'
+import { CRASH_POINTS, type CrashPoint } from '../faults/contract/fault-detail.ts'
 
 export const ATLAS_SCHEMA = 1
 

@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict'
 import { type AnomalyKind, isWhole, judge, type TraceEvent } from '@ninelives/history'
-import type { CrashPoint } from '../faults/kinds/fault-detail.ts'
+import type { CrashPoint } from '../faults/contract/fault-detail.ts'
 import type { Lab } from '../lab.ts'
 import type { Answered } from '../users/send-operation.ts'
 import { Client } from '../users/client.ts'

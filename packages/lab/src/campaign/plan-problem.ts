@@ -4,7 +4,7 @@
  */
 import { around, type EdgeEnds, edgeName, matching, STORE } from '../edges/edges.ts'
 import type { Planned } from './planned.ts'
-import type { Fault } from '../faults/kinds/fault.ts'
+import type { Fault } from '../faults/contract/fault.ts'
 import { faults } from '../faults/kinds/index.ts'
 import { GROUPS, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit } from '../faults/target.ts'
 

@@ -1,6 +1,6 @@
 import { ApiError } from '../errors.ts'
 import type { FaultRequest } from '../faults/controller.ts'
-import { duration, type Field } from '../faults/kinds/fields.ts'
+import { duration, type Field } from '../faults/contract/fields.ts'
 import { faults, findFault } from '../faults/kinds/index.ts'
 
 const FIELDS = ['kind', 'target'] as const

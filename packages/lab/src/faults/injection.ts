@@ -1,8 +1,8 @@
 /** One injection of a fault: the request, its targets, and its state. */
 import type { TraceEvent } from '@ninelives/history'
 import { ApiError } from '../errors.ts'
-import type { Fault, FaultOrder, Subject } from './kinds/fault.ts'
-import type { FaultDetail } from './kinds/fault-detail.ts'
+import type { Fault, FaultOrder, Subject } from './contract/fault.ts'
+import type { FaultDetail } from './contract/fault-detail.ts'
 
 /** A fault as the API shows it. */
 export interface FaultRecord extends FaultDetail {

@@ -6,7 +6,7 @@
  * `store>replica`, with `*` for any process at either end, or `random`.
  */
 import { parseEdges, STORE } from '../edges/edges.ts'
-import type { Fault } from './kinds/fault.ts'
+import type { Fault } from './contract/fault.ts'
 
 export type Target = NodesTarget | { readonly type: 'store' } | EdgesTarget
 

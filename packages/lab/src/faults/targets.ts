@@ -4,7 +4,7 @@ import type { ClusterNode } from '../cluster/node.ts'
 import { type EdgeGroup, edgeName, type Edges } from '../edges/edges.ts'
 import { ApiError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
-import type { Fault, Subject } from './kinds/fault.ts'
+import type { Fault, Subject } from './contract/fault.ts'
 import { SessionOwners } from './session-owners.ts'
 import { type EdgesTarget, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit } from './target.ts'
 

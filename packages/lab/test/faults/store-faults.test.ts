@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { askRedis, findOnPath } from '../../src/cluster/redis.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
-import { failover } from '../../src/faults/kinds/failover.ts'
+import { failover } from '../../src/faults/kinds/store/failover.ts'
 import type { Lab, LabOptions } from '../../src/lab.ts'
 import { findStrategy } from '../../src/strategies.ts'
 import { runState } from '../../src/supervise/process-table.ts'

@@ -4,7 +4,7 @@ import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreFullError } from '../../src/errors.ts'
 import { newSessionId, sessionKey } from '../../src/secrets/id.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { meshNodes } from '../support/mesh-nodes.ts'
+import { meshNodes } from '../support/mesh/nodes.ts'
 
 const HOUR_MS = 3_600_000
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { redisStore } from '../../src/stores/redis/redis.ts'
 import { gathering, set } from '../support/each-middleware.ts'
 import { likeExpress, likeFastify } from '../support/middleware.ts'
-import { redisMissing, redisServer } from '../support/redis-server.ts'
+import { redisMissing, redisServer } from '../support/redis/server.ts'
 
 if (redisMissing === undefined) {
   const server = redisServer()

@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
-import { redisMissing, redisServer } from '../support/redis-server.ts'
+import { redisMissing, redisServer } from '../support/redis/server.ts'
 
 const PROGRAM = fileURLToPath(new URL('../fixtures/checkout-node.ts', import.meta.url))
 

@@ -4,7 +4,7 @@ import { type LoginThrottle, loginThrottle } from '../../src/protection/login-th
 import { openStore } from '../../src/stores/open-store.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { somewhere, waitS } from '../support/logins.ts'
-import { redisMissing, redisServer } from '../support/redis-server.ts'
+import { redisMissing, redisServer } from '../support/redis/server.ts'
 
 const HOME = '192.0.2.1'
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { Message } from '../../src/replication/wire/messages.ts'
-import { linkNode, peerList, SECRET, type TestNode } from '../support/mesh-links.ts'
-import { certificate, privateKey } from '../support/redis-certificate.ts'
+import { linkNode, peerList, SECRET, type TestNode } from '../support/mesh/links.ts'
+import { certificate, privateKey } from '../support/redis/certificate.ts'
 import { until } from '../support/until.ts'
 
 const taken = (op: number): Message => ({ type: 'ack', view: 1, op })

@@ -8,7 +8,7 @@ import { type Peer, type PeerOptions, TICK_MS } from '../../src/replication/repl
 import type { PeerContext } from '../../src/replication/context/peer-context.ts'
 import { CurrentView } from '../../src/replication/membership/current-view.ts'
 import { standardTiming } from '../../src/replication/context/timing.ts'
-import { LocalMesh } from '../support/local-mesh.ts'
+import { LocalMesh } from '../support/mesh/local-mesh.ts'
 
 const key = 'some-key' as SessionKey
 const HOUR_MS = 3_600_000

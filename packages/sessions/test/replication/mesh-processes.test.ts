@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { conformance } from '../../src/conformance.ts'
 import type { SessionStore } from '../../src/contract.ts'
-import { capabilities, type MeshProcesses, meshProcesses } from '../support/mesh-processes.ts'
+import { capabilities, type MeshProcesses, meshProcesses } from '../support/mesh/processes.ts'
 
 const VICTIM = 'b'
 const FAULT_MS = 700

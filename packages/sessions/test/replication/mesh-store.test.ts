@@ -2,7 +2,7 @@
 import test from 'ava'
 import { conformance } from '../../src/conformance.ts'
 import type { Capabilities } from '../../src/contract.ts'
-import { meshNodes } from '../support/mesh-nodes.ts'
+import { meshNodes } from '../support/mesh/nodes.ts'
 
 const capabilities: Capabilities = {
   shared: 'held',

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { meshStore } from '../../src/replication/mesh.ts'
 import type { MeshEvent } from '../../src/telemetry.ts'
-import { linkNode, peerList, SECRET } from '../support/mesh-links.ts'
+import { linkNode, peerList, SECRET } from '../support/mesh/links.ts'
 import { until } from '../support/until.ts'
 
 const SILENT = 100

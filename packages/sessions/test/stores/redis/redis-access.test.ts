@@ -5,9 +5,9 @@ import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
-import { certificate, privateKey } from '../../support/redis-certificate.ts'
-import { freePort, redisMissing, redisServer } from '../../support/redis-server.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis-sessions.ts'
+import { certificate, privateKey } from '../../support/redis/certificate.ts'
+import { freePort, redisMissing, redisServer } from '../../support/redis/server.ts'
+import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
 if (redisMissing !== undefined) test.skip(`who may use Redis: ${redisMissing}`, () => {})

@@ -2,10 +2,10 @@ import test from 'ava'
 import type { Ack } from '../../../src/contract.ts'
 import { StoreCopiesError, StoreUnavailableError } from '../../../src/errors.ts'
 import { replicasWanted, TooFewCopiesError } from '../../../src/stores/redis/ack.ts'
-import { replicating } from '../../support/redis-sentinel.ts'
-import { type RedisServer, redisMissing, redisServer, redisServers } from '../../support/redis-server.ts'
+import { replicating } from '../../support/redis/sentinel.ts'
+import { type RedisServer, redisMissing, redisServer, redisServers } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis-sessions.ts'
+import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
 import type { ExecutionContext } from 'ava'
 
 const onRedis = redisMissing === undefined ? test : test.skip

@@ -1,8 +1,8 @@
 import test from 'ava'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
 import { conforms } from '../../support/conforms.ts'
-import { redisCluster } from '../../support/redis-cluster.ts'
-import { redisMissing } from '../../support/redis-server.ts'
+import { redisCluster } from '../../support/redis/cluster.ts'
+import { redisMissing } from '../../support/redis/server.ts'
 
 if (redisMissing === undefined) {
   // A pause of a busy machine must not look like a failure here.

@@ -3,10 +3,10 @@
  * acknowledged is lost. FAILOVERS=20 does each so often.
  */
 import test, { type ExecutionContext } from 'ava'
-import { failoverLoad, type FailoverLoad } from '../../support/failover-load.ts'
-import { redisCluster } from '../../support/redis-cluster.ts'
-import { sentinelGroup } from '../../support/redis-sentinel.ts'
-import { type RedisServer, redisMissing, redisServer } from '../../support/redis-server.ts'
+import { failoverLoad, type FailoverLoad } from '../../support/redis/failover-load.ts'
+import { redisCluster } from '../../support/redis/cluster.ts'
+import { sentinelGroup } from '../../support/redis/sentinel.ts'
+import { type RedisServer, redisMissing, redisServer } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
 
 // One after the other: a Cluster of processes that get no processor time fails over by itself.

@@ -1,8 +1,8 @@
 import test from 'ava'
-import { outage } from '../../support/redis-outage.ts'
-import { sentinelGroup } from '../../support/redis-sentinel.ts'
-import { redisMissing } from '../../support/redis-server.ts'
-import { openRedis } from '../../support/redis-sessions.ts'
+import { outage } from '../../support/redis/outage.ts'
+import { sentinelGroup } from '../../support/redis/sentinel.ts'
+import { redisMissing } from '../../support/redis/server.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 
 // One after the other: a Sentinel that gets no processor time for two seconds trusts nothing for half a minute.
 const onRedis = redisMissing === undefined ? test.serial : test.skip

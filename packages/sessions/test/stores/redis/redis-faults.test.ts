@@ -3,10 +3,10 @@ import test from 'ava'
 import type { SessionStore } from '../../../src/contract.ts'
 import { StoreUnavailableError } from '../../../src/errors.ts'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
-import { redisRelay } from '../../support/redis-relay.ts'
-import { redisMissing, redisServer } from '../../support/redis-server.ts'
+import { redisRelay } from '../../support/redis/relay.ts'
+import { redisMissing, redisServer } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis-sessions.ts'
+import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
 if (redisMissing !== undefined) test.skip(`redis: ${redisMissing}`, () => {})

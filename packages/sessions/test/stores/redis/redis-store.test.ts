@@ -1,7 +1,7 @@
 import test from 'ava'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
 import { conforms } from '../../support/conforms.ts'
-import { redisMissing, redisServer } from '../../support/redis-server.ts'
+import { redisMissing, redisServer } from '../../support/redis/server.ts'
 
 if (redisMissing === undefined) {
   const server = redisServer()

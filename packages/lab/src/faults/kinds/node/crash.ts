@@ -1,0 +1,46 @@
+import type { ClusterNode } from '../../../cluster/node.ts'
+import { ApiError } from '../../../errors.ts'
+import { runState } from '../../../supervise/process-table.ts'
+import type { Fault } from '../../contract/fault.ts'
+import { CRASH_POINTS } from '../../contract/fault-detail.ts'
+import { crashFields, randomRequest } from '../../contract/fields.ts'
+
+/** A node that takes longer is too busy to be broken on purpose. */
+const ANSWER_WAIT_MS = 2_000
+
+/** The process kills itself at a crash point of a request, which a kill from outside could hit only by chance. */
+export const crash: Fault<ClusterNode> = {
+  kind: 'crash',
+  on: ['node'],
+  fields: crashFields,
+  needs: ['up'],
+  endsWith: ['node-up'],
+  landsWith: 'crash-point',
+  comesBack: true,
+
+  drawn(random) {
+    const point = CRASH_POINTS[Math.floor(random() * CRASH_POINTS.length)]
+    return { request: randomRequest(random), ...(point === undefined ? {} : { point }) }
+  },
+
+  async inject(node, { id, point, request = 1, operation }) {
+    const only = operation === undefined ? {} : { operation }
+    const order = { type: 'crash-at', id, point, request, ...only }
+    if (await node.keeper.call(order, 'crash-armed', ANSWER_WAIT_MS)) return
+    throw new ApiError(504, 'FAULT_NOT_ARMED', `node ${node.name} did not confirm the crash order`)
+  },
+
+  async confirm(node, pid) {
+    return node.pid !== pid && (await runState(pid)) === 'gone'
+  },
+
+  async heal(node, { id }) {
+    const { pid, life } = node
+    const cancelled = await node.keeper.call({ type: 'crash-cancel', id }, 'crash-cancelled', ANSWER_WAIT_MS)
+    // A process that was only starting is not the one that got the order.
+    if (!cancelled && life !== 'starting' && pid !== undefined && node.pid === pid) {
+      throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not confirm the cancellation`)
+    }
+    await node.keeper.start()
+  },
+}

@@ -1,0 +1,33 @@
+import type { ClusterNode } from '../../../cluster/node.ts'
+import { until } from '../../../wait.ts'
+import type { Fault } from '../../contract/fault.ts'
+
+/** Longer than a node may take to finish its requests. */
+const LEAVE_DEADLINE_MS = 15_000
+
+/** SIGTERM: the node reports that it drains, finishes its requests, and exits, as in a deployment. */
+export const drain: Fault<ClusterNode> = {
+  kind: 'drain',
+  on: ['node'],
+  needs: ['up'],
+  endsWith: ['node-up'],
+  comesBack: true,
+
+  inject(node) {
+    node.keeper.signal('SIGTERM')
+  },
+
+  async confirm(node, pid) {
+    return (await node.isDraining()) || node.pid !== pid
+  },
+
+  /** A drain can't be undone: it is healed when the node has exited and started again. */
+  async heal(node) {
+    const { pid } = node
+    await until(() => node.pid !== pid || pid === undefined, {
+      deadlineMs: LEAVE_DEADLINE_MS,
+      what: `node ${node.name} to leave`,
+    })
+    await node.keeper.start()
+  },
+}
