@@ -9,6 +9,7 @@ export const LONG_TESTS = [
   'packages/lab/test/campaign/broken-stores.test.ts',
   'packages/lab/test/campaign/never-accused.test.ts',
   'packages/lab/test/campaign/prove.test.ts',
+  'packages/lab/test/cluster/servers.test.ts',
   'packages/lab/test/target/prove-target.test.ts',
   'packages/sessions/test/pack.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',

@@ -5,10 +5,11 @@
  * `peers/cluster/`. Peers go through the same faults, and the same code measures them.
  */
 import {
-  findOnPath,
+  chooseStore,
   freePort,
   httpGet,
   type Lab,
+  NoStoreError,
   openLab,
   ownPrograms,
   type Programs,
@@ -81,49 +82,42 @@ export interface ClusterUnderTest {
   stop(): Promise<void>
 }
 
-/** The store that this machine has for a contestant. */
-export interface StoreFound {
-  readonly storeUrl?: string
-  readonly redisServer?: string
-}
-
 const METRICS_WAIT_MS = 2_000
-
-export const REDIS_HINT =
-  'it needs a Redis: set REDIS_URL, or install redis-server (Debian: apt-get install redis-server)'
 
 /** A strategy of ours, of our programs. */
 export function contestantOf(strategy: Strategy): Contestant {
   const { name } = strategy
-  const missing = findStore(strategy) === undefined ? { missing: REDIS_HINT } : {}
+  const missing = missingStore(strategy)
   const programs = ownPrograms()
-  return { name, title: name, role: 'strategy', strategy, programs, packages: [], installed: false, ...missing }
+  const absence = missing === undefined ? {} : { missing }
+  return { name, title: name, role: 'strategy', strategy, programs, packages: [], installed: false, ...absence }
 }
 
-/** Undefined when there is none. */
-export function findStore({ store }: Strategy, environment: NodeJS.ProcessEnv = process.env): StoreFound | undefined {
-  if (typeof store === 'string' || !('server' in store)) return {}
-  const { redisUrl, searchPath } = readConfig(environment)
-  if (redisUrl !== undefined) return { storeUrl: redisUrl }
-  const redisServer = findOnPath('redis-server', searchPath)
-  return redisServer === undefined ? undefined : { redisServer }
+/** Why this machine has no store for it. */
+export function missingStore(strategy: Strategy, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  try {
+    chooseStore(strategy, readConfig(environment))
+    return undefined
+  } catch (error) {
+    if (!(error instanceof NoStoreError)) throw error
+    return `it needs ${error.needs}`
+  }
 }
 
 /** Resolves once the shop answers. Rejects with the lab's errors, and leaves nothing behind then. */
 export async function openCluster(contestant: Contestant, wishes: ClusterWishes): Promise<ClusterUnderTest> {
   const { strategy, programs, name, missing } = contestant
-  const store = findStore(strategy)
-  if (missing !== undefined || store === undefined) throw new Error(`${name} is missing: ${missing ?? REDIS_HINT}`)
-  const { environment: inherited } = readConfig(process.env)
+  if (missing !== undefined) throw new Error(`${name} is missing: ${missing}`)
+  const config = readConfig(process.env)
+  const inherited = config.environment
   const adminPort = await freePort()
   const padding = wishes.sessionBytes === undefined ? {} : { SESSION_PADDING_BYTES: String(wishes.sessionBytes) }
   const environment = { ...inherited, ...padding, ADMIN_PORT: String(adminPort) }
   const ports = { port: 0, controlPort: 0 }
   const lab = await openLab({
-    ...(wishes.storeUrl === undefined ? store : {}),
+    ...(wishes.storeUrl === undefined ? chooseStore(strategy, config) : { strategy }),
     ...wishes,
     ...ports,
-    strategy,
     programs,
     environment,
     run: `bench-${name}`,
@@ -145,7 +139,7 @@ function underTest(lab: Lab, adminPort: number): ClusterUnderTest {
     pids: () => ({
       balancer: trees(cluster.balancer.pid),
       node: trees(...cluster.nodes.map(({ pid }) => pid)),
-      store: trees(cluster.redis?.pid),
+      store: trees(cluster.store?.pid),
     }),
     async startUsers() {
       await cluster.users?.start()

@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { findOnPath, ownPrograms, type Programs, readConfig, type Strategy } from '@ninelives/lab'
-import { type Contestant, findStore, REDIS_HINT } from '../../harness/cluster-under-test.ts'
+import { type Contestant, missingStore } from '../../harness/cluster-under-test.ts'
 import { programVersion } from '../../harness/peers.ts'
 
 interface Peer {
@@ -124,5 +124,5 @@ function whyMissing({ program }: Peer, strategy: Strategy, environment: NodeJS.P
   if (program !== undefined && findOnPath(program, readConfig(environment).searchPath) === undefined) {
     return `it needs ${program} on the PATH (Debian: apt-get install ${program})`
   }
-  return findStore(strategy, environment) === undefined ? REDIS_HINT : undefined
+  return missingStore(strategy, environment)
 }

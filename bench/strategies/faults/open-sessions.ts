@@ -71,7 +71,7 @@ function memoryBytes(pids: readonly number[]): number | undefined {
 
 /** Undefined without a Redis of the lab. */
 async function storeBytes(cluster: ClusterUnderTest): Promise<number | undefined> {
-  if (cluster.pids().store.length === 0) return undefined
+  if (cluster.lab.cluster.store?.kind.name !== 'redis') return undefined
   const redis = new Redis(cluster.lab.trace.state.store)
   try {
     const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]

@@ -114,9 +114,9 @@ function nodeDown(state: ClusterState, name: string, atMs: number): Partial<Clus
 }
 
 function withProcess(state: ClusterState, name: ProcessName, { pid, url }: ProcessState): Partial<ClusterState> {
-  if (name !== 'balancer' && name !== 'redis') return {}
-  const lastUrl = url ?? state[name].url
-  return { [name]: { ...(lastUrl === undefined ? {} : { url: lastUrl }), ...(pid === undefined ? {} : { pid }) } }
+  if (name !== 'balancer') return {}
+  const lastUrl = url ?? state.balancer.url
+  return { balancer: { ...(lastUrl === undefined ? {} : { url: lastUrl }), ...(pid === undefined ? {} : { pid }) } }
 }
 
 /** A balancer that died takes what it knew of the nodes along; the next one begins with trust. */

@@ -69,7 +69,6 @@ export interface ClusterState {
   readonly strategy: StrategyFacts
   readonly store: string
   readonly balancer: ProcessState
-  readonly redis: ProcessState
   readonly nodes: readonly NodeState[]
   /** The faults that are not healed, in the order of injection. */
   readonly faults: readonly FaultState[]
@@ -89,7 +88,6 @@ export const initialState: ClusterState = {
   strategy: { name: '', routing: '', summary: '', onNodeDeath: '' },
   store: '',
   balancer: {},
-  redis: {},
   nodes: [],
   faults: [],
   users: { all: 0, rate: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },

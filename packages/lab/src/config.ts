@@ -1,8 +1,10 @@
 import { UsageError } from './errors.ts'
 
 export interface Config {
-  /** The user's own Redis, used instead of a private one. */
+  /** The user's own servers, used instead of private ones. */
   readonly redisUrl?: string
+  readonly databaseUrl?: string
+  readonly memcachedUrl?: string
   /** A store in place of the strategy's own, unless a flag names one. */
   readonly storeUrl?: string
   readonly searchPath: string
@@ -12,12 +14,26 @@ export interface Config {
   readonly environment: NodeJS.ProcessEnv
 }
 
-const REDIS_PROTOCOLS = new Set(['redis:', 'rediss:'])
-
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const { REDIS_URL, NINELIVES_STORE, PATH = '', npm_execpath, NINELIVES_LAUNCHER, ...rest } = env
+  const {
+    REDIS_URL,
+    DATABASE_URL,
+    MEMCACHED_URL,
+    NINELIVES_STORE,
+    PATH = '',
+    npm_execpath,
+    NINELIVES_LAUNCHER,
+    ...rest
+  } = env
   return Object.freeze({
-    ...(REDIS_URL === undefined || REDIS_URL === '' ? {} : { redisUrl: redisUrl(REDIS_URL) }),
+    ...ownStore('redisUrl', 'REDIS_URL', REDIS_URL, ['redis://HOST:PORT', 'rediss://HOST:PORT']),
+    ...ownStore('databaseUrl', 'DATABASE_URL', DATABASE_URL, [
+      'sqlite:FILE',
+      'postgres://',
+      'postgresql://',
+      'mysql://',
+    ]),
+    ...ownStore('memcachedUrl', 'MEMCACHED_URL', MEMCACHED_URL, ['memcached://HOST:PORT']),
     ...(NINELIVES_STORE === undefined || NINELIVES_STORE === '' ? {} : { storeUrl: NINELIVES_STORE }),
     searchPath: PATH,
     endsWithParent: npm_execpath !== undefined || NINELIVES_LAUNCHER !== undefined,
@@ -25,9 +41,21 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   })
 }
 
-function redisUrl(value: string): string {
-  if (URL.canParse(value) && REDIS_PROTOCOLS.has(new URL(value).protocol)) return value
-  throw new UsageError(`REDIS_URL is "${withoutPassword(value)}" and takes redis://HOST:PORT or rediss://HOST:PORT`)
+/** Its scheme must be one of these; the rest is the store's to read, as a URL may name several hosts. */
+function ownStore<Key extends string>(
+  key: Key,
+  variable: string,
+  value: string | undefined,
+  takes: readonly string[],
+): { readonly [key in Key]?: string } {
+  if (value === undefined || value === '') return {}
+  if (takes.some((each) => value.startsWith(each.replace(/[A-Z].*/, ''))))
+    return { [key]: value } as { [key in Key]: string }
+  throw new UsageError(`${variable} is "${withoutPassword(value)}" and takes ${listed(takes)}`)
+}
+
+function listed(takes: readonly string[]): string {
+  return [takes.slice(0, -1).join(', '), ...takes.slice(-1)].filter((part) => part !== '').join(' or ')
 }
 
 /**

@@ -21,6 +21,17 @@ export class UsageError extends LabError {
   }
 }
 
+/** This machine has no store for a strategy. */
+export class NoStoreError extends UsageError {
+  /** Completes "it needs". */
+  readonly needs: string
+
+  constructor(strategy: string, needs: string) {
+    super(`--strategy ${strategy} needs ${needs}, or try --strategy replicated`)
+    this.needs = needs
+  }
+}
+
 export class PortInUseError extends LabError {
   constructor(what: string, port: number, problem = 'EADDRINUSE') {
     const why = problem === 'EADDRINUSE' ? 'is in use; stop what uses it' : `can't be used (${problem})`

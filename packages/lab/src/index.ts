@@ -11,9 +11,10 @@ export {
   textFlag,
 } from './cli/command/flags.ts'
 export { lastLook } from './cli/prove/last-look.ts'
+export { type Choice, chooseStore } from './cluster/choose-store.ts'
 export type { ClusterOptions } from './cluster/options.ts'
 export { ownPrograms, type Programs } from './cluster/programs.ts'
-export { findOnPath } from './cluster/redis.ts'
+export { findOnPath } from './cluster/servers/find-program.ts'
 export { readConfig } from './config.ts'
 export * from './errors.ts'
 export { CRASH_POINTS } from './faults/contract/fault-detail.ts'

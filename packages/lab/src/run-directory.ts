@@ -67,7 +67,7 @@ function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (
       /^((trace|anomaly-[a-z-]+)\.ndjson|verdict\.json)$/.test(name) ||
-      /^(node-[a-l]|balancer|redis|replica|edges|users|commands)\.log(\.1)?$/.test(name)
+      /^(node-[a-l]|balancer|redis|postgres|mariadb|memcached|replica|edges|users|commands)\.log(\.1)?$/.test(name)
     ) {
       rmSync(path.join(directory, name))
     }

@@ -1,11 +1,21 @@
-import type { StrategyFacts } from '@ninelives/history'
+import type { ServerName, StrategyFacts } from '@ninelives/history'
 
 /** A strategy is a store and a routing. A new one is a new entry here. */
 export interface Strategy extends StrategyFacts {
   readonly routing: 'round-robin' | 'affinity' | 'session-id'
-  /** A store's URL, or a function that makes one from the addresses. */
-  readonly store: string | { readonly server: 'redis' } | { readonly mesh: MeshKind }
+  readonly store: StoreSource
+  /** In place of `store` on a machine that does not have it. */
+  readonly otherwise?: StoreSource
+  /** Makes the store's URL from that of the store beneath it; absent where there is none. */
+  readonly over?: (url: string) => string
 }
+
+/** A store's URL, a server that the lab starts, the nodes themselves, or a file in the run's directory. */
+export type StoreSource =
+  | string
+  | { readonly server: ServerName }
+  | { readonly mesh: MeshKind }
+  | { readonly file: string }
 
 /** For stores on the nodes: every node has every session, or each session is on some of the nodes. */
 export type MeshKind = 'replicated' | 'clustered'

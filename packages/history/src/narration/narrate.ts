@@ -58,7 +58,10 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
 const processLabels: Readonly<Record<ProcessName, string>> = {
   balancer: 'the balancer',
   redis: 'redis-server',
-  replica: 'the replica of redis-server',
+  postgres: 'PostgreSQL',
+  mariadb: 'MariaDB',
+  memcached: 'memcached',
+  replica: "the store's replica",
   edges: 'the edge process',
   users: 'the process of the virtual users',
 }
@@ -67,9 +70,11 @@ function processLabel(process: ProcessName): string {
   return ownEntry(processLabels, process) ?? process
 }
 
+const FORGETFUL: ReadonlySet<ProcessName> = new Set(['redis', 'memcached'])
+
 /** At a failover the replica has the sessions. */
 function processLoss(process: ProcessName, { faults }: ClusterState): string {
-  if (process !== 'redis' || faults.some(({ kind }) => kind === 'failover')) return ''
+  if (!FORGETFUL.has(process) || faults.some(({ kind }) => kind === 'failover')) return ''
   return ', and every session with it: it keeps nothing on disk'
 }
 

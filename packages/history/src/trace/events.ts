@@ -122,7 +122,10 @@ export interface NodeDown {
 }
 
 /** The processes other than nodes. */
-export type ProcessName = 'balancer' | 'redis' | 'replica' | 'edges' | 'users'
+export type ProcessName = 'balancer' | ServerName | 'replica' | 'edges' | 'users'
+
+/** The store servers that a lab can start. */
+export type ServerName = 'redis' | 'postgres' | 'mariadb' | 'memcached'
 
 export interface ProcessUp {
   readonly type: 'process-up'

@@ -2,6 +2,7 @@
  * Checks before a cluster starts whether a planned fault has a target there. A campaign whose faults have no target would find
  * nothing and prove nothing.
  */
+import type { ServerKind } from '../cluster/servers/server-kind.ts'
 import { around, type EdgeEnds, edgeName, matching, STORE } from '../edges/edges.ts'
 import type { Planned } from './planned.ts'
 import type { Fault } from '../faults/contract/fault.ts'
@@ -12,8 +13,8 @@ import { GROUPS, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit
 export interface Place {
   readonly nodes: readonly string[]
   readonly users: number
-  /** Whether the lab starts the store, and so may break it. */
-  readonly hasStore: boolean
+  /** The store's server if the lab starts it, and so may break it. */
+  readonly server: ServerKind | undefined
   readonly edges: readonly EdgeEnds[]
 }
 
@@ -30,7 +31,7 @@ function targetProblem(fault: Fault, text: string, place: Place): string | undef
   if (target === undefined) return unfit(fault, text)
   switch (target.type) {
     case 'store':
-      return place.hasStore ? undefined : 'there is no store that the lab starts'
+      return place.server === undefined ? 'there is no store server that the lab starts' : fault.refuses?.(place.server)
     case 'random-edge':
       return undefined
     case 'edges':
@@ -71,12 +72,12 @@ function howMany(target: NodesTarget, nodes: number): number {
   return target.type === 'named' ? target.names.length : 1
 }
 
-function takes({ on }: Fault, { nodes, users, hasStore, edges }: Place): string {
+function takes({ on }: Fault, { nodes, users, server, edges }: Place): string {
   if (on.includes('edge')) return [RANDOM_TARGET, ...edges.map(edgeName)].join(', ')
   if (on.includes('partition') && around(edges, nodes.slice(0, 1)).length === 0) {
     return 'nodes that keep the sessions themselves, two at least, or have them in a store that the lab starts'
   }
   const groups = [...GROUPS, 'owner', `owner:user-0 to owner:user-${users - 1}`]
-  const stores = on.includes('store') ? [hasStore ? STORE : `${STORE} where the lab starts one`] : []
+  const stores = on.includes('store') ? [server !== undefined ? STORE : `${STORE} where the lab starts one`] : []
   return [...(on.includes('store') && !on.includes('node') ? [] : [...nodes, ...groups]), ...stores].join(', ')
 }

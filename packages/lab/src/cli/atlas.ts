@@ -5,8 +5,9 @@ import { type Atlas, ATLAS_SCHEMA, type Cell, type Chart, heading, LEGEND, rowOf
 import { Explorer } from '../atlas/explore.ts'
 import { operations } from '../atlas/operations.ts'
 import { NODES_MAX } from '../cluster/addresses.ts'
+import { awaitStore } from '../cluster/await-store.ts'
+import type { Choice } from '../cluster/choose-store.ts'
 import { ownPrograms } from '../cluster/programs.ts'
-import { requireRedis } from '../cluster/redis.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { CRASH_POINTS } from '../faults/contract/fault-detail.ts'
@@ -16,7 +17,7 @@ import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { strategyNames } from '../strategies.ts'
 import { visible, visibleJson } from '../terminal/visible.ts'
-import { chooseStrategy, type Choice } from './command/choose-strategy.ts'
+import { chooseStrategy } from './command/choose-strategy.ts'
 import {
   choiceFlag,
   flagsHelp,
@@ -127,12 +128,10 @@ function chosen({ strategy }: Values, config: Config, say: (text: string) => voi
 }
 
 async function chartOf(choice: Choice, outing: Outing): Promise<Chart> {
-  const { config, stop, say, held } = outing
-  const { strategy, storeUrl } = choice
+  const { stop, say, held } = outing
+  const { strategy, own } = choice
   const unfinished: Chart = { strategy: strategy.name, cells: [] }
-  if (storeUrl !== undefined && storeUrl === config.redisUrl) {
-    await requireRedis(storeUrl, (line) => say(`${visible(line)}\n`), stop)
-  }
+  if (own !== undefined) await awaitStore(own, (line) => say(`${visible(line)}\n`), stop)
   if (stop.aborted) return unfinished
   const lab = await openLab(labOptions(choice, outing))
   held.lab = lab
@@ -189,11 +188,9 @@ function progress(say: (text: string) => void, text: string): void {
   if (process.stdout.isTTY) say(`\r\u001b[K${text}`)
 }
 
-function labOptions({ strategy, storeUrl, redisServer }: Choice, { flags, config, run, seed, directory }: Outing) {
+function labOptions(choice: Choice, { flags, config, run, seed, directory }: Outing) {
   return {
-    strategy,
-    ...(storeUrl === undefined ? {} : { storeUrl }),
-    ...(redisServer === undefined ? {} : { redisServer }),
+    ...choice,
     nodes: flags.nodes,
     port: 0,
     controlPort: 0,
@@ -202,7 +199,7 @@ function labOptions({ strategy, storeUrl, redisServer }: Choice, { flags, config
     rate: 1,
     seed,
     run,
-    directory: makeRunDirectory(run, path.join(directory, strategy.name)),
+    directory: makeRunDirectory(run, path.join(directory, choice.strategy.name)),
     environment: config.environment,
     programs: ownPrograms(),
   }

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto'
 import path from 'node:path'
 import { ownPrograms } from '../cluster/programs.ts'
-import { requireRedis } from '../cluster/redis.ts'
+import { awaitStore } from '../cluster/await-store.ts'
+import { type Choice, requireReplication } from '../cluster/choose-store.ts'
 import type { Config } from '../config.ts'
 import { UsageError } from '../errors.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
@@ -11,7 +12,7 @@ import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
-import { type Choice, chooseStrategy, requirePrivateRedis } from './command/choose-strategy.ts'
+import { chooseStrategy } from './command/choose-strategy.ts'
 import { flagsHelp, type FlagValues, parseFlags } from './command/flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
 import { storeOf } from './command/store-flags.ts'
@@ -19,7 +20,7 @@ import { upFlags } from './command/up-flags.ts'
 
 const upHelp = `npm start -- [flags], or ninelives up [flags]
 
-Starts a cluster (nodes, balancer, a Redis where the strategy wants one), a control API with a live page, and virtual
+Starts a cluster (nodes, balancer, a store server where the strategy wants one), a control API with a live page, and virtual
 users; shows what happens; stops everything on Ctrl-C.
 
 ${flagsHelp(upFlags)}`
@@ -34,7 +35,7 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
     return 0
   }
   const choice = chooseStrategy({ ...flags, store: storeOf(flags, config) }, config)
-  if (flags.replica === 'on') requirePrivateRedis(choice, '--replica on')
+  if (flags.replica === 'on') requireReplication(choice, '--replica on')
   await requirePorts(flags)
   const run = runName(new Date(), process.pid)
   const directory = makeRunDirectory(run, flags.logs)
@@ -42,10 +43,8 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
 
   let lab: Lab | undefined
   const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(lab) })
-  if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
-    await requireRedis(choice.storeUrl, say, stop)
-    if (stop.aborted) return EXIT_INTERRUPTED
-  }
+  if (choice.own !== undefined) await awaitStore(choice.own, say, stop)
+  if (stop.aborted) return EXIT_INTERRUPTED
   lab = await openLab(labOptions(flags, choice, run, directory, config))
   if (!(await started(lab, stop))) return EXIT_INTERRUPTED
   say(greeting(lab.trace.state, lab.control.url, painter(process.stdout)))
@@ -86,12 +85,9 @@ async function requirePorts(flags: Values): Promise<void> {
 }
 
 function labOptions(flags: Values, choice: Choice, run: string, directory: string, config: Config): LabOptions {
-  const { strategy, storeUrl, redisServer } = choice
   const restartAfterMs = flags['restart-after']
   return {
-    strategy,
-    ...(storeUrl === undefined ? {} : { storeUrl }),
-    ...(redisServer === undefined ? {} : { redisServer }),
+    ...choice,
     nodes: flags.nodes,
     port: flags.port,
     controlPort: flags['control-port'],
@@ -108,9 +104,9 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
   }
 }
 
-function announce({ redisServer }: Choice, { nodes }: Values): void {
-  const redis = redisServer === undefined ? '' : ', a private Redis'
-  say(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${redis} and the balancer ...`)
+function announce({ server }: Choice, { nodes }: Values): void {
+  const store = server === undefined ? '' : `, a private ${server.kind.title}`
+  say(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${store} and the balancer ...`)
 }
 
 function tellStory({ trace }: Lab): void {

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
 import { BALANCER, type Edge, type EdgeEnds, REPLICA, STORE } from '../edges/edges.ts'
 import { freePorts, LOOPBACK } from '../supervise/ports.ts'
 import type { MeshKind } from '../strategies.ts'
@@ -7,7 +9,7 @@ import type { ClusterOptions } from './options.ts'
 export interface Addresses {
   readonly balancerPort: number
   readonly nodes: readonly { readonly name: string; readonly port: number }[]
-  readonly redisPort: number
+  readonly storePort: number
   readonly replicaPort: number
   readonly storeUrl: string
   /** The store's URL for one node, which may lead through an edge's proxy. */
@@ -20,28 +22,27 @@ const NODE_NAMES = 'abcdefghijkl'
 export const NODES_MAX = NODE_NAMES.length
 
 export async function chooseAddresses(options: ClusterOptions): Promise<Addresses> {
-  const { strategy } = options
   const names = nodeNames(options.nodes)
   const ways = hasEdges(options) ? waysOf(options, names) : []
-  const [balancerPort = 0, redisPort = 0, replicaPort = 0, ...ports] = await freePorts(
+  const [balancerPort = 0, storePort = 0, replicaPort = 0, ...ports] = await freePorts(
     3 + 2 * names.length + ways.length,
   )
   const nodes = names.map((name) => ({ name, port: ports.shift() ?? 0 }))
   const mesh = new Map(names.map((name) => [name, ports.shift() ?? 0]))
   const edges = ways.map(({ from, to }) => {
-    const node = nodes.find(({ name }) => name === to)?.port ?? redisPort
-    return { from, to, port: ports.shift() ?? 0, target: from === BALANCER ? node : (mesh.get(to) ?? redisPort) }
+    const node = nodes.find(({ name }) => name === to)?.port ?? storePort
+    return { from, to, port: ports.shift() ?? 0, target: from === BALANCER ? node : (mesh.get(to) ?? storePort) }
   })
   const urlFor = (node?: string): string => {
     const over = (to: string, otherwise: number): number =>
       edges.find((edge) => edge.from === node && edge.to === to)?.port ?? otherwise
     const peers = [...mesh].map(([name, port]) => [name, over(name, port)] as const)
-    return options.storeUrl ?? storeUrl(strategy.store, over(STORE, redisPort), peers)
+    return options.storeUrl ?? ownUrl(options, over(STORE, storePort), peers)
   }
   return {
     balancerPort: options.port === 0 ? balancerPort : options.port,
     nodes,
-    redisPort,
+    storePort,
     replicaPort,
     storeUrl: urlFor(),
     storeUrlOf: urlFor,
@@ -55,12 +56,7 @@ export function hasEdges({ edges = false, replica = false }: Pick<ClusterOptions
 
 /** The edges that can have proxies. A store that the lab does not start has none. */
 export function waysOf(
-  {
-    strategy,
-    storeUrl,
-    redisServer,
-    replica,
-  }: Pick<ClusterOptions, 'strategy' | 'storeUrl' | 'redisServer' | 'replica'>,
+  { strategy, storeUrl, server, replica }: Pick<ClusterOptions, 'strategy' | 'storeUrl' | 'server' | 'replica'>,
   names: readonly string[],
 ): EdgeEnds[] {
   const isMesh = storeUrl === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
@@ -68,18 +64,23 @@ export function waysOf(
   return [
     ...names.map((to) => ({ from: BALANCER, to })),
     ...peers.filter(({ from, to }) => from !== to),
-    ...(redisServer === undefined ? [] : names.map((from) => ({ from, to: STORE }))),
-    ...(redisServer !== undefined && replica === true ? [{ from: STORE, to: REPLICA }] : []),
+    ...(server === undefined ? [] : names.map((from) => ({ from, to: STORE }))),
+    ...(server !== undefined && replica === true ? [{ from: STORE, to: REPLICA }] : []),
   ]
 }
 
-function storeUrl(
-  store: ClusterOptions['strategy']['store'],
-  redisPort: number,
+/** The store's own URL, or one that leads to its server by another port. */
+function ownUrl(
+  { strategy, server, directory }: ClusterOptions,
+  port: number,
   peers: readonly (readonly [name: string, port: number])[],
 ): string {
-  if (typeof store === 'string') return store
-  return 'mesh' in store ? meshUrl(store.mesh, peers) : `redis://${LOOPBACK}:${redisPort}`
+  const { store, over = (url) => url } = strategy
+  if (typeof store === 'string') return over(store)
+  if ('mesh' in store) return over(meshUrl(store.mesh, peers))
+  if ('file' in store) return over(`sqlite:${path.join(directory, store.file)}`)
+  assert(server !== undefined)
+  return over(server.kind.url(port))
 }
 
 /** A node's name and the shared secret come from its environment, as this URL is shown to people. */

@@ -1,3 +1,4 @@
+import type { ServerName } from '@ninelives/history'
 import { BALANCER, edgeName, Edges, REPLICA, STORE } from '../edges/edges.ts'
 import { PortInUseError, StartError } from '../errors.ts'
 import { httpGet } from '../http-get.ts'
@@ -8,12 +9,12 @@ import { loggedEvent } from '../trace/logged-event.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
 import { type Addresses, hasEdges } from './addresses.ts'
-import { balancerKeeper, type KeeperContext, edgesKeeper, redisKeeper, usersKeeper } from './keepers.ts'
+import { balancerKeeper, type KeeperContext, edgesKeeper, storeKeeper, usersKeeper } from './keepers.ts'
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
 import { type Specs, specs, type Upstream } from './specs.ts'
-import { type RedisServer, StoreServer } from './store-server.ts'
+import { type StoreProcess, StoreServer } from './store-server.ts'
 
 /** The exit code of a node or balancer whose port is taken. */
 const EXIT_PORT_IN_USE = 98
@@ -21,7 +22,7 @@ const PORT_ATTEMPTS_MAX = 5
 const SERVE_DEADLINE_MS = 15_000
 const PROBE_TIMEOUT_MS = 1_000
 
-/** All processes of one run. They start at once, after a private Redis if there is one; at the end the users stop first. */
+/** All processes of one run. They start at once, after a private store server if there is one; at the end the users stop first. */
 export class Cluster {
   readonly nodes: readonly ClusterNode[]
   readonly balancer: Keeper
@@ -36,7 +37,7 @@ export class Cluster {
   #endMonitor: (() => void) | undefined
 
   constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
-    const { restartAfterMs, redisServer, directory } = options
+    const { restartAfterMs, directory } = options
     const spec = specs(options, addresses.storeUrlOf)
     const processContext = {
       directory,
@@ -48,15 +49,11 @@ export class Cluster {
     this.#port = options.port
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
-    this.store = redisServer === undefined ? undefined : this.#storeOf(options, redisServer, addresses, spec, context)
+    this.store = this.#storeOf(options, addresses, spec, context)
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, context))
     this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, context) : undefined
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), context)
     this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace), context)
-  }
-
-  get redis(): Keeper | undefined {
-    return this.store?.keeper
   }
 
   get url(): string {
@@ -101,21 +98,23 @@ export class Cluster {
   }
 
   #storeOf(
-    { replica = false }: ClusterOptions,
-    program: string,
-    { redisPort, replicaPort, edges }: Addresses,
+    { server, replica = false }: ClusterOptions,
+    { storePort, replicaPort, edges }: Addresses,
     spec: Specs,
     context: KeeperContext,
-  ): StoreServer {
-    const server = (label: 'redis' | 'replica', port: number): RedisServer => {
+  ): StoreServer | undefined {
+    if (server === undefined) return undefined
+    const { kind } = server
+    const processOf = (label: ServerName | 'replica', port: number): StoreProcess => {
       // This edge leads to the present primary.
       const way = edges.find(({ to }) => to === REPLICA)?.port
-      const redisSpec = () =>
-        spec.redis({ program, label, port, follows: this.store?.isFollower(port) ? way : undefined })
-      return { port, keeper: redisKeeper(label, redisSpec, port, context) }
+      const processSpec = () =>
+        spec.store(server, { label, port, follows: this.store?.isFollower(port) ? way : undefined })
+      return { port, keeper: storeKeeper(label, processSpec, () => kind.answers(port), context) }
     }
     const leadTo = async (id: string, port: number) => (await this.edges?.pointStore(id, port)) ?? false
-    return new StoreServer(leadTo, server('redis', redisPort), replica ? server('replica', replicaPort) : undefined)
+    const follower = replica ? processOf('replica', replicaPort) : undefined
+    return new StoreServer(kind, leadTo, processOf(kind.name, storePort), follower)
   }
 
   /** Looked up at each start, as a node's port or the primary may have changed. */

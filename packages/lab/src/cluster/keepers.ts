@@ -3,7 +3,6 @@ import type { EventBody, ProcessName } from '@ninelives/history'
 import type { ChildSpec, ProcessContext, Message } from '../supervise/child.ts'
 import { Keeper, type KeeperOptions, type Life } from '../supervise/keeper.ts'
 import { until } from '../wait.ts'
-import { pingRedis } from './redis.ts'
 
 /** What the keepers of one cluster share. */
 export interface KeeperContext {
@@ -12,16 +11,17 @@ export interface KeeperContext {
   readonly append: (event: EventBody) => void
 }
 
-const READY_DEADLINE_MS = 10_000
+/** A database makes its directory first. */
+const READY_DEADLINE_MS = 18_000
 
-export function redisKeeper(
-  process: 'redis' | 'replica',
+export function storeKeeper(
+  process: ProcessName,
   spec: () => ChildSpec,
-  port: number,
+  answers: () => Promise<boolean>,
   context: KeeperContext,
 ): Keeper {
-  const wait = { deadlineMs: READY_DEADLINE_MS, what: 'redis-server to answer' }
-  return keeper(process, context, { spec, ready: () => until(() => pingRedis(port), wait) })
+  const wait = { deadlineMs: READY_DEADLINE_MS, what: `${process} to answer` }
+  return keeper(process, context, { spec, ready: () => until(answers, wait) })
 }
 
 export function balancerKeeper(spec: () => ChildSpec, context: KeeperContext): Keeper {

@@ -1,18 +1,19 @@
 import type { Strategy } from '../strategies.ts'
 import type { Programs } from './programs.ts'
+import type { PrivateServer } from './servers/server-kind.ts'
 
 /** The configuration of a cluster; every value is valid. */
 export interface ClusterOptions {
   readonly strategy: Strategy
   /** The URL of a store to use in place of the strategy's own. */
   readonly storeUrl?: string
-  /** The redis-server program, for a strategy that needs Redis without a URL. */
-  readonly redisServer?: string
+  /** For a strategy whose store needs a server, without a URL. */
+  readonly server?: PrivateServer
   readonly nodes: number
   /** 0 picks a free port. */
   readonly port: number
   readonly restartAfterMs?: number
-  /** Starts a second redis-server as a replica, for failovers. Implies `edges`. Default: false. */
+  /** Starts a second store server as a replica, for failovers. Implies `edges`. Default: false. */
   readonly replica?: boolean
   /** Puts a proxy on every edge, so that edges can be broken. Default: false. */
   readonly edges?: boolean

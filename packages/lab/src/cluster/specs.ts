@@ -2,14 +2,16 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ServerName } from '@ninelives/history'
 import type { ProxyOptions } from '../edges/options.ts'
+import { makeDirectory } from '../make-directory.ts'
 import { projectRoot } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Programs } from './programs.ts'
-import { privateRedis, type RedisOptions } from './redis.ts'
+import type { PrivateServer } from './servers/server-kind.ts'
 
 const edgesProgram = fileURLToPath(new URL('../edges/main.ts', import.meta.url))
 
@@ -23,8 +25,15 @@ export interface Specs {
   readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
   /** Uses the rate and the clock of the trace at that time. */
   readonly users: (target: string, trace: Pick<Trace, 'originNs' | 'state'>) => ChildSpec
-  readonly redis: (redis: RedisOptions) => ChildSpec
+  readonly store: (server: PrivateServer, process: StoreProcessOrder) => ChildSpec
   readonly edges: (proxies: readonly ProxyOptions[]) => ChildSpec
+}
+
+export interface StoreProcessOrder {
+  readonly label: ServerName | 'replica'
+  readonly port: number
+  /** The port of its primary, if it is a replica. */
+  readonly follows: number | undefined
 }
 
 export type UsersOptions = Pick<
@@ -74,7 +83,12 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
       }),
     users: usersSpec(options),
     edges: (edges) => ours('edges', edgesProgram, base, [JSON.stringify({ seed: options.seed, edges })]),
-    redis: (redis) => privateRedis(redis, directory, options.environment),
+    store({ kind, program }, { label, ...order }) {
+      const own = path.join(directory, label)
+      makeDirectory(own)
+      const [command = '', ...args] = kind.command({ program, directory: own, ...order })
+      return { label, command, args, environment: options.environment, channel: false }
+    },
   }
 }
 

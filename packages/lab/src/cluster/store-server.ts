@@ -1,33 +1,41 @@
+import assert from 'node:assert/strict'
 import type { NodeLife } from '@ninelives/history'
 import { STORE } from '../edges/edges.ts'
 import type { Keeper } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { until } from '../wait.ts'
 import type { Member } from './member.ts'
-import { askRedis } from './redis.ts'
+import type { Replication, ServerKind } from './servers/server-kind.ts'
 
 const FOLLOWS_DEADLINE_MS = 15_000
 
-export interface RedisServer {
+export interface StoreProcess {
   readonly keeper: Keeper
   readonly port: number
 }
 
 /**
- * The private redis-server as a target of faults; a store of the user's own is never broken. If there are two servers, the
- * second is a replica that takes over when it is promoted.
+ * The private store server as a target of faults; a store of the user's own is never broken. If there are two servers, the second
+ * is a replica that takes over when it is promoted.
  */
 export class StoreServer implements Member {
   readonly name = STORE
-  #primary: RedisServer
-  #follower: RedisServer | undefined
+  readonly kind: ServerKind
+  #primary: StoreProcess
+  #follower: StoreProcess | undefined
   readonly #leadTo: (id: string, port: number) => Promise<boolean>
   /** The port to which the edges to the store lead. */
   #ledTo: number
   #pausedPid: number | undefined
 
   /** `leadTo` makes the edges to the store lead to that port. */
-  constructor(leadTo: (id: string, port: number) => Promise<boolean>, primary: RedisServer, follower?: RedisServer) {
+  constructor(
+    kind: ServerKind,
+    leadTo: (id: string, port: number) => Promise<boolean>,
+    primary: StoreProcess,
+    follower?: StoreProcess,
+  ) {
+    this.kind = kind
     this.#leadTo = leadTo
     this.#primary = primary
     this.#follower = follower
@@ -68,15 +76,9 @@ export class StoreServer implements Member {
     await this.followed()
   }
 
-  /** Redis' raw reply; empty without one. */
-  ask(...words: readonly string[]): Promise<string> {
-    return askRedis(this.port, words)
-  }
-
   /** Whether the replica is connected and in sync. */
   async isFollowed(): Promise<boolean> {
-    if (this.#follower === undefined) return false
-    return (await askRedis(this.#follower.port, ['INFO', 'replication'])).includes('master_link_status:up')
+    return this.#follower !== undefined && (await this.#replication.isInSync(this.#follower.port))
   }
 
   /** Starts the replica if it is down, and resolves when it follows the primary. */
@@ -101,18 +103,25 @@ export class StoreServer implements Member {
   /** Promotes the server in the primary's role, and points the edges to it. Idempotent; resolves to whether it is done. */
   async takeOver(id: string): Promise<boolean> {
     const { port } = this
-    if (!(await this.isPrimary()) && (await this.ask('REPLICAOF', 'NO', 'ONE')) !== '+OK') return false
+    if (!(await this.isPrimary()) && !(await this.#replication.promote(port))) return false
     if (this.#ledTo !== port && !(await this.#leadTo(id, port))) return false
     this.#ledTo = port
     return true
   }
 
-  async isPrimary(): Promise<boolean> {
-    return (await this.ask('INFO', 'replication')).includes('role:master')
+  isPrimary(): Promise<boolean> {
+    return this.#replication.isPrimary(this.port)
   }
 
   /** Whether the server on that port is the replica. */
   isFollower(port: number): boolean {
     return this.#follower?.port === port
+  }
+
+  /** Only a kind with replication has a replica. */
+  get #replication(): Replication {
+    const { replication } = this.kind
+    assert('promote' in replication)
+    return replication
   }
 }

@@ -61,7 +61,7 @@ export function describe(pid: number): { readonly parent: number; readonly comma
 }
 
 /** The second field of stat is the command in parentheses and may contain anything, so fields are counted from its end. */
-function procFields(pid: number): { state: string; parent: string; startTime: string } | undefined {
+function procFields(pid: number): { state: string; parent: string; group: string; startTime: string } | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -70,14 +70,30 @@ function procFields(pid: number): { state: string; parent: string; startTime: st
     return undefined
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, parent, startTime] = [fields[0], fields[1], fields[19]]
-  if (state === undefined || parent === undefined || startTime === undefined) return undefined
-  return { state, parent, startTime }
+  const [state, parent, group, startTime] = [fields[0], fields[1], fields[2], fields[19]]
+  if (state === undefined || parent === undefined || group === undefined || startTime === undefined) return undefined
+  return { state, parent, group, startTime }
 }
 
-/** Sends the signal to the process and its descendants. False if it is gone. */
+/**
+ * Sends the signal to the process and its descendants. False if it is gone. A signal that a process can't pass on is also sent to
+ * its children with a group of their own, as PostgreSQL's have; only where /proc lists them.
+ */
 export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
-  return trySignal(-pid, signal) || trySignal(pid, signal)
+  const others = signal === 'SIGTERM' ? [] : childGroups(pid)
+  const isThere = trySignal(-pid, signal) || trySignal(pid, signal)
+  for (const child of others) trySignal(-child, signal)
+  return isThere
+}
+
+function childGroups(pid: number): readonly number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+    return children.filter((child) => child > 0 && procFields(child)?.group === String(child))
+  } catch {
+    // Not Linux, or the process is gone.
+    return []
+  }
 }
 
 function trySignal(pid: number, signal: NodeJS.Signals): boolean {

@@ -9,7 +9,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { decodeTrace, Judge, type Verdict } from '@ninelives/history'
-import { findOnPath } from '../../src/cluster/redis.ts'
+import { findServer } from '../../src/cluster/servers/index.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
 import { DeadlineError, LabError } from '../../src/errors.ts'
 import { campaign } from '../../src/campaign/campaign.ts'
@@ -30,18 +30,18 @@ const load = { users: 30, tabs: 2, rate: 120 }
 /** More than a run has, so that no two operations have one number. */
 const OPERATIONS_A_RUN_MAX = 1_000_000
 
-const redisServer = findOnPath('redis-server', process.env['PATH'] ?? '')
-if (redisServer === undefined && process.env['CI'] === 'true') throw new Error('there is no redis-server on the PATH')
+const server = findServer('redis', process.env['PATH'] ?? '')
+if (server === undefined && process.env['CI'] === 'true') throw new Error('there is no redis-server on the PATH')
 
 for (const name of ['replicated', 'redis']) {
-  const run = name === 'redis' && redisServer === undefined ? test.skip : test.serial
+  const run = name === 'redis' && server === undefined ? test.skip : test.serial
   run(`${name} is not accused, whatever falls`, async (t) => {
     t.timeout(60_000 + RUNS * RUN_MAX_MS)
     const strategy = findStrategy(name)
     if (strategy === undefined) throw new Error(`there is no strategy ${name}`)
     const lab = await startedLab(t, {
       strategy,
-      ...(name === 'redis' && redisServer !== undefined ? { redisServer } : {}),
+      ...(name === 'redis' && server !== undefined ? { server } : {}),
       nodes: 3,
       programs: ownPrograms(),
       restartAfterMs: 500,

@@ -1,18 +1,21 @@
 /** What is known of a planned fault before there is a cluster. */
 import test from 'ava'
+import type { ServerName } from '@ninelives/history'
 import { nodeNames, waysOf } from '../../src/cluster/addresses.ts'
 import { parsePlanned } from '../../src/campaign/planned.ts'
 import { planProblem } from '../../src/campaign/plan-problem.ts'
+import { serverKinds } from '../../src/cluster/servers/index.ts'
 import { findStrategy } from '../../src/strategies.ts'
 
-function problemOf(planned: string, name: string, count = 3): string | undefined {
+function problemOf(planned: string, name: string, count = 3, server: ServerName = 'redis'): string | undefined {
   const strategy = findStrategy(name)
   const parsed = parsePlanned(planned)
   if (strategy === undefined || parsed === undefined) throw new Error(`${planned} with ${name} is none`)
-  const hasStore = name === 'redis'
+  const kind = name === 'redis' ? serverKinds[server] : undefined
   const nodes = nodeNames(count)
-  const edges = waysOf({ strategy, ...(hasStore ? { redisServer: 'redis-server', replica: true } : {}) }, nodes)
-  return planProblem(parsed, { nodes, users: 10, hasStore, edges })
+  const store = kind === undefined ? {} : { server: { kind, program: 'store-server' }, replica: true }
+  const edges = waysOf({ strategy, ...store }, nodes)
+  return planProblem(parsed, { nodes, users: 10, server: kind, edges })
 }
 
 test('a possible fault is planned', (t) => {
@@ -47,7 +50,7 @@ test(
   'pause@store',
   'sticky',
   3,
-  /^there is no store that the lab starts; pause takes /,
+  /^there is no store server that the lab starts; pause takes /,
 )
 test('a store for a fault of nodes', never, 'stall@store', 'redis', 3, /^stall falls on a node, and "store" is none; /)
 test(
@@ -80,3 +83,9 @@ test(
   /^nothing leads to another .*; partition takes a, b/,
 )
 test('a single node', never, 'partition', 'replicated', 1, /^nothing leads to another /)
+
+test('a fault that a kind of server can not have', (t) => {
+  t.regex(problemOf('failover', 'redis', 3, 'memcached') ?? '', /^Memcached has no replicas; failover takes store$/)
+  t.is(problemOf('amnesia', 'redis', 3, 'memcached'), undefined)
+  t.is(problemOf('failover', 'redis', 3, 'postgres'), undefined)
+})

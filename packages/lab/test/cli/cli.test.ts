@@ -91,11 +91,8 @@ test.serial('a missing Redis is waited for, and then is an error', async (t) => 
   const args = ['up', ...anyPorts, '--strategy', 'redis', '--logs', scratch(t)]
   const command = run(t, args, { REDIS_URL: 'redis://u:secret@127.0.0.1:1' })
   t.is(await command.exited, 1)
-  t.regex(command.output.stdout, /waiting for Redis at redis:\/\/u:\*\*\*@127\.0\.0\.1:1: connect ECONNREFUSED/)
-  t.regex(
-    command.output.stderr,
-    /^ninelives: no answer from Redis at redis:.*\(REDIS_URL\) after \d+ tries: .*ECONNREFUSED.*\n$/,
-  )
+  t.regex(command.output.stdout, /waiting for Redis at redis:\/\/u:\*\*\*@127\.0\.0\.1:1\n/)
+  t.regex(command.output.stderr, /^ninelives: no answer from Redis at redis:.*\(REDIS_URL\): .*ECONNREFUSED.*\n$/)
   t.notRegex(command.output.stdout + command.output.stderr, /secret/)
 })
 

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import test from 'ava'
-import { chooseStrategy, requirePrivateRedis } from '../../src/cli/command/choose-strategy.ts'
+import { chooseStrategy } from '../../src/cli/command/choose-strategy.ts'
+import { requireReplication } from '../../src/cluster/choose-store.ts'
 import { type Config, readConfig, withoutPassword } from '../../src/config.ts'
 import { UsageError } from '../../src/errors.ts'
 import { scratch } from '../fixtures/open-lab.ts'
@@ -11,9 +12,9 @@ const noWish = { strategy: undefined, store: undefined }
 test('the default strategy uses no Redis', (t) => {
   const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
   for (const each of [bare, config]) {
-    const { strategy, storeUrl, redisServer } = chooseStrategy(noWish, each)
+    const { strategy, storeUrl, server } = chooseStrategy(noWish, each)
     t.like(strategy, { name: 'replicated', routing: 'round-robin' })
-    t.deepEqual([storeUrl, redisServer], [undefined, undefined])
+    t.deepEqual([storeUrl, server], [undefined, undefined])
   }
 })
 
@@ -23,14 +24,15 @@ test("the user's Redis comes before a private one", (t) => {
   const config = { ...bare, redisUrl: 'redis://127.0.0.1:6379', searchPath: searchPathWithRedis(scratch(t)) }
   const choice = chooseStrategy(redis, config)
   t.like(choice, { strategy: { name: 'redis' }, storeUrl: 'redis://127.0.0.1:6379' })
-  t.is(choice.redisServer, undefined)
+  t.is(choice.server, undefined)
+  t.like(choice.own, { variable: 'REDIS_URL', title: 'Redis' })
 })
 
 test('a redis-server on the PATH is started if the user has no Redis', (t) => {
   const directory = scratch(t)
   t.like(chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(directory) }), {
     strategy: { name: 'redis' },
-    redisServer: `${directory}/redis-server`,
+    server: { kind: { name: 'redis' }, program: `${directory}/redis-server` },
   })
 })
 
@@ -47,15 +49,16 @@ test('redis without a Redis is refused, with how to get one', (t) => {
   })
 })
 
-test('a fault that needs a private Redis is refused without one', (t) => {
-  t.throws(() => requirePrivateRedis(chooseStrategy(noWish, bare), '--replica on'), {
+test('a fault that needs a private store server is refused without one', (t) => {
+  t.throws(() => requireReplication(chooseStrategy(noWish, bare), '--replica on'), {
     instanceOf: UsageError,
-    message: '--replica on needs the Redis that the lab starts itself, as with --strategy redis; replicated has none',
+    message:
+      '--replica on needs a store server that the lab starts itself, as with --strategy redis; replicated has none',
   })
   const own = chooseStrategy(redis, { ...bare, redisUrl: 'redis://u:secret@h:1' })
-  t.throws(() => requirePrivateRedis(own, '--replica on'), { message: /; this one is at redis:\/\/u:\*\*\*@h:1$/ })
+  t.throws(() => requireReplication(own, '--replica on'), { message: /; this one is at redis:\/\/u:\*\*\*@h:1$/ })
   const choice = chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(scratch(t)) })
-  t.notThrows(() => requirePrivateRedis(choice, '--replica on'))
+  t.notThrows(() => requireReplication(choice, '--replica on'))
 })
 
 test("the user's store replaces the strategy's, and its texts", (t) => {
@@ -76,6 +79,9 @@ test('a bad REDIS_URL is refused by name, and an empty one counts as absent', (t
   t.throws(() => readConfig({ REDIS_URL: 'http://u:secret@h' }), {
     instanceOf: UsageError,
     message: 'REDIS_URL is "http://u:***@h" and takes redis://HOST:PORT or rediss://HOST:PORT',
+  })
+  t.throws(() => readConfig({ DATABASE_URL: 'postgres' }), {
+    message: /^DATABASE_URL is "postgres" and takes sqlite:FILE, /,
   })
   t.is(readConfig({ REDIS_URL: '' }).redisUrl, undefined)
 })

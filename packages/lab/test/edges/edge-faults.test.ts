@@ -1,6 +1,6 @@
 /** Real clusters with proxies on their edges. */
 import test, { type ExecutionContext } from 'ava'
-import { findOnPath } from '../../src/cluster/redis.ts'
+import { findServer } from '../../src/cluster/servers/index.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
 import { httpGet } from '../../src/http-get.ts'
 import type { Lab, LabOptions } from '../../src/lab.ts'
@@ -9,8 +9,8 @@ import { until } from '../../src/wait.ts'
 import { ask, type Body } from '../fixtures/ask.ts'
 import { openedLab, startedLab } from '../fixtures/open-lab.ts'
 
-const redisServer = findOnPath('redis-server', process.env['PATH'] ?? '')
-const inRedis = redisServer === undefined ? test.skip : test
+const server = findServer('redis', process.env['PATH'] ?? '')
+const inRedis = server === undefined ? test.skip : test
 
 function edgeLab(t: ExecutionContext, name: string, changes: Partial<LabOptions> = {}): Promise<Lab> {
   const strategy = findStrategy(name)
@@ -77,7 +77,7 @@ test('latency between replicas delays their answers', async (t) => {
 })
 
 inRedis('a node without its store is not ready; a reset is over at once', async (t) => {
-  const lab = await edgeLab(t, 'redis', { nodes: 2, ...(redisServer === undefined ? {} : { redisServer }) })
+  const lab = await edgeLab(t, 'redis', { nodes: 2, ...(server === undefined ? {} : { server }) })
   const held = await inject(lab, { kind: 'hold', target: 'a→store', direction: 'answer' })
   await becomes(lab, 0, false)
   t.true(await isReady(lab, 1))

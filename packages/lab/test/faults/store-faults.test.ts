@@ -1,6 +1,7 @@
 /** The private Redis, broken on purpose. */
 import test, { type ExecutionContext } from 'ava'
-import { askRedis, findOnPath } from '../../src/cluster/redis.ts'
+import { findServer } from '../../src/cluster/servers/index.ts'
+import { askRedis } from '../../src/cluster/servers/redis.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
 import { failover } from '../../src/faults/kinds/store/failover.ts'
 import type { Lab, LabOptions } from '../../src/lab.ts'
@@ -10,13 +11,13 @@ import { until } from '../../src/wait.ts'
 import { ask, type Body } from '../fixtures/ask.ts'
 import { startedLab } from '../fixtures/open-lab.ts'
 
-const redisServer = findOnPath('redis-server', process.env['PATH'] ?? '')
-const inRedis = redisServer === undefined ? test.skip : test
+const server = findServer('redis', process.env['PATH'] ?? '')
+const inRedis = server === undefined ? test.skip : test
 
 function redisLab(t: ExecutionContext, changes: Partial<LabOptions> = {}): Promise<Lab> {
   const strategy = findStrategy('redis')
-  if (strategy === undefined || redisServer === undefined) throw new Error('there is no Redis')
-  return startedLab(t, { strategy, redisServer, nodes: 1, programs: ownPrograms(), ...changes })
+  if (strategy === undefined || server === undefined) throw new Error('there is no Redis')
+  return startedLab(t, { strategy, server, nodes: 1, programs: ownPrograms(), ...changes })
 }
 
 async function inject(lab: Lab, body: object): Promise<Body> {
@@ -45,10 +46,10 @@ async function loggedIn({ cluster }: Lab): Promise<() => Promise<boolean>> {
 
 /** Resolves with the replica's port, once it has what the store has. */
 async function copied({ cluster: { store } }: Lab): Promise<number> {
-  const port = Number(/^slave0:.*port=(\d+)/m.exec((await store?.ask('INFO', 'replication')) ?? '')?.[1])
+  const port = Number(/^slave0:.*port=(\d+)/m.exec(await askRedis(store?.port ?? 0, 'INFO', 'replication'))?.[1])
   const isCopied = async (): Promise<boolean> => {
-    const size = await store?.ask('DBSIZE')
-    return /^:[1-9]/.test(size ?? '') && size === (await askRedis(port, ['DBSIZE']))
+    const size = await askRedis(store?.port ?? 0, 'DBSIZE')
+    return /^:[1-9]/.test(size) && size === (await askRedis(port, 'DBSIZE'))
   }
   await until(isCopied, { deadlineMs: 10_000, what: 'the replica to have it' })
   return port
@@ -123,13 +124,13 @@ inRedis('an interrupted failover is reported, and completed by healing', async (
   const { store } = lab.cluster
   const isKnown = await loggedIn(lab)
   const replica = await copied(lab)
-  t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '-replicaof']), '+OK')
+  t.is(await askRedis(replica, 'ACL', 'SETUSER', 'default', '-replicaof'), '+OK')
   const broken = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
   t.is(broken.json.error.message, 'the replica was not promoted')
   const unhealed = () => lab.faults.unhealed() ?? []
   await until(() => unhealed().length === 1, { deadlineMs: 30_000, what: 'it to be known that it can not be healed' })
   t.regex(unhealed()[0]?.reason ?? '', /in vain for the replica to be promoted/)
-  t.is(await askRedis(replica, ['ACL', 'SETUSER', 'default', '+replicaof']), '+OK')
+  t.is(await askRedis(replica, 'ACL', 'SETUSER', 'default', '+replicaof'), '+OK')
   await lab.faults.heal(unhealed()[0]?.id ?? '')
   t.is(store?.port, replica)
   t.true(await store?.isPrimary())

@@ -3,15 +3,16 @@ import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
 import { needsEdges, parsePlanned } from '../../campaign/planned.ts'
 import { nodeNames, waysOf } from '../../cluster/addresses.ts'
+import { awaitStore } from '../../cluster/await-store.ts'
+import { type Choice, requirePrivateServer } from '../../cluster/choose-store.ts'
 import { ownPrograms } from '../../cluster/programs.ts'
-import { requireRedis } from '../../cluster/redis.ts'
 import type { Config } from '../../config.ts'
 import { STORE } from '../../edges/edges.ts'
 import { UsageError } from '../../errors.ts'
 import { faults } from '../../faults/kinds/index.ts'
 import { type Lab, type LabOptions, openLab } from '../../lab.ts'
 import { visible } from '../../terminal/visible.ts'
-import { type Choice, chooseStrategy, requirePrivateRedis } from '../command/choose-strategy.ts'
+import { chooseStrategy } from '../command/choose-strategy.ts'
 import { RATE_MAX } from './fit-rate.ts'
 import { lastLook } from './last-look.ts'
 import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
@@ -29,15 +30,14 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   const nodes = flags.nodes ?? NODES_DEFAULT
   const choice = chooseStrategy({ strategy: flags.strategy, store: storeOf(flags, config), nodes }, config)
   const onStore = kinds.find(isOnStore)
-  if (onStore !== undefined) requirePrivateRedis(choice, `--faults ${onStore}`)
+  if (onStore !== undefined) requirePrivateServer(choice, `--faults ${onStore}`)
   requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
   return (basis) => ({
     announcement: `Starting ${choice.strategy.name} with ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, seed ${basis.seed} ...`,
     kinds,
     async open(signal) {
-      if (choice.storeUrl !== undefined && choice.storeUrl === config.redisUrl) {
-        await requireRedis(choice.storeUrl, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
-      }
+      const { own } = choice
+      if (own !== undefined) await awaitStore(own, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
       return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
     },
   })
@@ -55,7 +55,7 @@ function requireFitting(kinds: readonly string[], place: Place): void {
 function placeOf(kinds: readonly string[], choice: Choice, nodes: number, users: number): Place {
   const names = nodeNames(nodes)
   const edges = waysOf({ ...choice, replica: kinds.some(isFailover) }, names)
-  return { nodes: names, users, hasStore: choice.redisServer !== undefined, edges }
+  return { nodes: names, users, server: choice.server?.kind, edges }
 }
 
 function isOnStore(planned: string): boolean {
@@ -88,14 +88,12 @@ function subjectOf(lab: Lab, { strategy }: Choice): Subject {
 function labOptions(
   flags: ProveValues,
   nodes: number,
-  { strategy, storeUrl, redisServer }: Choice,
+  choice: Choice,
   { seed, run, directory }: PlanBasis,
   config: Config,
 ): LabOptions {
   return {
-    strategy,
-    ...(storeUrl === undefined ? {} : { storeUrl }),
-    ...(redisServer === undefined ? {} : { redisServer }),
+    ...choice,
     nodes,
     port: 0,
     controlPort: 0,

@@ -1,4 +1,5 @@
 import type { NodeLife, TraceEvent } from '@ninelives/history'
+import type { ServerKind } from '../../cluster/servers/server-kind.ts'
 import type { FaultDetail } from './fault-detail.ts'
 import type { FaultFields } from './fields.ts'
 
@@ -40,6 +41,9 @@ export interface Fault<S extends Subject = Subject> {
    * logs an event of this name, with the fault's id as `fault`, when it lands.
    */
   readonly landsWith?: string
+
+  /** For a fault of the store: why such a server can't have it. */
+  refuses?(server: ServerKind): string | undefined
 
   /** Rejects with ApiError if the fault can't be started or armed. */
   inject(subject: S, order: FaultOrder): void | Promise<void>

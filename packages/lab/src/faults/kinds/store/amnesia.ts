@@ -1,3 +1,4 @@
+import type { Amnesia } from '../../../cluster/servers/server-kind.ts'
 import type { StoreServer } from '../../../cluster/store-server.ts'
 import { ApiError } from '../../../errors.ts'
 import type { Fault } from '../../contract/fault.ts'
@@ -10,18 +11,19 @@ export const amnesia: Fault<StoreServer> = {
   endsWith: [],
   isMomentary: true,
 
+  refuses: ({ amnesia: ability }) => ('because' in ability ? ability.because : undefined),
+
   async inject(store, { id }) {
-    await store.ask('SET', marker(id), '1')
-    if ((await store.ask('FLUSHALL', 'SYNC')) === '+OK') return
-    throw new ApiError(504, 'FAULT_NOT_ARMED', 'the store did not confirm the flush')
+    if (await abilityOf(store).forget(store.port, id)) return
+    throw new ApiError(504, 'FAULT_NOT_ARMED', 'the store did not confirm that it lost everything')
   },
 
-  /** Seen by a mark that is lost: users soon log in again, so the number of sessions would not show it. */
-  confirm: async (store, _pid, { id }) => (await store.ask('EXISTS', marker(id))) === ':0',
+  confirm: (store, _pid, { id }) => abilityOf(store).isForgotten(store.port, id),
 
   heal: () => Promise.resolve(),
 }
 
-function marker(id: string): string {
-  return `ninelives:lab:${id}`
+function abilityOf({ kind }: StoreServer): Amnesia {
+  if ('because' in kind.amnesia) throw new ApiError(409, 'IMPOSSIBLE', kind.amnesia.because)
+  return kind.amnesia
 }

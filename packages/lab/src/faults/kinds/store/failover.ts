@@ -16,7 +16,11 @@ export const failover: Fault<StoreServer> = {
   needs: ['up'],
   endsWith: [],
 
+  refuses: ({ replication }) => ('because' in replication ? replication.because : undefined),
+
   async inject(store, { id }) {
+    const { replication } = store.kind
+    if ('because' in replication) throw new ApiError(409, 'IMPOSSIBLE', replication.because)
     if (!(await store.isFollowed())) {
       throw new ApiError(409, 'NO_REPLICA', 'no replica follows the store: start the lab with --replica on')
     }

@@ -1,0 +1,77 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { LOOPBACK } from '../../supervise/ports.ts'
+import { findOnPath } from './find-program.ts'
+import type { ServerKind } from './server-kind.ts'
+import { startScript } from './start-script.ts'
+
+const DATABASE = 'ninelives'
+const ASK_TIMEOUT_MS = 1_000
+/** Where Debian has the server, which an ordinary user's PATH leaves out. */
+const DEBIAN = '/usr/sbin'
+
+/** On disk, with MariaDB's own defaults for durability. */
+export const mariadb: ServerKind = {
+  name: 'mariadb',
+  title: 'MariaDB',
+  install: 'install it (apt-get install mariadb-server, brew install mariadb)',
+  variable: 'DATABASE_URL=mysql://USER:PASSWORD@HOST:PORT/DATABASE',
+  find: (searchPath) => findOnPath('mariadbd', `${searchPath}${path.delimiter}${DEBIAN}`),
+  url: (port) => `mysql://root@${LOOPBACK}:${port}/${DATABASE}`,
+
+  command({ program, port, directory, follows }) {
+    const data = path.join(directory, 'data')
+    const init = path.join(directory, 'init.sql')
+    writeFileSync(init, follows === undefined ? `CREATE DATABASE IF NOT EXISTS ${DATABASE};\n` : following(follows))
+    const install = [
+      'mariadb-install-db',
+      '--no-defaults',
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+    ]
+    const make = (at: string): string[] => [...install, `--datadir=${at}`]
+    const socket = ['--socket=mysql.sock', `--bind-address=${LOOPBACK}`, `--port=${port}`, '--skip-name-resolve']
+    const log = ['--log-bin=log', '--log-slave-updates', `--server-id=${port}`]
+    const serve = [program, '--no-defaults', `--datadir=${data}`, `--init-file=${init}`, ...socket, ...log]
+    return startScript({ data, make, serve, anew: follows !== undefined })
+  },
+
+  answers: async (port) => (await ask(port, 'SELECT 1')) !== undefined,
+
+  replication: {
+    isPrimary: async (port) => (await ask(port, 'SHOW SLAVE STATUS'))?.length === 0,
+    isInSync: async (port) => (await ask(port, 'SHOW SLAVE STATUS'))?.[0]?.['Seconds_Behind_Master'] === 0,
+    async promote(port) {
+      await ask(port, 'STOP SLAVE')
+      return (await ask(port, 'RESET SLAVE ALL')) !== undefined
+    },
+  },
+
+  amnesia: { because: 'MariaDB keeps its tables on disk' },
+}
+
+/** From the primary's first change on, as a replica begins empty. */
+function following(port: number): string {
+  const primary = `MASTER_HOST='${LOOPBACK}', MASTER_PORT=${port}, MASTER_USER='root', MASTER_CONNECT_RETRY=1`
+  return `CHANGE MASTER TO ${primary}, MASTER_USE_GTID=slave_pos;\nSTART SLAVE;\n`
+}
+
+/** The rows; none for a statement without; undefined without an answer. */
+async function ask(port: number, statement: string): Promise<readonly Record<string, unknown>[] | undefined> {
+  const { createConnection } = await import('mysql2/promise')
+  const where = { host: LOOPBACK, port, user: 'root', connectTimeout: ASK_TIMEOUT_MS }
+  try {
+    const connection = await createConnection(where)
+    // The server died during the question, which rejects too.
+    connection.on('error', () => undefined)
+    try {
+      const [rows] = await connection.query({ sql: statement, timeout: ASK_TIMEOUT_MS })
+      return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []
+    } finally {
+      connection.destroy()
+    }
+  } catch {
+    // It does not answer, or refuses.
+    return undefined
+  }
+}

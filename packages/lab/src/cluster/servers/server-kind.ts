@@ -1,0 +1,57 @@
+import type { ServerName } from '@ninelives/history'
+
+/** A kind of store server that the lab can start for itself. A new one is a file in this folder and an entry in `index.ts`. */
+export interface ServerKind {
+  readonly name: ServerName
+  /** As in "a Redis". */
+  readonly title: string
+  /** How to get its program; completes "needs a Redis: ". */
+  readonly install: string
+  /** The environment variable with the URL of the user's own. */
+  readonly variable: string
+  /** The path of its program on this machine. */
+  find(searchPath: string): string | undefined
+  /** For the nodes. */
+  url(port: number): string
+  /** One command, which also makes what the server needs on disk. */
+  command(order: ServerOrder): readonly string[]
+  /** Whether the server on that port carries out commands. */
+  answers(port: number): Promise<boolean>
+  readonly replication: Replication | Unable
+  readonly amnesia: Amnesia | Unable
+}
+
+/** What a kind of server can't have, with the reason for an error. */
+export interface Unable {
+  readonly because: string
+}
+
+/** All by port. False also where nothing answers. */
+export interface Replication {
+  isPrimary(port: number): Promise<boolean>
+  /** Whether the replica on that port is connected and has what its primary has. */
+  isInSync(port: number): Promise<boolean>
+  promote(port: number): Promise<boolean>
+}
+
+/** The server loses its contents and runs on. It is seen by a mark: users soon log in again, so the sessions would not show it. */
+export interface Amnesia {
+  /** Writes the mark and loses everything. */
+  forget(port: number, mark: string): Promise<boolean>
+  isForgotten(port: number, mark: string): Promise<boolean>
+}
+
+export interface ServerOrder {
+  readonly program: string
+  readonly port: number
+  /** Its own, and there. */
+  readonly directory: string
+  /** The port of its primary, if it is a replica. A replica begins anew at each start. */
+  readonly follows?: number | undefined
+}
+
+/** A kind whose program this machine has. */
+export interface PrivateServer {
+  readonly kind: ServerKind
+  readonly program: string
+}
