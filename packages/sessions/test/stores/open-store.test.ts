@@ -13,14 +13,17 @@ test('a store opens from its URL', async (t) => {
   t.is((await openStore('redis+sentinel://user:password@one,two:26380/shop/1?ack=quorum')).name, 'redis')
   t.is((await openStore('redis+cluster://one:7000,two:7000,three:7000')).name, 'redis')
   t.is((await openStore('sqlite:/tmp/sessions.db?synchronous=NORMAL')).name, 'sqlite')
+  t.is((await openStore('postgres://user:password@one,two:5433/shop?connectionsMax=4')).name, 'postgres')
+  t.is((await openStore('postgresql://%2Fvar%2Frun%2Fpostgresql/shop')).name, 'postgres')
+  t.is((await openStore('mariadb://user@localhost/shop')).name, 'mysql')
 })
 
 const refused: Readonly<Record<string, RegExp>> = {
   '': /no store for ''.*memory:, redis:, rediss:/,
   redis: /no store for 'redis'/,
   'mongodb://localhost': /no store for 'mongodb:\/\/localhost'.*redis:/,
-  'mysql://user:secret@host': /no store for 'mysql:\/\/\*\*\*@host'/,
-  'mysql://user:a/b@c@host?token=t': /no store for 'mysql:\/\/\*\*\*@host\?\*\*\*'/,
+  'mssql://user:secret@host': /no store for 'mssql:\/\/\*\*\*@host'/,
+  'mssql://user:a/b@c@host?token=t': /no store for 'mssql:\/\/\*\*\*@host\?\*\*\*'/,
   'memory://[': /'memory:\/\/\[' names a host/,
   'redis+sentinel://one,two': /ends in the group's name/,
   'memory:?size=3': /'size'.*recordsMax/,
@@ -31,6 +34,11 @@ const refused: Readonly<Record<string, RegExp>> = {
   'sqlite://host/sessions.db': /a SQLite URL is sqlite:PATH/,
   'sqlite::memory:': /would be each node's own/,
   'sqlite:sessions.db?synchronous=OFF': /synchronous.*'OFF'.*FULL, NORMAL/,
+  'postgres://localhost': /ends in the database's name/,
+  'postgres://user:a/b@localhost/shop': /written %2F/,
+  'postgres://localhost/shop?sslmode=prefer': /sslmode.*'prefer'.*disable, require, verify-full/,
+  'postgres://localhost/shop?ca=ca.pem': /go with sslmode/,
+  'mysql://localhost/shop?notify=1': /'notify', which is for postgres:/,
   './no-such-store.ts': /'\.\/no-such-store\.ts' can't be loaded/,
 }
 

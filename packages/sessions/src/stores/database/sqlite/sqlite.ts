@@ -10,10 +10,10 @@ import { closeSync, existsSync, openSync, realpathSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type * as Sqlite from 'node:sqlite'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
-import type { Dialect, Row } from './dialect.ts'
-import { type MigratedDatabase, migrate, type Migrations } from './migrations.ts'
-import type { SqliteLocation } from './sqlite-url.ts'
+import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
+import type { Dialect, Row } from '../dialect.ts'
+import { type MigratedDatabase, migrate, type Migrations } from '../migrations.ts'
+import type { SqliteLocation } from './url.ts'
 import { walSync, type WalSync } from './wal-sync.ts'
 
 /** Small enough that a batch delays a request by some two milliseconds. */
@@ -23,7 +23,7 @@ const RETRY_PAUSE_MAX_MS = 16
 const MIGRATIONS: Migrations = [
   [
     `CREATE TABLE ninelives_sessions (
-      key TEXT NOT NULL PRIMARY KEY,
+      record_key TEXT NOT NULL PRIMARY KEY,
       version INTEGER NOT NULL,
       expires_at_ms REAL NOT NULL,
       sweep_slot INTEGER NOT NULL,
@@ -31,23 +31,23 @@ const MIGRATIONS: Migrations = [
     )`,
     `CREATE INDEX ninelives_sessions_sweep ON ninelives_sessions (sweep_slot)`,
     `CREATE VIEW ninelives_live_sessions AS
-      SELECT key, version, datetime(expires_at_ms / 1000, 'unixepoch') AS expires_at, length(body) AS characters,
+      SELECT record_key, version, datetime(expires_at_ms / 1000, 'unixepoch') AS expires_at, length(body) AS characters,
         iif(json_valid(body), body ->> '$.u', NULL) AS user_tag, iif(json_valid(body), body -> '$.d', NULL) AS data
       FROM ninelives_sessions
-      WHERE version > 0 AND key NOT LIKE '~%' AND expires_at_ms > (julianday('now') - 2440587.5) * 86400000`,
+      WHERE version > 0 AND record_key NOT LIKE '~%' AND expires_at_ms > (julianday('now') - 2440587.5) * 86400000`,
   ],
 ]
 
 const STATEMENTS = {
-  read: 'SELECT version, expires_at_ms AS expiresAtMs, body FROM ninelives_sessions WHERE key = ?',
-  create: `INSERT INTO ninelives_sessions (key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 1, ?2, ?3, ?4)
-    ON CONFLICT (key) DO UPDATE SET version = 1, expires_at_ms = ?2, sweep_slot = ?3, body = ?4 WHERE expires_at_ms <= ?5`,
+  read: 'SELECT version, expires_at_ms AS expiresAtMs, body FROM ninelives_sessions WHERE record_key = ?',
+  create: `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 1, ?2, ?3, ?4)
+    ON CONFLICT (record_key) DO UPDATE SET version = 1, expires_at_ms = ?2, sweep_slot = ?3, body = ?4 WHERE expires_at_ms <= ?5`,
   update: `UPDATE ninelives_sessions SET version = version + 1, expires_at_ms = ?, sweep_slot = ?, body = ?
-    WHERE key = ? AND version = ? AND expires_at_ms > ?`,
+    WHERE record_key = ? AND version = ? AND expires_at_ms > ?`,
   extend: `UPDATE ninelives_sessions SET expires_at_ms = max(expires_at_ms, ?), sweep_slot = max(sweep_slot, ?)
-    WHERE key = ? AND version > 0 AND expires_at_ms > ?`,
-  fence: `INSERT INTO ninelives_sessions (key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 0, ?2, ?3, '')
-    ON CONFLICT (key) DO UPDATE SET version = 0, expires_at_ms = ?2, sweep_slot = ?3, body = ''`,
+    WHERE record_key = ? AND version > 0 AND expires_at_ms > ?`,
+  fence: `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 0, ?2, ?3, '')
+    ON CONFLICT (record_key) DO UPDATE SET version = 0, expires_at_ms = ?2, sweep_slot = ?3, body = ''`,
   sweep: `DELETE FROM ninelives_sessions
     WHERE rowid IN (SELECT rowid FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX})`,
   earliest: 'SELECT min(sweep_slot) AS sweepSlot FROM ninelives_sessions',

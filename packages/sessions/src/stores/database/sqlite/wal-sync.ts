@@ -7,7 +7,7 @@
  * that record, its own sync covers both.
  */
 import { closeSync, fdatasync, openSync } from 'node:fs'
-import { deadlineList } from '../../deadlines.ts'
+import { deadlineList } from '../../../deadlines.ts'
 
 export interface WalSync {
   /** Resolves when everything that was committed so far is on the disk. */

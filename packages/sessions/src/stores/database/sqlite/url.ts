@@ -1,6 +1,6 @@
 /** `sqlite:PATH?settings`: PATH is relative or absolute, with %3F for a '?' and %25 for a '%' in it. */
-import { StoreConfigError } from '../../errors.ts'
-import { decoded, setting, settings } from '../../url-settings.ts'
+import { StoreConfigError } from '../../../errors.ts'
+import { decoded, setting, settings } from '../../../url-settings.ts'
 
 export interface SqliteLocation {
   readonly path: string

@@ -1,0 +1,114 @@
+/**
+ * One connection to one MySQL or MariaDB, by `mysql2`, set up for the store: values are never cut to fit, and a statement reads what
+ * is committed. Among several hosts a read-only one is left, because that is what a replica is.
+ */
+import type { ResultSetHeader, RowDataPacket } from 'mysql2'
+import type * as Mysql from 'mysql2'
+import { StoreConfigError } from '../../../errors.ts'
+import type { Connection } from './pool.ts'
+import type { HostAddress, ServerLocation } from './url.ts'
+
+export interface MysqlConnection extends Connection {
+  readonly server: MysqlServer
+  /** Prepared once for each connection. Resolves to rows as arrays, or to what was changed. */
+  ask(text: string, values?: readonly MysqlValue[]): Promise<MysqlRow[] & ResultSetHeader>
+  /** Not prepared: for what MySQL does not prepare. */
+  apply(text: string): Promise<MysqlRow[]>
+}
+
+export type MysqlValue = string | number
+type MysqlRow = readonly (string | number | null)[]
+
+export interface MysqlServer {
+  readonly isReadOnly: boolean
+  /** False: the last commits may be gone after a crash of the machine. */
+  readonly syncsToDisk: boolean
+}
+
+const MYSQL_MIN = [8, 0] as const
+const MARIADB_MIN = [10, 5] as const
+const LOCK_WAIT_S = 1
+const FACTS = 'SELECT VERSION(), @@global.read_only, @@global.innodb_flush_log_at_trx_commit'
+
+/** Rejects after `boundMs`, and if the server is no primary; with StoreConfigError if it can't be used at all. */
+export async function connectMysql(
+  location: ServerLocation,
+  { host, port }: HostAddress,
+  boundMs: number,
+): Promise<MysqlConnection> {
+  const mysql = await driver()
+  const { user, password, database, tls, hosts } = location
+  const client = mysql.createConnection({
+    host,
+    port,
+    database,
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+    ...(tls !== undefined && { ssl: tls }),
+    connectTimeout: boundMs,
+    rowsAsArray: true,
+  })
+  let isUsable = true
+  for (const event of ['error', 'end']) client.on(event, () => (isUsable = false))
+
+  const connection = {
+    get isUsable() {
+      return isUsable
+    },
+    ask: (text: string, values: readonly MysqlValue[] = []) =>
+      settled<MysqlRow[] & ResultSetHeader>((done) => client.execute<RowDataPacket[]>(text, [...values], done)),
+    apply: (text: string) => settled<MysqlRow[]>((done) => client.query<RowDataPacket[]>(text, done)),
+    destroy() {
+      isUsable = false
+      socketOf(client).destroy()
+    },
+  }
+
+  const setUp = async (): Promise<MysqlServer> => {
+    await settled<void>((done) => client.connect((error) => done(error, undefined)))
+    const [version, readOnly, flush] = (await connection.apply(FACTS))[0] as [string, number, number]
+    refuseOld(`${host}:${port}`, version)
+    if (readOnly !== 0 && hosts.length > 1) throw new Error('it is read-only')
+    await connection.apply(
+      `SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = ${LOCK_WAIT_S}, autocommit = 1`,
+    )
+    await connection.apply('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
+    return { isReadOnly: readOnly !== 0, syncsToDisk: flush === 1 }
+  }
+
+  const late = setTimeout(() => socketOf(client).destroy(new Error(`no answer within ${boundMs} ms`)), boundMs)
+  try {
+    return Object.assign(connection, { server: await setUp() })
+  } catch (error) {
+    connection.destroy()
+    throw error
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+function settled<T>(call: (done: (error: Error | null, result: unknown) => void) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    call((error, result) => (error === null || error === undefined ? resolve(result as T) : reject(error)))
+  })
+}
+
+function refuseOld(at: string, version: string): void {
+  const isMariadb = /mariadb/i.test(version)
+  const [minMajor, minMinor] = isMariadb ? MARIADB_MIN : MYSQL_MIN
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
+  if (major > minMajor || (major === minMajor && minor >= minMinor)) return
+  const name = isMariadb ? 'MariaDB' : 'MySQL'
+  throw new StoreConfigError(`${at} is ${name} ${version}, and ${minMajor}.${minMinor} or newer is supported`)
+}
+
+async function driver(): Promise<typeof Mysql> {
+  return await import('mysql2').catch((cause: unknown) => {
+    throw new StoreConfigError("mysql: needs the package 'mysql2': npm install mysql2", cause)
+  })
+}
+
+/** `destroy()` of mysql2 says goodbye to a server that may hang, and waits for it. */
+function socketOf(client: Mysql.Connection): { destroy(error?: Error): void } {
+  return (client as unknown as { stream: { destroy(error?: Error): void } }).stream
+}

@@ -1,0 +1,131 @@
+/**
+ * One connection to one PostgreSQL, by `pg`, set up for the store: a server that is no primary is left at once, statements are
+ * given up by the server too, and a commit is on its disk before it is acknowledged unless the URL says otherwise.
+ */
+import type { Client, QueryArrayResult } from 'pg'
+import { StoreConfigError } from '../../../errors.ts'
+import type { Connection } from './pool.ts'
+import type { HostAddress, ServerLocation } from './url.ts'
+
+export interface PostgresConnection extends Connection {
+  readonly client: Client
+  readonly server: PostgresServer
+  /** A statement with a name is prepared once for each connection. */
+  ask(statement: Statement, values?: readonly unknown[]): Promise<QueryArrayResult>
+}
+
+export interface Statement {
+  readonly name?: string
+  readonly text: string
+}
+
+export interface PostgresServer {
+  readonly isReadOnly: boolean
+  /** False: what was committed may be gone after a crash of the machine. */
+  readonly syncsToDisk: boolean
+}
+
+const VERSION_MIN = 12
+const FACTS = `SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', current_setting('fsync') = 'on',
+  current_setting('server_version_num')::integer, current_setting('server_version'), current_setting('server_encoding'),
+  current_setting('synchronous_commit')`
+type Facts = [
+  inRecovery: boolean,
+  isReadOnly: boolean,
+  fsync: boolean,
+  versionNumber: number,
+  version: string,
+  encoding: string,
+  synchronousCommit: string,
+]
+
+/** Rejects after `boundMs`, and if the server is no primary; with StoreConfigError if it can't be used at all. */
+export async function connectPostgres(
+  location: ServerLocation,
+  { host, port }: HostAddress,
+  boundMs: number,
+  statementTimeoutMs: number,
+): Promise<PostgresConnection> {
+  const { Client } = await driver()
+  const { user, password, database, tls, settings } = location
+  const client = new Client({
+    host,
+    port,
+    database,
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+    ssl: tls ?? false,
+    keepAlive: true,
+    application_name: 'ninelives',
+    types: { getTypeParser: (type: number) => parsers[type] ?? asText },
+  })
+  let isUsable = true
+  // Without a listener, a connection that ends while idle would end the process.
+  client.on('error', () => (isUsable = false))
+  client.on('end', () => (isUsable = false))
+
+  const connection = {
+    client,
+    get isUsable() {
+      return isUsable
+    },
+    ask: ({ name, text }: Statement, values: readonly unknown[] = []) =>
+      client.query({ ...(name !== undefined && { name }), text, values: values as unknown[], rowMode: 'array' }),
+    destroy() {
+      isUsable = false
+      socketOf(client).destroy()
+    },
+  }
+
+  const setUp = async (): Promise<PostgresServer> => {
+    await client.connect()
+    const { rows } = await connection.ask({ text: FACTS })
+    const [inRecovery, isReadOnly, fsync, versionNumber, version, encoding, serversCommit] = rows[0] as Facts
+    if (versionNumber < VERSION_MIN * 10_000)
+      throw new StoreConfigError(`${host}:${port} is PostgreSQL ${version}, and ${VERSION_MIN} or newer is supported`)
+    if (encoding !== 'UTF8')
+      throw new StoreConfigError(`the database '${database}' has the encoding ${encoding}, and UTF8 is supported`)
+    if (inRecovery) throw new Error('it is a standby')
+    const commit = settings.synchronousCommit ?? (serversCommit === 'off' ? 'on' : serversCommit)
+    await client.query(
+      `SET statement_timeout = ${statementTimeoutMs}; SET synchronous_commit = ${commit};
+       SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED`,
+    )
+    return { isReadOnly, syncsToDisk: fsync }
+  }
+
+  const late = setTimeout(() => socketOf(client).destroy(new Error(`no answer within ${boundMs} ms`)), boundMs)
+  try {
+    return Object.assign(connection, { server: await setUp() })
+  } catch (error) {
+    connection.destroy()
+    throw error
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+async function driver(): Promise<{ Client: typeof Client }> {
+  const { default: pg } = await import('pg').catch((cause: unknown) => {
+    throw new StoreConfigError("postgres: needs the package 'pg': npm install pg", cause)
+  })
+  return pg
+}
+
+/** `end()` would say goodbye to a server that may hang, and wait for it. */
+function socketOf(client: Client): { destroy(error?: Error): void } {
+  return (client as unknown as { connection: { stream: { destroy(error?: Error): void } } }).connection.stream
+}
+
+/** By the number of the type. JSON stays the text that it is. */
+const parsers: Readonly<Record<number, (text: string) => unknown>> = {
+  16: (text) => text === 't',
+  17: (hex) => Buffer.from(hex.slice(2), 'hex').toString(),
+  20: Number,
+  23: Number,
+  701: Number,
+}
+
+function asText(text: string): string {
+  return text
+}

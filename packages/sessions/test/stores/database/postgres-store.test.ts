@@ -1,0 +1,23 @@
+import test from 'ava'
+import { openStore } from '../../../src/stores/open-store.ts'
+import { conforms } from '../../support/conforms.ts'
+import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
+
+if (postgresMissing === undefined) {
+  const server = postgresServer()
+  test.after.always(async () => (await server).stop())
+
+  for (const settings of ['', '?notify=1']) {
+    conforms({
+      of: `postgres:${settings}`,
+      capabilities: (await openStore('postgres://host/shop')).capabilities,
+      async open() {
+        const store = await openStore((await server).url + settings)
+        await store.open()
+        return store
+      },
+    })
+  }
+} else {
+  test.skip(`postgres: ${postgresMissing}`, () => {})
+}
