@@ -16,10 +16,11 @@
  * outage: the server answers, and reads go on.
  *
  * WAIT blocks its connection, so these changes have a connection of their own, and a missing replica delays no read. WAIT is
- * not a consensus: an acknowledged change is lost if every server that has it dies or is cut off before one of them becomes
- * primary (Sentinel and Cluster promote the most advanced replica that they can reach). A primary that is cut off together with
- * its clients still accepts `local` changes; Redis' min-replicas-to-write bounds that. A WAIT inside the script was rejected:
- * there Redis does not block.
+ * not a consensus: an acknowledged change is lost if the replica that becomes primary does not have it. A Sentinel compares the
+ * replicas by offsets up to five seconds old, and equal ones by their run ids, so it may promote a replica that lags, such as
+ * one that has just synced and gets no changes before the primary has handled its next report. With two replicas or more only
+ * `all` prevents that. A primary that is cut off together with its clients still accepts `local` changes; Redis'
+ * min-replicas-to-write bounds that. A WAIT inside the script was rejected: there Redis does not block.
  */
 import type { Redis } from 'ioredis'
 import type { Ack } from '../../contract.ts'

@@ -1,8 +1,11 @@
 import test from 'ava'
+import { StoreCopiesError } from '../../../src/errors.ts'
 import { outage } from '../../support/redis/outage.ts'
-import { sentinelGroup } from '../../support/redis/sentinel.ts'
-import { redisMissing } from '../../support/redis/server.ts'
-import { openRedis } from '../../support/redis/sessions.ts'
+import { redisRelay } from '../../support/redis/relay.ts'
+import { sentinelGroup, watched } from '../../support/redis/sentinel.ts'
+import { redisMissing, redisServer } from '../../support/redis/server.ts'
+import { creation, freshKey, openRedis } from '../../support/redis/sessions.ts'
+import { until } from '../../support/until.ts'
 
 // One after the other: a Sentinel that gets no processor time for two seconds trusts nothing for half a minute.
 const onRedis = redisMissing === undefined ? test.serial : test.skip
@@ -29,3 +32,25 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
     },
   )
 }
+
+const replicaOf = (port: number) => ['--replicaof', `127.0.0.1 ${port}`]
+
+onRedis('a late replica that a Sentinel prefers has what all copies had, and not what one had', async (t) => {
+  const primary = await redisServer()
+  const relay = await redisRelay(t, primary)
+  const preferred = { settings: [...replicaOf(relay.port), '--replica-priority', '1'] }
+  const replicas = [{ settings: replicaOf(primary.port) }, preferred]
+  const group = await watched(primary, replicas, { downAfterMs: 500, failoverTimeoutMs: 60_000 })
+  t.teardown(() => group.stop())
+  const opened = (ack: 'all' | 'one') =>
+    openRedis(t, { url: `${group.url}?ack=${ack}&timeoutMs=4000&fewerCopies=refuse` })
+  const [all, one] = await Promise.all([opened('all'), opened('one')])
+  const [onAll, onOne] = [freshKey(), freshKey()]
+  t.is((await all.write(onAll, creation())).status, 'written')
+  relay.hold()
+  t.is((await one.write(onOne, creation())).status, 'written')
+  await t.throwsAsync(all.write(freshKey(), creation()), { instanceOf: StoreCopiesError })
+  primary.process.kill('SIGKILL')
+  await until('a replica to be the primary', async () => (await all.read(onAll))?.body === 'one')
+  t.is(await all.read(onOne), undefined)
+})

@@ -1,4 +1,4 @@
-/** Stands in front of a Redis, counts the writes that pass, and cuts a connection right behind one when told to. */
+/** Stands in front of a Redis, counts the writes that pass, cuts a connection right behind one, and holds answers back. */
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { ExecutionContext } from 'ava'
@@ -10,12 +10,18 @@ export interface RedisRelay {
   scripts: number
   /** Whether the next script that passes is the last thing its client sends; Redis still gets it. */
   cutting: boolean
+  /** Lets nothing that Redis sends reach its clients any more. */
+  hold(): void
 }
 
 /** `upstreamPort` may be given later, for a server that has to know the relay first. */
 export async function redisRelay(t: ExecutionContext, upstream: { port?: number }): Promise<RedisRelay> {
-  const relay: RedisRelay = { port: await freePort(), scripts: 0, cutting: false }
   const sockets = new Set<Socket>()
+  const answering = new Set<Socket>()
+  const hold = () => {
+    for (const redis of answering) redis.unpipe().pause()
+  }
+  const relay: RedisRelay = { port: await freePort(), scripts: 0, cutting: false, hold }
   const kept = (socket: Socket): Socket => {
     sockets.add(socket)
     return socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy())
@@ -31,6 +37,8 @@ export async function redisRelay(t: ExecutionContext, upstream: { port?: number 
       client.destroy()
     })
     redis.pipe(client)
+    answering.add(redis)
+    redis.on('close', () => answering.delete(redis))
     client.on('close', () => redis.end())
   }).listen(relay.port, '127.0.0.1')
   await once(server, 'listening')
