@@ -7,6 +7,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LabError } from './errors.ts'
 import { makeDirectory, PRIVATE_FILE_MODE } from './make-directory.ts'
+import { SQLITE_FILE } from './strategies.ts'
 import { startMark } from './supervise/process-table.ts'
 
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))
@@ -66,6 +67,7 @@ function isInUse(directory: string): boolean {
 function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (
+      name.startsWith(SQLITE_FILE) ||
       /^((trace|anomaly-[a-z-]+)\.ndjson|verdict\.json)$/.test(name) ||
       /^(node-[a-l]|balancer|redis|postgres|mariadb|memcached|replica|edges|users|commands)\.log(\.1)?$/.test(name)
     ) {

@@ -6,6 +6,8 @@ export interface Strategy extends StrategyFacts {
   readonly store: StoreSource
   /** In place of `store` on a machine that does not have it. */
   readonly otherwise?: StoreSource
+  /** Whether every node has every session. Default: unless the routing is affinity. */
+  readonly isShared?: boolean
   /** Makes the store's URL from that of the store beneath it; absent where there is none. */
   readonly over?: (url: string) => string
 }
@@ -19,6 +21,9 @@ export type StoreSource =
 
 /** For stores on the nodes: every node has every session, or each session is on some of the nodes. */
 export type MeshKind = 'replicated' | 'clustered'
+
+/** In the run's directory. */
+export const SQLITE_FILE = 'ninelives-sessions.db'
 
 const inNodesMemory = 'so its users are logged out'
 
@@ -61,10 +66,23 @@ export const strategies: readonly Strategy[] = [
     summary: "sessions are in Redis, any node serves any user; a node's death logs no user out, Redis' own does",
     onNodeDeath: 'sessions are in Redis: no user is logged out',
   },
+  {
+    name: 'database',
+    routing: 'round-robin',
+    store: { file: SQLITE_FILE },
+    summary:
+      'sessions are in a database, SQLite or --database postgres or mariadb; any node serves any user, and they outlive every process',
+    onNodeDeath: 'sessions are in the database: no user is logged out',
+  },
 ]
 
 /** It needs only the nodes, and the death of one loses nothing. */
 export const DEFAULT_STRATEGY = 'replicated'
+
+/** Whether every node has every session, even if requests prefer one node. */
+export function anyNodeServes({ routing, isShared }: Pick<Strategy, 'routing' | 'isShared'>): boolean {
+  return isShared ?? routing !== 'affinity'
+}
 
 export const strategyNames: readonly string[] = strategies.map(({ name }) => name)
 

@@ -12,6 +12,7 @@ import type { Lab } from '../lab.ts'
 import type { Answered } from '../users/send-operation.ts'
 import { Client } from '../users/client.ts'
 import { type OperationEvent, Recorder } from '../users/recorder.ts'
+import { anyNodeServes, type Strategy } from '../strategies.ts'
 import { succeeds, until } from '../wait.ts'
 import type { Cell } from './chart.ts'
 import { Customer } from './customer.ts'
@@ -37,11 +38,11 @@ export class Explorer {
   #customers = 0
   #lastOp = 0
 
-  constructor(lab: Lab, routing: 'round-robin' | 'affinity' | 'session-id', signal: AbortSignal) {
+  constructor(lab: Lab, strategy: Pick<Strategy, 'routing' | 'isShared'>, signal: AbortSignal) {
     this.#lab = lab
-    this.#isPinned = routing !== 'round-robin'
+    this.#isPinned = strategy.routing !== 'round-robin'
     this.#shop = new Client(new URL(lab.cluster.url))
-    const nodes = routing === 'affinity' ? [] : lab.cluster.nodes
+    const nodes = anyNodeServes(strategy) ? lab.cluster.nodes : []
     this.#copies = nodes.map(({ name, url }) => ({ name, client: new Client(new URL(url)) }))
     this.#turns = lab.cluster.nodes.map(({ name }) => name)
     this.#signal = signal

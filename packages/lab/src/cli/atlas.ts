@@ -27,6 +27,7 @@ import {
   switchFlag,
   textFlag,
 } from './command/flags.ts'
+import { databaseFlag } from './command/store-flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
 
 const ALL = 'all'
@@ -37,6 +38,7 @@ const atlasFlags = {
     help: `one of them, or ${ALL} (${ALL})`,
     otherwise: ALL,
   }),
+  database: databaseFlag,
   nodes: integerFlag(
     { min: 2, max: NODES_MAX },
     { placeholder: 'N', help: `nodes, 2 to ${NODES_MAX} (3)`, otherwise: 3 },
@@ -114,8 +116,8 @@ export async function atlas(args: readonly string[], config: Config): Promise<nu
 }
 
 /** The strategies whose servers this machine has. */
-function chosen({ strategy }: Values, config: Config, say: (text: string) => void): readonly Choice[] {
-  if (strategy !== ALL) return [chooseStrategy({ strategy, store: undefined }, config)]
+function chosen({ strategy, database }: Values, config: Config, say: (text: string) => void): readonly Choice[] {
+  if (strategy !== ALL) return [chooseStrategy({ strategy, store: undefined, database }, config)]
   return strategyNames.flatMap((name) => {
     try {
       return [chooseStrategy({ strategy: name, store: undefined }, config)]
@@ -136,7 +138,7 @@ async function chartOf(choice: Choice, outing: Outing): Promise<Chart> {
   const lab = await openLab(labOptions(choice, outing))
   held.lab = lab
   try {
-    const cells = await Promise.race([survey(lab, strategy.routing, outing), whenStopped(stop)])
+    const cells = await Promise.race([survey(lab, strategy, outing), whenStopped(stop)])
     await lab.stop(stop.aborted ? String(stop.reason) : 'surveyed')
     return { ...unfinished, cells: cells ?? [] }
   } catch (error) {
@@ -148,15 +150,11 @@ async function chartOf(choice: Choice, outing: Outing): Promise<Chart> {
   }
 }
 
-async function survey(
-  lab: Lab,
-  routing: Choice['strategy']['routing'],
-  { stop, say }: Outing,
-): Promise<readonly Cell[]> {
-  const name = lab.trace.state.strategy.name
+async function survey(lab: Lab, strategy: Choice['strategy'], { stop, say }: Outing): Promise<readonly Cell[]> {
+  const { name } = strategy
   await lab.start()
   say(`\n${heading(name)}`)
-  const explorer = new Explorer(lab, routing, stop)
+  const explorer = new Explorer(lab, strategy, stop)
   const cells: Cell[] = []
   try {
     for (const operation of operations) {

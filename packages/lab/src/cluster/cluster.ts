@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import type { ServerName } from '@ninelives/history'
 import { BALANCER, edgeName, Edges, REPLICA, STORE } from '../edges/edges.ts'
 import { PortInUseError, StartError } from '../errors.ts'
@@ -13,7 +14,7 @@ import { balancerKeeper, type KeeperContext, edgesKeeper, storeKeeper, usersKeep
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
-import { type Specs, specs, type Upstream } from './specs.ts'
+import { type Specs, specs, storeDirectory, type Upstream } from './specs.ts'
 import { type StoreProcess, StoreServer } from './store-server.ts'
 
 /** The exit code of a node or balancer whose port is taken. */
@@ -34,6 +35,7 @@ export class Cluster {
   readonly #port: number
   readonly #trace: Trace
   #balancerPort: number
+  #storeDirectories: readonly string[] = []
   #endMonitor: (() => void) | undefined
 
   constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
@@ -80,7 +82,7 @@ export class Cluster {
     await this.users?.kill()
     await Promise.all([this.balancer, ...this.nodes.map(({ keeper }) => keeper)].map((keeper) => keeper.stop()))
     await Promise.all(this.#beneath.map((keeper) => keeper.stop()))
-    for (const node of this.nodes) node.close()
+    this.#leaveNothing()
   }
 
   /** Kills every process at once. */
@@ -89,7 +91,7 @@ export class Cluster {
     const above = [...(this.users === undefined ? [] : [this.users]), this.balancer]
     const keepers = [...above, ...this.nodes.map(({ keeper }) => keeper), ...this.#beneath]
     await Promise.all(keepers.map((keeper) => keeper.kill()))
-    for (const node of this.nodes) node.close()
+    this.#leaveNothing()
   }
 
   /** The store's servers and the edges. All must be stopped, as a keeper restarts its process otherwise. */
@@ -97,14 +99,21 @@ export class Cluster {
     return [...(this.store?.keepers ?? []), ...(this.edges === undefined ? [] : [this.edges.keeper])]
   }
 
+  #leaveNothing(): void {
+    for (const node of this.nodes) node.close()
+    for (const directory of this.#storeDirectories) rmSync(directory, { recursive: true, force: true })
+  }
+
   #storeOf(
-    { server, replica = false }: ClusterOptions,
+    options: ClusterOptions,
     { storePort, replicaPort, edges }: Addresses,
     spec: Specs,
     context: KeeperContext,
   ): StoreServer | undefined {
+    const { server, replica = false } = options
     if (server === undefined) return undefined
     const { kind } = server
+    this.#storeDirectories = ([kind.name, 'replica'] as const).map((label) => storeDirectory(options, label))
     const processOf = (label: ServerName | 'replica', port: number): StoreProcess => {
       // This edge leads to the present primary.
       const way = edges.find(({ to }) => to === REPLICA)?.port

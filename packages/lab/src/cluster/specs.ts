@@ -49,7 +49,7 @@ const ACCOUNTS_MIN = 100
 
 /** Secrets are made once for a cluster, so that they outlive its processes. */
 export function specs(options: ClusterOptions, storeUrlOf: (node: string) => string): Specs {
-  const { programs, directory, users } = options
+  const { programs, users } = options
   const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
     ...base,
@@ -84,12 +84,17 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
     users: usersSpec(options),
     edges: (edges) => ours('edges', edgesProgram, base, [JSON.stringify({ seed: options.seed, edges })]),
     store({ kind, program }, { label, ...order }) {
-      const own = path.join(directory, label)
+      const own = storeDirectory(options, label)
       makeDirectory(own)
       const [command = '', ...args] = kind.command({ program, directory: own, ...order })
       return { label, command, args, environment: options.environment, channel: false }
     },
   }
+}
+
+/** What a store server has on disk. Named after the run, so that it begins without an earlier run's data. */
+export function storeDirectory({ directory, run }: ClusterOptions, label: StoreProcessOrder['label']): string {
+  return path.join(directory, `${label}-${run}`)
 }
 
 /** The spec of the users alone, for a system that the lab does not start. */

@@ -58,7 +58,7 @@ test('a node that ends for another reason shows nothing about its crash', async 
   const lab = await startedLab(t, { restartAfterMs: 50, programs })
   const enough = new AbortController()
   lab.trace.listen(({ type }) => type === 'fault-failed' && enough.abort())
-  const explorer = new Explorer(lab, 'round-robin', enough.signal)
+  const explorer = new Explorer(lab, { routing: 'round-robin' }, enough.signal)
   t.teardown(() => explorer.close())
   const read: Operation = {
     name: 'read',

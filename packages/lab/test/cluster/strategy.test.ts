@@ -1,9 +1,11 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import test from 'ava'
 import { chooseStrategy } from '../../src/cli/command/choose-strategy.ts'
-import { requireReplication } from '../../src/cluster/choose-store.ts'
+import { chooseStore, requireReplication } from '../../src/cluster/choose-store.ts'
 import { type Config, readConfig, withoutPassword } from '../../src/config.ts'
-import { UsageError } from '../../src/errors.ts'
+import { serverKinds } from '../../src/cluster/servers/index.ts'
+import { NoStoreError, UsageError } from '../../src/errors.ts'
+import { findStrategy, type Strategy } from '../../src/strategies.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
 const bare: Config = { searchPath: '', endsWithParent: false, environment: {} }
@@ -61,6 +63,51 @@ test('a fault that needs a private store server is refused without one', (t) => 
   t.notThrows(() => requireReplication(choice, '--replica on'))
 })
 
+const database = { ...noWish, strategy: 'database' }
+
+test("database needs no server: it takes SQLite in the run's directory", (t) => {
+  const { strategy, storeUrl, server } = chooseStrategy(database, bare)
+  t.deepEqual([strategy.store, storeUrl, server], [{ file: 'ninelives-sessions.db' }, undefined, undefined])
+})
+
+test("the user's database comes before SQLite, and --database before it", (t) => {
+  const config = { ...bare, databaseUrl: 'postgres://h/shop' }
+  t.like(chooseStrategy(database, config), { storeUrl: 'postgres://h/shop', own: { variable: 'DATABASE_URL' } })
+  t.is(chooseStrategy({ ...database, database: 'sqlite' }, config).storeUrl, undefined)
+  t.throws(() => chooseStrategy({ ...redis, database: 'sqlite' }, config), {
+    message: '--database is for strategies over a database; redis has none',
+  })
+})
+
+test('a private database that is not installed is refused, with how to get one', (t) => {
+  t.throws(() => chooseStore({ ...known('database'), store: { server: 'memcached' } }, bare), {
+    instanceOf: NoStoreError,
+    message:
+      /^--strategy database needs a Memcached: install memcached .*, or set MEMCACHED_URL=memcached:.* --strategy replicated$/,
+  })
+})
+
+test('a strategy over another store takes the first that is there, and wraps its URL', (t) => {
+  const strategy: Strategy = {
+    ...known('database'),
+    store: { server: 'redis' },
+    otherwise: { file: 'sessions.db' },
+    over: (url) => `near:${url}`,
+  }
+  t.deepEqual(chooseStore(strategy, bare).strategy.store, { file: 'sessions.db' })
+  t.is(chooseStore(strategy, { ...bare, redisUrl: 'redis://h:1' }).storeUrl, 'near:redis://h:1')
+  t.is(chooseStore(strategy, { ...bare, databaseUrl: 'mysql://h/x' }).storeUrl, 'near:mysql://h/x')
+  const beside = chooseStore(strategy, { ...bare, searchPath: searchPathWithRedis(scratch(t)) })
+  t.like(beside, { strategy: { store: { server: 'redis' } }, server: { kind: { name: 'redis' } } })
+})
+
+test('a failover needs a server that has replicas', (t) => {
+  const server = { kind: serverKinds.memcached, program: 'memcached' }
+  t.throws(() => requireReplication({ strategy: known('redis'), server }, '--replica on'), {
+    message: '--replica on is impossible: Memcached has no replicas',
+  })
+})
+
 test("the user's store replaces the strategy's, and its texts", (t) => {
   const { strategy, storeUrl } = chooseStrategy({ strategy: 'sticky', store: 'redis://u:secret@h:1' }, bare)
   t.is(storeUrl, 'redis://u:secret@h:1')
@@ -103,4 +150,10 @@ function searchPathWithRedis(directory: string): string {
   writeFileSync(file, '#!/bin/sh\n')
   chmodSync(file, 0o755)
   return `/nowhere:${directory}`
+}
+
+function known(name: string): Strategy {
+  const strategy = findStrategy(name)
+  if (strategy === undefined) throw new Error(`there is no strategy ${name}`)
+  return strategy
 }

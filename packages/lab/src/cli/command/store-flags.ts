@@ -1,10 +1,20 @@
 /** The flags that choose a store in place of the strategy's own, for commands that start a cluster. */
 import { readFileSync } from 'node:fs'
+import { type Database, DATABASES } from '../../cluster/choose-store.ts'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
-import { type FlagValues, textFlag } from './flags.ts'
+import { type Flag, type FlagValues, listed, textFlag } from './flags.ts'
+
+export const databaseFlag: Flag<Database | undefined> = {
+  placeholder: 'NAME',
+  help: `the database of a strategy that is over one, ${listed(DATABASES)} ($DATABASE_URL, or sqlite)`,
+  otherwise: undefined,
+  takes: listed(DATABASES),
+  parse: (value) => DATABASES.find((each) => each === value),
+}
 
 export const storeFlags = {
+  database: databaseFlag,
   store: textFlag<string | undefined>("a store's URL or the path of a module", {
     placeholder: 'URL',
     help: "a store's URL or the path of a module, in place of the strategy's own ($NINELIVES_STORE)",
@@ -19,13 +29,16 @@ export const storeFlags = {
 
 /** Undefined for the strategy's own store. Throws UsageError if both flags are given, or if the module can't be used. */
 export function storeOf(flags: FlagValues<typeof storeFlags>, config: Config): string | undefined {
-  const { store, 'store-file': file } = flags
+  const { store, 'store-file': file, database } = flags
+  if (database !== undefined && (store ?? file) !== undefined) {
+    throw new UsageError('--database is part of a strategy, which --store and --store-file replace: give one')
+  }
   if (store !== undefined && file !== undefined) {
     throw new UsageError('--store and --store-file are two stores: give one')
   }
   if (file !== undefined) return readStore(file)
   if (store !== undefined && withoutPassword(store) !== store) warn()
-  return store ?? config.storeUrl
+  return store ?? (database === undefined ? config.storeUrl : undefined)
 }
 
 function readStore(file: string): string {

@@ -11,6 +11,7 @@ import { STORE } from '../../edges/edges.ts'
 import { UsageError } from '../../errors.ts'
 import { faults } from '../../faults/kinds/index.ts'
 import { type Lab, type LabOptions, openLab } from '../../lab.ts'
+import { anyNodeServes } from '../../strategies.ts'
 import { visible } from '../../terminal/visible.ts'
 import { chooseStrategy } from '../command/choose-strategy.ts'
 import { RATE_MAX } from './fit-rate.ts'
@@ -28,7 +29,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
   const nodes = flags.nodes ?? NODES_DEFAULT
-  const choice = chooseStrategy({ strategy: flags.strategy, store: storeOf(flags, config), nodes }, config)
+  const choice = chooseStrategy({ ...flags, store: storeOf(flags, config), nodes }, config)
   const onStore = kinds.find(isOnStore)
   if (onStore !== undefined) requirePrivateServer(choice, `--faults ${onStore}`)
   requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
@@ -69,8 +70,6 @@ function isFailover(planned: string): boolean {
 
 function subjectOf(lab: Lab, { strategy }: Choice): Subject {
   const { trace, cluster, control } = lab
-  // With affinity only one node has a session; otherwise every node should return the same copy.
-  const asksCopies = strategy.routing !== 'affinity'
   return {
     trace,
     breaker: labBreaker(lab),
@@ -79,7 +78,8 @@ function subjectOf(lab: Lab, { strategy }: Choice): Subject {
       await lab.start()
       return `${cluster.url}, live page on ${control.url}`
     },
-    lastLook: () => lastLook(cluster.users, asksCopies ? cluster.nodes.map(({ name, url }) => ({ name, url })) : []),
+    lastLook: () =>
+      lastLook(cluster.users, anyNodeServes(strategy) ? cluster.nodes.map(({ name, url }) => ({ name, url })) : []),
     stop: (reason, cutShort) => lab.stop(reason, cutShort),
     kill: () => lab.kill(),
   }

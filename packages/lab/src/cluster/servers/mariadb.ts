@@ -47,7 +47,15 @@ export const mariadb: ServerKind = {
     },
   },
 
-  amnesia: { because: 'MariaDB keeps its tables on disk' },
+  amnesia: {
+    forget: async (port, mark) =>
+      (await ask(port, 'CREATE TABLE IF NOT EXISTS ninelives_lab (mark text)')) !== undefined &&
+      (await ask(port, `INSERT INTO ninelives_lab VALUES ('${mark}')`)) !== undefined &&
+      (await ask(port, 'DELETE FROM ninelives_sessions')) !== undefined &&
+      (await ask(port, 'DELETE FROM ninelives_lab')) !== undefined,
+    isForgotten: async (port, mark) =>
+      (await ask(port, `SELECT mark FROM ninelives_lab WHERE mark = '${mark}'`))?.length === 0,
+  },
 }
 
 /** From the primary's first change on, as a replica begins empty. */
@@ -59,7 +67,7 @@ function following(port: number): string {
 /** The rows; none for a statement without; undefined without an answer. */
 async function ask(port: number, statement: string): Promise<readonly Record<string, unknown>[] | undefined> {
   const { createConnection } = await import('mysql2/promise')
-  const where = { host: LOOPBACK, port, user: 'root', connectTimeout: ASK_TIMEOUT_MS }
+  const where = { host: LOOPBACK, port, user: 'root', database: DATABASE, connectTimeout: ASK_TIMEOUT_MS }
   try {
     const connection = await createConnection(where)
     // The server died during the question, which rejects too.

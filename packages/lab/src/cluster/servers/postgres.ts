@@ -45,7 +45,14 @@ export const postgres: ServerKind = {
     promote: async (port) => (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true',
   },
 
-  amnesia: { because: 'PostgreSQL keeps its tables on disk' },
+  amnesia: {
+    forget: async (port, mark) =>
+      (await ask(port, `CREATE TABLE IF NOT EXISTS ninelives_lab (mark text)`)) !== undefined &&
+      (await ask(port, `INSERT INTO ninelives_lab VALUES ('${mark}')`)) !== undefined &&
+      (await ask(port, 'TRUNCATE ninelives_lab, ninelives_sessions')) !== undefined,
+    isForgotten: async (port, mark) =>
+      (await ask(port, `SELECT count(*)::text FROM ninelives_lab WHERE mark = '${mark}'`)) === '0',
+  },
 }
 
 /** Of the newest version. */
