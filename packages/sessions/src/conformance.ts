@@ -23,7 +23,7 @@ export interface ConformanceCase {
 
 export function conformance(subject: ConformanceSubject): ConformanceCase[] {
   return definitions.map(({ title, needs, check }) => {
-    const capability = needs === undefined ? 'held' : subject.capabilities[needs]
+    const capability = (needs && subject.capabilities[needs]) ?? 'held'
     return {
       title,
       excused: capability === 'held' ? undefined : capability.excused,

@@ -107,6 +107,11 @@ export interface Capabilities {
   readonly survivesStoreRestart: Capability
   /** A destroyed session is refused until its fence ends. */
   readonly fences: Capability
+  /**
+   * Of two nodes that write one version of a session, only one succeeds, and the other one merges. Absent, it is held: a store
+   * that keeps its sessions can't do without.
+   */
+  readonly comparesAndSets?: Capability
 }
 
 export type Capability = 'held' | { readonly excused: string }

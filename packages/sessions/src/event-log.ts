@@ -42,6 +42,9 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
     'a session has more idempotency keys than it may: the oldest was forgotten before its time',
   ],
   'visitor-refused': ['warn', 'visitors of one address have begun too many sessions: further ones are refused'],
+  'cookie-refused': ['debug', 'a cookie opens no session: it is damaged, forged or over'],
+  'cookie-older': ['warn', 'an older copy of a session cookie came back: it was refused'],
+  'content-readable': ['warn', 'sessions are signed and not encrypted: their clients can read them'],
   throttled: ['warn', 'a login was refused: too many have failed'],
   uncounted: ['warn', 'a login attempt could not be counted'],
 }

@@ -3,7 +3,7 @@
  * latency by verb. Both are plain callbacks that run inside the request, so they should be cheap and must not throw. Numbers
  * that grow too fast to be told one by one are asked for instead: `report()` of a store.
  */
-export type StoreEvent = BreakerEvent | RefusalEvent | CopiesEvent | MeshEvent
+export type StoreEvent = BreakerEvent | RefusalEvent | CopiesEvent | MeshEvent | ReadableEvent
 
 /** The breaker: too many calls in a row failed, so calls are refused without asking the store; or it serves again. */
 export type BreakerEvent =
@@ -30,6 +30,11 @@ export interface CopiesEvent {
   readonly leftMs: number
   /** Acknowledged with fewer copies in that time. */
   readonly writes: number
+}
+
+/** The store's sessions are in their clients' cookies, and not encrypted. */
+export interface ReadableEvent {
+  readonly event: 'content-readable'
 }
 
 export interface LinkEvent {

@@ -14,6 +14,11 @@ export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' |
   readonly lastKnown: LastKnown
   /** For requests that met each other at changing one session. */
   readonly turns: Turns
+  /**
+   * A change by the bearer of an alias rotates the id once more. For sessions that travel with their client: what the alias
+   * has changed is in its own answer, which must not bring back a secret that was rotated away.
+   */
+  readonly aliasesRotate: boolean
   /** The session is over: destroyed, and fenced against the requests that still hold it. */
   end(key: SessionKey): Promise<void>
   /** Waits before another try of a commit: longer and more random with each. */
@@ -26,14 +31,29 @@ const BACK_OFF_MAX_MS = 100
 /** Throws SessionOptionsError for what can't be used. */
 export function engineContext(given: EngineOptions): EngineContext {
   const options = checkedEngineOptions(given)
-  const { store, clock, random, requestTimeMaxMs, onStep, onEvent } = options
-  const known = lastKnown(options.lastKnown)
-  return {
+  const { random, onEvent } = options
+  return withEnd({
     ...options,
     visitors: visitors(options.visitors, () => onEvent({ event: 'visitor-refused' })),
     visitorIdleTimeoutMs: visitorIdleMs(options.visitors, options.idleTimeoutMs),
-    lastKnown: known,
+    lastKnown: lastKnown(options.lastKnown),
     turns: turns(options.commitTimeMaxMs),
+    aliasesRotate: false,
+    backOff: (attempt) => backOff(attempt, random),
+  })
+}
+
+/** What is another for the requests of one adapter, or for one request. */
+export type Overrides = Partial<Pick<EngineContext, 'store' | 'idempotencyBytesMax' | 'aliasesRotate'>>
+
+export function overridden(context: EngineContext, overrides: Overrides): EngineContext {
+  return withEnd({ ...context, ...overrides })
+}
+
+function withEnd(context: Omit<EngineContext, 'end'>): EngineContext {
+  const { store, clock, requestTimeMaxMs, lastKnown: known, onStep } = context
+  return {
+    ...context,
 
     async end(key) {
       known.forget(key)
@@ -41,8 +61,6 @@ export function engineContext(given: EngineOptions): EngineContext {
       await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs })
       onStep('after-commit')
     },
-
-    backOff: (attempt) => backOff(attempt, random),
   }
 }
 

@@ -1,6 +1,7 @@
 /** What an engine takes, its defaults, and what it tells of. */
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
+import type { CarrierEvent } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import type { LastKnownLimits } from './last-known.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
@@ -16,7 +17,7 @@ import { type VisitorPolicy, visitorPolicyRule } from './visitors.ts'
  */
 export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
 
-export interface EngineEvent {
+export interface SessionEvent {
   /**
    * `theft`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
    * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
@@ -36,6 +37,8 @@ export interface EngineEvent {
     | 'visitor-refused'
     | 'unreadable'
 }
+
+export type EngineEvent = SessionEvent | CarrierEvent
 
 export interface EngineOptions {
   readonly store: SessionStore

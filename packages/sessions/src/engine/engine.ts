@@ -12,7 +12,7 @@
  * Rejected: locking a session for the length of a request. It serialises a user's tabs, needs leases and their expiry,
  * and a node that dies holding one blocks the user until then.
  */
-import { type EngineContext, engineContext } from '../context/engine-context.ts'
+import { type EngineContext, engineContext, overridden, type Overrides } from '../context/engine-context.ts'
 import type { EngineOptions } from '../context/engine-options.ts'
 import type { SessionKey } from '../contract.ts'
 import { bearerStatus } from '../record/bearer-status.ts'
@@ -28,6 +28,8 @@ export interface Engine extends EngineContext {
   openLastKnown(id: SessionId): OpenSession | undefined
   /** A session that no store knows until its first commit. `address` is the client's, where new visitors are to be counted. */
   create(device?: string, address?: string): OpenSession
+  /** The same engine with another store, say. They share what the process knows: turns, last known copies, visitors. */
+  over(overrides: Overrides): Engine
 }
 
 /** How many damaged records are told apart before one may be reported again. */
@@ -36,10 +38,18 @@ const UNREADABLE_REPORTED_MAX = 1_000
 /** Throws SessionOptionsError for options that can't be used. */
 export function sessionEngine(options: EngineOptions): Engine {
   const context = engineContext(options)
+  return engineOver(
+    context,
+    reportOnce(UNREADABLE_REPORTED_MAX, () => context.onEvent({ event: 'unreadable' })),
+  )
+}
+
+function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine {
   const { store, clock, random, lastKnown, requestTimeMaxMs, onStep, onEvent } = context
-  const reportUnreadable = reportOnce(UNREADABLE_REPORTED_MAX, () => onEvent({ event: 'unreadable' }))
   return {
     ...context,
+
+    over: (overrides) => engineOver(overridden(context, overrides), reportUnreadable),
 
     async open(id, device = '') {
       onStep('before-read')

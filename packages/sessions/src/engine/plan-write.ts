@@ -84,7 +84,8 @@ export function planWrite<T>(
   const name = context.userOf(data)
   const user = name === undefined ? undefined : userTag(name)
   const changesUser = user !== current?.body.user
-  const rotate = wants.rotates || isReadmitted
+  const isAliasChange = context.aliasesRotate && status === 'alias' && dataText !== currentText
+  const rotate = wants.rotates || isReadmitted || isAliasChange
   const confirmed = current !== undefined && status === 'current' && isUnconfirmed(current.body)
   const memory =
     step && !done

@@ -18,6 +18,8 @@
  * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
  * its own `session.Store`, and gets one of those.
  */
+import { carrierOf } from '../carrier.ts'
+import { StoreConfigError } from '../errors.ts'
 import { sessionEngine } from '../engine/engine.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
@@ -146,6 +148,11 @@ const rules: Rules<MiddlewareStoreOptions> = {
 function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
   const { guard, onStoreCall, ...options } = checkedOptions(factory, given, rules)
   assertGiven(factory, options, 'store')
+  if (carrierOf(options.store) !== undefined) {
+    throw new StoreConfigError(
+      `${factory}: token: keeps a session in its cookie, and the cookie of this middleware has only an id. Take another store, or Koa's sessions().`,
+    )
+  }
   const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
   const engine = sessionEngine({ ...options, store, userOf: () => undefined, visitors: 'as-users' })
   const held = new WeakMap<object, MiddlewareSession>()

@@ -85,7 +85,7 @@ export async function replay(ctx: StatefulContext): Promise<void> {
   const state = known(ctx)
   const answer = state && answerBefore(state)
   if (state === undefined || answer === undefined) return
-  if (await state.session?.reclaim()) state.sendCookie()
+  if (await state.session?.reclaim()) await state.sendCookie()
   give(ctx, answer)
 }
 

@@ -32,7 +32,7 @@ export function koaSessionMiddleware(
       key: cookie.name,
       rolling: true,
       genid: () => KEY_TO_COME,
-      externalKey: { get: cookie.present, set: cookie.send },
+      externalKey: { get: cookie.present, set: () => {} },
       ContextStore: requestStore(options),
       ...(valid && { valid: validity(valid) }),
     },

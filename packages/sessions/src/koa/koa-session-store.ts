@@ -99,6 +99,7 @@ class RequestStore {
       if (before === undefined && state.keyed?.phase === 'failed') return
       await open.commit(mine, answerOf(this.#ctx, state))
       state.hasJustWritten = open.info?.version !== before
+      await state.sendCookie()
       this.#endings.see(this.#ctx, open)
     })
   }

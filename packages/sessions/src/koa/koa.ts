@@ -3,6 +3,7 @@
  * cookie, in this order in `withSession`. `ctx.session` is koa-session's; what that takes is in the files koa-session-*.ts.
  */
 import type Koa from 'koa'
+import { type Carrier, carrierOf } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import { type Engine, sessionEngine } from '../engine/engine.ts'
 import { type EngineOptions, engineRules } from '../context/engine-options.ts'
@@ -14,7 +15,7 @@ import type { KoaSession, SessionFields } from './session-type.ts'
 import { merge } from '../record/merge.ts'
 import { hasMethods, SessionOptionsError, shown } from '../options.ts'
 import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
-import { type SessionCookie, sessionCookie } from './session-cookie.ts'
+import { cookieLimits, type SessionCookie, sessionCookie } from './session-cookie.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
 import type { Update } from './koa-session-members.ts'
 import { koaSessionMiddleware } from './koa-session-middleware.ts'
@@ -52,15 +53,18 @@ export function sessions<Fields extends object = SessionFields>(
     onEvent: options.onEvent,
     onStoreCall: options.onStoreCall,
   })
-  const engine = engineFor(options, store)
-  const cookie = sessionCookie(engine, options)
+  const { engine, carrier } = carrying(engineFor(options, store), options)
+  const cookie = sessionCookie(engine, options, carrier)
   const openNextCommit = koaSessionMiddleware(app, options, cookie, updating(options, cookie))
 
   /** koa-session reads at once, because a property can't wait: so it is not asked where the session is not needed. */
   const open = async (ctx: StatefulContext, next: Koa.Next): Promise<void> => {
-    if (needed(ctx)) return await openNextCommit(ctx, next)
-    ctx[STATE] = 'not needed'
-    await next()
+    if (!needed(ctx)) {
+      ctx[STATE] = 'not needed'
+      return await next()
+    }
+    if (cookie.receive !== undefined) await cookie.receive(ctx)
+    await openNextCommit(ctx, next)
   }
 
   const withSession = async (ctx: StatefulContext, next: Koa.Next): Promise<void> => {
@@ -98,7 +102,7 @@ function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Updat
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))
-      cookie.send(ctx)
+      await cookie.send(ctx)
       return result
     })
 }
@@ -114,6 +118,18 @@ function engineFor(options: SessionsOptions, store: SessionStore): Engine {
     ...(readsLastKnown && { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } }),
     store,
   })
+}
+
+/** Where the store's sessions travel in their cookies: its carrier, and the engine over what the nodes share. */
+function carrying(engine: Engine, options: SessionsOptions): { engine: Engine; carrier?: Carrier } {
+  const makeCarrier = carrierOf(options.store)
+  if (makeCarrier === undefined) return { engine }
+  const { store: shared, clock, absoluteTimeoutMs, requestTimeMaxMs, onEvent } = engine
+  const lifetimeMaxMs = absoluteTimeoutMs + requestTimeMaxMs
+  const keys = options.keys as readonly string[]
+  const carrier = makeCarrier({ shared, keys, ...cookieLimits(options), clock, lifetimeMaxMs, onEvent })
+  const { store, idempotencyBytesMax } = carrier
+  return { engine: engine.over({ store, idempotencyBytesMax, aliasesRotate: true }), carrier }
 }
 
 function assertApplication(app: Koa, options: unknown): void {

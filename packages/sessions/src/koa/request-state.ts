@@ -1,5 +1,6 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
 import type Koa from 'koa'
+import type { CarriedRequest } from '../carrier.ts'
 import type { Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type SessionError, SessionTooEarlyError } from '../errors.ts'
@@ -45,13 +46,15 @@ export interface RequestState {
   explicitCommits: number
   /** `save()` was called: the session is stored even if there is nothing in it. */
   isToBegin: boolean
-  /** The session's lifetime as the client's cookie has it. */
+  /** Where sessions travel in their cookies: this request's. */
+  readonly carried: CarriedRequest | undefined
+  /** The session as the client's cookie has it. */
   opened: SessionInfo | undefined
   /** For what commits the session: each reads the handler's fields as the one before left them. */
   readonly inTurn: OneAtATime
   readonly fingerprint: (request: FingerprintedRequest) => Fingerprint
   /** Gives the client the session's id, if it is another than it sent. */
-  readonly sendCookie: () => void
+  readonly sendCookie: () => Promise<void>
   /** Why the session is not what is stored now; it may be looked at, and a change of it fails with this. */
   outage: SessionError | undefined
 }
@@ -64,7 +67,15 @@ interface KeyedState {
 
 type Presented = Pick<
   RequestState,
-  'engine' | 'secure' | 'device' | 'addressOf' | 'presented' | 'alsoPresented' | 'fingerprint' | 'sendCookie'
+  | 'engine'
+  | 'carried'
+  | 'secure'
+  | 'device'
+  | 'addressOf'
+  | 'presented'
+  | 'alsoPresented'
+  | 'fingerprint'
+  | 'sendCookie'
 >
 
 /** As a request begins: nothing is read yet. */

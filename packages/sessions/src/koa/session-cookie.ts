@@ -2,6 +2,7 @@
  * The session's cookie in a request and in its answer. What the answer carries is decided once, after the commit: see
  * `settle`. A handler that sends its headers earlier gets what is known by then.
  */
+import { type CarriedRequest, type Carrier, COOKIE_BYTES_MAX } from '../carrier.ts'
 import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { SessionError, SessionTooEarlyError } from '../errors.ts'
@@ -27,10 +28,12 @@ import { fieldsOf } from './koa-session-fields.ts'
 export interface SessionCookie {
   readonly name: string
   readonly attributes: CookieAttributes
+  /** Opens the sessions that travel in their cookies, before koa-session asks; undefined where a cookie has an id alone. */
+  readonly receive: ((ctx: StatefulContext) => Promise<void>) | undefined
   /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
   readonly present: (ctx: StatefulContext) => string
   /** Gives the client the session's id as soon as it is known, for a handler that sends its headers before it returns. */
-  readonly send: (ctx: StatefulContext) => void
+  readonly send: (ctx: StatefulContext) => Promise<void>
   /** Settles what the answer's cookie is, once the session is committed. */
   readonly settle: (ctx: StatefulContext) => Promise<void>
 }
@@ -54,8 +57,9 @@ interface CookieAttributes {
   domain?: string
 }
 
-export function sessionCookie(engine: Engine, options: SessionsOptions): SessionCookie {
-  const { keys, secure, cookieName = 'sid', domain, sameSite = 'lax' } = options
+type CookieOptions = Pick<SessionsOptions, 'secure' | 'cookieName' | 'domain' | 'sameSite'>
+
+function cookieForm({ secure, cookieName = 'sid', domain, sameSite = 'lax' }: CookieOptions) {
   const name = secure ? `${domain === undefined ? '__Host-' : '__Secure-'}${cookieName}` : cookieName
   const attributes: CookieAttributes = {
     httpOnly: true,
@@ -66,20 +70,39 @@ export function sessionCookie(engine: Engine, options: SessionsOptions): Session
     signed: false,
     ...(domain !== undefined && { domain }),
   }
+  return { name, attributes }
+}
+
+/** What is left for the value of a cookie that is to fit a browser with all its attributes. */
+export function cookieLimits(options: CookieOptions): { readonly cookieName: string; readonly valueBytesMax: number } {
+  const { name, attributes } = cookieForm(options)
+  const longest = Object.entries({ ...attributes, expires: LONG_AGO.toUTCString() }).map(
+    ([each, value]) => `; ${each}=${value}`,
+  )
+  return { cookieName: name, valueBytesMax: COOKIE_BYTES_MAX - Buffer.byteLength([name, '=', ...longest].join('')) }
+}
+
+/** With a carrier, a session travels in its cookie; without, the cookie has the session's id. */
+export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?: Carrier): SessionCookie {
+  const { keys, secure } = options
+  const { name, attributes } = cookieForm(options)
+  const cookieValues = valuesOf(name)
   const sealer = cookieSealer(keys as readonly string[])
-  const sealedIn = sealedCookies(name, sealer)
   const fingerprint = fingerprints(keys as readonly string[])
   const isKept = lastingCookies(options.maxAge)
 
-  const set = (ctx: StatefulContext, { id, info }: OpenSession): void => {
+  const set = async (ctx: StatefulContext, { id, info }: OpenSession): Promise<void> => {
+    const { carried } = stateOf(ctx)
+    const value = carried === undefined ? sealer.seal(id) : await carried.seal(id)
+    if (value === undefined || ctx.headerSent) return
     allowCookie(ctx)
     const expires = info !== undefined && isKept(info) ? { expires: new Date(info.expiresAtMs) } : {}
-    ctx.cookies.set(name, sealer.seal(id), { ...attributes, ...expires })
+    ctx.cookies.set(name, value, { ...attributes, ...expires })
   }
 
-  const send = (ctx: StatefulContext): void => {
+  const send = async (ctx: StatefulContext): Promise<void> => {
     const state = stateOf(ctx)
-    if (state.session !== undefined && isNews(state, isKept)) set(ctx, state.session)
+    if (state.session !== undefined && isNews(state, isKept)) await set(ctx, state.session)
   }
 
   /**
@@ -96,15 +119,16 @@ export function sessionCookie(engine: Engine, options: SessionsOptions): Session
     if (state.use === 'ended') {
       allowCookie(ctx)
       ctx.cookies.set(name, '', { ...attributes, expires: LONG_AGO })
-    } else if (session !== undefined && isToBeSent) set(ctx, session)
+    } else if (session !== undefined && isToBeSent) await set(ctx, session)
   }
 
-  const present = (ctx: StatefulContext): string => {
+  const begin = (ctx: StatefulContext, cookies: readonly Unsealed[], carried?: CarriedRequest): RequestState => {
     if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
-    const [presented, ...alsoPresented] = sealedIn(ctx.headers.cookie)
+    const [presented, ...alsoPresented] = cookies
     const device = ctx.headers['user-agent'] ?? ''
-    ctx[STATE] = newState({
-      engine,
+    const state = newState({
+      engine: carried === undefined ? engine : engine.over({ store: carried.store }),
+      carried,
       fingerprint,
       secure,
       device,
@@ -113,30 +137,51 @@ export function sessionCookie(engine: Engine, options: SessionsOptions): Session
       alsoPresented,
       sendCookie: () => send(ctx),
     })
+    ctx[STATE] = state
+    return state
+  }
+
+  const receive = async (ctx: StatefulContext): Promise<void> => {
+    const carried = await carrier?.receive(cookieValues(ctx.headers.cookie))
+    begin(ctx, carried?.presented ?? [], carried)
+  }
+
+  const present = (ctx: StatefulContext): string => {
+    const { presented } = known(ctx) ?? begin(ctx, sealedCookies(sealer, cookieValues(ctx.headers.cookie)))
     if (presented === undefined) return NO_KEY
     return isHeard(ctx) ? sessionRef(sessionKey(presented.id.handle)) : KEY_PRESENTED
   }
 
-  return { name, attributes, present, send, settle }
+  return { name, attributes, receive: carrier && receive, present, send, settle }
 }
 
 /**
- * The cookies of this name that were sealed by us, in their order. A sibling domain can plant others, which browsers send beside ours and
+ * The values of the cookies of this name, in their order. A sibling domain can plant others, which browsers send beside ours and
  * often before it. A name is a token, in which nothing needs quoting but these.
  */
-function sealedCookies(name: string, sealer: CookieSealer): (header: string | undefined) => Unsealed[] {
+function valuesOf(name: string): (header: string | undefined) => string[] {
   const pattern = new RegExp(`(?:^|;) *${name.replaceAll(/[$*+.^|]/g, '\\$&')}=([^;]*)`, 'g')
   return (header = '') => {
-    const found: Unsealed[] = []
+    const found: string[] = []
     pattern.lastIndex = 0
-    for (let looked = 0; looked < COOKIES_MAX && found.length < SEALED_MAX; looked += 1) {
+    while (found.length < COOKIES_MAX) {
       const match = pattern.exec(header)
       if (match === null) break
-      const unsealed = sealer.unseal(match[1]?.trimEnd())
-      if (unsealed !== undefined) found.push(unsealed)
+      found.push((match[1] as string).trimEnd())
     }
     return found
   }
+}
+
+/** Those that were sealed by us. */
+function sealedCookies(sealer: CookieSealer, values: readonly string[]): Unsealed[] {
+  const found: Unsealed[] = []
+  for (const value of values) {
+    if (found.length === SEALED_MAX) break
+    const unsealed = sealer.unseal(value)
+    if (unsealed !== undefined) found.push(unsealed)
+  }
+  return found
 }
 
 function isSame(one: SessionId, other: SessionId): boolean {
@@ -150,14 +195,18 @@ function lastingCookies(maxAge: MaxAge = 'session'): (info: SessionInfo) => bool
 
 /**
  * Whether the client has to be told of the session: its id is another one, or sealed with a key that was replaced, or the
- * browser is to keep it for another time.
+ * browser is to keep it for another time. A session that travels in its cookie is news with every change.
  */
-function isNews({ session, presented, opened, outage }: RequestState, isKept: (info: SessionInfo) => boolean): boolean {
+function isNews(
+  { session, presented, opened, outage, carried }: RequestState,
+  isKept: (info: SessionInfo) => boolean,
+): boolean {
   const info = session?.info
   if (outage !== undefined || session === undefined || info === undefined) return false
   if (presented === undefined || presented.outdated || !isSame(presented.id, session.id)) return true
   if (opened === undefined || isKept(opened) !== isKept(info)) return true
-  return isKept(info) && opened.expiresAtMs !== info.expiresAtMs
+  if (carried !== undefined && opened.version !== info.version) return true
+  return (carried !== undefined || isKept(info)) && opened.expiresAtMs !== info.expiresAtMs
 }
 
 /** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */

@@ -133,10 +133,18 @@ function parse(text: string): SessionData {
 export function assertFits(data: SessionData, dataText: string, bytesMax: number): void {
   const bytes = Buffer.byteLength(dataText)
   if (bytes <= bytesMax) return
+  throw new SessionTooLargeError(bytes, bytesMax, largestFields(data, LARGEST_NAMED))
+}
+
+export interface FieldSize {
+  readonly field: string
+  readonly bytes: number
+}
+
+export function largestFields(data: SessionData, max: number): readonly FieldSize[] {
   const sizes = Object.entries(data).map(([field, value]) => ({
     field,
     bytes: Buffer.byteLength(JSON.stringify(value) ?? ''),
   }))
-  const largest = sizes.sort((one, other) => other.bytes - one.bytes).slice(0, LARGEST_NAMED)
-  throw new SessionTooLargeError(bytes, bytesMax, largest)
+  return sizes.sort((one, other) => other.bytes - one.bytes).slice(0, max)
 }

@@ -59,6 +59,13 @@ export function encodeBody(body: Body): string {
   return `${head}${DATA_MARK}${body.dataText}}`
 }
 
+const USER = /^\{"k":"[^"]*"(?:,"t":"\w+")?(?:,"m":\d+)?,"u":"([\w-]{22})"/
+
+/** Whose session it is, without decoding the rest. */
+export function userInBody(text: string): UserTag | undefined {
+  return USER.exec(text)?.[1] as UserTag | undefined
+}
+
 /** Throws RecordUnreadableError for what this program can't have written, or a later one did. */
 export function decodeBody(text: string): Body {
   const dataAt = text.indexOf(DATA_MARK)

@@ -1,6 +1,7 @@
 /** A strategy is configuration: a store opens from a URL, or from the path of a module that makes one. */
 import { pathToFileURL } from 'node:url'
 import { resolve } from 'node:path'
+import { carrierOf } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
 import { checkedOptions, type Rules, shown, take } from '../options.ts'
@@ -45,6 +46,7 @@ const openers: Readonly<Record<string, Opener>> = {
   'mariadb:': database,
   'replicated:': mesh,
   'clustered:': mesh,
+  'token:': token,
   'moving:': moving,
 }
 
@@ -104,6 +106,11 @@ async function mesh(url: string, { nodeName, meshSecret, onEvent }: OpenStoreOpt
   return meshStore({ url, name: nodeName, secret: meshSecret, onEvent })
 }
 
+async function token(location: string, options: OpenStoreOptions): Promise<SessionStore> {
+  const { tokenStoreFromUrl } = await import('./token/from-url.ts')
+  return await tokenStoreFromUrl(hostless(location), options.onEvent, (url) => openStore(url, options))
+}
+
 async function moving(location: string, options: OpenStoreOptions): Promise<SessionStore> {
   const { movingStore } = await import('./moving/moving.ts')
   const { from, to, step } = settings(hostless(location), {
@@ -118,6 +125,8 @@ async function moving(location: string, options: OpenStoreOptions): Promise<Sess
   }
   const stores = { from: await openStore(from, options), to: await openStore(to, options) }
   for (const [end, { name, capabilities }] of Object.entries(stores)) {
+    if (carrierOf(stores[end as keyof typeof stores]) !== undefined)
+      throw new StoreConfigError(`moving: takes stores that keep their sessions, and ${end}= is ${name}`)
     // A mark in one node's memory is not there for the others, which would go on with what they have.
     if (capabilities.shared !== 'held')
       throw new StoreConfigError(
