@@ -113,7 +113,7 @@ if (!hasRedis && process.env['CI'] === 'true') throw new Error(redisHint)
 const onRedis = hasRedis ? test.serial : test.serial.skip
 if (!hasRedis) test.skip(`redis: ${redisHint}`, () => {})
 
-onRedis('redis: nobody is logged out, no item is lost, and no request fails', async (t) => {
+onRedis('redis: no user is logged out, no item is lost, and no request fails', async (t) => {
   const lab = await runUp(t, '--strategy', 'redis', '--users', '0')
   const shopper = await shopperOn(lab, 'b')
   const adding = shopper.keepAdding()

@@ -49,7 +49,7 @@ function skus({ body }: { body: unknown }): string[] {
   return (body as { items: { sku: string }[] }).items.map(({ sku }) => sku)
 }
 
-onRedis('1. acknowledged is kept: what a node answered is there after that node is killed', async (t) => {
+onRedis('1. an acknowledged write survives: what a node answered is there after that node is killed', async (t) => {
   const { urls, nodes } = await cluster(t)
   const browser = client(urls[0])
   await browser.login('user-0')
@@ -59,7 +59,7 @@ onRedis('1. acknowledged is kept: what a node answered is there after that node 
   t.is(skus(await elsewhere(urls[1], browser).send('GET', '/api/cart')).length, 20)
 })
 
-onRedis('2. you read what you wrote, whichever node the next request lands on', async (t) => {
+onRedis('2. reads see earlier writes: on whatever node the next request lands', async (t) => {
   const { urls } = await sharedCluster()
   const browser = client(urls[0])
   await browser.login('user-0')
@@ -110,7 +110,7 @@ onRedis('5. rotation is one step: a login changes the id, and the one from befor
   t.like((await planted.send('GET', '/api/session')).body, { authenticated: false })
 })
 
-onRedis('6. once is once: a request sent to both nodes with one key counts once and is answered alike', async (t) => {
+onRedis('6. a keyed request happens once: sent to both nodes it counts once and is answered alike', async (t) => {
   const { urls } = await sharedCluster()
   const browser = client(urls[0])
   await browser.login('user-0')
@@ -124,7 +124,7 @@ onRedis('6. once is once: a request sent to both nodes with one key counts once 
   }
 })
 
-onRedis("7. nobody sees another's session, with everybody at once at every node", async (t) => {
+onRedis("7. no user sees another's session, with all users at once at every node", async (t) => {
   const { urls } = await sharedCluster()
   const browsers = Array.from({ length: 4 }, (_, n) => ({ name: `user-${n}`, browser: client(urls[n % 2] as string) }))
   await Promise.all(browsers.map(({ name, browser }) => browser.login(name)))

@@ -37,7 +37,7 @@ async function tab(url: string, user: User, number: number, beginAtMs: number): 
   }
 }
 
-onRedis('three tabs a user lose nothing, double nothing and log nobody out', async (t) => {
+onRedis('with three tabs a user nothing is lost or doubled, and no user is logged out', async (t) => {
   const { shop } = await runUp(t, '--strategy', 'redis', '--users', '0')
   const users = await Promise.all(
     Array.from({ length: USERS }, async (_, n): Promise<User> => {

@@ -15,7 +15,7 @@ import { serving } from './serving.ts'
 
 export interface Balancer {
   readonly operations: Operations
-  /** Resolves when it takes requests and every upstream has been asked how it is. Rejects with PortInUseError. */
+  /** Resolves when it takes requests and every upstream has been probed. Rejects with PortInUseError. */
   open(): Promise<BalancerAddresses>
   /** Finishes what is under way, for `drainMs` at most, and gives back every socket and timer. */
   close(): Promise<void>
@@ -28,7 +28,7 @@ export interface BalancerAddresses {
   readonly adminUrl?: string
 }
 
-/** `reread` gives the configuration as it is now written, or throws ConfigError; without it there is no reload by the admin API. */
+/** `reread` reads the configuration again, or throws ConfigError; without it the admin API can't reload. */
 export function balancer(startedWith: Config, log: Logger, reread?: () => Config): Balancer {
   let config = startedWith
   const served = serving(startedWith, log, (url, since) => directory.departed(url, since))

@@ -12,7 +12,7 @@ const EXIT_FAILED = 1
 const EXIT_CONFIG = 2
 const EXIT_PORT_IN_USE = 98
 
-/** What runs, be it one process or several. */
+/** The running balancer, in one process or several. */
 interface Running {
   open(): Promise<BalancerAddresses>
   reload(): Promise<void>
@@ -77,7 +77,7 @@ process.on('SIGTERM', (signal) => void stop(signal))
 process.on('SIGINT', (signal) => void (supervised || stop(signal)))
 // The outcome is in the log.
 process.on('SIGHUP', () => void running.reload().catch(() => 'the old one is kept'))
-// A supervisor that died can't stop this process any more.
+// Nothing else stops this process once its supervisor is dead.
 process.on('disconnect', () => process.exit(EXIT_FAILED))
 
 try {

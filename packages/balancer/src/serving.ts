@@ -1,4 +1,4 @@
-/** All that serves clients in one process, put together from its parts. Which upstreams there are it is told, by snapshots. */
+/** Serves clients in one process. Snapshots tell it which upstreams there are. */
 import type { Logger } from 'pino'
 import { accessLog } from './telemetry/access-log.ts'
 import { CapacityQueue } from './queues/capacity-queue.ts'
@@ -37,7 +37,7 @@ export interface Serving {
 const now = performance.now.bind(performance)
 
 export function serving(startedWith: Config, log: Logger, departed: MembershipOptions['departed']): Serving {
-  // Every part reads this one, so that a reload is a change of what it holds.
+  // Every part reads this object, so that a reload changes its content.
   const config: Config = { ...startedWith }
   const counted = metrics()
   const noted = decisions()
@@ -69,7 +69,7 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
   upstreams.onChange((upstream, to) => {
     noted.note('health', to, undefined, upstream.name, undefined)
     if (to === 'gone') counted.forget(upstream.name)
-    // Where no other takes its place a WebSocket is better off where it is.
+    // Without another upstream a WebSocket stays.
     if (to !== 'up' && upstreams.upstreams.some(({ standing }) => standing === 'up')) clients.move(upstream)
   })
 

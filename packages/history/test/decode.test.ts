@@ -22,7 +22,7 @@ test('what is not JSON is said to be cut off only where nothing follows it', (t)
   t.deepEqual(decodeTrace('\u001F\u008B\b').problem, { line: 1, reason: 'not JSON' })
 })
 
-test('a line that is missing ends the trust in what follows', (t) => {
+test('after a missing line nothing is trusted', (t) => {
   const [first, , third] = text.split('\n')
   t.deepEqual(decodeTrace(`${first}\n${third}\n`).problem, {
     line: 2,

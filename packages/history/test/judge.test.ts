@@ -132,7 +132,7 @@ test('an end without a beginning, and one told twice, change nothing', (t) => {
   t.deepEqual(judge([...(first ? [first] : []), ...ends, ...rest, ...ends].slice(0, -3)).anomalies.length, 1)
 })
 
-test('users who came in the place of others are not taken for them in the evidence', (t) => {
+test('users that replace others are not taken for them in the evidence', (t) => {
   const lives = historyOf(`user-0 login 1-2 ok
 user-0 put B 3-4 ok [B]
 user-0 read 5-6 ok [B]

@@ -68,7 +68,7 @@ test('what the balancer decides while the cluster starts is not told', (t) => {
   )
 })
 
-test('users who are always in trouble are told of a few times, and again after a good second', (t) => {
+test('errors of users that go on are told a few times, and again after a good second', (t) => {
   const bad = { ...goodSecond, loggedOut: 1 }
   const teller = new Storyteller()
   const told = stamped(bad, bad, bad, bad, bad, goodSecond, bad).map((event) => teller.tell(event, initialState)?.text)
@@ -76,7 +76,7 @@ test('users who are always in trouble are told of a few times, and again after a
   t.deepEqual(told, [once, once, once, 'users: and so on', undefined, undefined, once])
 })
 
-test('a trouble that is new is told of, in the middle of an old one', (t) => {
+test('a new kind of error is told, in the middle of an old one', (t) => {
   const bad = { ...goodSecond, loggedOut: 1 }
   const worse = { ...bad, unknown: { timeout: 2 } }
   const teller = new Storyteller()
@@ -91,7 +91,7 @@ function faultTold(kind: string, target: string): (string | undefined)[] {
   return [sentence(injected, confirmed), sentence(injected, confirmed, { type: 'fault-healed', fault: 'f1' })]
 }
 
-test('what befalls the store is told, as it has no life of its own to tell', (t) => {
+test('faults of the store are told, as the store has no events of its own', (t) => {
   t.deepEqual(faultTold('kill', 'store'), [
     'the store: killed, and every session with it',
     'the store: back, with no session in it',

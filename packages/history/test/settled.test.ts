@@ -35,7 +35,7 @@ test('a verdict is the same whether or not what was seen is settled', (t) => {
   )
 })
 
-test('of a visit that is over it is known who had put what', (t) => {
+test('after a visit the ledger knows which user put each item', (t) => {
   const events = historyOf(`
 user-1 login 10-20 ok
 user-1 put A 30-40 ok [A]

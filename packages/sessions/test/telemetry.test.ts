@@ -26,7 +26,7 @@ function failing() {
   return { store, trouble }
 }
 
-test('an outage is told when it begins, with its reason, and when it is over, with what it cost', async (t) => {
+test('an outage is reported when it begins, with its reason, and when it is over, with what it cost', async (t) => {
   const { store, trouble } = failing()
   const events: SessionLayerEvent[] = []
   const guard = { failuresMax: 3, pauseMinMs: 60_000, pauseMaxMs: 60_000 }
@@ -48,7 +48,7 @@ test('an outage is told when it begins, with its reason, and when it is over, wi
   t.is(events.length, 2)
 })
 
-test('too few copies are no outage: reads go on, and nothing is told of one', async (t) => {
+test('too few copies are no outage: reads go on, and no event reports one', async (t) => {
   const { store, trouble } = failing()
   const events: SessionLayerEvent[] = []
   const origin = await shop(
@@ -68,7 +68,7 @@ test('too few copies are no outage: reads go on, and nothing is told of one', as
   t.deepEqual(events, [])
 })
 
-test('every call to the store is told by verb and outcome, once it has ended', async (t) => {
+test('every call to the store is reported by verb and outcome, once it has ended', async (t) => {
   const { store, trouble } = failing()
   const calls: StoreCall[] = []
   const browser = client(await shop(t, routes, { store, onStoreCall: (call) => void calls.push(call) }))

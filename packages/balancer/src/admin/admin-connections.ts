@@ -1,7 +1,7 @@
 /**
- * Keeps the admin port open to probes and operators while other connections to it say nothing. A connection waits until a request of
- * its own is there as a whole, and again once that was answered. Where there are as many as there may be, the one that has waited
- * longest makes room for a new one; one whose request is being answered is never closed for it.
+ * Keeps the admin port open to probes and operators when other connections to it are silent. A connection waits until its request is
+ * complete, and again after the answer. At the limit, a new connection evicts the one that has waited longest; a connection whose
+ * request is being answered is never evicted.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -14,7 +14,7 @@ export interface AdminConnectionBounds {
 }
 
 export function boundAdminConnections(server: Server, { connectionsMax, waitMaxMs }: AdminConnectionBounds): void {
-  /** In the order in which they began to wait, with what ends each wait. */
+  /** In the order in which their waits began, each with a function that ends the wait. */
   const waiting = new Map<Socket, NodeJS.Timeout>()
   const answering = new Set<Socket>()
 

@@ -1,8 +1,8 @@
 /**
- * What operators and the lab ask and change, on a port of its own: the public port belongs to the nodes whole. With ADMIN_TOKEN
- * everything but the two questions after health needs it. Without one the port is on loopback only: every process of this
- * machine may ask, none may change anything, and the request must name this machine, or any web page could make a browser
- * ask (DNS rebinding).
+ * The admin API for operators and the lab, on a port of its own, because every path of the public port belongs to the nodes. With
+ * ADMIN_TOKEN, everything but the two health checks needs the token. Without it the port is on loopback only: every process of this
+ * machine may read and none may change anything, and the Host must name this machine, or any web page could have a browser read
+ * it (DNS rebinding).
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
@@ -22,7 +22,7 @@ const CONNECTIONS_MAX = 100
 const BODY_BYTES_MAX = 10_000
 const DRAIN_MS_MAX = 3_600_000
 
-/** What a target asks for that is none, such as `//`. */
+/** Stands for a target that can't be parsed, such as `//`. */
 const NOWHERE = new URL('http://admin')
 const OPEN_PATHS = new Set(['/healthz', '/readyz'])
 const OWN_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
@@ -35,7 +35,7 @@ export function admin(operations: Operations, token: () => string | undefined): 
     answer(request, operations, token())
       .catch((error: unknown) => told(error))
       .then(({ status, headers, body }) => {
-        // What is left of a body that was not read must not be taken for the next request.
+        // The rest of a body that was not read would be taken for the next request.
         if (!request.complete) response.setHeader('Connection', 'close')
         response.writeHead(status, { 'Cache-Control': 'no-store', ...headers }).end(body)
       })
@@ -126,7 +126,7 @@ function wishOf(method: string | undefined, act: string | undefined): Change['do
   return method === 'DELETE' ? 'remove' : method === 'PATCH' ? 'weigh' : undefined
 }
 
-/** What is wrong with it, or the change. */
+/** The change, or what is wrong with it. */
 function changeOf(wish: Change['do'], name: string, body: Readonly<Record<string, unknown>>): Change | string {
   const { upstream, weight, withinMs } = body
   switch (wish) {
@@ -152,7 +152,7 @@ function changeOf(wish: Change['do'], name: string, body: Readonly<Record<string
   }
 }
 
-/** Throws OperationError for what is no JSON object, or too large. An empty body is an empty object. */
+/** Throws OperationError for a body that is too large or no JSON object. An empty body is an empty object. */
 async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
   let bytes = 0
   request.on('data', (chunk: Buffer) => {
@@ -164,7 +164,7 @@ async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string,
     const body: unknown = said === '' ? {} : JSON.parse(said)
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
   } catch {
-    // Told below, like any other value that is no object.
+    // Refused below, like any other value that is no object.
   }
   throw new OperationError('INVALID', 'The body is to be a JSON object.')
 }

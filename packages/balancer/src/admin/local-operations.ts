@@ -36,7 +36,7 @@ export function localOperations(options: LocalOperationsOptions): Operations {
   }
 }
 
-/** What can be asked of each process, also where another decides. */
+/** What each process answers for itself, also where another process decides. */
 export function localViews(options: ViewOptions): Pick<Operations, 'upstreams' | 'decisions' | 'metrics'> {
   const { upstreams: pool, membership, metrics, decisions } = options
   return {

@@ -1,6 +1,6 @@
 /**
- * What an operator can ask of a balancer, and change while it runs. One process answers for itself; where several share the
- * port, the one that started them answers for all. Changes are data, so that they can be sent.
+ * What an operator can read of a balancer, and change while it runs. One process answers for itself; of several that share the
+ * port, their parent answers for all. Changes are data, so that they can be sent to another process.
  */
 import type { Decision, DecisionKind } from '../telemetry/decisions.ts'
 import type { MetricsSnapshot } from '../telemetry/metrics.ts'
@@ -19,14 +19,14 @@ export interface UpstreamView {
 }
 
 export interface Operations {
-  /** Whether to send requests here: false from the moment when it was told to stop, and while there is no upstream at all. */
+  /** Whether to send requests here: false once it was told to stop, and while there is no upstream. */
   readonly ready: boolean
   upstreams(): Promise<readonly UpstreamView[]>
   /** The newest first. */
   decisions(limit: number, kind?: DecisionKind): Promise<readonly Decision[]>
   /** One of each process. */
   metrics(): Promise<readonly MetricsSnapshot[]>
-  /** Resolves when it is so; a drain goes on after that. Rejects with OperationError. */
+  /** Resolves when the change is in effect; a drain goes on after that. Rejects with OperationError. */
   change(change: Change): Promise<void>
   /** Reads the configuration again. Rejects with ConfigError, and then everything is as it was. */
   reload(): Promise<void>

@@ -1,7 +1,7 @@
 /**
- * Which settings a reload may change. Every part reads its settings from one object whenever it needs them, so a change is that object's
- * new content, and connections that stand go on. What is settled when the sockets open can't change without a restart: another
- * value for it is refused, rather than taken and not used.
+ * Which settings a reload may change. Every part reads its settings from one object whenever it needs them, so a reload changes that
+ * object's content, and open connections go on. A setting that is used only when the sockets open can't change without a restart:
+ * another value for it is refused, rather than accepted and ignored.
  */
 import type { Logger } from 'pino'
 import type { CertificateError } from '../tls/certificates.ts'
@@ -84,8 +84,8 @@ export interface ReloadsOptions {
 }
 
 /**
- * One reload after the other, each with its outcome in the log, where every fault has a line, in the metrics and in the decisions. At
- * most one waits: a caller that comes meanwhile gets its outcome, since it reads what is written by then.
+ * Reloads one after the other. Log, metrics and decisions show the outcome of each, and the log has a line for every fault. At most one
+ * reload waits: callers that come meanwhile share its outcome, since it reads the configuration only when it begins.
  */
 export class Reloads {
   readonly #reload: () => Promise<void>

@@ -1,10 +1,10 @@
 /**
- * One client's TCP connection, and the exchanges on it. It knows what no single exchange can: that the client is gone (the
- * response of a request further back in a pipeline never hears of it), that its sending side is closed, that what it sends
- * has stopped being HTTP, or that an answer was the last and whatever comes behind it is ignored.
+ * One client's TCP connection, and the exchanges on it. It knows what a single exchange can't: that the client is gone (Node does not
+ * tell the response of a later request in a pipeline), that its sending side is closed, that it sends something other than HTTP, or
+ * that an answer was the last and all bytes behind its request are ignored.
  *
- * The requests of a pipeline are carried out one after the other, as RFC 9112 (section 9.3.2) asks for all that are not safe: the
- * second may be meant to see what the first has done.
+ * The requests of a pipeline are carried out one after the other, as RFC 9112 (section 9.3.2) demands for unsafe ones: the second may
+ * depend on what the first did.
  */
 import type { Socket } from 'node:net'
 import { errorBytes } from '../request/error-answer.ts'
@@ -13,8 +13,8 @@ import type { Exchange } from '../request/exchange.ts'
 import type { ClientOrigin } from '../request/header-rewriting.ts'
 
 /**
- * How long a client that was refused in the middle of its request may go on sending. To close before it has stopped is to reset the
- * connection, and a reset overtakes the answer that says what was wrong.
+ * How long a client that was refused in the middle of its request may go on sending. Closing the connection earlier would reset it,
+ * and a reset overtakes the answer that says what was wrong.
  */
 const LINGER_MS = 2_000
 
@@ -45,7 +45,7 @@ export class ClientConnection {
     this.#socket = socket
     this.#bounds = bounds
     this.origin = origin
-    // An upgrade takes the server's own listener away, and a reset without any would end the process.
+    // An upgrade removes the server's error listener, and an error without a listener would end the process.
     socket.on('error', closeFollows)
     socket.on('end', () => this.#onHalfClosed())
     socket.on('close', () => this.#onClosed())
@@ -55,7 +55,7 @@ export class ClientConnection {
     return this.#current !== undefined
   }
 
-  /** Begins the exchange, or refuses it for its fault, once those before it are over. */
+  /** Begins the exchange once those before it are over, or refuses it if it has a fault. */
   enter(exchange: Exchange, fault: ErrorCode | undefined, hasBody: boolean): void {
     this.#newest = exchange
     if (hasBody) this.#lingerAtTheEnd()
@@ -78,7 +78,7 @@ export class ClientConnection {
     else this.#abandonAll()
   }
 
-  /** Of a request whose end has not come. One that waits is refused when its turn comes. */
+  /** Refuses a request that has not arrived whole. One that waits is refused when its turn comes. */
   refuseRest(exchange: Exchange, code: ErrorCode): void {
     const waiting = this.#waitingFor(exchange)
     if (waiting !== undefined) {
@@ -89,9 +89,9 @@ export class ClientConnection {
   }
 
   /**
-   * What came can't be read as HTTP, or did not come in time. A request that was still arriving and is unanswered gets the
-   * answer; so does a new one on a connection where nothing else is owed. Anywhere else an answer would be taken for that
-   * to another request, so the connection ends without one.
+   * The client sent something that is not HTTP, or was too slow. The error answers the request that is still arriving, or a new request
+   * on a connection without other unanswered ones. In any other case the client would take it for the answer to another request, so the
+   * connection ends without one.
    */
   malformed(code: ErrorCode, requestId: string): void {
     if (this.#state === 'lingering') return
@@ -121,14 +121,14 @@ export class ClientConnection {
     if (next !== undefined) this.#start(next.exchange, next.fault)
   }
 
-  /** Only reading through the stream can be stopped, and a listener to its data is what makes Node's parser do that. */
+  /** A data listener makes Node's parser read through the stream, and only such reading can be paused. */
   #pause(): void {
     if (this.#reading === 'by-parser') this.#socket.on('data', readByParser)
     this.#reading = 'paused'
     this.#socket.pause()
   }
 
-  /** Node closes a connection by this method when its last answer has left, whether or not all of the request has come. */
+  /** Node calls this to close a connection after its last answer, whether or not the whole request has arrived. */
   #lingerAtTheEnd(): void {
     if (this.#lingers) return
     this.#lingers = true
@@ -151,8 +151,8 @@ export class ClientConnection {
   }
 
   /**
-   * A client that closed its sending side may still wait for its answer, or may be gone: what arrives is the same. Writing to it would
-   * tell, so it keeps its node as long as no pause in what is written, the one before the answer included, exceeds the bound.
+   * A client that closed its sending side may still wait for its answer, or may be gone: both look the same. Only writing to it tells,
+   * so the request goes on as long as no pause in what is written, the one before the answer included, exceeds the bound.
    */
   #limitQuiet(exchange: Exchange): void {
     const { bytesWritten } = this.#socket
@@ -164,7 +164,7 @@ export class ClientConnection {
     })
   }
 
-  /** Instead of what was to be done after some time before. */
+  /** Replaces what was to be done at the former deadline. */
   #after(ms: number, act: () => void): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(act, ms)

@@ -1,6 +1,6 @@
 /**
- * What listens for clients: one server, plain or by TLS with its certificate, and beside TLS the one that redirects. Both stand
- * behind the same gate.
+ * The listeners for clients: one server, plain or with TLS, and beside TLS a plain one that redirects to it. Both stand behind the same
+ * gate.
  */
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -27,14 +27,14 @@ export interface FrontAddresses {
 }
 
 export interface ClientListeners {
-  /** Who is at the other end of a connection that is being opened. */
+  /** The client of a connection that is being opened. */
   originOf(socket: Socket): ClientOrigin
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
-  /** Instead of listening: resolves with what is to be called with each connection. Rejects with CertificateError. */
+  /** Instead of listening: resolves with a function that takes each connection. Rejects with CertificateError. */
   receive(): Promise<(entrance: Entrance, socket: Socket) => void>
   prepareCertificate(): Promise<() => void>
-  /** Takes no more connections. Those that stand are their owner's. */
+  /** Takes no more connections. Open ones belong to their owner. */
   close(): void
 }
 
@@ -65,7 +65,7 @@ export function clientListeners({ config, server, metrics, log }: ClientListener
 
   async function open(each: Server | ClientServer, port: number): Promise<AddressInfo> {
     const address = await listen(each, port, config.host)
-    // A connection that could not be accepted, as when descriptors run out, must not end those that were.
+    // A connection that could not be accepted, for example without free descriptors, must not end the open ones.
     each.on('error', (error) => log.error({ error: error.message }, 'accepting failed'))
     return address
   }
@@ -81,7 +81,7 @@ export function clientListeners({ config, server, metrics, log }: ClientListener
     async receive() {
       if (presented !== undefined) changed(await presented.open())
       const servers = { clients: server, redirect: redirecting }
-      // Beside accepting, to listen starts the timeouts of connections.
+      // listen() also starts the timeouts of connections.
       for (const each of [server, redirecting]) each?.emit('listening')
       return (entrance, socket) => void servers[entrance]?.emit('connection', socket)
     },

@@ -5,7 +5,7 @@ export class ClientRequest extends IncomingMessage {
   #bytesLeft = Infinity
   #tooLarge: (() => void) | undefined
 
-  /** `tooLarge` is called once, instead of the piece that is too much and all that follow. */
+  /** `tooLarge` is called once, in place of the chunk that passes the bound; later chunks are dropped. */
   limitBody(bytesMax: number, tooLarge: () => void): void {
     this.#bytesLeft = bytesMax
     this.#tooLarge = tooLarge
@@ -17,7 +17,7 @@ export class ClientRequest extends IncomingMessage {
     const left = this.#bytesLeft - piece.length
     this.#bytesLeft = left
     if (left >= 0) return super.push(piece)
-    // The rest is dropped, and must not stop the reading: the client would never come to read its answer.
+    // The rest is dropped, but still read: a client that can't send does not read its answer.
     this.#tooLarge?.()
     this.#tooLarge = undefined
     return true

@@ -1,4 +1,4 @@
-/** The server that clients connect to, plain or by TLS, with all that bounds what a connection may take. */
+/** The server that clients connect to, plain or by TLS, with every bound of a connection. */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
@@ -8,12 +8,12 @@ import { ClientRequest } from './client-request.ts'
 import type { Config } from '../config/config.ts'
 import { hasBody } from '../request/request-target.ts'
 
-/** How often connections are looked over for one that ran out of time. */
+/** How often connections are checked for timeouts. */
 const TIMEOUT_CHECK_MS = 1_000
 
 export type ClientServer = Server<typeof ClientRequest>
 
-/** `mayUpgrade`: whether nothing else is under way on the connection. By TLS it needs a certificate before it can answer. */
+/** `mayUpgrade`: whether no other request is in flight on the connection. With TLS it needs a certificate before it can answer. */
 export function clientServer(config: Config, mayUpgrade: (request: IncomingMessage) => boolean): ClientServer {
   const options: ServerOptions<typeof ClientRequest> = {
     IncomingMessage: ClientRequest,
@@ -29,18 +29,18 @@ export function clientServer(config: Config, mayUpgrade: (request: IncomingMessa
   }
   const server = config.tls === undefined ? createServer(options) : secureServer(options, config)
   limitServer(server, config)
-  // Node drops the fields beyond its own bound without a word, and what it dropped may be a second Host. Ours refuses.
+  // Node silently drops fields above its own bound, and one of those may be a second Host. Our bound refuses the request.
   server.maxHeadersCount = 0
-  // In none of Node's documentation: a client that closed its sending side is answered nevertheless.
+  // Not documented by Node: a client that closed its sending side still gets its answer.
   return Object.assign(server, { httpAllowHalfOpen: true })
 }
 
-/** What may change while connections stand; for those it holds from their next request on. */
+/** Settings that may change while connections are open; they hold from the next request on. */
 export function limitServer(server: ClientServer, config: Config): void {
   const { clientHeaderBytesMax: maxHeaderSize, clientHeadersTimeoutMs: headersTimeout } = config
   const { clientRequestTimeoutMs: requestTimeout, clientKeepAliveMs: keepAliveTimeout } = config
   server.maxConnections = config.clientConnectionsMax
-  // A client that does not take the last of its answer. Longer than the balancer itself may let one wait.
+  // For a client that does not read the end of its answer. Longer than any wait of the balancer's own.
   server.timeout = config.attemptsMax * config.attemptTimeoutMs + config.answerIdleMs
   Object.assign(server, { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout })
 }
@@ -50,13 +50,13 @@ function secureServer(options: ServerOptions<typeof ClientRequest>, config: Conf
   return createSecureServer({ ...options, ...handshake })
 }
 
-/** For connections from now on. Those that stand keep what they agreed on. */
+/** For new connections. Open ones keep the certificate that they agreed on. */
 export function useCertificate(server: ClientServer, { cert, key }: Certificate): void {
   const secure = server as unknown as SecureServer
   secure.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
 }
 
-/** Anything else that asks for an upgrade is an ordinary request whose wish is not granted, as HTTP allows. */
+/** Any other upgrade is ignored, as HTTP allows, and the request is an ordinary one. */
 function isUpgrade(request: IncomingMessage): boolean {
   const websocket = request.headers.upgrade?.toLowerCase() === 'websocket'
   return websocket && request.method === 'GET' && request.httpVersion === '1.1' && !hasBody(request)

@@ -1,4 +1,4 @@
-/** What clients see: each request becomes an exchange on its connection, and it stops without cutting any short. */
+/** The clients' side of the balancer: each request becomes an exchange on its connection. It stops without cutting any short. */
 import { randomUUID } from 'node:crypto'
 import { ServerResponse } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -27,16 +27,16 @@ import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
 export interface Front {
   /** Rejects with PortInUseError or CertificateError. */
   listen(): Promise<FrontAddresses>
-  /** Instead of listening, in a process that is handed its connections. Rejects with CertificateError. */
+  /** Instead of listening, in a process that gets its connections from its parent. Rejects with CertificateError. */
   receive(): ReturnType<ClientListeners['receive']>
   readonly server: ClientServer
-  /** Reads the certificate anew. Resolves with what puts it in use; rejects with CertificateError, and the one in use stays. */
+  /** Reads the certificate again. Resolves with a function that puts it in use; rejects with CertificateError, and the one in use stays. */
   prepareCertificate(): Promise<() => void>
   /** Takes the limits of the configuration as it now is. */
   configure(): void
-  /** Tells the WebSockets of an upstream to come back, for others take its place. */
+  /** Tells the WebSockets of an upstream to reconnect, because others take its place. */
   move(upstream: Upstream): void
-  /** Stops accepting; resolves when all that was under way is over, or the time is up and the rest was cut. */
+  /** Stops accepting; resolves when all exchanges are over, or the time is up and the rest was cut. */
   drain(limitMs: number): Promise<void>
 }
 
@@ -87,13 +87,13 @@ export function front(services: FrontServices): Front {
   server.on('connect', (_request, socket) => connections.get(socket)?.malformed('NOT_IMPLEMENTED', randomUUID()))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket)
-    // Behind a request that was to be the last, whatever comes is ignored (RFC 9112, section 9.6), and its answer is due.
+    // Bytes behind the last request of a connection are ignored (RFC 9112, section 9.6); that request still gets its answer.
     if (error.code === BEHIND_THE_LAST && connection !== undefined) return
-    // Without one it never got beyond the TLS handshake.
+    // Without one the TLS handshake was never completed.
     if (connection === undefined) socket.destroy()
     else connection.malformed(errorCodeOf(error), randomUUID())
   })
-  // Last, for the gate stands before all that wait for connections.
+  // Last, because the gate must come before every other connection listener.
   const listeners = clientListeners({ ...services, server })
 
   return {
@@ -114,12 +114,12 @@ export function front(services: FrontServices): Front {
   }
 }
 
-/** Node makes no response for an upgrade, but the upstream may well refuse it. */
+/** Node makes no response for an upgrade, but the upstream may refuse it, and that answer needs one. */
 function lastResponse(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request)
   response.shouldKeepAlive = false
   response.assignSocket(socket)
-  // The server's own listeners are gone, this one's task included.
+  // The server's own listeners are removed, also the one that did this.
   socket.on('drain', () => response.emit('drain'))
   response.once('finish', () => socket.destroySoon())
   return response

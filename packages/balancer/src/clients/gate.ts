@@ -1,6 +1,6 @@
 /**
- * Who may open a connection, and who is behind it. It stands in front of a server's own listener, so that a connection that is
- * refused costs neither a parser nor a TLS handshake, and so that the header of a proxy is read before either.
+ * Decides which connections may be opened, and finds the client of each. It runs before a server's own listener, so that a refused
+ * connection costs neither a parser nor a TLS handshake, and a proxy's header is read before either.
  */
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
@@ -18,9 +18,9 @@ export interface GateRules {
 }
 
 export interface Gate {
-  /** From now on every connection to the server comes through here. */
+  /** From now on every connection to the server passes the gate. */
   guard(server: Server): void
-  /** Of a connection that came through: itself, or what TLS made of it. */
+  /** Of a connection that passed: the socket itself, or the TLS socket made of it. */
   originOf(socket: Socket): ClientOrigin
   close(): void
 }
@@ -42,7 +42,7 @@ export function gate(rules: GateRules, refused: (reason: 'address') => void): Ga
       }
       socket.once('close', () => limits.left(address))
     }
-    // TLS makes another socket of it, which shows its ends and nothing else.
+    // TLS makes another socket of it, which has the same addresses and nothing else in common.
     if (rules.proxyProtocol) {
       const ends = endsOf(socket)
       introduced.set(ends, { address, trusted })

@@ -1,8 +1,8 @@
-/** How many exchanges are under way, and when none is left. */
+/** Counts the exchanges in flight, and tells when none is left. */
 export interface InFlight {
   entered(): void
   left(): void
-  /** Resolves when none is under way, or after `limitMs`. */
+  /** Resolves when none is in flight, or after `limitMs`. */
   settled(limitMs: number): Promise<void>
 }
 

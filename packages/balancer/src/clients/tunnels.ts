@@ -1,7 +1,7 @@
 /**
- * Pairs of connections that have become one by an upgrade to WebSocket. Neither end outlives the other, and a client whose node
- * died, or is to stop, is told so in its own protocol: a Close that says "come back", at the end of a frame. A connection that
- * merely broke would leave it to guess, and to wait before it tries again.
+ * Pairs of connections that an upgrade to WebSocket has joined. Neither end outlives the other. When a node dies or is to stop, its
+ * clients get a Close that says "come back", between two frames. A broken connection would not say why, and clients wait before they
+ * try again.
  */
 import type { Socket } from 'node:net'
 import type { TunnelEnd } from '../transports/transport.ts'
@@ -11,7 +11,7 @@ import type { CloseCode } from './websocket-frames.ts'
 
 export interface Tunnels {
   open(upstream: Upstream, ends: readonly [client: TunnelEnd, upstream: TunnelEnd]): void
-  /** Tells the clients of one upstream, or of all and all that come, to come back. Those that don't go by themselves are cut soon. */
+  /** Tells the clients of one upstream, or all present and later ones, to reconnect. Those that don't leave are cut soon. */
   move(code: CloseCode, upstream?: Upstream): void
   closeAll(): void
   /** Resolves when none is open, or after `limitMs`. */
@@ -19,13 +19,13 @@ export interface Tunnels {
 }
 
 const KEEP_ALIVE_PROBE_MS = 30_000
-/** For so long a client that was told to go may take to answer. */
+/** How long a client may take to answer a Close. */
 const CLOSE_WAIT_MS = 1_000
 
 /** `halfClosedMs`: how long one direction stays open after the other ended. */
 export function tunnels(halfClosedMs: number): Tunnels {
   const open = new Set<Tunnel>()
-  /** What all were told: it holds for those that come later, too. */
+  /** The Close that all clients got; later ones get it too. */
   let toldAll: CloseCode | undefined
   let onNone: (() => void) | undefined
   return {
@@ -64,7 +64,7 @@ class Tunnel {
   readonly #client: Socket
   readonly #node: Socket
   readonly #halfClosedMs: number
-  /** Of what the node sends: only there a Close of ours may have to be put in. */
+  /** For the node's direction only: there the balancer may have to insert a Close. */
   readonly #frames = new FrameTracker()
   #state: 'passing' | 'to-be-moved' | 'told' = 'passing'
   #code: CloseCode = SERVICE_RESTART
@@ -102,7 +102,7 @@ class Tunnel {
     if (this.#state !== 'passing' || this.#frames.closing) return
     this.#code = code
     this.#state = 'to-be-moved'
-    // What the node still sends is passed on by hand from here, up to the end of a frame.
+    // From here the balancer passes on the node's bytes itself, up to the end of a frame.
     this.#node.unpipe(this.#client)
     this.#node.resume()
     if (this.#frames.between) this.#tell()
@@ -137,7 +137,7 @@ class Tunnel {
     this.#tell()
   }
 
-  /** The last that the client hears. Its own Close, if it answers with one, still goes to the node, which then closes as well. */
+  /** The last bytes for the client. If it answers with a Close, that still goes to the node, which then closes too. */
   #tell(): void {
     this.#state = 'told'
     if (this.#client.writable) this.#client.write(closeFrame(this.#code, 'reconnect'))
@@ -147,12 +147,12 @@ class Tunnel {
     if (this.#nodeIsGone) return
     this.#nodeIsGone = true
     if (this.#state !== 'told' && !this.#frames.closing) {
-      // In the middle of a frame nothing can be said; a connection that broke says it.
+      // A Close can't stand in the middle of a frame: the connection breaks instead.
       if (!this.#frames.between) return this.close()
       this.#tell()
     }
     if (this.#client.writable) this.#client.end()
-    // Read to its end, or its end is never seen.
+    // It must be read to its end, or the end is never seen.
     this.#client.resume()
     this.#closeIn(this.#halfClosedMs)
   }

@@ -1,9 +1,9 @@
 /**
- * Where a WebSocket's frames begin and end in what passes (RFC 6455, section 5.2), and the one frame that the balancer writes itself.
- * Only headers are read. A Close may stand between any two frames, and in the middle of one it would be taken for its payload.
+ * Finds where a WebSocket's frames begin and end (RFC 6455, section 5.2), and makes the one frame that the balancer writes itself. Only
+ * headers are read. A Close may stand between any two frames; inside a frame it would be payload.
  */
 
-/** Come back at once: the node is gone, or goes, and another takes over. */
+/** Reconnect at once: the node is gone or leaves, and another takes over. */
 export const SERVICE_RESTART = 1012
 /** The balancer itself is about to stop. */
 export const GOING_AWAY = 1001
@@ -41,7 +41,7 @@ export class FrameTracker {
     return this.#closing
   }
 
-  /** Takes note of what passes. Returns where in it the first frame ends, or -1 where none does. */
+  /** Follows the bytes that pass. Returns where the first frame in them ends, or -1. */
   pass(chunk: Buffer): number {
     let firstEnd = -1
     let at = 0

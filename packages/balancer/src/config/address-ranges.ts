@@ -1,4 +1,4 @@
-/** Addresses and networks (IPv4 and IPv6) whose word about the client is taken. */
+/** Addresses and networks (IPv4 and IPv6) of trusted proxies. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
 export interface AddressRange {
@@ -29,7 +29,7 @@ export function trustedProxies(ranges: readonly AddressRange[]): (address: strin
   }
 }
 
-/** A listener on IPv6 shows IPv4 clients in IPv6 dress, and link-local ones with their interface. */
+/** A listener on IPv6 shows IPv4 clients as IPv4-mapped addresses, and link-local ones with their zone. */
 export function plainAddress(address: string): string {
   if (address.startsWith('::ffff:') && isIPv4(address.slice('::ffff:'.length))) return address.slice('::ffff:'.length)
   const zone = address.indexOf('%')

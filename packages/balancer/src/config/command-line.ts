@@ -1,4 +1,4 @@
-/** What can be said on the command line: little, for everything is in the environment. */
+/** The few flags of the command line; the rest of the configuration is in the environment. */
 import { parseArgs } from 'node:util'
 import { ConfigError } from './config-values.ts'
 import type { Environment } from './config-values.ts'
@@ -6,7 +6,7 @@ import { NUMERIC_KEYS } from './config.ts'
 
 export interface CommandLine {
   readonly help: boolean
-  /** Above the environment and the file. */
+  /** They take precedence over the environment and the file. */
   readonly overrides: Environment
 }
 

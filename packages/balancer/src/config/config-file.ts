@@ -1,6 +1,6 @@
 /**
- * The file that CONFIG_FILE names: lines of KEY=value, which stand above the environment, for a process's environment can't change
- * and a file can be read again. Empty lines and lines that begin with # say nothing.
+ * The file that CONFIG_FILE names: lines of KEY=value, which take precedence over the environment. A process's environment can't
+ * change, and a file can be read again. Empty lines and lines that begin with # are ignored.
  */
 import { readFileSync } from 'node:fs'
 import type { ConfigFault, Environment } from './config-values.ts'
@@ -36,7 +36,7 @@ function parsed(text: string): FileValues {
         key: key ?? CONFIG_FILE,
         message: `${CONFIG_FILE} ${got} in line ${index + 1}, but takes ${takes}.`,
       })
-    // The line itself is not told: it may hold a secret.
+    // The error does not repeat the line: it may hold a secret.
     if (key === undefined || value === undefined) fault('has no KEY=value', 'one in each line')
     else if (key in values) fault(`has ${key} again`, 'each key once')
     else values[key] = value.trim()

@@ -1,6 +1,6 @@
 /**
- * Reads values out of an environment and remembers every fault it meets, so that an operator can mend all of them at
- * once. A value that is wrong counts as absent until the faults are told.
+ * Reads values from an environment and collects every fault, so that an operator can mend all at once. A wrong value counts as absent
+ * until the faults are thrown.
  */
 
 export interface ConfigFault {
@@ -20,7 +20,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** What an operator is to be told, line by line. */
+/** Warnings for the operator, a line each. */
 export function faultsOf(error: unknown): readonly string[] {
   if (error instanceof ConfigError) return error.faults.map(({ message }) => message)
   return [error instanceof Error ? error.message : String(error)]

@@ -17,25 +17,25 @@ const TRANSPORTS = ['http-proxy', 'undici'] as const
 const TRUSTED_HEADERS = ['x-forwarded-for', 'forwarded'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-/** Field: its key, default, least and greatest value. */
+/** By field: the key, the default, the least and the greatest value. */
 const NUMBERS = {
   /** How long requests in flight may take to finish once the balancer was told to stop. */
   drainMs: ['DRAIN_MS', 10_000, 0, 3_600_000],
   /**
-   * Attempts for one request, but for refused connections. An upstream that was silent or broke under it gets it once, and after two that
-   * broke there is no other attempt. Each leaves listeners on the request, and Node warns beyond ten.
+   * Attempts for one request, without refused connections. An upstream that was silent or broke under the request gets it once, and after
+   * two that broke there is no other attempt. Each attempt leaves listeners on the request, and Node warns above ten.
    */
   attemptsMax: ['ATTEMPTS_MAX', 5, 1, 8],
   connectTimeoutMs: ['CONNECT_TIMEOUT_MS', 1_000, 10, 60_000],
   /** How long an upstream may take to begin its answer, counted anew with each piece of an upload that it accepts. */
   attemptTimeoutMs: ['ATTEMPT_TIMEOUT_MS', 30_000, 10, 3_600_000],
-  /** How long a node may take to say whether it wants a body that comes only after 100 Continue. Then it gets it unasked. */
+  /** How long a node may take to answer `Expect: 100-continue`. After that the body is sent. */
   continueWaitMs: ['CONTINUE_WAIT_MS', 1_000, 1, 60_000],
   /** How long after its request an answer may begin, all attempts and waits together. */
   requestDeadlineMs: ['REQUEST_DEADLINE_MS', 120_000, 10, 3_600_000],
-  /** How much of a body is kept to be sent again. One that is longer passes, but can't be sent twice. */
+  /** How many bytes of a body are kept for a retry. A longer one passes, but its request can't be retried once sent. */
   replayBodyBytesMax: ['REPLAY_BODY_BYTES_MAX', 65_536, 0, 16_777_216],
-  /** How many requests may be sent again, beside all there are; so many a second are always allowed. */
+  /** Retries as a share of all requests; so many a second are always allowed. */
   retryPercent: ['RETRY_PERCENT', 20, 0, 100],
   retryPerSMin: ['RETRY_PER_S_MIN', 10, 0, 1_000_000],
   /** Requests that wait while no upstream is up, what they may hold of memory, and how long they wait. */
@@ -46,17 +46,17 @@ const NUMBERS = {
   answerIdleMs: ['ANSWER_IDLE_MS', 120_000, 10, 3_600_000],
   /** How long the header of an answer may be. A longer one is junk. */
   answerHeaderBytesMax: ['ANSWER_HEADER_BYTES_MAX', 16_384, 1_024, 1_048_576],
-  /** By session id: how much of its part, in percent, an upstream may have under way before the next one gets more. */
+  /** Routing by session id: how much of its share, in percent, an upstream may have in flight before the next one gets more. */
   loadBoundPercent: ['LOAD_BOUND_PERCENT', 125, 101, 1_000],
-  /** How long an upstream that comes, or comes back, takes to get its whole share. */
+  /** How long a new or readmitted upstream takes to get its whole share. */
   slowStartMs: ['SLOW_START_MS', 2_000, 0, 3_600_000],
   upstreamSocketsMax: ['UPSTREAM_SOCKETS_MAX', 256, 1, 65_535],
-  /** Requests at one upstream, those that wait for a socket included. Beyond it others take them, or they wait. */
+  /** Requests at one upstream, those that wait for a socket included. Above it others take them, or they wait. */
   upstreamInFlightMax: ['UPSTREAM_IN_FLIGHT_MAX', 1_024, 1, 1_000_000],
-  /** Requests that wait because every upstream which could take them has as many as it may have. */
+  /** The capacity queue: requests that wait because every upstream that could take them is full. */
   queueMax: ['QUEUE_MAX', 1_024, 0, 1_000_000],
   queueWaitMs: ['QUEUE_WAIT_MS', 2_000, 1, 60_000],
-  /** How long an upstream that is taken out may keep what it has. */
+  /** How long an upstream that leaves may go on with its requests. */
   upstreamDrainMs: ['UPSTREAM_DRAIN_MS', 30_000, 0, 3_600_000],
   /** How often names are resolved that upstreams are found by. */
   dnsIntervalMs: ['DNS_INTERVAL_MS', 5_000, 100, 3_600_000],
@@ -68,7 +68,7 @@ const NUMBERS = {
   upstreamIdleMs: ['UPSTREAM_IDLE_MS', 4_000, 1, 3_600_000],
   probeIntervalMs: ['PROBE_INTERVAL_MS', 250, 10, 60_000],
   probeTimeoutMs: ['PROBE_TIMEOUT_MS', 500, 10, 60_000],
-  /** How long a probe may be without an answer before its upstream gets nothing new, and others get what it holds. */
+  /** How long a probe may lack an answer before its upstream is suspected: it gets no new requests, and others get those it has. */
   suspectMs: ['SUSPECT_MS', 200, 10, 60_000],
   /** Probes in a row that must say ready before an upstream is readmitted. */
   probeRise: ['PROBE_RISE', 1, 1, 100],
@@ -77,7 +77,7 @@ const NUMBERS = {
   clientConnectionsMax: ['CLIENT_CONNECTIONS_MAX', 10_000, 1, 1_000_000],
   /** Open from one address, or from one /64 of IPv6. Trusted proxies are not counted. */
   clientConnectionsPerAddressMax: ['CLIENT_CONNECTIONS_PER_ADDRESS_MAX', 1_024, 1, 1_000_000],
-  /** Requests that wait on one connection behind the one under way, before no more is read from it. */
+  /** Pipelined requests that may wait on one connection; above it the balancer stops reading. */
   clientPipelineMax: ['CLIENT_PIPELINE_MAX', 32, 1, 10_000],
   clientBodyBytesMax: ['CLIENT_BODY_BYTES_MAX', 104_857_600, 0, Number.MAX_SAFE_INTEGER],
   clientHeaderFieldsMax: ['CLIENT_HEADER_FIELDS_MAX', 256, 8, 10_000],
@@ -86,11 +86,11 @@ const NUMBERS = {
   /** How long a client may take to send a whole request. */
   clientRequestTimeoutMs: ['CLIENT_REQUEST_TIMEOUT_MS', 120_000, 10, 3_600_000],
   clientKeepAliveMs: ['CLIENT_KEEP_ALIVE_MS', 60_000, 1, 3_600_000],
-  /** The longest pause before or in an answer once the client closed its sending side, which looks as if it had left. */
+  /** The longest pause before or in an answer to a client that closed its sending side, since it may have left. */
   clientHalfClosedMs: ['CLIENT_HALF_CLOSED_MS', 800, 1, 3_600_000],
   /** How often the files of the certificate are looked at for new ones. */
   tlsCheckMs: ['TLS_CHECK_MS', 5_000, 10, 3_600_000],
-  /** How long browsers shall use nothing but TLS for this host; 0 says nothing of it. */
+  /** For how long browsers shall use only TLS for this host (HSTS); 0: no header. */
   hstsMaxAgeS: ['HSTS_MAX_AGE_S', 0, 0, 1_000_000_000],
 } as const satisfies Record<string, readonly [key: string, fallback: number, min: number, max: number]>
 
@@ -108,18 +108,18 @@ export interface Config extends Numbers {
   readonly adminHost: string
   /** Undefined: no admin listener. */
   readonly adminPort: number | undefined
-  /** A request with it may ask and change everything on the admin port. Undefined: requests of this machine may ask, and none change. */
+  /** A request with it may read and change everything on the admin port. Undefined: requests of this machine may read, and none may change. */
   readonly adminToken: string | undefined
   /** Undefined: plain HTTP. */
   readonly tls: CertificateFiles | undefined
-  /** Where plain HTTP is told to come by TLS; undefined: nowhere. */
+  /** The port on which plain HTTP is redirected to TLS; undefined: none. */
   readonly redirectPort: number | undefined
   /** The port that clients know TLS by, where it is not the one listened on. */
   readonly publicPort: number | undefined
   /** The names that plain HTTP may be redirected to; undefined: those of the certificate. */
   readonly publicHosts: readonly string[] | undefined
   readonly trustedProxies: readonly AddressRange[]
-  /** Where trusted proxies tell of the client. */
+  /** The header in which trusted proxies name the client. */
   readonly trustedHeader: (typeof TRUSTED_HEADERS)[number]
   /** Whether connections from trusted proxies begin with a header of the PROXY protocol, version 1 or 2. */
   readonly proxyProtocol: boolean
@@ -140,7 +140,7 @@ export interface Config extends Numbers {
   /** Paths that clients get 404 for, in the spelling of `normalPath`. */
   readonly privatePaths: readonly string[]
   readonly logLevel: (typeof LOG_LEVELS)[number]
-  /** All that it was read from, for another process that is to read the same. */
+  /** Every variable that it was read from, for a worker that has to read the same. */
   readonly environment: Environment
 }
 
@@ -203,7 +203,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
   }
 }
 
-/** What only makes sense together. */
+/** Checks of settings that depend on one another. */
 function checkTogether(config: Config, values: ConfigValues): void {
   const { tls, adminPort, adminToken, adminHost } = config
   const withTls = 'a value only beside TLS_CERT and TLS_KEY'

@@ -1,13 +1,13 @@
 /**
- * Paths that clients get 404 for, because they are for the nodes' operators: metrics, readiness. A private path stands for itself and
- * for all below it, in every spelling that a node could take for it: other case, percent-encoded, with dots, empty segments,
- * backslashes or parameters of a segment.
+ * Paths that clients get 404 for, because they are for the nodes' operators: metrics, readiness. A private path covers itself and all
+ * paths below it, in every spelling that a node could accept for it: other case, percent-encoding, dots, empty segments, backslashes or
+ * parameters of a segment.
  */
 
-/** Where no spelling other than the path's own can hide: most paths, and then nothing needs to be taken apart. */
+/** Matches a path that is in its normal form already, as most are. */
 const PLAIN = /^(?:\/[a-z\d_-]+)*\/?$/
 
-/** In the one spelling that paths are compared in. */
+/** The normal form in which paths are compared. */
 export function normalPath(target: string): string {
   const [path = ''] = target.split(/[?#]/, 1)
   const segments: string[] = []

@@ -1,6 +1,6 @@
 /**
- * Where the nodes are, as written in UPSTREAMS or said to the admin API: `a=http://127.0.0.1:8081`, with `;weight=3` where it is to
- * get more than the others; or `shop=dns://shop.internal:8081` for as many as that name has addresses.
+ * The list of upstreams, as written in UPSTREAMS or sent to the admin API: `a=http://127.0.0.1:8081`, with `;weight=3` for three times
+ * the requests; or `shop=dns://shop.internal:8081` for an upstream at each address of that name.
  */
 
 export interface UpstreamAddress {
@@ -9,11 +9,11 @@ export interface UpstreamAddress {
   readonly url: string
   readonly hostname: string
   readonly port: number
-  /** How many requests it gets beside an upstream of weight 1. */
+  /** How many requests it gets for one of an upstream of weight 1. */
   readonly weight?: number
 }
 
-/** A name that is resolved again and again: each of its addresses is an upstream. */
+/** A name that is resolved periodically: each of its addresses is an upstream. */
 export interface UpstreamService {
   readonly name: string
   readonly hostname: string

@@ -16,7 +16,7 @@ const HEADER_BYTES_MAX = 4_096
 const VERSION = 2
 const LOCAL = 0
 const PROXY = 1
-/** Families with the bytes that their two addresses and ports take. A datagram has no place on a connection. */
+/** Families, with the length of their two addresses and ports. Datagrams are refused. */
 const ADDRESS_BYTES = new Map([
   [0x00, 0],
   [0x11, 12],
@@ -30,7 +30,7 @@ const TLV_HEAD_BYTES = 3
 const TLV_CRC32C = 0x03
 const CRC_BYTES = 4
 
-/** Whether it can only be version 2: no line of version 1, and no request, begins so. */
+/** Whether it is version 2: no line of version 1, and no request, begins with this byte. */
 export function isVersion2(received: Buffer): boolean {
   return received[0] === SIGNATURE[0]
 }
@@ -55,7 +55,7 @@ export function proxyHeaderV2(received: Buffer): ProxyHeader {
   return { state: 'complete', bytes, address: sourceIn(header, family) }
 }
 
-/** Undefined where the client has no address that could be told: a local socket, or not known. */
+/** Undefined where the client has no address: a local socket, or an unknown one. */
 function sourceIn(header: Buffer, family: number): string | undefined {
   if (family === TCP_OVER_IPV4) return header.subarray(FIXED_BYTES, FIXED_BYTES + 4).join('.')
   if (family !== TCP_OVER_IPV6) return undefined
@@ -80,7 +80,7 @@ function areFieldsRight(header: Buffer, from: number): boolean {
   return true
 }
 
-/** It is that of the header with zeros in its own place. */
+/** The checksum covers the header with zeros in the checksum's own place. */
 function isChecksumRight(header: Buffer, at: number): boolean {
   const blank = Buffer.from(header)
   blank.fill(0, at, at + CRC_BYTES)

@@ -1,9 +1,9 @@
 /**
- * The PROXY protocol: a header in front of everything else by which a proxy says who the client is. Version 1, a line of text, is read here;
- * version 2, in binary form, in a file of its own. The first byte tells which it is.
+ * The PROXY protocol: a header before all other bytes of a connection, in which a proxy names the client. Version 1, a line of text, is
+ * read here; version 2, in binary form, in a file of its own. The first byte tells which it is.
  *
- * A receiver must not guess whether the header is there: any client could then pass itself off as another. So the caller decides
- * by the peer's address, and from such a peer a connection without a proper header is as wrong as one with a bad header.
+ * A receiver must not guess whether the header is there: any client could then claim to be another. So the caller decides by the peer's
+ * address, and a connection from such a peer without a valid header is refused.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 import type { Socket } from 'node:net'
@@ -11,7 +11,7 @@ import { INCOMPLETE, MALFORMED } from './proxy-header.ts'
 import type { ProxyHeader } from './proxy-header.ts'
 import { isVersion2, proxyHeaderV2 } from './proxy-protocol-v2.ts'
 
-/** By the protocol's text: the longest line there is, its end included. */
+/** The longest line that the protocol allows, its end included. */
 const LINE_BYTES_MAX = 107
 const PORT_MAX = 65_535
 
@@ -50,8 +50,8 @@ function isPort(text: string | undefined): boolean {
 }
 
 /**
- * Takes the header from a connection that has no reader yet, and leaves what came behind it to the next one. The connection is
- * destroyed where the header is malformed or does not come in time.
+ * Takes the header from a connection that has no reader yet, and leaves the bytes behind it to the next reader. Destroys the connection
+ * if the header is malformed or late.
  */
 export function readProxyHeader(socket: Socket, timeoutMs: number, done: (address: string | undefined) => void): void {
   let received: Buffer = Buffer.alloc(0)
@@ -69,7 +69,7 @@ export function readProxyHeader(socket: Socket, timeoutMs: number, done: (addres
     socket.pause()
     if (header.bytes < received.length) socket.unshift(received.subarray(header.bytes))
     done(header.address)
-    // TLS takes what came from the socket itself; HTTP listens to it, and would wait for ever for what was put back.
+    // TLS reads the socket's buffer itself; HTTP listens for data, and would never see the bytes that were put back.
     if (socket.listenerCount('data') > 0) socket.resume()
   }
   socket.on('data', take).on('close', stop).on('error', closeFollows)

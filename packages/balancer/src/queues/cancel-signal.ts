@@ -1,6 +1,6 @@
 /**
- * Says that a request was given up: its client is gone, or was refused. A request waits for one thing at a time, an attempt or
- * a place in a queue, and that one is told. An AbortSignal would do, but costs each request some microseconds.
+ * Cancels a request whose client is gone or was refused. A request waits for one thing at a time, an attempt or a place in a queue, and
+ * that one is cancelled. An AbortSignal would do, but costs each request some microseconds.
  */
 
 /** What a request waits for. */

@@ -1,10 +1,10 @@
 /**
- * Requests that wait because every upstream that could take them has as many as it may have. When that changes, the queue goes
- * through them once, in the order in which they came: each is offered a place at most once, and takes it there and then or keeps
- * its place in the queue. Bounded in number and in time.
+ * Requests that wait because every upstream that could take them is full. When that changes, the queue goes through them once, in the
+ * order of their arrival: it offers each a place at most once, and the request takes it at once or stays in the queue. Bounded in
+ * number and in time.
  *
- * Requests that can use the same places stand in the same *line*. Once the first of a line found nothing, the others of the line
- * are passed over: a change costs one offer for each request that is served, and one for each line.
+ * Requests that can use the same upstreams stand in the same *line*. Once the first of a line found no place, the others of the line
+ * are skipped: a change costs one offer for each request that is served, and one for each line.
  */
 import assert from 'node:assert'
 import type { CancelSignal } from './cancel-signal.ts'
@@ -17,7 +17,7 @@ export interface CapacityWaiter {
   /** When its request came. */
   readonly sinceMs: number
   readonly line: string
-  /** Takes a place, and says whether there was one. It must not come back to the queue. */
+  /** Takes a place, and returns whether there was one. Must not call the queue. */
   offer(): boolean
 }
 
@@ -49,7 +49,7 @@ export class CapacityQueue {
     return this.#waiting.length
   }
 
-  /** Undefined: too many wait already. */
+  /** Undefined if the queue is full. */
   join(waiter: CapacityWaiter, signal: CancelSignal): Promise<WaitOutcome> | undefined {
     assert(!this.#isOffering, 'a request that was offered a place came back to the queue')
     const { queueMax, queueWaitMs: waitMs } = this.#limits
@@ -67,12 +67,12 @@ export class CapacityQueue {
     return waiting.wait.outcome
   }
 
-  /** A place came free there. */
+  /** That upstream has a free place. */
   room(upstream: Upstream): void {
     if (this.#waiting.length > 0) this.#offer(() => upstream.hasRoom)
   }
 
-  /** Upstreams came, left, stand differently or may have more. */
+  /** Upstreams came or left, or their standing or limits changed. */
   changed(): void {
     if (this.#waiting.length > 0) this.#offer(() => true)
   }
@@ -82,7 +82,7 @@ export class CapacityQueue {
     for (const wait of waits) wait.cancel()
   }
 
-  /** A request that waited before, and whose attempt failed, stands again before all that came after it. */
+  /** A request that waited before, and whose attempt failed, is again ahead of all that came after it. */
   #insert(waiting: Waiting): void {
     const { sinceMs } = waiting.waiter
     let index = this.#waiting.length

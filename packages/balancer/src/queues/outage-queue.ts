@@ -1,6 +1,6 @@
 /**
- * Requests that wait while no upstream is up. Bounded in number, in bytes that they hold and in time, and served in order: of each
- * session one request at a time, the next once the one before it is over, so that what a user did first is done first.
+ * Requests that wait while no upstream is up. Bounded in number, in bytes that they hold and in time. They are served in order, one
+ * request of a session at a time, so that a user's actions keep their order.
  *
  * A request that comes while others of its session still wait goes behind them, even if an upstream is up again. One that finds no
  * upstream up after all comes back, and is the first of its session again, with the time that it has waited.
@@ -11,7 +11,7 @@ import { Wait } from './wait.ts'
 import type { WaitOutcome } from './wait.ts'
 
 export interface OutageWaiter {
-  /** Undefined where there is none: such a request waits for no other one. */
+  /** Undefined without a session: such a request waits for no other one. */
   readonly session: string | undefined
   readonly heldBytes: number
 }
@@ -33,7 +33,7 @@ interface Waiting {
 interface Line {
   /** In the order in which they came. */
   readonly waiting: Waiting[]
-  /** One that was served and is not over. */
+  /** Whether one was served and is not over yet. */
   underWay: Waiting | undefined
 }
 
@@ -63,7 +63,7 @@ export class OutageQueue {
     return line !== undefined && line.waiting.length > 0
   }
 
-  /** Undefined: it may not wait, because too many do or because it has waited for as long as it may. */
+  /** Undefined if the queue is full, or the request has waited for as long as it may. */
   join(waiter: OutageWaiter, signal: CancelSignal): Promise<WaitOutcome> | undefined {
     const { waitMax, waitBytesMax, waitMs } = this.#limits
     const line = this.#lineOf(waiter) ?? { waiting: [], underWay: undefined }
@@ -121,7 +121,7 @@ export class OutageQueue {
     this.#dropIfEmpty(line, waiting.waiter)
   }
 
-  /** Lines in which nothing happens any more don't pile up. */
+  /** Removes lines without requests. */
   #dropIfEmpty(line: Line, waiter: OutageWaiter): void {
     if (line.waiting.length === 0 && line.underWay === undefined) this.#lines.delete(waiter.session ?? waiter)
   }

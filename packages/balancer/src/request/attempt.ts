@@ -3,11 +3,10 @@
  *
  *     waiting ──(connected)──▶ asking ──(body wanted)──▶ sending ──(answer)──▶ answering ──▶ over
  *
- * Nothing is read from the client before the connection to the upstream stands, so an attempt that ends while *waiting*
- * has used up nothing and the request can go elsewhere whole. With `Expect: 100-continue` it is *asking* until the upstream wants the
- * body, and has sent the header alone; the answer may come then, too. What was sent is known from these states and never from
- * an error's code or `bytesWritten`, which mislead. What comes back goes to the client piece by piece as it comes; how the
- * attempt ended is its outcome.
+ * The body is not read from the client before the connection to the upstream stands, so an attempt that ends while *waiting* has
+ * consumed nothing, and the whole request can go elsewhere. With `Expect: 100-continue` it is *asking* until the upstream wants the
+ * body, and has sent only the header; the answer may come then, too. These states say what was sent; an error's code and
+ * `bytesWritten` are unreliable. The answer streams to the client; how the attempt ended is its outcome.
  */
 import type { Cancellable, CancelSignal } from '../queues/cancel-signal.ts'
 import type { ClientAnswer } from './client-answer.ts'
@@ -35,7 +34,7 @@ export interface AttemptOptions {
   readonly signal: CancelSignal
 }
 
-/** The choice comes with a place at its upstream, which is given back in the end. */
+/** The choice includes a place at its upstream, which the attempt gives back when it ends. */
 export function attempt(choice: Choice, options: AttemptOptions): Promise<AttemptOutcome> {
   if (!options.signal.isCancelled) return new Attempt(choice, options).outcome
   choice.upstream.left()
@@ -80,10 +79,10 @@ class Attempt implements CallListener, Holder, Cancellable {
   }
 
   reassign(reason: string): void {
-    // Once its answer has begun, the connection tells whether the rest comes.
+    // Once the answer has begun, the connection tells whether the rest comes.
     if (this.#state === 'answering' || this.#state === 'over') return
     const failure = { kind: 'lost', reason, sent: this.#sent, answer: 'none' } as const
-    // Its answer may come yet, so it stays unless there is somewhere better to go.
+    // Its answer may still come, so the attempt goes on unless another upstream can take the request.
     if (this.#options.plan.mayMove(this.#upstream, failure)) this.#giveUp(failure)
   }
 
@@ -125,7 +124,7 @@ class Attempt implements CallListener, Holder, Cancellable {
     }
     if (head.status === STATUS_UNAVAILABLE) {
       const failure = { kind: 'declined', reason: String(head.status), sent: 'something', answer: 'none' } as const
-      // The last one that declines is heard in its own words.
+      // The client gets the answer of the last one that declines.
       if (plan.mayMove(this.#upstream, failure)) return this.#giveUp(failure)
     }
     this.#state = 'answering'
@@ -159,7 +158,7 @@ class Attempt implements CallListener, Holder, Cancellable {
     this.#upstream.left()
   }
 
-  /** The upstream wants the body, or has not said for so long whether it does. */
+  /** The upstream wants the body, or its time to say so is up. */
   #goOn(): void {
     if (this.#state !== 'asking') return
     const { request, answer } = this.#options
@@ -170,7 +169,7 @@ class Attempt implements CallListener, Holder, Cancellable {
     if (request.taken === undefined) request.body?.sendTo(this)
   }
 
-  /** What comes next may take so long, and as long again after each progress. */
+  /** How long the next step may take; each progress starts it anew. */
   #allow(ms: number): void {
     this.#allowedMs = ms
     this.#progressed()
@@ -180,10 +179,10 @@ class Attempt implements CallListener, Holder, Cancellable {
     this.#progressedAtMs = performance.now()
   }
 
-  /** One timer an attempt, that looks now and then: to move it with every piece would cost more than to pass that on. */
+  /** One timer an attempt, which checks periodically: resetting it with every chunk would cost more than passing the chunk on. */
   #watch(leftMs: number): void {
     const { attemptTimeoutMs, answerIdleMs } = this.#options.timeouts
-    // Where this process was what stood still, what it waits for lies in a socket and is read before the next immediate.
+    // If this process itself was stopped, the awaited bytes lie in a socket and are read before the next immediate.
     const look = () => setImmediate(() => this.#look())
     this.#timer = setTimeout(look, Math.min(leftMs, attemptTimeoutMs, answerIdleMs))
   }
@@ -214,7 +213,7 @@ class Attempt implements CallListener, Holder, Cancellable {
     this.#end({ kind, reason, sent: this.#sent, answer: this.#state === 'answering' ? 'begun' : 'none' })
   }
 
-  /** Nothing that the upstream may still send counts. */
+  /** From here all events of the upstream are ignored. */
   #giveUp(outcome: AttemptOutcome): void {
     this.#end(outcome)
     this.#call.destroy()
@@ -232,7 +231,7 @@ class Attempt implements CallListener, Holder, Cancellable {
   }
 }
 
-/** Node's client takes any three digits for a status and any bytes for its reason, but its server writes neither. */
+/** Node's client accepts any three digits as a status and any bytes as a reason; its server refuses to write them. */
 function isPassable({ status, message }: AnswerHead): boolean {
   return status >= 200 && /^[\t\x20-\x7e\x80-\xff]*$/.test(message)
 }

@@ -1,6 +1,5 @@
 /**
- * What one client gets: one whole answer, or a connection that visibly broke. It alone writes to the client's response; which
- * answer it is, others decide.
+ * Writes one client's answer: one whole answer, or a connection that visibly broke. Nothing else writes to the client's response.
  */
 import { STATUS_CODES } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -26,13 +25,13 @@ export interface ClientAnswerOptions {
   readonly answerFields: readonly string[] | undefined
   /** The client sends its body only after 100 Continue. */
   readonly awaitsContinue?: boolean | undefined
-  /** Makes one of the client's connection and the upstream's, once the client was told. Absent: this is no upgrade. */
+  /** Joins the client's connection and the upstream's after the 101. Absent: this is no upgrade. */
   readonly join?: ((upstream: Upstream, end: TunnelEnd) => void) | undefined
 }
 
-/** Beyond it to make a text of a body costs more than it saves. */
+/** Above this, converting a body to text costs more than it saves. */
 const AS_TEXT_BYTES_MAX = 8_192
-/** A client that does not read would have to be kept waiting otherwise, or kept in memory. */
+/** Otherwise a client that does not read would block the answer, or fill the memory. */
 const INTERIMS_MAX = 16
 /** RFC 9112, section 6.3. */
 const WITHOUT_BODY = new Set([204, 304])
@@ -45,12 +44,12 @@ export class ClientAnswer {
   readonly #options: ClientAnswerOptions
   readonly #accept: string | undefined
   #awaitsContinue: boolean
-  /** Whether an upstream may have done what it asks for. */
+  /** Whether an upstream may have carried it out. */
   #mayHaveActed = false
   #interims = 0
   #passesTrailers = false
   #length: number | undefined
-  /** The whole body, where it came in one piece: header and body then leave as one text, which is what costs least to write. */
+  /** The whole body, if it came in one chunk: header and body are then written as one text, which costs least. */
   #body: Buffer | undefined
 
   constructor(
@@ -109,12 +108,12 @@ export class ClientAnswer {
       this.#request.method !== 'HEAD' &&
       wantsTrailers(this.#request)
     this.#response.writeHead(head.status, head.message, this.#headers(head, fields, undefined))
-    // An answer of unknown length may be a stream whose first event is far off.
+    // An answer of unknown length may be a stream whose first chunk comes much later.
     if (length === undefined) this.#response.flushHeaders()
     else this.#length = Number(length)
   }
 
-  /** False: no more before `taken` was called. */
+  /** False: pause until `taken` is called. */
   write(piece: Buffer, taken: () => void): boolean {
     if (piece.length === this.#length && piece.length <= AS_TEXT_BYTES_MAX) {
       this.#body = piece
@@ -131,7 +130,7 @@ export class ClientAnswer {
     else this.#response.end(this.#body.toString('latin1'), 'latin1')
   }
 
-  /** Says that the connection is a WebSocket, and hands it over: it is the response's no more. */
+  /** Sends the 101, and detaches the connection from the response. */
   upgrade(head: AnswerHead, { upstream, fields }: Choice, end: TunnelEnd): void {
     this.#record.responded()
     this.#response.writeHead(101, this.#headers(head, fields, 'Upgrade')).flushHeaders()
@@ -146,16 +145,16 @@ export class ClientAnswer {
     const about = { requestId, accept: this.#accept, mayHaveActed: this.#mayHaveActed }
     const { status, headers, body } = errorAnswer(code, about)
     if (answerFields !== undefined) headers.push(...answerFields)
-    // After a request that was not understood, or did not end, it is unknown where the next one starts.
+    // After a request that was malformed or did not end, it is unknown where the next one starts.
     if (isClientsFault(code) || this.#services.draining()) headers.push('Connection', 'close')
     this.#response.writeHead(status, headers).end(body)
     return status
   }
 
-  /** The connection and not the response, which has no way to break while others of its pipeline come first. */
+  /** Breaks the connection and not the response, which can't break while earlier answers of its pipeline are pending. */
   cut(): void {
     const { httpVersionMinor, socket } = this.#request
-    // To an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is, nor is the end of TLS
+    // For an HTTP/1.0 client the end of the connection may be the end of the answer. A reset never is, nor is the end of TLS
     // without its farewell, which is what destroying it leaves out.
     if (httpVersionMinor === 0 && !this.#options.client.secure) socket.resetAndDestroy()
     else socket.destroy()

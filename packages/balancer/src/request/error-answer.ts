@@ -47,7 +47,7 @@ export function isServersFault(code: ErrorCode): boolean {
   return ERRORS[code].fault === 'server'
 }
 
-/** For what Node's server met while it read a request. */
+/** For an error of Node's server while it read a request. */
 export function errorCodeOf({ code }: NodeJS.ErrnoException): ErrorCode {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
   if (code === 'HPE_HEADER_OVERFLOW') return 'HEADERS_TOO_LARGE'
@@ -76,7 +76,7 @@ export function errorAnswer(code: ErrorCode, context: ErrorContext): ErrorAnswer
   return { status, headers, body }
 }
 
-/** The same answer as bytes, for a connection on which no response object exists. It is the last one there. */
+/** The same answer as bytes, for a connection without a response object. It is the connection's last. */
 export function errorBytes(code: ErrorCode, context: ErrorContext): string {
   const { status, headers, body } = errorAnswer(code, context)
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n`

@@ -1,9 +1,9 @@
 /**
  * One client's request and its answer: the way of a request through the balancer. It is prepared once and then tried at one upstream
- * after the other, until one of them has answered or there is a reason to stop. Whatever happens, the client gets one whole
- * answer, or a connection that visibly broke.
+ * after the other, until one of them has answered or there is a reason to stop. In every case the client gets one whole answer, or a
+ * connection that visibly broke.
  *
- * It is over once the answer has left or the client has, and says so exactly once.
+ * The exchange ends when the answer has left or the client is gone, and reports its end exactly once.
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -68,7 +68,7 @@ export class Exchange {
     response.on('finish', () => this.#end(String(response.statusCode)))
   }
 
-  /** Whether all of the request is here, so that what comes next on its connection is none of it. */
+  /** Whether the whole request is here, so that the next bytes on its connection belong to another. */
   get received(): boolean {
     return this.#request.complete
   }
@@ -83,7 +83,7 @@ export class Exchange {
     if (typeof outgoing === 'string') return this.refuse(outgoing)
     if (outgoing.isLast) this.#answer.isLast()
     budget.request()
-    // What came with the header is here by then.
+    // By then the bytes that came with the header are here.
     if (!outgoing.hasBody) this.#answer.goOn()
     if (outgoing.hasBody && !awaitsContinue) process.nextTick(() => void this.#pass(outgoing))
     else void this.#pass(outgoing)
@@ -118,7 +118,7 @@ export class Exchange {
     try {
       for (;;) {
         const taken = plan.next(signal)
-        // Most find a place at once, and then waiting would cost more than looking.
+        // Most requests find a place at once, and an await would cost more than the look.
         const next = taken instanceof Promise ? await taken : taken
         if (next === 'abandoned') return
         if ('refuse' in next) return this.refuse(next.refuse)
@@ -154,7 +154,7 @@ export class Exchange {
     return decision
   }
 
-  /** What the client still sends of its request is of no use, but must be out of the way before the next one. */
+  /** The rest of the client's request is discarded; it must be read before the next request. */
   #discardRest(): void {
     if (!this.#request.complete) this.#request.resume()
   }

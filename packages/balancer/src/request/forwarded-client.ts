@@ -1,9 +1,8 @@
 /**
- * The client behind trusted proxies. Each proxy appends the address that it was connected from, and what stands before that may be the
- * client's own invention. So the list is read from its right end, as long as it names trusted proxies: the first address that is none
- * of them is the client.
+ * Finds the client behind trusted proxies. Each proxy appends the address that connected to it, and a client can forge all that stands
+ * before. So the list is read from its right end: the first address that is no trusted proxy is the client.
  *
- * Of X-Forwarded-* and Forwarded only one is read, the one that the proxies write: a client can send the other through them.
+ * Of X-Forwarded-* and Forwarded only one is read, the one that the proxies write: a client could send the other one through them.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP } from 'node:net'
@@ -16,14 +15,14 @@ export interface ForwardingRules {
   readonly header: 'x-forwarded-for' | 'forwarded'
 }
 
-/** What one proxy says of the one that connected to it. */
+/** What one proxy says of the peer that connected to it. */
 interface Hop {
   readonly address: string | undefined
   readonly proto: string | undefined
   readonly host: string | undefined
 }
 
-/** `origin`: who opened the connection. */
+/** `origin`: the peer that opened the connection. */
 export function forwardedClient(
   origin: ClientOrigin,
   headers: IncomingHttpHeaders,
@@ -49,7 +48,7 @@ export function forwardedClient(
   }
 }
 
-/** The last one first. Proxies that set a field, rather than append to it, say the same of every hop. */
+/** The last hop first. A proxy that sets a field, rather than appending to it, says the same of every hop. */
 function xForwardedHops(headers: IncomingHttpHeaders): readonly Hop[] {
   const addresses = entries(headers['x-forwarded-for'])
   const protos = entries(headers['x-forwarded-proto'])
@@ -63,8 +62,8 @@ function xForwardedHops(headers: IncomingHttpHeaders): readonly Hop[] {
 }
 
 /**
- * RFC 7239, but for commas and semicolons within quotes: a proxy writes none there, and a quote that a client left open must not
- * swallow what the proxy appended.
+ * RFC 7239, except that commas and semicolons count also within quotes: proxies quote neither, and a quote that a client left open
+ * must not hide what the proxy appended.
  */
 function forwardedHops({ forwarded }: IncomingHttpHeaders): readonly Hop[] {
   return entries(forwarded).map((element) => {

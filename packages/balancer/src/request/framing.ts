@@ -1,7 +1,7 @@
 /**
- * Faults of a header by which two servers in a row could disagree about where its request ends or which host it is for, and which
- * Node's parser lets through. It refuses most others itself: a length beside chunks, several lengths, folded lines, bare line
- * feeds, spaces before a colon.
+ * Faults of a header that Node's parser accepts, and that could make two servers disagree about where the request ends or which host it
+ * is for. The parser itself refuses most others: a length beside chunks, several lengths, folded lines, bare line feeds, spaces before
+ * a colon.
  */
 import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from './error-answer.ts'
@@ -11,7 +11,7 @@ export interface FramingLimits {
   readonly clientBodyBytesMax: number
 }
 
-/** One pass over the names, in the client's own spelling and number, which the parsed header no longer shows. */
+/** One pass over the raw names: the parsed header no longer shows their spelling and number. */
 export function framingFault(request: IncomingMessage, limits: FramingLimits): ErrorCode | undefined {
   const { rawHeaders: raw, headers } = request
   if (raw.length > 2 * limits.clientHeaderFieldsMax) return 'HEADERS_TOO_LARGE'
@@ -27,7 +27,7 @@ export function framingFault(request: IncomingMessage, limits: FramingLimits): E
     }
   }
   if (hosts > 1 || codings > 1) return 'BAD_REQUEST'
-  // RFC 9112, section 6.1: HTTP/1.0 knows no chunks, and a server behind may not look for any.
+  // RFC 9112, section 6.1: HTTP/1.0 has no chunks, and a server behind may ignore them.
   if (codings > 0 && request.httpVersionMinor === 0) return 'BAD_REQUEST'
   const coding = headers['transfer-encoding']
   if (coding !== undefined && coding !== 'chunked') {
@@ -45,15 +45,15 @@ const SHORTEST = LENGTH.length
 /** Servers that hand fields to programs as variables (CGI, WSGI) read `_` as `-`. */
 const LOOKS_LIKE_FRAMING = /^(?:content[-_]+length|transfer[-_]+encoding)$/
 
-/** RFC 9112, sections 6.1 and 6.3: unless chunks come last, the end is unknown; any other coding is just not supported here. */
+/** RFC 9112, sections 6.1 and 6.3: unless chunked is last, the end is unknown. Other codings are not supported. */
 function codingFault(coding: string): ErrorCode | undefined {
   if (coding === 'chunked') return undefined
   return /,[ \t]*chunked$/.test(coding) ? 'NOT_IMPLEMENTED' : 'BAD_REQUEST'
 }
 
 /**
- * RFC 9110, section 9.3.1: a body of GET or HEAD means nothing, and a server that ignores it would take it for the next request.
- * It passes, and is its connections' last.
+ * RFC 9110, section 9.3.1: a body of GET or HEAD has no meaning, and a server that ignores it would take it for the next request. Such a
+ * request passes, and both its connections end with it.
  */
 export function hasBodyOfNoMeaning({ method, headers }: IncomingMessage): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false

@@ -1,7 +1,7 @@
 /**
- * What of a header goes to the other side. Hop-by-hop fields end here (RFC 9110, section 7.6.1), those named by Connection
- * included, and so does everything by which a client could pass itself off as another: whatever it says about forwarding
- * or request ids is dropped and written anew. Nodes are told of one client address, never of a list: many of them take the wrong end.
+ * Which fields of a header go to the other side. Hop-by-hop fields end here (RFC 9110, section 7.6.1), those named by Connection
+ * included. So do all fields by which a client could claim to be another: those about forwarding and request ids are dropped and
+ * written anew. Nodes get one client address, never a list: many servers read a list from the wrong end.
  *
  * Framing is never copied blindly: Content-Length and Transfer-Encoding can't be removed by naming them in Connection,
  * because the body would then travel without a length and its end become the next request.
@@ -20,15 +20,15 @@ const HOP_BY_HOP = new Set([
 ])
 
 /**
- * What a client could say about itself, and no node should believe, with `_` for `-` neither: servers that hand fields to
- * programs as variables take them for the same.
+ * Fields about a client that no node may believe, also when spelled with `_` for `-`: servers that pass fields as variables (CGI, WSGI)
+ * take both for the same.
  */
 const FORWARDING = /^(?:x[-_]forwarded[-_]|(?:forwarded|x[-_]real[-_]ip|x[-_]request[-_]id)$)/
 
-/** What Connection can't take away. */
+/** Fields that Connection can't remove. */
 const UNREMOVABLE = new Set(['host', 'content-length'])
 
-/** These stay where a trusted proxy is connected, and are not looked at. */
+/** Kept from a trusted proxy, unread. */
 const PROXYS_OWN = /^x-forwarded-(?!(?:for|host|proto)$)[a-z\d-]+$/
 
 /** The client of a request. */
@@ -38,7 +38,7 @@ export interface ClientOrigin {
   readonly secure: boolean
   /** Whether the connection is that of a trusted proxy. */
   readonly trusted: boolean
-  /** What trusted proxies say that the client asked by, and for which host. */
+  /** The protocol and host of the client's request, as trusted proxies report them. */
   readonly proto?: 'http' | 'https' | undefined
   readonly host?: string | undefined
 }
@@ -84,7 +84,7 @@ export function requestHeaders(received: IncomingHttpHeaders, to: Forwarding): O
   return headers
 }
 
-/** RFC 9110, section 6.5.1: a proxy that is not told so has to take it that the client would lose them. */
+/** RFC 9110, section 6.5.1: without this a proxy has to assume that the client would discard trailers. */
 export function wantsTrailers({ headers, httpVersionMinor }: IncomingMessage): boolean {
   const { te } = headers as { readonly te?: string }
   return httpVersionMinor > 0 && te !== undefined && TRAILERS.test(te)
@@ -94,7 +94,7 @@ const TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:;|,|$)/i
 
 const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
 
-/** The id that a trusted proxy gave the request, if it is one that can stand in any log. */
+/** The id that a trusted proxy gave the request, if it is safe for logs. */
 export function requestIdFrom(received: IncomingHttpHeaders, { trusted }: ClientOrigin): string | undefined {
   const said = trusted ? received['x-request-id'] : undefined
   return typeof said === 'string' && REQUEST_ID.test(said) ? said : undefined
@@ -106,7 +106,7 @@ export interface AnswerAdditions {
   readonly fields: readonly string[]
   /** 'close' when this is the connection's last answer; undefined leaves it to the server. */
   readonly connection: 'close' | 'Upgrade' | undefined
-  /** Trailers follow, so that their names pass. */
+  /** Trailers follow, so the Trailer field passes. */
   readonly trailers?: boolean
 }
 
@@ -140,7 +140,7 @@ export function interimHeaders(raw: readonly string[], connection: string | unde
   return lines
 }
 
-/** RFC 9110, section 6.5.1: what says how a message is framed, read or remembered comes before its body, or not at all. */
+/** RFC 9110, section 6.5.1: fields for framing, routing, authentication and caching are not allowed as trailers. */
 const NO_TRAILERS = /^(?:host|content-(?:length|encoding|type|range)|set-cookie|x-request-id|www-authenticate)$/
 
 export function answerTrailers(raw: readonly string[]): [name: string, value: string][] {
@@ -153,7 +153,7 @@ export function answerTrailers(raw: readonly string[]): [name: string, value: st
   return trailers
 }
 
-/** Most names begin with another letter, and are never looked at twice. */
+/** Most names begin with another letter, and need no further check. */
 function isForwarding(name: string, trusted: boolean): boolean {
   if (!(name.startsWith('x') || name.startsWith('f')) || !FORWARDING.test(name)) return false
   return !(trusted && PROXYS_OWN.test(name))

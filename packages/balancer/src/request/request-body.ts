@@ -1,12 +1,12 @@
 /**
- * The body of a client's request, on its way to one attempt after the other. Nothing is read of it before an attempt is connected,
- * unless all of it is here already, as with most: then it is at hand for every attempt. What went to one attempt is kept for the next one, up to a bound; beyond it, or where nobody could use it, it passes through and
- * can't be sent again.
+ * The body of a client's request, for one attempt after the other. It is not read before an attempt is connected, unless it has arrived
+ * whole, as most have: then every attempt gets it at once. What one attempt got is kept for the next, up to a bound. Above the bound, or
+ * where the request can't be retried, it passes through without being kept.
  */
 import type { IncomingMessage } from 'node:http'
 
 export interface BodySink {
-  /** False: no more before `RequestBody.flow`. */
+  /** False: pause until `RequestBody.flow`. */
   write(piece: Buffer): boolean
   end(): void
 }
@@ -24,7 +24,7 @@ export class RequestBody {
   #sink: BodySink | undefined
   #taken: Buffer | undefined
 
-  /** `keepBytesMax` 0: it is never sent twice. */
+  /** `keepBytesMax` 0: it is never kept. */
   constructor(request: IncomingMessage, keepBytesMax: number) {
     this.#request = request
     this.#keepBytesMax = keepBytesMax
@@ -68,7 +68,7 @@ export class RequestBody {
     if (this.#state === 'reading') this.#request.resume()
   }
 
-  /** The sink is gone. What the client sends from now on waits for the next one. */
+  /** The sink is gone. What the client sends from now on waits for the next sink. */
   hold(): void {
     this.#sink = undefined
     if (this.#state === 'reading') this.#request.pause()
@@ -81,7 +81,7 @@ export class RequestBody {
     this.#isKept = false
   }
 
-  /** What the client still sends of it is of no use, but must be out of the way before its next request. */
+  /** The rest of the body is discarded; it must be read before the client's next request. */
   discard(): void {
     this.forget()
     this.#sink = undefined

@@ -1,6 +1,6 @@
 /**
- * What is told of one request while it passes: counted, noted among the decisions, logged when it is over, and timed for the
- * developer tools of a browser. It hears what happens and decides nothing.
+ * The telemetry of one request: metrics, decisions, a line in the log when it is over, and Server-Timing for a browser's developer
+ * tools. It only records.
  */
 import type { IncomingMessage } from 'node:http'
 import type { AccessLog, AccessRecord } from '../telemetry/access-log.ts'

@@ -1,6 +1,6 @@
 /**
- * Whether a request that Node's parser let through can be passed on, and which path of which host it asks for. What is refused here is
- * what two servers in a row could read differently, or what the header of the next request could not be made of.
+ * Whether a request that Node's parser accepted can be passed on, and which path of which host it asks for. Refused is what two servers
+ * could read differently, and what can't be written into the upstream's header.
  */
 import type { IncomingMessage } from 'node:http'
 import type { ErrorCode } from './error-answer.ts'

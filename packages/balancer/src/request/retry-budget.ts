@@ -1,17 +1,16 @@
 /**
- * How many requests may be sent again: a share of those of the last seconds, so that nodes which fail because they are
- * overloaded don't get still more to do. What was not needed is kept for some seconds, because a node that dies takes all
- * that it held with it in one instant. A few are always allowed, or a quiet hour would have none for the one node that dies in
- * it. Those of which nothing was sent are not counted: they cost a node nothing.
+ * Bounds the retries to a share of the requests of the last seconds, so that retries don't multiply an overload. Unused budget is kept
+ * for some seconds, because a node that dies fails all its requests in one instant. A few retries are always allowed, or in a quiet hour
+ * there would be none when a node dies. Requests of which nothing was sent are not counted: they cost a node nothing.
  *
- * The way of every request only counts it; what has been saved is computed when it is needed.
+ * Each request only increments a counter; the budget is computed when a retry needs it.
  */
 export interface RetryBudgetLimits {
   readonly retryPercent: number
   readonly retryPerSMin: number
 }
 
-/** Savings fade with this time constant: at a steady rate, as many are kept as so many milliseconds bring. */
+/** Unused budget decays with this time constant: at a steady rate, the budget of so many milliseconds is kept. */
 const KEPT_MS = 10_000
 
 export class RetryBudget {
@@ -49,7 +48,7 @@ export class RetryBudget {
     this.#reckonedAtMs = nowMs
     this.#requests = 0
     this.#few = Math.min(retryPerSMin, this.#few + (retryPerSMin * passed * KEPT_MS) / 1_000)
-    // What was earned came evenly over the time that passed, and has faded as evenly.
+    // Assumes that the requests came evenly over the time that passed.
     const fading = Math.exp(-passed)
     this.#saved = this.#saved * fading + (passed > 0 ? (earned * (1 - fading)) / passed : earned)
   }

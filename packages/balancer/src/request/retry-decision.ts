@@ -1,27 +1,26 @@
 /**
- * What follows a failed attempt, as a pure function: the one place where rules about sending a request again live.
+ * What follows a failed attempt, as a pure function: the only place with rules about retries.
  *
- * A request of which nothing was sent goes to another upstream, whatever its method and size. Once something was sent the
- * upstream may have acted on it, and then it is sent again only if that can't do harm: its method means the same twice as once
- * (RFC 9110, section 9.2.2), or it carries a key by which the node that gets it again knows it. Every other client is told
- * what is known.
+ * A request of which nothing was sent goes to another upstream, whatever its method and size. Once something was sent the upstream may
+ * have carried it out, and it is retried only if that is harmless: its method is idempotent (RFC 9110, section 9.2.2), or it has a key
+ * by which the next node recognises it. Any other client gets an error that says what is known.
  */
 import type { ErrorCode } from './error-answer.ts'
 
 export type FailureKind =
-  /** No process listens there. */
+  /** No process listens at the upstream. */
   | 'refused'
   /** No connection for another reason: no route, no such name, no socket in time. */
   | 'unreached'
   /** The connection broke. */
   | 'broken'
-  /** The same, of one that had served before, before any byte of the answer: the upstream may just have closed it as idle. */
+  /** A reused connection broke before any byte of the answer: the upstream may have closed it as idle. */
   | 'stale'
   /** What came back was not HTTP, or not what was asked for. */
   | 'junk'
-  /** The upstream let its time pass. */
+  /** The upstream did not answer in time. */
   | 'silent'
-  /** It answered that it can't serve now: 503. */
+  /** The upstream answered 503. */
   | 'declined'
   /** The upstream died or fell silent as a whole, before this connection said so. */
   | 'lost'
@@ -45,7 +44,7 @@ export type AttemptOutcome =
 
 export interface FailedAttempt {
   readonly method: string
-  /** Whether a node can know the request again: by its client's key, or by one that the balancer gave it. */
+  /** Whether a node can recognise the request: by its client's key, or by a minted one. */
   readonly key: 'none' | 'own' | 'minted'
   readonly failure: FailureKind
   /** What the upstream may have seen of the request: nothing, as long as no connection to it stood. */
@@ -54,12 +53,12 @@ export interface FailedAttempt {
   readonly answer: 'none' | 'begun'
   /** Whether the body can be sent from its beginning: there is none, it was kept, or nothing was read of it. */
   readonly body: 'whole' | 'not-kept'
-  /** Attempts made for this request, this one included, but for those that were refused at once. */
+  /** Attempts made for this request, this one included, without refused connections. */
   readonly attempts: number
   readonly attemptsMax: number
-  /** Those of them under which the connection or the upstream broke, or that came to junk. */
+  /** Those of them that ended with a broken connection, a broken upstream or a malformed answer. */
   readonly breaks: number
-  /** Whether there may be another request for a failed one. */
+  /** Whether the retry budget allows another attempt. */
   readonly budget: 'left' | 'spent'
   /** Whether the time for all attempts together is up. */
   readonly late: boolean
@@ -81,22 +80,22 @@ export type RetryDecision =
         | 'may-have-acted'
       readonly code: ErrorCode
     }
-  /** The client's connection is destroyed: half an answer must never look like a whole one. */
+  /** The client's connection is destroyed: a partial answer must never look complete. */
   | { readonly next: 'cut'; readonly rule: 'answer-begun' }
 
-/** A request under which so many upstreams broke is not sent to a third: it may be what breaks them. */
+/** After so many upstreams broke under a request it is not sent to another: the request may be what breaks them. */
 export const BREAKS_MAX = 2
 
-/** RFC 9110, section 9.2.1: asking again, or not at all, is the same to the server. */
+/** RFC 9110, section 9.2.1: safe methods change nothing. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-/** Section 9.2.2: twice comes to the same as once. */
+/** Section 9.2.2: idempotent methods. */
 const IDEMPOTENT_METHODS = new Set([...SAFE_METHODS, 'PUT', 'DELETE'])
 
 export function isSafe(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
 
-/** What makes it harmless to send the request again; undefined where nothing does. */
+/** What makes a retry harmless; undefined where nothing does. */
 export function replayRule(method: string, key: FailedAttempt['key']): ReplayRule | undefined {
   if (key !== 'none') return key === 'own' ? 'keyed' : 'minted'
   return IDEMPOTENT_METHODS.has(method) ? 'idempotent' : undefined

@@ -1,7 +1,6 @@
 /**
- * Where a request has been, and where it goes next: to each upstream once, and when all were tried, once more to those that may
- * have it again. An upstream that broke under the request never gets it again, not even after a restart: the request may
- * be what killed it.
+ * The upstreams that a request has tried, and the next one: each upstream once, and when all were tried, once more those that may have
+ * it again. An upstream that broke under the request never gets it again, not even after a restart: the request may have killed it.
  */
 import type { CancelSignal } from '../queues/cancel-signal.ts'
 import type { CapacityQueue } from '../queues/capacity-queue.ts'
@@ -25,14 +24,14 @@ export interface RetryPlanServices {
   readonly config: { readonly attemptsMax: number }
 }
 
-/** No upstream is left, or none came in time: what the client is told. */
+/** No upstream is left, or none came in time: the error for the client. */
 export interface Refusal {
   readonly refuse: ErrorCode
 }
 
 type Next = Choice | Refusal | 'abandoned'
 
-/** What there is for a request at one moment. */
+/** The result of one look for an upstream. */
 type Taken = Choice | Refusal | Busy | 'no-upstream'
 
 const NO_UPSTREAMS: readonly Upstream[] = []
@@ -43,16 +42,16 @@ export class RetryPlan {
   readonly #record: Pick<RequestRecord, 'queued'>
   /** Empty lists are shared, and lists are replaced rather than grown: most requests have one attempt. */
   #tried: readonly Upstream[] = NO_UPSTREAMS
-  /** They may still be at it, broke under it, or would not know it again: they don't get it a second time. */
+  /** Upstreams that may still be at it, broke under it, or would not recognise it: they don't get it again. */
   #excluded: readonly Upstream[] = NO_UPSTREAMS
-  /** Attempts so far, but for those that were refused at once. */
+  /** Attempts so far, without refused connections. */
   #attempts = 0
-  /** Upstreams that broke under it, or came to junk. */
+  /** Upstreams that broke under it or gave a malformed answer. */
   #broken: readonly Upstream[] = NO_UPSTREAMS
-  /** Whether an upstream may have acted on it. */
+  /** Whether an upstream may have carried it out. */
   #wasSent = false
   #key: FailedAttempt['key']
-  /** What the client is told when no upstream is left: how the last one that had the request failed. */
+  /** The error for the client when no upstream is left: how the last one that had the request failed. */
   #refusal: ErrorCode = 'UNAVAILABLE'
   /** Whether the budget has paid for the next attempt. */
   #isPaid = false
@@ -83,15 +82,15 @@ export class RetryPlan {
     return this.#broken.map(({ name }) => name)
   }
 
-  /** This upstream may act on it from here on. If it does not look at keys, no other can know by the key that it did. */
+  /** From here on this upstream may carry it out. If it ignores keys, no other upstream can learn by the key that it did. */
   sent(upstream: Upstream): void {
     this.#wasSent = true
     if (!this.#request.isKnownAgainAt(upstream)) this.#key = 'none'
   }
 
   /**
-   * Whether the request had better go to another upstream now, though this one may still answer: it has declined, or is lost. If so,
-   * the budget has paid for that.
+   * Whether to try another upstream now, though this one may still answer: it has declined, or is lost. If so, the retry is taken from the
+   * budget.
    */
   mayMove(upstream: Upstream, failure: Failure): boolean {
     const isOut = failure.kind === 'declined' ? this.#tried : this.#excluded
@@ -101,8 +100,8 @@ export class RetryPlan {
   }
 
   /**
-   * Whether a stale connection was all that failed. It is asked once, and only where the request could go nowhere else: the upstream
-   * lives on as it was, so the request did not kill it.
+   * Whether only a stale connection failed: the upstream lives on in the same incarnation, so the request did not kill it. Checked once,
+   * and only where the request has no other upstream.
    */
   async wasOnlyStale(upstream: Upstream): Promise<boolean> {
     if (this.#hasAskedOfStale || replayRule(this.#request.method, this.#key) === undefined) return false
@@ -125,12 +124,12 @@ export class RetryPlan {
     return this.#decide(failure, this.#broken.length)
   }
 
-  /** The request is over: others of its session may have waited for that. */
+  /** The request is over: the next of its session may leave the outage queue. */
   over(): void {
     if (this.#waitedForUpstream) this.#services.outage.over(this.#request)
   }
 
-  /** `isPatient`: where the upstream that it prefers is full, it may wait for that one. */
+  /** `isPatient`: while the upstream that it prefers is full, it waits for that one. */
   #take(isPatient = true): Taken {
     const { pool, routing } = this.#services
     for (;;) {
@@ -200,14 +199,14 @@ export class RetryPlan {
     return this.#take()
   }
 
-  /** Requests of which the same is true can use the same places. */
+  /** Requests with the same line can use the same upstreams. */
   #lineIn(line: string): string {
     if (this.#tried.length === 0 && !this.#wasSent) return line
     const out = this.#tried.map((upstream) => `${upstream.url}${this.#excluded.includes(upstream) ? ' for good' : ''}`)
     return [line, this.#wasSent ? 'again' : 'new', ...out.sort()].join(' ')
   }
 
-  /** As often as it is asked between two attempts, the budget pays once. */
+  /** Takes from the budget once between two attempts, however often it is called. */
   #decide({ kind: failure, sent, answer }: Failure, breaks: number): RetryDecision {
     const { method, isWhole, deadlineAtMs } = this.#request
     const { budget, config } = this.#services
@@ -242,13 +241,13 @@ export class RetryPlan {
     this.#tried = this.#excluded
   }
 
-  /** Whether waiting is no use: no upstream that there is may have it. */
+  /** Whether waiting is useless, because no present upstream may have it. */
   #isExcludedEverywhere(): boolean {
     const { upstreams } = this.#services.pool
     return this.#excluded.length > 0 && upstreams.every((upstream) => this.#excluded.includes(upstream))
   }
 
-  /** An upstream is up, and only this request found it wanting. */
+  /** An upstream is up, and failed only for this request. */
   #mayGoRound(): boolean {
     const { pool, config } = this.#services
     if (this.#attempts >= config.attemptsMax) return false
@@ -260,7 +259,7 @@ function isBusy(taken: Taken): taken is Busy {
   return typeof taken === 'object' && 'busy' in taken
 }
 
-/** Whether the request may be what the upstream died of, or could not answer. */
+/** Whether the request may have killed the upstream, or made it answer junk. */
 function isBreak({ standing }: Upstream, { kind, sent }: Failure): boolean {
   if (sent === 'nothing') return false
   return kind === 'broken' || kind === 'stale' || kind === 'junk' || (kind === 'lost' && standing === 'down')

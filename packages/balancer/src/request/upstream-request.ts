@@ -1,9 +1,9 @@
 /**
- * A client's request as it goes to upstreams, the same at every attempt: the header as it is sent, the body as far as it is kept,
- * and whether a node can know the request again. An unsafe request that comes without an Idempotency-Key is given one where all
- * nodes say that they honour it there, so that it can be sent again like a keyed one.
+ * A client's request as it goes to upstreams, the same at every attempt: its header, the kept part of its body, and whether a node can
+ * recognise it. An unsafe request without an Idempotency-Key gets a minted one if all nodes honour keys on its route, so that it can be
+ * retried like a keyed one.
  *
- * Such a key is random, belongs to this one request and never leaves the cluster: no client can use it, or guess that of another.
+ * A minted key is random, belongs to one request and never leaves the cluster: no client can use or guess it.
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
@@ -41,7 +41,7 @@ export interface UpstreamRequestOptions {
 }
 
 const KEY_HEADER = 'idempotency-key'
-/** With the seconds that the request may take: nodes need not remember it for longer. */
+/** With the seconds that the request may take, after which nodes may forget the key. */
 const keyPrefix = (requestDeadlineMs: number): string => `balancer-${Math.ceil(requestDeadlineMs / 1_000)}s-`
 
 export class UpstreamRequest implements OutgoingRequest {
@@ -55,7 +55,7 @@ export class UpstreamRequest implements OutgoingRequest {
   readonly key: FailedAttempt['key']
   readonly cookie: string | undefined
   readonly beganAtMs = performance.now()
-  /** When its answer must have begun, whatever was tried before. */
+  /** The deadline for the beginning of its answer, all attempts together. */
   readonly deadlineAtMs: number
   /** Whether its connections, the client's and the upstream's, are to end with it. */
   readonly isLast: boolean
@@ -88,7 +88,7 @@ export class UpstreamRequest implements OutgoingRequest {
     this.expectsContinue = awaitsContinue && this.body !== undefined
   }
 
-  /** Or what is wrong with it. */
+  /** The request, or what is wrong with it. */
   static from(request: IncomingMessage, options: UpstreamRequestOptions): UpstreamRequest | ErrorCode {
     const target = requestTarget(request)
     if (typeof target === 'string') return target
@@ -115,7 +115,7 @@ export class UpstreamRequest implements OutgoingRequest {
     return this.#session.key
   }
 
-  /** What it takes of memory while it waits, at most: what is kept, and what the parser has read ahead. */
+  /** The most memory that it takes while it waits: the kept bytes, and those that the parser has read ahead. */
   get heldBytes(): number {
     if (this.body === undefined) return 0
     const { complete, readableLength, readableHighWaterMark } = this.#request
@@ -126,14 +126,14 @@ export class UpstreamRequest implements OutgoingRequest {
     return this.body === undefined || this.body.isWhole
   }
 
-  /** Whether the node would not act on it twice, as far as its key is what keeps it from that. */
+  /** Whether its key keeps the node from carrying it out twice. */
   isKnownAgainAt(upstream: Upstream): boolean {
     return this.key !== 'minted' || upstream.keyedRoutes === this.#options.routes
   }
 
   #settleKey(): FailedAttempt['key'] {
     const own = this.headers[KEY_HEADER]
-    // An empty one is none to a node, and must not look like one here.
+    // Nodes ignore an empty key, so it does not count here.
     if (own !== undefined && own !== '') return 'own'
     const { routes, config } = this.#options
     if (routes === undefined || isSafe(this.method) || !routes.includes(this.method, this.path)) return 'none'

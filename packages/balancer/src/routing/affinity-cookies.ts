@@ -1,10 +1,10 @@
 /**
- * The cookie that pins a client to one life of one upstream: its name, a tag of that life and an HMAC-SHA256 of both. A client can't
- * point a cookie at an upstream it was not given for, and a node that was started again is not the one that a client was
- * pinned to: what that one kept in memory is gone.
+ * The cookie that pins a client to one incarnation of one upstream: the upstream's name, a tag of the incarnation and an HMAC-SHA256 of
+ * both. A client can't forge a cookie for another upstream, and a restarted node is another incarnation, because what the former kept
+ * in memory is gone.
  *
- * To read a cookie that holds costs a comparison of strings: there are only as many as upstreams times keys, and each is
- * made once. Only one that does not hold (of a life that is over, or forged) is verified, to tell which.
+ * Reading a valid cookie costs a comparison of strings: there are as many valid cookies as upstreams times keys, and each is made once.
+ * Only another one (of a former incarnation, or forged) is verified, to tell which.
  *
  * Keys are newest first. A cookie signed by an older one is honoured and replaced.
  */
@@ -15,14 +15,14 @@ export const AFFINITY_COOKIE = 'ninelives-upstream'
 
 export interface Pin {
   readonly name: string
-  /** Whether the life it was given for is the one that the upstream has now. */
+  /** Whether it is for the upstream's present incarnation. */
   readonly alive: boolean
   /** Signed by the newest key. */
   readonly current: boolean
 }
 
 export interface AffinityCookies {
-  /** What a request's Cookie header says; undefined without a cookie of ours that is genuine. */
+  /** The pin in a request's Cookie header; undefined without a genuine one. */
   read(cookieHeader: string | undefined): Pin | undefined
   /** The Set-Cookie that pins to an upstream. */
   issue(upstream: Upstream): string
@@ -34,7 +34,7 @@ export interface AffinityOptions {
   readonly secure: boolean
 }
 
-/** All that is valid for one life of an upstream. */
+/** Every valid cookie of one incarnation of an upstream. */
 interface Issued {
   readonly name: string
   readonly incarnation: string | undefined
@@ -45,9 +45,9 @@ interface Issued {
 }
 
 const SHAPE = /^([\w-]+)\.([\w-]{8}|-)\.([\w-]{43})$/
-/** Long enough that two lives of a node are never taken for one, and too short to tell anything. */
+/** Long enough to tell incarnations apart, and too short to reveal anything. */
 const TAG_CHARS = 8
-/** Of a node that does not say which life it is in: its name is all that a pin can go by. */
+/** For a node that reports no incarnation: a pin knows only its name. */
 const UNKNOWN_LIFE = '-'
 
 export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): AffinityCookies {
@@ -103,7 +103,7 @@ export function affinityCookies({ upstreams, keys, secure }: AffinityOptions): A
 /** How many cookies of one name are looked at in one request: each may cost a signature. */
 const COOKIES_MAX = 64
 
-/** What the first cookie of this name is taken for that is taken for anything. Looks, and allocates nothing for the others. */
+/** The first defined result of `read` for a cookie of this name. Allocates nothing for other cookies. */
 export function findCookie<Meaning>(
   cookieHeader: string | undefined,
   name: string,

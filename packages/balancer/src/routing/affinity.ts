@@ -1,13 +1,13 @@
 /**
- * A client stays where its cookie says, as long as that life of that upstream takes traffic and has room; otherwise it moves, its
- * cookie moves with it, and its answer says so: what a node kept in memory for it is not where it is now.
+ * A client stays with the upstream of its cookie, as long as that incarnation takes traffic and has room. Otherwise it moves, gets
+ * another cookie, and the answer says so: what the former node kept in memory for it is not at the new one.
  */
 import type { AffinityCookies, Pin } from './affinity-cookies.ts'
 import { NO_FIELDS } from './routing.ts'
 import type { Choice, Routing } from './routing.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
-/** On the first answer after a move: the upstream before, and why it is not that one any more. */
+/** On the first answer after a move: the former upstream, and the reason for the move. */
 export const MOVED_FIELD = 'X-Affinity-Moved'
 
 export type MoveReason = 'gone' | 'restarted' | 'down' | 'draining' | 'failed' | 'busy'
@@ -34,10 +34,10 @@ export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Rou
       }
       const choice = unpinned.pick(cookieHeader, tried)
       if (choice === undefined) return undefined
-      // Where it was may come back, and then it waits for that one.
+      // Its upstream may have room soon, so it waits for that one.
       if ('busy' in choice) return pin === undefined ? choice : { busy: undefined, line: lineOf(pin) }
       const { upstream } = choice
-      // No other upstream was left, or none was better: the client stays where it was.
+      // No other upstream was left or better: the client stays.
       if (upstream === pinned && reason !== 'restarted') return { upstream, why: 'pinned', fields: NO_FIELDS }
       const set = ['Set-Cookie', cookies.issue(upstream)]
       if (pin === undefined) return { upstream, why: choice.why, fields: set }

@@ -3,8 +3,8 @@
  * a rank ("rendezvous"), in the very order in which the clustered store places its copies. So the node that gets the request
  * holds the session, and when that node dies the next in order is one that holds a copy.
  *
- * A node that has more than its part of what is under way is passed over ("bounded loads", Mirrokni and others, 2016), so that
- * one busy session, or bad luck, does not make a node slow: the next in order serves it as well, for one more hop.
+ * A node with more than its share of the requests in flight is skipped ("bounded loads", Mirrokni and others, 2016), so that one busy
+ * session, or bad luck, does not make a node slow: the next in order serves it as well, for one more hop.
  */
 import { hash } from 'node:crypto'
 import { placeOf, scoreOf } from './rendezvous.ts'
@@ -17,13 +17,13 @@ export interface BySessionOptions {
   readonly upstreams: readonly Upstream[]
   /** Of the session cookie, as clients send it. With TLS it may have the prefix `__Host-`. */
   readonly cookieName: string
-  /** How much more than its part, in percent, one may have under way. */
+  /** How much more than its share, in percent, an upstream may have in flight. */
   readonly loadBoundPercent: () => number
   /** For requests without a session. */
   readonly sessionless: Routing
 }
 
-/** However little is under way, so many at one node are no sign of too much. */
+/** So many requests at one node are never too many. */
 const LOAD_FLOOR = 8
 
 export function bySession({ upstreams, cookieName, loadBoundPercent, sessionless }: BySessionOptions): Routing {
@@ -39,7 +39,7 @@ export function bySession({ upstreams, cookieName, loadBoundPercent, sessionless
   }
 }
 
-/** The highest rank among those that are neither full nor over the bound; where all are over it, among those that are not full. */
+/** The highest rank among upstreams that are neither full nor above the bound; if all are above it, among those that are not full. */
 function owner(place: number, left: readonly Upstream[], all: readonly Upstream[], bound: number): Choice | undefined {
   const perShare = partOfEach(left) * bound
   let within: Upstream | undefined
@@ -65,7 +65,7 @@ function owner(place: number, left: readonly Upstream[], all: readonly Upstream[
   return { upstream, why: isOwner ? 'owner' : 'not-owner', fields: NO_FIELDS }
 }
 
-/** What is under way with this request, for a share of 1. */
+/** Requests in flight, this one included, for a share of 1. */
 function partOfEach(left: readonly Upstream[]): number {
   let inFlight = 1
   let shares = 0

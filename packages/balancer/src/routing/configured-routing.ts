@@ -11,7 +11,7 @@ import { leastBusy, weightedTurns } from './rules.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 const KEY_BYTES = 32
-/** Made up where none is configured, once a process, so that a reload does not pin every client anew. */
+/** Random where none is configured, and made once a process, so that pins survive a reload. */
 const ownKey = randomBytes(KEY_BYTES).toString('base64url')
 
 /** `upstreams` may change later. */

@@ -1,7 +1,7 @@
 /**
- * Rendezvous hashing: each name has a score for each place, and the highest owns it. A name that comes or goes moves only what it
- * owns. The clustered store places sessions in so many buckets by the same score, so neither can change without the other; a
- * test holds what both must come to.
+ * Rendezvous hashing: each name has a score for each bucket, and the highest owns it. A name that comes or goes moves only its own
+ * buckets. The clustered store places sessions by the same score in as many buckets, so neither can change without the other; a test
+ * states the common results.
  */
 
 /** As many as the clustered store has. */
@@ -16,7 +16,7 @@ export function scoreOf(place: number, name: string): number {
   return mixed(hashOf(name) ^ place) >>> 0
 }
 
-/** The same for a single key, where only one name is scored for it. */
+/** The score of one name for one key. */
 export function rendezvousScore(key: string, name: string): number {
   return scoreOf(placeOf(key), name)
 }

@@ -1,9 +1,9 @@
 /**
- * Which upstream a request is tried at next. Upstreams that take traffic come first; when none of them is left untried, those
- * that drain; when none is left of those either, those that were ejected ("panic"): the evidence against them may be old or
- * wrong, a request that fails there would have failed anyway, and so the last upstream is never out of use.
+ * Which upstream a request is tried at next. Upstreams that take traffic come first; when all of them were tried, those that drain; then
+ * those that were ejected ("panic"): the evidence against them may be old or wrong, and a request that fails there would have failed
+ * anyway. So the last upstream stays in use.
  *
- * A *rule* chooses among the equals that are left. Where all of them have as much as they may have, the request waits.
+ * A *rule* chooses among upstreams of equal standing. If all of them are full, the request waits.
  */
 import type { Upstream } from '../upstreams/upstream.ts'
 
@@ -19,15 +19,15 @@ export interface Choice {
   readonly fields: readonly string[]
 }
 
-/** Every upstream that could take it is full: ask again when this one has room, or any where none is named. */
+/** Every upstream that could take it is full: try again when this one has room, or any if none is named. */
 export interface Busy {
   readonly busy: Upstream | undefined
-  /** The same for requests that want the same upstreams, also once those stand differently. */
+  /** The same for requests that want the same upstreams, also after their standing changed. */
   readonly line: string
 }
 
 export interface Routing {
-  /** Undefined when every upstream was tried. A request that is not `patient` has waited for one it prefers, and now takes any. */
+  /** Undefined when every upstream was tried. A request that is not `patient` has waited for its preferred upstream, and now takes any. */
   pick(cookieHeader: string | undefined, tried: readonly Upstream[], patient?: boolean): Choice | Busy | undefined
 }
 
@@ -37,7 +37,7 @@ export interface Rule {
   choose(among: readonly Upstream[]): Upstream
 }
 
-/** One that is suspected comes after those that are not, and before those that an operator drains or that are surely out. */
+/** A suspected upstream comes after the others that are up, and before those that drain or are down. */
 const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
   isEligible,
   ({ standing, suspected, isRetired }) => standing === 'draining' && !suspected && !isRetired,
@@ -49,7 +49,7 @@ const PREFERENCE: readonly ((upstream: Upstream) => boolean)[] = [
 export const ANY_LINE = 'any'
 export const NO_FIELDS: readonly string[] = []
 
-/** What every routing comes down to when a request has no place of its own. */
+/** The choice for a request without a preferred upstream. */
 export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
   return {
     pick(_cookieHeader, tried) {
@@ -61,9 +61,9 @@ export function byRule(upstreams: readonly Upstream[], rule: Rule): Routing {
   }
 }
 
-/** Those of the best standing of which one is left untried. */
+/** The untried upstreams of the best standing that has any. */
 export function bestLeft(upstreams: readonly Upstream[], tried: readonly Upstream[]): readonly Upstream[] {
-  // Most often they are as good as each other, and the list itself will do.
+  // Most often all have the same standing, and the list itself will do.
   if (tried.length === 0 && upstreams.length > 0 && upstreams.every(isEligible)) return upstreams
   for (const isPreferred of PREFERENCE) {
     const left = upstreams.filter((upstream) => isPreferred(upstream) && !tried.includes(upstream))

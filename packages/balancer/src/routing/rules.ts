@@ -1,11 +1,11 @@
-/** How to choose among upstreams that are all as good, as far as their standing goes. */
+/** How to choose among upstreams of equal standing. */
 import assert from 'node:assert'
 import type { Rule } from './routing.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 /**
- * Takes turns, each upstream as often as its share says and never in a bunch ("smooth", as nginx does it): at every turn each
- * gains its share, and the one with the most pays the sum of all.
+ * Smooth weighted round robin, as in nginx: at every turn each upstream gains its share, and the one with the most is chosen and pays the
+ * sum of all shares. So turns are by weight, and spread evenly.
  */
 export function weightedTurns(): Rule {
   return {
@@ -27,8 +27,8 @@ export function weightedTurns(): Rule {
 }
 
 /**
- * Draws two, each as likely as its share says, and takes the one with less to do for its share. Almost as even as looking at all
- * of them, and several balancers that see only their own requests don't all run to the same one.
+ * Power of two choices: draws two upstreams by their shares, and takes the one with fewer requests for its share. That is almost as even
+ * as comparing all, and several balancers that see only their own requests don't all choose the same one.
  */
 export function leastBusy(random: () => number): Rule {
   return {

@@ -1,6 +1,6 @@
 /**
- * The session layer's cookie in a request. A sibling domain can plant cookies of the same name, which browsers send beside it and often
- * before it; the balancer has no key to tell which is genuine, but can tell which has the form of one.
+ * The session layer's cookie in a request. A sibling domain can plant cookies of the same name, which browsers send too, and often
+ * first. The balancer has no key to verify them, but it knows the form of a genuine one.
  */
 import { findCookie } from './affinity-cookies.ts'
 

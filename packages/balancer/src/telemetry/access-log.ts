@@ -1,11 +1,10 @@
 /**
- * A line for each request that is over, as long as they are few. When there are more than may be logged in a second, one in so
- * many is, chosen by the second before, and says for how many it stands. What went wrong (5xx, an answer cut off) is always
- * logged, up to the same bound of its own.
+ * A line for each request that is over, while they are few. Above the bound of lines a second one in n is logged, n by the rate of the
+ * second before, and the line says n. Failures (5xx, an answer cut off) are always logged, up to a bound of the same size.
  */
 import type { Logger } from 'pino'
 
-/** Asked for only when its line is written. */
+/** Called only if its line is written. */
 export interface AccessRecord {
   describe(): object
 }

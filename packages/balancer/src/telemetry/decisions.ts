@@ -1,7 +1,7 @@
 /**
- * The last decisions of each kind, with their reasons: what an operator asks for who sees a request go wrong, or go where it was
- * not expected. Each kind has a ring of its own, so that the many that are of no interest (whose turn it was) don't push out
- * the few that are. The slots are made once and written over, since one is noted with every request.
+ * The last decisions of each kind, with their reasons, for an operator who asks why a request failed or went to that upstream. Each kind
+ * has a ring buffer of its own, so that frequent decisions don't evict rare ones. Slots are allocated once and overwritten, since every
+ * request notes one.
  */
 
 export const DECISION_KINDS = ['routing', 'failure', 'queue', 'health', 'admin'] as const
@@ -19,7 +19,7 @@ export interface Decision {
 }
 
 export interface Decisions {
-  /** Each may be unknown. */
+  /** Each may be absent. */
   note(
     kind: DecisionKind,
     decision: string,

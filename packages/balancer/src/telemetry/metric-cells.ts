@@ -1,7 +1,6 @@
 /**
- * Counters and histograms for the way of every request. The Prometheus client finds a set of labels by a text that it builds at each
- * count, which costs more than to route the request. Here a count is a number in place, and the client gets all of them when it
- * is asked for its metrics.
+ * Counters and histograms for every request. The Prometheus client builds a text from the labels at each count, which costs more than
+ * routing the request. Here a count increments a number, and the client collects the numbers when its metrics are scraped.
  */
 import { Counter, Histogram } from '@prometheus-io/client'
 import type { Registry } from '@prometheus-io/client'
@@ -43,13 +42,13 @@ export class Counted {
     else cells.set(second, { value: 1 })
   }
 
-  /** Drops what was counted of an upstream that is gone, so that the cells stay few. */
+  /** Drops the cells of an upstream that is gone. */
   forget(first: string): void {
     this.#cells.delete(first)
   }
 }
 
-/** From what a node on the same machine needs to the time after which a user gives up. */
+/** From the latency of a node on the same machine to the time after which a user gives up. */
 const BOUNDS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const BOUNDS_MS = BOUNDS_S.map((seconds) => seconds * 1_000)
 
@@ -60,7 +59,7 @@ interface Series {
 
 type HistogramValues = Awaited<ReturnType<Histogram<string>['get']>>['values']
 
-/** The client's histogram can be told of single values only. This one gives whole series. */
+/** The client's histogram takes single values only; this one gives whole series. */
 class SeriesHistogram extends Histogram<string> {
   readonly #series: ReadonlyMap<string, Series>
   readonly #name: string

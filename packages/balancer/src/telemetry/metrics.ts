@@ -30,20 +30,20 @@ export interface Metrics {
   retried(rule: string): void
   ejected(upstream: string): void
   suspected(upstream: string): void
-  /** A client's connection was closed at once, for there were too many: of its address, or in total. */
+  /** A client's connection was closed at once because there were too many: of its address, or in total. */
   refusedConnection(bound: 'address' | 'total'): void
   /** Why a request was sent where it was sent. */
   routed(why: string): void
   /** From the start of an attempt to the beginning of its answer. */
   responded(upstream: string, ms: number): void
-  /** A request does not wait in a queue any more, or was refused there. */
+  /** A request left a queue, or was refused there. */
   queued(outcome: QueueOutcome, ms: number): void
   reloaded(outcome: 'applied' | 'refused'): void
-  /** A certificate was read: what became of it, and of one that is used until when clients accept it. */
+  /** A certificate was read: whether it is used, and if so when it expires. */
   certificate(outcome: { readonly usedUntil: Date } | 'kept-the-old'): void
   /** Shows the upstreams' state from now on, and how many requests wait. */
   watch(upstreams: readonly MeasuredUpstream[], waiting: () => number): void
-  /** It is no longer there, and neither is what was counted of it. */
+  /** An upstream is gone: drops its counts. */
   forget(upstream: string): void
   /** What another process can put together with its own. */
   snapshot(): Promise<MetricsSnapshot>
@@ -130,7 +130,7 @@ function certificateMetrics(registry: Registry): Metrics['certificate'] {
   return (outcome) => {
     reads.add(outcome === 'kept-the-old' ? 'kept' : 'used')
     if (outcome === 'kept-the-old') return
-    // Only where there is a certificate: without one, 0 would say that it ran out long ago.
+    // Only with a certificate: 0 would say that it has expired.
     expiry ??= new Gauge({
       name: `${PREFIX}certificate_expiry_timestamp_seconds`,
       help: 'When the certificate in use, or one of its chain, runs out: seconds since 1970.',

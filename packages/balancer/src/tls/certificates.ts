@@ -1,9 +1,9 @@
 /**
- * The certificate that clients see, and its successors. Files are replaced one after the other, so a pair that does not fit or
- * can't be read is not the end: the certificate in use stays, a log line says why, and the next change is another chance.
+ * The certificate that clients see, and its successors. Tools replace the two files one after the other, so a pair that does not match
+ * or can't be read is no failure: the certificate in use stays, a log line says why, and the next change is read again.
  *
- * The files are looked at now and then and not watched: what tools that renew certificates do (rename, exchange a symbolic
- * link to a folder) leaves a watcher with a file that is not written any more.
+ * The files are polled and not watched: tools rename files or replace a symbolic link to their folder, and a watcher would keep watching
+ * the old file.
  */
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 export interface Certificate {
   readonly cert: Buffer
   readonly key: Buffer
-  /** When it, or the first of those between it and its root, runs out: clients accept it as long as all of them hold. */
+  /** When it expires, or the first of its chain does. */
   readonly expiresAt: Date
 }
 
@@ -30,9 +30,9 @@ export class CertificateError extends Error {
 }
 
 export interface Certificates {
-  /** Resolves with the first; rejects with CertificateError. From here on the files are looked at. */
+  /** Resolves with the first certificate; rejects with CertificateError. Then begins to poll the files. */
   open(): Promise<Certificate>
-  /** Reads the files again whether or not they changed. Resolves with what puts the certificate in use; rejects with CertificateError. */
+  /** Reads the files again whether or not they changed. Resolves with a function that puts the certificate in use; rejects with CertificateError. */
   prepare(): Promise<() => void>
   close(): void
 }
@@ -126,7 +126,7 @@ async function read(path: string): Promise<Buffer> {
   }
 }
 
-/** What shows that a file is another one, or was written; the same for one that is not there. */
+/** Changes when a file is replaced or written; constant while it is absent. */
 async function stateOf({ certPath, keyPath }: CertificateFiles): Promise<string> {
   const states = [certPath, keyPath].map(async (path) => {
     const found = await stat(path).catch(() => undefined)

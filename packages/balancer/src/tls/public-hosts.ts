@@ -1,6 +1,6 @@
 /**
- * The host names that this site is known by: those configured, or else those that its certificate is for. A request that names
- * another one is not sent on by it: where the answer is cached, others would follow.
+ * The host names of this site: those configured, or else those of its certificate. A request for another name is not redirected to it: a
+ * cache could send other users there too.
  */
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'

@@ -1,4 +1,4 @@
-/** The listener for plain HTTP beside one for TLS: tells every client to come again, with the same method and body, by TLS. */
+/** The listener for plain HTTP beside one for TLS: redirects every request to TLS, with the same method and body. */
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -12,7 +12,7 @@ import { requestTarget } from '../request/request-target.ts'
 const HTTPS_PORT = 443
 
 export interface RedirectOptions {
-  /** Where clients find TLS; asked at each request, for it is known only once that listener listens. */
+  /** The port of TLS for clients; read at each request, because it is known only once that listener listens. */
   readonly securePort: () => number
   /** Any other host is answered with 421. */
   readonly isOwnHost: IsOwnHost
@@ -40,7 +40,7 @@ export function redirect(config: Config, { securePort, isOwnHost }: RedirectOpti
   }
 
   server.on('request', answer)
-  // A client shall not send a body in the clear only to be told to send it again.
+  // A client should not send a body in plain text only to send it again.
   server.on('checkContinue', answer)
   server.on('clientError', (error, socket) => {
     if (!socket.writable) return void socket.destroy()

@@ -1,10 +1,10 @@
 /**
- * All that touches http-proxy (1.18.1). It is used to make the outgoing request and for nothing after it: its own handling of
- * bodies, answers, errors and upgrades is where most of its holes are. What it takes for the client's request and response are
- * stand-ins, on which it can neither leave a listener nor write.
+ * The only file that uses http-proxy (1.18.1). http-proxy makes the outgoing request and does nothing after it: most of its defects are
+ * in its handling of bodies, answers, errors and upgrades. It gets stand-ins for the client's request and response, on which it can
+ * neither leave a listener nor write.
  *
- * Its `buffer` option is something with a `pipe` that is called once, as soon as the outgoing request exists and before
- * a byte of it is sent. That call is the handover.
+ * Its `buffer` option is an object whose `pipe` is called once, when the outgoing request exists and before any byte of it is sent. In
+ * that call this transport takes over.
  */
 import assert from 'node:assert'
 import type { ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http'
@@ -16,7 +16,7 @@ import { CONNECTED_TO_ITSELF, isSelfConnected } from '../upstreams/refusal.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 
 // http-proxy takes util._extend when it is loaded, and the first call would print DEP0060. Only that function is replaced,
-// and only while http-proxy loads, so that every other deprecation is still heard.
+// and only while http-proxy loads, so that every other deprecation is still printed.
 const mutableUtil = util as unknown as { _extend: unknown }
 const deprecated = mutableUtil._extend
 mutableUtil._extend = Object.assign
@@ -64,7 +64,7 @@ class HttpCall implements Call {
   readonly #limits: HttpCallLimits
   #outgoing: ClientRequest | undefined
   #answer: IncomingMessage | undefined
-  /** The connection, where it had served before, and how much had been read of it. */
+  /** The connection, if it is a reused one, and the bytes that had been read from it before. */
   #reused: { readonly socket: Socket; readonly bytesRead: number } | undefined
   #over = false
 
@@ -92,9 +92,9 @@ class HttpCall implements Call {
   /** http-proxy hands over. */
   pipe(outgoing: ClientRequest): void {
     const { path, hasBody, taken, websocket, expectsContinue } = this.#request
-    // http-proxy collapses slashes in the path. What the client asked for is the upstream's to read.
+    // http-proxy collapses slashes in the path; the upstream gets the client's own path.
     outgoing.path = path
-    // Bytes are what bounds a header; beyond a number of fields Node would drop the rest without a word.
+    // A header is bounded in bytes; above a number of fields Node would silently drop the rest.
     Object.assign(outgoing, { maxHeaderSize: this.#limits.answerHeaderBytesMax, maxHeadersCount: 0 })
     // Among the fields that http-proxy is given, Node would write the header at once, with the path that http-proxy made.
     if (expectsContinue) outgoing.setHeader('Expect', '100-continue')
@@ -169,7 +169,7 @@ class HttpCall implements Call {
   #onAnswerEnded(): void {
     if (this.#over) return
     this.#over = true
-    // An answer that did not wait for the whole upload leaves a connection on which the rest would be the next request.
+    // After an answer before the end of the upload, the rest of the body would be read as the next request: no reuse.
     if (this.#outgoing?.writableEnded === false) this.#outgoing.destroy()
     this.#listener.whole(this.#answer?.rawTrailers ?? [])
   }
@@ -190,7 +190,7 @@ class HttpCall implements Call {
     if (this.#answer?.complete !== true) this.#break(error.code ?? error.message)
   }
 
-  /** Only now is its place in the agent free again, be it one in the queue. */
+  /** Only now is its place in the agent, or in the agent's queue, free again. */
   #onClosed(): void {
     // An upgrade that was not asked for ends without an error.
     if (this.#answer === undefined) this.#break('HPE_NO_ANSWER')

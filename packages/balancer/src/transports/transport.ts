@@ -1,6 +1,6 @@
 /**
- * What an attempt needs of an HTTP client: to send one request to one upstream, piece by piece, and to be told what comes back. It
- * knows nothing of clients, attempts or rules, so that one can stand in for another.
+ * The HTTP client that an attempt uses: it streams one request to one upstream, and reports what comes back. It knows nothing of clients,
+ * attempts or rules, so that transports are interchangeable.
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
@@ -9,7 +9,7 @@ import type { Upstream } from '../upstreams/upstream.ts'
 /** One end of a WebSocket connection. */
 export interface TunnelEnd {
   readonly socket: Socket
-  /** What it sent right behind its half of the handshake. */
+  /** The bytes right behind its handshake. */
   readonly head: Buffer
 }
 
@@ -23,28 +23,28 @@ export interface OutgoingRequest {
   readonly path: string
   readonly headers: OutgoingHttpHeaders
   readonly hasBody: boolean
-  /** All of the body, where it is at hand: then nothing of it is written. */
+  /** The whole body, if it is here: then `write` is not called. */
   readonly taken: Buffer | undefined
   /** An upgrade to WebSocket is asked for. */
   readonly websocket: boolean
   /** Asks whether the body is wanted, by `Expect: 100-continue`. */
   readonly expectsContinue: boolean
-  /** Says that trailers of the answer are, by `TE`. */
+  /** Announces by `TE` that trailers are accepted. */
   readonly wantsTrailers: boolean
 }
 
 /** One request on its way. */
 export interface Call {
   begin(): void
-  /** Only once connected. False: no more before `writable`. */
+  /** Only once connected. False: pause until `writable`. */
   write(piece: Buffer): boolean
   /** The body has come to its end. */
   end(): void
-  /** Whether pieces wait that the upstream did not take yet. */
+  /** Whether written bytes still wait for the upstream. */
   readonly blocked: boolean
-  /** Goes on with an answer after a piece of which `piece` said false. */
+  /** Goes on with an answer after `piece` returned false. */
   resume(): void
-  /** Gives it up, and its connection with it. Nothing but `closed` follows. */
+  /** Aborts the request, and closes its connection. Only `closed` follows. */
   destroy(): void
 }
 
@@ -57,23 +57,23 @@ export interface AnswerHead {
 }
 
 export interface CallListener {
-  /** The connection stands: from here on the upstream may act on the request. */
+  /** The connection stands: from here on the upstream may carry out the request. */
   connected(): void
   /** What was written has left. */
   writable(): void
   /** An interim answer, such as 100 or 103; the answer itself is still to come. */
   interim(head: AnswerHead): void
   head(head: AnswerHead): void
-  /** A piece of the answer's body. False: the next one after `resume`. */
+  /** A chunk of the answer's body. False: pause until `resume`. */
   piece(piece: Buffer): boolean
   /** The answer came whole. Trailers are names and values by turns. */
   whole(trailers: readonly string[]): void
   upgraded(head: AnswerHead, end: TunnelEnd): void
   /**
-   * It will come to nothing any more: neither `whole` nor `upgraded` follows. `code` as in Node's errors, or words. `stale`: the
-   * connection had served before, and ended before any byte of this answer.
+   * The request has failed: neither `whole` nor `upgraded` follows. `code` as in Node's errors, or words. `stale`: a reused connection
+   * ended before any byte of this answer.
    */
   broke(code: string, connection?: 'stale'): void
-  /** Its place at the upstream is free again. Comes last, and always. */
+  /** Its place at the upstream is free again. Always called, and last. */
   closed(): void
 }

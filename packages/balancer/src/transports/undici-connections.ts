@@ -12,13 +12,13 @@ export interface UndiciLimits {
 }
 
 export class UndiciConnections implements KeptConnections {
-  /** While a connection tells of its error, undici takes an answer that lasts as long as its connection for a whole one. */
+  /** While a connection reports its error, undici takes an answer that ends with its connection for a complete one. */
   breaking = false
   /** Whether a node said 100 Continue to a request without `Expect`, which HTTP allows and undici does not understand. */
   sawUnaskedContinue = false
   readonly #limits: UndiciLimits
   readonly #AgentClass: typeof Agent
-  /** Agents that finish what they have. */
+  /** Agents that finish their requests and take no new ones. */
   readonly #closing = new Set<Agent>()
   #agent: Agent | undefined
 
@@ -72,7 +72,7 @@ export class UndiciConnections implements KeptConnections {
     })
   }
 
-  /** Said before undici hears of it, and over when it has. */
+  /** True before undici handles the event, and false after. */
   #breaks(): void {
     this.breaking = true
     process.nextTick(() => (this.breaking = false))

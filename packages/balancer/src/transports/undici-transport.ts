@@ -1,6 +1,6 @@
 /**
- * undici's `dispatch`, which makes no streams of request and answer and so costs about half of what Node's own client does. It
- * sends one request at a time over each connection and never a second time by itself.
+ * undici's `dispatch`, which makes no streams of request and answer and so costs about half as much as Node's own client. It sends one
+ * request at a time over each connection, and never retries by itself.
  *
  * Version 7, since its handlers get a header as it came; those of version 8 get it parsed into an object that nothing here reads.
  */
@@ -16,7 +16,7 @@ import type { Upstream } from '../upstreams/upstream.ts'
 
 /** `other` takes what undici can't send. */
 export function undiciTransport(limits: UndiciLimits, other: Transport): Transport {
-  // Loaded where it is used only: that takes some 50 ms.
+  // Imported only when used, because loading takes some 50 ms.
   const { Agent: AgentClass } = createRequire(import.meta.url)('undici') as { readonly Agent: typeof Agent }
   const connectionsTo = (upstream: Upstream): UndiciConnections => {
     if (upstream.kept instanceof UndiciConnections) return upstream.kept
@@ -44,7 +44,7 @@ function isForUndici(request: OutgoingRequest): boolean {
   return !hasBody || taken !== undefined
 }
 
-/** undici tells a handler nothing of its connection, but says on this channel where it writes a header, right after `onConnect`. */
+/** undici's handlers don't get the connection; this channel publishes it when a header is written, right after `onConnect`. */
 let nextSent: UndiciCall | undefined
 subscribe('undici:client:sendHeaders', (message) => {
   nextSent?.sentOn((message as { readonly socket: Socket }).socket)
@@ -62,7 +62,7 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
   readonly #connections: UndiciConnections
   #abort: (() => void) | undefined
   #resume: (() => void) | undefined
-  /** Whether nothing but the end of the connection ends the answer. */
+  /** Whether only the end of the connection ends the answer. */
   #endsWithConnection = false
   /** Its connection, and how much had been read of it before. */
   #socket: Socket | undefined
@@ -102,7 +102,7 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
   }
 
   onConnect(abort: () => void): void {
-    // Given up while it waited for a connection.
+    // Aborted while it waited for a connection.
     if (this.#over) return abort()
     this.#abort = abort
     awaitSending(this)
@@ -123,7 +123,7 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
     }
     this.#resume = resume
     this.#listener.head(head)
-    // The length that a 304 may tell is that of what it does not send. undici waits for none of it, but takes that for a fault.
+    // A 304 may have the length of a body that it does not send. undici expects no body, but reports a mismatch.
     if (WITHOUT_BODY.has(status)) this.#whole()
     return true
   }
@@ -196,7 +196,7 @@ const JUNK: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
 }
 
-/** RFC 9112, section 6.3: their header is all there is, whatever it says of a length. */
+/** RFC 9112, section 6.3: these have no body, whatever length the header has. */
 const WITHOUT_BODY = new Set([204, 304])
 
 const CONNECTION = 'connection'
@@ -207,7 +207,7 @@ function text(bytes: Buffer | undefined): string {
   return bytes?.toString('latin1') ?? ''
 }
 
-/** undici frames what it is given by itself, and takes it for a fault to be told how. */
+/** undici frames bodies itself, and refuses framing fields. */
 function withoutCoding(headers: OutgoingRequest['headers']): OutgoingRequest['headers'] {
   const { [CODING]: _coding, ...others } = headers
   return others

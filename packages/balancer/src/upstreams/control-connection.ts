@@ -1,10 +1,9 @@
 /**
- * One connection to an upstream on which nothing is asked for, so that its end says something of the upstream and of nothing else:
- * the kernel closes it the moment the process dies. Whether it died is then asked of its port, which is refused at once when
- * no process listens there any more. So a death is noticed before a request has to fail of it.
+ * One idle connection to an upstream, held because its end shows a death: the kernel closes it the moment the process dies. Another
+ * connection to the port is then refused at once if no process listens there any more. So a death is noticed before a request fails.
  *
- * Any HTTP server will do, whether it keeps idle connections long, shortly or not at all: one that closes the connection and listens
- * is as alive as before. It is asked for /readyz once, since servers count a connection that never asked anything as an attack.
+ * It works with any HTTP server, however long it keeps idle connections: a server that closes the connection and still listens is alive.
+ * The connection requests /readyz once, since servers treat a connection without any request as an attack.
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -15,7 +14,7 @@ export interface ControlOptions {
   readonly port: number
   readonly connectTimeoutMs: number
   readonly now: () => number
-  /** It had a connection, which ended, and no process listens there now. */
+  /** The connection ended, and no process listens there now. */
   readonly lost: (reason: string) => void
 }
 
@@ -25,7 +24,7 @@ export interface ControlConnection {
   close(): void
 }
 
-/** A server that closes sooner than this keeps none, and is asked no more often than this. */
+/** A server that closes sooner keeps no idle connections; it is connected to no more often than this. */
 const SHORT_MS = 1_000
 
 export function controlConnection(options: ControlOptions): ControlConnection {
@@ -48,7 +47,7 @@ export function controlConnection(options: ControlOptions): ControlConnection {
       heldBefore = true
       held.setTimeout(0)
       held.write(`GET /readyz HTTP/1.1\r\nHost: ${authority(host, port)}\r\nAccept: application/json\r\n\r\n`)
-      // What it answers is the prober's business.
+      // The prober judges answers, not this connection.
       held.resume()
     })
     held.on('error', ({ code }: NodeJS.ErrnoException) => (isRefused ||= code === REFUSED))

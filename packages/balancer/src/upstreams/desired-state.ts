@@ -1,6 +1,6 @@
 /**
- * Which upstreams there should be, as a value: what the configuration lists, what names resolve to, what operators asked for.
- * Every change computes the next state whole, or throws and leaves the one before as it is. Nothing here connects or waits.
+ * Which upstreams there should be, as a value: those of the configuration, the addresses of names, the changes of operators. Every change
+ * computes a whole new state, or throws and changes nothing. Nothing here connects or waits.
  *
  * An upstream is identified by its URL; its name, weight and source are attributes that may change. So an address that several
  * sources lead to is one upstream, named by the first of them: the configuration, then the admin API, then the names that are
@@ -14,13 +14,13 @@ import type { UpstreamAddress, UpstreamList, UpstreamService } from '../config/u
 
 export type Source = 'config' | 'admin' | `dns:${string}`
 
-/** It gets nothing new. */
+/** It gets no new requests. */
 export interface Retirement {
   /** The version in which it began. One that is begun again is another, with a deadline of its own. */
   readonly since: number
-  /** How long what is under way may go on. */
+  /** How long its requests in flight may go on. */
   readonly withinMs: number
-  /** Whether the upstream is taken out when nothing is under way any more. */
+  /** Whether the upstream is removed once it has no request in flight. */
   readonly removes: boolean
 }
 
@@ -30,7 +30,7 @@ export interface DesiredUpstream extends UpstreamAddress {
   readonly retirement: Retirement | undefined
 }
 
-/** What a process needs to know to route requests. Names are unique among the upstreams that are not about to leave. */
+/** What a process needs for routing. Names are unique among the upstreams that don't leave. */
 export interface Snapshot {
   readonly version: number
   readonly upstreams: readonly DesiredUpstream[]
@@ -170,7 +170,7 @@ function withAdded(before: DesiredState, address: UpstreamAddress, drainMs: numb
   return settled(before, { added: [...added, address], weights }, drainMs)
 }
 
-/** Throws OperationError where it is anything but the address of one upstream. */
+/** Throws OperationError unless it is the address of one upstream. */
 function addressIn(text: string): UpstreamAddress {
   const [address, another] = upstreamList(text)?.addresses ?? []
   if (address !== undefined && another === undefined) return address
@@ -208,7 +208,7 @@ function wanted({ configured, added, services, found, removed }: Inputs): readon
   return all
 }
 
-/** What follows from other inputs. What is no longer wanted leaves within `withinMs`; what is wanted again stays. */
+/** The state for other inputs. Upstreams that are no longer wanted leave within `withinMs`; those wanted again stay. */
 function settled(before: DesiredState, changed: Partial<Inputs>, withinMs: number): DesiredState {
   const inputs: Inputs = { ...before, ...changed }
   const version = before.version + 1
@@ -247,7 +247,7 @@ function settled(before: DesiredState, changed: Partial<Inputs>, withinMs: numbe
   return { ...before, ...rest, version, upstreams }
 }
 
-/** Without what was said of upstreams that no source asks for any more, so that names which come and go don't pile up. */
+/** Drops entries of upstreams that no source asks for any more, so that they don't pile up. */
 function pruned(inputs: Inputs, upstreams: readonly DesiredUpstream[]): Pick<Inputs, 'removed' | 'weights'> {
   const there = new Set(upstreams.map(({ url }) => url))
   const listed = new Set(wanted({ ...inputs, added: [], removed: new Set() }).map(({ address }) => address.url))
@@ -262,7 +262,7 @@ function retiring(before: DesiredState, url: string, retirement: Retirement | un
   return { ...before, upstreams, version: before.version + 1 }
 }
 
-/** One that stays goes before one that leaves, whose name another may have. */
+/** Prefers one that stays to one that leaves, whose name another may have. */
 function named(state: DesiredState, name: string): DesiredUpstream {
   const all = state.upstreams.filter((each) => each.name === name)
   const found = all.find(({ retirement }) => retirement?.removes !== true) ?? all.at(-1)

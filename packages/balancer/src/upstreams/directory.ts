@@ -1,7 +1,6 @@
 /**
- * The one place that decides which upstreams there are: it holds the desired state, resolves names again and again, and hands
- * each new version to whatever routes requests, be it this process or several workers. What can be refused is refused here,
- * before anything is changed.
+ * Decides which upstreams there are: it holds the desired state, resolves names periodically, and publishes each new version to what
+ * routes requests, in this process or in workers. Every refusal happens here, before anything changes.
  */
 import type { Logger } from 'pino'
 import { ConfigError } from '../config/config-values.ts'
@@ -14,7 +13,7 @@ import { resolver } from './resolver.ts'
 import type { Resolution, Resolve } from './resolver.ts'
 
 export interface DirectoryOptions {
-  /** As it now is: a reload may change it. */
+  /** The present configuration, which a reload may change. */
   readonly config: () => Pick<Config, 'upstreams' | 'services' | 'dnsIntervalMs' | 'upstreamDrainMs'>
   readonly resolve: Resolve
   readonly log: Logger
@@ -22,9 +21,9 @@ export interface DirectoryOptions {
   readonly publish: (snapshot: Snapshot) => Promise<void>
 }
 
-/** A configuration that was found right. */
+/** A valid configuration. */
 export interface PreparedConfiguration {
-  /** Throws ConfigError where it fits no longer what operators have added meanwhile, and then nothing is changed. */
+  /** Throws ConfigError, and changes nothing, if it conflicts with what operators have added meanwhile. */
   check(): void
   /** Resolves when upstreams that are new have been probed. */
   commit(): Promise<void>
@@ -51,7 +50,7 @@ export class Directory {
     return { version, upstreams }
   }
 
-  /** Resolves when each name was asked for once. What was found is in the snapshot; nothing is published yet. */
+  /** Resolves when each name was resolved once. The addresses are in the snapshot; nothing is published yet. */
   async open(): Promise<void> {
     for (const resolution of await this.#resolveAll()) this.#state = this.#take(resolution)
     this.#schedule()
@@ -108,7 +107,7 @@ export class Directory {
     }
   }
 
-  /** Every process has let it go. */
+  /** Every process has removed it. */
   departed(url: string, since: number): void {
     void this.#become(withoutDeparted(this.#state, url, since))
   }
@@ -132,7 +131,7 @@ export class Directory {
     return Promise.all([...hostnames].map((hostname) => this.#resolve(hostname)))
   }
 
-  /** A name that can't be resolved, or has no address, changes nothing: a name server that is down must not take the nodes along. */
+  /** A name that can't be resolved, or has no address, changes nothing: a dead name server must not remove nodes. */
   #take(resolution: Resolution): DesiredState {
     const { hostname } = resolution
     if ('addresses' in resolution) {

@@ -1,15 +1,15 @@
 /**
- * The processes that route by what one directory decides. Each is sent every version in order, the first one when it starts, so one
- * that is behind has the newest before it is given a connection. None of them decides anything: a version was checked
- * before it was published, and a process that can't take one is no longer to be trusted.
+ * The processes that route by the versions of one directory. Each gets every version in order, the first when it starts, so it has the
+ * newest before it gets a connection. They decide nothing: a version was checked before it was published, and a process that can't
+ * apply one is replaced.
  */
 import type { Environment } from '../config/config-values.ts'
 import type { Snapshot } from './desired-state.ts'
 
-/** All that a process needs to be like the others. */
+/** All that a process needs to have the others' state. */
 export interface Update {
   readonly snapshot: Snapshot
-  /** Taken when the number is another than the last: one more with each reload. */
+  /** Read when its number differs from the last: each reload adds one. */
   readonly settings: { readonly number: number; readonly environment: Environment }
 }
 
@@ -27,14 +27,14 @@ export interface FollowersOptions<Each> {
 export class Followers<Each extends Follower> {
   readonly #options: FollowersOptions<Each>
   readonly #all = new Set<Each>()
-  /** By URL and version, the processes that have let a leaving upstream go. */
+  /** By URL and version, the processes that have removed a leaving upstream. */
   readonly #departures = new Map<string, { readonly url: string; readonly since: number; readonly from: Set<Each> }>()
 
   constructor(options: FollowersOptions<Each>) {
     this.#options = options
   }
 
-  /** From now on it is sent what is published. What was published before it has been told already. */
+  /** From now on it gets what is published. It has what was published before. */
   join(follower: Each): void {
     this.#all.add(follower)
   }

@@ -6,18 +6,18 @@
  *      ▲ └──────────────(refused, or `fall` failures)─────────────▶   │
  *      └────────────(`rise` ready answers in a row)───────────────────┘
  *
- * A refused connection ejects at once, whether a probe or a request met it: no process listens there. Everything else may be
- * one request's own fault, so it takes `fall` probes. A node that was down and now answers 503 stays down until it is
- * ready; *draining* is only what a node says that was up before.
+ * A refused connection of a probe or a request ejects at once: no process listens there. Any other failure may be the fault of one
+ * request, so it takes `fall` probes. A node that was down and now answers 503 stays down until it is ready; only a node that was up
+ * becomes *draining*.
  *
- * A node whose answer to a probe is late is *suspected* before it is ejected. That costs it nothing that could not be had back:
- * as long as there are others it gets nothing new, and the next answer, whatever it says, ends it.
+ * A node that answers a probe late is *suspected* before it is ejected. That is cheap to undo: as long as there are others it gets no new
+ * requests, and its next answer, whatever it says, ends the suspicion.
  */
 
 export type Standing = 'up' | 'draining' | 'down'
 
 export type ProbeOutcome =
-  /** Which life of the node answered, and where it honours keys, as far as it says so. */
+  /** The node's incarnation and the routes where it honours keys, if it reports them. */
   | { readonly result: 'ready' | 'unready'; readonly incarnation?: string; readonly honoured?: string }
   | { readonly result: 'refused' | 'failed'; readonly reason: string }
 
@@ -35,11 +35,11 @@ export type HealthChange =
 export interface Detector {
   readonly standing: Standing
   readonly suspected: boolean
-  /** Whether the last probe failed, which alone may not be enough to eject. */
+  /** Whether the last probe failed; one failure may not be enough to eject. */
   readonly failing: boolean
-  /** A probe has been under way for longer than it should. */
+  /** A probe has had no answer for longer than it should. */
   late(reason: string): HealthChange | undefined
-  /** What a probe found. A probe that set out before the last change is no evidence of recovery from it. */
+  /** The result of a probe. A probe that began before the last change is no evidence of recovery from it. */
   probed(outcome: ProbeOutcome, startedAtMs: number, nowMs: number): HealthChange | undefined
   /** A request found that no process listens there. */
   refused(reason: string, nowMs: number): HealthChange | undefined

@@ -1,10 +1,10 @@
 /**
- * Where nodes know a request again by its Idempotency-Key, as they say themselves on their readiness probe:
+ * The routes on which nodes honour an Idempotency-Key, as they report in the answer to their readiness probe:
  *
  *     Idempotency-Key-Honoured: POST /api/cart, DELETE /api/cart/:sku
  *
- * A segment that begins with a colon stands for any one. Whatever is spelt another way is not honoured: no key is better than one
- * that nobody looks at.
+ * A segment that begins with a colon stands for any segment. A list in any other form honours nothing: no key is better than a key that
+ * the node ignores.
  */
 export const HONOURED_HEADER = 'idempotency-key-honoured'
 
@@ -21,7 +21,7 @@ export interface Honouring {
 const TEXT_LENGTH_MAX = 8_192
 const ENTRY = /^([A-Z]+) (\/[^\s?#,]*)$/
 
-/** Undefined where any of it can't be read. */
+/** Undefined if any part of it is malformed. */
 export function keyedRoutes(text: string): KeyedRoutes | undefined {
   if (text.length > TEXT_LENGTH_MAX) return undefined
   const exact = new Set<string>()
@@ -45,7 +45,7 @@ export function keyedRoutes(text: string): KeyedRoutes | undefined {
   }
 }
 
-/** The same text is the same routes, so that they can be told apart by looking at one thing. */
+/** Cached by text, so that equal routes are the same object. */
 export function sharedRoutes(text: string, among: readonly Honouring[]): KeyedRoutes | undefined {
   return among.find(({ keyedRoutes: routes }) => routes?.text === text)?.keyedRoutes ?? keyedRoutes(text)
 }

@@ -1,10 +1,10 @@
 /**
- * Makes the pool what a snapshot says it should be. The snapshot was checked when it was computed, so this can't fail: an upstream
- * is kept, connections and standing included, as long as its URL is in the snapshot, whatever its name becomes.
+ * Applies a snapshot to the pool. The snapshot was checked when it was computed, so this can't fail. An upstream is kept, with its
+ * connections and standing, as long as its URL is in the snapshot, also under another name.
  *
- * An upstream that is to leave is drained: it gets nothing new, clients that are pinned to it move, WebSockets are told to
- * reconnect, and what is under way ends, or is cut when its time is up. Where another upstream takes its name it leaves the
- * pool at once, and finishes what it has outside.
+ * An upstream that leaves is drained: it gets no new requests, clients that are pinned to it move, WebSockets are told to reconnect, and
+ * its requests end, or are cut at the deadline. If another upstream takes its name, it leaves the pool at once, and finishes its
+ * requests outside of it.
  */
 import type { Retirement, Snapshot, Source } from './desired-state.ts'
 import type { Pool } from './pool.ts'
@@ -27,9 +27,9 @@ const IDLE_CHECK_MS = 20
 export class Membership {
   readonly #options: MembershipOptions
   readonly #sources = new Map<string, Source>()
-  /** Those with a deadline that is still to be watched. */
+  /** Retirements whose deadline has not passed. */
   readonly #watched = new Map<Upstream, Retiring>()
-  /** The retirement of each upstream of the pool that has one, also once nothing is under way there. */
+  /** The retirement of each leaving upstream of the pool, also once it has no request in flight. */
   readonly #retired = new Map<Upstream, Retirement>()
   #version = -1
   #timer: NodeJS.Timeout | undefined
@@ -85,7 +85,7 @@ export class Membership {
     await Promise.all(arriving)
   }
 
-  /** Looks whether what is retiring has finished, or has run out of time. */
+  /** Checks whether retiring upstreams have finished or are past their deadline. */
   check(): void {
     const nowMs = this.#options.now()
     for (const [upstream, retiring] of this.#watched) {
@@ -143,5 +143,5 @@ export class Membership {
   }
 }
 
-/** For one that the snapshot does not know at all, which happens only once every process has let it go. */
+/** For an upstream that the snapshot lacks, which happens only once every process has removed it. */
 const AT_ONCE: Retirement = { since: -1, withinMs: 0, removes: true }

@@ -1,7 +1,6 @@
 /**
- * The upstreams and what is known of each: a detector fed by a prober and by what requests met there. Says what changes.
- * Upstreams come and go while it runs. One that came gets nothing before a probe found it ready, and one that is being
- * retired gets nothing new whatever its probes say.
+ * The upstreams, each with a failure detector that its prober and its requests feed. Reports changes. Upstreams come and go while it
+ * runs: a new one gets no request before a probe found it ready, and one that retires gets no new request whatever its probes say.
  */
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.ts'
@@ -29,16 +28,16 @@ export interface Pool {
   refused(upstream: Upstream, reason: string): void
   /** A request went wrong there, which may be its own fault: a probe tells. */
   suspect(upstream: Upstream): void
-  /** Whether it answers now, in the life of its node that was known. */
+  /** Whether it answers now, in the known incarnation of its node. */
   hasSurvived(upstream: Upstream): Promise<boolean>
-  /** Before `open` it is taken to be up; later it gets nothing before it has been probed. */
+  /** Before `open` it counts as up; later it gets no request before it has been probed. */
   add(address: UpstreamAddress): Arrival
-  /** All at once, so that upstreams may exchange their names. What was counted under the names before is forgotten. */
+  /** All at once, so that upstreams may exchange their names. Counts under the former names are dropped. */
   rename(names: ReadonlyMap<Upstream, string>): void
-  /** Nothing new goes there while another is up, until it is resumed. */
+  /** It gets no new requests while another is up, until it is resumed. */
   retire(upstream: Upstream): void
   resume(upstream: Upstream): void
-  /** It is none of the upstreams any more. What is under way there goes on until the caller closes it. */
+  /** Removes it. Its requests go on until the caller closes it. */
   remove(upstream: Upstream): void
   /** Other bounds, for those that are there and those that come. */
   configure(): void
@@ -53,9 +52,9 @@ export interface PoolOptions {
   readonly random: () => number
   /** A request left there. */
   readonly room: (upstream: Upstream) => void
-  /** Upstreams came, left, stand differently or may have more: requests that wait may find a place. */
+  /** Upstreams came or left, or their standing or limits changed: waiting requests may find a place. */
   readonly changed: () => void
-  /** How an upstream is watched, where a test says what its node answers. */
+  /** Replaces the watch of an upstream in tests. */
   readonly watch?: typeof upstreamWatch
 }
 
@@ -220,7 +219,7 @@ class UpstreamPool implements Pool {
     if (upstream.standing === 'up') this.#loseOthers(upstream)
   }
 
-  /** What is stuck at one that is out may go to this one. */
+  /** Requests that wait at an upstream that is out may go to this one. */
   #loseOthers(upstream: Upstream): void {
     for (const other of this.upstreams) {
       if (other !== upstream && !other.isEligible && other.standing !== 'draining') {
@@ -229,7 +228,7 @@ class UpstreamPool implements Pool {
     }
   }
 
-  /** What comes from the sockets themselves in this turn, be it an answer, is heard first. */
+  /** Events of the sockets in this turn of the event loop, for example an answer, are handled first. */
   #lose(upstream: Upstream, reason: string): void {
     if (upstream.holders.size === 0) return
     setImmediate(() => {
@@ -267,7 +266,7 @@ class UpstreamPool implements Pool {
     this.#stand(upstream, change.to)
     const { control } = this.#members.get(upstream) ?? {}
     if (change.to !== 'down') control?.open()
-    // One that drained is finishing what it has.
+    // One that drained finishes its requests.
     else if (before === 'up') this.#lose(upstream, change.reason)
   }
 

@@ -1,6 +1,6 @@
 /**
- * Asks one upstream for /readyz again and again, each time on a connection of its own: that it still takes new ones is half
- * of the question. One probe is under way at a time, and every probe ends within its timeout.
+ * Probes one upstream's /readyz periodically, each time on a new connection, because a probe also tests that it accepts connections. One
+ * probe runs at a time, and each ends within its timeout.
  */
 import { get } from 'node:http'
 import type { IncomingMessage } from 'node:http'
@@ -11,7 +11,7 @@ import { isSelfConnected } from './refusal.ts'
 export interface ProberOptions {
   readonly hostname: string
   readonly port: number
-  /** From the start of one probe to that of the next; each is made up to 10 % longer or shorter, so that they don't fall in step. */
+  /** From the start of one probe to that of the next, with 10 % jitter. */
   readonly intervalMs: number
   readonly timeoutMs: number
   /** After so long without an answer `late` is called. */
@@ -25,15 +25,15 @@ export interface ProberOptions {
 export interface Prober {
   /** Resolves when the first probe has been reported. */
   open(): Promise<void>
-  /** Something went wrong there: probes now, unless it is being done. */
+  /** A request failed there: probes now, unless a probe runs. */
   hurry(): void
-  /** What a probe finds that sets out from now on, beside the others. */
+  /** The result of a probe that begins after the call, beside the periodic ones. */
   ask(): Promise<ProbeOutcome>
   close(): void
 }
 
 const JITTER = 0.1
-/** However often it is told to hurry. */
+/** The bound for hurried probes. */
 const GAP_MIN_MS = 20
 
 export function prober(options: ProberOptions): Prober {
@@ -61,7 +61,7 @@ export function prober(options: ProberOptions): Prober {
     timer = setTimeout(start, Math.max(0, startedAtMs + sinceStartMs - options.now()))
   }
 
-  /** One probe for all that was asked until it set out. */
+  /** One probe answers all calls before its start. */
   function answer(): void {
     const asked = questions
     questions = []
@@ -93,7 +93,7 @@ export function prober(options: ProberOptions): Prober {
       clearTimeout(timer)
       cancel?.()
       answering?.cancel()
-      // Nothing waits for a report that will not come.
+      // Callers that wait for a report would wait for ever.
       first.resolve()
       for (const resolve of [...(answering?.asked ?? []), ...questions]) resolve(CLOSED)
     },
@@ -111,7 +111,7 @@ function probe(options: ProberOptions, report: (outcome: ProbeOutcome) => void):
   const request = get({ hostname, port, path: '/readyz', agent: false, headers: { accept: 'application/json' } })
   let settled = false
   const none: ProbeOutcome = { result: 'failed', reason: `no answer in ${timeoutMs} ms` }
-  // Where this process was what stood still, the answer lies in the socket and is read before the next immediate.
+  // If this process itself was stopped, the answer lies in the socket and is read before the next immediate.
   const timer = setTimeout(() => setImmediate(() => settle(none)), timeoutMs)
   const lateTimer = setTimeout(() => setImmediate(() => settled || options.late()), lateMs)
 
@@ -140,7 +140,7 @@ function probe(options: ProberOptions, report: (outcome: ProbeOutcome) => void):
   return () => settle(undefined)
 }
 
-/** A node says by it which of its lives this is: what it kept in memory ended with the one before. */
+/** The header in which a node reports its incarnation. */
 const INCARNATION_HEADER = 'x-incarnation'
 const INCARNATION = /^[\w-]{1,64}$/
 

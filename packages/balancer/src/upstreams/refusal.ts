@@ -1,4 +1,4 @@
-/** How it shows that no process listens at an upstream's port. */
+/** How to recognise that no process listens at an upstream's port. */
 import type { Socket } from 'node:net'
 
 export const REFUSED = 'ECONNREFUSED'
@@ -10,8 +10,8 @@ export function isRefusal(code: string | undefined): boolean {
 }
 
 /**
- * The kernel may give a connection to a free port of its ephemeral range that very port as its own. The connection is then open, but
- * to itself: no process listens there.
+ * For a connection to a free port of the ephemeral range, the kernel may choose that very port as the local one. The connection then is
+ * open to itself, and no process listens there.
  */
 export function isSelfConnected(socket: Socket): boolean {
   return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress

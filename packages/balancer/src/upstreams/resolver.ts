@@ -1,17 +1,17 @@
-/** Resolves the hostnames that upstreams are found by. Each is asked for once at a time, and no caller waits longer than a bound. */
+/** Resolves hostnames of upstreams. One lookup of a name runs at a time, and no caller waits longer than a bound. */
 import { lookup } from 'node:dns/promises'
 
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
-/** A lookup that takes longer goes on, and the next caller waits for the same one: lookups can't be stopped, and few run at a time. */
+/** A slower lookup goes on, and the next caller waits for the same one: lookups can't be cancelled, and few run at a time. */
 export const RESOLVE_WAIT_MS = 5_000
 
-/** The addresses, each once and at least one, or why there is none. */
+/** At least one address, without duplicates, or the reason why there is none. */
 export type Resolution =
   | { readonly hostname: string; readonly addresses: readonly string[] }
   | { readonly hostname: string; readonly trouble: string }
 
-/** What the operating system says, hosts file included. A machine with both kinds of address is one upstream, so IPv4 if there is any. */
+/** By the operating system, hosts file included. IPv4 if there is any, because a machine with both kinds of address is one upstream. */
 export async function systemResolve(hostname: string): Promise<readonly string[]> {
   const found = await lookup(hostname, { all: true })
   const family = found.some((each) => each.family === 4) ? 4 : 6

@@ -1,4 +1,4 @@
-/** What watches one upstream: a prober, and a connection held for nothing but its end, both of which feed a detector. */
+/** Watches one upstream: a prober and a control connection feed its failure detector. */
 import type { Config } from '../config/config.ts'
 import { controlConnection } from './control-connection.ts'
 import type { ControlConnection } from './control-connection.ts'
@@ -8,7 +8,7 @@ import { prober } from './prober.ts'
 import type { Prober } from './prober.ts'
 import type { Upstream } from './upstream.ts'
 
-/** One that is down is probed more often, so that it is back sooner. */
+/** An upstream that is down is probed more often, to be readmitted sooner. */
 const DOWN_INTERVAL_SHARE = 0.4
 
 export interface UpstreamWatch {
@@ -23,7 +23,7 @@ export interface UpstreamWatchOptions {
   readonly probed: (outcome: ProbeOutcome, startedAtMs: number) => void
   /** A probe has been without an answer for `suspectMs`. */
   readonly late: () => void
-  /** The held connection ended, and nothing listens there any more. */
+  /** The control connection ended, and no process listens there any more. */
   readonly lost: (reason: string) => void
 }
 

@@ -1,4 +1,4 @@
-/** The balancer's view of one node: where it is, how it stands, what it is doing for us. */
+/** The balancer's view of one node: its URL, its standing, and the requests in flight there. */
 import { Agent } from 'node:http'
 import type { UpstreamAddress } from '../config/upstream-list.ts'
 import type { Standing } from './health.ts'
@@ -10,19 +10,19 @@ export interface UpstreamLimits {
   readonly upstreamIdleMs: number
 }
 
-/** With less than this it would hardly ever be tried, and never warm up. */
+/** With a smaller share it would hardly get a request, and never warm up. */
 const SHARE_MIN = 0.1
 
-/** What a transport keeps to it of its own. */
+/** A transport's own connections to it. */
 export interface KeptConnections {
   closeIdle(): void
-  /** Breaks what is under way. */
+  /** Breaks the requests in flight. */
   destroy(): void
 }
 
-/** A request that an upstream has. */
+/** A request in flight at an upstream. */
 export interface Holder {
-  /** The upstream is lost: the request had better be elsewhere, though this one may still act on it. */
+  /** The upstream is lost: the request should go elsewhere, though this upstream may still carry it out. */
   reassign(reason: string): void
 }
 
@@ -43,20 +43,20 @@ export class Upstream {
   standing: Standing = 'up'
   /** Whether an operator, or a list that it left, drains it; then it is never `up`. Set by the pool alone. */
   isRetired = false
-  /** Which life of the node this is, as the node itself says; undefined where it says nothing. Set by the pool alone. */
+  /** The node's incarnation, as the node reports it; undefined if it does not. Set by the pool alone. */
   incarnation: string | undefined
-  /** Whether a probe there waits for too long. Set by the pool alone. */
+  /** Whether it is suspected: a probe has waited too long. Set by the pool alone. */
   suspected = false
-  /** Where it honours keys, as the node itself says. Set by the pool alone. */
+  /** The routes where it honours keys, as the node reports. Set by the pool alone. */
   keyedRoutes: KeyedRoutes | undefined
   readonly holders = new Set<Holder>()
   /** Requests that have, or wait for, a connection. */
   inFlight = 0
   tunnels = 0
   weight: number
-  /** What smooth weighted turns keep of it. Set by routing alone. */
+  /** The credit of smooth weighted round robin. Set by routing alone. */
   turn = 0
-  /** Called whenever a request left, so that one that waits for room can come. Set by the balancer alone. */
+  /** Called when a request left, so that a waiting one can take its place. Set by the balancer alone. */
   onRoom: ((upstream: Upstream) => void) | undefined
   #inFlightMax: number
   #warming: { readonly sinceMs: number; readonly forMs: number } | undefined
@@ -96,12 +96,12 @@ export class Upstream {
     this.onRoom?.(this)
   }
 
-  /** From now on its share grows to all of its weight: caches are cold and code is not compiled yet. */
+  /** From now on its share grows to its weight: its caches are cold and its code is not compiled yet. */
   warmUp(nowMs: number, forMs: number): void {
     this.#warming = forMs > 0 ? { sinceMs: nowMs, forMs } : undefined
   }
 
-  /** Its part of new requests beside the others': its weight, or less while it warms up. */
+  /** Its share of new requests: its weight, or less while it warms up. */
   share(): number {
     if (this.#warming === undefined) return this.weight
     const grown = (performance.now() - this.#warming.sinceMs) / this.#warming.forMs
@@ -119,7 +119,7 @@ export class Upstream {
     this.kept?.closeIdle()
   }
 
-  /** An upstream that was ejected may have vanished without a word: its idle connections are not to be trusted. */
+  /** An ejected upstream may have vanished silently, so its idle connections may be dead. */
   closeIdle(): void {
     this.kept?.closeIdle()
     for (const sockets of Object.values(this.agent.freeSockets)) {

@@ -1,7 +1,7 @@
 /**
- * Accepts clients' connections and hands each to a worker, by turns, but keeps a descriptor of its own until the worker reports that the
- * connection is closed. So a connection outlives a worker that is killed: where no request was under way on it, another worker takes
- * it over, with all that the client has sent and nothing has read yet. Where one was, it is closed, and the client sees that.
+ * Accepts clients' connections and hands each to a worker, by turns, but keeps a descriptor until the worker reports that the connection
+ * is closed. So a connection survives the death of its worker: if no request was in flight on it, another worker takes it over, with the
+ * bytes that the client has sent and no process has read. Otherwise it is closed, and the client sees that.
  */
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
@@ -28,7 +28,7 @@ interface Kept<Worker> {
   worker: Worker | undefined
 }
 
-/** A worker that does not run gets no more than this beyond what it has taken; the others get the rest. */
+/** How many untaken connections a worker may have; a stopped worker gets no more, and the others get the rest. */
 const UNTAKEN_MAX = 8
 
 export class ConnectionKeeper<Worker extends ConnectionTaker> {
@@ -37,7 +37,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
   readonly #kept = new Map<number, Kept<Worker>>()
   /** In the order of their turns, with how many connections each was handed and has not taken yet. */
   readonly #workers = new Map<Worker, number>()
-  /** Without a worker, the oldest first. They are among those that `connectionsMax` bounds. */
+  /** Connections that wait for a worker, the oldest first. `connectionsMax` includes them. */
   readonly #waiting = new Set<Kept<Worker>>()
   readonly #freeSlots: number[] = []
   #isStopped = false
@@ -60,7 +60,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
     for (const server of this.#servers) server.maxConnections = connectionsMax
   }
 
-  /** It gets its turns from now on. */
+  /** From now on the worker gets its turns. */
   join(worker: Worker): void {
     this.#workers.set(worker, 0)
     this.#handWaiting()
@@ -77,7 +77,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
     for (const slot of slots) this.#release(slot)
   }
 
-  /** It is dead. */
+  /** The worker is dead. */
   leave(worker: Worker): void {
     this.#workers.delete(worker)
     for (const kept of [...this.#kept.values()].filter((each) => each.worker === worker)) {
@@ -88,7 +88,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
     this.#handWaiting()
   }
 
-  /** Accepts no more. Connections that no worker has are closed, and so are from now on those of one that ends. */
+  /** Accepts no more. Closes connections without a worker, and from now on those of a worker that ends. */
   stop(): void {
     this.#isStopped = true
     for (const server of this.#servers) server.close()
@@ -103,7 +103,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
   #keep(entrance: Entrance, socket: Socket): void {
     const slot = this.#freeSlots.pop() ?? this.#kept.size
     const kept = { slot, entrance, socket, worker: undefined }
-    // Nothing is read or written here, so there is nothing that an error could be of.
+    // This process neither reads nor writes, so an error needs no handling.
     socket.on('error', () => this.#release(slot))
     this.#options.marks.set(slot, false)
     this.#kept.set(slot, kept)

@@ -1,7 +1,6 @@
 /**
- * On which connections a request is under way, one byte each, in a file that the parent shares with its workers: what a worker wrote there
- * before it was killed is there afterwards, which is true of no message. The file has no name once it is open, and is
- * never written to a disk where /dev/shm is in memory.
+ * Marks the connections with a request in flight, one byte each, in a file that the parent shares with its workers: unlike a message,
+ * what a worker wrote survives its SIGKILL. The file is unlinked once it is open, and stays in memory where /dev/shm does.
  */
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
@@ -40,7 +39,7 @@ export class ConnectionMarks {
   }
 }
 
-/** In the first of the directories that takes it. */
+/** In the first directory that can be written. */
 function unnamedFile(directories: readonly string[]): number {
   let reason: unknown
   for (const directory of directories) {

@@ -23,7 +23,7 @@ export interface FleetOperations extends Operations {
   reloaded(outcome: 'applied' | 'refused'): void
 }
 
-/** The worst that any of them sees. */
+/** The worst standing that any of them sees. */
 const STATES = ['up', 'draining', 'down']
 
 export function fleetOperations(options: FleetOperationsOptions): FleetOperations {
@@ -33,7 +33,7 @@ export function fleetOperations(options: FleetOperationsOptions): FleetOperation
   gauge(registry, 'workers', 'Processes that share the port.', () => workers().length)
   gauge(registry, 'worker_restarts', 'Times a worker died and another was started.', restarts)
 
-  /** Of those that answer; one that is about to end has nothing to add. */
+  /** From the workers that answer; one that is about to end counts for nothing. */
   async function ask<Answer>(question: Question): Promise<Answer[]> {
     const answers = await Promise.allSettled(workers().map((worker) => worker.ask(question)))
     return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value as Answer] : []))

@@ -6,7 +6,7 @@ import type { Entrance } from '../clients/client-listeners.ts'
 import type { FromWorker, Question, ToWorker } from './fleet-messages.ts'
 import type { Follower, Update } from '../upstreams/followers.ts'
 
-/** A worker could not start: what it said. */
+/** A worker could not start; the message is its own. */
 export class WorkerStartError extends Error {
   readonly code: string
 
@@ -32,7 +32,7 @@ interface Asked {
 
 const ANSWER_WAIT_MS = 15_000
 
-/** A worker said that it could not do what it was asked. */
+/** A worker refused an order. */
 export class WorkerFaultError extends Error {
   constructor(message: string) {
     super(message)
@@ -88,7 +88,7 @@ export class FleetWorker implements Follower, ConnectionTaker {
   async apply(update: Update): Promise<void> {
     const applied = this.ask({ what: 'apply', update })
     if (this.#isReady) return void (await applied)
-    // Messages come in order, so it has this one before it serves. Should it not start, another one takes its place.
+    // Messages arrive in order, so the worker has this one before it serves. If it does not start, another replaces it.
     applied.catch(() => 'seen when it does not become ready')
   }
 

@@ -1,6 +1,7 @@
 /**
- * Several processes on one port. This one serves no clients: it decides which upstreams there are and with which settings, starts the
- * workers, starts another when one dies, hands each connection to one of them, and answers operators for all. Each worker probes the nodes itself, and tells the others when it ejects one, so that they probe it at once.
+ * Several processes on one port. The parent serves no clients: it decides on upstreams and settings, starts the workers and replaces dead
+ * ones, hands each connection to one of them, and answers operators for all. Each worker probes the nodes itself. When it ejects one it
+ * tells the others, which then probe that node at once.
  */
 import { fork } from 'node:child_process'
 import type { StdioOptions } from 'node:child_process'
@@ -28,9 +29,9 @@ import { listen, urlOf } from '../clients/listen.ts'
 import { certificateFault, checkReload, Reloads } from '../admin/reload.ts'
 import { systemResolve } from '../upstreams/resolver.ts'
 
-/** Beyond its own bound on draining, a worker is given so long to be gone. */
+/** How long a worker may take to exit after its own bound on draining. */
 const STOP_GRACE_MS = 2_000
-/** A worker that dies soon after its start probably will again: the next comes later each time. */
+/** The backoff for workers that die soon after their start. */
 const SOON_MS = 5_000
 const RESTART_MS = { first: 100, most: 5_000 }
 const KEY_BYTES = 32
@@ -45,7 +46,7 @@ export class Fleet {
   readonly #workers = new Set<FleetWorker>()
   readonly #reloads: Reloads
   readonly #operators: Server
-  /** Made up for all where none is configured, or no worker would know another's cookies. */
+  /** Random where none is configured, and the same for all, so that workers accept each other's cookies. */
   readonly #affinityKey = randomBytes(KEY_BYTES).toString('base64url')
   #config: Config
   /** How often the settings were read. */
@@ -143,7 +144,7 @@ export class Fleet {
     return !this.#stopping && serves && this.#directory.snapshot.upstreams.length > 0
   }
 
-  /** A worker that says that it could not take an update is replaced by one that starts with it. One that is slow has it in its queue. */
+  /** A worker that reports that it can't apply an update is replaced by one that starts with it. A slow one has it in its queue. */
   #onNotApplied(worker: FleetWorker, error: Error): void {
     this.#log.error({ event: 'worker-behind', pid: worker.pid, reason: error.message })
     if (error instanceof WorkerFaultError) worker.kill()
@@ -167,7 +168,7 @@ export class Fleet {
   /** Resolves when it serves. Rejects with WorkerStartError. */
   async #start(): Promise<void> {
     const startedAtMs = performance.now()
-    // The place of the last is the descriptor under which the worker finds it.
+    // The index of the last entry is its descriptor in the worker.
     const stdio: StdioOptions = ['inherit', 'inherit', 'inherit', 'ipc', this.#marks.descriptor]
     const child = fork(new URL('worker-main.ts', import.meta.url), { stdio })
     const worker: FleetWorker = new FleetWorker(child, {
@@ -200,7 +201,7 @@ export class Fleet {
     this.#log.error({ event: 'worker-died', pid: worker.pid, restartInMs: this.#restartMs })
     setTimeout(() => {
       if (this.#stopping) return
-      // One that can't start ends, and is then seen as one that died.
+      // A worker that can't start exits, and counts as dead.
       this.#start().catch((error: WorkerStartError) => this.#log.error({ error: error.message }, 'no new worker'))
     }, this.#restartMs)
   }

@@ -1,7 +1,7 @@
 /**
- * A worker's side of the connections that its parent hands to it: it marks those on which a request is under way, and reports which it
- * took and which are closed. What can't be taken over by another process is marked from the start: connections
- * by TLS, whose keys die with this process, and those that begin with a header of the PROXY protocol.
+ * A worker's side of the connections that its parent hands to it: it marks those with a request in flight, and reports which it took and
+ * which are closed. Connections that no other process can take over are marked from the start: those by TLS, whose keys die with this
+ * process, and those that begin with a header of the PROXY protocol.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -50,13 +50,13 @@ export class HandedConnections {
     }
     if (this.#options.isBound) this.#options.marks.set(slot, true)
     this.#handed.set(socket, { slot, requests: 0 })
-    // As an HTTP server's own.
+    // As an HTTP server sets it for its own connections.
     socket.allowHalfOpen = true
     socket.setNoDelay(true)
     this.#options.accept(entrance, socket)
   }
 
-  /** Marks what comes over this server's connections. Before any other listener, so that nothing is begun unmarked. */
+  /** Marks the requests of this server's connections, before any other listener, so that none begins unmarked. */
   watch(server: ClientServer): void {
     const begins = (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request
@@ -66,7 +66,7 @@ export class HandedConnections {
       })
     }
     for (const event of ['request', 'checkContinue', 'checkExpectation'] as const) server.prependListener(event, begins)
-    // From here on it is another protocol, and stays marked.
+    // An upgraded connection stays marked.
     server.prependListener('upgrade', ({ socket }) => this.#began(socket))
     server.prependListener('connect', ({ socket }) => this.#began(socket))
   }

@@ -1,4 +1,4 @@
-/** A worker's process. It takes its orders from the process that started it, and decides nothing about upstreams or settings. */
+/** A worker's process. Its parent decides about upstreams and settings. */
 import type { Socket } from 'node:net'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
@@ -43,7 +43,7 @@ async function heard(message: ToWorker, socket: Socket | undefined): Promise<voi
   }
 }
 
-/** Nothing waits before the first update is in effect, so that those which follow find it. */
+/** Has no await before the first update is in effect, so that later updates find it applied. */
 async function start(update: Update): Promise<void> {
   try {
     const config = readConfig(update.settings.environment)
@@ -104,13 +104,13 @@ async function valueOf(question: Question): Promise<unknown> {
   }
 }
 
-/** All that does not have to wait is in effect when this returns. */
+/** Everything that needs no await is in effect when this returns. */
 async function apply(serving: Serving, { settings, snapshot }: Update): Promise<void> {
   const isNew = settings.number !== settingsNumber
   settingsNumber = settings.number
   if (isNew) serving.configure(readConfig(settings.environment))
   const applied = serving.membership.apply(snapshot)
-  // The files were read before this was sent. Where they have changed since, the one in use stays, and the log says so.
+  // The parent read the files before it sent this. If they have changed since, the certificate in use stays, and the log says so.
   if (isNew)
     await serving.clients
       .prepareCertificate()

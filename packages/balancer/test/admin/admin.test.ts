@@ -94,7 +94,7 @@ test('a node that answers its probes late is counted as suspected, until it is n
   t.deepEqual(await states(adminUrl), { a: 'up' })
 })
 
-test('health, readiness, and what is not there', async (t) => {
+test('health and readiness are served, and any other address is 404', async (t) => {
   const { url, adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
   t.is((await ask(`${adminUrl}/healthz`)).status, 200)
   t.deepEqual(parsed(await ask(`${adminUrl}/readyz`)), { ready: true })
@@ -122,7 +122,7 @@ test('with a token all but health needs it', async (t) => {
   t.is((await send(`${adminUrl}/upstreams`, 'GET')).status, 200)
 })
 
-test('without one, whoever is on this machine may ask under its own name, and nobody may change', async (t) => {
+test('without a token, clients that ask for this machine by its name may read, and no client may change anything', async (t) => {
   const { adminUrl } = await balancing(t, { a: await freePort() })
   const { port } = new URL(adminUrl)
   for (const host of ['evil.example', `127.0.0.1.evil.example:${port}`]) {
@@ -171,7 +171,7 @@ test('an upstream is added, weighed, drained, resumed and removed, and no reques
   t.false(metrics.includes('upstream="b"'))
 })
 
-test('who waits because no node is up goes to the one that is added, at once', async (t) => {
+test('a request that waits because no node is up goes to an added one at once', async (t) => {
   const b = await httpServer(t, (_request, response) => response.end('b'))
   const { url, adminUrl } = await balancing(t, { a: await freePort() }, { ...WITH_TOKEN, WAIT_MS: '60000' })
   const answer = ask(url, { method: 'POST', body: 'waits' })
@@ -183,7 +183,7 @@ test('who waits because no node is up goes to the one that is added, at once', a
   t.deepEqual(await states(adminUrl), { a: 'down', b: 'draining' })
 })
 
-test('one that is added gets nothing before it is ready', async (t) => {
+test('an added upstream gets no request before it is ready', async (t) => {
   const [a, b] = await Promise.all(['a', 'b'].map((name) => httpServer(t, (_request, response) => response.end(name))))
   if (!a || !b) return t.fail()
   let status = 500
@@ -199,7 +199,7 @@ test('one that is added gets nothing before it is ready', async (t) => {
   await until(async () => (await states(adminUrl))['b'] === 'up', { what: 'b to be up' })
 })
 
-test('a drain ends: what is still under way when the time is up is cut', async (t) => {
+test('a drain ends: requests that are still in flight at its deadline are cut', async (t) => {
   const silent = await httpServer(t, () => 'never answers')
   const { url, adminUrl } = await balancing(t, { a: silent.port }, WITH_TOKEN)
   const answer = ask(url, { method: 'POST' })
@@ -229,7 +229,7 @@ for (const [what, method, path] of [
   })
 }
 
-test('what can not be done is said, and nothing is', async (t) => {
+test('a change that can not be made is refused with the reason, and nothing changes', async (t) => {
   const { adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
   const cases: [string, string, object | undefined, number, string][] = [
     ['POST', '/upstreams', { upstream: 'a=http://127.0.0.1:1' }, 409, 'NAME_TAKEN'],

@@ -59,7 +59,7 @@ test('upstreams and limits change while a connection and a WebSocket stand', asy
   t.is(Object.values(agent.freeSockets).flat().length, 1)
 })
 
-test('a bad one: every fault is named and the old one is kept', async (t) => {
+test('a bad configuration: every fault is named, and the old one stays in force', async (t) => {
   const a = await startNode(t, 'a')
   const file = await configFile(t, [`UPSTREAMS=a=${a.url}`])
   const balancer = startBalancer(t, { PORT: '0', ADMIN_PORT: '0', ADMIN_TOKEN: TOKEN, CONFIG_FILE: file.path })

@@ -77,7 +77,7 @@ test('a node that dies in the middle of a frame: nothing is put into it', async 
   t.is(afterHandshake(await client.closed), '\x81\x05hal')
 })
 
-test('a node that closes by itself is not spoken over', async (t) => {
+test('when a node closes a WebSocket itself, the balancer adds no Close of its own', async (t) => {
   const { port: nodePort, server } = await httpServer(t, (_request, response) => response.end())
   const close = '\x88\x02\x03\xe8'
   server.on('upgrade', (_request, socket) => {
@@ -89,7 +89,7 @@ test('a node that closes by itself is not spoken over', async (t) => {
   t.is(afterHandshake(await client.closed), `\x81\x02hi${close}`)
 })
 
-test('one that is opened while the balancer stops is told to go like the others', async (t) => {
+test('a WebSocket that opens while the balancer stops gets the same Close as the others', async (t) => {
   const { port: nodePort, server } = await httpServer(t, (_request, response) => response.end())
   const asked = Promise.withResolvers<Duplex>()
   server.on('upgrade', (_request, socket) => {

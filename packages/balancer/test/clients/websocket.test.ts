@@ -45,7 +45,7 @@ async function isFree(adminUrl: string): Promise<boolean> {
   return (await ask(`${adminUrl}/upstreams`)).body.includes('"inFlight":0,"tunnels":0')
 }
 
-test('both ways, with what came behind the handshakes', async (t) => {
+test('data passes both ways, with the bytes that came behind the handshakes', async (t) => {
   const upstream = await upgrading(t, (socket) => {
     socket.write(`${SWITCHING}early `)
     socket.pipe(socket)
@@ -68,7 +68,7 @@ test('both ways, with what came behind the handshakes', async (t) => {
   await until(() => isFree(adminUrl), { what: 'the tunnel to be gone' })
 })
 
-test('an upstream that is not there is passed over', async (t) => {
+test('an upgrade skips an upstream that does not listen', async (t) => {
   const upstream = await upgrading(t, echo)
   const { port } = await balancing(t, { a: await freePort(), b: upstream.port, c: await freePort() })
   for (let count = 0; count < 3; count += 1) {
@@ -80,7 +80,7 @@ test('an upstream that is not there is passed over', async (t) => {
   t.is(upstream.upgrades.length, 3)
 })
 
-test('an upstream that refuses the upgrade is heard, and so is nobody', async (t) => {
+test("the client gets an upstream's refusal of the upgrade, and a 503 where no upstream listens", async (t) => {
   const upstream = await rawServer(t, (socket) => {
     socket.write('HTTP/1.1 426 Upgrade Required\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nno!\r\n0\r\n\r\n')
   })
@@ -94,7 +94,7 @@ test('an upstream that refuses the upgrade is heard, and so is nobody', async (t
   t.regex(await unheard.closed, /^HTTP\/1\.1 503 [^]*UNAVAILABLE/)
 })
 
-test('what an upstream says instead of the 101 arrives whole, however long it is and however slowly it is read', async (t) => {
+test('an answer other than 101 arrives whole, however long it is and however slowly it is read', async (t) => {
   const bytes = 5_000_000
   const upstream = await upgrading(t, (socket) => {
     socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`)
@@ -158,7 +158,7 @@ const upstreamGoes = test.macro({
 test('by a reset', upstreamGoes, (socket) => socket.resetAndDestroy())
 test('by closing', upstreamGoes, (socket) => socket.end())
 
-test('a half that never ends does not outlive the other', async (t) => {
+test('a side that never closes is cut after the other has closed', async (t) => {
   const upstream = await upgrading(t, (socket) => void socket.resume().write(SWITCHING))
   const { port, adminUrl } = await balancing(t, { a: upstream.port }, { CLIENT_HALF_CLOSED_MS: '100' })
   const client = await rawClient(t, port)
@@ -170,7 +170,7 @@ test('a half that never ends does not outlive the other', async (t) => {
   t.pass()
 })
 
-test('hundreds of resets at every moment leave nothing behind', async (t) => {
+test('hundreds of resets at every moment leave no socket behind', async (t) => {
   const upstream = await upgrading(t, (socket) => setTimeout(() => socket.writable && echo(socket), 5))
   const { port, adminUrl } = await balancing(t, { a: upstream.port })
   const clients = Array.from({ length: 300 }, async (_, index) => {
@@ -211,7 +211,7 @@ test('an upgrade to HTTP/2', notAnUpgrade, [
   '',
 ])
 
-test('an upgrade behind an unanswered request is none, so that no answer is overtaken', async (t) => {
+test('an upgrade behind an unanswered request is passed as a plain request, so that answers keep their order', async (t) => {
   const upstream = await upgrading(t, echo)
   const { port } = await balancing(t, { a: upstream.port })
   const client = await rawClient(t, port)

@@ -17,7 +17,7 @@ test('an empty variable is an absent one', (t) => {
   t.is(readConfig({ UPSTREAMS, PORT: '', ADMIN_PORT: ' ' }).port, 8080)
 })
 
-test('the affinity cookie is for TLS in production unless it is told otherwise', (t) => {
+test('in production the affinity cookie is for TLS by default', (t) => {
   t.false(readConfig({ UPSTREAMS }).cookieSecure)
   t.true(readConfig({ UPSTREAMS, NODE_ENV: 'production' }).cookieSecure)
   t.false(readConfig({ UPSTREAMS, NODE_ENV: 'production', COOKIE_SECURE: 'false' }).cookieSecure)
@@ -70,7 +70,7 @@ test(
 )
 test(refuses, { CLIENT_BODY_BYTES_MAX: '1e6' }, /^CLIENT_BODY_BYTES_MAX is "1e6"/)
 
-test('what strangers may do has bounds unless it is told otherwise', (t) => {
+test('clients have limits by default', (t) => {
   const config = readConfig({ UPSTREAMS })
   t.like(config, {
     tls: undefined,
@@ -84,19 +84,19 @@ test('what strangers may do has bounds unless it is told otherwise', (t) => {
   t.deepEqual(config.trustedProxies, [])
 })
 
-test('with TLS the affinity cookie is for TLS only', (t) => {
+test('where the balancer has a certificate, the affinity cookie is for TLS', (t) => {
   const env = { UPSTREAMS, TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' }
   t.true(readConfig(env).cookieSecure)
   t.false(readConfig({ ...env, COOKIE_SECURE: 'false' }).cookieSecure)
 })
 
-test('a short secret is refused without being told', (t) => {
+test('a short secret is refused, and not repeated', (t) => {
   const error = t.throws(() => readConfig({ UPSTREAMS, AFFINITY_KEYS: `${'k'.repeat(32)},hunter2` }))
   t.regex(error.message, /^AFFINITY_KEYS has a secret of 7 characters, but takes secrets of at least 32/)
   t.notRegex(error.message, /hunter2/)
 })
 
-test('all faults are told at once', (t) => {
+test('the error names all faults at once', (t) => {
   const error = t.throws(() => readConfig({ UPSTREAMS: 'x', PORT: '-1', ROUTING: 'magic', HSTS_MAX_AGE_S: '9' }), {
     instanceOf: ConfigError,
   })
@@ -112,7 +112,7 @@ test('an admin port that others can reach needs a token', (t) => {
   t.notRegex(short.message, /hunter2/)
 })
 
-test('a file that is not there is a fault of its own', (t) => {
+test('a missing file is a fault of its own', (t) => {
   t.throws(() => readConfig({ UPSTREAMS, CONFIG_FILE: '/no/such/file' }), {
     message: /^CONFIG_FILE is "\/no\/such\/file"/,
   })

@@ -38,7 +38,7 @@ for (const target of ['/', '*', '/metricsx', '/x/metrics', '/internal', '/?/metr
 
 test('without private paths every path is public', (t) => t.false(isPrivatePath('/metrics', [])))
 
-test('a configured path is taken in any spelling, and none is a word for it', (t) => {
+test('a configured path is taken in any spelling, and "none" stands for no path', (t) => {
   t.deepEqual(readConfig({ UPSTREAMS }).privatePaths, ['/metrics', '/readyz'])
   t.deepEqual(readConfig({ UPSTREAMS, PRIVATE_PATHS: '/Admin/, /x//y' }).privatePaths, ['/admin', '/x/y'])
   t.deepEqual(readConfig({ UPSTREAMS, PRIVATE_PATHS: 'none' }).privatePaths, [])

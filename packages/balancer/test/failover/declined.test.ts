@@ -13,7 +13,7 @@ const serves: RequestListener = (request, response) => {
 }
 const KEYED = { method: 'POST', headers: { 'Idempotency-Key': 'a-key-of-its-own' }, body: 'hello' }
 
-test('what may be sent again goes to another node', async (t) => {
+test('a declined request that may be retried goes to another node', async (t) => {
   const [declining, serving] = [await httpServer(t, declines), await httpServer(t, serves)]
   const { url } = await balancing(t, { a: declining.port, b: serving.port })
   for (const request of [{}, {}, { method: 'PUT', body: 'hello' }, { method: 'PUT', body: 'hello' }, KEYED, KEYED]) {
@@ -25,7 +25,7 @@ test('what may be sent again goes to another node', async (t) => {
   t.true(declining.requests.length >= 2)
 })
 
-test('what may not is answered in the words of the node', async (t) => {
+test("a declined request that may not be retried gets the node's own answer", async (t) => {
   const [declining, serving] = [await httpServer(t, declines), await httpServer(t, serves)]
   const { url } = await balancing(t, { a: declining.port, b: serving.port })
   const statuses = []
@@ -37,7 +37,7 @@ test('what may not is answered in the words of the node', async (t) => {
   t.is(declining.requests.length + serving.requests.length, 4)
 })
 
-test('when all decline, the last one is heard in its own words', async (t) => {
+test("when all nodes decline, the client gets the last one's answer", async (t) => {
   const nodes = [await httpServer(t, declines), await httpServer(t, declines), await httpServer(t, declines)]
   const [a, b, c] = nodes.map(({ port }) => port) as [number, number, number]
   const { url } = await balancing(t, { a, b, c }, { SUSPECT_MS: '60000' })
@@ -55,7 +55,7 @@ test('a single node is asked once', async (t) => {
   t.is(node.requests.length, 1)
 })
 
-test('a store that is down for all of them costs no more than the budget', async (t) => {
+test('when the store is down for all nodes, retries stay within the budget', async (t) => {
   const nodes = [await httpServer(t, declines), await httpServer(t, declines)]
   const [a, b] = nodes.map(({ port }) => port) as [number, number]
   const { url } = await balancing(t, { a, b }, { RETRY_PERCENT: '0', RETRY_PER_S_MIN: '0' })

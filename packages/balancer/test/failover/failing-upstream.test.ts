@@ -49,7 +49,7 @@ test('an answer that breaks off while others of its pipeline come first breaks t
   t.notRegex(await client.closed, /half[^]*0\r\n\r\n$/)
 })
 
-test('to an HTTP/1.0 client a broken answer is a reset, for an end would look like the end', async (t) => {
+test('to an HTTP/1.0 client a broken answer is a reset, because a FIN would look like the end of the answer', async (t) => {
   const upstream = await rawServer(t, (socket) => void socket.write(`${CHUNKED}4\r\nhalf\r\n`))
   const { port } = await balancing(t, { a: upstream.port })
   const client = await rawClient(t, port)
@@ -62,7 +62,7 @@ test('to an HTTP/1.0 client a broken answer is a reset, for an end would look li
   t.deepEqual(errors, ['ECONNRESET'])
 })
 
-test('an answer whose end is that of its connection is whole', async (t) => {
+test('an answer that ends with its connection is complete', async (t) => {
   const upstream = await rawServer(t, (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\nwhole'))
   const { url } = await balancing(t, { a: upstream.port })
   t.is((await ask(url)).body.toString(), 'whole')
@@ -113,7 +113,7 @@ for (const method of ['POST', 'PATCH']) {
   })
 }
 
-test('an empty key is none', async (t) => {
+test('an empty idempotency key counts as none', async (t) => {
   const [statuses] = await breaksBefore(t, 'POST', { 'idempotency-key': '' })
   t.deepEqual(statuses, [200, 502])
 })
@@ -158,7 +158,7 @@ test("an upload that keeps coming is not a silent upstream, and one that stalls 
   t.is((await refused).status, 408)
 })
 
-test('with nobody there the answer is 503, in the form that the client prefers, and says when to come back', async (t) => {
+test('without any upstream the answer is 503, in the form that the client prefers, with Retry-After', async (t) => {
   const { url } = await balancing(t, { a: await freePort(), b: await freePort() }, { WAIT_MS: '50' })
   const { status, headers, body } = await ask(url, { method: 'POST', body: 'hello' })
   t.is(status, 503)
@@ -168,7 +168,7 @@ test('with nobody there the answer is 503, in the form that the client prefers, 
   t.regex(text.body.toString(), /^503 Service Unavailable: /)
 })
 
-test('a request that nobody takes leaves a connection on which the next is understood', async (t) => {
+test('after a request that no upstream takes, the next one on its connection is understood', async (t) => {
   const { port } = await balancing(t, { a: await freePort() }, { WAIT_MS: '50' })
   const client = await rawClient(t, port)
   const hidden = 'GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n'

@@ -64,7 +64,7 @@ async function allGoesWell(t: ExecutionContext, load: Hammering): Promise<void> 
   t.deepEqual(Object.keys(counts), ['200'])
 }
 
-test('a killed node costs at most what it held, and comes back by itself', async (t) => {
+test('a killed node costs at most its requests in flight, and comes back by itself', async (t) => {
   const [balancer, , b] = await cluster(t)
   if (b === undefined) return t.fail()
   const load = hammer(t, balancer.url)
@@ -166,7 +166,7 @@ test('with every node killed the answer is 503, and the first that is back serve
   t.pass()
 })
 
-test('the last node is never out of use, whatever its probes say', async (t) => {
+test('the last node stays in use, whatever its probes say', async (t) => {
   const upstream = await httpServer(t, (_request, response) => response.end('ok'))
   upstream.server.prependListener('request', (request, response) => {
     if (request.url === '/readyz') response.statusCode = 404
@@ -176,7 +176,7 @@ test('the last node is never out of use, whatever its probes say', async (t) => 
   t.is((await ask(balancer.url)).status, 200)
 })
 
-test('a connection that breaks is looked into at once, and its node does not get the request again', async (t) => {
+test('a broken connection has the node probed at once, and the node does not get the request again', async (t) => {
   const upstream = await rawServer(t, (socket) => {
     socket.destroy()
     upstream.close()

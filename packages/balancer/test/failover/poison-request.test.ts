@@ -30,7 +30,7 @@ async function statusOf(t: ExecutionContext, port: number, lines: readonly strin
 }
 
 for (const [what, breaks] of Object.entries(BREAKS)) {
-  test(`${what}: two nodes break under a request and the third never sees it, which is said`, async (t) => {
+  test(`${what}: after two nodes broke under a request the third does not get it, and the answer says so`, async (t) => {
     const nodes = await Promise.all(['a', 'b', 'c'].map(() => rawServer(t, breaks)))
     const [a, b, c] = nodes.map(({ port }) => port) as [number, number, number]
     const { url, adminUrl, lines } = await balancing(t, { a, b, c }, { ...NO_PROBES, ATTEMPTS_MAX: '8' })

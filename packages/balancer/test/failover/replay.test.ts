@@ -71,7 +71,7 @@ test('a body in chunks that the client goes on sending while the first node brea
   t.deepEqual([status, body.toString()], [200, digest(Buffer.concat(pieces))])
 })
 
-test('a body that is longer than what is kept is not sent twice', async (t) => {
+test('a body that is longer than the bound on kept bodies is not sent twice', async (t) => {
   const [balancer, , other] = await breakingFirst(t, { REPLAY_BODY_BYTES_MAX: '20000' })
   const { status, body } = await ask(balancer.url, { method: 'PUT', body: randomBytes(20_001) })
   t.is(status, 502)
@@ -79,7 +79,7 @@ test('a body that is longer than what is kept is not sent twice', async (t) => {
   t.is(other.requests.length, 0)
 })
 
-test('without a budget nothing is sent twice, but what was refused goes on', async (t) => {
+test('without a retry budget only a refused connection is retried', async (t) => {
   const none = { RETRY_PERCENT: '0', RETRY_PER_S_MIN: '0' }
   const [balancer, broke, other] = await breakingFirst(t, none)
   const answers = await Promise.all(['one', 'two'].map(() => ask(balancer.url)))
@@ -92,7 +92,7 @@ test('without a budget nothing is sent twice, but what was refused goes on', asy
   t.is((await ask(refused.url)).status, 200)
 })
 
-test('what one node leaves unanswered another one answers, if it may have it', async (t) => {
+test('a request that one node leaves unanswered is retried at another, if it may be', async (t) => {
   const [silent, other] = await Promise.all([httpServer(t, () => 'says nothing'), digesting(t)])
   const balancer = await balancing(t, { a: silent.port, b: other.port }, { ...NO_PROBES, ATTEMPT_TIMEOUT_MS: '1500' })
   const answers = await Promise.all(['one', 'two'].map(() => ask(balancer.url)))
@@ -103,7 +103,7 @@ test('what one node leaves unanswered another one answers, if it may have it', a
   t.is(silent.requests.length, 1)
 })
 
-test('when nobody is left it is told how the last one failed', async (t) => {
+test('when no upstream is left, the answer says how the last one failed', async (t) => {
   const [a, b] = await Promise.all([httpServer(t, () => 'says nothing'), httpServer(t, () => 'says nothing')])
   const { url } = await balancing(t, { a: a.port, b: b.port }, { ...NO_PROBES, ATTEMPT_TIMEOUT_MS: '100' })
   const { status, body } = await ask(url)
@@ -112,7 +112,7 @@ test('when nobody is left it is told how the last one failed', async (t) => {
   t.deepEqual([a.requests.length, b.requests.length], [1, 1])
 })
 
-test('a request is over when its time for all attempts is, and no node gets it twice for being silent', async (t) => {
+test('a request ends at the deadline for all its attempts, and a silent node does not get it twice', async (t) => {
   const silent = await Promise.all(['a', 'b', 'c'].map(() => httpServer(t, () => 'says nothing')))
   const [a, b, c] = silent.map(({ port }) => port) as [number, number, number]
   const timeouts = { ATTEMPT_TIMEOUT_MS: '150', REQUEST_DEADLINE_MS: '200' }
@@ -123,7 +123,7 @@ test('a request is over when its time for all attempts is, and no node gets it t
   t.true(asked.reduce((sum, count) => sum + count) <= 2)
 })
 
-test('a body that is here already takes no more than it has of what bodies may take while they wait', async (t) => {
+test('a body that is here already counts with its own length towards the bytes that may wait', async (t) => {
   const waits = { WAIT_BYTES_MAX: '1000', WAIT_MS: '60000' }
   const balancer = await balancing(t, { a: await freePort() }, waits)
   const client = await rawClient(t, balancer.port)
@@ -136,7 +136,7 @@ test('a body that is here already takes no more than it has of what bodies may t
   t.is(client.text(), '')
 })
 
-test('a client that leaves while no node is up is not asked for', async (t) => {
+test('a request whose client leaves while no node is up is forgotten', async (t) => {
   const port = await freePort()
   const balancer = await balancing(t, { a: port }, { WAIT_MS: '60000' })
   const client = await rawClient(t, balancer.port)

@@ -37,7 +37,7 @@ test('two nodes close an idle connection: that is no poison', async (t) => {
   t.false(lines.some(({ event }) => event === 'poison-request'))
 })
 
-test('a request that may not be sent twice is not', async (t) => {
+test('a request that may not be retried is not sent again', async (t) => {
   const { port, connections } = await closing(t, 'end')
   const { url } = await balancing(t, { a: port }, NO_PROBES)
   t.is((await ask(url)).status, 200)

@@ -28,7 +28,7 @@ function chunks(...sizes: readonly number[]): string {
   return sizes.map((size) => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`).join('')
 }
 
-test('a body that says it is too long reaches no node, and its client gets to read why', async (t) => {
+test('a body whose length is above the bound reaches no node, and its client gets the answer', async (t) => {
   const upstream = await counting(t)
   const { port } = await balancing(t, { a: upstream.port }, LIMIT)
   const client = await rawClient(t, port)
@@ -39,7 +39,7 @@ test('a body that says it is too long reaches no node, and its client gets to re
   t.is(upstream.requests.length, 0)
 })
 
-test('whoever is refused in the middle of an upload gets to read why, whatever for', async (t) => {
+test('a client that is refused in the middle of an upload gets the answer, whatever the reason', async (t) => {
   const upstream = await counting(t)
   const { port } = await balancing(t, { a: upstream.port })
   const length = 20_000_000
@@ -65,7 +65,7 @@ test('a client that asks first is spared the upload', async (t) => {
   t.notRegex(client.text(), / 100 /)
 })
 
-test('chunks are too long once they pass the bound, and the node does not take them for all', async (t) => {
+test('a body in chunks is refused when it passes the bound, and the node sees that it is not complete', async (t) => {
   const upstream = await counting(t)
   const { port } = await balancing(t, { a: upstream.port }, LIMIT)
   const client = await rawClient(t, port)
@@ -130,7 +130,7 @@ test('a client that says nothing is told that its time is up', async (t) => {
   t.regex(await client.closed, /^HTTP\/1\.1 408 [^]*REQUEST_TIMEOUT/)
 })
 
-test('a header byte by byte does not buy time', async (t) => {
+test('a header that comes byte by byte has no more time than another', async (t) => {
   const { port } = await balancing(t, { a: 1 }, { CLIENT_HEADERS_TIMEOUT_MS: '300' })
   const client = await rawClient(t, port)
   client.send('GET / HTTP/1.1', 'Host: a', 'X-Slow: ')
@@ -139,7 +139,7 @@ test('a header byte by byte does not buy time', async (t) => {
   t.regex(await client.closed, /^HTTP\/1\.1 408 /)
 })
 
-test('a body byte by byte does not buy time', async (t) => {
+test('a body that comes byte by byte has no more time than another', async (t) => {
   const upstream = await counting(t)
   const timeouts = { CLIENT_HEADERS_TIMEOUT_MS: '300', CLIENT_REQUEST_TIMEOUT_MS: '300' }
   const { port } = await balancing(t, { a: upstream.port }, timeouts)
@@ -165,7 +165,7 @@ async function answers(socket: Socket): Promise<boolean> {
   return Buffer.isBuffer(what)
 }
 
-test('one address may open so many connections, another as many, and as many again when they are closed', async (t) => {
+test('each address may have so many connections at once, and others when those are closed', async (t) => {
   const upstream = await counting(t)
   const { port, adminUrl } = await balancing(t, { a: upstream.port }, { CLIENT_CONNECTIONS_PER_ADDRESS_MAX: '2' })
   const held = [await open(t, port), await open(t, port)]
@@ -178,7 +178,7 @@ test('one address may open so many connections, another as many, and as many aga
   t.regex(metrics, /ninelives_balancer_refused_connections_total\{bound="address"\} [1-9]/)
 })
 
-test('a trusted proxy may open as many as it likes, for they are not its own', async (t) => {
+test('the limit for an address does not hold for a trusted proxy', async (t) => {
   const upstream = await counting(t)
   const env = { CLIENT_CONNECTIONS_PER_ADDRESS_MAX: '1', TRUSTED_PROXIES: '127.0.0.1' }
   const { port } = await balancing(t, { a: upstream.port }, env)
@@ -186,7 +186,7 @@ test('a trusted proxy may open as many as it likes, for they are not its own', a
   t.deepEqual(await Promise.all(held.map(answers)), [true, true, true])
 })
 
-test('all together may open so many', async (t) => {
+test('all clients together have a limit of connections', async (t) => {
   const upstream = await counting(t)
   const { port } = await balancing(t, { a: upstream.port }, { CLIENT_CONNECTIONS_MAX: '2' })
   const held = [await open(t, port), await open(t, port, '127.0.0.2')]
@@ -206,7 +206,7 @@ test('a network of IPv6 counts as one address, however it is written', (t) => {
   t.true(limits.entered('2001:0db8:0000:0001::9'))
 })
 
-test('nothing is remembered of an address that left', (t) => {
+test('an address without connections takes no memory', (t) => {
   const limits = connectionLimits(1)
   for (const address of ['192.0.2.1', '2001:db8::1']) {
     t.true(limits.entered(address))

@@ -80,7 +80,7 @@ async function behindProxy(t: ExecutionContext, env: Readonly<Record<string, str
 const LINE = 'PROXY TCP4 192.0.2.1 198.51.100.1 56324 443'
 const GET = ['GET / HTTP/1.1', 'Host: a', '', '']
 
-test('the client is whom the proxy names, and what that client says of itself is not believed', async (t) => {
+test('the client is the one that the proxy names, and its own X-Forwarded fields are ignored', async (t) => {
   const { port, told } = await behindProxy(t)
   const client = await rawClient(t, port)
   client.send(LINE, 'GET / HTTP/1.1', 'Host: a', 'X-Forwarded-For: 203.0.113.9', '', '')
@@ -111,7 +111,7 @@ test('of two trusted proxies, the outer one names the client', async (t) => {
   t.is(told()[0], '203.0.113.9')
 })
 
-test('where the proxy does not know, it is the client itself', async (t) => {
+test('a proxy that does not know its client counts as the client', async (t) => {
   const { port, told } = await behindProxy(t)
   const client = await rawClient(t, port)
   client.send('PROXY UNKNOWN', ...GET)
@@ -131,7 +131,7 @@ test('by TLS the line comes before the handshake', async (t) => {
   t.deepEqual(told(), ['192.0.2.1', 'https', 'for=192.0.2.1;host="a";proto=https'])
 })
 
-test('a trusted proxy whose line is malformed, missing or late is answered with nothing', async (t) => {
+test('a trusted proxy whose line is malformed, missing or late is cut off without an answer', async (t) => {
   const { port, told } = await behindProxy(t, { CLIENT_HEADERS_TIMEOUT_MS: '2000' })
   for (const lines of [['PROXY TCP4 x', ...GET], GET, ['PROXY TCP4 192.0.2.1 19']]) {
     const client = await rawClient(t, port)
@@ -147,14 +147,14 @@ test('a trusted proxy whose line is malformed, missing or late is answered with 
   t.is(told()[0], '192.0.2.1')
 })
 
-test('from anyone else the line is junk', async (t) => {
+test('from any other address the line is a malformed request', async (t) => {
   const { port } = await behindProxy(t, { TRUSTED_PROXIES: '192.0.2.0/24' })
   const client = await rawClient(t, port)
   client.send(LINE, ...GET)
   t.regex(await client.closed, /^HTTP\/1\.1 400 /)
 })
 
-test('connections are counted by whom the proxy names', async (t) => {
+test('connections are counted by the client that the proxy names', async (t) => {
   const { port } = await behindProxy(t, { CLIENT_CONNECTIONS_PER_ADDRESS_MAX: '1' })
   const first = await rawClient(t, port)
   first.send(LINE, ...GET)
@@ -167,7 +167,7 @@ test('connections are counted by whom the proxy names', async (t) => {
   await other.receives(/done$/)
 })
 
-test('a connection that has not said who it is does not hold up the end', async (t) => {
+test('a connection without its header yet does not delay the end', async (t) => {
   const running = await behindProxy(t)
   const client = await rawClient(t, running.port)
   client.send('PROXY ')

@@ -66,7 +66,7 @@ test('the request that came first is served first, among those that can use the 
   t.is(queue.length, 1)
 })
 
-test('as many are served as there are places, and each line is asked once in vain at most', (t) => {
+test('as many requests are served as there are places, and each line has at most one offer in vain', (t) => {
   const [a, b] = pair()
   const { queue, offered, served, join } = queueing(t)
   for (const name of ['1', '2', '3', '4']) void join(name, [a, b])
@@ -79,7 +79,7 @@ test('as many are served as there are places, and each line is asked once in vai
   t.is(queue.length, 4)
 })
 
-test('a request that comes back stands where it stood', (t) => {
+test('a request that comes back keeps its place', (t) => {
   const [a] = pair()
   const { join, ends } = queueing(t)
   void join('2', [a], { sinceMs: 2 })
@@ -88,7 +88,7 @@ test('a request that comes back stands where it stood', (t) => {
   t.deepEqual([ends(a), ends(a), ends(a)], [['1'], ['2'], ['3']])
 })
 
-test('too many are refused, and one that left makes room', async (t) => {
+test('requests above the bound are refused, and one that leaves makes room', async (t) => {
   const [a] = pair()
   const { queue, outcomes, join, ends } = queueing(t, { queueMax: 2, queueWaitMs: 60_000 })
   const leaving = new CancelSignal()
@@ -103,7 +103,7 @@ test('too many are refused, and one that left makes room', async (t) => {
   t.deepEqual([ends(a), ends(a)], [['staying'], ['next']])
 })
 
-test('an offer that comes back to the queue is refused, rather than go round for ever', (t) => {
+test('an offer that comes back to the queue is refused instead of going round for ever', (t) => {
   const [a] = pair()
   const { queue, join } = queueing(t)
   const offer = () => queue.join({ sinceMs: 2, line: '', offer: () => false }, new CancelSignal()) !== undefined

@@ -36,7 +36,7 @@ function queueing(t: ExecutionContext, limits: Partial<OutageQueueLimits> = {}) 
   }
 }
 
-test('when an upstream is up they leave in the order in which they came', async (t) => {
+test('when an upstream is up, requests leave in the order in which they came', async (t) => {
   const { queue, seen, waiter, join } = queueing(t)
   for (const name of ['one', 'two', 'three']) t.true(join(waiter(name)))
   t.is(queue.length, 3)
@@ -45,7 +45,7 @@ test('when an upstream is up they leave in the order in which they came', async 
   t.is(queue.length, 0)
 })
 
-test('of a session the next leaves when the one before it is over', async (t) => {
+test('the next request of a session leaves when the one before it is over', async (t) => {
   const { queue, seen, waiter, join } = queueing(t)
   const [first, second, third] = [waiter('1', 'session'), waiter('2', 'session'), waiter('3', 'session')]
   const leaving = new CancelSignal()
@@ -66,7 +66,7 @@ test('of a session the next leaves when the one before it is over', async (t) =>
   t.false(queue.isBehind(waiter('6', 'session')))
 })
 
-test('one whose upstream died as well is the first of its session again, and has waited as long as before', async (t) => {
+test('a request whose upstream died is the first of its session again, and keeps the time that it has waited', async (t) => {
   const { queue, seen, waiter, join, passes } = queueing(t)
   const [first, second] = [waiter('1', 'session'), waiter('2', 'session')]
   join(first)
@@ -82,7 +82,7 @@ test('one whose upstream died as well is the first of its session again, and has
   t.deepEqual(await seen(), ['1', '1', '2'])
 })
 
-test('there is room for so many, and for so many bytes', async (t) => {
+test('the requests that wait are bounded, and so are their bytes', async (t) => {
   const { queue, waiter, join } = queueing(t, { waitMax: 2 })
   const leaving = new CancelSignal()
   t.true(join(waiter('large', undefined, 900), leaving))
@@ -94,7 +94,7 @@ test('there is room for so many, and for so many bytes', async (t) => {
   t.false(join(waiter('one too many')))
 })
 
-test('no request waits longer than is allowed', async (t) => {
+test('no request waits longer than the bound', async (t) => {
   const { queue, seen, waiter, join } = queueing(t, { waitMs: 100 })
   join(waiter('will wait'))
   await until(async () => (await seen()).length > 0, { what: 'the end of the wait' })

@@ -76,7 +76,7 @@ test('a node that never says 100 gets the body after a while', async (t) => {
   t.pass()
 })
 
-test('a body that comes unasked waits for the word of the node', async (t) => {
+test("a body that comes before the 100 waits for the node's answer", async (t) => {
   const upstream = await atHeader(t, () => 'says nothing yet')
   const { port } = await balancing(t, { a: upstream.port }, PATIENT)
   const client = await rawClient(t, port)

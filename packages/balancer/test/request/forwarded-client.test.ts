@@ -73,7 +73,7 @@ test('protocol and host are those that the client asked by, whether proxies appe
   t.deepEqual(client({ 'x-forwarded-for': addresses, ...wrong }), ['203.0.113.9', undefined, undefined])
 })
 
-test('a stranger is not believed', (t) => {
+test('the headers of an untrusted address are ignored', (t) => {
   const stranger = { ...PROXY, trusted: false }
   t.is(forwardedClient(stranger, { 'x-forwarded-for': '203.0.113.9' }, { trusts, header: 'x-forwarded-for' }), stranger)
 })

@@ -54,7 +54,7 @@ test('what is sent for a chunked DELETE has the length that it says', async (t) 
   t.is(body, '3\r\nabc\r\n0\r\n\r\n')
 })
 
-test('a Trailer field crashes nobody, on either way', async (t) => {
+test('a Trailer field crashes no process, in either direction', async (t) => {
   const upstream = await rawServer(t, (socket, received) => {
     if (!received.endsWith('\r\n\r\n')) return
     socket.write('HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 2\r\n\r\nhi')
@@ -118,7 +118,7 @@ test('another Expect', refused, ['GET / HTTP/1.1', 'Host: a', 'Expect: magic', '
 test('too long a header', refused, ['GET / HTTP/1.1', `X: ${'x'.repeat(20_000)}`, '', ''], 431, 'HEADERS_TOO_LARGE')
 test('what is not HTTP', refused, ['\u0016\u0003\u0001\u0002', '', ''], 400, 'BAD_REQUEST')
 
-test('a body that stops being one is refused, and what was passed on of it is taken back', async (t) => {
+test("a body that becomes malformed is refused, and the upstream's request is aborted", async (t) => {
   const upstream = await httpServer(t, (request) => request.resume())
   const { port } = await balancing(t, { a: upstream.port })
   const client = await rawClient(t, port)
@@ -140,7 +140,7 @@ test('junk behind a request under way ends the connection without a second answe
   t.is(await client.closed, '')
 })
 
-test('what comes behind a request that was to be the last is ignored, and that request answered', async (t) => {
+test('bytes behind the last request of a connection are ignored, and that request is answered', async (t) => {
   const upstream = await httpServer(t, (request, response) => {
     setTimeout(() => response.end(`<${request.url}>`), 50)
   })
@@ -152,7 +152,7 @@ test('what comes behind a request that was to be the last is ignored, and that r
   t.is(upstream.requests.length, 1)
 })
 
-test('a request that stops being one while another is under way is refused after the answer to that', async (t) => {
+test("a request that becomes malformed while another is in flight is refused after the other's answer", async (t) => {
   const upstream = await httpServer(t, (request, response) => {
     setTimeout(() => response.end(`<${request.url}>`), 50)
   })

@@ -111,7 +111,7 @@ for (const [what, leave] of Object.entries<(client: RawClient) => void>({
   })
 }
 
-test('a client that takes nothing of its answer is not kept for ever', async (t) => {
+test('a client that reads nothing of its answer is cut in the end', async (t) => {
   const upstream = await httpServer(t, (_request, response) => response.end(Buffer.alloc(50_000_000)))
   const bounds = { ATTEMPTS_MAX: '1', ATTEMPT_TIMEOUT_MS: '100', ANSWER_IDLE_MS: '200' }
   const { port } = await balancing(t, { a: upstream.port }, bounds)
@@ -123,7 +123,7 @@ test('a client that takes nothing of its answer is not kept for ever', async (t)
   t.true((await client.closed).length < 50_000_000)
 })
 
-test('a client may leave in the middle of an upload that nobody takes', async (t) => {
+test('a client may leave in the middle of an upload that no upstream takes', async (t) => {
   const { port } = await balancing(t, { a: await freePort() })
   for (let count = 0; count < 3; count += 1) {
     const client = await rawClient(t, port)

@@ -144,7 +144,7 @@ test('answers without a body keep their header', async (t) => {
   }
 })
 
-test('the length that a 304 tells is not waited for, and the next answer is its own', async (t) => {
+test('a 304 with a length has no body, and the next answer is read as it is', async (t) => {
   const notModified = 'HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n'
   const upstream = await rawServer(t, (socket) => void socket.write(notModified))
   const { url } = await balancing(t, { a: upstream.port })
@@ -169,7 +169,7 @@ test('an HTTP/1.0 client gets an answer that ends with its connection', async (t
   t.is(upstream.requests[0]?.headers['x-forwarded-host'], undefined)
 })
 
-test('the head of a stream comes before its first piece', async (t) => {
+test('the header of a stream comes before its first chunk', async (t) => {
   const upstream = await httpServer(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
   })
@@ -269,7 +269,7 @@ test('a pipelined request begins when the one before it is over, for it may be m
   )
 })
 
-test('of a long pipeline no more is read than may wait', async (t) => {
+test('a long pipeline is read only as far as its requests may wait', async (t) => {
   const upstream = await httpServer(t, (request, response) => response.end(request.url))
   const { port } = await balancing(t, { a: upstream.port }, { CLIENT_PIPELINE_MAX: '4', CLIENT_CONNECTIONS_MAX: '10' })
   const client = await rawClient(t, port)

@@ -17,7 +17,7 @@ function requests(budget: RetryBudget, count: number): void {
   for (let index = 0; index < count; index += 1) budget.request()
 }
 
-test('without any traffic there are a few, again in each second', (t) => {
+test('without traffic a few retries are allowed in each second', (t) => {
   const budget = new RetryBudget(LIMITS, 0)
   t.is(spentAt(budget, 0), 10)
   t.is(spentAt(budget, 500), 5)
@@ -25,7 +25,7 @@ test('without any traffic there are a few, again in each second', (t) => {
   t.is(spentAt(budget, 60_000), 10)
 })
 
-test('with traffic there is a share of it', (t) => {
+test('with traffic the retries are a share of it', (t) => {
   const budget = new RetryBudget(LIMITS, 0)
   requests(budget, 1_000)
   const spent = spentAt(budget, 1_000)
@@ -43,14 +43,14 @@ function steady(seconds: number): RetryBudget {
   return budget
 }
 
-test('what was not needed is there when a node dies with all that it held, and not much longer', (t) => {
+test('what was not used is there when a node dies with its requests in flight, and not much longer', (t) => {
   const saved = spentAt(steady(60), 60_000)
   t.true(saved > 500 && saved < 660, `${saved} of what ten seconds bring`)
   t.true(spentAt(steady(5), 5_000) > 200)
   t.is(spentAt(steady(60), 180_000), 10)
 })
 
-test('in the long run no more than the share is sent again', (t) => {
+test('in the long run no more than the share is retried', (t) => {
   const budget = new RetryBudget(LIMITS, 0)
   let spent = 0
   for (let second = 1; second <= 100; second += 1) {

@@ -134,7 +134,7 @@ test('nothing that could count twice is ever sent twice', (t) => {
   }
 })
 
-test('before a connection stands every method and size goes on', (t) => {
+test('before a connection stands, every method and size is retried', (t) => {
   for (const attempt of everything()) {
     const { failure, sent, answer, attempts, late } = attempt
     if (!BEFORE_CONNECTED.has(failure) || sent === 'something' || answer === 'begun' || late) continue

@@ -31,7 +31,7 @@ for (const text of [
   test(`neither: ${JSON.stringify(text)}`, (t) => t.is(addressRange(text), undefined))
 }
 
-test('who is in a network is trusted, who is not is not, and so is nobody without one', (t) => {
+test('an address in a trusted network is trusted, any other is not, and none is without a network', (t) => {
   const trusts = trusting('10.0.0.0/8', '192.0.2.1', '2001:db8::/32')
   t.deepEqual(['10.255.0.1', '192.0.2.1', '2001:db8:ffff::1'].map(trusts), [true, true, true])
   t.deepEqual(['11.0.0.1', '192.0.2.2', '2001:db9::1', '', 'nobody'].map(trusts), [false, false, false, false, false])
@@ -39,7 +39,7 @@ test('who is in a network is trusted, who is not is not, and so is nobody withou
   t.true(trusting('0.0.0.0/0')('203.0.113.9'))
 })
 
-test('IPv4 in the dress of IPv6 is IPv4, and an interface is no part of an address', (t) => {
+test('an IPv4-mapped IPv6 address is IPv4, and a zone is no part of an address', (t) => {
   t.is(plainAddress('::ffff:192.0.2.1'), '192.0.2.1')
   t.is(plainAddress('fe80::1%eth0'), 'fe80::1')
   t.is(plainAddress('2001:db8::1'), '2001:db8::1')
@@ -48,7 +48,7 @@ test('IPv4 in the dress of IPv6 is IPv4, and an interface is no part of an addre
 const PROXY = { address: '10.0.0.1', secure: false, trusted: true }
 const FORWARDING = { client: PROXY, host: 'inner', requestId: 'id-1', websocket: false }
 
-test('what a trusted proxy says of the client is told once, and what it says beside stays', (t) => {
+test('the node gets each fact that a trusted proxy says of the client once, and its other fields unchanged', (t) => {
   const received = {
     host: 'inner',
     forwarded: 'for=203.0.113.66',
@@ -82,7 +82,7 @@ test('a trusted proxy that says nothing is the client', (t) => {
   })
 })
 
-test('what strangers say in the spelling of variables is dropped as well', (t) => {
+test('forwarding fields spelled with underscores are dropped as well', (t) => {
   const received = { x_forwarded_for: '1', 'x-forwarded_proto': '1', x_real_ip: '1', x_request_id: '1', x_other: '1' }
   for (const trusted of [false, true]) {
     const client = { ...PROXY, trusted }

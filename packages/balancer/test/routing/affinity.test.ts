@@ -127,7 +127,7 @@ test('upstreams that exchange their names keep their clients, whose cookies are 
   }
 })
 
-test('where nobody else is left, a client is where it was and was not moved', (t) => {
+test('where no other upstream is left, a client stays, and does not count as moved', (t) => {
   const [, a] = three()
   const cookie = cookieOf(cookiesFor([a]).issue(a))
   a.standing = 'down'
@@ -146,7 +146,7 @@ test('a cookie signed by an older key is honoured and replaced, one by a strange
   t.is(cookiesFor(all).read(old), undefined)
 })
 
-test('nobody can point a cookie at another upstream, or at another life of one', (t) => {
+test('a client can not make a cookie for another upstream, or for another incarnation of one', (t) => {
   const [all, a] = three()
   a.incarnation = 'first life'
   const cookies = cookiesFor(all)
@@ -164,7 +164,7 @@ test('nobody can point a cookie at another upstream, or at another life of one',
   t.deepEqual(cookies.read(`${forged[0]}; ${genuine}`), { name: 'a', alive: true, current: true })
 })
 
-test('the cookie is for TLS only when it is to be', (t) => {
+test('the cookie is for TLS only where the configuration says so', (t) => {
   const [all, a] = three()
   t.regex(cookiesFor(all, [NEW_KEY], true).issue(a), /; Secure$/)
 })

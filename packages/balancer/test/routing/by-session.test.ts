@@ -59,7 +59,7 @@ test('sessions spread evenly, and one upstream that goes moves only its own', (t
   }
 })
 
-test('one that has more than its part is passed over, for the next in the same order', (t) => {
+test('an upstream that has more than its share is skipped, for the next in the same order', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up', c: 'up' })
   const routing = routingOf(all)
   const owner = choice(routing, someone).upstream
@@ -74,7 +74,7 @@ test('one that has more than its part is passed over, for the next in the same o
   t.is(choice(routing, someone).upstream, owner)
 })
 
-test('where all are full it waits, and where all were tried there is nobody', (t) => {
+test('where all upstreams are full the request waits, and where all were tried there is none', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up' })
   const routing = routingOf(all)
   for (const upstream of all) upstream.inFlight = LIMITS.upstreamInFlightMax

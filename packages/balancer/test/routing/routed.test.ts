@@ -108,7 +108,7 @@ for (const ROUTING of ['round-robin', 'affinity', 'session-id']) {
   })
 }
 
-test('one that waited in vain is refused', async (t) => {
+test('a request that waited in vain is refused', async (t) => {
   const node = await httpServer(t, () => 'never answers')
   const env = { UPSTREAM_IN_FLIGHT_MAX: '1', QUEUE_WAIT_MS: '100' }
   const { url, adminUrl } = await balancing(t, { a: node.port }, env)
@@ -120,7 +120,7 @@ test('one that waited in vain is refused', async (t) => {
   t.is(node.requests.length, 1)
 })
 
-test('one whose client left does not wait on', async (t) => {
+test('a request whose client left does not wait on', async (t) => {
   const node = await httpServer(t, () => 'never answers')
   const env = { UPSTREAM_IN_FLIGHT_MAX: '1', QUEUE_WAIT_MS: '60000' }
   const { url, port, adminUrl } = await balancing(t, { a: node.port }, env)

@@ -24,7 +24,7 @@ test('turns by weight are exact, and not in a bunch', (t) => {
   t.is(names(roundRobin(all), 7), 'aabacaa')
 })
 
-test('one that was tried, or has as much as it may have, is passed over', (t) => {
+test('an upstream that was tried or is full is skipped', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up', c: 'up' })
   const [a, b, c] = all
   if (!a || !b || !c) return t.fail()
@@ -43,13 +43,13 @@ test('where all are full the request waits, rather than go to one that drains or
   t.is(names(roundRobin(all), 1, undefined, [a]), 'b')
 })
 
-test('the last one is never out of use: draining before down', (t) => {
+test('the last upstream stays in use: one that drains before one that is down', (t) => {
   const all = upstreamsOf({ a: 'down', b: 'draining', c: 'down' })
   t.is(names(roundRobin(all), 3), 'bbb')
   t.is(sorted(names(roundRobin(all), 4, undefined, all.slice(1, 2))), 'aacc')
 })
 
-test('one that warms up gets a tenth of its share at first, and all of it in the end', (t) => {
+test('an upstream that warms up gets a tenth of its share at first, and all of it in the end', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up' })
   const [a, b] = all
   if (!a || !b) return t.fail()
@@ -61,7 +61,7 @@ test('one that warms up gets a tenth of its share at first, and all of it in the
   t.is(a.share(), 1)
 })
 
-test('least busy: of two that are drawn the one with less to do for its share', (t) => {
+test('least busy: of two upstreams that are drawn, the one with fewer requests for its weight', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up', c: 'up' })
   const [a, b, c] = all
   if (!a || !b || !c) return t.fail()
@@ -76,7 +76,7 @@ test('least busy: of two that are drawn the one with less to do for its share', 
   t.true(names(byRule([a, b], leastBusy(Math.random)), 20) === 'a'.repeat(20))
 })
 
-test('least busy: equals are drawn as their weights say', (t) => {
+test('least busy: equal upstreams are drawn by their weights', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up', c: 'up' })
   const [a] = all
   if (!a) return t.fail()
@@ -85,7 +85,7 @@ test('least busy: equals are drawn as their weights say', (t) => {
   t.is(names(byRule([a], leastBusy(Math.random)), 1), 'a')
 })
 
-test('one that is suspected comes after those that are not, and before those that are surely out', (t) => {
+test('a suspected upstream comes after the others that are up, and before those that are out', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'up', c: 'draining', d: 'down' })
   const [a, b, c] = all
   if (!a || !b || !c) return t.fail()
@@ -96,7 +96,7 @@ test('one that is suspected comes after those that are not, and before those tha
   t.is(names(roundRobin(all), 1, undefined, [a, b, c]), 'd')
 })
 
-test('one that an operator drains comes after one that is suspected, and before one that is down', (t) => {
+test('an upstream that an operator drains comes after a suspected one, and before one that is down', (t) => {
   const all = upstreamsOf({ a: 'up', b: 'draining', c: 'down' })
   const [a, b] = all
   if (!a || !b) return t.fail()

@@ -23,7 +23,7 @@ test('each request has a line as long as there are few', (t) => {
   t.true(lines.every(({ oneIn }) => oneIn === undefined))
 })
 
-test('of many a few have one, spread over the second, and say for how many they stand', (t) => {
+test('of many requests a few have a line, spread over the second, and it says for how many it stands', (t) => {
   const { lines, over, described } = logging(10)
   for (let nowMs = 0; nowMs < 4_000; nowMs += 1) over('200', nowMs)
   t.is(lines.length, 40)
@@ -33,14 +33,14 @@ test('of many a few have one, spread over the second, and say for how many they 
   t.is(lines.at(-1)?.oneIn, undefined)
 })
 
-test('what went wrong is logged also then, up to the bound', (t) => {
+test('a request that failed has a line also then, up to the bound', (t) => {
   const { lines, over } = logging(10)
   for (let nowMs = 0; nowMs < 2_000; nowMs += 1) over('200', nowMs)
   for (const code of ['502', 'cut', ...Array.from({ length: 20 }, () => '503')]) over(code, 2_001)
   t.is(lines.filter(({ code }) => code !== '200').length, 10)
 })
 
-test('none at all where none is wanted', (t) => {
+test('where the access log is off there is no line', (t) => {
   const { lines, over } = logging(0)
   over('200', 0)
   over('502', 0)

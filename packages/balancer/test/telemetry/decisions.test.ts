@@ -2,7 +2,7 @@ import test from 'ava'
 import { decisions, DECISIONS_MAX, mergedDecisions } from '../../src/telemetry/decisions.ts'
 import type { Decision } from '../../src/telemetry/decisions.ts'
 
-test('the newest first, of all kinds or of one, with what is known and nothing else', (t) => {
+test('the newest decisions come first, of all kinds or of one, with the known fields alone', (t) => {
   let nowMs = 0
   const ring = decisions(() => (nowMs += 1))
   ring.note('routing', 'turn', 'r1', 'a', undefined)
@@ -41,7 +41,7 @@ function at(ms: number, decision: string): Decision {
   return { at: new Date(ms).toISOString(), kind: 'routing', decision }
 }
 
-test('several processes are told as one', (t) => {
+test('the decisions of several processes are one list', (t) => {
   const merged = mergedDecisions([[at(5, 'e'), at(1, 'a')], [at(3, 'c')]], 2)
   t.deepEqual(
     merged.map(({ decision }) => decision),

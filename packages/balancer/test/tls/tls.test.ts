@@ -108,7 +108,7 @@ test('a WebSocket comes by TLS as well', async (t) => {
   t.is(String((await once(socket, 'data'))[0]), 'there and back')
 })
 
-test('an answer to HTTP/1.0 that breaks off ends its connection, and harms nobody else', async (t) => {
+test('an answer to HTTP/1.0 that breaks off ends its connection, and no other', async (t) => {
   const { port, url, upstream, pair } = await secure(t)
   upstream.server.removeAllListeners('request')
   upstream.server.on('request', (request, response) => {
@@ -123,7 +123,7 @@ test('an answer to HTTP/1.0 that breaks off ends its connection, and harms nobod
   t.is((await askSecurely(url, pair.cert)).status, 200)
 })
 
-test('what is no TLS, breaks off or says nothing is closed, and nobody else is harmed', async (t) => {
+test('a connection that is no TLS, breaks off or says nothing is closed, and no other', async (t) => {
   const { port, url, pair } = await secure(t, { CLIENT_HEADERS_TIMEOUT_MS: '2000' })
   const plain = await rawClient(t, port)
   plain.send('GET / HTTP/1.1', 'Host: a', '', '')
@@ -216,7 +216,7 @@ test('SIGHUP has the certificate read at once, and a bad one is kept out', async
   await until(async () => (await presented(t, port)) === next.fingerprint, { what: 'the new certificate' })
 })
 
-test('a certificate that can not be used: one line that names the file, nothing listens', async (t) => {
+test('a certificate that can not be used: one line names the file, and no port is opened', async (t) => {
   const folder = await certificateFolder(t, testCertificate())
   await writeFile(folder.keyPath, testCertificate().key)
   await t.throwsAsync(balancing(t, { a: 1 }, folder.env), { instanceOf: CertificateError, message: /mismatch/ })
@@ -241,7 +241,7 @@ async function redirecting(t: ExecutionContext, env: Readonly<Record<string, str
   return { ...running, redirectPort }
 }
 
-test('plain HTTP is told to come again by TLS, with the same method and body', async (t) => {
+test('plain HTTP is redirected to TLS, with the same method and body', async (t) => {
   const { port, redirectPort, upstream } = await redirecting(t, { PUBLIC_HOSTS: 'www.example,Shop.example' })
   const client = await rawClient(t, redirectPort)
   client.send('POST /cart?sku=1&x=%20 HTTP/1.1', 'Host: shop.example:80', 'Content-Length: 3', '', 'abc')
@@ -250,14 +250,14 @@ test('plain HTTP is told to come again by TLS, with the same method and body', a
   t.is(upstream.requests.length, 0)
 })
 
-test('who asks whether to send a body in the clear is not told to', async (t) => {
+test('a client that asks over plain HTTP whether to send a body is not told to continue', async (t) => {
   const { redirectPort } = await redirecting(t)
   const client = await rawClient(t, redirectPort)
   client.send('POST / HTTP/1.1', 'Host: a', 'Expect: 100-continue', 'Content-Length: 3', '', '')
   t.notRegex((await client.receives(/^HTTP\/1\.1 \d+ [^]*\r\n\r\n/)).input, / 100 /)
 })
 
-test('the port that clients know is the one that they are sent to, and 443 goes without saying', async (t) => {
+test('clients are redirected to the port that they know, and 443 is left out', async (t) => {
   const { redirectPort } = await redirecting(t, { PUBLIC_PORT: '443', PUBLIC_HOSTS: '[::1]' })
   const { status, headers } = await ask(`http://127.0.0.1:${redirectPort}/a`, { headers: { host: '[::1]:8080' } })
   t.is(status, 308)
@@ -277,7 +277,7 @@ test('only names of the certificate are redirected to, unless others are configu
   t.regex(await client.closed, /^HTTP\/1\.1 421 [^]*MISDIRECTED_REQUEST/)
 })
 
-test('what can not be understood is redirected nowhere', async (t) => {
+test('a request that can not be understood is not redirected', async (t) => {
   const { redirectPort } = await redirecting(t)
   for (const lines of [
     ['GET / HTTP/1.1'],

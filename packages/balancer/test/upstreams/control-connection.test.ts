@@ -40,7 +40,7 @@ async function watched(t: ExecutionContext, accepted: (socket: Socket) => void):
   return { server, connections, losses }
 }
 
-test('one connection is held, and its end with nobody listening is a loss', async (t) => {
+test('one connection is held, and if it ends and nothing listens the node is lost', async (t) => {
   const { server, connections, losses } = await watched(t, (socket) => socket.resume())
   await until(() => connections.length === 1, { what: 'a connection' })
   server.close()
@@ -69,7 +69,7 @@ test('a server that keeps no connection is not lost, and not asked all the time'
   t.deepEqual(losses, [])
 })
 
-test('where nobody was there to begin with nothing is lost', async (t) => {
+test('a server that never listened is not lost', async (t) => {
   const port = await freePort()
   const losses: string[] = []
   const place = { hostname: '127.0.0.1', port, connectTimeoutMs: 5_000 }

@@ -13,7 +13,7 @@ function changes(outcomes: readonly ProbeOutcome[], rules = { rise: 2, fall: 3 }
   return outcomes.flatMap((outcome, second) => health.probed(outcome, second * 1_000, second * 1_000 + 100) ?? [])
 }
 
-test('an upstream is up until something speaks against it', (t) => {
+test('an upstream is up until there is evidence against it', (t) => {
   t.is(detector({ rise: 1, fall: 1 }).standing, 'up')
   t.deepEqual(changes([READY, READY]), [])
 })
@@ -69,7 +69,7 @@ test('an upstream that was down stays down while it is not ready', (t) => {
   ])
 })
 
-test('a late probe makes a suspect of an upstream, once, and an answer clears it, whatever it says', (t) => {
+test('a late probe makes an upstream suspected, once, and any answer clears it', (t) => {
   for (const outcome of [READY, UNREADY]) {
     const health = detector({ rise: 1, fall: 3 })
     t.deepEqual(health.late('late'), { to: 'suspected', reason: 'late' })
@@ -81,7 +81,7 @@ test('a late probe makes a suspect of an upstream, once, and an answer clears it
   }
 })
 
-test('a suspect is ejected by what ejects anybody, and one that is down is no suspect', (t) => {
+test('a suspected upstream is ejected like any other, and one that is down is not suspected', (t) => {
   const health = detector({ rise: 1, fall: 2 })
   health.late('late')
   t.is(health.probed(FAILED, 0, 500), undefined)

@@ -32,7 +32,7 @@ test('routes are as they are written, and a segment with a colon is any one', (t
   }
 })
 
-test('what can not be read honours nothing', (t) => {
+test('a list of routes that can not be read honours no key', (t) => {
   for (const text of ['', 'POST', 'post /a', '/a', 'POST /a;POST /b', 'POST /a?b', `POST /${'a'.repeat(9_000)}`]) {
     t.is(keyedRoutes(text), undefined, text.slice(0, 20))
   }
@@ -79,7 +79,7 @@ test('no answer tells the key', async (t) => {
 })
 
 for (const other of ['POST /cart, POST /more', undefined]) {
-  test(`while nodes differ nobody gets a key: ${other ?? 'none at the other'}`, async (t) => {
+  test(`while nodes differ no request gets a key: ${other ?? 'none at the other'}`, async (t) => {
     const upstreams = await Promise.all([honouring(t, 'POST /cart'), honouring(t, other)])
     const [a, b] = upstreams
     const { url } = await balancing(t, { a: a?.port ?? 0, b: b?.port ?? 0 }, PATIENT)
@@ -93,7 +93,7 @@ for (const other of ['POST /cart, POST /more', undefined]) {
   })
 }
 
-test('what one that does not honour keys may have done is not done again by one that does', async (t) => {
+test('after an attempt at a node that does not honour keys, a node that does is not asked', async (t) => {
   const a = await honouring(t, 'POST /cart')
   const b = await httpServer(t, (request) => request.socket.destroy())
   const held = Promise.withResolvers<ServerResponse>()

@@ -56,7 +56,7 @@ test('200 is ready, 503 is not, anything else is a failure', async (t) => {
   }
 })
 
-test('nobody there is a refusal, silence and junk are failures', async (t) => {
+test('a closed port is a refusal, silence and junk are failures', async (t) => {
   const nobody = probing(t, await freePort())
   await nobody.prober.open()
   t.deepEqual(nobody.outcomes, [{ result: 'refused', reason: 'ECONNREFUSED' }])
@@ -71,7 +71,7 @@ test('nobody there is a refusal, silence and junk are failures', async (t) => {
   t.like(junk.outcomes[0], { result: 'failed' })
 })
 
-test('an answer that is late is told of once before it is given up, and one in time never', async (t) => {
+test('a late answer is reported once before it is given up, and one in time never', async (t) => {
   const { port, server } = await httpServer(t, (_request, response) => response.end())
   const quick = probing(t, port, HOUR_MS, HOUR_MS, HOUR_MS)
   await quick.prober.open()
@@ -85,7 +85,7 @@ test('an answer that is late is told of once before it is given up, and one in t
   t.is(slow.lates(), 1)
 })
 
-test('it asks again and again, each time on a connection of its own', async (t) => {
+test('it probes again and again, each time on a connection of its own', async (t) => {
   const { port, server } = await httpServer(t, (_request, response) => response.end())
   let connections = 0
   server.on('connection', () => (connections += 1))
@@ -97,7 +97,7 @@ test('it asks again and again, each time on a connection of its own', async (t) 
   t.true(connections === asked || connections === asked + 1, 'one at a time')
 })
 
-test('told to hurry it does not wait for its interval', async (t) => {
+test('a prober that is told to hurry does not wait for its interval', async (t) => {
   const { port } = await rawServer(t, () => 'only probes come')
   const { prober, outcomes } = probing(t, port)
   await prober.open()
@@ -107,7 +107,7 @@ test('told to hurry it does not wait for its interval', async (t) => {
   t.deepEqual(outcomes, [{ result: 'ready' }, { result: 'ready' }])
 })
 
-test('what is asked is answered by a probe that sets out afterwards, one for all that asked meanwhile', async (t) => {
+test('a question is answered by a probe that starts after it, one for all questions meanwhile', async (t) => {
   const { port, server } = await httpServer(t, (_request, response) => response.end())
   let connections = 0
   server.on('connection', () => (connections += 1))

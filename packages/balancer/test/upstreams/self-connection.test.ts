@@ -9,7 +9,7 @@ import { freePort } from '../fixtures/processes.ts'
 
 const HOST = '127.0.0.1'
 
-test('a connection to itself is told from one to somebody', async (t) => {
+test('a connection to itself is told from one to another socket', async (t) => {
   const { port } = await httpServer(t, (_request, response) => response.end())
   const toSomebody = connect(port, HOST)
   const own = await freePort()

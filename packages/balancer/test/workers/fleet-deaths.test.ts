@@ -13,7 +13,7 @@ import { until } from '../fixtures/until.ts'
 
 const CLIENTS = 12
 
-test('what a killed worker had not begun is answered, on new connections and on those that were kept', async (t) => {
+test('requests that a killed worker had not begun are answered, on new connections and on those that were kept', async (t) => {
   const a = await startNode(t, 'a')
   const { url, admin, child } = await fleet(t, `a=${a.url}`)
   const agents = Array.from({ length: CLIENTS }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
@@ -43,7 +43,7 @@ async function posts(nodeUrl: string): Promise<number> {
   return seen.filter((each) => each.startsWith('POST ')).length
 }
 
-test('while no worker is left clients wait, on new connections and on those that stand', async (t) => {
+test('while no worker is left, clients wait, on new connections and on open ones', async (t) => {
   const a = await startNode(t, 'a')
   const { url, child } = await fleet(t, `a=${a.url}`)
   const stands = await rawClient(t, Number(new URL(url).port))
@@ -59,7 +59,7 @@ test('while no worker is left clients wait, on new connections and on those that
   await stands.receives(/ 200 [^]* 200 /)
 })
 
-test('what is closed is closed for the client, and a limit of connections holds', async (t) => {
+test('a connection that a worker closes is closed for the client, and the limit of connections holds', async (t) => {
   const a = await startNode(t, 'a')
   const { url, admin } = await fleet(t, `a=${a.url}`, {
     CLIENT_HEADERS_TIMEOUT_MS: '50',

@@ -105,7 +105,7 @@ test('workers share what is pinned, also with a key that was made up', async (t)
   }
 })
 
-test('an upstream that one had to eject is looked at by the other at once', async (t) => {
+test('an upstream that one worker ejects is probed by the other at once', async (t) => {
   const a = await httpServer(t, (_request, response) => response.end())
   a.server.keepAliveTimeout = 0
   const b = await startNode(t, 'b')
@@ -118,7 +118,7 @@ test('an upstream that one had to eject is looked at by the other at once', asyn
   t.is((await ask(url)).headers['x-served-by'], 'b')
 })
 
-test('a reload reaches all, and one that is refused none', async (t) => {
+test('a reload reaches all workers, and a refused one reaches none', async (t) => {
   const [a, b] = [await startNode(t, 'a'), await startNode(t, 'b')]
   const { url, admin, child } = await fleet(t, `a=${a.url}`)
   // The environment of a process can't change, so this one reads the same again.
@@ -130,7 +130,7 @@ test('a reload reaches all, and one that is refused none', async (t) => {
   t.regex(await admin('/upstreams'), /"name":"b"/)
 })
 
-test('when the one that started them is killed, nobody is left', async (t) => {
+test('when the parent process is killed, no worker is left', async (t) => {
   const { child } = await fleet(t, `a=http://127.0.0.1:${await freePort()}`)
   const workers = await workersOf(child.pid)
   child.kill('SIGKILL')

@@ -55,7 +55,7 @@ test('all faults at once, and nothing is started', async (t) => {
   }
 })
 
-test('--help tells every key, and an argument that is none is refused', async (t) => {
+test('--help lists every key, and an unknown argument is refused', async (t) => {
   const main = new URL('../../src/main.ts', import.meta.url).pathname
   const run = promisify(execFile)
   const { stdout } = await run(process.execPath, [main, '--help'])
@@ -66,7 +66,7 @@ test('--help tells every key, and an argument that is none is refused', async (t
   t.regex(String((refused as { stderr?: string }).stderr), /^balancer: .*--wrokers/)
 })
 
-test('SIGTERM: what is under way is finished, nothing new begins, exit 0', async (t) => {
+test('SIGTERM: requests in flight are finished, nothing new begins, exit 0', async (t) => {
   const a = await startNode(t, 'a')
   const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: `a=${a.url}` })
   const { url } = await balancer.ready
@@ -93,7 +93,7 @@ async function isClosed(port: number): Promise<boolean> {
   return outcome
 }
 
-test('SIGTERM: what does not end in time is cut, exit 0', async (t) => {
+test('SIGTERM: a request that does not end in time is cut, exit 0', async (t) => {
   const upstream = await httpServer(t, () => 'never answers')
   const env = { PORT: '0', UPSTREAMS: `a=http://127.0.0.1:${upstream.port}`, DRAIN_MS: '300' }
   const balancer = startBalancer(t, env)

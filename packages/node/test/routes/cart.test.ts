@@ -52,7 +52,7 @@ test('skus that mean something to JavaScript are skus, and the order is that of 
 })
 
 for (const method of ['GET', 'POST'] as const) {
-  test(`a cart is for those who are logged in: ${method}`, async (t) => {
+  test(`a cart needs a login: ${method}`, async (t) => {
     const visitor = client((await shopServer(t)).url)
     const answer = await visitor.send(method, '/api/cart', method === 'POST' ? { sku: 'box' } : undefined)
     t.is(answer.status, 401)
@@ -60,7 +60,7 @@ for (const method of ['GET', 'POST'] as const) {
   })
 }
 
-test('a cart is for those who are logged in: DELETE', async (t) => {
+test('a cart needs a login: DELETE', async (t) => {
   t.is((await client((await shopServer(t)).url).send('DELETE', '/api/cart/box')).status, 401)
 })
 
@@ -112,7 +112,7 @@ test('two tabs that add at once both have added', async (t) => {
   t.is(version, 1 + skus.length)
 })
 
-test('a cart has room for a bounded number of different things', (t) => {
+test('a cart has a bounded number of different items', (t) => {
   const cart: Cart = {}
   for (let number = 0; number < ITEMS_MAX; number++) addTo(cart, `sku-${number}`, 1)
   t.throws(() => addTo(cart, 'one-more', 1), { code: 'CART_FULL' })
@@ -126,7 +126,7 @@ test('the fullest cart fits into a session', (t) => {
   t.true(JSON.stringify({ user: 'user-99999', cart }).length < SESSION_BYTES_MAX)
 })
 
-test('a thing can not be added without end', (t) => {
+test("an item's quantity has a bound", (t) => {
   const cart: Cart = {}
   addTo(cart, 'box', QUANTITY_TOTAL_MAX)
   t.throws(() => addTo(cart, 'box', 1), { code: 'QUANTITY_TOO_LARGE' })

@@ -3,7 +3,7 @@ import { SESSION_BYTES_MAX } from '../../src/shop.ts'
 import { client, errorCode } from '../support/client.ts'
 import { shopServer } from '../support/shop-server.ts'
 
-test('a login answers with who it is, and the session knows it from then on', async (t) => {
+test('a login answers with the user, and the session has that user from then on', async (t) => {
   const visitor = client((await shopServer(t)).url)
   const login = await visitor.login('user-1')
   t.is(login.status, 200)

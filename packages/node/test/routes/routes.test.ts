@@ -89,7 +89,7 @@ test('nothing of the API is cached', async (t) => {
   }
 })
 
-test('another site changes nothing, and may read what anybody may', async (t) => {
+test('another site changes nothing, and may read what is public', async (t) => {
   const visitor = client((await shopServer(t)).url)
   await visitor.login('user-0')
   const from = (site: string, method: string, path: string) =>

@@ -13,7 +13,7 @@ test('a node is alive and ready', async (t) => {
   t.is(ready.headers.get('Cache-Control'), 'no-store')
 })
 
-test('a node names its life, so that the next one is not taken for it', async (t) => {
+test('a node names its incarnation, so that the next one is not taken for it', async (t) => {
   const lives = [client((await shopServer(t)).url), client((await shopServer(t)).url)]
   const said = async (visitor: (typeof lives)[number]) =>
     (await visitor.send('GET', '/readyz')).headers.get('X-Incarnation') ?? ''
@@ -56,7 +56,7 @@ test('a node that drains says so before anything else, and lets go of its connec
   t.is((await visitor.login('user-0')).status, 200)
 })
 
-test('the store is asked once for everybody who asks at the same time, and again when the answer is old', async (t) => {
+test('the store is asked once for all that ask at the same time, and again when the answer is old', async (t) => {
   let asked = 0
   let healthy = true
   let nowMs = 0

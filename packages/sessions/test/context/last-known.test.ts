@@ -20,7 +20,7 @@ function snapshot(length: number): Snapshot {
 
 const keys = (text: string): SessionKey[] => text.split(' ') as SessionKey[]
 
-test('the oldest go, by number and by length', (t) => {
+test('the oldest copies are given up, by number and by length', (t) => {
   const known = lastKnown(LIMITS)
   const kept = (): string =>
     keys('a b c d')
@@ -39,7 +39,7 @@ test('the oldest go, by number and by length', (t) => {
   t.is(kept(), '', 'one that is too long by itself is not kept, and leaves no room for others')
 })
 
-test('what is too old, or has expired, is not recalled', (t) => {
+test('a copy that is too old, or has expired, is not found', (t) => {
   const known = lastKnown({ ...LIMITS, ageMaxMs: 20_000 })
   const [key] = keys('a') as [SessionKey]
   known.see(key, snapshot(1), 5_000)

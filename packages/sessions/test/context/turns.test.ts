@@ -35,7 +35,7 @@ async function crowd() {
   return { first, session, requests: requests.filter((request) => request !== undefined) }
 }
 
-test('of a crowd that changes one session at once on several nodes, every request gets through', async (t) => {
+test('when many requests change one session at once on several nodes, each gets through', async (t) => {
   const { first, session, requests } = await crowd()
   const counts = await Promise.all(
     requests.map((request) => request.update(request.take(), (draft) => (draft['count'] = Number(draft['count']) + 1))),
@@ -44,7 +44,7 @@ test('of a crowd that changes one session at once on several nodes, every reques
   t.deepEqual((await first.open(session.id))?.take(), { count: REQUESTS })
 })
 
-test('one that fails in its turn does not keep those behind it', async (t) => {
+test('a request that fails in its turn does not stop those behind it', async (t) => {
   const { first, session, requests } = await crowd()
   const changes = requests.map((request, number) =>
     request.update(request.take(), (draft) => {
@@ -57,7 +57,7 @@ test('one that fails in its turn does not keep those behind it', async (t) => {
   t.deepEqual((await first.open(session.id))?.take(), { count: (REQUESTS * 2) / 3 })
 })
 
-test('a crowd whose session ends is told so', async (t) => {
+test('requests that wait for their turn are told when their session ends', async (t) => {
   const { first, session, requests } = await crowd()
   const changes = requests.map((request) => request.update(request.take(), (draft) => (draft['x'] = Math.random())))
   await (await first.open(session.id))?.destroy()
@@ -68,7 +68,7 @@ test('a crowd whose session ends is told so', async (t) => {
   t.is(await first.open(session.id), undefined)
 })
 
-test('a crowd that a slow store can not serve in time is refused for now, and what was acknowledged is stored', async (t) => {
+test('of many requests that a slow store can not serve in time some are refused for now, and what was acknowledged is stored', async (t) => {
   const store = memoryStore()
   const write = store.write.bind(store)
   store.write = async (key, change) => {

@@ -51,7 +51,7 @@ test('a visitor whose fields are all empty has no session, and gets one with the
   t.deepEqual((await browser.get('/')).body, { a: '1', cart: {}, seen: [], name: '', last: null })
 })
 
-test('what is worth keeping can be said by the application, and a user is always kept', async (t) => {
+test("the application can say which visitors' sessions are worth keeping, and a user's always is", async (t) => {
   const { url, held } = await site(t, { visitors: { isWorthKeeping: (data) => 'cart' in data } })
   await client(url).get('/keep?lastPage=home')
   t.is(held(), 0)
@@ -73,7 +73,7 @@ test("a visitor's session ends sooner than a user's, and a login makes it last a
   t.deepEqual((await user.get('/')).body, { a: '1', user: 'u' })
 })
 
-test('of one address only so many visitors begin sessions, and users log in and go on all the same', async (t) => {
+test("one address may begin so many visitors' sessions, and users log in and go on all the same", async (t) => {
   const visitors = { burstPerAddress: 5, perSecondPerAddress: 2 }
   const { url, held, events, time } = await site(t, { visitors })
   const flood = async (count: number) =>

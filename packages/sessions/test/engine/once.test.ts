@@ -55,7 +55,7 @@ test('an answer that was known with the last write is given back without running
   t.deepEqual((await reopen(session)).bindIdempotencyKey('key', 'fingerprint'), ANSWER)
 })
 
-test('a save that meets its own twin gives way to it', async (t) => {
+test('of two saves of one keyed request, the later one gives way', async (t) => {
   const { session, reopen } = await begun()
   const twins = [await reopen(session), await reopen(session)]
   for (const twin of twins) twin.bindIdempotencyKey('key', 'fingerprint')

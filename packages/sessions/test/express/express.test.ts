@@ -175,7 +175,7 @@ eachMiddleware('a new session that could not be saved can be saved again', {}, a
   t.like(await app.find(id), { user: 'u' })
 })
 
-test('an object that was made of nothing we read replaces what is stored, as the interface has it', async (t) => {
+test('an object that was not made from a read replaces what is stored, as the interface demands', async (t) => {
   const store = fastifyStore({ store: memoryStore() })
   const saved = (fields: object) =>
     new Promise<void>((done, fail) => {

@@ -62,7 +62,7 @@ test('a plain field set with a key is set once, and the recorded answer comes ba
   t.deepEqual((await browser.get('/')).body, { begun: true, total: 1 })
 })
 
-test('a key with another payload is 422, one that is none is 400', async (t) => {
+test('a key with another payload is 422, a malformed key is 400', async (t) => {
   const browser = client(await shop(t, routes([])))
   await browser.get('/begin')
   await browser.get('/count?n=1', 'key')

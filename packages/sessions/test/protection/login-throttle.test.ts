@@ -75,7 +75,7 @@ test('after 100 failures in a row strangers have one attempt an hour', async (t)
   t.is(await waitS(tested.throttle, 'user', HOME), 3_600)
 })
 
-test('a lock can be as long as the letter of the standard asks, and a reset password opens it', async (t) => {
+test('a lock can be as long as the standard asks, and a reset password opens it', async (t) => {
   const tested = setUp({ account: { lockMs: 365 * 24 * HOUR_MS } })
   await fail(tested, 'user', 100, somewhere)
   tested.time.nowMs += 364 * 24 * HOUR_MS
@@ -96,7 +96,7 @@ test('a right password begins the count of the account anew, and takes back only
   for (let number = 0; number < 3; number++) t.is(await waitS(throttle, 'user', somewhere(number)), 0)
 })
 
-test("an account of the guesser's own does not wipe the slate of the address clean", async (t) => {
+test("a login to the guesser's own account does not reset the count of the address", async (t) => {
   const { throttle, time } = setUp({ address: { freeFailures: 6 } })
   const own = await throttle.check('own', HOME)
   await own.succeeded()

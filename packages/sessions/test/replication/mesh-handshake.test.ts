@@ -71,7 +71,7 @@ test('a dialler without a proof is refused by the node that it dialled', (t) => 
   }
 })
 
-test('what one proved is no proof of another, of another time, or of the other role', (t) => {
+test('a proof is good for one node, one connection and one role', (t) => {
   const options = { self: identity('b'), secret: 's', random: randomBytes }
   const left = handshake({ ...options, self: identity('a'), role: 'dialler' })
   const right = handshake({ ...options, role: 'dialled' })
@@ -120,7 +120,7 @@ test('a dialler that objects proves nothing, and says why', (t) => {
   t.like(dialled, { next: 'refused', refusal: { code: 'stranger', line: 'b is not wanted' } })
 })
 
-test('what is no hello is refused as garbled', (t) => {
+test('a message that is no hello is refused as garbled', (t) => {
   const hello = { magic: 'ninelives mesh', ...identity('a'), nonce: 'x'.repeat(43) }
   const garbled: unknown[] = [
     'GET / HTTP/1.1\r\n\r\n',

@@ -102,7 +102,7 @@ test.serial('an address that is taken', async (t) => {
   t.regex(String(error?.cause), /EADDRINUSE/)
 })
 
-test.serial('one node alone, where that is meant', async (t) => {
+test.serial('one node alone, with alone=true', async (t) => {
   const a = node(t, `replicated:?alone=true&peers=${await peerList(['a'])}`, 'a')
   await a.store.open()
   await stillServe(t, a)

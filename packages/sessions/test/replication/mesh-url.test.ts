@@ -10,7 +10,7 @@ const THIRTEEN = Array.from({ length: 13 }, (_, n) => `n${n}=127.0.0.1:${n + 1}`
 const listen = (url: string) => meshLocation(url, { secret: SECRET }).listen
 const copies = (more: string) => meshLocation(`clustered:?name=a&peers=${LOCAL}${more}`).copies
 
-test('a list of peers on loopback needs no more than that', (t) => {
+test('a list of peers on loopback needs no secret', (t) => {
   t.like(meshLocation(`replicated:?name=b&peers=${LOCAL}`), {
     name: 'b',
     names: ['a', 'b', 'c'],
@@ -33,7 +33,7 @@ test('the process may know the name and the secret, and the URL goes before it',
   })
 })
 
-test('it listens where its own entry says, behind a name everywhere', (t) => {
+test('it listens on the address of its own entry, and everywhere where that is a host name', (t) => {
   t.deepEqual(listen(`replicated:?name=a&peers=${OUTSIDE}`), { host: '10.0.0.1', port: 7000 })
   t.deepEqual(listen(`replicated:?name=c&peers=${OUTSIDE}`), { host: '', port: 7000 })
   t.deepEqual(listen(`replicated:?name=a&names=a,b&dns=nodes:7000`), { host: '', port: 7000 })
@@ -46,7 +46,7 @@ test('clustered: has two backups of each session, or as many as it is told', (t)
   t.is(meshLocation('clustered:?name=a&peers=a=127.0.0.1:1,b=127.0.0.1:2').copies, 1)
 })
 
-test('TLS is on anywhere but on loopback, with the secret or with certificates', (t) => {
+test('TLS is on except on loopback, with the secret or with certificates', (t) => {
   t.true(meshLocation(`replicated:?name=a&peers=${LOCAL}&tls=on&secret=${SECRET}`).tls)
   t.true(meshLocation(`replicated:?name=a&peers=${OUTSIDE}&secret=${SECRET}`).tls)
   t.like(meshLocation(`replicated:?name=a&peers=${OUTSIDE}&ca=ca.pem&cert=a.pem&key=a.key`), {
@@ -107,7 +107,7 @@ for (const [url, message] of Object.entries(refused)) {
   })
 }
 
-test('one node alone must be meant', (t) => {
+test('a mesh of one node needs alone=true', (t) => {
   t.deepEqual(meshLocation('replicated:?name=a&alone=true&peers=a=127.0.0.1:7001').names, ['a'])
   t.is(meshLocation('clustered:?name=a&alone=true&peers=a=127.0.0.1:7001').copies, 0)
 })

@@ -19,7 +19,7 @@ test('an id carries 128 random bits to find it and 256 to prove it', (t) => {
   t.is(Buffer.from(secret, 'base64url').length, 32)
 })
 
-test('what was not sealed by one of the keys is no id', (t) => {
+test('an id that was not sealed by one of the keys is refused', (t) => {
   const sealer = cookieSealer([KEY])
   const sealed = sealer.seal(newSessionId(randomBytes))
   const [handle, secret, signature] = sealed.split('.') as [string, string, string]

@@ -24,7 +24,7 @@ test('it opens after so many failures in a row, and a success in between starts 
   t.is(gate.state, 'open')
 })
 
-test('while it is open nothing is asked, and then one call at a time', (t) => {
+test('while it is open no call is sent, and then one at a time', (t) => {
   const gate = opened()
   t.is(gate.admit(99), 'no')
   t.is(gate.admit(100), 'go')
@@ -43,7 +43,7 @@ test('a probe that fails doubles the pause, up to the longest', (t) => {
   }
 })
 
-test('it ends its pause when the store was found well otherwise, and then lets in few at first', (t) => {
+test('it ends its pause when health() succeeds, and then lets in few calls at first', (t) => {
   const gate = opened()
   t.is(gate.admit(50), 'no')
   gate.recovered()

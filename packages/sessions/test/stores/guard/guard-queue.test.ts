@@ -65,7 +65,7 @@ test('calls that gave up waiting for a slow store do not stand in the way of lat
   t.is(await rejected(later), 0)
 })
 
-test('calls that are held back are told at once when the store fails again', async (t) => {
+test('calls that are held back are refused at once when the store fails again', async (t) => {
   const { store, answerAll, recover } = held()
   const guarded = guardedStore(store, { callTimeoutMs: 100, failuresMax: 1, pauseMinMs: 60_000, pauseMaxMs: 60_000 })
   t.teardown(() => guarded.close())
@@ -78,7 +78,7 @@ test('calls that are held back are told at once when the store fails again', asy
   answerAll()
 })
 
-test('a store that refuses each change, and answers, is asked on and on', async (t) => {
+test('a store that answers, and refuses each change, goes on being asked', async (t) => {
   const refusing = { ...memoryStore(), write: () => Promise.reject(new StoreCopiesError('memory')) }
   const guarded = guardedStore(refusing, { failuresMax: 2 })
   t.teardown(() => guarded.close())

@@ -90,7 +90,7 @@ test('a session that ended here is not shown from memory when the store goes dow
   t.deepEqual((await tab.get('/')).body, { fields: {}, outage: true })
 })
 
-test('a store that hangs is given up on, then not asked at all, and then by one probe', async (t) => {
+test('calls to a store that hangs time out, then none is sent, and then one at a time probes it', async (t) => {
   const { store, trouble } = troubled()
   const guarded = guardedStore(store, {
     callTimeoutMs: 100,

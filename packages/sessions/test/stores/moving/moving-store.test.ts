@@ -33,7 +33,7 @@ for (const step of STEPS) {
   }
 }
 
-test('a session moves at its next write and goes on counting, and every node sees the same', async (t) => {
+test('a session moves at its next write, its version goes on rising, and every node sees the same', async (t) => {
   const { from, to, at } = stores()
   const key = freshKey()
   const before = at('ready')
@@ -98,7 +98,7 @@ for (const [one, other] of [
   })
 }
 
-test('when the step is finished a read moves, and nodes that know the new store alone go on with the same sessions', async (t) => {
+test('at the step finish a read moves a session, and nodes with the new store alone go on with it', async (t) => {
   const { to, at } = stores()
   const keys = Array.from({ length: 20 }, freshKey)
   const write = { expiresAtMs: inAnHour, body: '{"n":0}' }
@@ -155,7 +155,7 @@ test('a session that is ended while it is between the stores stays ended', async
   }
 })
 
-test('of nodes that create one record, in the old store or in the new one alone, none loses what another was told', async (t) => {
+test('when nodes create one record in the old store and in the new one, no acknowledged write is lost', async (t) => {
   for (let round = 0; round < 30; round++) {
     const { to, at } = stores()
     const key = freshKey()
@@ -174,7 +174,7 @@ test('of nodes that create one record, in the old store or in the new one alone,
   }
 })
 
-test('it opens from a URL that holds two', async (t) => {
+test('it opens from a URL that has two others in it', async (t) => {
   t.is((await openStore('moving:?from=redis://a&to=redis%2Bcluster://b,c&step=move')).name, 'redis to redis')
   for (const url of ['moving:', 'moving:?from=memory:&to=memory:', 'moving:?from=memory:&step=move']) {
     await t.throwsAsync(openStore(url), { instanceOf: StoreConfigError, message: /from= and to=.*ready, move, finish/ })

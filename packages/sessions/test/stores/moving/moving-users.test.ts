@@ -20,7 +20,7 @@ const routes: Record<string, Handler> = {
 /** With calls that overtake each other. */
 const shared = (store: SessionStore): SessionStore => ({ ...delayed(store), close: async () => {} })
 
-test('no user is logged out by a move, though the new store stands alone as soon as each was seen at its last step', async (t) => {
+test('no user is logged out by a move, even if the old store goes as soon as each user was seen at the last step', async (t) => {
   const [from, to] = [memoryStore(), memoryStore()]
   const node = async (step: MovingStep | 'before' | 'after') => {
     const moving = (at: MovingStep) => movingStore({ from: shared(from), to: shared(to), step: at })

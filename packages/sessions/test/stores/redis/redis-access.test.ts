@@ -10,7 +10,7 @@ import { freePort, redisMissing, redisServer } from '../../support/redis/server.
 import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
-if (redisMissing !== undefined) test.skip(`who may use Redis: ${redisMissing}`, () => {})
+if (redisMissing !== undefined) test.skip(`access to Redis: ${redisMissing}`, () => {})
 
 async function pemFiles(t: ExecutionContext): Promise<{ cert: string; key: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'ninelives-pem-'))
@@ -43,7 +43,7 @@ onRedis('a user of the ACL with few rights can do all that a store does, and not
 })
 
 for (const topology of ['redis', 'redis+cluster']) {
-  onRedis(`${topology}: a wrong password is told, and never repeated`, async (t) => {
+  onRedis(`${topology}: a wrong password is reported, and never repeated`, async (t) => {
     const cluster = topology === 'redis' ? [] : ['--cluster-enabled', 'yes']
     const server = await redisServer({ settings: ['--requirepass', 'right', ...cluster] })
     t.teardown(() => server.stop())

@@ -129,7 +129,7 @@ onRedis('a script that was forgotten and sent anew is waited for, and not what w
   t.like(error?.cause, { copies: 1, copiesWanted: 2 })
 })
 
-onRedis('a late replica is no lack of copies: the change is refused, though fewer would be acknowledged', async (t) => {
+onRedis('a late replica is not missing: the change is refused, whatever the policy for fewer copies', async (t) => {
   const [primary, replica] = await primaryWith(t, 1)
   const told: string[] = []
   const options = { url: `${primary.url}?ack=one&timeoutMs=3000&fewerCopies=acknowledge` }

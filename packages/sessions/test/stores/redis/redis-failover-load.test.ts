@@ -84,7 +84,7 @@ for (const { title, options, told } of [
     told: ['copies-fewer', 'copies-refused'],
   },
 ] as const) {
-  onRedis(`${title}: changes are refused, reads go on, and both are told`, async (t) => {
+  onRedis(`${title}: changes are refused, reads go on, and events report both`, async (t) => {
     const primary = await redisServer()
     t.teardown(() => primary.stop())
     const url = `${primary.url}?ack=one&timeoutMs=1000`

@@ -17,7 +17,7 @@ async function healthy(store: SessionStore): Promise<void> {
   await until('the store to be healthy', () => store.health().then(() => true))
 }
 
-test('a Redis that is not there is StoreUnavailableError once the bound on opening has passed', async (t) => {
+test('opening a Redis that is not there rejects with StoreUnavailableError at its bound', async (t) => {
   const store = redisStore({ url: 'redis://127.0.0.1:1', openTimeoutMs: 300 })
   await t.throwsAsync(store.open(), { ...UNAVAILABLE, message: /redis at 127\.0\.0\.1:1/ })
   await t.throwsAsync(store.read(freshKey()), UNAVAILABLE)
