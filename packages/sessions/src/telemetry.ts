@@ -70,6 +70,18 @@ export interface StoreReport {
   readonly warnings: readonly string[]
   readonly copies?: CopiesReport
   readonly mesh?: MeshReport
+  readonly cache?: CacheReport
+}
+
+/** Of the copies that a node keeps in its memory of records in a shared store. */
+export interface CacheReport {
+  readonly copies: number
+  readonly bytes: number
+  /** Since the start, like the following: reads from memory. */
+  readonly hits: number
+  readonly misses: number
+  /** Copies that were given up because they were, or might be, outdated. */
+  readonly dropped: number
 }
 
 export interface CopiesReport {

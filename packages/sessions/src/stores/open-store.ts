@@ -48,6 +48,7 @@ const openers: Readonly<Record<string, Opener>> = {
   'clustered:': mesh,
   'token:': token,
   'moving:': moving,
+  'hybrid:': hybrid,
 }
 
 /** What `openStore` accepts, for a message or a help text. */
@@ -134,6 +135,14 @@ async function moving(location: string, options: OpenStoreOptions): Promise<Sess
       )
   }
   return movingStore({ ...stores, step })
+}
+
+async function hybrid(location: string, options: OpenStoreOptions): Promise<SessionStore> {
+  const { hybridStore } = await import('./hybrid/hybrid.ts')
+  const { over, ...rest } = settings(hostless(location), { over: setting.secret, cacheBytes: setting.wholeNumber(1) })
+  if (over === undefined)
+    throw new StoreConfigError("hybrid: takes over=, the URL of the store under it, with %26 for its '&'")
+  return await hybridStore({ over: await openStore(over, options), ...rest })
 }
 
 /** Refuses a URL of the form `scheme:?settings` that also has a host or a path. */

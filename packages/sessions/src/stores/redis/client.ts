@@ -14,6 +14,9 @@ import type { RedisLocation } from './url.ts'
 
 export type RedisClient = Redis | Cluster
 
+/** `stream`: for what Redis sends by itself. */
+export type RedisUse = 'commands' | 'stream'
+
 const RECONNECT_MIN_MS = 25
 const RECONNECT_MAX_MS = 250
 /** How long an abandoned connection may take to close cleanly. */
@@ -23,9 +26,9 @@ const REPLICA_PAUSE_MIN_MS = 1_000
 const REPLICA_PAUSE_MAX_MS = 5_000
 
 /** Returns a client that has not connected yet. */
-export function redisClient(location: RedisLocation, timeoutMs: number): RedisClient {
+export function redisClient(location: RedisLocation, timeoutMs: number, use: RedisUse): RedisClient {
   if (location.topology === 'cluster') return cluster(location, timeoutMs)
-  return untimedOnceReady(oneServer(location, timeoutMs))
+  return untimedOnceReady(oneServer(location, timeoutMs, use))
 }
 
 /**
@@ -39,8 +42,11 @@ function untimedOnceReady(server: Redis): Redis {
   return server
 }
 
-function oneServer(location: RedisLocation, timeoutMs: number): Redis {
-  const options = serverOptions(location, timeoutMs)
+/** With RESP3 Redis sends invalidations in a form that ioredis drops. */
+const STREAM = { protocol: 2, autoResubscribe: false } satisfies RedisOptions
+
+function oneServer(location: RedisLocation, timeoutMs: number, use: RedisUse): Redis {
+  const options = { ...serverOptions(location, timeoutMs), ...(use === 'stream' && STREAM) }
   if (location.topology === 'single') return new Redis({ ...options, ...location.hosts[0] })
   const { sentinelUsername, sentinelPassword } = location.settings
   return new Redis({

@@ -10,7 +10,7 @@
 import { Cluster, type Redis } from 'ioredis'
 import { deadlineList } from '../../deadlines.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import { type RedisClient, redisClient } from './client.ts'
+import { type RedisClient, redisClient, type RedisUse } from './client.ts'
 import type { RedisAddress, RedisLocation } from './url.ts'
 
 /** The message that ioredis uses for its own timeouts. */
@@ -29,8 +29,12 @@ export interface RedisConnection {
   close(): void
 }
 
-export function redisConnection(location: RedisLocation, timeoutMs: number): RedisConnection {
-  const client = redisClient(location, timeoutMs)
+export function redisConnection(
+  location: RedisLocation,
+  timeoutMs: number,
+  use: RedisUse = 'commands',
+): RedisConnection {
+  const client = redisClient(location, timeoutMs, use)
   const address = addressIn(location)
   let lastError: Error | undefined
   let opening: Promise<void> | undefined

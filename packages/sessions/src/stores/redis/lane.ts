@@ -56,7 +56,7 @@ const LAG_MAX_S = 3
 /** A server that hangs answers no script until its connection is closed. */
 const QUEUED_MAX = 10_000
 /** The statuses of a script that changed nothing, so that no copies are needed. */
-const UNCHANGED: ReadonlySet<string> = new Set(['gone', 'conflict'])
+const UNCHANGED: ReadonlySet<string> = new Set(['gone', 'conflict', 'held'])
 
 export function scriptLane(server: Redis, { waitMs, queuedMaxMs }: LaneBounds): ScriptLane {
   let queue: Queued[] = []

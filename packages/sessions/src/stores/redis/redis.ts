@@ -6,15 +6,20 @@
  * A fence is the same key with version 0 and no body. `ack` says how many copies must have a change before it is acknowledged,
  * see ack.ts: by default one for a single server, and two where a failover could lose a change.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../../clock.ts'
-import type { Ack, Capabilities, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
+import type { Ack, Capabilities, SessionKey, SessionRecord, SessionWrite, WriteResult } from '../../contract.ts'
+import { StoreConfigError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
+import type { CacheableStore } from '../../cacheable-store.ts'
 import { ackedScripts } from './ack.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
+import { nodeLease } from './lease.ts'
 import { changeRefusals } from './refusals.ts'
 import {
   destroyScript,
+  holdScript,
   type RedisScript,
   runScript,
   type ScriptArguments,
@@ -46,11 +51,19 @@ export interface RedisStoreOptions {
   readonly fewerCopies?: FewerCopies
   /** How long changes are acknowledged with fewer copies before they are refused. Default 3,600,000, an hour. */
   readonly fewerCopiesMaxMs?: number
+  /**
+   * Under a near-cache: for how long after a node has died changes of the records that it held copies of may have to wait.
+   * Default 1,000.
+   */
+  readonly leaseMs?: number
   readonly clock?: Clock
   readonly onEvent?: OnStoreEvent | undefined
 }
 
 const FEWER_COPIES_MAX_MS = 60 * 60_000
+const LEASE_MS = 1_000
+const HELD_PAUSE_MIN_MS = 1
+const HELD_PAUSE_MAX_MS = 50
 
 const capabilities: Capabilities = {
   shared: 'held',
@@ -59,23 +72,59 @@ const capabilities: Capabilities = {
   fences: 'held',
 }
 
-export function redisStore(options: RedisStoreOptions): SessionStore {
+export function redisStore(options: RedisStoreOptions): CacheableStore {
   const location = redisLocation(options.url)
-  const { prefix, timeoutMs, openTimeoutMs, ack, clock, ...rules } = withDefaults(options, location)
+  const { prefix, timeoutMs, openTimeoutMs, ack, clock, leaseMs, ...rules } = withDefaults(options, location)
   const connection = redisConnection(location, timeoutMs)
   const acked =
     ack === 'local' ? undefined : ackedScripts(redisConnection(location, timeoutMs), { ack, timeoutMs, ...rules })
   const isOneServer = location.topology !== 'cluster'
   const refusals = changeRefusals(connection, { isOneServer, prefix, clock, onEvent: rules.onEvent })
 
-  const onPrimary = (script: RedisScript, key: string, about: ScriptArguments): Promise<ScriptReply> =>
-    connection.asked((redis) => runScript(redis, script, prefix + key, [clock.now(), ...about]))
+  const lease = nodeLease(connection, redisConnection(location, timeoutMs, 'stream'), { prefix, leaseMs })
 
-  const change = (script: RedisScript, key: string, about: ScriptArguments): Promise<ScriptReply> =>
-    refusals.watched(prefix + key, async () => {
-      if (acked === undefined) return await onPrimary(script, key, about)
-      return await acked.run(script, prefix + key, [clock.now(), ...about])
-    })
+  const onPrimary = (script: RedisScript, key: string, args: ScriptArguments): Promise<ScriptReply> =>
+    connection.asked((redis) => runScript(redis, script, prefix + key, args))
+
+  /** Waits as long as another node holds a copy: see lease.ts. */
+  const changed = async (send: (lease: string) => Promise<ScriptReply>): Promise<ScriptReply> => {
+    const beganAtMs = performance.now()
+    for (let pauseMs = HELD_PAUSE_MIN_MS; ; pauseMs = Math.min(HELD_PAUSE_MAX_MS, 2 * pauseMs)) {
+      const reply = await send(lease.name).catch((error: unknown) => {
+        // It may arrive yet, and must not find this node holding a copy that was read before.
+        if (isOutcomeUnknown(error)) lease.end('the outcome of a change is unknown')
+        throw error
+      })
+      if (reply[0] !== 'held') return reply
+      if (performance.now() - beganAtMs > 2 * leaseMs + timeoutMs / 2)
+        throw new StoreUnavailableError(connection.address, new Error('another node keeps its copy of the record'))
+      await sleep(pauseMs)
+    }
+  }
+
+  const change = (script: RedisScript, key: string, about: ScriptArguments, isAcked = true): Promise<ScriptReply> =>
+    refusals.watched(prefix + key, () =>
+      changed((lease) => {
+        const args = [clock.now(), prefix, lease, ...about]
+        if (acked === undefined || !isAcked) return onPrimary(script, key, args)
+        return acked.run(script, prefix + key, args)
+      }),
+    )
+
+  /** Also whether this node holds a copy now. */
+  const write = async (
+    key: SessionKey,
+    { expectedVersion, expiresAtMs, body }: SessionWrite,
+  ): Promise<{ result: WriteResult; holds: boolean }> => {
+    const reply = await change(writeScript, key, [expectedVersion, expiresAtMs, body])
+    const current = asRecord(reply[1], reply[2], reply[3])
+    if (current !== undefined) return { result: { status: 'conflict', current }, holds: false }
+    if (reply[0] === 'gone') return { result: { status: 'gone' }, holds: false }
+    return { result: { status: 'written', version: expectedVersion + 1 }, holds: reply[1] === 'holds' }
+  }
+
+  const live = (record: SessionRecord | undefined): SessionRecord | undefined =>
+    record === undefined || record.expiresAtMs <= clock.now() ? undefined : record
 
   return {
     name: 'redis',
@@ -87,27 +136,45 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
 
     async read(key) {
       const [version, expiresAtMs, body] = await connection.asked((redis) => redis.hmget(prefix + key, 'v', 'e', 'b'))
-      const record = asRecord(version, expiresAtMs, body)
-      if (record === undefined || record.expiresAtMs <= clock.now()) return undefined
-      return record
+      return live(asRecord(version, expiresAtMs, body))
     },
 
-    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
-      const reply = await change(writeScript, key, [expectedVersion, expiresAtMs, body])
-      const current = asRecord(reply[1], reply[2], reply[3])
-      if (current !== undefined) return { status: 'conflict', current }
-      if (reply[0] === 'gone') return { status: 'gone' }
-      return { status: 'written', version: expectedVersion + 1 }
-    },
+    write: async (key, about) => (await write(key, about)).result,
 
     /** Acknowledged by the primary alone: a touch that a failover loses only ends the session earlier. */
     async touch(key, expiresAtMs) {
-      const reply = await refusals.watched(prefix + key, () => onPrimary(touchScript, key, [expiresAtMs]))
+      const reply = await change(touchScript, key, [expiresAtMs], false)
       return reply[0] === 'touched'
     },
 
     async destroy(key, { fenceUntilMs }) {
       await change(destroyScript, key, [fenceUntilMs])
+    },
+
+    copies: {
+      async start(onOutdated) {
+        if (!isOneServer)
+          throw new StoreConfigError('hybrid: takes no redis+cluster: URL, because a lease is on one server')
+        await lease.start(onOutdated)
+      },
+
+      isCurrent: lease.isCurrent,
+
+      async read(key) {
+        const { mark, name = '' } = lease.current(key) ?? {}
+        const [status, ...record] = await onPrimary(holdScript, key, [clock.now(), prefix, name])
+        return { answer: live(asRecord(...record)), mark: status === 'held' ? mark : undefined }
+      },
+
+      async write(key, about) {
+        const mark = lease.current(key)?.mark
+        const { result, holds } = await write(key, about)
+        return { answer: result, mark: holds ? mark : undefined }
+      },
+
+      get trouble() {
+        return lease.trouble
+      },
     },
 
     async health() {
@@ -124,10 +191,17 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
     },
 
     async close() {
+      lease.close()
       connection.close()
       acked?.close()
     },
   }
+}
+
+/** Not if Redis has answered, be it with an error. */
+function isOutcomeUnknown(error: unknown): boolean {
+  if (!(error instanceof StoreUnavailableError) || error instanceof StoreRefusedError) return false
+  return !(error.cause instanceof Error && error.cause.name === 'ReplyError')
 }
 
 /** An option that is undefined means the default. */
@@ -141,10 +215,11 @@ function withDefaults(options: RedisStoreOptions, { topology, settings }: RedisL
     replicas,
     fewerCopies = topology === 'single' ? 'refuse' : 'acknowledge',
     fewerCopiesMaxMs = FEWER_COPIES_MAX_MS,
+    leaseMs = LEASE_MS,
     clock = systemClock,
     onEvent = () => {},
   }: Partial<RedisStoreOptions> = { ...settings, ...given }
-  return { prefix, timeoutMs, openTimeoutMs, ack, replicas, fewerCopies, fewerCopiesMaxMs, clock, onEvent }
+  return { prefix, timeoutMs, openTimeoutMs, ack, replicas, fewerCopies, fewerCopiesMaxMs, leaseMs, clock, onEvent }
 }
 
 /** Resolves if the primary answers; in a Cluster, if a node says that all slots are served. */

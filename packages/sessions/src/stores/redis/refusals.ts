@@ -57,7 +57,7 @@ export function changeRefusals(
 
   /** In the slot of the key whose change was refused: another primary of a Cluster may accept changes. */
   const probe = async (key: string): Promise<void> => {
-    const args = [clock.now(), 0, clock.now() + PROBE_MS, '']
+    const args = [clock.now(), prefix, '', 0, clock.now() + PROBE_MS, '']
     await connection.asked((client) => runScript(client, writeScript, `${prefix}~probe{${key}}`, args))
     accepted()
   }

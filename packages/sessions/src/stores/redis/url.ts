@@ -40,6 +40,8 @@ const SENTINEL_PORT = 26379
 const SENTINEL_ONLY = { sentinelUsername: setting.text, sentinelPassword: setting.secret }
 /** Paths of PEM files, and the name in the server's certificate. */
 const TLS_ONLY = { ca: setting.text, cert: setting.text, key: setting.text, servername: setting.text }
+/** Enough for a renewal to come back before the lease ends. */
+const LEASE_MIN_MS = 100
 const rules = {
   prefix: setting.text,
   timeoutMs: setting.durationMs(),
@@ -48,6 +50,7 @@ const rules = {
   replicas: setting.wholeNumber(1),
   fewerCopies: setting.oneOf<FewerCopies>('acknowledge', 'refuse'),
   fewerCopiesMaxMs: setting.durationMs(),
+  leaseMs: setting.durationMs(LEASE_MIN_MS),
   ...SENTINEL_ONLY,
   ...TLS_ONLY,
 }

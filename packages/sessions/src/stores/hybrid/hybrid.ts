@@ -1,0 +1,48 @@
+/**
+ * `hybrid:?over=URL`: sessions in another store, and copies of them in the memory of each node: see near-cache.ts.
+ *
+ * The store over which it lies must tell when a copy is outdated (cacheable-store.ts): Redis by leases, SQLite by its data version.
+ */
+import type * as Lru from 'lru-cache'
+import { type Clock, systemClock } from '../../clock.ts'
+import type { SessionKey, SessionStore } from '../../contract.ts'
+import { StoreConfigError } from '../../errors.ts'
+import type { CacheableStore } from '../../cacheable-store.ts'
+import { type Copy, copyBytes, nearCache } from './near-cache.ts'
+
+export interface HybridStoreOptions {
+  readonly over: SessionStore
+  /** How much memory the copies may take. Default 64 MiB. */
+  readonly cacheBytes?: number | undefined
+  readonly clock?: Clock | undefined
+}
+
+const CACHE_BYTES = 64 * 1024 * 1024
+
+export async function hybridStore({
+  over,
+  cacheBytes = CACHE_BYTES,
+  clock = systemClock,
+}: HybridStoreOptions): Promise<SessionStore> {
+  if (!isCacheable(over))
+    throw new StoreConfigError(
+      `hybrid: takes over= a store that tells when a copy is outdated: redis: or sqlite:. ${over.name} does not`,
+    )
+  const { LRUCache } = await lruCache()
+  const copies = new LRUCache<SessionKey, Copy>({
+    maxSize: cacheBytes,
+    maxEntrySize: cacheBytes,
+    sizeCalculation: copyBytes,
+  })
+  return nearCache(over, copies, clock)
+}
+
+function isCacheable(store: SessionStore): store is CacheableStore {
+  return 'copies' in store
+}
+
+async function lruCache(): Promise<typeof Lru> {
+  return await import('lru-cache').catch((cause: unknown) => {
+    throw new StoreConfigError('hybrid: needs the package lru-cache: npm install lru-cache', cause)
+  })
+}

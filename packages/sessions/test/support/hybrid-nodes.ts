@@ -1,0 +1,28 @@
+/** Nodes that keep copies of sessions in memory, over one store. */
+import type { ExecutionContext } from 'ava'
+import type { SessionKey, SessionStore } from '../../src/contract.ts'
+import { openStore } from '../../src/stores/open-store.ts'
+import type { CacheReport } from '../../src/telemetry.ts'
+import { until } from './until.ts'
+
+export async function hybridNode(t: ExecutionContext, over: string, settings = ''): Promise<SessionStore> {
+  const store = await openStore(`hybrid:?over=${over.replaceAll('&', '%26')}${settings}`)
+  t.teardown(() => store.close())
+  await store.open()
+  return store
+}
+
+export function cacheOf(store: SessionStore): CacheReport {
+  const cache = store.report?.().cache
+  if (cache === undefined) throw new Error(`${store.name} reports no cache`)
+  return cache
+}
+
+/** Reads until an answer comes from memory. */
+export async function keptBy(store: SessionStore, key: SessionKey): Promise<void> {
+  await until('a read from memory', async () => {
+    const { hits } = cacheOf(store)
+    await store.read(key)
+    return cacheOf(store).hits > hits
+  })
+}
