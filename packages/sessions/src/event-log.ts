@@ -24,6 +24,8 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'copies-fewer': ['warn', 'changes are acknowledged with fewer copies: they are lost if this server dies'],
   'copies-refused': ['error', 'changes are refused: this server has too few replicas'],
   'copies-restored': ['info', 'changes have all their copies again'],
+  'sessions-forgotten': ['error', 'the session store has started again, empty: the sessions that it had are lost'],
+  'sessions-evicted': ['error', 'the session store is full and gives up sessions: their users are logged out'],
   'mesh-linked': ['info', 'linked to a peer'],
   'mesh-unlinked': ['info', 'not linked to a peer'],
   'mesh-refused': ['warn', 'a peer was refused, or has refused this node'],

@@ -3,7 +3,7 @@
  * latency by verb. Both are plain callbacks that run inside the request, so they should be cheap and must not throw. Numbers
  * that grow too fast to be told one by one are asked for instead: `report()` of a store.
  */
-export type StoreEvent = BreakerEvent | RefusalEvent | CopiesEvent | MeshEvent | ReadableEvent
+export type StoreEvent = BreakerEvent | RefusalEvent | CopiesEvent | ForgettingEvent | ReadableEvent | MeshEvent
 
 /** The breaker: too many calls in a row failed, so calls are refused without asking the store; or it serves again. */
 export type BreakerEvent =
@@ -37,6 +37,11 @@ export interface ReadableEvent {
   readonly event: 'content-readable'
 }
 
+/** Memcached has started again, empty; or it was full, and gave up so many records (told at most once a minute). */
+export type ForgettingEvent =
+  | { readonly event: 'sessions-forgotten'; readonly server: string }
+  | { readonly event: 'sessions-evicted'; readonly server: string; readonly records: number }
+
 export interface LinkEvent {
   /** `mesh-strangers`: connections that prove nothing are dropped to make room. Each is told once for as long as it is so. */
   readonly event: 'mesh-linked' | 'mesh-unlinked' | 'mesh-refused' | 'mesh-strangers'
@@ -69,6 +74,7 @@ export interface StoreReport {
   /** One line each: what is amiss while the store serves all the same. Empty when all is well. */
   readonly warnings: readonly string[]
   readonly copies?: CopiesReport
+  readonly memcached?: MemcachedReport
   readonly mesh?: MeshReport
   readonly cache?: CacheReport
 }
@@ -90,6 +96,22 @@ export interface CopiesReport {
   /** Since the start. */
   readonly writesWithFewer: number
   readonly writesRefused: number
+}
+
+export interface MemcachedReport {
+  readonly servers: readonly {
+    /** Its address. */
+    readonly server: string
+    /** Whether it answered the last call. */
+    readonly isUp: boolean
+    /** Since this process opened the store. */
+    readonly restarts: number
+    readonly evicted: number
+    /** As of the last look, some seconds ago. */
+    readonly items: number
+    readonly bytes: number
+    readonly bytesMax: number
+  }[]
 }
 
 export interface MeshReport {

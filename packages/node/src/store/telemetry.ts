@@ -86,7 +86,7 @@ export function nodeTelemetry(log: Logger): NodeTelemetry {
 /** Numbers that a store counts itself, each only where the store has it. */
 function reported(store: SessionStore): Metric[] {
   const report = (): StoreReport => store.report?.() ?? { warnings: [] }
-  const { copies, mesh } = report()
+  const { copies, memcached, mesh } = report()
   const ofCopies = () => [
     gauge(
       'store_servers_lacking_copies',
@@ -104,6 +104,19 @@ function reported(store: SessionStore): Metric[] {
       () => report().copies?.writesRefused,
     ),
   ]
+  const ofMemcached = () => [
+    gauge(
+      'memcached_servers_down',
+      'Memcached servers that did not answer their last call.',
+      () => report().memcached?.servers.filter(({ isUp }) => !isUp).length,
+    ),
+    counter('memcached_restarts', 'Starts of Memcached servers, each of which lost the sessions there.', () =>
+      sum(report().memcached?.servers.map(({ restarts }) => restarts)),
+    ),
+    counter('memcached_evicted', 'Records that Memcached servers gave up because they were full.', () =>
+      sum(report().memcached?.servers.map(({ evicted }) => evicted)),
+    ),
+  ]
   const ofMesh = () => [
     gauge('mesh_peers', 'Other nodes of the mesh, linked or not.', () => report().mesh?.peers),
     gauge('mesh_links', 'Other nodes that this one is linked to.', () => report().mesh?.linked.length),
@@ -118,7 +131,15 @@ function reported(store: SessionStore): Metric[] {
       () => report().mesh?.repaired,
     ),
   ]
-  return [...(copies === undefined ? [] : ofCopies()), ...(mesh === undefined ? [] : ofMesh())]
+  return [
+    ...(copies === undefined ? [] : ofCopies()),
+    ...(memcached === undefined ? [] : ofMemcached()),
+    ...(mesh === undefined ? [] : ofMesh()),
+  ]
+}
+
+function sum(numbers: readonly number[] = []): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 /** Whose value is asked for when metrics are. */

@@ -92,7 +92,7 @@ test('an outage of the store is told in the log and in metrics, and so is every 
 
 test('what a store counts of its copies and its links is in the metrics, and is not where there is none', async (t) => {
   const store = await openStore('memory:')
-  t.notRegex([...(await metricsOf((await shopServer(t, { store })).url))].join(), /copies|mesh/)
+  t.notRegex([...(await metricsOf((await shopServer(t, { store })).url))].join(), /copies|mesh|memcached/)
   const mesh = {
     peers: 2,
     linked: ['b'],
@@ -104,9 +104,14 @@ test('what a store counts of its copies and its links is in the metrics, and is 
     repaired: 0,
   }
   const copies = { serversLacking: 1, writesWithFewer: 5, writesRefused: 3 }
-  const telling = { ...(await openStore('memory:')), report: () => ({ warnings: [], mesh, copies }) }
+  const server = { server: 'one', isUp: true, restarts: 1, evicted: 4, items: 0, bytes: 0, bytesMax: 0 }
+  const memcached = { servers: [server, { ...server, server: 'two', isUp: false }] }
+  const telling = { ...(await openStore('memory:')), report: () => ({ warnings: [], mesh, copies, memcached }) }
   const metrics = await metricsOf((await shopServer(t, { store: telling })).url)
   for (const line of [
+    'ninelives_memcached_servers_down{node="a"} 1',
+    'ninelives_memcached_restarts_total{node="a"} 2',
+    'ninelives_memcached_evicted_total{node="a"} 8',
     'ninelives_mesh_peers{node="a"} 2',
     'ninelives_mesh_links{node="a"} 1',
     'ninelives_mesh_strangers_dropped_total{node="a"} 7',

@@ -44,6 +44,8 @@ const openers: Readonly<Record<string, Opener>> = {
   'postgresql:': database,
   'mysql:': database,
   'mariadb:': database,
+  'memcached:': memcached,
+  'memcacheds:': memcached,
   'replicated:': mesh,
   'clustered:': mesh,
   'token:': token,
@@ -100,6 +102,11 @@ async function redis(url: string, { onEvent }: OpenStoreOptions): Promise<Sessio
 async function database(url: string, { onEvent }: OpenStoreOptions): Promise<SessionStore> {
   const { databaseStoreFromUrl } = await import('./database/from-url.ts')
   return databaseStoreFromUrl(url, onEvent)
+}
+
+async function memcached(url: string, { onEvent }: OpenStoreOptions): Promise<SessionStore> {
+  const { memcachedStore } = await import('./memcached/memcached.ts')
+  return memcachedStore({ url, onEvent })
 }
 
 async function mesh(url: string, { nodeName, meshSecret, onEvent }: OpenStoreOptions): Promise<SessionStore> {
