@@ -46,6 +46,7 @@ const STATUS_CONTINUE = 100
 const STATUS_UNAVAILABLE = 503
 
 class Attempt implements CallListener, Holder, Cancellable {
+  place = -1
   readonly outcome: Promise<AttemptOutcome>
   readonly #resolve: (outcome: AttemptOutcome) => void
   readonly #upstream: Upstream
@@ -68,7 +69,7 @@ class Attempt implements CallListener, Holder, Cancellable {
     this.#options = options
     this.#allow(timeouts.attemptTimeoutMs)
     this.#watch(request.deadlineAtMs - this.#progressedAtMs)
-    this.#upstream.holders.add(this)
+    this.#upstream.hold(this)
     signal.awaits(this)
     this.#call = transport.call(request, this.#upstream, this)
     this.#call.begin()
@@ -226,7 +227,7 @@ class Attempt implements CallListener, Holder, Cancellable {
     clearTimeout(this.#timer)
     clearTimeout(this.#continueTimer)
     signal.awaitsNothing()
-    this.#upstream.holders.delete(this)
+    this.#upstream.release(this)
     this.#resolve(outcome)
   }
 }

@@ -230,10 +230,7 @@ class UpstreamPool implements Pool {
 
   /** Events of the sockets in this turn of the event loop, for example an answer, are handled first. */
   #lose(upstream: Upstream, reason: string): void {
-    if (upstream.holders.size === 0) return
-    setImmediate(() => {
-      for (const holder of upstream.holders) holder.reassign(reason)
-    })
+    setImmediate(() => upstream.lose(reason))
   }
 
   #apply(upstream: Upstream, change: HealthChange | undefined): void {

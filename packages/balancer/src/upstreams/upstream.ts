@@ -1,4 +1,5 @@
 /** The balancer's view of one node: its URL, its standing, and the requests in flight there. */
+import assert from 'node:assert'
 import { Agent } from 'node:http'
 import type { UpstreamAddress } from '../config/upstream-list.ts'
 import type { Standing } from './health.ts'
@@ -22,6 +23,8 @@ export interface KeptConnections {
 
 /** A request in flight at an upstream. */
 export interface Holder {
+  /** Its index in the upstream's list. Set by the upstream alone. */
+  place: number
   /** The upstream is lost: the request should go elsewhere, though this upstream may still carry it out. */
   reassign(reason: string): void
 }
@@ -49,7 +52,11 @@ export class Upstream {
   suspected = false
   /** The routes where it honours keys, as the node reports. Set by the pool alone. */
   keyedRoutes: KeyedRoutes | undefined
-  readonly holders = new Set<Holder>()
+  /**
+   * The requests in flight, in no order. Not a Set: V8 replaces its table after every few changes, and each old table refers to the next.
+   * A table in the old generation keeps all later ones and their requests alive until the next major collection.
+   */
+  readonly #holders: Holder[] = []
   /** Requests that have, or wait for, a connection. */
   inFlight = 0
   tunnels = 0
@@ -85,6 +92,24 @@ export class Upstream {
 
   get hasRoom(): boolean {
     return this.inFlight < this.#inFlightMax
+  }
+
+  hold(holder: Holder): void {
+    holder.place = this.#holders.push(holder) - 1
+  }
+
+  release(holder: Holder): void {
+    assert(this.#holders[holder.place] === holder, 'a request leaves its upstream once')
+    const last = this.#holders.pop()
+    if (last === undefined || last === holder) return
+    this.#holders[holder.place] = last
+    last.place = holder.place
+  }
+
+  /** Its requests should go elsewhere. */
+  lose(reason: string): void {
+    // Those that go are removed meanwhile.
+    for (const holder of this.#holders.slice()) holder.reassign(reason)
   }
 
   entered(): void {
