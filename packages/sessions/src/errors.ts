@@ -146,6 +146,21 @@ export class AnswerNotKeptError extends SessionError {
   }
 }
 
+/** What another request ran by `session.single()`, and this one waited for, failed; `cause` has its message. */
+export class SingleFailedError extends SessionError {
+  constructor(name: string, message: string) {
+    const cause = new Error(message)
+    super('SINGLE_FAILED', 503, `What another request ran as '${name}' failed.`, { cause, retryAfterS: 1 })
+  }
+}
+
+/** What runs by `session.single()` took too long. */
+export class SingleTimeoutError extends SessionError {
+  constructor(name: string, timeoutMs: number) {
+    super('SINGLE_TIMEOUT', 503, `'${name}' did not end within ${timeoutMs} ms.`, { retryAfterS: 1 })
+  }
+}
+
 /** The stored record is damaged, or of a schema newer than this program. It is left as it is. */
 export class RecordUnreadableError extends SessionError {
   constructor(reason: string, cause?: unknown) {

@@ -21,6 +21,7 @@ export { openStore, type StoreFactory, storeSchemes, type OpenStoreOptions } fro
 export type { SessionData } from './record/data.ts'
 export { SessionOptionsError } from './options.ts'
 export { resolve, type Resolver, type Resolvers } from './record/merge.ts'
+export type { SingleOptions } from './engine/single-flight.ts'
 export type { OpenSession, SessionInfo } from './engine/session.ts'
 export type { UserSession, UsersSessions } from './users/users.ts'
 export {

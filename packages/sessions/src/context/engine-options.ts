@@ -25,6 +25,7 @@ export interface SessionEvent {
    * `answer-failed`: what a request with an idempotency key did or was answered could not be noted; its repeat runs again.
    * `key-forgotten`: a key was forgotten before its time, because the session has more than `idempotencyKeysMax`.
    * `visitor-refused`: an address began too many sessions without a user.
+   * `single-taken-over`: the node that ran a `single()` of a session gave no sign of life, and another one runs it.
    * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
    */
   readonly event:
@@ -35,6 +36,7 @@ export interface SessionEvent {
     | 'answer-failed'
     | 'key-forgotten'
     | 'visitor-refused'
+    | 'single-taken-over'
     | 'unreadable'
 }
 

@@ -8,11 +8,13 @@ import { type Transform, type Transformed, unchanged } from './transform.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionError } from '../errors.ts'
 import { exactly, type Fingerprint } from '../idempotency/fingerprint.ts'
-import { sameDigest, secretDigest, type SessionId, sessionRef } from '../secrets/id.ts'
+import { auxiliaryKey, sameDigest, secretDigest, type SessionId, sessionRef } from '../secrets/id.ts'
 import { merge } from '../record/merge.ts'
+import { checkedValue, take } from '../options.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import { decodeBody } from '../record/record.ts'
 import { ANSWERED, FAILED, type KeyedRequest, type KeyedStep, StepNames } from '../idempotency/steps.ts'
+import { type SingleFlight, singleFlight, type SingleOptions } from './single-flight.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
@@ -254,6 +256,14 @@ export class OpenSession {
     const keyed = this.#keyed
     if (keyed === undefined || !this.#isUnnamedMade) return
     await this.#inTurn(() => this.#note({ ...keyed, name: FAILED, answer: undefined, isMark: true }))
+  }
+
+  /** Runs `run` once for this session, as its present user's: see single-flight.ts. */
+  single<T>(name: string, run: SingleFlight<T>['run'], options?: SingleOptions): Promise<T> {
+    const checkedName = checkedValue('The name of session.single()', name, take.text) as string
+    const user = this.#stored.visible?.body.user ?? null
+    const key = auxiliaryKey(JSON.stringify(['single', this.#stored.key, user, checkedName]))
+    return singleFlight(this.#context, { key, name: checkedName, run }, options)
   }
 
   /** The session has ended: it can't be read, written or brought back. */

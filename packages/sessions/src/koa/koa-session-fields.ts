@@ -36,6 +36,7 @@ const MEMBERS: Readonly<Record<string, string>> = {
   populated: 'tells whether there are fields',
   regenerate: 'gives the session another id',
   save: 'saves the session',
+  single: 'runs a function once for the session',
   toJSON: 'gives the fields',
   update: 'changes the session in one atomic step',
   ['__proto__']: 'is the prototype of the session',

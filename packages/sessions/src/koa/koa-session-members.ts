@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { SessionData } from '../record/data.ts'
+import type { SingleOptions } from '../engine/single-flight.ts'
 import type { MaxAge } from './session-type.ts'
 import { checkedValue, take } from '../options.ts'
 import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
@@ -59,6 +60,7 @@ export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
       },
     }
     members['update'] = { ...members['update'], get: () => updateMember }
+    members['single'] = { ...members['single'], get: () => singleMember }
     return Object.create(base, members) as object
   }
 
@@ -71,6 +73,17 @@ export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
     session['_requireSave'] = true
     session[OWNER] = { ctx, isNew: session['isNew'] }
   }
+}
+
+async function singleMember<T>(
+  this: BareSession,
+  name: string,
+  run: (signal: AbortSignal) => T | Promise<T>,
+  options?: SingleOptions,
+): Promise<T> {
+  const state = stateOf(ownerOf(this))
+  refuseInOutage(state)
+  return await sessionOf(state).single(name, run, options)
 }
 
 function readOnly(base: object, name: string): PropertyDescriptor {

@@ -1,5 +1,6 @@
 /** The types of `ctx.session`, and where an application says what it keeps there. */
 import type { SessionInfo } from '../engine/session.ts'
+import type { SingleOptions } from '../engine/single-flight.ts'
 
 /**
  * What the application keeps in a session. Declare it once, and `ctx.session`, `update` and the options are typed:
@@ -52,6 +53,12 @@ export interface SessionMembers<Fields extends object = SessionFields> {
    */
   update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T>
   update<T>(change: (draft: SessionDraft<Fields>) => T): Promise<T>
+  /**
+   * Runs `run` once for this session across all nodes: requests that ask for the same `name` meanwhile, or soon after, wait and get
+   * what it returned, which is JSON and Dates. If the node that runs it dies, one of those that wait runs it. `signal` aborts
+   * when it has taken too long, or another node has taken over.
+   */
+  single<T>(name: string, run: (signal: AbortSignal) => T | Promise<T>, options?: SingleOptions): Promise<T>
 }
 
 /** koa-session's object: an application's own fields, and a few members that keep their names. */
