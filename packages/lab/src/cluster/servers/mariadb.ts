@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { LOOPBACK } from '../../supervise/ports.ts'
@@ -6,6 +7,7 @@ import type { ServerKind } from './server-kind.ts'
 import { startScript } from './start-script.ts'
 
 const DATABASE = 'ninelives'
+const SERVER_ID_MAX = 2 ** 31
 const ASK_TIMEOUT_MS = 1_000
 /** Where Debian has the server, which an ordinary user's PATH leaves out. */
 const DEBIAN = '/usr/sbin'
@@ -31,7 +33,8 @@ export const mariadb: ServerKind = {
     ]
     const make = (at: string): string[] => [...install, `--datadir=${at}`]
     const socket = ['--socket=mysql.sock', `--bind-address=${LOOPBACK}`, `--port=${port}`, '--skip-name-resolve']
-    const log = ['--log-bin=log', '--log-slave-updates', `--server-id=${port}`]
+    // A replica skips changes by its own id, which it made as the primary: each life has another id.
+    const log = ['--log-bin=log', '--log-slave-updates', `--server-id=${randomInt(1, SERVER_ID_MAX)}`]
     const serve = [program, '--no-defaults', `--datadir=${data}`, `--init-file=${init}`, ...socket, ...log]
     return startScript({ data, make, serve, anew: follows !== undefined })
   },
