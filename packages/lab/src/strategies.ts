@@ -74,6 +74,15 @@ export const strategies: readonly Strategy[] = [
       'sessions are in a database, SQLite or --database postgres or mariadb; any node serves any user, and they outlive every process',
     onNodeDeath: 'sessions are in the database: no user is logged out',
   },
+  {
+    name: 'token',
+    routing: 'round-robin',
+    store: { mesh: 'replicated' },
+    over: (url) => `token:?revocations=${encodeURIComponent(url)}`,
+    summary:
+      "each session is encrypted in its client's cookie, 4,096 bytes at most, and the nodes share only what was ended; of two tabs that write at once, one loses its write",
+    onNodeDeath: "sessions are in their clients' cookies: no user is logged out",
+  },
 ]
 
 /** It needs only the nodes, and the death of one loses nothing. */

@@ -20,7 +20,8 @@ const ALONE = {
 export function chooseStrategy({ strategy: name, store, nodes, database }: StrategyRequest, config: Config): Choice {
   if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
   const strategy = known(name ?? DEFAULT_STRATEGY)
-  const isAlone = nodes === 1 && typeof strategy.store !== 'string' && 'mesh' in strategy.store
+  const isInNodes = strategy.over === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
+  const isAlone = nodes === 1 && isInNodes
   const described = isAlone ? { ...strategy, ...ALONE } : strategy
   return chooseStore(described, config, database)
 }
