@@ -28,6 +28,8 @@ export interface WriteIntent<T> {
   readonly status: BearerStatus
   /** An earlier write of this request rotated the id. */
   readonly hasRotated: boolean
+  /** Its secret was made by this request, and has not come back from the client. */
+  readonly isSecretNew: boolean
   /** The secret of a session that is new, and the one to rotate to. */
   readonly secret: string
   readonly nextSecret: () => string
@@ -63,7 +65,7 @@ interface WriteNext<T> {
 
 export function planWrite<T>(
   current: Snapshot | undefined,
-  { transform, step, upkeep, wants, status, hasRotated, secret, nextSecret }: WriteIntent<T>,
+  { transform, step, upkeep, wants, status, hasRotated, isSecretNew, secret, nextSecret }: WriteIntent<T>,
   context: EngineContext,
   nowMs: number,
 ): WritePlan<T> {
@@ -86,7 +88,7 @@ export function planWrite<T>(
   const changesUser = user !== current?.body.user
   const isAliasChange = context.aliasesRotate && status === 'alias' && dataText !== currentText
   const rotate = wants.rotates || isReadmitted || isAliasChange
-  const confirmed = current !== undefined && status === 'current' && isUnconfirmed(current.body)
+  const confirmed = current !== undefined && status === 'current' && !isSecretNew && isUnconfirmed(current.body)
   const memory =
     step && !done
       ? remembering(current, { remembered, step, result, user, rotates: rotate || hasRotated }, context, nowMs)

@@ -61,6 +61,8 @@ export class StoredSession {
   #seen: Snapshot | undefined
   #status: BearerStatus
   #hasRotated = false
+  /** This request made the secret: it has not come back from the client. */
+  #isSecretNew = false
   #ended = false
   /** Set once a write has met the answer that a twin of this request was given. From then on its writes change nothing. */
   answeredBefore: Answer | undefined
@@ -137,7 +139,12 @@ export class StoredSession {
     let attempt = 1
     try {
       while (attempt <= commitAttemptsMax) {
-        const request = { wants: this.nextWrite, status: this.#status, hasRotated: this.#hasRotated }
+        const request = {
+          wants: this.nextWrite,
+          status: this.#status,
+          hasRotated: this.#hasRotated,
+          isSecretNew: this.#isSecretNew,
+        }
         const intent = { transform, step, upkeep, ...request, secret: this.#id.secret, nextSecret }
         const plan = planWrite(current, intent, this.#context, clock.now())
         if (plan.kind === 'another-session') {
@@ -193,7 +200,8 @@ export class StoredSession {
     if (!this.#listed) await this.#relist(undefined, seen.body.user)
     try {
       if (isNoteDue(seen, this.#context, clock.now())) return await this.write(unchanged, { upkeep: 'note-use' })
-      if (this.#status === 'current' && isUnconfirmed(seen.body)) return await this.write(unchanged)
+      if (this.#status === 'current' && !this.#isSecretNew && isUnconfirmed(seen.body))
+        return await this.write(unchanged)
       if (!isTouchDue(seen, this.#context, clock.now())) return
       if (hasOld(seen.body.answersText, clock.now())) return await this.write(unchanged, { upkeep: 'forget-keys' })
       const expiresAtMs = expiry(seen.body.createdAtMs, timeoutsOf(seen.body, this.#context), clock.now())
@@ -230,7 +238,10 @@ export class StoredSession {
     this.#hasRotated ||= this.nextWrite.rotates
     this.nextWrite.done()
     lastKnown.see(this.#key, seen, clock.now())
-    if (secret !== this.#id.secret) this.#status = 'current'
+    if (secret !== this.#id.secret) {
+      this.#status = 'current'
+      this.#isSecretNew = true
+    }
     this.#id = { handle: this.#id.handle, secret, user: seen.body.user }
   }
 

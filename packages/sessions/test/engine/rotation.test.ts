@@ -36,6 +36,19 @@ test('the grace runs from the first use of the new id: a client that never got i
   t.deepEqual((await reopen(session)).take(), { cart: 2 })
 })
 
+test('a request that rotates and commits again has not used the new id: the client may never get it', async (t) => {
+  const { engine, time, reopen } = setUp({ rotationGraceMs: GRACE_MS })
+  const session = engine.create()
+  await session.commit({ cart: 1 })
+  const old = session.id
+  session.rotate()
+  await session.commit({ cart: 1 })
+  await session.commit(undefined)
+  await session.commit({ cart: 2 })
+  time.nowMs += 100 * GRACE_MS
+  t.deepEqual((await reopen({ id: old })).take(), { cart: 2 })
+})
+
 /** A session whose id was rotated, and the new one used. */
 async function rotated(options: Partial<EngineOptions> = {}) {
   const under = setUp({ rotationGraceMs: GRACE_MS, requestTimeMaxMs: REQUEST_MAX_MS, ...options })
