@@ -95,6 +95,7 @@ export const definitions: readonly Definition[] = [
   },
   {
     title: 'of many writes that race on one version exactly one wins',
+    needs: 'comparesAndSets',
     async check(store) {
       const key = await created(store)
       const write = (body: string) => store.write(key, { expectedVersion: 1, expiresAtMs: inAnHour(), body })
@@ -106,6 +107,7 @@ export const definitions: readonly Definition[] = [
   },
   {
     title: 'of many creations that race on one key exactly one wins',
+    needs: 'comparesAndSets',
     async check(store) {
       const key = freshKey()
       const create = () => store.write(key, { expectedVersion: 0, expiresAtMs: inAnHour(), body: 'new' })
@@ -116,6 +118,7 @@ export const definitions: readonly Definition[] = [
   },
   {
     title: 'writers that retry what they are told lose no change',
+    needs: 'comparesAndSets',
     async check(store) {
       const key = await created(store, '0')
       const increment = async (): Promise<void> => {

@@ -1,5 +1,6 @@
 /** Nodes of one application whose sessions are in their cookies: Koa on free ports, one client of all of them. */
 import type { ExecutionContext } from 'ava'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import type { SessionStore } from '../../src/contract.ts'
 import type { SessionLayer, SessionsOptions } from '../../src/koa/koa.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -15,8 +16,8 @@ export const TOKEN_RULES = {
 } as const satisfies Omit<TokenStoreOptions, 'revocations'>
 
 /** What nodes share, though they are in one process. */
-export function sharedMemory(): SessionStore {
-  const store = memoryStore()
+export function sharedMemory(clock: Clock = systemClock): SessionStore {
+  const store = memoryStore({ clock })
   return { ...store, name: 'shared', capabilities: { ...store.capabilities, shared: 'held' }, close: async () => {} }
 }
 
@@ -46,6 +47,18 @@ export async function tokenNode(
     (made) => (layer = made),
   )
   return { origin, layer: layer as SessionLayer, events }
+}
+
+/** Nodes that share their revocations. */
+export async function tokenNodes(
+  t: ExecutionContext,
+  count: 2,
+  routes: Readonly<Record<string, Handler>>,
+  options: TokenNodeOptions = {},
+): Promise<[TokenNode, TokenNode]> {
+  const rules = { revocations: sharedMemory(options.clock), ...options.rules }
+  const nodes = Array.from({ length: count }, () => tokenNode(t, routes, { ...options, rules }))
+  return (await Promise.all(nodes)) as [TokenNode, TokenNode]
 }
 
 /** The same client at another node. */

@@ -63,7 +63,7 @@ export function requestStore(
 
   const refusalOf = (stub: StoredStub['stub'], { version }: SessionRecord): CarrierEvent | undefined => {
     if (stub === ENDED) return { event: 'cookie-refused', reason: 'ended' }
-    const isOlder = isDetecting && stub.version > version && clock.now() >= stub.writtenAtMs + PARALLEL_MS
+    const isOlder = isDetecting && stub.version > version && clock.now() >= stub.versionAtMs + PARALLEL_MS
     return isOlder ? { event: 'cookie-older' } : undefined
   }
 
@@ -93,7 +93,6 @@ export function requestStore(
       const { expectedVersion, expiresAtMs, body } = write
       if (key.startsWith('~') || (own === undefined && expectedVersion > 0)) return await stubs.write(key, write)
       const current = own?.record
-      if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const next = { version: expectedVersion + 1, expiresAtMs, body }
       assertFits(next)
       const before = current && decodeBody(current.body)
@@ -107,6 +106,7 @@ export function requestStore(
           owned.delete(key)
           return { status: 'gone' }
         }
+        if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
         const beside = madeBeside(key, expectedVersion)
         if (beside !== undefined) return conflict(key, beside, false)
         const rebased = current && rebasedOn(stub, current)
@@ -115,7 +115,8 @@ export function requestStore(
           throw new SessionConflictError(tries, undefined, undefined)
 
         if (isDetecting || changesStub(stub, before, after)) {
-          const written = await stubs.writeStub(key, stubVersion, { version: next.version, expiresAtMs, body: after })
+          const changed = { version: next.version, versionAtMs: clock.now(), expiresAtMs, body: after }
+          const written = await stubs.writeStub(key, stubVersion, changed)
           if (written.status !== 'written') continue
           const faster = madeBeside(key, expectedVersion)
           if (faster !== undefined) return conflict(key, faster, false)
@@ -136,7 +137,7 @@ export function requestStore(
       // Another request's answer has a newer cookie, which this one's must not replace.
       const isOlder = isDetecting && stub !== undefined && stub !== ENDED && stub.version > record.version
       if (isOlder || isAlias || rebasedOn(stub, record) || madeBeside(key, record.version)) return false
-      if (stub !== undefined && stub !== ENDED && clock.now() >= stub.writtenAtMs + NOTE_EVERY_MS)
+      if (stub !== undefined && stub !== ENDED && expiresAtMs >= stub.expiresAtMs + NOTE_EVERY_MS)
         await stubs.writeStub(key, stubVersion, { ...stub, expiresAtMs })
       own.record = { ...record, expiresAtMs: Math.max(expiresAtMs, record.expiresAtMs) }
       return true

@@ -6,7 +6,7 @@ import type { CarrierOptions } from '../../carrier.ts'
 import type { SessionKey, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import { decodeBody, encodeBody } from '../../record/record.ts'
-import { decodeStub, ENDED, encodeStub, type LiveStub, type StoredStub, stubKey } from './stubs.ts'
+import { decodeStub, ENDED, encodeStub, type StoredStub, stubKey } from './stubs.ts'
 
 export interface StubStore extends SessionStore {
   readonly readStub: (key: SessionKey) => Promise<StoredStub | undefined>
@@ -14,7 +14,8 @@ export interface StubStore extends SessionStore {
   readonly writeStub: (
     key: SessionKey,
     expectedVersion: number,
-    stub: Omit<LiveStub, 'writtenAtMs'> | typeof ENDED,
+    stub: StoredStub['stub'],
+    untilMs?: number,
   ) => Promise<WriteResult>
 }
 
@@ -32,11 +33,10 @@ export function stubStore(
     return record && decodeStub(record)
   }
 
-  const writeStub: StubStore['writeStub'] = (key, expectedVersion, stub) => {
-    const nowMs = clock.now()
+  const writeStub: StubStore['writeStub'] = (key, expectedVersion, stub, untilMs = 0) => {
     // As long as any cookie of the session can be accepted.
-    const expiresAtMs = nowMs + lifetimeMaxMs
-    return shared.write(stubKey(key), { expectedVersion, expiresAtMs, body: encodeStub(stub, nowMs) })
+    const expiresAtMs = Math.max(untilMs, clock.now() + lifetimeMaxMs)
+    return shared.write(stubKey(key), { expectedVersion, expiresAtMs, body: encodeStub(stub) })
   }
 
   const asRecord = ({ stub, stubVersion }: StoredStub): SessionRecord | undefined => {
@@ -63,8 +63,8 @@ export function stubStore(
       if (current === undefined || known?.stub === ENDED || known === undefined) return { status: 'gone' }
       const { expectedVersion, expiresAtMs, body } = write
       if (current.version !== expectedVersion) return { status: 'conflict', current }
-      const { version } = known.stub
-      const written = await writeStub(key, expectedVersion, { version, expiresAtMs, body: decodeBody(body) })
+      const stub = { ...known.stub, expiresAtMs, body: decodeBody(body) }
+      const written = await writeStub(key, expectedVersion, stub)
       if (written.status !== 'conflict') return written
       const there = asRecord(decodeStub(written.current))
       return there === undefined ? { status: 'gone' } : { status: 'conflict', current: there }
@@ -78,7 +78,7 @@ export function stubStore(
       hasEnded(key)
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
         const known = await readStub(key)
-        const written = await writeStub(key, known?.stubVersion ?? 0, ENDED)
+        const written = await writeStub(key, known?.stubVersion ?? 0, ENDED, options.fenceUntilMs)
         if (written.status === 'written') return
       }
       throw new StoreUnavailableError(shared.name, new Error("other nodes kept changing the session's stub"))

@@ -9,10 +9,9 @@ import { type Body, decodeBody, encodeBody } from '../../record/record.ts'
 import { isUnconfirmed } from '../../record/bearer-status.ts'
 
 export interface LiveStub {
-  /** Of the session when this was written. */
+  /** Of the session as it was when this was written, and when it got this version. */
   readonly version: number
-  readonly writtenAtMs: number
-  /** The session's, then. */
+  readonly versionAtMs: number
   readonly expiresAtMs: number
   /** The session's, without its data. */
   readonly body: Body
@@ -33,22 +32,22 @@ export function stubKey(key: SessionKey): SessionKey {
   return `~t${key}` as SessionKey
 }
 
-export function encodeStub(stub: Omit<LiveStub, 'writtenAtMs'> | typeof ENDED, nowMs: number): string {
+export function encodeStub(stub: StoredStub['stub']): string {
   if (stub === ENDED) return ENDED_TEXT
-  const { version, expiresAtMs, body } = stub
+  const { version, versionAtMs, expiresAtMs, body } = stub
   const text = encodeBody({ ...body, answersText: undefined, dataText: EMPTY_DATA })
-  return `{"at":[${version},${nowMs},${expiresAtMs}],"body":${text}}`
+  return `{"at":[${version},${versionAtMs},${expiresAtMs}],"body":${text}}`
 }
 
 /** Throws RecordUnreadableError. */
 export function decodeStub({ version: stubVersion, body: text }: SessionRecord): StoredStub {
-  const [, version, writtenAtMs, expiresAtMs, body = ''] = LIVE.exec(text) ?? []
+  const [, version, versionAtMs, expiresAtMs, body = ''] = LIVE.exec(text) ?? []
   if (text === ENDED_TEXT) return { stubVersion, stub: ENDED }
   return {
     stubVersion,
     stub: {
       version: Number(version),
-      writtenAtMs: Number(writtenAtMs),
+      versionAtMs: Number(versionAtMs),
       expiresAtMs: Number(expiresAtMs),
       body: decodeBody(body),
     },
