@@ -55,7 +55,7 @@ export interface CarriedRequest {
   /** Those that its cookies have, in their order. */
   readonly presented: readonly Unsealed[]
   /** The cookie's value for the session as it is now; undefined where the client must keep what it has. */
-  seal(id: SessionId): Promise<string | undefined>
+  readonly seal: (id: SessionId) => Promise<string | undefined>
 }
 
 /** Undefined for a store that keeps its sessions. */

@@ -73,13 +73,14 @@ function cookieForm({ secure, cookieName = 'sid', domain, sameSite = 'lax' }: Co
   return { name, attributes }
 }
 
-/** What is left for the value of a cookie that is to fit a browser with all its attributes. */
+/** What is left for the value of a cookie that is to fit a browser with its name and all its attributes. */
 export function cookieLimits(options: CookieOptions): { readonly cookieName: string; readonly valueBytesMax: number } {
   const { name, attributes } = cookieForm(options)
-  const longest = Object.entries({ ...attributes, expires: LONG_AGO.toUTCString() }).map(
-    ([each, value]) => `; ${each}=${value}`,
-  )
-  return { cookieName: name, valueBytesMax: COOKIE_BYTES_MAX - Buffer.byteLength([name, '=', ...longest].join('')) }
+  const { path, sameSite, secure, domain } = attributes
+  const named = { path, expires: LONG_AGO.toUTCString(), ...(domain !== undefined && { domain }), sameSite }
+  const longest = Object.entries(named).map(([attribute, value]) => `; ${attribute}=${value}`)
+  const text = `${name}=${longest.join('')}; httponly${secure ? '; secure' : ''}`
+  return { cookieName: name, valueBytesMax: COOKIE_BYTES_MAX - text.length }
 }
 
 /** With a carrier, a session travels in its cookie; without, the cookie has the session's id. */

@@ -30,6 +30,11 @@ export interface OwnSession {
 /** What this process has just made of sessions, for requests that run beside. */
 export type RecentSessions = LRUCache<SessionKey, { readonly record: SessionRecord; readonly madeAtMs: number }>
 
+interface KnownStub {
+  readonly stub: StoredStub['stub'] | undefined
+  readonly stubVersion: number
+}
+
 export interface RequestSurroundings extends Pick<CarrierOptions, 'clock' | 'onEvent'> {
   readonly rules: TokenRules
   readonly stubs: StubStore
@@ -40,7 +45,9 @@ export interface RequestSurroundings extends Pick<CarrierOptions, 'clock' | 'onE
 
 /** A request that was sent before a later version came back may arrive after it. */
 const PARALLEL_MS = 10_000
-const NO_STUB = { stub: undefined, stubVersion: 0 } as const
+const NO_STUB: KnownStub = { stub: undefined, stubVersion: 0 }
+/** The store is out, and sessions are accepted without their stubs. A write of one fails then. */
+const UNREAD: KnownStub = { stub: undefined, stubVersion: -1 }
 
 export function requestStore(
   { rules, stubs, recent, clock, onEvent, assertFits }: RequestSurroundings,
@@ -67,16 +74,26 @@ export function requestStore(
     return isOlder ? { event: 'cookie-older' } : undefined
   }
 
-  /** Undefined, too, where revocations can't be read and sessions are accepted without. */
-  const unlessOut = <T>(read: Promise<T>): Promise<T | undefined> => (isAccepting ? read.catch(ignoreOutage) : read)
+  const readStub = async (key: SessionKey): Promise<KnownStub> => {
+    try {
+      return (await stubs.readStub(key)) ?? NO_STUB
+    } catch (error) {
+      return unread(error)
+    }
+  }
+
+  const unread = (error: unknown): KnownStub => {
+    if (isAccepting && error instanceof StoreUnavailableError) return UNREAD
+    throw error
+  }
 
   return {
     ...stubs,
 
     async read(key) {
       const own = owned.get(key)
-      if (own === undefined) return await unlessOut(stubs.read(key))
-      const { stub } = (await unlessOut(stubs.readStub(key))) ?? NO_STUB
+      if (own === undefined) return await stubs.read(key).catch((error: unknown) => void unread(error))
+      const { stub } = await readStub(key)
       const refusal = stub && refusalOf(stub, own.record)
       if (refusal !== undefined) {
         onEvent(refusal)
@@ -100,8 +117,7 @@ export function requestStore(
       const rotates = before?.secretDigest !== after.secretDigest
 
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
-        const known = await unlessOut(stubs.readStub(key))
-        const { stub, stubVersion } = known ?? NO_STUB
+        const { stub, stubVersion } = await readStub(key)
         if (stub === ENDED) {
           owned.delete(key)
           return { status: 'gone' }
@@ -114,7 +130,7 @@ export function requestStore(
         if (isDetecting && current !== undefined && stub !== undefined && stub.version !== current.version)
           throw new SessionConflictError(tries, undefined, undefined)
 
-        if (isDetecting || changesStub(stub, before, after)) {
+        if (isDetecting || (stubVersion === UNREAD.stubVersion ? rotates : changesStub(stub, before, after))) {
           const changed = { version: next.version, versionAtMs: clock.now(), expiresAtMs, body: after }
           const written = await stubs.writeStub(key, stubVersion, changed)
           if (written.status !== 'written') continue
@@ -131,7 +147,7 @@ export function requestStore(
     async touch(key, expiresAtMs) {
       const own = owned.get(key)
       if (own === undefined) return await stubs.touch(key, expiresAtMs)
-      const { stub, stubVersion } = (await unlessOut(stubs.readStub(key))) ?? NO_STUB
+      const { stub, stubVersion } = await readStub(key)
       const { record, isAlias } = own
       if (record.expiresAtMs <= clock.now() || (stub !== undefined && refusalOf(stub, record))) return false
       // Another request's answer has a newer cookie, which this one's must not replace.
@@ -156,9 +172,4 @@ function rebasedOn(stub: LiveStub | typeof ENDED | undefined, record: SessionRec
   const body = decodeBody(record.body)
   if (body.secretDigest === stub.body.secretDigest) return undefined
   return { ...record, body: encodeBody(withSecretsOf(stub, body)) }
-}
-
-function ignoreOutage(error: unknown): undefined {
-  if (!(error instanceof StoreUnavailableError)) throw error
-  return undefined
 }
