@@ -54,3 +54,13 @@ test('there is a history of each kind for every anomaly', (t) => {
     t.deepEqual([...new Set(kinds)].sort(), ['fail', 'pass', 'unknown'], anomaly)
   }
 })
+
+test('every anomaly is in the table of the README', (t) => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const rows = readme.split('\n').filter((line) => line.startsWith('| `'))
+  for (const kind of ANOMALIES)
+    t.true(
+      rows.some((row) => row.includes(`\`${kind}\``)),
+      kind,
+    )
+})

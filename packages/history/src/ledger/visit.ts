@@ -4,7 +4,7 @@ import type { OperationEnded, OperationSent } from '../trace/events.ts'
 export type Item = readonly [sku: string, quantity: number]
 export type Items = readonly Item[]
 
-/** An operation that ended. */
+/** An operation that ended, as the trace has it. Its times are `sentAtMs` and `endedAtMs`; `atMs` is when the lab wrote the event. */
 export interface Done {
   readonly sent: OperationSent
   readonly ended: OperationEnded
@@ -149,6 +149,7 @@ export interface Stranger {
 /** An operation that ended, and what its answer shows. */
 export interface Observation {
   readonly done: Done
+  /** Its times and node, for a checker to compare or to keep. */
   readonly moment: Moment
   readonly visit: Visit
   readonly timeouts: Timeouts

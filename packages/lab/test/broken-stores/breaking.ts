@@ -1,17 +1,17 @@
 /**
- * What a store that is broken on purpose stands on: a correct one, with the one thing that is broken put over it. Each is a
- * module that a node opens as `--store PATH`; `PATH?on=URL` names the correct one beneath, which is in memory unless told
- * otherwise. `on=shared:NAME` is one that all nodes of this very process share.
+ * Makes a store that is broken on purpose: a correct store, with some verbs replaced by broken ones. Each is a module that a node opens
+ * as `--store PATH`. `PATH?on=URL` names the correct store; without it that is a memory store. `on=shared:NAME` is a memory store that
+ * all nodes of this process share.
  *
- * What breaks does so every so many times rather than at random: as often in a short run as in a long one.
+ * A defect shows in every n-th call rather than at random, so that a short run has as many as a long one.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openStore, type SessionKey, type SessionStore, type StoreFactory } from '@ninelives/sessions'
 
-/** The verbs that are broken, over those that are not. */
+/** The broken verbs. */
 export type Breaking = (sound: SessionStore, url: URL) => Partial<SessionStore>
 
-/** As far away as a Redis next door: without it no two requests would ever meet inside of one process. */
+/** The latency of a Redis nearby: without it no two requests of one process would be concurrent. */
 const AWAY_MS = 2
 
 const shared = new Map<string, SessionStore>()
@@ -23,12 +23,12 @@ export function broken(breaking: Breaking): StoreFactory {
   }
 }
 
-/** Lists of users' sessions are left alone: what is broken are sessions. */
+/** Only sessions are broken, and not the lists of users' sessions. */
 export function isSession(key: SessionKey): boolean {
   return !key.startsWith('~')
 }
 
-/** True every so many times. */
+/** True in every n-th call. */
 export function oneIn(times: number): () => boolean {
   let left = times
   return () => {

@@ -1,6 +1,6 @@
 /**
- * Who judges the judges: stores that are broken on purpose, each in one way. Its own checker has to find it within a few
- * seconds of a lively load, and no other may cry wolf. Where the damage is of two kinds, `also` names the other one, and why.
+ * Tests the checkers with stores that are broken on purpose, each in one way: its own checker must find it within a few seconds of a
+ * lively load, and no other checker may find anything. If the damage is of two kinds, `also` names the other one, and why.
  */
 import test from 'ava'
 import type { AnomalyKind } from '@ninelives/history'
@@ -27,7 +27,7 @@ const stores: readonly Broken[] = [
   {
     name: 'mixed-up-users',
     caughtAs: 'leak',
-    also: { duplicate: "who counts in another's session comes to more than they counted" },
+    also: { duplicate: "a user that counts in another's session gets a number above its own counts" },
   },
   { name: 'doubled-writes', caughtAs: 'duplicate' },
   {
@@ -44,7 +44,7 @@ const stores: readonly Broken[] = [
     name: 'absent-sessions',
     caughtAs: 'flapping-session',
     also: {
-      'lost-session': 'who counts without a session is given a new one, in the place of the old',
+      'lost-session': 'a user that counts without a session gets a new one, in the place of the old',
       resurrection: 'a logout that does not find the session does not end it',
       'lost-write': 'what a visitor counted is gone where the login does not find the session',
     },

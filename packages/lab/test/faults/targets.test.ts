@@ -1,4 +1,4 @@
-/** Whom a fault falls on. */
+/** Which nodes a fault falls on. */
 import test from 'ava'
 import { ask } from '../fixtures/ask.ts'
 import { startedLab } from '../fixtures/open-lab.ts'

@@ -26,9 +26,9 @@ export interface Fault<S extends Subject = Subject> {
   readonly fields?: FaultFields
   /** The states of the subject in which this fault has an effect. */
   readonly needs: readonly NodeLife[]
-  /** The events that show that it is over, for whatever reason. */
+  /** Events of the target that show that the fault is over, whether it was healed or not: `node-down`, if it ends with the process. */
   readonly endsWith: readonly TraceEvent['type'][]
-  /** It is over as soon as it has landed. */
+  /** It is over as soon as it has landed, like a reset of connections, and needs no healing. */
   readonly isMomentary?: true
   /** The lab restarts the target, so a campaign need not heal it. */
   readonly comesBack?: true
