@@ -16,23 +16,42 @@ interface Pending {
   readonly atMs: number
   readonly reject: (error: Error) => void
   readonly abandon: (() => void) | undefined
+  isOver: boolean
+  before: Pending | undefined
+  after: Pending | undefined
 }
 
 const CHECKED_EVERY_MS = 50
 
 export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
-  const pending = new Set<Pending>()
+  // Linked, in the order of their deadlines. Not a Set: V8 replaces its table after every few changes, and each old table refers to the
+  // next. A table in the old generation keeps all later ones and their calls alive until the next major collection.
+  let first: Pending | undefined
+  let last: Pending | undefined
   let timer: NodeJS.Timeout | undefined
 
   const check = (): void => {
     const nowMs = performance.now()
-    for (const entry of pending) {
-      if (entry.atMs > nowMs) break
-      pending.delete(entry)
-      entry.abandon?.()
-      entry.reject(late())
-    }
-    if (pending.size === 0) stop()
+    for (let entry = first; entry !== undefined && entry.atMs <= nowMs; entry = first) end(entry, late)
+    if (first === undefined) stop()
+  }
+
+  const remove = (entry: Pending): void => {
+    if (entry.isOver) return
+    const { before, after } = entry
+    if (before === undefined) first = after
+    else before.after = after
+    if (after === undefined) last = before
+    else after.before = before
+    entry.isOver = true
+    entry.before = undefined
+    entry.after = undefined
+  }
+
+  const end = (entry: Pending, reason: () => Error): void => {
+    remove(entry)
+    entry.abandon?.()
+    entry.reject(reason())
   }
 
   const stop = (): void => {
@@ -43,16 +62,19 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
   return {
     within(call, abandon) {
       return new Promise((resolve, reject) => {
-        const entry = { atMs: performance.now() + timeoutMs, reject, abandon }
-        pending.add(entry)
+        const atMs = performance.now() + timeoutMs
+        const entry: Pending = { atMs, reject, abandon, isOver: false, before: last, after: undefined }
+        if (last === undefined) first = entry
+        else last.after = entry
+        last = entry
         timer ??= setInterval(check, Math.min(CHECKED_EVERY_MS, timeoutMs))
         call.then(
           (result) => {
-            pending.delete(entry)
+            remove(entry)
             resolve(result)
           },
           (error: unknown) => {
-            pending.delete(entry)
+            remove(entry)
             reject(error)
           },
         )
@@ -60,11 +82,7 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
     },
 
     giveUp(reason) {
-      for (const { reject, abandon } of pending) {
-        abandon?.()
-        reject(reason())
-      }
-      pending.clear()
+      for (let entry = first; entry !== undefined; entry = first) end(entry, reason)
       stop()
     },
   }
