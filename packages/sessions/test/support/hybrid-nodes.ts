@@ -1,4 +1,6 @@
 /** Nodes that keep copies of sessions in memory, over one store. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import type { ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { openStore } from '../../src/stores/open-store.ts'
@@ -25,4 +27,19 @@ export async function keptBy(store: SessionStore, key: SessionKey): Promise<void
     await store.read(key)
     return cacheOf(store).hits > hits
   })
+}
+
+/** A process with a hybrid store. */
+export async function nodeProcess(t: ExecutionContext, url: string) {
+  const child: ChildProcess = fork(new URL('../fixtures/hybrid-node.ts', import.meta.url), [url])
+  t.teardown(() => child.kill('SIGKILL'))
+  await once(child, 'message')
+  return {
+    child,
+    async read(key: SessionKey): Promise<string | undefined> {
+      child.send({ key })
+      const [{ body }] = (await once(child, 'message')) as [{ body?: string }]
+      return body
+    },
+  }
 }

@@ -5,13 +5,16 @@ import { databaseStore } from './database.ts'
 import { mysqlDialect } from './servers/mysql.ts'
 import { postgresDialect } from './servers/postgres.ts'
 import { serverLocation } from './servers/url.ts'
+import { versionedCopies } from './sqlite/copies.ts'
 import { sqliteDialect } from './sqlite/sqlite.ts'
 import { sqliteLocation } from './sqlite/url.ts'
 
 export function databaseStoreFromUrl(url: string, onEvent: OnStoreEvent | undefined): SessionStore {
   if (/^sqlite:/i.test(url)) {
     const location = sqliteLocation(url)
-    return databaseStore({ dialect: sqliteDialect(location), openTimeoutMs: location.openTimeoutMs, onEvent })
+    const dialect = sqliteDialect(location)
+    const store = databaseStore({ dialect, openTimeoutMs: location.openTimeoutMs, onEvent })
+    return Object.assign(store, { copies: versionedCopies(store, dialect.dataVersion) })
   }
   const location = serverLocation(url)
   return databaseStore({

@@ -26,7 +26,7 @@ export async function hybridStore({
 }: HybridStoreOptions): Promise<SessionStore> {
   if (!isCacheable(over))
     throw new StoreConfigError(
-      `hybrid: takes over= a store that tells when a copy is outdated: redis: or sqlite:. ${over.name} does not`,
+      `hybrid: takes over= a store that tells when a copy is outdated: redis: or redis+sentinel:, or sqlite:. ${over.name} as given does not`,
     )
   const { LRUCache } = await lruCache()
   const copies = new LRUCache<SessionKey, Copy>({

@@ -37,7 +37,7 @@ import { leaseScript, releaseScript, runScript } from './scripts.ts'
 
 export interface NodeLease {
   /** Resolves when the node has a lease, or has failed to get one; rejects with StoreConfigError without the rights for it. */
-  start(onOutdated: OnOutdated): Promise<void>
+  readonly start: (onOutdated: OnOutdated) => Promise<void>
   /** The lease under which a copy of this record may be held now. Asks for one if there is none. */
   current(key: SessionKey): Lease | undefined
   readonly isCurrent: (mark: number) => boolean
@@ -152,14 +152,11 @@ export function nodeLease(
     try {
       const until = await take(renewed.name, 'XX')
       if (lease !== renewed) return
-      if (until !== undefined) {
-        Object.assign(renewed, until)
-        return renewLater(unusedMs)
-      }
-      end('the lease ended before it was renewed')
-      await ensure()
+      if (until === undefined) return end('the lease ended before it was renewed')
+      Object.assign(renewed, until)
+      renewLater(unusedMs)
     } catch (error) {
-      if (lease === renewed || lease === undefined) fail(error)
+      if (lease === renewed) fail(error)
     }
   }
 
@@ -192,7 +189,12 @@ export function nodeLease(
 
   const ensure = (): Promise<void> => {
     if (isClosed || lease !== undefined || performance.now() < retryAtMs) return Promise.resolve()
-    starting ??= begin().finally(() => (starting = undefined))
+    starting ??= begin()
+      .catch((error: unknown) => {
+        fail(error)
+        throw error
+      })
+      .finally(() => (starting = undefined))
     return starting
   }
 
@@ -233,13 +235,13 @@ export function nodeLease(
             `hybrid: ${connection.address} does not allow what a near-cache needs: ${reason}`,
             error,
           )
-        fail(error)
       })
     },
 
     current(key) {
       isUsed = true
-      if (lease === undefined) ensure().catch(fail)
+      // A failure is in `trouble`.
+      if (lease === undefined) ensure().catch(() => {})
       return releasing.has(key) ? undefined : lease
     },
 

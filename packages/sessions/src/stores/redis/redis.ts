@@ -9,10 +9,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from 'ioredis'
 import { type Clock, systemClock } from '../../clock.ts'
-import type { Ack, Capabilities, SessionKey, SessionRecord, SessionWrite, WriteResult } from '../../contract.ts'
-import { StoreConfigError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
+import type {
+  Ack,
+  Capabilities,
+  SessionKey,
+  SessionRecord,
+  SessionStore,
+  SessionWrite,
+  WriteResult,
+} from '../../contract.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
-import type { CacheableStore } from '../../cacheable-store.ts'
+import type { CopySource } from '../../cacheable-store.ts'
 import { ackedScripts } from './ack.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
 import { nodeLease } from './lease.ts'
@@ -72,7 +80,7 @@ const capabilities: Capabilities = {
   fences: 'held',
 }
 
-export function redisStore(options: RedisStoreOptions): CacheableStore {
+export function redisStore(options: RedisStoreOptions): SessionStore & { copies?: CopySource } {
   const location = redisLocation(options.url)
   const { prefix, timeoutMs, openTimeoutMs, ack, clock, leaseMs, ...rules } = withDefaults(options, location)
   const connection = redisConnection(location, timeoutMs)
@@ -126,6 +134,28 @@ export function redisStore(options: RedisStoreOptions): CacheableStore {
   const live = (record: SessionRecord | undefined): SessionRecord | undefined =>
     record === undefined || record.expiresAtMs <= clock.now() ? undefined : record
 
+  /** Not in a Cluster, where a lease and a record may be on two servers. */
+  const copies: CopySource = {
+    start: lease.start,
+    isCurrent: lease.isCurrent,
+
+    async read(key) {
+      const { mark, name = '' } = lease.current(key) ?? {}
+      const [status, ...record] = await onPrimary(holdScript, key, [clock.now(), prefix, name])
+      return { answer: live(asRecord(...record)), mark: status === 'held' ? mark : undefined }
+    },
+
+    async write(key, about) {
+      const mark = lease.current(key)?.mark
+      const { result, holds } = await write(key, about)
+      return { answer: result, mark: holds ? mark : undefined }
+    },
+
+    get trouble() {
+      return lease.trouble
+    },
+  }
+
   return {
     name: 'redis',
     capabilities,
@@ -151,31 +181,7 @@ export function redisStore(options: RedisStoreOptions): CacheableStore {
       await change(destroyScript, key, [fenceUntilMs])
     },
 
-    copies: {
-      async start(onOutdated) {
-        if (!isOneServer)
-          throw new StoreConfigError('hybrid: takes no redis+cluster: URL, because a lease is on one server')
-        await lease.start(onOutdated)
-      },
-
-      isCurrent: lease.isCurrent,
-
-      async read(key) {
-        const { mark, name = '' } = lease.current(key) ?? {}
-        const [status, ...record] = await onPrimary(holdScript, key, [clock.now(), prefix, name])
-        return { answer: live(asRecord(...record)), mark: status === 'held' ? mark : undefined }
-      },
-
-      async write(key, about) {
-        const mark = lease.current(key)?.mark
-        const { result, holds } = await write(key, about)
-        return { answer: result, mark: holds ? mark : undefined }
-      },
-
-      get trouble() {
-        return lease.trouble
-      },
-    },
+    ...(isOneServer && { copies }),
 
     async health() {
       await healthy(connection)

@@ -1,9 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
-import type { SessionKey, SessionRecord } from '../../../src/contract.ts'
+import type { SessionRecord } from '../../../src/contract.ts'
 import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
-import { cacheOf, hybridNode, keptBy } from '../../support/hybrid-nodes.ts'
+import { cacheOf, hybridNode, keptBy, nodeProcess } from '../../support/hybrid-nodes.ts'
 import { redisMissing, type RedisServer, redisServer } from '../../support/redis/server.ts'
 import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
 import { until } from '../../support/until.ts'
@@ -205,21 +203,6 @@ onRedis('sessions are read while Redis accepts no changes', async (t) => {
   await redis.ask('CONFIG', 'SET', 'maxmemory', 0)
   await keptBy(store, other)
 })
-
-/** A process with a hybrid store: `ask(key)` is a read there. */
-async function nodeProcess(t: ExecutionContext, url: string) {
-  const child: ChildProcess = fork(new URL('../../fixtures/hybrid-node.ts', import.meta.url), [url])
-  t.teardown(() => child.kill('SIGKILL'))
-  await once(child, 'message')
-  return {
-    child,
-    async read(key: SessionKey): Promise<string | undefined> {
-      child.send({ key })
-      const [{ body }] = (await once(child, 'message')) as [{ body?: string }]
-      return body
-    },
-  }
-}
 
 onRedis(
   'a paused node delays a change for as long as its lease, and has no outdated copy when it goes on',

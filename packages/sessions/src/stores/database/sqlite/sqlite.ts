@@ -52,6 +52,7 @@ const STATEMENTS = {
     WHERE rowid IN (SELECT rowid FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX})`,
   earliest: 'SELECT min(sweep_slot) AS sweepSlot FROM ninelives_sessions',
   ping: 'SELECT 1 FROM ninelives_schema LIMIT 1',
+  dataVersion: 'PRAGMA data_version',
 }
 
 type Statements = Readonly<Record<keyof typeof STATEMENTS, StatementSync>>
@@ -63,7 +64,12 @@ interface Opened {
   readonly sync: WalSync | undefined
 }
 
-export function sqliteDialect(location: SqliteLocation): Dialect {
+export interface SqliteDialect extends Dialect {
+  /** Stays the same as long as no other connection has changed the database; undefined if that can't be known now. */
+  readonly dataVersion: () => number | undefined
+}
+
+export function sqliteDialect(location: SqliteLocation): SqliteDialect {
   const { path, synchronous, timeoutMs, bytesMax } = location
   const address = `sqlite at ${path}`
   let opened: Opened | undefined
@@ -168,6 +174,15 @@ export function sqliteDialect(location: SqliteLocation): Dialect {
 
     async ping() {
       await use(({ ping }) => ping.get())
+    },
+
+    dataVersion() {
+      try {
+        return opened?.statements.dataVersion.get()?.['data_version'] as number | undefined
+      } catch {
+        // Another process holds the lock, as while it recovers the WAL.
+        return undefined
+      }
     },
 
     warnings: () => [],
