@@ -9,6 +9,7 @@ import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
 import type { FixtureNode } from '../fixtures/processes.ts'
+import { seeded } from '../fixtures/requests/mutated-requests.ts'
 import { rawClient } from '../fixtures/requests/raw.ts'
 import type { RawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
@@ -106,22 +107,13 @@ test('a WebSocket that opens while the balancer stops gets the same Close as the
   await closed
 })
 
-/** With a seed, so that a run can be told again. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 const RESETS = 10_000
 const AT_ONCE = 250
 
 test('ten thousand resets and ends, by either side, at any moment, leave no socket behind', async (t) => {
   const seed = Math.floor(Math.random() * 2 ** 32)
   t.log(`seed ${seed}`)
-  const draw = random(seed)
+  const draw = seeded(seed)
   const nodes = new Set<{ readonly destroyed: boolean }>()
   const { port: nodePort, server } = await httpServer(t, (_request, response) => response.end())
   server.on('upgrade', (_request, socket) => {

@@ -8,7 +8,7 @@ import {
 } from '../../src/errors.ts'
 import { sessionKey } from '../../src/secrets/id.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
-import { MINUTE_MS, setUp, START_MS } from '../support/engine.ts'
+import { begun, MINUTE_MS, setUp, START_MS } from '../support/engine.ts'
 
 test('a session is stored by its first commit and not before', async (t) => {
   const { engine, reopen } = setUp()
@@ -21,36 +21,28 @@ test('a session is stored by its first commit and not before', async (t) => {
 })
 
 test('what a caller does to the data it was given changes nothing that is stored', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: { a: 1 } })
+  const { reopen, session } = await begun({ cart: { a: 1 } })
   const data = (await reopen(session)).take() as { cart: { a: number } }
   data.cart.a = 99
   t.deepEqual((await reopen(session)).take(), { cart: { a: 1 } })
 })
 
 test('a commit of what is there already writes nothing', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ a: 1 })
+  const { reopen, session } = await begun({ a: 1 })
   const opened = await reopen(session)
   await opened.commit({ a: 1 })
   t.is(opened.info?.version, 1)
 })
 
 test('an update that changes nothing writes nothing and still gives its result', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ user: 'u' })
+  const { reopen, session } = await begun({ user: 'u' })
   const opened = await reopen(session)
   t.is(await opened.update({ user: 'u' }, (draft) => draft['user']), 'u')
   t.is((await reopen(session)).info?.version, 1)
 })
 
 test('requests side by side that change different fields all keep their change', async (t) => {
-  const { engine, reopen, events } = setUp()
-  const session = engine.create()
-  await session.commit({ start: true })
+  const { reopen, events, session } = await begun({ start: true })
   const tabs = await Promise.all(['a', 'b', 'c', 'd'].map(async (field) => ({ field, tab: await reopen(session) })))
   await Promise.all(tabs.map(({ field, tab }) => tab.commit({ ...tab.take(), [field]: 1 })))
   t.deepEqual((await reopen(session)).take(), { start: true, a: 1, b: 1, c: 1, d: 1 })
@@ -62,9 +54,7 @@ function increment(session: OpenSession): Promise<unknown> {
 }
 
 test('updates side by side count every one, also two in one request', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ count: 0 })
+  const { reopen, session } = await begun({ count: 0 })
   const tabs = await Promise.all(Array.from({ length: 6 }, () => reopen(session)))
   const results = await Promise.all([...tabs, ...tabs].map(increment))
   t.deepEqual(
@@ -75,9 +65,7 @@ test('updates side by side count every one, also two in one request', async (t) 
 })
 
 test('a field that a request changed, committed and changed back ends as it was', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ a: 1 })
+  const { reopen, session } = await begun({ a: 1 })
   const opened = await reopen(session)
   await opened.commit({ a: 2 })
   await opened.commit({ a: 1 })
@@ -106,18 +94,14 @@ test('a commit that failed can be made again, and is not taken for done', async 
 })
 
 test('an update commits the changes the request made before it, in the same write', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ a: 1 })
+  const { reopen, session } = await begun({ a: 1 })
   await session.update({ a: 1, b: 2 }, (draft) => (draft['c'] = 3))
   t.deepEqual((await reopen(session)).take(), { a: 1, b: 2, c: 3 })
   t.is(session.info?.version, 2)
 })
 
 test('a commit that never gets its turn gives up with both values and changes nothing', async (t) => {
-  const { engine, store, reopen } = setUp({ commitAttemptsMax: 3 })
-  const session = engine.create()
-  await session.commit({ n: 0 })
+  const { store, reopen, session } = await begun({ n: 0 }, { commitAttemptsMax: 3 })
   const slow = await reopen(session)
   let rival = 0
   const write = store.write.bind(store)
@@ -139,9 +123,7 @@ test('a commit that never gets its turn gives up with both values and changes no
 })
 
 test('after a logout nothing that began before it can bring the session back', async (t) => {
-  const { engine, reopen, time } = setUp()
-  const session = engine.create()
-  await session.commit({ user: 'u' })
+  const { engine, reopen, time, session } = await begun({ user: 'u' })
   const [slow, reader] = await Promise.all([reopen(session), reopen(session)])
   await session.destroy()
   await t.throwsAsync(slow.commit({ user: 'u', late: true }), { instanceOf: SessionGoneError })
@@ -155,17 +137,13 @@ test('after a logout nothing that began before it can bring the session back', a
 })
 
 test('the request that destroyed a session can not write it either', async (t) => {
-  const { engine } = setUp()
-  const session = engine.create()
-  await session.commit({ user: 'u' })
+  const { session } = await begun({ user: 'u' })
   await session.destroy()
   await t.throwsAsync(session.commit({ user: 'again' }), { instanceOf: SessionGoneError })
 })
 
 test('a session ends when it is idle for too long, and a read keeps it alive', async (t) => {
-  const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS })
-  const session = engine.create()
-  await session.commit({ user: 'u' })
+  const { engine, time, reopen, session } = await begun({ user: 'u' }, { idleTimeoutMs: 10 * MINUTE_MS })
   for (let visit = 0; visit < 5; visit++) {
     time.nowMs += 9 * MINUTE_MS
     const opened = await reopen(session)
@@ -178,9 +156,10 @@ test('a session ends when it is idle for too long, and a read keeps it alive', a
 })
 
 test('a session ends at its absolute age, however much it is used', async (t) => {
-  const { engine, time, reopen } = setUp({ idleTimeoutMs: 10 * MINUTE_MS, absoluteTimeoutMs: 25 * MINUTE_MS })
-  const session = engine.create()
-  await session.commit({ user: 'u' })
+  const { engine, time, reopen, session } = await begun(
+    { user: 'u' },
+    { idleTimeoutMs: 10 * MINUTE_MS, absoluteTimeoutMs: 25 * MINUTE_MS },
+  )
   for (const atMinute of [8, 16, 24]) {
     time.nowMs = START_MS + atMinute * MINUTE_MS
     const opened = await reopen(session)
@@ -232,9 +211,7 @@ test('a stored record that can not be read is reported and left as it is', async
 
 test('a request passes the named steps in their order', async (t) => {
   const steps: EngineStep[] = []
-  const { engine, reopen } = setUp({ onStep: (step) => void steps.push(step) })
-  const session = engine.create()
-  await session.commit({ a: 1 })
+  const { reopen, session } = await begun({ a: 1 }, { onStep: (step) => void steps.push(step) })
   const opened = await reopen(session)
   await opened.commit(opened.take())
   await opened.commit({ a: 2 })
@@ -243,9 +220,7 @@ test('a request passes the named steps in their order', async (t) => {
 
 test('moving the expiry and ending a session are commits, too', async (t) => {
   const steps: EngineStep[] = []
-  const { engine, time, reopen } = setUp({ onStep: (step) => void steps.push(step) })
-  const session = engine.create()
-  await session.commit({ a: 1 })
+  const { engine, time, reopen, session } = await begun({ a: 1 }, { onStep: (step) => void steps.push(step) })
   time.nowMs += MINUTE_MS
   steps.length = 0
   const looking = await reopen(session)

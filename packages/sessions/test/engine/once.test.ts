@@ -2,7 +2,7 @@ import test from 'ava'
 import { IdempotencyMismatchError, SessionValueError, StoreUnavailableError } from '../../src/errors.ts'
 import { sessionKey } from '../../src/secrets/id.ts'
 import type { OpenSession } from '../../src/engine/session.ts'
-import { setUp } from '../support/engine.ts'
+import { begun } from '../support/engine.ts'
 
 const ANSWER = { status: 201, type: 'application/json', body: '{"n":1}' }
 
@@ -10,15 +10,8 @@ function increment(session: OpenSession, name?: string): Promise<unknown> {
   return session.update(session.take(), (draft) => (draft['n'] = Number(draft['n'] ?? 0) + 1), name)
 }
 
-async function begun() {
-  const under = setUp()
-  const session = under.engine.create()
-  await session.commit({ n: 0 })
-  return { ...under, session }
-}
-
 test('an update sent again gives its result and changes nothing', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   for (let attempt = 0; attempt < 3; attempt++) {
     const request = await reopen(session)
     request.bindIdempotencyKey('key', 'fingerprint')
@@ -28,7 +21,7 @@ test('an update sent again gives its result and changes nothing', async (t) => {
 })
 
 test('the same request at the same time on several nodes counts once, and all are told the same', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const requests = await Promise.all(Array.from({ length: 5 }, () => reopen(session)))
   for (const request of requests) request.bindIdempotencyKey('key', 'fingerprint')
   t.deepEqual(await Promise.all(requests.map((request) => increment(request))), [1, 1, 1, 1, 1])
@@ -36,7 +29,7 @@ test('the same request at the same time on several nodes counts once, and all ar
 })
 
 test('a request cut off between two of its steps is completed, not repeated, when it comes again', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const cutOff = await reopen(session)
   cutOff.bindIdempotencyKey('key', 'fingerprint')
   await increment(cutOff, 'first')
@@ -48,7 +41,7 @@ test('a request cut off between two of its steps is completed, not repeated, whe
 })
 
 test('an answer that was known with the last write is given back without running anything', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const first = await reopen(session)
   t.is(first.bindIdempotencyKey('key', 'fingerprint'), undefined)
   await first.commit({ n: 1 }, ANSWER)
@@ -56,7 +49,7 @@ test('an answer that was known with the last write is given back without running
 })
 
 test('of two saves of one keyed request, the later one gives way', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const twins = [await reopen(session), await reopen(session)]
   for (const twin of twins) twin.bindIdempotencyKey('key', 'fingerprint')
   await twins[0]?.commit({ n: 1 }, ANSWER)
@@ -67,7 +60,7 @@ test('of two saves of one keyed request, the later one gives way', async (t) => 
 })
 
 test('the same key with another request is refused, also when the two race', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const [first, racing] = [await reopen(session), await reopen(session)]
   first.bindIdempotencyKey('key', 'one thing')
   racing.bindIdempotencyKey('key', 'another thing')
@@ -79,7 +72,7 @@ test('the same key with another request is refused, also when the two race', asy
 })
 
 async function loginLost() {
-  const under = await begun()
+  const under = await begun({ n: 0 })
   const before = under.session.id
   const login = await under.reopen(under.session)
   login.bindIdempotencyKey('key', 'login')
@@ -141,7 +134,7 @@ async function repeated(session: OpenSession, key: string, again: (session: Open
 const countLong = (session: OpenSession): Promise<unknown> => counted(session, 3_000)
 
 test('what is remembered is bounded, and that a request was carried out is remembered longest', async (t) => {
-  const { session, reopen, store } = await begun()
+  const { session, reopen, store } = await begun({ n: 0 })
   for (let n = 1; n <= 20; n++) t.is(await repeated(await reopen(session), `key-${n}`, countLong), undefined)
   const record = await store.read(sessionKey(session.id.handle))
   t.true((record?.body.length ?? 0) < 18_000)
@@ -151,7 +144,7 @@ test('what is remembered is bounded, and that a request was carried out is remem
 })
 
 test('a result too large to keep is not made up: the repeated request is told that it was carried out', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   for (const code of [undefined, 'ANSWER_NOT_KEPT']) {
     const request = await reopen(session)
     request.bindIdempotencyKey('key', 'fingerprint')
@@ -165,7 +158,7 @@ test('a result too large to keep is not made up: the repeated request is told th
 })
 
 test('a request with a key from before the login does not open the session after it', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const planted = session.id
   const thief = await reopen(session)
   thief.bindIdempotencyKey('key', 'fingerprint')
@@ -181,7 +174,7 @@ test('a request with a key from before the login does not open the session after
 })
 
 test('a step that runs only the first time is not taken for another one when the request comes again', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   const handle = async (): Promise<void> => {
     const request = await reopen(session)
     request.bindIdempotencyKey('key', 'fingerprint')
@@ -198,7 +191,7 @@ test('a step that runs only the first time is not taken for another one when the
 })
 
 test('a step that failed is the same step when the handler tries it again', async (t) => {
-  const { session, reopen, store } = await begun()
+  const { session, reopen, store } = await begun({ n: 0 })
   const write = store.write.bind(store)
   const request = await reopen(session)
   request.bindIdempotencyKey('key', 'fingerprint')
@@ -213,7 +206,7 @@ test('a step that failed is the same step when the handler tries it again', asyn
 })
 
 test('a result that could not be given back as it was is refused before anything is written', async (t) => {
-  const { session, reopen } = await begun()
+  const { session, reopen } = await begun({ n: 0 })
   for (const result of [new Map(), new Date(0), Number.NaN, { at: [new Date(0)] }]) {
     const request = await reopen(session)
     request.bindIdempotencyKey('key', 'fingerprint')

@@ -1,15 +1,13 @@
 import test from 'ava'
 import { SessionGoneError } from '../../src/errors.ts'
 import type { EngineOptions } from '../../src/context/engine-options.ts'
-import { setUp } from '../support/engine.ts'
+import { begun, setUp } from '../support/engine.ts'
 
 const GRACE_MS = 5_000
 const REQUEST_MAX_MS = 60_000
 
 test('a rotated id works at once under the same key, and the old one through the grace', async (t) => {
-  const { engine, time, reopen } = setUp({ rotationGraceMs: GRACE_MS })
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { engine, time, reopen, session } = await begun({ cart: 1 }, { rotationGraceMs: GRACE_MS })
   const old = session.id
   session.rotate()
   await session.commit({ cart: 2 })
@@ -24,9 +22,7 @@ test('a rotated id works at once under the same key, and the old one through the
 })
 
 test('the grace runs from the first use of the new id: a client that never got it goes on with the old one', async (t) => {
-  const { engine, time, reopen } = setUp({ rotationGraceMs: GRACE_MS })
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { engine, time, reopen, session } = await begun({ cart: 1 }, { rotationGraceMs: GRACE_MS })
   const old = session.id
   session.rotate()
   await session.commit({ cart: 1 })
@@ -37,9 +33,7 @@ test('the grace runs from the first use of the new id: a client that never got i
 })
 
 test('a request that rotates and commits again has not used the new id: the client may never get it', async (t) => {
-  const { engine, time, reopen } = setUp({ rotationGraceMs: GRACE_MS })
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { time, reopen, session } = await begun({ cart: 1 }, { rotationGraceMs: GRACE_MS })
   const old = session.id
   session.rotate()
   await session.commit({ cart: 1 })
@@ -102,9 +96,7 @@ test('a secret that the session never had, or has forgotten, opens nothing and i
 })
 
 test('another user is another id, whether or not the application asked for one', async (t) => {
-  const { engine } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { session } = await begun({ cart: 1 })
   const anonymous = session.id.secret
   await session.commit({ cart: 1, user: 'u' })
   const loggedIn = session.id.secret
@@ -113,9 +105,7 @@ test('another user is another id, whether or not the application asked for one',
 })
 
 test('an id from before the login sees nothing of the session, changes nothing and ends nothing', async (t) => {
-  const { engine, reopen, events } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { reopen, events, session } = await begun({ cart: 1 })
   const planted = session.id
   await session.commit({ cart: 1, user: 'victim' })
 
@@ -136,9 +126,7 @@ test('an id from before the login sees nothing of the session, changes nothing a
 })
 
 test('a request that began before the login does not see the logged-in session when it meets it', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { reopen, session } = await begun({ cart: 1 })
   const slow = await reopen(session)
   await session.commit({ cart: 1, user: 'victim', secret: true })
   const seen: unknown[] = []
@@ -151,9 +139,7 @@ test('a request that began before the login does not see the logged-in session w
 })
 
 test('a login whose answer was lost can be made again with the id of before, and keeps the session', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { reopen, session } = await begun({ cart: 1 })
   const before = session.id
   await session.commit({ cart: 1, user: 'u' })
 
@@ -164,9 +150,7 @@ test('a login whose answer was lost can be made again with the id of before, and
 })
 
 test('two logins as two people that race end in two sessions, and neither sees the other', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 'nobody' })
+  const { reopen, session } = await begun({ cart: 'nobody' })
   const [one, two] = [await reopen(session), await reopen(session)]
   await one.commit({ cart: 'of one', user: 'one' })
   await two.commit({ cart: 'nobody', user: 'two' })
@@ -176,9 +160,7 @@ test('two logins as two people that race end in two sessions, and neither sees t
 })
 
 test('with an id from before the login another user logs in to a session of their own', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { reopen, session } = await begun({ cart: 1 })
   const before = session.id
   await session.commit({ cart: 1, user: 'victim' })
   const other = await reopen({ id: before })
@@ -192,18 +174,14 @@ test('with an id from before the login another user logs in to a session of thei
 })
 
 test('requests side by side that log the same user in leave every new id working', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ cart: 1 })
+  const { reopen, session } = await begun({ cart: 1 })
   const tabs = [await reopen(session), await reopen(session), await reopen(session)]
   await Promise.all(tabs.map((tab) => tab.commit({ cart: 1, user: 'u' })))
   for (const tab of tabs) t.deepEqual((await reopen(tab)).take(), { cart: 1, user: 'u' })
 })
 
 test('a request under way merges its change when the same user rotates meanwhile', async (t) => {
-  const { engine, reopen } = setUp()
-  const session = engine.create()
-  await session.commit({ user: 'u' })
+  const { reopen, session } = await begun({ user: 'u' })
   const slow = await reopen(session)
   session.rotate()
   await session.commit({ user: 'u', a: 1 })

@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { decodeData, encodeData } from '../../src/record/data.ts'
 import { SessionTooLargeError, SessionValueError } from '../../src/errors.ts'
-import { setUp } from '../support/engine.ts'
+import { begun } from '../support/engine.ts'
 
 test('plain data comes back as it was', (t) => {
   fc.assert(
@@ -69,9 +69,7 @@ test('a circle is refused', (t) => {
 })
 
 test('a session over its size is refused with its largest fields, and the stored one is unharmed', async (t) => {
-  const { engine, reopen } = setUp({ dataBytesMax: 1_000 })
-  const session = engine.create()
-  await session.commit({ small: 1 })
+  const { reopen, session } = await begun({ small: 1 }, { dataBytesMax: 1_000 })
   const opened = await reopen(session)
   const change = opened.commit({ small: 1, middle: 'x'.repeat(300), large: '김'.repeat(300) })
   const error = await t.throwsAsync(change, { instanceOf: SessionTooLargeError, code: 'SESSION_TOO_LARGE' })

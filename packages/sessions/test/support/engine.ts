@@ -37,3 +37,14 @@ export function setUp(options: Partial<EngineOptions> = {}): EngineUnderTest {
     },
   }
 }
+
+/** The same, with a session that is stored with these fields. */
+export async function begun(
+  fields: Readonly<Record<string, unknown>>,
+  options: Partial<EngineOptions> = {},
+): Promise<EngineUnderTest & { readonly session: OpenSession }> {
+  const under = setUp(options)
+  const session = under.engine.create()
+  await session.commit(fields)
+  return { ...under, session }
+}

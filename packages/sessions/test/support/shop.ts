@@ -1,10 +1,9 @@
 /** A Koa app on the session layer, listening on a free port, and a client that keeps its cookie. */
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { type SessionLayer, sessions, type SessionsOptions } from '../../src/koa/koa.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
+import { listening } from './koa-server.ts'
 
 export const KEY = 'a key of thirty-two characters, 1'
 
@@ -18,18 +17,11 @@ export async function shop(
   onLayer: (layer: SessionLayer) => void = () => {},
 ): Promise<string> {
   const app = new Koa()
-  app.silent = true
   onLayer(sessions(app, { store: memoryStore(), keys: [KEY], secure: false, ...options }))
   app.use(async (ctx) => {
     ctx.body = (await routes[ctx.path]?.(ctx)) ?? null
   })
-  const server = app.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return await listening(t, app)
 }
 
 export interface Answer {
