@@ -15,7 +15,7 @@ export interface MariadbServer {
   readonly url: string
   /** Asks the server itself, past the store, for the first value of the first row. */
   ask(sql: string): Promise<unknown>
-  readonly process: ChildProcess
+  signal(signal: NodeJS.Signals): void
   /** By SIGKILL; the data stays, for `start`. */
   kill(): Promise<void>
   start(settings?: readonly string[]): Promise<void>
@@ -41,7 +41,13 @@ export async function mariadbServer(settings: readonly string[] = []): Promise<M
 
   const ask = (sql: string): Promise<unknown> =>
     new Promise((resolve, reject) => {
-      const client = createConnection({ host: '127.0.0.1', port, user: 'root', rowsAsArray: true })
+      const client = createConnection({
+        host: '127.0.0.1',
+        port,
+        user: 'root',
+        rowsAsArray: true,
+        multipleStatements: true,
+      })
       client.on('error', reject)
       client.query(sql, (error, rows) => {
         client.destroy()
@@ -90,9 +96,7 @@ export async function mariadbServer(settings: readonly string[] = []): Promise<M
     port,
     url: `mysql://root@127.0.0.1:${port}/shop`,
     ask,
-    get process() {
-      return child
-    },
+    signal: (name) => void child.kill(name),
     kill,
     start,
     stop,

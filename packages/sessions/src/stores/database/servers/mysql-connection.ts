@@ -2,6 +2,7 @@
  * One connection to one MySQL or MariaDB, by `mysql2`, set up for the store: values are never cut to fit, and a statement reads what
  * is committed. Among several hosts a read-only one is left, because that is what a replica is.
  */
+import type { Socket } from 'node:net'
 import type { ResultSetHeader, RowDataPacket } from 'mysql2'
 import type * as Mysql from 'mysql2'
 import { StoreConfigError } from '../../../errors.ts'
@@ -49,11 +50,13 @@ export async function connectMysql(
     rowsAsArray: true,
   })
   let isUsable = true
-  for (const event of ['error', 'end']) client.on(event, () => (isUsable = false))
+  // Without a listener, a connection that ends while idle would end the process.
+  client.on('error', () => (isUsable = false))
 
   const connection = {
+    // Not every connection that ends says so by an event.
     get isUsable() {
-      return isUsable
+      return isUsable && socketOf(client).writable
     },
     ask: (text: string, values: readonly MysqlValue[] = []) =>
       settled<MysqlRow[] & ResultSetHeader>((done) => client.execute<RowDataPacket[]>(text, [...values], done)),
@@ -109,6 +112,6 @@ async function driver(): Promise<typeof Mysql> {
 }
 
 /** `destroy()` of mysql2 says goodbye to a server that may hang, and waits for it. */
-function socketOf(client: Mysql.Connection): { destroy(error?: Error): void } {
-  return (client as unknown as { stream: { destroy(error?: Error): void } }).stream
+function socketOf(client: Mysql.Connection): Socket {
+  return (client as unknown as { stream: Socket }).stream
 }

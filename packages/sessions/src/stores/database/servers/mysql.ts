@@ -199,7 +199,7 @@ function migrated(connection: MysqlConnection, address: string, boundMs: number)
 function withoutRights(address: string, cause: Error): StoreConfigError {
   return new StoreConfigError(
     `${address}: the user of the store's URL may not create its tables (${cause.message}). ` +
-      'Grant it CREATE, CREATE VIEW and INDEX on the database for the first start.',
+      'Grant it CREATE, CREATE VIEW, DROP and INDEX on the database for the first start.',
     cause,
   )
 }

@@ -2,6 +2,7 @@
  * One connection to one PostgreSQL, by `pg`, set up for the store: a server that is no primary is left at once, statements are
  * given up by the server too, and a commit is on its disk before it is acknowledged unless the URL says otherwise.
  */
+import type { Socket } from 'node:net'
 import type { Client, QueryArrayResult } from 'pg'
 import { StoreConfigError } from '../../../errors.ts'
 import type { Connection } from './pool.ts'
@@ -62,12 +63,11 @@ export async function connectPostgres(
   let isUsable = true
   // Without a listener, a connection that ends while idle would end the process.
   client.on('error', () => (isUsable = false))
-  client.on('end', () => (isUsable = false))
 
   const connection = {
     client,
     get isUsable() {
-      return isUsable
+      return isUsable && socketOf(client).writable
     },
     ask: ({ name, text }: Statement, values: readonly unknown[] = []) =>
       client.query({ ...(name !== undefined && { name }), text, values: values as unknown[], rowMode: 'array' }),
@@ -113,8 +113,8 @@ async function driver(): Promise<{ Client: typeof Client }> {
 }
 
 /** `end()` would say goodbye to a server that may hang, and wait for it. */
-function socketOf(client: Client): { destroy(error?: Error): void } {
-  return (client as unknown as { connection: { stream: { destroy(error?: Error): void } } }).connection.stream
+function socketOf(client: Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream
 }
 
 /** By the number of the type. JSON stays the text that it is. */
