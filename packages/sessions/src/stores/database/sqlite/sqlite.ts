@@ -14,10 +14,14 @@ import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableEr
 import type { Dialect, Row } from '../dialect.ts'
 import { type MigratedDatabase, migrate, type Migrations } from '../migrations.ts'
 import type { SqliteLocation } from './url.ts'
+import { type Checkpoints, checkpoints } from './checkpoints.ts'
 import { walSync, type WalSync } from './wal-sync.ts'
 
 /** Small enough that a batch delays a request by some two milliseconds. */
-const SWEEP_ROWS_MAX = 50
+const SWEEP_ROWS_MAX = 25
+/** How many pages a changed row adds to the WAL, beside its body. */
+const ROW_PAGES = 3
+const PAGE_CHARACTERS = 4_096
 const RETRY_PAUSE_MAX_MS = 16
 
 const MIGRATIONS: Migrations = [
@@ -62,6 +66,7 @@ interface Opened {
   readonly statements: Statements
   /** Undefined for `synchronous=NORMAL`. */
   readonly sync: WalSync | undefined
+  readonly checkpoints: Checkpoints
 }
 
 export interface SqliteDialect extends Dialect {
@@ -111,33 +116,43 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
         MIGRATIONS,
       )
       // Tells at once if the file or its directory can't be written to.
-      await unlocked(() => database.exec('BEGIN IMMEDIATE; ROLLBACK'), boundMs)
+      await unlocked(() => database.exec('DELETE FROM ninelives_sessions WHERE false'), boundMs)
       const statements = Object.fromEntries(
         Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]),
       ) as unknown as Statements
-      database.exec('PRAGMA synchronous = NORMAL')
-      const sync = synchronous === 'FULL' ? walSync(`${realpathSync(path)}-wal`, timeoutMs) : undefined
-      return { database, statements, sync }
+      database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0')
+      const realPath = realpathSync(path)
+      return {
+        database,
+        statements,
+        sync: synchronous === 'FULL' ? walSync(`${realPath}-wal`, timeoutMs) : undefined,
+        checkpoints: checkpoints(realPath, () => database.exec('PRAGMA wal_autocheckpoint = 1000')),
+      }
     } catch (error) {
       database.close()
       throw unavailable(error)
     }
   }
 
-  const use = <T>(work: (statements: Statements) => T): Promise<T> =>
+  const use = <T>(work: (opened: Opened) => T): Promise<T> =>
     unlocked(() => {
       if (isClosed || opened === undefined) throw new Error(isClosed ? 'the store was closed' : 'the store is not open')
-      return work(opened.statements)
+      return work(opened)
     })
 
-  /** Resolves to how many rows were changed, once the change is as durable as the setting says. */
-  const change = async (name: keyof Statements, ...values: SQLInputValue[]): Promise<number> => {
-    const changes = await use((statements) => statements[name].run(...values).changes as number)
-    if (changes > 0)
-      await opened?.sync?.synced().catch((error: unknown) => {
+  /** Resolves to whether a row was changed, once the change is as durable as the setting says. */
+  const change = async (name: keyof Statements, body: string, ...values: SQLInputValue[]): Promise<boolean> => {
+    const { isChanged, sync } = await use(({ statements, sync, checkpoints }) => {
+      const isChanged = statements[name].run(...values).changes === 1
+      if (isChanged) checkpoints.wrote(ROW_PAGES + body.length / PAGE_CHARACTERS)
+      return { isChanged, sync }
+    })
+    if (isChanged && sync !== undefined) {
+      await sync.synced().catch((error: unknown) => {
         throw unavailable(error)
       })
-    return changes
+    }
+    return isChanged
   }
 
   return {
@@ -148,32 +163,37 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
     async open(boundMs) {
       if (isClosed) throw unavailable(new Error('the store was closed'))
       const now = await open(boundMs)
-      if (isClosed) release(now)
+      if (isClosed) await release(now)
       else opened = now
     },
 
-    read: (key) => use(({ read }) => read.get(key) as Row | undefined),
+    read: (key) => use(({ statements }) => statements.read.get(key) as Row | undefined),
 
-    create: async (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
-      (await change('create', key, expiresAtMs, sweepSlot, body, nowMs)) === 1,
+    create: (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      change('create', body, key, expiresAtMs, sweepSlot, body, nowMs),
 
-    update: async (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
-      (await change('update', expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs)) === 1,
+    update: (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      change('update', body, expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs),
 
-    extend: async (key, { expiresAtMs, sweepSlot }, nowMs) =>
-      (await change('extend', expiresAtMs, sweepSlot, key, nowMs)) === 1,
+    extend: (key, { expiresAtMs, sweepSlot }, nowMs) => change('extend', '', expiresAtMs, sweepSlot, key, nowMs),
 
     async fence(key, { expiresAtMs, sweepSlot }) {
-      await change('fence', key, expiresAtMs, sweepSlot)
+      await change('fence', '', key, expiresAtMs, sweepSlot)
     },
 
     // Without a sync: what comes back after a loss of power is deleted again.
-    sweep: (sweepSlot) => use(({ sweep }) => sweep.run(sweepSlot).changes as number),
+    sweep: (sweepSlot) =>
+      use(({ statements, checkpoints }) => {
+        const rows = statements.sweep.run(sweepSlot).changes as number
+        checkpoints.wrote(rows * ROW_PAGES)
+        return rows
+      }),
 
-    earliestSweepSlot: () => use(({ earliest }) => (earliest.get()?.['sweepSlot'] ?? undefined) as number | undefined),
+    earliestSweepSlot: () =>
+      use(({ statements }) => (statements.earliest.get()?.['sweepSlot'] ?? undefined) as number | undefined),
 
     async ping() {
-      await use(({ ping }) => ping.get())
+      await use(({ statements }) => statements.ping.get())
     },
 
     dataVersion() {
@@ -189,14 +209,16 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
 
     async close() {
       isClosed = true
-      if (opened !== undefined) release(opened)
+      if (opened !== undefined) await release(opened)
       opened = undefined
     },
   }
 }
 
-function release({ database, sync }: Opened): void {
+/** The connection that leaves a file last removes its WAL. */
+async function release({ database, sync, checkpoints }: Opened): Promise<void> {
   sync?.close()
+  await checkpoints.close()
   database.close()
 }
 

@@ -48,6 +48,7 @@ export function walSync(path: string, timeoutMs: number): WalSync {
   return {
     async synced() {
       if (failure !== undefined) throw failure
+      if (isClosed) throw new Error('the store was closed')
       const covering = running === undefined ? sync() : (next ??= afterRunning())
       await deadlines.within(covering)
     },
