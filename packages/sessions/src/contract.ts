@@ -11,6 +11,7 @@
  * key for a new id, which needs an atomic move between two keys, and with it one more verb, an alias and a second fence.
  */
 
+import type { Finding } from './findings.ts'
 import type { StoreReport } from './telemetry.ts'
 
 declare const brand: unique symbol
@@ -92,6 +93,9 @@ export interface SessionStore {
 
   /** What an operator should know of it now. Absent on a store that has nothing to say beside its health. */
   report?(): StoreReport
+
+  /** What of its server's settings and state loses sessions, or may. Absent on a store without a server. */
+  check?(): Promise<readonly Finding[]>
 }
 
 /**

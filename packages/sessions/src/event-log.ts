@@ -26,6 +26,7 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'copies-restored': ['info', 'changes have all their copies again'],
   'sessions-forgotten': ['error', 'the session store has started again, empty: the sessions that it had are lost'],
   'sessions-evicted': ['error', 'the session store is full and gives up sessions: their users are logged out'],
+  'store-risk': ['warn', 'the session store may lose sessions'],
   'mesh-linked': ['info', 'linked to a peer'],
   'mesh-unlinked': ['info', 'not linked to a peer'],
   'mesh-refused': ['warn', 'a peer was refused, or has refused this node'],

@@ -3,7 +3,14 @@
  * latency by verb. Both are plain callbacks that run inside the request, so they should be cheap and must not throw. Numbers
  * that grow too fast to be told one by one are asked for instead: `report()` of a store.
  */
-export type StoreEvent = BreakerEvent | RefusalEvent | CopiesEvent | ForgettingEvent | ReadableEvent | MeshEvent
+export type StoreEvent =
+  | BreakerEvent
+  | RefusalEvent
+  | CopiesEvent
+  | ForgettingEvent
+  | RiskEvent
+  | ReadableEvent
+  | MeshEvent
 
 /** The breaker: too many calls in a row failed, so calls are refused without asking the store; or it serves again. */
 export type BreakerEvent =
@@ -30,6 +37,18 @@ export interface CopiesEvent {
   readonly leftMs: number
   /** Acknowledged with fewer copies in that time. */
   readonly writes: number
+}
+
+/** Told once the store is open: what of its server's settings and state loses sessions, or may. See findings.ts. */
+export interface RiskEvent {
+  readonly event: 'store-risk'
+  readonly store: string
+  /** What was looked at, such as `eviction-policy`. */
+  readonly about: string
+  readonly losesSessions: boolean
+  /** For a person. */
+  readonly line: string
+  readonly remedy: string | undefined
 }
 
 /** The store's sessions are in their clients' cookies, and not encrypted. */

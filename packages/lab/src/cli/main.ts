@@ -62,6 +62,13 @@ const commands: ReadonlyMap<string, Command> = new Map([
       load: async () => (await import('./simulate.ts')).simulate,
     },
   ],
+  [
+    'doctor',
+    {
+      text: 'looks at a session store, and says what would lose sessions',
+      load: async () => (await import('./doctor.ts')).doctor,
+    },
+  ],
 ])
 
 /** Not 1, as a 1 of `prove`, `check` and `simulate` means a proven loss, and an internal error proves nothing. */

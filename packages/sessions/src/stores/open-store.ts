@@ -78,7 +78,41 @@ export async function openStore(location: string, given: OpenStoreOptions = {}):
       `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
     )
   }
-  return await opener(location, options)
+  return warningOnceOpen(await opener(location, options), options.onEvent)
+}
+
+/** Tells what the store's server is set up badly for, once, in the background of the first `open()` that resolves. */
+function warningOnceOpen(store: SessionStore, onEvent: OnStoreEvent | undefined): SessionStore {
+  if (onEvent === undefined || store.check === undefined) return store
+  const check = store.check.bind(store)
+  const open = store.open.bind(store)
+  let isTold = false
+
+  const tell = async (): Promise<void> => {
+    for (const { level, name, line, remedy } of await check()) {
+      if (level === 'fine') continue
+      const losesSessions = level === 'loss'
+      onEvent({
+        event: 'store-risk',
+        store: store.name,
+        about: name,
+        losesSessions,
+        line: `${store.name}: ${line}`,
+        remedy,
+      })
+    }
+  }
+
+  return Object.assign(store, {
+    async open() {
+      await open()
+      if (isTold) return
+      isTold = true
+      tell().catch(() => {
+        // The server went away again, or forbids the question. `ninelives doctor` says so.
+      })
+    },
+  })
 }
 
 async function fromModule(location: string): Promise<SessionStore> {

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../../clock.ts'
 import type { SessionKey, SessionStore } from '../../contract.ts'
 import { StoreConfigError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { MemcachedReport, OnStoreEvent } from '../../telemetry.ts'
+import { memcachedFindings } from './checks.ts'
 import { guardedStore } from '../guard/guarded-store.ts'
 import { capabilities, type OneServer, oneServer } from './one-server.ts'
 import { rendezvous } from './rendezvous.ts'
@@ -35,9 +36,8 @@ const NEARLY_FULL = 0.9
 export function memcachedStore({ url, clock = systemClock, onEvent = () => {} }: MemcachedStoreOptions): SessionStore {
   const location = memcachedLocation(url)
   const { prefix = PREFIX, timeoutMs = TIMEOUT_MS, openTimeoutMs = OPEN_TIMEOUT_MS } = location.settings
-  const servers = location.servers.map((name) =>
-    oneServer(memcachedServer(name, location, timeoutMs), { prefix, timeoutMs, clock, onEvent }),
-  )
+  const connections = location.servers.map((name) => memcachedServer(name, location, timeoutMs))
+  const servers = connections.map((each) => oneServer(each, { prefix, timeoutMs, clock, onEvent }))
   const isAlone = servers.length === 1
   const guarded = servers.map((each) =>
     isAlone ? each : guardedStore(each, { callTimeoutMs: timeoutMs }, { onEvent }),
@@ -87,6 +87,8 @@ export function memcachedStore({ url, clock = systemClock, onEvent = () => {} }:
     report() {
       return { warnings: servers.flatMap(warningsOf), memcached: { servers: servers.map(reportOf) } }
     },
+
+    check: () => memcachedFindings(connections, location),
 
     async close() {
       closed = true

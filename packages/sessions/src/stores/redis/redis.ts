@@ -22,6 +22,7 @@ import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import type { CopySource } from '../../cacheable-store.ts'
 import { ackedScripts } from './ack.ts'
+import { redisFindings } from './checks.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
 import { nodeLease } from './lease.ts'
 import { changeRefusals } from './refusals.ts'
@@ -195,6 +196,8 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
       const { reason } = refusals
       return { ...counts, warnings: isOneServer || reason === undefined ? warnings : [...warnings, reason] }
     },
+
+    check: () => redisFindings(connection, location, ack),
 
     async close() {
       lease.close()
