@@ -43,6 +43,21 @@ test('a request that rotates and commits again has not used the new id: the clie
   t.deepEqual((await reopen({ id: old })).take(), { cart: 2 })
 })
 
+test('a login that a second node carries out late leaves the id working that the first one gave', async (t) => {
+  const { engine, time, reopen } = setUp({ rotationGraceMs: GRACE_MS })
+  const visitor = engine.create()
+  await visitor.commit({ cart: 1 })
+  const [first, late] = [await reopen(visitor), await reopen(visitor)]
+  for (const login of [first, late]) {
+    login.bindIdempotencyKey('login', 'login')
+    await login.update(login.take(), (draft) => (draft['user'] = 'u'), 'login')
+    await login.commit(login.take())
+  }
+  t.not(first.id.secret, late.id.secret)
+  time.nowMs += 100 * GRACE_MS
+  t.like((await engine.open(first.id))?.take(), { user: 'u' })
+})
+
 /** A session whose id was rotated, and the new one used. */
 async function rotated(options: Partial<EngineOptions> = {}) {
   const under = setUp({ rotationGraceMs: GRACE_MS, requestTimeMaxMs: REQUEST_MAX_MS, ...options })
