@@ -67,6 +67,14 @@ export const strategies: readonly Strategy[] = [
     onNodeDeath: 'sessions are in Redis: no user is logged out',
   },
   {
+    name: 'memcached',
+    routing: 'round-robin',
+    store: { server: 'memcached' },
+    summary:
+      "sessions are in Memcached, any node serves any user; Memcached's own death logs users out, and so does a full one, which evicts the least used",
+    onNodeDeath: 'sessions are in Memcached: no user is logged out',
+  },
+  {
     name: 'database',
     routing: 'round-robin',
     store: { file: SQLITE_FILE },
@@ -82,6 +90,17 @@ export const strategies: readonly Strategy[] = [
     summary:
       "each session is encrypted in its client's cookie, 4,096 bytes at most, and the nodes share only what was ended; of two tabs that write at once, one loses its write",
     onNodeDeath: "sessions are in their clients' cookies: no user is logged out",
+  },
+  {
+    name: 'hybrid',
+    routing: 'affinity',
+    isShared: true,
+    store: { server: 'redis' },
+    otherwise: { file: SQLITE_FILE },
+    over: (url) => `hybrid:?over=${encodeURIComponent(url)}`,
+    summary:
+      "sessions are in Redis, or in SQLite without one, and each node keeps copies of its users' sessions in memory; any node serves any user",
+    onNodeDeath: 'only its copies die: no user is logged out',
   },
 ]
 

@@ -5,7 +5,7 @@ import { nodeNames, waysOf } from '../../src/cluster/addresses.ts'
 import { parsePlanned } from '../../src/campaign/planned.ts'
 import { planProblem } from '../../src/campaign/plan-problem.ts'
 import { serverKinds } from '../../src/cluster/servers/index.ts'
-import { findStrategy } from '../../src/strategies.ts'
+import { findStrategy, strategies } from '../../src/strategies.ts'
 
 function problemOf(planned: string, name: string, count = 3, server: ServerName = 'redis'): string | undefined {
   const strategy = findStrategy(name)
@@ -21,7 +21,7 @@ function problemOf(planned: string, name: string, count = 3, server: ServerName 
 test('a possible fault is planned', (t) => {
   const kinds = ['kill', 'kill@b', 'pause@all', 'crash@owner', 'stall@owner:user-9', 'drain@minority', 'rolling']
   const edges = ['latency', 'cut@balancer>a', 'cut@*>a']
-  for (const name of ['replicated', 'clustered', 'memory', 'sticky', 'redis']) {
+  for (const { name } of strategies) {
     for (const planned of [...kinds, ...edges]) t.is(problemOf(planned, name), undefined, `${planned} with ${name}`)
   }
   for (const planned of ['kill@store', 'pause@store', 'amnesia', 'failover', 'cut@*>store', 'hold@store>replica'])

@@ -35,7 +35,7 @@ test(
   'an unknown strategy',
   refused,
   ['up', '--strategy', 'hope'],
-  /--strategy takes replicated, clustered, memory, sticky or redis, not "hope"/,
+  /--strategy takes replicated, clustered, memory, .*token or hybrid, not "hope"/,
 )
 test.serial('too many nodes', refused, ['up', '--nodes', '13'], /--nodes takes 1 to 12, not "13"/)
 test(
