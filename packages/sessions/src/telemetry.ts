@@ -8,6 +8,7 @@ export type StoreEvent =
   | RefusalEvent
   | CopiesEvent
   | ForgettingEvent
+  | MirrorEvent
   | RiskEvent
   | ReadableEvent
   | MeshEvent
@@ -61,6 +62,11 @@ export type ForgettingEvent =
   | { readonly event: 'sessions-forgotten'; readonly server: string }
   | { readonly event: 'sessions-evicted'; readonly server: string; readonly records: number }
 
+/** `mirror-skips`: so many changed records wait for the mirror that a further one was not queued; told once. */
+export type MirrorEvent =
+  | { readonly event: 'mirror-down'; readonly store: string; readonly reason: string }
+  | { readonly event: 'mirror-up' | 'mirror-skips'; readonly store: string; readonly queued: number }
+
 export interface LinkEvent {
   /** `mesh-strangers`: connections that prove nothing are dropped to make room. Each is told once for as long as it is so. */
   readonly event: 'mesh-linked' | 'mesh-unlinked' | 'mesh-refused' | 'mesh-strangers'
@@ -96,6 +102,7 @@ export interface StoreReport {
   readonly memcached?: MemcachedReport
   readonly mesh?: MeshReport
   readonly cache?: CacheReport
+  readonly mirror?: MirrorReport
 }
 
 /** Of the copies that a node keeps in its memory of records in a shared store. */
@@ -107,6 +114,17 @@ export interface CacheReport {
   readonly misses: number
   /** Copies that were given up because they were, or might be, outdated. */
   readonly dropped: number
+}
+
+export interface MirrorReport {
+  /** Changed records that the mirror does not have yet. */
+  readonly queued: number
+  /** How long the oldest of them has waited. */
+  readonly lagMs: number
+  /** Since the start, like the following. */
+  readonly copied: number
+  /** Changes that were not queued, because too many waited: the mirror lacks them until the next change of the record. */
+  readonly skipped: number
 }
 
 export interface CopiesReport {

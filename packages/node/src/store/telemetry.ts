@@ -86,7 +86,7 @@ export function nodeTelemetry(log: Logger): NodeTelemetry {
 /** Numbers that a store counts itself, each only where the store has it. */
 function reported(store: SessionStore): Metric[] {
   const report = (): StoreReport => store.report?.() ?? { warnings: [] }
-  const { copies, memcached, mesh } = report()
+  const { copies, memcached, mesh, mirror } = report()
   const ofCopies = () => [
     gauge(
       'store_servers_lacking_copies',
@@ -103,6 +103,12 @@ function reported(store: SessionStore): Metric[] {
       'Changes refused because too few copies could have them.',
       () => report().copies?.writesRefused,
     ),
+  ]
+  const ofMirror = () => [
+    gauge('mirror_queued', 'Changed records that the mirror does not have yet.', () => report().mirror?.queued),
+    gauge('mirror_lag_milliseconds', 'How long the oldest of them has waited.', () => report().mirror?.lagMs),
+    counter('mirror_copied', 'Records copied to the mirror.', () => report().mirror?.copied),
+    counter('mirror_skipped', 'Changes not queued because too many waited.', () => report().mirror?.skipped),
   ]
   const ofMemcached = () => [
     gauge(
@@ -134,6 +140,7 @@ function reported(store: SessionStore): Metric[] {
   return [
     ...(copies === undefined ? [] : ofCopies()),
     ...(memcached === undefined ? [] : ofMemcached()),
+    ...(mirror === undefined ? [] : ofMirror()),
     ...(mesh === undefined ? [] : ofMesh()),
   ]
 }

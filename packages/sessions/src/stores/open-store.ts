@@ -70,6 +70,8 @@ export async function openStore(location: string, given: OpenStoreOptions = {}):
     throw new StoreConfigError(`openStore() takes a store's URL as a text, not ${shown(location)}.${hint}`)
   }
   const options = checkedOptions('openStore()', given, rules)
+  const { location: mirrored, mirror } = splitMirror(location)
+  if (mirror !== undefined) return await mirroring(mirrored, mirror, options)
   if (/^\.{0,2}\//.test(location)) return await fromModule(location)
   const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
   const opener = openers[scheme.toLowerCase()]
@@ -184,6 +186,35 @@ async function hybrid(location: string, options: OpenStoreOptions): Promise<Sess
   if (over === undefined)
     throw new StoreConfigError("hybrid: takes over=, the URL of the store under it, with %26 for its '&'")
   return await hybridStore({ over: await openStore(over, options), ...rest })
+}
+
+/** `mirror=` is a setting of every store: what is left of the URL is the store's own. */
+function splitMirror(location: string): { readonly location: string; readonly mirror: string | undefined } {
+  const at = location.indexOf('?')
+  if (at === -1) return { location, mirror: undefined }
+  const own = location.slice(0, at)
+  const parts = location.slice(at + 1).split('&')
+  const mirrors = parts.filter((part) => part.startsWith('mirror='))
+  const [first] = mirrors
+  if (first === undefined) return { location, mirror: undefined }
+  const { mirror } = settings(`?${mirrors.join('&')}`, { mirror: setting.secret })
+  const others = parts.filter((part) => !mirrors.includes(part))
+  return { location: others.length === 0 ? own : `${own}?${others.join('&')}`, mirror }
+}
+
+async function mirroring(location: string, mirrorUrl: string, options: OpenStoreOptions): Promise<SessionStore> {
+  const { mirrorStore } = await import('./mirror/mirror.ts')
+  if (location === mirrorUrl) throw new StoreConfigError('mirror= is the store itself')
+  const [store, mirror] = [await openStore(location, options), await openStore(mirrorUrl, options)]
+  for (const [what, { name, capabilities }, isCarried] of [
+    ['a store with mirror=', store, carrierOf(store) !== undefined],
+    ['mirror=', mirror, carrierOf(mirror) !== undefined],
+  ] as const) {
+    if (isCarried) throw new StoreConfigError(`${what} keeps its sessions, and ${name} does not: its clients have them`)
+    if (capabilities.shared !== 'held')
+      throw new StoreConfigError(`${what} is one that nodes share, and not ${name}: ${capabilities.shared.excused}`)
+  }
+  return mirrorStore({ store, mirror, onEvent: options.onEvent })
 }
 
 /** Refuses a URL of the form `scheme:?settings` that also has a host or a path. */

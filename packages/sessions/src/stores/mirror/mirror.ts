@@ -1,0 +1,175 @@
+/**
+ * `?mirror=URL` on any store: a second store gets a copy of each record that changes, soon after the change was acknowledged. No request
+ * waits for it, and none reads it. When the store is lost for good, the nodes are started with the mirror's URL; what was
+ * acknowledged in the last moments before is not there.
+ *
+ * What is queued is a key, not a change: a copy reads the mirror first, then the store, and writes by the version that the mirror had. So
+ * copies of several nodes end in the newest record, in whatever order they run, and many changes of one record are one copy.
+ * The mirror counts versions of its own.
+ *
+ * A record that was destroyed is fenced in the mirror too, and does not come back when the mirror takes over.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { SessionKey, SessionStore } from '../../contract.ts'
+import type { OnStoreEvent } from '../../telemetry.ts'
+
+export interface MirrorStoreOptions {
+  readonly store: SessionStore
+  readonly mirror: SessionStore
+  readonly onEvent?: OnStoreEvent | undefined
+  /** A change of further records is not copied while so many wait. Default 100,000. */
+  readonly queueMax?: number | undefined
+}
+
+interface Queued {
+  readonly sinceMs: number
+  /** Of a record that was destroyed here. */
+  readonly fenceUntilMs: number | undefined
+}
+
+const QUEUE_MAX = 100_000
+/** Copies at the same time. */
+const WORKERS_MAX = 8
+const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 5_000
+/** How long `close()` goes on copying. */
+const CLOSE_WAIT_MS = 2_000
+
+export function mirrorStore(options: MirrorStoreOptions): SessionStore {
+  const { store, mirror, onEvent, queueMax = QUEUE_MAX } = options
+  /** In the order in which they wait. */
+  const queue = new Map<SessionKey, Queued>()
+  const copying = new Map<SessionKey, Queued>()
+  const counts = { copied: 0, skipped: 0 }
+  let workers = 0
+  const status = { isDown: false, isClosed: false }
+
+  const enqueue = (key: SessionKey, fenceUntilMs?: number): void => {
+    const before = queue.get(key)
+    if (before === undefined && queue.size >= queueMax) {
+      if (counts.skipped++ === 0) onEvent?.({ event: 'mirror-skips', store: mirror.name, queued: queue.size })
+      return
+    }
+    queue.set(key, {
+      sinceMs: before?.sinceMs ?? performance.now(),
+      fenceUntilMs: fenceUntilMs ?? before?.fenceUntilMs,
+    })
+    if (workers < (status.isDown ? 1 : WORKERS_MAX)) void work()
+  }
+
+  const work = async (): Promise<void> => {
+    workers++
+    let retryMs = RETRY_MIN_MS
+    for (let next = take(); next !== undefined && !status.isClosed; next = take()) {
+      const [key, queued] = next
+      try {
+        await copy(key, queued.fenceUntilMs)
+        counts.copied++
+        retryMs = RETRY_MIN_MS
+        reachable()
+      } catch (error) {
+        // The mirror is out, or the store is: the record waits, and what waits behind it too.
+        requeue(key, queued)
+        unreachable(error as Error)
+        await sleep(retryMs, undefined, { ref: false })
+        retryMs = Math.min(RETRY_MAX_MS, 2 * retryMs)
+      } finally {
+        copying.delete(key)
+      }
+    }
+    workers--
+  }
+
+  /** The first that no other worker is copying. */
+  const take = (): [SessionKey, Queued] | undefined => {
+    for (const [key, queued] of queue) {
+      if (copying.has(key)) continue
+      queue.delete(key)
+      copying.set(key, queued)
+      return [key, queued]
+    }
+    return undefined
+  }
+
+  const requeue = (key: SessionKey, failed: Queued): void => {
+    const { fenceUntilMs } = queue.get(key) ?? failed
+    queue.set(key, { sinceMs: failed.sinceMs, fenceUntilMs: fenceUntilMs ?? failed.fenceUntilMs })
+  }
+
+  const copy = async (key: SessionKey, fenceUntilMs: number | undefined): Promise<void> => {
+    if (fenceUntilMs !== undefined) return await mirror.destroy(key, { fenceUntilMs })
+    for (;;) {
+      const there = await mirror.read(key)
+      const here = await store.read(key)
+      // It has expired, which it does in the mirror too, or another node destroyed it and has it in its own queue.
+      if (here === undefined) return
+      const { body, expiresAtMs } = here
+      if (there?.body === body) {
+        if (expiresAtMs > there.expiresAtMs) await mirror.touch(key, expiresAtMs)
+        return
+      }
+      const written = await mirror.write(key, { expectedVersion: there?.version ?? 0, expiresAtMs, body })
+      if (written.status !== 'conflict') return
+    }
+  }
+
+  const reachable = (): void => {
+    if (status.isDown) onEvent?.({ event: 'mirror-up', store: mirror.name, queued: queue.size })
+    status.isDown = false
+  }
+
+  const unreachable = ({ cause, message }: Error): void => {
+    const reason = cause instanceof Error ? cause.message : message
+    if (!status.isDown) onEvent?.({ event: 'mirror-down', store: mirror.name, reason })
+    status.isDown = true
+  }
+
+  const lagMs = (): number => {
+    const since = [...copying.values(), ...[...queue.values()].slice(0, 1)].map(({ sinceMs }) => sinceMs)
+    return since.length === 0 ? 0 : Math.round(performance.now() - Math.min(...since))
+  }
+
+  return {
+    name: `${store.name}, mirrored to ${mirror.name}`,
+    capabilities: store.capabilities,
+    ...(store.localSessionCount && { localSessionCount: store.localSessionCount.bind(store) }),
+    ...(store.check && { check: store.check.bind(store) }),
+
+    /** The mirror may be out; it gets what changed meanwhile once it is back. */
+    async open() {
+      await store.open()
+      mirror.open().then(reachable, unreachable)
+    },
+
+    read: (key) => store.read(key),
+
+    write: (key, write) => changed(key, store.write(key, write)),
+    touch: (key, expiresAtMs) => changed(key, store.touch(key, expiresAtMs)),
+    destroy: (key, destroy) => changed(key, store.destroy(key, destroy), destroy.fenceUntilMs),
+
+    health: () => store.health(),
+
+    async close() {
+      const deadlineAtMs = performance.now() + CLOSE_WAIT_MS
+      while (queue.size + copying.size > 0 && !status.isDown && performance.now() < deadlineAtMs) await sleep(10)
+      status.isClosed = true
+      await Promise.all([store.close(), mirror.close()])
+    },
+
+    report() {
+      const report = store.report?.()
+      const out = status.isDown ? [`the mirror ${mirror.name} is out: ${queue.size} changed sessions wait for it`] : []
+      const figures = { queued: queue.size + copying.size, lagMs: lagMs(), ...counts }
+      return { ...report, warnings: [...(report?.warnings ?? []), ...out], mirror: figures }
+    },
+  }
+
+  /** A change that failed may have been applied all the same. */
+  async function changed<T>(key: SessionKey, change: Promise<T>, fenceUntilMs?: number): Promise<T> {
+    try {
+      return await change
+    } finally {
+      enqueue(key, fenceUntilMs)
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/** A store with a mirror: what the mirror gets, what it costs when it is out, and that it can take over. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import type { SessionKey, SessionStore } from '../../../src/contract.ts'
+import { StoreConfigError } from '../../../src/errors.ts'
+import { memoryStore } from '../../../src/stores/memory.ts'
+import { mirrorStore } from '../../../src/stores/mirror/mirror.ts'
+import { openStore } from '../../../src/stores/open-store.ts'
+import type { StoreEvent } from '../../../src/telemetry.ts'
+import { conforms } from '../../support/conforms.ts'
+import { freePort, redisMissing, redisServer } from '../../support/redis/server.ts'
+import { client, type Handler, shop } from '../../support/shop.ts'
+import { until } from '../../support/until.ts'
+
+conforms({
+  of: 'a mirrored store',
+  capabilities: memoryStore().capabilities,
+  async open() {
+    const store = mirrorStore({ store: memoryStore(), mirror: memoryStore() })
+    await store.open()
+    return store
+  },
+})
+
+const onRedis = redisMissing === undefined ? test : test.skip
+const KEY = 'k' as SessionKey
+const isCaughtUp = (...stores: readonly SessionStore[]): Promise<void> =>
+  until('the mirror to catch up', () => stores.every((store) => store.report?.().mirror?.queued === 0))
+
+const routes: Readonly<Record<string, Handler>> = {
+  '/login': (ctx) => void Object.assign(ctx.session ?? {}, { user: 'u' }),
+  '/count': (ctx) => ctx.session?.update((draft) => (draft['count'] = Number(draft['count'] ?? 0) + 1)),
+  '/logout': (ctx) => void (ctx.session = null),
+  '/': (ctx) => ctx.session,
+}
+
+function scratch(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'ninelives-mirror-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+async function opened(t: ExecutionContext, url: string, onEvent?: (event: StoreEvent) => void): Promise<SessionStore> {
+  const store = await openStore(url, onEvent === undefined ? {} : { onEvent })
+  t.teardown(() => store.close())
+  await store.open()
+  return store
+}
+
+onRedis(
+  'when the store is lost, the nodes go on with the mirror: who was logged in still is, and who was not is not',
+  async (t) => {
+    const redis = await redisServer()
+    t.teardown(() => redis.stop())
+    const backup = `sqlite:${scratch(t)}/backup.db`
+    const url = `${redis.url}?mirror=${encodeURIComponent(backup)}`
+    const nodes = [await opened(t, url), await opened(t, url)]
+    const [one = '', other = ''] = await Promise.all(nodes.map((store) => shop(t, routes, { store })))
+    const browsers = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const browser = client(one)
+        await browser.get('/login')
+        const elsewhere = client(other, browser.cookie)
+        await Promise.all(Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? browser : elsewhere).get('/count')))
+        return browser
+      }),
+    )
+    const leaver = client(one)
+    await leaver.get('/login')
+    const { cookie } = leaver
+    await leaver.get('/logout')
+    await isCaughtUp(...nodes)
+    await redis.stop()
+
+    const promoted = await shop(t, routes, { store: await opened(t, backup) })
+    for (const browser of browsers) {
+      const { body } = await client(promoted, browser.cookie).get('/')
+      t.deepEqual(body, { user: 'u', count: 6 })
+    }
+    t.deepEqual((await client(promoted, cookie).get('/')).body, {})
+  },
+)
+
+onRedis('a mirror that is out costs requests nothing, is reported, and gets what it missed', async (t) => {
+  const port = await freePort()
+  const events: StoreEvent['event'][] = []
+  const mirrorUrl = `redis://127.0.0.1:${port}?timeoutMs=200`
+  const url = `sqlite:${scratch(t)}/main.db?mirror=${encodeURIComponent(mirrorUrl)}`
+  const store = await opened(t, url, ({ event }) => events.push(event))
+  const browser = client(await shop(t, routes, { store }))
+  await browser.get('/login')
+  t.is((await browser.get('/count')).body, 1)
+  await until('the outage to be told', () => events.includes('mirror-down'))
+  const report = store.report?.()
+  t.true((report?.mirror?.queued ?? 0) > 0)
+  t.regex(report?.warnings.join() ?? '', /the mirror redis is out: \d+ changed sessions wait for it/)
+  t.is((await browser.get('/count')).body, 2)
+
+  const redis = await redisServer({ port })
+  t.teardown(() => redis.stop())
+  await isCaughtUp(store)
+  t.true(events.includes('mirror-up'))
+  t.is(store.report?.().mirror?.lagMs, 0)
+  const mirror = await opened(t, mirrorUrl)
+  t.deepEqual((await client(await shop(t, routes, { store: mirror }), browser.cookie).get('/')).body, {
+    user: 'u',
+    count: 2,
+  })
+})
+
+test('many changes of one record are few copies, and further records than the queue takes are told', async (t) => {
+  const events: StoreEvent['event'][] = []
+  const mirror = memoryStore()
+  const read = mirror.read.bind(mirror)
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+  mirror.read = async (key) => held.then(() => read(key))
+  const onEvent = ({ event }: StoreEvent): void => void events.push(event)
+  const store = mirrorStore({ store: memoryStore(), mirror, onEvent, queueMax: 2 })
+  await store.open()
+  const expiresAtMs = Date.now() + 60_000
+  for (let expectedVersion = 0; expectedVersion < 50; expectedVersion++)
+    await store.write(KEY, { expectedVersion, expiresAtMs, body: String(expectedVersion) })
+  t.is(store.report?.().mirror?.queued, 2)
+  for (let n = 0; n < 20; n++) await store.write(`k${n}` as SessionKey, { expectedVersion: 0, expiresAtMs, body: 'b' })
+  t.deepEqual(events, ['mirror-skips'])
+  letGo()
+  await isCaughtUp(store)
+  t.is((await mirror.read(KEY))?.body, '49')
+  const { copied = 0, skipped = 0 } = store.report?.().mirror ?? {}
+  t.true(copied < 15)
+  t.true(skipped > 0)
+})
+
+test('a store that nodes do not share, or that clients carry, is no mirror and has none', async (t) => {
+  const refused = async (url: string, message: RegExp) =>
+    t.throwsAsync(openStore(url), { instanceOf: StoreConfigError, message })
+  await refused('redis://h?mirror=memory%3A', /^mirror= is one that nodes share, and not memory: /)
+  await refused('memory:?mirror=redis%3A%2F%2Fh', /^a store with mirror= is one that nodes share, and not memory: /)
+  await refused('token:?mirror=redis%3A%2F%2Fh', /^a store with mirror= keeps its sessions, and token/)
+  await refused('redis://h?mirror=redis%3A%2F%2Fh', /^mirror= is the store itself$/)
+  await refused('redis://h?mirror=', /mirror/)
+})
