@@ -14,6 +14,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/pack.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',
   'packages/sessions/test/simulation/variants.test.ts',
+  'packages/sessions/test/stores/database/postgres-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/express-connect-redis.test.ts',

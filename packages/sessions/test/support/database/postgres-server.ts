@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import pg from 'pg'
 import { freePort } from '../redis/server.ts'
 import { until } from '../until.ts'
@@ -26,10 +26,9 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
-const path = programPath('postgres', ['/usr/lib/postgresql/*/bin'])
-export const postgresMissing = missing(path, 'postgres', 'postgresql')
-/** Where `initdb` and `pg_basebackup` are, which may be elsewhere than a `postgres` on the PATH. */
-const bin = dirname(programPath('initdb', ['/usr/lib/postgresql/*/bin']) ?? '')
+/** Debian keeps these programs off the PATH. */
+const located = (program: string): string | undefined => programPath(program, ['/usr/lib/postgresql/*/bin'])
+export const postgresMissing = missing(located('postgres') && located('initdb'), 'postgres', 'postgresql')
 
 const START_DEADLINE_MS = 30_000
 
@@ -61,7 +60,7 @@ async function started(data: string, settings: readonly string[]): Promise<Postg
   const start = async (more: readonly string[] = []): Promise<void> => {
     const common = [`listen_addresses=127.0.0.1`, `port=${port}`, 'unix_socket_directories=', 'max_connections=300']
     const options = [...common, ...settings, ...more].flatMap((each) => ['-c', each])
-    child = spawn(join(bin, 'postgres'), ['-D', data, ...options], { stdio: 'ignore', cwd: data, ...serverUser })
+    child = spawn(located('postgres') ?? '', ['-D', data, ...options], { stdio: 'ignore', cwd: data, ...serverUser })
     const { pid } = child
     await until(
       `postgres to answer on port ${port}`,
@@ -130,6 +129,10 @@ function dataDirectory(): string {
 }
 
 function run(program: string, ...args: readonly string[]): void {
-  const { status, stderr } = spawnSync(join(bin, program), args, { encoding: 'utf8', cwd: tmpdir(), ...serverUser })
+  const { status, stderr } = spawnSync(located(program) ?? program, args, {
+    encoding: 'utf8',
+    cwd: tmpdir(),
+    ...serverUser,
+  })
   if (status !== 0) throw new Error(`${program}: ${stderr}`)
 }

@@ -1,6 +1,7 @@
 /** What a store does when its database server is killed, paused, read-only, full, or locked: the same for each server. */
 import { inspect } from 'node:util'
 import test from 'ava'
+import type { SessionKey } from '../../../src/contract.ts'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../src/errors.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import type { StoreEvent } from '../../../src/telemetry.ts'
@@ -127,6 +128,33 @@ export function bearsFaults({ server: startServer, readOnly, full, lock, without
       t.deepEqual(store.report?.().warnings, [])
     })
   }
+
+  test.serial('programs that open an empty database at once make its tables once', async (t) => {
+    const server = await starting
+    const prefix = server.url.startsWith('mysql') ? 'shop.' : ''
+    await server.ask(`DROP VIEW ${prefix}ninelives_live_sessions`)
+    await server.ask(`DROP TABLE ${prefix}ninelives_sessions, ${prefix}ninelives_schema`)
+    const stores = await Promise.all(Array.from({ length: 6 }, () => openDatabase(t, server.url)))
+    t.is(Number(await server.ask(`SELECT count(*) FROM ${prefix}ninelives_schema`)), 1)
+    for (const store of stores) t.is((await store.write(freshKey(), creation())).status, 'written')
+  })
+
+  test.serial('people can look into the sessions with SQL', async (t) => {
+    const server = await starting
+    const store = await openDatabase(t, server.url)
+    const [key, ended, ofUser] = [freshKey(), freshKey(), `~${freshKey()}` as SessionKey]
+    await store.write(key, creation('{"k":"secret","u":"tag","d":{"cart":{"items":3}}}'))
+    await store.write(ofUser, creation('{}'))
+    await store.write(ended, creation('{}'))
+    await store.destroy(ended, { fenceUntilMs: inAnHour() })
+    const view = server.url.startsWith('mysql') ? 'shop.ninelives_live_sessions' : 'ninelives_live_sessions'
+    const found = async (what: string, of: SessionKey) =>
+      await server.ask(`SELECT ${what} FROM ${view} WHERE record_key = '${of}'`)
+    t.is(await found('user_tag', key), 'tag')
+    t.deepEqual(JSON.parse(String(await found('CAST(data AS CHAR(100))', key))), { cart: { items: 3 } })
+    t.is(await found('record_key', ended), undefined)
+    t.is(await found('record_key', ofUser), undefined)
+  })
 
   test.serial('a server that is read-only at the start is named, and opened once it is not', async (t) => {
     const server = await starting
