@@ -21,6 +21,8 @@ export interface SnapshotChange {
    * it leaves nothing.
    */
   readonly answersText: string | undefined
+  /** The write is there to forget keyed requests that are past their time. */
+  readonly forgetsKeys: boolean
   /** The application asks for another secret. */
   readonly rotate: boolean
   /** How long the session may be unused from now on; `as-it-is` leaves that alone, undefined makes it the usual time. */
@@ -69,10 +71,18 @@ export function nextSnapshot(
       user,
       epoch,
       retired: rotated ? retire(secretDigest, known, userChanged, nowMs) : known,
-      answersText: answersText ?? (userChanged ? undefined : forgetOld(current.body.answersText, nowMs)),
+      answersText: answersText ?? (userChanged ? undefined : remainingKeys(current, change, nowMs)),
       dataText,
     },
   }
+}
+
+function remainingKeys(
+  { version, body }: Snapshot,
+  { forgetsKeys }: SnapshotChange,
+  nowMs: number,
+): string | undefined {
+  return forgetsKeys ? forgetOld(body.answersText, nowMs) : forgetOld(body.answersText, nowMs, version)
 }
 
 /** A visitor keeps what was chosen, also through the login; the next user of the same browser has chosen nothing. */

@@ -100,6 +100,7 @@ export function planWrite<T>(
       user,
       epoch: changesUser ? 0 : (current?.body.epoch ?? 0),
       answersText: memory?.text,
+      forgetsKeys: upkeep === 'forget-keys',
       rotate,
       confirmed,
       maxAgeMs: wants.maxAgeMs,

@@ -1,13 +1,18 @@
 /**
- * The keys that a session remembers, as text: bounded in time, number and bytes, because it is rewritten with every write of
+ * The keys that a session remembers: bounded in time, number and bytes, because it is rewritten with every write of
  * the session. Each key has an instant at which it is forgotten. Where room is short, the oldest requests give way in stages:
  * first their answers, then all but a short digest of the key. A repeat of a request of which only the digest is left is
  * refused rather than carried out twice. The digests take so little that thousands of keys fit. Only when there are more is
  * one forgotten before its time.
  *
+ * They stand in the record as a JSON array inside a JSON string, and are passed on as they stand there. Most writes only append one
+ * request to that text. It is parsed, tidied and brought within its limits at every write while it is short, and at one of
+ * `TIDY_EVERY` after that: to parse it costs more than all the rest of a write.
+ *
  * Pure: the time is an argument. Versions of the program that come before this one read and rewrite the same text: it keeps
  * to their form, an array of requests, in which the digests pass for requests that have none of their keys.
  */
+import { RecordUnreadableError } from '../errors.ts'
 import { type Answer, isKept, KEPT_LENGTH_MAX, NOT_KEPT, type Remembered, type StepResult } from './answers.ts'
 
 export interface KeyLimits {
@@ -55,13 +60,26 @@ const DIGESTS_SHARE = 0.5
 /** Digests are forgotten in groups, each as late as the last of its keys. */
 const GROUP_MS = 10_000
 const BUCKETS_MAX = 32
-/** A group's with one digest, as JSON, and what stands between it and the next. */
+/** A group's with one digest, as it stands in the record, with what stands between it and the next. */
 const BUCKET_BYTES_MAX = 40
-const BRACKETS_BYTES = 2
+const BRACKETS_BYTES = 4
 /** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
-const UNFINGERPRINTED_MAX = 32
+const UNFINGERPRINTED_MAX = 12
 /** Of requests that an older program left unanswered: it keeps 32 in all, and drops ours for them. */
 const OLDER_MAX = 8
+/** Tidied at every write. */
+const SHORT_LENGTH = 1_024
+/** A longer one is tidied with a version of the record that this divides. */
+const TIDY_EVERY = 16
+/** Once there is no room for another, so much is made, or the next write would have to make room again. */
+const ROOM_SHARE = 0.25
+/** Between two times that it is tidied, there may be so many more keys. */
+const KEYS_OVER_SHARE = 0.0625
+/** The least that a request takes as it stands in the record. */
+const REQUEST_LENGTH_MIN = 48
+const OPENING = '"['
+const CLOSING = ']"'
+const BUCKET_OPENING = escaped(['~', '']).slice(0, -3)
 
 export function findKey(
   text: string | undefined,
@@ -77,13 +95,19 @@ export function findKey(
   return buckets.some(({ digests }) => hasDigest(digests, short)) ? DIGEST_ONLY : undefined
 }
 
-/** The keys with this request as it is now, without what is past its time, and how many had to go before their time. */
+/**
+ * The keys with this request as it is now, and how many had to go before their time. `version` is that of the record that they
+ * are from.
+ */
 export function remember(
   text: string | undefined,
   remembered: Remembered,
   limits: KeyLimits,
   nowMs: number,
+  version = 0,
 ): { readonly text: string; readonly forgotten: number } {
+  const appended = text === undefined || isTidyDue(text, version) ? undefined : append(text, remembered, limits)
+  if (appended !== undefined) return { text: appended, forgotten: 0 }
   const ring = text === undefined ? { buckets: [], requests: [] } : parse(text, nowMs)
   const at = ring.requests.findIndex(([digest]) => digest === remembered.keyDigest)
   if (at !== -1) ring.requests.splice(at, 1)
@@ -93,24 +117,54 @@ export function remember(
   const digestsMax = Math.floor((limits.idempotencyBytesMax * DIGESTS_SHARE) / SHORT_DIGEST_LENGTH)
   const forgotten = forgetSurplus(ring, Math.min(limits.idempotencyKeysMax, digestsMax) - 1)
   ring.requests.push(newest)
-  const requests = ring.requests.map((packed) => JSON.stringify(packed))
+  const requests = ring.requests.map(escaped)
   const bytes = requests.reduce((sum, each) => sum + Buffer.byteLength(each) + 1, bytesOf(ring.buckets))
-  makeRoom(ring, requests, bytes - limits.idempotencyBytesMax)
+  makeRoom(ring, requests, bytes - limits.idempotencyBytesMax, limits.idempotencyBytesMax * ROOM_SHARE)
   return { text: print(ring.buckets, requests), forgotten }
+}
+
+function isTidyDue(text: string, version: number): boolean {
+  return text.length < SHORT_LENGTH || version % TIDY_EVERY === 0
+}
+
+/** Undefined where it may have to give way to others, or replaces one. */
+function append(text: string, remembered: Remembered, limits: KeyLimits): string | undefined {
+  if (text.includes(remembered.keyDigest)) return undefined
+  const next = escaped(pack(remembered))
+  const bytes = Buffer.byteLength(text) + Buffer.byteLength(next) + 1
+  if (bytes > limits.idempotencyBytesMax) return undefined
+  if (keysAtMost(text) >= limits.idempotencyKeysMax * (1 + KEYS_OVER_SHARE)) return undefined
+  return `${text.slice(0, -CLOSING.length)},${next}${CLOSING}`
+}
+
+/** Counts the digests, and what else there could be room for. */
+function keysAtMost(text: string): number {
+  let keys = 0
+  let at = OPENING.length
+  while (text.startsWith(BUCKET_OPENING, at)) {
+    const from = at + BUCKET_OPENING.length
+    const to = text.indexOf('\\', from)
+    keys += (to - from) / SHORT_DIGEST_LENGTH
+    const end = text.indexOf(']],', to)
+    if (end === -1) return keys
+    at = end + ']],'.length
+  }
+  return keys + (text.length - at) / REQUEST_LENGTH_MIN
 }
 
 /**
  * Takes away the oldest answers, then the oldest requests but for their digests, and last what the newest can do without.
  * `printed` is each request as text.
  */
-function makeRoom(ring: Ring, printed: string[], excessBytes: number): void {
+function makeRoom(ring: Ring, printed: string[], excessBytes: number, roomBytes: number): void {
+  if (excessBytes <= 0) return
   const { requests } = ring
   const newest = requests.length - 1
-  let excess = excessBytes
+  let excess = excessBytes + roomBytes
   /** Returns how many bytes it is shorter by. */
   const printAnew = (index: number): number => {
     const before = Buffer.byteLength(printed[index] as string)
-    printed[index] = JSON.stringify(requests[index])
+    printed[index] = escaped(requests[index])
     return before - Buffer.byteLength(printed[index])
   }
   for (let oldest = 0; oldest < newest && excess > 0; oldest++)
@@ -120,6 +174,7 @@ function makeRoom(ring: Ring, printed: string[], excessBytes: number): void {
     shrink(ring, 0)
   }
   const [last] = requests
+  excess -= roomBytes
   if (last === undefined || excess <= 0) return
   if (takeAnswer(last)) excess -= printAnew(0)
   if (excess <= 0) return
@@ -131,21 +186,16 @@ function takeAnswer(packed: Packed | undefined): boolean {
   return packed !== undefined && packed.splice(ANSWER).length > 0
 }
 
-/** What is left; undefined when that is nothing. */
-export function forgetOld(text: string | undefined, nowMs: number): string | undefined {
-  if (text === undefined || !hasOld(text, nowMs)) return text
+/** What is left; undefined when that is nothing. `version` is that of the record that they are from. */
+export function forgetOld(text: string | undefined, nowMs: number, version = 0): string | undefined {
+  if (text === undefined || !isTidyDue(text, version) || !hasOld(text, nowMs)) return text
   const { buckets, requests } = parse(text, nowMs)
-  return buckets.length + requests.length === 0
-    ? undefined
-    : print(
-        buckets,
-        requests.map((packed) => JSON.stringify(packed)),
-      )
+  return buckets.length + requests.length === 0 ? undefined : print(buckets, requests.map(escaped))
 }
 
 /** Whether something is past its time. */
 export function hasOld(text: string | undefined, nowMs: number): boolean {
-  return text !== undefined && (JSON.parse(text) as Packed[]).some((each) => forgetAtMsOf(each) <= nowMs)
+  return text !== undefined && packedIn(text).some((each) => forgetAtMsOf(each) <= nowMs)
 }
 
 const RESULTS = 4
@@ -153,7 +203,7 @@ const ANSWER = 5
 
 function parse(text: string, nowMs: number): Ring {
   const ring: Ring = { buckets: [], requests: [] }
-  for (const each of JSON.parse(text) as Packed[]) {
+  for (const each of packedIn(text)) {
     const forgetAtMs = forgetAtMsOf(each)
     if (forgetAtMs <= nowMs) continue
     if (each[0] === BUCKET) ring.buckets.push({ digests: each[1], forgetAtMs })
@@ -161,6 +211,20 @@ function parse(text: string, nowMs: number): Ring {
     else ring.requests.push(each)
   }
   return ring
+}
+
+/** Throws RecordUnreadableError. */
+function packedIn(text: string): Packed[] {
+  try {
+    return JSON.parse(JSON.parse(text) as string) as Packed[]
+  } catch (cause) {
+    throw new RecordUnreadableError('its idempotency keys are not JSON', cause)
+  }
+}
+
+/** As it stands in the text of a record. */
+function escaped(packed: unknown): string {
+  return JSON.stringify(JSON.stringify(packed)).slice(1, -1)
 }
 
 function isOlder([digest, , , flags]: Packed): boolean {
@@ -186,11 +250,11 @@ function fromOlder(packed: Packed, buckets: Bucket[]): Packed[] {
 }
 
 function print(buckets: readonly Bucket[], requests: readonly string[]): string {
-  return `[${[...buckets.map(printBucket), ...requests].join()}]`
+  return `${OPENING}${[...buckets.map(printBucket), ...requests].join()}${CLOSING}`
 }
 
 function printBucket({ digests, forgetAtMs }: Bucket): string {
-  return JSON.stringify([BUCKET, digests, forgetAtMs, CURRENT_FORM, []] satisfies Packed)
+  return escaped([BUCKET, digests, forgetAtMs, CURRENT_FORM, []] satisfies Packed)
 }
 
 function bytesOf(buckets: readonly Bucket[]): number {

@@ -84,7 +84,7 @@ export function remembering(
     answer,
   }
   // Nothing of what came before is the new user's.
-  return remember(changesUser ? undefined : current?.body.answersText, entry, limits, nowMs)
+  return remember(changesUser ? undefined : current?.body.answersText, entry, limits, nowMs, current?.version)
 }
 
 const UNNAMED = 'update'

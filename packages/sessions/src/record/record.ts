@@ -1,7 +1,7 @@
 /**
  * The body of a record: what the engine keeps of a session besides its version and expiry. The names on the wire are one
- * letter long because a million idle sessions pay for each of them; `d` comes last, so that the application's own text is
- * a slice of the body and comparing "changed or not" parses nothing.
+ * letter long because a million idle sessions pay for each of them. `a` and `d` come last, so that the remembered keys and the
+ * application's data are slices of the body: a request that needs neither parses neither.
  */
 import { RecordUnreadableError } from '../errors.ts'
 import { DIGEST_LENGTH, type UserTag } from '../secrets/id.ts'
@@ -27,7 +27,7 @@ export interface Body {
   /** How often all of the user's sessions had been ended when this one became theirs. */
   readonly epoch: number
   readonly retired: readonly RetiredSecret[]
-  /** What repeated requests are answered with; see answers.ts. */
+  /** What repeated requests are answered with, as it stands in the record; see remembered-keys.ts. */
   readonly answersText: string | undefined
   readonly dataText: string
 }
@@ -44,6 +44,7 @@ export const UNTIL_BROWSER_CLOSES = 0
 
 /** Eight digits for an instant instead of thirteen. */
 const INSTANT_RADIX = 36
+const ANSWERS_MARK = ',"a":'
 const DATA_MARK = ',"d":'
 
 export function encodeBody(body: Body): string {
@@ -51,7 +52,7 @@ export function encodeBody(body: Body): string {
   const user = body.user === undefined ? '' : `,"u":"${body.user}"${epoch}`
   const retired = body.retired.length === 0 ? '' : `,"r":${JSON.stringify(body.retired.map(packRetired))}`
   // A text within the text: whatever is in the answers, its quotes are escaped and can't look like the mark of the data.
-  const answers = body.answersText === undefined ? '' : `,"a":${JSON.stringify(body.answersText)}`
+  const answers = body.answersText === undefined ? '' : ANSWERS_MARK + body.answersText
   const createdAt = body.createdAtMs.toString(INSTANT_RADIX)
   const usedAt = body.usedAtMs === undefined ? '' : `,"t":"${body.usedAtMs.toString(INSTANT_RADIX)}"`
   const maxAge = body.maxAgeMs === undefined ? '' : `,"m":${body.maxAgeMs}`
@@ -70,7 +71,10 @@ export function userInBody(text: string): UserTag | undefined {
 export function decodeBody(text: string): Body {
   const dataAt = text.indexOf(DATA_MARK)
   if (dataAt === -1 || !text.endsWith('}')) throw new RecordUnreadableError('it is cut off')
-  const head = parseHead(`${text.slice(0, dataAt)}}`)
+  const beforeData = text.slice(0, dataAt)
+  // What stands before it is made of digests, instants and numbers, and can't look like the mark.
+  const answersAt = beforeData.indexOf(ANSWERS_MARK)
+  const head = parseHead(`${answersAt === -1 ? beforeData : beforeData.slice(0, answersAt)}}`)
   // The first schema goes without saying; whatever comes after it will say so.
   if (head.s !== undefined)
     throw new RecordUnreadableError(`its schema is ${JSON.stringify(head.s)}, later than this program's`)
@@ -86,7 +90,7 @@ export function decodeBody(text: string): Body {
     user: head.u,
     epoch: head.e ?? 0,
     retired: (head.r ?? []).map(unpackRetired),
-    answersText: head.a,
+    answersText: answersAt === -1 ? undefined : beforeData.slice(answersAt + ANSWERS_MARK.length),
     dataText: text.slice(dataAt + DATA_MARK.length, -1),
   }
 }
@@ -115,7 +119,6 @@ interface Head {
   u?: UserTag
   e?: number
   r?: PackedSecret[]
-  a?: string
 }
 
 function parseHead(text: string): Head {

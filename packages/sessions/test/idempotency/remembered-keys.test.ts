@@ -2,6 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { keyDigest, type Remembered } from '../../src/idempotency/answers.ts'
+import { RecordUnreadableError } from '../../src/errors.ts'
 import { DIGEST_ONLY, forgetOld, hasOld, findKey, remember } from '../../src/idempotency/remembered-keys.ts'
 
 const NOW_MS = 1_800_000_000_000
@@ -33,6 +34,10 @@ function after(count: number, limits = LIMITS, more: Partial<Remembered> = {}) {
   }
   return { text: text ?? '', forgotten }
 }
+
+/** As it stands in a record, and the array in it. */
+const inRecord = (entries: unknown): string => JSON.stringify(JSON.stringify(entries))
+const entriesIn = (text: string): unknown => JSON.parse(JSON.parse(text) as string)
 
 const recallIn = (text: string, key: string, nowMs = NOW_MS): ReturnType<typeof findKey> =>
   findKey(text, keyDigest(key), nowMs)
@@ -102,6 +107,42 @@ test('the keys of a balancer are few bytes each, and do not push out those of a 
   t.is(recallIn(text, 'minted-950', NOW_MS + 1_000_000), DIGEST_ONLY)
 })
 
+test('most writes only append a request; at every sixteenth version the old ones are tidied away', (t) => {
+  let text: string | undefined
+  let appended = 0
+  for (let version = 0; version < 400; version++) {
+    const nowMs = NOW_MS + version * 1_000
+    const minted = request(`minted-${version}`, { fingerprint: '', forgetAtMs: nowMs + 90_000, results: [] })
+    const before: string | undefined = text
+    text = remember(before, minted, LIMITS, nowMs, version).text
+    if (before !== undefined && text.startsWith(before.slice(0, -2))) appended++
+    const entries = entriesIn(text) as unknown[][]
+    t.true(entries.filter(([digest]) => digest !== '~').length <= 12 + 15)
+    for (let age = 0; age < Math.min(version, 90); age += 7)
+      t.truthy(recallIn(text, `minted-${version - age}`, nowMs), String(version))
+    t.is(recallIn(text, `minted-${version - 101}`, nowMs), undefined)
+  }
+  t.true(appended > 300, String(appended))
+  t.true((text ?? '').length < 5_000)
+  t.is(forgetOld(text, NOW_MS + 3_600_000, 401), text)
+  t.is(forgetOld(text, NOW_MS + 3_600_000, 416), undefined)
+})
+
+test('between two versions with which they are tidied there are few more keys than there may be', (t) => {
+  const limits = { ...LIMITS, idempotencyKeysMax: 500 }
+  let text: string | undefined
+  for (let version = 0; version < 1_000; version++) {
+    text = remember(text, request(`key-${version}`, { fingerprint: '', results: [] }), limits, NOW_MS, version).text
+    if (version >= 500) t.truthy(recallIn(text, `key-${version - 499}`), String(version))
+    if (version >= 540) t.is(recallIn(text, `key-${version - 532}`), undefined)
+  }
+})
+
+test('keys that are not JSON are reported', (t) => {
+  const { text } = after(3)
+  t.throws(() => recallIn(text.slice(0, -2), 'key-1'), { instanceOf: RecordUnreadableError })
+})
+
 test('digests of many different times stay few groups', (t) => {
   let text: string | undefined
   for (let n = 0; n < 600; n++) {
@@ -110,7 +151,7 @@ test('digests of many different times stay few groups', (t) => {
     text = remember(text, request(`key-${n}`, { forgetAtMs, results }), LIMITS, NOW_MS).text
   }
   t.true((text ?? '').length <= LIMITS.idempotencyBytesMax)
-  t.true((JSON.parse(text ?? '') as string[][]).filter(([digest]) => digest === '~').length <= 32)
+  t.true((entriesIn(text ?? '') as string[][]).filter(([digest]) => digest === '~').length <= 32)
   for (let n = 0; n < 600; n += 7) t.truthy(recallIn(text ?? '', `key-${n}`), String(n))
 })
 
@@ -133,7 +174,7 @@ const older = (key: string, atMs: number, answer?: [number, string, string], cha
 
 test('what an older version wrote: an answer is given, what was only begun is refused, and fingerprints go', (t) => {
   const answer: [number, string, string] = [200, 'text/plain', 'done']
-  const text = JSON.stringify([older('login', NOW_MS, undefined, 1), older('answered', NOW_MS, answer)])
+  const text = inRecord([older('login', NOW_MS, undefined, 1), older('answered', NOW_MS, answer)])
   t.is(recallIn(text, 'login'), DIGEST_ONLY)
   t.like(recallIn(text, 'answered'), { fingerprint: '', answer: { status: 200, type: 'text/plain', body: 'done' } })
   const next = remember(text, request('next'), LIMITS, NOW_MS + 1_000).text
@@ -146,8 +187,8 @@ test('what an older version wrote: an answer is given, what was only begun is re
 
 test('what an older version has only begun, its nodes find as they left it: they would carry it out again', (t) => {
   const begun = Array.from({ length: 20 }, (_, n) => older(`begun-${n}`, NOW_MS))
-  const next = remember(JSON.stringify(begun), request('next'), LIMITS, NOW_MS + 1_000).text
-  const kept = (JSON.parse(next) as unknown[][]).filter(([, fingerprint]) => /unkeyed/.test(String(fingerprint)))
+  const next = remember(inRecord(begun), request('next'), LIMITS, NOW_MS + 1_000).text
+  const kept = (entriesIn(next) as unknown[][]).filter(([, fingerprint]) => /unkeyed/.test(String(fingerprint)))
   t.deepEqual(kept, begun.slice(-8))
   for (const n of [0, 19]) t.is(recallIn(next, `begun-${n}`, NOW_MS + 119_000), DIGEST_ONLY)
   t.is(recallIn(next, 'begun-19', NOW_MS + 120_000), undefined)
@@ -156,12 +197,12 @@ test('what an older version has only begun, its nodes find as they left it: they
 
 test('an older version reads and rewrites what this one wrote', (t) => {
   const { text } = after(1_000)
-  const entries = JSON.parse(text) as [string, string, number, number, unknown[]][]
+  const entries = entriesIn(text) as [string, string, number, number, unknown[]][]
   for (const [digest, fingerprint, atMs, changedUser, results] of entries) {
     t.deepEqual([typeof digest, typeof fingerprint, typeof atMs], ['string', 'string', 'number'])
     t.true(atMs + 120_000 > NOW_MS && Array.isArray(results) && typeof changedUser === 'number')
   }
-  const rewritten = JSON.stringify(
+  const rewritten = inRecord(
     entries.map(([digest, fingerprint, atMs, , results]) => [digest, fingerprint, atMs, 0, results]),
   )
   for (const key of ['key-0', 'key-999']) t.is(recallIn(rewritten, key), DIGEST_ONLY)
@@ -184,10 +225,11 @@ test('whatever comes, it stays within its bytes, knows the newest whole, and no 
     fc.property(arrivals, (all) => {
       let text: string | undefined
       let nowMs = NOW_MS
+      let version = 0
       const knownUntilMs = new Map<string, number>()
       for (const { key, minted, resultLength, answerLength, pauseMs } of all) {
         nowMs += pauseMs
-        const before = recallIn(text ?? '[]', `${key}`, nowMs)
+        const before = recallIn(text ?? inRecord([]), `${key}`, nowMs)
         if (before === DIGEST_ONLY) continue
         const forgetAtMs = before?.forgetAtMs ?? nowMs + (minted ? 180_000 : HOUR_MS)
         const fingerprint = before?.fingerprint ?? (minted ? '' : 'f'.repeat(20))
@@ -198,6 +240,7 @@ test('whatever comes, it stays within its bytes, knows the newest whole, and no 
           request(`${key}`, { forgetAtMs, fingerprint, results, answer }),
           limits,
           nowMs,
+          (version += 1),
         )
         text = remembered.text
         knownUntilMs.set(`${key}`, forgetAtMs)

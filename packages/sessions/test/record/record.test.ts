@@ -35,13 +35,13 @@ test('a body is decoded to what was encoded, whatever its data looks like', (t) 
       fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }),
       retired,
       fc.json(),
-      (data, secrets, answersText) => {
+      (data, secrets, answers) => {
         const encoded: Body = {
           ...body,
           user: userTag('u'),
           epoch: 3,
           retired: secrets,
-          answersText,
+          answersText: JSON.stringify(answers),
           dataText: JSON.stringify(data),
         }
         assert.deepEqual(decodeBody(encodeBody(encoded)), encoded)
