@@ -33,7 +33,7 @@ function prepare() {
   const own = fs.readFileSync(manifest, 'utf8')
   if (published(own) === own) throw new Error('package.json is the one to publish already: is another npm packing?')
   const { INIT_CWD: invokedIn = '.', npm_config_pack_destination: destination = '.' } = process.env
-  // npm would notice only after it has packed, and then call nobody to restore.
+  // npm would notice only after it has packed, and would not restore it.
   fs.accessSync(resolve(invokedIn, destination), fs.constants.W_OK)
   build()
   fs.mkdirSync(new URL('./', kept), { recursive: true })

@@ -24,7 +24,7 @@ export interface Harm {
 }
 
 export interface Shoppers {
-  /** Logs everybody in. */
+  /** Logs all of them in. */
   begin(): Promise<void>
   /** Operations until told to stop. */
   shop(signal: AbortSignal): Promise<void>

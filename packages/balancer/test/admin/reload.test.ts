@@ -1,4 +1,4 @@
-/** The configuration is read again, at SIGHUP or by the admin API, and nobody's connection is the worse for it. */
+/** The configuration is read again, at SIGHUP or by the admin API, without harm to any connection. */
 import { writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent } from 'node:http'

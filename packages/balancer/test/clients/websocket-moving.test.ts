@@ -37,7 +37,7 @@ async function heardWithinMs(t: ExecutionContext, node: FixtureNode, port: numbe
   const clients = await Promise.all(Array.from({ length: 10 }, () => opened(t, port)))
   const heardMs: number[] = []
   await node.kill()
-  // From here on the operating system has told whoever had a connection to it.
+  // From here on the operating system has closed every connection to it.
   const killedAtMs = performance.now()
   await Promise.all(
     clients.map(async ({ closed }) => {

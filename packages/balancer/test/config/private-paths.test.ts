@@ -1,4 +1,4 @@
-/** What nodes say to those who run them does not reach clients. */
+/** Paths for the nodes' operators are hidden from clients. */
 import test from 'ava'
 import { readConfig } from '../../src/config/config.ts'
 import { isPrivatePath, normalPath } from '../../src/config/private-paths.ts'

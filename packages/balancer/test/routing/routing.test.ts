@@ -67,7 +67,7 @@ test('least busy: of two upstreams that are drawn, the one with fewer requests f
   if (!a || !b || !c) return t.fail()
   a.inFlight = 9
   b.inFlight = 4
-  // Whoever is drawn, the busiest never wins and the idlest always does.
+  // Of any two that are drawn, the busiest never wins and the idlest always does.
   const seen = names(byRule(all, leastBusy(Math.random)), 300)
   t.false(seen.includes('a'))
   t.true(seen.includes('b'))

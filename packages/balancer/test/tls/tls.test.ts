@@ -90,7 +90,7 @@ test('HSTS is on every answer, those of the balancer itself included', async (t)
   t.is(await hsts(), 'max-age=86400')
   upstream.server.close()
   upstream.server.closeAllConnections()
-  await until(async () => (await askSecurely(url, pair.cert)).status === 503, { what: 'nobody to be there' })
+  await until(async () => (await askSecurely(url, pair.cert)).status === 503, { what: 'no upstream to be up' })
   t.is(await hsts(), 'max-age=86400')
 })
 

@@ -104,7 +104,7 @@ test('after an attempt at a node that does not honour keys, a node that does is 
     if (request.url === '/held') held.resolve(response)
     else response.end()
   })
-  // It serves, but is not in use: only who finds nobody else comes here.
+  // It serves, but is ejected: it gets only requests without another upstream.
   b.server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     if (request.url === '/readyz') response.writeHead(500).end()
   })

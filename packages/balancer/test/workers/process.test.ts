@@ -82,7 +82,7 @@ test('SIGTERM: requests in flight are finished, nothing new begins, exit 0', asy
   t.regex(balancer.output.stdout, /"event":"draining"[^]*"event":"stopped"/)
 })
 
-/** Whether nobody listens there. */
+/** Whether no process listens there. */
 async function isClosed(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')
   const outcome = await Promise.race([once(socket, 'connect'), once(socket, 'error')]).then(

@@ -3,7 +3,7 @@ import { broken, isSession, oneIn } from './breaking.ts'
 import { contentsOf, withContents } from './contents.ts'
 
 const HIDDEN_FOR_READS = 2
-/** Whoever has more in the cart may leave before it is back. */
+/** A user with more items may log out before the item is back. */
 const THINGS_MAX = 10
 
 interface Hidden {

@@ -1,6 +1,6 @@
 import { broken, isSession } from './breaking.ts'
 
-/** Whoever writes last has it all their way, whatever came between their read and their write. */
+/** The last write replaces the whole session, whatever changed since its read. */
 export default broken((sound) => ({
   async write(key, write) {
     const result = await sound.write(key, write)

@@ -74,7 +74,7 @@ function unlessLate(error: unknown): void {
   if (!isLate) throw error
 }
 
-/** Everybody begins anew; what came of them is judged from what the trace tells of this run alone. */
+/** All users start anew, and the verdict comes from this run's trace alone. */
 async function judgedRun(lab: Lab, seed: number): Promise<Verdict> {
   const { trace, cluster } = lab
   const judge = new Judge()

@@ -1,5 +1,5 @@
 /**
- * Runs a function once for a session, on whichever node asks first; what it returned goes to all that ask meanwhile.
+ * Runs a function once for a session, on the node that asks first; its result goes to all that ask meanwhile.
  *
  * Beside the session there is a record for each name, which the nodes change by compare-and-set. It is a lease:
  *

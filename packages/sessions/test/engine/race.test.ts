@@ -230,7 +230,7 @@ test('with logins, a session is either visible with all that was acknowledged or
     fc.asyncProperty(batches(kinds), fc.scheduler(), async (history, scheduler) => {
       const played = await play(history, scheduler)
       const { model } = played.client
-      // Whoever lost the answer to a login logs in again.
+      // A client that lost the answer to a login logs in again.
       const session = await played.plain.open(played.client.id)
       assert(session !== undefined, 'the client was logged out')
       await session.update(session.take(), (draft) => (draft['user'] = USER))

@@ -70,7 +70,7 @@ test('without a key there is no binding', (t) => {
   t.throws(() => sessionBinding({ keys: [] }), { code: 'SESSION_KEYS' })
 })
 
-/** As the client that has this user agent, with the cookie of whoever logged in last. */
+/** As the client that has this user agent, with the cookie of the last login. */
 type Get = (path: string, agent: string) => Promise<Heard>
 
 async function site(t: ExecutionContext, options: Partial<SessionBindingOptions>): Promise<Get> {

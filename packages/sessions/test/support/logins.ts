@@ -17,7 +17,7 @@ export async function waitS(
   }
 }
 
-/** Another address for each attempt, as someone with a thousand machines has. */
+/** Another address for each attempt, as an attacker with a thousand machines has. */
 export function somewhere(number: number): string {
   return `198.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
 }

@@ -12,7 +12,7 @@ export interface StrategyRequest {
 
 /** Replaces a replicating strategy's texts if the cluster has a single node. */
 const ALONE = {
-  summary: 'the one node holds every session in its memory; its death logs everybody out',
+  summary: 'the one node holds every session in its memory; its death logs out every user',
   onNodeDeath: 'no other node has them, so its users are logged out — try --nodes 3',
 }
 

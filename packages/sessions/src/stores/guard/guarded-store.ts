@@ -39,7 +39,7 @@ export function guardedStore(
   const unavailable = (why: string): StoreUnavailableError => new StoreUnavailableError(store.name, new Error(why))
   const deadlines = deadlineList(callTimeoutMs, () => unavailable(`no answer within ${callTimeoutMs} ms`))
   const outages = outageWatch(store.name, gate, onEvent)
-  /** A call that is not sent, whichever verb it is. */
+  /** A call of any verb that is not sent. */
   const refused = (): StoreUnavailableError => {
     outages.refused()
     return new StoreUnavailableError(store.name)

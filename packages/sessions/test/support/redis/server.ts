@@ -52,7 +52,7 @@ export async function redisServer(options: RedisServerOptions = {}): Promise<Red
     try {
       return await started(options.port ?? (await freePort()), options)
     } catch (error) {
-      // Somebody else may have taken the port in between; a port that was asked for is not given up for another.
+      // Another process may have taken the port meanwhile. Only a port that was not asked for is replaced.
       if (options.port !== undefined || start === STARTS_MAX) throw error
     }
   }
