@@ -12,7 +12,7 @@ export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' |
   readonly visitorIdleTimeoutMs: number
   /** What this process last saw of each session. */
   readonly lastKnown: LastKnown
-  /** For requests that met each other at changing one session. */
+  /** The queues of writers after a conflict, by session. */
   readonly turns: Turns
   /**
    * A change by the bearer of an alias rotates the id once more. For sessions that travel with their client: what the alias
@@ -43,7 +43,7 @@ export function engineContext(given: EngineOptions): EngineContext {
   })
 }
 
-/** What is another for the requests of one adapter, or for one request. */
+/** Options that may differ for one adapter, or for one request. */
 export type Overrides = Partial<Pick<EngineContext, 'store' | 'idempotencyBytesMax' | 'aliasesRotate'>>
 
 export function overridden(context: EngineContext, overrides: Overrides): EngineContext {
@@ -65,7 +65,7 @@ function withEnd(context: Omit<EngineContext, 'end'>): EngineContext {
 }
 
 async function backOff(attempt: number, random: RandomBytes): Promise<void> {
-  // The first retry goes at once: the writer before has finished, and most conflicts are between two.
+  // The first retry is immediate: the other writer has finished, and most conflicts are between two writers.
   if (attempt === 1) return
   const limitMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_UNIT_MS * 2 ** attempt)
   await sleep((limitMs * random(4).readUInt32BE()) / 2 ** 32)

@@ -1,4 +1,4 @@
-/** What an engine takes, its defaults, and what it tells of. */
+/** An engine's options, their defaults, and its events. */
 import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../clock.ts'
 import type { CarrierEvent } from '../carrier.ts'
@@ -12,17 +12,17 @@ import { sessionStoreRule } from '../store-option.ts'
 import { type VisitorPolicy, visitorPolicyRule } from './visitors.ts'
 
 /**
- * The instants of a session's request at which something may watch, or a process may be made to die. Whatever changes what
- * the store has of a session is a commit: a write, a touch that moves its expiry, and its end.
+ * The steps of a request that `onStep` reports, for tests and for crash points. A commit is any change of the stored session: a write,
+ * a touch that moves its expiry, and its end.
  */
 export type EngineStep = 'before-read' | 'before-commit' | 'after-commit'
 
 export interface SessionEvent {
   /**
-   * `theft`: an id that was rotated away came back after its grace, which is what a stolen cookie looks like.
-   * `merged`: a commit met another's and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
-   * list of the user's sessions could not be changed; the request went on, and a later one makes up for it.
-   * `answer-failed`: what a request with an idempotency key did or was answered could not be noted; its repeat runs again.
+   * `theft`: an id that was rotated away came back after its grace, as a stolen cookie does.
+   * `merged`: a commit had a conflict and was merged. `touch-failed`: the expiry could not be moved, `index-failed`: the
+   * list of the user's sessions could not be changed; the request went on, and a later one repairs that.
+   * `answer-failed`: the answer of a request with an idempotency key could not be stored; its repeat runs again.
    * `key-forgotten`: a key was forgotten before its time, because the session has more than `idempotencyKeysMax`.
    * `visitor-refused`: an address began too many sessions without a user.
    * `single-taken-over`: the node that ran a `single()` of a session gave no sign of life, and another one runs it.
@@ -54,11 +54,11 @@ export interface EngineOptions {
   readonly rotationGraceMs?: number
   /** What to do when it is used after that: end the session, or only report it. Default `end`. */
   readonly onTheft?: 'end' | 'report'
-  /** Whose session it is, from its data; a change of that rotates the id. Default: the field `user`, if it is a text. */
+  /** The session's user, from its data; a change of the user rotates the id. Default: the field `user`, if it is a text. */
   readonly userOf?: (data: SessionData) => string | undefined
-  /** What is different for sessions that have no user: when they end, how many may begin, which are stored. */
+  /** Options for sessions without a user: when they end, how many may begin, which are stored. */
   readonly visitors?: VisitorPolicy
-  /** What becomes of a field that two requests changed at once, by its name. Default: the later writer's value stays. */
+  /** Resolves a field that two requests changed concurrently, by its name. Default: the later writer's value stays. */
   readonly resolvers?: Resolvers
   /** The most that a session's data may take as JSON. Default 256 KiB. */
   readonly dataBytesMax?: number
@@ -66,9 +66,9 @@ export interface EngineOptions {
   readonly requestTimeMaxMs?: number
   /** How many sessions one user may have at once; with one more, the oldest ends. Default 100. */
   readonly sessionsPerUserMax?: number
-  /** How often a commit may be tried when others keep changing the session. Default 32. */
+  /** The attempts of a commit when there are conflicts. Default 32. */
   readonly commitAttemptsMax?: number
-  /** How long a commit that met others may go on, its wait for them included; then it is refused. Default 5 seconds. */
+  /** How long a commit with conflicts may take, its wait in the queue included; then it is refused. Default 5 seconds. */
   readonly commitTimeMaxMs?: number
   /** For how long a session remembers a client's idempotency key. Default 24 hours. */
   readonly idempotencyWindowMs?: number

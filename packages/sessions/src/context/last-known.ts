@@ -1,7 +1,7 @@
 /**
- * What this process last saw of each session, for requests that may be answered from it while the store is down. Bounded
- * in number and in age. A session that this process saw end is forgotten at once; that one ended on
- * another node is not known here, which is why reading from here is a policy that a route has to choose.
+ * The last known copy of each session in this process, for requests that may be answered from it while the store is down. Bounded in
+ * number and in age. A session that ends in this process is forgotten at once; an end on another node is not known here, so a route must
+ * choose this policy.
  */
 import type { SessionKey } from '../contract.ts'
 import type { Snapshot } from '../record/record.ts'
@@ -20,7 +20,7 @@ export interface LastKnownLimits {
 }
 
 export function lastKnown({ sessionsMax, dataLengthMax, ageMaxMs }: LastKnownLimits): LastKnown {
-  // In the order in which they were seen: the first is the one to go.
+  // In the order of their last use: the first is evicted first.
   const sessions = new Map<SessionKey, { readonly seen: Snapshot; readonly atMs: number }>()
   let dataLength = 0
 

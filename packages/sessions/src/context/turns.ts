@@ -1,8 +1,8 @@
 /**
- * After a conflict, the writers of this process queue per session. Without the queue, of a hundred requests that add to one
- * session at once each round of tries lets one through, and the last ones run out of tries. A writer that leaves hands on the
- * session as it is then, so that the next one need not read it. A first try takes no turn, because most changes meet no
- * conflict. The wait is bounded, in time and in number.
+ * After a conflict, the writers of this process queue per session. Without the queue, of a hundred concurrent requests on one session
+ * one succeeds in each round of attempts, and the last run out of attempts. A writer that leaves passes the session's new state on, so
+ * that the next need not read it. The first attempt does not queue, because most changes have no conflict. The wait is bounded, in time
+ * and in number.
  */
 import type { SessionKey } from '../contract.ts'
 import { deadlineList } from '../deadlines.ts'
@@ -10,9 +10,9 @@ import { SessionBusyError } from '../errors.ts'
 import type { Snapshot } from '../record/record.ts'
 
 export interface Turn {
-  /** The session as the writer before left it, if that is known. */
+  /** The session after the previous writer, if known. */
   readonly found: Snapshot | undefined
-  /** Must be called, once; `left` is the session as it is now, if that is known. */
+  /** Must be called once; `left` is the session as it is now, if known. */
   leave(left: Snapshot | undefined): void
 }
 
@@ -21,14 +21,14 @@ export interface Turns {
   take(key: SessionKey): Promise<Turn>
 }
 
-/** Begins the turn of a writer that waits. */
+/** Begins the turn of a waiting writer. */
 type Begin = (found: Snapshot | undefined) => void
 
 /** Of one session, in this process. */
 const WAITING_MAX = 1_000
 
 export function turns(waitMaxMs: number): Turns {
-  /** The writers that wait, by session; a session that is here has one whose turn it is. */
+  /** The waiting writers, by session; a session in this map has a writer whose turn it is. */
   const queues = new Map<SessionKey, Set<Begin>>()
   const deadlines = deadlineList(waitMaxMs, () => new SessionBusyError())
 

@@ -1,10 +1,10 @@
 /**
- * Sessions without a user: visitors'. A client can begin any number of them without a password, so they are bounded where users'
- * sessions are not: one is stored only when it holds something, it ends sooner, a full store evicts it first, and one address
- * may begin only so many. Users are never counted or refused here.
+ * Visitors' sessions, which have no user. A client can begin any number of them without a password, so they have bounds: one is stored
+ * only when it holds something, it ends sooner, a full store evicts it first, and one address may begin only so many. Users are never
+ * counted or refused here.
  *
- * Each process counts by itself. A count shared by all nodes would cost a write for each new visitor, which is what this is to
- * prevent.
+ * Each process counts by itself. A count that all nodes share would cost a write for each new visitor, and such writes are what the
+ * bounds prevent.
  */
 import type { SessionData } from '../record/data.ts'
 import { TooManyVisitorsError } from '../errors.ts'
@@ -14,20 +14,19 @@ import { checkedOptions, type Rule, type Rules, take } from '../options.ts'
 export interface VisitorOptions {
   /** A visitor's session unused for this long has ended. Default: half of the engine's `idleTimeoutMs`. */
   readonly idleTimeoutMs?: number
-  /** So many sessions visitors of one address may begin at once. Default 100. */
+  /** How many sessions the visitors of one address may begin at once. Default 100. */
   readonly burstPerAddress?: number
-  /** And so many a second after that. Default 10. */
+  /** How many a second after that. Default 10. */
   readonly perSecondPerAddress?: number
   /** Addresses of one network count as one address. Default: IPv4 by itself, IPv6 by its /56. */
   readonly network?: Partial<NetworkSize>
   /**
-   * Whether a session that is not stored yet holds something to be stored for. Default: a field that is not empty, as null,
-   * '', [] and {} are.
+   * Whether a session that is not stored yet is worth storing. Default: it has a field other than null, '', [] and {}.
    */
   readonly isWorthKeeping?: (data: SessionData) => boolean
 }
 
-/** `as-users`: an application that does not tell by `userOf` whose a session is. All sessions are treated alike. */
+/** `as-users`: for an application that does not name users by `userOf`. All sessions are treated alike. */
 export type VisitorPolicy = VisitorOptions | 'as-users'
 
 export interface Visitors {
@@ -37,7 +36,7 @@ export interface Visitors {
   begin(address: string | undefined, nowMs: number): void
 }
 
-/** More addresses than this, and the one that was seen longest ago is forgotten. */
+/** With more addresses, the one that was seen longest ago is forgotten. */
 const ADDRESSES_MAX = 10_000
 
 const rules: Rules<VisitorOptions> = {
@@ -56,7 +55,7 @@ export const visitorPolicyRule: Rule = {
 
 const AS_USERS: Visitors = { areAsUsers: true, isWorthKeeping: () => true, begin: () => {} }
 
-/** `refused` is called when an address begins to be refused, and not for each of its sessions. */
+/** `refused` is called when the refusals of an address begin, and not for each session. */
 export function visitors(policy: VisitorPolicy, refused: () => void): Visitors {
   if (policy === 'as-users') return AS_USERS
   const { burstPerAddress = 100, perSecondPerAddress = 10, isWorthKeeping = holdsSomething } = policy
@@ -90,11 +89,11 @@ export function visitorIdleMs(policy: VisitorPolicy, idleTimeoutMs: number): num
   return policy === 'as-users' ? idleTimeoutMs : (policy.idleTimeoutMs ?? idleTimeoutMs / 2)
 }
 
-/** How many sessions an address may still begin, and when that was so. */
+/** How many sessions an address could begin, at which instant. */
 interface Allowance {
   readonly left: number
   readonly atMs: number
-  /** It was told that it is refused, and has not recovered half of its burst since. */
+  /** `refused` was called for it, and it has not recovered half of its burst since. */
   readonly isRefused: boolean
 }
 

@@ -1,4 +1,4 @@
-/** What a commit does between its tries: after the first conflict it waits for its turn, and after each later one a while. */
+/** The pauses of a commit between its attempts: after the first conflict it waits for its turn, after each later one for a backoff. */
 import type { SessionKey } from '../contract.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionBusyError } from '../errors.ts'
@@ -18,8 +18,8 @@ export class Contention {
   }
 
   /**
-   * After a conflict. Resolves what the writer before left, if that is known. Throws SessionBusyError when the time for the
-   * commit is over.
+   * Waits after a conflict. Resolves with the session after the previous writer, if known. Throws SessionBusyError when the commit's
+   * time is over.
    */
   async wait(attempt: number): Promise<Snapshot | undefined> {
     const { turns, commitTimeMaxMs } = this.#context
@@ -31,7 +31,7 @@ export class Contention {
     return isFirst ? this.#turn.found : undefined
   }
 
-  /** The commit is over, in whatever way; `left` is the session as it is now, if that is known. */
+  /** The commit has succeeded or failed; `left` is the session as it is now, if known. */
   end(left: Snapshot | undefined): void {
     this.#turn?.leave(left)
   }

@@ -22,17 +22,17 @@ import { indexKey, membership, type Reporting } from '../users/user-index.ts'
 import { OpenSession } from './session.ts'
 
 export interface Engine extends EngineContext {
-  /** Resolves undefined when there is no such session for the bearer of this id; the bearer is not told why. */
+  /** Undefined if this id opens no session, whatever the reason. */
   open(id: SessionId, device?: string): Promise<OpenSession | undefined>
-  /** The session as this process last saw it, for the bearer of this id, and only to be looked at. */
+  /** The last known copy for the bearer of this id, read-only. */
   openLastKnown(id: SessionId): OpenSession | undefined
-  /** A session that no store knows until its first commit. `address` is the client's, where new visitors are to be counted. */
+  /** A new session, which is stored with its first commit. `address` is the client's, if new visitors are counted. */
   create(device?: string, address?: string): OpenSession
-  /** The same engine with another store, say. They share what the process knows: turns, last known copies, visitors. */
+  /** The same engine with other options, for example another store. Both share turns, last known copies and visitors. */
   over(overrides: Overrides): Engine
 }
 
-/** How many damaged records are told apart before one may be reported again. */
+/** How many damaged records are remembered as reported. */
 const UNREADABLE_REPORTED_MAX = 1_000
 
 /** Throws SessionOptionsError for options that can't be used. */
@@ -54,7 +54,7 @@ function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine
     async open(id, device = '') {
       onStep('before-read')
       const key = sessionKey(id.handle)
-      // Both are asked at once: a store that pipelines answers them in one round trip.
+      // Both reads start together: a store that pipelines answers them in one round trip.
       const [record, early] = await Promise.all([store.read(key), id.user && store.read(indexKey(id.user))])
       const nowMs = clock.now()
       if (record === undefined || record.expiresAtMs <= nowMs) {

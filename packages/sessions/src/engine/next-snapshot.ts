@@ -1,7 +1,6 @@
 /**
- * What a session becomes with the next write. Pure: every try of a commit computes it again from what is stored then. A login
- * or logout always rotates the secret in the same write, whether or not the application asked for it: no session changes its
- * user under an id.
+ * Computes a session's next state. Pure: each attempt of a commit computes it again from the stored state. A login or logout always
+ * rotates the secret in the same write, whether or not the application asked for it, so an id never changes its user.
  */
 import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from '../record/expiry.ts'
 import { forgetOld } from '../idempotency/remembered-keys.ts'
@@ -13,23 +12,22 @@ export interface Lifetimes extends DefaultTimeouts, SecretTimes {}
 
 export interface SnapshotChange {
   readonly dataText: string
-  /** Whose session it is after the change. */
+  /** The session's user after the change. */
   readonly user: UserTag | undefined
   readonly epoch: number
   /**
-   * What is remembered of keyed requests. Undefined leaves that alone, but for what is past its time; where the user changes,
-   * it leaves nothing.
+   * The remembered keyed requests. Undefined keeps those within their time; a change of the user drops all.
    */
   readonly answersText: string | undefined
   /** The write is there to forget keyed requests that are past their time. */
   readonly forgetsKeys: boolean
   /** The application asks for another secret. */
   readonly rotate: boolean
-  /** How long the session may be unused from now on; `as-it-is` leaves that alone, undefined makes it the usual time. */
+  /** The idle timeout from now on; `as-it-is` keeps it, undefined resets it to the usual time. */
   readonly maxAgeMs: number | 'as-it-is' | undefined
   /** The current secret has come back from the client. */
   readonly confirmed: boolean
-  /** Digest of the secret to use, when there is to be another or is none yet. */
+  /** The digest of a new secret, for a rotation or a new session. */
   readonly nextDigest: () => string
 }
 

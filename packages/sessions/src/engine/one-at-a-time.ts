@@ -5,7 +5,7 @@ export function oneAtATime(): OneAtATime {
   let last: Promise<unknown> = Promise.resolve()
   return <T>(task: () => Promise<T>): Promise<T> => {
     const result = last.then(task)
-    // The caller hears of a failure through `result`.
+    // `result` reports a failure to the caller.
     last = result.catch(() => {})
     return result
   }

@@ -1,6 +1,6 @@
 /**
- * What a write makes of the session that is stored. Synchronous, and without the store: a commit plans, tries the write, and
- * after a conflict plans again on what another request wrote.
+ * Plans a write from the stored session. Synchronous, and never calls the store: a commit plans, tries the write, and after a conflict
+ * plans again on what another request wrote.
  */
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionGoneError } from '../errors.ts'
@@ -20,11 +20,11 @@ export interface WriteIntent<T> {
   readonly transform: Transform<T>
   /** Where the request carries an idempotency key. */
   readonly step: KeyedStep | undefined
-  /** The write is there to note this use of the session, or to forget idempotency keys that are past their time. */
+  /** The write only notes a use of the session, or drops idempotency keys that are past their time. */
   readonly upkeep: Upkeep | undefined
   /** What the request wants beside the data. */
   readonly wants: NextWrite
-  /** What the request's id is to the session. */
+  /** The status of the request's id. */
   readonly status: BearerStatus
   /** An earlier write of this request rotated the id. */
   readonly hasRotated: boolean
@@ -40,7 +40,7 @@ export type Upkeep = 'note-use' | 'forget-keys'
 export type WritePlan<T> =
   | WriteNothing<T>
   | WriteNext<T>
-  /** The login of another user than the session's: it goes into a session of its own, for which to plan again. */
+  /** The login of another user than the session's: it gets a new session, for which the commit plans again. */
   | { readonly kind: 'another-session' }
 
 interface WriteNothing<T> {
@@ -55,9 +55,9 @@ interface WriteNext<T> {
   readonly kind: 'write'
   readonly next: NextSnapshot
   readonly result: T
-  /** Whose session it becomes with this write: its epoch is that user's current one, which is not known here. */
+  /** The user of the session from this write on; the caller reads that user's current epoch. */
   readonly newUser: UserTag | undefined
-  /** So many idempotency keys are forgotten before their time. */
+  /** How many idempotency keys are forgotten before their time. */
   readonly keysForgotten: number
   /** The bearer had lost its right to the session, and gets it back by a login of the same user. */
   readonly isReadmitted: boolean
@@ -123,9 +123,9 @@ export function planWrite<T>(
 }
 
 /**
- * The change of a superseded bearer, which has the id from before a login. This bearer is shown nothing of the session, and
- * nothing is taken from it but a login as the session's own user. So a client that missed the answer to its login can send it
- * again, with the id from before, and has to pass the same check of its password. Throws SessionGoneError for any other change.
+ * The change of a superseded bearer, which has the id from before a login. It sees nothing of the session, and may only log in as the
+ * session's own user. So a client that missed the answer to its login can send it again with the former id, and must pass the same check
+ * of its password. Throws SessionGoneError for any other change.
  */
 function loginAgain<T>(
   current: Snapshot | undefined,

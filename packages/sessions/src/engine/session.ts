@@ -1,6 +1,5 @@
 /**
- * One session in the hands of one request's handler: the copy of the data that the handler works on, the changes it makes
- * to that copy, and the order in which they are committed.
+ * One session in one request: the handler's copy of the data, the changes to that copy, and the order in which they are committed.
  */
 import { type Answer, isKept, keyDigest, proxyWindowMs } from '../idempotency/answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/data.ts'
@@ -28,9 +27,9 @@ export interface SessionInfo {
 }
 
 /**
- * What the handler's changes are told from: the data as it was when the handler took its copy, and from then on what has been
- * written of that copy. It moves when a write has succeeded and never back, so that a failed write has nothing to undo. Not
- * the same as what is stored, which may have been merged with other requests' changes since.
+ * The base of the three-way merge: the data when the handler took its copy, and after each write what was written of that copy. It
+ * advances only when a write has succeeded, so that a failed write has nothing to undo. It may differ from the stored data, which has
+ * other requests' changes merged in.
  */
 interface Base {
   text: string
@@ -49,9 +48,9 @@ export class OpenSession {
   #keyed: KeyedRequest | undefined
   /** An update without a name has been made. */
   #isUnnamedMade = false
-  /** Undefined where a request can't come again as the same one. */
+  /** Undefined for a request that can't be recognised when it is repeated. */
   #steps: StepNames | undefined
-  /** Two changes in the same request would each start from what the other is about to replace. */
+  /** Changes of one request run one at a time, because each starts from what the one before wrote. */
   readonly #inTurn = oneAtATime()
 
   constructor(context: EngineContext, opened: Opened) {
@@ -60,12 +59,12 @@ export class OpenSession {
     this.#base = { text: this.#visibleText }
   }
 
-  /** The id that the client should carry from now on. Another one after a commit that rotated. */
+  /** The id for the client's cookie. A commit that rotates changes it. */
   get id(): SessionId {
     return this.#stored.id
   }
 
-  /** Undefined while no store knows the session, or its bearer may not know of it. */
+  /** Undefined while the session is not stored, or its bearer may not see it. */
   get info(): SessionInfo | undefined {
     const { visible } = this.#stored
     if (visible === undefined) return undefined
@@ -74,12 +73,12 @@ export class OpenSession {
     return { id: this.publicId, version, createdAtMs, expiresAtMs, ...(maxAgeMs !== undefined && { maxAgeMs }) }
   }
 
-  /** For lists and logs; it opens nothing. Known before the session is stored. */
+  /** For lists and logs; it gives no access. Known before the session is stored. */
   get publicId(): string {
     return sessionRef(this.#stored.key)
   }
 
-  /** How long this session may be unused, where that is another time than the usual one. */
+  /** This session's idle timeout, if it is not the usual one. */
   get maxAgeMs(): number | undefined {
     const { maxAgeMs } = this.#stored.nextWrite
     return maxAgeMs === 'as-it-is' ? this.#stored.visible?.body.maxAgeMs : maxAgeMs
@@ -95,7 +94,7 @@ export class OpenSession {
     this.#stored.nextWrite.begins = true
   }
 
-  /** Whether a commit of `mine` would write, rather than keep the session alive at most. */
+  /** Whether a commit of `mine` would write more than a touch. */
   hasToWrite(mine: SessionData | undefined): boolean {
     return this.#stored.hasToWrite || (mine !== undefined && this.differs(mine))
   }
@@ -109,12 +108,12 @@ export class OpenSession {
     })
   }
 
-  /** The answer that a twin of this keyed request was given, once a commit or an update has met it. It wrote nothing then. */
+  /** The answer to an earlier copy of this keyed request, once a commit or update has found it; this request then wrote nothing. */
   get answeredBefore(): Answer | undefined {
     return this.#stored.answeredBefore
   }
 
-  /** Takes a copy of the data as last read or committed; the handler's changes are told from it. */
+  /** Takes a copy of the data as last read or committed, which is the base of the handler's changes. */
   take(): SessionData {
     this.#base = { text: this.#visibleText }
     return decodeData(this.#base.text)
@@ -163,8 +162,8 @@ export class OpenSession {
   }
 
   /**
-   * For the request whose twin was faster: what the twin did is its own, and if that was the login, so is the session.
-   * True when there is a new id to give to the client.
+   * For a request whose earlier copy has been answered: it adopts what that one did, and after a login also its session. True if the
+   * client gets a new id.
    */
   async reclaim(): Promise<boolean> {
     if (!this.#stored.nextWrite.rotates) return false
@@ -182,7 +181,7 @@ export class OpenSession {
       const mark = this.#answerMark(answer)
       const transform = this.#changesOf(copy)
       if (transform === undefined) {
-        // A rotation by itself is no change to be remembered: a request that comes again needs its new id too.
+        // A mere rotation is not remembered: a repeated request needs its new id too.
         if (this.#stored.hasToWrite || !this.#stored.isStored) await this.#stored.write(unchanged, { step: mark })
         else if (mark === undefined) await this.#stored.keepAlive()
         else await this.#note(mark)
@@ -209,7 +208,7 @@ export class OpenSession {
     return this.#stored.remembers(keyed) ? { ...keyed, name: ANSWERED, answer, isMark: true } : undefined
   }
 
-  /** What the request has done is stored, and is known again without this. */
+  /** The request's changes are stored, and are recognised without this. */
   async #note(mark: KeyedStep): Promise<void> {
     try {
       await this.#stored.write(unchanged, { step: mark })
@@ -266,7 +265,7 @@ export class OpenSession {
     return singleFlight(this.#context, { key, name: checkedName, run }, options)
   }
 
-  /** The session has ended: it can't be read, written or brought back. */
+  /** The session has ended: it can't be read, written or restored. */
   destroy(): Promise<void> {
     return this.#inTurn(() => this.#stored.end())
   }
@@ -275,19 +274,19 @@ export class OpenSession {
     return this.#stored.visible?.body.dataText ?? EMPTY_DATA
   }
 
-  /** The handler's copy as it is now, and what its changes are told from. */
+  /** The handler's present copy, and its base. */
   #copied(mine: SessionData | undefined): HandlerCopy {
     const base = this.#base
     return { base, text: mine === undefined ? base.text : encodeData(mine) }
   }
 
-  /** What the handler did to its copy and is not written yet, to be done to what is stored; undefined when that is nothing. */
+  /** The handler's unwritten changes, as a transform of the stored data; undefined if there are none. */
   #changesOf({ base, text }: HandlerCopy): Transform<undefined> | undefined {
     const baseText = base.text
     if (text === baseText) return undefined
     return (currentText) => {
       const mine = decodeData(text)
-      // No other request has changed it meanwhile, which is nearly always so.
+      // The usual case: no other request has changed it meanwhile.
       if (currentText === baseText) return { data: mine, dataText: text, result: undefined }
       const data = merge(decodeData(baseText), mine, decodeData(currentText), this.#context.resolvers)
       return { data, dataText: encodeData(data), result: undefined }

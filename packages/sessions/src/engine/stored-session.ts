@@ -1,7 +1,6 @@
 /**
- * A session as a store knows it, and how a change gets there: one compare-and-set, planned again on what is there now when
- * another request was faster. What the bearer of an id may see and do is decided for every version anew, because another
- * request's login can take that right away while this request runs.
+ * A stored session, and the loop that changes it: a compare-and-set, which after a conflict is planned again on the newer version. What
+ * the bearer of an id may see and do is decided for each version, because another request's login can revoke that right meanwhile.
  */
 import assert from 'node:assert/strict'
 import type { EngineContext } from '../context/engine-context.ts'
@@ -35,14 +34,14 @@ export interface Opened {
   readonly id: SessionId
   /** Where it is stored: the hash of its handle. */
   readonly key: SessionKey
-  /** What the client calls itself. */
+  /** The client's user agent. */
   readonly device: string
   /** Of the client that begins it, where visitors are counted. */
   readonly address?: string | undefined
-  /** Undefined for a session that no store knows yet. */
+  /** Undefined for a session that is not stored yet. */
   readonly seen?: Snapshot
   readonly status?: BearerStatus
-  /** False when the list of its user's sessions does not have it. */
+  /** False if it is missing in the list of its user's sessions. */
   readonly listed?: boolean
 }
 
@@ -64,10 +63,10 @@ export class StoredSession {
   /** This request made the secret: it has not come back from the client. */
   #isSecretNew = false
   #ended = false
-  /** Set once a write has met the answer that a twin of this request was given. From then on its writes change nothing. */
+  /** The answer to an earlier copy of this request, once a write has found it. From then on its writes change nothing. */
   answeredBefore: Answer | undefined
   #listed: boolean
-  /** Whose session the bearer was let into. */
+  /** The user whose session the bearer was given access to. */
   #user: UserTag | undefined
 
   constructor(context: EngineContext, { id, key, device, address, seen, status = 'current', listed = true }: Opened) {
@@ -90,7 +89,7 @@ export class StoredSession {
     return this.#id
   }
 
-  /** What the bearer may see of it; undefined while there is nothing stored, or nothing for this bearer. */
+  /** What the bearer may see; undefined if nothing is stored, or nothing for this bearer. */
   get visible(): Snapshot | undefined {
     return this.#status === 'superseded' ? undefined : this.#seen
   }
@@ -108,7 +107,7 @@ export class StoredSession {
     this.nextWrite.rotates = this.#seen !== undefined
   }
 
-  /** The answer that this request was given before, as far as its bearer may know. */
+  /** The answer to an earlier copy of this request, if its bearer may have it. */
   findAnswer(request: KeyedRequest): Answer | undefined {
     return findRemembered(this.visible, request, this.#context.clock.now())?.answer
   }
@@ -186,13 +185,13 @@ export class StoredSession {
         attempt++
       }
     } finally {
-      // It may have become another session on the way.
+      // A login may have replaced it by another session meanwhile.
       contention.end(this.#key === key ? this.#seen : undefined)
     }
     throw new SessionConflictError(commitAttemptsMax, transform(textOf(this.#seen)).data, decodeData(textOf(current)))
   }
 
-  /** A session that was only read lives longer for it. The request goes on where that fails. */
+  /** Extends the expiry of a session that was only read. The request goes on if that fails. */
   async keepAlive(): Promise<void> {
     const seen = this.visible
     if (seen === undefined || this.#ended) return
@@ -215,7 +214,7 @@ export class StoredSession {
     }
   }
 
-  /** From here on this is a session that no store knows, under a handle that no client has. */
+  /** From here on this is a new session with a new handle, not stored yet. */
   #beginAnew(): undefined {
     this.#id = newSessionId(this.#context.random)
     this.#key = sessionKey(this.#id.handle)
@@ -245,7 +244,7 @@ export class StoredSession {
     this.#id = { handle: this.#id.handle, secret, user: seen.body.user }
   }
 
-  /** What another request wrote. If that made it another user's, this one has lost its right to see it. */
+  /** Adopts what another request wrote. If that changed the user, this request may not see the session any more. */
   #rebaseOn(written: Snapshot): Snapshot {
     const isCurrent = sameDigest(written.body.secretDigest, secretDigest(this.#id.secret))
     if (written.body.user !== this.#user) this.#status = 'superseded'

@@ -1,4 +1,4 @@
-/** What a write does to a session's data. The data is kept as text beside it, so that an unchanged one is not encoded again. */
+/** A change of a session's data. The text is kept beside the data, so that unchanged data is not encoded again. */
 import { decodeData, EMPTY_DATA, type SessionData } from '../record/data.ts'
 import type { Snapshot } from '../record/record.ts'
 
@@ -11,7 +11,7 @@ export interface Transformed<T> extends EncodedData {
   readonly result: T
 }
 
-/** Makes the data to store out of the text of what is stored. Must depend on nothing else: it runs again after a conflict. */
+/** Makes the new data from the stored text. Must depend on nothing else: it runs again after a conflict. */
 export type Transform<T> = (currentText: string) => Transformed<T>
 
 /** For a write that leaves the data alone. */

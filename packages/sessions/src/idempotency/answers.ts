@@ -1,6 +1,6 @@
 /**
- * What a session remembers of requests that carried an idempotency key, in its own record, so that a change and the memory of
- * having made it are one write.
+ * The requests with an idempotency key that a session remembers, in its own record, so that a change and the note that it was made are
+ * one write.
  *
  * A request may change its session in several steps (each `update`, and the save at the end). A step is remembered with its
  * result when it is written. When the request comes again, be it after a crash between two steps or at the same time on
@@ -31,7 +31,7 @@ export interface Remembered {
   readonly forgetAtMs: number
   /** It gave the session another user: it was a login or a logout. */
   readonly changedUser: boolean
-  /** The steps that were written, and what each gave back. */
+  /** The steps that were written, with their results. */
   readonly results: readonly StepResult[]
   readonly answer: Answer | undefined
 }
@@ -43,7 +43,7 @@ export interface StepResult {
 
 /** Of one result or answer, as JSON. */
 export const KEPT_LENGTH_MAX = 4_096
-/** Stands for a result that there was no room for. */
+/** Stands for a result that was too large to keep. */
 export const NOT_KEPT = Symbol('not kept')
 const DIGEST_LENGTH = 16
 /** Keys that a balancer made for a request of its own that had none: random, and never used for another one. */
@@ -60,7 +60,7 @@ export function proxyWindowMs(key: string): number | undefined {
   return seconds === undefined ? undefined : (Number(seconds) + PROXY_MARGIN_S) * 1_000
 }
 
-/** What a step gave back when it was written; undefined when it was not. */
+/** The result of a step that was written; undefined if it was not. */
 export function resultOf(remembered: Remembered | undefined, step: string): StepResult | undefined {
   const found = remembered?.results.find((each) => each.step === step)
   if (found?.result === NOT_KEPT) throw new AnswerNotKeptError()

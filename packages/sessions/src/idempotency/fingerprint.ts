@@ -1,7 +1,7 @@
 /**
- * What tells a request from another one that came with the same idempotency key. It is stored, and a payload may have a
- * password in it: so it is an HMAC under a key that is made of the application's own, over the idempotency key too, which is
- * stored as a digest only. And it has two parts, so that the payload's can be left out: a login's must not be kept at all.
+ * The fingerprint of a request, which distinguishes requests with the same idempotency key. It is stored, and a payload may contain a
+ * password, so it is an HMAC with a key derived from the application's, over the idempotency key too, which is stored only as a digest.
+ * It has two parts, so that the payload's can be left out: a login's payload must not be kept in any form.
  */
 import { hmac } from '../secrets/signing-keys.ts'
 
@@ -19,7 +19,7 @@ export interface Fingerprint {
   readonly whole: string
   /** To be stored where the payload is to be left out. */
   readonly withoutPayload: string
-  /** Whether a stored one may be of this request. What can't be compared is taken to be of it. */
+  /** Whether a stored fingerprint may be of this request; true if it can't be compared. */
   matches(stored: string): boolean
 }
 
@@ -33,7 +33,7 @@ export function exactly(text: string): Fingerprint {
 
 /** So much of a key's own digest says which key a fingerprint was made with. */
 const ID_LENGTH = 4
-/** 48 bits. It catches a client's mistake; what a request may do, it does not decide. */
+/** 48 bits: it detects mistakes of clients, and grants nothing. */
 const PART_LENGTH = 8
 const PURPOSE = 'ninelives: fingerprint of a request with an idempotency key'
 

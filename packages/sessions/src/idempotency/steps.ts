@@ -1,4 +1,4 @@
-/** The changes of a request that carries an idempotency key, between a session and what it remembers. */
+/** The steps of a request with an idempotency key: finds those that were written, and records new ones. */
 import { type Answer, NOT_KEPT, type Remembered, resultOf, type StepResult } from './answers.ts'
 import { assertJson } from '../record/data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from '../errors.ts'
@@ -12,7 +12,7 @@ export interface KeyedRequest {
   readonly keyDigest: string
   readonly fingerprint: Fingerprint
   readonly windowMs: number
-  /** Its key came from its client, which may send it again at any time within the window. */
+  /** The key is the client's, which may repeat the request at any time within the window. */
   readonly isClients: boolean
 }
 
@@ -22,11 +22,11 @@ export interface KeyedStep extends KeyedRequest {
   readonly name: string
   /** What the request is about to be answered, if that is known with this step. */
   readonly answer: Answer | undefined
-  /** Written though it changes no data: it is only there to be remembered. */
+  /** Written although it changes no data, only to be remembered. */
   readonly isMark?: boolean
 }
 
-/** Throws where the key is another request's, and where no more is known of the request than that it has been here. */
+/** Throws if the key is another request's, or only a digest of this one is left. */
 export function findRemembered(
   current: Snapshot | undefined,
   asked: Pick<KeyedStep, 'keyDigest' | 'fingerprint'>,
@@ -39,7 +39,7 @@ export function findRemembered(
   return remembered
 }
 
-/** What a step gave back when it was written; undefined when it was not. */
+/** The result of a step that was written; undefined if it was not. */
 export function doneBefore(remembered: Remembered | undefined, step: KeyedStep): StepResult | undefined {
   const done = resultOf(remembered, step.name)
   if (done !== undefined && step.name === UNNAMED && resultOf(remembered, FAILED) !== undefined)

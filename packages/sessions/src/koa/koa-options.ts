@@ -43,7 +43,7 @@ export interface SessionsOptions<Fields extends object = SessionFields> extends 
    * the cookie as long. `session.maxAge` sets it for one session. Default `session`: the cookie ends with the browser.
    */
   readonly maxAge?: MaxAge
-  /** Whose session it is, from its data; a change of that rotates the id. Default: the field `user`, if it is a text. */
+  /** The session's user, from its data; a change of the user rotates the id. Default: the field `user`, if it is a text. */
   readonly userOf?: (data: SessionDraft<Fields>) => string | undefined
   /** Whether a stored session may be used for this request. If not, the request has none, and may begin another. */
   readonly valid?: (ctx: Koa.Context, data: SessionDraft<Fields>) => boolean

@@ -23,7 +23,7 @@ export interface RequestState {
   readonly engine: Engine
   /** Whether its cookie is for https only. */
   readonly secure: boolean
-  /** What the client calls itself. */
+  /** The client's user agent. */
   readonly device: string
   /** Where the client is, as Koa tells it. */
   readonly addressOf: () => string
