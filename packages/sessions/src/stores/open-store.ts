@@ -136,7 +136,7 @@ async function redis(url: string, { onEvent }: OpenStoreOptions): Promise<Sessio
 }
 
 async function database(url: string, { onEvent }: OpenStoreOptions): Promise<SessionStore> {
-  const { databaseStoreFromUrl } = await import('./database/from-url.ts')
+  const { databaseStoreFromUrl } = await import('./database-url.ts')
   return databaseStoreFromUrl(url, onEvent)
 }
 
@@ -151,7 +151,7 @@ async function mesh(url: string, { nodeName, meshSecret, onEvent }: OpenStoreOpt
 }
 
 async function token(location: string, options: OpenStoreOptions): Promise<SessionStore> {
-  const { tokenStoreFromUrl } = await import('./token/from-url.ts')
+  const { tokenStoreFromUrl } = await import('./token-url.ts')
   return await tokenStoreFromUrl(hostless(location), options.onEvent, (url) => openStore(url, options))
 }
 

@@ -5,7 +5,7 @@ import test from 'ava'
 import { examine, type Finding } from '../../src/doctor.ts'
 import { openStore } from '../../src/stores/open-store.ts'
 import { memcachedMissing, memcachedOf } from '../support/memcached/server.ts'
-import { creation, freshKey } from '../support/redis/sessions.ts'
+import { creation, freshKey } from '../support/records.ts'
 
 const onMemcached = memcachedMissing === undefined ? test : test.skip
 if (memcachedMissing !== undefined) test.skip(`memcached: ${memcachedMissing}`, () => {})

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { SessionKey, SessionRecord, SessionStore, WriteResult } from '../../src/contract.ts'
-import { freshKey, inAnHour } from './redis/sessions.ts'
+import { freshKey, inAnHour } from './records.ts'
 
 type Change =
   | { readonly verb: 'write'; readonly isStale: boolean }

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../../../src/errors.ts'
 import { postgresChanges } from '../../../src/stores/database/servers/postgres-changes.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
-import { change, creation, freshKey, inAnHour } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const onPostgres = postgresMissing === undefined ? test : test.skip

@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../../../src/errors.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { type PostgresServer, postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
 import { openDatabase } from '../../support/database/sessions.ts'
-import { creation, freshKey } from '../../support/redis/sessions.ts'
+import { creation, freshKey } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const onPostgres = postgresMissing === undefined ? test : test.skip

@@ -12,7 +12,7 @@ import { openStore } from '../../../src/stores/open-store.ts'
 import type { StoreEvent } from '../../../src/telemetry.ts'
 import { serverUser } from '../../support/database/installed.ts'
 import { healthy, openDatabase } from '../../support/database/sessions.ts'
-import { change, creation, freshKey, inAnHour } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 import { client, shop } from '../../support/shop.ts'
 import { until } from '../../support/until.ts'
 

@@ -6,7 +6,7 @@ import { mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import test from 'ava'
 import { openDatabase } from '../../support/database/sessions.ts'
-import { creation, freshKey } from '../../support/redis/sessions.ts'
+import { creation, freshKey } from '../../support/records.ts'
 
 const MINUTE_MS = 60_000
 const TURNS = 100

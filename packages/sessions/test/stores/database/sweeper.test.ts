@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../support/database/sessions.ts'
-import { change, creation, freshKey, inAnHour } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const ROWS = 5_000

@@ -10,7 +10,7 @@ import { type Copy, copyBytes, nearCache } from '../../../src/stores/hybrid/near
 import { openStore } from '../../../src/stores/open-store.ts'
 import { cacheOf, keptBy } from '../../support/hybrid-nodes.ts'
 import { redisMissing, redisServer } from '../../support/redis/server.ts'
-import { creation, freshKey } from '../../support/redis/sessions.ts'
+import { creation, freshKey } from '../../support/records.ts'
 import { obeysModel } from '../../support/store-model.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip

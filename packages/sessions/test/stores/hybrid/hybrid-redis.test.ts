@@ -3,7 +3,8 @@ import type { SessionRecord } from '../../../src/contract.ts'
 import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
 import { cacheOf, hybridNode, keptBy, nodeProcess } from '../../support/hybrid-nodes.ts'
 import { redisMissing, type RedisServer, redisServer } from '../../support/redis/server.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 import { until } from '../../support/until.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip

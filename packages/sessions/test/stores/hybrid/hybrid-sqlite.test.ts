@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { cacheOf, hybridNode, keptBy, nodeProcess } from '../../support/hybrid-nodes.ts'
-import { change, creation, freshKey, inAnHour } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 
 function database(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-hybrid-'))

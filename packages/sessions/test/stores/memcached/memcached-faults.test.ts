@@ -9,7 +9,7 @@ import { memcachedStore } from '../../../src/stores/memcached/memcached.ts'
 import type { StoreEvent } from '../../../src/telemetry.ts'
 import { type MemcachedServer, memcachedMissing, memcachedOf, memcachedServer } from '../../support/memcached/server.ts'
 import { certificate, privateKey } from '../../support/redis/certificate.ts'
-import { change, creation, freshKey, inAnHour } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const onMemcached = memcachedMissing === undefined ? test : test.skip

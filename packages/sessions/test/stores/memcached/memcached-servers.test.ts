@@ -6,7 +6,7 @@ import { memcachedStore } from '../../../src/stores/memcached/memcached.ts'
 import type { StoreEvent } from '../../../src/telemetry.ts'
 import { conforms } from '../../support/conforms.ts'
 import { type MemcachedServer, memcachedMissing, memcachedOf, memcachedServer } from '../../support/memcached/server.ts'
-import { change, creation, freshKey } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const onMemcached = memcachedMissing === undefined ? test : test.skip

@@ -2,7 +2,7 @@ import test from 'ava'
 import { StoreConfigError } from '../../../src/errors.ts'
 import { rendezvous } from '../../../src/stores/memcached/rendezvous.ts'
 import { memcachedLocation } from '../../../src/stores/memcached/url.ts'
-import { freshKey } from '../../support/redis/sessions.ts'
+import { freshKey } from '../../support/records.ts'
 
 test('a URL names one server or several, and settings', (t) => {
   t.deepEqual(memcachedLocation('memcached://one'), { tls: false, servers: ['one:11211'], settings: {} })

@@ -7,7 +7,8 @@ import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
 import { certificate, privateKey } from '../../support/redis/certificate.ts'
 import { freePort, redisMissing, redisServer } from '../../support/redis/server.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
 if (redisMissing !== undefined) test.skip(`access to Redis: ${redisMissing}`, () => {})

@@ -5,7 +5,8 @@ import { replicasWanted, TooFewCopiesError } from '../../../src/stores/redis/ack
 import { replicating } from '../../support/redis/sentinel.ts'
 import { type RedisServer, redisMissing, redisServer, redisServers } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 import type { ExecutionContext } from 'ava'
 
 const onRedis = redisMissing === undefined ? test : test.skip

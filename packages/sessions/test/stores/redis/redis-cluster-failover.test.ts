@@ -4,7 +4,8 @@ import { outage } from '../../support/redis/outage.ts'
 import { redisCluster } from '../../support/redis/cluster.ts'
 import { redisMissing } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
-import { change, creation, freshKey, openRedis } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 
 // One after the other: a Cluster of processes that get no processor time fails over by itself.
 const onRedis = redisMissing === undefined ? test.serial : test.skip

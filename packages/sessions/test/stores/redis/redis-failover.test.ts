@@ -4,7 +4,8 @@ import { outage } from '../../support/redis/outage.ts'
 import { redisRelay } from '../../support/redis/relay.ts'
 import { sentinelGroup, watched } from '../../support/redis/sentinel.ts'
 import { redisMissing, redisServer } from '../../support/redis/server.ts'
-import { creation, freshKey, openRedis } from '../../support/redis/sessions.ts'
+import { creation, freshKey } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 import { until } from '../../support/until.ts'
 
 // One after the other: a Sentinel that gets no processor time for two seconds trusts nothing for half a minute.

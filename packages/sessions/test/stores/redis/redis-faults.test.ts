@@ -6,7 +6,8 @@ import { redisStore } from '../../../src/stores/redis/redis.ts'
 import { redisRelay } from '../../support/redis/relay.ts'
 import { redisMissing, redisServer } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
-import { change, creation, freshKey, inAnHour, openRedis } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
 if (redisMissing !== undefined) test.skip(`redis: ${redisMissing}`, () => {})

@@ -3,7 +3,8 @@ import { StoreFullError, StoreRefusedError } from '../../../src/errors.ts'
 import { guardedStore } from '../../../src/stores/guard/guarded-store.ts'
 import type { StoreEvent } from '../../../src/telemetry.ts'
 import { redisMissing, type RedisServer, redisServer } from '../../support/redis/server.ts'
-import { change, creation, freshKey, openRedis } from '../../support/redis/sessions.ts'
+import { change, creation, freshKey } from '../../support/records.ts'
+import { openRedis } from '../../support/redis/sessions.ts'
 import { until } from '../../support/until.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip

@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore } from '../../../src/contract.ts'
 import { StoreUnavailableError } from '../../../src/errors.ts'
 import { until } from '../until.ts'
-import { creation, freshKey } from './sessions.ts'
+import { creation, freshKey } from '../records.ts'
 
 export interface Outage {
   /** Creates sessions until one was refused and, after that, a good many were not. */

@@ -1,13 +1,13 @@
 /** Makes the store that a database's URL names. The driver is imported when the store is opened. */
-import type { SessionStore } from '../../contract.ts'
-import type { OnStoreEvent } from '../../telemetry.ts'
-import { databaseStore } from './database.ts'
-import { mysqlDialect } from './servers/mysql.ts'
-import { postgresDialect } from './servers/postgres.ts'
-import { serverLocation } from './servers/url.ts'
-import { versionedCopies } from './sqlite/copies.ts'
-import { sqliteDialect } from './sqlite/sqlite.ts'
-import { sqliteLocation } from './sqlite/url.ts'
+import type { SessionStore } from '../contract.ts'
+import type { OnStoreEvent } from '../telemetry.ts'
+import { databaseStore } from './database/database.ts'
+import { mysqlDialect } from './database/servers/mysql.ts'
+import { postgresDialect } from './database/servers/postgres.ts'
+import { serverLocation } from './database/servers/url.ts'
+import { versionedCopies } from './database/sqlite/copies.ts'
+import { sqliteDialect } from './database/sqlite/sqlite.ts'
+import { sqliteLocation } from './database/sqlite/url.ts'
 
 export function databaseStoreFromUrl(url: string, onEvent: OnStoreEvent | undefined): SessionStore {
   if (/^sqlite:/i.test(url)) {

@@ -1,9 +1,9 @@
 /** Makes the store that a `token:` URL names; its packages are imported only then. */
-import type { SessionStore } from '../../contract.ts'
-import { StoreConfigError } from '../../errors.ts'
-import type { OnStoreEvent } from '../../telemetry.ts'
-import { setting, settings } from '../../url-settings.ts'
-import { memoryStore } from '../memory.ts'
+import type { SessionStore } from '../contract.ts'
+import { StoreConfigError } from '../errors.ts'
+import type { OnStoreEvent } from '../telemetry.ts'
+import { setting, settings } from '../url-settings.ts'
+import { memoryStore } from './memory.ts'
 
 const CACHE_BYTES = 16 * 1024 * 1024
 
@@ -29,7 +29,7 @@ export async function tokenStoreFromUrl(
     throw new StoreConfigError(
       `token: keeps its revocations in a store that nodes share, and revocations= is ${revocations.split(':', 1)[0]}:`,
     )
-  const { tokenStore } = await withPackages(() => import('./token.ts'))
+  const { tokenStore } = await withPackages(() => import('./token/token.ts'))
   const store = revocations === undefined ? memoryStore() : await openRevocations(revocations)
   return tokenStore({ revocations: store, mode, rollback, revocationsOutage, cacheBytesMax, onEvent })
 }
