@@ -46,7 +46,7 @@ export interface Carrier {
   /** The most bytes that a session may spend on remembering keyed requests. */
   readonly idempotencyBytesMax: number
   /** Begins a request that came with these values of the session's cookie. */
-  readonly receive: (values: readonly string[]) => Promise<CarriedRequest>
+  readonly receive: (values: readonly string[]) => CarriedRequest
 }
 
 export interface CarriedRequest {

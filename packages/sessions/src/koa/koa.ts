@@ -59,12 +59,9 @@ export function sessions<Fields extends object = SessionFields>(
 
   /** koa-session reads at once, because a property can't wait: so it is not asked where the session is not needed. */
   const open = async (ctx: StatefulContext, next: Koa.Next): Promise<void> => {
-    if (!needed(ctx)) {
-      ctx[STATE] = 'not needed'
-      return await next()
-    }
-    if (cookie.receive !== undefined) await cookie.receive(ctx)
-    await openNextCommit(ctx, next)
+    if (needed(ctx)) return await openNextCommit(ctx, next)
+    ctx[STATE] = 'not needed'
+    await next()
   }
 
   const withSession = async (ctx: StatefulContext, next: Koa.Next): Promise<void> => {

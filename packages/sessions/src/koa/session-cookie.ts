@@ -2,7 +2,7 @@
  * The session's cookie in a request and in its answer. What the answer carries is decided once, after the commit: see
  * `settle`. A handler that sends its headers earlier gets what is known by then.
  */
-import { type CarriedRequest, type Carrier, COOKIE_BYTES_MAX } from '../carrier.ts'
+import { type Carrier, COOKIE_BYTES_MAX } from '../carrier.ts'
 import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
 import { SessionError, SessionTooEarlyError } from '../errors.ts'
@@ -28,8 +28,6 @@ import { fieldsOf } from './koa-session-fields.ts'
 export interface SessionCookie {
   readonly name: string
   readonly attributes: CookieAttributes
-  /** Opens the sessions that travel in their cookies, before koa-session asks; undefined where a cookie has an id alone. */
-  readonly receive: ((ctx: StatefulContext) => Promise<void>) | undefined
   /** Begins the request's state with the id that it came with; what koa-session is told is only whether there is one. */
   readonly present: (ctx: StatefulContext) => string
   /** Gives the client the session's id as soon as it is known, for a handler that sends its headers before it returns. */
@@ -123,11 +121,13 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
     } else if (session !== undefined && isToBeSent) await set(ctx, session)
   }
 
-  const begin = (ctx: StatefulContext, cookies: readonly Unsealed[], carried?: CarriedRequest): RequestState => {
+  const present = (ctx: StatefulContext): string => {
     if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
-    const [presented, ...alsoPresented] = cookies
+    const values = cookieValues(ctx.headers.cookie)
+    const carried = carrier?.receive(values)
+    const [presented, ...alsoPresented] = carried?.presented ?? sealedCookies(sealer, values)
     const device = ctx.headers['user-agent'] ?? ''
-    const state = newState({
+    ctx[STATE] = newState({
       engine: carried === undefined ? engine : engine.over({ store: carried.store }),
       carried,
       fingerprint,
@@ -138,22 +138,11 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
       alsoPresented,
       sendCookie: () => send(ctx),
     })
-    ctx[STATE] = state
-    return state
-  }
-
-  const receive = async (ctx: StatefulContext): Promise<void> => {
-    const carried = await carrier?.receive(cookieValues(ctx.headers.cookie))
-    begin(ctx, carried?.presented ?? [], carried)
-  }
-
-  const present = (ctx: StatefulContext): string => {
-    const { presented } = known(ctx) ?? begin(ctx, sealedCookies(sealer, cookieValues(ctx.headers.cookie)))
     if (presented === undefined) return NO_KEY
     return isHeard(ctx) ? sessionRef(sessionKey(presented.id.handle)) : KEY_PRESENTED
   }
 
-  return { name, attributes, receive: carrier && receive, present, send, settle }
+  return { name, attributes, present, send, settle }
 }
 
 /**

@@ -34,7 +34,7 @@ export function carriedStore(options: TokenStoreOptions, jar: Jar): SessionStore
   ): Promise<T> => {
     if (isClosed) throw new StoreUnavailableError(token.name)
     const { id, value } = cookieOf(name)
-    const { store, seal } = await carrier.receive(value === undefined ? [] : [value])
+    const { store, seal } = carrier.receive(value === undefined ? [] : [value])
     const result = await act(store, sessionKey(id.handle))
     const sealed = await seal(id)
     if (sealed !== undefined) jar.set(name, { id, value: sealed })

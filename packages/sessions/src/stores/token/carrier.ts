@@ -55,8 +55,8 @@ export function tokenCarrier(rules: TokenCarrierRules, options: CarrierOptions):
   })
   const stubs = stubStore(options, (key) => recent.delete(key))
 
-  const open = async (value: string): Promise<OpenedCookie | undefined> => {
-    const token = await sealer.unseal(value)
+  const open = (value: string): OpenedCookie | undefined => {
+    const token = sealer.open(value)
     const [, handle = '', secret = '', version, expiresAtMs, body = ''] = PAYLOAD.exec(token?.text ?? '') ?? []
     if (token === undefined || handle === '') return undefined
     const id = { handle, secret, user: userInBody(body) }
@@ -83,12 +83,12 @@ export function tokenCarrier(rules: TokenCarrierRules, options: CarrierOptions):
     store: stubs,
     idempotencyBytesMax: IDEMPOTENCY_BYTES_MAX,
 
-    async receive(values) {
+    receive(values) {
       const owned = new Map<SessionKey, OwnSession>()
       const presented: Unsealed[] = []
       for (const value of values) {
         if (presented.length === COOKIES_OPENED_MAX) break
-        const cookie = opened.get(value) ?? (await open(value))
+        const cookie = opened.get(value) ?? open(value)
         const isLive = cookie !== undefined && cookie.record.expiresAtMs > clock.now()
         if (!isLive) onEvent({ event: 'cookie-refused', reason: cookie === undefined ? 'unreadable' : 'expired' })
         else if (!owned.has(cookie.key)) {
