@@ -15,7 +15,7 @@ export interface StubStore extends SessionStore {
     key: SessionKey,
     expectedVersion: number,
     stub: StoredStub['stub'],
-    untilMs?: number,
+    more?: { readonly untilMs?: number; readonly givesWay?: boolean },
   ) => Promise<WriteResult>
 }
 
@@ -33,10 +33,15 @@ export function stubStore(
     return record && decodeStub(record)
   }
 
-  const writeStub: StubStore['writeStub'] = (key, expectedVersion, stub, untilMs = 0) => {
-    // As long as any cookie of the session can be accepted.
-    const expiresAtMs = Math.max(untilMs, clock.now() + lifetimeMaxMs)
-    return shared.write(stubKey(key), { expectedVersion, expiresAtMs, body: encodeStub(stub) })
+  const writeStub: StubStore['writeStub'] = (key, expectedVersion, stub, { untilMs = 0, givesWay } = {}) => {
+    const isVisitors = stub !== ENDED && stub.body.user === undefined
+    return shared.write(stubKey(key), {
+      expectedVersion,
+      // As long as any cookie of the session can be accepted.
+      expiresAtMs: Math.max(untilMs, clock.now() + lifetimeMaxMs),
+      body: encodeStub(stub),
+      givesWay: givesWay ?? isVisitors,
+    })
   }
 
   const asRecord = ({ stub, stubVersion }: StoredStub): SessionRecord | undefined => {
@@ -78,7 +83,11 @@ export function stubStore(
       hasEnded(key)
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
         const known = await readStub(key)
-        const written = await writeStub(key, known?.stubVersion ?? 0, ENDED, options.fenceUntilMs)
+        const written = await writeStub(key, known?.stubVersion ?? 0, ENDED, {
+          untilMs: options.fenceUntilMs,
+          // A visitor's: any number of clients can begin and end such sessions.
+          givesWay: known === undefined,
+        })
         if (written.status === 'written') return
       }
       throw new StoreUnavailableError(shared.name, new Error("other nodes kept changing the session's stub"))
