@@ -12,6 +12,7 @@ export type StoreEvent =
   | RiskEvent
   | ReadableEvent
   | MeshEvent
+  | BehindEvent
 
 /** The breaker: too many calls in a row failed, so calls are refused without asking the store; or it serves again. */
 export type BreakerEvent =
@@ -82,6 +83,13 @@ export type MeshEvent =
   | { readonly event: 'mesh-repaired'; readonly records: number }
   | { readonly event: 'mesh-lost' }
 
+/** Acknowledged changes of one session were given up, because another node has changed or ended it meanwhile. */
+export interface BehindEvent {
+  readonly event: 'changes-lost'
+  readonly store: string
+  readonly changes: number
+}
+
 export type OnStoreEvent = (event: StoreEvent) => void
 
 export type StoreVerb = 'read' | 'write' | 'touch' | 'destroy'
@@ -103,6 +111,17 @@ export interface StoreReport {
   readonly mesh?: MeshReport
   readonly cache?: CacheReport
   readonly mirror?: MirrorReport
+  readonly behind?: BehindReport
+}
+
+/** Of changes that were acknowledged before the store had them. */
+export interface BehindReport {
+  /** Which the store does not have yet, and the age of the oldest of them. */
+  readonly changes: number
+  readonly lagMs: number
+  /** Since the start: the longest that a change took to be in the store, and how many never came there. */
+  readonly lagMaxMs: number
+  readonly lostChanges: number
 }
 
 /** Of the copies that a node keeps in its memory of records in a shared store. */

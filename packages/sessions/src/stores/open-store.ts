@@ -182,10 +182,18 @@ async function moving(location: string, options: OpenStoreOptions): Promise<Sess
 
 async function hybrid(location: string, options: OpenStoreOptions): Promise<SessionStore> {
   const { hybridStore } = await import('./hybrid/hybrid.ts')
-  const { over, ...rest } = settings(hostless(location), { over: setting.secret, cacheBytes: setting.wholeNumber(1) })
+  const { over, ...rest } = settings(hostless(location), {
+    over: setting.secret,
+    cacheBytes: setting.wholeNumber(1),
+    write: setting.oneOf('through', 'behind'),
+    windowMs: setting.durationMs(),
+    pendingMax: setting.wholeNumber(1),
+  })
   if (over === undefined)
     throw new StoreConfigError("hybrid: takes over=, the URL of the store under it, with %26 for its '&'")
-  return await hybridStore({ over: await openStore(over, options), ...rest })
+  if (rest.write !== 'behind' && (rest.windowMs ?? rest.pendingMax) !== undefined)
+    throw new StoreConfigError('hybrid: takes windowMs and pendingMax only with write=behind')
+  return await hybridStore({ ...rest, over: await openStore(over, options), onEvent: options.onEvent })
 }
 
 /** `mirror=` is a setting of every store: what is left of the URL is the store's own. */

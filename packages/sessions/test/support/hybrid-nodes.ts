@@ -34,12 +34,15 @@ export async function nodeProcess(t: ExecutionContext, url: string) {
   const child: ChildProcess = fork(new URL('../fixtures/hybrid-node.ts', import.meta.url), [url])
   t.teardown(() => child.kill('SIGKILL'))
   await once(child, 'message')
+  const asked = async (order: object): Promise<{ body?: string; status?: string }> => {
+    child.send(order)
+    const [answer] = (await once(child, 'message')) as [{ body?: string; status?: string }]
+    return answer
+  }
   return {
     child,
-    async read(key: SessionKey): Promise<string | undefined> {
-      child.send({ key })
-      const [{ body }] = (await once(child, 'message')) as [{ body?: string }]
-      return body
-    },
+    read: async (key: SessionKey) => (await asked({ key })).body,
+    write: async (key: SessionKey, expectedVersion: number, body: string) =>
+      (await asked({ key, write: { expectedVersion, body, expiresAtMs: Date.now() + 3_600_000 } })).status,
   }
 }

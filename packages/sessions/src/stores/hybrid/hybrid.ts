@@ -8,12 +8,20 @@ import { type Clock, systemClock } from '../../clock.ts'
 import type { SessionKey, SessionStore } from '../../contract.ts'
 import { StoreConfigError } from '../../errors.ts'
 import type { CacheableStore } from '../../cacheable-store.ts'
+import type { OnStoreEvent } from '../../telemetry.ts'
 import { type Copy, copyBytes, nearCache } from './near-cache.ts'
+import { writeBehind } from './write-behind.ts'
 
 export interface HybridStoreOptions {
   readonly over: SessionStore
   /** How much memory the copies may take. Default 64 MiB. */
   readonly cacheBytes?: number | undefined
+  /** `behind`: see write-behind.ts. Default `through`. */
+  readonly write?: 'through' | 'behind' | undefined
+  /** With `behind`: for how long the store may be behind, and by how many changes. Defaults 1,000 and 10,000. */
+  readonly windowMs?: number | undefined
+  readonly pendingMax?: number | undefined
+  readonly onEvent?: OnStoreEvent | undefined
   readonly clock?: Clock | undefined
 }
 
@@ -22,6 +30,10 @@ const CACHE_BYTES = 64 * 1024 * 1024
 export async function hybridStore({
   over,
   cacheBytes = CACHE_BYTES,
+  write = 'through',
+  windowMs = 1_000,
+  pendingMax = 10_000,
+  onEvent = () => {},
   clock = systemClock,
 }: HybridStoreOptions): Promise<SessionStore> {
   if (!isCacheable(over))
@@ -34,7 +46,8 @@ export async function hybridStore({
     maxEntrySize: cacheBytes,
     sizeCalculation: copyBytes,
   })
-  return nearCache(over, copies, clock)
+  const near = nearCache(over, copies, clock)
+  return write === 'behind' ? writeBehind(near, { windowMs, pendingMax, onEvent, clock }) : near
 }
 
 function isCacheable(store: SessionStore): store is CacheableStore {
