@@ -33,7 +33,8 @@ const points = underLab ? crashPoints(config.nodeName) : undefined
 if (points !== undefined) obeyLab(points)
 if (underLab) takeFaultOrders()
 
-node = await startNode(config, log, points).catch(exitBecause)
+const onSessionCount = underLab ? (count: number) => void process.send?.({ type: 'session-count', count }) : undefined
+node = await startNode(config, log, { crashPoints: points, onSessionCount }).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })
 
 /** Exits at once at a second request, or if there is nothing to drain yet. */

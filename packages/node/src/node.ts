@@ -1,6 +1,8 @@
 /** A node from start to end: store, shop and server. Signals and exit codes are in main.ts. */
 import { randomBytes } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SessionStore } from '@ninelives/sessions'
 import type { Logger } from 'pino'
 import { demoAccounts } from './shop/accounts.ts'
 import type { Config } from './config.ts'
@@ -19,7 +21,16 @@ export interface RunningNode {
   drain(): Promise<void>
 }
 
-export async function startNode(config: Config, log: Logger, crashPoints?: CrashPoints): Promise<RunningNode> {
+/** What a lab that started this node wants of it. */
+export interface LabHooks {
+  readonly crashPoints?: CrashPoints | undefined
+  /** Called when the number of sessions in this process has changed, at most once a second. */
+  readonly onSessionCount?: ((count: number) => void) | undefined
+}
+
+const COUNTED_EVERY_MS = 1_000
+
+export async function startNode(config: Config, log: Logger, lab: LabHooks = {}): Promise<RunningNode> {
   const accounts = demoAccounts({ count: config.accounts, cost: config.passwordCost })
   const telemetry = nodeTelemetry(log)
   const opening = await openingStore({
@@ -49,13 +60,15 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
     telemetry,
     storeAwaited: opening.awaited,
     isDraining: () => draining,
-    crashPoints,
+    crashPoints: lab.crashPoints,
   })
   const handle = app.callback()
-  const server = await listen((request, response) => void handle(request, response), {
-    host: config.host,
-    port: config.port,
-  })
+  const count = lab.onSessionCount === undefined ? undefined : sessionCounter(store, lab.onSessionCount)
+  const onRequest: RequestListener = (request, response) => {
+    count?.()
+    void handle(request, response)
+  }
+  const server = await listen(onRequest, { host: config.host, port: config.port })
   // From now on probes are answered; other requests only when the store is open.
   await opening.opened.catch(async (error: unknown) => {
     await server.close({ withinMs: 0 })
@@ -74,6 +87,20 @@ export async function startNode(config: Config, log: Logger, crashPoints?: Crash
       await store.close()
       log.info({ event: 'drained' }, 'node has drained')
     },
+  }
+}
+
+/** Call the result at each request: a balancer's probes are requests too, so an idle node needs no timer. */
+function sessionCounter(store: SessionStore, onChange: (count: number) => void): () => void {
+  let told = 0
+  let countedAtMs = -Infinity
+  return () => {
+    const nowMs = performance.now()
+    if (nowMs - countedAtMs < COUNTED_EVERY_MS) return
+    countedAtMs = nowMs
+    const count = store.localSessionCount?.() ?? 0
+    if (count !== told) onChange(count)
+    told = count
   }
 }
 

@@ -72,7 +72,7 @@ export class Cluster {
     if (moved.includes(true)) await Promise.all([this.edges?.keeper.restart(), this.balancer.restart()])
     await until(() => this.#serves(), { deadlineMs: SERVE_DEADLINE_MS, what: `the shop to answer on ${this.url}` })
     this.#trace.append({ type: 'cluster-ready', inMs: Math.round(performance.now() - beganMs) })
-    this.#endMonitor = monitor(this.nodes, this.#trace)
+    this.#endMonitor = monitor(this.nodes)
     if (!this.#usersLater) await this.users?.start()
   }
 

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http'
 import type { NodeLife } from '@ninelives/history'
 import { httpGet } from '../http-get.ts'
-import type { Exit } from '../supervise/child.ts'
+import type { Exit, Message } from '../supervise/child.ts'
 import { Keeper, type Life } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
@@ -12,7 +12,6 @@ import type { Specs } from './specs.ts'
 const ANSWER_WAIT_MS = 500
 /** Less than the shortest stall. */
 const ALIVE_WAIT_MS = 200
-const HELD_METRIC = /^ninelives_sessions_held(?:\{[^}]*\})? (\d+)/m
 
 /** A node of the cluster: its process, and how to look at it from outside. */
 export class ClusterNode implements Member {
@@ -40,6 +39,7 @@ export class ClusterNode implements Member {
       restartAfterMs,
       spec: () => spec(name, this.#port),
       onLife: (life) => this.#onLife(life),
+      onMessage: (message) => this.#onMessage(message),
     })
   }
 
@@ -94,14 +94,6 @@ export class ClusterNode implements Member {
     return (await httpGet(`${this.url}/healthz`, { timeoutMs: ALIVE_WAIT_MS, agent: this.#agent })) !== undefined
   }
 
-  /** Asks for the number of sessions in its memory; without an answer the last number stays. */
-  async readHeld(): Promise<number> {
-    const answer = await httpGet(`${this.url}/metrics`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
-    const figure = answer && HELD_METRIC.exec(answer.body)?.[1]
-    if (figure !== undefined) this.#held = Number(figure)
-    return this.#held
-  }
-
   close(): void {
     this.#agent.destroy()
   }
@@ -127,6 +119,13 @@ export class ClusterNode implements Member {
       default:
         life satisfies never
     }
+  }
+
+  /** A node of ours tells how many sessions are in its memory. */
+  #onMessage({ type, count }: Message): void {
+    if (type !== 'session-count' || typeof count !== 'number') return
+    this.#held = count
+    this.#append({ type: 'sessions-held', held: { [this.name]: count } })
   }
 
   #onDown(pid: number, exit: Exit): void {
