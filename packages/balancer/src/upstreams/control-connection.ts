@@ -7,6 +7,7 @@
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { questionTo } from './probe-connection.ts'
 import { isSelfConnected, REFUSED } from './refusal.ts'
 
 export interface ControlOptions {
@@ -46,7 +47,7 @@ export function controlConnection(options: ControlOptions): ControlConnection {
       connectedAtMs = now()
       heldBefore = true
       held.setTimeout(0)
-      held.write(`GET /readyz HTTP/1.1\r\nHost: ${authority(host, port)}\r\nAccept: application/json\r\n\r\n`)
+      held.write(questionTo(host, port))
       // The prober judges answers, not this connection.
       held.resume()
     })
@@ -83,8 +84,4 @@ export function controlConnection(options: ControlOptions): ControlConnection {
       held?.destroy()
     },
   }
-}
-
-function authority(hostname: string, port: number): string {
-  return `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
 }

@@ -1,12 +1,12 @@
 /**
- * Probes one upstream's /readyz periodically, each time on a new connection, because a probe also tests that it accepts connections. One
- * probe runs at a time, and each ends within its timeout.
+ * Asks one upstream for /readyz again and again. While it is ready, one connection is asked for some seconds, as a new connection for each
+ * probe takes twice the CPU time at either end; then a new one shows that the upstream still takes them. After any other answer, and when
+ * something went wrong there, each probe has a new connection. One probe is under way at a time, and every probe ends within its timeout.
  */
-import { get } from 'node:http'
-import type { IncomingMessage } from 'node:http'
 import type { ProbeOutcome } from './health.ts'
 import { HONOURED_HEADER } from './keyed-routes.ts'
-import { isSelfConnected } from './refusal.ts'
+import { ProbeConnection } from './probe-connection.ts'
+import type { ProbeAnswer, ProbeFailure } from './probe-connection.ts'
 
 export interface ProberOptions {
   readonly hostname: string
@@ -35,6 +35,13 @@ export interface Prober {
 const JITTER = 0.1
 /** The bound for hurried probes. */
 const GAP_MIN_MS = 20
+/** How long one connection is asked. */
+const KEPT_MS = 2_500
+
+interface Kept {
+  readonly connection: ProbeConnection
+  readonly sinceMs: number
+}
 
 export function prober(options: ProberOptions): Prober {
   const first = Promise.withResolvers<void>()
@@ -42,18 +49,28 @@ export function prober(options: ProberOptions): Prober {
   let startedAtMs = 0
   let cancel: (() => void) | undefined
   let closed = false
+  let kept: Kept | undefined
   let questions: ((outcome: ProbeOutcome) => void)[] = []
   let answering: { readonly cancel: () => void; readonly asked: typeof questions } | undefined
 
   function start(): void {
     startedAtMs = options.now()
-    cancel = probe(options, (outcome) => {
+    const again = kept?.connection.isOpen ? kept : undefined
+    kept = undefined
+    cancel = probe(options, again?.connection, (outcome, connection) => {
       cancel = undefined
+      if (connection !== undefined) keep(connection, again)
       options.probed(outcome, startedAtMs)
       first.resolve()
       const jitter = 1 + JITTER * (2 * options.random() - 1)
       if (!closed) schedule(options.intervalMs * jitter)
     })
+  }
+
+  function keep(connection: ProbeConnection, before: Kept | undefined): void {
+    const sinceMs = before?.connection === connection ? before.sinceMs : startedAtMs
+    if (options.now() - sinceMs < KEPT_MS) kept = { connection, sinceMs }
+    else connection.close()
   }
 
   function schedule(sinceStartMs: number): void {
@@ -65,8 +82,9 @@ export function prober(options: ProberOptions): Prober {
   function answer(): void {
     const asked = questions
     questions = []
-    const cancelAnswer = probe({ ...options, late: () => undefined }, (outcome) => {
+    const cancelAnswer = probe({ ...options, late: () => undefined }, undefined, (outcome, connection) => {
       answering = undefined
+      connection?.close()
       for (const resolve of asked) resolve(outcome)
       if (questions.length > 0) answer()
     })
@@ -86,12 +104,16 @@ export function prober(options: ProberOptions): Prober {
       return first.promise
     },
     hurry() {
-      if (!closed && cancel === undefined) schedule(GAP_MIN_MS)
+      if (closed || cancel !== undefined) return
+      kept?.connection.close()
+      kept = undefined
+      schedule(GAP_MIN_MS)
     },
     close() {
       closed = true
       clearTimeout(timer)
       cancel?.()
+      kept?.connection.close()
       answering?.cancel()
       // Callers that wait for a report would wait for ever.
       first.resolve()
@@ -105,51 +127,56 @@ const CLOSED: ProbeOutcome = { result: 'failed', reason: 'it is probed no more' 
 const READY = 200
 const UNREADY = 503
 
-/** Reports once, unless it is cancelled. */
-function probe(options: ProberOptions, report: (outcome: ProbeOutcome) => void): () => void {
+/** Reports once, unless it is cancelled: what it found, and the connection if it can be asked again. */
+function probe(
+  options: ProberOptions,
+  again: ProbeConnection | undefined,
+  report: (outcome: ProbeOutcome, connection?: ProbeConnection) => void,
+): () => void {
   const { hostname, port, timeoutMs, lateMs } = options
-  const request = get({ hostname, port, path: '/readyz', agent: false, headers: { accept: 'application/json' } })
-  let settled = false
   const none: ProbeOutcome = { result: 'failed', reason: `no answer in ${timeoutMs} ms` }
-  // If this process itself was stopped, the answer lies in the socket and is read before the next immediate.
+  let connection = again ?? new ProbeConnection(hostname, port)
+  let settled = false
+  // Where this process was what stood still, the answer lies in the socket and is read before the next immediate.
   const timer = setTimeout(() => setImmediate(() => settle(none)), timeoutMs)
   const lateTimer = setTimeout(() => setImmediate(() => settled || options.late()), lateMs)
 
-  function settle(outcome: ProbeOutcome | undefined): void {
+  function settle(outcome: ProbeOutcome | undefined, isKept = false): void {
     if (settled) return
     settled = true
     clearTimeout(timer)
     clearTimeout(lateTimer)
-    request.destroy()
-    if (outcome !== undefined) report(outcome)
+    if (!isKept) connection.close()
+    if (outcome !== undefined) report(outcome, isKept ? connection : undefined)
   }
 
-  request.on('socket', (socket) =>
-    socket.once('connect', () => {
-      if (isSelfConnected(socket)) settle({ result: 'refused', reason: 'connected to itself' })
-    }),
-  )
-  request.on('response', (response) => {
-    response.resume()
-    response.once('end', () => settle(meaning(response)))
-  })
-  request.on('error', (error: NodeJS.ErrnoException) => {
-    const reason = error.code ?? error.message
-    settle({ result: reason === 'ECONNREFUSED' ? 'refused' : 'failed', reason })
-  })
+  function onResult(result: ProbeAnswer | ProbeFailure): void {
+    if ('status' in result) {
+      const outcome = meaning(result)
+      return settle(outcome, result.isKept && outcome.result === 'ready')
+    }
+    const { reason, isRefused, isHeard } = result
+    if (connection !== again || isHeard) return settle({ result: isRefused ? 'refused' : 'failed', reason })
+    // The upstream closed the connection that it had kept, which says nothing of its health.
+    connection = new ProbeConnection(hostname, port)
+    connection.ask(onResult)
+  }
+
+  connection.ask(onResult)
   return () => settle(undefined)
 }
 
-/** The header in which a node reports its incarnation. */
+/** A node says by it which of its lives this is: what it kept in memory ended with the one before. */
 const INCARNATION_HEADER = 'x-incarnation'
 const INCARNATION = /^[\w-]{1,64}$/
 
-function meaning({ statusCode: status, headers }: IncomingMessage): ProbeOutcome {
-  const said = headers[INCARNATION_HEADER]
-  const incarnation = typeof said === 'string' && INCARNATION.test(said) ? said : undefined
-  const keyed = headers[HONOURED_HEADER]
-  const honoured = typeof keyed === 'string' ? keyed : undefined
-  const about = { ...(incarnation !== undefined && { incarnation }), ...(honoured !== undefined && { honoured }) }
+function meaning({ status, headers }: ProbeAnswer): ProbeOutcome {
+  const said = headers.get(INCARNATION_HEADER)
+  const honoured = headers.get(HONOURED_HEADER)
+  const about = {
+    ...(said !== undefined && INCARNATION.test(said) && { incarnation: said }),
+    ...(honoured !== undefined && { honoured }),
+  }
   if (status === READY) return { result: 'ready', ...about }
   if (status === UNREADY) return { result: 'unready', ...about }
   return { result: 'failed', reason: `/readyz answered ${status}` }

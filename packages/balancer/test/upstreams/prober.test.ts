@@ -1,8 +1,13 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import type { ProbeOutcome } from '../../src/upstreams/health.ts'
 import { prober } from '../../src/upstreams/prober.ts'
-import type { Prober } from '../../src/upstreams/prober.ts'
+import type { Prober, ProberOptions } from '../../src/upstreams/prober.ts'
 import { freePort } from '../fixtures/processes.ts'
 import { rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
@@ -19,19 +24,15 @@ interface Probing {
   readonly prober: Prober
 }
 
-function probing(
-  t: ExecutionContext,
-  port: number,
-  intervalMs = HOUR_MS,
-  timeoutMs = HOUR_MS,
-  lateMs = HOUR_MS,
-): Probing {
+type Times = Partial<Pick<ProberOptions, 'intervalMs' | 'timeoutMs' | 'lateMs' | 'now'>>
+
+function probing(t: ExecutionContext, port: number, given: Times = {}): Probing {
   const outcomes: ProbeOutcome[] = []
   let lates = 0
   const probed = (outcome: ProbeOutcome) => void outcomes.push(outcome)
   const late = () => void (lates += 1)
-  const times = { intervalMs, timeoutMs, lateMs }
-  const asked = prober({ hostname: '127.0.0.1', port, ...times, random: Math.random, now, probed, late })
+  const times = { intervalMs: HOUR_MS, timeoutMs: HOUR_MS, lateMs: HOUR_MS, now, ...given }
+  const asked = prober({ hostname: '127.0.0.1', port, ...times, random: Math.random, probed, late })
   t.teardown(() => asked.close())
   return { outcomes, lates: () => lates, prober: asked }
 }
@@ -62,7 +63,7 @@ test('a closed port is a refusal, silence and junk are failures', async (t) => {
   t.deepEqual(nobody.outcomes, [{ result: 'refused', reason: 'ECONNREFUSED' }])
   const { port, server } = await httpServer(t, (_request, response) => response.end())
   server.removeAllListeners('request')
-  const silence = probing(t, port, HOUR_MS, 50)
+  const silence = probing(t, port, { timeoutMs: 50 })
   await silence.prober.open()
   t.deepEqual(silence.outcomes, [{ result: 'failed', reason: 'no answer in 50 ms' }])
   server.on('connection', (socket) => socket.end('junk\r\n\r\n'))
@@ -73,11 +74,11 @@ test('a closed port is a refusal, silence and junk are failures', async (t) => {
 
 test('a late answer is reported once before it is given up, and one in time never', async (t) => {
   const { port, server } = await httpServer(t, (_request, response) => response.end())
-  const quick = probing(t, port, HOUR_MS, HOUR_MS, HOUR_MS)
+  const quick = probing(t, port)
   await quick.prober.open()
   t.is(quick.lates(), 0)
   server.removeAllListeners('request')
-  const slow = probing(t, port, HOUR_MS, 200, 20)
+  const slow = probing(t, port, { timeoutMs: 200, lateMs: 20 })
   const opened = slow.prober.open()
   await until(() => slow.lates() === 1, { what: 'the probe to be late' })
   t.deepEqual(slow.outcomes, [])
@@ -85,17 +86,82 @@ test('a late answer is reported once before it is given up, and one in time neve
   t.is(slow.lates(), 1)
 })
 
-test('it probes again and again, each time on a connection of its own', async (t) => {
+test('an upstream that is ready is asked on one connection, and after some seconds on a new one', async (t) => {
   const { port, server } = await httpServer(t, (_request, response) => response.end())
   let connections = 0
   server.on('connection', () => (connections += 1))
-  const { prober, outcomes } = probing(t, port, 10)
+  let nowMs = 0
+  const { prober, outcomes } = probing(t, port, { intervalMs: 10, now: () => (nowMs += 10) })
   await prober.open()
-  await until(() => outcomes.length >= 5, { what: 'five probes' })
-  prober.close()
-  const asked = outcomes.length
-  t.true(connections === asked || connections === asked + 1, 'one at a time')
+  await until(() => connections === 2, { what: 'a new connection' })
+  t.true(outcomes.length > 20, `${outcomes.length}`)
+  t.true(outcomes.every(({ result }) => result === 'ready'))
 })
+
+test('an upstream that is not ready, or closes its connections, is asked on a new one each time', async (t) => {
+  for (const answer of [
+    (response: ServerResponse) => response.writeHead(503).end(),
+    (response: ServerResponse) => response.setHeader('Connection', 'close').end(),
+    (response: ServerResponse) => void response.end(() => response.socket?.destroy()),
+  ]) {
+    const { port, server } = await httpServer(t, (_request, response) => response.end())
+    let connections = 0
+    server.on('connection', () => (connections += 1))
+    server.prependListener('request', (_request, response) => answer(response))
+    const { prober, outcomes } = probing(t, port, { intervalMs: 10 })
+    await prober.open()
+    await until(() => outcomes.length >= 5, { what: 'five probes' })
+    prober.close()
+    t.true(connections >= 5, `${connections}`)
+    t.is(new Set(outcomes.map(({ result }) => result)).size, 1)
+  }
+})
+
+test('whatever its framing, an answer counts when it is whole', async (t) => {
+  const failed = (reason: string) => ({ result: 'failed', reason })
+  for (const [answer, outcome] of [
+    ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', { result: 'ready' }],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', { result: 'ready' }],
+    ['HTTP/1.0 200 OK\r\n\r\nok', { result: 'ready' }],
+    ['HTTP/1.1 204\r\n\r\n', failed('/readyz answered 204')],
+    ['HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n', { result: 'unready' }],
+    ['HTTP/1.1 200 OK\r\nX-Incarnation: one\r\nx-incarnation: two\r\nContent-Length: 0\r\n\r\n', { result: 'ready' }],
+    ['HTTP/1.1 200 OK\r\nX-Incarnation: one\r\nContent-Length: 0\r\n\r\n', { result: 'ready', incarnation: 'one' }],
+    ['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok', failed('closed without an answer')],
+    ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n', failed('closed without an answer')],
+    ['HTTP/1.1 200', failed('closed without an answer')],
+    ['HTTP/2 200\r\n\r\n', failed('no HTTP answer')],
+    ['HTTP/1.1 twohundred\r\n\r\n', failed('no HTTP answer')],
+    [`HTTP/1.1 200 OK\r\n${'x'.repeat(70_000)}`, failed('no HTTP answer')],
+    ['', failed('closed without an answer')],
+  ] as const) {
+    for (const piece of [answer.length, Math.ceil(answer.length / 9)]) {
+      const { prober, outcomes } = probing(t, await saying(t, answer, piece))
+      await prober.open()
+      prober.close()
+      t.deepEqual(outcomes, [outcome], JSON.stringify(answer.slice(0, 100)))
+    }
+  }
+})
+
+/** A server that says this, in pieces, and ends the connection. */
+async function saying(t: ExecutionContext, text: string, pieceLength: number): Promise<number> {
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    socket.on('error', () => 'the prober had enough')
+    socket.once('data', async () => {
+      for (let at = 0; at < text.length; at += pieceLength) {
+        socket.write(text.slice(at, at + pieceLength), 'latin1')
+        await turn()
+      }
+      socket.end()
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return (server.address() as AddressInfo).port
+}
 
 test('a prober that is told to hurry does not wait for its interval', async (t) => {
   const { port } = await rawServer(t, () => 'only probes come')
