@@ -9,6 +9,7 @@ import { agreedRoutes, sharedRoutes } from './keyed-routes.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { UpstreamAddress } from '../config/upstream-list.ts'
+import { ProbeClock } from './prober.ts'
 import { upstreamWatch } from './upstream-watch.ts'
 import type { UpstreamWatch } from './upstream-watch.ts'
 import { Upstream } from './upstream.ts'
@@ -75,11 +76,13 @@ class UpstreamPool implements Pool {
   readonly #listeners: PoolListener[] = []
   readonly #config: Config
   readonly #options: PoolOptions
+  readonly #probeClock: ProbeClock
   #isOpen = false
 
   constructor(config: Config, options: PoolOptions) {
     this.#config = config
     this.#options = options
+    this.#probeClock = new ProbeClock(options.now, options.random)
   }
 
   async open(): Promise<void> {
@@ -185,7 +188,7 @@ class UpstreamPool implements Pool {
     upstream.onRoom = this.#options.room
     const watch = (this.#options.watch ?? upstreamWatch)(upstream, this.#config, {
       now: this.#options.now,
-      random: this.#options.random,
+      clock: this.#probeClock,
       probed: (outcome, startedAtMs) => {
         this.#hear(upstream, outcome)
         this.#apply(upstream, watch.detector.probed(outcome, startedAtMs, this.#options.now()))

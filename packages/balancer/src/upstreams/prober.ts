@@ -17,7 +17,7 @@ export interface ProberOptions {
   /** After so long without an answer `late` is called. */
   readonly lateMs: number
   readonly late: () => void
-  readonly random: () => number
+  readonly clock: ProbeClock
   readonly now: () => number
   readonly probed: (outcome: ProbeOutcome, startedAtMs: number) => void
 }
@@ -45,7 +45,7 @@ interface Kept {
 
 export function prober(options: ProberOptions): Prober {
   const first = Promise.withResolvers<void>()
-  let timer: NodeJS.Timeout | undefined
+  let unschedule: (() => void) | undefined
   let startedAtMs = 0
   let cancel: (() => void) | undefined
   let closed = false
@@ -62,8 +62,7 @@ export function prober(options: ProberOptions): Prober {
       if (connection !== undefined) keep(connection, again)
       options.probed(outcome, startedAtMs)
       first.resolve()
-      const jitter = 1 + JITTER * (2 * options.random() - 1)
-      if (!closed) schedule(options.intervalMs * jitter)
+      if (!closed) schedule(options.intervalMs * (1 - JITTER), options.intervalMs * (1 + JITTER))
     })
   }
 
@@ -73,9 +72,9 @@ export function prober(options: ProberOptions): Prober {
     else connection.close()
   }
 
-  function schedule(sinceStartMs: number): void {
-    clearTimeout(timer)
-    timer = setTimeout(start, Math.max(0, startedAtMs + sinceStartMs - options.now()))
+  function schedule(soonestMs: number, latestMs: number): void {
+    unschedule?.()
+    unschedule = options.clock.schedule(startedAtMs + soonestMs, startedAtMs + latestMs, start)
   }
 
   /** One probe answers all calls before its start. */
@@ -107,11 +106,11 @@ export function prober(options: ProberOptions): Prober {
       if (closed || cancel !== undefined) return
       kept?.connection.close()
       kept = undefined
-      schedule(GAP_MIN_MS)
+      schedule(GAP_MIN_MS, GAP_MIN_MS)
     },
     close() {
       closed = true
-      clearTimeout(timer)
+      unschedule?.()
       cancel?.()
       kept?.connection.close()
       answering?.cancel()
@@ -119,6 +118,60 @@ export function prober(options: ProberOptions): Prober {
       first.resolve()
       for (const resolve of [...(answering?.asked ?? []), ...questions]) resolve(CLOSED)
     },
+  }
+}
+
+interface Scheduled {
+  readonly atMs: number
+  readonly start: () => void
+}
+
+/**
+ * One timer for the probes of all upstreams. Probes that may set out together do, since waking this process costs more than a probe.
+ * The jitter keeps several balancers from falling in step.
+ */
+export class ProbeClock {
+  readonly #now: () => number
+  readonly #random: () => number
+  readonly #scheduled = new Set<Scheduled>()
+  #timer: NodeJS.Timeout | undefined
+  #timerAtMs = Infinity
+
+  constructor(now: () => number, random: () => number) {
+    this.#now = now
+    this.#random = random
+  }
+
+  /** Calls `start` at some time between these two. Returns a function that prevents it. */
+  schedule(soonestMs: number, latestMs: number, start: () => void): () => void {
+    const together = [...this.#scheduled].find(({ atMs }) => atMs >= soonestMs && atMs <= latestMs)
+    const atMs = together?.atMs ?? soonestMs + (latestMs - soonestMs) * this.#random()
+    const entry = { atMs, start }
+    this.#scheduled.add(entry)
+    this.#arm()
+    return () => {
+      this.#scheduled.delete(entry)
+      this.#arm()
+    }
+  }
+
+  #arm(): void {
+    const nextAtMs = Math.min(Infinity, ...[...this.#scheduled].map(({ atMs }) => atMs))
+    if (nextAtMs === this.#timerAtMs) return
+    clearTimeout(this.#timer)
+    this.#timerAtMs = nextAtMs
+    if (nextAtMs < Infinity) this.#timer = setTimeout(() => this.#startDue(), Math.max(0, nextAtMs - this.#now()))
+  }
+
+  #startDue(): void {
+    // Timers have whole milliseconds.
+    const untilMs = this.#now() + 1
+    this.#timerAtMs = Infinity
+    for (const entry of [...this.#scheduled].filter(({ atMs }) => atMs <= untilMs)) {
+      this.#scheduled.delete(entry)
+      entry.start()
+    }
+    this.#arm()
   }
 }
 

@@ -5,7 +5,7 @@ import type { ControlConnection } from './control-connection.ts'
 import { detector } from './health.ts'
 import type { Detector, ProbeOutcome } from './health.ts'
 import { prober } from './prober.ts'
-import type { Prober } from './prober.ts'
+import type { ProbeClock, Prober } from './prober.ts'
 import type { Upstream } from './upstream.ts'
 
 /** An upstream that is down is probed more often, to be readmitted sooner. */
@@ -19,7 +19,7 @@ export interface UpstreamWatch {
 
 export interface UpstreamWatchOptions {
   readonly now: () => number
-  readonly random: () => number
+  readonly clock: ProbeClock
   readonly probed: (outcome: ProbeOutcome, startedAtMs: number) => void
   /** A probe has been without an answer for `suspectMs`. */
   readonly late: () => void
@@ -29,7 +29,7 @@ export interface UpstreamWatchOptions {
 
 /** Reads `config` whenever it needs a bound, so that a change of it holds at once. Nothing is asked before `prober.open`. */
 export function upstreamWatch(upstream: Upstream, config: Config, options: UpstreamWatchOptions): UpstreamWatch {
-  const { now, random, probed, late, lost } = options
+  const { now, clock, probed, late, lost } = options
   const { hostname, port } = upstream.target
   return {
     detector: detector({
@@ -43,7 +43,7 @@ export function upstreamWatch(upstream: Upstream, config: Config, options: Upstr
     prober: prober({
       hostname,
       port,
-      random,
+      clock,
       now,
       probed,
       late,

@@ -2,11 +2,10 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import type { ProbeOutcome } from '../../src/upstreams/health.ts'
-import { prober } from '../../src/upstreams/prober.ts'
+import { ProbeClock, prober } from '../../src/upstreams/prober.ts'
 import type { Prober, ProberOptions } from '../../src/upstreams/prober.ts'
 import { freePort } from '../fixtures/processes.ts'
 import { rawServer } from '../fixtures/requests/raw.ts'
@@ -32,7 +31,14 @@ function probing(t: ExecutionContext, port: number, given: Times = {}): Probing 
   const probed = (outcome: ProbeOutcome) => void outcomes.push(outcome)
   const late = () => void (lates += 1)
   const times = { intervalMs: HOUR_MS, timeoutMs: HOUR_MS, lateMs: HOUR_MS, now, ...given }
-  const asked = prober({ hostname: '127.0.0.1', port, ...times, random: Math.random, probed, late })
+  const asked = prober({
+    hostname: '127.0.0.1',
+    port,
+    ...times,
+    clock: new ProbeClock(times.now, Math.random),
+    probed,
+    late,
+  })
   t.teardown(() => asked.close())
   return { outcomes, lates: () => lates, prober: asked }
 }
@@ -98,6 +104,24 @@ test('an upstream that is ready is asked on one connection, and after some secon
   t.true(outcomes.every(({ result }) => result === 'ready'))
 })
 
+test('probes that may set out together do, and one that is cancelled does not', async (t) => {
+  const atMs = now()
+  const clock = new ProbeClock(now, () => 1)
+  const told: string[] = []
+  const start = (name: string) => () => {
+    told.push(name)
+    setImmediate(() => told.push('next turn'))
+  }
+  clock.schedule(atMs + 20, atMs + 40, start('a'))
+  const cancel = clock.schedule(atMs + 10, atMs + 20, start('cancelled'))
+  clock.schedule(atMs + 30, atMs + 60, start('b'))
+  const cancelLate = clock.schedule(atMs + HOUR_MS, atMs + 2 * HOUR_MS, start('c'))
+  cancel()
+  await until(() => told.length >= 4, { what: 'two probes' })
+  cancelLate()
+  t.deepEqual(told, ['a', 'b', 'next turn', 'next turn'])
+})
+
 test('an upstream that is not ready, or closes its connections, is asked on a new one each time', async (t) => {
   for (const answer of [
     (response: ServerResponse) => response.writeHead(503).end(),
@@ -117,8 +141,9 @@ test('an upstream that is not ready, or closes its connections, is asked on a ne
   }
 })
 
+const failed = (reason: string) => ({ result: 'failed', reason })
+
 test('whatever its framing, an answer counts when it is whole', async (t) => {
-  const failed = (reason: string) => ({ result: 'failed', reason })
   for (const [answer, outcome] of [
     ['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', { result: 'ready' }],
     ['HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', { result: 'ready' }],
@@ -149,13 +174,12 @@ async function saying(t: ExecutionContext, text: string, pieceLength: number): P
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     socket.on('error', () => 'the prober had enough')
-    socket.once('data', async () => {
-      for (let at = 0; at < text.length; at += pieceLength) {
-        socket.write(text.slice(at, at + pieceLength), 'latin1')
-        await turn()
-      }
-      socket.end()
-    })
+    const sayFrom = (at: number): void => {
+      if (at >= text.length) return void socket.end()
+      socket.write(text.slice(at, at + pieceLength), 'latin1')
+      setImmediate(sayFrom, at + pieceLength)
+    }
+    socket.once('data', () => sayFrom(0))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
