@@ -1,6 +1,7 @@
 /**
  * A bound on how long each of many promises may take. All have the same time, so the first to begin is the first to be late,
- * and one timer that looks at the front of a list does for all: a timer for each costs more than what it watches.
+ * and one timer for the front of a list is enough: a timer for each costs more than what it watches. The timer stays when its call is
+ * over, so a process with few calls wakes once for each bound and not for each call.
  */
 export interface Deadlines {
   /**
@@ -21,8 +22,6 @@ interface Pending {
   after: Pending | undefined
 }
 
-const CHECKED_EVERY_MS = 50
-
 export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
   // Linked, in the order of their deadlines. Not a Set: V8 replaces its table after every few changes, and each old table refers to the
   // next. A table in the old generation keeps all later ones and their calls alive until the next major collection.
@@ -33,7 +32,15 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
   const check = (): void => {
     const nowMs = performance.now()
     for (let entry = first; entry !== undefined && entry.atMs <= nowMs; entry = first) end(entry, late)
-    if (first === undefined) stop()
+    timer = first === undefined ? undefined : setTimeout(check, Math.ceil(first.atMs - nowMs))
+  }
+
+  const add = (entry: Pending): void => {
+    if (last === undefined) first = entry
+    else last.after = entry
+    last = entry
+    timer ??= setTimeout(check, timeoutMs)
+    timer.ref()
   }
 
   const remove = (entry: Pending): void => {
@@ -46,6 +53,8 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
     entry.isOver = true
     entry.before = undefined
     entry.after = undefined
+    // A process may end when it waits for nothing.
+    if (first === undefined) timer?.unref()
   }
 
   const end = (entry: Pending, reason: () => Error): void => {
@@ -54,20 +63,12 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
     entry.reject(reason())
   }
 
-  const stop = (): void => {
-    clearInterval(timer)
-    timer = undefined
-  }
-
   return {
     within(call, abandon) {
       return new Promise((resolve, reject) => {
         const atMs = performance.now() + timeoutMs
         const entry: Pending = { atMs, reject, abandon, isOver: false, before: last, after: undefined }
-        if (last === undefined) first = entry
-        else last.after = entry
-        last = entry
-        timer ??= setInterval(check, Math.min(CHECKED_EVERY_MS, timeoutMs))
+        add(entry)
         call.then(
           (result) => {
             remove(entry)
@@ -83,7 +84,8 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
 
     giveUp(reason) {
       for (let entry = first; entry !== undefined; entry = first) end(entry, reason)
-      stop()
+      clearTimeout(timer)
+      timer = undefined
     },
   }
 }
