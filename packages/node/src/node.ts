@@ -43,7 +43,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
   })
   const { store } = opening
   let draining = false
-  const app = shop({
+  const handle = shop({
     node: config.nodeName,
     store,
     keys: config.sessionKeys ?? [keyOfThisProcess(log)],
@@ -62,11 +62,10 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
     isDraining: () => draining,
     crashPoints: lab.crashPoints,
   })
-  const handle = app.callback()
   const count = lab.onSessionCount === undefined ? undefined : sessionCounter(store, lab.onSessionCount)
   const onRequest: RequestListener = (request, response) => {
     count?.()
-    void handle(request, response)
+    handle(request, response)
   }
   const server = await listen(onRequest, { host: config.host, port: config.port })
   // From now on probes are answered; other requests only when the store is open.

@@ -15,28 +15,48 @@ export type RequestContext = Koa.ParameterizedContext<RequestState>
 
 export interface ObservedOptions {
   readonly node: string
-  readonly log: Logger
-  readonly metrics: Metrics
+  readonly finished: (request: Finished) => void
   readonly isDraining: () => boolean
+}
+
+export interface Finished {
+  readonly requestId: string
+  readonly method: string
+  readonly route: string
+  readonly status: number
+  readonly startedAtMs: number
 }
 
 /** An id of another form is not the balancer's, and is not logged. */
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/
 
-export function observed({ node, log, metrics, isDraining }: ObservedOptions): Koa.Middleware<RequestState> {
+export function requestIdOf(given: string): string {
+  return REQUEST_ID.test(given) ? given : randomUUID()
+}
+
+/** The headers of every answer. */
+export function commonHeaders(node: string, requestId: string): Record<string, string> {
+  return { 'X-Served-By': node, 'X-Request-Id': requestId, 'X-Content-Type-Options': 'nosniff' }
+}
+
+/** Measures and logs a request when its answer is ready. */
+export function requestLog(log: Logger, metrics: Metrics): (finished: Finished) => void {
+  return ({ requestId, method, route, status, startedAtMs }) => {
+    const durationMs = performance.now() - startedAtMs
+    metrics.request({ route, status, durationMs })
+    log.debug({ requestId, method, route, status, durationMs: Math.round(durationMs * 1000) / 1000 }, 'request')
+  }
+}
+
+export function observed({ node, finished, isDraining }: ObservedOptions): Koa.Middleware<RequestState> {
   return async (ctx, next) => {
     const startedAtMs = performance.now()
-    const given = ctx.get('X-Request-Id')
-    const requestId = REQUEST_ID.test(given) ? given : randomUUID()
+    const requestId = requestIdOf(ctx.get('X-Request-Id'))
     ctx.state.requestId = requestId
-    ctx.set({ 'X-Served-By': node, 'X-Request-Id': requestId, 'X-Content-Type-Options': 'nosniff' })
+    ctx.set(commonHeaders(node, requestId))
     await next()
     // While the server drains, connections are not kept for further requests.
     if (isDraining()) ctx.set('Connection', 'close')
-    const durationMs = performance.now() - startedAtMs
-    const { method, status } = ctx
-    const route = ctx.state.route ?? 'unmatched'
-    metrics.request({ route, status, durationMs })
-    log.debug({ requestId, method, route, status, durationMs: Math.round(durationMs * 1000) / 1000 }, 'request')
+    finished({ requestId, method: ctx.method, route: ctx.state.route ?? 'unmatched', status: ctx.status, startedAtMs })
   }
 }

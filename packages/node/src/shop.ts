@@ -1,8 +1,9 @@
 /**
- * The shop as a Koa application. The order of the middleware matters: first what every request gets, then error handling, the check
+ * The shop as a Koa application, and probes before it. The order of the middleware matters: first what every request gets, then error handling, the check
  * of path and method, the routes without a session, and only then the session and its routes. So an outage of the store affects
  * only routes that need it, and no probe reads a session.
  */
+import type { RequestListener } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Logger } from 'pino'
@@ -20,12 +21,13 @@ import { errors } from './errors.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
 import { shopMetrics } from './store/metrics.ts'
-import { observed, type RequestState } from './request.ts'
+import { commonHeaders, observed, requestLog, type RequestState } from './request.ts'
 import { cartRoutes } from './routes/cart.ts'
 import { counterRoutes } from './routes/counter.ts'
 import { loginRoutes } from './routes/login.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { pageRoutes } from './routes/page.ts'
+import { probeListener, readiness } from './routes/readiness.ts'
 import { userRoutes } from './routes/user.ts'
 import { type NodeTelemetry, nodeTelemetry } from './store/telemetry.ts'
 
@@ -70,7 +72,7 @@ const UNTHROTTLED = { burstPerAddress: Number.MAX_SAFE_INTEGER } as const
 /** Paths are exact: no trailing slash, case-sensitive. */
 const EXACT = { strict: true, sensitive: true }
 
-export function shop(options: ShopOptions): Koa<RequestState> {
+export function shop(options: ShopOptions): RequestListener {
   const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log, crashPoints } = options
   const isDraining = options.isDraining ?? (() => false)
   const { telemetry = nodeTelemetry(log), storeAwaited = () => undefined } = options
@@ -79,13 +81,13 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   const healthy = storeHealth({ health: () => layer.health() })
 
   const open = new Router<RequestState>(EXACT)
-  operationsRoutes(open, {
-    metrics,
+  const ready = readiness({
     storeAmiss: async () => storeAwaited() ?? (await healthy()),
     storeWarnings: () => store.report?.().warnings ?? [],
     isDraining,
     keyedRoutes: () => routesWith([once, onceWithoutPayload], api),
   })
+  operationsRoutes(open, { metrics, ready })
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)
@@ -102,7 +104,8 @@ export function shop(options: ShopOptions): Koa<RequestState> {
   // Without a count Koa takes the leftmost address, which a client can forge if the proxy appends.
   const app = new Koa<RequestState>({ proxy: proxiesInFront > 0, maxIpsCount: proxiesInFront })
   app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
-  app.use(observed({ node, log, metrics, isDraining }))
+  const finished = requestLog(log, metrics)
+  app.use(observed({ node, finished, isDraining }))
   app.use(errors(log))
   app.use(knownRoutes(open, api))
   app.use(open.routes())
@@ -132,7 +135,14 @@ export function shop(options: ShopOptions): Koa<RequestState> {
     ...(crashPoints === undefined ? {} : { onStep: crashPoints.onStep }),
   })
   app.use(api.routes())
-  return app
+
+  const byKoa = app.callback()
+  const headersOf = (requestId: string) => commonHeaders(node, requestId)
+  const probed = probeListener({ ready, headersOf, isDraining, finished })
+  return (request, response) => {
+    if (request.url === '/readyz' && request.method === 'GET') probed(request, response)
+    else void byKoa(request, response)
+  }
 }
 
 /** Names such as `POST /api/cart`, derived from the routes, so that the list can't differ from them. */

@@ -2,7 +2,6 @@
  * The store's health, cached. Many balancers may probe each node several times a second; the store is asked once for all of them,
  * and a store that hangs is asked again only after it has answered.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionStore } from '@ninelives/sessions'
 
 /** Resolves undefined while the store serves, else to the reason. */
@@ -31,13 +30,10 @@ export function storeHealth(
   return async () => {
     if (answer !== undefined && now() - answer.atMs < ANSWER_FRESH_MS) return answer.amiss
     asking ??= ask()
-    const patience = new AbortController()
-    const tooLate = sleep(ANSWER_WAIT_MS, LATE, { signal: patience.signal }).catch(() => LATE)
-    try {
-      return await Promise.race([asking, tooLate])
-    } finally {
-      patience.abort()
-    }
+    const { promise, resolve } = Promise.withResolvers<string | undefined>()
+    const late = setTimeout(resolve, ANSWER_WAIT_MS, LATE)
+    void asking.then(resolve)
+    return await promise.finally(() => clearTimeout(late))
   }
 }
 

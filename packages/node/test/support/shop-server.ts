@@ -21,7 +21,7 @@ export async function shopServer(t: ExecutionContext, options: Partial<ShopOptio
   const store = options.store ?? (await openStore('memory:'))
   await store.open()
   const logged: string[] = []
-  const app = shop({
+  const handle = shop({
     node: 'a',
     store,
     keys: ['a key of thirty-two characters, 1'],
@@ -32,8 +32,7 @@ export async function shopServer(t: ExecutionContext, options: Partial<ShopOptio
     log: pino(logOptions('a', 'debug'), linesInto(logged)),
     ...options,
   })
-  const handle = app.callback()
-  const server = createServer((request, response) => void handle(request, response))
+  const server = createServer(handle)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(async () => {
