@@ -2,7 +2,7 @@
  * Sessions in a map of this process: the fastest store, and they end with the process. A body is kept as its JSON text, so no
  * caller can change it through a shared reference, and an idle session costs little more than that text.
  *
- * Expiry is exact because every verb checks the clock; a sweep in small steps frees the memory.
+ * Expiry is exact because every verb checks the clock; a sweep in small steps frees the memory once something has expired.
  */
 import { type Clock, systemClock } from '../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
@@ -27,6 +27,8 @@ interface Held {
 
 const SWEEP_EVERY_MS = 250
 const SWEEP_RECORDS_MAX = 5_000
+/** The clock may be set meanwhile. */
+const SWEEP_PAUSE_MAX_MS = 60_000
 const FENCE = { version: 0, body: undefined } as const
 
 const ONE_PROCESS = 'each node keeps its sessions in its own memory'
@@ -40,7 +42,30 @@ const capabilities: Capabilities = {
 export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: MemoryStoreOptions = {}): SessionStore {
   const records = heldRecords(clock, recordsMax)
   let sweeper: NodeJS.Timeout | undefined
+  let sweepAtMs = Infinity
+  let opened = false
   let closed = false
+
+  /** One timer, for the earliest expiry. */
+  const sweepWhenDue = (): void => {
+    const nowMs = clock.now()
+    const dueMs = Math.max(records.nextExpiryMs(), nowMs + SWEEP_EVERY_MS)
+    if (!opened || closed || dueMs >= sweepAtMs) return
+    clearTimeout(sweeper)
+    sweepAtMs = dueMs
+    sweeper = setTimeout(sweep, Math.min(dueMs - nowMs, SWEEP_PAUSE_MAX_MS)).unref()
+  }
+
+  const sweep = (): void => {
+    sweepAtMs = Infinity
+    records.sweepSome()
+    sweepWhenDue()
+  }
+
+  const put: typeof records.put = (key, record, untilMs, givesWay) => {
+    records.put(key, record, untilMs, givesWay)
+    if (untilMs < sweepAtMs) sweepWhenDue()
+  }
 
   const live = (key: SessionKey): Held | undefined => {
     if (closed) throw new StoreUnavailableError('memory')
@@ -52,7 +77,8 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
     capabilities,
 
     async open() {
-      sweeper ??= setInterval(() => records.sweepSome(), SWEEP_EVERY_MS).unref()
+      opened = true
+      sweepWhenDue()
     },
 
     async read(key) {
@@ -66,20 +92,20 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
       const current = record && records.asRecord(record)
       if (current !== undefined && current.version !== expectedVersion) return { status: 'conflict', current }
       const version = expectedVersion + 1
-      records.put(key, { version, body }, expiresAtMs, givesWay)
+      put(key, { version, body }, expiresAtMs, givesWay)
       return { status: 'written', version }
     },
 
     async touch(key, expiresAtMs) {
       const record = live(key)
       if (record?.body === undefined) return false
-      if (expiresAtMs > records.expiresAtMs(record)) records.put(key, record, expiresAtMs, records.givesWay(key))
+      if (expiresAtMs > records.expiresAtMs(record)) put(key, record, expiresAtMs, records.givesWay(key))
       return true
     },
 
     async destroy(key, { fenceUntilMs }) {
       live(key)
-      records.put(key, FENCE, fenceUntilMs, false)
+      put(key, FENCE, fenceUntilMs, false)
     },
 
     async health() {
@@ -89,7 +115,7 @@ export function memoryStore({ clock = systemClock, recordsMax = 1_000_000 }: Mem
 
     async close() {
       closed = true
-      clearInterval(sweeper)
+      clearTimeout(sweeper)
       records.clear()
     },
 
@@ -104,6 +130,10 @@ function heldRecords(clock: Clock, recordsMax: number) {
   const madeAtMs = clock.now()
   const expiresAtMs = (record: Held): number => madeAtMs + record.expiresInMs
   let sweep = held.entries()
+  /** No record expires before this. */
+  let nextExpiryMs = Infinity
+  /** The same for the records that the present pass has looked at, or that came meanwhile. */
+  let passedExpiryMs = Infinity
   let sessions = 0
 
   const forget = (key: SessionKey, record: Held): void => {
@@ -130,6 +160,8 @@ function heldRecords(clock: Clock, recordsMax: number) {
       const previous = held.get(key)
       if (previous === undefined && held.size >= recordsMax) evictOldest()
       if (previous !== undefined && isSession(key, previous)) sessions--
+      nextExpiryMs = Math.min(nextExpiryMs, untilMs)
+      passedExpiryMs = Math.min(passedExpiryMs, untilMs)
       const record = { version, expiresInMs: untilMs - madeAtMs, body: body && flatCopy(body) }
       if (isSession(key, record)) sessions++
       // A map keeps the key that it already has.
@@ -153,11 +185,19 @@ function heldRecords(clock: Clock, recordsMax: number) {
       const now = clock.now()
       for (let looked = 0; looked < SWEEP_RECORDS_MAX; looked++) {
         const next = sweep.next()
-        if (next.done === true) return void (sweep = held.entries())
+        if (next.done === true) {
+          sweep = held.entries()
+          nextExpiryMs = passedExpiryMs
+          passedExpiryMs = Infinity
+          return
+        }
         const [key, record] = next.value
         if (expiresAtMs(record) <= now) forget(key, record)
+        else passedExpiryMs = Math.min(passedExpiryMs, expiresAtMs(record))
       }
     },
+
+    nextExpiryMs: () => nextExpiryMs,
 
     clear(): void {
       held.clear()
