@@ -68,7 +68,7 @@ for (const name of Object.keys(serverKinds) as ServerName[]) {
       const primary = await started(t, server, name)
       const replica = await started(t, server, 'replica', primary.port)
       const follows = ({ port }: Started): Promise<void> =>
-        until(() => replication.isInSync(port), { deadlineMs: 15_000, what: 'it to follow' })
+        until(() => replication.isInSync(port), { deadlineMs: 40_000, what: 'it to follow' })
       await follows(replica)
       t.true(await replication.isPrimary(primary.port))
       t.false(await replication.isPrimary(replica.port))

@@ -57,6 +57,9 @@ test('a fault that needs a private store server is refused without one', (t) => 
     message:
       '--replica on needs a store server that the lab starts itself, as with --strategy redis; replicated has none',
   })
+  t.throws(() => requireReplication(chooseStrategy({ ...noWish, strategy: 'database' }, bare), '--replica on'), {
+    message: /; SQLite is a file: try --database postgres$/,
+  })
   const own = chooseStrategy(redis, { ...bare, redisUrl: 'redis://u:secret@h:1' })
   t.throws(() => requireReplication(own, '--replica on'), { message: /; this one is at redis:\/\/u:\*\*\*@h:1$/ })
   const choice = chooseStrategy(redis, { ...bare, searchPath: searchPathWithRedis(scratch(t)) })

@@ -54,7 +54,8 @@ export const mariadb: ServerKind = {
     forget: async (port, mark) =>
       (await ask(port, 'CREATE TABLE IF NOT EXISTS ninelives_lab (mark text)')) !== undefined &&
       (await ask(port, `INSERT INTO ninelives_lab VALUES ('${mark}')`)) !== undefined &&
-      (await ask(port, 'DELETE FROM ninelives_sessions')) !== undefined &&
+      ((await ask(port, "SHOW TABLES LIKE 'ninelives_sessions'"))?.length === 0 ||
+        (await ask(port, 'DELETE FROM ninelives_sessions')) !== undefined) &&
       (await ask(port, 'DELETE FROM ninelives_lab')) !== undefined,
     isForgotten: async (port, mark) =>
       (await ask(port, `SELECT mark FROM ninelives_lab WHERE mark = '${mark}'`))?.length === 0,

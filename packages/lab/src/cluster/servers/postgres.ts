@@ -7,6 +7,11 @@ import { startScript } from './start-script.ts'
 
 const USER = 'ninelives'
 const DATABASE = 'postgres'
+/** Both at once. Without a store that was ever open there are no sessions. */
+const TRUNCATE = `DO $$ BEGIN
+  TRUNCATE ninelives_lab;
+  IF to_regclass('ninelives_sessions') IS NOT NULL THEN TRUNCATE ninelives_sessions; END IF;
+END $$`
 const ASK_TIMEOUT_MS = 1_000
 const PROMOTE_WAIT_S = 2
 /** Debian keeps the server's programs here, beside the PATH, a folder for each version. */
@@ -33,7 +38,21 @@ export const postgres: ServerKind = {
     const make = (at: string): string[] =>
       follows === undefined
         ? [beside('initdb'), '-D', at, '-U', USER, '-E', 'UTF8', '--locale=C', '--auth=trust', '--no-sync']
-        : [beside('pg_basebackup'), '-D', at, '-U', USER, '-h', LOOPBACK, '-p', String(follows), '-R', '-c', 'fast']
+        : [
+            beside('pg_basebackup'),
+            '-D',
+            at,
+            '-U',
+            USER,
+            '-h',
+            LOOPBACK,
+            '-p',
+            String(follows),
+            '-R',
+            '-c',
+            'fast',
+            '-N',
+          ]
     return startScript({ data, make, serve, anew: follows !== undefined })
   },
 
@@ -49,7 +68,7 @@ export const postgres: ServerKind = {
     forget: async (port, mark) =>
       (await ask(port, `CREATE TABLE IF NOT EXISTS ninelives_lab (mark text)`)) !== undefined &&
       (await ask(port, `INSERT INTO ninelives_lab VALUES ('${mark}')`)) !== undefined &&
-      (await ask(port, 'TRUNCATE ninelives_lab, ninelives_sessions')) !== undefined,
+      (await ask(port, TRUNCATE)) !== undefined,
     isForgotten: async (port, mark) =>
       (await ask(port, `SELECT count(*)::text FROM ninelives_lab WHERE mark = '${mark}'`)) === '0',
   },
