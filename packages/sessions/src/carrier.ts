@@ -1,7 +1,7 @@
 /**
- * A store whose sessions travel with their clients, sealed in the session's cookie. Beside its verbs, which are those of the store
- * that its nodes share, it has a carrier: that opens the cookies a request came with, and is the store of this one request.
- * An adapter whose cookie is its own can serve it; a middleware that hands over an id and nothing else can't.
+ * What an adapter needs for a store whose sessions travel with their clients, sealed in the session's cookie. The store's own verbs
+ * are for what the nodes share. Its carrier opens the cookies of a request, and gives the request a store of its own, which has
+ * the sessions of those cookies. A middleware whose cookie has an id and nothing else can't serve such a store.
  */
 import type { Clock } from './clock.ts'
 import type { SessionStore } from './contract.ts'
@@ -12,7 +12,7 @@ import type { SessionId } from './secrets/id.ts'
 export const COOKIE_BYTES_MAX = 4_096
 
 export interface CarriedStore extends SessionStore {
-  /** Throws SessionOptionsError for what can't be used. */
+  /** Called once by each adapter. */
   readonly carrier: (options: CarrierOptions) => Carrier
 }
 
@@ -41,7 +41,7 @@ export type CarrierEvent =
   | { readonly event: 'cookie-older' }
 
 export interface Carrier {
-  /** For what is done to sessions outside of their requests. It knows what the nodes share of them, and not their data. */
+  /** For what is done to sessions outside of their requests: it has what the nodes share of them, and not their data. */
   readonly store: SessionStore
   /** The most bytes that a session may spend on remembering keyed requests. */
   readonly idempotencyBytesMax: number

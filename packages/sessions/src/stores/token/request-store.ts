@@ -46,8 +46,8 @@ export interface RequestSurroundings extends Pick<CarrierOptions, 'clock' | 'onE
 /** A request that was sent before a later version came back may arrive after it. */
 const PARALLEL_MS = 10_000
 const NO_STUB: KnownStub = { stub: undefined, stubVersion: 0 }
-/** The store is out, and sessions are accepted without their stubs. A write of one fails then. */
-const UNREAD: KnownStub = { stub: undefined, stubVersion: -1 }
+/** The store is out, and sessions are accepted without their stubs. */
+const UNREAD: KnownStub = { stub: undefined, stubVersion: 0 }
 
 export function requestStore(
   { rules, stubs, recent, clock, onEvent, assertFits }: RequestSurroundings,
@@ -117,7 +117,8 @@ export function requestStore(
       const rotates = before?.secretDigest !== after.secretDigest
 
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
-        const { stub, stubVersion } = await readStub(key)
+        const known = await readStub(key)
+        const { stub, stubVersion } = known
         if (stub === ENDED) {
           owned.delete(key)
           return { status: 'gone' }
@@ -130,7 +131,8 @@ export function requestStore(
         if (isDetecting && current !== undefined && stub !== undefined && stub.version !== current.version)
           throw new SessionConflictError(tries, undefined, undefined)
 
-        if (isDetecting || (stubVersion === UNREAD.stubVersion ? rotates : changesStub(stub, before, after))) {
+        const isNews = known === UNREAD ? rotates : changesStub(stub, before, after)
+        if (isNews || isDetecting) {
           const changed = { version: next.version, versionAtMs: clock.now(), expiresAtMs, body: after }
           const written = await stubs.writeStub(key, stubVersion, changed)
           if (written.status !== 'written') continue

@@ -15,17 +15,28 @@ interface Node {
   readonly process: ChildProcess
 }
 
+/** Another process may take a port before its node does. */
+const STARTS_MAX = 3
+
 async function nodes(t: ExecutionContext): Promise<[Node, Node, Node]> {
-  const peers: string[] = []
-  for (const name of NAMES) peers.push(`${name}=127.0.0.1:${await meshPort()}`)
-  const started = NAMES.map(async (name): Promise<Node> => {
-    const revocations = encodeURIComponent(`replicated:?name=${name}&peers=${peers.join(',')}`)
-    const child = fork(PROGRAM, [`token:?revocations=${revocations}`], { stdio: 'ignore' })
-    t.teardown(() => child.kill('SIGKILL'))
-    const [port] = (await once(child, 'message')) as [number]
-    return { url: `http://127.0.0.1:${port}`, process: child }
-  })
-  return (await Promise.all(started)) as [Node, Node, Node]
+  for (let start = 1; ; start++) {
+    const peers: string[] = []
+    for (const name of NAMES) peers.push(`${name}=127.0.0.1:${await meshPort()}`)
+    const started = await Promise.allSettled(NAMES.map((name) => node(t, name, peers.join(','))))
+    const running = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    if (running.length === NAMES.length) return running as [Node, Node, Node]
+    if (start === STARTS_MAX) throw new Error('a node did not start')
+    await Promise.all(running.map(killed))
+  }
+}
+
+async function node(t: ExecutionContext, name: string, peers: string): Promise<Node> {
+  const revocations = encodeURIComponent(`replicated:?name=${name}&peers=${peers}`)
+  const child = fork(PROGRAM, [`token:?revocations=${revocations}`], { stdio: 'ignore' })
+  t.teardown(() => child.kill('SIGKILL'))
+  const told = await Promise.race([once(child, 'message'), once(child, 'exit')])
+  if (child.exitCode !== null) throw new Error(`node ${name} ended with code ${child.exitCode}`)
+  return { url: `http://127.0.0.1:${told[0] as number}`, process: child }
 }
 
 /** A request with this cookie; what the browser has after it. */
