@@ -16,6 +16,7 @@ import {
   type Measured,
   scenariosOf,
 } from './drawing/reading.ts'
+import { markdownTable } from './drawing/markdown-table.ts'
 import { readResult } from './read-result.ts'
 
 export const BEGIN = '<!-- headline -->'
@@ -81,17 +82,6 @@ function caption(result: BenchResult, scenario: string): string {
 }
 
 /** Names may hold characters that mean something in Markdown. */
-function markdownTable(rows: readonly (readonly string[])[]): string {
-  const safe = rows.map((row) =>
-    row.map((cell) => cell.replaceAll(/\s+/g, ' ').replaceAll(/[\\|<>`*_[\]]/g, String.raw`\$&`)),
-  )
-  const widths = HEADS.map((_, column) => Math.max(3, ...safe.map((row) => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]): string =>
-    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |`
-  const [heads = [], ...body] = safe
-  return [line(heads), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n')
-}
-
 function main([resultPath]: readonly string[]): void {
   if (resultPath === undefined || resultPath === '--help')
     throw new UsageError('node bench/report/headline.ts RESULT.json')

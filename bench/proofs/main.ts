@@ -1,0 +1,74 @@
+/**
+ * Proves every strategy and writes the README's table: `npm run bench:proofs`, a quarter of an hour. With names of strategies only
+ * these are proved, and the others stay as they are in the result; with `--table` none is, and the table is written from the result.
+ */
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { strategies, UsageError } from '@ninelives/lab'
+import { benchMain, progress, say } from '../harness/command/command.ts'
+import { environment } from '../harness/environment.ts'
+import { startChild } from '../harness/processes/children.ts'
+import { nameOf, plans, type Proof, type ProofPlan, type Proofs, PROOFS_SCHEMA, proveArguments } from './proofs.ts'
+import { withStrategies } from './table.ts'
+
+const RESULT = fileURLToPath(new URL('../results/strategies.json', import.meta.url))
+const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+const CLI = fileURLToPath(new URL('../../packages/lab/src/cli.ts', import.meta.url))
+const TABLE = '--table'
+const RUN_MAX_MS = 300_000
+
+/** A private server each, whatever the environment names. */
+const { REDIS_URL: _redis, DATABASE_URL: _database, MEMCACHED_URL: _memcached, ...PLAIN } = process.env
+
+async function prove(plan: ProofPlan): Promise<Proof> {
+  const directory = mkdtempSync(join(tmpdir(), 'ninelives-proof-'))
+  try {
+    const child = startChild(process.execPath, [CLI, ...proveArguments(plan, directory)], {
+      env: PLAIN,
+      timeout: RUN_MAX_MS,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    await once(child, 'exit')
+    const file = join(directory, 'verdict.json')
+    if (!existsSync(file)) throw new UsageError(`${nameOf(plan)} gave no verdict`)
+    const { seed, verdict, faults, operations, sessions, writes, anomalies, doubts } = JSON.parse(
+      readFileSync(file, 'utf8'),
+    ) as Proof
+    const kinds = anomalies.map(({ kind, times }) => ({ kind, times }))
+    return { ...plan, seed, verdict, faults, operations, sessions, writes, anomalies: kinds, doubts }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+function kept(): Proofs['proofs'] {
+  return existsSync(RESULT) ? (JSON.parse(readFileSync(RESULT, 'utf8')) as Proofs).proofs : []
+}
+
+async function main(given: readonly string[]): Promise<void> {
+  const names = given.filter((each) => each !== TABLE)
+  const unknown = names.find((name) => !strategies.some((strategy) => strategy.name === name))
+  if (unknown !== undefined)
+    throw new UsageError(
+      `takes names of strategies, ${strategies.map(({ name }) => name).join(', ')}, not "${unknown}"`,
+    )
+  const { processor, node } = environment(undefined, {})
+  const isAll = given.length === 0
+  const chosen = plans.filter(({ strategy }) => isAll || names.includes(strategy))
+  for (const plan of chosen) {
+    progress(`${nameOf(plan)} ...`)
+    const proof = await prove(plan)
+    progress(`${nameOf(plan)}: ${proof.verdict}`)
+    const before = new Map(kept().map((each) => [nameOf(each), each]))
+    const proofs = plans.flatMap((each) => (each === plan ? proof : (before.get(nameOf(each)) ?? [])))
+    writeFileSync(RESULT, `${JSON.stringify({ schema: PROOFS_SCHEMA, processor, node, proofs }, undefined, 2)}\n`)
+  }
+  const result = JSON.parse(readFileSync(RESULT, 'utf8')) as Proofs
+  writeFileSync(README, withStrategies(readFileSync(README, 'utf8'), result))
+  say('The table of the strategies in README.md is up to date')
+}
+
+benchMain(main)
