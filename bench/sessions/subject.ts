@@ -3,11 +3,18 @@ import type { Measured } from '../harness/experiment.ts'
 import type { Load, RequestKind } from './load.ts'
 import { type Worker, worker } from '../harness/processes/worker.ts'
 
+/** The store's URL, by the URL of the Redis. */
+const STORES = {
+  redis: (redisUrl: string) => redisUrl,
+  memory: () => 'memory:',
+  hybrid: (redisUrl: string) => `hybrid:?over=${encodeURIComponent(redisUrl)}`,
+}
+
 export interface SubjectSpec {
   readonly name: string
   /** The program, in `peers/`. */
   readonly file: string
-  readonly store: 'redis' | 'memory'
+  readonly store: keyof typeof STORES
 }
 
 export interface Subject {
@@ -40,5 +47,5 @@ export async function startSubject(spec: SubjectSpec, redisUrl: string, load: Lo
 /** The process alone, without load. */
 export function startServer({ name, file, store }: SubjectSpec, redisUrl: string): Promise<Worker<{ port: number }>> {
   const program = new URL(`../peers/${file}`, import.meta.url)
-  return worker({ name, file: program, args: [store === 'redis' ? redisUrl : 'memory:'] })
+  return worker({ name, file: program, args: [STORES[store](redisUrl)] })
 }

@@ -19,6 +19,7 @@ export const SUBJECTS: readonly SessionSubject[] = [
   { name: OURS, title: 'ninelives, Redis', store: 'redis', ...ours },
   { name: OURS_AGAIN, title: 'ninelives, Redis (A/A)', store: 'redis', ...ours },
   { name: 'ninelives-memory', title: 'ninelives, memory', store: 'memory', ...ours },
+  { name: 'ninelives-hybrid', title: 'ninelives, hybrid over Redis', store: 'hybrid', ...ours },
   {
     name: 'ten-line-store',
     title: 'koa-session, ten-line store',
