@@ -22,8 +22,8 @@ const NODES = 3
 const BENCH = {
   command: 'npm run bench:balancer',
   about: 'What a request costs with the balancer, beside nginx, HAProxy and bare proxies.',
-  full: { warmUpRequests: 8_000, blocks: 20, requests: 2_000, pacedRequests: 600 },
-  quick: { warmUpRequests: 3_000, blocks: 8, requests: 1_000, pacedRequests: 300 },
+  full: { warmUpRequests: 9_600, blocks: 20, requests: 4_800, pacedRequests: 600 },
+  quick: { warmUpRequests: 3_600, blocks: 8, requests: 1_200, pacedRequests: 300 },
   subjects: SUBJECTS,
   always: [OURS, OURS_AGAIN, BARE],
 }

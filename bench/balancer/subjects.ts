@@ -42,9 +42,9 @@ export const ADDED_P50_MICROS_MAX = 1_000
 export const CPU_KINDS = ['get', 'post'] as const satisfies readonly LoadKind[]
 
 export const GOALS: readonly Goal[] = [
-  { of: OURS, to: BARE, ratioMax: 1.1 },
-  { of: UNDICI, to: BARE, ratioMax: 0.6 },
-  { of: UNDICI, to: 'nginx', ratioMax: 4 },
+  { of: OURS, to: BARE, ratioMax: 1 },
+  { of: UNDICI, to: BARE, ratioMax: 0.55 },
+  { of: UNDICI, to: 'nginx', ratioMax: 3 },
 ]
 
 const READY_DEADLINE_MS = 15_000
