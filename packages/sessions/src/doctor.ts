@@ -8,7 +8,7 @@ import { StoreConfigError, StoreUnavailableError } from './errors.ts'
 import type { Finding } from './findings.ts'
 import { meshFindings } from './replication/checks.ts'
 import { meshLocation } from './replication/mesh-url.ts'
-import { openStore } from './stores/open-store.ts'
+import { openStore, splitMirror } from './stores/open-store.ts'
 
 export type { Finding } from './findings.ts'
 
@@ -30,20 +30,24 @@ const ANY_SECRET = 'x'.repeat(32)
 
 const NO_RIGHT = /NOPERM|denied|permission/i
 
-/** The stores inside a URL, by the settings that name them. */
-const NESTED = /^(moving|token|hybrid):/i
-const NESTED_SETTINGS = ['from', 'to', 'over', 'revocations']
+/** Stores over other stores, and the settings that name those. */
+const OVER_OTHERS = /^(moving|token|hybrid):/i
+const OTHERS = /^(?:from|to|over|revocations)=(.+)$/
 
-/** Throws StoreConfigError for a URL that can't be used. One examination for each store inside a URL such as `moving:`. */
+/** Throws StoreConfigError for a URL that can't be used. One examination for each store in a URL such as that of `moving:`. */
 export async function examine(url: string): Promise<readonly Examination[]> {
   if (/^(replicated|clustered):/i.test(url)) return [{ url, findings: await meshFindings(locationOf(url)) }]
-  if (!NESTED.test(url)) return [{ url, findings: await storeFindings(url) }]
+  const { location, mirror } = splitMirror(url)
+  if (mirror === undefined && !OVER_OTHERS.test(url)) return [{ url, findings: await storeFindings(url) }]
+  // Refuses a URL that can't be used as a whole.
   const store = await openStore(url)
   await store.close()
-  const inside = new URLSearchParams(url.replace(/^[^?]*\??/, ''))
-  const nested = NESTED_SETTINGS.flatMap((name) => inside.getAll(name))
-  const excused = { url, findings: capabilityFindings(store) }
-  return [excused, ...(await Promise.all(nested.map((each) => examine(each)))).flat()]
+  const parts = url.slice(url.indexOf('?') + 1).split('&')
+  const others = mirror === undefined ? parts.flatMap((part) => OTHERS.exec(part)?.[1] ?? []) : [location, mirror]
+  const examined = await Promise.all(
+    others.map((each) => examine(mirror === undefined ? decodeURIComponent(each) : each)),
+  )
+  return [{ url, findings: capabilityFindings(store) }, ...examined.flat()]
 }
 
 /** As the first node: which one does not matter from outside. */

@@ -69,7 +69,7 @@ test('a mesh whose nodes all answer is worth a warning: exit code 1, and 0 once 
 
 test('a store of its own for each URL in the URL, as JSON and from a file or the environment', async (t) => {
   const directory = scratch(t)
-  const url = `moving:?step=ready&from=sqlite:${directory}/a.db&to=sqlite:${directory}/b.db`
+  const url = `moving:?step=ready&from=sqlite:${directory}/a.db%3FtimeoutMs=20000&to=sqlite:${directory}/b.db%3FtimeoutMs=20000`
   const file = path.join(directory, 'url')
   writeFileSync(file, `${url}\n`)
   const ways: [string[], NodeJS.ProcessEnv][] = [
@@ -79,14 +79,14 @@ test('a store of its own for each URL in the URL, as JSON and from a file or the
   for (const [args, environment] of ways) {
     const command = run(
       t,
-      ['doctor', ...args, '--json', '--accept', 'read-latency,write-latency,disk-space'],
+      ['doctor', ...args, '--json', '--accept', 'read-latency,write-latency,disk-space,file-system'],
       environment,
     )
     await command.exited
     const report = JSON.parse(command.output.stdout) as Report
     t.is(report.stores.length, 3)
     t.deepEqual([report.losses, report.warnings], [0, 0])
-    t.is(report.stores[1]?.url, `sqlite:${directory}/a.db`)
+    t.is(report.stores[1]?.url, `sqlite:${directory}/a.db?timeoutMs=20000`)
     t.true(report.stores[1]?.findings.some(({ name, level }) => name === 'rights' && level === 'fine'))
   }
 })

@@ -72,7 +72,7 @@ export async function openStore(location: string, given: OpenStoreOptions = {}):
   const options = checkedOptions('openStore()', given, rules)
   const { location: mirrored, mirror } = splitMirror(location)
   if (mirror !== undefined) return await mirroring(mirrored, mirror, options)
-  if (/^\.{0,2}\//.test(location)) return await fromModule(location)
+  if (/^\.{0,2}\//.test(location)) return warningOnceOpen(await fromModule(location), options.onEvent)
   const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
   const opener = openers[scheme.toLowerCase()]
   if (opener === undefined) {
@@ -197,7 +197,7 @@ async function hybrid(location: string, options: OpenStoreOptions): Promise<Sess
 }
 
 /** `mirror=` is a setting of every store: what is left of the URL is the store's own. */
-function splitMirror(location: string): { readonly location: string; readonly mirror: string | undefined } {
+export function splitMirror(location: string): { readonly location: string; readonly mirror: string | undefined } {
   const at = location.indexOf('?')
   if (at === -1) return { location, mirror: undefined }
   const own = location.slice(0, at)

@@ -46,6 +46,13 @@ test('a URL that has others in it: each is looked at', async (t) => {
     all.map(({ url }) => url.replace(/\?.*/, '')),
     ['moving:', one, two],
   )
+  const mirrored = await examine(`${one}?mirror=${two}`)
+  t.deepEqual(
+    mirrored.map(({ url }) => url),
+    [`${one}?mirror=${two}`, one, two],
+  )
+  const near = await examine(`hybrid:?over=${encodeURIComponent(one)}`)
+  t.is(near[1]?.url, one)
 })
 
 for (const url of ['', 'mongodb://u:secret@h', 'redis://h?x=1', 'replicated:?peers=a', './no-such-module.ts']) {

@@ -26,16 +26,16 @@ async function filled(url: string, sessions: number): Promise<void> {
 
 onMemcached('by itself it keeps sessions in memory alone, and nothing more is found', async (t) => {
   const server = await memcachedOf(t)
-  t.deepEqual(await found(server.url), { 'in-memory': 'loss' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { 'in-memory': 'loss' })
 })
 
 onMemcached('one that has evicted sessions, and one that is full and must not', async (t) => {
   const evicting = await memcachedOf(t, '-m', '2')
   await filled(evicting.url, 300)
-  t.deepEqual(await found(evicting.url), { 'in-memory': 'loss', evictions: 'loss' })
+  t.deepEqual(await found(`${evicting.url}?timeoutMs=20000`), { 'in-memory': 'loss', evictions: 'loss' })
   const refusing = await memcachedOf(t, '-m', '2', '-M')
   await filled(refusing.url, 300)
-  t.like(await found(refusing.url), { 'in-memory': 'loss', memory: 'warning' })
+  t.like(await found(`${refusing.url}?timeoutMs=20000`), { 'in-memory': 'loss', memory: 'warning' })
 })
 
 onMemcached('one that takes small items only, and few connections', async (t) => {
@@ -43,12 +43,16 @@ onMemcached('one that takes small items only, and few connections', async (t) =>
   const sockets = Array.from({ length: 70 }, () => connect(server.port, '127.0.0.1'))
   t.teardown(() => sockets.forEach((socket) => socket.destroy()))
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
-  t.deepEqual(await found(server.url), { 'in-memory': 'loss', 'item-size': 'warning', connections: 'warning' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), {
+    'in-memory': 'loss',
+    'item-size': 'warning',
+    connections: 'warning',
+  })
 })
 
 onMemcached('one without compare-and-set can not be used', async (t) => {
   const server = await memcachedOf(t, '-C')
-  t.deepEqual(await found(server.url), { unusable: 'loss' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { unusable: 'loss' })
 })
 
 onMemcached('of several, one that is down is named', async (t) => {

@@ -25,7 +25,7 @@ const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
 onRedis('a Redis that keeps everything has nothing to be found', async (t) => {
   const server = await redisServer({ settings: DURABLE })
   t.teardown(() => server.stop())
-  const [examination] = await examine(server.url)
+  const [examination] = await examine(`${server.url}?timeoutMs=20000`)
   t.deepEqual(bad(examination?.findings), {})
   const names = examination?.findings.map(({ name }) => name) ?? []
   for (const name of [
@@ -46,25 +46,25 @@ onRedis('a Redis that keeps everything has nothing to be found', async (t) => {
 onRedis('one without persistence, with an evicting policy, or nearly out of memory', async (t) => {
   const server = await redisServer()
   t.teardown(() => server.stop())
-  t.deepEqual(await found(server.url), { persistence: 'loss' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { persistence: 'loss' })
   await server.ask('CONFIG', 'SET', 'save', '3600 1')
-  t.deepEqual(await found(server.url), { persistence: 'loss' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { persistence: 'loss' })
   await server.ask('CONFIG', 'SET', 'appendonly', 'yes')
   await server.ask('CONFIG', 'SET', 'appendfsync', 'everysec')
-  t.deepEqual(await found(server.url), { persistence: 'warning' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { persistence: 'warning' })
   await server.ask('CONFIG', 'SET', 'appendfsync', 'always')
   await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'volatile-ttl')
-  t.deepEqual(await found(server.url), { 'eviction-policy': 'warning' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { 'eviction-policy': 'warning' })
   await server.ask('CONFIG', 'SET', 'maxmemory', '1gb')
-  t.deepEqual(await found(server.url), { 'eviction-policy': 'loss' })
-  const [{ findings } = { findings: [] }] = await examine(server.url)
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { 'eviction-policy': 'loss' })
+  const [{ findings } = { findings: [] }] = await examine(`${server.url}?timeoutMs=20000`)
   const eviction = findings.find(({ name }) => name === 'eviction-policy')
   t.regex(eviction?.line ?? '', /volatile-ttl: when Redis is full it deletes sessions/)
   t.regex(eviction?.remedy ?? '', /CONFIG SET maxmemory-policy noeviction/)
   await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
   const used = /used_memory:(\d+)/.exec(await server.ask('INFO', 'memory'))?.[1]
   await server.ask('CONFIG', 'SET', 'maxmemory', Math.round(Number(used) * 1.1))
-  t.deepEqual(await found(server.url), { memory: 'warning' })
+  t.deepEqual(await found(`${server.url}?timeoutMs=20000`), { memory: 'warning' })
 })
 
 onRedis('one that has replicas, and one that is a replica', async (t) => {
@@ -75,16 +75,16 @@ onRedis('one that has replicas, and one that is a replica', async (t) => {
   await until('the replica to be in step', async () =>
     /slave0:.*state=online/.test(await primary.ask('INFO', 'replication')),
   )
-  t.deepEqual(await found(primary.url), { ack: 'warning', 'min-replicas': 'warning' })
+  t.deepEqual(await found(`${primary.url}?timeoutMs=20000`), { ack: 'warning', 'min-replicas': 'warning' })
   await primary.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
-  t.deepEqual(await found(`${primary.url}?ack=one&timeoutMs=10000`), {})
+  t.deepEqual(await found(`${primary.url}?ack=one&timeoutMs=20000`), {})
   t.like(await found(replica.url), { refused: 'loss', replica: 'loss' })
 })
 
 onRedis('a Cluster: each primary is looked at', async (t) => {
   const cluster = await redisCluster()
   t.teardown(() => cluster.stop())
-  const url = `${cluster.url}?ack=local`
+  const url = `${cluster.url}?ack=local&timeoutMs=20000`
   const [{ findings } = { findings: [] }] = await examine(url)
   const versions = findings.filter(({ name }) => name === 'version').map(({ line }) => line)
   t.true(versions.length > 1)
@@ -110,7 +110,7 @@ onRedis('one that can not be reached, or refuses the password', async (t) => {
   t.deepEqual(await found('redis://127.0.0.1:1?openTimeoutMs=200'), { unreachable: 'loss' })
   const server = await redisServer({ settings: ['--requirepass', 'right'] })
   t.teardown(() => server.stop())
-  const [{ findings } = { findings: [] }] = await examine(`redis://:wrong@127.0.0.1:${server.port}?openTimeoutMs=300`)
+  const [{ findings } = { findings: [] }] = await examine(`redis://:wrong@127.0.0.1:${server.port}?openTimeoutMs=3000`)
   t.like(findings[0], { level: 'loss', name: 'unreachable' })
   t.regex(findings[0]?.line ?? '', /WRONGPASS/)
   t.false(JSON.stringify(findings).includes('wrong@'))

@@ -102,6 +102,8 @@ export function databaseStore({
       return { warnings }
     },
 
+    check: () => database.findings(),
+
     async close() {
       sweeping.stop()
       await database.close()

@@ -7,6 +7,7 @@
  * that asks (`nowMs`); they are deleted later, see sweeper.ts.
  */
 import type { SessionKey } from '../../contract.ts'
+import type { Finding } from '../../findings.ts'
 
 export interface Row {
   /** 0 for a fence. */
@@ -50,5 +51,7 @@ export interface Dialect {
   ping(): Promise<void>
   /** What is amiss while it serves all the same. */
   warnings(): readonly string[]
+  /** What of its settings and state loses sessions, or may. */
+  findings(): Promise<readonly Finding[]>
   close(): Promise<void>
 }

@@ -5,6 +5,7 @@
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import type { Dialect } from '../dialect.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
+import { mysqlFindings } from './mysql-checks.ts'
 import { connectMysql, type MysqlConnection, type MysqlServer, type MysqlValue } from './mysql-connection.ts'
 import { openWithin } from './open-within.ts'
 import { connectionPool } from './pool.ts'
@@ -158,6 +159,14 @@ export function mysqlDialect(location: ServerLocation): Dialect {
       server?.syncsToDisk === false
         ? [`${address} has innodb_flush_log_at_trx_commit other than 1: a crash of its machine loses the last changes`]
         : [],
+
+    async findings() {
+      try {
+        return await pool.run((connection) => mysqlFindings(connection, location))
+      } catch (error) {
+        throw asStoreError(address, error)
+      }
+    },
 
     async close() {
       pool.close()

@@ -8,6 +8,7 @@ import type { Dialect } from '../dialect.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
 import { openWithin } from './open-within.ts'
 import { connectionPool } from './pool.ts'
+import { postgresFindings } from './postgres-checks.ts'
 import { connectPostgres, type PostgresConnection, type PostgresServer, type Statement } from './postgres-connection.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
@@ -163,6 +164,14 @@ export function postgresDialect(location: ServerLocation): Dialect {
       server?.syncsToDisk === false
         ? [`${address} has fsync=off: a crash of its machine loses or damages sessions`]
         : [],
+
+    async findings() {
+      try {
+        return await pool.run((connection) => postgresFindings(connection, location))
+      } catch (error) {
+        throw asStoreError(address, error)
+      }
+    },
 
     async close() {
       pool.close()

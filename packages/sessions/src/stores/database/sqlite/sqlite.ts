@@ -13,6 +13,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import type { Dialect, Row } from '../dialect.ts'
 import { type MigratedDatabase, migrate, type Migrations } from '../migrations.ts'
+import { bytesUsed, sqliteFindings } from './checks.ts'
 import type { SqliteLocation } from './url.ts'
 import { type Checkpoints, checkpoints } from './checkpoints.ts'
 import { walSync, type WalSync } from './wal-sync.ts'
@@ -206,6 +207,8 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
     },
 
     warnings: () => [],
+
+    findings: async () => await sqliteFindings(location, await use(({ database }) => bytesUsed(database))),
 
     async close() {
       isClosed = true
