@@ -17,7 +17,7 @@ const PLACES: Readonly<Record<string, string>> = {
   memcached: 'Memcached',
   database: 'SQLite, PostgreSQL or MariaDB',
   token: "encrypted in the client's cookie",
-  hybrid: "Redis or a database, with copies in each node's memory",
+  hybrid: "Redis or SQLite, with copies in each node's memory",
 }
 
 export function strategiesTable({ proofs, processor, node }: Proofs): string {

@@ -8,6 +8,8 @@ export interface Strategy extends StrategyFacts {
   readonly otherwise?: StoreSource
   /** Whether every node has every session. Default: unless the routing is affinity. */
   readonly isShared?: boolean
+  /** Of databases it takes SQLite alone. */
+  readonly isSqliteOnly?: true
   /** Makes the store's URL from that of the store beneath it; absent where there is none. */
   readonly over?: (url: string) => string
 }
@@ -97,6 +99,7 @@ export const strategies: readonly Strategy[] = [
     isShared: true,
     store: { server: 'redis' },
     otherwise: { file: SQLITE_FILE },
+    isSqliteOnly: true,
     over: (url) => `hybrid:?over=${encodeURIComponent(url)}`,
     summary:
       "sessions are in Redis, or in SQLite without one, and each node keeps copies of its users' sessions in memory; any node serves any user",

@@ -47,6 +47,8 @@ function ofDatabase(strategy: Strategy, sources: readonly StoreSource[], config:
   const file = sources.find(isFile)
   if (file === undefined)
     throw new UsageError(`--database is for strategies over a database; ${strategy.name} has none`)
+  if (strategy.isSqliteOnly && database !== 'sqlite')
+    throw new UsageError(`--strategy ${strategy.name} takes --database sqlite, and not ${database}`)
   const store = database === 'sqlite' ? file : { server: database }
   const { databaseUrl: _ignored, ...rest } = config
   const choice = choiceOf(strategy, store, rest)
@@ -56,7 +58,8 @@ function ofDatabase(strategy: Strategy, sources: readonly StoreSource[], config:
 
 /** Undefined if this machine does not have that server. */
 function choiceOf(strategy: Strategy, store: StoreSource, config: Config): Choice | undefined {
-  const own = ownStore(store, config)
+  const named = ownStore(store, config)
+  const own = strategy.isSqliteOnly && isFile(store) && !named?.url.startsWith('sqlite:') ? undefined : named
   if (own !== undefined) return { strategy, storeUrl: strategy.over?.(own.url) ?? own.url, own }
   const chosen = { ...strategy, store }
   if (typeof store === 'string' || !('server' in store)) return { strategy: chosen }

@@ -104,6 +104,15 @@ test('a strategy over another store takes the first that is there, and wraps its
   t.like(beside, { strategy: { store: { server: 'redis' } }, server: { kind: { name: 'redis' } } })
 })
 
+test('hybrid is over Redis or SQLite, and over no other database', (t) => {
+  const hybrid = { ...noWish, strategy: 'hybrid' }
+  t.throws(() => chooseStrategy({ ...hybrid, database: 'postgres' }, bare), {
+    message: '--strategy hybrid takes --database sqlite, and not postgres',
+  })
+  t.is(chooseStrategy(hybrid, { ...bare, databaseUrl: 'postgres://h/shop' }).storeUrl, undefined)
+  t.is(chooseStrategy(hybrid, { ...bare, databaseUrl: 'sqlite:/shop.db' }).storeUrl, 'hybrid:?over=sqlite%3A%2Fshop.db')
+})
+
 test('a failover needs a server that has replicas', (t) => {
   const server = { kind: serverKinds.memcached, program: 'memcached' }
   t.throws(() => requireReplication({ strategy: known('redis'), server }, '--replica on'), {
