@@ -147,7 +147,7 @@ test('what cannot be opened is named', async (t) => {
     await t.throwsAsync(store.read(freshKey()), UNAVAILABLE)
     await store.close()
   }
-  await refused(`sqlite:${path}/no/such.db`, /can't be opened: ENOENT/)
+  await refused(`sqlite:${path}/no/such.db`, /can't be opened.*ENOENT/)
   await refused('sqlite:/', /can't be opened/)
   writeFileSync(path, 'this is a text and not a database, and it is long enough to be taken for one if nothing looks')
   await refused(`sqlite:${path}`, /is not a SQLite database/)
@@ -156,6 +156,17 @@ test('what cannot be opened is named', async (t) => {
   const database = opened(t, newer)
   database.exec('INSERT INTO ninelives_schema (version) VALUES (7)')
   await refused(`sqlite:${newer}`, /version 7 of the ninelives schema, and this program knows version 1/)
+})
+
+test('a file that was removed or replaced is no longer healthy, since other processes have another', async (t) => {
+  const path = newFile(t)
+  const store = await openDatabase(t, `sqlite:${path}`)
+  await store.health()
+  rmSync(path)
+  await t.throwsAsync(store.health(), UNAVAILABLE)
+  writeFileSync(path, '')
+  const error = await t.throwsAsync(store.health(), UNAVAILABLE)
+  t.regex(String(error?.cause), /file was replaced/)
 })
 
 test('only the user of the process may read the file', async (t) => {

@@ -11,6 +11,8 @@ import { missing, programPath, serverUser, signalTree } from './installed.ts'
 
 export interface PostgresServer {
   readonly port: number
+  /** Its directory, with its configuration. */
+  readonly data: string
   /** As the superuser. */
   readonly url: string
   /** Asks the server itself, past the store, for the first value of the first row. */
@@ -93,6 +95,7 @@ async function started(data: string, settings: readonly string[]): Promise<Postg
 
   return {
     port,
+    data,
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     ask,
     signal,

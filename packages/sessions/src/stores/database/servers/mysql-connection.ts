@@ -7,7 +7,7 @@ import type { ResultSetHeader, RowDataPacket } from 'mysql2'
 import type * as Mysql from 'mysql2'
 import { StoreConfigError } from '../../../errors.ts'
 import type { Connection } from './pool.ts'
-import type { HostAddress, ServerLocation } from './url.ts'
+import { type HostAddress, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
 export interface MysqlConnection extends Connection {
   readonly server: MysqlServer
@@ -21,7 +21,6 @@ export type MysqlValue = string | number
 type MysqlRow = readonly (string | number | null)[]
 
 export interface MysqlServer {
-  readonly isReadOnly: boolean
   /** False: the last commits may be gone after a crash of the machine. */
   readonly syncsToDisk: boolean
 }
@@ -29,6 +28,7 @@ export interface MysqlServer {
 const MYSQL_MIN = [8, 0] as const
 const MARIADB_MIN = [10, 5] as const
 const LOCK_WAIT_S = 1
+const STATEMENT_SHARE = 0.8
 const FACTS = 'SELECT VERSION(), @@global.read_only, @@global.innodb_flush_log_at_trx_commit'
 
 /** Rejects after `boundMs`, and if the server is no primary; with StoreConfigError if it can't be used at all. */
@@ -38,7 +38,8 @@ export async function connectMysql(
   boundMs: number,
 ): Promise<MysqlConnection> {
   const mysql = await driver()
-  const { user, password, database, tls, hosts } = location
+  const { user, password, database, tls, hosts, settings } = location
+  const { timeoutMs = TIMEOUT_MS } = settings
   const client = mysql.createConnection({
     host,
     port,
@@ -75,8 +76,11 @@ export async function connectMysql(
     await connection.apply(
       `SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = ${LOCK_WAIT_S}, autocommit = 1`,
     )
+    // MariaDB gives up a statement before the call ends, so that a lock of another client costs no connection. MySQL can't.
+    if (isMariadb(version))
+      await connection.apply(`SET SESSION max_statement_time = ${(timeoutMs * STATEMENT_SHARE) / 1_000}`)
     await connection.apply('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
-    return { isReadOnly: readOnly !== 0, syncsToDisk: flush === 1 }
+    return { syncsToDisk: flush === 1 }
   }
 
   const late = setTimeout(() => socketOf(client).destroy(new Error(`no answer within ${boundMs} ms`)), boundMs)
@@ -97,12 +101,15 @@ function settled<T>(call: (done: (error: Error | null, result: unknown) => void)
 }
 
 function refuseOld(at: string, version: string): void {
-  const isMariadb = /mariadb/i.test(version)
-  const [minMajor, minMinor] = isMariadb ? MARIADB_MIN : MYSQL_MIN
+  const [minMajor, minMinor] = isMariadb(version) ? MARIADB_MIN : MYSQL_MIN
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
   if (major > minMajor || (major === minMajor && minor >= minMinor)) return
-  const name = isMariadb ? 'MariaDB' : 'MySQL'
+  const name = isMariadb(version) ? 'MariaDB' : 'MySQL'
   throw new StoreConfigError(`${at} is ${name} ${version}, and ${minMajor}.${minMinor} or newer is supported`)
+}
+
+function isMariadb(version: string): boolean {
+  return /mariadb/i.test(version)
 }
 
 async function driver(): Promise<typeof Mysql> {

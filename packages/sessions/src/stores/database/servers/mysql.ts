@@ -14,6 +14,8 @@ import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './u
 
 const SWEEP_ROWS_MAX = 500
 const DEADLOCKS_MAX = 5
+/** Changes nothing, and fails where nothing may be changed. */
+const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
 
 /** MySQL commits each of these by itself, so a migration that was cut off is run again from its start. */
 const MIGRATIONS: Migrations = [
@@ -48,7 +50,7 @@ const STATEMENTS = {
     ON DUPLICATE KEY UPDATE version = 0, expires_at_ms = VALUES(expires_at_ms), sweep_slot = VALUES(sweep_slot), body = ''`,
   sweep: `DELETE FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX}`,
   earliest: 'SELECT MIN(sweep_slot) FROM ninelives_sessions',
-  ping: 'SELECT 1',
+  ping: "SELECT 1 FROM ninelives_sessions WHERE record_key = ''",
 }
 type StatementName = keyof typeof STATEMENTS
 
@@ -108,12 +110,13 @@ export function mysqlDialect(location: ServerLocation): Dialect {
           const connection = await connect()
           try {
             await migrate(migrated(connection, address, leftMs), MIGRATIONS)
-            if (connection.server.isReadOnly) throw new Error('it is read-only')
+            await connection.apply(NEEDS_RIGHTS)
           } finally {
             connection.destroy()
           }
           await ask('ping')
         } catch (error) {
+          if (DENIED.has(numberOf(error))) throw withoutRights(address, error as Error)
           throw error instanceof StoreConfigError ? error : asStoreError(address, error)
         }
       }),
@@ -190,9 +193,6 @@ function migrated(connection: MysqlConnection, address: string, boundMs: number)
         throw new Error('another program has been migrating it for too long')
       try {
         await work()
-      } catch (error) {
-        if (DENIED.has(numberOf(error))) throw withoutRights(address, error as Error)
-        throw error
       } finally {
         await connection.apply(`DO RELEASE_LOCK(${lock})`).catch(() => {
           // The lock ends with the connection, which is closed after the migration.
@@ -207,8 +207,8 @@ function migrated(connection: MysqlConnection, address: string, boundMs: number)
 
 function withoutRights(address: string, cause: Error): StoreConfigError {
   return new StoreConfigError(
-    `${address}: the user of the store's URL may not create its tables (${cause.message}). ` +
-      'Grant it CREATE, CREATE VIEW, DROP and INDEX on the database for the first start.',
+    `${address}: the user of the store's URL lacks a right (${cause.message}). It needs CREATE, CREATE VIEW, DROP and INDEX on the ` +
+      'database for the first start, and SELECT, INSERT, UPDATE and DELETE on ninelives_sessions.',
     cause,
   )
 }

@@ -36,7 +36,7 @@ export async function postgresChanges(url: string, { onChange, onLost }: ChangeL
   const connect = toPrimary({
     hosts: location.hosts,
     boundMs: timeoutMs,
-    connect: (host, boundMs) => connectPostgres(location, host, boundMs, timeoutMs),
+    connect: (host, boundMs) => connectPostgres(location, host, boundMs),
   })
   let isOver = false
 

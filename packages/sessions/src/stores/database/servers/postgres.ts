@@ -14,6 +14,8 @@ import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
 const SWEEP_ROWS_MAX = 500
+/** Changes nothing, and fails where nothing may be changed. */
+const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
 /** The key of an advisory lock: 'nine' in ASCII. */
 const MIGRATION_LOCK = 0x6e_69_6e_65
 
@@ -53,7 +55,7 @@ const STATEMENTS = {
   sweep: `DELETE FROM ninelives_sessions WHERE sweep_slot <= $1 AND record_key = ANY (ARRAY(
     SELECT record_key FROM ninelives_sessions WHERE sweep_slot <= $1 LIMIT ${SWEEP_ROWS_MAX} FOR UPDATE SKIP LOCKED))`,
   earliest: `SELECT min(sweep_slot) FROM ninelives_sessions`,
-  ping: `SELECT 1`,
+  ping: `SELECT 1 FROM ninelives_sessions WHERE record_key = ''`,
 }
 type StatementName = keyof typeof STATEMENTS
 
@@ -67,7 +69,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
   const connect = toPrimary({
     hosts: location.hosts,
     boundMs: timeoutMs,
-    connect: (host, boundMs) => connectPostgres(location, host, boundMs, timeoutMs),
+    connect: (host, boundMs) => connectPostgres(location, host, boundMs),
   })
   const pool = connectionPool({
     connectionsMax,
@@ -119,13 +121,13 @@ export function postgresDialect(location: ServerLocation): Dialect {
           const connection = await connect()
           try {
             await migrate(migrated(connection, address, leftMs), MIGRATIONS)
-            if (connection.server.isReadOnly)
-              throw new StoreRefusedError(`${address}, which is read-only`, new Error('it is read-only'))
+            await connection.ask({ text: NEEDS_RIGHTS })
           } finally {
             connection.destroy()
           }
           await ask('ping')
         } catch (error) {
+          if (codeOf(error) === DENIED) throw new StoreConfigError(withoutRights(address, error as Error), error)
           throw error instanceof StoreConfigError ? error : asStoreError(address, error)
         }
       }),
@@ -209,23 +211,21 @@ function migrated(connection: PostgresConnection, address: string, boundMs: numb
       return Number((await connection.ask({ text: 'SELECT max(version) FROM ninelives_schema' })).rows[0]?.[0] ?? 0)
     },
     async locked(work) {
-      try {
-        await apply('BEGIN')
-        await apply(`SET LOCAL statement_timeout = ${Math.ceil(boundMs)}`)
-        await apply(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
-        await work()
-        await apply('COMMIT')
-      } catch (error) {
-        if (codeOf(error) === DENIED) throw new StoreConfigError(withoutRights(address, error as Error), error)
-        throw error
-      }
+      await apply('BEGIN')
+      await apply(`SET LOCAL statement_timeout = ${Math.ceil(boundMs)}`)
+      await apply(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`)
+      await work()
+      await apply('COMMIT')
     },
     apply,
   }
 }
 
 function withoutRights(address: string, { message }: Error): string {
-  return `${address}: the user of the store's URL may not create its tables (${message}). Grant it CREATE on the schema for the first start.`
+  return (
+    `${address}: the user of the store's URL lacks a right (${message}). It needs CREATE on the schema for the first start, and ` +
+    'SELECT, INSERT, UPDATE and DELETE on ninelives_sessions.'
+  )
 }
 
 const READ_ONLY = '25006'

@@ -6,7 +6,7 @@
  *   loop), and the sync of the disk is asynchronous, see wal-sync.ts.
  * - A change whose process is killed is either in the file as a whole or not at all.
  */
-import { closeSync, existsSync, openSync, realpathSync } from 'node:fs'
+import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type * as Sqlite from 'node:sqlite'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
@@ -56,7 +56,7 @@ const STATEMENTS = {
   sweep: `DELETE FROM ninelives_sessions
     WHERE rowid IN (SELECT rowid FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX})`,
   earliest: 'SELECT min(sweep_slot) AS sweepSlot FROM ninelives_sessions',
-  ping: 'SELECT 1 FROM ninelives_schema LIMIT 1',
+  ping: "SELECT 1 FROM ninelives_sessions WHERE record_key = ''",
   dataVersion: 'PRAGMA data_version',
 }
 
@@ -68,6 +68,8 @@ interface Opened {
   /** Undefined for `synchronous=NORMAL`. */
   readonly sync: WalSync | undefined
   readonly checkpoints: Checkpoints
+  /** Of the file that was opened. */
+  readonly inode: number
 }
 
 export interface SqliteDialect extends Dialect {
@@ -105,9 +107,6 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
     const database = await unlocked(() => {
       createPrivately(path)
       return new DatabaseSync(path)
-    }).catch((error: Error) => {
-      // A directory that is not there, or without the right to write in it.
-      throw new StoreConfigError(`${address} can't be opened: ${reasonOf(error)}`, error)
     })
     try {
       await unlocked(() => useWal(database, path), boundMs)
@@ -126,6 +125,7 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       return {
         database,
         statements,
+        inode: statSync(path).ino,
         sync: synchronous === 'FULL' ? walSync(`${realPath}-wal`, timeoutMs) : undefined,
         checkpoints: checkpoints(realPath, () => database.exec('PRAGMA wal_autocheckpoint = 1000')),
       }
@@ -163,7 +163,9 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
 
     async open(boundMs) {
       if (isClosed) throw unavailable(new Error('the store was closed'))
-      const now = await open(boundMs)
+      const now = await open(boundMs).catch((error: unknown) => {
+        throw asOpenError(address, error)
+      })
       if (isClosed) await release(now)
       else opened = now
     },
@@ -194,7 +196,11 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       use(({ statements }) => (statements.earliest.get()?.['sweepSlot'] ?? undefined) as number | undefined),
 
     async ping() {
-      await use(({ statements }) => statements.ping.get())
+      await use(({ statements, inode }) => {
+        if (statSync(path, { throwIfNoEntry: false })?.ino !== inode)
+          throw new Error('its file was replaced: start the process again')
+        return statements.ping.get()
+      })
     },
 
     dataVersion() {
@@ -290,12 +296,11 @@ const LOCKED = 6
 const CANTOPEN = 14
 const NOTADB = 26
 
+/** A directory that is not there, or without the right to write in it. */
+const CANT_BE_OPENED: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EROFS'])
+
 function codeOf(error: unknown): number {
   return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
-}
-
-function reasonOf({ message, cause }: Error): string {
-  return cause instanceof Error ? cause.message : message
 }
 
 function isLocked(error: unknown): boolean {
@@ -303,15 +308,25 @@ function isLocked(error: unknown): boolean {
   return code === BUSY || code === LOCKED
 }
 
+/** What another try does not mend is a StoreConfigError. */
+function asOpenError(address: string, error: unknown): unknown {
+  const cause = error instanceof StoreUnavailableError ? error.cause : error
+  if (!(cause instanceof Error)) return error
+  const code = codeOf(cause)
+  if (code === NOTADB) return new StoreConfigError(`${address} is not a SQLite database`, cause)
+  if (code === CANTOPEN || ('code' in cause && CANT_BE_OPENED.has(cause.code)))
+    return new StoreConfigError(
+      `${address} can't be opened, or its directory can't be written to: ${cause.message}`,
+      cause,
+    )
+  return error
+}
+
 function asStoreError(address: string, cause: unknown): Error {
   if (cause instanceof StoreUnavailableError || cause instanceof StoreConfigError) return cause
   switch (codeOf(cause)) {
     case FULL:
       return new StoreFullError(`${address}, full`, cause)
-    case NOTADB:
-      return new StoreConfigError(`${address} is not a SQLite database`, cause)
-    case CANTOPEN:
-      return new StoreConfigError(`${address} can't be opened, or its directory can't be written to`, cause)
     case READONLY:
       return new StoreRefusedError(`${address}, which accepts no changes`, cause)
     default:

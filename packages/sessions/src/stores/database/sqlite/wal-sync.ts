@@ -19,43 +19,41 @@ export interface WalSync {
 export function walSync(path: string, timeoutMs: number): WalSync {
   const file = openSync(path, 'r+')
   const deadlines = deadlineList(timeoutMs, () => new Error(`the disk took longer than ${timeoutMs} ms to sync`))
-  let running: Promise<void> | undefined
-  let next: Promise<void> | undefined
+  let isRunning = false
+  /** The sync that begins when the running one ends. */
+  let next: PromiseWithResolvers<void> | undefined
   let failure: Error | undefined
   let isClosed = false
 
-  const sync = (): Promise<void> => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const run = ({ resolve, reject }: PromiseWithResolvers<void>): void => {
+    isRunning = true
     fdatasync(file, (error) => {
-      running = undefined
-      if (isClosed) closeSync(file)
-      if (error === null) return resolve()
+      isRunning = false
       // After a failed sync the system takes the pages for clean, so a later sync would succeed without them.
-      failure = new Error(`the disk failed to sync; start the process again: ${error.message}`)
-      reject(failure)
+      if (error !== null) failure = new Error(`the disk failed to sync; start the process again: ${error.message}`)
+      if (failure === undefined) resolve()
+      else reject(failure)
+      if (isClosed) return closeSync(file)
+      if (next === undefined) return undefined
+      if (failure === undefined) run(next)
+      else next.reject(failure)
+      next = undefined
     })
-    running = promise
-    return promise
-  }
-
-  const afterRunning = async (): Promise<void> => {
-    await running
-    next = undefined
-    if (isClosed) throw new Error('the store was closed')
-    await sync()
   }
 
   return {
     async synced() {
       if (failure !== undefined) throw failure
       if (isClosed) throw new Error('the store was closed')
-      const covering = running === undefined ? sync() : (next ??= afterRunning())
-      await deadlines.within(covering)
+      const covering = next ?? Promise.withResolvers<void>()
+      if (isRunning) next = covering
+      else run(covering)
+      await deadlines.within(covering.promise)
     },
     close() {
       isClosed = true
       deadlines.giveUp(() => new Error('the store was closed'))
-      if (running === undefined) closeSync(file)
+      if (!isRunning) closeSync(file)
     },
   }
 }
