@@ -19,7 +19,7 @@ export type BreakerEvent =
   | { readonly event: 'store-down'; readonly store: string; readonly reason: string }
   | { readonly event: 'store-up'; readonly store: string; readonly downMs: number; readonly callsRefused: number }
 
-/** Redis answers and refuses changes, as when it is out of memory or has become a replica: told when it begins and when it ends. */
+/** The store answers and refuses changes, as when it is full or has become a replica: told when it begins and when it ends. */
 export type RefusalEvent =
   | { readonly event: 'changes-refused'; readonly server: string; readonly reason: string }
   | { readonly event: 'changes-accepted'; readonly server: string }
