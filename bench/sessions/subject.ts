@@ -1,13 +1,19 @@
 /** One of the subjects: its process, the load on it, and the CPU time that it takes. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Measured } from '../harness/experiment.ts'
 import type { Load, RequestKind } from './load.ts'
 import { type Worker, worker } from '../harness/processes/worker.ts'
 
-/** The store's URL, by the URL of the Redis. */
+/** The store's URL, by the URL of the Redis and the path of a new file. */
 const STORES = {
   redis: (redisUrl: string) => redisUrl,
   memory: () => 'memory:',
   hybrid: (redisUrl: string) => `hybrid:?over=${encodeURIComponent(redisUrl)}`,
+  sqlite: (_: string, file: string) => `sqlite:${file}?synchronous=NORMAL`,
+  'sqlite-full': (_: string, file: string) => `sqlite:${file}`,
+  postgres: () => String(process.env['DATABASE_URL']),
 }
 
 export interface SubjectSpec {
@@ -45,7 +51,17 @@ export async function startSubject(spec: SubjectSpec, redisUrl: string, load: Lo
 }
 
 /** The process alone, without load. */
-export function startServer({ name, file, store }: SubjectSpec, redisUrl: string): Promise<Worker<{ port: number }>> {
+export async function startServer(spec: SubjectSpec, redisUrl: string): Promise<Worker<{ port: number }>> {
+  const { name, file, store } = spec
   const program = new URL(`../peers/${file}`, import.meta.url)
-  return worker({ name, file: program, args: [STORES[store](redisUrl)] })
+  const directory = mkdtempSync(join(tmpdir(), 'ninelives-bench-'))
+  const url = STORES[store](redisUrl, join(directory, 'sessions.db'))
+  const server = await worker<{ port: number }>({ name, file: program, args: [url] })
+  return {
+    ...server,
+    stop() {
+      server.stop()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
 }

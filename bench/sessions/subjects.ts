@@ -15,9 +15,27 @@ export interface SessionSubject extends SubjectSpec {
 
 const ours = { file: 'ninelives.ts', packages: ['koa', 'koa-session', 'ioredis'], installed: false } as const
 
+const database = { ...ours, packages: ['koa', 'koa-session'] }
+
+/** Where there is one to measure: `DATABASE_URL=postgres://... npm run bench:sessions`. */
+const postgres: readonly SessionSubject[] = process.env['DATABASE_URL']?.startsWith('postgres')
+  ? [
+      {
+        name: 'ninelives-postgres',
+        title: 'ninelives, PostgreSQL',
+        store: 'postgres',
+        ...database,
+        packages: ['koa', 'koa-session', 'pg'],
+      },
+    ]
+  : []
+
 export const SUBJECTS: readonly SessionSubject[] = [
   { name: OURS, title: 'ninelives, Redis', store: 'redis', ...ours },
   { name: OURS_AGAIN, title: 'ninelives, Redis (A/A)', store: 'redis', ...ours },
+  { name: 'ninelives-sqlite', title: 'ninelives, SQLite NORMAL', store: 'sqlite', ...database },
+  { name: 'ninelives-sqlite-full', title: 'ninelives, SQLite FULL', store: 'sqlite-full', ...database },
+  ...postgres,
   { name: 'ninelives-memory', title: 'ninelives, memory', store: 'memory', ...ours },
   { name: 'ninelives-hybrid', title: 'ninelives, hybrid over Redis', store: 'hybrid', ...ours },
   {
