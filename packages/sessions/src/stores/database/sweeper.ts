@@ -21,7 +21,7 @@ export interface Sweeper {
 
 const SLOT_MS = 600_000
 const CLOCKS_DIFFER_MAX_MS = 600_000
-const PAUSE_MS = 5
+const PAUSE_MS = 20
 /** Nodes of one database look at different instants, so that the first to look finds most of the work. */
 const JITTER_MS = 60_000
 /** Other nodes may have written rows of earlier slots, and died. */

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { PATIENT } from '../../support/database/sessions.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { conforms } from '../../support/conforms.ts'
 import { mariadbMissing, mariadbServer } from '../../support/database/mariadb-server.ts'
@@ -10,7 +11,7 @@ if (mariadbMissing === undefined) {
   conforms({
     capabilities: (await openStore('mysql://host/shop')).capabilities,
     async open() {
-      const store = await openStore((await server).url)
+      const store = await openStore(`${(await server).url}?${PATIENT}`)
       await store.open()
       return store
     },

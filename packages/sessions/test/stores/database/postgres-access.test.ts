@@ -6,9 +6,9 @@ import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { serverUser } from '../../support/database/installed.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
-import { openDatabase } from '../../support/database/sessions.ts'
+import { openDatabase, PATIENT } from '../../support/database/sessions.ts'
 import { certificate, privateKey } from '../../support/redis/certificate.ts'
-import { creation, freshKey } from '../../support/redis/sessions.ts'
+import { creation, freshKey } from '../../support/records.ts'
 
 const onPostgres = postgresMissing === undefined ? test : test.skip
 if (postgresMissing !== undefined) test.skip(`postgres: ${postgresMissing}`, () => {})
@@ -32,10 +32,10 @@ onPostgres('a password and a certificate are taken from the URL, and a wrong pas
   await server.start(['ssl=on'])
 
   const url = (password: string, settings: string) =>
-    `postgres://shop:${encodeURIComponent(password)}@localhost:${server.port}/shop?openTimeoutMs=500&${settings}`
+    `postgres://shop:${encodeURIComponent(password)}@localhost:${server.port}/shop?${settings}`
   const ca = join(server.data, 'server.crt')
   for (const settings of ['sslmode=require', `sslmode=verify-full&ca=${ca}`]) {
-    const store = await openDatabase(t, url('p@ss/word', settings))
+    const store = await openDatabase(t, url('p@ss/word', `${settings}&${PATIENT}`))
     t.is((await store.write(freshKey(), creation())).status, 'written')
   }
   const refused = {
@@ -43,12 +43,12 @@ onPostgres('a password and a certificate are taken from the URL, and a wrong pas
     'sslmode=verify-full': /certificate/,
   }
   for (const [settings, reason] of Object.entries(refused)) {
-    const store = await openStore(url('p@ss/word', settings))
+    const store = await openStore(url('p@ss/word', `${settings}&openTimeoutMs=3000`))
     const error = await t.throwsAsync(store.open(), { instanceOf: StoreUnavailableError })
     t.regex(String(error?.cause), reason)
     await store.close()
   }
-  const store = await openStore(url('wrong-secret', 'sslmode=require'))
+  const store = await openStore(url('wrong-secret', `sslmode=require&${PATIENT}`))
   const told = inspect(await t.throwsAsync(store.open(), { instanceOf: StoreUnavailableError }), { depth: null })
   t.regex(told, /password authentication failed/)
   t.notRegex(told, /wrong-secret/)

@@ -12,7 +12,7 @@ if (postgresMissing !== undefined) test.skip(`postgres: ${postgresMissing}`, () 
 onPostgres('a feed tells every change of a version once it is committed, and that it was lost', async (t) => {
   const server = await postgresServer()
   t.teardown(() => server.stop())
-  const url = `${server.url}?notify=1&timeoutMs=500`
+  const url = `${server.url}?notify=1&timeoutMs=2000`
   const [store, neighbour] = [await openStore(url), await openStore(url)]
   t.teardown(() => Promise.all([store.close(), neighbour.close()]))
   await Promise.all([store.open(), neighbour.open()])

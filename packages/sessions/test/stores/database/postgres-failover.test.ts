@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts'
 const onPostgres = postgresMissing === undefined ? test : test.skip
 if (postgresMissing !== undefined) test.skip(`postgres: ${postgresMissing}`, () => {})
 
-const CALL_MAX_MS = 3_000
+const CALL_MAX_MS = 15_000
 
 async function pair(t: ExecutionContext): Promise<{ primary: PostgresServer; standby: PostgresServer; url: string }> {
   const primary = await postgresServer()
@@ -24,7 +24,7 @@ async function pair(t: ExecutionContext): Promise<{ primary: PostgresServer; sta
     return (await primary.ask("SELECT count(*)::integer FROM pg_stat_replication WHERE sync_state = 'sync'")) === 1
   })
   // The standby is named first: the primary is found behind it.
-  const url = `postgres://postgres@127.0.0.1:${standby.port},127.0.0.1:${primary.port}/postgres?timeoutMs=1000`
+  const url = `postgres://postgres@127.0.0.1:${standby.port},127.0.0.1:${primary.port}/postgres?timeoutMs=3000`
   return { primary, standby, url }
 }
 

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { PATIENT } from '../../support/database/sessions.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { conforms } from '../../support/conforms.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
@@ -7,12 +8,12 @@ if (postgresMissing === undefined) {
   const server = postgresServer()
   test.after.always(async () => (await server).stop())
 
-  for (const settings of ['', '?notify=1']) {
+  for (const notify of ['0', '1']) {
     conforms({
-      of: `postgres:${settings}`,
+      of: `notify=${notify}:`,
       capabilities: (await openStore('postgres://host/shop')).capabilities,
       async open() {
-        const store = await openStore((await server).url + settings)
+        const store = await openStore(`${(await server).url}?notify=${notify}&${PATIENT}`)
         await store.open()
         return store
       },

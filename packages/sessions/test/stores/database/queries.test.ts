@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import test from 'ava'
 import { mariadbMissing, mariadbServer } from '../../support/database/mariadb-server.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
-import { openDatabase } from '../../support/database/sessions.ts'
-import { creation, freshKey } from '../../support/redis/sessions.ts'
+import { openDatabase, PATIENT } from '../../support/database/sessions.ts'
+import { creation, freshKey } from '../../support/records.ts'
 
 /** The statements of docs/stores/database.md; after each stands for which databases it is, where it is not for all. */
 const page = readFileSync(new URL('../../../../../docs/stores/database.md', import.meta.url), 'utf8')
@@ -22,7 +22,7 @@ test('the queries of the documentation run on SQLite, and find the session', asy
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-queries-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const path = join(directory, 'sessions.db')
-  const store = await openDatabase(t, `sqlite:${path}`)
+  const store = await openDatabase(t, `sqlite:${path}?timeoutMs=20000`)
   await store.write(freshKey(), creation(BODY))
   const database = new DatabaseSync(path)
   t.teardown(() => database.close())
@@ -42,7 +42,7 @@ for (const [name, { missing, start }] of Object.entries(servers)) {
     test(title, async (t) => {
       const server = await start()
       t.teardown(() => server.stop())
-      const store = await openDatabase(t, server.url)
+      const store = await openDatabase(t, `${server.url}?${PATIENT}`)
       await store.write(freshKey(), creation(BODY))
       const its = statementsOf(name)
       t.is(its.length, 6)

@@ -91,7 +91,7 @@ for (const synchronous of ['FULL', 'NORMAL']) {
 
 test('while a process holds the lock, as one that is stopped may, changes wait without blocking the process', async (t) => {
   const path = newFile(t)
-  const store = await openDatabase(t, `sqlite:${path}?synchronous=NORMAL&timeoutMs=1000`)
+  const store = await openDatabase(t, `sqlite:${path}?synchronous=NORMAL&timeoutMs=3000`)
   const key = freshKey()
   await store.write(key, creation('kept'))
   const other = opened(t, path)
@@ -100,7 +100,7 @@ test('while a process holds the lock, as one that is stopped may, changes wait w
   const waiting = { is: true }
   const refused = t
     .throwsAsync(store.write(key, change(1)), UNAVAILABLE)
-    .then((error) => t.regex(String(error?.cause), /held the lock for 1000 ms/))
+    .then((error) => t.regex(String(error?.cause), /held the lock for 3000 ms/))
     .finally(() => (waiting.is = false))
   while (waiting.is) {
     t.is((await store.read(key))?.body, 'kept')
@@ -117,7 +117,11 @@ test('while a process holds the lock, as one that is stopped may, changes wait w
 
 test('a file that may not grow further is full: sessions are read and ended, and the refusal ends with the lack', async (t) => {
   const events: StoreEvent['event'][] = []
-  const store = await openDatabase(t, `sqlite:${newFile(t)}?bytesMax=200000`, ({ event }) => void events.push(event))
+  const store = await openDatabase(
+    t,
+    `sqlite:${newFile(t)}?bytesMax=200000&synchronous=NORMAL`,
+    ({ event }) => void events.push(event),
+  )
   const keys: SessionKey[] = []
   const fill = async (): Promise<void> => {
     for (;;) {
@@ -196,9 +200,9 @@ test('a file that the process may only read is refused at the start', async (t) 
   await store.health()
 })
 
-test('through Koa a lock that is held is a 503 that leaves the cookie alone, and nobody is logged out', async (t) => {
+test('through Koa a lock that is held is a 503 that leaves the cookie alone, and no user is logged out', async (t) => {
   const path = newFile(t)
-  const store = await openDatabase(t, `sqlite:${path}?synchronous=NORMAL&timeoutMs=100`)
+  const store = await openDatabase(t, `sqlite:${path}?synchronous=NORMAL&timeoutMs=300`)
   const origin = await shop(
     t,
     {

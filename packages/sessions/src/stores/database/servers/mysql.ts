@@ -7,12 +7,12 @@ import type { Dialect } from '../dialect.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
 import { mysqlFindings } from './mysql-checks.ts'
 import { connectMysql, type MysqlConnection, type MysqlServer, type MysqlValue } from './mysql-connection.ts'
-import { openWithin } from './open-within.ts'
+import { openWithin, withConnection } from './open-within.ts'
 import { connectionPool } from './pool.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
-const SWEEP_ROWS_MAX = 500
+const SWEEP_ROWS_MAX = 100
 const DEADLOCKS_MAX = 5
 /** Changes nothing, and fails where nothing may be changed. */
 const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
@@ -59,6 +59,8 @@ const DUPLICATE = 1062
 const DEADLOCK = 1213
 const READ_ONLY: ReadonlySet<number> = new Set([1290, 1792, 1836])
 const FULL: ReadonlySet<number> = new Set([1021, 1114])
+/** A wrong password, or a database that is not there. */
+const TURNED_AWAY: ReadonlySet<number> = new Set([1045, 1049, 1698])
 const DENIED: ReadonlySet<number> = new Set([1044, 1142, 1227, 1370])
 
 export function mysqlDialect(location: ServerLocation): Dialect {
@@ -99,27 +101,25 @@ export function mysqlDialect(location: ServerLocation): Dialect {
   const changed = async (name: StatementName, values: readonly MysqlValue[]): Promise<boolean> =>
     (await ask(name, values)).affectedRows === 1
 
+  const tryToOpen = async (leftMs: number): Promise<void> => {
+    try {
+      await withConnection(connect, leftMs, async (connection) => {
+        await migrate(migrated(connection, address, leftMs), MIGRATIONS)
+        await connection.apply(NEEDS_RIGHTS)
+      })
+      await ask('ping')
+    } catch (error) {
+      if (DENIED.has(numberOf(error))) throw withoutRights(address, error as Error)
+      throw error instanceof StoreConfigError ? error : asStoreError(address, error)
+    }
+  }
+
   return {
     name: 'mysql',
     address,
     sweepRowsMax: SWEEP_ROWS_MAX,
 
-    open: (boundMs) =>
-      openWithin(boundMs, async (leftMs) => {
-        try {
-          const connection = await connect()
-          try {
-            await migrate(migrated(connection, address, leftMs), MIGRATIONS)
-            await connection.apply(NEEDS_RIGHTS)
-          } finally {
-            connection.destroy()
-          }
-          await ask('ping')
-        } catch (error) {
-          if (DENIED.has(numberOf(error))) throw withoutRights(address, error as Error)
-          throw error instanceof StoreConfigError ? error : asStoreError(address, error)
-        }
-      }),
+    open: (boundMs) => openWithin(boundMs, tryToOpen, (error) => TURNED_AWAY.has(numberOf(error))),
 
     async read(key) {
       const [row] = await ask('read', [key])

@@ -1,18 +1,40 @@
 /** Opening a server that may just be starting: tries again until its time is over. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreConfigError } from '../../../errors.ts'
+import type { Connection } from './pool.ts'
 
 const RETRY_MS = 100
 
-/** Rejects at once with StoreConfigError, which another try does not mend. */
-export async function openWithin(boundMs: number, open: (leftMs: number) => Promise<void>): Promise<void> {
+/** Rejects at once with StoreConfigError, and where `isHopeless`: another try does not mend that. */
+export async function openWithin(
+  boundMs: number,
+  open: (leftMs: number) => Promise<void>,
+  isHopeless: (error: unknown) => boolean,
+): Promise<void> {
   const deadlineAtMs = performance.now() + boundMs
   for (;;) {
     try {
       return await open(Math.max(1, deadlineAtMs - performance.now()))
     } catch (error) {
-      if (error instanceof StoreConfigError || performance.now() + RETRY_MS > deadlineAtMs) throw error
+      const isLate = performance.now() + RETRY_MS > deadlineAtMs
+      if (isLate || error instanceof StoreConfigError || isHopeless(error)) throw error
     }
     await sleep(RETRY_MS)
+  }
+}
+
+/** Runs `work` with a connection of its own, which is destroyed afterwards, or when its time is over: a server may hang. */
+export async function withConnection<Each extends Connection>(
+  connect: () => Promise<Each>,
+  boundMs: number,
+  work: (connection: Each) => Promise<void>,
+): Promise<void> {
+  const connection = await connect()
+  const late = setTimeout(() => connection.destroy(), boundMs)
+  try {
+    await work(connection)
+  } finally {
+    clearTimeout(late)
+    connection.destroy()
   }
 }

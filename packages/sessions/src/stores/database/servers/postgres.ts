@@ -6,14 +6,14 @@ import type { QueryArrayResult } from 'pg'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import type { Dialect } from '../dialect.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
-import { openWithin } from './open-within.ts'
+import { openWithin, withConnection } from './open-within.ts'
 import { connectionPool } from './pool.ts'
 import { postgresFindings } from './postgres-checks.ts'
 import { connectPostgres, type PostgresConnection, type PostgresServer, type Statement } from './postgres-connection.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
-const SWEEP_ROWS_MAX = 500
+const SWEEP_ROWS_MAX = 100
 /** Changes nothing, and fails where nothing may be changed. */
 const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
 /** The key of an advisory lock: 'nine' in ASCII. */
@@ -110,27 +110,25 @@ export function postgresDialect(location: ServerLocation): Dialect {
     }
   }
 
+  const tryToOpen = async (leftMs: number): Promise<void> => {
+    try {
+      await withConnection(connect, leftMs, async (connection) => {
+        await migrate(migrated(connection, address, leftMs), MIGRATIONS)
+        await connection.ask({ text: NEEDS_RIGHTS })
+      })
+      await ask('ping')
+    } catch (error) {
+      if (codeOf(error) === DENIED) throw new StoreConfigError(withoutRights(address, error as Error), error)
+      throw error instanceof StoreConfigError ? error : asStoreError(address, error)
+    }
+  }
+
   return {
     name: 'postgres',
     address,
     sweepRowsMax: SWEEP_ROWS_MAX,
 
-    open: (boundMs) =>
-      openWithin(boundMs, async (leftMs) => {
-        try {
-          const connection = await connect()
-          try {
-            await migrate(migrated(connection, address, leftMs), MIGRATIONS)
-            await connection.ask({ text: NEEDS_RIGHTS })
-          } finally {
-            connection.destroy()
-          }
-          await ask('ping')
-        } catch (error) {
-          if (codeOf(error) === DENIED) throw new StoreConfigError(withoutRights(address, error as Error), error)
-          throw error instanceof StoreConfigError ? error : asStoreError(address, error)
-        }
-      }),
+    open: (boundMs) => openWithin(boundMs, tryToOpen, isTurnedAway),
 
     async read(key) {
       const [row] = (await ask('read', [key])).rows
@@ -235,6 +233,11 @@ const REFUSALS: ReadonlySet<string | undefined> = new Set([READ_ONLY, DENIED])
 function codeOf(error: unknown): string | undefined {
   const cause = error instanceof StoreUnavailableError ? error.cause : error
   return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined
+}
+
+/** A wrong password, or a database that is not there. */
+function isTurnedAway(error: unknown): boolean {
+  return /^(28|3D000)/.test(codeOf(error) ?? '')
 }
 
 /** Not JSON, or nested deeper than the server's JSON takes. The statement has changed nothing. */
