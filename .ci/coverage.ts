@@ -19,10 +19,13 @@ process.chdir(resolve(import.meta.dirname, '..'))
 const shares = sharesOf(read(SUMMARY) as Record<string, Counts>)
 if (process.argv.includes('--update')) writeFileSync(BASELINE, `${JSON.stringify(shares, undefined, 2)}\n`)
 
-for (const [name, before] of Object.entries(read(BASELINE) as Shares)) {
+const baseline = read(BASELINE) as Partial<Shares>
+for (const [name, shareNow] of Object.entries(shares)) {
+  const before = baseline[name]
+  if (before === undefined) process.stdout.write(`${name} has no baseline yet: add it with --update\n`)
   for (const measure of MEASURES) {
-    const now = shares[name]?.[measure] ?? 0
-    const hasFallen = now < before[measure] - TOLERANCE_POINTS
+    const now = shareNow[measure]
+    const hasFallen = before !== undefined && now < before[measure] - TOLERANCE_POINTS
     if (hasFallen) process.exitCode = 1
     const change = hasFallen ? `, fallen from ${before[measure]} %` : ''
     process.stdout.write(`${name.padEnd(9)} ${measure.padEnd(8)} ${now} %${change}\n`)
