@@ -62,7 +62,8 @@ test('a port in use is one line that names it, and exit 98', async (t) => {
   t.is(node.stderr(), `Port ${port} on 127.0.0.1 is in use.\n`)
 })
 
-test('a store that is not there is waited for so long and no longer: one line, and exit 1', async (t) => {
+// By itself, as it measures a time: each node that starts takes most of a second of CPU.
+test.serial('a store that is not there is waited for so long and no longer: one line, and exit 1', async (t) => {
   const startedAtMs = performance.now()
   const node = nodeProcess(t, { STORE: 'redis://user:hunter2@127.0.0.1:1', STORE_WAIT_MS: '500' })
   t.deepEqual(await node.ended, { code: 1, signal: null })
