@@ -200,14 +200,15 @@ function isNews(
 }
 
 /** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */
-async function isNewest({ session, presented }: RequestState): Promise<boolean> {
+async function isNewest({ session, presented, carried }: RequestState): Promise<boolean> {
   if (session === undefined || presented?.id.handle !== session.id.handle) return true
   try {
     return await session.isIdNewest()
   } catch (error) {
     if (!(error instanceof SessionError)) throw error
-    // The client needs an id that this request made. The one that it has already will be sealed anew next time.
-    return presented.id.secret !== session.id.secret
+    // The client needs an id that this request made, and what it has changed of a session that travels in its cookie. The
+    // id that it has already will be sealed anew next time.
+    return carried !== undefined || presented.id.secret !== session.id.secret
   }
 }
 

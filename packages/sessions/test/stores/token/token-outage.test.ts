@@ -1,9 +1,12 @@
 /** The store of the revocations is gone: killed, paused, and brought back. */
 import test from 'ava'
+import type { SessionStore } from '../../../src/contract.ts'
+import { StoreUnavailableError } from '../../../src/errors.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { type CarriedStore } from '../../../src/carrier.ts'
 import { client, type Handler, shop } from '../../support/shop.ts'
+import { sharedMemory, tokenNode } from '../../support/token-nodes.ts'
 import { redisMissing, redisServer } from '../../support/redis/server.ts'
 import type { SessionsOptions } from '../../../src/koa/koa.ts'
 import type { ExecutionContext } from 'ava'
@@ -98,6 +101,32 @@ overRedis('with the policy read-only a session is looked at from what this node 
   await server.stop()
   t.deepEqual((await user.get('/look')).body, { user: 'ada' })
   t.is((await user.get('/add')).status, 503)
+})
+
+test('a change that was made before the outage is in the answer, although nothing more can be asked', async (t) => {
+  const shared = sharedMemory()
+  let isOut = false
+  const read: SessionStore['read'] = async (key) => {
+    if (isOut) throw new StoreUnavailableError('shared')
+    return await shared.read(key)
+  }
+  const node = await tokenNode(
+    t,
+    {
+      ...routes,
+      '/add': async (ctx) => {
+        const count = await routes['/add']?.(ctx)
+        isOut = true
+        return count
+      },
+    },
+    { rules: { revocations: { ...shared, read } } },
+  )
+  const user = client(node.origin)
+  await user.get('/login')
+  t.is((await user.get('/add')).body, 1)
+  isOut = false
+  t.deepEqual((await user.get('/look')).body, { user: 'ada', count: 1 })
 })
 
 test('without a store to share, the capabilities say what only this node knows', async (t) => {
