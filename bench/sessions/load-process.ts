@@ -51,7 +51,8 @@ async function run(users: readonly User[], { kind, requests }: { kind: RequestKi
 async function askRepeatedly(user: User, kind: RequestKind, times: number, histogram: RecordableHistogram) {
   for (let turn = 0; turn < times; turn++) {
     const sentMs = performance.now()
-    const { text } = kind === 'read' ? await askAs(user, 'GET', '/read') : await askAs(user, 'POST', '/write')
+    const { text, cookie } = kind === 'read' ? await askAs(user, 'GET', '/read') : await askAs(user, 'POST', '/write')
+    if (cookie !== '') user.cookie = cookie
     histogram.record(Math.max(1, Math.round((performance.now() - sentMs) * 1_000)))
     if (kind === 'write') user.writes++
     const { user: name, count } = JSON.parse(text) as { user?: string; count?: number }

@@ -10,6 +10,9 @@ import { type Worker, worker } from '../harness/processes/worker.ts'
 const STORES = {
   redis: (redisUrl: string) => redisUrl,
   memory: () => 'memory:',
+  token: () => 'token:',
+  // Each cookie is opened anew, as for a user whose last request went to another node.
+  'token-unknown': () => 'token:?cacheBytesMax=1',
   hybrid: (redisUrl: string) => `hybrid:?over=${encodeURIComponent(redisUrl)}`,
   sqlite: (_: string, file: string) => `sqlite:${file}?synchronous=NORMAL`,
   'sqlite-full': (_: string, file: string) => `sqlite:${file}`,

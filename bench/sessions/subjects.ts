@@ -30,6 +30,8 @@ const postgres: readonly SessionSubject[] = process.env['DATABASE_URL']?.startsW
     ]
   : []
 
+const token = { ...ours, packages: ['koa', 'koa-session', 'jose', 'lru-cache'] } as const
+
 export const SUBJECTS: readonly SessionSubject[] = [
   { name: OURS, title: 'ninelives, Redis', store: 'redis', ...ours },
   { name: OURS_AGAIN, title: 'ninelives, Redis (A/A)', store: 'redis', ...ours },
@@ -37,6 +39,8 @@ export const SUBJECTS: readonly SessionSubject[] = [
   { name: 'ninelives-sqlite-full', title: 'ninelives, SQLite FULL', store: 'sqlite-full', ...database },
   ...postgres,
   { name: 'ninelives-memory', title: 'ninelives, memory', store: 'memory', ...ours },
+  { name: 'ninelives-token', title: 'ninelives, cookie', store: 'token', ...token },
+  { name: 'ninelives-token-unknown', title: 'ninelives, cookie not opened before', store: 'token-unknown', ...token },
   { name: 'ninelives-hybrid', title: 'ninelives, hybrid over Redis', store: 'hybrid', ...ours },
   {
     name: 'ten-line-store',
