@@ -98,7 +98,7 @@ export function answerOf(ctx: Koa.Context, { keyed }: RequestState): Answer | un
   if (keyed?.phase !== 'answered' || ctx.respond === false) return undefined
   const body = bodyOf(ctx.body)
   if (body === undefined) return undefined
-  const answer = { status: ctx.status, type: ctx.type, body, headers: ownHeaders(ctx, keyed.headersBefore) }
+  const answer = { status: ctx.status, type: ctx.type, body, ...ownHeaders(ctx, keyed.headersBefore) }
   return isKept(answer) ? answer : undefined
 }
 
@@ -126,14 +126,17 @@ const NOT_REPEATED = new Set([
   'set-cookie',
 ])
 
-/** The headers that the handler has set since. */
-function ownHeaders(ctx: Koa.Context, before: Headers): NonNullable<Answer['headers']> {
-  const own: Record<string, string | readonly string[]> = {}
-  for (const [name, value] of Object.entries(ctx.res.getHeaders())) {
-    if (value === undefined || value === before[name] || NOT_REPEATED.has(name)) continue
+/** The headers that the handler has set since; nothing where there are none, as with most. */
+function ownHeaders(ctx: Koa.Context, before: Headers): Pick<Answer, 'headers'> {
+  let own: Record<string, string | readonly string[]> | undefined
+  for (const name of ctx.res.getHeaderNames()) {
+    if (NOT_REPEATED.has(name)) continue
+    const value = ctx.res.getHeader(name)
+    if (value === undefined || value === before[name]) continue
+    own ??= {}
     own[name] = typeof value === 'number' ? String(value) : value
   }
-  return own
+  return own === undefined ? {} : { headers: own }
 }
 
 type Headers = Readonly<Record<string, unknown>>
