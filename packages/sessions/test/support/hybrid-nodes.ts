@@ -8,7 +8,9 @@ import type { CacheReport } from '../../src/telemetry.ts'
 import { until } from './until.ts'
 
 export async function hybridNode(t: ExecutionContext, over: string, settings = ''): Promise<SessionStore> {
-  const store = await openStore(`hybrid:?over=${over.replaceAll('&', '%26')}${settings}`)
+  // A busy machine must not look like an outage.
+  const patient = over.startsWith('redis:') && !over.includes('?') ? `${over}?timeoutMs=20000` : over
+  const store = await openStore(`hybrid:?over=${patient.replaceAll('&', '%26')}${settings}`)
   t.teardown(() => store.close())
   await store.open()
   return store

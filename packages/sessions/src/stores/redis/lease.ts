@@ -57,6 +57,7 @@ export interface Lease {
 export interface NodeLeaseOptions {
   readonly prefix: string
   readonly leaseMs: number
+  readonly openTimeoutMs: number
 }
 
 interface LeaseEnd {
@@ -78,7 +79,7 @@ const MISSING_RIGHT = /\b(NOPERM|unknown command|unknown subcommand)\b/i
 export function nodeLease(
   connection: RedisConnection,
   stream: RedisConnection,
-  { prefix, leaseMs }: NodeLeaseOptions,
+  { prefix, leaseMs, openTimeoutMs }: NodeLeaseOptions,
 ): NodeLease {
   const node = randomBytes(9).toString('base64url')
   const channel = `${prefix}copies:${node}`
@@ -118,7 +119,7 @@ export function nodeLease(
 
   /** The keys that this connection reads are watched for the stream. */
   const link = async (): Promise<void> => {
-    await stream.open(leaseMs)
+    await stream.open(openTimeoutMs)
     const id = await stream.asked((redis) => redis.call('CLIENT', 'ID') as Promise<number>)
     await stream.asked((redis) => redis.subscribe(INVALIDATIONS, channel))
     await connection.asked((redis) => redis.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'NOLOOP'))
@@ -224,10 +225,12 @@ export function nodeLease(
 
   return {
     async start(onOutdated) {
+      if (tellOutdated === undefined) {
+        connection.client.on('close', unlink)
+        stream.client.on('close', unlink)
+        stream.client.on('message', heard)
+      }
       tellOutdated = onOutdated
-      connection.client.on('close', unlink)
-      stream.client.on('close', unlink)
-      stream.client.on('message', heard)
       await ensure().catch((error: unknown) => {
         const reason = reasonOf(error)
         if (MISSING_RIGHT.test(reason))

@@ -90,7 +90,11 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
   const isOneServer = location.topology !== 'cluster'
   const refusals = changeRefusals(connection, { isOneServer, prefix, clock, onEvent: rules.onEvent })
 
-  const lease = nodeLease(connection, redisConnection(location, timeoutMs, 'stream'), { prefix, leaseMs })
+  const lease = nodeLease(connection, redisConnection(location, timeoutMs, 'stream'), {
+    prefix,
+    leaseMs,
+    openTimeoutMs,
+  })
 
   const onPrimary = (script: RedisScript, key: string, args: ScriptArguments): Promise<ScriptReply> =>
     connection.asked((redis) => runScript(redis, script, prefix + key, args))

@@ -7,7 +7,7 @@ import { conforms } from '../../support/conforms.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ninelives-behind-'))
 test.after.always(() => rmSync(directory, { recursive: true }))
-const url = `hybrid:?over=sqlite:${join(directory, 'sessions.db')}&write=behind`
+const url = `hybrid:?over=sqlite:${join(directory, 'sessions.db')}?timeoutMs=20000&write=behind&windowMs=20000`
 
 conforms({
   capabilities: (await openStore(url)).capabilities,

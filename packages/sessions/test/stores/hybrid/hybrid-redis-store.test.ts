@@ -10,7 +10,7 @@ if (redisMissing === undefined) {
   conforms({
     capabilities: (await openStore('hybrid:?over=redis://localhost')).capabilities,
     async open() {
-      const store = await openStore(`hybrid:?over=${(await server).url}`)
+      const store = await openStore(`hybrid:?over=${(await server).url}?timeoutMs=20000`)
       await store.open()
       return store
     },

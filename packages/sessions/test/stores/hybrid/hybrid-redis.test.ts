@@ -20,7 +20,7 @@ async function server(t: ExecutionContext): Promise<RedisServer> {
 
 onRedis('a read from memory asks Redis nothing, and finds what this node wrote', async (t) => {
   const redis = await server(t)
-  const store = await hybridNode(t, `${redis.url}?leaseMs=30000`)
+  const store = await hybridNode(t, `${redis.url}?timeoutMs=20000&leaseMs=30000`)
   const key = freshKey()
   await store.write(key, creation())
   await store.write(key, change(1, 'two'))
@@ -66,7 +66,7 @@ onRedis('a touch and a deletion on one node are seen at once by another that has
 onRedis('nodes without a near-cache wait for the copies of those with one', async (t) => {
   const redis = await server(t)
   const store = await hybridNode(t, redis.url)
-  const plain = await openRedis(t, { url: redis.url })
+  const plain = await openRedis(t, { url: redis.url, timeoutMs: 20_000 })
   const key = freshKey()
   await plain.write(key, creation())
   for (let version = 1; version < 50; version++) {
@@ -150,7 +150,7 @@ onRedis('a node whose stream is stuck has no lease for long, says why, and recov
 
 onRedis('a Redis that hangs is an outage as soon as the lease has ended, and no logout', async (t) => {
   const redis = await server(t)
-  const store = await hybridNode(t, `${redis.url}?timeoutMs=500&leaseMs=500`)
+  const store = await hybridNode(t, `${redis.url}?timeoutMs=1000`)
   const key = freshKey()
   await store.write(key, creation())
   await keptBy(store, key)
@@ -195,7 +195,7 @@ onRedis('sessions are read while Redis accepts no changes', async (t) => {
   const store = await hybridNode(t, redis.url)
   const [old, other] = [freshKey(), freshKey()]
   await store.write(old, creation())
-  const plain = await openRedis(t, { url: redis.url })
+  const plain = await openRedis(t, { url: redis.url, timeoutMs: 20_000 })
   await plain.write(other, creation())
   await redis.ask('CONFIG', 'SET', 'maxmemory', 1)
   await t.throwsAsync(store.write(freshKey(), creation()), UNAVAILABLE)

@@ -33,7 +33,8 @@ if (redisMissing === undefined) {
   test('after a failover copies are kept again, and are what the new primary has', async (t) => {
     const failing = await sentinelGroup({ replicas: 2, downAfterMs: 1_000 })
     t.teardown(() => failing.stop())
-    const [a, b] = [await hybridNode(t, failing.url), await hybridNode(t, failing.url)]
+    const over = `${failing.url}?timeoutMs=3000`
+    const [a, b] = [await hybridNode(t, over), await hybridNode(t, over)]
     const key = freshKey()
     await a.write(key, creation())
     for (const node of [a, b]) await keptBy(node, key)

@@ -7,7 +7,7 @@ import { conforms } from '../../support/conforms.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ninelives-hybrid-'))
 test.after.always(() => rmSync(directory, { recursive: true }))
-const url = `hybrid:?over=sqlite:${join(directory, 'sessions.db')}`
+const url = `hybrid:?over=sqlite:${join(directory, 'sessions.db')}?timeoutMs=20000`
 
 conforms({
   capabilities: (await openStore(url)).capabilities,

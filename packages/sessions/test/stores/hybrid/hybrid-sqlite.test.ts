@@ -8,7 +8,7 @@ import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 function database(t: ExecutionContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-hybrid-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
-  return `sqlite:${join(directory, 'sessions.db')}`
+  return `sqlite:${join(directory, 'sessions.db')}?timeoutMs=20000`
 }
 
 test('a read from memory finds each change of another process, as soon as it was acknowledged', async (t) => {

@@ -17,14 +17,14 @@ if (redisMissing !== undefined) test.skip(`write-behind over redis: ${redisMissi
 
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 
-async function behind(t: ExecutionContext, settings = '') {
+async function behind(t: ExecutionContext, settings = '', timeoutMs = 20_000) {
   const server = await redisServer()
   t.teardown(() => server.stop())
   // A session that is changed while Redis hangs is in memory as long as the lease lasts.
-  const url = `hybrid:?over=${server.url}?timeoutMs=300%26leaseMs=60000&write=behind${settings}`
+  const url = `hybrid:?over=${server.url}?timeoutMs=${timeoutMs}%26leaseMs=60000&write=behind${settings}`
   const store = await openStore(url)
   await store.open()
-  const plain = await openRedis(t, { url: server.url })
+  const plain = await openRedis(t, { url: server.url, timeoutMs: 20_000 })
   t.teardown(() => {
     server.process.kill('SIGCONT')
     return store.close()
@@ -45,7 +45,7 @@ async function begun(store: SessionStore): Promise<SessionKey> {
 }
 
 onRedis('changes are acknowledged and read while Redis hangs, and all of them are there when it goes on', async (t) => {
-  const { server, store, plain } = await behind(t, '&windowMs=20000')
+  const { server, store, plain } = await behind(t, '&windowMs=20000', 1_000)
   const keys = [await begun(store), await begun(store), await begun(store)]
   server.process.kill('SIGSTOP')
   for (const key of keys) {
@@ -68,7 +68,7 @@ onRedis('changes are acknowledged and read while Redis hangs, and all of them ar
 })
 
 onRedis('when the window is full, changes are refused, and what was acknowledged is still read', async (t) => {
-  const { server, store } = await behind(t, '&windowMs=400&pendingMax=5')
+  const { server, store } = await behind(t, '&windowMs=400&pendingMax=5', 1_000)
   const key = await begun(store)
   server.process.kill('SIGSTOP')
   for (let version = 1; version <= 5; version++)
