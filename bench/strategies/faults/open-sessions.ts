@@ -71,8 +71,10 @@ function memoryBytes(pids: readonly number[]): number | undefined {
 
 /** Undefined without a Redis of the lab. */
 async function storeBytes(cluster: ClusterUnderTest): Promise<number | undefined> {
-  if (cluster.lab.cluster.store?.kind.name !== 'redis') return undefined
-  const redis = new Redis(cluster.lab.trace.state.store)
+  const { store } = cluster.lab.cluster
+  if (store?.kind.name !== 'redis') return undefined
+  // The nodes' own URL may be of a store over it.
+  const redis = new Redis(store.kind.url(store.port))
   try {
     const used = /used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]
     return used === undefined ? undefined : Number(used)
