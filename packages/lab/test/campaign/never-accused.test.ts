@@ -33,15 +33,17 @@ const OPERATIONS_A_RUN_MAX = 1_000_000
 const server = findServer('redis', process.env['PATH'] ?? '')
 if (server === undefined && process.env['CI'] === 'true') throw new Error('there is no redis-server on the PATH')
 
-for (const name of ['replicated', 'redis']) {
-  const run = name === 'redis' && server === undefined ? test.skip : test.serial
+const ON_REDIS = ['redis', 'hybrid']
+
+for (const name of ['replicated', 'database', ...ON_REDIS]) {
+  const run = ON_REDIS.includes(name) && server === undefined ? test.skip : test.serial
   run(`${name} is not accused, whatever falls`, async (t) => {
     t.timeout(60_000 + RUNS * RUN_MAX_MS)
     const strategy = findStrategy(name)
     if (strategy === undefined) throw new Error(`there is no strategy ${name}`)
     const lab = await startedLab(t, {
       strategy,
-      ...(name === 'redis' && server !== undefined ? { server } : {}),
+      ...(ON_REDIS.includes(name) && server !== undefined ? { server } : {}),
       nodes: 3,
       programs: ownPrograms(),
       restartAfterMs: 500,
