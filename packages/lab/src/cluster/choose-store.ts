@@ -31,7 +31,8 @@ export function chooseStore(strategy: Strategy, config: Config, database?: Datab
 /** Throws UsageError if the lab does not start a server for the store itself. */
 export function requirePrivateServer({ strategy, storeUrl, server }: Choice, who: string): ServerKind {
   if (server !== undefined) return server.kind
-  const own = isFile(strategy.store) ? 'SQLite is a file: try --database postgres' : `${strategy.name} has none`
+  const file = strategy.isSqliteOnly ? 'SQLite is a file' : 'SQLite is a file: try --database postgres'
+  const own = isFile(strategy.store) ? file : `${strategy.name} has none`
   const instead = storeUrl === undefined ? own : `this one is at ${withoutPassword(storeUrl)}`
   throw new UsageError(`${who} needs a store server that the lab starts itself, as with --strategy redis; ${instead}`)
 }

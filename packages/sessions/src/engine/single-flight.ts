@@ -75,9 +75,9 @@ export async function singleFlight<T>(
   for (let pollMs = POLL_MIN_MS; ; pollMs = Math.min(POLL_MAX_MS, 2 * pollMs)) {
     const seen = await read()
     const { flight, version } = seen
-    if (flight?.state === 'done' && (flight.owner === awaited || clock.now() < flight.doneAtMs + keepMs)) {
-      return flight.result as T
-    }
+    // On either side, as another node's clock may be off: to run again is safer than a result that is too old.
+    const isFresh = flight?.state === 'done' && Math.abs(clock.now() - flight.doneAtMs) < keepMs
+    if (flight?.state === 'done' && (flight.owner === awaited || isFresh)) return flight.result as T
     if (flight?.state === 'failed' && flight.owner === awaited) throw new SingleFailedError(name, flight.message)
     if (flight?.state === 'running') {
       awaited = flight.owner
