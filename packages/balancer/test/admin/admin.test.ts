@@ -46,11 +46,14 @@ test('the upstreams and how they stand', async (t) => {
   })
 })
 
+/** On a busy machine a node of this very process may answer its probes late. */
+const PATIENT = { SUSPECT_MS: '60000', PROBE_TIMEOUT_MS: '60000' }
+
 test('metrics count requests, attempts, what followed, ejections, latencies and waits', async (t) => {
   const upstream = await httpServer(t, (_request, response) => response.end())
   const breaking = await rawServer(t, (socket) => void socket.destroy())
   const ports = { a: upstream.port, b: breaking.port, c: await freePort() }
-  const { url, adminUrl } = await balancing(t, ports, { ATTEMPTS_MAX: '1' })
+  const { url, adminUrl } = await balancing(t, ports, { ATTEMPTS_MAX: '1', ...PATIENT })
   await ask(url)
   await ask(url, { method: 'POST' })
   const { headers, body } = await ask(`${adminUrl}/metrics?x=1`)
@@ -139,7 +142,7 @@ test('an upstream is added, weighed, drained, resumed and removed, and no reques
     ['a', 'b'].map((name) => httpServer(t, (_request, response) => setTimeout(() => response.end(name), 5))),
   )
   if (!a || !b) return t.fail()
-  const { url, adminUrl, lines } = await balancing(t, { a: a.port }, WITH_TOKEN)
+  const { url, adminUrl, lines } = await balancing(t, { a: a.port }, { ...WITH_TOKEN, ...PATIENT })
   const statuses = new Set<number>()
   const loading = new AbortController()
   const load = (async () => {
