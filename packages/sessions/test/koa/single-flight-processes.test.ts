@@ -66,7 +66,7 @@ test('requests at several nodes get the result of one run', async (t) => {
 
 test('when the node that runs it is killed, one of those that wait runs it, and all others get its result', async (t) => {
   const all = await cluster(t)
-  const asked = refreshes(all, 400)
+  const asked = refreshes(all, 1_500)
   await until('the function to run', () => all.runs().length === 1)
   const [runner] = all.runs()
   all.nodes.find(({ process }) => process.pid === runner)?.process.kill('SIGKILL')
@@ -81,7 +81,7 @@ test('when the node that runs it is killed, one of those that wait runs it, and 
 
 test('a node that is paused for longer than its lease gets the result of the node that took over', async (t) => {
   const all = await cluster(t)
-  const asked = refreshes(all, 500)
+  const asked = refreshes(all, 1_500)
   await until('the function to run', () => all.runs().length === 1)
   const paused = all.nodes.find(({ process }) => process.pid === all.runs()[0])?.process
   paused?.kill('SIGSTOP')
