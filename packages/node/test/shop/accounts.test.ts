@@ -28,27 +28,33 @@ test('what an account tells of itself holds no password', async (t) => {
   t.deepEqual(accounts.find('user-0'), expected)
 })
 
-async function medianMs(accounts: Accounts, name: string, times: number): Promise<number> {
-  const durations: number[] = []
-  for (let time = 0; time < times; time++) {
-    const startedAtMs = performance.now()
-    await accounts.verify(name, 'wrong')
-    durations.push(performance.now() - startedAtMs)
+const TIMES = 7
+
+/** In turns, so that both meet the same other work on this machine. */
+async function mediansMs(accounts: Accounts, names: readonly string[]): Promise<number[]> {
+  const durations = names.map((): number[] => [])
+  for (let time = 0; time < TIMES; time++) {
+    for (const [index, name] of names.entries()) {
+      const startedAtMs = performance.now()
+      await accounts.verify(name, 'wrong')
+      durations[index]?.push(performance.now() - startedAtMs)
+    }
   }
-  return durations.sort((left, right) => left - right)[Math.floor(times / 2)] ?? 0
+  return durations.map((each) => each.sort((left, right) => left - right)[Math.floor(TIMES / 2)] ?? 0)
 }
 
 // Without a decoy an unknown name would answer in a hundredth of the time. The bound leaves room for a busy machine.
 for (const [phase, count] of [
-  ['while passwords are being enrolled', 400],
-  ['once they are', 1],
+  ['once passwords are enrolled', 1],
+  ['while they are', 100],
 ] as const) {
   test.serial(`an unknown name takes as long as a wrong password, ${phase}`, async (t) => {
     const accounts = demoAccounts({ count, cost: 'standard' })
     if (count === 1) await accounts.enrolled
-    const known = await medianMs(accounts, 'user-0', 7)
-    const unknown = await medianMs(accounts, 'nobody', 7)
+    const [known = 0, unknown = 0] = await mediansMs(accounts, ['user-0', 'nobody'])
     t.true(unknown > known / 4 && known > unknown / 4, `known ${known} ms, unknown ${unknown} ms`)
+    // Otherwise the next test would compete with it, and the process would not end.
+    await accounts.enrolled
   })
 }
 
