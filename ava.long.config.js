@@ -12,6 +12,7 @@ export const LONG_TESTS = [
   'packages/lab/test/cluster/servers.test.ts',
   'packages/lab/test/faults/faults-of-servers.test.ts',
   'packages/lab/test/target/prove-target.test.ts',
+  'packages/sessions/test/koa/single-flight-processes.test.ts',
   'packages/sessions/test/pack.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',
   'packages/sessions/test/simulation/variants.test.ts',
