@@ -76,7 +76,8 @@ async function measured(strategy: string, nodes: number, seconds: number) {
   })
   const ended = once(lab, 'exit')
   try {
-    const processes = await idleProcesses(lab.pid ?? 0, controlPort, nodes)
+    const early = ended.then(() => Promise.reject(new Error(`npm start with ${strategy} ended`)))
+    const processes = await Promise.race([idleProcesses(lab.pid ?? 0, controlPort, nodes), early])
     await sleep(SETTLE_MS)
     const others = watchOthers()
     const end = processes.map(meter)
