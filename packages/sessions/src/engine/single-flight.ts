@@ -12,6 +12,7 @@
  * is discarded: such a function has run twice, and was told by its signal.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import type { EngineContext } from '../context/engine-context.ts'
 import type { SessionKey } from '../contract.ts'
 import { RecordUnreadableError, SingleFailedError, SingleTimeoutError, StoreUnavailableError } from '../errors.ts'
@@ -44,6 +45,8 @@ const RENEWALS_A_LEASE = 3
 const POLL_MIN_MS = 10
 const POLL_MAX_MS = 200
 const FINISH_ATTEMPTS_MAX = 5
+/** Of a failure, kept for those that wait. */
+const MESSAGE_CHARS_MAX = 1_000
 /** Records outlive what they are for by this, so that clocks that differ by less do not matter. */
 const MARGIN_MS = 60_000
 
@@ -106,9 +109,12 @@ export async function singleFlight<T>(
     const body = encodeData(flight)
     const result = await store.write(key, { expectedVersion, expiresAtMs: clock.now() + lifeMs, body })
     if (result.status === 'written') return result.version
-    // An earlier write of ours may have arrived although it was not acknowledged.
-    if (result.status === 'conflict' && decode(result.current.body).owner === owner) return result.current.version
-    return undefined
+    if (result.status !== 'conflict') return undefined
+    const { version } = result.current
+    const there = decode(result.current.body)
+    if (there.owner !== owner) return undefined
+    // An earlier write of ours has arrived although it was not acknowledged: this one, or a renewal before it.
+    return there.state === flight.state ? version : await write(version, flight)
   }
 
   /** Undefined if the lease was lost: the result is another's then. */
@@ -124,7 +130,7 @@ export async function singleFlight<T>(
       return (await end({ owner, state: 'done', doneAtMs: clock.now(), result })) ? { result } : undefined
     } catch (error) {
       if (lost.signal.reason === LOST) return undefined
-      await end({ owner, state: 'failed', message: (error as Error).message })
+      await end({ owner, state: 'failed', message: messageOf(error) })
       throw error
     } finally {
       clearTimeout(late)
@@ -168,6 +174,11 @@ async function untilAborted<T>(run: SingleFlight<T>['run'], signal: AbortSignal)
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   )
   return await Promise.race([run(signal), aborted])
+}
+
+/** A function may throw anything. */
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : inspect(error)).slice(0, MESSAGE_CHARS_MAX)
 }
 
 const LOST = new Error('the lease was lost')

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import type { SingleOptions } from '../../src/engine/single-flight.ts'
 import type { EngineEvent } from '../../src/context/engine-options.ts'
+import { StoreUnavailableError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { client, type Handler, shop } from '../support/shop.ts'
 import { until } from '../support/until.ts'
@@ -87,6 +88,64 @@ test('a failure is told to those that wait, and the next request runs again', as
   t.false(answers.some(({ body }) => String(body).includes('secret')))
   t.is(runs, 1)
   t.is((await browser.get('/refresh')).body, 2)
+})
+
+test('a function that throws nothing or an object without a text has failed, and the next request runs again', async (t) => {
+  const thrown: unknown[] = [undefined, null, { message: new Map() }]
+  let runs = 0
+  let asked = 0
+  const refresh: Handler = (ctx) => {
+    asked++
+    return ctx.session?.single('refresh', async () => {
+      if (++runs > thrown.length) return 'done'
+      await until('the other to wait', () => asked === 2 * runs)
+      await sleep(1_000)
+      throw thrown[runs - 1]
+    })
+  }
+  const catching: Handler = async (ctx) => {
+    try {
+      return await refresh(ctx)
+    } catch (error) {
+      return { code: (error as { code?: string } | undefined)?.code }
+    }
+  }
+  const browser = client(await shop(t, { '/login': login('u'), '/refresh': catching }))
+  await browser.get('/login')
+  for (const [n] of thrown.entries()) {
+    const answers = await Promise.all([browser.get('/refresh'), browser.get('/refresh')])
+    const codes = answers.map(({ body }) => (body as { code?: string }).code ?? 'thrown').sort()
+    t.deepEqual(codes, ['SINGLE_FAILED', 'thrown'])
+    t.is(runs, n + 1)
+  }
+  t.is((await browser.get('/refresh')).body, 'done')
+})
+
+test('a renewal that arrived without an answer does not hide the result from those that wait', async (t) => {
+  const store = memoryStore()
+  const write = store.write.bind(store)
+  let lost = 0
+  store.write = async (key, change) => {
+    const written = await write(key, change)
+    const isFirstRenewal = change.expectedVersion > 0 && change.body.includes('running') && lost++ === 0
+    if (isFirstRenewal) throw new StoreUnavailableError('memory', new Error('the answer was lost'))
+    return written
+  }
+  let runs = 0
+  let asked = 0
+  const refresh: Handler = (ctx) => {
+    asked++
+    return ctx.session?.single('refresh', async () => {
+      await until('the others to wait, and the first renewal', () => asked === 3 && lost > 0)
+      return ++runs
+    })
+  }
+  const browser = client(await shop(t, { '/login': login('u'), '/refresh': refresh }, { store }))
+  await browser.get('/login')
+  const answers = await Promise.all([browser.get('/refresh'), browser.get('/refresh'), browser.get('/refresh')])
+  t.true(lost > 0)
+  for (const { body } of answers) t.is(body, 1)
+  t.is(runs, 1)
 })
 
 test('a function that takes too long is told, and so are those that wait', async (t) => {
