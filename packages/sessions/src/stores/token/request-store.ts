@@ -131,7 +131,7 @@ export function requestStore(
         if (isDetecting && current !== undefined && stub !== undefined && stub.version !== current.version)
           throw new SessionConflictError(tries, undefined, undefined)
 
-        const isNews = known === UNREAD ? rotates : changesStub(stub, before, after)
+        const isNews = known === UNREAD ? rotates : changesStub(stub, before, after) || isNoteDue(stub, expiresAtMs)
         if (isNews || isDetecting) {
           const changed = { version: next.version, versionAtMs: clock.now(), expiresAtMs, body: after }
           const written = await stubs.writeStub(key, stubVersion, changed)
@@ -155,7 +155,7 @@ export function requestStore(
       // Another request's answer has a newer cookie, which this one's must not replace.
       const isOlder = isDetecting && stub !== undefined && stub !== ENDED && stub.version > record.version
       if (isOlder || isAlias || rebasedOn(stub, record) || madeBeside(key, record.version)) return false
-      if (stub !== undefined && stub !== ENDED && expiresAtMs >= stub.expiresAtMs + NOTE_EVERY_MS)
+      if (stub !== undefined && stub !== ENDED && isNoteDue(stub, expiresAtMs))
         await stubs.writeStub(key, stubVersion, { ...stub, expiresAtMs })
       own.record = { ...record, expiresAtMs: Math.max(expiresAtMs, record.expiresAtMs) }
       return true
@@ -166,6 +166,11 @@ export function requestStore(
       return await stubs.destroy(key, options)
     },
   }
+}
+
+/** A session never outlives its stub's instant by more: by that, a user's list tells whether it is alive. */
+function isNoteDue(stub: LiveStub | undefined, expiresAtMs: number): boolean {
+  return stub !== undefined && expiresAtMs >= stub.expiresAtMs + NOTE_EVERY_MS
 }
 
 /** The session under the stub's secrets; undefined where it has them. */

@@ -138,6 +138,21 @@ test('the sessions of a user are listed and ended, without their data', async (t
   t.is((await a.layer.users.list('ada')).length, 1)
 })
 
+test('a session that each request changes stays in the list of its user, and is ended by it', async (t) => {
+  const time = { nowMs: Date.now() }
+  const options = { clock: { now: () => time.nowMs }, idleTimeoutMs: 10 * 60_000 }
+  const [a, b] = await tokenNodes(t, 2, routes, options)
+  const user = client(a.origin)
+  await user.get('/login')
+  for (let minute = 1; minute <= 20; minute++) {
+    time.nowMs += 60_000
+    t.is((await user.get('/add')).body, minute)
+  }
+  t.is((await b.layer.users.list('ada')).length, 1)
+  t.true(await b.layer.users.end('ada', (await user.get('/id')).body as string))
+  t.deepEqual((await user.get('/look')).body, {})
+})
+
 test('a session ends by its idle and its absolute time, which are in the cookie', async (t) => {
   const time = { nowMs: Date.now() }
   const times = { idleTimeoutMs: 60_000, absoluteTimeoutMs: 100_000 }
