@@ -43,12 +43,24 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   const counts = { copied: 0, skipped: 0 }
   let workers = 0
   const status = { isDown: false, isClosed: false }
+  let opening: Promise<void> | undefined
+
+  /** A mirror that was out when the node started is opened before the first copy: a database makes its tables then. */
+  const openMirror = (): Promise<void> => {
+    opening ??= mirror.open().catch((error: unknown) => {
+      opening = undefined
+      throw error
+    })
+    return opening
+  }
 
   const enqueue = (key: SessionKey, fenceUntilMs?: number): void => {
     const before = queue.get(key)
     if (before === undefined && queue.size >= queueMax) {
       if (counts.skipped++ === 0) onEvent?.({ event: 'mirror-skips', store: mirror.name, queued: queue.size })
-      return
+      const givesWay = fenceUntilMs === undefined ? undefined : firstChange()
+      if (givesWay === undefined) return
+      queue.delete(givesWay)
     }
     queue.set(key, {
       sinceMs: before?.sinceMs ?? performance.now(),
@@ -57,12 +69,19 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     if (workers < (status.isDown ? 1 : WORKERS_MAX)) void work()
   }
 
+  /** An ended session must not come back, so it takes the place of a change, which the session's next change copies too. */
+  const firstChange = (): SessionKey | undefined => {
+    for (const [key, { fenceUntilMs }] of queue) if (fenceUntilMs === undefined) return key
+    return undefined
+  }
+
   const work = async (): Promise<void> => {
     workers++
     let retryMs = RETRY_MIN_MS
     for (let next = take(); next !== undefined && !status.isClosed; next = take()) {
       const [key, queued] = next
       try {
+        await openMirror()
         await copy(key, queued.fenceUntilMs)
         counts.copied++
         retryMs = RETRY_MIN_MS
@@ -138,7 +157,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     /** The mirror may be out; it gets what changed meanwhile once it is back. */
     async open() {
       await store.open()
-      mirror.open().then(reachable, unreachable)
+      openMirror().then(reachable, unreachable)
     },
 
     read: (key) => store.read(key),

@@ -10,6 +10,7 @@ import { mirrorStore } from '../../../src/stores/mirror/mirror.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import type { StoreEvent } from '../../../src/telemetry.ts'
 import { conforms } from '../../support/conforms.ts'
+import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
 import { freePort, redisMissing, redisServer } from '../../support/redis/server.ts'
 import { client, type Handler, shop } from '../../support/shop.ts'
 import { until } from '../../support/until.ts'
@@ -108,6 +109,43 @@ onRedis('a mirror that is out costs requests nothing, is reported, and gets what
     user: 'u',
     count: 2,
   })
+})
+
+const onPostgres = postgresMissing === undefined ? test : test.skip
+if (postgresMissing !== undefined) test.skip(`postgres: ${postgresMissing}`, () => {})
+
+onPostgres('a database that is out when the node starts is opened as a mirror once it is there', async (t) => {
+  const postgres = await postgresServer()
+  t.teardown(() => postgres.stop())
+  await postgres.kill()
+  const events: StoreEvent['event'][] = []
+  const mirrorUrl = `${postgres.url}?openTimeoutMs=200`
+  const url = `sqlite:${scratch(t)}/main.db?mirror=${encodeURIComponent(mirrorUrl)}`
+  const store = await opened(t, url, ({ event }) => events.push(event))
+  const browser = client(await shop(t, routes, { store }))
+  await browser.get('/login')
+  await until('the outage to be told', () => events.includes('mirror-down'))
+  await postgres.start()
+  await isCaughtUp(store)
+  const promoted = await shop(t, routes, { store: await opened(t, postgres.url) })
+  t.deepEqual((await client(promoted, browser.cookie).get('/')).body, { user: 'u' })
+})
+
+test('the end of a session is copied even if more changes wait than the queue takes', async (t) => {
+  const mirror = memoryStore()
+  const store = mirrorStore({ store: memoryStore(), mirror, queueMax: 2 })
+  await store.open()
+  const write = { expectedVersion: 0, expiresAtMs: Date.now() + 60_000, body: 'b' }
+  await store.write(KEY, write)
+  await isCaughtUp(store)
+  const read = mirror.read.bind(mirror)
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+  mirror.read = async (key) => held.then(() => read(key))
+  for (let n = 0; n < 20; n++) await store.write(`k${n}` as SessionKey, write)
+  await store.destroy(KEY, { fenceUntilMs: Date.now() + 60_000 })
+  letGo()
+  await isCaughtUp(store)
+  t.is(await mirror.read(KEY), undefined)
 })
 
 test('many changes of one record are few copies, and further records than the queue takes are told', async (t) => {
