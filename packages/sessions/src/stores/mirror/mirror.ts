@@ -27,6 +27,9 @@ interface Queued {
   readonly fenceUntilMs: number | undefined
 }
 
+/** It is the store that can't be read, and not the mirror. */
+class StoreOut extends Error {}
+
 const QUEUE_MAX = 100_000
 /** Copies at the same time. */
 const WORKERS_MAX = 8
@@ -89,7 +92,8 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       } catch (error) {
         // The mirror is out, or the store is: the record waits, and what waits behind it too.
         requeue(key, queued)
-        unreachable(error as Error)
+        if (error instanceof StoreOut) reachable()
+        else unreachable(error as Error)
         await sleep(retryMs, undefined, { ref: false })
         retryMs = Math.min(RETRY_MAX_MS, 2 * retryMs)
       } finally {
@@ -119,7 +123,9 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     if (fenceUntilMs !== undefined) return await mirror.destroy(key, { fenceUntilMs })
     for (;;) {
       const there = await mirror.read(key)
-      const here = await store.read(key)
+      const here = await store.read(key).catch((cause: unknown) => {
+        throw new StoreOut('the store does not answer', { cause })
+      })
       // It has expired, which it does in the mirror too, or another node destroyed it and has it in its own queue.
       if (here === undefined) return
       const { body, expiresAtMs } = here

@@ -148,6 +148,34 @@ test('the end of a session is copied even if more changes wait than the queue ta
   t.is(await mirror.read(KEY), undefined)
 })
 
+onRedis('a store that is lost while changes wait does not make its mirror count as out', async (t) => {
+  const redis = await redisServer()
+  t.teardown(() => redis.stop())
+  const events: StoreEvent['event'][] = []
+  const primary = await opened(t, `${redis.url}?timeoutMs=200`)
+  const mirror = memoryStore()
+  const read = mirror.read.bind(mirror)
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>()
+  let reads = 0
+  mirror.read = async (key) => {
+    await held
+    reads++
+    return await read(key)
+  }
+  const store = mirrorStore({ store: primary, mirror, onEvent: ({ event }) => events.push(event) })
+  await store.open()
+  await store.write(KEY, { expectedVersion: 0, expiresAtMs: Date.now() + 60_000, body: 'b' })
+  await redis.stop()
+  letGo()
+  await until('the copy to be tried again', () => reads >= 2)
+  t.deepEqual(events, [])
+  t.true((store.report?.().mirror?.queued ?? 0) > 0)
+  t.deepEqual(
+    store.report?.().warnings?.filter((line) => line.includes('the mirror')),
+    [],
+  )
+})
+
 test('many changes of one record are few copies, and further records than the queue takes are told', async (t) => {
   const events: StoreEvent['event'][] = []
   const mirror = memoryStore()
