@@ -1,6 +1,7 @@
 /**
- * Proves every strategy and writes the README's table: `npm run bench:proofs`, a quarter of an hour. With names of strategies only
- * these are proved, and the others stay as they are in the result; with `--table` none is, and the table is written from the result.
+ * Proves every strategy and writes the tables of README.md and docs/stores: `npm run bench:proofs`, a quarter of an hour. With names of
+ * strategies only these are proved, and the others stay as they are in the result; with `--table` none is, and the tables are
+ * written from the result.
  */
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,10 +13,9 @@ import { benchMain, progress, say } from '../harness/command/command.ts'
 import { environment } from '../harness/environment.ts'
 import { startChild } from '../harness/processes/children.ts'
 import { nameOf, plans, type Proof, type ProofPlan, type Proofs, PROOFS_SCHEMA, proveArguments } from './proofs.ts'
-import { withStrategies } from './table.ts'
+import { pagesWithTables, withStrategies } from './table.ts'
 
 const RESULT = fileURLToPath(new URL('../results/strategies.json', import.meta.url))
-const README = fileURLToPath(new URL('../../README.md', import.meta.url))
 const CLI = fileURLToPath(new URL('../../packages/lab/src/cli.ts', import.meta.url))
 const TABLE = '--table'
 const RUN_MAX_MS = 300_000
@@ -67,8 +67,8 @@ async function main(given: readonly string[]): Promise<void> {
     writeFileSync(RESULT, `${JSON.stringify({ schema: PROOFS_SCHEMA, processor, node, proofs }, undefined, 2)}\n`)
   }
   const result = JSON.parse(readFileSync(RESULT, 'utf8')) as Proofs
-  writeFileSync(README, withStrategies(readFileSync(README, 'utf8'), result))
-  say('The table of the strategies in README.md is up to date')
+  for (const page of pagesWithTables()) writeFileSync(page, withStrategies(readFileSync(page, 'utf8'), result))
+  say('The tables of the strategies in README.md and docs/stores are up to date')
 }
 
 benchMain(main)

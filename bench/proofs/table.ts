@@ -1,10 +1,20 @@
-/** The README's table of the strategies, from the proofs alone. */
+/** The tables of the strategies in README.md and docs/stores, from the proofs alone. */
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { strategies, UsageError } from '@ninelives/lab'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import { type Broken, FAULTS, KINDS, type Proof, type Proofs, TABS, USERS } from './proofs.ts'
 
-export const BEGIN = '<!-- strategies -->'
-export const END = '<!-- /strategies -->'
+/** Names of strategies after the colon are its rows; without them it has all. */
+const BLOCK = /(<!-- strategies(?:: ([a-z, ]+))? -->).*?(<!-- \/strategies -->)/gs
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Their paths. */
+export function pagesWithTables(): string[] {
+  return globSync(['README.md', 'docs/stores/*.md'], { cwd: ROOT }).map((page) => join(ROOT, page))
+}
 
 const ROUTINGS = { 'round-robin': 'takes turns', affinity: 'cookie affinity', 'session-id': 'by session' } as const
 
@@ -20,7 +30,12 @@ const PLACES: Readonly<Record<string, string>> = {
   hybrid: "Redis or SQLite, with copies in each node's memory",
 }
 
-export function strategiesTable({ proofs, processor, node }: Proofs): string {
+export function strategiesTable(
+  { proofs, processor, node }: Proofs,
+  names = strategies.map(({ name }) => name),
+): string {
+  const unknown = names.find((name) => !strategies.some((strategy) => strategy.name === name))
+  if (unknown !== undefined) throw new UsageError(`a table asks for the strategy "${unknown}", and there is none`)
   const heads = [
     'strategy',
     'routing',
@@ -28,7 +43,8 @@ export function strategiesTable({ proofs, processor, node }: Proofs): string {
     `lost to ${FAULTS.nodes} faults of nodes`,
     `to ${FAULTS.store} of the store`,
   ]
-  const rows = strategies.map(({ name, routing }) => [
+  const chosen = strategies.filter(({ name }) => names.includes(name))
+  const rows = chosen.map(({ name, routing }) => [
     name,
     ROUTINGS[routing],
     PLACES[name] ?? '',
@@ -36,15 +52,17 @@ export function strategiesTable({ proofs, processor, node }: Proofs): string {
     cell(proofs, name, 'store'),
   ])
   const kinds = `nodes: ${KINDS.nodes.join(', ')}; stores: kill, pause`
-  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes (${kinds}). The lab's Redis keeps nothing on disk, and hybrid is over it. ${processor}, Node ${node.slice(1)}. \`npm run bench:proofs\` makes it again.`
+  const isOnRedis = names.includes('redis') || names.includes('hybrid')
+  const ofRedis = isOnRedis ? " The lab's Redis keeps nothing on disk, and hybrid is over it." : ''
+  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes (${kinds}).${ofRedis} ${processor}, Node ${node.slice(1)}. \`npm run bench:proofs\` makes it again.`
   return `${markdownTable([heads, ...rows])}\n\n${caption}`
 }
 
-/** The text with the table between its markers, and nothing else changed. */
-export function withStrategies(readme: string, proofs: Proofs): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${strategiesTable(proofs)}\n\n${readme.slice(end)}`
+/** The text with a table between each two of its markers, and nothing else changed. */
+export function withStrategies(markdown: string, proofs: Proofs): string {
+  return markdown.replaceAll(BLOCK, (_block, begin: string, names: string | undefined, end: string) => {
+    return `${begin}\n\n${strategiesTable(proofs, names?.split(', '))}\n\n${end}`
+  })
 }
 
 function cell(proofs: readonly Proof[], strategy: string, broken: Broken): string {

@@ -3,13 +3,21 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { strategies } from '@ninelives/lab'
 import { nameOf, plans, type Proof, type Proofs, PROOFS_SCHEMA, proveArguments } from '../proofs/proofs.ts'
-import { strategiesTable, withStrategies } from '../proofs/table.ts'
+import { pagesWithTables, strategiesTable, withStrategies } from '../proofs/table.ts'
 
 const proofs = JSON.parse(readFileSync(new URL('../results/strategies.json', import.meta.url), 'utf8')) as Proofs
 
-test("the README's table of the strategies comes from the kept proofs", (t) => {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  t.is(readme, withStrategies(readme, proofs), 'npm run bench:proofs makes it again')
+/** A row's first two cells are a strategy and its routing. */
+const ROW = /^\| ([a-z]+) +\| (?:takes turns|by session|cookie affinity) +\|/gm
+
+test('the tables of the strategies in README.md and docs/stores come from the kept proofs', (t) => {
+  const shown = new Map<string, number>(strategies.map(({ name }) => [name, 0]))
+  for (const page of pagesWithTables()) {
+    const text = readFileSync(page, 'utf8')
+    t.is(text, withStrategies(text, proofs), `${page}: npm run bench:proofs -- --table makes it again`)
+    for (const [, name = ''] of text.matchAll(ROW)) if (shown.has(name)) shown.set(name, (shown.get(name) ?? 0) + 1)
+  }
+  for (const [name, times] of shown) t.is(times, 2, `${name} is in the table of README.md and in that of its page`)
 })
 
 test('every strategy is proved, and every fault of its runs landed', (t) => {
