@@ -67,8 +67,8 @@ export function tokenCarrier(rules: TokenCarrierRules, options: CarrierOptions):
     return cookie
   }
 
-  const assertFits = (record: SessionRecord): void => {
-    const excess = sealer.lengthOf(Buffer.byteLength(payload(ANY_ID, record))) - valueBytesMax
+  const assertFits = (record: SessionRecord, bytesMore: number): void => {
+    const excess = sealer.lengthOf(Buffer.byteLength(payload(ANY_ID, record)) + bytesMore) - valueBytesMax
     if (excess <= 0) return
     const { dataText, answersText } = decodeBody(record.body)
     const fields = largestFields(decodeData(dataText), FIELDS_NAMED_MAX)

@@ -7,7 +7,7 @@ import type { LRUCache } from 'lru-cache'
 import type { CarrierEvent, CarrierOptions } from '../../carrier.ts'
 import type { SessionKey, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
 import { SessionConflictError, StoreUnavailableError } from '../../errors.ts'
-import { decodeBody, encodeBody } from '../../record/record.ts'
+import { type Body, decodeBody, encodeBody } from '../../record/record.ts'
 import { NOTE_EVERY_MS, type StubStore, TRIES_MAX } from './stub-store.ts'
 import { changesStub, ENDED, type LiveStub, type StoredStub, withSecretsOf } from './stubs.ts'
 
@@ -39,8 +39,8 @@ export interface RequestSurroundings extends Pick<CarrierOptions, 'clock' | 'onE
   readonly rules: TokenRules
   readonly stubs: StubStore
   readonly recent: RecentSessions
-  /** Throws SessionTooLargeError. */
-  readonly assertFits: (record: SessionRecord) => void
+  /** With room for so many bytes more. Throws SessionTooLargeError. */
+  readonly assertFits: (record: SessionRecord, bytesMore: number) => void
 }
 
 /** A request that was sent before a later version came back may arrive after it. */
@@ -111,9 +111,9 @@ export function requestStore(
       if (key.startsWith('~') || (own === undefined && expectedVersion > 0)) return await stubs.write(key, write)
       const current = own?.record
       const next = { version: expectedVersion + 1, expiresAtMs, body }
-      assertFits(next)
       const before = current && decodeBody(current.body)
       const after = decodeBody(body)
+      assertFits(next, confirmationBytes(after))
       const rotates = before?.secretDigest !== after.secretDigest
 
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
@@ -171,6 +171,15 @@ export function requestStore(
 /** A session never outlives its stub's instant by more: by that, a user's list tells whether it is alive. */
 function isNoteDue(stub: LiveStub | undefined, expiresAtMs: number): boolean {
   return stub !== undefined && expiresAtMs >= stub.expiresAtMs + NOTE_EVERY_MS
+}
+
+/**
+ * What the first use of a rotated secret adds: an instant of thirteen digits in the place of each 0, and perhaps a digit of the version.
+ * If that did not fit, the old secret would go on.
+ */
+function confirmationBytes({ retired }: Body): number {
+  const waiting = retired.filter(({ graceUntilMs }) => graceUntilMs === undefined).length
+  return waiting === 0 ? 0 : 12 * waiting + 1
 }
 
 /** The session under the stub's secrets; undefined where it has them. */

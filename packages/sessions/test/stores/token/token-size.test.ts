@@ -1,5 +1,6 @@
 /** A session that travels has to fit its cookie, with the cookie's name and all its attributes. */
 import test from 'ava'
+import type Koa from 'koa'
 import { expressStore, fastifyStore } from '../../../src/express/express.ts'
 import { tokenStore } from '../../../src/stores/token/token.ts'
 import { client, type Handler } from '../../support/shop.ts'
@@ -11,7 +12,7 @@ const routes: Record<string, Handler> = {
   '/fill': (ctx) => {
     ctx.session = { ...ctx.session, user: 'ada', note: 'é'.repeat(Number(ctx.query['letters']) / 2) }
   },
-  '/look': ({ session }) => JSON.stringify(session?.['note']).length,
+  '/look': ({ session }) => JSON.stringify(session?.['note'] ?? null).length,
 }
 
 for (const mode of ['encrypted', 'signed'] as const) {
@@ -49,6 +50,26 @@ test('a session that is too large is refused with the sizes of its fields, and t
   t.regex(String(refused.body), /would take \d+ bytes of 4096; its largest fields: note \(3802\), user \(5\)/)
   t.is(refused.setCookie.length, 0)
   t.is((await user.get('/look')).body, 52)
+})
+
+test('a session that was rotated has room for the end of its old cookie', async (t) => {
+  const time = { nowMs: Date.now() }
+  const rotating = { ...routes, '/regenerate': (ctx: Koa.Context) => ctx.session?.regenerate() }
+  const node = await tokenNode(t, rotating, { clock: { now: () => time.nowMs } })
+  let rotated = 0
+  for (let letters = 2_760; rotated < 8; letters -= 2) {
+    const user = client(node.origin)
+    if ((await user.get(`/fill?letters=${letters}`)).status === 413) continue
+    const old = client(node.origin, user.cookie)
+    if ((await user.get('/regenerate')).status === 413) continue
+    rotated++
+    const length = letters / 2 + 2
+    t.is((await user.get('/look')).body, length)
+    time.nowMs += 6_000
+    t.not((await old.get('/look')).body, length)
+    t.is((await user.get('/look')).body, length)
+  }
+  t.false(node.events.includes('touch-failed'))
 })
 
 test('what remembers keyed requests leaves most of the cookie to the session', async (t) => {
