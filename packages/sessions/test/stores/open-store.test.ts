@@ -38,7 +38,7 @@ const refused: Readonly<Record<string, RegExp>> = {
   'postgres://user:a/b@localhost/shop': /written %2F/,
   'postgres://localhost/shop?sslmode=prefer': /sslmode.*'prefer'.*disable, require, verify-full/,
   'postgres://localhost/shop?ca=ca.pem': /go with sslmode/,
-  'mysql://localhost/shop?notify=1': /'notify', which is for postgres:/,
+  'mysql://localhost/shop?synchronousCommit=on': /'synchronousCommit', which is for postgres:/,
   './no-such-store.ts': /'\.\/no-such-store\.ts' can't be loaded/,
 }
 

@@ -8,17 +8,14 @@ if (postgresMissing === undefined) {
   const server = postgresServer()
   test.after.always(async () => (await server).stop())
 
-  for (const notify of ['0', '1']) {
-    conforms({
-      of: `notify=${notify}:`,
-      capabilities: (await openStore('postgres://host/shop')).capabilities,
-      async open() {
-        const store = await openStore(`${(await server).url}?notify=${notify}&${PATIENT}`)
-        await store.open()
-        return store
-      },
-    })
-  }
+  conforms({
+    capabilities: (await openStore('postgres://host/shop')).capabilities,
+    async open() {
+      const store = await openStore(`${(await server).url}?${PATIENT}`)
+      await store.open()
+      return store
+    },
+  })
 } else {
   test.skip(`postgres: ${postgresMissing}`, () => {})
 }

@@ -9,7 +9,6 @@ import type { Connection } from './pool.ts'
 import { type HostAddress, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
 export interface PostgresConnection extends Connection {
-  readonly client: Client
   readonly server: PostgresServer
   /** A statement with a name is prepared once for each connection. */
   ask(statement: Statement, values?: readonly unknown[]): Promise<QueryArrayResult>
@@ -65,7 +64,6 @@ export async function connectPostgres(
   client.on('error', () => (isUsable = false))
 
   const connection = {
-    client,
     get isUsable() {
       return isUsable && socketOf(client).writable
     },

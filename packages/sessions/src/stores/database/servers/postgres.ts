@@ -9,7 +9,7 @@ import { migrate, type MigratedDatabase, type Migrations } from '../migrations.t
 import { openWithin, withConnection } from './open-within.ts'
 import { connectionPool } from './pool.ts'
 import { postgresFindings } from './postgres-checks.ts'
-import { connectPostgres, type PostgresConnection, type PostgresServer, type Statement } from './postgres-connection.ts'
+import { connectPostgres, type PostgresConnection, type PostgresServer } from './postgres-connection.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
@@ -63,7 +63,6 @@ export function postgresDialect(location: ServerLocation): Dialect {
   const { settings } = location
   const { timeoutMs = TIMEOUT_MS, connectionsMax = CONNECTIONS_MAX } = settings
   const address = addressOf(location)
-  const statements = prepared(settings.notify === '1')
   let server: PostgresServer | undefined
 
   const connect = toPrimary({
@@ -83,7 +82,9 @@ export function postgresDialect(location: ServerLocation): Dialect {
 
   const ask = async (name: StatementName, values?: readonly unknown[]): Promise<QueryArrayResult> => {
     try {
-      return await pool.run((connection) => connection.ask(statements[name], values))
+      return await pool.run((connection) =>
+        connection.ask({ name: `ninelives_${name}`, text: STATEMENTS[name] }, values),
+      )
     } catch (error) {
       // The server may have been made read-only because another one is the primary now.
       if (codeOf(error) === READ_ONLY) pool.dropIdle()
@@ -177,26 +178,6 @@ export function postgresDialect(location: ServerLocation): Dialect {
       pool.close()
     },
   }
-}
-
-/** The channel on which changes are told. */
-export const CHANNEL = 'ninelives_sessions'
-
-/** With `notify`, what changes a version or ends a record tells `VERSION KEY` when it commits; version 0 is a fence. */
-function prepared(notifies: boolean): Readonly<Record<StatementName, Statement>> {
-  const tells: readonly string[] = notifies ? ['create', 'update', 'fence'] : []
-  return Object.fromEntries(
-    Object.entries(STATEMENTS).map(([name, text]) => [
-      name,
-      { name: `ninelives_${name}`, text: tells.includes(name) ? telling(text) : text },
-    ]),
-  ) as unknown as Readonly<Record<StatementName, Statement>>
-}
-
-/** Has a row for each row that was changed, like the statement itself. */
-function telling(text: string): string {
-  return `WITH changed AS (${text} RETURNING version, record_key)
-    SELECT pg_notify('${CHANNEL}', version || ' ' || record_key) FROM changed`
 }
 
 function migrated(connection: PostgresConnection, address: string, boundMs: number): MigratedDatabase {

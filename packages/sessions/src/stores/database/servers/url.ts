@@ -45,8 +45,6 @@ const PORTS: Readonly<Record<ServerKind, number>> = { postgres: 5432, mysql: 330
 const POSTGRES_ONLY = {
   /** Whether a change is on the disk of the server (and of its synchronous standbys) before it is acknowledged. */
   synchronousCommit: setting.oneOf('on', 'off', 'local', 'remote_write', 'remote_apply'),
-  /** Every change is told to those that listen, see postgres-changes.ts. */
-  notify: setting.oneOf('1', '0'),
 }
 const rules = {
   /** How long one call may take, its wait for a connection included. */
