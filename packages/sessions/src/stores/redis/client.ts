@@ -28,7 +28,7 @@ const REPLICA_PAUSE_MAX_MS = 5_000
 /** Returns a client that has not connected yet. */
 export function redisClient(location: RedisLocation, timeoutMs: number, use: RedisUse): RedisClient {
   if (location.topology === 'cluster') return cluster(location, timeoutMs)
-  return untimedOnceReady(oneServer(location, timeoutMs, use))
+  return leftOnce(untimedOnceReady(oneServer(location, timeoutMs, use)))
 }
 
 /**
@@ -39,6 +39,21 @@ function untimedOnceReady(server: Redis): Redis {
   const { commandTimeout } = server.options
   server.on('ready', () => delete server.options.commandTimeout)
   server.on('close', () => Object.assign(server.options, { commandTimeout }))
+  return server
+}
+
+/**
+ * Each of ioredis' disconnects adds a listener and a timer to the socket, and a client stays `ready` until its socket has closed. So it
+ * may be told to reconnect by several failed calls, and only the first may reach the socket.
+ */
+function leftOnce(server: Redis): Redis {
+  const disconnect = server.disconnect.bind(server)
+  let left: Redis['stream'] | undefined
+  server.disconnect = (reconnects = false) => {
+    if (reconnects && left !== undefined && server.stream === left) return
+    left = server.stream
+    disconnect(reconnects)
+  }
   return server
 }
 
@@ -78,7 +93,7 @@ function cluster(location: RedisLocation, timeoutMs: number): Cluster {
     },
   )
   client.on('+node', (node: Redis) => {
-    untimedOnceReady(node)
+    leftOnce(untimedOnceReady(node))
     node.readonly = () => Promise.resolve('OK')
   })
   return client

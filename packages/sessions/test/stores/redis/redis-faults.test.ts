@@ -1,8 +1,11 @@
 import { inspect } from 'node:util'
 import test from 'ava'
+import type { Redis } from 'ioredis'
 import type { SessionStore } from '../../../src/contract.ts'
 import { StoreUnavailableError } from '../../../src/errors.ts'
+import { redisConnection } from '../../../src/stores/redis/connection.ts'
 import { redisStore } from '../../../src/stores/redis/redis.ts'
+import { redisLocation } from '../../../src/stores/redis/url.ts'
 import { redisRelay } from '../../support/redis/relay.ts'
 import { redisMissing, redisServer } from '../../support/redis/server.ts'
 import { until } from '../../support/until.ts'
@@ -80,6 +83,24 @@ onRedis(
     await healthy(store)
   },
 )
+
+onRedis('a socket gets no listener for each failed call, however often Redis hangs', async (t) => {
+  const server = await redisServer()
+  t.teardown(() => server.stop())
+  const connection = redisConnection(redisLocation(server.url), 2_000)
+  t.teardown(() => connection.close())
+  const redis = connection.client as Redis
+  for (let round = 0; round < 3; round++) {
+    await connection.open(20_000)
+    const { stream } = redis
+    const listeners = stream.listenerCount('close')
+    server.process.kill('SIGSTOP')
+    for (let failure = 0; failure < 20; failure++) redis.disconnect(true)
+    t.is(stream.listenerCount('close'), listeners + 1)
+    server.process.kill('SIGCONT')
+    await until('another connection', async () => redis.status === 'ready' && redis.stream !== stream)
+  }
+})
 
 onRedis('a Redis that was paused by its administrator is given up on, and serves again', async (t) => {
   const server = await redisServer()
