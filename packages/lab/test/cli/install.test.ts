@@ -45,11 +45,14 @@ test('a fresh clone is installed once, and says so', async (t) => {
 })
 
 test('concurrent installs take turns, and the second has nothing to do', async (t) => {
-  const { install, npmRuns } = clone(t, works)
+  const { root, install, npmRuns } = clone(t, `until [ -e go ]; do sleep 0.05; done; ${works}`)
   const both = [install(), install()]
+  const isWaiting = () =>
+    both.some(({ output }) => output.stderr.includes('another install is under way; waiting for it'))
+  await until(isWaiting, { deadlineMs: 30_000, what: 'an install to wait for the other' })
+  writeFileSync(`${root}/go`, '')
   t.deepEqual(await Promise.all(both.map(({ exited }) => exited)), [0, 0])
   t.is(npmRuns(), 1)
-  t.true(both.some(({ output }) => output.stderr.includes('another install is under way; waiting for it')))
 })
 
 test('an install that was killed does not stand in the way of the next', async (t) => {

@@ -34,8 +34,8 @@ export async function mariadbServer(settings: readonly string[] = []): Promise<M
   const data = mkdtempSync(join(tmpdir(), 'ninelives-mariadb-'))
   if (serverUser !== undefined) chownSync(data, serverUser.uid, serverUser.gid)
   const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db']
-  const { status, stdout } = spawnSync(installer ?? '', install, { encoding: 'utf8', cwd: data, ...serverUser })
-  if (status !== 0) throw new Error(`mariadb-install-db: ${stdout}`)
+  const { status, stdout, stderr } = spawnSync(installer ?? '', install, { encoding: 'utf8', cwd: data, ...serverUser })
+  if (status !== 0) throw new Error(`mariadb-install-db: ${stdout}${stderr}`)
   const port = await freePort()
   let child: ChildProcess
 

@@ -111,6 +111,13 @@ export function bearsFaults({ server: startServer, readOnly, full, lock, without
       await store.health()
       await begin(server, true)
       t.teardown(() => begin(server, false))
+      // A PostgreSQL server takes a new setting for each connection a moment later.
+      await until('the server to refuse changes', () =>
+        store.touch(key, inAnHour() + 60_000).then(
+          () => false,
+          () => true,
+        ),
+      )
       for (let tries = 0; tries < 3; tries++) {
         const thrown = await t.throwsAsync(store.write(key, change(1, '{"d":"private to the user"}')), {
           instanceOf: error,
