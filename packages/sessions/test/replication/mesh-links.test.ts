@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { Message } from '../../src/replication/wire/messages.ts'
 import { linkNode, peerList, SECRET, type TestNode } from '../support/mesh/links.ts'
@@ -252,4 +253,20 @@ test.serial('behind a DNS name nodes find each other, in any order of addresses'
   const moved = await node('c', '127.0.0.4')
   await Promise.all([linkedTo(a, 'b', 'c'), linkedTo(b, 'a', 'c'), linkedTo(moved, 'a', 'b')])
   t.pass()
+})
+
+test.serial('two addresses of one node come to one link that stays', async (t) => {
+  const hosts = ['127.0.0.2', '127.0.0.3', '::ffff:127.0.0.3']
+  const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []
+  const node = (name: string, host: string) =>
+    linkNode(t, {
+      url: `replicated:?name=${name}&names=a,b,c&dns=localhost:${port}&listen=${host}:${port}`,
+      lookup: async () => hosts,
+    })
+  const [a, b] = await Promise.all([node('a', '127.0.0.2'), node('b', '127.0.0.3')])
+  await Promise.all([linkedTo(a, 'b'), linkedTo(b, 'a')])
+  talk(t, a, b)
+  await sleep(500)
+  const links = a.events.filter((event) => event === 'linked b')
+  t.true(links.length <= 2, `${links.length} links`)
 })

@@ -33,3 +33,8 @@ export function isLoopback({ host }: Address): boolean {
 export function isNumeric({ host }: Address): boolean {
   return isIP(host) !== 0
 }
+
+/** An IPv4 address on a socket of both kinds is written as one of IPv6. */
+export function plain(address: string): string {
+  return address.replace(/^::ffff:/i, '')
+}

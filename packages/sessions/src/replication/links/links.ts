@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import type { LinkEvent } from '../../telemetry.ts'
-import { EVERYWHERE, shown } from './address.ts'
+import { EVERYWHERE, plain, shown } from './address.ts'
 import { type Admission, admission } from './admission.ts'
 import { type DialAttempt, type Dialling, dialling, type Lookup, type DialOutcome } from './dialling.ts'
 import type { Frame } from '../wire/frames.ts'
@@ -170,7 +170,8 @@ export class MeshLinks {
     attempt: DialAttempt | undefined,
     done: (outcome: DialOutcome) => void,
   ): void {
-    const remote = socket.remoteAddress ?? 'a stranger'
+    // As a resolver would write it, or the dialling would take it for another node's.
+    const remote = plain(socket.remoteAddress ?? 'a stranger')
     let met: Identity | undefined
     let isUp = false
     const link = new Link({
@@ -219,7 +220,8 @@ export class MeshLinks {
     if (this.#closed) return
     this.#trouble(name, `the link to ${name} is gone: ${reason(why)}`)
     this.#options.on.unlinked(name)
-    this.#dialling.hurry(name)
+    // Not at once: a newer link to the same node may be replacing this one.
+    setImmediate(() => this.#dialling.hurry(name))
   }
 
   /** A link that never stood. */

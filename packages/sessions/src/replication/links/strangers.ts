@@ -4,6 +4,7 @@
  * expected has slots of its own, which no other address can take.
  */
 import type { Server, Socket } from 'node:net'
+import { plain } from './address.ts'
 
 export interface Strangers {
   /** Counts the connections that a server takes from now on, before their first byte. */
@@ -86,9 +87,4 @@ function endpointOf(socket: Socket): string {
 
 function addressOf({ remoteAddress = '' }: Socket): string {
   return plain(remoteAddress)
-}
-
-/** An IPv4 address on a socket of both kinds is written as one of IPv6. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:/i, '')
 }
