@@ -233,16 +233,16 @@ const refused = test.macro(async (t, args: string[], line: RegExp) => {
 
 test('an unknown fault', refused, ['prove', '--faults', 'kill,flood'], /--faults takes one or more of kill, /)
 test(
-  'a failover without Redis',
+  'a failover without a store server',
   refused,
   ['prove', '--strategy', 'sticky', '--faults', 'failover'],
-  /--faults failover needs the Redis that the lab starts itself, .*; sticky has none/,
+  /--faults failover needs a store server that the lab starts itself, .*; sticky has none/,
 )
 test(
-  'an amnesia without Redis',
+  'an amnesia without a store server',
   refused,
   ['prove', '--faults', 'kill,amnesia'],
-  /--faults amnesia needs the Redis that the lab starts itself, .*; replicated has none/,
+  /--faults amnesia needs a store server that the lab starts itself, .*; replicated has none/,
 )
 test(
   'an unknown node as a target',
