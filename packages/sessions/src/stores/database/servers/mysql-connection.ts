@@ -6,6 +6,7 @@ import type { Socket } from 'node:net'
 import type { ResultSetHeader, RowDataPacket } from 'mysql2'
 import type * as Mysql from 'mysql2'
 import { StoreConfigError } from '../../../errors.ts'
+import { setUpWithin } from './open-within.ts'
 import type { Connection } from './pool.ts'
 import { type HostAddress, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
@@ -83,15 +84,7 @@ export async function connectMysql(
     return { syncsToDisk: flush === 1 }
   }
 
-  const late = setTimeout(() => socketOf(client).destroy(new Error(`no answer within ${boundMs} ms`)), boundMs)
-  try {
-    return Object.assign(connection, { server: await setUp() })
-  } catch (error) {
-    connection.destroy()
-    throw error
-  } finally {
-    clearTimeout(late)
-  }
+  return await setUpWithin(boundMs, connection, socketOf(client), setUp)
 }
 
 function settled<T>(call: (done: (error: Error | null, result: unknown) => void) => unknown): Promise<T> {

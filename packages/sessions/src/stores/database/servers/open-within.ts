@@ -1,4 +1,5 @@
 /** Opening a server that may just be starting: tries again until its time is over. */
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreConfigError } from '../../../errors.ts'
 import type { Connection } from './pool.ts'
@@ -36,5 +37,23 @@ export async function withConnection<Each extends Connection>(
   } finally {
     clearTimeout(late)
     connection.destroy()
+  }
+}
+
+/** Adds what `setUp` learns of the server. The connection is destroyed if that fails, or when its time is over. */
+export async function setUpWithin<Each extends Connection, Server>(
+  boundMs: number,
+  connection: Each,
+  socket: Duplex,
+  setUp: () => Promise<Server>,
+): Promise<Each & { readonly server: Server }> {
+  const late = setTimeout(() => socket.destroy(new Error(`no answer within ${boundMs} ms`)), boundMs)
+  try {
+    return Object.assign(connection, { server: await setUp() })
+  } catch (error) {
+    connection.destroy()
+    throw error
+  } finally {
+    clearTimeout(late)
   }
 }

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import type { Client, QueryArrayResult } from 'pg'
 import { StoreConfigError } from '../../../errors.ts'
+import { setUpWithin } from './open-within.ts'
 import type { Connection } from './pool.ts'
 import { type HostAddress, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
@@ -92,15 +93,7 @@ export async function connectPostgres(
     return { syncsToDisk: fsync }
   }
 
-  const late = setTimeout(() => socketOf(client).destroy(new Error(`no answer within ${boundMs} ms`)), boundMs)
-  try {
-    return Object.assign(connection, { server: await setUp() })
-  } catch (error) {
-    connection.destroy()
-    throw error
-  } finally {
-    clearTimeout(late)
-  }
+  return await setUpWithin(boundMs, connection, socketOf(client), setUp)
 }
 
 async function driver(): Promise<{ Client: typeof Client }> {
