@@ -1,5 +1,5 @@
 /**
- * What every process of `npm start` costs while nobody uses it, for each strategy: milliseconds of CPU a second, and how often a
+ * What every process of `npm start` costs without any users, for each strategy: milliseconds of CPU a second, and how often a
  * second it is woken. A wake-up of a process costs some 90 microseconds on a virtual machine, however little it does.
  *
  *     node bench/strategies/idle-cpu.ts [--strategies memory,redis] [--nodes 3] [--seconds 60]
@@ -50,7 +50,7 @@ const FLAGS = {
 
 const HELP = `npm run bench:idle -- [flags]
 
-What each process of npm start costs while nobody uses it. Exits with 1 if a node takes more than ${GOALS['node']} ms of CPU a second, or
+What each process of npm start costs without any users. Exits with 1 if a node takes more than ${GOALS['node']} ms of CPU a second, or
 the balancer more than ${GOALS['balancer']}.
 
 ${flagsHelp(FLAGS)}`

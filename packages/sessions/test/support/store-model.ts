@@ -1,6 +1,6 @@
 /**
  * Random commands on the nodes of one store, whose every answer must be that of one plain map: a read finds what was acknowledged
- * last, on whichever node. A read that races a change may find what was there before it or after it.
+ * last, on every node. A read that races a change may find what was there before it or after it.
  */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'

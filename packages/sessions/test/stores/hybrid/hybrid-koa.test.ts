@@ -61,7 +61,7 @@ for (const [name, on, over] of [
   ['redis', onRedis, redis],
   ['sqlite', test, sqlite],
 ] as const) {
-  on(`over ${name}: each request finds what the one before changed, on whichever node`, async (t) => {
+  on(`over ${name}: each request finds what the one before changed, on every node`, async (t) => {
     const { at, stores } = await nodes(t, await over(t))
     const browser: Client = client('')
     await at(browser, 0).get('/login')
