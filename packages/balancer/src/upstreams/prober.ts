@@ -14,6 +14,8 @@ export interface ProberOptions {
   /** From the start of one probe to that of the next, with 10 % jitter. */
   readonly intervalMs: number
   readonly timeoutMs: number
+  /** How long a question may take to be answered. A request waits for it, as it would for a slow answer. */
+  readonly questionTimeoutMs: number
   /** After so long without an answer `late` is called. */
   readonly lateMs: number
   readonly late: () => void
@@ -81,7 +83,8 @@ export function prober(options: ProberOptions): Prober {
   function answer(): void {
     const asked = questions
     questions = []
-    const cancelAnswer = probe({ ...options, late: () => undefined }, undefined, (outcome, connection) => {
+    const question = { ...options, timeoutMs: options.questionTimeoutMs, late: () => undefined }
+    const cancelAnswer = probe(question, undefined, (outcome, connection) => {
       answering = undefined
       connection?.close()
       for (const resolve of asked) resolve(outcome)

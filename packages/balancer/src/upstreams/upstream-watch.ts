@@ -56,6 +56,9 @@ export function upstreamWatch(upstream: Upstream, config: Config, options: Upstr
       get timeoutMs() {
         return config.probeTimeoutMs
       },
+      get questionTimeoutMs() {
+        return config.attemptTimeoutMs
+      },
     }),
     control: controlConnection({
       hostname,

@@ -1,4 +1,5 @@
 /** A node closes an idle connection at the moment at which a request is sent on it: no request failed of that node. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
@@ -96,6 +97,20 @@ test('a node that answers again in another incarnation died of the request, and 
   t.is((await ask(url)).status, 200)
   t.is((await ask(`${url}/poison`)).status, 502)
   t.is(node.requests.filter(({ url: path }) => path === '/poison').length, 1)
+})
+
+test('a node that answers its probes too late, and lives, gets the request again', async (t) => {
+  let asked = 0
+  const node = await httpServer(t, () => undefined)
+  node.server.removeAllListeners('request').on('request', ({ url: path, socket }: IncomingMessage, response) => {
+    if (path === '/readyz') setTimeout(() => (response as ServerResponse).end(), asked === 0 ? 0 : 300)
+    else if (path === '/stale' && ++asked === 1) socket.destroy()
+    else (response as ServerResponse).end()
+  })
+  const { url } = await balancing(t, { a: node.port }, { ...NO_PROBES, PROBE_TIMEOUT_MS: '50' })
+  t.is((await ask(url)).status, 200)
+  t.is((await ask(`${url}/stale`)).status, 200)
+  t.is(asked, 2)
 })
 
 test('one request finds one stale connection at most', async (t) => {
