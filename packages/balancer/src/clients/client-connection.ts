@@ -156,12 +156,14 @@ export class ClientConnection {
    */
   #limitQuiet(exchange: Exchange): void {
     const { bytesWritten } = this.#socket
-    this.#after(this.#bounds.clientHalfClosedMs, () => {
-      if (this.#current !== exchange) return
+    const look = (): void => {
+      if (this.#current !== exchange || this.#state === 'closed') return
       const isQuiet = this.#socket.bytesWritten === bytesWritten && this.#socket.writableLength === 0
       if (isQuiet) this.#socket.destroy()
       else this.#limitQuiet(exchange)
-    })
+    }
+    // If this process itself was stopped, more of the answer lies in a socket and is passed on before the next immediate.
+    this.#after(this.#bounds.clientHalfClosedMs, () => setImmediate(look))
   }
 
   /** Replaces what was to be done at the former deadline. */

@@ -140,7 +140,11 @@ class HttpCall implements Call {
       if (socket.bytesRead > 0) this.#reused = { socket, bytesRead: socket.bytesRead }
       return this.#listener.connected()
     }
-    const timer = setTimeout(() => this.#break('connect timeout'), this.#limits.connectTimeoutMs)
+    // If this process itself was stopped, the connection may stand, which is noticed before the next immediate.
+    const look = (): void => {
+      if (socket.connecting) this.#break('connect timeout')
+    }
+    const timer = setTimeout(() => setImmediate(look), this.#limits.connectTimeoutMs)
     socket.once('close', () => clearTimeout(timer))
     socket.once('connect', () => {
       clearTimeout(timer)
