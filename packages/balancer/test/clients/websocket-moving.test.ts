@@ -8,7 +8,6 @@ import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
-import type { FixtureNode } from '../fixtures/processes.ts'
 import { seeded } from '../fixtures/requests/mutated-requests.ts'
 import { rawClient } from '../fixtures/requests/raw.ts'
 import type { RawClient } from '../fixtures/requests/raw.ts'
@@ -32,39 +31,14 @@ function afterHandshake(text: string): string {
   return text.slice(text.indexOf('\r\n\r\n') + 4)
 }
 
-/** How long after the node was gone half of its clients had heard. */
-async function heardWithinMs(t: ExecutionContext, node: FixtureNode, port: number): Promise<number> {
-  const clients = await Promise.all(Array.from({ length: 10 }, () => opened(t, port)))
-  const heardMs: number[] = []
-  await node.kill()
-  // From here on the operating system has closed every connection to it.
-  const killedAtMs = performance.now()
-  await Promise.all(
-    clients.map(async ({ closed }) => {
-      await closed
-      heardMs.push(performance.now() - killedAtMs)
-    }),
-  )
-  for (const client of clients) t.is(afterHandshake(client.text()), RESTARTS)
-  return heardMs.sort((left, right) => left - right)[5] ?? Infinity
-}
-
-const KILLS_MAX = 5
-
-// Serial: the resets below would keep this process too busy to see when anything came.
-test.serial('a node that is killed: all of its clients hear 1012, within 50 ms', async (t) => {
+test('a node that is killed: all of its clients hear 1012, before any probe could tell', async (t) => {
   const node = await startNode(t, 'a')
-  const balancer = await balancing(t, { a: node.port })
-  // On a machine that has something else to do one kill may be seen late; that a promise is kept shows in the best.
-  let bestMs = Infinity
-  for (let kill = 1; kill <= KILLS_MAX && bestMs >= 50; kill += 1) {
-    bestMs = Math.min(bestMs, await heardWithinMs(t, node, balancer.port))
-    const times = (event: string) => balancer.events().filter((each) => each === event).length
-    await until(() => times('a ejected') === kill, { what: 'it to be ejected' })
-    await node.restart()
-    await until(() => times('a readmitted') === kill, { what: 'it to be back' })
-  }
-  t.true(bestMs < 50, `it took ${bestMs} ms`)
+  const { port } = await balancing(t, { a: node.port }, { PROBE_INTERVAL_MS: '60000' })
+  const clients = await Promise.all(Array.from({ length: 10 }, () => opened(t, port)))
+  const killedAtMs = performance.now()
+  await node.kill()
+  for (const client of clients) t.is(afterHandshake(await client.closed), RESTARTS)
+  t.true(performance.now() - killedAtMs < 30_000)
 })
 
 test('a node that dies in the middle of a frame: nothing is put into it', async (t) => {

@@ -6,6 +6,7 @@ import { balancing } from '../fixtures/balancing.ts'
 import type { Balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { QUICK } from '../fixtures/patient.ts'
 import { startNode } from '../fixtures/processes.ts'
 import type { FixtureNode } from '../fixtures/processes.ts'
 import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
@@ -106,7 +107,7 @@ test('a refused connection goes to the next node, whatever the method and size, 
 })
 
 test('a frozen node is ejected when its probes time out, and readmitted when it thaws', async (t) => {
-  const [balancer, , b] = await cluster(t)
+  const [balancer, , b] = await cluster(t, QUICK)
   if (b === undefined) return t.fail()
   b.signal('SIGSTOP')
   await until(() => balancer.events().includes('b ejected'), { what: 'b to be ejected' })

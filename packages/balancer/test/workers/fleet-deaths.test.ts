@@ -61,14 +61,15 @@ test('while no worker is left, clients wait, on new connections and on open ones
 
 test('a connection that a worker closes is closed for the client, and the limit of connections holds', async (t) => {
   const a = await startNode(t, 'a')
-  const { url, admin } = await fleet(t, `a=${a.url}`, {
-    CLIENT_HEADERS_TIMEOUT_MS: '50',
-    CLIENT_CONNECTIONS_PER_ADDRESS_MAX: '2',
-  })
-  const port = Number(new URL(url).port)
-  const slow = await rawClient(t, port)
+  const upstreams = `a=${a.url}`
+  const [hasty, { url, admin }] = await Promise.all([
+    fleet(t, upstreams, { CLIENT_HEADERS_TIMEOUT_MS: '50' }),
+    fleet(t, upstreams, { CLIENT_CONNECTIONS_PER_ADDRESS_MAX: '2' }),
+  ])
+  const slow = await rawClient(t, Number(new URL(hasty.url).port))
   slow.send('GET / HTTP/1.1', '')
   t.regex(await slow.closed, /^HTTP\/1.1 408 /)
+  const port = Number(new URL(url).port)
   const bad = await rawClient(t, port)
   bad.send('what is this', '', '')
   t.regex(await bad.closed, /^HTTP\/1.1 400 /)

@@ -2,6 +2,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { request as open } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import test from 'ava'
@@ -67,13 +68,15 @@ test('--help lists every key, and an unknown argument is refused', async (t) => 
 })
 
 test('SIGTERM: requests in flight are finished, nothing new begins, exit 0', async (t) => {
-  const a = await startNode(t, 'a')
-  const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: `a=${a.url}` })
+  const held: ServerResponse[] = []
+  const a = await httpServer(t, (_request, response) => void held.push(response))
+  const balancer = startBalancer(t, { PORT: '0', UPSTREAMS: `a=http://127.0.0.1:${a.port}`, DRAIN_MS: '60000' })
   const { url } = await balancer.ready
-  const slow = Array.from({ length: 5 }, () => ask(`${url}/slow?ms=4000`, { headers: { connection: 'keep-alive' } }))
-  await until(async () => (await ask(`${a.url}/seen`)).body.toString().split('slow').length === 6, { what: 'all' })
+  const slow = Array.from({ length: 5 }, () => ask(url, { headers: { connection: 'keep-alive' } }))
+  await until(() => held.length === 5, { what: 'all to arrive' })
   balancer.child.kill('SIGTERM')
   await until(() => isClosed(Number(new URL(url).port)), { what: 'the port to be closed' })
+  for (const response of held) response.end()
   for (const { status, headers } of await Promise.all(slow)) {
     t.is(status, 200)
     t.is(headers.connection, 'close')
