@@ -10,5 +10,5 @@ export default {
     'bench/test/**/*.test.ts',
     ...LONG_TESTS.map((file) => `!${file}`),
   ],
-  timeout: '120s',
+  timeout: '180s',
 }

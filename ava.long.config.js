@@ -25,4 +25,4 @@ export const LONG_TESTS = [
 ]
 
 /** `npm run test:long` */
-export default { concurrency: 2, extensions: ['ts'], files: LONG_TESTS, timeout: '180s' }
+export default { concurrency: 2, extensions: ['ts'], files: LONG_TESTS, timeout: '240s' }

@@ -10,7 +10,7 @@ import { until } from '@ninelives/lab'
 
 const EVERY_MS = 10
 /** How long the death of a process may stay unnoticed by its peers on a busy machine. */
-const IN_FLIGHT_MS = 500
+const IN_FLIGHT_MS = 5_000
 const IN_FLIGHT_FAILURES_MAX = 10
 
 interface Answer {
@@ -72,7 +72,7 @@ class Shopper {
     const response = await fetch(this.#shop + path, {
       headers: { 'content-type': 'application/json', cookie },
       ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(60_000),
     })
     for (const setCookie of response.headers.getSetCookie()) {
       const [name = '', value = ''] = (setCookie.split(';')[0] ?? '').split(/=(.*)/s)
@@ -91,11 +91,12 @@ async function killByPid({ control }: Running, name: string): Promise<number> {
 }
 
 function untilTold({ output }: Running, line: RegExp): Promise<void> {
-  return until(() => line.test(output.stdout), { deadlineMs: 15_000, what: `the lab to say ${line}` })
+  return until(() => line.test(output.stdout), { deadlineMs: 60_000, what: `the lab to say ${line}` })
 }
 
+/** A balancer that gets no processor time in between may miss that it was away. */
 function untilBack(lab: Running): Promise<void> {
-  return untilTold(lab, /the balancer readmitted node-b/)
+  return untilTold(lab, /node-b is back after/)
 }
 
 /** A shopper whose login that node has served. */
@@ -117,11 +118,11 @@ onRedis('redis: no user is logged out, no item is lost, and no request fails', a
   const lab = await runUp(t, '--strategy', 'redis', '--users', '0')
   const shopper = await shopperOn(lab, 'b')
   const adding = shopper.keepAdding()
-  await until(() => shopper.answers.length > 100, { deadlineMs: 10_000, what: 'a hundred items' })
+  await until(() => shopper.answers.length > 100, { deadlineMs: 60_000, what: 'a hundred items' })
   const killedAtMs = await killByPid(lab, 'b')
   await untilBack(lab)
-  const enough = Math.max(201, shopper.answers.length + 50)
-  await until(() => shopper.answers.length > enough, { deadlineMs: 60_000, what: `${enough} items` })
+  const lately = () => new Set(shopper.answers.slice(-30).map(({ node }) => node)).size
+  await until(() => shopper.answers.length > 200 && lately() === 3, { deadlineMs: 60_000, what: 'all nodes to serve' })
   shopper.stopAdding()
   await adding
 
@@ -137,7 +138,6 @@ onRedis('redis: no user is logged out, no item is lost, and no request fails', a
     'only what was in flight may have failed',
   )
   t.true(bad.length <= IN_FLIGHT_FAILURES_MAX, `${bad.length} failed`)
-  t.deepEqual(new Set(shopper.answers.slice(-30).map(({ node }) => node)).size, 3, 'all nodes take part again')
 
   const { items } = await shopper.cart()
   const quantities = new Map(items.map(({ sku, quantity }) => [sku, quantity]))
@@ -158,7 +158,7 @@ test.serial('sticky: the users of the node are logged out, and the lab says why'
   const other = await shopperOn(lab, 'a')
   const adding = Promise.all([shopper.keepAdding(), other.keepAdding()])
   await until(() => shopper.answers.length > 100 && other.answers.length > 100, {
-    deadlineMs: 10_000,
+    deadlineMs: 60_000,
     what: 'a hundred items each',
   })
   t.true(shopper.answers.every(({ status, node }) => status === 200 && node === 'b'))
@@ -166,9 +166,9 @@ test.serial('sticky: the users of the node are logged out, and the lab says why'
     const { nodes } = (await (await fetch(`${lab.control}/api/cluster`)).json()) as { nodes: { sessions: number }[] }
     return (nodes[1]?.sessions ?? 0) > 0
   }
-  await until(held, { deadlineMs: 5_000, what: 'the lab to know what node b holds' })
+  await until(held, { deadlineMs: 60_000, what: 'the lab to know what node b holds' })
   await killByPid(lab, 'b')
-  await until(() => shopper.answers.some(({ status }) => status === 401), { deadlineMs: 10_000, what: 'the logout' })
+  await until(() => shopper.answers.some(({ status }) => status === 401), { deadlineMs: 60_000, what: 'the logout' })
   shopper.stopAdding()
   other.stopAdding()
   await adding
@@ -188,7 +188,7 @@ test.serial(
     const lab = await runUp(t, '--strategy', 'memory', '--users', '0')
     const shopper = await shopperOn(lab, 'b')
     const adding = shopper.keepAdding()
-    await until(() => shopper.answers.some(({ status }) => status === 401), { deadlineMs: 10_000, what: 'the logout' })
+    await until(() => shopper.answers.some(({ status }) => status === 401), { deadlineMs: 60_000, what: 'the logout' })
     shopper.stopAdding()
     await adding
     t.regex(lab.output.stdout, /while the balancer takes turns, so users are logged out at their next request\n/)

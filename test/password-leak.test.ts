@@ -63,7 +63,7 @@ async function visitedShop(t: ExecutionContext, stores: readonly SessionStore[])
   const ports = nodes.map(({ url }, index) => [`node-${index}`, Number(new URL(url).port)] as const)
   const front = await balancing(t, Object.fromEntries(ports))
   const ready = async (): Promise<boolean> => (await fetch(`${front.url}/api/session`)).status === 200
-  await until(ready, { deadlineMs: 10_000, what: 'the balancer to find its nodes' })
+  await until(ready, { deadlineMs: 60_000, what: 'the balancer to find its nodes' })
   await visit(client(front.url))
   // The balancer's own keys have been at work, and what is looked for would be found.
   t.true(records.some((record) => record.includes('"a":')))

@@ -84,7 +84,7 @@ for (const name of TRIED) {
     const { trace } = cluster.lab
     const isBack = (): boolean =>
       trace.state.nodes.every(({ state }) => state === 'up') && cluster.pids().node.length === 2
-    await until(isBack, { deadlineMs: 20_000, what: `node ${victim} to come back` })
+    await until(isBack, { deadlineMs: 60_000, what: `node ${victim} to come back` })
     t.notDeepEqual(cluster.pids().node, node)
     t.deepEqual(cluster.pids().balancer, balancer)
   })

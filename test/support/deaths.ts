@@ -55,7 +55,7 @@ export function crashOne(point: 'before-commit' | 'after-commit'): (lab: Running
 
 async function untilBack(lab: Running, victim: { readonly name: string; readonly pid: number }): Promise<void> {
   await until(async () => (await nodes(lab)).some((node) => isBack(node, victim)), {
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     what: `node ${victim.name} to come back`,
   })
 }

@@ -25,7 +25,7 @@ export interface KeeperOptions {
   readonly onMessage?: (message: Message) => void
 }
 
-const START_DEADLINE_MS = 20_000
+const START_DEADLINE_MS = 60_000
 /** The backoff after a process died before it was ready; it doubles each time. */
 const BACKOFF_MS = 500
 const BACKOFF_MAX_MS = 30_000

@@ -212,7 +212,7 @@ test('a long replay without delays ends with Ctrl-C', async (t) => {
   })
   writeFileSync(file, lines.join('\n'))
   const command = run(t, ['replay', '--speed', '0', file])
-  await until(() => command.output.stdout.includes('long, 1 user\n'), { deadlineMs: 30_000, what: 'its beginning' })
+  await until(() => command.output.stdout.includes('long, 1 user\n'), { deadlineMs: 60_000, what: 'its beginning' })
   command.process.kill('SIGINT')
   t.is(await command.exited, 130)
 })

@@ -49,7 +49,7 @@ test('concurrent installs take turns, and the second has nothing to do', async (
   const both = [install(), install()]
   const isWaiting = () =>
     both.some(({ output }) => output.stderr.includes('another install is under way; waiting for it'))
-  await until(isWaiting, { deadlineMs: 30_000, what: 'an install to wait for the other' })
+  await until(isWaiting, { deadlineMs: 60_000, what: 'an install to wait for the other' })
   writeFileSync(`${root}/go`, '')
   t.deepEqual(await Promise.all(both.map(({ exited }) => exited)), [0, 0])
   t.is(npmRuns(), 1)
@@ -81,7 +81,7 @@ test('a lock without an owner is not waited for forever', async (t) => {
   mkdirSync(`${root}/.ninelives`)
   writeFileSync(`${root}/.ninelives/installing`, '')
   const { output, exited } = install()
-  await until(() => output.stderr.includes('waiting for it'), { deadlineMs: 5_000, what: 'it to wait' })
+  await until(() => output.stderr.includes('waiting for it'), { deadlineMs: 60_000, what: 'it to wait' })
   t.is(npmRuns(), 0)
   t.is(await exited, 0)
   t.is(npmRuns(), 1)

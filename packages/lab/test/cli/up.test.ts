@@ -38,7 +38,7 @@ test.serial('stopped during its start, it exits with 130', async (t) => {
   const directory = scratch(t)
   const { pid, process, output, exited } = run(t, ['up', ...anyPorts, ...strategy, '--logs', directory])
   await until(() => output.stdout.includes('Starting') && family(pid).length > 4, {
-    deadlineMs: 20_000,
+    deadlineMs: 60_000,
     what: 'the first processes',
   })
   const pids = family(pid)
@@ -88,8 +88,8 @@ test.serial('what happened is in the trace, and the logs are beside it', async (
   await fetch(`${control}/api/faults`, { method: 'POST', body: JSON.stringify({ kind: 'kill', target: 'c' }) })
   const read = () => decodeTrace(readFileSync(`${directory}/trace.ndjson`, 'utf8')).events
   const isBack = (): boolean => read().some((event) => event.type === 'node-up' && event.downForMs !== undefined)
-  await until(isBack, { deadlineMs: 15_000, what: 'the node to be back' })
-  await until(() => read().some(({ type }) => type === 'users-second'), { deadlineMs: 5_000, what: 'the users' })
+  await until(isBack, { deadlineMs: 60_000, what: 'the node to be back' })
+  await until(() => read().some(({ type }) => type === 'users-second'), { deadlineMs: 60_000, what: 'the users' })
   process.kill('SIGTERM')
   t.is(await exited, 0)
   const types = read().map(({ type }) => type)
@@ -119,7 +119,7 @@ test.serial('watch prints what users see, and ends with totals', async (t) => {
   const { shop } = await runUp(t, ...strategy, '--users', '0')
   const watch = run(t, ['watch', '--target', shop, '--users', '5', '--rate', '50'])
   const lines = () => watch.output.stdout.split('\n').filter((line) => line.includes('carts intact 5/5'))
-  await until(() => lines().length >= 3, { deadlineMs: 15_000, what: 'three seconds' })
+  await until(() => lines().length >= 3, { deadlineMs: 60_000, what: 'three seconds' })
   t.regex(lines()[2] ?? '', /^\d\d:\d\d:\d\d  a [█·]{8} +\d+ %  .*ok +\d+  failed 0  logged out 0/)
   watch.process.kill('SIGINT')
   t.is(await watch.exited, 0)
@@ -129,7 +129,7 @@ test.serial('watch prints what users see, and ends with totals', async (t) => {
 test.serial('watch waits for a shop that is not up yet', async (t) => {
   const watch = run(t, ['watch', '--target', 'http://127.0.0.1:1'])
   await until(() => watch.output.stdout.includes('Waiting up to 60 s for http://127.0.0.1:1'), {
-    deadlineMs: 10_000,
+    deadlineMs: 60_000,
     what: 'the line that says so',
   })
   watch.process.kill('SIGINT')

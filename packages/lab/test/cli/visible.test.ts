@@ -129,7 +129,7 @@ test('a watched shop sends no control character', async (t) => {
   })
   const { port } = server.address() as { port: number }
   const watch = run(t, ['watch', '--target', `http://127.0.0.1:${port}`, '--users', '2'], { FORCE_COLOR: '1' })
-  await until(() => watch.output.stdout.includes('owned'), { deadlineMs: 30_000, what: 'the first second' })
+  await until(() => watch.output.stdout.includes('owned'), { deadlineMs: 60_000, what: 'the first second' })
   watch.process.kill('SIGINT')
   t.is(await watch.exited, 0)
   assertHarmless(t, watch.output.stdout)

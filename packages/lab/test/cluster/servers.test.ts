@@ -31,7 +31,7 @@ async function started(t: ExecutionContext, server: PrivateServer, label: string
       const [command = '', ...args] = kind.command({ program, port, directory, follows })
       return { label, command, args, environment: process.env, channel: false }
     },
-    ready: () => until(() => kind.answers(port), { deadlineMs: 15_000, what: `${label} to answer` }),
+    ready: () => until(() => kind.answers(port), { deadlineMs: 60_000, what: `${label} to answer` }),
   })
   t.teardown(async () => {
     await keeper.kill()
@@ -51,14 +51,14 @@ for (const name of Object.keys(serverKinds) as ServerName[]) {
     const { keeper, port } = await started(t, server, name)
     const pid = keeper.pid ?? 0
     keeper.signal('SIGKILL')
-    await until(() => keeper.pid !== pid, { deadlineMs: 5_000, what: 'its death' })
+    await until(() => keeper.pid !== pid, { deadlineMs: 60_000, what: 'its death' })
     t.false(await server.kind.answers(port))
     await keeper.start()
     t.not(keeper.pid, pid)
     keeper.signal('SIGSTOP')
     t.false(await server.kind.answers(port))
     keeper.signal('SIGCONT')
-    await until(() => server.kind.answers(port), { deadlineMs: 5_000, what: 'it to go on' })
+    await until(() => server.kind.answers(port), { deadlineMs: 60_000, what: 'it to go on' })
   })
 
   const replication = serverKinds[name].replication
@@ -68,7 +68,7 @@ for (const name of Object.keys(serverKinds) as ServerName[]) {
       const primary = await started(t, server, name)
       const replica = await started(t, server, 'replica', primary.port)
       const follows = ({ port }: Started): Promise<void> =>
-        until(() => replication.isInSync(port), { deadlineMs: 40_000, what: 'it to follow' })
+        until(() => replication.isInSync(port), { deadlineMs: 60_000, what: 'it to follow' })
       await follows(replica)
       t.true(await replication.isPrimary(primary.port))
       t.false(await replication.isPrimary(replica.port))

@@ -43,7 +43,7 @@ function parse(block: string): Message {
 }
 
 const arrive = (messages: readonly unknown[], count: number): Promise<void> =>
-  until(() => messages.length >= count, { deadlineMs: 5_000, what: `${count} messages` })
+  until(() => messages.length >= count, { deadlineMs: 60_000, what: `${count} messages` })
 
 test("a new client reaches the lab's state", async (t) => {
   const lab = await openedLab(t)
@@ -116,7 +116,7 @@ test('a client that does not read is disconnected, and others are not', async (t
     trace.append({ type: 'process-noted', process: 'node-a', event: 'flood', warns: false, detail })
     return cut.length > 0
   }
-  await until(fill, { deadlineMs: 20_000, everyMs: 1, what: 'a client to be cut off' })
+  await until(fill, { deadlineMs: 60_000, everyMs: 1, what: 'a client to be cut off' })
   t.deepEqual(cut, ['/lazy'])
   t.true(read > 4 * 1024 * 1024)
 })

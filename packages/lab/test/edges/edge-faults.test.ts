@@ -34,7 +34,7 @@ const isReady = async ({ cluster }: Lab, index: number): Promise<boolean> =>
 
 const becomes = (lab: Lab, index: number, ready: boolean): Promise<void> =>
   until(async () => (await isReady(lab, index)) === ready, {
-    deadlineMs: 20_000,
+    deadlineMs: 60_000,
     what: `node ${index} to be ${ready ? 'ready' : 'cut off'}`,
   })
 
@@ -43,11 +43,11 @@ test('a node that is cut off from the balancer is ejected, and readmitted', asyn
   const fault = await inject(lab, { kind: 'cut', target: 'balancer>a' })
   t.is(fault.target, 'balancer>a')
   const ejected = (): boolean => lab.trace.state.nodes[0]?.ejected === true
-  await until(ejected, { deadlineMs: 20_000, what: 'the balancer to eject a' })
+  await until(ejected, { deadlineMs: 60_000, what: 'the balancer to eject a' })
   t.true(await isReady(lab, 0))
   t.is((await fetch(`${lab.cluster.url}/api/session`)).headers.get('x-served-by'), 'b')
   await heal(lab, fault)
-  await until(() => !ejected(), { deadlineMs: 20_000, what: 'the balancer to readmit a' })
+  await until(() => !ejected(), { deadlineMs: 60_000, what: 'the balancer to readmit a' })
   t.pass()
 })
 
@@ -103,10 +103,10 @@ test('faults of edges end with the edge process, which is restarted', async (t) 
   await inject(lab, { kind: 'hold', target: 'balancer>a' })
   const pid = lab.cluster.edges?.keeper.pid ?? 0
   process.kill(pid, 'SIGKILL')
-  await until(() => lab.trace.state.faults.length === 0, { deadlineMs: 10_000, what: 'the fault to be over' })
+  await until(() => lab.trace.state.faults.length === 0, { deadlineMs: 60_000, what: 'the fault to be over' })
   const back = async (): Promise<boolean> =>
     (await httpGet(`${lab.cluster.url}/healthz`, { timeoutMs: 1_000 }))?.status === 200
-  await until(back, { deadlineMs: 20_000, what: 'the shop to answer' })
+  await until(back, { deadlineMs: 60_000, what: 'the shop to answer' })
   t.not(lab.cluster.edges?.keeper.pid, pid)
 })
 

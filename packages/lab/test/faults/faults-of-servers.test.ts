@@ -48,13 +48,13 @@ async function loggedIn({ cluster }: Lab): Promise<() => Promise<boolean>> {
       status = (await fetch(`${url}/api/cart`, { headers: { cookie } })).status
       return status === 200 || status === 401
     }
-    await until(isAnswered, { deadlineMs: 20_000, what: 'the node to have its store' })
+    await until(isAnswered, { deadlineMs: 60_000, what: 'the node to have its store' })
     return status === 200
   }
 }
 
 const recovered = ({ trace }: Lab): Promise<void> =>
-  until(() => trace.state.faults.length === 0, { deadlineMs: 25_000, what: 'the store to be back' })
+  until(() => trace.state.faults.length === 0, { deadlineMs: 60_000, what: 'the store to be back' })
 
 for (const name of ['postgres', 'mariadb'] as const) {
   const run = missing(name) ? test.serial.skip : test.serial

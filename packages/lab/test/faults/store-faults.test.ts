@@ -51,7 +51,7 @@ async function copied({ cluster: { store } }: Lab): Promise<number> {
     const size = await askRedis(store?.port ?? 0, 'DBSIZE')
     return /^:[1-9]/.test(size) && size === (await askRedis(port, 'DBSIZE'))
   }
-  await until(isCopied, { deadlineMs: 10_000, what: 'the replica to have it' })
+  await until(isCopied, { deadlineMs: 60_000, what: 'the replica to have it' })
   return port
 }
 
@@ -63,9 +63,9 @@ inRedis('a store that is killed is gone with every session, and comes back', asy
   t.true(await isKnown())
   t.is((await inject(lab, { kind: 'kill', target: 'store' })).target, 'store')
   t.is(await runState(pid), 'gone')
-  await until(() => lab.trace.state.faults.length === 0, { deadlineMs: 15_000, what: 'the store to be back' })
+  await until(() => lab.trace.state.faults.length === 0, { deadlineMs: 60_000, what: 'the store to be back' })
   t.not(store?.pid, pid)
-  await until(async () => !(await isKnown().catch(() => true)), { deadlineMs: 15_000, what: 'the node to reach it' })
+  await until(async () => !(await isKnown().catch(() => true)), { deadlineMs: 60_000, what: 'the node to reach it' })
   t.pass()
 })
 
@@ -77,7 +77,7 @@ inRedis('a store that is paused keeps what it has', async (t) => {
   t.is((await ask(lab, 'POST', '/api/faults', { body: { kind: 'amnesia', target: 'store' } })).status, 409)
   t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
   t.is(await runState(lab.cluster.store?.pid ?? 0), 'running')
-  await until(isKnown, { deadlineMs: 15_000, what: 'the node to find the session again' })
+  await until(isKnown, { deadlineMs: 60_000, what: 'the node to find the session again' })
   t.pass()
 })
 
@@ -105,7 +105,7 @@ inRedis('a failover promotes the replica with the sessions, and the dead server 
   const lab = await redisLab(t, { replica: true, restartAfterMs: 300 })
   const { store } = lab.cluster
   const isKnown = await loggedIn(lab)
-  await until(isKnown, { deadlineMs: 5_000, what: 'the session' })
+  await until(isKnown, { deadlineMs: 60_000, what: 'the session' })
   for (let n = 0; n < 2; n++) {
     const { pid, port } = store ?? {}
     await copied(lab)
@@ -113,7 +113,7 @@ inRedis('a failover promotes the replica with the sessions, and the dead server 
     t.not(store?.pid, pid)
     t.not(store?.port, port)
     t.is(await runState(pid ?? 0), 'gone')
-    await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the node to find the session there' })
+    await until(() => isKnown().catch(() => false), { deadlineMs: 60_000, what: 'the node to find the session there' })
     t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
     t.true(await store?.isFollowed())
   }
@@ -128,14 +128,14 @@ inRedis('an interrupted failover is reported, and completed by healing', async (
   const broken = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
   t.is(broken.json.error.message, 'the replica was not promoted')
   const unhealed = () => lab.faults.unhealed() ?? []
-  await until(() => unhealed().length === 1, { deadlineMs: 30_000, what: 'it to be known that it can not be healed' })
+  await until(() => unhealed().length === 1, { deadlineMs: 60_000, what: 'it to be known that it can not be healed' })
   t.regex(unhealed()[0]?.reason ?? '', /in vain for the replica to be promoted/)
   t.is(await askRedis(replica, 'ACL', 'SETUSER', 'default', '+replicaof'), '+OK')
   await lab.faults.heal(unhealed()[0]?.id ?? '')
   t.is(store?.port, replica)
   t.true(await store?.isPrimary())
   t.true(await store?.isFollowed())
-  await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the node to find the session there' })
+  await until(() => isKnown().catch(() => false), { deadlineMs: 60_000, what: 'the node to find the session there' })
   t.deepEqual(lab.faults.unhealed(), [])
 })
 
@@ -165,15 +165,15 @@ inRedis('the edge to the replica can be broken, and it catches up after healing'
   const { store } = lab.cluster
   const fault = await inject(lab, { kind: 'cut', target: 'store>replica' })
   const isFollowed = async (): Promise<boolean> => (await store?.isFollowed()) === true
-  await until(async () => !(await isFollowed()), { deadlineMs: 10_000, what: 'the replica to be alone' })
+  await until(async () => !(await isFollowed()), { deadlineMs: 60_000, what: 'the replica to be alone' })
   const refused = await ask(lab, 'POST', '/api/faults', { body: { kind: 'failover', target: 'store' } })
   t.is(refused.json.error.code, 'NO_REPLICA')
   const isKnown = await loggedIn(lab)
   t.is((await ask(lab, 'DELETE', `/api/faults/${fault.id}`)).status, 200)
-  await until(isFollowed, { deadlineMs: 15_000, what: 'the replica to follow again' })
+  await until(isFollowed, { deadlineMs: 60_000, what: 'the replica to follow again' })
   await copied(lab)
   await inject(lab, { kind: 'failover', target: 'store' })
-  await until(() => isKnown().catch(() => false), { deadlineMs: 15_000, what: 'the session on the other one' })
+  await until(() => isKnown().catch(() => false), { deadlineMs: 60_000, what: 'the session on the other one' })
   t.pass()
 })
 

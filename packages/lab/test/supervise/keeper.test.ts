@@ -69,7 +69,7 @@ test('a process is up before anything that it reports, however late its messages
   const cell = new Int32Array(new SharedArrayBuffer(4))
   while (!existsSync(marker) && performance.now() < giveUpAtMs) Atomics.wait(cell, 0, 0, 10)
   await started
-  await until(() => order.includes('report'), { deadlineMs: 5_000, what: 'the report' })
+  await until(() => order.includes('report'), { deadlineMs: 60_000, what: 'the report' })
   t.deepEqual(order, ['starting', 'up', 'ready', 'report'])
 })
 
@@ -78,7 +78,7 @@ test('a process that is killed from outside is restarted', async (t) => {
   await keeper.start()
   const { pid } = keeper
   process.kill(pid ?? 0, 'SIGKILL')
-  await until(() => lives.length === 5, { deadlineMs: 10_000, what: 'the second life' })
+  await until(() => lives.length === 5, { deadlineMs: 60_000, what: 'the second life' })
   t.deepEqual(seen(lives), ['starting', 'up', 'down', 'starting', 'up'])
   t.like(lives[2], { pid, exit: { code: null, signal: 'SIGKILL' } })
   const [, , , , back] = lives
@@ -90,7 +90,7 @@ test('without restarts a process stays down until it is started', async (t) => {
   const { keeper, lives } = keep(t, () => [], { restartAfterMs: undefined })
   await keeper.start()
   keeper.signal('SIGKILL')
-  await until(() => lives.at(-1)?.at === 'down', { deadlineMs: 5_000, what: 'the death' })
+  await until(() => lives.at(-1)?.at === 'down', { deadlineMs: 60_000, what: 'the death' })
   t.is(keeper.pid, undefined)
   t.false(keeper.signal('SIGTERM'))
   await keeper.start()
@@ -123,9 +123,9 @@ test('a failed restart is retried until it works', async (t) => {
   await keeper.start()
   manners = ['fails']
   keeper.signal('SIGKILL')
-  await until(() => seen(lives).filter((at) => at === 'down').length === 2, { deadlineMs: 10_000, what: 'a failure' })
+  await until(() => seen(lives).filter((at) => at === 'down').length === 2, { deadlineMs: 60_000, what: 'a failure' })
   manners = []
-  await until(() => lives.at(-1)?.at === 'up', { deadlineMs: 10_000, what: 'the process to be back' })
+  await until(() => lives.at(-1)?.at === 'up', { deadlineMs: 60_000, what: 'the process to be back' })
   const last = lives.at(-1)
   t.true(last?.at === 'up' && (last.downForMs ?? 0) > 500, 'the failed start is part of the same absence')
 })
@@ -153,7 +153,7 @@ test('a process that is paused is stopped all the same', async (t) => {
   await keeper.start()
   const pid = keeper.pid ?? 0
   keeper.signal('SIGSTOP')
-  await until(async () => (await runState(pid)) === 'stopped', { deadlineMs: 5_000, what: 'the pause' })
+  await until(async () => (await runState(pid)) === 'stopped', { deadlineMs: 60_000, what: 'the pause' })
   await keeper.stop()
   t.is(await runState(pid), 'gone')
 })
@@ -161,7 +161,7 @@ test('a process that is paused is stopped all the same', async (t) => {
 test("a process' output is logged, and each line is passed on", async (t) => {
   const { keeper, lines, processContext } = keep(t, () => ['talks'])
   await keeper.start()
-  await until(() => lines.length === 2, { deadlineMs: 5_000, what: 'both lines' })
+  await until(() => lines.length === 2, { deadlineMs: 60_000, what: 'both lines' })
   t.deepEqual(lines, ['{"level":30,"event":"listening","port":1}', 'plain words'])
   const log = `${processContext.directory}/sleeper.log`
   t.true(existsSync(log))

@@ -24,7 +24,7 @@ test('ports are different, free, and none that the kernel would give to a client
         () => true,
         () => false,
       )
-    await until(isFree, { deadlineMs: 10_000, what: `port ${port} to be free` })
+    await until(isFree, { deadlineMs: 60_000, what: `port ${port} to be free` })
   }
 })
 

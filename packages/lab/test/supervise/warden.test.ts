@@ -16,12 +16,12 @@ const nothingIsLeft = test.macro(async (t, ...manners: string[]) => {
   t.teardown(() => lab.kill('SIGKILL'))
   const [line] = (await once(lab.stdout, 'data')) as [Buffer]
   const { warden, children } = JSON.parse(line.toString()) as { warden: number; children: [number, number] }
-  await until(async () => (await runState(children[0])) === 'stopped', { deadlineMs: 5_000, what: 'the pause' })
+  await until(async () => (await runState(children[0])) === 'stopped', { deadlineMs: 60_000, what: 'the pause' })
   t.is(await runState(children[1]), 'running')
 
   lab.kill('SIGKILL')
   for (const pid of [...children, warden]) {
-    await until(async () => (await runState(pid)) === 'gone', { deadlineMs: 10_000, what: `${pid} to be gone` })
+    await until(async () => (await runState(pid)) === 'gone', { deadlineMs: 60_000, what: `${pid} to be gone` })
   }
   t.pass()
 })

@@ -67,7 +67,7 @@ test('every operation is recorded when it is sent and when it ends, one at a tim
     onOperations: (batch) => events.push(...batch),
   })
   t.teardown(() => load.end())
-  await until(() => events.length > 600, { deadlineMs: 20_000, what: 'three hundred operations' })
+  await until(() => events.length > 600, { deadlineMs: 60_000, what: 'three hundred operations' })
   await load.settle([{ name: 'a', url: shop.url.href }])
 
   const underWay = new Map<number, string>()
@@ -108,11 +108,11 @@ test("a changed rate keeps the users' state, and due times come from the seed al
   })
   t.teardown(() => load.end())
   const dues = (): number[] => events.flatMap((event) => (event.type === 'operation-sent' ? event.dueAtMs : []))
-  await until(() => dues().length > 100, { deadlineMs: 20_000, what: 'a hundred operations' })
+  await until(() => dues().length > 100, { deadlineMs: 60_000, what: 'a hundred operations' })
   const pacedAtMs = performance.now()
   await load.pace(40)
   const since = (): number[] => dues().filter((dueAtMs) => dueAtMs > pacedAtMs)
-  await until(() => since().length > 16, { deadlineMs: 20_000, what: 'operations at the new rate' })
+  await until(() => since().length > 16, { deadlineMs: 60_000, what: 'operations at the new rate' })
   load.end()
   const due = since().sort((a, b) => a - b)
   const [first = 0, last = 0] = [due[0], due[15]]
@@ -173,7 +173,7 @@ test('a user with a 401 just before the end looks again as often as otherwise', 
     response.writeHead(401).end('{}')
     return true
   }
-  await until(() => settled !== undefined, { deadlineMs: 20_000, what: 'the end' })
+  await until(() => settled !== undefined, { deadlineMs: 60_000, what: 'the end' })
   await settled
   const outcomes = events.flatMap((event) => (event.type === 'operation-ended' ? event.outcome : []))
   t.deepEqual(outcomes.slice(-2), ['failed', 'ok'])
@@ -197,7 +197,7 @@ test('the seed alone decides when each operation is due', async (t) => {
       },
       now: () => performance.now() - (beganMs ||= performance.now()),
     })
-    await until(() => due.length > 50, { deadlineMs: 20_000, what: 'fifty operations' })
+    await until(() => due.length > 50, { deadlineMs: 60_000, what: 'fifty operations' })
     load.end()
     dues.push(due.sort((a, b) => a - b).slice(0, 40))
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-const DEADLINE_MS = 30_000
+const DEADLINE_MS = 60_000
 const LOOK_EVERY_MS = 10
 
 /** Resolves with what `look` finds, as soon as it finds something other than undefined and false. */

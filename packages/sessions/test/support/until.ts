@@ -6,7 +6,7 @@ const POLL_MS = 10
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  deadlineMs = 30_000,
+  deadlineMs = 60_000,
   hopeless: () => boolean = () => false,
 ): Promise<void> {
   const deadlineAtMs = Date.now() + deadlineMs

@@ -28,7 +28,7 @@ const daemon = programPath('mariadbd', SYSTEM_DIRECTORIES)
 const installer = programPath('mariadb-install-db', SYSTEM_DIRECTORIES)
 export const mariadbMissing = missing(daemon && installer, 'mariadbd', 'mariadb-server')
 
-const START_DEADLINE_MS = 30_000
+const START_DEADLINE_MS = 60_000
 
 export async function mariadbServer(settings: readonly string[] = []): Promise<MariadbServer> {
   const data = mkdtempSync(join(tmpdir(), 'ninelives-mariadb-'))

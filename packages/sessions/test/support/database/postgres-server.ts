@@ -32,7 +32,7 @@ export interface PostgresServer {
 const located = (program: string): string | undefined => programPath(program, ['/usr/lib/postgresql/*/bin'])
 export const postgresMissing = missing(located('postgres') && located('initdb'), 'postgres', 'postgresql')
 
-const START_DEADLINE_MS = 30_000
+const START_DEADLINE_MS = 60_000
 
 export async function postgresServer(settings: readonly string[] = []): Promise<PostgresServer> {
   const data = dataDirectory()

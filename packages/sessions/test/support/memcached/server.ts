@@ -22,7 +22,7 @@ export interface MemcachedServerOptions {
   readonly settings?: readonly string[]
 }
 
-const START_DEADLINE_MS = 15_000
+const START_DEADLINE_MS = 60_000
 const STARTS_MAX = 5
 /** Below the ports that a system gives out by itself. */
 const PORT_MIN = 22_000

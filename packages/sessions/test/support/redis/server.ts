@@ -26,7 +26,7 @@ export interface RedisServerOptions {
   readonly file?: readonly string[]
 }
 
-const START_DEADLINE_MS = 15_000
+const START_DEADLINE_MS = 60_000
 const STARTS_MAX = 5
 /**
  * Below the ports that a system hands out by itself, and low enough that the bus of a Cluster's node, ten thousand
