@@ -8,6 +8,7 @@ import { Ledger } from './ledger/ledger.ts'
 import { putsOf } from './ledger/settled.ts'
 import type { Observation, Visit } from './ledger/visit.ts'
 import { Coverage, type Exposure } from './coverage.ts'
+import { type Interleaving, Interleavings } from './interleavings.ts'
 import { Latency, type LatencyFigures } from './latency.ts'
 import type { TraceProblem } from './trace/decode.ts'
 import type { OperationEnded, RunEnded, TraceEvent } from './trace/events.ts'
@@ -41,6 +42,8 @@ export interface Verdict {
   readonly writes: { readonly acknowledged: number; readonly lost: number }
   readonly faults: { readonly landed: number; readonly missed: number }
   readonly exposures: readonly Exposure[]
+  /** How often each hard interleaving occurred. */
+  readonly interleavings: readonly Interleaving[]
   /** Its doubts are separate from the verdict's. */
   readonly latency: LatencyFigures
 }
@@ -52,6 +55,7 @@ export class Judge {
   #watching: readonly Checker[]
   #closing: readonly Checker[]
   readonly #coverage = new Coverage()
+  readonly #interleavings = new Interleavings()
   readonly #latency = new Latency()
   readonly #ledger = new Ledger((visit) => this.#over(visit))
   readonly #found = new Map<AnomalyKind, { times: number; worst: Finding }>()
@@ -86,6 +90,7 @@ export class Judge {
 
   #take(event: TraceEvent): void {
     this.#coverage.take(event)
+    this.#interleavings.take(event)
     this.#lastSeq = event.seq
     if (event.type === 'operation-sent') {
       this.#sent++
@@ -111,6 +116,10 @@ export class Judge {
     return new Set(this.#found.keys())
   }
 
+  get interleavings(): readonly Interleaving[] {
+    return this.#interleavings.all
+  }
+
   hasFound(kind: AnomalyKind): boolean {
     return this.#found.has(kind)
   }
@@ -122,7 +131,12 @@ export class Judge {
       const found = this.#found.get(kind)
       return found === undefined ? [] : [{ kind, ...found }]
     })
-    const doubts = [...this.#crashDoubts(), ...this.#breakOff(this.#problem ?? problem), ...this.#coverage.doubts()]
+    const doubts = [
+      ...this.#crashDoubts(),
+      ...this.#breakOff(this.#problem ?? problem),
+      ...this.#coverage.doubts(),
+      ...this.#interleavings.doubts(),
+    ]
     const { ok, failed } = this.#ends
     return {
       verdict: anomalies.length > 0 ? 'invalid' : doubts.length > 0 ? 'unknown' : 'valid',
@@ -134,6 +148,7 @@ export class Judge {
       writes: this.#writes,
       faults: this.#coverage.faults,
       exposures: this.#coverage.exposures,
+      interleavings: this.interleavings,
       latency: this.#latency.figures,
     }
   }
@@ -176,6 +191,7 @@ export class Judge {
     if (seen === undefined) return
     this.#latency.ended(seen.done.sent, event)
     this.#coverage.ended(seen.done)
+    this.#interleavings.ended(seen.done)
     this.#observe(seen)
   }
 

@@ -10,9 +10,11 @@
  *     user-0 login 10-20 ok cookie x>y       sent with cookie x, held y after it
  *     user-0 copy a 90-95 ok [A]             asked from node a directly
  *     user-0 read 50-60 late 25 ok []        sent later than it could have been
+ *     user-0 read 50-60 ok [] tries 2        sent to two nodes, one after the other
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
- * `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
+ * `fault crash after-commit of b at 45`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
+ * `requires NAME NAME`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
 import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/trace/events.ts'
 import type { Verdict } from '../src/judge.ts'
@@ -25,7 +27,8 @@ interface Timed {
 
 const OPERATION =
   /^(?<user>[\w-]+?)(?:#(?<visit>\d+))?(?:\/(?<tab>\d+))? (?<kind>[a-z]+)(?: (?<about>\w+))? (?<sent>\d+)-(?<ended>\d+|\?)(?: late (?<late>\d+))?(?: (?<end>.*))?$/
-const FAULT = /^fault (?<kind>\w+) of (?<target>\w+) at (?<at>\d+)(?: (?<fate>fails|is taken back))?$/
+const FAULT =
+  /^fault (?<kind>\w+)(?: (?<point>[a-z]+-[a-z]+))? of (?<target>\w+) at (?<at>\d+)(?: (?<fate>fails|is taken back))?$/
 
 export function historyOf(text: string): TraceEvent[] {
   const timed: Timed[] = []
@@ -36,11 +39,15 @@ export function historyOf(text: string): TraceEvent[] {
   for (const line of text.split('\n')) {
     const fault = FAULT.exec(line)?.groups
     const operation = OPERATION.exec(line)?.groups
+    const requires = /^requires (.+)$/.exec(line)?.[1]
+    const life = /^(?:node (?<node>\w+)|store) (?<what>dies|leaves|is up) at (?<at>\d+)$/.exec(line)?.groups
     const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
     const others = /^other users at (\d+)$/.exec(line)
     const late = /^users are up at (\d+)$/.exec(line)
     if (line === '') continue
     else if (line === 'cut off') isCut = true
+    else if (requires) start = Object.assign(start, { requires: requires.split(' ') })
+    else if (life) timed.push(lifeOf(life))
     else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
     else if (others) timed.push(usersAt(0), usersAt(Number(others[1])))
     else if (late) timed.push(usersAt(Number(late[1])))
@@ -61,9 +68,19 @@ function usersAt(atMs: number): Timed {
   return { atMs, body: { type: 'process-up', process: 'users', pid: 1 } }
 }
 
-function faultOf(fault: string, { kind = '', target = '', at, fate }: Groups): Timed[] {
+function lifeOf({ node, what, at }: Groups): Timed {
+  const end = { pid: 1, code: null, signal: what === 'dies' ? 'SIGKILL' : null }
+  if (node === undefined) return { atMs: Number(at), body: { type: 'process-down', process: 'redis', ...end } }
+  if (what === 'is up') return { atMs: Number(at), body: { type: 'node-up', node, pid: 1 } }
+  return { atMs: Number(at), body: { type: 'node-down', node, held: 0, ...end } }
+}
+
+function faultOf(fault: string, { kind = '', point, target = '', at, fate }: Groups): Timed[] {
   const atMs = Number(at)
-  const injected: Timed = { atMs: atMs - 1, body: { type: 'fault-injected', fault, kind, target } }
+  const injected: Timed = {
+    atMs: atMs - 1,
+    body: { type: 'fault-injected', fault, kind, target, ...(point && { point }) },
+  }
   if (fate === 'fails') return [injected, { atMs, body: { type: 'fault-failed', fault, reason: 'nothing happened' } }]
   if (fate !== undefined) return [injected, { atMs, body: { type: 'fault-healed', fault } }]
   return [injected, { atMs, body: { type: 'fault-confirmed', fault } }]
@@ -101,6 +118,7 @@ function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end
   const node = / by (\w+)/.exec(end)?.[1]
   const count = / =(\d+)/.exec(end)?.[1]
   const session = / cookie \w*>(\w+)/.exec(end)?.[1]
+  const attempts = / tries (\d+)/.exec(end)?.[1]
   return {
     type: 'operation-ended',
     op,
@@ -108,6 +126,7 @@ function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end
     outcome,
     ...(outcome === 'ok' ? {} : { why: word === 'out' ? 'logged-out' : 'ECONNRESET' }),
     ...(node === undefined ? {} : { node }),
+    ...(attempts === undefined ? {} : { attempts: Number(attempts) }),
     ...(session === undefined ? {} : { session }),
     ...(as === undefined ? {} : { as }),
     ...(cart === undefined ? {} : { items: itemsIn(cart) }),

@@ -68,7 +68,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
 
 function openTrace(options: LabOptions, { balancerPort, nodes, storeUrl }: Addresses): Trace {
   const { name, routing, summary, onNodeDeath } = options.strategy
-  const { run, seed, users, rate, restartAfterMs, directory } = options
+  const { run, seed, users, rate, restartAfterMs, requires, directory } = options
   return new Trace(path.join(directory, 'trace.ndjson'), {
     schema: TRACE_SCHEMA,
     run,
@@ -80,5 +80,6 @@ function openTrace(options: LabOptions, { balancerPort, nodes, storeUrl }: Addre
     ...(restartAfterMs === undefined ? {} : { restartAfterMs }),
     users,
     rate,
+    ...(requires === undefined ? {} : { requires }),
   })
 }

@@ -74,6 +74,8 @@ export interface RunStarted {
   /** The idle timeout and the absolute timeout; absent if unknown. */
   readonly idleTimeoutMs?: number
   readonly absoluteTimeoutMs?: number
+  /** The interleavings without which the run is not valid, by name. */
+  readonly requires?: readonly string[]
 }
 
 export interface ClusterReady {
@@ -276,6 +278,8 @@ export interface OperationEnded {
   readonly why?: string
   /** The node that answered. */
   readonly node?: string
+  /** How often the balancer sent it to a node; absent if once, or if the answer did not tell. */
+  readonly attempts?: number
   /** A hash of the cookie after it. */
   readonly session?: string
   /** The user for whom the shop answered; absent for a visitor. */

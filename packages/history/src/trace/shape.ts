@@ -12,6 +12,7 @@ const number: Check = (value) => typeof value === 'number'
 const object: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 const counts: Check = (value) => object(value) && Object.values(value as object).every(number)
 const outcome: Check = (value) => value === 'ok' || value === 'failed' || value === 'unknown'
+const texts: Check = (value) => Array.isArray(value) && value.every(text)
 const items: Check = (value) => Array.isArray(value) && value.every(isItem)
 const nodes: Check = (value) => Array.isArray(value) && value.every(has({ name: text, url: text }))
 
@@ -29,6 +30,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     seed: optional(number),
     idleTimeoutMs: optional(number),
     absoluteTimeoutMs: optional(number),
+    requires: optional(texts),
   },
   'cluster-ready': {},
   'node-starting': onNode,
@@ -79,6 +81,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     outcome,
     why: optional(text),
     node: optional(text),
+    attempts: optional(number),
     session: optional(text),
     as: optional(text),
     items: optional(items),

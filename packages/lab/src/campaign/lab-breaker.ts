@@ -16,16 +16,25 @@ const LANDING_WAIT_MS = 5_000
 const WHOLE_DEADLINE_MS = 30_000
 
 export function labBreaker(lab: Lab): Breaker {
+  const drawn = new Map<string, number>()
+  /** How often a kind was drawn before. */
+  const before = (planned: string): number => {
+    const times = drawn.get(planned) ?? 0
+    drawn.set(planned, times + 1)
+    return times
+  }
   return {
-    once: (planned, random) => (planned === ROLLING ? roll(lab) : once(lab, draw(planned, random))),
+    once: (planned, random) => (planned === ROLLING ? roll(lab) : once(lab, draw(planned, before(planned), random))),
     whole: (signal) => whole(lab, signal),
   }
 }
 
-function draw(planned: string, random: () => number): FaultRequest {
+function draw(planned: string, before: number, random: () => number): FaultRequest {
   const request = parsePlanned(planned) ?? { kind: planned, target: RANDOM_TARGET }
   const fault = findFault(request.kind)
-  const drawn = { ...request, ...fault.drawn?.(random) }
+  // The next request of a single operation, as there are few of them.
+  const only = request.operation === undefined ? {} : { request: 1 }
+  const drawn = { ...fault.drawn?.(random, before), ...request, ...only }
   if (fault.comesBack || fault.isMomentary) return drawn
   return { ...drawn, durationMs: Math.round(PAUSE_MIN_MS + random() * PAUSE_SPAN_MS) }
 }

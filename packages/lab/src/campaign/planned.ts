@@ -1,5 +1,6 @@
 /** The faults of a campaign, as `--faults` names them. */
 import { STORE } from '../edges/edges.ts'
+import { CRASH_POINTS, type CrashPoint } from '../faults/contract/fault-detail.ts'
 import { faults } from '../faults/kinds/index.ts'
 import { RANDOM_TARGET } from '../faults/target.ts'
 
@@ -11,14 +12,34 @@ export const campaignKinds: readonly string[] = [...faults.keys(), ROLLING]
 export interface Planned {
   readonly kind: string
   readonly target: string
+  /** Of a crash. */
+  readonly point?: CrashPoint
+  /** Of a crash: the only operation whose requests count. */
+  readonly operation?: string
 }
 
-/** Parses a kind, or a kind and its target such as `kill@store`; undefined for other texts. */
+/** A crash before a login is answered. */
+export const CRASH_AT_LOGIN = 'crash:after-commit:login'
+const OPERATIONS: ReadonlyMap<string, string> = new Map([['login', 'POST /api/login']])
+
+/**
+ * Parses a kind, or a kind and its target such as `kill@store`, or a crash and its point such as `crash:after-commit`; undefined
+ * for other texts.
+ */
 export function parsePlanned(planned: string): Planned | undefined {
-  const [, kind = '', target] = /^([a-z]+)(?:@(.+))?$/.exec(planned) ?? []
+  const [, kind = '', given, word, target] = /^([a-z]+)(?::([a-z-]+))?(?::([a-z]+))?(?:@(.+))?$/.exec(planned) ?? []
+  const point = CRASH_POINTS.find((each) => each === given)
+  const operation = OPERATIONS.get(word ?? '')
   if (!campaignKinds.includes(kind) || (kind === ROLLING && target !== undefined)) return undefined
+  if (given !== undefined && (kind !== 'crash' || point === undefined)) return undefined
+  if (word !== undefined && operation === undefined) return undefined
   const own = faults.get(kind)?.on.includes('store') === true && !faults.get(kind)?.on.includes('node')
-  return { kind, target: target ?? (own ? STORE : RANDOM_TARGET) }
+  return {
+    kind,
+    target: target ?? (own ? STORE : RANDOM_TARGET),
+    ...(point === undefined ? {} : { point }),
+    ...(operation === undefined ? {} : { operation }),
+  }
 }
 
 /** Whether the fault needs proxies on the edges. */

@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly users: number
   /** Tabs of each user. Default 1. */
   readonly tabs?: number
+  /** As in LoadOptions. */
+  readonly together?: boolean
   /** Operations a second of all users together, at the beginning. */
   readonly rate: number
   /** The share of reads among the operations of a logged-in user. Default: one read after each put. */
@@ -28,6 +30,8 @@ export interface ClusterOptions {
   readonly usersLater?: boolean
   /** Whether the users send idempotency keys with their writes. Default: false. */
   readonly idempotencyKeys?: boolean
+  /** As in RunStarted. */
+  readonly requires?: readonly string[]
   readonly seed: number
   readonly run: string
   readonly directory: string

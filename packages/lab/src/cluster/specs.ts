@@ -38,7 +38,7 @@ export interface StoreProcessOrder {
 
 export type UsersOptions = Pick<
   ClusterOptions,
-  'users' | 'tabs' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
+  'users' | 'tabs' | 'together' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
 > & { readonly programs: Pick<Programs, 'users'> }
 
 /** More operations than the users send in one life, so that operation numbers are unique in a run. */
@@ -99,7 +99,7 @@ export function storeDirectory({ directory, run }: ClusterOptions, label: StoreP
 
 /** The spec of the users alone, for a system that the lab does not start. */
 export function usersSpec(options: UsersOptions): Specs['users'] {
-  const { programs, users, tabs = 1, readShare, seed, idempotencyKeys = false } = options
+  const { programs, users, tabs = 1, together = false, readShare, seed, idempotencyKeys = false } = options
   const base = baseOf(options.environment)
   let lives = 0
   return (target, { originNs, state }) => {
@@ -109,6 +109,7 @@ export function usersSpec(options: UsersOptions): Specs['users'] {
       target,
       users,
       tabs,
+      together,
       rate,
       readShare,
       seed,

@@ -15,6 +15,8 @@ export interface TargetOptions extends UsersOptions {
   readonly target: URL
   /** As in ClusterOptions. */
   readonly rate: number
+  /** As in RunStarted. */
+  readonly requires: readonly string[]
   readonly nodes: readonly NodeAddress[]
   readonly commands: Commands
   readonly run: string
@@ -73,7 +75,7 @@ export function openTarget(options: TargetOptions): TargetLab {
   }
 }
 
-function openTrace({ target, nodes, run, seed, users, rate, directory }: TargetOptions): Trace {
+function openTrace({ target, nodes, run, seed, users, rate, requires, directory }: TargetOptions): Trace {
   return new Trace(path.join(directory, 'trace.ndjson'), {
     schema: TRACE_SCHEMA,
     run,
@@ -89,5 +91,6 @@ function openTrace({ target, nodes, run, seed, users, rate, directory }: TargetO
     nodes: nodes.map(({ name, url }) => ({ name, url })),
     users,
     rate,
+    requires,
   })
 }

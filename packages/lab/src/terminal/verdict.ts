@@ -3,6 +3,8 @@ import {
   count,
   type Crash,
   type Exposure,
+  INTERLEAVINGS,
+  type Interleaving,
   type LatencyFigures,
   type OperationEnded,
   type OperationSent,
@@ -27,7 +29,7 @@ const WHYS_MAX = 3
 
 /** The result of a run, as a table. */
 export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: Paint): string {
-  const { operations, sessions, writes, faults, anomalies, doubts, exposures, latency } = verdict
+  const { operations, sessions, writes, faults, anomalies, doubts, exposures, interleavings, latency } = verdict
   const [start] = events
   const rate = rateIn(events)
   const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
@@ -36,6 +38,7 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
     ...(rate === undefined ? [] : [['Load', `${count(rate, 'operation')} a second`] as [string, string]]),
     ['Faults', landed],
     ...exposureRows(exposures),
+    ...interleavingRows(interleavings),
     ['Operations', operationsText(operations, whys)],
     ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
     ['Writes', `${n(writes.acknowledged)} acknowledged, ${n(writes.lost)} lost`],
@@ -82,6 +85,20 @@ function exposureRows(exposures: readonly Exposure[]): [string, string][] {
       `${range(({ users }) => users)} users within a second of it, ${range(({ inFlight }) => inFlight)} operations in flight; ` +
         `${Math.floor(100 * share)} % of the sessions were used again`,
     ],
+  ]
+}
+
+/** How often each occurred, the ones that did first. */
+function interleavingRows(all: readonly Interleaving[]): [string, string][] {
+  const there = all.filter(({ times }) => times > 0)
+  if (there.length === 0) return []
+  const absent = all.filter(({ times }) => times === 0).map(({ name }) => name)
+  return [
+    ...there.map(({ name, times }, index): [string, string] => [
+      index === 0 ? 'Exercised' : '',
+      `${n(times).padStart(5)} x  ${INTERLEAVINGS[name]}`,
+    ]),
+    ...(absent.length === 0 ? [] : [['', `never: ${absent.join(', ')} (--require NAME)`] as [string, string]]),
   ]
 }
 

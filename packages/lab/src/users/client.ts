@@ -3,7 +3,14 @@ import type { CookieJar } from './cookie-jar.ts'
 
 /** The outcome of one request, as far as its client can know. */
 export type Reply =
-  | { readonly end: 'answered'; readonly status: number; readonly node: string | undefined; readonly body: unknown }
+  | {
+      readonly end: 'answered'
+      readonly status: number
+      readonly node: string | undefined
+      /** How often the balancer sent the request to a node; undefined if once, or if it does not tell. */
+      readonly attempts?: number
+      readonly body: unknown
+    }
   /** No connection, so the request was not sent. */
   | { readonly end: 'unsent'; readonly kind: string }
   /** The request was sent, at least in part, and no whole answer came. */
@@ -98,14 +105,19 @@ function answered(response: IncomingMessage, text: string): Reply {
   const served = response.headers['x-served-by']
   const node = Array.isArray(served) ? served[0] : served
   const { statusCode: status = 0 } = response
+  const told = { status, node, ...attemptsIn(response.headers['server-timing']) }
   try {
-    return { end: 'answered', status, node, body: text === '' ? undefined : JSON.parse(text) }
+    return { end: 'answered', ...told, body: text === '' ? undefined : JSON.parse(text) }
   } catch {
     // A refusal may have any body; its status is enough.
-    return status < FIRST_REFUSAL
-      ? { end: 'broken', kind: 'not JSON' }
-      : { end: 'answered', status, node, body: undefined }
+    return status < FIRST_REFUSAL ? { end: 'broken', kind: 'not JSON' } : { end: 'answered', ...told, body: undefined }
   }
+}
+
+/** Our balancer tells its attempts with `SERVER_TIMING=true`. */
+function attemptsIn(timing: string | readonly string[] | undefined): { attempts?: number } {
+  const attempts = Number(/attempts;desc="(\d+)"/.exec(String(timing))?.[1] ?? 1)
+  return attempts > 1 ? { attempts } : {}
 }
 
 function failure(error: NodeJS.ErrnoException): Reply {

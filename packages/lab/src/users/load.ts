@@ -13,6 +13,8 @@ export interface LoadOptions {
   readonly users: number
   /** Tabs of each user, which share its cookies. Default 1. */
   readonly tabs?: number
+  /** Every fourth user acts in all its tabs at once. Default: each tab at times of its own. */
+  readonly together?: boolean
   /** Operations a second of all users together. */
   readonly rate: number
   /** As in VirtualUserOptions. */
@@ -47,6 +49,7 @@ export interface Load {
 export const TABS_MAX = 4
 /** An arbitrary number that gives the two uses of the seed different sequences. */
 const CHOICES = 0x2545f491
+const TOGETHER_EACH = 4
 const REPORT_EVERY_MS = 1_000
 /** Longer than an operation can take. */
 const LAST_ANSWERS_WAIT_MS = 6_000
@@ -60,7 +63,7 @@ const LOOKING_AT_ONCE = 8
 /** Starts the virtual users. */
 export function startLoad(options: LoadOptions): Load {
   const { target, users: howMany, tabs = 1, rate, seed, onSecond, now = () => performance.now() } = options
-  const { readShare, idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
+  const { together = false, readShare, idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
   const habits = { idempotencyKeys, ...(readShare === undefined ? {} : { readShare }) }
   const client = new Client(target)
   const recorder = new Recorder({ now, report: onOperations, firstOp })
@@ -76,7 +79,8 @@ export function startLoad(options: LoadOptions): Load {
     const lives = users.flatMap((user, index) =>
       Array.from({ length: tabs }, (_, tab) => {
         const own = seed + index * TABS_MAX + tab
-        const due = dueTimes(everyMs, seededRandom(own))
+        const first = seed + index * TABS_MAX
+        const due = dueTimes(everyMs, seededRandom(together && index % TOGETHER_EACH === 0 ? first : own))
         // A sequence of its own: answers decide how often it is used, and must not change when a tab acts.
         const random = seededRandom(own ^ CHOICES)
         return live({ user, tab, random, due, beganMs, now, tally, end: end.signal })

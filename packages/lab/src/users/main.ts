@@ -6,6 +6,7 @@ interface UsersArguments {
   readonly target: string
   readonly users: number
   readonly tabs: number
+  readonly together: boolean
   readonly rate: number
   readonly readShare?: number
   readonly seed: number

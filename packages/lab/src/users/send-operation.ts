@@ -33,6 +33,7 @@ export interface Answered {
 }
 
 const LOGIN_REFUSED = 'login refused'
+const NO_ANSWER = { node: undefined, body: undefined, attempts: undefined }
 
 export async function ask(recorder: Recorder, client: Pick<Client, 'call'>, question: Question): Promise<Answered> {
   const { call, jar, keyed, ...about } = question
@@ -43,13 +44,14 @@ export async function ask(recorder: Recorder, client: Pick<Client, 'call'>, ques
   const sent = changes && keyed !== undefined ? { ...call, idempotencyKey: `${keyed}-${op}` } : call
   const reply = await client.call(sent, jar)
 
-  const [node, body] = reply.end === 'answered' ? [reply.node, reply.body] : []
+  const { node, body, attempts } = reply.end === 'answered' ? reply : NO_ANSWER
   const outcome = asWished(outcomeOf(reply, changes), kind)
   const answer = outcome.end === 'ok' ? readShop(body) : {}
   const endedAtMs = recorder.ended(op, {
     outcome: outcome.end,
     ...(outcome.end === 'ok' ? {} : { why: outcome.kind }),
     ...(node === undefined ? {} : { node }),
+    ...(attempts === undefined ? {} : { attempts }),
     ...sessionOf(jar),
     ...answer,
   })

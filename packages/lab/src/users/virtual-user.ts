@@ -63,7 +63,7 @@ interface Ended {
   readonly endedAtMs: number
 }
 
-type Stage = 'away' | 'entering' | 'in' | 'doubting'
+type Stage = 'away' | 'entering' | 'in' | 'doubting' | 'leaving'
 
 /** With so many items in the cart the user logs out. */
 const CART_ITEMS_MAX = 20
@@ -121,6 +121,8 @@ export class VirtualUser {
     const { tab, random } = turn
     if (this.#stage === 'entering') return this.#strange(turn)
     if (this.#stage === 'away') return this.#enter(turn)
+    // While one tab logs out, the others go on, as a write or a copy that is late must not bring the session back.
+    if (this.#stage === 'leaving') return random() < 1 / 2 ? this.#put(turn) : this.look(turn)
     if (this.#stage === 'doubting' || this.#looksNext.has(tab)) return this.look(turn)
     if (this.#acknowledged.size >= CART_ITEMS_MAX || this.#puts >= PUTS_MAX) return this.#leave(turn)
     const { readShare } = this.#options
@@ -202,7 +204,7 @@ export class VirtualUser {
 
   async #leave(turn: Turn): Promise<Operation> {
     const visit = this.#visit
-    this.#stage = 'entering'
+    this.#stage = 'leaving'
     const jar = this.#jar.copy()
     const { operation } = await this.#do(turn, { kind: 'logout', call: { method: 'POST', path: '/api/logout' } })
     // The visit is over even if the logout failed.

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history'
 import { campaign, type CampaignOptions } from '../../src/campaign/campaign.ts'
 import { parsePlanned } from '../../src/campaign/planned.ts'
+import { askedBy } from '../../src/campaign/required.ts'
 import { labBreaker } from '../../src/campaign/lab-breaker.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
 import type { Lab } from '../../src/lab.ts'
@@ -114,10 +115,44 @@ test("a fault that can't be healed still stands, and ends the campaign", async (
   )
 })
 
+test('faults ask for the interleavings without which they show little', (t) => {
+  t.deepEqual(askedBy(['kill'], 20, 1), ['request-on-dying-node'])
+  t.deepEqual(askedBy(['kill'], 9, 2), ['two-tabs-at-once'], 'so few may all miss')
+  t.deepEqual(askedBy(['kill', 'crash'], 2, 1), ['crash-after-commit'])
+  t.deepEqual(askedBy(['crash:before-commit', 'pause'], 4, 1), [])
+  t.deepEqual(askedBy(['kill@store', 'latency'], 30, 1), [], 'no node dies')
+  t.deepEqual(askedBy(['kill'], 0, 2), [])
+})
+
+test('each crash point comes in turn, first the one after the commit', async (t) => {
+  const programs = { ...ownPrograms(), node: fixture('doomed-node'), balancer: fixture('balancer') }
+  const lab = await startedLab(t, { restartAfterMs: 50, programs })
+  const { events } = await campaignOf(lab, ['crash@a', 'crash@a', 'crash@a', 'crash@a', 'crash@a'])
+  const points = events.flatMap((event) => (event.type === 'fault-injected' ? [event.point] : []))
+  t.deepEqual(points, ['after-commit', 'before-commit', 'after-response', 'before-read', 'after-commit'])
+})
+
 test('a fault falls on its planned target, or else on a random one', (t) => {
   t.deepEqual(parsePlanned('kill'), { kind: 'kill', target: 'random' })
   t.deepEqual(parsePlanned('kill@store'), { kind: 'kill', target: 'store' })
   t.deepEqual(parsePlanned('cut@a>store'), { kind: 'cut', target: 'a>store' })
   for (const kind of ['failover', 'amnesia']) t.deepEqual(parsePlanned(kind), { kind, target: 'store' })
-  for (const planned of ['flood', 'kill@', '@a', 'rolling@a', '']) t.is(parsePlanned(planned), undefined, planned)
+  t.deepEqual(parsePlanned('crash:after-commit@b'), { kind: 'crash', target: 'b', point: 'after-commit' })
+  t.deepEqual(parsePlanned('crash:after-commit:login'), {
+    kind: 'crash',
+    target: 'random',
+    point: 'after-commit',
+    operation: 'POST /api/login',
+  })
+  for (const planned of [
+    'flood',
+    'kill:after-commit',
+    'crash:noon',
+    'crash:after-commit:sleep',
+    'kill@',
+    '@a',
+    'rolling@a',
+    '',
+  ])
+    t.is(parsePlanned(planned), undefined, planned)
 })

@@ -59,6 +59,22 @@ test.serial('a correct store is valid under every fault', async (t) => {
   t.is(code, verdict.doubts.length === 0 ? 0 : 3, stdout)
 })
 
+test.serial('with --require it goes on until the interleaving has occurred', async (t) => {
+  const { stdout, directory } = await prove(t, '--kills', '1', '--require', 'crash-after-commit,retry-across-rotation')
+  const { anomalies, interleavings } = judge(decodeTrace(readFileSync(`${directory}/trace.ndjson`, 'utf8')).events)
+  t.deepEqual(anomalies, [], stdout)
+  const named = new Map(interleavings.map((each) => [each.name, each]))
+  for (const name of ['crash-after-commit', 'retry-across-rotation'] as const) {
+    t.true(named.get(name)?.isRequired)
+    t.true((named.get(name)?.times ?? 0) > 0, stdout)
+  }
+  t.regex(
+    stdout,
+    / {2}Going on until this has occurred: a crash between commit and answer\n +more {2}crash after-commit/,
+  )
+  t.regex(stdout, /Exercised +\d+ x {2}/)
+})
+
 test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {
   const directory = scratch(t)
   const command = run(t, ['prove', ...small, '--strategy', 'sticky', '--faults', 'pause', '--logs', directory])
@@ -232,6 +248,18 @@ const refused = test.macro(async (t, args: string[], line: RegExp) => {
 })
 
 test('an unknown fault', refused, ['prove', '--faults', 'kill,flood'], /--faults takes one or more of kill, /)
+test(
+  'an unknown interleaving',
+  refused,
+  ['prove', '--require', 'eclipse'],
+  /--require takes one or more of request-on-dying-node, /,
+)
+test(
+  'an interleaving of tabs with one tab',
+  refused,
+  ['prove', '--tabs', '1', '--require', 'two-tabs-at-once'],
+  /--require two-tabs-at-once needs users with several tabs: --tabs 2/,
+)
 test(
   'a failover without a store server',
   refused,

@@ -1,3 +1,4 @@
+import { INTERLEAVINGS, type InterleavingName, isInterleaving } from '@ninelives/history'
 import { campaignKinds } from '../../campaign/planned.ts'
 import { NODES_MAX } from '../../cluster/addresses.ts'
 import { TABS_MAX } from '../../users/load.ts'
@@ -23,9 +24,23 @@ const faultsFlag: Flag<readonly string[] | undefined> = {
   },
 }
 
+const interleavings = Object.keys(INTERLEAVINGS)
+
+const requireFlag: Flag<readonly InterleavingName[]> = {
+  placeholder: 'NAME,...',
+  help: `goes on until each of these has occurred, and is unknown otherwise: ${interleavings.join(', ')}`,
+  otherwise: [],
+  takes: `one or more of ${interleavings.join(', ')}, separated by commas`,
+  parse(value) {
+    const names = value.split(',').map((name) => name.trim())
+    return names.every((name) => isInterleaving(name)) ? names : undefined
+  },
+}
+
 export const proveFlags = {
   strategy: strategyFlag,
   faults: faultsFlag,
+  require: requireFlag,
   kills: integerFlag(
     { min: 0, max: 1_000 },
     { placeholder: 'N', help: 'faults, one after the other (20)', otherwise: 20 },

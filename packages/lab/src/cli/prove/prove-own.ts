@@ -2,6 +2,7 @@
 import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
 import { needsEdges, parsePlanned } from '../../campaign/planned.ts'
+import { askedBy, recipeOf } from '../../campaign/required.ts'
 import { nodeNames, waysOf } from '../../cluster/addresses.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
 import { type Choice, requirePrivateServer } from '../../cluster/choose-store.ts'
@@ -36,6 +37,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   return (basis) => ({
     announcement: `Starting ${choice.strategy.name} with ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, seed ${basis.seed} ...`,
     kinds,
+    recipe: recipeOf,
     async open(signal) {
       const { own } = choice
       if (own !== undefined) await awaitStore(own, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
@@ -102,12 +104,15 @@ function labOptions(
     replica: (flags.faults ?? []).some(isFailover),
     users: flags.users,
     tabs: flags.tabs,
+    together: true,
+    requires: [...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], flags.kills, flags.tabs)])],
     rate: flags.rate ?? RATE_MAX,
     idempotencyKeys: flags.keys === 'sent',
     seed,
     run,
     directory,
-    environment: config.environment,
+    // The users record how often the balancer sent a request on.
+    environment: { ...config.environment, SERVER_TIMING: 'true' },
     programs: ownPrograms(),
   }
 }

@@ -1,3 +1,4 @@
+import type { InterleavingName } from '@ninelives/history'
 import type { Breaker } from '../../campaign/campaign.ts'
 import type { Keeper } from '../../supervise/keeper.ts'
 import type { Trace } from '../../trace/trace.ts'
@@ -22,6 +23,8 @@ export interface Plan {
   /** The first lines of the output. */
   readonly announcement: string
   readonly kinds: readonly string[]
+  /** The fault that makes it happen; undefined where none does. */
+  recipe(name: InterleavingName): string | undefined
   open(signal: AbortSignal): Promise<Subject>
 }
 

@@ -32,6 +32,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
   return ({ seed, run, directory }) => ({
     announcement: `Asking ${target.origin} for the shop's interface, seed ${seed} ...`,
     kinds,
+    recipe: () => kinds[0],
     open() {
       const lab = openTarget({
         target,
@@ -39,6 +40,8 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
         commands: { faults: commands, start: flags['start-command'] },
         users: flags.users,
         tabs: flags.tabs,
+        together: true,
+        requires: flags.require,
         rate: flags.rate ?? RATE_MAX,
         idempotencyKeys: flags.keys === 'sent',
         seed,

@@ -1,13 +1,15 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type AnomalyKind, Judge } from '@ninelives/history'
+import { type AnomalyKind, type InterleavingName, INTERLEAVINGS, Judge } from '@ninelives/history'
 import { campaign } from '../../campaign/campaign.ts'
+import { needsTabs } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
-import { EXIT_FAILED, LabError } from '../../errors.ts'
+import { EXIT_FAILED, LabError, UsageError } from '../../errors.ts'
 import { seededRandom, SEED_MAX } from '../../random.ts'
 import { makeRunDirectory, runName } from '../../run-directory.ts'
 import { painter } from '../../terminal/paint.ts'
 import { visible } from '../../terminal/visible.ts'
+import { succeeds, until } from '../../wait.ts'
 import { EXIT_CODES, judgeFile } from './check.ts'
 import { fitRate } from './fit-rate.ts'
 import { flagsHelp, parseFlags } from '../command/flags.ts'
@@ -31,6 +33,9 @@ Exits with 0 when valid, 1 when invalid, 3 when unknown.
 `
 
 const WARM_UP_MS = 3_000
+/** For each required interleaving: more faults, or a wait for users. */
+const MORE_FAULTS_MAX = 20
+const USERS_WAIT_MS = 60_000
 const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code once everything has stopped. */
@@ -47,6 +52,8 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
 }
 
 async function proven(flags: ProveValues, config: Config): Promise<number> {
+  const alone = flags.tabs === 1 ? flags.require.find(needsTabs) : undefined
+  if (alone !== undefined) throw new UsageError(`--require ${alone} needs users with several tabs: --tabs 2`)
   if (flags.target === undefined) refuseTargetFlags(flags)
   const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
   const run = runName(new Date(), process.pid)
@@ -77,8 +84,8 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
 /** Resolves when every user has looked for the last time, to the reason if there were fewer faults than planned. */
 async function gauntlet(
   subject: Subject,
-  { kinds }: Plan,
-  { kills, rate }: ProveValues,
+  plan: Plan,
+  { kills, rate, require }: ProveValues,
   seed: number,
   stop: AbortSignal,
 ): Promise<string | undefined> {
@@ -94,14 +101,12 @@ async function gauntlet(
   if (rate === undefined) await fitRate(subject, (line) => say(`  ${line}\n`), signal)
   else await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
   let cutShort: string | undefined
+  const random = seededRandom(seed)
+  const onFault = (done: number, what: string): number =>
+    say(progress(done, kills, what, trace.state.users.totals.sent, [...judge.kindsSoFar]))
   try {
-    await campaign(subject.breaker, {
-      kinds,
-      count: kills,
-      random: seededRandom(seed),
-      signal,
-      onFault: (done, what) => say(progress(done, kills, what, trace.state.users.totals.sent, [...judge.kindsSoFar])),
-    })
+    await campaign(subject.breaker, { kinds: plan.kinds, count: kills, random, signal, onFault })
+    for (const name of require) await goOn(name, { subject, plan, judge, random, signal })
   } catch (error) {
     if (!(error instanceof LabError) || stop.aborted) throw error
     // The system did not recover: stop, and judge what was recorded.
@@ -116,6 +121,31 @@ async function gauntlet(
   say(`${kills === 0 ? '' : '\n'}Every user looks at its cart once more ...\n`)
   await subject.lastLook()
   return cutShort
+}
+
+interface GoingOn {
+  readonly subject: Subject
+  readonly plan: Plan
+  readonly judge: Judge
+  readonly random: () => number
+  readonly signal: AbortSignal
+}
+
+/** Goes on, within bounds, until the interleaving has occurred. */
+async function goOn(name: InterleavingName, { subject, plan, judge, random, signal }: GoingOn): Promise<void> {
+  const isOver = (): boolean =>
+    signal.aborted || judge.interleavings.some((each) => each.name === name && each.times > 0)
+  if (isOver()) return
+  say(`  Going on until this has occurred: ${INTERLEAVINGS[name]}\n`)
+  const recipe = plan.recipe(name)
+  if (recipe === undefined) {
+    await succeeds(until(isOver, { deadlineMs: USERS_WAIT_MS, what: name }))
+    return
+  }
+  const onFault = (_done: number, what: string): number => say(`       more  ${visible(what)}\n`)
+  for (let more = 0; more < MORE_FAULTS_MAX && !isOver(); more++) {
+    await campaign(subject.breaker, { kinds: [recipe], count: 1, random, signal, onFault })
+  }
 }
 
 function progress(done: number, of: number, what: string, operations: number, kinds: readonly AnomalyKind[]): string {

@@ -32,8 +32,8 @@ export interface Fault<S extends Subject = Subject> {
   readonly isMomentary?: true
   /** The lab restarts the target, so a campaign need not heal it. */
   readonly comesBack?: true
-  /** Draws its fields for a campaign. */
-  readonly drawn?: (random: () => number) => FaultDetail
+  /** Draws its fields for a campaign, in which it was drawn so often before. */
+  readonly drawn?: (random: () => number, before: number) => FaultDetail
   /** The time for `confirm`, if it is longer than the default. */
   readonly landsWithinMs?: number
   /**

@@ -2,11 +2,13 @@ import type { ClusterNode } from '../../../cluster/node.ts'
 import { ApiError } from '../../../errors.ts'
 import { runState } from '../../../supervise/process-table.ts'
 import type { Fault } from '../../contract/fault.ts'
-import { CRASH_POINTS } from '../../contract/fault-detail.ts'
+import type { CrashPoint } from '../../contract/fault-detail.ts'
 import { crashFields, randomRequest } from '../../contract/fields.ts'
 
 /** A node that takes longer is too busy to be broken on purpose. */
 const ANSWER_WAIT_MS = 2_000
+/** First where the client is told the least: it was committed, and the answer never came. */
+const IN_TURN: readonly CrashPoint[] = ['after-commit', 'before-commit', 'after-response', 'before-read']
 
 /** The process kills itself at a crash point of a request, which a kill from outside could hit only by chance. */
 export const crash: Fault<ClusterNode> = {
@@ -18,8 +20,9 @@ export const crash: Fault<ClusterNode> = {
   landsWith: 'crash-point',
   comesBack: true,
 
-  drawn(random) {
-    const point = CRASH_POINTS[Math.floor(random() * CRASH_POINTS.length)]
+  /** Every point in turn, so that a few crashes have met each. */
+  drawn(random, before) {
+    const point = IN_TURN[before % IN_TURN.length]
     return { request: randomRequest(random), ...(point === undefined ? {} : { point }) }
   },
 
