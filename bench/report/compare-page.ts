@@ -5,7 +5,7 @@ import { compareRuns, type PairedFigure, type PairedLoss, type RunsCompared } fr
 import { DRIFT } from './compare-table.ts'
 import { chartFigure } from './drawing/drawing.ts'
 import { count, FINDING_SIGNS, outOf, plural, rounded, times } from './drawing/figures.ts'
-import { embeddedJson, html, type Markup } from './drawing/markup.ts'
+import { embeddedJson, html, type Markup } from '@ninelives/lab'
 import { HOLLOW } from './parts/scenario.ts'
 import { table } from './parts/table.ts'
 import { environmentList } from './parts/words.ts'

@@ -1,7 +1,7 @@
 /** The frame of every page of the report: one file that needs no network. */
 import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
-import { html, type Markup, trusted } from './drawing/markup.ts'
+import { html, type Markup, trusted } from '@ninelives/lab'
 
 const style = readFileSync(new URL('page/style.css', import.meta.url), 'utf8')
 const behaviour = withoutItsWarning(() =>

@@ -5,7 +5,7 @@
  */
 import * as Plot from '@observablehq/plot'
 import { parseHTML } from 'linkedom'
-import { escaped, html, type Markup, trusted } from './markup.ts'
+import { escaped, html, type Markup, trusted } from '@ninelives/lab'
 
 export const COLOURS = {
   ok: 'var(--ok, #0c7c71)',

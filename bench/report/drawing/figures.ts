@@ -1,6 +1,6 @@
 /** Formats figures: three significant digits, a unit, and the interval of an estimate. */
 import type { Finding, Estimate } from '../../harness/statistics.ts'
-import { html, type Markup } from './markup.ts'
+import { html, type Markup } from '@ninelives/lab'
 
 export const NOT_MEASURED_TEXT = '–'
 

@@ -1,6 +1,5 @@
 /** The atlas of crash points, if there is one: each operation of the shop, and a crash at each instant of it. */
-import { type Atlas, ATLAS_SCHEMA, LEGEND, textOf, CRASH_POINTS } from '@ninelives/lab'
-import { html, type Markup } from '../drawing/markup.ts'
+import { type Atlas, ATLAS_SCHEMA, CRASH_POINTS, html, LEGEND, type Markup, textOf } from '@ninelives/lab'
 import { table } from './table.ts'
 
 export function atlasSection(atlas: unknown): Markup | undefined {

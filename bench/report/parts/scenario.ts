@@ -6,7 +6,7 @@ import { outagesChart } from '../charts/outages.ts'
 import { type Ratio, ratioCharts } from '../charts/ratios.ts'
 import { chartFigure } from '../drawing/drawing.ts'
 import { plural } from '../drawing/figures.ts'
-import { html, type Markup } from '../drawing/markup.ts'
+import { html, type Markup } from '@ninelives/lab'
 import { comparisonsOf, contestants, countedKills, faultsOf, isMeasured } from '../drawing/reading.ts'
 import { COMPARED, costTable, latencyTable, lossTable, outageTable, ratioTable } from './tables.ts'
 

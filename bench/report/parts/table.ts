@@ -1,5 +1,5 @@
 /** An accessible table: a caption, heads with their scope, and scrolling where it is wider than the page. */
-import { html, type Markup } from '../drawing/markup.ts'
+import { html, type Markup } from '@ninelives/lab'
 
 export type Cell = string | Markup
 

@@ -13,7 +13,7 @@ import {
   rounded,
   times,
 } from '../drawing/figures.ts'
-import { html, type Markup } from '../drawing/markup.ts'
+import { html, type Markup } from '@ninelives/lab'
 import { isMeasured, type Measured } from '../drawing/reading.ts'
 import { type Cell, table } from './table.ts'
 

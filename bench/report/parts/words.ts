@@ -2,7 +2,7 @@
 import type { BenchResult } from '../../result.ts'
 import { BIN_MS, OUTAGE_PHASE_MS } from '../../result.ts'
 import { count } from '../drawing/figures.ts'
-import { html, type Markup } from '../drawing/markup.ts'
+import { html, type Markup } from '@ninelives/lab'
 
 const DEFINITIONS: readonly (readonly [string, string])[] = [
   [

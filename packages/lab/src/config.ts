@@ -7,6 +7,8 @@ export interface Config {
   readonly memcachedUrl?: string
   /** A store in place of the strategy's own, unless a flag names one. */
   readonly storeUrl?: string
+  /** The file to which GitHub's runner lets a job append its summary. */
+  readonly jobSummary?: string
   readonly searchPath: string
   /** The parent is npm or the launcher, and the lab ends with it. */
   readonly endsWithParent: boolean
@@ -20,6 +22,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     DATABASE_URL,
     MEMCACHED_URL,
     NINELIVES_STORE,
+    GITHUB_STEP_SUMMARY,
     PATH = '',
     npm_execpath,
     NINELIVES_LAUNCHER,
@@ -35,6 +38,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ]),
     ...ownStore('memcachedUrl', 'MEMCACHED_URL', MEMCACHED_URL, ['memcached://HOST:PORT']),
     ...(NINELIVES_STORE === undefined || NINELIVES_STORE === '' ? {} : { storeUrl: NINELIVES_STORE }),
+    ...(GITHUB_STEP_SUMMARY === undefined || GITHUB_STEP_SUMMARY === '' ? {} : { jobSummary: GITHUB_STEP_SUMMARY }),
     searchPath: PATH,
     endsWithParent: npm_execpath !== undefined || NINELIVES_LAUNCHER !== undefined,
     environment: Object.freeze({ ...rest, PATH }),

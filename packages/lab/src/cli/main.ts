@@ -56,6 +56,13 @@ const commands: ReadonlyMap<string, Command> = new Map([
     },
   ],
   [
+    'report',
+    {
+      text: 'makes one HTML file of a run, from its trace',
+      load: async () => (await import('./report.ts')).report,
+    },
+  ],
+  [
     'simulate',
     {
       text: 'simulates the engine of the replicated stores, one run a seed',

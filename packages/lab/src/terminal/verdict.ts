@@ -181,7 +181,7 @@ function faultLines(events: readonly TraceEvent[], fromMs: number, untilMs: numb
   })
 }
 
-function operationText(sent: OperationSent, ended: OperationEnded | undefined): string {
+export function operationText(sent: OperationSent, ended: OperationEnded | undefined): string {
   const { op, user, tab, kind, sku, node } = sent
   const about = [sku, node === undefined ? undefined : `node ${node}`].filter((part) => part !== undefined)
   return `op ${op}  ${user}, tab ${tab}: ${[kind, ...about].join(' ')}  ${endText(sent, ended)}`

@@ -10,11 +10,13 @@ import {
 } from '@ninelives/history'
 import type { Config } from '../../config.ts'
 import { PRIVATE_FILE_MODE } from '../../make-directory.ts'
+import type { RunReport } from '../../report/run-report.ts'
 import { type Paint, painter } from '../../terminal/paint.ts'
 import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../../terminal/verdict.ts'
 import { visibleJson } from '../../terminal/visible.ts'
 import { flagsHelp, switchFlag } from '../command/flags.ts'
 import { parseTraceArguments, TraceFile } from '../command/trace-file.ts'
+import { handOn, type HandOn } from './hand-on.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
 
@@ -49,9 +51,9 @@ export function check(args: readonly string[], _config: Config): Promise<number>
  * Prints the verdict and returns the exit code. Writes `verdict.json` and one trace of evidence for each kind of anomaly to that
  * directory.
  */
-export function judgeFile(file: string, paint: Paint, directory?: string): number {
-  const trace = new TraceFile(file)
-  const { verdict, frame } = judged(trace)
+export function judgeFile(file: string, paint: Paint, directory?: string, outputs?: Outputs): number {
+  const run = reportOf(new TraceFile(file))
+  const { verdict, frame } = run
   if (directory !== undefined)
     writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame), { mode: PRIVATE_FILE_MODE })
   process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
@@ -59,12 +61,25 @@ export function judgeFile(file: string, paint: Paint, directory?: string): numbe
   for (const anomaly of verdict.anomalies) {
     const isWorst = anomaly === verdict.anomalies[0]
     if (!isWorst && directory === undefined) continue
-    const evidence = evidenceOf(trace.events, anomaly)
+    const evidence = run.evidence.get(anomaly.kind) ?? []
     if (isWorst) process.stdout.write(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
     if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
   }
   process.stdout.write(`\nTrace: ${file}\n`)
+  if (outputs !== undefined) handOn(run, outputs.files, outputs.summary)
   return EXIT_CODES[verdict.verdict]
+}
+
+interface Outputs {
+  readonly files: HandOn
+  readonly summary: string | undefined
+}
+
+/** Judges a trace, and finds the shortest history of each anomaly. */
+export function reportOf(trace: TraceFile): RunReport {
+  const { verdict, frame } = judged(trace)
+  const evidence = new Map(verdict.anomalies.map((each) => [each.kind, evidenceOf(trace.events, each)]))
+  return { verdict, frame, evidence }
 }
 
 interface Judged {

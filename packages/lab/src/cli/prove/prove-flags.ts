@@ -3,9 +3,10 @@ import { campaignKinds } from '../../campaign/planned.ts'
 import { NODES_MAX } from '../../cluster/addresses.ts'
 import { TABS_MAX } from '../../users/load.ts'
 import { RATE_MAX } from './fit-rate.ts'
-import { choiceFlag, type Flag, type FlagValues, integerFlag, listed } from '../command/flags.ts'
+import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from '../command/flags.ts'
 import { logsFlag, seedFlag, strategyFlag } from '../command/run-flags.ts'
 import { storeFlags } from '../command/store-flags.ts'
+import { handOnFlags, reportFlag } from './hand-on.ts'
 import { targetFlags } from './target-flags.ts'
 
 const kinds = campaignKinds
@@ -70,6 +71,13 @@ export const proveFlags = {
   ...storeFlags,
   logs: logsFlag,
   seed: seedFlag,
+  report: reportFlag,
+  ...handOnFlags,
+  compare: textFlag<string | undefined>('two runs, by their directories or traces', {
+    placeholder: 'A B',
+    help: 'breaks nothing: two runs beside each other, by their directories or traces',
+    otherwise: undefined,
+  }),
   ...targetFlags,
 }
 

@@ -11,8 +11,10 @@ import { painter } from '../../terminal/paint.ts'
 import { visible } from '../../terminal/visible.ts'
 import { succeeds, until } from '../../wait.ts'
 import { EXIT_CODES, judgeFile } from './check.ts'
+import { compareRuns } from './compare-runs.ts'
 import { fitRate } from './fit-rate.ts'
 import { flagsHelp, parseFlags } from '../command/flags.ts'
+import { requireWritable } from './hand-on.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
 import { planOwn } from './prove-own.ts'
 import type { Plan, Subject } from './prove-subject.ts'
@@ -29,7 +31,8 @@ what the users saw whether anything was lost: valid, invalid with what proves it
 
 ${flagsHelp(ownFlags)}
 ${targetHelp}
-Exits with 0 when valid, 1 when invalid, 3 when unknown.
+Exits with 0 when valid, 1 when invalid, 3 when unknown. --compare exits with 1 if the second run has an anomaly that the first has not.
+With GITHUB_STEP_SUMMARY set, as in a GitHub job, the verdict is appended to that file.
 `
 
 const WARM_UP_MS = 3_000
@@ -40,8 +43,12 @@ const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code once everything has stopped. */
 export async function prove(args: readonly string[], config: Config): Promise<number> {
-  const flags = parseFlags('prove', proveFlags, args)
+  const operands: string[] = []
+  const flags = parseFlags('prove', proveFlags, args, (operand) => operands.push(operand))
   if (flags === 'help') return say(proveHelp)
+  const unknown = flags.compare === undefined ? operands[0] : operands[1]
+  if (unknown !== undefined) throw new UsageError(`prove takes no "${unknown}"; see --help`)
+  if (flags.compare !== undefined) return compareRuns(flags.compare, operands[0])
   try {
     return await proven(flags, config)
   } catch (error) {
@@ -56,6 +63,7 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
   if (alone !== undefined) throw new UsageError(`--require ${alone} needs users with several tabs: --tabs 2`)
   if (flags.target === undefined) refuseTargetFlags(flags)
   const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
+  requireWritable(flags)
   const run = runName(new Date(), process.pid)
   const directory = makeRunDirectory(run, flags.logs)
   const seed = flags.seed ?? randomInt(SEED_MAX)
@@ -78,7 +86,8 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
     say(`\nInterrupted. Trace: ${subject.trace.path}\n`)
     return EXIT_INTERRUPTED
   }
-  return judgeFile(subject.trace.path, painter(process.stdout), directory)
+  const outputs = { files: flags, summary: config.jobSummary }
+  return judgeFile(subject.trace.path, painter(process.stdout), directory, outputs)
 }
 
 /** Resolves when every user has looked for the last time, to the reason if there were fewer faults than planned. */
