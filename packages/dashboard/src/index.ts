@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { tokensCss } from '@ninelives/style'
 
 export interface PageFile {
   readonly headers: Readonly<Record<string, string>>
@@ -31,12 +32,22 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+const folder = (url: string): string => fileURLToPath(new URL('./', url))
+
 const directories: readonly { readonly prefix: string; readonly directory: string }[] = [
   { prefix: '/page/', directory: fileURLToPath(new URL('./page/', import.meta.url)) },
-  { prefix: '/history/', directory: fileURLToPath(new URL('./', import.meta.resolve('@ninelives/history'))) },
+  { prefix: '/history/', directory: folder(import.meta.resolve('@ninelives/history')) },
 ]
 /** Paths in this folder or one below it, never outside. */
 const FILE_NAME = /^(?:[a-z0-9-]+\/)?[a-z0-9-]+\.(html|css|svg|ts)$/
+
+/** Single files of other packages. */
+const others: Readonly<Record<string, () => { readonly name: string; readonly body: Buffer }>> = {
+  '/style/tokens.css': () => ({ name: 'tokens.css', body: tokensCss }),
+}
+
+/** What the modules import from other packages, as the browser finds it. */
+const imports: readonly (readonly [from: string, to: string])[] = [["'@ninelives/history'", "'/history/index.ts'"]]
 
 const cache = new Map<string, PageFile>()
 
@@ -50,6 +61,10 @@ export function pageFile(urlPath: string): PageFile | undefined {
 }
 
 function readPageFile(urlPath: string): PageFile | undefined {
+  if (Object.hasOwn(others, urlPath)) {
+    const file = others[urlPath]?.()
+    return file && served(file.name, file.body)
+  }
   const place = directories.find(({ prefix }) => urlPath.startsWith(prefix))
   if (place === undefined) return undefined
   const name = urlPath.slice(place.prefix.length)
@@ -61,19 +76,22 @@ function readPageFile(urlPath: string): PageFile | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-  const extension = path.extname(name)
+  return served(name, path.extname(name) === '.ts' ? browserModule(body) : body)
+}
+
+function served(name: string, body: Buffer): PageFile {
   const headers = {
-    'Content-Type': types[extension] ?? 'application/octet-stream',
+    'Content-Type': types[path.extname(name)] ?? 'application/octet-stream',
     'Content-Security-Policy': CONTENT_SECURITY_POLICY,
     'Referrer-Policy': 'no-referrer',
   }
-  return { headers, body: extension === '.ts' ? browserModule(body) : body }
+  return { headers, body }
 }
 
 /** Keeps line numbers, so that a browser's error names the place in the source. */
 function browserModule(source: Buffer): Buffer {
   const text = withoutItsWarning(() => stripTypeScriptTypes(source.toString('utf8')))
-  return Buffer.from(text.replaceAll("'@ninelives/history'", "'/history/index.ts'"))
+  return Buffer.from(imports.reduce((code, [from, to]) => code.replaceAll(from, to), text))
 }
 
 /** Suppresses Node's warning that the function is experimental, which would appear in the lab's output. */

@@ -5,7 +5,9 @@ import test from 'ava'
 import { pageFile } from '../src/index.ts'
 
 const html = pageFile('/')?.body.toString('utf8') ?? ''
-const modules = readdirSync(new URL('../src/page/', import.meta.url)).filter((name) => name.endsWith('.ts'))
+const modules = readdirSync(new URL('../src/page/', import.meta.url), { encoding: 'utf8', recursive: true }).filter(
+  (name) => name.endsWith('.ts'),
+)
 
 function text(path: string): string {
   return pageFile(path)?.body.toString('utf8') ?? ''
@@ -36,7 +38,7 @@ test('a module runs in a browser as it is served', (t) => {
   for (const name of modules) {
     const source = text(`/page/${name}`)
     t.notRegex(source, /^\s*(import|export) type\b|\binterface \w+ \{/m, name)
-    t.notRegex(source, /'@ninelives\/|'node:/, name)
+    t.notRegex(source, /from '(?![./])/, name)
   }
 })
 
@@ -66,6 +68,7 @@ test('only files of the page are served', (t) => {
     '/history/package.json',
     '/index.ts',
     '/page/nothing.ts',
+    '/constructor',
     '',
   ]) {
     t.is(pageFile(path), undefined, path)

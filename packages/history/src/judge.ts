@@ -48,6 +48,13 @@ export interface Verdict {
   readonly latency: LatencyFigures
 }
 
+/** Is told what the judge sees, while the run goes on. */
+export interface JudgeWatch {
+  /** An operation that ended, when the checkers have seen it and the visit has its effect. */
+  readonly observed?: (seen: Observation) => void
+  readonly found?: (kind: AnomalyKind, finding: Finding) => void
+}
+
 const NEVER = Number.POSITIVE_INFINITY
 
 export class Judge {
@@ -68,10 +75,12 @@ export class Judge {
   #end: RunEnded | undefined
   #lastSeq = -1
   readonly #crashes: Crash[] = []
+  readonly #watch: JudgeWatch
   /** The first malformed event. */
   #problem: TraceProblem | undefined
 
-  constructor(all: readonly Checker[] = checkers) {
+  constructor(all: readonly Checker[] = checkers, watch: JudgeWatch = {}) {
+    this.#watch = watch
     this.#watching = all.filter(({ observe }) => observe !== undefined)
     this.#closing = all.filter(({ over }) => over !== undefined)
   }
@@ -201,6 +210,7 @@ export class Judge {
     if (sent.kind === 'login' && ended.outcome === 'ok') this.#sessions.begun++
     if (sent.kind === 'put' && ended.outcome === 'ok') this.#writes.acknowledged++
     this.#ledger.settle(seen)
+    this.#watch.observed?.(seen)
   }
 
   /** A checker that crashes is not called again; the others go on. */
@@ -223,6 +233,7 @@ export class Judge {
   }
 
   #note(kind: AnomalyKind, finding: Finding): void {
+    this.#watch.found?.(kind, finding)
     if (kind === 'lost-session') this.#sessions.lost++
     const found = this.#found.get(kind)
     if (found === undefined) this.#found.set(kind, { times: 1, worst: finding })

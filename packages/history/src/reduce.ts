@@ -1,5 +1,5 @@
 import { sum } from './trace/counts.ts'
-import type { ProcessName, RunStarted, TraceEvent, UsersSecond } from './trace/events.ts'
+import type { NodeDown, NodeStarting, ProcessName, RunStarted, TraceEvent, UsersSecond } from './trace/events.ts'
 import {
   type ClusterState,
   initialState,
@@ -24,17 +24,17 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'cluster-ready':
       return { phase: 'ready' }
     case 'node-starting':
-      return withNode(state, event.node, { state: 'starting', pid: event.pid, url: event.url, sessions: 0 })
+      return nodeStarting(state, event, atMs)
     case 'node-up':
-      return withNode(state, event.node, { state: 'up', pid: event.pid })
+      return withNode(state, event.node, { state: 'up', sinceMs: atMs, pid: event.pid })
     case 'node-paused':
-      return withNode(state, event.node, { state: 'paused' })
+      return withNode(state, event.node, { state: 'paused', sinceMs: atMs })
     case 'node-resumed':
-      return withNode(state, event.node, { state: 'up' })
+      return withNode(state, event.node, { state: 'up', sinceMs: atMs })
     case 'node-draining':
-      return withNode(state, event.node, { state: 'draining' })
+      return withNode(state, event.node, { state: 'draining', sinceMs: atMs })
     case 'node-down':
-      return nodeDown(state, event.node, atMs)
+      return nodeDown(state, event, atMs)
     case 'process-up':
       return withProcess(state, event.process, event)
     case 'process-down':
@@ -63,10 +63,14 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'run-ended':
       return { phase: 'ended' }
     case 'upstream-ejected':
-      return withNode(state, event.upstream, { ejected: true })
+      return withNode(state, event.upstream, {
+        ejected: true,
+        decision: { what: 'ejected', atMs, reason: event.reason },
+      })
     case 'upstream-readmitted':
-      return withNode(state, event.upstream, { ejected: false })
+      return withNode(state, event.upstream, { ejected: false, decision: { what: 'readmitted', atMs } })
     case 'upstream-draining':
+      return withNode(state, event.upstream, { decision: { what: 'draining', atMs } })
     case 'process-noted':
     case 'operation-sent':
     case 'operation-ended':
@@ -90,8 +94,10 @@ function begin(event: RunStarted): Partial<ClusterState> {
       name,
       url,
       state: 'starting',
+      sinceMs: 0,
       sessions: 0,
       deaths: 0,
+      downtimeMs: 0,
       ejected: false,
     })),
     users: { ...initialState.users, all: event.users, rate: event.rate },
@@ -102,13 +108,28 @@ function withNode(state: ClusterState, name: string, changes: Partial<NodeState>
   return { nodes: state.nodes.map((node) => (node.name === name ? { ...node, ...changes } : node)) }
 }
 
-function nodeDown(state: ClusterState, name: string, atMs: number): Partial<ClusterState> {
+function nodeStarting(
+  state: ClusterState,
+  { node: name, pid, url }: NodeStarting,
+  atMs: number,
+): Partial<ClusterState> {
+  const nodes = state.nodes.map((node): NodeState => {
+    if (node.name !== name) return node
+    const downMs = node.state === 'down' ? atMs - node.sinceMs : 0
+    const downtimeMs = node.downtimeMs + downMs
+    return { ...node, state: 'starting', sinceMs: atMs, pid, url, sessions: 0, downtimeMs }
+  })
+  return { nodes }
+}
+
+function nodeDown(state: ClusterState, { node: name, code }: NodeDown, atMs: number): Partial<ClusterState> {
   const nodes = state.nodes.map((node): NodeState => {
     if (node.name !== name) return node
     const { pid: _gone, ...rest } = node
-    // A node that stops with the lab is no death.
-    const deaths = node.deaths + (state.phase === 'ended' ? 0 : 1)
-    return { ...rest, state: 'down', sessions: 0, deaths, downAtMs: atMs }
+    // A node that has drained, or that stops with the lab, is no death.
+    const hasLeft = state.phase === 'ended' || (node.state === 'draining' && code === 0)
+    const deaths = node.deaths + (hasLeft ? 0 : 1)
+    return { ...rest, state: 'down', sinceMs: atMs, sessions: 0, deaths, downAtMs: atMs }
   })
   return { nodes }
 }

@@ -10,12 +10,25 @@ export interface NodeState {
   /** Absent while there is no such process. */
   readonly pid?: number
   readonly state: NodeLife
+  /** When it came into this state. */
+  readonly sinceMs: number
   readonly sessions: number
+  /** Without exits after a drain. */
   readonly deaths: number
+  /** How long it was down in all, without the present time. */
+  readonly downtimeMs: number
   /** Whether the balancer has ejected it. */
   readonly ejected: boolean
+  /** The balancer's last decision about it. */
+  readonly decision?: Decision
   /** When it went down last. */
   readonly downAtMs?: number
+}
+
+export interface Decision {
+  readonly what: 'ejected' | 'readmitted' | 'draining'
+  readonly atMs: number
+  readonly reason?: string
 }
 
 export interface FaultState extends FaultFacts {

@@ -30,8 +30,10 @@ test('a node that dies loses its pid and its sessions, and gets a new pid when i
     name: 'b',
     url: 'http://127.0.0.1:21002',
     state: 'down',
+    sinceMs: 400,
     sessions: 0,
     deaths: 1,
+    downtimeMs: 0,
     ejected: false,
     downAtMs: 400,
   })
@@ -40,7 +42,16 @@ test('a node that dies loses its pid and its sessions, and gets a new pid when i
     { type: 'node-starting', node: 'b', pid: 12, url: 'http://127.0.0.1:21002' },
     { type: 'node-up', node: 'b', pid: 12, downForMs: 1_700 },
   ]
-  t.like(after(...lived, died, ...back).nodes[1], { state: 'up', pid: 12, sessions: 0, deaths: 1 })
+  const again = { state: 'up', sinceMs: 600, pid: 12, sessions: 0, deaths: 1, downtimeMs: 100 } as const
+  t.like(after(...lived, died, ...back).nodes[1], again)
+})
+
+test('a node that has drained and exits is no death', (t) => {
+  const left: EventBody[] = [
+    { type: 'node-draining', node: 'b' },
+    { type: 'node-down', node: 'b', pid: 11, code: 0, signal: null, held: 0 },
+  ]
+  t.like(after(...left).nodes[1], { state: 'down', deaths: 0 })
 })
 
 test('a fault is listed from its injection until it is healed', (t) => {
@@ -68,6 +79,7 @@ test('a node is ejected until it is readmitted, or the balancer that ejected it 
     after(ejected).nodes.map((node) => node.ejected),
     [false, true],
   )
+  t.deepEqual(after(ejected).nodes[1]?.decision, { what: 'ejected', atMs: 100, reason: 'refused' })
   t.false(after(ejected, { type: 'upstream-readmitted', upstream: 'b' }).nodes[1]?.ejected)
   const gone: EventBody = { type: 'process-down', process: 'balancer', pid: 5, code: 1, signal: null }
   t.false(after(ejected, gone).nodes[1]?.ejected)

@@ -1,5 +1,6 @@
 import { type ClusterState, type Sentence, Storyteller, type TraceEvent } from '@ninelives/history'
 import { byId, element } from './dom.ts'
+import { currentLanguage, word } from './words.ts'
 
 const LINES_MAX = 200
 
@@ -17,11 +18,11 @@ export function logEvent(event: TraceEvent, before: ClusterState): void {
 
 export function emptyLog(): void {
   teller = new Storyteller()
-  byId('log', HTMLElement).replaceChildren(element('li', 'nothing', 'Nothing yet. Kill a node and see who notices.'))
+  byId('log', HTMLElement).replaceChildren(element('li', 'nothing', word('nothingYet')))
 }
 
 function line({ text, tone }: Sentence, at: Date): HTMLElement {
-  const time = element('time', '', at.toLocaleTimeString([], { hour12: false }))
+  const time = element('time', '', at.toLocaleTimeString(currentLanguage(), { hour12: false }))
   time.dateTime = at.toISOString()
-  return element('li', '', time, element('span', tone, text))
+  return element('li', tone, time, element('span', '', text))
 }

@@ -1,69 +1,114 @@
-/** Reads the trace as it is written, reduces it with the lab's reducer, and shows the state a few times a second. */
-import { type ClusterState, initialState, reduce, type TraceEvent } from '@ninelives/history'
-import type { Death } from './chart.ts'
+/** The live page: messages from the lab are folded into one state, which is shown a few times a second; dots move in between. */
+import type { ClusterState } from '@ninelives/history'
+import { inject } from './control.ts'
 import { byId, setText } from './dom.ts'
+import { showHeadline } from './headline.ts'
+import { listenToKeys } from './keys.ts'
+import { listenLive } from './live.ts'
 import { emptyLog, logEvent } from './log.ts'
+import type { Message } from './moment.ts'
 import { forgetNodes, showNodes } from './nodes.ts'
-import { showUsers } from './users.ts'
+import { Stage } from './stage/stage.ts'
+import { Timeline } from './timeline.ts'
+import { chooseLanguage, currentLanguage, isWord, type Language, word } from './words.ts'
 
-const DEATHS_MAX = 50
+const SHOW_EVERY_MS = 100
+const BEAT_MS = 250
 
-let state: ClusterState = initialState
-let deaths: Death[] = []
-let drawing = false
-let connected = false
+const timeline = new Timeline()
+const stage = new Stage({ kill: (node) => void inject('kill', node) })
+let connection: 'connecting' | 'live' | 'gone' = 'connecting'
+/** When the head's time was known to be `timeline.head.atMs`. */
+let heardMs = performance.now()
+let hasJumped = true
+let shownMs = 0
 
-const events = new EventSource('/api/events')
-
-// The whole state comes first, and again after a disconnection longer than the events that the lab keeps.
-events.addEventListener('state', ({ data }: MessageEvent<string>) => {
-  state = JSON.parse(data) as ClusterState
-  deaths = []
-  forgetNodes()
-  emptyLog()
-  draw()
-})
-
-events.addEventListener('message', ({ data }: MessageEvent<string>) => {
-  const event = JSON.parse(data) as TraceEvent
-  logEvent(event, state)
-  if (event.type === 'node-down' && state.phase === 'ready') {
-    deaths = [...deaths, { node: event.node, atMs: event.atMs }].slice(-DEATHS_MAX)
-  }
-  state = reduce(state, event)
-  draw()
-})
-
-events.addEventListener('open', () => setConnected(true))
-events.addEventListener('error', () => setConnected(false))
-addEventListener('resize', draw)
-
-function setConnected(now: boolean): void {
-  connected = now
-  draw()
+function stateNow(): ClusterState {
+  return timeline.head.state
 }
 
-/** Many events may come at once, mostly at the beginning; the page is drawn once for all of them. */
-function draw(): void {
-  if (drawing) return
-  drawing = true
-  requestAnimationFrame(() => {
-    drawing = false
-    showHeader()
-    showNodes(state)
-    showUsers(state, deaths)
-  })
+/** The time of the trace. It stands still while the lab is gone. */
+function traceNowMs(): number {
+  const { head } = timeline
+  const isTicking = connection === 'live' && head.state.phase !== 'ended'
+  return head.atMs + (isTicking ? Math.min(1_000, performance.now() - heardMs) : 0)
 }
 
-function showHeader(): void {
-  const { strategy, phase, balancer } = state
+listenLive({
+  begin() {
+    timeline.clear()
+    stage.clear()
+    forgetNodes()
+    emptyLog()
+    hasJumped = true
+  },
+  take(message: Message) {
+    if (message.type === 'event') logEvent(message.event, timeline.head.state)
+    if (message.type === 'crowd') hasJumped = true
+    timeline.add(message)
+    if (message.type === 'beat') stage.send(message.beat.ops, BEAT_MS)
+    heardMs = performance.now()
+  },
+  connected(isConnected) {
+    connection = isConnected ? 'live' : connection === 'connecting' ? 'connecting' : 'gone'
+  },
+})
+
+function show(): void {
+  const { head } = timeline
+  const nowMs = traceNowMs()
+  showBar(head.state)
+  showHeadline(head, nowMs)
+  stage.show(head, nowMs, hasJumped)
+  showNodes(head.state, nowMs)
+  hasJumped = false
+}
+
+function showBar({ strategy, phase, balancer }: ClusterState): void {
   const link = byId('link', HTMLElement)
-  const standing = connected && phase !== 'ended' ? phase : 'over'
-  link.className = `link ${standing === 'ready' ? 'live' : standing}`
-  setText(link, { starting: 'starting', ready: 'live', over: 'the lab has stopped, or is out of reach' }[standing])
+  const standing = connection === 'live' && phase === 'ended' ? 'ended' : connection
+  link.dataset['state'] = standing
+  setText(link, word(standing))
   setText(byId('strategy-name', HTMLElement), strategy.name)
-  setText(byId('strategy-summary', HTMLElement), strategy.summary)
   const shop = byId('shop', HTMLAnchorElement)
   shop.hidden = balancer.url === undefined
   if (balancer.url !== undefined) shop.href = balancer.url
 }
+
+function showTexts(): void {
+  document.documentElement.lang = currentLanguage()
+  document.title = word('title')
+  for (const target of document.querySelectorAll<HTMLElement>('[data-text]')) {
+    const name = target.dataset['text'] ?? ''
+    if (isWord(name)) setText(target, word(name))
+  }
+  for (const target of document.querySelectorAll<HTMLElement>('[data-label]')) {
+    const name = target.dataset['label'] ?? ''
+    if (isWord(name)) target.ariaLabel = word(name)
+  }
+  for (const button of document.querySelectorAll<HTMLElement>('[data-language]'))
+    button.ariaPressed = String(button.dataset['language'] === currentLanguage())
+}
+
+for (const button of document.querySelectorAll<HTMLElement>('[data-language]')) {
+  button.addEventListener('click', () => {
+    chooseLanguage(button.dataset['language'] as Language)
+    showTexts()
+    show()
+  })
+}
+
+function frame(): void {
+  const nowMs = performance.now()
+  if (nowMs - shownMs >= SHOW_EVERY_MS) {
+    shownMs = nowMs
+    show()
+  }
+  stage.draw()
+  requestAnimationFrame(frame)
+}
+
+listenToKeys(stateNow, () => undefined)
+showTexts()
+emptyLog()
+frame()

@@ -1,27 +1,28 @@
-import { type ClusterState, nodeLabel, type NodeState, sum, sumRecent } from '@ninelives/history'
-import { makeActions } from './actions.ts'
+/** Each node in depth: its state and since when, its deaths, what the balancer decided about it, and what can be done to it. */
+import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
+import { control, inject } from './control.ts'
 import { byId, element, setText } from './dom.ts'
+import { duration, figure, lifeWord, word, type Word } from './words.ts'
 
 const SHARE_SECONDS = 10
 
 interface Card {
-  show(node: NodeState, state: ClusterState, share: number): void
   readonly root: HTMLElement
+  readonly show: (node: NodeState, state: ClusterState, share: number, nowMs: number) => void
 }
 
 const cards = new Map<string, Card>()
 
-/** One card a node. Cards are kept, and only their text changes. */
-export function showNodes(state: ClusterState): void {
+/** Cards are kept, and only their text changes. */
+export function showNodes(state: ClusterState, nowMs: number): void {
   const { byNode } = sumRecent(state.users, SHARE_SECONDS)
   const answers = sum(byNode)
   for (const node of state.nodes) {
     const card = cards.get(node.name) ?? addCard(node.name)
-    card.show(node, state, answers === 0 ? 0 : (byNode[node.name] ?? 0) / answers)
+    card.show(node, state, answers === 0 ? 0 : (byNode[node.name] ?? 0) / answers, nowMs)
   }
 }
 
-/** Cards of an earlier run. */
 export function forgetNodes(): void {
   cards.clear()
   byId('nodes', HTMLElement).replaceChildren()
@@ -35,32 +36,112 @@ function addCard(name: string): Card {
 }
 
 function makeCard(name: string): Card {
-  const stateText = element('span', 'node-state')
-  const facts = factList(['pid', 'sessions', 'answers', 'deaths'])
-  const bar = element('div', '')
-  const share = element('div', 'share', bar)
-  share.ariaHidden = 'true'
-  const actions = makeActions()
-  const heading = element('h3', '', nodeLabel(name))
-  const root = element('li', 'node', element('div', 'node-head', heading, stateText), facts.root, share, actions.root)
+  const life = element('span', 'life')
+  const pid = element('span', 'pid')
+  const decision = element('p', 'decision')
+  const facts = factList(['deaths', 'downtime', 'held', 'share'])
+  const buttons = makeButtons()
+  const head = element('div', 'node-head', element('h3', 'letter', name), life, pid)
+  const root = element('li', 'node', head, facts.root, decision, buttons.root)
   return {
     root,
-    show(node, state, part) {
+    show(node, state, share, nowMs) {
       root.dataset['state'] = node.state
-      setText(stateText, node.ejected && node.state === 'up' ? 'up, not in use yet' : node.state)
-      const percent = `${Math.round(part * 100)} %`
-      facts.set([String(node.pid ?? '–'), String(node.sessions), percent, String(node.deaths)])
-      bar.style.width = percent.replace(' ', '')
-      actions.show(node, state)
+      const isIdle = node.state === 'up' && node.ejected
+      const since = word('since', { time: duration(nowMs - node.sinceMs) })
+      setText(life, `${isIdle ? word('waitingForTraffic') : lifeWord(node.state)} ${since}`)
+      setText(pid, node.pid === undefined ? '' : `pid ${node.pid}`)
+      setText(decision, decisionText(node, nowMs))
+      const downMs = node.downtimeMs + (node.state === 'down' ? nowMs - node.sinceMs : 0)
+      facts.show([
+        figure(node.deaths),
+        downMs === 0 ? '–' : duration(downMs),
+        node.sessions === 0 ? word('noneHeld') : figure(node.sessions),
+        `${Math.round(share * 100)} %`,
+      ])
+      buttons.show(node, state)
     },
   }
 }
 
-function factList(names: readonly string[]): { root: HTMLElement; set: (values: readonly string[]) => void } {
+function decisionText({ decision, state, deaths, downtimeMs }: NodeState, nowMs: number): string {
+  // At its first start every node is readmitted.
+  const isFirst = decision?.what === 'readmitted' && deaths === 0 && downtimeMs === 0
+  if (decision === undefined || isFirst) return state === 'up' ? word('noDecision') : ''
+  const name = decision.what === 'draining' ? 'draining-decision' : decision.what
+  return word(name, { time: duration(nowMs - decision.atMs), reason: decision.reason ?? '' })
+}
+
+function factList(names: readonly Word[]): { root: HTMLElement; show: (values: readonly string[]) => void } {
+  const terms = names.map(() => element('dt', ''))
   const values = names.map(() => element('dd', ''))
-  const pairs = names.map((name, index) => element('div', '', element('dt', '', name), values[index] ?? ''))
+  const root = element('dl', 'facts', ...terms.map((term, index) => element('div', '', term, values[index] ?? '')))
   return {
-    root: element('dl', 'node-facts', ...pairs),
-    set: (texts) => values.forEach((value, index) => setText(value, texts[index] ?? '')),
+    root,
+    show(texts) {
+      for (const [index, name] of names.entries()) {
+        setText(terms[index] ?? root, word(name))
+        setText(values[index] ?? root, texts[index] ?? '')
+      }
+    },
+  }
+}
+
+type Act = () => Promise<void>
+
+interface Action {
+  readonly className: string
+  readonly label: (node: NodeState) => Word
+  /** Undefined if it does not apply in the node's state. */
+  readonly act: (node: NodeState, state: ClusterState) => Act | undefined
+}
+
+const actions: readonly Action[] = [
+  {
+    className: 'danger',
+    label: () => 'kill',
+    act: ({ name, state }) => (state === 'down' ? undefined : () => inject('kill', name)),
+  },
+  {
+    className: '',
+    label: () => 'pause',
+    act: ({ name, state }) => (state === 'up' ? () => inject('pause', name) : undefined),
+  },
+  {
+    className: '',
+    label: () => 'drain',
+    act: ({ name, state }) => (state === 'up' ? () => inject('drain', name) : undefined),
+  },
+  { className: '', label: ({ state }) => (state === 'down' ? 'start' : 'heal'), act: mend },
+]
+
+/** A start for a node that is down, or the end of its pause. */
+function mend({ name, state }: NodeState, { faults }: ClusterState): Act | undefined {
+  if (state === 'down') return () => control('POST', `/api/nodes/${name}/start`)
+  const pause = faults.find((fault) => fault.kind === 'pause' && fault.target === name)
+  return pause === undefined ? undefined : () => control('DELETE', `/api/faults/${pause.id}`)
+}
+
+function makeButtons(): { root: HTMLElement; show: (node: NodeState, state: ClusterState) => void } {
+  const shows: ((node: NodeState, state: ClusterState) => void)[] = []
+  const buttons = actions.map(({ className, label, act }) => {
+    const button = element('button', className)
+    button.type = 'button'
+    let now: Act | undefined
+    button.addEventListener('click', () => void now?.())
+    shows.push((node, state) => {
+      now = act(node, state)
+      const text = word(label(node))
+      setText(button, text)
+      button.ariaLabel = word('act', { action: text, name: node.name })
+      button.disabled = now === undefined
+    })
+    return button
+  })
+  return {
+    root: element('div', 'actions', ...buttons),
+    show(node, state) {
+      for (const show of shows) show(node, state)
+    },
   }
 }

@@ -2,9 +2,12 @@
  * The trace as server-sent events, without single operations. Every message is one event with the id `run:seq`, so a client can
  * resume with Last-Event-ID. A client that is new, was away for longer than the lab remembers, or has the id of another run
  * first gets the message `state`: the cluster's state before the events that follow.
+ *
+ * With `?users=on` a client also gets the users: first the message `crowd`, the view of all of them, and then four times a second a
+ * `beat` with what changed. Operations are summed up once for all clients, and only while there is one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isOperation, type TraceEvent } from '@ninelives/history'
+import { Crowd, isOperation, type TraceEvent } from '@ninelives/history'
 import { ApiError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
 
@@ -13,16 +16,23 @@ const HEARTBEAT_MS = 10_000
 const RETRY_MS = 1_000
 /** The most unread bytes before a client is disconnected. It may resume with the id of the last event that it read. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
+const BEAT_MS = 250
 
 export class EventStream {
   readonly #clients = new Set<ServerResponse>()
+  /** Those that also get the users. */
+  readonly #watchers = new Set<ServerResponse>()
+  readonly #crowd = new Crowd()
   readonly #trace: Trace
+  #beats: NodeJS.Timeout | undefined
   readonly #heartbeat: NodeJS.Timeout
   readonly #endListening: () => void
 
   constructor(trace: Trace) {
     this.#trace = trace
-    this.#endListening = trace.listen((event) => {
+    for (const event of trace.since(undefined).events) this.#crowd.take(event, trace.state)
+    this.#endListening = trace.listen((event, before) => {
+      this.#crowd.take(event, before)
       if (!isOperation(event)) this.#broadcast(this.#message(event))
     })
     this.#heartbeat = setInterval(() => this.#broadcast(': still here\n\n'), HEARTBEAT_MS)
@@ -42,15 +52,38 @@ export class EventStream {
     if (base) response.write(`event: state\nid: ${this.#id(base.seq)}\ndata: ${JSON.stringify(base)}\n\n`)
     for (const event of events) response.write(this.#message(event))
     this.#clients.add(response)
-    response.on('close', () => this.#clients.delete(response))
+    if (new URL(request.url ?? '/', 'http://lab').searchParams.get('users') === 'on') this.#watch(response)
+    response.on('close', () => this.#close(response))
     // The client is gone; `close` follows.
     response.on('error', () => undefined)
   }
 
   close(): void {
     clearInterval(this.#heartbeat)
+    clearInterval(this.#beats)
     this.#endListening()
     for (const client of this.#clients) client.end()
+  }
+
+  #watch(response: ServerResponse): void {
+    // Earlier watchers must not miss what the new one's view has already.
+    this.#beat()
+    response.write(`event: crowd\ndata: ${JSON.stringify(this.#crowd.view)}\n\n`)
+    this.#watchers.add(response)
+    this.#beats ??= setInterval(() => this.#beat(), BEAT_MS)
+  }
+
+  #beat(): void {
+    const beat = this.#crowd.beat(this.#trace.nowMs)
+    this.#broadcast(`event: beat\ndata: ${JSON.stringify(beat)}\n\n`, this.#watchers)
+  }
+
+  #close(response: ServerResponse): void {
+    this.#clients.delete(response)
+    this.#watchers.delete(response)
+    if (this.#watchers.size > 0) return
+    clearInterval(this.#beats)
+    this.#beats = undefined
   }
 
   #lastSeen({ headers }: IncomingMessage): number | undefined {
@@ -66,8 +99,8 @@ export class EventStream {
     return `${this.#trace.state.run}:${seq}`
   }
 
-  #broadcast(text: string): void {
-    for (const client of this.#clients) {
+  #broadcast(text: string, to: ReadonlySet<ServerResponse> = this.#clients): void {
+    for (const client of to) {
       if (client.writableLength > UNREAD_BYTES_MAX) client.destroy()
       else client.write(text)
     }

@@ -46,6 +46,11 @@ export class Trace {
     if (this.cut.aborted) throw new LabError('TRACE', EXIT_BAD_INPUT, String(this.cut.reason))
   }
 
+  /** The present time on its clock. */
+  get nowMs(): number {
+    return round(performance.now() - this.#beganMs)
+  }
+
   get state(): ClusterState {
     return this.#state
   }
@@ -80,7 +85,7 @@ export class Trace {
 
   #publish(body: EventBody): void {
     const before = this.#state
-    const event: TraceEvent = { seq: before.seq + 1, atMs: round(performance.now() - this.#beganMs), ...body }
+    const event: TraceEvent = { seq: before.seq + 1, atMs: this.nowMs, ...body }
     this.#write(event)
     this.#state = reduce(before, event)
     this.#recent.push(event)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type ClientRequest, createServer, request } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
-import { type ClusterState, reduce, type TraceEvent } from '@ninelives/history'
+import { type Beat, type ClusterState, reduce, type TraceEvent } from '@ninelives/history'
 import { EventStream } from '../../src/control/event-stream.ts'
 import type { Lab } from '../../src/lab.ts'
 import { until } from '../../src/wait.ts'
@@ -14,10 +14,10 @@ interface Message {
 }
 
 /** The messages as they come, of a client that read that id last. */
-function listen(t: ExecutionContext, { control }: Lab, lastEventId?: string): Message[] {
+function listen(t: ExecutionContext, { control }: Lab, lastEventId?: string, query = ''): Message[] {
   const messages: Message[] = []
   const headers = lastEventId === undefined ? {} : { 'Last-Event-ID': lastEventId }
-  const asked = request(`${control.url}/api/events`, { headers }, (response) => {
+  const asked = request(`${control.url}/api/events${query}`, { headers }, (response) => {
     let text = ''
     response.setEncoding('utf8')
     response.on('data', (chunk: string) => {
@@ -83,6 +83,28 @@ test('a client with the id of another run, or with a bad one, starts with the st
     await arrive(messages, 2)
     t.is(messages[0]?.event, 'state', id)
   }
+})
+
+test('a client that asks for the users gets them as a whole, and then what changes', async (t) => {
+  const lab = await openedLab(t)
+  const plain = listen(t, lab)
+  const messages = listen(t, lab, undefined, '?users=on')
+  const crowd = (): unknown => messages.find(({ event }) => event === 'crowd')?.data
+  await until(() => crowd() !== undefined, { deadlineMs: 60_000, what: 'the view of all users' })
+  t.like(crowd(), { nodes: ['a', 'b'], served: [], incidents: [] })
+  const times = { dueAtMs: 5, sentAtMs: 5, lateMs: 0 }
+  lab.trace.append({ type: 'operation-sent', op: 1, user: 'user-2', visit: 1, tab: 0, kind: 'login', ...times })
+  lab.trace.append({ type: 'operation-ended', op: 1, endedAtMs: 7, outcome: 'ok', node: 'b' })
+  const beats = (): readonly Beat[] => messages.filter(({ event }) => event === 'beat').map(({ data }) => data as Beat)
+  await until(() => beats().some(({ ops }) => ops.length > 0), { deadlineMs: 60_000, what: 'a beat with the login' })
+  t.deepEqual(
+    beats().flatMap(({ standings }) => standings),
+    [2, 1],
+  )
+  t.deepEqual(
+    plain.filter(({ event }) => event === 'crowd' || event === 'beat'),
+    [],
+  )
 })
 
 test('a client that does not read is disconnected, and others are not', async (t) => {

@@ -18,7 +18,9 @@ const started: ClusterState = {
     pid: 100 + index,
     state: 'up',
     sessions: 0,
+    sinceMs: 0,
     deaths: 0,
+    downtimeMs: 0,
     ejected: false,
   })),
 }

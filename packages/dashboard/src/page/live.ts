@@ -1,0 +1,26 @@
+/** The lab's events as messages. The browser connects again by itself, and the lab then sends what was missed. */
+import type { Beat, ClusterState, CrowdView, TraceEvent } from '@ninelives/history'
+import type { Message } from './moment.ts'
+
+export interface Listener {
+  /** The run begins anew, or the page was away for too long. */
+  readonly begin: () => void
+  readonly take: (message: Message) => void
+  readonly connected: (isConnected: boolean) => void
+}
+
+export function listenLive({ begin, take, connected }: Listener): void {
+  const events = new EventSource('/api/events?users=on')
+  const on = (type: string, messageOf: (data: unknown) => Message): void =>
+    events.addEventListener(type, ({ data }: MessageEvent<string>) => {
+      const message = messageOf(JSON.parse(data))
+      if (message.type === 'state') begin()
+      take(message)
+    })
+  on('state', (data) => ({ type: 'state', atMs: (data as ClusterState).atMs, state: data as ClusterState }))
+  on('message', (data) => ({ type: 'event', atMs: (data as TraceEvent).atMs, event: data as TraceEvent }))
+  on('crowd', (data) => ({ type: 'crowd', atMs: (data as CrowdView).atMs, crowd: data as CrowdView }))
+  on('beat', (data) => ({ type: 'beat', atMs: (data as Beat).atMs, beat: data as Beat }))
+  events.addEventListener('open', () => connected(true))
+  events.addEventListener('error', () => connected(false))
+}

@@ -1,0 +1,84 @@
+/** The one large sentence: what the last fault meant for the users who were on it, or what there is to do. */
+import { type Fate, FATES, findNode, type Incident } from '@ninelives/history'
+import type { Moment } from './moment.ts'
+import { duration, lifeWord, word, type Word } from './words.ts'
+
+/** A clause, with its meaning for shape and colour. */
+export interface Clause {
+  readonly text: string
+  readonly fate?: Fate
+}
+
+export interface Told {
+  /** What happened. */
+  readonly lead: string
+  readonly clauses: readonly Clause[]
+  /** How many nodes are left. */
+  readonly banner: string
+  readonly isAlarming: boolean
+}
+
+const TOLD_FOR_MS = 120_000
+
+export function tell(moment: Moment, nowMs: number): Told {
+  const { state, incidents } = moment
+  const last = incidents.at(-1)
+  const about = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS ? incidentTold(last, nowMs) : calm(moment)
+  return { ...about, ...banner(state) }
+}
+
+type About = Pick<Told, 'lead' | 'clauses'>
+
+function incidentTold(incident: Incident, nowMs: number): About {
+  const { cause, target, kind = '', users, items, atMs } = incident
+  const values = { target, kind, time: duration(nowMs - atMs) }
+  const lead = word(cause === 'paused' ? 'pausedIncident' : cause, values)
+  const on = FATES.reduce((sum, fate) => sum + users[fate], 0)
+  if (on === 0) return { lead, clauses: [{ text: word('nobodyOn') }] }
+  const order: readonly Fate[] = ['unnoticed', 'slow', 'failed', 'lost', 'out', 'waiting']
+  const met = order.filter((fate) => users[fate] > 0)
+  const fates = met.map((fate, index): Clause => {
+    const name: Word = index === met.length - 1 ? `${fate}-end` : fate
+    return { text: word(name, { n: users[fate] }), fate }
+  })
+  const gone = items === 0 ? [] : [{ text: items === 1 ? word('item') : word('items', { n: items }) }]
+  return { lead, clauses: [{ text: on === 1 ? word('oneOnIt') : word('onIt', { n: on }) }, ...fates, ...gone] }
+}
+
+function calm({ state, found }: Moment): About {
+  const { phase, nodes, users } = state
+  if (phase === 'starting') return { lead: word('starting'), clauses: [] }
+  if (phase === 'ended') return { lead: word('ended'), clauses: [] }
+  const lost = (found['lost-session'] ?? 0) + (found['flapping-session'] ?? 0)
+  if (lost > 0 && nodes.every(({ deaths }) => deaths === 0))
+    return { lead: word('unprovoked', { n: lost }), clauses: [] }
+  const victim = nodes[1] ?? nodes[0]
+  const serving = nodes.filter(({ state: life, ejected }) => life === 'up' && !ejected).length
+  const key = String(nodes.indexOf(victim ?? (nodes[0] as never)) + 1)
+  const values = { serving, users: users.all, key, name: victim?.name ?? '' }
+  if (users.all === 0) return { lead: word('noUsers', values), clauses: [] }
+  return { lead: word(nodes.length === 1 ? 'quietOne' : 'quiet', values), clauses: [] }
+}
+
+function banner(state: Moment['state']): Pick<Told, 'banner' | 'isAlarming'> {
+  const { nodes, strategy } = state
+  if (nodes.length === 0) return { banner: '', isAlarming: false }
+  const serving = nodes.filter((node) => isServing(state, node.name)).length
+  const others = nodes
+    .filter((node) => !isServing(state, node.name))
+    .map(({ name, state: life }) =>
+      word('nodeIs', { name, state: life === 'up' ? word('waitingForTraffic') : lifeWord(life) }),
+    )
+    .join(', ')
+  const about = word(`strategy-${strategy.name}` as Word)
+  if (serving === nodes.length)
+    return { banner: `${word('allServe', { all: nodes.length })} ${about}`, isAlarming: false }
+  if (serving === 0) return { banner: word('noneServe', { others }), isAlarming: true }
+  const last = serving === 1 ? ` ${word('lastOne')}` : ''
+  return { banner: word('someServe', { serving, all: nodes.length, others }) + last, isAlarming: serving === 1 }
+}
+
+export function isServing(state: Moment['state'], name: string): boolean {
+  const node = findNode(state, name)
+  return node?.state === 'up' && !node.ejected
+}

@@ -1,0 +1,213 @@
+/** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
+import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
+import { byId, element, setText } from '../dom.ts'
+import type { Moment } from '../moment.ts'
+import { isServing } from '../sentence.ts'
+import { duration, figure, isWord, lifeWord, word } from '../words.ts'
+import { type Colours, Picture, type Plan, type Point } from './picture.ts'
+import type { Yard } from './places.ts'
+
+const SHARE_SECONDS = 5
+const DENSITY_MAX = 2
+
+interface House {
+  readonly root: HTMLElement
+  readonly yard: HTMLElement
+  readonly life: HTMLElement
+  readonly facts: HTMLElement
+  readonly kill: HTMLButtonElement
+}
+
+export interface StageActions {
+  readonly kill: (node: string) => void
+}
+
+export class Stage {
+  readonly #root = byId('stage', HTMLElement)
+  readonly #canvas = byId('picture', HTMLCanvasElement)
+  readonly #picture: Picture
+  readonly #actions: StageActions
+  readonly #houses = new Map<string, House>()
+  #colours: Colours
+  #lastMs = 0
+  #layout = ''
+
+  constructor(actions: StageActions) {
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+    this.#picture = new Picture(this.#canvas, still)
+    this.#actions = actions
+    this.#colours = readColours()
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      this.#colours = readColours()
+      this.#picture.redraw()
+    })
+    new ResizeObserver(() => (this.#layout = '')).observe(this.#root)
+  }
+
+  /** The parts' texts, and where the dots belong. */
+  show(moment: Moment, nowMs: number, jump: boolean): void {
+    const { state } = moment
+    this.#showParts(moment, nowMs)
+    const layout = [state.run, state.strategy.name, ...state.nodes.map(({ name, state }) => name + state)].join()
+    if (layout !== this.#layout) {
+      this.#layout = layout
+      this.#picture.arrange(this.#plan(state), state.users.all)
+    }
+    this.#picture.show(moment.served, moment.standings, jump)
+  }
+
+  send(ops: readonly number[], spanMs: number): void {
+    this.#picture.send(ops, performance.now(), spanMs)
+  }
+
+  draw(): void {
+    const nowMs = performance.now()
+    this.#picture.draw(nowMs, Math.min(100, nowMs - this.#lastMs), this.#colours)
+    this.#lastMs = nowMs
+  }
+
+  /** Another run has other nodes. */
+  clear(): void {
+    this.#houses.clear()
+    byId('houses', HTMLElement).replaceChildren()
+    this.#layout = ''
+  }
+
+  #showParts(moment: Moment, nowMs: number): void {
+    const { state, standings, served, nodes } = moment
+    const perNode = nodes.map(() => 0)
+    let [out, away] = [0, 0]
+    for (const [user, standing] of standings.entries()) {
+      const node = served[user] ?? -1
+      if (standing === 2) out++
+      else if (standing === 0 || node < 0) away++
+      else perNode[node] = (perNode[node] ?? 0) + 1
+    }
+    const recent = sumRecent(state.users, SHARE_SECONDS)
+    const seconds = Math.min(SHARE_SECONDS, Math.max(1, state.users.recent.length))
+    setText(byId('balancer-rate', HTMLElement), word('perSecond', { n: Math.round(recent.ok / seconds) }))
+    const routing = `routing-${state.strategy.routing}`
+    setText(byId('balancer-routing', HTMLElement), isWord(routing) ? word(routing) : '')
+    setText(byId('store-text', HTMLElement), storeText(state))
+    setText(byId('out-count', HTMLElement), figure(out))
+    setText(byId('away-count', HTMLElement), figure(away))
+    byId('out', HTMLElement).dataset['any'] = String(out > 0)
+    this.#root.dataset['store'] = storeShape(state)
+    for (const [index, node] of state.nodes.entries()) {
+      const house = this.#houses.get(node.name) ?? this.#addHouse(node.name, index)
+      house.root.dataset['state'] = node.state
+      house.root.dataset['serves'] = String(isServing(state, node.name))
+      const isIdle = node.state === 'up' && node.ejected
+      const life = isIdle ? word('waitingForTraffic') : lifeWord(node.state)
+      setText(house.life, node.state === 'up' ? life : `${life} · ${duration(nowMs - node.sinceMs)}`)
+      const rate = Math.round((recent.byNode[node.name] ?? 0) / seconds)
+      setText(
+        house.facts,
+        `${word('users', { n: perNode[index] ?? 0 })} · ${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
+      )
+      house.kill.disabled = node.state === 'down'
+      house.kill.ariaLabel = word('killNode', { name: node.name, key: String(index + 1) })
+      setText(house.kill.querySelector('span') ?? house.kill, word('kill'))
+    }
+  }
+
+  #addHouse(name: string, index: number): House {
+    const life = element('span', 'life')
+    const yard = element('div', 'yard')
+    const facts = element('span', 'house-facts')
+    const kill = element('button', 'kill', element('span', ''), element('kbd', '', String(index + 1)))
+    kill.type = 'button'
+    kill.addEventListener('click', () => this.#actions.kill(name))
+    const head = element('div', 'house-head', element('h3', 'letter', name), life, kill)
+    const root = element('section', 'house', head, yard, facts)
+    byId('houses', HTMLElement).append(root)
+    const house = { root, yard, life, facts, kill }
+    this.#houses.set(name, house)
+    return house
+  }
+
+  #plan(state: ClusterState): Plan {
+    const { width, height, left, top } = this.#root.getBoundingClientRect()
+    const density = Math.min(DENSITY_MAX, devicePixelRatio)
+    this.#canvas.width = Math.round(width * density)
+    this.#canvas.height = Math.round(height * density)
+    this.#canvas.getContext('2d')?.setTransform(density, 0, 0, density, 0, 0)
+    const box = (target: Element): Yard => {
+      const rectangle = target.getBoundingClientRect()
+      return {
+        x: rectangle.left - left,
+        y: rectangle.top - top,
+        width: rectangle.width,
+        height: rectangle.height,
+      }
+    }
+    const store = box(byId('store', HTMLElement))
+    const balancer = box(byId('balancer', HTMLElement))
+    const shape = storeShape(state)
+    return {
+      width,
+      height,
+      nodes: state.nodes.flatMap((node) => {
+        const house = this.#houses.get(node.name)
+        return house === undefined ? [] : [housePlan(node, box(house.root), box(house.yard))]
+      }),
+      balancer: bottomOf(balancer),
+      ...(shape === 'server' || shape === 'file' ? { store: topOf(store) } : {}),
+      isMesh: shape === 'mesh',
+      out: box(byId('out-yard', HTMLElement)),
+      away: box(byId('away-yard', HTMLElement)),
+    }
+  }
+}
+
+function housePlan(node: NodeState, house: Yard, yard: Yard): Plan['nodes'][number] {
+  const isSilent = node.state === 'paused'
+  return { yard, top: topOf(house), bottom: bottomOf(house), isDead: node.state === 'down', isSilent }
+}
+
+function topOf({ x, y, width }: Yard): Point {
+  return { x: x + width / 2, y }
+}
+
+function bottomOf({ x, y, width, height }: Yard): Point {
+  return { x: x + width / 2, y: y + height }
+}
+
+type StoreShape = 'mesh' | 'memory' | 'file' | 'server' | 'cookie'
+
+function storeShape({ store, strategy }: ClusterState): StoreShape {
+  if (strategy.name === 'token') return 'cookie'
+  if (/^(replicated|clustered):/.test(store)) return 'mesh'
+  if (store.startsWith('memory:')) return 'memory'
+  return store.includes('sqlite:') ? 'file' : 'server'
+}
+
+function storeText(state: ClusterState): string {
+  const shape = storeShape(state)
+  if (shape === 'cookie') return word('storeToken')
+  if (shape === 'mesh') return word('storeMesh')
+  if (shape === 'memory') return word('storeMemory')
+  if (shape === 'file') return word('storeFile')
+  return /(\w+):\/\/[^/?]+/.exec(decodeURIComponent(state.store))?.[0] ?? word('store')
+}
+
+function readColours(): Colours {
+  const probe = element('span', '')
+  document.body.append(probe)
+  const colour = (name: string): string => {
+    probe.style.color = `var(--${name})`
+    return getComputedStyle(probe).color
+  }
+  const colours = {
+    ok: colour('ok'),
+    failed: colour('failed'),
+    unknown: colour('unknown'),
+    out: colour('out'),
+    edge: colour('edge'),
+    ink: colour('ink'),
+    soft: colour('ink-soft'),
+    surface: colour('surface'),
+  }
+  probe.remove()
+  return colours
+}

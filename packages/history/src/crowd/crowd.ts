@@ -1,0 +1,270 @@
+/**
+ * Follows every user through a run: the node that served it last, whether it is logged in, and its fate in each incident. The judge
+ * decides what a logout or a loss is, so these figures are the report's. Memory depends on the number of users.
+ */
+import type { AnomalyKind, Finding } from '../checkers/checker.ts'
+import { Judge } from '../judge.ts'
+import type { Observation } from '../ledger/visit.ts'
+import type { ClusterState } from '../state.ts'
+import { LOGGED_OUT, type ProcessName, type TraceEvent } from '../trace/events.ts'
+import {
+  type Beat,
+  codeOf,
+  type CrowdView,
+  type FoundAnomaly,
+  OP_FIELDS,
+  OUTCOMES,
+  type ShownOperation,
+  type Standing,
+  STANDINGS,
+} from './beat.ts'
+import { Account, type Fate, type Incident, type IncidentCause, SLOW_MS } from './incident.ts'
+
+const OPS_PER_BEAT_MAX = 4_000
+const INCIDENTS_MAX = 100
+const ANOMALIES_MAX = 100
+const ANOMALIES_PER_BEAT_MAX = 20
+/** Operations that are remembered, to show those of an anomaly. */
+const REMEMBERED_MAX = 20_000
+
+/** Operations are reported so much later than they ended. */
+const REPORT_MS = 200
+
+/** Faults that have an event of their own on a node. */
+const ofNodes: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
+const servers: ReadonlySet<ProcessName> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
+
+export class Crowd {
+  readonly #judge = new Judge(undefined, {
+    observed: (seen) => this.#observed(seen),
+    found: (kind, finding) => this.#noteAnomaly(kind, finding),
+  })
+  #nodes: readonly string[] = []
+  #served: number[] = []
+  #standings: number[] = []
+  readonly #accounts: Account[] = []
+  /** Each user's last incident. */
+  #accountOf: (Account | undefined)[] = []
+  #anomalies: FoundAnomaly[] = []
+  #found: Partial<Record<AnomalyKind, number>> = {}
+  readonly #remembered = new Map<number, ShownOperation>()
+  #nextId = 1
+  #atMs = 0
+  readonly #injectedAtMs = new Map<string, number>()
+
+  #ops: number[] = []
+  #skipped = 0
+  readonly #changedUsers = new Set<number>()
+  readonly #changedAccounts = new Set<Account>()
+  #newAnomalies: FoundAnomaly[] = []
+  #hasFound = false
+
+  /** `before`: the state before the event. */
+  take(event: TraceEvent, before: ClusterState): void {
+    this.#atMs = event.atMs
+    if (event.type === 'run-started') this.#nodes = event.nodes.map(({ name }) => name)
+    this.#incidentOf(event, before)
+    this.#judge.take(event)
+  }
+
+  get view(): CrowdView {
+    return {
+      atMs: this.#atMs,
+      nodes: this.#nodes,
+      served: [...this.#served],
+      standings: [...this.#standings],
+      incidents: this.#accounts.map(({ incident }) => incident),
+      anomalies: [...this.#anomalies],
+      found: { ...this.#found },
+    }
+  }
+
+  /** What changed since the last call. */
+  beat(atMs: number): Beat {
+    const ops = this.#ops
+    // The ends become times before the beat, which are short numbers.
+    for (let at = 3; at < ops.length; at += OP_FIELDS) ops[at] = Math.max(0, Math.round(atMs - (ops[at] ?? 0)))
+    const beat: Beat = {
+      atMs: Math.round(atMs),
+      ops,
+      skipped: this.#skipped,
+      standings: [...this.#changedUsers].flatMap((user) => [user, this.#standings[user] ?? 0]),
+      incidents: [...this.#changedAccounts].map(({ incident }) => incident),
+      anomalies: this.#newAnomalies,
+      ...(this.#hasFound ? { found: { ...this.#found } } : {}),
+    }
+    this.#ops = []
+    this.#skipped = 0
+    this.#changedUsers.clear()
+    this.#changedAccounts.clear()
+    this.#newAnomalies = []
+    this.#hasFound = false
+    return beat
+  }
+
+  #observed({ done, visit, isOwn, isRefused }: Observation): void {
+    const { sent, ended } = done
+    const { kind, dueAtMs } = sent
+    if (kind === 'copy') return
+    const user = userNumber(sent.user)
+    if (user === undefined) return
+    this.#remember({ ...pick(sent), ...pickEnd(ended) })
+    const node = ended.node === undefined ? -1 : this.#nodes.indexOf(ended.node)
+    const waitedMs = ended.endedAtMs - dueAtMs
+    const isOut = isRefused || (ended.outcome === 'failed' && ended.why === LOGGED_OUT)
+    this.#addOp(user, node, codeOf(kind, isOut ? OUT : OUTCOMES.indexOf(ended.outcome)), ended.endedAtMs, waitedMs)
+    this.#meet(user)
+    if (node >= 0) this.#served[user] = node
+    // An old cookie or a made-up one tells nothing about the user's own session.
+    if (kind === 'return' || kind === 'forge') return
+    const isLogin = kind === 'login' && ended.outcome === 'ok'
+    if (isRefused && visit.refusal !== undefined) this.#stand(user, 'out')
+    else if (isLogin || (isOwn && visit.refusal === undefined && visit.login !== undefined)) this.#stand(user, 'in')
+    else if (kind === 'logout') this.#stand(user, 'away')
+
+    this.#joinLate(user, node, ended.endedAtMs)
+    const account = this.#accountOf[user]
+    if (account === undefined || ended.endedAtMs < account.sinceMs) return
+    const items = isOwn ? visit.open.filter(({ gap }) => gap !== undefined && gap.shownAgainBy === undefined).length : 0
+    if (isLogin) account.isSettled(user)
+    // A 401 that was to be expected.
+    else if (isOut && !isRefused) return
+    // A count needs no login, so its answer shows nothing about one.
+    if (kind === 'count' && ended.outcome === 'ok') return
+    const fate = this.#fateOf(isRefused, ended.outcome !== 'ok', items, waitedMs)
+    const met = { visit: visit.number, items, atMs: ended.endedAtMs }
+    if (account.note(user, fate, met)) this.#changedAccounts.add(account)
+  }
+
+  /** The last operations before an incident are reported after it. */
+  #joinLate(user: number, node: number, endedAtMs: number): void {
+    const account = this.#accounts.at(-1)
+    if (account === undefined || account === this.#accountOf[user] || this.#standings[user] !== IS_IN) return
+    if (this.#atMs - account.facts.atMs > REPORT_MS || endedAtMs > account.facts.atMs) return
+    if (account.nodes?.includes(node) === false) return
+    account.join(user)
+    this.#accountOf[user] = account
+    this.#changedAccounts.add(account)
+  }
+
+  #fateOf(isRefused: boolean, isBad: boolean, items: number, waitedMs: number): Fate {
+    if (isRefused) return 'out'
+    if (items > 0) return 'lost'
+    if (isBad) return 'failed'
+    return waitedMs > SLOW_MS ? 'slow' : 'unnoticed'
+  }
+
+  #addOp(user: number, node: number, code: number, endedAtMs: number, waitedMs: number): void {
+    if (this.#ops.length < OPS_PER_BEAT_MAX * OP_FIELDS) this.#ops.push(user, node, code, endedAtMs, round(waitedMs))
+    else this.#skipped++
+  }
+
+  /** A user that acts for the first time. */
+  #meet(user: number): void {
+    while (this.#served.length <= user) {
+      this.#served.push(-1)
+      this.#standings.push(0)
+    }
+  }
+
+  #stand(user: number, standing: Standing): void {
+    const index = STANDINGS.indexOf(standing)
+    if (this.#standings[user] === index) return
+    this.#standings[user] = index
+    this.#changedUsers.add(user)
+  }
+
+  #incidentOf(event: TraceEvent, before: ClusterState): void {
+    if (before.phase !== 'ready') return
+    if (event.type === 'fault-injected') this.#injectedAtMs.set(event.target, event.atMs)
+    else if (event.type === 'node-down') {
+      const { state } = before.nodes.find(({ name }) => name === event.node) ?? {}
+      if (state === 'draining' && event.code === 0) return
+      const kind = kindOf(event.node, before)
+      this.#open(kind === 'kill' ? 'killed' : 'died', event.node, [event.node], kind)
+    } else if (event.type === 'node-draining') this.#open('drained', event.node, [event.node], 'drain')
+    else if (event.type === 'node-paused') this.#open('paused', event.node, [event.node], 'pause')
+    else if (event.type === 'process-down' && event.process === 'balancer') this.#open('balancer-down', 'balancer')
+    else if (event.type === 'process-down' && servers.has(event.process))
+      this.#open('store-down', 'store', undefined, kindOf('store', before))
+    else if (event.type === 'fault-confirmed') {
+      const fault = before.faults.find(({ id }) => id === event.fault)
+      if (fault === undefined) return
+      const { kind, target } = fault
+      const isTold = target === 'store' ? kind === 'kill' || kind === 'failover' : ofNodes.has(kind)
+      if (!isTold) this.#open('fault', target, nodesIn(target, this.#nodes), kind)
+    }
+  }
+
+  /** Without nodes it falls on all users. */
+  #open(cause: IncidentCause, target: string, nodes?: readonly string[], kind?: string): void {
+    const on = nodes?.map((name) => this.#nodes.indexOf(name))
+    const facts = { id: this.#nextId++, atMs: this.#atMs, cause, target, ...(kind === undefined ? {} : { kind }) }
+    // A crash waits for its request.
+    const injectedAtMs = kind === undefined || kind === 'crash' ? undefined : this.#injectedAtMs.get(target)
+    const account = new Account(facts, injectedAtMs ?? this.#atMs - REPORT_MS, on)
+    for (const [user, standing] of this.#standings.entries()) {
+      if (standing !== IS_IN || on?.includes(this.#served[user] ?? -1) === false) continue
+      account.join(user)
+      this.#accountOf[user] = account
+    }
+    this.#accounts.push(account)
+    if (this.#accounts.length > INCIDENTS_MAX) this.#accounts.shift()
+    this.#changedAccounts.add(account)
+  }
+
+  #noteAnomaly(kind: AnomalyKind, { user, text, ops }: Finding): void {
+    this.#found[kind] = (this.#found[kind] ?? 0) + 1
+    this.#hasFound = true
+    if (this.#newAnomalies.length >= ANOMALIES_PER_BEAT_MAX) return
+    const shown = ops.flatMap((op) => this.#remembered.get(op) ?? [])
+    const anomaly = { id: this.#nextId++, kind, atMs: this.#atMs, user, text, ops: shown }
+    this.#newAnomalies.push(anomaly)
+    this.#anomalies = [...this.#anomalies, anomaly].slice(-ANOMALIES_MAX)
+  }
+
+  #remember(operation: ShownOperation): void {
+    this.#remembered.set(operation.op, operation)
+    if (this.#remembered.size <= REMEMBERED_MAX) return
+    const { value } = this.#remembered.keys().next()
+    if (value !== undefined) this.#remembered.delete(value)
+  }
+}
+
+const OUT = OUTCOMES.indexOf('logged-out')
+const IS_IN = STANDINGS.indexOf('in')
+
+/** The kind of the fault on that target that has not landed yet or stands. */
+function kindOf(target: string, { faults }: ClusterState): string | undefined {
+  return faults.findLast((fault) => fault.target.split(',').includes(target))?.kind
+}
+
+/** Undefined if it falls on no node in particular. */
+function nodesIn(target: string, nodes: readonly string[]): readonly string[] | undefined {
+  const named = target.split(/[,>]/).filter((part) => nodes.includes(part))
+  return named.length === 0 ? undefined : named
+}
+
+function userNumber(name: string): number | undefined {
+  const [, digits] = /^user-(\d{1,6})$/.exec(name) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
+function pick({ op, user, tab, kind, sku, sentAtMs }: Observation['done']['sent']) {
+  return { op, user, tab, kind, sentAtMs, ...(sku === undefined ? {} : { sku }) }
+}
+
+function pickEnd({ endedAtMs, outcome, why, node }: Observation['done']['ended']) {
+  return { endedAtMs, outcome, ...(why === undefined ? {} : { why }), ...(node === undefined ? {} : { node }) }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10
+}
+
+/** The incidents after a beat, the oldest first. */
+export function withIncidents(before: readonly Incident[], changed: readonly Incident[]): readonly Incident[] {
+  if (changed.length === 0) return before
+  const byId = new Map([...before, ...changed].map((incident) => [incident.id, incident]))
+  return [...byId.values()].slice(-INCIDENTS_MAX)
+}

@@ -1,0 +1,45 @@
+/** A real browser for tests of the pages: Debian's Chromium, driven by playwright-core. */
+import { existsSync } from 'node:fs'
+import type { ExecutionContext } from 'ava'
+import { chromium, type Page } from 'playwright-core'
+
+const PROGRAM = '/usr/bin/chromium'
+const DEADLINE_MS = 60_000
+
+/** Why there is no browser; undefined if there is one. */
+export const browserMissing = existsSync(PROGRAM) ? undefined : `there is no ${PROGRAM}: apt-get install chromium`
+
+export interface Look {
+  readonly width?: number
+  readonly height?: number
+  readonly locale?: string
+  readonly colorScheme?: 'light' | 'dark'
+  readonly reducedMotion?: 'reduce' | 'no-preference'
+}
+
+/** A page that is gone with the test. Whatever its console reports as an error is in `errors`. */
+export async function openPage(t: ExecutionContext, url: string, look: Look = {}) {
+  const { width = 1_440, height = 900, locale = 'en-GB', ...rest } = look
+  const browser = await chromium.launch({
+    executablePath: PROGRAM,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  })
+  t.teardown(() => browser.close())
+  const context = await browser.newContext({ viewport: { width, height }, locale, ...rest })
+  context.setDefaultTimeout(DEADLINE_MS)
+  const page = await context.newPage()
+  const errors: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text())
+  })
+  page.on('pageerror', (error) => errors.push(String(error)))
+  await page.goto(url)
+  return { page, errors }
+}
+
+/** Resolves when the element's text matches. */
+export async function reads(page: Page, selector: string, pattern: RegExp): Promise<string> {
+  const found = page.locator(selector).filter({ hasText: pattern })
+  await found.waitFor()
+  return found.innerText()
+}
