@@ -4,7 +4,7 @@ import { decodeTrace, judge } from '@ninelives/history'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { runUp } from '../packages/lab/test/fixtures/command.ts'
-import { browserMissing, openPage, reads } from './support/browser.ts'
+import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the live page: ${browserMissing}`, () => {})
@@ -21,6 +21,7 @@ inBrowser('replicated: a key kills a node, and no user notices', async (t) => {
   t.notRegex(told, /logged out|lost|error/)
   t.regex(await reads(page, '#log', /node-b is back/), /node-b died/)
   await reads(page, '#banner', /All 3 nodes serve/)
+  t.deepEqual(await barriers(page), [])
   t.deepEqual(errors, [])
 })
 

@@ -12,7 +12,8 @@ const boundaries: Readonly<Record<string, { imports: readonly string[]; processe
   sessions: { imports: [] },
   balancer: { imports: [] },
   node: { imports: ['sessions'] },
-  dashboard: { imports: ['history'] },
+  style: { imports: [] },
+  dashboard: { imports: ['history', 'style'] },
   lab: { imports: ['history', 'dashboard', 'sessions'], processes: ['node', 'balancer'] },
 }
 

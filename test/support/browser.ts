@@ -1,6 +1,7 @@
 /** A real browser for tests of the pages: Debian's Chromium, driven by playwright-core. */
 import { existsSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
+import axe from 'axe-core'
 import { chromium, type Page } from 'playwright-core'
 
 const PROGRAM = '/usr/bin/chromium'
@@ -42,4 +43,13 @@ export async function reads(page: Page, selector: string, pattern: RegExp): Prom
   const found = page.locator(selector).filter({ hasText: pattern })
   await found.waitFor()
   return found.innerText()
+}
+
+/** What axe finds that keeps people from using the page. */
+export async function barriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }

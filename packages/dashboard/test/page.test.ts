@@ -43,7 +43,7 @@ test('a module runs in a browser as it is served', (t) => {
 })
 
 test('types become spaces, so that line numbers stay', (t) => {
-  t.regex(text('/page/dom.ts'), /export function setText\(target {9}, text {8}\) {6} \{/)
+  t.regex(text('/page/base/dom.ts'), /export function setText\(target {9}, text {8}\) {6} \{/)
 })
 
 test('every element that a module looks for is on the page', (t) => {
@@ -80,7 +80,7 @@ test('serving the page leaves no warning on the terminal', async (t) => {
   const listener = (): void => void (warned = true)
   process.on('warning', listener)
   t.teardown(() => process.off('warning', listener))
-  t.truthy(pageFile('/page/log.ts'))
+  t.truthy(pageFile('/page/panels/log.ts'))
   await setImmediate()
   t.false(warned)
 })

@@ -1,16 +1,16 @@
 /** The live page: messages from the lab are folded into one state, which is shown a few times a second; dots move in between. */
 import type { ClusterState } from '@ninelives/history'
-import { inject } from './control.ts'
-import { byId, setText } from './dom.ts'
-import { showHeadline } from './headline.ts'
-import { listenToKeys } from './keys.ts'
-import { listenLive } from './live.ts'
-import { emptyLog, logEvent } from './log.ts'
-import type { Message } from './moment.ts'
-import { forgetNodes, showNodes } from './nodes.ts'
+import { inject } from './base/control.ts'
+import { byId, setText } from './base/dom.ts'
+import { showHeadline } from './panels/headline.ts'
+import { listenToKeys } from './panels/keys.ts'
+import { listenLive } from './data/live.ts'
+import { emptyLog, logEvent } from './panels/log.ts'
+import type { Message } from './data/moment.ts'
+import { forgetNodes, showNodes } from './panels/nodes.ts'
 import { Stage } from './stage/stage.ts'
-import { Timeline } from './timeline.ts'
-import { chooseLanguage, currentLanguage, isWord, type Language, word } from './words.ts'
+import { Timeline } from './data/timeline.ts'
+import { chooseLanguage, currentLanguage, isWord, type Language, word } from './base/words.ts'
 
 const SHOW_EVERY_MS = 100
 const BEAT_MS = 250

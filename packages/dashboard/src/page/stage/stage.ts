@@ -1,9 +1,9 @@
 /** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
 import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
-import { byId, element, setText } from '../dom.ts'
-import type { Moment } from '../moment.ts'
-import { isServing } from '../sentence.ts'
-import { duration, figure, isWord, lifeWord, word } from '../words.ts'
+import { byId, element, setText } from '../base/dom.ts'
+import type { Moment } from '../data/moment.ts'
+import { isServing } from '../panels/sentence.ts'
+import { duration, figure, isWord, lifeWord, word } from '../base/words.ts'
 import { type Colours, Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
 
@@ -115,7 +115,9 @@ export class Stage {
     const life = element('span', 'life')
     const yard = element('div', 'yard')
     const facts = element('span', 'house-facts')
-    const kill = element('button', 'kill', element('span', ''), element('kbd', '', String(index + 1)))
+    const key = element('kbd', '')
+    key.dataset['key'] = String(index + 1)
+    const kill = element('button', 'kill', element('span', ''), key)
     kill.type = 'button'
     kill.addEventListener('click', () => this.#actions.kill(name))
     const head = element('div', 'house-head', element('h3', 'letter', name), life, kill)

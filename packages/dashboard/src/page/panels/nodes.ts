@@ -1,8 +1,8 @@
 /** Each node in depth: its state and since when, its deaths, what the balancer decided about it, and what can be done to it. */
 import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
-import { control, inject } from './control.ts'
-import { byId, element, setText } from './dom.ts'
-import { duration, figure, lifeWord, word, type Word } from './words.ts'
+import { control, inject } from '../base/control.ts'
+import { byId, element, setText } from '../base/dom.ts'
+import { duration, figure, lifeWord, word, type Word } from '../base/words.ts'
 
 const SHARE_SECONDS = 10
 

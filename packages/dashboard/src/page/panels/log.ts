@@ -1,6 +1,6 @@
 import { type ClusterState, type Sentence, Storyteller, type TraceEvent } from '@ninelives/history'
-import { byId, element } from './dom.ts'
-import { currentLanguage, word } from './words.ts'
+import { byId, element } from '../base/dom.ts'
+import { currentLanguage, word } from '../base/words.ts'
 
 const LINES_MAX = 200
 

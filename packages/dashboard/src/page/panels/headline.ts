@@ -1,6 +1,6 @@
 /** The large sentence and the banner below it. */
-import { byId, element, setText } from './dom.ts'
-import type { Moment } from './moment.ts'
+import { byId, element, setText } from '../base/dom.ts'
+import type { Moment } from '../data/moment.ts'
 import { type Told, tell } from './sentence.ts'
 
 const ANNOUNCE_EVERY_MS = 4_000

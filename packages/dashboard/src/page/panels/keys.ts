@@ -1,6 +1,6 @@
 /** 1 to 9 kill a node; with shift they pause it, or end its pause. */
 import type { ClusterState } from '@ninelives/history'
-import { control, inject } from './control.ts'
+import { control, inject } from '../base/control.ts'
 
 export function listenToKeys(stateNow: () => ClusterState, help: () => void): void {
   addEventListener('keydown', (event) => {

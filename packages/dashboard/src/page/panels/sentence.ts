@@ -1,7 +1,7 @@
 /** The one large sentence: what the last fault meant for the users who were on it, or what there is to do. */
 import { type Fate, FATES, findNode, type Incident } from '@ninelives/history'
-import type { Moment } from './moment.ts'
-import { duration, lifeWord, word, type Word } from './words.ts'
+import type { Moment } from '../data/moment.ts'
+import { duration, lifeWord, word, type Word } from '../base/words.ts'
 
 /** A clause, with its meaning for shape and colour. */
 export interface Clause {
