@@ -1,6 +1,7 @@
 /** The options of an engine, and the services that all requests of its process share. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey } from '../contract.ts'
+import { endings, type Endings } from './endings.ts'
 import { checkedEngineOptions, type EngineOptions } from './engine-options.ts'
 import { lastKnown, type LastKnown } from './last-known.ts'
 import type { RandomBytes } from '../secrets/id.ts'
@@ -14,6 +15,7 @@ export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' |
   readonly lastKnown: LastKnown
   /** The queues of writers after a conflict, by session. */
   readonly turns: Turns
+  readonly endings: Endings
   /**
    * A change by the bearer of an alias rotates the id once more. For sessions that travel with their client: what the alias
    * has changed is in its own answer, which must not bring back a secret that was rotated away.
@@ -38,6 +40,7 @@ export function engineContext(given: EngineOptions): EngineContext {
     visitorIdleTimeoutMs: visitorIdleMs(options.visitors, options.idleTimeoutMs),
     lastKnown: lastKnown(options.lastKnown),
     turns: turns(options.commitTimeMaxMs),
+    endings: endings(),
     aliasesRotate: false,
     backOff: (attempt) => backOff(attempt, random),
   })
@@ -51,7 +54,7 @@ export function overridden(context: EngineContext, overrides: Overrides): Engine
 }
 
 function withEnd(context: Omit<EngineContext, 'end'>): EngineContext {
-  const { store, clock, requestTimeMaxMs, lastKnown: known, onStep } = context
+  const { store, clock, requestTimeMaxMs, lastKnown: known, endings, onStep } = context
   return {
     ...context,
 
@@ -60,6 +63,7 @@ function withEnd(context: Omit<EngineContext, 'end'>): EngineContext {
       onStep('before-commit')
       await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs })
       onStep('after-commit')
+      await endings.onEnded?.(key)
     },
   }
 }

@@ -14,22 +14,33 @@
  */
 import { type EngineContext, engineContext, overridden, type Overrides } from '../context/engine-context.ts'
 import type { EngineOptions } from '../context/engine-options.ts'
-import type { SessionKey } from '../contract.ts'
+import type { SessionKey, SessionRecord } from '../contract.ts'
 import { bearerStatus } from '../record/bearer-status.ts'
-import { decodeBody } from '../record/record.ts'
-import { newSessionId, type SessionId, secretDigest, sessionKey } from '../secrets/id.ts'
+import { decodeBody, type Snapshot } from '../record/record.ts'
+import { newSessionId, sameDigest, secretDigest, type SessionId, sessionKey, type UserTag } from '../secrets/id.ts'
 import { indexKey, membership, type Reporting } from '../users/user-index.ts'
 import { OpenSession } from './session.ts'
 
 export interface Engine extends EngineContext {
   /** Undefined if this id opens no session, whatever the reason. */
   open(id: SessionId, device?: string): Promise<OpenSession | undefined>
+  /**
+   * The session of an id that was opened before, for what outlives a request: undefined if it has ended or is not this user's any more. A
+   * rotation since does not matter.
+   */
+  reopen(id: SessionId, user: UserTag | undefined, device?: string): Promise<OpenSession | undefined>
   /** The last known copy for the bearer of this id, read-only. */
   openLastKnown(id: SessionId): OpenSession | undefined
   /** A new session, which is stored with its first commit. `address` is the client's, if new visitors are counted. */
   create(device?: string, address?: string): OpenSession
   /** The same engine with other options, for example another store. Both share turns, last known copies and visitors. */
   over(overrides: Overrides): Engine
+}
+
+interface Found {
+  readonly key: SessionKey
+  readonly seen: Snapshot
+  readonly index: SessionRecord | undefined
 }
 
 /** How many damaged records are remembered as reported. */
@@ -46,37 +57,62 @@ export function sessionEngine(options: EngineOptions): Engine {
 
 function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine {
   const { store, clock, random, lastKnown, requestTimeMaxMs, onStep, onEvent } = context
+
+  /** What is stored under an id, and beside it the index of the user that the id names. */
+  const find = async (id: SessionId): Promise<Found | undefined> => {
+    onStep('before-read')
+    const key = sessionKey(id.handle)
+    // Both reads start together: a store that pipelines answers them in one round trip.
+    const [record, index] = await Promise.all([store.read(key), id.user && store.read(indexKey(id.user))])
+    if (record === undefined || record.expiresAtMs <= clock.now()) {
+      lastKnown.forget(key)
+      return undefined
+    }
+    const body = reportUnreadable(key, () => decodeBody(record.body))
+    const seen = { version: record.version, expiresAtMs: record.expiresAtMs, body }
+    return { key, seen, index: index || undefined }
+  }
+
+  /** Undefined if it has ended with all sessions of its user; else whether their list has it. */
+  const listing = async ({ key, seen, index }: Found, indexOf: UserTag | undefined): Promise<boolean | undefined> => {
+    const { user } = seen.body
+    const record = user === indexOf ? index : user && (await store.read(indexKey(user)))
+    const { isCurrent, isListed } = membership(record || undefined, key, seen.body, reportUnreadable)
+    if (isCurrent) return isListed
+    lastKnown.forget(key)
+    return undefined
+  }
+
   return {
     ...context,
 
     over: (overrides) => engineOver(overridden(context, overrides), reportUnreadable),
 
     async open(id, device = '') {
-      onStep('before-read')
-      const key = sessionKey(id.handle)
-      // Both reads start together: a store that pipelines answers them in one round trip.
-      const [record, early] = await Promise.all([store.read(key), id.user && store.read(indexKey(id.user))])
+      const found = await find(id)
+      if (found === undefined) return undefined
+      const { key, seen } = found
       const nowMs = clock.now()
-      if (record === undefined || record.expiresAtMs <= nowMs) {
-        lastKnown.forget(key)
-        return undefined
-      }
-      const body = reportUnreadable(key, () => decodeBody(record.body))
-      const status = bearerStatus(body, secretDigest(id.secret), nowMs, requestTimeMaxMs)
+      const status = bearerStatus(seen.body, secretDigest(id.secret), nowMs, requestTimeMaxMs)
       if (status === 'stolen') {
         onEvent({ event: 'theft' })
         if (context.onTheft === 'end') await context.end(key)
       }
       if (status === 'stolen' || status === 'unknown') return undefined
-      const index = body.user === id.user ? early : body.user && (await store.read(indexKey(body.user)))
-      const { isCurrent, isListed } = membership(index || undefined, key, body, reportUnreadable)
-      if (!isCurrent) {
-        lastKnown.forget(key)
-        return undefined
-      }
-      const seen = { version: record.version, expiresAtMs: record.expiresAtMs, body }
+      const listed = await listing(found, id.user)
+      if (listed === undefined) return undefined
       if (status === 'current') lastKnown.see(key, seen, nowMs)
-      return new OpenSession(context, { id, key, device, seen, status, listed: isListed })
+      return new OpenSession(context, { id, key, device, seen, status, listed })
+    },
+
+    async reopen(id, user, device = '') {
+      const found = await find(id)
+      if (found === undefined || found.seen.body.user !== user) return undefined
+      const { key, seen } = found
+      const listed = await listing(found, id.user)
+      if (listed === undefined) return undefined
+      const status = sameDigest(seen.body.secretDigest, secretDigest(id.secret)) ? 'current' : 'alias'
+      return new OpenSession(context, { id, key, device, seen, status, listed })
     },
 
     openLastKnown(id) {

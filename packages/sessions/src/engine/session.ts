@@ -7,7 +7,7 @@ import { type Transform, type Transformed, unchanged } from './transform.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionError } from '../errors.ts'
 import { exactly, type Fingerprint } from '../idempotency/fingerprint.ts'
-import { auxiliaryKey, sameDigest, secretDigest, type SessionId, sessionRef } from '../secrets/id.ts'
+import { auxiliaryKey, sameDigest, secretDigest, type SessionId, sessionRef, type UserTag } from '../secrets/id.ts'
 import { merge } from '../record/merge.ts'
 import { checkedValue, take } from '../options.ts'
 import { oneAtATime } from './one-at-a-time.ts'
@@ -129,9 +129,14 @@ export class OpenSession {
     this.#stored.rotate()
   }
 
-  /** Whether it is a user's, as far as this request may know. */
-  get hasUser(): boolean {
-    return this.#stored.visible?.body.user !== undefined
+  /** Whose session it is, as far as this request may know. */
+  get user(): UserTag | undefined {
+    return this.#stored.visible?.body.user
+  }
+
+  /** The session for another request of the same bearer, as this one last saw it. */
+  continued(): OpenSession {
+    return new OpenSession(this.#context, this.#stored.opened)
   }
 
   /**
@@ -140,8 +145,11 @@ export class OpenSession {
    * IdempotencyMismatchError when the key was used for another request, and AnswerNotKeptError when nothing more is known of
    * the request than that it has been here. A text for a fingerprint is stored as it is.
    */
-  bindIdempotencyKey(key: string, fingerprint: Fingerprint | string): Answer | undefined {
-    const { idempotencyWindowMs } = this.#context
+  bindIdempotencyKey(
+    key: string,
+    fingerprint: Fingerprint | string,
+    idempotencyWindowMs = this.#context.idempotencyWindowMs,
+  ): Answer | undefined {
     const proxyMs = proxyWindowMs(key)
     this.nameSteps()
     this.#keyed = {

@@ -102,6 +102,12 @@ export class StoredSession {
     return this.nextWrite.isDue(this.#seen)
   }
 
+  /** What another request of the same bearer begins with, without a read. */
+  get opened(): Opened {
+    const seen = this.#seen === undefined ? {} : { seen: this.#seen }
+    return { id: this.#id, key: this.#key, device: this.#device, ...seen, status: this.#status, listed: this.#listed }
+  }
+
   rotate(): void {
     if (this.#status === 'superseded') this.#beginAnew()
     this.nextWrite.rotates = this.#seen !== undefined
@@ -128,7 +134,7 @@ export class StoredSession {
   /** Commits what `transform` makes of the data. Resolves its result. */
   async write<T>(transform: Transform<T>, { step, upkeep }: WriteDetails = {}): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
-    const { store, clock, random, visitors, commitAttemptsMax, onStep, onEvent } = this.#context
+    const { store, clock, random, visitors, commitAttemptsMax, endings, onStep, onEvent } = this.#context
     const key = this.#key
     const contention = new Contention(this.#context, key)
     let drawn: string | undefined
@@ -171,6 +177,7 @@ export class StoredSession {
         if (written.status === 'written') {
           onStep('after-commit')
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
+          if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
           this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret)
           await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
           return plan.result

@@ -24,7 +24,8 @@ import { sessionEngine } from '../engine/engine.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
 import type { BreakerEvent, StoreCall } from '../telemetry.ts'
-import { CARRIER, middlewareKey, MiddlewareSession } from './middleware-session.ts'
+import { CARRIER, middlewareId, middlewareKey, MiddlewareSession } from './middleware-session.ts'
+import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from '../options.ts'
 
 export { genuineCookie, type GenuineCookieOptions } from '../secrets/genuine-cookie.ts'
@@ -64,7 +65,7 @@ export interface SessionMaker {
   createSession(request: never, fields: never): object
 }
 
-export interface FastifyStore {
+export interface FastifyStore extends SocketLayer {
   /** What a session is, the application's own types say: a callback may expect anything of what it is given. */
   get(id: string, callback: Callback<never>): void
   set(id: string, session: object, callback?: Callback<void>): void
@@ -74,7 +75,7 @@ export interface FastifyStore {
 type Callback<T> = (error: unknown, result?: T) => void
 
 /** For express-session: `session({ store: expressStore({ store, Store: session.Store }), ... })`. */
-export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store {
+export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store & SocketLayer {
   const { Store, ...rest } = options
   if (typeof Store !== 'function') {
     throw new SessionOptionsError(`expressStore(): Store takes session.Store of express-session, not ${shown(Store)}.`)
@@ -83,6 +84,8 @@ export function expressStore<Store extends SessionMaker>(options: ExpressStoreOp
   const Base = Store as unknown as new () => { createSession(request: object, fields: object): object }
 
   class ExpressStore extends Base {
+    readonly [SOCKET_ACCESS] = sessions.socketAccess
+
     get(id: string, callback: Callback<object>): void {
       const session = sessions.at(id)
       tell(
@@ -111,7 +114,7 @@ export function expressStore<Store extends SessionMaker>(options: ExpressStoreOp
       return read === undefined ? session : sessions.hold(session, read)
     }
   }
-  return new ExpressStore() as unknown as Store
+  return new ExpressStore() as unknown as Store & SocketLayer
 }
 
 /** For @fastify/session: `fastify.register(session, { store: fastifyStore({ store }), ... })`. */
@@ -127,6 +130,7 @@ export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
     },
     set: (id, session, callback) => tell(sessions.save(id, session), callback),
     destroy: (id, callback) => tell(sessions.end(id), callback),
+    [SOCKET_ACCESS]: sessions.socketAccess,
   }
 }
 
@@ -165,9 +169,13 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
     return object
   }
 
+  const ids = { by: 'middleware', of: middlewareId } as const
+  const socketAccess: SocketAccess = { engine, secure: false, ids }
+
   return {
     heldBy,
     hold,
+    socketAccess,
     at: (id: string) => new MiddlewareSession(engine, id),
 
     /** An object that was made of nothing we read replaces what is stored under the id, as the interface has it. */

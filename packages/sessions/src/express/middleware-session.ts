@@ -35,6 +35,10 @@ export function middlewareKey(id: string): SessionKey {
   return sessionKey(ID_SPACE + id)
 }
 
+export function middlewareId(id: string): SessionId {
+  return { handle: ID_SPACE + id, secret: NO_SECRET }
+}
+
 export class MiddlewareSession {
   readonly #id: string
   /** A view of the context, because its own idle time is for all sessions alike. */
@@ -98,7 +102,7 @@ export class MiddlewareSession {
   }
 
   async #open(): Promise<OpenSession> {
-    const id: SessionId = { handle: ID_SPACE + this.#id, secret: NO_SECRET }
+    const id = middlewareId(this.#id)
     const key = middlewareKey(this.#id)
     const record = await this.#context.store.read(key)
     if (record === undefined || record.expiresAtMs <= this.#context.clock.now())

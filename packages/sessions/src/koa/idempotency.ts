@@ -157,7 +157,7 @@ function fingerprintOf(
   payloadOf: IdempotencyOptions['payloadOf'],
 ) {
   if (proxyWindowMs(key) !== undefined) return NO_FINGERPRINT
-  const payload = payloadOf === undefined ? (session?.hasUser === true ? parsedBody(ctx) : undefined) : payloadOf(ctx)
+  const payload = payloadOf === undefined ? (session?.user !== undefined ? parsedBody(ctx) : undefined) : payloadOf(ctx)
   return fingerprint({ key, address: `${ctx.method} ${ctx.url}`, payload })
 }
 

@@ -19,6 +19,7 @@ import { cookieLimits, type SessionCookie, sessionCookie } from './session-cooki
 import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
 import type { Update } from './koa-session-members.ts'
 import { koaSessionMiddleware } from './koa-session-middleware.ts'
+import { SOCKET_ACCESS, type SocketLayer } from '../socket-access.ts'
 import { type UsersSessions, usersSessions } from '../users/users.ts'
 
 export type { OutagePolicy, SessionsOptions } from './koa-options.ts'
@@ -32,13 +33,14 @@ export type {
 } from './session-type.ts'
 
 /** What an application keeps of the session layer. */
-export interface SessionLayer {
+export interface SessionLayer extends SocketLayer {
   /** Resolves when the store serves. Asked from time to time, as by a readiness probe, it also ends an outage sooner. */
   health(): Promise<void>
   /** A user's sessions, to list and to end. */
   readonly users: UsersSessions
 }
 
+const TOKEN_REFUSED = 'token: keeps a session in its cookie, which a socket can not send anew. Take another store.'
 const LAST_KNOWN = { sessionsMax: 10_000, dataLengthMax: 64 * 1024 * 1024, ageMaxMs: 60_000 }
 
 /** Installs the sessions on an application. `Fields` is what it keeps in a session, see SessionFields. */
@@ -83,7 +85,13 @@ export function sessions<Fields extends object = SessionFields>(
   }
 
   app.use(withSession)
-  return { users: usersSessions(engine), health: () => store.health() }
+  const refused = carrier === undefined ? undefined : TOKEN_REFUSED
+  const ids = { by: 'cookie', of: cookie.idsOf } as const
+  return {
+    users: usersSessions(engine),
+    health: () => store.health(),
+    [SOCKET_ACCESS]: { engine, secure: options.secure, ids, refused },
+  }
 }
 
 /** `session.update()`: what the handler has changed so far, and its change on top, in one write. */

@@ -2,6 +2,7 @@
  * The session's cookie in a request and in its answer. What the answer carries is decided once, after the commit: see
  * `settle`. A handler that sends its headers earlier gets what is known by then.
  */
+import type { IncomingMessage } from 'node:http'
 import { type Carrier, COOKIE_BYTES_MAX } from '../carrier.ts'
 import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -34,6 +35,8 @@ export interface SessionCookie {
   readonly send: (ctx: StatefulContext) => Promise<void>
   /** Settles what the answer's cookie is, once the session is committed. */
   readonly settle: (ctx: StatefulContext) => Promise<void>
+  /** The ids that a request came with, where the cookie has one. */
+  readonly idsOf: (request: IncomingMessage) => SessionId[]
 }
 
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
@@ -142,7 +145,10 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
     return isHeard(ctx) ? sessionRef(sessionKey(presented.id.handle)) : KEY_PRESENTED
   }
 
-  return { name, attributes, present, send, settle }
+  const idsOf = ({ headers }: IncomingMessage): SessionId[] =>
+    sealedCookies(sealer, cookieValues(headers.cookie)).map(({ id }) => id)
+
+  return { name, attributes, present, send, settle, idsOf }
 }
 
 /**

@@ -89,6 +89,7 @@ export function usersSessions(context: EngineContext): UsersSessions {
         return withNextEpoch(index, kept)
       })
       context.onStep('after-commit')
+      await context.endings.onEnded?.(indexKey(tag))
       // This gives their memory back and stops the requests that still hold them.
       await endTheirs(context, tag, await lookedUp(context, tag, listed))
     },

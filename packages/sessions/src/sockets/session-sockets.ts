@@ -1,0 +1,363 @@
+/** The sockets of one path: which upgrades are taken, which sockets there are, and when they are closed. */
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { SessionKey } from '../contract.ts'
+import { SessionError, StoreUnavailableError } from '../errors.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { OpenSession } from '../engine/session.ts'
+import type { SessionFields } from '../koa/session-type.ts'
+import { assertGiven, checkedOptions, hasMethods, type Rules, SessionOptionsError, shown, take } from '../options.ts'
+import type { SessionId } from '../secrets/id.ts'
+import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
+import { indexKey } from '../users/user-index.ts'
+import { endedFeed } from './ended-feed.ts'
+import { SocketSession } from './socket-session.ts'
+import {
+  CLOSE,
+  READ_BYTES_FACTOR,
+  type SessionSocket,
+  Socket,
+  type SocketHandlers,
+  type SocketLimits,
+} from './socket.ts'
+
+export interface SessionSocketsOptions<Fields extends object = SessionFields> extends Partial<SocketLimits> {
+  readonly server: Server
+  /** Exactly, without a query. */
+  readonly path: string
+  /** A socket is open. What it returns handles the messages of each type. */
+  readonly onConnection: (socket: SessionSocket<Fields>) => SocketHandlers | Promise<SocketHandlers>
+  /** With `expressStore()` or `fastifyStore()`: the session's id that the middleware has found in the request's cookie. */
+  readonly sessionIdOf?: (request: IncomingMessage) => string | undefined | Promise<string | undefined>
+  /** Other origins whose pages may open a socket, such as `https://app.example.com`. */
+  readonly allowedOrigins?: readonly string[]
+  /** How many sockets one session may have at this node. Default 8. */
+  readonly socketsPerSessionMax?: number
+  /** When the store is out: `close` the socket of a message with 1013, or `refuse` the message. Default `close`. */
+  readonly outage?: 'close' | 'refuse'
+  /** What a handler threw, and why a session's end could not be told to other nodes. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface SocketsReport {
+  readonly open: number
+  readonly opened: number
+  /** Upgrades that were refused, by status. */
+  readonly refused: Readonly<Record<string, number>>
+  /** Sockets that were closed, by code. */
+  readonly closed: Readonly<Record<string, number>>
+  readonly messages: number
+}
+
+export interface SessionSockets<Fields extends object = SessionFields> {
+  /** Those that are open. */
+  readonly sockets: ReadonlySet<SessionSocket<Fields>>
+  /** To all of them, made into text once. */
+  broadcast(message: object): void
+  report(): SocketsReport
+  /**
+   * The node leaves: takes no more upgrades, and closes every socket with 1012. Each client is told a delay of its own within `spreadMs`,
+   * so that they do not all come back at once.
+   */
+  close(options?: { readonly spreadMs?: number }): void
+}
+
+const PING_MS = 30_000
+/** An end that no node told, such as one by a program without sockets, is noticed at such a look at the latest. */
+const LOOK_MS = 30_000
+const LOOKS_AT_ONCE = 16
+const TIMER_MAX_MS = 2 ** 31 - 1
+const IDS_MAX = 4
+
+const rules: Rules<SessionSocketsOptions> = {
+  server: take.having('an HTTP server', 'on', 'address'),
+  path: take.text,
+  onConnection: take.function,
+  sessionIdOf: take.function,
+  allowedOrigins: take.list,
+  socketsPerSessionMax: take.wholeNumber(1),
+  outage: take.oneOf('close', 'refuse'),
+  onError: take.function,
+  messageBytesMax: take.wholeNumber(2),
+  messagesPerSecondMax: take.wholeNumber(1),
+  waitingMessagesMax: take.wholeNumber(1),
+  unsentBytesMax: take.wholeNumber(1),
+}
+
+export function sessionSockets<Fields extends object = SessionFields>(
+  layer: SocketLayer,
+  given: SessionSocketsOptions<Fields>,
+): SessionSockets<Fields> {
+  const access = accessOf(layer)
+  const options = checkedOptions('sessionSockets()', given, rules as unknown as Rules<SessionSocketsOptions<Fields>>)
+  assertGiven('sessionSockets()', options, 'server', 'path', 'onConnection')
+  const presented = presentedBy(access.ids, options.sessionIdOf)
+  const { engine, secure } = access
+  const { server, path, onConnection, allowedOrigins = [], socketsPerSessionMax = 8, outage = 'close' } = options
+  const { onError = () => {} } = options
+  const limits: SocketLimits = {
+    messageBytesMax: options.messageBytesMax ?? 16 * 1024,
+    messagesPerSecondMax: options.messagesPerSecondMax ?? 50,
+    waitingMessagesMax: options.waitingMessagesMax ?? 64,
+    unsentBytesMax: options.unsentBytesMax ?? 1024 * 1024,
+  }
+  const webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: READ_BYTES_FACTOR * limits.messageBytesMax,
+  })
+  const sockets = new Set<Socket<Fields>>()
+  /** By the session's key, and by that of its user's list of sessions. */
+  const bySubject = new Map<SessionKey, Set<Socket<Fields>>>()
+  const counts = { opened: 0, messages: 0, refused: {} as Record<string, number>, closed: {} as Record<string, number> }
+  let pings: NodeJS.Timeout | undefined
+  let looks: NodeJS.Timeout | undefined
+  let isLeaving = false
+  /** Upgrades whose session is being read. */
+  let opening = 0
+  /** How often an end was told. */
+  let ends = 0
+
+  const feed = endedFeed({
+    store: engine.store,
+    clock: engine.clock,
+    onEnded: (subject) => {
+      ends++
+      if (subject === undefined) void lookAt([...sockets])
+      else void lookAt([...(bySubject.get(subject) ?? [])])
+    },
+    onFailed: () => onError(new StoreUnavailableError(engine.store.name)),
+  })
+  const { endings } = engine
+  endings.onEnded = chained(endings.onEnded, (subject) => feed.tell(subject))
+
+  /** Closes those whose session has ended. */
+  const lookAt = async (some: readonly Socket<Fields>[]): Promise<void> => {
+    const waiting = [...some]
+    const look = async (): Promise<void> => {
+      for (let socket = waiting.pop(); socket !== undefined; socket = waiting.pop()) await lookAtOne(socket)
+    }
+    await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, some.length) }, look))
+  }
+
+  const lookAtOne = async (socket: Socket<Fields>): Promise<void> => {
+    try {
+      if (!(await socket.session.isAlive())) socket.endSession()
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+      // It may have ended, and the store does not say.
+      feed.doubt()
+    }
+  }
+
+  const add = (socket: Socket<Fields>): void => {
+    sockets.add(socket)
+    counts.opened++
+    for (const subject of subjectsOf(socket)) {
+      const there = bySubject.get(subject)
+      if (there === undefined) bySubject.set(subject, new Set([socket]))
+      else there.add(socket)
+    }
+    awaitExpiry(socket)
+    pings ??= setInterval(() => sockets.forEach((each) => each.ping()), PING_MS)
+    looks ??= setInterval(() => void lookAt([...sockets]), LOOK_MS)
+  }
+
+  const remove = (socket: Socket<Fields>, code: number): void => {
+    counts.closed[code] = 1 + (counts.closed[code] ?? 0)
+    sockets.delete(socket)
+    for (const subject of subjectsOf(socket)) {
+      const there = bySubject.get(subject)
+      there?.delete(socket)
+      if (there?.size === 0) bySubject.delete(subject)
+    }
+    rest()
+  }
+
+  const rest = (): void => {
+    if (sockets.size + opening > 0) return
+    clearInterval(pings)
+    clearInterval(looks)
+    pings = undefined
+    looks = undefined
+    feed.rest()
+  }
+
+  /** Each use moves the expiry; so it is looked at when the one that was known has come. */
+  const awaitExpiry = (socket: Socket<Fields>): void => {
+    const inMs = Math.max(1, socket.session.expiresAtMs - engine.clock.now())
+    const timer = setTimeout(
+      () => {
+        void lookAtOne(socket).then(() => {
+          if (!socket.closed.aborted) awaitExpiry(socket)
+        })
+      },
+      Math.min(inMs, TIMER_MAX_MS),
+    )
+    socket.closed.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  }
+
+  /** Resolves the session that the request may use, or the status to refuse it with. */
+  const sessionFor = async (request: IncomingMessage): Promise<OpenSession | number> => {
+    if (isLeaving) return 503
+    if (!isAllowed(request, { secure, allowedOrigins })) return 403
+    const ids = await presented(request)
+    if (ids.length === 0) return 401
+    // From here on no end is missed.
+    await feed.watch()
+    const session = await openFirst(engine, ids, request.headers['user-agent'])
+    if (session === undefined) return 401
+    return (bySubject.get(session.publicId as SessionKey)?.size ?? 0) < socketsPerSessionMax ? session : 429
+  }
+
+  const open = async (request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> => {
+    const endsBefore = ends
+    const session = await sessionFor(request)
+    if (typeof session === 'number') return refuse(stream, session)
+    webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+      const socket: Socket<Fields> = new Socket(
+        webSocket,
+        new SocketSession<Fields>(engine, session),
+        request,
+        limits,
+        {
+          onError,
+          onMessage: () => counts.messages++,
+          closesInOutage: outage === 'close',
+          onClosed: (code) => remove(socket, code),
+        },
+      )
+      add(socket)
+      // This session may have been read before its end was told.
+      if (ends !== endsBefore) void lookAtOne(socket)
+      connect(socket).catch((error: unknown) => {
+        onError(error)
+        socket.close(1011, 'internal error')
+      })
+    })
+  }
+
+  const connect = async (socket: Socket<Fields>): Promise<void> => {
+    socket.handle(await onConnection(socket))
+  }
+
+  const refuse = (stream: Duplex, status: number): void => {
+    counts.refused[status] = 1 + (counts.refused[status] ?? 0)
+    const retry = status === 503 ? 'Retry-After: 1\r\n' : ''
+    const text = STATUS_CODES[status] ?? ''
+    stream.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n${retry}Content-Length: 0\r\n\r\n`)
+  }
+
+  const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    if (request.url?.split('?', 1)[0] !== path) {
+      // Another listener may know the path.
+      if (server.listenerCount('upgrade') === 1) refuse(stream, 404)
+      return
+    }
+    stream.on('error', () => stream.destroy())
+    opening++
+    open(request, stream, head)
+      .catch((error: unknown) => {
+        if (!(error instanceof SessionError)) onError(error)
+        refuse(stream, error instanceof StoreUnavailableError ? 503 : 500)
+      })
+      .finally(() => {
+        opening--
+        rest()
+      })
+  }
+
+  server.on('upgrade', onUpgrade)
+
+  return {
+    sockets,
+
+    broadcast(message) {
+      const text = JSON.stringify(message)
+      for (const socket of sockets) socket.sendText(text)
+    },
+
+    report: () => ({ open: sockets.size, ...structuredClone(counts) }),
+
+    close({ spreadMs = 0 } = {}) {
+      isLeaving = true
+      const each = spreadMs / Math.max(1, sockets.size)
+      let delayMs = 0
+      for (const socket of sockets) {
+        socket.close(CLOSE.restart, `retry-after-ms=${Math.round(delayMs)}`)
+        delayMs += each
+      }
+    },
+  }
+}
+
+function accessOf(layer: SocketLayer) {
+  if (!hasMethods(layer, []) || !(SOCKET_ACCESS in layer))
+    throw new SessionOptionsError(
+      `sessionSockets() takes what sessions(), expressStore() or fastifyStore() returned first, not ${shown(layer)}.`,
+    )
+  const access = layer[SOCKET_ACCESS]
+  if (access.refused !== undefined) throw new SessionOptionsError(`sessionSockets(): ${access.refused}`)
+  return access
+}
+
+type Presented = (request: IncomingMessage) => Promise<readonly SessionId[]>
+
+function presentedBy(ids: SocketAccess['ids'], sessionIdOf: SessionSocketsOptions['sessionIdOf']): Presented {
+  if (ids.by === 'cookie') {
+    if (sessionIdOf !== undefined)
+      throw new SessionOptionsError('sessionSockets(): sessionIdOf is for expressStore() and fastifyStore().')
+    return async (request) => ids.of(request).slice(0, IDS_MAX)
+  }
+  if (sessionIdOf === undefined)
+    throw new SessionOptionsError(
+      'sessionSockets() needs the option sessionIdOf here: it runs the session middleware on the request, and gives its session id.',
+    )
+  return async (request) => {
+    const id = await sessionIdOf(request)
+    return id === undefined ? [] : [ids.of(id)]
+  }
+}
+
+async function openFirst(
+  engine: Engine,
+  ids: readonly SessionId[],
+  device: string | undefined,
+): Promise<OpenSession | undefined> {
+  for (const id of ids) {
+    const session = await engine.open(id, device)
+    if (session?.info !== undefined) return session
+  }
+  return undefined
+}
+
+/** A browser names the page's origin in every upgrade, and no page can forge it. Other clients have no cookie to abuse. */
+function isAllowed(
+  { headers }: IncomingMessage,
+  { secure, allowedOrigins }: { readonly secure: boolean; readonly allowedOrigins: readonly string[] },
+): boolean {
+  const { origin, host = '' } = headers
+  if (origin === undefined || allowedOrigins.includes(origin)) return true
+  if (!URL.canParse(origin)) return false
+  const schemes = secure ? ['https'] : ['https', 'http']
+  return schemes.some(
+    (scheme) => URL.canParse(`${scheme}://${host}`) && new URL(`${scheme}://${host}`).origin === origin,
+  )
+}
+
+function subjectsOf<Fields extends object>({ session }: Socket<Fields>): SessionKey[] {
+  const key = session.id as SessionKey
+  return session.user === undefined ? [key] : [key, indexKey(session.user)]
+}
+
+type Listener = (subject: SessionKey) => Promise<void>
+
+/** Several paths of one application may have sockets. */
+function chained(first: Listener | undefined, second: Listener): Listener {
+  if (first === undefined) return second
+  return async (subject) => {
+    await Promise.all([first(subject), second(subject)])
+  }
+}

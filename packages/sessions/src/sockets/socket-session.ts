@@ -1,0 +1,90 @@
+/** A socket's session, in the hands of its handlers. */
+import { type SessionDraft, type SessionFields } from '../koa/session-type.ts'
+import { SessionGoneError } from '../errors.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { OpenSession } from '../engine/session.ts'
+import { NO_FINGERPRINT } from '../idempotency/fingerprint.ts'
+import { assertStepName } from '../idempotency/steps.ts'
+import type { SessionData } from '../record/data.ts'
+import type { UserTag } from '../secrets/id.ts'
+
+/** For how long a message is recognised when it comes again. A client gives up earlier. */
+export const MESSAGE_KEPT_MS = 5 * 60_000
+/** Before the id of a message, so that no key of a request is taken for one. */
+const MESSAGE_KEY = 'socket-message-'
+
+export class SocketSession<Fields extends object = SessionFields> {
+  readonly #engine: Engine
+  #session: OpenSession
+  readonly #user: UserTag | undefined
+
+  constructor(engine: Engine, session: OpenSession) {
+    this.#engine = engine
+    this.#session = session
+    this.#user = session.user
+  }
+
+  /** The public id, as in a user's list of sessions: for logs, and it opens nothing. */
+  get id(): string {
+    return this.#session.publicId
+  }
+
+  /** Of the session as this socket last saw it. */
+  get version(): number {
+    return this.#session.info?.version ?? 0
+  }
+
+  /** When it ends if it is not used. */
+  get expiresAtMs(): number {
+    return this.#session.info?.expiresAtMs ?? 0
+  }
+
+  /** Whose session it is, as a hash. */
+  get user(): UserTag | undefined {
+    return this.#user
+  }
+
+  /** A copy of the fields as this socket last saw them. To change them takes `update`. */
+  get data(): SessionDraft<Fields> {
+    return this.#session.take() as SessionDraft<Fields>
+  }
+
+  /** The fields as they are stored now. Rejects with SessionGoneError if the session has ended. */
+  async read(): Promise<SessionDraft<Fields>> {
+    if (!(await this.isAlive())) throw new SessionGoneError()
+    return this.data
+  }
+
+  /**
+   * Changes the session in one atomic step, and resolves what `change` returned. `change` is synchronous and depends on its draft alone,
+   * because it runs again when a request was faster. For a message with an id that has been here before, on whichever node, nothing is changed, and the
+   * result is that of the first time; `name` says which change of the message it is.
+   */
+  async update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T> {
+    assertStepName(name)
+    const session = this.#session
+    return await session.update(session.take(), change as (draft: SessionData) => T, name)
+  }
+
+  /** What `update` does from here on belongs to the message of this id, if it has one. */
+  begin(messageId: string | undefined): void {
+    this.#session = this.#session.continued()
+    if (messageId !== undefined)
+      this.#session.bindIdempotencyKey(MESSAGE_KEY + messageId, NO_FINGERPRINT, MESSAGE_KEPT_MS)
+  }
+
+  /** The session was used. */
+  async keepAlive(): Promise<void> {
+    await this.#session.commit(undefined)
+  }
+
+  /** Asks the store; false if it has ended or is another user's. */
+  async isAlive(): Promise<boolean> {
+    const before = this.#session
+    const session = await this.#engine.reopen(before.id, this.#user)
+    if (session === undefined) return false
+    // A message that began meanwhile has a later copy.
+    if (this.#session === before) this.#session = session
+    return true
+  }
+}

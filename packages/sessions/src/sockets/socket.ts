@@ -1,0 +1,240 @@
+/** One socket: its messages in their order, its bounds, and its end. */
+import type { IncomingMessage } from 'node:http'
+import type { RawData, WebSocket } from 'ws'
+import { SessionError, SessionGoneError, StoreUnavailableError } from '../errors.ts'
+import type { SessionFields } from '../koa/session-type.ts'
+import type { SocketSession } from './socket-session.ts'
+
+/** Why a socket is closed by us. */
+export const CLOSE = {
+  /** A binary frame. */
+  unsupported: 1003,
+  /** A frame that is not JSON. */
+  invalid: 1007,
+  /** Too many or too fast, or of a type that is not known. */
+  policy: 1008,
+  tooLarge: 1009,
+  /** The node leaves: come back elsewhere. */
+  restart: 1012,
+  /** The session store is out: come back later. */
+  later: 1013,
+  sessionEnded: 4401,
+} as const
+
+export interface SocketLimits {
+  /** The largest message. Default 16 KiB. */
+  readonly messageBytesMax: number
+  /** How many messages a second a socket may send over time; twice as many at once. Default 50. */
+  readonly messagesPerSecondMax: number
+  /** How many messages may wait for the one before them. Default 64. */
+  readonly waitingMessagesMax: number
+  /** How much may wait to be sent to a client that reads slowly, before its socket is cut. Default 1 MiB. */
+  readonly unsentBytesMax: number
+}
+
+/** A message of a client: JSON, an object with a type. With an id it is carried out once, however often it is sent. */
+export interface SocketMessage {
+  readonly type: string
+  readonly id?: string
+  readonly [field: string]: unknown
+}
+
+/** What is done with each type of message, one message after the other. */
+export type SocketHandlers = Readonly<Record<string, (message: SocketMessage) => void | Promise<void>>>
+
+/** What an application has of a socket. */
+export interface SessionSocket<Fields extends object = SessionFields> {
+  readonly session: SocketSession<Fields>
+  /** The request that opened it. */
+  readonly request: IncomingMessage
+  /** As JSON. Sent to a socket that is closed, it goes nowhere. */
+  readonly send: (message: object) => void
+  /** Aborted when the socket is closed. */
+  readonly closed: AbortSignal
+  readonly close: (code: number, reason: string) => void
+}
+
+export interface SocketCallbacks {
+  /** What a handler threw that is no SessionError. */
+  readonly onError: (error: unknown) => void
+  readonly onMessage: () => void
+  /** The store is out: true to close the socket, false to refuse the message. */
+  readonly closesInOutage: boolean
+  readonly onClosed: (code: number) => void
+}
+
+const ID_LENGTH_MAX = 128
+/** Read by `ws` at most, so that a message that is somewhat too large gets its answer before it is closed. */
+export const READ_BYTES_FACTOR = 4
+const CLOSED_WITHIN_MS = 2_000
+
+export class Socket<Fields extends object = SessionFields> implements SessionSocket<Fields> {
+  readonly session: SocketSession<Fields>
+  readonly request: IncomingMessage
+  readonly #socket: WebSocket
+  readonly #limits: SocketLimits
+  readonly #callbacks: SocketCallbacks
+  readonly #closed = new AbortController()
+  #handlers: SocketHandlers = {}
+  #waiting: string[] = []
+  #isRunning = false
+  /** How many messages it may send now, as of `#countedAtMs`. */
+  #allowance: number
+  #countedAtMs = performance.now()
+  #code: number | undefined
+  /** It has answered the last ping. */
+  #isAnswering = true
+
+  constructor(
+    socket: WebSocket,
+    session: SocketSession<Fields>,
+    request: IncomingMessage,
+    limits: SocketLimits,
+    callbacks: SocketCallbacks,
+  ) {
+    this.session = session
+    this.request = request
+    this.#socket = socket
+    this.#limits = limits
+    this.#callbacks = callbacks
+    this.#allowance = 2 * limits.messagesPerSecondMax
+    socket.on('error', () => 'a close follows')
+    socket.on('pong', () => (this.#isAnswering = true))
+    socket.on('close', (code) => this.#over(this.#code ?? code))
+    // Nothing is read before the handlers are there.
+    socket.pause()
+  }
+
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  /** Messages are handled from here on. */
+  handle(handlers: SocketHandlers): void {
+    this.#handlers = handlers
+    this.#socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    this.#socket.resume()
+  }
+
+  /** An application may take it out of the object, as it may `close`. */
+  readonly send = (message: object): void => this.sendText(JSON.stringify(message))
+
+  sendText(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    // A client that does not read would be waited for without end, its Close as well.
+    if (this.#socket.bufferedAmount + text.length > this.#limits.unsentBytesMax) this.cut()
+    else this.#socket.send(text)
+  }
+
+  readonly close = (code: number, reason: string): void => {
+    if (this.#code !== undefined) return
+    this.#code = code
+    this.#waiting = []
+    this.#socket.close(code, reason)
+    setTimeout(() => this.#socket.terminate(), CLOSED_WITHIN_MS).unref()
+  }
+
+  endSession(): void {
+    this.close(CLOSE.sessionEnded, 'session ended')
+  }
+
+  /** Without a Close: nothing more reaches this client. */
+  cut(): void {
+    this.#socket.terminate()
+  }
+
+  /** Cuts it if it has not answered the ping before this one. */
+  ping(): void {
+    if (!this.#isAnswering) return this.cut()
+    this.#isAnswering = false
+    this.#socket.ping()
+  }
+
+  #over(code: number): void {
+    this.#code ??= code
+    this.#waiting = []
+    if (this.#closed.signal.aborted) return
+    this.#closed.abort()
+    this.#callbacks.onClosed(code)
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#code !== undefined) return
+    this.#callbacks.onMessage()
+    if (isBinary) return this.#refuse('BINARY', 'Messages are JSON in text frames.', CLOSE.unsupported)
+    const bytes = data as Buffer
+    if (bytes.length > this.#limits.messageBytesMax)
+      return this.#refuse('TOO_LARGE', `A message takes at most ${this.#limits.messageBytesMax} bytes.`, CLOSE.tooLarge)
+    if (!this.#mayReceive()) return this.#refuse('TOO_FAST', 'Too many messages at once.', CLOSE.policy)
+    if (this.#waiting.length >= this.#limits.waitingMessagesMax)
+      return this.#refuse('TOO_MANY_WAITING', 'Too many messages wait for an answer.', CLOSE.policy)
+    this.#waiting.push(bytes.toString())
+    if (!this.#isRunning) void this.#run()
+  }
+
+  #mayReceive(): boolean {
+    const { messagesPerSecondMax: rate } = this.#limits
+    const nowMs = performance.now()
+    this.#allowance = Math.min(2 * rate, this.#allowance + ((nowMs - this.#countedAtMs) * rate) / 1_000)
+    this.#countedAtMs = nowMs
+    if (this.#allowance < 1) return false
+    this.#allowance -= 1
+    return true
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
+      const message = messageIn(text)
+      if (message === undefined) {
+        this.#refuse(
+          'INVALID',
+          'A message is a JSON object with a type, and an id of at most 128 characters.',
+          CLOSE.invalid,
+        )
+        break
+      }
+      await this.#carryOut(message)
+    }
+    this.#isRunning = false
+  }
+
+  async #carryOut(message: SocketMessage): Promise<void> {
+    const { type, id } = message
+    const handler = Object.hasOwn(this.#handlers, type) ? this.#handlers[type] : undefined
+    if (handler === undefined) return this.#refuse('UNKNOWN_TYPE', 'No message of this type is known.', CLOSE.policy)
+    try {
+      this.session.begin(id)
+      await handler(message)
+      await this.session.keepAlive()
+    } catch (error) {
+      this.#failed(error, id)
+    }
+  }
+
+  #failed(error: unknown, id: string | undefined): void {
+    if (error instanceof SessionGoneError) return this.endSession()
+    if (!(error instanceof SessionError)) this.#callbacks.onError(error)
+    const known = error instanceof SessionError
+    const { code, message } = known ? error : { code: 'INTERNAL', message: 'The message could not be handled.' }
+    this.send({ type: 'error', code, message, ...(id !== undefined && { id }) })
+    if (error instanceof StoreUnavailableError && this.#callbacks.closesInOutage)
+      this.close(CLOSE.later, 'session store unavailable')
+  }
+
+  #refuse(code: string, message: string, closeCode: number): void {
+    this.send({ type: 'error', code, message })
+    this.close(closeCode, message)
+  }
+}
+
+function messageIn(text: string): SocketMessage | undefined {
+  try {
+    const { type, id, ...fields } = JSON.parse(text) as Record<string, unknown>
+    if (typeof type !== 'string') return undefined
+    if (id === undefined) return { ...fields, type }
+    return typeof id === 'string' && id !== '' && id.length <= ID_LENGTH_MAX ? { ...fields, type, id } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,251 @@
+/** Sockets on sessions, through the entrance of users: Koa, HTTP servers, and a WebSocket client that is not ours. */
+import test from 'ava'
+import type { SessionKey } from '../../src/contract.ts'
+import { StoreUnavailableError } from '../../src/errors.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { client } from '../support/shop.ts'
+import { loggedIn, refusedAt, socketAt, socketNode, sqliteStores } from '../support/socket-nodes.ts'
+import { until } from '../support/until.ts'
+
+test('a socket changes its session, and requests of the same client see it', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const browser = await loggedIn(node)
+  const socket = await socketAt(t, node, browser)
+  t.like(await socket.ask({ type: 'move', id: '1', dx: 2 }), { type: 'moved', id: '1', x: 2 })
+  t.like((await browser.get('/add?x=5')).body, { user: 'u', x: 7 })
+  t.like(await socket.ask({ type: 'look', id: '2' }), { type: 'seen', x: 7 })
+  t.like(await socket.ask({ type: 'move', id: '3', dx: 1 }), { x: 8 })
+})
+
+test('changes of two sockets and of requests at the same time are all there', async (t) => {
+  const stores = sqliteStores(t)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const sockets = [await socketAt(t, a, browser), await socketAt(t, b, browser)]
+  const moves = sockets.flatMap((socket, index) =>
+    Array.from({ length: 10 }, (_, n) => socket.ask({ type: 'move', id: `${index}-${n}`, dx: 1 })),
+  )
+  const adds = Array.from({ length: 5 }, () => client(b.origin, browser.cookie).get('/add?x=1'))
+  for (const { type } of await Promise.all(moves)) t.is(type, 'moved')
+  await Promise.all(adds)
+  t.like((await browser.get('/add?x=0')).body, { x: 25 })
+})
+
+test('a message that is sent again is carried out once, on whichever node, and answered alike', async (t) => {
+  const stores = sqliteStores(t)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const first = await socketAt(t, a, browser)
+  t.like(await first.ask({ type: 'move', id: 'once', dx: 1 }), { x: 1 })
+  await first.ask({ type: 'move', id: 'other', dx: 1 })
+  t.like(await first.ask({ type: 'move', id: 'once', dx: 1 }), { x: 1 })
+  first.webSocket.terminate()
+  const second = await socketAt(t, b, browser)
+  t.like(await second.ask({ type: 'move', id: 'once', dx: 1 }), { x: 1 })
+  t.like(await second.ask({ type: 'look', id: 'look' }), { x: 2 })
+})
+
+test('an upgrade without a session is refused, a forged cookie without a call to the store', async (t) => {
+  let reads = 0
+  const store = memoryStore()
+  const counting = { ...store, read: (key: never) => (reads++, store.read(key)) }
+  const node = await socketNode(t, counting)
+  const browser = await loggedIn(node)
+  const before = reads
+  t.is(await refusedAt(t, node, { cookie: undefined }), 401)
+  t.is(await refusedAt(t, node, { cookie: 'sid=forged' }), 401)
+  t.is(await refusedAt(t, node, { cookie: browser.cookie?.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')) }), 401)
+  t.is(await refusedAt(t, node, browser, { origin: 'https://evil.example' }), 403)
+  t.is(await refusedAt(t, node, browser, { origin: 'null' }), 403)
+  t.is(reads, before)
+  t.is(await refusedAt(t, node, browser, { origin: node.origin }), 101)
+  await browser.get('/logout')
+  t.is(await refusedAt(t, node, { cookie: browser.cookie }), 401)
+  t.is(await refusedAt(t, { origin: `${node.origin}/elsewhere` }, browser), 404)
+})
+
+test('a session has a bounded number of sockets', async (t) => {
+  const node = await socketNode(t, memoryStore(), { sockets: { socketsPerSessionMax: 2 } })
+  const browser = await loggedIn(node)
+  const first = await socketAt(t, node, browser)
+  await socketAt(t, node, browser)
+  t.is(await refusedAt(t, node, browser), 429)
+  first.webSocket.close()
+  await first.closed
+  await until('the first to be gone', () => node.sockets.report().open === 1)
+  t.is(await refusedAt(t, node, browser), 101)
+})
+
+interface Way {
+  readonly get: (path: string) => Promise<unknown>
+  readonly endAll: () => Promise<void>
+}
+
+const ENDS: Record<string, (way: Way) => Promise<unknown>> = {
+  'a logout': ({ get }) => get('/logout'),
+  'a logout everywhere': ({ endAll }) => endAll(),
+  'the login of another user': ({ get }) => get('/login?user=other'),
+}
+
+for (const [what, ends] of Object.entries(ENDS)) {
+  test(`${what} closes the session's sockets on every node with 4401, and no other socket`, async (t) => {
+    const stores = sqliteStores(t)
+    const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+    const browser = await loggedIn(a)
+    const others = await loggedIn(a, 'bystander')
+    const sockets = [await socketAt(t, a, browser), await socketAt(t, b, browser)]
+    const bystander = await socketAt(t, b, others)
+    await ends({ get: (path) => browser.get(path), endAll: () => a.layer.users.endAll('u') })
+    for (const { closed } of sockets) t.deepEqual(await closed, { code: 4401, reason: 'session ended' })
+    t.like(await bystander.ask({ type: 'move', id: '1', dx: 1 }), { x: 1 })
+    t.like(b.sockets.report(), { open: 1, closed: { 4401: 1 } })
+  })
+}
+
+test('a change after the end is refused, and closes the socket', async (t) => {
+  const store = memoryStore()
+  const node = await socketNode(t, store)
+  const browser = await loggedIn(node)
+  const socket = await socketAt(t, node, browser)
+  // Behind the back of the session layer.
+  const [session] = await node.layer.users.list('u')
+  await store.destroy(session?.id as SessionKey, { fenceUntilMs: Date.now() + 60_000 })
+  socket.send({ type: 'move', id: '1', dx: 1 })
+  t.like(await socket.closed, { code: 4401 })
+  t.deepEqual(socket.heard, [])
+})
+
+test('a rotation by the same user keeps the socket', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const browser = await loggedIn(node)
+  const socket = await socketAt(t, node, browser)
+  const before = browser.cookie
+  await browser.get('/login?user=u')
+  await socket.ask({ type: 'move', id: '1', dx: 1 })
+  t.like(await socket.ask({ type: 'look', id: '2' }), { x: 1, user: 'u' })
+  t.truthy(before)
+})
+
+test('a session that is not used ends, and its socket is closed', async (t) => {
+  const node = await socketNode(t, memoryStore(), { idleTimeoutMs: 500 })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  t.like(await socket.closed, { code: 4401 })
+})
+
+test('a message is a use of the session', async (t) => {
+  const time = { nowMs: Date.now() }
+  const clock = { now: () => time.nowMs }
+  const node = await socketNode(t, memoryStore({ clock }), { clock, idleTimeoutMs: 60_000 })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  for (const id of ['1', '2', '3', '4']) {
+    time.nowMs += 40_000
+    t.like(await socket.ask({ type: id === '2' ? 'look' : 'move', id, dx: 1 }), { type: id === '2' ? 'seen' : 'moved' })
+  }
+  time.nowMs += 61_000
+  socket.send({ type: 'look', id: '5' })
+  t.like(await socket.closed, { code: 4401 })
+})
+
+const REFUSALS: Record<string, [send: string | Buffer, code: string, close: number]> = {
+  'a frame that is not JSON': ['{', 'INVALID', 1007],
+  'a message without a type': ['{"id":"1"}', 'INVALID', 1007],
+  'an id that is too long': [JSON.stringify({ type: 'move', id: 'x'.repeat(129) }), 'INVALID', 1007],
+  'a type that is not known': ['{"type":"constructor"}', 'UNKNOWN_TYPE', 1008],
+  'a binary frame': [Buffer.from('{}'), 'BINARY', 1003],
+  'a message that is too large': [JSON.stringify({ type: 'x'.repeat(20_000) }), 'TOO_LARGE', 1009],
+}
+
+for (const [what, [send, code, close]] of Object.entries(REFUSALS)) {
+  test(`${what} is told, and closes the socket with ${close}`, async (t) => {
+    const node = await socketNode(t, memoryStore())
+    const socket = await socketAt(t, node, await loggedIn(node))
+    socket.webSocket.send(send)
+    t.like(await socket.closed, { code: close })
+    t.like(socket.heard, [{ type: 'error', code }])
+    t.is(socket.heard.length, 1)
+  })
+}
+
+test('a message far too large closes the socket before it is read', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const socket = await socketAt(t, node, await loggedIn(node))
+  socket.webSocket.send('x'.repeat(200_000))
+  t.like(await socket.closed, { code: 1009 })
+})
+
+test('too many messages at once are refused', async (t) => {
+  const node = await socketNode(t, memoryStore(), { sockets: { messagesPerSecondMax: 5, waitingMessagesMax: 100 } })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  for (let n = 0; n < 60; n++) socket.send({ type: 'move', id: String(n), dx: 1 })
+  t.like(await socket.closed, { code: 1008 })
+  t.like(socket.heard.at(-1), { type: 'error', code: 'TOO_FAST' })
+})
+
+test('a client that does not read is cut', async (t) => {
+  const node = await socketNode(t, memoryStore(), { sockets: { unsentBytesMax: 100_000 } })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  socket.webSocket.pause()
+  await until('it to be cut', () => {
+    node.sockets.broadcast({ type: 'news', text: 'x'.repeat(50_000) })
+    return node.sockets.report().open === 0
+  })
+  t.deepEqual(node.sockets.report().closed, { 1006: 1 })
+})
+
+test('with the store out a message closes the socket with 1013, or is refused', async (t) => {
+  for (const outage of ['close', 'refuse'] as const) {
+    const store = memoryStore()
+    let isOut = false
+    const failing = {
+      ...store,
+      write: async (...args: Parameters<typeof store.write>) => {
+        if (isOut) throw new StoreUnavailableError('memory')
+        return await store.write(...args)
+      },
+    }
+    const node = await socketNode(t, failing, { sockets: { outage } })
+    const socket = await socketAt(t, node, await loggedIn(node))
+    isOut = true
+    t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), { type: 'error', code: 'STORE_UNAVAILABLE' })
+    isOut = false
+    if (outage === 'close') t.like(await socket.closed, { code: 1013 })
+    else t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), { x: 1 })
+  }
+})
+
+test('a handler that throws is told apart from the session, and the socket goes on', async (t) => {
+  const errors: unknown[] = []
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onError: (error) => errors.push(error),
+      onConnection: ({ send }) => ({
+        fail: () => {
+          throw new Error('secret')
+        },
+        ping: ({ id }) => send({ type: 'pong', id }),
+      }),
+    },
+  })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  const refusal = await socket.ask({ type: 'fail', id: '1' })
+  t.like(refusal, { type: 'error', code: 'INTERNAL' })
+  t.false(JSON.stringify(refusal).includes('secret'))
+  t.like(await socket.ask({ type: 'ping', id: '2' }), { type: 'pong' })
+  t.deepEqual(errors.map(String), ['Error: secret'])
+})
+
+test('a node that leaves tells each client its own delay', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const sockets = await Promise.all([1, 2, 3, 4].map(async (n) => socketAt(t, node, await loggedIn(node, `u${n}`))))
+  node.sockets.close({ spreadMs: 1_000 })
+  const closes = await Promise.all(sockets.map(({ closed }) => closed))
+  t.deepEqual(
+    closes.map(({ code }) => code),
+    [1012, 1012, 1012, 1012],
+  )
+  t.deepEqual(
+    closes.map(({ reason }) => reason).sort(),
+    [0, 250, 500, 750].map((ms) => `retry-after-ms=${ms}`),
+  )
+  t.is(await refusedAt(t, node, await loggedIn(node)), 503)
+})
