@@ -18,3 +18,4 @@ export {
   type SessionSocketsOptions,
   type SocketsReport,
 } from './session-sockets.ts'
+export { presence, type Presence, type PresenceOptions } from './presence.ts'

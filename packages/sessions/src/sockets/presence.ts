@@ -1,0 +1,239 @@
+/**
+ * Who is here, and what they last did, across the nodes of a store: small states for others to see, that nobody has to keep. Each node
+ * writes those of its own members into a record of its own, and reads those of the other nodes, at most ten times a second, and not at
+ * all while it has no members. Which nodes there are stands in one more record.
+ */
+import type { Clock } from '../clock.ts'
+import type { SessionKey, SessionRecord, SessionStore } from '../contract.ts'
+import { SessionError } from '../errors.ts'
+import { checkedOptions, type Rules, take } from '../options.ts'
+import { auxiliaryKey, newSecret } from '../secrets/id.ts'
+import { SOCKET_ACCESS, type SocketLayer } from '../socket-access.ts'
+
+export interface PresenceOptions<State> {
+  /** Tells it from others over the same store. */
+  readonly name: string
+  /** Called at most ten times a second, after something has changed. */
+  readonly onChange?: (members: ReadonlyMap<string, State>) => void
+  /** How many members of this node are shown. Default 1,000. */
+  readonly membersMax?: number
+}
+
+export interface Presence<State> {
+  /** Those of all nodes, by their names, as far as is known here. */
+  readonly members: ReadonlyMap<string, State>
+  /** A member of this node is here, or has another state, which is JSON. False if there is no room for another member. */
+  show(member: string, state: State): boolean
+  hide(member: string): void
+  close(): void
+}
+
+const ROUND_MS = 100
+/** A node without news writes so often that it is there. */
+const BEAT_MS = 300
+/** A node that has written nothing for so long is gone. */
+const GONE_MS = 900
+const ROSTER_ROUND_MS = 500
+const ROSTER_KEPT_MS = 10_000
+const RECORD_MS = 60_000
+
+const rules: Rules<PresenceOptions<unknown>> = {
+  name: take.text,
+  onChange: take.function,
+  membersMax: take.wholeNumber(1),
+}
+
+export function presence<State>(layer: SocketLayer, given: PresenceOptions<State>): Presence<State> {
+  const options = checkedOptions('presence()', given, rules as Rules<PresenceOptions<State>>)
+  const { store, clock } = layer[SOCKET_ACCESS].engine
+  return new SharedPresence(options, store, clock)
+}
+
+interface OtherNode<State> {
+  version: number
+  /** When it last wrote, by this node's clock. */
+  newsAtMs: number
+  members: readonly (readonly [member: string, state: State])[]
+}
+
+class SharedPresence<State> implements Presence<State> {
+  readonly #store: SessionStore
+  readonly #clock: Clock
+  readonly #onChange: (members: ReadonlyMap<string, State>) => void
+  readonly #membersMax: number
+  readonly #node = newSecret()
+  readonly #name: string
+  readonly #own: OwnRecord
+  readonly #isShared: boolean
+  readonly #local = new Map<string, State>()
+  readonly #others = new Map<string, OtherNode<State>>()
+  #members = new Map<string, State>()
+  #isChanged = false
+  #isUnwritten = false
+  #writtenAtMs = -Infinity
+  #rosterAtMs = -Infinity
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor(
+    { name, onChange = () => {}, membersMax = 1_000 }: PresenceOptions<State>,
+    store: SessionStore,
+    clock: Clock,
+  ) {
+    this.#store = store
+    this.#clock = clock
+    this.#onChange = onChange
+    this.#membersMax = membersMax
+    this.#name = name
+    this.#isShared = store.capabilities.shared === 'held'
+    this.#own = new OwnRecord(store, clock, this.#keyOf(this.#node))
+  }
+
+  get members(): ReadonlyMap<string, State> {
+    return this.#members
+  }
+
+  show(member: string, state: State): boolean {
+    if (this.#isClosed || (this.#local.size >= this.#membersMax && !this.#local.has(member))) return false
+    this.#local.set(member, state)
+    this.#changed()
+    return true
+  }
+
+  hide(member: string): void {
+    if (this.#local.delete(member)) this.#changed()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#local.clear()
+  }
+
+  #changed(): void {
+    this.#isUnwritten = true
+    this.#isChanged = true
+    this.#timer ??= setTimeout(() => void this.#round(), ROUND_MS)
+  }
+
+  async #round(): Promise<void> {
+    const startedAtMs = performance.now()
+    if (this.#isShared) await this.#exchange()
+    if (this.#isClosed) return
+    if (this.#isChanged) this.#publish()
+    const isEmpty = this.#local.size === 0 && !this.#isUnwritten
+    if (isEmpty) this.#others.clear()
+    const inMs = Math.max(0, ROUND_MS - (performance.now() - startedAtMs))
+    this.#timer = isEmpty ? undefined : setTimeout(() => void this.#round(), inMs)
+  }
+
+  #publish(): void {
+    this.#isChanged = false
+    const members = new Map<string, State>()
+    for (const { members: theirs } of this.#others.values())
+      for (const [name, state] of theirs) members.set(name, state)
+    for (const [name, state] of this.#local) members.set(name, state)
+    this.#members = members
+    this.#onChange(members)
+  }
+
+  /** With a store that is out, others are gone after a while, and the next round tries again. */
+  async #exchange(): Promise<void> {
+    await Promise.all([quietly(this.#write()), quietly(this.#findNodes())])
+    await Promise.all([...this.#others].map(([node, other]) => quietly(this.#read(node, other))))
+    for (const [node, { newsAtMs, members }] of this.#others) {
+      if (performance.now() - newsAtMs < GONE_MS) continue
+      this.#others.delete(node)
+      if (members.length > 0) this.#isChanged = true
+    }
+  }
+
+  async #write(): Promise<void> {
+    const nowMs = performance.now()
+    if (!this.#isUnwritten && nowMs - this.#writtenAtMs < BEAT_MS) return
+    this.#isUnwritten = false
+    this.#writtenAtMs = nowMs
+    await this.#own.put(JSON.stringify([...this.#local])).catch((error: unknown) => {
+      this.#isUnwritten = true
+      throw error
+    })
+  }
+
+  async #read(node: string, other: OtherNode<State>): Promise<void> {
+    const record = await this.#store.read(this.#keyOf(node))
+    if (record?.version === other.version) return
+    const nowMs = performance.now()
+    Object.assign(other, { version: record?.version ?? 0, newsAtMs: nowMs, members: membersIn<State>(record) })
+    this.#isChanged = true
+  }
+
+  /** Joins the list of nodes, and learns of those that others have joined. */
+  async #findNodes(): Promise<void> {
+    if (performance.now() - this.#rosterAtMs < ROSTER_ROUND_MS) return
+    const key = auxiliaryKey(`presence ${this.#name}`)
+    const record = await this.#store.read(key)
+    const nowMs = this.#clock.now()
+    const there = rosterIn(record).filter(([node, atMs]) => node !== this.#node && atMs > nowMs - ROSTER_KEPT_MS)
+    for (const [node] of there)
+      if (!this.#others.has(node)) this.#others.set(node, { version: 0, newsAtMs: performance.now(), members: [] })
+    const own = rosterIn(record).find(([node]) => node === this.#node)
+    if (own === undefined || own[1] < nowMs - ROSTER_KEPT_MS / 2) {
+      const body = JSON.stringify([...there, [this.#node, nowMs]])
+      const expectedVersion = record?.version ?? 0
+      // Another node may be faster: this one tries again in the next round.
+      const { status } = await this.#store.write(key, { expectedVersion, expiresAtMs: nowMs + RECORD_MS, body })
+      if (status !== 'written') return
+    }
+    this.#rosterAtMs = performance.now()
+  }
+
+  #keyOf(node: string): SessionKey {
+    return auxiliaryKey(`presence ${this.#name} ${node}`)
+  }
+}
+
+/** A record that only this process writes. */
+class OwnRecord {
+  readonly #store: SessionStore
+  readonly #clock: Clock
+  readonly #key: SessionKey
+  #version = 0
+
+  constructor(store: SessionStore, clock: Clock, key: SessionKey) {
+    this.#store = store
+    this.#clock = clock
+    this.#key = key
+  }
+
+  async put(body: string): Promise<void> {
+    const expiresAtMs = this.#clock.now() + RECORD_MS
+    const result = await this.#store.write(this.#key, { expectedVersion: this.#version, expiresAtMs, body })
+    if (result.status === 'written') this.#version = result.version
+    // A write without an answer was carried out, or the record has expired.
+    else this.#version = result.status === 'conflict' ? result.current.version : 0
+  }
+}
+
+type Roster = (readonly [node: string, atMs: number])[]
+
+function rosterIn(record: SessionRecord | undefined): Roster {
+  return (parsed(record) ?? []) as Roster
+}
+
+function membersIn<State>(record: SessionRecord | undefined): OtherNode<State>['members'] {
+  return (parsed(record) ?? []) as OtherNode<State>['members']
+}
+
+function parsed(record: SessionRecord | undefined): unknown {
+  try {
+    return record === undefined ? undefined : JSON.parse(record.body)
+  } catch {
+    return undefined
+  }
+}
+
+async function quietly(work: Promise<void>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!(error instanceof SessionError)) throw error
+  })
+}
