@@ -122,7 +122,10 @@ class SharedPresence<State> implements Presence<State> {
     if (this.#isClosed) return
     if (this.#isChanged) this.#publish()
     const isEmpty = this.#local.size === 0 && !this.#isUnwritten
-    if (isEmpty) this.#others.clear()
+    if (isEmpty) {
+      this.#others.clear()
+      this.#rosterAtMs = -Infinity
+    }
     const inMs = Math.max(0, ROUND_MS - (performance.now() - startedAtMs))
     this.#timer = isEmpty ? undefined : setTimeout(() => void this.#round(), inMs)
   }

@@ -28,7 +28,7 @@ test('members of each node are seen at the others, with their latest state, unti
   a.hide('one')
   await until('the leave to be seen', () => list(b).join() === 'two=1')
   a.show('one', 3)
-  await until('the return to be seen', () => list(b).join() === 'one=3,two=1')
+  await until('both to be seen at both again', () => [a, b].every((each) => list(each).length === 2))
   t.deepEqual(list(a), ['one=3', 'two=1'])
 })
 
