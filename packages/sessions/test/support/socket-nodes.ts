@@ -74,6 +74,7 @@ export async function socketNode(
     server,
     path: '/live',
     onConnection: (socket) => ({
+      hello: () => {},
       move: async ({ id, dx }) => {
         const x = await socket.session.update('move', (draft) => (draft.x = (draft.x ?? 0) + Number(dx)))
         socket.send({ type: 'moved', id, x, version: socket.session.version })

@@ -1,0 +1,199 @@
+/**
+ * The browser's end of a socket on a session. It comes back by itself, each client after a pause of its own, and sends what was not
+ * acknowledged again under the same ids, so that each message is carried out once, on whichever node. Imports nothing.
+ */
+
+export type ClientState =
+  /** The first connection, or another one after a pause. */
+  | 'connecting'
+  | 'open'
+  /** Offline until the next try. */
+  | 'waiting'
+  /** The session has ended: log in, and begin another client. */
+  | 'ended'
+  | 'closed'
+
+export interface ClientMessage {
+  readonly type: string
+  readonly id?: string
+  readonly [field: string]: unknown
+}
+
+export interface SessionClientOptions {
+  /** Every message of the server, those too that `send` resolves. */
+  readonly onMessage: (message: ClientMessage) => void
+  readonly onState?: (state: ClientState) => void
+  /**
+   * Asked after a try that was refused, for which a browser does not tell the reason: false ends the client, for example where
+   * `fetch('/api/me')` says 401.
+   */
+  readonly hasSession?: () => Promise<boolean>
+  /** Default: the browser's. */
+  readonly WebSocket?: new (url: string) => WebSocket
+}
+
+export interface SessionClient {
+  readonly state: ClientState
+  /** How many messages are not acknowledged. */
+  readonly unacknowledged: number
+  /**
+   * Sends a message under an id of its own, again after each reconnect, until the server answers with a message of that id. Rejects with
+   * MessageRefusedError if that is an error, and with MessageLostError if nothing was heard for four minutes: it may have been carried out.
+   */
+  send(type: string, fields?: object): Promise<ClientMessage>
+  close(): void
+}
+
+export class MessageRefusedError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'MessageRefusedError'
+    this.code = code
+  }
+}
+
+export class MessageLostError extends Error {
+  constructor() {
+    super('The server has not answered: the message may have been carried out.')
+    this.name = 'MessageLostError'
+  }
+}
+
+interface Unacknowledged {
+  readonly text: string
+  readonly atMs: number
+  readonly resolve: (message: ClientMessage) => void
+  readonly reject: (error: Error) => void
+}
+
+const SESSION_ENDED = 4401
+const PAUSE_MIN_MS = 100
+const PAUSE_MAX_MS = 10_000
+/** Within the time for which the server knows an id again. */
+const ANSWER_WITHIN_MS = 4 * 60_000
+const RETRY_AFTER = /^retry-after-ms=(\d{1,6})$/
+/** The message was not carried out, and may be later. */
+const SENT_AGAIN = new Set(['STORE_UNAVAILABLE', 'SESSION_BUSY', 'SESSION_CONFLICT'])
+const AGAIN_MS = 500
+/** It was carried out when it was sent before. */
+const DONE_BEFORE = 'ANSWER_NOT_KEPT'
+
+export function sessionClient(url: string, options: SessionClientOptions): SessionClient {
+  const { onMessage, onState = () => {}, hasSession = async () => true, WebSocket: Socket = WebSocket } = options
+  const prefix = crypto.randomUUID()
+  const waiting = new Map<string, Unacknowledged>()
+  let state: ClientState = 'connecting'
+  let socket: WebSocket | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let sent = 0
+  /** Tries in a row that brought no message. */
+  let tries = 0
+  let seen: unknown
+
+  const become = (next: ClientState): void => {
+    if (state === next) return
+    state = next
+    onState(next)
+  }
+
+  const connect = (): void => {
+    become('connecting')
+    const own = new Socket(url)
+    let hasOpened = false
+    socket = own
+    own.addEventListener('open', () => {
+      hasOpened = true
+      become('open')
+      own.send(JSON.stringify({ type: 'hello', ...(seen !== undefined && { seen }) }))
+      for (const { text } of waiting.values()) own.send(text)
+    })
+    own.addEventListener('message', ({ data }) => receive(JSON.parse(String(data)) as ClientMessage))
+    own.addEventListener('close', ({ code, reason }) => {
+      if (socket !== own || state === 'closed') return
+      socket = undefined
+      if (code === SESSION_ENDED) end()
+      else void comeBack(hasOpened, RETRY_AFTER.exec(reason)?.[1])
+    })
+  }
+
+  /** After the pause that the server asked for, or a random one that grows. */
+  const comeBack = async (hasOpened: boolean, askedMs: string | undefined): Promise<void> => {
+    become('waiting')
+    giveUpOld()
+    if (!hasOpened && !(await hasSession().catch(() => true))) return end()
+    if (state !== 'waiting') return
+    const limitMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** tries++)
+    timer = setTimeout(connect, askedMs === undefined ? Math.random() * limitMs : Number(askedMs))
+  }
+
+  const receive = (message: ClientMessage): void => {
+    tries = 0
+    if (message['version'] !== undefined) seen = message['version']
+    const { id } = message
+    const own = id === undefined ? undefined : waiting.get(id)
+    if (id !== undefined && own !== undefined) settle(id, own, message)
+    onMessage(message)
+  }
+
+  const settle = (id: string, { text, resolve, reject }: Unacknowledged, message: ClientMessage): void => {
+    const code = message.type === 'error' ? String(message['code']) : undefined
+    if (code !== undefined && SENT_AGAIN.has(code)) {
+      setTimeout(() => waiting.has(id) && sendText(text), AGAIN_MS)
+      return
+    }
+    waiting.delete(id)
+    if (code === undefined || code === DONE_BEFORE) resolve(message)
+    else reject(new MessageRefusedError(code, String(message['message'])))
+  }
+
+  const sendText = (text: string): void => {
+    if (state === 'open') socket?.send(text)
+  }
+
+  const giveUpOld = (): void => {
+    for (const [id, { atMs, reject }] of waiting) {
+      if (Date.now() - atMs < ANSWER_WITHIN_MS) continue
+      waiting.delete(id)
+      reject(new MessageLostError())
+    }
+  }
+
+  const stop = (as: 'ended' | 'closed'): void => {
+    clearTimeout(timer)
+    become(as)
+    for (const { reject } of waiting.values()) reject(new MessageLostError())
+    waiting.clear()
+  }
+
+  const end = (): void => stop('ended')
+
+  connect()
+
+  return {
+    get state() {
+      return state
+    },
+
+    get unacknowledged() {
+      return waiting.size
+    },
+
+    send(type, fields = {}) {
+      if (state === 'ended' || state === 'closed') return Promise.reject(new MessageLostError())
+      const id = `${prefix}-${++sent}`
+      const text = JSON.stringify({ ...fields, type, id })
+      return new Promise((resolve, reject) => {
+        waiting.set(id, { text, atMs: Date.now(), resolve, reject })
+        sendText(text)
+      })
+    },
+
+    close() {
+      if (state === 'closed') return
+      stop('closed')
+      socket?.close(1000)
+    },
+  }
+}

@@ -1,0 +1,139 @@
+/** The browser's client against real nodes that die, leave and end sessions. */
+import test from 'ava'
+import type { ExecutionContext } from 'ava'
+import { WebSocket } from 'ws'
+import {
+  type ClientMessage,
+  type ClientState,
+  MessageLostError,
+  MessageRefusedError,
+  type SessionClient,
+  sessionClient,
+} from '../../src/sockets/client.ts'
+import { memoryStore } from '../../src/stores/memory.ts'
+import { loggedIn, socketNode, type SocketNode, sqliteStores } from '../support/socket-nodes.ts'
+import { until } from '../support/until.ts'
+
+interface Watched {
+  readonly client: SessionClient
+  readonly states: ClientState[]
+  readonly heard: ClientMessage[]
+  /** The connection that it has now. */
+  current(): WebSocket
+  /** Where its next connections go. */
+  to: SocketNode
+}
+
+/** In the place of a browser: each connection goes to `to`, with the cookie. */
+function watched(
+  t: ExecutionContext,
+  node: SocketNode,
+  cookie: string | undefined,
+  hasSession?: () => Promise<boolean>,
+): Watched {
+  const states: ClientState[] = []
+  const heard: ClientMessage[] = []
+  let current: WebSocket | undefined
+  const where = { to: node }
+  class Browser extends WebSocket {
+    constructor() {
+      super(`${where.to.origin.replace('http', 'ws')}/live`, { headers: { cookie: cookie ?? '' } })
+      this.on('error', () => 'a close follows')
+      current = this
+    }
+  }
+  const client = sessionClient('', {
+    onMessage: (message) => heard.push(message),
+    onState: (state) => states.push(state),
+    WebSocket: Browser as unknown as new (url: string) => globalThis.WebSocket,
+    ...(hasSession && { hasSession }),
+  })
+  t.teardown(() => client.close())
+  return Object.assign(where, { client, states, heard, current: () => current as WebSocket })
+}
+
+test('what is sent before it is open, and while it is away, is carried out once', async (t) => {
+  const stores = sqliteStores(t)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const own = watched(t, a, browser.cookie)
+  t.like(await own.client.send('move', { dx: 1 }), { type: 'moved', x: 1 })
+  own.to = b
+  const answers: Promise<ClientMessage>[] = []
+  for (let n = 0; n < 5; n++) answers.push(own.client.send('move', { dx: 1 }))
+  // Some of them have arrived, and their answers have not.
+  own.current().terminate()
+  for (let n = 0; n < 5; n++) answers.push(own.client.send('move', { dx: 1 }))
+  await Promise.all(answers)
+  t.like((await browser.get('/add?x=0')).body, { x: 11 })
+  t.is(own.client.unacknowledged, 0)
+  t.deepEqual(own.states, ['open', 'waiting', 'connecting', 'open'])
+  t.like(b.sockets.report(), { open: 1 })
+})
+
+test('a node that leaves is followed by another, and the version that was seen is told', async (t) => {
+  const stores = sqliteStores(t)
+  const hellos: unknown[] = []
+  const node = async () => {
+    const made: SocketNode = await socketNode(t, await stores(), {
+      sockets: {
+        onConnection: ({ session, send }) => ({
+          hello: ({ seen }) => {
+            hellos.push(seen)
+            send({ type: 'welcome', version: session.version })
+          },
+        }),
+      },
+    })
+    return made
+  }
+  const [a, b] = [await node(), await node()]
+  const own = watched(t, a, (await loggedIn(a)).cookie)
+  await until('the first welcome', () => own.heard.length === 1)
+  own.to = b
+  a.sockets.close({ spreadMs: 100 })
+  await until('the second welcome', () => own.heard.length === 2)
+  t.deepEqual(hellos, [undefined, own.heard[0]?.['version']])
+})
+
+test('a session that ended ends the client', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const browser = await loggedIn(node)
+  const own = watched(t, node, browser.cookie)
+  await own.client.send('move', { dx: 1 })
+  await browser.get('/logout')
+  await until('the end', () => own.client.state === 'ended')
+  await t.throwsAsync(own.client.send('move', { dx: 1 }), { instanceOf: MessageLostError })
+})
+
+test('without a session it tries on, until it is told that there is none', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  let asked = 0
+  const own = watched(t, node, undefined, async () => ++asked < 3)
+  const lost = t.throwsAsync(own.client.send('move', { dx: 1 }), { instanceOf: MessageLostError })
+  await until('the end', () => own.client.state === 'ended')
+  t.is(asked, 3)
+  await lost
+})
+
+test('an error is told, a message that is refused for now is sent again', async (t) => {
+  let refusals = 0
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onConnection: ({ send }) => ({
+        hello: () => {},
+        no: ({ id }) => send({ type: 'error', id, code: 'NO', message: 'No.' }),
+        later: ({ id }) =>
+          ++refusals < 2
+            ? send({ type: 'error', id, code: 'SESSION_BUSY', message: 'Later.' })
+            : send({ type: 'done', id }),
+        done: ({ id }) => send({ type: 'error', id, code: 'ANSWER_NOT_KEPT', message: 'Done.' }),
+      }),
+    },
+  })
+  const own = watched(t, node, (await loggedIn(node)).cookie)
+  const error = await t.throwsAsync(own.client.send('no'), { instanceOf: MessageRefusedError })
+  t.is((error as MessageRefusedError).code, 'NO')
+  t.like(await own.client.send('later'), { type: 'done' })
+  t.like(await own.client.send('done'), { code: 'ANSWER_NOT_KEPT' })
+})
