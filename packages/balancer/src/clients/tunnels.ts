@@ -22,8 +22,12 @@ const KEEP_ALIVE_PROBE_MS = 30_000
 /** How long a client may take to answer a Close. */
 const CLOSE_WAIT_MS = 1_000
 
+/** Clients are told to come back at no more than this rate. */
+const RETURNS_PER_SECOND = 1_000
+
 /** `halfClosedMs`: how long one direction stays open after the other ended. */
 export function tunnels(halfClosedMs: number): Tunnels {
+  const returnDelayMs = returnDelays(RETURNS_PER_SECOND)
   const open = new Set<Tunnel>()
   /** The Close that all clients got; later ones get it too. */
   let toldAll: CloseCode | undefined
@@ -31,7 +35,7 @@ export function tunnels(halfClosedMs: number): Tunnels {
   return {
     open(upstream, ends) {
       upstream.tunnels += 1
-      const tunnel = new Tunnel(upstream, ends, halfClosedMs)
+      const tunnel = new Tunnel(upstream, ends, halfClosedMs, returnDelayMs)
       open.add(tunnel)
       tunnel.begin(() => {
         upstream.tunnels -= 1
@@ -58,12 +62,24 @@ export function tunnels(halfClosedMs: number): Tunnels {
   }
 }
 
+/** Gives each client that is told to come back a delay of its own, so that they do not all come at once. */
+export function returnDelays(perSecond: number, now: () => number = () => performance.now()): () => number {
+  let nextAtMs = 0
+  return () => {
+    const nowMs = now()
+    const delayMs = Math.max(0, nextAtMs - nowMs)
+    nextAtMs = nowMs + delayMs + 1_000 / perSecond
+    return Math.round(delayMs)
+  }
+}
+
 class Tunnel {
   readonly upstream: Upstream
   readonly #ends: readonly [client: TunnelEnd, node: TunnelEnd]
   readonly #client: Socket
   readonly #node: Socket
   readonly #halfClosedMs: number
+  readonly #returnDelayMs: () => number
   /** For the node's direction only: there the balancer may have to insert a Close. */
   readonly #frames = new FrameTracker()
   #state: 'passing' | 'to-be-moved' | 'told' = 'passing'
@@ -71,13 +87,19 @@ class Tunnel {
   #nodeIsGone = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(upstream: Upstream, ends: readonly [TunnelEnd, TunnelEnd], halfClosedMs: number) {
+  constructor(
+    upstream: Upstream,
+    ends: readonly [TunnelEnd, TunnelEnd],
+    halfClosedMs: number,
+    returnDelayMs: () => number,
+  ) {
     const [client, node] = ends
     this.upstream = upstream
     this.#ends = ends
     this.#client = client.socket
     this.#node = node.socket
     this.#halfClosedMs = halfClosedMs
+    this.#returnDelayMs = returnDelayMs
   }
 
   /** `closed` is called once, when both ends are. */
@@ -140,7 +162,7 @@ class Tunnel {
   /** The last bytes for the client. If it answers with a Close, that still goes to the node, which then closes too. */
   #tell(): void {
     this.#state = 'told'
-    if (this.#client.writable) this.#client.write(closeFrame(this.#code, 'reconnect'))
+    if (this.#client.writable) this.#client.write(closeFrame(this.#code, `retry-after-ms=${this.#returnDelayMs()}`))
   }
 
   #nodeGone(): void {

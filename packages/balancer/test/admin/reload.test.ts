@@ -55,7 +55,7 @@ test('upstreams and limits change while a connection and a WebSocket stand', asy
   balancer.child.kill('SIGHUP')
   await until(async () => (await servedBy()) === 'b' && (await servedBy()) === 'b', { what: 'a to get nothing' })
   t.is((await slow).status, 200)
-  await socket.receives(/\xf4reconnect$/)
+  await socket.receives(/\xf4retry-after-ms=0$/)
   t.is(Object.values(agent.freeSockets).flat().length, 1)
 })
 

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
+import { returnDelays } from '../../src/clients/tunnels.ts'
 import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
@@ -15,10 +16,10 @@ import { until } from '../fixtures/until.ts'
 
 const UPGRADE = ['GET /ws HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket', '', '']
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
-/** A Close with 1012 and its reason, as latin1. */
-const RESTARTS = '\x88\x0b\x03\xf4reconnect'
+/** A Close with 1012 and the client's own delay, as latin1. */
+const RESTARTS = /^\x88[^]\x03\xf4retry-after-ms=\d+$/
 /** The same with 1001. */
-const GOES_AWAY = '\x88\x0b\x03\xe9reconnect'
+const GOES_AWAY = /^\x88[^]\x03\xe9retry-after-ms=0$/
 
 async function opened(t: ExecutionContext, port: number): Promise<RawClient> {
   const client = await rawClient(t, port)
@@ -31,13 +32,23 @@ function afterHandshake(text: string): string {
   return text.slice(text.indexOf('\r\n\r\n') + 4)
 }
 
+test('clients that are told at once to come back get delays that spread them, and later ones none', (t) => {
+  let nowMs = 5_000
+  const delayMs = returnDelays(1_000, () => nowMs)
+  t.deepEqual([delayMs(), delayMs(), delayMs()], [0, 1, 2])
+  nowMs += 1
+  t.is(delayMs(), 2)
+  nowMs += 60_000
+  t.is(delayMs(), 0)
+})
+
 test('a node that is killed: all of its clients hear 1012, before any probe could tell', async (t) => {
   const node = await startNode(t, 'a')
   const { port } = await balancing(t, { a: node.port }, { PROBE_INTERVAL_MS: '60000' })
   const clients = await Promise.all(Array.from({ length: 10 }, () => opened(t, port)))
   const killedAtMs = performance.now()
   await node.kill()
-  for (const client of clients) t.is(afterHandshake(await client.closed), RESTARTS)
+  for (const client of clients) t.regex(afterHandshake(await client.closed), RESTARTS)
   t.true(performance.now() - killedAtMs < 30_000)
 })
 
@@ -77,7 +88,7 @@ test('a WebSocket that opens while the balancer stops gets the same Close as the
   const node = await asked.promise
   const closed = balancer.close()
   node.write(SWITCHING)
-  t.is(afterHandshake(await client.closed), GOES_AWAY)
+  t.regex(afterHandshake(await client.closed), GOES_AWAY)
   await closed
 })
 

@@ -150,7 +150,7 @@ test('a balancer that stops tells WebSockets at once, and itself as not ready', 
   const answer = ask(url)
   await until(() => slow.requests.length === 1, { what: 'the request to arrive' })
   const closed = balancer.close()
-  await client.receives(/\xe9reconnect$/)
+  await client.receives(/\xe9retry-after-ms=0$/)
   const readiness = await ask(`${adminUrl}/readyz`)
   t.is(readiness.status, 503)
   t.is((await answer).body.toString(), 'whole')
@@ -171,15 +171,15 @@ test('a node that drains: its WebSockets are told to come back while another tak
   )
   await ask(`${a.url}/readiness?ready=false`, { method: 'PUT' })
   await until(() => balancer.events().includes('a draining'), { what: 'a to drain' })
-  await until(() => clients.some((client) => client.text().endsWith('\xf4reconnect')), {
+  await until(() => clients.some((client) => client.text().endsWith('\xf4retry-after-ms=0')), {
     what: 'its client to be told',
   })
-  t.is(clients.filter((client) => client.text().endsWith('\xf4reconnect')).length, 1)
+  t.is(clients.filter((client) => client.text().endsWith('\xf4retry-after-ms=0')).length, 1)
   t.is((await ask(url)).headers['x-served-by'], 'b')
   await ask(`${b.url}/readiness?ready=false`, { method: 'PUT' })
   await until(() => balancer.events().includes('b draining'), { what: 'b to drain' })
   // Now there is no better place.
-  t.is(clients.filter((client) => client.text().endsWith('\xf4reconnect')).length, 1)
+  t.is(clients.filter((client) => client.text().endsWith('\xf4retry-after-ms=0')).length, 1)
 })
 
 test('access lines and Server-Timing say what became of a request, and no query', async (t) => {
