@@ -43,7 +43,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
   })
   const { store } = opening
   let draining = false
-  const handle = shop({
+  const { onRequest: handle, openFloor } = shop({
     node: config.nodeName,
     store,
     keys: config.sessionKeys ?? [keyOfThisProcess(log)],
@@ -68,6 +68,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
     handle(request, response)
   }
   const server = await listen(onRequest, { host: config.host, port: config.port })
+  const floor = openFloor(server.server)
   // From now on probes are answered; other requests only when the store is open.
   await opening.opened.catch(async (error: unknown) => {
     await server.close({ withinMs: 0 })
@@ -81,6 +82,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
       draining = true
       log.info({ event: 'draining', noticeMs: config.drainNoticeMs }, 'node drains')
       await sleep(config.drainNoticeMs)
+      floor.leave()
       const { cut } = await server.close({ withinMs: config.drainMs })
       if (cut) log.warn({ event: 'drain-cut', drainMs: config.drainMs }, 'requests still in flight were cut off')
       await store.close()

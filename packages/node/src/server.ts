@@ -18,6 +18,7 @@ const IDLE_SWEEP_MS = 25
 
 export interface ListeningServer {
   readonly url: string
+  readonly server: Server
   /** Takes no new connections, waits for requests in flight, and closes the rest after the bound. */
   close(options: { withinMs: number }): Promise<{ cut: boolean }>
 }
@@ -34,13 +35,15 @@ export async function listen(
       requestTimeout: REQUEST_WITHIN_MS,
       connectionsCheckingInterval: LIMITS_CHECKED_EVERY_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
+      // A client that offers h2c gets an answer in HTTP/1.1.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     listener,
   )
   server.maxConnections = CONNECTIONS_MAX
   server.listen(port, host)
   await once(server, 'listening')
-  return { url: urlOf(server), close: (options) => close(server, options.withinMs) }
+  return { url: urlOf(server), server, close: (options) => close(server, options.withinMs) }
 }
 
 async function close(server: Server, withinMs: number): Promise<{ cut: boolean }> {

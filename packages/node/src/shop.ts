@@ -3,7 +3,7 @@
  * of path and method, the routes without a session, and only then the session and its routes. So an outage of the store affects
  * only routes that need it, and no probe reads a session.
  */
-import type { RequestListener } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import Router from '@koa/router'
 import Koa from 'koa'
 import type { Logger } from 'pino'
@@ -18,6 +18,7 @@ import {
 import type { Accounts } from './shop/accounts.ts'
 import type { CrashPoints } from './request/crash-points.ts'
 import { errors } from './errors.ts'
+import { type Floor, floor } from './floor/floor.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
 import { shopMetrics } from './store/metrics.ts'
@@ -72,7 +73,13 @@ const UNTHROTTLED = { burstPerAddress: Number.MAX_SAFE_INTEGER } as const
 /** Paths are exact: no trailing slash, case-sensitive. */
 const EXACT = { strict: true, sensitive: true }
 
-export function shop(options: ShopOptions): RequestListener {
+export interface Shop {
+  readonly onRequest: RequestListener
+  /** Takes the floor's upgrades of a server. */
+  readonly openFloor: (server: Server) => Floor
+}
+
+export function shop(options: ShopOptions): Shop {
   const { node, store, keys, secure, idleTimeoutMs, absoluteTimeoutMs, accounts, log, crashPoints } = options
   const isDraining = options.isDraining ?? (() => false)
   const { telemetry = nodeTelemetry(log), storeAwaited = () => undefined } = options
@@ -139,9 +146,12 @@ export function shop(options: ShopOptions): RequestListener {
   const byKoa = app.callback()
   const headersOf = (requestId: string) => commonHeaders(node, requestId)
   const probed = probeListener({ ready, headersOf, isDraining, finished })
-  return (request, response) => {
-    if (request.url === '/readyz' && request.method === 'GET') probed(request, response)
-    else void byKoa(request, response)
+  return {
+    onRequest: (request, response) => {
+      if (request.url === '/readyz' && request.method === 'GET') probed(request, response)
+      else void byKoa(request, response)
+    },
+    openFloor: (server) => floor(layer, { node, server, onError: (err) => log.error({ err }, 'floor failed') }),
   }
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { KoaSession } from '@ninelives/sessions'
+import type { Marker } from '../floor/moves.ts'
 import type { Cart } from './cart.ts'
 import { RequestError } from '../errors.ts'
 
@@ -11,6 +12,7 @@ export interface ShopFields {
   user?: string
   cart?: Cart
   count?: number
+  floor?: Marker
   /** Padding. */
   padding?: string
 }

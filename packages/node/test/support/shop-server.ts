@@ -21,7 +21,7 @@ export async function shopServer(t: ExecutionContext, options: Partial<ShopOptio
   const store = options.store ?? (await openStore('memory:'))
   await store.open()
   const logged: string[] = []
-  const handle = shop({
+  const { onRequest, openFloor } = shop({
     node: 'a',
     store,
     keys: ['a key of thirty-two characters, 1'],
@@ -32,10 +32,12 @@ export async function shopServer(t: ExecutionContext, options: Partial<ShopOptio
     log: pino(logOptions('a', 'debug'), linesInto(logged)),
     ...options,
   })
-  const server = createServer(handle)
+  const server = createServer(onRequest)
+  const floor = openFloor(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(async () => {
+    floor.leave()
     server.close()
     server.closeAllConnections()
     await store.close()

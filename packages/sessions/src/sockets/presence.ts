@@ -166,7 +166,7 @@ class SharedPresence<State> implements Presence<State> {
     const record = await this.#store.read(this.#keyOf(node))
     if (record?.version === other.version) return
     const nowMs = performance.now()
-    Object.assign(other, { version: record?.version ?? 0, newsAtMs: nowMs, members: membersIn<State>(record) })
+    Object.assign(other, { version: record?.version ?? 0, newsAtMs: nowMs, members: parsed(record) ?? [] })
     this.#isChanged = true
   }
 
@@ -176,10 +176,11 @@ class SharedPresence<State> implements Presence<State> {
     const key = auxiliaryKey(`presence ${this.#name}`)
     const record = await this.#store.read(key)
     const nowMs = this.#clock.now()
-    const there = rosterIn(record).filter(([node, atMs]) => node !== this.#node && atMs > nowMs - ROSTER_KEPT_MS)
+    const roster = (parsed(record) ?? []) as Roster
+    const there = roster.filter(([node, atMs]) => node !== this.#node && atMs > nowMs - ROSTER_KEPT_MS)
     for (const [node] of there)
       if (!this.#others.has(node)) this.#others.set(node, { version: 0, newsAtMs: performance.now(), members: [] })
-    const own = rosterIn(record).find(([node]) => node === this.#node)
+    const own = roster.find(([node]) => node === this.#node)
     if (own === undefined || own[1] < nowMs - ROSTER_KEPT_MS / 2) {
       const body = JSON.stringify([...there, [this.#node, nowMs]])
       const expectedVersion = record?.version ?? 0
@@ -194,6 +195,8 @@ class SharedPresence<State> implements Presence<State> {
     return auxiliaryKey(`presence ${this.#name} ${node}`)
   }
 }
+
+type Roster = readonly (readonly [node: string, atMs: number])[]
 
 /** A record that only this process writes. */
 class OwnRecord {
@@ -217,16 +220,7 @@ class OwnRecord {
   }
 }
 
-type Roster = (readonly [node: string, atMs: number])[]
-
-function rosterIn(record: SessionRecord | undefined): Roster {
-  return (parsed(record) ?? []) as Roster
-}
-
-function membersIn<State>(record: SessionRecord | undefined): OtherNode<State>['members'] {
-  return (parsed(record) ?? []) as OtherNode<State>['members']
-}
-
+/** Undefined for a record that is absent or damaged. */
 function parsed(record: SessionRecord | undefined): unknown {
   try {
     return record === undefined ? undefined : JSON.parse(record.body)

@@ -6,7 +6,7 @@ import type { SessionKey } from '../contract.ts'
 import { SessionError, StoreUnavailableError } from '../errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { OpenSession } from '../engine/session.ts'
-import type { SessionFields } from '../koa/session-type.ts'
+import type { SessionDraft, SessionFields } from '../koa/session-type.ts'
 import { assertGiven, checkedOptions, hasMethods, type Rules, SessionOptionsError, shown, take } from '../options.ts'
 import type { SessionId } from '../secrets/id.ts'
 import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
@@ -28,6 +28,8 @@ export interface SessionSocketsOptions<Fields extends object = SessionFields> ex
   readonly path: string
   /** A socket is open. What it returns handles the messages of each type. */
   readonly onConnection: (socket: SessionSocket<Fields>) => SocketHandlers | Promise<SocketHandlers>
+  /** Whether a session may have a socket, such as one of a user. If not, the upgrade is answered 401. Default: any may. */
+  readonly admits?: (data: SessionDraft<Fields>) => boolean
   /** With `expressStore()` or `fastifyStore()`: the session's id that the middleware has found in the request's cookie. */
   readonly sessionIdOf?: (request: IncomingMessage) => string | undefined | Promise<string | undefined>
   /** Other origins whose pages may open a socket, such as `https://app.example.com`. */
@@ -58,7 +60,7 @@ export interface SessionSockets<Fields extends object = SessionFields> {
   report(): SocketsReport
   /**
    * The node leaves: takes no more upgrades, and closes every socket with 1012. Each client is told a delay of its own within `spreadMs`,
-   * so that they do not all come back at once.
+   * so that they do not all come back at once. Default: a millisecond for each socket.
    */
   close(options?: { readonly spreadMs?: number }): void
 }
@@ -74,6 +76,7 @@ const rules: Rules<SessionSocketsOptions> = {
   server: take.having('an HTTP server', 'on', 'address'),
   path: take.text,
   onConnection: take.function,
+  admits: take.function,
   sessionIdOf: take.function,
   allowedOrigins: take.list,
   socketsPerSessionMax: take.wholeNumber(1),
@@ -95,7 +98,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
   const presented = presentedBy(access.ids, options.sessionIdOf)
   const { engine, secure } = access
   const { server, path, onConnection, allowedOrigins = [], socketsPerSessionMax = 8, outage = 'close' } = options
-  const { onError = () => {} } = options
+  const { onError = () => {}, admits = () => true } = options
   const limits: SocketLimits = {
     messageBytesMax: options.messageBytesMax ?? 16 * 1024,
     messagesPerSecondMax: options.messagesPerSecondMax ?? 50,
@@ -208,7 +211,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
     // From here on no end is missed.
     await feed.watch()
     const session = await openFirst(engine, ids, request.headers['user-agent'])
-    if (session === undefined) return 401
+    if (session === undefined || !admits(session.take() as SessionDraft<Fields>)) return 401
     return (bySubject.get(session.publicId as SessionKey)?.size ?? 0) < socketsPerSessionMax ? session : 429
   }
 
@@ -281,7 +284,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
 
     report: () => ({ open: sockets.size, ...structuredClone(counts) }),
 
-    close({ spreadMs = 0 } = {}) {
+    close({ spreadMs = sockets.size } = {}) {
       isLeaving = true
       const each = spreadMs / Math.max(1, sockets.size)
       let delayMs = 0

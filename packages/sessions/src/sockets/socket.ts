@@ -49,6 +49,8 @@ export interface SessionSocket<Fields extends object = SessionFields> {
   readonly request: IncomingMessage
   /** As JSON. Sent to a socket that is closed, it goes nowhere. */
   readonly send: (message: object) => void
+  /** A message that is text already. */
+  readonly sendText: (text: string) => void
   /** Aborted when the socket is closed. */
   readonly closed: AbortSignal
   readonly close: (code: number, reason: string) => void
@@ -119,7 +121,7 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
   /** An application may take it out of the object, as it may `close`. */
   readonly send = (message: object): void => this.sendText(JSON.stringify(message))
 
-  sendText(text: string): void {
+  readonly sendText = (text: string): void => {
     if (this.#socket.readyState !== this.#socket.OPEN) return
     // A client that does not read would be waited for without end, its Close as well.
     if (this.#socket.bufferedAmount + text.length > this.#limits.unsentBytesMax) this.cut()

@@ -1,0 +1,110 @@
+/** The floor: moves over a socket, on the session of the customer. */
+import { once } from 'node:events'
+import test from 'ava'
+import type { ExecutionContext } from 'ava'
+import { WebSocket } from 'ws'
+import { coinFor, FLOOR, moved, stepOf } from '../src/floor/moves.ts'
+import { client } from './support/client.ts'
+import { shopServer } from './support/shop-server.ts'
+
+interface Frame {
+  readonly type: string
+  readonly [field: string]: unknown
+}
+
+async function cookieOf(url: string, user: string): Promise<string> {
+  const visitor = client(url)
+  await visitor.login(user)
+  return visitor.cookie ?? ''
+}
+
+function customer(t: ExecutionContext, url: string, cookie?: string) {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/api/floor`, {
+    headers: cookie === undefined ? {} : { cookie },
+  })
+  t.teardown(() => socket.terminate())
+  const frames: Frame[] = []
+  const waiting = new Set<() => void>()
+  socket.on('message', (data: Buffer) => {
+    frames.push(JSON.parse(data.toString()) as Frame)
+    for (const look of waiting) look()
+  })
+  return {
+    socket,
+    say: (message: object) => socket.send(JSON.stringify(message)),
+    /** The first frame for which it holds, now or later. */
+    hears: (holds: (frame: Frame) => boolean) =>
+      new Promise<Frame>((resolve) => {
+        const look = () => {
+          const found = frames.find(holds)
+          if (found === undefined) return
+          waiting.delete(look)
+          resolve(found)
+        }
+        waiting.add(look)
+        look()
+      }),
+  }
+}
+
+async function onTheFloor(t: ExecutionContext, url: string, cookie: string) {
+  const own = customer(t, url, cookie)
+  await once(own.socket, 'open')
+  own.say({ type: 'hello' })
+  const welcome = await own.hears(({ type }) => type === 'welcome')
+  return { ...own, welcome }
+}
+
+test('a customer is welcomed, moves, and is where the last move led when the socket comes back', async (t) => {
+  const { url } = await shopServer(t)
+  const cookie = await cookieOf(url, 'user-1')
+  const { say, hears, socket, welcome } = await onTheFloor(t, url, cookie)
+  t.like(welcome, { you: { user: 'user-1', x: 12, y: 7, score: 0, moves: 0 }, node: 'a', players: [] })
+  say({ type: 'move', id: 'one', dx: 1, dy: 0 })
+  t.like(await hears(({ id }) => id === 'one'), { type: 'moved', x: 13, y: 7, moves: 1 })
+  say({ type: 'move', id: 'two', dx: 0, dy: -1 })
+  t.like(await hears(({ id }) => id === 'two'), { type: 'moved', x: 13, y: 6, moves: 2 })
+  socket.terminate()
+  const again = await onTheFloor(t, url, cookie)
+  t.like(again.welcome, { you: { x: 13, y: 6, moves: 2 } })
+  again.say({ type: 'move', id: 'two', dx: 0, dy: -1 })
+  t.like(await again.hears(({ id }) => id === 'two'), { type: 'moved', x: 13, y: 6, moves: 2 })
+})
+
+test('the others are seen, and oneself is not among them', async (t) => {
+  const { url } = await shopServer(t)
+  const one = await onTheFloor(t, url, await cookieOf(url, 'user-1'))
+  const two = await onTheFloor(t, url, await cookieOf(url, 'user-2'))
+  two.say({ type: 'move', id: '1', dx: -1, dy: 0 })
+  const told = await one.hears(({ type, players }) => type === 'players' && JSON.stringify(players).includes('"x":11'))
+  t.deepEqual(told['players'], [{ user: 'user-2', x: 11, y: 7, score: 0 }])
+  two.socket.terminate()
+  await one.hears(({ type, players }) => type === 'players' && (players as []).length === 0)
+})
+
+test('a visitor without a login has no place on the floor', async (t) => {
+  const { url } = await shopServer(t)
+  const counted = await fetch(`${url}/api/counter`, { method: 'POST' })
+  for (const cookie of [undefined, counted.headers.getSetCookie()[0]?.split(';', 1)[0]]) {
+    const [error] = (await once(customer(t, url, cookie).socket, 'error')) as [Error]
+    t.regex(error.message, /401/)
+  }
+})
+
+test('what is no move is told, and changes nothing', async (t) => {
+  const { url } = await shopServer(t)
+  const { say, hears } = await onTheFloor(t, url, await cookieOf(url, 'user-1'))
+  say({ type: 'move', id: 'far', dx: 5, dy: 0 })
+  t.like(await hears(({ id }) => id === 'far'), { type: 'error', code: 'INVALID_MOVE' })
+  say({ type: 'move', id: 'next', dx: 0, dy: 0 })
+  t.like(await hears(({ id }) => id === 'next'), { type: 'moved', moves: 1 })
+})
+
+test('a wall stops a marker, and a coin is found where it lies', (t) => {
+  t.like(moved({ x: 0, y: 0, score: 0, moves: 4 }, { dx: -1, dy: -1 }), { x: 0, y: 0, moves: 5 })
+  const corner = { x: FLOOR.width - 1, y: FLOOR.height - 1 }
+  t.like(moved({ ...corner, score: 0, moves: 0 }, { dx: 1, dy: 1 }), corner)
+  const coin = coinFor(3)
+  t.like(moved({ x: coin.x - 1, y: coin.y, score: 3, moves: 0 }, { dx: 1, dy: 0 }), { ...coin, score: 4 })
+  t.is(stepOf({ dx: '1', dy: 0 }), undefined)
+})
