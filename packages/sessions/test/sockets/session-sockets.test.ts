@@ -127,8 +127,13 @@ test('a rotation by the same user keeps the socket', async (t) => {
 })
 
 test('a session that is not used ends, and its socket is closed', async (t) => {
-  const node = await socketNode(t, memoryStore(), { idleTimeoutMs: 500 })
-  const socket = await socketAt(t, node, await loggedIn(node))
+  const time = { nowMs: Date.now() }
+  const clock = { now: () => time.nowMs }
+  const node = await socketNode(t, memoryStore({ clock }), { clock, idleTimeoutMs: 60_000 })
+  const browser = await loggedIn(node)
+  time.nowMs += 59_900
+  const socket = await socketAt(t, node, browser)
+  time.nowMs += 101
   t.like(await socket.closed, { code: 4401 })
 })
 
