@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { AnswerNotKeptError, type SessionLayer } from '@ninelives/sessions'
 import { presence, type SessionSocket, sessionSockets, type SocketsReport } from '@ninelives/sessions/sockets'
 import type { ShopFields } from '../shop/visitor.ts'
-import { AT_THE_DOOR, type Marker, moved, type Step, stepOf } from './moves.ts'
+import { AT_THE_DOOR, type Marker, moved, type Step, stepOf } from '../shop/moves.ts'
 
 export interface Floor {
   report(): SocketsReport

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { KoaSession } from '@ninelives/sessions'
-import type { Marker } from '../floor/moves.ts'
+import type { Marker } from './moves.ts'
 import type { Cart } from './cart.ts'
 import { RequestError } from '../errors.ts'
 

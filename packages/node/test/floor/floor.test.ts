@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { WebSocket } from 'ws'
-import { coinFor, FLOOR, moved, stepOf } from '../src/floor/moves.ts'
-import { client } from './support/client.ts'
-import { shopServer } from './support/shop-server.ts'
+import { coinFor, FLOOR, moved, stepOf } from '../../src/shop/moves.ts'
+import { client } from '../support/client.ts'
+import { shopServer } from '../support/shop-server.ts'
 
 interface Frame {
   readonly type: string
