@@ -5,12 +5,16 @@
  * refused rather than carried out twice. The digests take so little that thousands of keys fit. Only when there are more is
  * one forgotten before its time.
  *
- * They stand in the record as a JSON array inside a JSON string, and are passed on as they stand there. Most writes only append one
- * request to that text. It is parsed, tidied and brought within its limits at every write while it is short, and at one of
- * `TIDY_EVERY` after that: to parse it costs more than all the rest of a write.
+ * They stand in the record as a JSON array inside a JSON string, and are passed on as they stand there: to parse all of it costs more
+ * than all the rest of a write. Most writes only append one request to that text, a lookup parses the one request that it finds, and
+ * what tidies the text and brings it within its limits, at one write of `TIDY_EVERY`, looks at the head of each request.
+ *
+ * What makes that possible is a space before and after each request. JSON.stringify writes none between values, and within a value a
+ * quote has more than one backslash before it. So a space, a bracket and a digest in quotes is the beginning of a request.
  *
  * Pure: the time is an argument. Versions of the program that come before this one read and rewrite the same text: it keeps
- * to their form, an array of requests, in which the digests pass for requests that have none of their keys.
+ * to their form, an array of requests, in which the digests pass for requests that have none of their keys. They write no spaces. Such a
+ * text is parsed as a whole, once.
  */
 import { RecordUnreadableError } from '../errors.ts'
 import { type Answer, isKept, KEPT_LENGTH_MAX, NOT_KEPT, type Remembered, type StepResult } from './answers.ts'
@@ -34,6 +38,15 @@ type Packed = [
   answer?: PackedAnswer,
 ]
 
+/** A request as it stands in the record, and the head of it. */
+interface Entry {
+  readonly text: string
+  readonly keyDigest: string
+  readonly fingerprint: string
+  readonly forgetAtMs: number
+  readonly isOlder: boolean
+}
+
 /** Digests of keys that are forgotten at the same time, one after the other. */
 interface Bucket {
   digests: string
@@ -44,7 +57,7 @@ interface Ring {
   /** The first to be forgotten first. */
   readonly buckets: Bucket[]
   /** The oldest first. */
-  readonly requests: Packed[]
+  readonly requests: Entry[]
 }
 
 const CHANGED_USER = 1
@@ -55,31 +68,36 @@ const OLDER_WINDOW_MS = 120_000
 const BUCKET = '~'
 /** 36 bits: of thousands of keys, two are alike about once in a hundred thousand sessions. */
 export const SHORT_DIGEST_LENGTH = 6
-/** Of all bytes; the rest is for what the newest requests need. */
+/** Of all bytes. Requests with their results and answers have the rest; the newest may take all. */
 const DIGESTS_SHARE = 0.5
 /** Digests are forgotten in groups, each as late as the last of its keys. */
 const GROUP_MS = 10_000
 const BUCKETS_MAX = 32
 /** A group's with one digest, as it stands in the record, with what stands between it and the next. */
 const BUCKET_BYTES_MAX = 40
-const BRACKETS_BYTES = 4
+const BRACKETS_BYTES = 6
 /** Of balancers' keys, which come with every request and are repeated at once or never, more than these are digests only. */
 const UNFINGERPRINTED_MAX = 12
 /** Of requests that an older program left unanswered: it keeps 32 in all, and drops ours for them. */
 const OLDER_MAX = 8
-/** Tidied at every write. */
-const SHORT_LENGTH = 1_024
-/** A longer one is tidied with a version of the record that this divides. */
+/** Tidied with a version of the record that this divides. */
 const TIDY_EVERY = 16
 /** Once there is no room for another, so much is made, or the next write would have to make room again. */
-const ROOM_SHARE = 0.25
+const ROOM_SHARE = 0.125
 /** Between two times that it is tidied, there may be so many more keys. */
 const KEYS_OVER_SHARE = 0.0625
 /** The least that a request takes as it stands in the record. */
 const REQUEST_LENGTH_MIN = 48
-const OPENING = '"['
-const CLOSING = ']"'
-const BUCKET_OPENING = escaped(['~', '']).slice(0, -3)
+const OPENING = '"[ '
+const CLOSING = ' ]"'
+const BETWEEN = ', '
+/** How each request and each group of digests begins. */
+const QUOTE = String.raw`\"`
+const ENTRY_OPENING = `[${QUOTE}`
+const BUCKET_OPENING = `${ENTRY_OPENING}${BUCKET}${QUOTE},${QUOTE}`
+/** After the opening. A quote that ends a text is followed by none of these characters. */
+const ENTRY_DIGEST = /(?:[\w-]{16}|~)\\",/y
+const HEAD = /^\[\\"([\w-]{16}|~)\\",\\"([\w-]*)\\",(\d+),(\d+),/
 
 export function findKey(
   text: string | undefined,
@@ -88,11 +106,15 @@ export function findKey(
 ): Remembered | typeof DIGEST_ONLY | undefined {
   const short = keyDigest.slice(0, SHORT_DIGEST_LENGTH)
   if (text === undefined || !text.includes(short)) return undefined
-  const { buckets, requests } = parse(text, nowMs)
-  const request = requests.find(([digest]) => digest === keyDigest)
-  // The steps of an older program have other names than this one's.
-  if (request !== undefined) return isOlder(request) ? DIGEST_ONLY : unpack(request)
-  return buckets.some(({ digests }) => hasDigest(digests, short)) ? DIGEST_ONLY : undefined
+  const spaced = isSpaced(text) ? text : respaced(text)
+  const at = entryAt(spaced, keyDigest)
+  if (at !== -1) {
+    const packed = packedIn(spaced.slice(at, entryEnd(spaced, at)))
+    if (forgetAtMsOf(packed) > nowMs) return unpacked(packed)
+  }
+  return bucketsIn(spaced).some(({ digests, forgetAtMs }) => forgetAtMs > nowMs && hasDigest(digests, short))
+    ? DIGEST_ONLY
+    : undefined
 }
 
 /**
@@ -106,96 +128,111 @@ export function remember(
   nowMs: number,
   version = 0,
 ): { readonly text: string; readonly forgotten: number } {
-  const appended = text === undefined || isTidyDue(text, version) ? undefined : append(text, remembered, limits)
+  const newest = entryOf(pack(remembered))
+  const appended = text === undefined || isTidyDue(version) ? undefined : append(text, newest, limits)
   if (appended !== undefined) return { text: appended, forgotten: 0 }
   const ring = text === undefined ? { buckets: [], requests: [] } : parse(text, nowMs)
-  const at = ring.requests.findIndex(([digest]) => digest === remembered.keyDigest)
-  if (at !== -1) ring.requests.splice(at, 1)
-  const newest = pack(remembered)
-  shrinkSurplus(ring, ([, fingerprint]) => fingerprint === '', UNFINGERPRINTED_MAX - 1)
-  shrinkSurplus(ring, isOlder, OLDER_MAX)
+  const { requests } = ring
+  const at = requests.findIndex(({ keyDigest }) => keyDigest === remembered.keyDigest)
+  if (at !== -1) requests.splice(at, 1)
+  shrinkSurplus(ring, ({ fingerprint }) => fingerprint === '', UNFINGERPRINTED_MAX - 1)
+  shrinkSurplus(ring, ({ isOlder }) => isOlder, OLDER_MAX)
   const digestsMax = Math.floor((limits.idempotencyBytesMax * DIGESTS_SHARE) / SHORT_DIGEST_LENGTH)
   const forgotten = forgetSurplus(ring, Math.min(limits.idempotencyKeysMax, digestsMax) - 1)
-  ring.requests.push(newest)
-  const requests = ring.requests.map(escaped)
-  const bytes = requests.reduce((sum, each) => sum + Buffer.byteLength(each) + 1, bytesOf(ring.buckets))
-  makeRoom(ring, requests, bytes - limits.idempotencyBytesMax, limits.idempotencyBytesMax * ROOM_SHARE)
-  return { text: print(ring.buckets, requests), forgotten }
+  requests.push(newest)
+  makeRoom(ring, limits.idempotencyBytesMax)
+  return { text: print(ring), forgotten }
 }
 
-function isTidyDue(text: string, version: number): boolean {
-  return text.length < SHORT_LENGTH || version % TIDY_EVERY === 0
+function isTidyDue(version: number): boolean {
+  return version % TIDY_EVERY === 0
 }
 
-/** Undefined where it may have to give way to others, or replaces one. */
-function append(text: string, remembered: Remembered, limits: KeyLimits): string | undefined {
-  if (text.includes(remembered.keyDigest)) return undefined
-  const next = escaped(pack(remembered))
-  const bytes = Buffer.byteLength(text) + Buffer.byteLength(next) + 1
-  if (bytes > limits.idempotencyBytesMax) return undefined
-  if (keysAtMost(text) >= limits.idempotencyKeysMax * (1 + KEYS_OVER_SHARE)) return undefined
-  return `${text.slice(0, -CLOSING.length)},${next}${CLOSING}`
+/** Undefined where others may have to give way. Replaces the newest, where that is the same request. */
+function append(text: string, newest: Entry, limits: KeyLimits): string | undefined {
+  if (!isSpaced(text)) return undefined
+  const at = entryAt(text, newest.keyDigest)
+  if (at !== -1 && entryEnd(text, at) !== text.length - CLOSING.length) return undefined
+  const others = at === -1 ? text.slice(0, -CLOSING.length) + BETWEEN : text.slice(0, at)
+  const { keys, end } = digestsIn(text)
+  const wholeBytes = Buffer.byteLength(others) - end + Buffer.byteLength(newest.text)
+  const bytesMax = limits.idempotencyBytesMax
+  if (wholeBytes > Math.min(bytesMax * (1 - DIGESTS_SHARE), bytesMax - end - CLOSING.length)) return undefined
+  const keysAtMost = keys + (others.length - end) / REQUEST_LENGTH_MIN
+  if (keysAtMost >= limits.idempotencyKeysMax * (1 + KEYS_OVER_SHARE)) return undefined
+  return `${others}${newest.text}${CLOSING}`
 }
 
-/** Counts the digests, and what else there could be room for. */
-function keysAtMost(text: string): number {
+/** How many digests the groups have, and where they end. */
+function digestsIn(text: string): { readonly keys: number; readonly end: number } {
   let keys = 0
   let at = OPENING.length
   while (text.startsWith(BUCKET_OPENING, at)) {
     const from = at + BUCKET_OPENING.length
-    const to = text.indexOf('\\', from)
-    keys += (to - from) / SHORT_DIGEST_LENGTH
-    const end = text.indexOf(']],', to)
-    if (end === -1) return keys
-    at = end + ']],'.length
+    keys += (text.indexOf('\\', from) - from) / SHORT_DIGEST_LENGTH
+    const end = entryEnd(text, at)
+    if (end === text.length - CLOSING.length) return { keys, end }
+    at = end + BETWEEN.length
   }
-  return keys + (text.length - at) / REQUEST_LENGTH_MIN
+  return { keys, end: at }
 }
 
 /**
  * Takes away the oldest answers, then the oldest requests but for their digests, and last what the newest can do without.
- * `printed` is each request as text.
  */
-function makeRoom(ring: Ring, printed: string[], excessBytes: number, roomBytes: number): void {
-  if (excessBytes <= 0) return
-  const { requests } = ring
+function makeRoom({ buckets, requests }: Ring, bytesMax: number): void {
+  const digestBytes = (): number =>
+    buckets.reduce((sum, { digests }) => sum + digests.length + BUCKET_BYTES_MAX, BRACKETS_BYTES)
+  const wholeMax = Math.min(bytesMax * (1 - DIGESTS_SHARE), bytesMax - digestBytes())
+  const wholeBytes = requests.reduce((sum, each) => sum + bytesOf(each), 0)
+  if (wholeBytes <= wholeMax) return
+  /** Changes the request, and returns how many bytes it is shorter by. */
+  const shorten = (index: number, change: (packed: Packed) => void): number => {
+    const entry = requests[index] as Entry
+    const packed = packedIn(entry.text)
+    change(packed)
+    const shorter = entryOf(packed)
+    requests[index] = shorter
+    return bytesOf(entry) - bytesOf(shorter)
+  }
   const newest = requests.length - 1
-  let excess = excessBytes + roomBytes
-  /** Returns how many bytes it is shorter by. */
-  const printAnew = (index: number): number => {
-    const before = Buffer.byteLength(printed[index] as string)
-    printed[index] = escaped(requests[index])
-    return before - Buffer.byteLength(printed[index])
-  }
-  for (let oldest = 0; oldest < newest && excess > 0; oldest++)
-    if (takeAnswer(requests[oldest])) excess -= printAnew(oldest)
+  const othersBytes = wholeBytes - bytesOf(requests[newest] as Entry)
+  let excess = Math.min(othersBytes, wholeBytes - wholeMax + bytesMax * ROOM_SHARE)
+  for (let oldest = 0; oldest < newest && excess > 0; oldest++) excess -= shorten(oldest, takeAnswer)
   while (requests.length > 1 && excess > 0) {
-    excess -= Buffer.byteLength(printed.shift() as string) - BUCKET_BYTES_MAX
-    shrink(ring, 0)
+    const oldest = requests.shift() as Entry
+    excess -= bytesOf(oldest) - BUCKET_BYTES_MAX
+    addDigest(buckets, oldest.keyDigest, oldest.forgetAtMs)
   }
-  const [last] = requests
-  excess -= roomBytes
-  if (last === undefined || excess <= 0) return
-  if (takeAnswer(last)) excess -= printAnew(0)
-  if (excess <= 0) return
-  last[RESULTS] = last[RESULTS].map(([step]) => [step, 0, 1])
-  printAnew(0)
+  if (requests.length > 1) return
+  const roomLeft = (): number => bytesMax - digestBytes() - bytesOf(requests[0] as Entry)
+  if (roomLeft() < 0) shorten(0, takeAnswer)
+  if (roomLeft() < 0) shorten(0, takeResults)
 }
 
-function takeAnswer(packed: Packed | undefined): boolean {
-  return packed !== undefined && packed.splice(ANSWER).length > 0
+/** With what stands between it and the next. */
+function bytesOf({ text }: Entry): number {
+  return Buffer.byteLength(text) + BETWEEN.length
+}
+
+function takeAnswer(packed: Packed): void {
+  packed.splice(ANSWER)
+}
+
+function takeResults(packed: Packed): void {
+  packed[RESULTS] = packed[RESULTS].map(([step]) => [step, 0, 1])
 }
 
 /** What is left; undefined when that is nothing. `version` is that of the record that they are from. */
 export function forgetOld(text: string | undefined, nowMs: number, version = 0): string | undefined {
-  if (text === undefined || !isTidyDue(text, version) || !hasOld(text, nowMs)) return text
-  const { buckets, requests } = parse(text, nowMs)
-  return buckets.length + requests.length === 0 ? undefined : print(buckets, requests.map(escaped))
+  if (text === undefined || !isTidyDue(version) || !hasOld(text, nowMs)) return text
+  const ring = parse(text, nowMs)
+  return ring.buckets.length + ring.requests.length === 0 ? undefined : print(ring)
 }
 
 /** Whether something is past its time. */
 export function hasOld(text: string | undefined, nowMs: number): boolean {
-  return text !== undefined && packedIn(text).some((each) => forgetAtMsOf(each) <= nowMs)
+  return text !== undefined && entriesIn(text).some((each) => headOf(each).forgetAtMs <= nowMs)
 }
 
 const RESULTS = 4
@@ -203,18 +240,85 @@ const ANSWER = 5
 
 function parse(text: string, nowMs: number): Ring {
   const ring: Ring = { buckets: [], requests: [] }
-  for (const each of packedIn(text)) {
-    const forgetAtMs = forgetAtMsOf(each)
+  for (const each of entriesIn(text)) {
+    const head = headOf(each)
+    const { keyDigest, fingerprint: digests, forgetAtMs, isOlder } = head
     if (forgetAtMs <= nowMs) continue
-    if (each[0] === BUCKET) ring.buckets.push({ digests: each[1], forgetAtMs })
-    else if (isOlder(each)) ring.requests.push(...fromOlder(each, ring.buckets))
-    else ring.requests.push(each)
+    if (keyDigest === BUCKET) ring.buckets.push({ digests, forgetAtMs })
+    else if (isOlder) ring.requests.push(...fromOlder(head, ring.buckets))
+    else ring.requests.push(head)
   }
   return ring
 }
 
+/** Each as it stands in the record. Throws RecordUnreadableError. */
+function entriesIn(text: string): string[] {
+  if (!isSpaced(text)) return arrayIn(text).map((each) => escaped(each))
+  const entries: string[] = []
+  const last = text.length - CLOSING.length
+  for (let at = OPENING.length; at < last;) {
+    const end = entryEnd(text, at)
+    entries.push(text.slice(at, end))
+    at = end + BETWEEN.length
+  }
+  return entries
+}
+
+/** Whether this program wrote it: an older one that appends to it, or tidies it, leaves another end. */
+function isSpaced(text: string): boolean {
+  return text.startsWith(OPENING) && text.endsWith(CLOSING)
+}
+
+function respaced(text: string): string {
+  return OPENING + entriesIn(text).join(BETWEEN) + CLOSING
+}
+
+/** Where the entry ends that begins at `from`. */
+function entryEnd(text: string, from: number): number {
+  for (let at = text.indexOf(BETWEEN + ENTRY_OPENING, from); at !== -1;) {
+    ENTRY_DIGEST.lastIndex = at + BETWEEN.length + ENTRY_OPENING.length
+    if (ENTRY_DIGEST.test(text)) return at
+    at = text.indexOf(BETWEEN + ENTRY_OPENING, at + 1)
+  }
+  return text.length - CLOSING.length
+}
+
+/** Where the request with this digest begins, or -1. */
+function entryAt(text: string, keyDigest: string): number {
+  const at = text.lastIndexOf(` ${ENTRY_OPENING}${keyDigest}${QUOTE},`)
+  return at === -1 ? -1 : at + 1
+}
+
+function bucketsIn(text: string): Bucket[] {
+  const buckets: Bucket[] = []
+  for (let at = OPENING.length; text.startsWith(BUCKET_OPENING, at);) {
+    const end = entryEnd(text, at)
+    const { fingerprint: digests, forgetAtMs } = headOf(text.slice(at, end))
+    buckets.push({ digests, forgetAtMs })
+    at = end + BETWEEN.length
+  }
+  return buckets
+}
+
+function headOf(text: string): Entry {
+  const [, keyDigest, fingerprint, atMs, flags] = HEAD.exec(text) ?? []
+  // A fingerprint that the application made may have any characters.
+  if (keyDigest === undefined || fingerprint === undefined) return entryOf(packedIn(text), text)
+  return entryWith(text, keyDigest, fingerprint, Number(atMs), Number(flags))
+}
+
+function entryOf(packed: Packed, text = escaped(packed)): Entry {
+  const [keyDigest, fingerprint, atMs, flags] = packed
+  return entryWith(text, keyDigest, fingerprint, atMs, flags)
+}
+
+function entryWith(text: string, keyDigest: string, fingerprint: string, atMs: number, flags: number): Entry {
+  const isOlder = keyDigest !== BUCKET && flags < CURRENT_FORM
+  return { text, keyDigest, fingerprint, forgetAtMs: isOlder ? atMs + OLDER_WINDOW_MS : atMs, isOlder }
+}
+
 /** Throws RecordUnreadableError. */
-function packedIn(text: string): Packed[] {
+function arrayIn(text: string): Packed[] {
   try {
     return JSON.parse(JSON.parse(text) as string) as Packed[]
   } catch (cause) {
@@ -222,17 +326,17 @@ function packedIn(text: string): Packed[] {
   }
 }
 
+function packedIn(entry: string): Packed {
+  return arrayIn(`"[${entry}]"`)[0] as Packed
+}
+
 /** As it stands in the text of a record. */
 function escaped(packed: unknown): string {
   return JSON.stringify(JSON.stringify(packed)).slice(1, -1)
 }
 
-function isOlder([digest, , , flags]: Packed): boolean {
-  return digest !== BUCKET && flags < CURRENT_FORM
-}
-
-function forgetAtMsOf(packed: Packed): number {
-  return isOlder(packed) ? packed[2] + OLDER_WINDOW_MS : packed[2]
+function forgetAtMsOf([digest, , atMs, flags]: Packed): number {
+  return digest !== BUCKET && flags < CURRENT_FORM ? atMs + OLDER_WINDOW_MS : atMs
 }
 
 /**
@@ -240,41 +344,37 @@ function forgetAtMsOf(packed: Packed): number {
  * is, for nodes of that program, which would carry it out again otherwise. Where it has changed the user, or is answered, its
  * fingerprint goes at once: that is an unkeyed hash of the payload, and a login's has the password in it.
  */
-function fromOlder(packed: Packed, buckets: Bucket[]): Packed[] {
-  const [digest, , , flags, , answer] = packed
-  const forgetAtMs = forgetAtMsOf(packed)
-  if (answer !== undefined) return [[digest, '', forgetAtMs, flags | CURRENT_FORM, [], answer]]
-  if ((flags & CHANGED_USER) === 0) return [packed]
+function fromOlder(entry: Entry, buckets: Bucket[]): Entry[] {
+  const [digest, , , flags, , answer] = packedIn(entry.text)
+  const { forgetAtMs } = entry
+  if (answer !== undefined) return [entryOf([digest, '', forgetAtMs, flags | CURRENT_FORM, [], answer])]
+  if ((flags & CHANGED_USER) === 0) return [entry]
   addDigest(buckets, digest, forgetAtMs)
   return []
 }
 
-function print(buckets: readonly Bucket[], requests: readonly string[]): string {
-  return `${OPENING}${[...buckets.map(printBucket), ...requests].join()}${CLOSING}`
+function print({ buckets, requests }: Ring): string {
+  return OPENING + [...buckets.map(printBucket), ...requests.map(({ text }) => text)].join(BETWEEN) + CLOSING
 }
 
 function printBucket({ digests, forgetAtMs }: Bucket): string {
   return escaped([BUCKET, digests, forgetAtMs, CURRENT_FORM, []] satisfies Packed)
 }
 
-function bytesOf(buckets: readonly Bucket[]): number {
-  return buckets.reduce((sum, { digests }) => sum + digests.length + BUCKET_BYTES_MAX, BRACKETS_BYTES)
-}
-
 /** Of the requests that are `of` a kind, leaves so many as they are, the newest. */
-function shrinkSurplus(ring: Ring, of: (packed: Packed) => boolean, max: number): void {
+function shrinkSurplus(ring: Ring, of: (entry: Entry) => boolean, max: number): void {
   const { requests } = ring
   let surplus = requests.filter(of).length - max
   for (let oldest = 0; surplus > 0; surplus--) {
-    while (!of(requests[oldest] as Packed)) oldest++
+    while (!of(requests[oldest] as Entry)) oldest++
     shrink(ring, oldest)
   }
 }
 
 /** Leaves a digest of a request. */
 function shrink({ buckets, requests }: Ring, index: number): void {
-  const [packed] = requests.splice(index, 1) as [Packed]
-  addDigest(buckets, packed[0], forgetAtMsOf(packed))
+  const [{ keyDigest, forgetAtMs }] = requests.splice(index, 1) as [Entry]
+  addDigest(buckets, keyDigest, forgetAtMs)
 }
 
 function addDigest(buckets: Bucket[], keyDigest: string, forgetAtMs: number): void {
@@ -337,13 +437,18 @@ function packResult({ step, result }: StepResult): PackedResult {
   return result !== NOT_KEPT && JSON.stringify(result).length <= KEPT_LENGTH_MAX ? [step, result] : [step, 0, 1]
 }
 
-function unpack([keyDigest, fingerprint, forgetAtMs, flags, results, answer]: Packed): Remembered {
+function unpacked([keyDigest, fingerprint, atMs, flags, results, answer]: Packed): Remembered | typeof DIGEST_ONLY {
+  // The steps of an older program have other names than this one's, and its fingerprint is of another kind.
+  const isOlder = flags < CURRENT_FORM
+  if (isOlder && answer === undefined) return DIGEST_ONLY
   return {
     keyDigest,
-    fingerprint,
-    forgetAtMs,
+    fingerprint: isOlder ? '' : fingerprint,
+    forgetAtMs: isOlder ? atMs + OLDER_WINDOW_MS : atMs,
     changedUser: (flags & CHANGED_USER) !== 0,
-    results: results.map(([step, result, notKept]) => ({ step, result: notKept === 1 ? NOT_KEPT : result })),
+    results: isOlder
+      ? []
+      : results.map(([step, result, notKept]) => ({ step, result: notKept === 1 ? NOT_KEPT : result })),
     answer: answer && { status: answer[0], type: answer[1], body: answer[2], ...(answer[3] && { headers: answer[3] }) },
   }
 }

@@ -115,7 +115,7 @@ test('most writes only append a request; at every sixteenth version the old ones
     const minted = request(`minted-${version}`, { fingerprint: '', forgetAtMs: nowMs + 90_000, results: [] })
     const before: string | undefined = text
     text = remember(before, minted, LIMITS, nowMs, version).text
-    if (before !== undefined && text.startsWith(before.slice(0, -2))) appended++
+    if (before !== undefined && text.startsWith(before.slice(0, -3))) appended++
     const entries = entriesIn(text) as unknown[][]
     t.true(entries.filter(([digest]) => digest !== '~').length <= 12 + 15)
     for (let age = 0; age < Math.min(version, 90); age += 7)
@@ -206,6 +206,58 @@ test('an older version reads and rewrites what this one wrote', (t) => {
     entries.map(([digest, fingerprint, atMs, , results]) => [digest, fingerprint, atMs, 0, results]),
   )
   for (const key of ['key-0', 'key-999']) t.is(recallIn(rewritten, key), DIGEST_ONLY)
+})
+
+/** As a program before this one appends to a text, and as it tidies it. */
+const appendedBefore = (text: string, entry: unknown): string =>
+  `${text.slice(0, -2)},${inRecord([entry]).slice(2, -2)}]"`
+const tidiedBefore = (text: string): string => inRecord(entriesIn(text))
+
+test('nodes of this program and of the one before it take turns', (t) => {
+  let text = after(20, LIMITS, { fingerprint: '' }).text
+  const before = [keyDigest('before'), '', NOW_MS + HOUR_MS, 2, [['=pay', 'before']]]
+  text = appendedBefore(text, before)
+  t.like(recallIn(text, 'before'), { results: [{ step: '=pay', result: 'before' }] })
+  t.like(recallIn(text, 'key-19'), { results: [{ step: '=pay', result: 'key-19' }] })
+  t.is(recallIn(text, 'key-0'), DIGEST_ONLY)
+  text = remember(tidiedBefore(text), request('now'), LIMITS, NOW_MS, 1).text
+  text = remember(text, request('next'), LIMITS, NOW_MS, 1).text
+  for (const key of ['before', 'now', 'next', 'key-19']) t.like(recallIn(text, key), { keyDigest: keyDigest(key) })
+})
+
+/** Texts that look like the text of a record, and digests that are in it. */
+const misleading = fc
+  .array(
+    fc.constantFrom('"', '\\', ', [', '[', ']', '~', ',', ' ', '"[ ', ' ]"', keyDigest('key-0'), keyDigest('key-1')),
+  )
+  .map((parts) => parts.join(''))
+
+test('nothing that an application keeps is taken for the beginning or the end of a request', (t) => {
+  const all = fc.array(
+    fc.record({ result: fc.oneof(misleading, fc.array(misleading)), body: misleading, fingerprint: misleading }),
+  )
+  fc.assert(
+    fc.property(all, fc.boolean(), (entries, appends) => {
+      let text: string | undefined
+      const requests = entries.map(({ result, body, fingerprint }, n) => {
+        const results = [
+          { step: '=pay', result },
+          { step: '=more', result: { [body]: [result, [keyDigest('key-0'), '']] } },
+        ]
+        return request(`key-${n}`, {
+          results,
+          fingerprint: `f${fingerprint}`,
+          answer: { status: 200, type: body, body },
+        })
+      })
+      for (const each of requests)
+        text = remember(text, each, { ...LIMITS, idempotencyBytesMax: 10 ** 6 }, NOW_MS, appends ? 1 : 0).text
+      for (const [n, each] of requests.entries()) t.deepEqual(recallIn(text ?? '', `key-${n}`), each)
+      return text === undefined || (entriesIn(text) as unknown[]).length === requests.length
+    }),
+    { numRuns: 200 },
+  )
+  t.pass()
 })
 
 const arrivals = fc.array(
