@@ -14,6 +14,7 @@ export { type Anomaly, type Crash, Judge, judge, judgeTrace, type ReadTrace, typ
 export { narrate, nodeLabel } from './narration/narrate.ts'
 export type { Sentence } from './narration/sentence.ts'
 export { LATE_MAX_MS, type LatencyFigures } from './latency.ts'
+export type { ServiceFigures } from './service.ts'
 export { reduce, sumRecent } from './reduce.ts'
 export * from './state.ts'
 export { Storyteller } from './narration/storyteller.ts'

@@ -12,6 +12,7 @@ export const INTERLEAVINGS = {
   'retry-across-rotation': 'a login sent again after its node died',
   'write-before-death': 'a write acknowledged in the last 100 ms before its node or the store died',
   'change-while-away': 'a session changed while a node was down, and used on that node afterwards',
+  'faults-at-once': 'a fault that landed while another one stood',
   'two-tabs-at-once': 'writes of two tabs to one session under way at once',
   'logout-during-write': 'a logout while another tab wrote',
   'read-during-logout': 'a read while the session ended, which could fill a copy again',
@@ -69,6 +70,8 @@ export class Interleavings {
   #required: readonly string[] = []
   /** By user. */
   readonly #underWay = new Map<string, UnderWay[]>()
+  /** The faults that landed and are not healed. */
+  readonly #standing = new Set<string>()
   /** The crash points of faults, by fault. */
   readonly #points = new Map<string, string>()
   /** The last fault on each node and the store. */
@@ -85,7 +88,8 @@ export class Interleavings {
     if (event.type === 'run-started') this.#required = event.requires ?? []
     if (event.type === 'operation-sent') this.#sent(event)
     if (event.type === 'fault-injected') this.#order(event)
-    if (event.type === 'fault-confirmed') this.#confirmed(this.#points.get(event.fault))
+    if (event.type === 'fault-confirmed') this.#confirmed(event.fault)
+    if (event.type === 'fault-healed') this.#standing.delete(event.fault)
     if (event.type === 'node-down') this.#died(event.node, event)
     if (event.type === 'process-down' && STORES.has(event.process)) this.#died(undefined, event)
     if (event.type !== 'node-up') return
@@ -157,7 +161,10 @@ export class Interleavings {
   }
 
   /** The request that reaches a crash point is under way there. */
-  #confirmed(point: string | undefined): void {
+  #confirmed(fault: string): void {
+    if (this.#standing.size > 0) this.#add('faults-at-once')
+    this.#standing.add(fault)
+    const point = this.#points.get(fault)
     if (point === AFTER_COMMIT) this.#add('crash-after-commit')
     if (point !== undefined && point !== AFTER_RESPONSE) this.#add('request-on-dying-node')
   }

@@ -9,6 +9,7 @@ import { putsOf } from './ledger/settled.ts'
 import type { Observation, Visit } from './ledger/visit.ts'
 import { Coverage, type Exposure } from './coverage.ts'
 import { type Interleaving, Interleavings } from './interleavings.ts'
+import { Service, type ServiceFigures } from './service.ts'
 import { Latency, type LatencyFigures } from './latency.ts'
 import type { TraceProblem } from './trace/decode.ts'
 import type { OperationEnded, RunEnded, TraceEvent } from './trace/events.ts'
@@ -44,6 +45,8 @@ export interface Verdict {
   readonly exposures: readonly Exposure[]
   /** How often each hard interleaving occurred. */
   readonly interleavings: readonly Interleaving[]
+  /** What could be served while faults stood; absent if the run does not say what that needs. */
+  readonly service?: ServiceFigures
   /** Its doubts are separate from the verdict's. */
   readonly latency: LatencyFigures
 }
@@ -63,6 +66,7 @@ export class Judge {
   #closing: readonly Checker[]
   readonly #coverage = new Coverage()
   readonly #interleavings = new Interleavings()
+  readonly #service = new Service()
   readonly #latency = new Latency()
   readonly #ledger = new Ledger((visit) => this.#over(visit))
   readonly #found = new Map<AnomalyKind, { times: number; worst: Finding }>()
@@ -100,6 +104,7 @@ export class Judge {
   #take(event: TraceEvent): void {
     this.#coverage.take(event)
     this.#interleavings.take(event)
+    this.#service.take(event)
     this.#lastSeq = event.seq
     if (event.type === 'operation-sent') {
       this.#sent++
@@ -145,8 +150,10 @@ export class Judge {
       ...this.#breakOff(this.#problem ?? problem),
       ...this.#coverage.doubts(),
       ...this.#interleavings.doubts(),
+      ...this.#service.doubts(),
     ]
     const { ok, failed } = this.#ends
+    const { figures: service } = this.#service
     return {
       verdict: anomalies.length > 0 ? 'invalid' : doubts.length > 0 ? 'unknown' : 'valid',
       anomalies,
@@ -158,6 +165,7 @@ export class Judge {
       faults: this.#coverage.faults,
       exposures: this.#coverage.exposures,
       interleavings: this.interleavings,
+      ...(service === undefined ? {} : { service }),
       latency: this.#latency.figures,
     }
   }
@@ -201,6 +209,7 @@ export class Judge {
     this.#latency.ended(seen.done.sent, event)
     this.#coverage.ended(seen.done)
     this.#interleavings.ended(seen.done)
+    this.#service.ended(seen.done)
     this.#observe(seen)
   }
 

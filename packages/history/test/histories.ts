@@ -14,7 +14,7 @@
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
  * `fault crash after-commit of b at 45`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
- * `requires NAME NAME`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
+ * `heals f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
 import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/trace/events.ts'
 import type { Verdict } from '../src/judge.ts'
@@ -41,6 +41,8 @@ export function historyOf(text: string): TraceEvent[] {
     const operation = OPERATION.exec(line)?.groups
     const requires = /^requires (.+)$/.exec(line)?.[1]
     const life = /^(?:node (?<node>\w+)|store) (?<what>dies|leaves|is up) at (?<at>\d+)$/.exec(line)?.groups
+    const heals = /^heals (f\d+) at (\d+)$/.exec(line)
+    const service = /^service of (majority|one) within (\d+)$/.exec(line)
     const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
     const others = /^other users at (\d+)$/.exec(line)
     const late = /^users are up at (\d+)$/.exec(line)
@@ -48,6 +50,8 @@ export function historyOf(text: string): TraceEvent[] {
     else if (line === 'cut off') isCut = true
     else if (requires) start = Object.assign(start, { requires: requires.split(' ') })
     else if (life) timed.push(lifeOf(life))
+    else if (heals?.[1]) timed.push({ atMs: Number(heals[2]), body: { type: 'fault-healed', fault: heals[1] } })
+    else if (service) start = Object.assign(start, { service: { needs: service[1], fullWithinMs: Number(service[2]) } })
     else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
     else if (others) timed.push(usersAt(0), usersAt(Number(others[1])))
     else if (late) timed.push(usersAt(Number(late[1])))

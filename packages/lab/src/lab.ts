@@ -68,7 +68,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
 
 function openTrace(options: LabOptions, { balancerPort, nodes, storeUrl }: Addresses): Trace {
   const { name, routing, summary, onNodeDeath } = options.strategy
-  const { run, seed, users, rate, restartAfterMs, requires, directory } = options
+  const { run, seed, users, rate, restartAfterMs, requires, service, directory } = options
   return new Trace(path.join(directory, 'trace.ndjson'), {
     schema: TRACE_SCHEMA,
     run,
@@ -81,5 +81,6 @@ function openTrace(options: LabOptions, { balancerPort, nodes, storeUrl }: Addre
     users,
     rate,
     ...(requires === undefined ? {} : { requires }),
+    ...(service === undefined ? {} : { service }),
   })
 }

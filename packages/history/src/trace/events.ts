@@ -76,6 +76,8 @@ export interface RunStarted {
   readonly absoluteTimeoutMs?: number
   /** The interleavings without which the run is not valid, by name. */
   readonly requires?: readonly string[]
+  /** How many nodes can serve every session, with the store; and how soon after everything is back nothing may fail. */
+  readonly service?: { readonly needs: 'majority' | 'one'; readonly fullWithinMs?: number }
 }
 
 export interface ClusterReady {

@@ -31,6 +31,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     idleTimeoutMs: optional(number),
     absoluteTimeoutMs: optional(number),
     requires: optional(texts),
+    service: optional(has({ needs: text, fullWithinMs: optional(number) })),
   },
   'cluster-ready': {},
   'node-starting': onNode,

@@ -1,5 +1,9 @@
-/** A series of faults, drawn from a seed: each is healed, and the cluster has recovered, before the next one. */
+/**
+ * A series of faults, drawn from a seed: each is healed, and the cluster has recovered, before the next one. In a storm several stand at
+ * once, and the next ones come when all are healed.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { seededRandom, SEED_MAX } from '../random.ts'
 
 /** Breaks one kind of system, and knows when it has recovered. */
 export interface Breaker {
@@ -12,6 +16,8 @@ export interface Breaker {
 export interface CampaignOptions {
   readonly kinds: readonly string[]
   readonly count: number
+  /** So many stand at once. Default 1. */
+  readonly overlap?: number
   readonly random: () => number
   readonly signal: AbortSignal
   /** Called after each fault, with their number so far. */
@@ -21,15 +27,42 @@ export interface CampaignOptions {
 /** The time from recovery to the next fault: long enough for users to act, and random so that faults have no fixed phase. */
 const CALM_MIN_MS = 700
 const CALM_SPAN_MS = 1_000
+/** In a storm users must see that there is full service again. */
+const CALM_AFTER_STORM_MS = 2_500
+/** The next fault of a storm comes within this time, while the first one stands. */
+const STAGGER_MS = 250
 
 /** Resolves when the last fault is healed, or when `signal` aborts. Rejects with DeadlineError if something stays broken. */
 export async function campaign(breaker: Breaker, options: CampaignOptions): Promise<void> {
-  const { kinds, count, random, signal, onFault } = options
+  const { kinds, count, overlap = 1, random, signal, onFault } = options
   for (let done = 0; done < count && !signal.aborted;) {
-    await sleep(CALM_MIN_MS + random() * CALM_SPAN_MS, undefined, { signal }).catch(() => undefined)
+    const calmMs = overlap > 1 ? CALM_AFTER_STORM_MS : CALM_MIN_MS
+    await sleep(calmMs + random() * CALM_SPAN_MS, undefined, { signal }).catch(() => undefined)
     if (signal.aborted) return
-    const what = await breaker.once(kinds[done % kinds.length] ?? 'kill', random)
+    const planned = Array.from(
+      { length: Math.min(overlap, count - done) },
+      (_, nth) => kinds[(done + nth) % kinds.length],
+    )
+    const whats =
+      planned.length > 1 ? await storm(breaker, planned, random) : [await breaker.once(planned[0] ?? 'kill', random)]
     await breaker.whole(signal)
-    if (!signal.aborted) onFault(++done, what)
+    if (signal.aborted) return
+    for (const what of whats) onFault(++done, what)
   }
+}
+
+/** Each fault draws from a seed of its own, as the order in which they land is not fixed. */
+async function storm(
+  breaker: Breaker,
+  planned: readonly (string | undefined)[],
+  random: () => number,
+): Promise<readonly string[]> {
+  const own = planned.map(() => seededRandom(Math.floor(random() * SEED_MAX)))
+  return await Promise.all(
+    planned.map(async (kind, nth) => {
+      const draw = own[nth] ?? random
+      if (nth > 0) await sleep(draw() * STAGGER_MS)
+      return await breaker.once(kind ?? 'kill', draw)
+    }),
+  )
 }

@@ -1,5 +1,6 @@
 /** Breaks a cluster that the lab started. */
 import { allServe, isWhole } from '@ninelives/history'
+import { STORE } from '../edges/edges.ts'
 import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
 import type { FaultRequest } from '../faults/controller.ts'
 import { findFault } from '../faults/kinds/index.ts'
@@ -14,8 +15,14 @@ const PAUSE_SPAN_MS = 2_000
 /** How long a crash may wait for a request to land in. */
 const LANDING_WAIT_MS = 5_000
 const WHOLE_DEADLINE_MS = 30_000
+const ENDS_NODES: ReadonlySet<string> = new Set(['kill', 'crash', 'drain'])
 
-export function labBreaker(lab: Lab): Breaker {
+/** `deadMax`: so many nodes may be down at once, as with more a correct store may lose sessions. */
+export function labBreaker(lab: Lab, deadMax = Number.POSITIVE_INFINITY): Breaker {
+  const turn = turns()
+  const dying = (): number => lab.trace.state.nodes.filter(({ state }) => state !== 'up' && state !== 'paused').length
+  const mayDie = (): Promise<void> =>
+    until(() => dying() < deadMax, { deadlineMs: WHOLE_DEADLINE_MS, what: 'a node to be back' })
   const drawn = new Map<string, number>()
   /** How often a kind was drawn before. */
   const before = (planned: string): number => {
@@ -24,8 +31,26 @@ export function labBreaker(lab: Lab): Breaker {
     return times
   }
   return {
-    once: (planned, random) => (planned === ROLLING ? roll(lab) : once(lab, draw(planned, before(planned), random))),
+    async once(planned, random) {
+      if (planned === ROLLING) return await roll(lab)
+      const request = draw(planned, before(planned), random)
+      if (!ENDS_NODES.has(request.kind) || request.target === STORE) return await once(lab, request)
+      return await turn(async () => {
+        await mayDie()
+        return await once(lab, request)
+      })
+    },
     whole: (signal) => whole(lab, signal),
+  }
+}
+
+/** Runs what it is given one after the other. */
+function turns(): <T>(run: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (run) => {
+    const next = last.then(run)
+    last = next.catch(() => undefined)
+    return next
   }
 }
 

@@ -13,6 +13,7 @@ const recipes: Readonly<Record<InterleavingName, string | undefined>> = {
   'retry-across-rotation': CRASH_AT_LOGIN,
   'write-before-death': 'kill',
   'change-while-away': 'kill',
+  'faults-at-once': undefined,
   'two-tabs-at-once': undefined,
   'logout-during-write': undefined,
   'read-during-logout': undefined,
@@ -34,13 +35,14 @@ export function needsTabs(name: InterleavingName): boolean {
 }
 
 /** The interleavings that these faults, in turn, ask for: without them they would show too little. */
-export function askedBy(kinds: readonly string[], count: number, tabs: number): InterleavingName[] {
+export function askedBy(kinds: readonly string[], count: number, tabs: number, overlap = 1): InterleavingName[] {
   const planned = Array.from({ length: count }, (_, index) => parsePlanned(kinds[index % kinds.length] ?? ''))
   const crashes = planned.filter((each) => each?.kind === 'crash' && (each.point ?? 'after-commit') === 'after-commit')
   const deaths = planned.filter((each) => ['crash', 'kill'].includes(each?.kind ?? '') && each?.target !== STORE)
   return [
     ...(crashes.length > 0 ? ['crash-after-commit' as const] : []),
     ...(deaths.length >= DEATHS_ASKING ? ['request-on-dying-node' as const] : []),
+    ...(overlap > 1 && count > 1 ? ['faults-at-once' as const] : []),
     ...(tabs > 1 && count > 0 ? ['two-tabs-at-once' as const] : []),
   ]
 }

@@ -1,3 +1,4 @@
+import type { RunStarted } from '@ninelives/history'
 import type { Strategy } from '../strategies.ts'
 import type { Programs } from './programs.ts'
 import type { PrivateServer } from './servers/server-kind.ts'
@@ -32,6 +33,7 @@ export interface ClusterOptions {
   readonly idempotencyKeys?: boolean
   /** As in RunStarted. */
   readonly requires?: readonly string[]
+  readonly service?: RunStarted['service']
   readonly seed: number
   readonly run: string
   readonly directory: string

@@ -9,6 +9,7 @@ import {
   type OperationEnded,
   type OperationSent,
   type RunStarted,
+  type ServiceFigures,
   type TraceEvent,
   type Verdict,
 } from '@ninelives/history'
@@ -29,7 +30,8 @@ const WHYS_MAX = 3
 
 /** The result of a run, as a table. */
 export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: Paint): string {
-  const { operations, sessions, writes, faults, anomalies, doubts, exposures, interleavings, latency } = verdict
+  const { operations, sessions, writes, faults, anomalies, doubts, exposures, interleavings, service, latency } =
+    verdict
   const [start] = events
   const rate = rateIn(events)
   const landed = `${faults.landed} of ${faults.landed + faults.missed} landed${kindsOf(events)}`
@@ -48,6 +50,7 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
     ]),
     ...doubts.map((doubt): [string, string] => ['In doubt', visible(doubt)]),
     ['Verdict', paint(['bold', colours[verdict.verdict]], verdict.verdict)],
+    ...(service === undefined || faults.landed === 0 ? [] : [['Service', serviceText(service)] as [string, string]]),
     ['Latency', latencyText(latency)],
     ...latency.doubts.map((doubt): [string, string] => ['', paint('yellow', `not reliable: ${doubt}`)]),
   ]
@@ -100,6 +103,15 @@ function interleavingRows(all: readonly Interleaving[]): [string, string][] {
     ]),
     ...(absent.length === 0 ? [] : [['', `never: ${absent.join(', ')} (--require NAME)`] as [string, string]]),
   ]
+}
+
+function serviceText({ outMs, refused, unclear, failed, fullAfterMs }: ServiceFigures): string {
+  const out =
+    outMs === 0
+      ? 'enough was up to serve all the time'
+      : `too little was up to serve for ${(outMs / 1_000).toFixed(1)} s: ${n(refused)} refused, ${n(unclear)} without an answer`
+  const after = fullAfterMs === 0 ? 'all was served' : `the last failed ${ms(fullAfterMs)}`
+  return `${out}; ${n(failed)} failed at other times; ${after} after everything was back`
 }
 
 function latencyText({ operations, p50Ms, p99Ms, longestMs }: LatencyFigures): string {

@@ -18,16 +18,17 @@ interface Told {
   readonly sentences: string[]
 }
 
-async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds']): Promise<Told> {
+async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds'], overlap = 1, deadMax?: number): Promise<Told> {
   const told: Told = { said: [], events: [], sentences: [] }
   lab.trace.listen((event, before) => {
     told.events.push(event)
     const sentence = narrate(event, before)
     if (sentence !== undefined) told.sentences.push(sentence.text)
   })
-  await campaign(labBreaker(lab), {
+  await campaign(labBreaker(lab, deadMax), {
     kinds,
     count: kinds.length,
+    overlap,
     random: seededRandom(3),
     signal: AbortSignal.timeout(60_000),
     onFault: (_done, what) => told.said.push(what),
@@ -115,6 +116,27 @@ test("a fault that can't be healed still stands, and ends the campaign", async (
   )
 })
 
+/** The first event of that kind about that node. */
+function placeOf(events: readonly TraceEvent[], type: TraceEvent['type'], node: string): number {
+  return events.findIndex((event) => event.type === type && 'node' in event && event.node === node)
+}
+
+test('in a storm two faults stand at once', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 2_000 })
+  const { said, events } = await campaignOf(lab, ['kill@a', 'pause@b'], 2)
+  t.deepEqual(said, ['kill of a', 'pause of b'])
+  const paused = placeOf(events, 'node-paused', 'b')
+  t.true(placeOf(events, 'node-down', 'a') < placeOf(events, 'node-up', 'a'))
+  t.true(paused >= 0 && paused < placeOf(events, 'node-up', 'a'), 'while a was down')
+  t.deepEqual(lab.trace.state.faults, [])
+})
+
+test('in a storm no more nodes are dead at once than may be', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const { events } = await campaignOf(lab, ['kill@a', 'kill@b'], 2, 1)
+  t.true(placeOf(events, 'node-up', 'a') < placeOf(events, 'node-down', 'b'))
+})
+
 test('faults ask for the interleavings without which they show little', (t) => {
   t.deepEqual(askedBy(['kill'], 20, 1), ['request-on-dying-node'])
   t.deepEqual(askedBy(['kill'], 9, 2), ['two-tabs-at-once'], 'so few may all miss')
@@ -122,6 +144,7 @@ test('faults ask for the interleavings without which they show little', (t) => {
   t.deepEqual(askedBy(['crash:before-commit', 'pause'], 4, 1), [])
   t.deepEqual(askedBy(['kill@store', 'latency'], 30, 1), [], 'no node dies')
   t.deepEqual(askedBy(['kill'], 0, 2), [])
+  t.deepEqual(askedBy(['pause'], 4, 1, 2), ['faults-at-once'])
 })
 
 test('each crash point comes in turn, first the one after the commit', async (t) => {

@@ -12,6 +12,7 @@ import { targetFlags } from './target-flags.ts'
 const kinds = campaignKinds
 
 export const NODES_DEFAULT = 3
+const OVERLAP_MAX = 4
 
 /** The kinds depend on the subject, so they are checked later. */
 const faultsFlag: Flag<readonly string[] | undefined> = {
@@ -45,6 +46,10 @@ export const proveFlags = {
   kills: integerFlag(
     { min: 0, max: 1_000 },
     { placeholder: 'N', help: 'faults, one after the other (20)', otherwise: 20 },
+  ),
+  overlap: integerFlag(
+    { min: 1, max: OVERLAP_MAX },
+    { placeholder: 'N', help: `so many faults stand at once, 1 to ${OVERLAP_MAX} (1)`, otherwise: 1 },
   ),
   nodes: integerFlag<number | undefined>(
     { min: 1, max: NODES_MAX },

@@ -23,6 +23,9 @@ import { storeOf } from '../command/store-flags.ts'
 
 /** How long a node stays down. */
 const RESTART_AFTER_MS = 700
+const DEAD_OF_MESH_MAX = 2
+/** In a storm, full service is due so soon after everything is back. */
+const FULL_WITHIN_MS = 2_000
 
 /** Throws UsageError if the flags can't be satisfied. */
 export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
@@ -41,7 +44,8 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
     async open(signal) {
       const { own } = choice
       if (own !== undefined) await awaitStore(own, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
-      return subjectOf(await openLab(labOptions(flags, nodes, choice, basis, config)), choice)
+      const lab = await openLab(labOptions(flags, nodes, choice, basis, config))
+      return subjectOf(lab, choice, deadMaxOf(choice, nodes))
     },
   })
 }
@@ -70,11 +74,21 @@ function isFailover(planned: string): boolean {
   return parsePlanned(planned)?.kind === 'failover'
 }
 
-function subjectOf(lab: Lab, { strategy }: Choice): Subject {
+/** A session of `clustered` has three copies, so it survives two deaths at once; of any strategy one node must be left. */
+function deadMaxOf(choice: Choice, nodes: number): number {
+  return Math.max(1, Math.min(nodes - 1, isMesh(choice) ? DEAD_OF_MESH_MAX : nodes))
+}
+
+/** Whether the nodes keep the sessions among themselves, which takes a majority of them. */
+function isMesh({ strategy: { store }, storeUrl }: Choice): boolean {
+  return storeUrl === undefined && typeof store !== 'string' && 'mesh' in store
+}
+
+function subjectOf(lab: Lab, { strategy }: Choice, deadMax: number): Subject {
   const { trace, cluster, control } = lab
   return {
     trace,
-    breaker: labBreaker(lab),
+    breaker: labBreaker(lab, deadMax),
     users: cluster.users,
     async start() {
       await lab.start()
@@ -105,7 +119,13 @@ function labOptions(
     users: flags.users,
     tabs: flags.tabs,
     together: true,
-    requires: [...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], flags.kills, flags.tabs)])],
+    requires: [
+      ...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], flags.kills, flags.tabs, flags.overlap)]),
+    ],
+    service: {
+      needs: isMesh(choice) ? 'majority' : 'one',
+      ...(flags.overlap > 1 ? { fullWithinMs: FULL_WITHIN_MS } : {}),
+    },
     rate: flags.rate ?? RATE_MAX,
     idempotencyKeys: flags.keys === 'sent',
     seed,

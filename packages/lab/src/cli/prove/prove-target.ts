@@ -17,6 +17,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
     if (flags[name] !== undefined)
       throw new UsageError(`--${name} is of clusters that prove starts, --target is not one`)
   }
+  if (flags.overlap > 1) throw new UsageError('--overlap is of clusters that prove starts, --target is not one')
   if (flags['kill-command'] !== undefined && flags['fault-command'].has('kill')) {
     throw new UsageError('--kill-command and --fault-command kill=CMD are two commands for one kind: give one')
   }

@@ -94,7 +94,7 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
 async function gauntlet(
   subject: Subject,
   plan: Plan,
-  { kills, rate, require }: ProveValues,
+  { kills, overlap, rate, require }: ProveValues,
   seed: number,
   stop: AbortSignal,
 ): Promise<string | undefined> {
@@ -114,7 +114,7 @@ async function gauntlet(
   const onFault = (done: number, what: string): number =>
     say(progress(done, kills, what, trace.state.users.totals.sent, [...judge.kindsSoFar]))
   try {
-    await campaign(subject.breaker, { kinds: plan.kinds, count: kills, random, signal, onFault })
+    await campaign(subject.breaker, { kinds: plan.kinds, count: kills, overlap, random, signal, onFault })
     for (const name of require) await goOn(name, { subject, plan, judge, random, signal })
   } catch (error) {
     if (!(error instanceof LabError) || stop.aborted) throw error
