@@ -54,6 +54,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     on: {
       linked: (other, incarnation) => peer.linked(other, incarnation),
       unlinked: (other) => peer.unlinked(other),
+      ended: (other, incarnation) => peer.ended(other, incarnation),
       received: (from, bytes, start, end, version) => {
         const message = codecs.get(version)?.decode(bytes, start, end)
         if (message !== undefined) peer.receive(from, message)

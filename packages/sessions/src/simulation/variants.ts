@@ -18,6 +18,7 @@ export interface Patch {
 const CHANGES = 'replica/changes.ts'
 const VERBS = 'replica/verbs.ts'
 const BALLOTS = 'membership/ballots.ts'
+const NEIGHBOURS = 'membership/neighbours.ts'
 const CURRENT_VIEW = 'membership/current-view.ts'
 
 const variant = (
@@ -94,8 +95,8 @@ export const variants: ReadonlyMap<string, Variant> = new Map([
     'no-guard',
     variant('a new view does not wait for the leases of the former one', [
       'membership/lease.ts',
-      'this.#context.timing.guardMs - quietMs',
-      '0',
+      'const { guardMs } = this.#context.timing',
+      'const guardMs = 0',
     ]),
   ],
   [
@@ -104,6 +105,22 @@ export const variants: ReadonlyMap<string, Variant> = new Map([
       BALLOTS,
       'Math.min(ms, proposal.quietMs[other] ?? ms)',
       'Math.max(ms, proposal.quietMs[other] ?? ms)',
+    ]),
+  ],
+  [
+    'refusal-is-death',
+    variant('a process whose link has ended is taken for dead, as if a port that refuses proved it', [
+      NEIGHBOURS,
+      'this.#ended[rank] === incarnation',
+      '(this.#ended[rank] === incarnation || !this.isLinked(rank))',
+    ]),
+  ],
+  [
+    'any-namesake-died',
+    variant('the proof that a process has ended is taken for one of another process of its name', [
+      NEIGHBOURS,
+      'this.#ended[rank] === incarnation',
+      'this.#ended[rank] !== 0',
     ]),
   ],
   ['no-lease', variant('a replica reads its own memory without a lease', [VERBS, '!isLeased', 'false'])],

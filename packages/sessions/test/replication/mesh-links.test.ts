@@ -65,7 +65,7 @@ test.serial('a node that comes back is linked again by itself, whether it dials 
   t.false(a.send('b', taken(1)))
   const again = await linkNode(t, { url: url('b') })
   await Promise.all([linkedTo(a, 'b', 'c'), linkedTo(c, 'a', 'b'), linkedTo(again, 'a', 'c')])
-  t.deepEqual(a.events.slice(-2), ['unlinked b', 'linked b'])
+  t.deepEqual(a.events.filter((event) => event.endsWith('linked b')).slice(-2), ['unlinked b', 'linked b'])
 })
 
 test.serial('certificates of one authority link nodes, and a node without one is refused', async (t) => {

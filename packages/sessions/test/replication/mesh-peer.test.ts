@@ -91,6 +91,7 @@ test('without a majority it neither reads nor writes, and says why', (t) => {
 
 for (const [what, end, withinMs] of [
   ['killed', (mesh: LocalMesh) => mesh.kill('c'), standardTiming.guardMs + 2 * TICK_MS],
+  ['killed, and proven dead to one other', (mesh: LocalMesh) => mesh.kill('c', ['a']), 3 * TICK_MS],
   ['stopped', (mesh: LocalMesh) => mesh.stop('c'), 500],
 ] as const) {
   test(`when a node is ${what}, writes go on within ${withinMs} ms`, (t) => {
@@ -102,6 +103,18 @@ for (const [what, end, withinMs] of [
     t.true(mesh.nowMs - endedAtMs <= withinMs, `${mesh.nowMs - endedAtMs} ms`)
   })
 }
+
+test('a death that is proven after the view without that node ends the wait for its lease', (t) => {
+  const mesh = opened(['a', 'b', 'c'])
+  mesh.kill('c')
+  while (of(mesh, 'a').status().view?.members[2]?.role === 'full') mesh.run(TICK_MS)
+  const ends: VerbOutcome<WriteResult>[] = []
+  write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS)((end) => ends.push(end))
+  mesh.run(2 * TICK_MS)
+  t.deepEqual(ends, [])
+  mesh.prove('c', ['a'])
+  t.like(ends, [{ ok: true, value: { status: 'written' } }])
+})
 
 test('a node that starts again answers correctly from its first request, and is full soon', (t) => {
   const mesh = opened(['a', 'b', 'c'])
@@ -220,6 +233,24 @@ test('a node without a vote does not count for the majority, and the status says
   mesh.start('b')
   mesh.run(2_000)
   for (const each of mesh.peers.values()) t.like(each.status(), { serves: true, role: 'full', sessions: 1 })
+})
+
+test('a node that was joining when a mesh was founded anew has nothing left to fetch', (t) => {
+  const mesh = opened(['a', 'b'])
+  let drawn = 0
+  const random = (): number => ++drawn / 1_000
+  const restart = (name: string): void => {
+    mesh.kill(name)
+    mesh.start(name, { random })
+    mesh.run(1_000)
+  }
+  mesh.lost.add('page')
+  restart('b')
+  mesh.lost.clear()
+  restart('a')
+  t.true(mesh.events.some(({ event }) => event === 'lost'))
+  restart('a')
+  for (const each of mesh.peers.values()) t.like(each.status(), { serves: true, role: 'full' })
 })
 
 test('a dead node delays no write while another joins', (t) => {

@@ -11,6 +11,7 @@ import type { Server, Socket } from 'node:net'
 import type { LinkEvent } from '../../telemetry.ts'
 import { EVERYWHERE, plain, shown } from './address.ts'
 import { type Admission, admission } from './admission.ts'
+import { type DeathWatch, deathWatch } from './death-watch.ts'
 import { type DialAttempt, type Dialling, dialling, type Lookup, type DialOutcome } from './dialling.ts'
 import type { Frame } from '../wire/frames.ts'
 import { clusterText, type Identity, type HandshakeRole, SPOKEN, type SpokenVersions } from './handshake.ts'
@@ -25,6 +26,8 @@ import { type LinkTrouble, troubleBook } from './troubles.ts'
 export interface LinkEvents {
   linked(name: string, incarnation: number): void
   unlinked(name: string): void
+  /** That process is gone, see death-watch.ts; its link may not have ended yet. */
+  ended(name: string, incarnation: number): void
   /** The bytes are valid during the call only. Throws MalformedFrameError for what is no message. */
   received(from: string, bytes: Buffer, start: number, end: number, version: number): void
   event(event: LinkEvent): void
@@ -49,6 +52,7 @@ export class MeshLinks {
   readonly #sockets: MeshSockets
   readonly #admission: Admission
   readonly #dialling: Dialling
+  readonly #deaths: DeathWatch
   readonly #troubles = troubleBook()
   readonly #up = new Map<string, Link>()
   readonly #greeting = new Set<Link>()
@@ -64,6 +68,7 @@ export class MeshLinks {
     this.#options = options
     this.#self = { name, incarnation, cluster: clusterText(names, copies), speaks }
     this.#sockets = meshSockets(location)
+    this.#deaths = deathWatch(this.#self, (other, ended) => this.#ended(other, ended))
     this.#admission = admission(this.#self, names, (other) => this.#up.get(other))
     this.#dialling = dialling({
       whereabouts,
@@ -86,6 +91,7 @@ export class MeshLinks {
     this.#strangers.watch(this.#server)
     this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
     await once(this.#server, 'listening')
+    this.#deaths.open()
     // One connection that could not be taken is no reason to end.
     this.#server.on('error', (error) => this.#trouble(this.#self.name, `a connection was not taken: ${error.message}`))
     this.#dialling.start()
@@ -143,6 +149,7 @@ export class MeshLinks {
       link.socket.end()
       link.end({ kind: 'lost', line: 'closed' })
     }
+    this.#deaths.close()
     const server = this.#server
     if (server?.listening === true) await new Promise<void>((resolve) => server.close(() => resolve()))
   }
@@ -210,6 +217,12 @@ export class MeshLinks {
     this.#tellRoster()
     this.#options.on.event({ event: 'mesh-linked', peer: peer.name, line: `linked to ${peer.name}` })
     this.#options.on.linked(peer.name, peer.incarnation)
+    this.#deaths.watch(peer.name, peer.incarnation)
+  }
+
+  #ended(name: string, incarnation: number): void {
+    if (!this.#up.has(name)) this.#trouble(name, `${name} has ended`)
+    this.#options.on.ended(name, incarnation)
   }
 
   #leave(link: Link, why: LinkEnd): void {

@@ -10,9 +10,10 @@
 import assert from 'node:assert'
 import type { Accept, Accepted, ViewMember, Message, Prepare, PromiseMade, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
-import { bit, count } from '../wire/ranks.ts'
+import { bit, count, has } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { type CurrentView, hasVote } from './current-view.ts'
+import { QUIET_MAX_MS } from './lease.ts'
 
 interface Proposal {
   readonly ballot: number
@@ -27,6 +28,8 @@ interface Proposal {
   best: PromiseMade['accepted']
   /** By rank, the shortest time since a voter that promised has echoed it. */
   quietMs: readonly number[]
+  /** The ranks whose process has ended, as one of the voters that promised knows. */
+  ended: number
 }
 
 export interface BallotHooks {
@@ -36,6 +39,8 @@ export interface BallotHooks {
   readonly agreesOnPresent: (present: readonly number[], base: View | undefined) => boolean
   /** By rank, how long ago this peer last echoed it. */
   readonly quietMs: () => readonly number[]
+  /** The ranks of the present view whose process is known to have ended. */
+  readonly ended: () => number
 }
 
 const RANKS = 32
@@ -90,7 +95,7 @@ export class Ballots {
     const ballot = round * RANKS + this.#context.rank
     const base = this.#currentView.view
     const untilMs = now + RETRY_MS * (1 + this.#context.random())
-    const empty = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [] }
+    const empty = { promises: 0, accepts: 0, put: undefined, best: undefined, quietMs: [], ended: 0 }
     this.#proposal = { ballot, base, next, present, untilMs, ...empty }
     this.#toAll({ type: 'prepare', ballot, base, present })
   }
@@ -116,16 +121,17 @@ export class Ballots {
     if (ballot <= this.#promised) return
     if (!this.isPromised) this.#promisedAtMs = this.#context.clock.monotonicMs()
     this.#promised = ballot
-    const quietMs = this.#hooks.quietMs()
-    this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted, quietMs })
+    const known = { quietMs: this.#hooks.quietMs(), ended: this.#hooks.ended() }
+    this.#reply(rank, { type: 'promise', ballot, ...this.#register(), accepted: this.#accepted, ...known })
   }
 
-  #onPromise(rank: number, { ballot, cluster, number, accepted, quietMs }: PromiseMade): void {
+  #onPromise(rank: number, { ballot, cluster, number, accepted, quietMs, ended = 0 }: PromiseMade): void {
     const proposal = this.#counted(rank, ballot, cluster, number)
     if (proposal === undefined || proposal.put !== undefined) return
     if (accepted !== undefined && accepted.ballot > (proposal.best?.ballot ?? 0)) proposal.best = accepted
     proposal.promises |= bit(rank)
     proposal.quietMs = quietMs.map((ms, other) => Math.min(ms, proposal.quietMs[other] ?? ms))
+    proposal.ended |= ended
     if (!this.#isEnough(proposal, proposal.promises)) return
     proposal.put = proposal.best?.view ?? proposal.next
     this.#toAll({ type: 'accept', ballot, cluster, number, view: proposal.put })
@@ -145,7 +151,8 @@ export class Ballots {
     if (proposal?.put === undefined) return
     proposal.accepts |= bit(rank)
     if (!this.#isEnough(proposal, proposal.accepts)) return
-    const { put: view, quietMs } = proposal
+    const { put: view, ended } = proposal
+    const quietMs = proposal.quietMs.map((ms, other) => (has(ended, other) ? QUIET_MAX_MS : ms))
     assert(view.cluster !== cluster || view.number > number, 'a view follows the one that it is voted on in')
     this.#proposal = undefined
     this.#context.names.forEach(

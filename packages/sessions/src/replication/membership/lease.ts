@@ -8,16 +8,24 @@
  * more. Every majority that could renew a lease contains a voter that promised, or is the holder's own, and the holder knows.
  * A process counts from its own start what a former process of its name may have echoed.
  *
+ * A process that has provably ended holds no lease: there is no guard for it.
+ *
  * A process that was stopped finds its lease run out when it reads the clock again, which it does before each answer. That
  * does not hold for a machine that is frozen together with its monotonic clock: it must not be resumed.
  */
-import type { Echo, View } from '../wire/messages.ts'
+import type { Echo, View, ViewMember } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { type CurrentView, hasVote } from './current-view.ts'
 
 /** Longer than any lease: a larger value would say no more. */
-const QUIET_MAX_MS = 1_000
+export const QUIET_MAX_MS = 1_000
+
+/** A full member that a view has dropped. Until its lease is over, nothing is committed. */
+interface Guard {
+  readonly dropped: ViewMember
+  readonly untilMs: number
+}
 
 export class Lease {
   readonly #context: PeerContext
@@ -26,6 +34,8 @@ export class Lease {
   readonly #echoedAtMs: number[]
   readonly #sentEchoAtMs: number[]
   #installedAtMs = Number.NEGATIVE_INFINITY
+  #guards: Guard[] = []
+  /** Of members that this peer does not know, because it has missed views. */
   #guardedUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(context: PeerContext, currentView: CurrentView, neighbours: Neighbours) {
@@ -36,12 +46,16 @@ export class Lease {
     this.#sentEchoAtMs = context.names.map(() => context.clock.monotonicMs())
   }
 
-  /** A view was installed. `quietMs`: how long no lease of a dropped member can have been renewed. */
-  begin(quietMs: number, now: number): void {
+  /** A view was installed. `quietMs`, by rank: for how long no lease can have been renewed. */
+  begin(former: View | undefined, view: View, quietMs: readonly number[], now: number): void {
     this.#echoedAtMs.fill(Number.NEGATIVE_INFINITY)
     this.#installedAtMs = now
-    const guardMs = Math.max(0, this.#context.timing.guardMs - quietMs)
-    this.#guardedUntilMs = Math.max(this.#guardedUntilMs, now + guardMs)
+    this.#guards = this.#guards.filter(({ untilMs }) => untilMs > now)
+    const { guardMs } = this.#context.timing
+    const dropped = droppedBy(former, view)
+    if (dropped === undefined) this.#guardedUntilMs = now + guardMs
+    for (const member of dropped ?? [])
+      this.#guards.push({ dropped: member, untilMs: now + guardMs - (quietMs[member.rank] ?? 0) })
   }
 
   echoed(rank: number, { cluster, view, atMs }: Echo): void {
@@ -71,7 +85,12 @@ export class Lease {
   }
 
   mayCommit(promised: boolean, now: number): boolean {
-    return now >= this.#guardedUntilMs && this.isHeld(promised, now)
+    return !this.#isGuarded(now) && this.isHeld(promised, now)
+  }
+
+  #isGuarded(now: number): boolean {
+    if (now < this.#guardedUntilMs) return true
+    return this.#guards.some(({ dropped, untilMs }) => now < untilMs && !this.#neighbours.hasEnded(dropped))
   }
 
   /** How long the lease has been missing, counted from the view's installation at the earliest. */
@@ -82,13 +101,12 @@ export class Lease {
   }
 }
 
-/** How long ago any full member that the view drops can have been echoed last; Infinity when the view drops none. */
-export function msSinceEcho(former: View | undefined, view: View, quietMs: readonly number[] = []): number {
-  if (former?.cluster !== view.cluster || former.number + 1 !== view.number) return 0
-  const dropped = former.members.filter(({ rank, incarnation, role }) => {
+/** The full members that a view drops; undefined where views between the two are unknown. */
+function droppedBy(former: View | undefined, view: View): ViewMember[] | undefined {
+  if (former?.cluster !== view.cluster || former.number + 1 !== view.number) return undefined
+  return former.members.filter(({ rank, incarnation, role }) => {
     const isFull = (member: View['members'][number]): boolean =>
       member.rank === rank && member.incarnation === incarnation && member.role === 'full'
     return role === 'full' && !view.members.some(isFull)
   })
-  return Math.min(...dropped.map(({ rank }) => quietMs[rank] ?? 0))
 }

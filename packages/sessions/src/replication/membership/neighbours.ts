@@ -23,6 +23,8 @@ export interface Neighbour {
 export class Neighbours {
   readonly #context: PeerContext
   readonly #all: Neighbour[]
+  /** By rank, the incarnation that has ended last. */
+  readonly #ended: number[]
   #tickedAtMs: number
   #patientUntilMs = Number.NEGATIVE_INFINITY
 
@@ -31,6 +33,7 @@ export class Neighbours {
     this.#tickedAtMs = context.clock.monotonicMs()
     this.#all = context.names.map(() => ({ ...silent, unlinkedAtMs: this.#tickedAtMs, heardAtMs: this.#tickedAtMs }))
     this.of(context.rank).incarnation = context.incarnation
+    this.#ended = context.names.map(() => 0)
   }
 
   of(rank: number): Neighbour {
@@ -44,6 +47,16 @@ export class Neighbours {
   unlinked(rank: number, now: number): void {
     const neighbour = this.of(rank)
     if (neighbour.incarnation !== 0) Object.assign(neighbour, { incarnation: 0, unlinkedAtMs: now })
+  }
+
+  /** The operating system says that this process is gone. Unlike a suspicion, it is never wrong. */
+  ended(rank: number, incarnation: number): void {
+    this.#ended[rank] = incarnation
+  }
+
+  /** Whether the member is known to be gone, and so holds no lease. */
+  hasEnded({ rank, incarnation }: ViewMember): boolean {
+    return this.#ended[rank] === incarnation
   }
 
   heartbeat(rank: number, { cluster, view, hears, ready }: Heartbeat, now: number): void {
@@ -80,6 +93,8 @@ export class Neighbours {
     if (member.rank === rank) return false
     const { incarnation, unlinkedAtMs, heardAtMs, deafSinceMs } = this.of(member.rank)
     if (incarnation !== 0 && !isProcess(member, incarnation)) return true
+    // What it sent before it ended arrives before the end of its link.
+    if (incarnation === 0 && this.hasEnded(member)) return true
     if (now < this.#patientUntilMs) return false
     if (incarnation === 0) return now - unlinkedAtMs >= timing.relinkMs
     return now - heardAtMs >= timing.suspectMs || now - deafSinceMs >= timing.suspectMs

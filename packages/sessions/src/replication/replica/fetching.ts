@@ -58,9 +58,14 @@ export class Fetching {
     return this.#wanted.size === 0
   }
 
-  begin(): void {
+  /** Nothing is left to fetch: this peer is no joining one any more. */
+  end(): void {
     this.#wanted.clear()
     this.#asked.clear()
+  }
+
+  begin(): void {
+    this.end()
     this.#atOnce = FETCHES_FIRST
     for (let bucket = 0; bucket < this.#context.placement.buckets; bucket++) {
       if (has(this.#context.placement.replicas(bucket), this.#context.rank)) this.#wanted.set(bucket, '')

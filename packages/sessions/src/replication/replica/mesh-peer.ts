@@ -6,14 +6,14 @@ import { Calls } from './calls.ts'
 import { Changes } from './changes.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
-import { Lease, msSinceEcho } from '../membership/lease.ts'
+import { Lease } from '../membership/lease.ts'
 import type { Heartbeat, Echo, HeldChange, Message, RecordMessage, View } from '../wire/messages.ts'
 import { Neighbours } from '../membership/neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
 import { count } from '../wire/ranks.ts'
 import { Repair } from './repair.ts'
 import type { PeerContext } from '../context/peer-context.ts'
-import { isContinued, CurrentView } from '../membership/current-view.ts'
+import { isContinued, CurrentView, setOf } from '../membership/current-view.ts'
 import { Verbs } from './verbs.ts'
 import { Views } from '../membership/views.ts'
 
@@ -41,6 +41,7 @@ export class MeshPeer implements Peer {
     this.#ballots = new Ballots(context, currentView, neighbours, {
       decided: (view, quietMs) => this.#onDecided(view, quietMs),
       quietMs: () => lease.msSinceEchoes(this.#now()),
+      ended: () => setOf((currentView.view?.members ?? []).filter((member) => neighbours.hasEnded(member))),
       agreesOnPresent: (present, base) => this.#views.agreesOnPresent(present, base, this.#now()),
     })
     this.#views = new Views(context, currentView, neighbours, lease, this.#ballots)
@@ -70,6 +71,13 @@ export class MeshPeer implements Peer {
     const rank = this.#rankOf(name)
     this.#neighbours.unlinked(rank, this.#now())
     this.#calls.unlinked(rank)
+    const member = this.#currentView.member(rank)
+    if (member !== undefined && this.#neighbours.hasEnded(member)) this.#goOn()
+  }
+
+  ended(name: string, incarnation: number): void {
+    this.#neighbours.ended(this.#rankOf(name), incarnation)
+    this.#goOn()
   }
 
   receive(name: string, message: Message): void {
@@ -176,6 +184,13 @@ export class MeshPeer implements Peer {
     return rank
   }
 
+  /** A process has ended: proposes the next view, and commits what waited for its lease, before the next tick. */
+  #goOn(): void {
+    if (this.#verbs.isClosed) return
+    this.#views.tick(this.#now())
+    this.#changes.tick(this.#now())
+  }
+
   #isLeased(): boolean {
     return this.#lease.isHeld(this.#ballots.isPromised, this.#now())
   }
@@ -275,17 +290,18 @@ export class MeshPeer implements Peer {
     if (this.#fetching.isDone) this.#sendHeartbeats(now)
   }
 
-  #onDecided(view: View, quietMs?: readonly number[]): void {
+  #onDecided(view: View, quietMs: readonly number[] = []): void {
     if (!this.#views.supersedes(view)) return
     const former = this.#currentView.view
     const self = this.#currentView.self
     const now = this.#now()
     this.#currentView.install(view)
-    this.#lease.begin(msSinceEcho(former, view, quietMs), now)
+    this.#lease.begin(former, view, quietMs, now)
     this.#ballots.begin()
     const next = this.#currentView.self
     const isJoining = next?.role === 'joining'
     const isKept = isContinued(former, self, view, next)
+    if (!isKept) this.#fetching.end()
     if (isJoining && !isKept) this.#fetching.begin()
     if (isJoining) this.#fetching.installed()
     assert(next?.role !== 'full' || !isKept || this.#fetching.isDone, 'a full member has nothing left to fetch')

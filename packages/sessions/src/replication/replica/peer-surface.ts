@@ -32,6 +32,8 @@ export interface Peer {
   linked(name: string, incarnation: number): void
   /** The link is gone. No message of it arrives any more. */
   unlinked(name: string): void
+  /** That process is gone, and serves nothing any more. Not to be concluded from the end of a link, or from silence. */
+  ended(name: string, incarnation: number): void
   receive(name: string, message: Message): void
   /** Call it every TICK_MS or so; late ticks cost availability, never correctness. */
   tick(): void

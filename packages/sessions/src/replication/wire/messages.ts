@@ -77,7 +77,10 @@ export interface Echo {
 export interface Decided {
   readonly type: 'decided'
   readonly view: View
-  /** By rank, the shortest time since a voter that promised has echoed it. Undefined where unknown: perhaps just now. */
+  /**
+   * By rank, the shortest time since a voter that promised has echoed it, or more than a guard when its process has ended.
+   * Undefined where unknown: perhaps just now.
+   */
   readonly quietMs?: readonly number[] | undefined
 }
 
@@ -99,6 +102,8 @@ export interface PromiseMade {
   readonly accepted: { readonly ballot: number; readonly view: View } | undefined
   /** By rank, how long ago the voter last echoed it. From now on it echoes none. */
   readonly quietMs: readonly number[]
+  /** The ranks whose process, as the base lists it, is known to have ended. Former programs don't say. */
+  readonly ended?: number | undefined
 }
 
 /** Asks to accept `view`, which follows the base. */

@@ -45,6 +45,7 @@ const SHAPES: Readonly<Record<PlainType, Check>> = {
     ...register,
     accepted: isAbsentOr(isOf({ ballot: isCount, view: isView })),
     quietMs: areAll(isFinite),
+    ended: isAbsentOr(isCount),
   }),
   accept: isOf({ ...register, view: isView }),
   accepted: isOf(register),

@@ -2,10 +2,12 @@
 import type { RefusedOperation } from './clients.ts'
 import type { Cluster } from './cluster.ts'
 import { hasCopies } from './demand.ts'
-import type { Script } from './script.ts'
+import type { Fault, Script } from './script.ts'
 
 /** The mesh is stable so long after the last fault. */
 export const CALM_MS = 1_000
+/** A node may be suspected that is paused for so long. */
+const SILENT_MS = 250
 
 interface Moment {
   readonly atMs: number
@@ -45,11 +47,14 @@ export class Afflictions {
     this.disturbed()
   }
 
-  cut(ways: readonly (readonly [number, number])[], isLost: boolean, forMs: number): void {
+  cut({ ways, isLost, isRefused, forMs }: Extract<Fault, { kind: 'cut' }>): void {
     const { network, time } = this.#cluster
     const blocked = ways.filter(([from, to]) => !network.isBlocked(from, to))
     const touched = new Set(blocked.flat())
-    for (const [from, to] of blocked) network.block(from, to)
+    for (const [from, to] of blocked) {
+      network.block(from, to)
+      if (isRefused) network.reset(from, to)
+    }
     for (const node of touched) this.#cuts[node] = (this.#cuts[node] ?? 0) + 1
     this.disturbed()
     const heal = (): void => {
@@ -75,9 +80,10 @@ export class Afflictions {
 
   /**
    * There is no sign that a view without this node may be decided. Where every node has everything, links to all others are
-   * enough: two may die then, or one beside a pause; but not two while the third is being cut off.
+   * enough: two may die then, or one beside a pause; but not two while the third is being cut off, or silent for long.
    */
   keepsPlace(node: number): boolean {
+    if (this.#cluster.pausedMs(node) > SILENT_MS) return false
     const { nowMs } = this.#cluster.time
     if (this.#script.copies === 'all') return this.#isReached(node)
     return this.#isWell(node) && nowMs - (this.#unwellAtMs[node] ?? 0) > CALM_MS

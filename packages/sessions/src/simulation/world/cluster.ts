@@ -11,7 +11,8 @@ interface Node {
   readonly name: string
   peer: Peer | undefined
   incarnation: number
-  /** In virtual time; past when it runs. */
+  /** In virtual time; the end is past when it runs. */
+  pausedAtMs: number
   pausedUntilMs: number
   backlog: (() => void)[]
   /** How many messages it still sends before it dies; undefined while it lives on. */
@@ -34,6 +35,8 @@ export interface Crash {
   readonly sends: number
   /** The others' links don't end. */
   readonly isSilent: boolean
+  /** By node, how long after the death it is proven to that node. */
+  readonly provenMs: readonly (number | undefined)[]
   readonly mayDie: () => boolean
   readonly after: () => void
 }
@@ -59,6 +62,7 @@ export class Cluster {
       name: `n${node}`,
       peer: undefined,
       incarnation: 0,
+      pausedAtMs: 0,
       pausedUntilMs: 0,
       backlog: [],
       sendsLeft: undefined,
@@ -84,6 +88,11 @@ export class Cluster {
 
   isPaused(node: number): boolean {
     return this.#of(node).pausedUntilMs > this.time.nowMs
+  }
+
+  /** For how long it has been paused. */
+  pausedMs(node: number): number {
+    return this.isPaused(node) ? this.time.nowMs - this.#of(node).pausedAtMs : 0
   }
 
   /** The true wall clock now; that of each node is off by some milliseconds. */
@@ -124,12 +133,13 @@ export class Cluster {
    * The process dies after it has sent so many more messages. If it may not die by then, it loses its links and what is in
    * flight on them instead.
    */
-  crash(node: number, { sends, isSilent, mayDie, after }: Crash): void {
+  crash(node: number, { sends, isSilent, provenMs, mayDie, after }: Crash): void {
     const self = this.#of(node)
     if (self.incarnation === 0 || self.dies !== undefined) return
     self.dies = () => {
       Object.assign(self, { dies: undefined, sendsLeft: undefined })
       if (!mayDie()) return this.#resetLinks(node, false)
+      this.#prove(node, self.incarnation, provenMs)
       Object.assign(self, { peer: undefined, incarnation: 0, backlog: [] })
       this.#resetLinks(node, isSilent)
       this.#hooks.crashed(node)
@@ -142,6 +152,7 @@ export class Cluster {
   pause(node: number, forMs: number): void {
     const self = this.#of(node)
     if (self.incarnation === 0) return
+    if (!this.isPaused(node)) self.pausedAtMs = this.time.nowMs
     self.pausedUntilMs = Math.max(self.pausedUntilMs, this.time.nowMs + forMs)
     const { incarnation } = self
     this.time.at(self.pausedUntilMs, () => this.#resume(node, incarnation))
@@ -163,6 +174,14 @@ export class Cluster {
     this.#act(node, incarnation, () => {
       const { peer } = this.#of(node)
       if (peer !== undefined) run(peer)
+    })
+  }
+
+  #prove(dead: number, incarnation: number, provenMs: readonly (number | undefined)[]): void {
+    provenMs.forEach((afterMs, node) => {
+      if (node === dead || afterMs === undefined) return
+      const { incarnation: told } = this.#of(node)
+      this.time.after(afterMs, () => this.#act(node, told, () => this.#of(node).peer?.ended(`n${dead}`, incarnation)))
     })
   }
 

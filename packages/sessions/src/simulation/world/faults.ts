@@ -31,7 +31,7 @@ export function inject(fault: Fault, { cluster, afflictions, mayDie }: World): v
       network.reset(fault.node, fault.other)
       return afflictions.disturbed()
     case 'cut':
-      return afflictions.cut(fault.ways, fault.isLost, fault.forMs)
+      return afflictions.cut(fault)
     case 'slow':
       return afflictions.slow(fault.node, fault.other, fault.byMs, fault.forMs)
   }

@@ -13,6 +13,8 @@ export type Fault =
       readonly backMs: number
       readonly sends: number
       readonly isSilent: boolean
+      /** By node, how long after the death it is proven to that node; undefined where it never is. */
+      readonly provenMs: readonly (number | undefined)[]
     }
   | { readonly kind: 'pause'; readonly atMs: number; readonly node: number; readonly forMs: number }
   | { readonly kind: 'reset'; readonly atMs: number; readonly node: number; readonly other: number }
@@ -22,6 +24,8 @@ export type Fault =
       readonly forMs: number
       readonly ways: readonly (readonly [number, number])[]
       readonly isLost: boolean
+      /** The links end at once, as where a firewall refuses both ends. */
+      readonly isRefused: boolean
     }
   | {
       readonly kind: 'slow'
@@ -101,6 +105,7 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
 
 function faults(random: Chance, nodes: number, busyMs: number): Fault[] {
   if (nodes > 2 && random.hit(0.15)) return dance(random, nodes, busyMs)
+  if (nodes > 2 && random.hit(0.05)) return revenant(random, nodes, busyMs)
   const count = random.between(0, 7)
   const momentMs = random.between(FIRST_MS, busyMs)
   const isClose = random.hit(0.4)
@@ -117,17 +122,28 @@ function dance(random: Chance, nodes: number, busyMs: number): Fault[] {
   let away = random.between(0, nodes - 1)
   for (let step = 0; step < steps; step++) {
     const forMs = random.between(150, 700)
-    found.push({ kind: 'cut', atMs, forMs, ways: around(nodes, away), isLost })
+    found.push({ kind: 'cut', atMs, forMs, ways: around(nodes, away), isLost, isRefused: random.hit(0.3) })
     atMs += forMs
     const restarting = (away + random.between(1, nodes - 1)) % nodes
     const backMs = random.between(1, 80)
     const crashAtMs = atMs + random.between(-60, 20)
-    if (random.hit(0.8))
-      found.push({ kind: 'crash', atMs: crashAtMs, node: restarting, backMs, sends: 0, isSilent: random.hit(0.2) })
+    if (random.hit(0.8)) found.push(crash(random, nodes, { atMs: crashAtMs, node: restarting, backMs, sends: 0 }))
     away = (away + random.between(1, nodes - 1)) % nodes
     atMs += random.between(-40, 40)
   }
   return found.sort(byTime)
+}
+
+/** A node dies, comes back as another process, and is refused by all others while it lives and holds a lease. */
+function revenant(random: Chance, nodes: number, busyMs: number): Fault[] {
+  const node = random.between(0, nodes - 1)
+  const atMs = random.between(FIRST_MS, Math.max(FIRST_MS, busyMs - 700))
+  const cutAtMs = atMs + random.between(250, 600)
+  const forMs = random.between(150, 500)
+  return [
+    crash(random, nodes, { atMs, node, backMs: random.between(1, 60), sends: 0 }),
+    { kind: 'cut', atMs: cutAtMs, forMs, ways: around(nodes, node), isLost: random.hit(0.5), isRefused: true },
+  ]
 }
 
 /** Both directions of all links of a node. */
@@ -144,14 +160,21 @@ function fault(random: Chance, nodes: number, atMs: number): Fault {
     case 'crash': {
       const backMs = random.hit(0.3) ? random.between(1, 60) : random.between(60, 1_000)
       const sends = random.hit(0.5) ? random.between(0, 12) : 0
-      return { kind: 'crash', atMs, node, backMs, sends, isSilent: random.hit(0.2) }
+      return crash(random, nodes, { atMs, node, backMs, sends })
     }
     case 'pause':
       return { kind: 'pause', atMs, node, forMs }
     case 'reset':
       return { kind: 'reset', atMs, node, other }
     case 'cut':
-      return { kind: 'cut', atMs, forMs, ways: ways(random, nodes, node, other), isLost: random.hit(0.5) }
+      return {
+        kind: 'cut',
+        atMs,
+        forMs,
+        ways: ways(random, nodes, node, other),
+        isLost: random.hit(0.5),
+        isRefused: random.hit(0.3),
+      }
     case 'slow':
       return {
         kind: 'slow',
@@ -162,6 +185,14 @@ function fault(random: Chance, nodes: number, atMs: number): Fault {
         byMs: random.hit(0.5) ? random.between(5, 60) : random.between(60, 280),
       }
   }
+}
+
+type Crash = Extract<Fault, { kind: 'crash' }>
+
+function crash(random: Chance, nodes: number, at: Pick<Crash, 'atMs' | 'node' | 'backMs' | 'sends'>): Crash {
+  const isProven = random.hit(0.7)
+  const proven = (): number | undefined => (isProven && random.hit(0.8) ? random.between(0, 60) : undefined)
+  return { kind: 'crash', ...at, isSilent: random.hit(0.2), provenMs: Array.from({ length: nodes }, proven) }
 }
 
 /** One direction of one link, both, or all links of a node: in, out or both. */

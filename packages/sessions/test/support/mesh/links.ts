@@ -36,6 +36,7 @@ export async function linkNode(t: ExecutionContext, { url, ...options }: NodeOpt
     on: {
       linked: (name) => events.push(`linked ${name}`),
       unlinked: (name) => events.push(`unlinked ${name}`),
+      ended: (name) => events.push(`ended ${name}`),
       event: ({ line }) => lines.push(line),
       received: (from, bytes, start, end) => {
         const message = codec?.decode(bytes, start, end)

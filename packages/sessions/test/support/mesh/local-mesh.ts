@@ -50,9 +50,15 @@ export class LocalMesh {
     this.#away.add(name)
   }
 
-  kill(name: string): void {
+  /** The others lose their links to it, and `provenTo` learn that it has ended. */
+  kill(name: string, provenTo: readonly string[] = []): void {
     this.peers.delete(name)
     for (const other of this.peers.values()) other.unlinked(name)
+    this.prove(name, provenTo)
+  }
+
+  prove(name: string, to: readonly string[]): void {
+    for (const other of to) this.peers.get(other)?.ended(name, Number(this.#incarnations.get(name)))
   }
 
   run(forMs: number): void {

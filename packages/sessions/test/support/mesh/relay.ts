@@ -6,8 +6,8 @@ import { meshPort } from './ports.ts'
 
 export interface MeshRelay {
   readonly port: number
-  /** `silence` holds what is sent, as a network that is gone; `reset` ends the connections besides. */
-  cut(how: 'silence' | 'reset'): void
+  /** `silence` holds what is sent, as a network that is gone; `reset` ends the connections besides; `refuse` closes the port too. */
+  cut(how: 'silence' | 'reset' | 'refuse'): void
   mend(): void
 }
 
@@ -40,12 +40,14 @@ export async function meshRelay(t: ExecutionContext, upstreamPort: number): Prom
     cut(how) {
       isCut = true
       for (const socket of sockets) {
-        if (how === 'reset') socket.resetAndDestroy()
-        else socket.pause()
+        if (how === 'silence') socket.pause()
+        else socket.resetAndDestroy()
       }
+      if (how === 'refuse') server.close()
     },
     mend() {
       isCut = false
+      if (!server.listening) server.listen(port, '127.0.0.1')
       // Connections that were dialled or held meanwhile are ended.
       for (const socket of sockets) socket.resetAndDestroy()
     },
