@@ -19,6 +19,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/express-connect-redis.test.ts',
+  'test/floor-failover.test.ts',
   'test/live-page.test.ts',
   'test/mesh-failover.test.ts',
   'test/promises-of-stores.test.ts',

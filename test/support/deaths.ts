@@ -17,6 +17,9 @@ const SHARE_FAILED_MAX = 0.02
 
 const JSON_HEADERS = { 'Content-Type': 'application/json' }
 
+/** The nodes that a fault may hit. Default: any. */
+export type Among = ReadonlySet<string>
+
 interface Node {
   readonly name: string
   readonly pid: number | null
@@ -28,24 +31,24 @@ async function nodes({ control }: Running): Promise<Node[]> {
   return answer.nodes
 }
 
-async function randomNode(lab: Running): Promise<{ readonly name: string; readonly pid: number }> {
-  const all = await nodes(lab)
+async function randomNode(lab: Running, among?: Among): Promise<{ readonly name: string; readonly pid: number }> {
+  const all = (await nodes(lab)).filter(({ name }) => among?.has(name) ?? true)
   const { name = '', pid } = all[Math.floor(Math.random() * all.length)] ?? {}
   if (typeof pid !== 'number') throw new Error(`node ${name} is not up`)
   return { name, pid }
 }
 
 /** By its pid, behind the lab's back. */
-export async function killOne(lab: Running): Promise<void> {
-  const victim = await randomNode(lab)
+export async function killOne(lab: Running, among?: Among): Promise<void> {
+  const victim = await randomNode(lab, among)
   process.kill(victim.pid, 'SIGKILL')
   await untilBack(lab, victim)
 }
 
 /** At that instant of some request. */
-export function crashOne(point: 'before-commit' | 'after-commit'): (lab: Running) => Promise<void> {
-  return async (lab) => {
-    const victim = await randomNode(lab)
+export function crashOne(point: 'before-commit' | 'after-commit'): (lab: Running, among?: Among) => Promise<void> {
+  return async (lab, among) => {
+    const victim = await randomNode(lab, among)
     const body = JSON.stringify({ kind: 'crash', target: victim.name, point })
     const { status } = await fetch(`${lab.control}/api/faults`, { method: 'POST', headers: JSON_HEADERS, body })
     if (status !== 201) throw new Error(`the crash of ${victim.name} was answered by ${status}`)
@@ -64,8 +67,8 @@ function isBack({ name, pid, state }: Node, before: { readonly name: string; rea
   return name === before.name && state === 'up' && pid !== null && pid !== before.pid
 }
 
-export async function pauseOne(lab: Running): Promise<void> {
-  const victim = await randomNode(lab)
+export async function pauseOne(lab: Running, among?: Among): Promise<void> {
+  const victim = await randomNode(lab, among)
   process.kill(victim.pid, 'SIGSTOP')
   await sleep(PAUSE_MS)
   process.kill(victim.pid, 'SIGCONT')

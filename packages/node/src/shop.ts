@@ -151,7 +151,8 @@ export function shop(options: ShopOptions): Shop {
       if (request.url === '/readyz' && request.method === 'GET') probed(request, response)
       else void byKoa(request, response)
     },
-    openFloor: (server) => floor(layer, { node, server, onError: (err) => log.error({ err }, 'floor failed') }),
+    openFloor: (server) =>
+      floor(layer, { node, server, crashPoints, onError: (err) => log.error({ err }, 'floor failed') }),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http'
 import { AnswerNotKeptError, type SessionLayer } from '@ninelives/sessions'
 import { presence, type SessionSocket, sessionSockets, type SocketsReport } from '@ninelives/sessions/sockets'
+import type { CrashPoints } from '../request/crash-points.ts'
 import type { ShopFields } from '../shop/visitor.ts'
 import { AT_THE_DOOR, type Marker, moved, type Step, stepOf } from '../shop/moves.ts'
 
@@ -15,6 +16,7 @@ export interface FloorOptions {
   readonly node: string
   readonly server: Server
   readonly onError: (error: unknown) => void
+  readonly crashPoints: CrashPoints | undefined
 }
 
 interface Player {
@@ -25,10 +27,12 @@ interface Player {
 }
 
 const PATH = '/api/floor'
+/** As the lab's crash points name it. */
+const OPERATION = `WS ${PATH}`
 /** With many sockets and players the others are told less often: so many are sent in all. */
 const PLAYERS_PER_SECOND = 500_000
 
-export function floor(layer: SessionLayer, { node, server, onError }: FloorOptions): Floor {
+export function floor(layer: SessionLayer, { node, server, onError, crashPoints }: FloorOptions): Floor {
   /** How many sockets of this node each session has. */
   const socketsOf = new Map<string, number>()
   let nextAtMs = 0
@@ -52,7 +56,8 @@ export function floor(layer: SessionLayer, { node, server, onError }: FloorOptio
         move: async ({ id, dx, dy }) => {
           const step = stepOf({ dx, dy })
           if (id === undefined || step === undefined) return refuse(socket, id)
-          const marker = await moveOnce(socket, step)
+          const move = () => moveOnce(socket, step)
+          const marker = await (crashPoints?.within(OPERATION, move) ?? move())
           send({ type: 'moved', id, ...marker, version: session.version })
           show(marker)
         },

@@ -25,6 +25,8 @@ export interface CrashOrder {
 export interface CrashPoints {
   /** Runs right before the session layer, so it sees requests with sessions and no probes. */
   readonly middleware: Koa.Middleware<RequestState>
+  /** The same for a message on a socket. */
+  readonly within: <T>(operation: string, work: () => Promise<T>) => Promise<T>
   readonly onStep: (step: EngineStep) => void
   arm(order: CrashOrder): void
   cancel(id: string): void
@@ -71,6 +73,7 @@ export function crashPoints(node: string): CrashPoints {
       ctx.res.once('finish', () => pass('after-response', passing))
       await requests.run(passing, next)
     },
+    within: (operation, work) => (orders.size === 0 ? work() : requests.run({ operation, passed: new Set() }, work)),
     onStep(step) {
       if (orders.size > 0) pass(step, requests.getStore())
     },
