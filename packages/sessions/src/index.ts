@@ -14,6 +14,7 @@ export {
   type SessionFields,
   type SessionLayer,
   type SessionMembers,
+  type UpdateOptions,
   sessions,
   type SessionsOptions,
 } from './koa/koa.ts'

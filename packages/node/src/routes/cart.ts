@@ -14,7 +14,7 @@ export interface CartOptions {
 export function cartRoutes(router: Router<RequestState>, { node, once }: CartOptions): void {
   router.get('/api/cart', (ctx) => {
     const { session, user } = loggedIn(ctx)
-    answer(ctx, user, shopFields(session).cart)
+    ctx.body = shown(user, shopFields(session).cart, ctx.sessionInfo?.version)
   })
 
   router.post('/api/cart', jsonBody(), once, async (ctx) => {
@@ -34,14 +34,16 @@ export function cartRoutes(router: Router<RequestState>, { node, once }: CartOpt
   async function changeCart(ctx: Koa.Context, change: (cart: Cart) => void): Promise<void> {
     const { session, user } = loggedIn(ctx)
     // Returns nothing: the result of an update is stored with its idempotency key, and a cart is too large for that.
-    await session.update('cart', (draft) => {
+    const put = (draft: Record<string, unknown>): void => {
       assertStill(user, shopFields(draft))
       change((shopFields(draft).cart ??= {}))
+    }
+    await session.update('cart', put, {
+      answer: (stored, { version }) => shown(user, shopFields(stored).cart, version),
     })
-    answer(ctx, user, shopFields(session).cart)
   }
 
-  function answer(ctx: Koa.Context, user: string, cart: Cart | undefined): void {
-    ctx.body = { user, items: itemsOf(cart), node, version: ctx.sessionInfo?.version }
+  function shown(user: string, cart: Cart | undefined, version: number | undefined): object {
+    return { user, items: itemsOf(cart), node, version }
   }
 }

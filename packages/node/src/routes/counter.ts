@@ -12,11 +12,12 @@ export interface CounterOptions {
 export function counterRoutes(router: Router<RequestState>, { node, once }: CounterOptions): void {
   router.post('/api/counter', once, async (ctx) => {
     // Without a login this begins a visitor's session.
-    const count = await sessionOf(ctx).update('count', (draft) => {
-      const fields = shopFields(draft)
-      fields.count = (fields.count ?? 0) + 1
-      return fields.count
-    })
-    ctx.body = { count, node }
+    await sessionOf(ctx).update('count', increment, { answer: (_stored, { result: count }) => ({ count, node }) })
   })
+}
+
+function increment(draft: Record<string, unknown>): number {
+  const fields = shopFields(draft)
+  fields.count = (fields.count ?? 0) + 1
+  return fields.count
 }

@@ -5,9 +5,16 @@
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionGoneError } from '../errors.ts'
 import type { Answer } from '../idempotency/answers.ts'
-import { doneBefore, findRemembered, keptResult, type KeyedStep, remembering } from '../idempotency/steps.ts'
+import {
+  answeredBefore,
+  doneBefore,
+  findRemembered,
+  keptResult,
+  type KeyedStep,
+  remembering,
+} from '../idempotency/steps.ts'
 import { type BearerStatus, isUnconfirmed } from '../record/bearer-status.ts'
-import { assertFits, decodeData, EMPTY_DATA, encodeData } from '../record/data.ts'
+import { assertFits, decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/data.ts'
 import { isNoteDue } from '../record/expiry.ts'
 import { merge } from '../record/merge.ts'
 import type { Snapshot } from '../record/record.ts'
@@ -20,6 +27,7 @@ export interface WriteIntent<T> {
   readonly transform: Transform<T>
   /** Where the request carries an idempotency key. */
   readonly step: KeyedStep | undefined
+  readonly answering: Answering<T> | undefined
   /** The write only notes a use of the session, or drops idempotency keys that are past their time. */
   readonly upkeep: Upkeep | undefined
   /** What the request wants beside the data. */
@@ -34,6 +42,12 @@ export interface WriteIntent<T> {
   readonly secret: string
   readonly nextSecret: () => string
 }
+
+/**
+ * Makes the answer of the request from what the write makes of the session, so that both are one write. Undefined for an answer that is
+ * not to be kept. Called for each attempt.
+ */
+export type Answering<T> = (data: SessionData, result: T, version: number) => Answer | undefined
 
 export type Upkeep = 'note-use' | 'forget-keys'
 
@@ -55,6 +69,8 @@ interface WriteNext<T> {
   readonly kind: 'write'
   readonly next: NextSnapshot
   readonly result: T
+  /** What the request is answered, where that is stored with it. */
+  readonly answer: Answer | undefined
   /** The user of the session from this write on; the caller reads that user's current epoch. */
   readonly newUser: UserTag | undefined
   /** How many idempotency keys are forgotten before their time. */
@@ -65,7 +81,18 @@ interface WriteNext<T> {
 
 export function planWrite<T>(
   current: Snapshot | undefined,
-  { transform, step, upkeep, wants, status, hasRotated, isSecretNew, secret, nextSecret }: WriteIntent<T>,
+  {
+    transform,
+    step: asked,
+    answering,
+    upkeep,
+    wants,
+    status,
+    hasRotated,
+    isSecretNew,
+    secret,
+    nextSecret,
+  }: WriteIntent<T>,
   context: EngineContext,
   nowMs: number,
 ): WritePlan<T> {
@@ -74,14 +101,18 @@ export function planWrite<T>(
   if (login === 'as-another-user') return { kind: 'another-session' }
 
   const currentText = textOf(current)
-  const remembered = step && findRemembered(current, step, nowMs)
-  if (step && remembered?.answer !== undefined) {
-    const { result } = keptResult(remembered, step) ?? login ?? transform(currentText)
-    return { kind: 'nothing', result: result as T, answer: remembered.answer, isReadmitted }
+  const remembered = asked && findRemembered(current, asked, nowMs)
+  const answer = asked && answeredBefore(remembered, asked)
+  if (asked && remembered && answer !== undefined) {
+    const { result } = keptResult(remembered, asked) ?? login ?? transform(currentText)
+    return { kind: 'nothing', result: result as T, answer, isReadmitted }
   }
-  const done = step && doneBefore(remembered, step)
+  const done = asked && doneBefore(remembered, asked)
   const transformed = done ? { ...unchanged(currentText), result: done.result as T } : (login ?? transform(currentText))
   const { data, dataText, result } = transformed
+  const isSame = dataText === currentText
+  const made = answering?.(data, result, (current?.version ?? 0) + (isSame ? 0 : 1))
+  const step = asked && made !== undefined && asked.isClients ? { ...asked, answer: made } : asked
 
   const name = context.userOf(data)
   const user = name === undefined ? undefined : userTag(name)
@@ -119,7 +150,15 @@ export function planWrite<T>(
   if (!isChange || !isKept) return { kind: 'nothing', result, isReadmitted }
   assertFits(data, dataText, context.dataBytesMax)
   const newUser = changesUser ? user : undefined
-  return { kind: 'write', next, result, newUser, keysForgotten: memory?.forgotten ?? 0, isReadmitted }
+  return {
+    kind: 'write',
+    next,
+    result,
+    answer: done ? undefined : step?.answer,
+    newUser,
+    keysForgotten: memory?.forgotten ?? 0,
+    isReadmitted,
+  }
 }
 
 /**

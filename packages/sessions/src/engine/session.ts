@@ -1,7 +1,7 @@
 /**
  * One session in one request: the handler's copy of the data, the changes to that copy, and the order in which they are committed.
  */
-import { type Answer, isKept, keyDigest, proxyWindowMs } from '../idempotency/answers.ts'
+import { type Answer, isKept, isSameAnswer, keyDigest, proxyWindowMs } from '../idempotency/answers.ts'
 import { decodeData, EMPTY_DATA, encodeData, type SessionData } from '../record/data.ts'
 import { type Transform, type Transformed, unchanged } from './transform.ts'
 import type { EngineContext } from '../context/engine-context.ts'
@@ -14,6 +14,7 @@ import { oneAtATime } from './one-at-a-time.ts'
 import { decodeBody } from '../record/record.ts'
 import { ANSWERED, FAILED, type KeyedRequest, type KeyedStep, StepNames } from '../idempotency/steps.ts'
 import { type SingleFlight, singleFlight, type SingleOptions } from './single-flight.ts'
+import type { Answering } from './plan-write.ts'
 import { type Opened, StoredSession } from './stored-session.ts'
 
 export interface SessionInfo {
@@ -213,7 +214,9 @@ export class OpenSession {
   #answerMark(answer: Answer | undefined): KeyedStep | undefined {
     const keyed = this.#keyed
     if (keyed?.isClients !== true || answer === undefined || !isKept(answer)) return undefined
-    return this.#stored.remembers(keyed) ? { ...keyed, name: ANSWERED, answer, isMark: true } : undefined
+    const { answerStored } = this.#stored
+    if (isSameAnswer(answer, answerStored) || !this.#stored.remembers(keyed)) return undefined
+    return { ...keyed, name: ANSWERED, answer, replaces: answerStored, isMark: true }
   }
 
   /** The request's changes are stored, and are recognised without this. */
@@ -230,9 +233,15 @@ export class OpenSession {
    * Commits `mine` and, on top of it, what `change` does to a draft, in one write. `change` runs again when another
    * request was faster, so it must depend on nothing but its draft; what it returns the last time is the result. One that
    * changes nothing writes nothing, and its result is then of the session as this request last saw it. By `name` it is known
-   * again when the request is.
+   * again when the request is. `answering` makes the request's answer, which is then stored in the same write; nothing may be changed
+   * after that.
    */
-  async update<T>(mine: SessionData, change: (draft: SessionData) => T, name?: string): Promise<T> {
+  async update<T>(
+    mine: SessionData,
+    change: (draft: SessionData) => T,
+    name?: string,
+    answering?: Answering<T>,
+  ): Promise<T> {
     const stepName = this.#steps?.takeUpdate(name)
     try {
       const copy = this.#copied(mine)
@@ -243,11 +252,12 @@ export class OpenSession {
           const result = change(data)
           return { result, data, dataText: encodeData(data) }
         }
-        const result = await this.#stored.write(updating, { step: this.#stepOf(stepName) })
+        const result = await this.#stored.write(updating, { step: this.#stepOf(stepName), answering })
         copy.base.text = copy.text
         return result
       })
       this.#isUnnamedMade ||= name === undefined
+      if (answering !== undefined) this.#steps?.close()
       return result
     } catch (error) {
       this.#steps?.release(stepName)

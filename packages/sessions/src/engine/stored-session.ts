@@ -26,7 +26,7 @@ import { isRelisted, readIndex } from '../users/users.ts'
 import { Contention } from './contention.ts'
 import type { NextSnapshot } from './next-snapshot.ts'
 import { NextWrite } from './next-write.ts'
-import { planWrite, type Upkeep } from './plan-write.ts'
+import { type Answering, planWrite, type Upkeep } from './plan-write.ts'
 import { textOf, type Transform, unchanged } from './transform.ts'
 
 /** What a request begins with. */
@@ -45,8 +45,9 @@ export interface Opened {
   readonly listed?: boolean
 }
 
-interface WriteDetails {
+interface WriteDetails<T> {
   readonly step?: KeyedStep | undefined
+  readonly answering?: Answering<T> | undefined
   readonly upkeep?: Upkeep | undefined
 }
 
@@ -65,6 +66,8 @@ export class StoredSession {
   #ended = false
   /** The answer to an earlier copy of this request, once a write has found it. From then on its writes change nothing. */
   answeredBefore: Answer | undefined
+  /** What this request stored as its answer. */
+  answerStored: Answer | undefined
   #listed: boolean
   /** The user whose session the bearer was given access to. */
   #user: UserTag | undefined
@@ -132,7 +135,7 @@ export class StoredSession {
   }
 
   /** Commits what `transform` makes of the data. Resolves its result. */
-  async write<T>(transform: Transform<T>, { step, upkeep }: WriteDetails = {}): Promise<T> {
+  async write<T>(transform: Transform<T>, { step, answering, upkeep }: WriteDetails<T> = {}): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
     const { store, clock, random, visitors, commitAttemptsMax, endings, onStep, onEvent } = this.#context
     const key = this.#key
@@ -150,7 +153,7 @@ export class StoredSession {
           hasRotated: this.#hasRotated,
           isSecretNew: this.#isSecretNew,
         }
-        const intent = { transform, step, upkeep, ...request, secret: this.#id.secret, nextSecret }
+        const intent = { transform, step, answering, upkeep, ...request, secret: this.#id.secret, nextSecret }
         const plan = planWrite(current, intent, this.#context, clock.now())
         if (plan.kind === 'another-session') {
           current = this.#beginAnew()
@@ -178,6 +181,7 @@ export class StoredSession {
           onStep('after-commit')
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
+          if (plan.answer !== undefined) this.answerStored = plan.answer
           this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret)
           await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
           return plan.result

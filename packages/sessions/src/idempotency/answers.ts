@@ -67,6 +67,10 @@ export function resultOf(remembered: Remembered | undefined, step: string): Step
   return found
 }
 
+export function isSameAnswer(one: Answer, other: Answer | undefined): boolean {
+  return other !== undefined && one.body === other.body && JSON.stringify(one) === JSON.stringify(other)
+}
+
 export function isKept(answer: Answer): boolean {
   const headers = answer.headers === undefined ? 0 : JSON.stringify(answer.headers).length
   return answer.body.length + headers <= KEPT_LENGTH_MAX

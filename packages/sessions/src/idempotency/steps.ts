@@ -1,5 +1,5 @@
 /** The steps of a request with an idempotency key: finds those that were written, and records new ones. */
-import { type Answer, NOT_KEPT, type Remembered, resultOf, type StepResult } from './answers.ts'
+import { type Answer, isSameAnswer, NOT_KEPT, type Remembered, resultOf, type StepResult } from './answers.ts'
 import { assertJson } from '../record/data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from '../errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
@@ -22,6 +22,8 @@ export interface KeyedStep extends KeyedRequest {
   readonly name: string
   /** What the request is about to be answered, if that is known with this step. */
   readonly answer: Answer | undefined
+  /** The answer that this very request stored before: it is replaced. */
+  readonly replaces?: Answer | undefined
   /** Written although it changes no data, only to be remembered. */
   readonly isMark?: boolean
 }
@@ -37,6 +39,12 @@ export function findRemembered(
   if (remembered !== undefined && !asked.fingerprint.matches(remembered.fingerprint))
     throw new IdempotencyMismatchError()
   return remembered
+}
+
+/** The answer that an earlier copy of the request was given. */
+export function answeredBefore(remembered: Remembered | undefined, { replaces }: KeyedStep): Answer | undefined {
+  const answer = remembered?.answer
+  return answer === undefined || isSameAnswer(answer, replaces) ? undefined : answer
 }
 
 /** The result of a step that was written; undefined if it was not. */
@@ -106,6 +114,7 @@ const STEPS_MAX = 32
  */
 export class StepNames {
   readonly #taken = new Set<string>()
+  #isClosed = false
 
   /** Throws StepNameError where the step could be taken for another one of this request. */
   takeUpdate(given: string | undefined): string {
@@ -118,12 +127,18 @@ export class StepNames {
     return this.#take(SAVE, ONE_SAVE)
   }
 
+  /** An update has given the request's answer: what came after it would be missing in that of a repeat. */
+  close(): void {
+    this.#isClosed = true
+  }
+
   /** The step failed and may be tried again under its name. What has no name may be another step the next time. */
   release(name: string | undefined): void {
     if (name !== undefined && name !== UNNAMED) this.#taken.delete(name)
   }
 
   #take(name: string, refusal: string): string {
+    if (this.#isClosed) throw new StepNameError(AFTER_ANSWER)
     if (this.#taken.has(name)) throw new StepNameError(refusal)
     if (this.#taken.size >= STEPS_MAX) throw new StepNameError(`makes more than ${STEPS_MAX} changes`)
     this.#taken.add(name)
@@ -133,6 +148,7 @@ export class StepNames {
 
 const ONE_UNNAMED = `has a second update without a name. Name it: session.update('name', change)`
 const AFTER_FAILURE = `failed before, after an update without a name, and this one may be another. Name them: session.update('name', change)`
+const AFTER_ANSWER = `changes the session after an update that gave the answer. Let the last change give it`
 const ONE_SAVE = `saves fields twice. Make one of the changes an update with a name: session.update('name', change)`
 
 /** Throws StepNameError for what can't be the name of an update. */

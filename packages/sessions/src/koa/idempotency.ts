@@ -9,7 +9,9 @@ import type Koa from 'koa'
 import { type Answer, isKept, proxyWindowMs } from '../idempotency/answers.ts'
 import { IdempotencyKeyError, StillRunningError } from '../errors.ts'
 import { NO_FINGERPRINT } from '../idempotency/fingerprint.ts'
+import type { Answering } from '../engine/plan-write.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
+import type { UpdateOptions } from './session-type.ts'
 import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
 import { type BareSession, replaceFields } from './koa-session-fields.ts'
 
@@ -95,7 +97,23 @@ function answerBefore({ session, discarded }: RequestState): Answer | undefined 
 
 /** What the handler of a keyed request answers, if that is small, its own and not a failure. */
 export function answerOf(ctx: Koa.Context, { keyed }: RequestState): Answer | undefined {
-  if (keyed?.phase !== 'answered' || ctx.respond === false) return undefined
+  return keyed?.phase === 'answered' ? keptAnswer(ctx, keyed) : undefined
+}
+
+/** Answers the request with what `answer` makes of an update. */
+export function answeringWith<T>(
+  ctx: Koa.Context,
+  { keyed }: RequestState,
+  answer: NonNullable<UpdateOptions<T>['answer']>,
+): Answering<T> {
+  return (fields, result, version) => {
+    ctx.body = answer(fields, { result, version })
+    return keyed && keptAnswer(ctx, keyed)
+  }
+}
+
+function keptAnswer(ctx: Koa.Context, keyed: NonNullable<RequestState['keyed']>): Answer | undefined {
+  if (ctx.respond === false || ctx.status >= FAILED_STATUS) return undefined
   const body = bodyOf(ctx.body)
   if (body === undefined) return undefined
   const answer = { status: ctx.status, type: ctx.type, body, ...ownHeaders(ctx, keyed.headersBefore) }

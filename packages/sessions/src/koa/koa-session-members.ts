@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import type { SessionData } from '../record/data.ts'
 import type { SingleOptions } from '../engine/single-flight.ts'
-import type { MaxAge } from './session-type.ts'
-import { checkedValue, take } from '../options.ts'
+import type { MaxAge, UpdateOptions } from './session-type.ts'
+import { checkedOptions, checkedValue, type Rules, take } from '../options.ts'
 import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
 import { known, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
 import { type BareSession, memberNames, OWNER, refusal } from './koa-session-fields.ts'
@@ -18,11 +18,17 @@ export type Update = <T>(
   session: BareSession,
   change: (draft: SessionData) => T,
   name: string | undefined,
+  options: UpdateOptions<T> | undefined,
 ) => Promise<T>
 
-type UpdateArguments<T> = [change: (draft: SessionData) => T] | [name: string, change: (draft: SessionData) => T]
+type Change<T> = (draft: SessionData) => T
+type UpdateArguments<T> =
+  | [change: Change<T>, options?: UpdateOptions<T>]
+  | [name: string, change: Change<T>, options?: UpdateOptions<T>]
 
 const maxAgeRule = take.either(take.durationMs(1), take.oneOf('session'))
+
+const updateRules: Rules<UpdateOptions<unknown>> = { answer: take.function }
 
 function ownerOf(session: BareSession): StatefulContext {
   const owner = session[OWNER]
@@ -38,10 +44,14 @@ export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
 
   async function updateMember<T>(this: BareSession, ...given: UpdateArguments<T>): Promise<T> {
     const ctx = ownerOf(this)
-    if (typeof given[0] === 'function') return await update(ctx, this, given[0], undefined)
-    const [name, change] = given as [name: string, change: (draft: SessionData) => T]
-    assertStepName(name)
-    return await update(ctx, this, change, name)
+    const [name, change, options] = (typeof given[0] === 'function' ? [undefined, ...given] : given) as [
+      name: string | undefined,
+      change: Change<T>,
+      options?: UpdateOptions<T>,
+    ]
+    if (typeof given[0] !== 'function') assertStepName(name)
+    const checked = options && checkedOptions('session.update()', options, updateRules)
+    return await update(ctx, this, change, name, checked)
   }
 
   const prototypeOn = (base: object): object => {

@@ -9,7 +9,7 @@ import { type Engine, sessionEngine } from '../engine/engine.ts'
 import { type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
 import type { SessionData } from '../record/data.ts'
-import { replay, wasAnswered } from './idempotency.ts'
+import { answeringWith, replay, wasAnswered } from './idempotency.ts'
 import { checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
 import type { KoaSession, SessionFields } from './session-type.ts'
 import { merge } from '../record/merge.ts'
@@ -30,6 +30,7 @@ export type {
   SessionDraft,
   SessionFields,
   SessionMembers,
+  UpdateOptions,
 } from './session-type.ts'
 
 /** What an application keeps of the session layer. */
@@ -96,14 +97,15 @@ export function sessions<Fields extends object = SessionFields>(
 
 /** `session.update()`: what the handler has changed so far, and its change on top, in one write. */
 function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Update {
-  return (ctx, session, change, name) =>
+  return (ctx, session, change, name, { answer } = {}) =>
     stateOf(ctx).inTurn(async () => {
       const state = stateOf(ctx)
       refuseInOutage(state)
       await state.discarded?.destroy()
       beforeSave?.(ctx, session as unknown as KoaSession)
       const written = fieldsOf(session)
-      const result = await sessionOf(state).update(written, withFieldNames(change), name)
+      const answering = answer && answeringWith(ctx, state, answer)
+      const result = await sessionOf(state).update(written, withFieldNames(change), name, answering)
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
       replaceFields(session, merge(written, now, sessionOf(state).take()))

@@ -25,6 +25,15 @@ export type SessionDraft<Fields extends object = SessionFields> = [keyof Fields]
 /** How long a session may be unused, in milliseconds; `session`: as usual, and its cookie ends with the browser. */
 export type MaxAge = number | 'session'
 
+export interface UpdateOptions<T, Fields extends object = SessionFields> {
+  /**
+   * Makes the request's answer, a value for `ctx.body`, from the fields as they are stored with this update. A keyed request's answer
+   * is then stored in the same write: without it, that takes a second one. It is called like `change`, and must depend on what it
+   * is given alone; nothing of the session may be changed after it.
+   */
+  readonly answer?: (fields: SessionDraft<Fields>, made: { readonly result: T; readonly version: number }) => unknown
+}
+
 /** What every session has beside its fields. */
 export interface SessionMembers<Fields extends object = SessionFields> {
   /** This request began it. */
@@ -51,8 +60,8 @@ export interface SessionMembers<Fields extends object = SessionFields> {
    * `change` is synchronous, and runs again when another request was faster: it must depend on its draft alone. By `name` it
    * is known again when a request comes again with its Idempotency-Key; one update of such a request may go without.
    */
-  update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T>
-  update<T>(change: (draft: SessionDraft<Fields>) => T): Promise<T>
+  update<T>(name: string, change: (draft: SessionDraft<Fields>) => T, options?: UpdateOptions<T, Fields>): Promise<T>
+  update<T>(change: (draft: SessionDraft<Fields>) => T, options?: UpdateOptions<T, Fields>): Promise<T>
   /**
    * Runs `run` once for this session across all nodes: requests that ask for the same `name` meanwhile, or soon after, wait and get
    * what it returned, which is JSON and Dates. If the node that runs it dies, one of those that wait runs it. `signal` aborts

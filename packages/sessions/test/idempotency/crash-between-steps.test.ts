@@ -53,6 +53,30 @@ const dies = test.macro(async (t, at: string) => {
 const onRedis = redisMissing === undefined ? test.serial : test.skip
 test.after.always(async () => await (await server)?.stop())
 
+onRedis(
+  'an answer that an update stored is given by another node, although its own died before it answered',
+  async (t) => {
+    const redis = await server
+    const [doomed, other] = await Promise.all([node(t, redis?.url ?? ''), node(t, redis?.url ?? '')])
+    const { cookie } = await send(doomed, '/begin', '')
+    for (const [at, orders, isOfDoomed] of [
+      ['before-commit 1', 1, false],
+      ['after-commit 1', 2, true],
+    ] as const) {
+      const dying = at.startsWith('before') ? await node(t, redis?.url ?? '') : doomed
+      const gone = once(dying.process, 'exit')
+      const key = { 'Idempotency-Key': at.replace(' ', '-') }
+      await t.throwsAsync(send(dying, '/order', cookie, { ...key, 'X-Die': at }))
+      t.deepEqual(await gone, [null, 'SIGKILL'])
+      const answered = isOfDoomed ? dying : other
+      for (const repeat of [1, 2]) {
+        const { body } = await send(other, '/order', cookie, key)
+        t.deepEqual(body, { orders, process: answered.process.pid }, `${at}, repeat ${repeat}`)
+      }
+    }
+  },
+)
+
 for (const [what, at] of [
   ['before its first step was committed', 'before-commit 1'],
   ['between its two steps', 'after-commit 1'],
