@@ -1,6 +1,7 @@
 /** What takes minutes and is run once before a change lands: random series, many seeds, long kill series, packed packages. */
 export const LONG_TESTS = [
   'bench/test/healthy.test.ts',
+  'bench/test/matrix-run.test.ts',
   'bench/test/peers.test.ts',
   'packages/balancer/test/failover/failover-matrix-undici.test.ts',
   'packages/balancer/test/hostile/fuzz.test.ts',

@@ -24,6 +24,7 @@ const RESULT_FILE = 'result.json'
 const stop = new AbortController()
 
 async function main(args: readonly string[]): Promise<void> {
+  if (args.includes('--matrix')) return await (await import('./matrix/main.ts')).matrix(args, stop.signal)
   const asked = readStrategiesOptions(args, new Date())
   if (asked.to === 'help') say(STRATEGIES_HELP)
   else if (asked.to === 'measure-the-measurer') await measureTheMeasurer({ seed: asked.seed, say })

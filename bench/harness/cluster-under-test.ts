@@ -5,7 +5,9 @@
  * `peers/cluster/`. Peers go through the same faults, and the same code measures them.
  */
 import {
+  type Choice,
   chooseStore,
+  type Database,
   freePort,
   httpGet,
   type Lab,
@@ -31,6 +33,8 @@ export interface Contestant {
   readonly versions?: Readonly<Record<string, string>>
   /** It needs what `installPeers` installs. */
   readonly installed: boolean
+  /** Of a strategy over a database, in place of SQLite. */
+  readonly database?: Database
   /** Set when it can't take part on this machine: the reason, and how to get the missing program. */
   readonly missing?: string
 }
@@ -46,6 +50,10 @@ export interface ClusterWishes {
   readonly readShare?: number
   /** Extra bytes in each session of a user. Only our nodes support it. */
   readonly sessionBytes?: number
+  /** As of the lab's ClusterOptions. */
+  readonly edges?: boolean
+  readonly replica?: boolean
+  readonly together?: boolean
   /** Users start only with `startUsers`. */
   readonly usersLater?: boolean
   /** In place of the store that the contestant's own strategy names. */
@@ -85,18 +93,38 @@ export interface ClusterUnderTest {
 const METRICS_WAIT_MS = 2_000
 
 /** A strategy of ours, of our programs. */
-export function contestantOf(strategy: Strategy): Contestant {
-  const { name } = strategy
-  const missing = missingStore(strategy)
+export function contestantOf(strategy: Strategy, database?: Database): Contestant {
+  const name = database === undefined ? strategy.name : `${strategy.name}-${database}`
+  const missing = missingStore(strategy, process.env, database)
   const programs = ownPrograms()
   const absence = missing === undefined ? {} : { missing }
-  return { name, title: name, role: 'strategy', strategy, programs, packages: [], installed: false, ...absence }
+  const over = database === undefined ? {} : { database }
+  return {
+    name,
+    title: name,
+    role: 'strategy',
+    strategy,
+    programs,
+    packages: [],
+    installed: false,
+    ...over,
+    ...absence,
+  }
+}
+
+/** Where its sessions are on this machine. */
+export function storeOf({ strategy, database }: Contestant, environment: NodeJS.ProcessEnv = process.env): Choice {
+  return chooseStore(strategy, readConfig(environment), database)
 }
 
 /** Why this machine has no store for it. */
-export function missingStore(strategy: Strategy, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+export function missingStore(
+  strategy: Strategy,
+  environment: NodeJS.ProcessEnv = process.env,
+  database?: Database,
+): string | undefined {
   try {
-    chooseStore(strategy, readConfig(environment))
+    chooseStore(strategy, readConfig(environment), database)
     return undefined
   } catch (error) {
     if (!(error instanceof NoStoreError)) throw error
@@ -115,7 +143,7 @@ export async function openCluster(contestant: Contestant, wishes: ClusterWishes)
   const environment = { ...inherited, ...padding, ADMIN_PORT: String(adminPort) }
   const ports = { port: 0, controlPort: 0 }
   const lab = await openLab({
-    ...(wishes.storeUrl === undefined ? chooseStore(strategy, config) : { strategy }),
+    ...(wishes.storeUrl === undefined ? chooseStore(strategy, config, contestant.database) : { strategy }),
     ...wishes,
     ...ports,
     programs,

@@ -1,4 +1,6 @@
 /** A result as a page that explains itself. It needs the packages that `index.ts` installs. */
+import type { Matrix } from '../matrix/result.ts'
+import { matrixSection } from '../matrix/section.ts'
 import type { BenchResult } from '../result.ts'
 import { answer } from './answer.ts'
 import { lossChart, LOST } from './charts/loss.ts'
@@ -23,12 +25,14 @@ import { slug } from './drawing/slug.ts'
 
 const LOSS_KINDS: readonly LossKind[] = ['sessions', 'writes']
 
-export function reportHtml(result: BenchResult, atlas?: unknown): string {
+/** `matrix`: a matrix of the same time, which comes first. */
+export function reportHtml(result: BenchResult, atlas?: unknown, matrix?: Matrix): string {
   const atlasPart = atlasSection(atlas)
   return shell({
     title: 'ninelives: which strategy, at what cost, losing what',
     about: about(result),
     main: html`
+      ${matrix === undefined ? undefined : matrixSection(matrix)}
       ${doubtsNote('This run is not to be quoted.', doubts(result))} ${answerSection(result)}
       ${contents(result, atlasPart)} ${lossSection(result)} ${scenarioSections(result)} ${atlasPart} ${leftOut(result)}
       <section aria-labelledby="definitions">

@@ -44,6 +44,7 @@ const FLAGS = {
   out: outFlag,
   resume: run('DIR', 'continues the run that was interrupted there'),
   compare: run('BASE [RUN]', 'two runs beside each other; without RUN, the newest'),
+  matrix: switchFlag('every strategy and peer by every fault: npm run bench -- --matrix --help'),
   'measure-the-measurer': switchFlag('the error of the harness itself'),
 }
 

@@ -184,7 +184,7 @@ function progressOf(options: RunOptions, say: (text: string) => void) {
   }
 }
 
-function timeText(ms: number): string {
+export function timeText(ms: number): string {
   const seconds = Math.ceil(ms / 1_000)
   return seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`
 }

@@ -45,6 +45,13 @@ const PEERS: readonly Peer[] = [
     ...KOA_SESSION,
     ...affinity,
   },
+  {
+    name: 'haproxy-retries-plain',
+    title: `HAProxy that retries all errors, ${PLAIN} over Redis`,
+    ...KOA_SESSION,
+    balancer: 'haproxy-retries',
+    program: 'haproxy',
+  },
   { name: 'koa-session', title: `our balancer, ${PLAIN} over Redis`, ...KOA_SESSION },
   {
     name: 'koa-redis',

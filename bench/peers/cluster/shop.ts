@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { addTo, type Cart, checkedQuantity, checkedSku, demoAccounts, itemsOf, removeFrom } from '@ninelives/node'
 import { environment, listen } from '../program.ts'
+import { passCrashPoints } from './crash-points.ts'
 
 /** A library's session in a request. */
 export interface Visit {
@@ -106,8 +107,12 @@ export function shopServer(application: RequestListener): Server {
   return createServer((request, response) => {
     response.setHeader('X-Served-By', node)
     const isProbe = request.method === 'GET' && (request.url === '/readyz' || request.url === '/healthz')
-    if (isProbe) response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"ready":true}')
-    else application(request, response)
+    if (isProbe) {
+      response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"ready":true}')
+      return
+    }
+    passCrashPoints(request, response)
+    application(request, response)
   })
 }
 

@@ -92,6 +92,19 @@ inRedis('a store with amnesia runs on without sessions', async (t) => {
   t.deepEqual(lab.trace.state.faults, [])
 })
 
+inRedis('a store that evicts loses some sessions, and takes new ones again', async (t) => {
+  const lab = await redisLab(t)
+  const isKnown = await loggedIn(lab)
+  t.true(await isKnown())
+  const { port } = lab.cluster.store ?? { port: 0 }
+  const before = Number((await askRedis(port, 'DBSIZE')).slice(1))
+  await inject(lab, { kind: 'eviction', target: 'store' })
+  t.true(Number((await askRedis(port, 'DBSIZE')).slice(1)) < before)
+  t.regex(await askRedis(port, 'CONFIG', 'GET', 'maxmemory-policy'), /noeviction/)
+  t.deepEqual(lab.trace.state.faults, [])
+  t.true(await (await loggedIn(lab))())
+})
+
 test('a store that the lab did not start is never broken', async (t) => {
   const lab = await startedLab(t)
   const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'kill', target: 'store' } })

@@ -1,9 +1,9 @@
 /** `prove` on a cluster that the lab starts. */
 import { labBreaker } from '../../campaign/lab-breaker.ts'
+import { isFailover, placeOf } from '../../campaign/place.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
 import { needsEdges, parsePlanned } from '../../campaign/planned.ts'
 import { askedBy, recipeOf } from '../../campaign/required.ts'
-import { nodeNames, waysOf } from '../../cluster/addresses.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
 import { type Choice, requirePrivateServer } from '../../cluster/choose-store.ts'
 import { ownPrograms } from '../../cluster/programs.ts'
@@ -59,19 +59,9 @@ function requireFitting(kinds: readonly string[], place: Place): void {
   }
 }
 
-function placeOf(kinds: readonly string[], choice: Choice, nodes: number, users: number): Place {
-  const names = nodeNames(nodes)
-  const edges = waysOf({ ...choice, replica: kinds.some(isFailover) }, names)
-  return { nodes: names, users, server: choice.server?.kind, edges }
-}
-
 function isOnStore(planned: string): boolean {
   const { kind = '', target } = parsePlanned(planned) ?? {}
   return target === STORE && faults.get(kind)?.on.includes('store') === true
-}
-
-function isFailover(planned: string): boolean {
-  return parsePlanned(planned)?.kind === 'failover'
 }
 
 /** A session of `clustered` has three copies, so it survives two deaths at once; of any strategy one node must be left. */

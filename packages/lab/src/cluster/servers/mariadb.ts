@@ -50,6 +50,8 @@ export const mariadb: ServerKind = {
     },
   },
 
+  eviction: { because: 'A database deletes nothing to make room' },
+
   amnesia: {
     forget: async (port, mark) =>
       (await ask(port, 'CREATE TABLE IF NOT EXISTS ninelives_lab (mark text)')) !== undefined &&

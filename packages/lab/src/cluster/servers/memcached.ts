@@ -23,6 +23,8 @@ export const memcached: ServerKind = {
 
   replication: { because: 'Memcached has no replicas' },
 
+  eviction: { because: 'The memory of Memcached is fixed at its start, and filling it takes minutes' },
+
   amnesia: {
     async forget(port, mark) {
       const answer = await askLines(port, [`set ${keyOf(mark)} 0 0 1`, '1', 'flush_all'])

@@ -64,6 +64,8 @@ export const postgres: ServerKind = {
     promote: async (port) => (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true',
   },
 
+  eviction: { because: 'A database deletes nothing to make room' },
+
   amnesia: {
     forget: async (port, mark) =>
       (await ask(port, `CREATE TABLE IF NOT EXISTS ninelives_lab (mark text)`)) !== undefined &&

@@ -46,6 +46,29 @@ export const redis: ServerKind = {
     },
     isForgotten: async (port, mark) => (await askRedis(port, 'EXISTS', `ninelives:lab:${mark}`)) === ':0',
   },
+
+  eviction: { evict, evicted },
+}
+
+/** The least that is evicted at once, so that most sessions stay. */
+const EVICTED_BYTES = 16_384
+const EVICTED_BYTES_MAX = 1_048_576
+
+/** The limit stays below what is used only until some keys are gone, as its own memory counts too and can't be evicted. */
+async function evict(port: number): Promise<boolean> {
+  const before = await evicted(port)
+  await askRedis(port, 'CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random')
+  for (let bytes = EVICTED_BYTES; bytes <= EVICTED_BYTES_MAX && (await evicted(port)) === before; bytes *= 2) {
+    const used = Number(/used_memory:(\d+)/.exec(await askRedis(port, 'INFO', 'memory'))?.[1] ?? 0)
+    await askRedis(port, 'CONFIG', 'SET', 'maxmemory', String(Math.max(1, used - bytes)))
+    await askRedis(port, 'CONFIG', 'SET', 'maxmemory', '0')
+  }
+  await askRedis(port, 'CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+  return (await evicted(port)) > before
+}
+
+async function evicted(port: number): Promise<number> {
+  return Number(/evicted_keys:(\d+)/.exec(await askRedis(port, 'INFO', 'stats'))?.[1] ?? 0)
 }
 
 /** Redis' raw reply to a command; empty without a reply. */

@@ -19,6 +19,7 @@ export interface ServerKind {
   answers(port: number): Promise<boolean>
   readonly replication: Replication | Unable
   readonly amnesia: Amnesia | Unable
+  readonly eviction: Eviction | Unable
 }
 
 /** What a kind of server can't have, with the reason for an error. */
@@ -39,6 +40,13 @@ export interface Amnesia {
   /** Writes the mark and loses everything. */
   forget(port: number, mark: string): Promise<boolean>
   isForgotten(port: number, mark: string): Promise<boolean>
+}
+
+/** The server's memory is full for a moment, and it deletes some keys. */
+export interface Eviction {
+  evict(port: number): Promise<boolean>
+  /** How many keys it has evicted since its start. */
+  evicted(port: number): Promise<number>
 }
 
 export interface ServerOrder {

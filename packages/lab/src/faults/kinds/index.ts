@@ -6,6 +6,7 @@ import { crash } from './node/crash.ts'
 import { cut } from './edge/cut.ts'
 import { descriptors } from './node/descriptors.ts'
 import { drain } from './node/drain.ts'
+import { eviction } from './store/eviction.ts'
 import { failover } from './store/failover.ts'
 import type { Fault } from '../contract/fault.ts'
 import { hold } from './edge/hold.ts'
@@ -18,7 +19,7 @@ import { reset } from './edge/reset.ts'
 import { stall } from './node/stall.ts'
 
 const ofNodes: readonly Fault[] = [kill, pause, drain, crash, stall, memory, descriptors, clock]
-const ofStores: readonly Fault[] = [amnesia, failover]
+const ofStores: readonly Fault[] = [amnesia, eviction, failover]
 const ofEdges: readonly Fault[] = [latency, bandwidth, hold, reset, cut, partition]
 
 export const faults: ReadonlyMap<string, Fault> = new Map(

@@ -1,0 +1,58 @@
+/**
+ * Keeps a matrix as the published one: `node bench/matrix/publish.ts DIR` copies it and its pictures to bench/results, and puts the picture
+ * into the README; without DIR the pictures and the README are made again from what is kept.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from '@ninelives/lab'
+import { benchMain, say } from '../harness/command/command.ts'
+import { pictureSvg, type Scheme } from './picture.ts'
+import type { Matrix } from './result.ts'
+
+export const KEPT = fileURLToPath(new URL('../results/matrix.json', import.meta.url))
+const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+const [BEGIN, END] = ['<!-- matrix -->', '<!-- /matrix -->']
+export const SCHEMES: readonly Scheme[] = ['light', 'dark']
+
+/** Undefined before the first one was published. */
+export function keptMatrix(): Matrix | undefined {
+  return existsSync(KEPT) ? (JSON.parse(readFileSync(KEPT, 'utf8')) as Matrix) : undefined
+}
+
+export function pictureFile(scheme: Scheme): string {
+  return fileURLToPath(new URL(`../results/matrix-${scheme}.svg`, import.meta.url))
+}
+
+/** The text with the picture between its markers, and nothing else changed. */
+export function withMatrix(readme: string, matrix: Matrix | undefined): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
+  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${matrix === undefined ? '' : `${block(matrix)}\n\n`}${readme.slice(end)}`
+}
+
+function block({ options, startedAt, environment }: Matrix): string {
+  return `<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="bench/results/matrix-dark.svg">
+  <img alt="Each strategy and peer by each fault: what was lost, done twice or not served" src="bench/results/matrix-light.svg">
+</picture>
+
+Up to ${options.faults} faults a cell, seen from the users' side; “≤ 30 %” is what so many faults without a loss can prove. ${environment.processor},
+Node ${environment.node.slice(1)}, ${startedAt.slice(0, 10)}. \`npm run bench -- --matrix\` makes it again, with a page that has the operations that prove each cell.`
+}
+
+function main([directory]: readonly string[]): Promise<void> {
+  if (directory !== undefined) {
+    const path = join(directory, 'matrix.json')
+    if (!existsSync(path)) throw new UsageError(`there is no finished matrix in ${directory}: it has no matrix.json`)
+    writeFileSync(KEPT, readFileSync(path))
+  }
+  const matrix = keptMatrix()
+  if (matrix === undefined) throw new UsageError('no matrix is kept yet: node bench/matrix/publish.ts DIR')
+  for (const scheme of SCHEMES) writeFileSync(pictureFile(scheme), pictureSvg(matrix, scheme))
+  writeFileSync(README, withMatrix(readFileSync(README, 'utf8'), matrix))
+  say('bench/results and README.md have the matrix')
+  return Promise.resolve()
+}
+
+if (import.meta.main) benchMain(async (args) => await main(args))

@@ -1,0 +1,92 @@
+/** The result of the matrix. */
+import type { TraceEvent } from '@ninelives/history'
+import type { Environment } from '../harness/environment.ts'
+
+export const MATRIX_SCHEMA = 1
+
+export interface MatrixOptions {
+  /** Of each cell. */
+  readonly faults: number
+  readonly rows: readonly string[]
+  readonly columns: readonly string[]
+  readonly users: number
+  readonly operationsPerSecond: number
+  readonly seed: number
+}
+
+export interface Matrix {
+  readonly schema: number
+  readonly bench: 'matrix'
+  readonly startedAt: string
+  readonly environment: Environment
+  readonly options: MatrixOptions
+  readonly rows: readonly { readonly name: string; readonly title: string; readonly role: 'strategy' | 'peer' }[]
+  readonly cells: readonly Cell[]
+}
+
+export interface CellPlace {
+  readonly row: string
+  readonly column: string
+}
+
+/** `impossible`: the fault can't fall there, or the contestant is not on this machine. `failed`: it could not be started or broken. */
+export type Cell = CellPlace &
+  ({ readonly impossible: string } | { readonly failed: string } | { readonly found: CellFound })
+
+export interface CellFound {
+  readonly verdict: 'valid' | 'invalid' | 'unknown'
+  readonly doubts: readonly string[]
+  readonly faults: { readonly landed: number; readonly missed: number }
+  readonly sessions: { readonly begun: number; readonly lost: number }
+  readonly writes: { readonly acknowledged: number; readonly lost: number }
+  readonly operations: number
+  /** Operations that failed or may have, without those that met a lost session. */
+  readonly unserved: number
+  readonly anomalies: readonly AnomalyFound[]
+  /** How often each hard interleaving occurred. */
+  readonly interleavings: Readonly<Record<string, number>>
+}
+
+export interface AnomalyFound {
+  readonly kind: string
+  readonly times: number
+  readonly text: string
+  /** Its operations, and the other events of that time. */
+  readonly evidence: readonly TraceEvent[]
+  readonly around: readonly TraceEvent[]
+}
+
+/** What a cell comes to, the worst first. */
+export const OUTCOMES = ['lost', 'doubled', 'wrong', 'failed', 'unknown', 'kept', 'impossible'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+const LOSSES: ReadonlySet<string> = new Set(['lost-session', 'amnesia', 'lost-write', 'lost-update'])
+const DOUBLINGS: ReadonlySet<string> = new Set(['duplicate', 'visible-though-failed'])
+
+/** All that hold for the cell, the worst first. */
+export function outcomesOf(cell: Cell): readonly Outcome[] {
+  if ('impossible' in cell) return ['impossible']
+  if ('failed' in cell) return ['unknown']
+  const { anomalies, unserved, verdict, sessions, writes } = cell.found
+  const kinds = anomalies.map(({ kind }) => kind)
+  const holds: Readonly<Record<Outcome, boolean>> = {
+    lost: sessions.lost > 0 || writes.lost > 0 || kinds.some((kind) => LOSSES.has(kind)),
+    doubled: kinds.some((kind) => DOUBLINGS.has(kind)),
+    wrong: kinds.some((kind) => !LOSSES.has(kind) && !DOUBLINGS.has(kind)),
+    failed: unserved > 0,
+    unknown: verdict === 'unknown',
+    kept: verdict === 'valid' && unserved === 0,
+    impossible: false,
+  }
+  return OUTCOMES.filter((outcome) => holds[outcome])
+}
+
+/** A rate of a loss up to this one would show none in so many faults, in 5 % of trials. */
+export function boundOf({ faults }: CellFound): number {
+  return Math.min(1, 3 / Math.max(1, faults.landed))
+}
+
+export function timesOf({ anomalies }: CellFound, outcome: 'doubled' | 'wrong'): number {
+  const counts = anomalies.filter(({ kind }) => DOUBLINGS.has(kind) === (outcome === 'doubled') && !LOSSES.has(kind))
+  return counts.reduce((sum, { times }) => sum + times, 0)
+}
