@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { LOOPBACK } from '../../supervise/ports.ts'
 import { findOnPath } from './find-program.ts'
@@ -24,8 +24,14 @@ export const mariadb: ServerKind = {
   command({ program, port, directory, follows }) {
     const data = path.join(directory, 'data')
     const init = path.join(directory, 'init.sql')
+    // A server that starts deletes the temporary tables of every other one in the same directory.
+    const temporary = path.join(directory, 'tmp')
+    mkdirSync(temporary, { recursive: true })
     writeFileSync(init, follows === undefined ? `CREATE DATABASE IF NOT EXISTS ${DATABASE};\n` : following(follows))
+    // Its argument --tmpdir may hold no space.
     const install = [
+      'env',
+      `TMPDIR=${temporary}`,
       'mariadb-install-db',
       '--no-defaults',
       '--auth-root-authentication-method=normal',
@@ -35,7 +41,15 @@ export const mariadb: ServerKind = {
     const socket = ['--socket=mysql.sock', `--bind-address=${LOOPBACK}`, `--port=${port}`, '--skip-name-resolve']
     // A replica skips changes by its own id, which it made as the primary: each life has another id.
     const log = ['--log-bin=log', '--log-slave-updates', `--server-id=${randomInt(1, SERVER_ID_MAX)}`]
-    const serve = [program, '--no-defaults', `--datadir=${data}`, `--init-file=${init}`, ...socket, ...log]
+    const serve = [
+      program,
+      '--no-defaults',
+      `--datadir=${data}`,
+      `--tmpdir=${temporary}`,
+      `--init-file=${init}`,
+      ...socket,
+      ...log,
+    ]
     return startScript({ data, make, serve, anew: follows !== undefined })
   },
 

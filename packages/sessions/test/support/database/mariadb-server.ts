@@ -1,7 +1,7 @@
 /** A MariaDB of a test's own, on a free port, that can be killed, stopped and brought back. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createConnection } from 'mysql2'
@@ -31,9 +31,15 @@ export const mariadbMissing = missing(daemon && installer, 'mariadbd', 'mariadb-
 const START_DEADLINE_MS = 60_000
 
 export async function mariadbServer(settings: readonly string[] = []): Promise<MariadbServer> {
-  const data = mkdtempSync(join(tmpdir(), 'ninelives-mariadb-'))
-  if (serverUser !== undefined) chownSync(data, serverUser.uid, serverUser.gid)
-  const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db']
+  const directory = mkdtempSync(join(tmpdir(), 'ninelives-mariadb-'))
+  const data = join(directory, 'data')
+  // A server that starts deletes the temporary tables of every other one in the same directory.
+  const temporary = join(directory, 'tmp')
+  for (const each of [data, temporary]) mkdirSync(each)
+  for (const each of [directory, data, temporary])
+    if (serverUser !== undefined) chownSync(each, serverUser.uid, serverUser.gid)
+  const directories = [`--datadir=${data}`, `--tmpdir=${temporary}`]
+  const install = ['--no-defaults', ...directories, '--auth-root-authentication-method=normal', '--skip-test-db']
   const { status, stdout, stderr } = spawnSync(installer ?? '', install, { encoding: 'utf8', cwd: data, ...serverUser })
   if (status !== 0) throw new Error(`mariadb-install-db: ${stdout}${stderr}`)
   const port = await freePort()
@@ -57,7 +63,7 @@ export async function mariadbServer(settings: readonly string[] = []): Promise<M
     })
 
   const start = async (more: readonly string[] = []): Promise<void> => {
-    const own = [`--datadir=${data}`, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${data}/socket`]
+    const own = [...directories, `--port=${port}`, '--bind-address=127.0.0.1', `--socket=${data}/socket`]
     const small = ['--innodb-buffer-pool-size=16M', '--max-connections=300', `--pid-file=${data}/pid`]
     child = spawn(daemon ?? '', ['--no-defaults', ...own, ...small, ...settings, ...more], {
       stdio: 'ignore',
@@ -81,7 +87,7 @@ export async function mariadbServer(settings: readonly string[] = []): Promise<M
 
   const stop = async (): Promise<void> => {
     await kill()
-    rmSync(data, { recursive: true, force: true, maxRetries: 10 })
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10 })
   }
 
   try {
