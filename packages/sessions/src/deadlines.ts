@@ -28,18 +28,24 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
   let first: Pending | undefined
   let last: Pending | undefined
   let timer: NodeJS.Timeout | undefined
+  let looking: NodeJS.Immediate | undefined
 
   const check = (): void => {
     const nowMs = performance.now()
     for (let entry = first; entry !== undefined && entry.atMs <= nowMs; entry = first) end(entry, late)
-    timer = first === undefined ? undefined : setTimeout(check, Math.ceil(first.atMs - nowMs))
+    timer = first === undefined ? undefined : setTimeout(look, Math.ceil(first.atMs - nowMs))
+  }
+
+  /** If this process itself stood still, the answers lie in sockets and are read before the next immediate. */
+  const look = (): void => {
+    looking = setImmediate(check)
   }
 
   const add = (entry: Pending): void => {
     if (last === undefined) first = entry
     else last.after = entry
     last = entry
-    timer ??= setTimeout(check, timeoutMs)
+    timer ??= setTimeout(look, timeoutMs)
     timer.ref()
   }
 
@@ -85,6 +91,7 @@ export function deadlineList(timeoutMs: number, late: () => Error): Deadlines {
     giveUp(reason) {
       for (let entry = first; entry !== undefined; entry = first) end(entry, reason)
       clearTimeout(timer)
+      clearImmediate(looking)
       timer = undefined
     },
   }
