@@ -73,7 +73,7 @@ export async function singleFlight<T>(
   const giveUpAtMs = performance.now() + timeoutMs
   /** The run that this request waits for. */
   let awaited: string | undefined
-  let unchanged: { readonly version: number; readonly sinceMs: number } | undefined
+  let unchanged: { readonly version: number; sinceMs: number } | undefined
 
   for (let pollMs = POLL_MIN_MS; ; pollMs = Math.min(POLL_MAX_MS, 2 * pollMs)) {
     const seen = await read()
@@ -94,8 +94,15 @@ export async function singleFlight<T>(
         const outcome = await lead(lease)
         if (outcome !== undefined) return outcome.result
       }
-    } else await sleep(pollMs)
+    } else await pause(pollMs)
     if (performance.now() > giveUpAtMs) throw new SingleTimeoutError(name, timeoutMs)
+  }
+
+  /** For as long as this process itself stood still, it can't tell whether the other did. */
+  async function pause(ms: number): Promise<void> {
+    const beganAtMs = performance.now()
+    await sleep(ms)
+    if (unchanged !== undefined) unchanged.sinceMs += performance.now() - beganAtMs - ms
   }
 
   async function read(): Promise<Seen> {
