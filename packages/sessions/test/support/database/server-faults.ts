@@ -66,7 +66,7 @@ export function bearsFaults({ server: startServer, readOnly, full, lock, without
     const outcomes = await Promise.allSettled(calls)
     const tookMs = performance.now() - startedAtMs
     t.true(outcomes.every(({ status }) => status === 'rejected'))
-    t.true(tookMs < 10_000, `ten calls over three connections took ${tookMs} ms`)
+    t.true(tookMs < 60_000, `ten calls over three connections took ${tookMs} ms`)
     await t.throwsAsync(store.health(), UNAVAILABLE)
     server.signal('SIGCONT')
     await healthy(store)
