@@ -11,7 +11,7 @@ import type { LinkCounts } from './links/link-counts.ts'
 import { MeshLinks } from './links/links.ts'
 import type { MeshLocation } from './links/location.ts'
 import type { Message } from './wire/messages.ts'
-import { peer as meshPeer, type Peer, type PeerEvent, type PeerStatus, TICK_MS } from './replica/peer.ts'
+import { peer as meshPeer, type Peer, type PeerEvent, type PeerStatus } from './replica/peer.ts'
 import type { LinkTrouble } from './links/troubles.ts'
 
 export interface MemberOptions {
@@ -43,6 +43,8 @@ export interface Apart {
 }
 
 const INCARNATION_BYTES = 6
+/** A timer takes no more. */
+const WAIT_MAX_MS = 2 ** 31 - 1
 
 export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): MeshMember {
   const { name, names, copies } = location
@@ -52,7 +54,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     incarnation,
     lookup,
     on: {
-      linked: (other, incarnation) => peer.linked(other, incarnation),
+      linked: (other, at) => peer.linked(other, at),
       unlinked: (other) => peer.unlinked(other),
       ended: (other, incarnation) => peer.ended(other, incarnation),
       received: (from, bytes, start, end, version) => {
@@ -71,20 +73,36 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     clock: { monotonicMs: () => performance.now(), wallMs },
     random: Math.random,
     send,
+    onDue: (atMs) => {
+      dueAtMs = atMs
+      arm()
+    },
     ...(recordsMax === undefined ? {} : { recordsMax }),
     onEvent: (event) => onEvent(ofPeer(event)),
   })
-  let ticking: NodeJS.Timeout | undefined
+  let dueAtMs = 0
+  let isOpen = false
+  let timer: NodeJS.Timeout | undefined
+
+  const arm = (): void => {
+    clearTimeout(timer)
+    if (!isOpen || dueAtMs === Infinity) return
+    const waitMs = Math.min(Math.max(Math.ceil(dueAtMs - performance.now()), 0), WAIT_MAX_MS)
+    timer = setTimeout(tick, waitMs).unref()
+  }
+
+  const tick = (): void => {
+    peer.tick()
+    links.endSilent(peer.awakeSinceMs)
+  }
 
   return {
     peer,
 
     async open() {
       await links.open()
-      ticking ??= setInterval(() => {
-        peer.tick()
-        links.tick()
-      }, TICK_MS).unref()
+      isOpen = true
+      arm()
     },
 
     status() {
@@ -99,7 +117,8 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     },
 
     async close() {
-      clearInterval(ticking)
+      isOpen = false
+      clearTimeout(timer)
       peer.close()
       await links.close()
     },

@@ -15,9 +15,9 @@ export async function explain(seed: number, options: ExplainOptions = {}): Promi
   const fails = (candidate: Script): boolean => simulate(candidate, makePeer).violations.length > 0
   if (!fails(whole)) return undefined
   const short = shrink(whole, fails)
-  const { faults, operations, nodes, copies, startsMs, isBrutal, foundMs } = short
+  const { faults, operations, nodes, copies, startsMs, isBrutal, foundMs, awakeMs } = short
   return [
-    `seed ${seed}: ${nodes} nodes, copies ${copies}, started at ${startsMs.join(', ')} ms${isBrutal ? ', brutal' : ''}` +
+    `seed ${seed}: ${nodes} nodes, copies ${copies}, started at ${startsMs.join(', ')} ms, awake for ${awakeMs} ms${isBrutal ? ', brutal' : ''}` +
       (foundMs === Infinity ? '' : `, a majority founds a mesh after ${foundMs} ms`),
     `${whole.faults.length} faults and ${whole.operations.length} operations, cut down to ${faults.length} and ${operations.length}:`,
     ...[...faults.map(toldFault), ...operations.map(toldOperation)].map((line) => `  ${line}`),

@@ -29,6 +29,9 @@ const SETTLE_MS = 1_500
 /** Two meshes that became one take longer. */
 const BRUTAL_SETTLE_MS = 3_000
 const LAST_LOOK_MS = 300
+/** Digests go on for a round with each other node. */
+const REST_MS = 1_000
+const QUIET_MS = 500
 const VIOLATIONS_MAX = 20
 
 export function simulate(script: Script, makePeer: Engine = peer): Run {
@@ -36,7 +39,7 @@ export function simulate(script: Script, makePeer: Engine = peer): Run {
   const fail = (what: string): void => {
     if (violations.length < VIOLATIONS_MAX) violations.push(what)
   }
-  const timing = { ...simulatedTiming, foundMs: script.foundMs }
+  const timing = { ...simulatedTiming, foundMs: script.foundMs, awakeMs: script.awakeMs }
   const witness = new Witness(fail, () => script.isBrutal || !clients.haveWritten)
   const hooks = {
     failed: fail,
@@ -61,16 +64,26 @@ export function simulate(script: Script, makePeer: Engine = peer): Run {
   afflictions.healAll()
   cluster.time.runUntil(cluster.time.nowMs + (script.isBrutal ? BRUTAL_SETTLE_MS : SETTLE_MS))
   const lastMs = cluster.time.nowMs
+  expectSettled(script, cluster, fail)
   lookOnceMore(script, clients)
   cluster.time.runUntil(lastMs + LAST_LOOK_MS)
 
   judge(script, clients, afflictions, lastMs, fail)
   compareCopies(script, cluster, where, fail)
+  awaitRest(script, cluster, fail)
   return {
     violations,
     operations: clients.histories.reduce((sum, { length }) => sum + length, 0),
     messages: cluster.network.messages,
     report: () => report(violations, clients),
+  }
+}
+
+/** Without faults and traffic no change stays pending, whether the node that holds it is awake or quiet. */
+function expectSettled({ startsMs }: Script, cluster: Cluster, fail: (what: string) => void): void {
+  for (const node of startsMs.keys()) {
+    const pending = cluster.peer(node)?.status().pending ?? 0
+    if (pending > 0) fail(`n${node} has ${pending} pending changes in the end`)
   }
 }
 
@@ -125,6 +138,17 @@ function compareCopies(script: Script, cluster: Cluster, where: Placement, fail:
       if (text !== first?.text) fail(`key ${key} differs: n${first?.node} has ${first?.text}, n${node} has ${text}`)
     }
   }
+}
+
+/** Without traffic all become quiet, and send nothing more. */
+function awaitRest({ startsMs, awakeMs }: Script, cluster: Cluster, fail: (what: string) => void): void {
+  const { time, network } = cluster
+  time.runUntil(time.nowMs + awakeMs + REST_MS)
+  const awake = startsMs.flatMap((_, node) => (cluster.peer(node)?.status().quiet === true ? [] : [`n${node}`]))
+  if (awake.length > 0) return fail(`${awake.join()} not quiet in the end`)
+  const sent = network.messages
+  time.runUntil(time.nowMs + QUIET_MS)
+  if (network.messages > sent) fail(`${network.messages - sent} messages while all are quiet`)
 }
 
 function toldRefused({ operation, node, startMs, endMs, refusal }: RefusedOperation): string {

@@ -19,6 +19,8 @@ const CHANGES = 'replica/changes.ts'
 const VERBS = 'replica/verbs.ts'
 const BALLOTS = 'membership/ballots.ts'
 const NEIGHBOURS = 'membership/neighbours.ts'
+const PEER = 'replica/mesh-peer.ts'
+const LEASE = 'membership/lease.ts'
 const CURRENT_VIEW = 'membership/current-view.ts'
 
 const variant = (
@@ -154,6 +156,38 @@ export const variants: ReadonlyMap<string, Variant> = new Map([
       CHANGES,
       "driven.isShared ? 'unknown' : 'outranked'",
       "'outranked'",
+    ]),
+  ],
+  [
+    'lapsed-lease',
+    variant('a replica believes the lease that it held before a lull', [
+      LEASE,
+      'const sinceMs = now - timing.leaseMs',
+      'const sinceMs = Number.NEGATIVE_INFINITY',
+    ]),
+  ],
+  [
+    'hasty-reader',
+    variant('a replica reads its own memory while it takes the lease', [
+      VERBS,
+      '!isLeased',
+      '!isLeased && lease.missedMs(this.#context.clock.monotonicMs()) > this.#context.timing.leaseMs',
+    ]),
+  ],
+  [
+    'restless-change',
+    variant(
+      'a replica becomes quiet, and does nothing more, while a change is pending',
+      [PEER, 'this.#verbs.isIdle && changes.driven === 0 &&', ''],
+      [PEER, 'this.#changes.tick(now)', 'if (this.#wakefulness.isAwake) this.#changes.tick(now)'],
+    ),
+  ],
+  [
+    'deserted-joiner',
+    variant('a replica becomes quiet while a member joins or is to be dropped', [
+      'membership/views.ts',
+      'return !isOpen && this.#context.names.every(',
+      'return !isOpen || this.#context.names.every(',
     ]),
   ],
 ])

@@ -231,7 +231,7 @@ test.serial('a link on which nothing is heard ends', async (t) => {
   if (a === undefined || b === undefined) return
   await linkedTo(a, 'b')
   await until('the link to end', () => {
-    a.links.tick()
+    a.links.endSilent(0)
     return a.events.includes('unlinked b')
   })
   t.regex(a.lines.join(), /b has said nothing for 2000 ms/)

@@ -4,10 +4,10 @@ import type { SessionKey, SessionRecord, WriteResult } from '../../src/contract.
 import { Lease } from '../../src/replication/membership/lease.ts'
 import type { VerbOutcome } from '../../src/replication/wire/messages.ts'
 import { Neighbours } from '../../src/replication/membership/neighbours.ts'
-import { type Peer, type PeerOptions, TICK_MS } from '../../src/replication/replica/peer.ts'
+import type { Peer, PeerOptions } from '../../src/replication/replica/peer.ts'
 import type { PeerContext } from '../../src/replication/context/peer-context.ts'
 import { CurrentView } from '../../src/replication/membership/current-view.ts'
-import { standardTiming } from '../../src/replication/context/timing.ts'
+import { standardTiming, TICK_MS } from '../../src/replication/context/timing.ts'
 import { LocalMesh } from '../support/mesh/local-mesh.ts'
 
 const key = 'some-key' as SessionKey

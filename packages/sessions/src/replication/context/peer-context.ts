@@ -30,5 +30,7 @@ export interface PeerContext {
   readonly placement: Placement
   readonly recordsMax: number
   post(to: number, message: Message): void
+  /** The peer has something to do at that instant of the monotonic clock, at the latest. */
+  due(atMs: number): void
   emit(event: PeerEvent): void
 }

@@ -3,6 +3,7 @@
  * version, and no option: to change one of them, change the version.
  */
 export interface Timing {
+  /** An acknowledged change replaces a heartbeat to that peer. */
   readonly heartbeatMs: number
   /** How long an echo counts, from the sending of its heartbeat. */
   readonly leaseMs: number
@@ -17,6 +18,8 @@ export interface Timing {
   readonly relinkMs: number
   /** How long no silence is suspected after a pause of this process. */
   readonly patienceMs: number
+  /** A peer is quiet once it was not used for so long, and nothing is open. */
+  readonly awakeMs: number
   /** A message without an answer is sent again. */
   readonly resendMs: number
   /** A change that was pending for so long is driven on by each full replica that holds it. */
@@ -34,6 +37,7 @@ export interface Timing {
   readonly buckets: number
 }
 
+/** How often a peer looks whether it can go on, where no message will tell. */
 export const TICK_MS = 10
 
 export const standardTiming: Timing = {
@@ -43,6 +47,7 @@ export const standardTiming: Timing = {
   suspectMs: 300,
   relinkMs: 110,
   patienceMs: 100,
+  awakeMs: 3_000,
   resendMs: 40,
   replayMs: 100,
   turnMs: 50,

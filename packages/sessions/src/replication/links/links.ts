@@ -17,6 +17,7 @@ import type { Frame } from '../wire/frames.ts'
 import { clusterText, type Identity, type HandshakeRole, SPOKEN, type SpokenVersions } from './handshake.ts'
 import { addBytes, type LinkCounts, noCounts } from './link-counts.ts'
 import { apart, Link, reason, type LinkRefusal, type LinkEnd } from './link.ts'
+import type { LinkedPeer } from '../context/linked-peer.ts'
 import type { MeshLocation } from './location.ts'
 import { readRoster, ROSTER_MARK, type Roster, rosterFrame } from './roster.ts'
 import { type MeshSockets, meshSockets } from './sockets.ts'
@@ -24,7 +25,7 @@ import { strangers } from './strangers.ts'
 import { type LinkTrouble, troubleBook } from './troubles.ts'
 
 export interface LinkEvents {
-  linked(name: string, incarnation: number): void
+  linked(name: string, at: LinkedPeer): void
   unlinked(name: string): void
   /** That process is gone, see death-watch.ts; its link may not have ended yet. */
   ended(name: string, incarnation: number): void
@@ -41,7 +42,7 @@ export interface LinksOptions {
   readonly lookup?: Lookup | undefined
 }
 
-/** Nodes send many times a second: a link that is silent for so long is dead. */
+/** Nodes answer many times a second while this one is awake: a link that is silent for so long then is dead. */
 const SILENCE_MS = 2_000
 /** After a roster named another node with the name of a linked one: time to notice that one of the two is dead. */
 const DOUBT_MS = 150
@@ -116,11 +117,11 @@ export class MeshLinks {
     return this.#up.get(to)?.version
   }
 
-  /** To be called every now and then: ends links on which nothing was heard for too long. */
-  tick(): void {
+  /** Ends links on which nothing was heard for too long, since when every other node should have answered. */
+  endSilent(awakeSinceMs: number): void {
     const silentBeforeMs = performance.now() - SILENCE_MS
     for (const [name, link] of this.#up) {
-      if (link.heardAtMs < silentBeforeMs)
+      if (Math.max(link.heardAtMs, awakeSinceMs) < silentBeforeMs)
         link.end({ kind: 'lost', line: `${name} has said nothing for ${SILENCE_MS} ms` })
     }
   }
@@ -216,7 +217,7 @@ export class MeshLinks {
     this.#troubles.clear(peer.name)
     this.#tellRoster()
     this.#options.on.event({ event: 'mesh-linked', peer: peer.name, line: `linked to ${peer.name}` })
-    this.#options.on.linked(peer.name, peer.incarnation)
+    this.#options.on.linked(peer.name, { incarnation: peer.incarnation, version: link.version })
     this.#deaths.watch(peer.name, peer.incarnation)
   }
 

@@ -3,6 +3,9 @@
  * of the mesh's secret (PSK), with a Diffie-Hellman exchange beside it, so that a secret that leaks opens no recording.
  * With certificates both sides show one; the authority must be the mesh's own, because every certificate that it signed is
  * accepted. In either case the handshake proves which node it is.
+ *
+ * A link may be silent for hours. The operating system asks by itself whether the other machine is still there, and ends a
+ * link without an answer.
  */
 import { hkdfSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -30,18 +33,20 @@ const PSK_BYTES = 32
 /** OpenSSL knows suites that have both a shared key and an exchange only up to TLS 1.2. */
 const PSK_OPTIONS = { ciphers: 'ECDHE-PSK-CHACHA20-POLY1305', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const
 const HANDSHAKE_MS = 2_000
+/** Node.js then asks every second, and takes the tenth question without an answer for the end. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 1_000 } as const
 
 export function meshSockets({ secret, tls, certificates }: Security): MeshSockets {
   if (!tls) {
     return {
-      server: (onSocket) => createServer({ noDelay: true }, onSocket),
-      dial: ({ host, port }) => connect({ host, port, noDelay: true }),
+      server: (onSocket) => createServer({ noDelay: true, ...KEEP_ALIVE }, onSocket),
+      dial: ({ host, port }) => connect({ host, port, noDelay: true, ...KEEP_ALIVE }),
     }
   }
   const keys = certificates === undefined ? sharedKey(secret ?? '') : certified(certificates)
   return {
     server: (onSocket, onRefused) =>
-      createTlsServer({ ...keys.server, handshakeTimeout: HANDSHAKE_MS, noDelay: true }, onSocket).on(
+      createTlsServer({ ...keys.server, handshakeTimeout: HANDSHAKE_MS, noDelay: true, ...KEEP_ALIVE }, onSocket).on(
         'tlsClientError',
         onRefused,
       ),
@@ -52,7 +57,9 @@ export function meshSockets({ secret, tls, certificates }: Security): MeshSocket
         checkServerIdentity: () => undefined,
         host,
         port,
-      }).setNoDelay(),
+      })
+        .setNoDelay()
+        .setKeepAlive(KEEP_ALIVE.keepAlive, KEEP_ALIVE.keepAliveInitialDelay),
   }
 }
 

@@ -4,6 +4,8 @@
  * The later view waits for the guard from when it *learnt* of the promises. So only the rates of two clocks are compared,
  * over a sixth of a second.
  *
+ * An acknowledgement of a change is an echo as well, of when the change was first sent in this view.
+ *
  * Part of the guard may be over by then. A voter that promises says how long ago it last echoed each rank, and it echoes no
  * more. Every majority that could renew a lease contains a voter that promised, or is the holder's own, and the holder knows.
  * A process counts from its own start what a former process of its name may have echoed.
@@ -33,7 +35,8 @@ export class Lease {
   readonly #neighbours: Neighbours
   readonly #echoedAtMs: number[]
   readonly #sentEchoAtMs: number[]
-  #installedAtMs = Number.NEGATIVE_INFINITY
+  /** Since when this peer tries to hold the lease of its view. */
+  #soughtSinceMs = Number.NEGATIVE_INFINITY
   #guards: Guard[] = []
   /** Of members that this peer does not know, because it has missed views. */
   #guardedUntilMs = Number.NEGATIVE_INFINITY
@@ -49,7 +52,7 @@ export class Lease {
   /** A view was installed. `quietMs`, by rank: for how long no lease can have been renewed. */
   begin(former: View | undefined, view: View, quietMs: readonly number[], now: number): void {
     this.#echoedAtMs.fill(Number.NEGATIVE_INFINITY)
-    this.#installedAtMs = now
+    this.#soughtSinceMs = now
     this.#guards = this.#guards.filter(({ untilMs }) => untilMs > now)
     const { guardMs } = this.#context.timing
     const dropped = droppedBy(former, view)
@@ -58,13 +61,23 @@ export class Lease {
       this.#guards.push({ dropped: member, untilMs: now + guardMs - (quietMs[member.rank] ?? 0) })
   }
 
-  echoed(rank: number, { cluster, view, atMs }: Echo): void {
+  echoed(rank: number, { cluster, view, atMs }: Pick<Echo, 'cluster' | 'view' | 'atMs'>): void {
     if (cluster !== this.#currentView.cluster || view !== this.#currentView.number) return
     if (!hasVote(this.#currentView.member(rank), this.#neighbours.of(rank).incarnation)) return
     this.#echoedAtMs[rank] = Math.max(this.#echoedAtMs[rank] ?? 0, atMs)
   }
 
-  /** This peer has echoed a heartbeat of that rank. */
+  /** This peer has woken. */
+  seek(now: number): void {
+    this.#soughtSinceMs = now
+  }
+
+  /** When the last message left that the voter echoed. */
+  renewedAtMs(rank: number): number {
+    return this.#echoedAtMs[rank] ?? Number.NEGATIVE_INFINITY
+  }
+
+  /** This peer has echoed a heartbeat of that rank, or acknowledged a change. */
   sentEcho(rank: number, now: number): void {
     this.#sentEchoAtMs[rank] = now
   }
@@ -93,11 +106,11 @@ export class Lease {
     return this.#guards.some(({ dropped, untilMs }) => now < untilMs && !this.#neighbours.hasEnded(dropped))
   }
 
-  /** How long the lease has been missing, counted from the view's installation at the earliest. */
+  /** How long the lease has been missing, since it was first sought in this view. */
   missedMs(now: number): number {
     const { majority } = this.#context
     const latest = [...this.#echoedAtMs].sort((left, right) => right - left)[majority - 2] ?? now
-    return now - Math.max(latest, this.#installedAtMs)
+    return now - Math.max(latest, this.#soughtSinceMs)
   }
 }
 

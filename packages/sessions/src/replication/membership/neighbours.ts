@@ -4,12 +4,15 @@
  */
 import type { Heartbeat, ViewMember } from '../wire/messages.ts'
 import { bit, count, has } from '../wire/ranks.ts'
+import type { LinkedPeer } from '../context/linked-peer.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { isProcess } from './current-view.ts'
 
 export interface Neighbour {
   /** 0 while there is no link. */
   incarnation: number
+  /** Of the protocol, on this link. */
+  version: number
   unlinkedAtMs: number
   heardAtMs: number
   /** Since when its heartbeats say that it does not hear this peer. */
@@ -26,6 +29,8 @@ export class Neighbours {
   /** By rank, the incarnation that has ended last. */
   readonly #ended: number[]
   #tickedAtMs: number
+  /** Since when this peer expects to be answered; Infinity while it is quiet. */
+  #listensSinceMs = Infinity
   #patientUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(context: PeerContext) {
@@ -40,8 +45,8 @@ export class Neighbours {
     return this.#all[rank] as Neighbour
   }
 
-  linked(rank: number, incarnation: number, now: number): void {
-    Object.assign(this.of(rank), silent, { incarnation, heardAtMs: now })
+  linked(rank: number, { incarnation, version }: LinkedPeer, now: number): void {
+    Object.assign(this.of(rank), silent, { incarnation, version, heardAtMs: now })
   }
 
   unlinked(rank: number, now: number): void {
@@ -65,11 +70,32 @@ export class Neighbours {
     neighbour.deafSinceMs = has(hears, this.#context.rank) ? Infinity : Math.min(neighbour.deafSinceMs, now)
   }
 
+  /** It answers every heartbeat, so it hears this peer. */
+  echoed(rank: number): void {
+    this.of(rank).deafSinceMs = Infinity
+  }
+
+  /** From now on each peer with a link is to be heard. */
+  listen(now: number): void {
+    this.#listensSinceMs = now
+    this.#tickedAtMs = now
+  }
+
+  /** From now on silence says nothing. */
+  rest(): void {
+    this.#listensSinceMs = Infinity
+  }
+
   /** Notices a pause of this process: silence during a pause is no reason for suspicion. */
   tick(now: number): void {
-    const { heartbeatMs, patienceMs } = this.#context.timing
+    const { heartbeatMs, patienceMs, suspectMs } = this.#context.timing
     if (now - this.#tickedAtMs > 2 * heartbeatMs) this.#patientUntilMs = now + patienceMs
     this.#tickedAtMs = now
+    for (const [rank, { incarnation, heardAtMs }] of this.#all.entries()) {
+      if (incarnation === 0 || rank === this.#context.rank) continue
+      const suspectAtMs = Math.max(heardAtMs, this.#listensSinceMs) + suspectMs
+      if (suspectAtMs > now) this.#context.due(suspectAtMs)
+    }
   }
 
   isLinked(rank: number): boolean {
@@ -78,8 +104,7 @@ export class Neighbours {
 
   hears(rank: number, now: number): boolean {
     if (rank === this.#context.rank) return true
-    const { incarnation, heardAtMs } = this.of(rank)
-    return incarnation !== 0 && now - heardAtMs < this.#context.timing.suspectMs
+    return this.isLinked(rank) && this.#silentMs(rank, now) < this.#context.timing.suspectMs
   }
 
   /** The set of ranks that this peer hears, its own included. */
@@ -91,18 +116,23 @@ export class Neighbours {
   suspects(member: ViewMember, now: number): boolean {
     const { rank, timing } = this.#context
     if (member.rank === rank) return false
-    const { incarnation, unlinkedAtMs, heardAtMs, deafSinceMs } = this.of(member.rank)
+    const { incarnation, unlinkedAtMs, deafSinceMs } = this.of(member.rank)
     if (incarnation !== 0 && !isProcess(member, incarnation)) return true
     // What it sent before it ended arrives before the end of its link.
     if (incarnation === 0 && this.hasEnded(member)) return true
     if (now < this.#patientUntilMs) return false
     if (incarnation === 0) return now - unlinkedAtMs >= timing.relinkMs
-    return now - heardAtMs >= timing.suspectMs || now - deafSinceMs >= timing.suspectMs
+    return this.#silentMs(member.rank, now) >= timing.suspectMs || now - deafSinceMs >= timing.suspectMs
   }
 
   /** That process is linked, or is this one. */
   isPresent(member: ViewMember | undefined): boolean {
     return member !== undefined && this.of(member.rank).incarnation === member.incarnation
+  }
+
+  /** For how long it has not been heard, while it was expected to answer. */
+  #silentMs(rank: number, now: number): number {
+    return now - Math.max(this.of(rank).heardAtMs, this.#listensSinceMs)
   }
 
   /** How many of these members are present, and therefore may vote. */
@@ -113,6 +143,7 @@ export class Neighbours {
 
 const silent: Neighbour = {
   incarnation: 0,
+  version: 0,
   unlinkedAtMs: 0,
   heardAtMs: 0,
   deafSinceMs: Infinity,

@@ -11,9 +11,11 @@
 import type { Ballots } from './ballots.ts'
 import type { Lease } from './lease.ts'
 import type { View } from '../wire/messages.ts'
+import { QUIET_VERSION } from '../context/linked-peer.ts'
 import type { Neighbours } from './neighbours.ts'
 import { count, ranksOf } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { TICK_MS } from '../context/timing.ts'
 import { byRank, type CurrentView, hasVote, setOf } from './current-view.ts'
 import { again, foundation, isWhole, nextView } from './succession.ts'
 
@@ -61,7 +63,17 @@ export class Views {
     return present.every((incarnation, rank) => this.#neighbours.of(rank).incarnation === incarnation)
   }
 
+  /**
+   * Nothing about the membership is open: each other name is a full member with a link and in this view, or is out of it and
+   * away. Then no heartbeat has anything to say.
+   */
+  isSettled(now: number): boolean {
+    const isOpen = this.#ballots.isPromised || this.#ballots.isUnderWay(now) || this.#currentView.role !== 'full'
+    return !isOpen && this.#context.names.every((_, rank) => rank === this.#context.rank || this.#isAtRest(rank, now))
+  }
+
   tick(now: number): void {
+    if (!this.isSettled(now)) this.#context.due(now + TICK_MS)
     if (this.#ballots.isUnderWay(now)) return
     const proposal = this.#nextProposal(now)
     if (proposal === undefined) {
@@ -71,6 +83,15 @@ export class Views {
     this.#wantedAtMs ??= now
     if (now - this.#wantedAtMs < proposal.turn * this.#context.timing.turnMs) return
     this.#ballots.propose(proposal.next, proposal.present, now)
+  }
+
+  #isAtRest(rank: number, now: number): boolean {
+    const member = this.#currentView.member(rank)
+    const { incarnation, version, cluster, view, deafSinceMs } = this.#neighbours.of(rank)
+    if (incarnation === 0) return member === undefined || member.role === 'out'
+    if (member?.role !== 'full' || this.#neighbours.suspects(member, now)) return false
+    const isInThisView = cluster === this.#currentView.cluster && view === this.#currentView.number
+    return isInThisView && deafSinceMs === Infinity && version >= QUIET_VERSION
   }
 
   #nextProposal(now: number): ViewProposal | undefined {

@@ -13,8 +13,10 @@
 import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { TICK_MS } from '../context/timing.ts'
 import { type CurrentView, isProcess } from '../membership/current-view.ts'
 import type { Lease } from '../membership/lease.ts'
+import { QUIET_VERSION } from '../context/linked-peer.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
 import type {
   HeldChange,
@@ -41,6 +43,8 @@ export interface ChangeParts {
   readonly lease: Lease
   readonly entries: Entries
   readonly isPromised: () => boolean
+  /** This peer drives a change, and needs the lease to commit it. */
+  readonly driving: () => void
 }
 
 export class Changes {
@@ -68,6 +72,11 @@ export class Changes {
   /** Counts how often this peer has dropped everything it held: equal numbers mean the same memory. */
   get memory(): number {
     return this.#memory
+  }
+
+  /** Changes that this peer drives. */
+  get driven(): number {
+    return this.#driven.size
   }
 
   isPending(key: SessionKey): boolean {
@@ -150,7 +159,9 @@ export class Changes {
 
   tick(now: number): void {
     for (const driven of this.#driven.values()) {
-      if (!this.#commitIfAcked(driven) && now - driven.sentAtMs >= this.#context.timing.resendMs) this.#send(driven)
+      if (this.#commitIfAcked(driven)) continue
+      if (now - driven.sentAtMs >= this.#context.timing.resendMs) this.#send(driven)
+      else this.#context.due(driven.sentAtMs + this.#context.timing.resendMs)
     }
     for (const key of this.#pendingChanges.due(now)) this.#driveOn(key)
     this.#validations.flushAll()
@@ -166,6 +177,7 @@ export class Changes {
     for (const driven of this.#driven.values()) {
       driven.view = this.#parts.currentView.number
       driven.acked = 0
+      driven.sentFirstAtMs = this.#now()
       this.#send(driven)
     }
     this.#pendingChanges.installed(this.#parts.entries, this.#now())
@@ -200,7 +212,19 @@ export class Changes {
   #drive(change: ReplicatedChange, end?: (outcome: ChangeOutcome) => void): void {
     assert(!this.#drivenByKey.has(change.key), 'a peer drives one change of a key at a time')
     const view = this.#parts.currentView.number
-    const driven = { id: ++this.#lastId, change, view, acked: 0, sentAtMs: 0, askers: 0, isShared: false, end }
+    const sentFirstAtMs = this.#now()
+    const driven = {
+      id: ++this.#lastId,
+      change,
+      view,
+      acked: 0,
+      sentFirstAtMs,
+      sentAtMs: sentFirstAtMs,
+      askers: 0,
+      isShared: false,
+      end,
+    }
+    this.#parts.driving()
     this.#driven.set(driven.id, driven)
     this.#drivenByKey.set(change.key, driven)
     this.#counter = Math.max(this.#counter, change.stamp.counter)
@@ -220,6 +244,7 @@ export class Changes {
     const { currentView } = this.#parts
     const { id, change, acked } = driven
     driven.sentAtMs = this.#now()
+    this.#context.due(driven.sentAtMs + this.#context.timing.resendMs)
     const receivers = this.#others(change.key)
     for (const to of ranksOf(receivers & ~acked)) {
       this.#validations.flush(to)
@@ -231,7 +256,12 @@ export class Changes {
     const { lease, isPromised } = this.#parts
     const replicas = this.#others(driven.change.key)
     const missing = replicas & ~driven.acked
-    if (missing !== 0 || !lease.mayCommit(isPromised(), this.#now())) return false
+    if (missing !== 0) return false
+    const now = this.#now()
+    if (!lease.mayCommit(isPromised(), now)) {
+      this.#context.due(now + TICK_MS)
+      return false
+    }
     this.#commit(driven)
     return true
   }
@@ -294,6 +324,9 @@ export class Changes {
     }
     const driven = this.#drivenByKey.get(key)
     if (driven !== undefined) driven.isShared = true
+    // An acknowledgement is an echo, too.
+    if (this.#parts.isPromised()) return
+    this.#parts.lease.sentEcho(rank, this.#now())
     this.#context.post(rank, { type: 'ack', view, op })
   }
 
@@ -301,6 +334,9 @@ export class Changes {
     const driven = this.#driven.get(op)
     if (driven === undefined || !this.#isOurs(rank, view)) return
     driven.acked |= bit(rank)
+    const { currentView, lease, neighbours } = this.#parts
+    if (neighbours.of(rank).version >= QUIET_VERSION)
+      lease.echoed(rank, { cluster: currentView.cluster, view, atMs: driven.sentFirstAtMs })
     this.#commitIfAcked(driven)
   }
 

@@ -14,6 +14,8 @@ export interface DrivenChange {
   view: number
   /** The ranks that have acknowledged the change in that view. */
   acked: number
+  /** When it was first sent in that view: an acknowledgement may answer that message, so no lease counts from a later one. */
+  sentFirstAtMs: number
   sentAtMs: number
   /** The ranks where a reader waits for it: they are told at once. */
   askers: number

@@ -7,6 +7,7 @@ import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
 import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
 import { hashOf, mixed, type Placement } from '../context/placement.ts'
+import { TICK_MS } from '../context/timing.ts'
 import { isLater, isSameStamp } from '../wire/stamp.ts'
 
 interface Entry extends Stamp {
@@ -15,7 +16,11 @@ interface Entry extends Stamp {
   readonly body: string | undefined
 }
 
-const SWEEP_BUCKETS = 8
+/** Records looked at in one step. */
+const SWEEP_RECORDS = 10_000
+const SWEEP_PAUSE_MS = 1_000
+/** A sweep looks at every record, so the pause before the next grows with them: to look at so many takes a thousandth of it. */
+const SWEEP_RECORDS_A_MS = 20
 
 export class Entries {
   readonly #placement: Placement
@@ -25,7 +30,12 @@ export class Entries {
   readonly #digests: Uint32Array
   #records = 0
   #sessions = 0
+  #revision = 0
+  /** The next bucket to sweep; the first while no sweep is under way. */
   #swept = 0
+  #sweptAtMs = Number.NEGATIVE_INFINITY
+  /** Counted from the start, as in the entries. No record that was swept or put since expires earlier. */
+  #earliestInMs = Infinity
 
   constructor(placement: Placement, madeAtMs: number, keepMs: number) {
     this.#placement = placement
@@ -42,6 +52,11 @@ export class Entries {
   /** Sessions, without fences and records of other kinds. */
   get sessions(): number {
     return this.#sessions
+  }
+
+  /** Changes with every change and every touch. */
+  get revision(): number {
+    return this.#revision
   }
 
   /** The last change of the key, also when it has expired. */
@@ -63,6 +78,8 @@ export class Entries {
     const entry = { view, counter, rank, version, untilInMs: untilMs - this.#madeAtMs, body }
     map.set(change.key, entry)
     this.#records++
+    this.#revision++
+    this.#earliestInMs = Math.min(this.#earliestInMs, entry.untilInMs)
     if (isSession(change.key, entry)) this.#sessions++
     this.#toggle(bucket, change.key, entry)
   }
@@ -95,19 +112,31 @@ export class Entries {
     return { changes, more: changes.length < keys.length }
   }
 
-  /** Removes what expired long ago, a few buckets at a time. */
-  sweepSome(nowMs: number, isKept: (key: SessionKey) => boolean): void {
+  /** Removes what expired long ago, a part at a time. Returns when the next part is due, by the same wall clock. */
+  sweep(nowMs: number, isKept: (key: SessionKey) => boolean): number {
+    if (this.#swept === 0) {
+      const dueAtMs = this.#sweepDueAtMs()
+      if (nowMs < dueAtMs) return dueAtMs
+      this.#earliestInMs = Infinity
+    }
     const endedInMs = nowMs - this.#keepMs - this.#madeAtMs
-    for (let looked = 0; looked < SWEEP_BUCKETS; looked++) {
-      this.#swept = (this.#swept + 1) % this.#buckets.length
+    for (let looked = 0; looked < SWEEP_RECORDS && this.#swept < this.#buckets.length; this.#swept++) {
       const map = this.#buckets[this.#swept]
       if (map === undefined) continue
+      looked += map.size
       for (const [key, entry] of map) {
-        if (entry.untilInMs > endedInMs || isKept(key)) continue
+        if (entry.untilInMs > endedInMs || isKept(key)) {
+          this.#earliestInMs = Math.min(this.#earliestInMs, entry.untilInMs)
+          continue
+        }
         this.#uncount(this.#swept, key, entry)
         map.delete(key)
       }
     }
+    if (this.#swept < this.#buckets.length) return nowMs + TICK_MS
+    this.#swept = 0
+    this.#sweptAtMs = nowMs
+    return this.#sweepDueAtMs()
   }
 
   /** The keys that were in it. */
@@ -124,6 +153,11 @@ export class Entries {
     this.#digests.fill(0)
     this.#records = 0
     this.#sessions = 0
+  }
+
+  #sweepDueAtMs(): number {
+    const pauseMs = SWEEP_PAUSE_MS + this.#records / SWEEP_RECORDS_A_MS
+    return Math.max(this.#earliestInMs + this.#madeAtMs + this.#keepMs, this.#sweptAtMs + pauseMs)
   }
 
   #change(key: SessionKey, { view, counter, rank, version, untilInMs, body }: Entry): ReplicatedChange {

@@ -7,15 +7,18 @@ import { Changes } from './changes.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
 import { Lease } from '../membership/lease.ts'
-import type { Heartbeat, Echo, HeldChange, Message, RecordMessage, View } from '../wire/messages.ts'
+import type { Heartbeat, Echo, HeldChange, Message, RecordMessage, Verb, View } from '../wire/messages.ts'
+import type { LinkedPeer } from '../context/linked-peer.ts'
 import { Neighbours } from '../membership/neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
 import { count } from '../wire/ranks.ts'
 import { Repair } from './repair.ts'
+import type { Agenda } from '../context/agenda.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { isContinued, CurrentView, setOf } from '../membership/current-view.ts'
 import { Verbs } from './verbs.ts'
 import { Views } from '../membership/views.ts'
+import { Wakefulness } from '../membership/wakefulness.ts'
 
 export class MeshPeer implements Peer {
   readonly #context: PeerContext
@@ -30,11 +33,15 @@ export class MeshPeer implements Peer {
   readonly #verbs: Verbs
   readonly #fetching: Fetching
   readonly #repair: Repair
+  readonly #wakefulness: Wakefulness
+  readonly #agenda: Agenda
   #heartbeatAtMs = Number.NEGATIVE_INFINITY
 
-  constructor(context: PeerContext) {
+  constructor(context: PeerContext, agenda: Agenda) {
     const isPromised = (): boolean => this.#ballots.isPromised
+    const driving = (): void => this.#wakefulness.use(this.#now())
     this.#context = context
+    this.#agenda = agenda
     const currentView = new CurrentView(context)
     const neighbours = new Neighbours(context)
     const lease = new Lease(context, currentView, neighbours)
@@ -46,7 +53,7 @@ export class MeshPeer implements Peer {
     })
     this.#views = new Views(context, currentView, neighbours, lease, this.#ballots)
     const entries = new Entries(context.placement, context.clock.wallMs(), context.timing.keepMs)
-    const changes = new Changes(context, { currentView, neighbours, lease, entries, isPromised })
+    const changes = new Changes(context, { currentView, neighbours, lease, entries, isPromised, driving })
     const calls = new Calls(context, neighbours)
     this.#verbs = new Verbs(context, { currentView, neighbours, lease, entries, changes, calls, isPromised })
     this.#fetching = new Fetching(context, { currentView, neighbours, entries, changes })
@@ -57,19 +64,33 @@ export class MeshPeer implements Peer {
     this.#entries = entries
     this.#changes = changes
     this.#calls = calls
+    this.#wakefulness = new Wakefulness(context, {
+      isAtRest: (now) => this.#verbs.isIdle && changes.driven === 0 && this.#views.isSettled(now),
+      woke: (now) => this.#woke(now),
+      quiet: () => neighbours.rest(),
+    })
   }
 
-  linked(name: string, incarnation: number): void {
+  get awakeSinceMs(): number {
+    return this.#wakefulness.awakeSinceMs
+  }
+
+  linked(name: string, at: LinkedPeer): void {
     const rank = this.#rankOf(name)
-    this.#neighbours.linked(rank, incarnation, this.#now())
-    this.#context.post(rank, this.#heartbeat(this.#now()))
+    const now = this.#now()
+    this.#neighbours.linked(rank, at, now)
+    this.#wakefulness.use(now)
+    this.#context.post(rank, this.#heartbeat(now))
+    this.#repair.again(now)
     this.#changes.linked(rank)
     this.#verbs.retry()
   }
 
   unlinked(name: string): void {
     const rank = this.#rankOf(name)
-    this.#neighbours.unlinked(rank, this.#now())
+    const now = this.#now()
+    this.#neighbours.unlinked(rank, now)
+    this.#wakefulness.use(now)
     this.#calls.unlinked(rank)
     const member = this.#currentView.member(rank)
     if (member !== undefined && this.#neighbours.hasEnded(member)) this.#goOn()
@@ -77,6 +98,7 @@ export class MeshPeer implements Peer {
 
   ended(name: string, incarnation: number): void {
     this.#neighbours.ended(this.#rankOf(name), incarnation)
+    this.#wakefulness.use(this.#now())
     this.#goOn()
   }
 
@@ -89,7 +111,8 @@ export class MeshPeer implements Peer {
     neighbour.heardAtMs = now
     switch (message.type) {
       case 'heartbeat':
-        return this.#onHeartbeat(rank, message, now)
+        this.#onHeartbeat(rank, message, now)
+        return this.#wakefulness.look(now)
       case 'echo':
         return this.#onEcho(rank, message)
       case 'decided':
@@ -98,7 +121,8 @@ export class MeshPeer implements Peer {
       case 'promise':
       case 'accept':
       case 'accepted':
-        return this.#ballots.receive(rank, message)
+        this.#ballots.receive(rank, message)
+        return this.#wakefulness.look(now)
       case 'call':
         return this.#onCall(rank, message)
       case 'reply':
@@ -114,38 +138,45 @@ export class MeshPeer implements Peer {
       case 'digests':
         // Messages about records mean something within one cluster only.
         if (this.#currentView.cluster !== 0 && neighbour.cluster === this.#currentView.cluster)
-          this.#onRecords(rank, message)
+          this.#onRecords(rank, message, now)
     }
   }
 
   tick(): void {
     if (this.#verbs.isClosed) return
-    const now = this.#now()
-    this.#neighbours.tick(now)
-    if (now - this.#heartbeatAtMs >= this.#context.timing.heartbeatMs) this.#sendHeartbeats(now)
-    this.#views.tick(now)
-    this.#changes.tick(now)
-    this.#calls.tick(now)
-    this.#verbs.tick(now)
-    this.#fetching.tick(now)
-    this.#repair.tick(now)
-    this.#entries.sweepSome(this.#context.clock.wallMs(), (key) => this.#changes.isPending(key))
+    this.#agenda.tick(() => {
+      const now = this.#now()
+      this.#wakefulness.look(now)
+      this.#wakefulness.tick(now)
+      if (this.#wakefulness.isAwake) this.#keepUp(now)
+      this.#changes.tick(now)
+      this.#calls.tick(now)
+      this.#verbs.tick(now)
+      this.#fetching.tick(now)
+      this.#repair.tick(now)
+      this.#sweep(now)
+    })
   }
 
   read(...[key, done]: Parameters<Peer['read']>): void {
-    this.#verbs.carryOut({ verb: 'read', key }, false, done as Done<unknown>)
+    this.#carryOut({ verb: 'read', key }, false, done as Done<unknown>)
   }
 
   write(...[key, { expectedVersion, expiresAtMs, body, ack }, done]: Parameters<Peer['write']>): void {
-    this.#verbs.carryOut({ verb: 'write', key, expectedVersion, expiresAtMs, body, ack }, false, done as Done<unknown>)
+    this.#carryOut({ verb: 'write', key, expectedVersion, expiresAtMs, body, ack }, false, done as Done<unknown>)
   }
 
   touch(...[key, expiresAtMs, done]: Parameters<Peer['touch']>): void {
-    this.#verbs.carryOut({ verb: 'touch', key, expiresAtMs }, false, done as Done<unknown>)
+    this.#carryOut({ verb: 'touch', key, expiresAtMs }, false, done as Done<unknown>)
   }
 
   destroy(...[key, { fenceUntilMs, ack }, done]: Parameters<Peer['destroy']>): void {
-    this.#verbs.carryOut({ verb: 'destroy', key, fenceUntilMs, ack }, false, done as Done<unknown>)
+    this.#carryOut({ verb: 'destroy', key, fenceUntilMs, ack }, false, done as Done<unknown>)
+  }
+
+  #carryOut(verb: Verb, isCalled: boolean, done: Done<unknown>): void {
+    if (!this.#verbs.isClosed) this.#wakefulness.use(this.#now())
+    this.#verbs.carryOut(verb, isCalled, done)
   }
 
   status(): PeerStatus {
@@ -156,6 +187,7 @@ export class MeshPeer implements Peer {
       misses,
       role,
       lease: this.#isLeased(),
+      quiet: !this.#wakefulness.isAwake,
       view,
       sessions: this.#entries.sessions,
       records: this.#entries.records,
@@ -203,7 +235,7 @@ export class MeshPeer implements Peer {
     if (this.#currentView.self === undefined) return 'the others have not taken it in yet'
     const isFull = this.#currentView.role === 'full'
     const now = this.#now()
-    if (isFull && !this.#isLeased()) {
+    if (isFull && !this.#isLeased() && !this.#mayTakeLease(now)) {
       return count(this.#neighbours.heard(now)) < majority
         ? `it does not reach ${majority} of ${names.length} nodes`
         : `it reaches ${majority} of ${names.length} nodes, but too many have restarted: it takes all of them to go on`
@@ -214,6 +246,37 @@ export class MeshPeer implements Peer {
       }
     }
     return undefined
+  }
+
+  /** It has not asked for the lease yet, or just now, and a majority is there to give it. */
+  #mayTakeLease(now: number): boolean {
+    const { timing, majority } = this.#context
+    const isNew = now - this.#wakefulness.awakeSinceMs < timing.leaseMs
+    return (
+      isNew && !this.#ballots.isPromised && this.#neighbours.voters(this.#currentView.view?.members ?? []) >= majority
+    )
+  }
+
+  #woke(now: number): void {
+    this.#neighbours.listen(now)
+    this.#lease.seek(now)
+    this.#sendHeartbeats(now)
+    this.#context.due(now + this.#context.timing.heartbeatMs)
+  }
+
+  /** Of an awake peer: hold the lease, hear the others, and propose a view where that fails. */
+  #keepUp(now: number): void {
+    const { heartbeatMs } = this.#context.timing
+    this.#neighbours.tick(now)
+    if (now - this.#heartbeatAtMs >= heartbeatMs) this.#sendDueHeartbeats(now)
+    this.#context.due(this.#heartbeatAtMs + heartbeatMs)
+    this.#views.tick(now)
+  }
+
+  #sweep(now: number): void {
+    const wallMs = this.#context.clock.wallMs()
+    const dueAtMs = this.#entries.sweep(wallMs, (key) => this.#changes.isPending(key))
+    this.#context.due(now + dueAtMs - wallMs)
   }
 
   /** A process that the view does not list names no view. */
@@ -229,12 +292,22 @@ export class MeshPeer implements Peer {
     }
   }
 
-  #sendHeartbeats(now: number): void {
+  /** To all that have a link, or to those of them for which it `isDue`. */
+  #sendHeartbeats(now: number, isDue: (rank: number) => boolean = () => true): void {
     this.#heartbeatAtMs = now
     const message = this.#heartbeat(now)
     for (let rank = 0; rank < this.#context.names.length; rank++) {
-      if (rank !== this.#context.rank && this.#neighbours.isLinked(rank)) this.#context.post(rank, message)
+      if (rank !== this.#context.rank && this.#neighbours.isLinked(rank) && isDue(rank))
+        this.#context.post(rank, message)
     }
+  }
+
+  /** Where nothing is open, a heartbeat renews the lease and asks for a sign of life; an acknowledged change does, too. */
+  #sendDueHeartbeats(now: number): void {
+    const renewedBeforeMs = now - this.#context.timing.heartbeatMs
+    if (this.#views.isSettled(now))
+      this.#sendHeartbeats(now, (rank) => this.#lease.renewedAtMs(rank) <= renewedBeforeMs)
+    else this.#sendHeartbeats(now)
   }
 
   #onHeartbeat(rank: number, heartbeat: Heartbeat, now: number): void {
@@ -257,16 +330,18 @@ export class MeshPeer implements Peer {
 
   #onEcho(rank: number, echo: Echo): void {
     const wasLeased = this.#isLeased()
+    this.#neighbours.echoed(rank)
     this.#lease.echoed(rank, echo)
     if (!wasLeased && this.#isLeased()) this.#verbs.retry()
   }
 
   #onCall(rank: number, call: Extract<Message, { type: 'call' }>): void {
     const reply = this.#calls.accept(rank, call)
-    if (reply !== undefined) this.#verbs.carryOut(call.verb, true, reply)
+    if (reply !== undefined) this.#carryOut(call.verb, true, reply)
   }
 
-  #onRecords(rank: number, message: RecordMessage): void {
+  #onRecords(rank: number, message: RecordMessage, now: number): void {
+    this.#context.due(now + this.#context.timing.repairMs)
     switch (message.type) {
       case 'fetch':
         return this.#fetching.answer(rank, message)
@@ -305,8 +380,10 @@ export class MeshPeer implements Peer {
     if (isJoining && !isKept) this.#fetching.begin()
     if (isJoining) this.#fetching.installed()
     assert(next?.role !== 'full' || !isKept || this.#fetching.isDone, 'a full member has nothing left to fetch')
+    this.#wakefulness.use(now)
     // Before any other message of this view: heartbeats say which cluster the rest belongs to.
     this.#sendHeartbeats(now)
+    this.#repair.again(now)
     if (isKept) this.#changes.installed()
     else this.#changes.forget()
     if (former !== undefined && former.cluster !== view.cluster) this.#context.emit({ event: 'lost' })

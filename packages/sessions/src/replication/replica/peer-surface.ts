@@ -1,6 +1,7 @@
 /** The interface of a peer: its options, its verbs and its status. */
 import type { Ack, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { MeshClock, PeerEvent } from '../context/peer-context.ts'
+import type { LinkedPeer } from '../context/linked-peer.ts'
 import type { HeldChange, Message, VerbOutcome, View } from '../wire/messages.ts'
 
 export interface PeerOptions {
@@ -19,6 +20,8 @@ export interface PeerOptions {
    * returns, must not throw, and must not keep order between two links, only within one.
    */
   readonly send: (to: string, message: Message) => void
+  /** Called when `tick` is due at another instant of the monotonic clock than it was said before; `Infinity`: not at all. */
+  readonly onDue: (atMs: number) => void
   /** The most records and fences that this peer holds. Default 1,000,000. */
   readonly recordsMax?: number
   readonly onEvent?: (event: PeerEvent) => void
@@ -29,14 +32,19 @@ export type Done<T> = (outcome: VerbOutcome<T>) => void
 /** Every verb calls its `done` exactly once, within `timing.verbMs`, perhaps before it returns. */
 export interface Peer {
   /** A link to that peer, with that incarnation, is up. A former link to the same name has ended. */
-  linked(name: string, incarnation: number): void
+  linked(name: string, at: LinkedPeer): void
   /** The link is gone. No message of it arrives any more. */
   unlinked(name: string): void
   /** That process is gone, and serves nothing any more. Not to be concluded from the end of a link, or from silence. */
   ended(name: string, incarnation: number): void
   receive(name: string, message: Message): void
-  /** Call it every TICK_MS or so; late ticks cost availability, never correctness. */
+  /**
+   * To be called when it is due, and once at the start. Early ticks do no harm; late ones cost availability, never
+   * correctness.
+   */
   tick(): void
+  /** Since when silence on a link is a fault; Infinity while this peer is quiet. */
+  readonly awakeSinceMs: number
 
   read(key: SessionKey, done: Done<SessionRecord | undefined>): void
   write(
@@ -61,6 +69,8 @@ export interface PeerStatus {
   readonly misses: string | undefined
   readonly role: 'full' | 'joining' | 'out' | 'none'
   readonly lease: boolean
+  /** Sends no heartbeats, because no session is read or changed. */
+  readonly quiet: boolean
   readonly view: View | undefined
   /** Sessions in this peer's memory, without fences and other records. */
   readonly sessions: number

@@ -6,12 +6,12 @@ import { MeshPeer } from './mesh-peer.ts'
 import type { Peer, PeerOptions } from './peer-surface.ts'
 import { placement } from '../context/placement.ts'
 import { NAMES_MAX } from '../wire/ranks.ts'
+import { Agenda } from '../context/agenda.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { standardTiming, type Timing } from '../context/timing.ts'
 
 export type { PeerEvent } from '../context/peer-context.ts'
 export type { Peer, PeerOptions, PeerStatus } from './peer-surface.ts'
-export { TICK_MS } from '../context/timing.ts'
 
 /** For simulations. A mesh in production always has `standardTiming`. */
 export interface SimulationOverrides {
@@ -19,10 +19,15 @@ export interface SimulationOverrides {
 }
 
 export function peer(options: PeerOptions, overrides: SimulationOverrides = {}): Peer {
-  return new MeshPeer(contextOf(options, overrides))
+  const agenda = new Agenda(options.onDue)
+  return new MeshPeer(contextOf(options, overrides, agenda), agenda)
 }
 
-function contextOf(options: PeerOptions, { timing = standardTiming }: SimulationOverrides): PeerContext {
+function contextOf(
+  options: PeerOptions,
+  { timing = standardTiming }: SimulationOverrides,
+  agenda: Agenda,
+): PeerContext {
   const names = [...options.names].sort()
   const rank = names.indexOf(options.name)
   if (rank < 0 || names.length > NAMES_MAX || new Set(names).size !== names.length) {
@@ -42,6 +47,7 @@ function contextOf(options: PeerOptions, { timing = standardTiming }: Simulation
     placement: placement(names, options.copies, timing.buckets),
     recordsMax,
     post: (to, message) => send(names[to] as string, message),
+    due: (atMs) => agenda.at(atMs),
     emit: (event) => onEvent?.(event),
   }
 }

@@ -35,6 +35,7 @@ export class PendingChanges {
   /** Those that wait for a former change of the key go on waiting, for this one. */
   add({ key }: ReplicatedChange, now: number): void {
     const dueAtMs = now + this.#replayMs()
+    this.#context.due(dueAtMs)
     const pending = this.#pending.get(key)
     if (pending === undefined) this.#pending.set(key, { dueAtMs, wakes: new Set() })
     else pending.dueAtMs = dueAtMs
@@ -60,9 +61,11 @@ export class PendingChanges {
   due(now: number): SessionKey[] {
     const keys: SessionKey[] = []
     for (const [key, pending] of this.#pending) {
-      if (now < pending.dueAtMs) continue
-      pending.dueAtMs = now + this.#replayMs()
-      keys.push(key)
+      if (now >= pending.dueAtMs) {
+        pending.dueAtMs = now + this.#replayMs()
+        keys.push(key)
+      }
+      this.#context.due(pending.dueAtMs)
     }
     return keys
   }
@@ -70,8 +73,9 @@ export class PendingChanges {
   installed(entries: Entries, now: number): void {
     for (const [key, pending] of this.#pending) {
       const change = entries.get(key)
-      if (change !== undefined)
-        pending.dueAtMs = now + (this.#isLeft(change.stamp) ? this.#turnMs(key) : this.#replayMs())
+      if (change === undefined) continue
+      pending.dueAtMs = now + (this.#isLeft(change.stamp) ? this.#turnMs(key) : this.#replayMs())
+      this.#context.due(pending.dueAtMs)
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * Full members compare digests every `repairMs`, and fetch the buckets that differ. That repairs touches that were lost.
+ * Full members compare digests every `repairMs`, and fetch the buckets that differ. That repairs touches that were lost. After
+ * the last change, link or view each compares once with every other, and then rests.
  * Every other difference is a defect: it is repaired, counted and reported.
  */
 import type { Changes } from './changes.ts'
@@ -22,6 +23,8 @@ export class Repair {
   readonly #parts: RepairParts
   #comparedAtMs: number
   #partner = 0
+  #comparedRevision = -1
+  #roundsLeft = 0
   /** The bucket to begin with: it moves on, so that buckets that always differ don't keep others waiting. */
   #first = 0
   #repaired = 0
@@ -39,12 +42,24 @@ export class Repair {
 
   tick(now: number): void {
     const { currentView, entries } = this.#parts
-    if (now - this.#comparedAtMs < this.#context.timing.repairMs || currentView.role !== 'full') return
-    this.#comparedAtMs = now
+    if (currentView.role !== 'full') return
     const partners = ranksOf(currentView.full & ~bit(this.#context.rank))
+    if (entries.revision !== this.#comparedRevision) this.#roundsLeft = partners.length
+    this.#comparedRevision = entries.revision
+    if (this.#roundsLeft === 0) return
+    if (now - this.#comparedAtMs < this.#context.timing.repairMs)
+      return this.#context.due(this.#comparedAtMs + this.#context.timing.repairMs)
+    this.#comparedAtMs = now
+    if (--this.#roundsLeft > 0) this.#context.due(now + this.#context.timing.repairMs)
     const to = partners[this.#partner++ % Math.max(partners.length, 1)]
     if (to === undefined) return
     this.#context.post(to, { type: 'digests', view: currentView.number, digests: entries.digests() })
+  }
+
+  /** A link or a view is new: what was on its way may be lost. */
+  again(now: number): void {
+    this.#comparedRevision = -1
+    this.#context.due(now + this.#context.timing.repairMs)
   }
 
   compare(rank: number, { view, digests }: Digests): void {

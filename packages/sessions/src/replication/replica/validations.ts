@@ -1,5 +1,6 @@
 /** Queues `validate` messages: each leaves with the next message to that replica, or with the next tick. */
 import type { PeerContext } from '../context/peer-context.ts'
+import { TICK_MS } from '../context/timing.ts'
 import type { Validate } from '../wire/messages.ts'
 
 export class Validations {
@@ -13,6 +14,7 @@ export class Validations {
 
   add(rank: number, validation: Validate): void {
     this.#waiting[rank]?.push(validation)
+    this.#context.due(this.#context.clock.monotonicMs() + TICK_MS)
   }
 
   flush(rank: number): void {

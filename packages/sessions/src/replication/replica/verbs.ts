@@ -14,6 +14,7 @@ import type { Neighbours } from '../membership/neighbours.ts'
 import type { ChangeOutcome } from './driven-change.ts'
 import { has, ranksOf } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { TICK_MS } from '../context/timing.ts'
 import type { CurrentView } from '../membership/current-view.ts'
 
 export interface VerbParts {
@@ -60,6 +61,11 @@ export class Verbs {
     this.#parts = parts
   }
 
+  /** No verb is under way. */
+  get isIdle(): boolean {
+    return this.#open.size === 0
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }
@@ -81,6 +87,7 @@ export class Verbs {
       wake,
     }
     this.#open.add(attempt)
+    this.#context.due(deadlineMs)
     this.#step(attempt)
   }
 
@@ -96,6 +103,7 @@ export class Verbs {
     this.retry()
     for (const attempt of this.#open) {
       if (now >= attempt.deadlineMs) this.#end(attempt, refused(attempt.isBegun ? 'unknown' : 'unavailable'))
+      else this.#context.due(attempt.deadlineMs)
     }
   }
 
@@ -265,6 +273,7 @@ export class Verbs {
 
   #park(attempt: VerbAttempt): void {
     this.#parked.push(attempt)
+    this.#context.due(this.#context.clock.monotonicMs() + TICK_MS)
   }
 
   #end(attempt: VerbAttempt, outcome: VerbOutcome<unknown>): void {

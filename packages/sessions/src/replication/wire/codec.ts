@@ -59,7 +59,7 @@ const TYPES = new Map(Object.entries(NUMBERS).map(([type, number]) => [number, t
 const writer = new ByteWriter()
 const reader = new ByteReader()
 
-const firstVersion: Codec = {
+const packed: Codec = {
   encode(message) {
     writer.begin(HEADER_BYTES)
     writer.byte(NUMBERS[message.type])
@@ -78,8 +78,11 @@ const firstVersion: Codec = {
   },
 }
 
-/** By version of the protocol. */
-export const codecs: ReadonlyMap<number, Codec> = new Map([[1, firstVersion]])
+/** By version of the protocol. The messages of the second are those of the first, and say more: see PROTOCOL.md. */
+export const codecs: ReadonlyMap<number, Codec> = new Map([
+  [1, packed],
+  [2, packed],
+])
 
 function pack(message: Message): void {
   switch (message.type) {

@@ -50,7 +50,7 @@ export interface View {
   readonly members: readonly ViewMember[]
 }
 
-/** "I live", every `heartbeatMs`. */
+/** "I live", every `heartbeatMs` while the sender is awake. */
 export interface Heartbeat {
   readonly type: 'heartbeat'
   /** Of the sender's view; 0 while it has none. */
@@ -131,7 +131,7 @@ export interface Invalidate {
   readonly change: ReplicatedChange
 }
 
-/** HOT */
+/** The sender holds the change, and is promised to no later view: an echo, too. HOT */
 export interface InvalidateAck {
   readonly type: 'ack'
   readonly view: number

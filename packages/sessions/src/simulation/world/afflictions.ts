@@ -9,6 +9,8 @@ export const CALM_MS = 1_000
 /** A node may be suspected that is paused for so long. */
 const SILENT_MS = 250
 
+type Cut = Extract<Fault, { kind: 'cut' }>
+
 interface Moment {
   readonly atMs: number
   readonly unwell: readonly number[]
@@ -47,7 +49,7 @@ export class Afflictions {
     this.disturbed()
   }
 
-  cut({ ways, isLost, isRefused, forMs }: Extract<Fault, { kind: 'cut' }>): void {
+  cut({ ways, isLost, isRefused, forMs }: Cut): void {
     const { network, time } = this.#cluster
     const blocked = ways.filter(([from, to]) => !network.isBlocked(from, to))
     const touched = new Set(blocked.flat())

@@ -1,6 +1,7 @@
 /** Simulated processes: each has a peer and clocks that drift, and may crash at any step and restart. */
 import type { Message } from '../../replication/wire/messages.ts'
-import { type peer, type Peer, type PeerEvent, TICK_MS } from '../../replication/replica/peer.ts'
+import { QUIET_VERSION } from '../../replication/context/linked-peer.ts'
+import type { peer, Peer, PeerEvent } from '../../replication/replica/peer.ts'
 import type { Timing } from '../../replication/context/timing.ts'
 import { Network } from './network.ts'
 import { type Chance, chance } from './random.ts'
@@ -15,6 +16,8 @@ interface Node {
   pausedAtMs: number
   pausedUntilMs: number
   backlog: (() => void)[]
+  /** Counts the timers that were set: only the last one ticks. */
+  timer: number
   /** How many messages it still sends before it dies; undefined while it lives on. */
   sendsLeft: number | undefined
   dies: (() => void) | undefined
@@ -65,13 +68,15 @@ export class Cluster {
       pausedAtMs: 0,
       pausedUntilMs: 0,
       backlog: [],
+      timer: 0,
       sendsLeft: undefined,
       dies: undefined,
     }))
     this.network = new Network(script.nodes, this.time, this.#chance, {
       incarnation: (node) => this.#of(node).incarnation,
       act: (node, incarnation, run) => this.#act(node, incarnation, run),
-      linked: (node, other, incarnation) => this.#of(node).peer?.linked(`n${other}`, incarnation),
+      linked: (node, other, incarnation) =>
+        this.#of(node).peer?.linked(`n${other}`, { incarnation, version: QUIET_VERSION }),
       unlinked: (node, other) => this.#of(node).peer?.unlinked(`n${other}`),
       receive: (node, other, message) => this.#of(node).peer?.receive(`n${other}`, message),
     })
@@ -121,12 +126,13 @@ export class Cluster {
         clock: { monotonicMs: () => offsetMs + this.time.nowMs * rate, wallMs: () => this.wallOf(node) },
         random: () => this.#chance.next(),
         send: (to, message) => this.#send(node, incarnation, Number(to.slice(1)), message),
+        onDue: (atMs) => this.#tickAt(node, incarnation, (atMs - offsetMs) / rate),
         onEvent: (event) => this.#hooks.event(node, event),
       },
       { timing },
     )
     this.network.reconnectAll(node)
-    this.#tickLater(node, incarnation)
+    this.#tickAt(node, incarnation, this.time.nowMs)
   }
 
   /**
@@ -221,13 +227,14 @@ export class Cluster {
     for (const run of backlog) this.#act(node, incarnation, run)
   }
 
-  #tickLater(node: number, incarnation: number): void {
+  /** Its next tick is then, and not at the instant that was said before. A timer is late, and waits for the end of a pause. */
+  #tickAt(node: number, incarnation: number, atMs: number): void {
     const self = this.#of(node)
+    const timer = ++self.timer
+    if (atMs === Infinity) return
     const lateMs = this.#chance.hit(0.02) ? this.#chance.between(0, 40) : this.#chance.next()
-    this.time.after(TICK_MS + lateMs, () => {
-      if (self.incarnation !== incarnation) return
-      if (!this.isPaused(node)) this.#act(node, incarnation, () => self.peer?.tick())
-      if (self.incarnation === incarnation) this.#tickLater(node, incarnation)
+    this.time.at(Math.max(atMs, this.time.nowMs) + lateMs, () => {
+      if (self.timer === timer) this.#act(node, incarnation, () => self.peer?.tick())
     })
   }
 

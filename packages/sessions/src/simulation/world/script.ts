@@ -65,6 +65,8 @@ export interface Script {
   readonly skewsMs: readonly number[]
   /** Nodes die even if no other has their sessions: then only one mesh in the end is required. */
   readonly isBrutal: boolean
+  /** For how long a node stays awake after it was used. */
+  readonly awakeMs: number
   /** For how long a majority waits for the others before it founds a mesh without them. */
   readonly foundMs: number
 }
@@ -75,7 +77,8 @@ export interface ScriptOptions {
 }
 
 const FIRST_MS = 150
-const DRIFT = 0.02
+/** Two clocks that drift apart by the larger are as different as the protocol allows. */
+const DRIFTS = [0.02, 0.02, 0.02, 0.047]
 /** The most that a wall clock is off, before or behind. */
 export const SKEW_MS = 20
 
@@ -86,6 +89,9 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
   const keys = random.between(1, 3)
   const busyMs = random.between(900, 2_200)
   const isBrutal = random.hit(0.08)
+  const awakeMs = random.pick([20, 60, 150, 400, 1_000])
+  const bursts = random.hit(0.6) ? lulled(random, busyMs, awakeMs) : [{ fromMs: 20, toMs: busyMs }]
+  const drift = random.pick(DRIFTS)
   const each = <T>(draw: () => T): T[] => Array.from({ length: nodes }, draw)
   return {
     seed,
@@ -93,23 +99,65 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
     copies,
     keys,
     startsMs: each(() => (random.hit(0.8) ? random.between(0, 50) : random.between(0, 600))),
-    faults: faults(random, nodes, busyMs).filter(({ atMs }) => atMs < busyMs),
-    operations: operations(random, nodes, keys, busyMs),
+    faults: faults(random, { nodes, busyMs, bursts, awakeMs }).filter(({ atMs }) => atMs < busyMs),
+    operations: operations(random, { nodes, keys, bursts }),
     busyMs,
-    rates: each(() => 1 + (random.next() * 2 - 1) * DRIFT),
+    rates: each(() => 1 + (random.next() * 2 - 1) * drift),
     skewsMs: each(() => (random.next() * 2 - 1) * SKEW_MS),
     isBrutal,
+    awakeMs,
     foundMs: isBrutal && random.hit(0.5) ? random.between(300, 1_000) : Infinity,
   }
 }
 
-function faults(random: Chance, nodes: number, busyMs: number): Fault[] {
-  if (nodes > 2 && random.hit(0.15)) return dance(random, nodes, busyMs)
+interface Burst {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** Traffic in bursts, with lulls in which most nodes become quiet. */
+function lulled(random: Chance, busyMs: number, awakeMs: number): Burst[] {
+  const bursts: Burst[] = []
+  for (let fromMs = random.between(20, 400); fromMs < busyMs;) {
+    const toMs = Math.min(busyMs, fromMs + random.between(1, 120))
+    bursts.push({ fromMs, toMs })
+    fromMs = toMs + Math.round(random.between(5, 25) * 0.1 * awakeMs) + random.between(0, 250)
+  }
+  return bursts.length === 0 ? [{ fromMs: 20, toMs: busyMs }] : bursts
+}
+
+/** While a node is awake, as it becomes quiet, while it is quiet, or as it wakes. */
+function nearBurst(random: Chance, { fromMs, toMs }: Burst, awakeMs: number): number {
+  switch (random.pick(['awake', 'drowsy', 'quiet', 'waking'] as const)) {
+    case 'awake':
+      return random.between(fromMs, toMs)
+    case 'drowsy':
+      return toMs + awakeMs + random.between(-8, 8)
+    case 'quiet':
+      return toMs + awakeMs + random.between(5, 200)
+    case 'waking':
+      return fromMs + random.between(-3, 3)
+  }
+}
+
+interface Rhythm {
+  readonly nodes: number
+  readonly busyMs: number
+  readonly bursts: readonly Burst[]
+  readonly awakeMs: number
+}
+
+function faults(random: Chance, { nodes, busyMs, bursts, awakeMs }: Rhythm): Fault[] {
+  if (nodes > 2 && random.hit(0.25)) return dance(random, nodes, busyMs)
   if (nodes > 2 && random.hit(0.05)) return revenant(random, nodes, busyMs)
   const count = random.between(0, 7)
   const momentMs = random.between(FIRST_MS, busyMs)
   const isClose = random.hit(0.4)
-  const atMs = (): number => (isClose ? momentMs + random.between(0, 250) : random.between(FIRST_MS, busyMs))
+  const isTimed = bursts.length > 1 && random.hit(0.7)
+  const atMs = (): number => {
+    if (isTimed) return Math.max(FIRST_MS, nearBurst(random, random.pick(bursts), awakeMs))
+    return isClose ? momentMs + random.between(0, 250) : random.between(FIRST_MS, busyMs)
+  }
   return Array.from({ length: count }, () => fault(random, nodes, atMs())).sort(byTime)
 }
 
@@ -173,7 +221,7 @@ function fault(random: Chance, nodes: number, atMs: number): Fault {
         forMs,
         ways: ways(random, nodes, node, other),
         isLost: random.hit(0.5),
-        isRefused: random.hit(0.3),
+        isRefused: random.hit(0.5),
       }
     case 'slow':
       return {
@@ -204,14 +252,22 @@ function ways(random: Chance, nodes: number, node: number, other: number): (read
   return random.pick([out, back, [...out, ...back], [...out, ...back]])
 }
 
-function operations(random: Chance, nodes: number, keys: number, busyMs: number): Operation[] {
+function operations(
+  random: Chance,
+  { nodes, keys, bursts }: { nodes: number; keys: number; bursts: readonly Burst[] },
+): Operation[] {
   const clients = random.between(1, 4)
   const everyMs = random.between(8, 40)
-  const count = Math.floor(busyMs / everyMs)
+  const trafficMs = bursts.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0)
+  const count = Math.ceil(trafficMs / everyMs) + bursts.length
+  const atMs = (): number => {
+    const { fromMs, toMs } = random.pick(bursts)
+    return random.between(fromMs, toMs)
+  }
   return Array.from({ length: count }, (_, id): Operation => {
     return {
       id,
-      atMs: random.between(20, busyMs),
+      atMs: atMs(),
       client: random.between(0, clients - 1),
       node: random.between(0, nodes - 1),
       key: random.between(0, keys - 1),

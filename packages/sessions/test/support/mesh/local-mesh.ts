@@ -1,17 +1,32 @@
 /** Peers of a mesh without sockets, with one clock that a test moves. */
 import type { Message } from '../../../src/replication/wire/messages.ts'
-import { peer, type Peer, type PeerEvent, type PeerOptions, TICK_MS } from '../../../src/replication/replica/peer.ts'
-import { standardTiming } from '../../../src/replication/context/timing.ts'
+import { QUIET_VERSION } from '../../../src/replication/context/linked-peer.ts'
+import { peer, type Peer, type PeerEvent, type PeerOptions } from '../../../src/replication/replica/peer.ts'
+import { standardTiming, TICK_MS } from '../../../src/replication/context/timing.ts'
 
-/** All clocks are one, every message takes a step, and a step is a tick. */
+interface Mail {
+  readonly from: string
+  readonly to: string
+  readonly message: Message
+}
+
+/** All clocks are one, every message takes a step, and each peer ticks at the step at which it is due. */
 export class LocalMesh {
   nowMs = 1_000_000
   readonly peers = new Map<string, Peer>()
   readonly events: PeerEvent[] = []
-  readonly #mail: { from: string; to: string; message: Message }[] = []
+  readonly #mail: Mail[] = []
+  readonly #waiting: Mail[] = []
   readonly #away = new Set<string>()
+  readonly #dueAtMs = new Map<string, number>()
   /** Messages of these kinds do not arrive. */
   readonly lost = new Set<Message['type']>()
+  /** Messages of these kinds wait until the set has them no more. */
+  readonly held = new Set<Message['type']>()
+  /** Of every message that was sent, in order. */
+  readonly sent: { readonly from: string; readonly message: Message }[] = []
+  /** Of the protocol, on every link. */
+  version = QUIET_VERSION
   readonly names: readonly string[]
 
   constructor(names: readonly string[]) {
@@ -28,15 +43,19 @@ export class LocalMesh {
         copies: 'all',
         clock: { monotonicMs: () => this.nowMs, wallMs: () => this.nowMs },
         random: () => 0.5,
-        send: (to, message) => this.#mail.push({ from: name, to, message }),
+        send: (to, message) => {
+          this.sent.push({ from: name, message })
+          this.#mail.push({ from: name, to, message })
+        },
+        onDue: (atMs) => this.#dueAtMs.set(name, atMs),
         onEvent: (event) => this.events.push(event),
         ...options,
       },
       { timing: { ...standardTiming, buckets: 16 } },
     )
     for (const [other, otherPeer] of this.peers) {
-      started.linked(other, Number(this.#incarnations.get(other)))
-      otherPeer.linked(name, incarnation)
+      started.linked(other, { incarnation: Number(this.#incarnations.get(other)), version: this.version })
+      otherPeer.linked(name, { incarnation, version: this.version })
     }
     this.#incarnations.set(name, incarnation)
     this.peers.set(name, started)
@@ -66,9 +85,17 @@ export class LocalMesh {
   }
 
   #step(): void {
-    for (const [name, each] of this.peers) if (!this.#away.has(name)) each.tick()
+    for (const [name, each] of this.peers) {
+      if (!this.#away.has(name) && this.nowMs >= (this.#dueAtMs.get(name) ?? 0)) each.tick()
+    }
+    this.#mail.unshift(...this.#waiting.splice(0))
     for (let round = 0; round < 8; round++) {
-      for (const { from, to, message } of this.#mail.splice(0)) {
+      for (const each of this.#mail.splice(0)) {
+        const { from, to, message } = each
+        if (this.held.has(message.type)) {
+          this.#waiting.push(each)
+          continue
+        }
         if (this.#away.has(to) || !this.peers.has(from) || this.lost.has(message.type)) continue
         this.peers.get(to)?.receive(from, message)
       }
