@@ -50,7 +50,7 @@ for (const security of ['', `&secret=${SECRET}`, `&secret=${SECRET}&tls=on`]) {
         ['linked a', 'linked b'],
       ],
     )
-    t.is(a.links.version('b'), 1)
+    t.is(a.links.version('b'), 2)
   })
 }
 
