@@ -9,6 +9,7 @@ import { UsageError } from '@ninelives/lab'
 import { benchMain, EXIT_INTERRUPTED, progress, say } from './harness/command/command.ts'
 import { environment } from './harness/environment.ts'
 import { measureTheMeasurer } from './self-check/measurer.ts'
+import { untilQuiet } from './harness/processes/quiet.ts'
 import { installPeers, packageVersions } from './harness/peers.ts'
 import { benchRedis } from './harness/redis.ts'
 import { compareTable } from './report/compare-table.ts'
@@ -29,7 +30,11 @@ async function main(args: readonly string[]): Promise<void> {
   if (asked.to === 'help') say(STRATEGIES_HELP)
   else if (asked.to === 'measure-the-measurer') await measureTheMeasurer({ seed: asked.seed, say })
   else if (asked.to === 'compare') await compare(asked.base, asked.other)
-  else await run(asked.to === 'resume' ? begunRun(asked.out) : await newRun(asked.options))
+  else if (asked.to === 'resume') await run(begunRun(asked.out))
+  else {
+    await untilQuiet(asked.waitMinutes, asked.options.operationsPerSecond, { say, progress, signal: stop.signal })
+    await run(await newRun(asked.options))
+  }
 }
 
 async function newRun(options: RunOptions): Promise<RunHead> {

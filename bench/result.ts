@@ -55,6 +55,8 @@ export interface StrategyResult {
 export interface StrategyFigures {
   /** How many faults landed and count. */
   readonly kills: number
+  /** Every kill was disturbed by other load: the counts hold, the times do not. */
+  readonly disturbed?: true
   readonly verdict: 'valid' | 'invalid' | 'unknown'
   readonly verdictDoubts: readonly string[]
   /** By kind, such as `lost-session`: how often. */

@@ -20,16 +20,19 @@ const RESAMPLES = 2_000
 const NO_WHOLE_TURN = 'every turn has an excluded fault'
 
 /**
- * `kills` and `blocks` are those that count; without a kill there are no figures. Figures of whole turns come from turns without an
- * excluded kill; anomalies come from all turns.
+ * Losses are counts, and come from all `landed` kills, whatever the load. Times come from `undisturbed` kills and blocks; without one they
+ * come from the others, and are marked. Figures of whole turns come from turns without a disturbed kill; anomalies come from all turns.
  */
 export function figuresOf(
   all: readonly TurnFound[],
-  kills: readonly KillRecord[],
-  blocks: readonly HealthyBlock[],
+  landed: readonly KillRecord[],
+  undisturbed: { readonly kills: readonly KillRecord[]; readonly blocks: readonly HealthyBlock[] },
   seed: number,
 ): StrategyFigures | undefined {
-  if (kills.length === 0) return undefined
+  if (landed.length === 0) return undefined
+  const { blocks } = undisturbed
+  const isDisturbed = undisturbed.kills.length === 0
+  const kills = isDisturbed ? landed : undisturbed.kills
   const random = seededRandom(seed)
   const turns = all.filter((turn) => turn.kills.every(({ excluded }) => excluded === undefined))
   const optional = {
@@ -40,17 +43,18 @@ export function figuresOf(
     storeBytesPerSession: estimateOf(costs(turns, 'storeBytesPerSession'), random),
   }
   return {
-    kills: kills.length,
+    kills: landed.length,
+    ...(isDisturbed ? { disturbed: true } : {}),
     ...verdictOf(turns, all),
     sessions: {
-      exposed: sum(kills, 'sessionsExposed'),
-      lost: sum(kills, 'sessionsLost'),
-      lostShare: lostShare(kills, random),
+      exposed: sum(landed, 'sessionsExposed'),
+      lost: sum(landed, 'sessionsLost'),
+      lostShare: lostShare(landed, random),
     },
     writes: {
-      acknowledged: sum(kills, 'writesAcknowledged'),
-      lost: sum(kills, 'writesLost'),
-      duplicated: sum(kills, 'writesDuplicated'),
+      acknowledged: sum(landed, 'writesAcknowledged'),
+      lost: sum(landed, 'writesLost'),
+      duplicated: sum(landed, 'writesDuplicated'),
     },
     reads: readsOf(turns),
     requests: requestsOf(turns),

@@ -24,6 +24,7 @@ const QUICK_KILLS = 3
 /** The others are compared with the first. */
 const QUICK_STRATEGIES = ['replicated', 'redis', 'sticky', 'memory']
 const TABS_MAX = 4
+const WAIT_MAX_MINUTES = 600
 const NODES_MAX = 12
 const [USERS, RATE, NODES] = [60, 300, 3]
 
@@ -40,6 +41,7 @@ const FLAGS = {
   tabs: countFlag('of each user (default 1)', 1, TABS_MAX),
   rate: countFlag(`operations a second of all users (default ${RATE})`, RATE),
   nodes: countFlag(`(default ${NODES})`, NODES, NODES_MAX),
+  wait: countFlag('minutes to wait at most until the machine is quiet (default 0)', undefined, WAIT_MAX_MINUTES),
   seed: seedFlag,
   out: outFlag,
   resume: run('DIR', 'continues the run that was interrupted there'),
@@ -54,7 +56,7 @@ function run(placeholder: string, help: string) {
 
 export type Asked =
   | { readonly to: 'help' }
-  | { readonly to: 'run'; readonly options: RunOptions }
+  | { readonly to: 'run'; readonly options: RunOptions; readonly waitMinutes: number }
   | { readonly to: 'resume'; readonly out: string }
   | { readonly to: 'compare'; readonly base: string; readonly other: string | undefined }
   | { readonly to: 'measure-the-measurer'; readonly seed: number }
@@ -75,7 +77,7 @@ export function readStrategiesOptions(args: readonly string[], now: Date): Asked
     return { to: 'compare', base: compare, other }
   }
   if (other !== undefined) throw new UsageError(`npm run bench takes no "${other}"; see --help`)
-  return { to: 'run', options: runOptions(values, now) }
+  return { to: 'run', options: runOptions(values, now), waitMinutes: values.wait ?? 0 }
 }
 
 /** An option that would be ignored is refused. */

@@ -10,6 +10,7 @@ import {
 } from '../result.ts'
 import type { BenchScenario } from '../scenarios/index.ts'
 import { finding, INTERVAL_BLOCKS_MIN, median, ratio } from '../harness/statistics.ts'
+import { NEVER_LANDED } from './faults/breaks.ts'
 import type { TurnFound } from './faults/turn.ts'
 import { figuresOf } from './figures.ts'
 import { blocksOf, contestantsOf, scenariosOf } from './options.ts'
@@ -59,8 +60,8 @@ function foundOf(name: string, scenario: string, blocks: readonly FoundBlock[], 
   const healthy = turns.map(({ block, turn }): HealthyBlock => Object.assign({ block }, turn.healthy))
   const figures = figuresOf(
     turns.map(({ turn }) => turn),
-    kills.filter(counts),
-    healthy.filter(counts),
+    kills.filter(hasLanded),
+    { kills: kills.filter(counts), blocks: healthy.filter(counts) },
     seed,
   )
   return { ...(figures === undefined ? {} : { figures }), kills, blocks: healthy }
@@ -75,6 +76,10 @@ function turnsOf(name: string, scenario: string, blocks: readonly FoundBlock[]) 
 
 function isFailed(turn: TurnFound | FailedTurn): turn is FailedTurn {
   return 'failed' in turn
+}
+
+function hasLanded({ target }: KillRecord): boolean {
+  return target !== NEVER_LANDED
 }
 
 function counts({ excluded }: { readonly excluded?: string }): boolean {
@@ -149,7 +154,7 @@ function exclusions({ name, scenario, kills = [], blocks = [] }: StrategyResult)
   const reasons = [...new Set([...kills, ...blocks].flatMap(({ excluded }) => excluded ?? []))]
   if (reasons.length === 0) return []
   const what = `${excludedOf(kills)} of ${kills.length} faults and ${excludedOf(blocks)} of ${blocks.length} healthy turns`
-  return [`${scenario}, ${name}: ${what} are in no figure (${reasons.slice(0, REASONS_TOLD_MAX).join('; ')})`]
+  return [`${scenario}, ${name}: ${what} are in no figure of time (${reasons.slice(0, REASONS_TOLD_MAX).join('; ')})`]
 }
 
 function excludedOf(those: readonly { readonly excluded?: string }[]): number {

@@ -30,16 +30,19 @@ export function strategiesTable({ strategies, comparisons, options, doubts, seed
   })
   const doubtLines = doubts.map((doubt) => `  ${doubt}\n`).join('')
   const quotable = doubts.length === 0 ? '' : `\nNot to be quoted:\n${doubtLines}`
-  return `${parts.join('\n')}${quotable}\nseed ${seed}. Outage: the longest time without a good answer. Medians over kills; p50 to CPU: before the faults.`
+  const note = strategies.some(({ figures }) => figures?.disturbed === true)
+    ? ' ~: the machine was busy in every turn; losses hold, times do not.'
+    : ''
+  return `${parts.join('\n')}${quotable}\nseed ${seed}. Outage: the longest time without a good answer. Medians over kills; p50 to CPU: before the faults.${note}`
 }
 
 function row({ name, figures }: StrategyResult): string[] {
-  if (figures === undefined) return [name, ...HEAD.slice(2).map(() => NONE), 'everything was excluded']
+  if (figures === undefined) return [name, ...HEAD.slice(2).map(() => NONE), 'no fault landed']
   const { kills, outageMs, userOutageMs, sessions, writes, lostUserSeconds, healthy, verdict } = figures
   return [
     name,
     String(kills),
-    withInterval(outageMs.p50, 0),
+    `${figures.disturbed === true ? '~' : ''}${withInterval(outageMs.p50, 0)}`,
     outageText(userOutageMs.p50),
     recoveryText(figures),
     lossText(sessions),

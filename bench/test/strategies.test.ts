@@ -1,4 +1,5 @@
 /** From the blocks of `npm run bench` to its result: what counts, and what is compared. */
+import { untilQuiet } from '../harness/processes/quiet.ts'
 import test from 'ava'
 import type { Measured } from '../strategies/faults/metrics.ts'
 import type { TurnFound } from '../strategies/faults/turn.ts'
@@ -50,25 +51,57 @@ test('with fewer than six blocks there is no finding, and the run is not to be q
 const lagged = (block: number): Partial<Measured> =>
   block === 3 ? { outageMs: 9_999, sessionsLost: 60, excluded: 'the generator was 50 ms late at p99' } : {}
 
-test('an excluded fault is in no figure and no comparison, and is among the doubts', (t) => {
+test('an excluded fault is in no time and no comparison, and is among the doubts; its losses count', (t) => {
   const { strategies, comparisons, doubts } = strategiesResult(head(), blocks(7, lagged), 'later')
   const [sticky] = strategies
-  t.is(sticky?.figures?.kills, 6)
+  t.is(sticky?.figures?.kills, 7)
   t.is(sticky?.figures?.outageMs.max, 700)
-  t.is(sticky?.figures?.sessions.lost, 0)
+  t.is(sticky?.figures?.sessions.lost, 60)
+  t.is(sticky?.figures?.disturbed, undefined)
   t.is(sticky?.kills?.length, 7)
   t.is(comparisons.find(({ figure }) => figure === 'outageMs')?.ratio.blocks, 6)
   t.true(doubts.some((doubt) => /sticky: 1 of 7 faults.*50 ms late/.test(doubt)))
 })
 
-test('with every fault excluded there are no figures', (t) => {
+test('with every fault excluded the losses stand, and the times are marked', (t) => {
   const result = strategiesResult(
     head(),
     blocks(7, () => ({ excluded: 'busy' })),
     'later',
   )
+  t.like(result.strategies[0]?.figures, { kills: 7, disturbed: true })
+  t.regex(strategiesTable(result), /sticky +7 +~\d/)
+  t.regex(strategiesTable(result), /~: the machine was busy in every turn; losses hold, times do not/)
+})
+
+test('a fault that never landed is in no figure', (t) => {
+  const missed = (): Partial<Measured> => ({ target: 'unknown', excluded: 'it did not land' })
+  const result = strategiesResult(head(), blocks(7, missed), 'later')
   t.is(result.strategies[0]?.figures, undefined)
-  t.regex(strategiesTable(result), /sticky .*everything was excluded/)
+  t.regex(strategiesTable(result), /sticky .*no fault landed/)
+})
+
+test('a busy machine is told before the start, and a quiet one is waited for', async (t) => {
+  const told: string[] = []
+  const voice = {
+    say: (text: string) => void told.push(text),
+    progress: (text: string) => void told.push(text),
+    signal: new AbortController().signal,
+  }
+  const loads = ['others had 90 % of the machine', 'others had 60 % of the machine', undefined]
+  const look = (): Promise<string | undefined> => Promise.resolve(loads.shift())
+  await untilQuiet(10, 300, voice, look)
+  t.regex(
+    told[0] ?? '',
+    /This machine is busy: others had 90 %[^]*--wait 30 waits [^]*--rate 75 makes the load smaller/,
+  )
+  t.deepEqual(told.slice(1), [
+    'waiting for a quiet machine: others had 90 % of the machine',
+    'waiting for a quiet machine: others had 60 % of the machine',
+  ])
+  told.length = 0
+  await untilQuiet(10, 300, voice, () => Promise.resolve(undefined))
+  t.deepEqual(told, [])
 })
 
 test('no loss in N faults has the bound 3/N; a loss has its share', (t) => {
@@ -146,7 +179,7 @@ test('figures of whole turns leave out turns with an excluded fault; anomalies c
     return strategiesResult(head(), both, 'later').strategies.find(({ name }) => name === 'sticky')?.figures
   }
   const without = found(lagged)
-  t.is(without?.kills, 2)
+  t.is(without?.kills, 3)
   t.is(without?.reads.total, 50)
   t.is(without?.requests.sent, 100)
   t.is(without?.verdict, 'valid')

@@ -10,6 +10,8 @@ interface Broken {
   readonly nodes: readonly string[]
 }
 
+/** The target of a fault that did not land. */
+export const NEVER_LANDED = 'unknown'
 const WHOLE_DEADLINE_MS = 30_000
 const GONE_DEADLINE_MS = 3_000
 
@@ -45,7 +47,7 @@ export async function breakIt(cluster: ClusterUnderTest, name: BreakName): Promi
   try {
     trace.append(faultEnded(await breaks[name](cluster)))
   } catch (error) {
-    trace.append(faultEnded({ target: 'unknown', nodes: [], failed: (error as Error).message }))
+    trace.append(faultEnded({ target: NEVER_LANDED, nodes: [], failed: (error as Error).message }))
   }
 }
 
