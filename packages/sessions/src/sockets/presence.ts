@@ -111,7 +111,7 @@ class SharedPresence<State> implements Presence<State> {
   }
 
   #changed(): void {
-    this.#isUnwritten = true
+    this.#isUnwritten = this.#isShared
     this.#isChanged = true
     this.#timer ??= setTimeout(() => void this.#round(), ROUND_MS)
   }
