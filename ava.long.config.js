@@ -16,6 +16,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/koa/single-flight-processes.test.ts',
   'packages/sessions/test/pack.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',
+  'packages/sessions/test/replication/quiet-processes.test.ts',
   'packages/sessions/test/simulation/variants.test.ts',
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',

@@ -90,7 +90,7 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
   const busyMs = random.between(900, 2_200)
   const isBrutal = random.hit(0.08)
   const awakeMs = random.pick([20, 60, 150, 400, 1_000])
-  const bursts = random.hit(0.6) ? lulled(random, busyMs, awakeMs) : [{ fromMs: 20, toMs: busyMs }]
+  const bursts = random.hit(0.5) ? lulled(random, busyMs, awakeMs) : [{ fromMs: 20, toMs: busyMs }]
   const drift = random.pick(DRIFTS)
   const each = <T>(draw: () => T): T[] => Array.from({ length: nodes }, draw)
   return {
@@ -256,8 +256,8 @@ function operations(
   random: Chance,
   { nodes, keys, bursts }: { nodes: number; keys: number; bursts: readonly Burst[] },
 ): Operation[] {
-  const clients = random.between(1, 4)
-  const everyMs = random.between(8, 40)
+  const clients = random.between(1, 6)
+  const everyMs = random.between(4, 30)
   const trafficMs = bursts.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0)
   const count = Math.ceil(trafficMs / everyMs) + bursts.length
   const atMs = (): number => {
