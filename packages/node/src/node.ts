@@ -82,7 +82,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
       draining = true
       log.info({ event: 'draining', noticeMs: config.drainNoticeMs }, 'node drains')
       await sleep(config.drainNoticeMs)
-      floor.leave()
+      floor?.leave()
       const { cut } = await server.close({ withinMs: config.drainMs })
       if (cut) log.warn({ event: 'drain-cut', drainMs: config.drainMs }, 'requests still in flight were cut off')
       await store.close()

@@ -18,6 +18,7 @@ import {
 import type { Accounts } from './shop/accounts.ts'
 import type { CrashPoints } from './request/crash-points.ts'
 import { errors } from './errors.ts'
+import { takesSockets } from '@ninelives/sessions/sockets'
 import { type Floor, floor } from './floor/floor.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
@@ -75,8 +76,8 @@ const EXACT = { strict: true, sensitive: true }
 
 export interface Shop {
   readonly onRequest: RequestListener
-  /** Takes the floor's upgrades of a server. */
-  readonly openFloor: (server: Server) => Floor
+  /** Takes the floor's upgrades of a server. Undefined where a socket can't have a session. */
+  readonly openFloor: (server: Server) => Floor | undefined
 }
 
 export function shop(options: ShopOptions): Shop {
@@ -152,7 +153,9 @@ export function shop(options: ShopOptions): Shop {
       else void byKoa(request, response)
     },
     openFloor: (server) =>
-      floor(layer, { node, server, crashPoints, onError: (err) => log.error({ err }, 'floor failed') }),
+      takesSockets(layer)
+        ? floor(layer, { node, server, crashPoints, onError: (err) => log.error({ err }, 'floor failed') })
+        : undefined,
   }
 }
 

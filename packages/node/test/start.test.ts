@@ -18,6 +18,17 @@ test('a node reports its URL, and serves', async (t) => {
   t.truthy(node.logged.find(({ event, level }) => event === 'session-key-generated' && level === 40))
 })
 
+test('a node that keeps its sessions in cookies serves, without a floor', async (t) => {
+  const url = await nodeProcess(t, {
+    STORE: 'token:',
+    SESSION_KEYS: 'a secret that is long enough for a token',
+  }).ready()
+  const visitor = client(url)
+  t.is((await visitor.login('user-1')).status, 200)
+  t.like((await visitor.send('GET', '/api/session')).body, { authenticated: true })
+  t.is((await visitor.send('GET', '/api/floor')).status, 404)
+})
+
 test('a node does not wait for its passwords to be enrolled', async (t) => {
   const node = nodeProcess(t, { PASSWORD_COST: 'standard', ACCOUNTS: '2000' })
   const visitor = client(await node.ready())

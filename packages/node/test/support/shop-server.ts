@@ -37,7 +37,7 @@ export async function shopServer(t: ExecutionContext, options: Partial<ShopOptio
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(async () => {
-    floor.leave()
+    floor?.leave()
     server.close()
     server.closeAllConnections()
     await store.close()

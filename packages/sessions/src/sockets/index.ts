@@ -17,5 +17,6 @@ export {
   type SessionSockets,
   type SessionSocketsOptions,
   type SocketsReport,
+  takesSockets,
 } from './session-sockets.ts'
 export { presence, type Presence, type PresenceOptions } from './presence.ts'

@@ -296,6 +296,11 @@ export function sessionSockets<Fields extends object = SessionFields>(
   }
 }
 
+/** Whether `sessionSockets()` takes the layer: false where the session is in its cookie. */
+export function takesSockets(layer: SocketLayer): boolean {
+  return layer[SOCKET_ACCESS].refused === undefined
+}
+
 function accessOf(layer: SocketLayer) {
   if (!hasMethods(layer, []) || !(SOCKET_ACCESS in layer))
     throw new SessionOptionsError(
