@@ -21,13 +21,15 @@ const takesNobodyNew = (url: string) =>
   )
 
 test('SIGTERM: reports draining at once, serves on for a while, lets a request in flight end, exits with 0', async (t) => {
-  const node = nodeProcess(t, { DRAIN_NOTICE_MS: '1500' })
+  const node = nodeProcess(t, { DRAIN_NOTICE_MS: '1500', DRAIN_MS: '60000' })
   const url = await node.ready()
   const payload = JSON.stringify({ name: 'user-0', password: 'password-0' })
   const slow = request(`${url}/api/login`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', 'Content-Length': payload.length },
   })
+  const answered = once(slow, 'response')
+  answered.catch(() => 'told where it is awaited')
   slow.write(payload.slice(0, 5))
   await once(slow, 'socket')
 
@@ -40,7 +42,7 @@ test('SIGTERM: reports draining at once, serves on for a while, lets a request i
   await takesNobodyNew(url)
   t.is(node.process.exitCode, null)
   slow.end(payload.slice(5))
-  const [answer] = await once(slow, 'response')
+  const [answer] = await answered
   t.is(answer.statusCode, 200)
   t.is(answer.headers.connection, 'close')
   t.regex(await text(answer), /"user":"user-0"/)

@@ -1,6 +1,5 @@
 /** A node closes an idle connection at the moment at which a request is sent on it: no request failed of that node. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
@@ -8,6 +7,7 @@ import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
 import { rawServer } from '../fixtures/requests/raw.ts'
+import { until } from '../fixtures/until.ts'
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const NO_PROBES = { PROBE_INTERVAL_MS: '60000', SUSPECT_MS: '60000' }
@@ -70,6 +70,7 @@ test('a node that dies under a request on a connection that served before dies o
   const { url } = await balancing(t, { a: node.port }, { ATTEMPTS_MAX: '8', WAIT_MS: '20000' })
   t.is((await ask(url)).status, 200)
   let deaths = 0
+  let restarts = 0
   let ends = false
   t.teardown(() => (ends = true))
   const restarted = (): void =>
@@ -77,11 +78,13 @@ test('a node that dies under a request on a connection that served before dies o
       if (ends) return
       deaths += 1
       await node.restart()
+      restarts += 1
       restarted()
     })
   restarted()
   t.is((await ask(`${url}/die`)).status, 502)
-  await delay(500)
+  await until(() => restarts > 0, { what: 'it to be started again' })
+  t.is((await ask(url)).status, 200)
   t.is(deaths, 1)
 })
 

@@ -1,8 +1,9 @@
 /** A private Redis on a free port, to be taken away and brought back. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { threadId } from 'node:worker_threads'
 import type { ExecutionContext } from 'ava'
 import { until } from './until.ts'
 
@@ -56,11 +57,25 @@ function answers(port: number, command = 'PING', answer = '+PONG'): Promise<bool
   })
 }
 
+/**
+ * Ports for servers of tests, a hundred for each test file: files run side by side, and no other file may take the port of a server that is
+ * to start, or to come back. All are below the range that a system hands out by itself, and so is the bus of a Redis Cluster's node.
+ */
+const FIRST_PORT = 11_000
+const PORTS = 100
+const FILES = 100
+/** A test file is a thread. */
+const first = FIRST_PORT + ((process.pid + threadId) % FILES) * PORTS
+let taken = Math.floor(Math.random() * PORTS)
+
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = first + (taken++ % PORTS)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (isFree) return port
+  }
 }

@@ -114,7 +114,9 @@ test.serial('what is too large for a frame is refused before it is sent', async 
   const huge = { ...write, body: 'x'.repeat(5 * 1024 * 1024) }
   await t.throwsAsync(a.store.write(key(), huge), { instanceOf: StoreUnavailableError, message: /4194304 bytes/ })
   const large = { ...write, body: '\u{1f6d2}'.repeat(256 * 1024) }
-  const there = key()
-  t.is((await a.store.write(there, large)).status, 'written')
-  t.is((await a.store.read(there))?.body, large.body)
+  let there = key()
+  // A process that gets little processor time may refuse it for now.
+  await until('it to be written', async () => (await a.store.write((there = key()), large)).status === 'written')
+  await until('it to be read', async () => (await a.store.read(there))?.body === large.body)
+  t.pass()
 })

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { ExecutionContext } from 'ava'
-import { isFree } from '../mesh/ports.ts'
+import { isFree, meshPort } from '../mesh/ports.ts'
 import { until } from '../until.ts'
 
 export interface MemcachedServer {
@@ -24,9 +24,6 @@ export interface MemcachedServerOptions {
 
 const START_DEADLINE_MS = 60_000
 const STARTS_MAX = 5
-/** Below the ports that a system gives out by itself. */
-const PORT_MIN = 22_000
-const PORT_MAX = 31_999
 
 /** Undefined when there is a memcached on the PATH; with CI=true its absence is a failure instead. */
 export const memcachedMissing: string | undefined = (() => {
@@ -47,7 +44,7 @@ export async function memcachedOf(t: ExecutionContext, ...settings: readonly str
 export async function memcachedServer({ port, settings = [] }: MemcachedServerOptions = {}): Promise<MemcachedServer> {
   for (let start = 1; ; start++) {
     try {
-      return await started(port ?? (await freePort()), settings)
+      return await started(port ?? (await meshPort()), settings)
     } catch (error) {
       if (port !== undefined || start === STARTS_MAX) throw error
     }
@@ -94,12 +91,5 @@ async function ask(port: number, line: string, end: RegExp): Promise<string> {
     throw new Error(`'${line}' was not answered: ${heard}`)
   } finally {
     socket.destroy()
-  }
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
-    if (await isFree(port)) return port
   }
 }

@@ -1,20 +1,22 @@
 /**
- * Ports for meshes. A test file opens dozens at a time: they are taken in order from a random one, so that a process never
- * uses one twice, and two processes seldom collide.
+ * Ports for servers of tests, a hundred for each test file: files run side by side, and no other file may take the port of a server that is
+ * to start, or to come back. All are below the range that a system hands out by itself, and so is the bus of a Redis Cluster's node.
  */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { threadId } from 'node:worker_threads'
 
-/** Below the range of ephemeral ports. */
-const PORT_MIN = 11_000
-const PORT_MAX = 31_999
+const FIRST_PORT = 11_000
+const PORTS = 100
+const FILES = 100
+/** A test file is a thread. */
+const first = FIRST_PORT + ((process.pid + threadId) % FILES) * PORTS
+let taken = Math.floor(Math.random() * PORTS)
 
-let next = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
-
+/** In order, so that a file seldom uses one twice. */
 export async function meshPort(): Promise<number> {
   for (;;) {
-    const port = next
-    next = next === PORT_MAX ? PORT_MIN : next + 1
+    const port = first + (taken++ % PORTS)
     if (await isFree(port)) return port
   }
 }

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { isFree } from '../mesh/ports.ts'
+import { isFree, meshPort } from '../mesh/ports.ts'
 import { until } from '../until.ts'
 
 export interface RedisServer {
@@ -28,12 +28,6 @@ export interface RedisServerOptions {
 
 const START_DEADLINE_MS = 60_000
 const STARTS_MAX = 5
-/**
- * Below the ports that a system hands out by itself, and low enough that the bus of a Cluster's node, ten thousand
- * higher, is too.
- */
-const PORT_MIN = 11_000
-const PORT_MAX = 21_999
 const BUS_OFFSET = 10_000
 /** A primary waits five seconds for more replicas before it copies itself to the first. */
 const AT_ONCE = ['--repl-diskless-sync-delay', '0']
@@ -111,7 +105,7 @@ async function started(port: number, { settings = [], file }: RedisServerOptions
 /** One that is free now, and whose bus port is. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
-    if ((await isFree(port)) && (await isFree(port + BUS_OFFSET))) return port
+    const port = await meshPort()
+    if (await isFree(port + BUS_OFFSET)) return port
   }
 }
