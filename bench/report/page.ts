@@ -8,6 +8,7 @@ import { chartFigure } from './drawing/drawing.ts'
 import { listed, plural } from './drawing/figures.ts'
 import { embeddedJson, html, type Markup } from '@ninelives/lab'
 import { atlasSection } from './parts/atlas.ts'
+import { costSection } from './parts/cost.ts'
 import { scenarioParts } from './parts/scenario.ts'
 import { table } from './parts/table.ts'
 import { definitions, environmentList, method, notSaid } from './parts/words.ts'
@@ -25,16 +26,25 @@ import { slug } from './drawing/slug.ts'
 
 const LOSS_KINDS: readonly LossKind[] = ['sessions', 'writes']
 
-/** `matrix`: a matrix of the same time, which comes first. */
-export function reportHtml(result: BenchResult, atlas?: unknown, matrix?: Matrix): string {
+/** Results that stand beside it and are shown with it, where they are there. */
+export interface Beside {
+  readonly atlas?: unknown
+  /** Of the same time; it comes first. */
+  readonly matrix?: Matrix | undefined
+  readonly cost?: unknown
+}
+
+export function reportHtml(result: BenchResult, { atlas, matrix, cost }: Beside = {}): string {
   const atlasPart = atlasSection(atlas)
+  const costPart = costSection(cost)
   return shell({
     title: 'ninelives: which strategy, at what cost, losing what',
     about: about(result),
     main: html`
       ${matrix === undefined ? undefined : matrixSection(matrix)}
       ${doubtsNote('This run is not to be quoted.', doubts(result))} ${answerSection(result)}
-      ${contents(result, atlasPart)} ${lossSection(result)} ${scenarioSections(result)} ${atlasPart} ${leftOut(result)}
+      ${contents(result, atlasPart, costPart)} ${lossSection(result)} ${costPart} ${scenarioSections(result)}
+      ${atlasPart} ${leftOut(result)}
       <section aria-labelledby="definitions">
         <h2 id="definitions">What each figure means</h2>
         ${definitions()}
@@ -93,9 +103,10 @@ function answerSection(result: BenchResult): Markup {
   </section> `
 }
 
-function contents(result: BenchResult, atlas: Markup | undefined): Markup {
+function contents(result: BenchResult, atlas: Markup | undefined, cost: Markup | undefined): Markup {
   const links: readonly (readonly [string, string])[] = [
     ['loss', 'Loss'],
+    ...(cost === undefined ? [] : [['cost', 'Idle and by request'] as const]),
     ...scenariosOf(result).map((scenario) => [slug('scenario', scenario), scenario] as const),
     ...(atlas === undefined ? [] : [['atlas', 'Crash points'] as const]),
     ['left-out', 'Left out'],

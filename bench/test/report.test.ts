@@ -180,8 +180,16 @@ test('the same result makes the same page, also by the command', (t) => {
 test('an atlas is shown, and anything else is left out', (t) => {
   const cell = { operation: 'login', point: 'before-commit', state: 'landed', done: 0, lost: ['lost-session'] }
   const atlas = { schema: 1, run: 'x', seed: 3, charts: [{ strategy: 'sticky', cells: [cell] }] }
-  const html = page.reportHtml(sampleResult({ kills: 2 }), atlas)
+  const html = page.reportHtml(sampleResult({ kills: 2 }), { atlas })
   t.deepEqual(faultsOfPage(html), [])
   t.regex(words(html), /Crash points: sticky .* login .*lost-session/)
-  t.notRegex(words(page.reportHtml(sampleResult({ kills: 2 }), { schema: 9 })), /Crash points/)
+  t.notRegex(words(page.reportHtml(sampleResult({ kills: 2 }), { atlas: { schema: 9 } })), /Crash points/)
+})
+
+test('the costs of a run beside it are shown, and anything else is left out', (t) => {
+  const cost: unknown = JSON.parse(readFileSync(new URL('../results/cost.json', import.meta.url), 'utf8'))
+  const html = page.reportHtml(sampleResult({ kills: 2 }), { cost })
+  t.deepEqual(faultsOfPage(html), [])
+  t.regex(words(html), /What a cluster costs idle, and what a request adds .* A day, in hours of one core/)
+  t.notRegex(words(page.reportHtml(sampleResult({ kills: 2 }), { cost: { schema: 9 } })), /costs idle/)
 })

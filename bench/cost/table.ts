@@ -1,0 +1,151 @@
+/** The tables of costs, for a terminal, README.md and the report. */
+import { UsageError } from '@ninelives/lab'
+import { aligned } from '../harness/command/table.ts'
+import { whyBusy } from '../harness/processes/machine-load.ts'
+import { type Estimate, INTERVAL_BLOCKS_MIN, reached } from '../harness/statistics.ts'
+import { markdownTable } from '../report/drawing/markdown-table.ts'
+import {
+  COMPARED_RATE,
+  type CostContestant,
+  type CostFigures,
+  type CostResult,
+  figuresOf,
+  PARTS,
+  TOLD_RATES,
+} from './result.ts'
+
+const [BEGIN, END] = ['<!-- cost -->', '<!-- /cost -->']
+const NOTHING = '–'
+/** Of HAProxy before three plain nodes, at COMPARED_RATE. */
+const GOALS: Readonly<Record<string, number>> = { replicated: 1, redis: 1.1 }
+/** For the table of a day. */
+const DAY_RATES = [3, 30, 300, 3_000]
+const DAY_NODES = [3, 12]
+/** Their nodes share a store, so a further node adds what it costs idle and nothing else. */
+const STORED: ReadonlySet<string> = new Set(['redis', 'database', 'hybrid', 'memcached', 'haproxy-plain'])
+const HOURS = 24
+
+export const COST_HEADS = [
+  '',
+  'idle: balancer, ms/s',
+  'each node',
+  'store',
+  'a request adds: balancer, µs',
+  'nodes',
+  'store',
+  ...TOLD_RATES.map((rate) => `at ${n(rate)}/s, ms/s`),
+  `÷ HAProxy at ${COMPARED_RATE}/s`,
+]
+
+/** Without its heads. */
+export function costRows(result: CostResult): string[][] {
+  return result.contestants.filter(isMeasured).map((contestant) => {
+    const { idle, adds, at, ratio } = figuresOf(result, contestant)
+    const idles = [figure(idle.balancer, 1), figure(divided(idle.node, result.plan.nodes), 1), figure(idle.store, 1)]
+    const slopes = PARTS.map((part) => figure(adds[part], 0))
+    const costs = at.map((estimate) => figure(estimate, 0))
+    return [contestant.title].concat(idles, slopes, costs, ratio === undefined ? NOTHING : figure(ratio, 2))
+  })
+}
+
+/** Core-hours a day, by rate and number of nodes. */
+export function dayRows(result: CostResult): string[][] {
+  const { nodes: measuredNodes } = result.plan
+  const rows = result.contestants.filter(isMeasured).flatMap((contestant) => {
+    const figures = figuresOf(result, contestant)
+    const counts = STORED.has(contestant.name) ? new Set([measuredNodes, ...DAY_NODES]) : [measuredNodes]
+    return [...counts].map((nodes) => {
+      const hours = DAY_RATES.map((rate) => coreHours(msPerSecond(figures, rate, nodes / measuredNodes)))
+      return [contestant.title, String(nodes)].concat(hours)
+    })
+  })
+  return [['', 'nodes', ...DAY_RATES.map((rate) => `${n(rate)} requests/s`)], ...rows]
+}
+
+/** Where the nodes grow, so do their idle cost and that of the balancer, which probes each. */
+function msPerSecond({ idle, addsAll }: CostFigures, rate: number, grown: number): number {
+  return (idle.balancer.median + idle.node.median) * grown + idle.store.median + (addsAll.median * rate) / 1_000
+}
+
+function coreHours(ms: number): string {
+  const hours = (ms / 1_000) * HOURS
+  return `${hours < 10 ? hours.toFixed(1) : n(Math.round(hours))} h`
+}
+
+export function costMarkdown(result: CostResult): string {
+  return [
+    markdownTable([COST_HEADS, ...costRows(result)]),
+    caption(result),
+    'What that makes of a day, in hours of one core, for the rate and the nodes that you have:',
+    markdownTable(dayRows(result)),
+  ].join('\n\n')
+}
+
+/** The text with the tables between its markers, and nothing else changed. */
+export function withCost(readme: string, result: CostResult): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
+  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
+  return `${readme.slice(0, begin + BEGIN.length)}\n\n${costMarkdown(result)}\n\n${readme.slice(end)}`
+}
+
+export function costTable(result: CostResult): string {
+  const goals = Object.entries(GOALS).flatMap(([name, max]) => {
+    const contestant = result.contestants.filter(isMeasured).find((each) => each.name === name)
+    const ratio = contestant && figuresOf(result, contestant).ratio
+    if (ratio === undefined) return []
+    return [`${name} at most ${max.toFixed(1)} of HAProxy with ten lines at ${COMPARED_RATE}/s: ${reached(ratio, max)}`]
+  })
+  return [
+    aligned([COST_HEADS, ...costRows(result)], COST_HEADS.length),
+    aligned(dayRows(result), COST_HEADS.length),
+    ...goals,
+    ...Object.entries(result.missing).map(([name, why]) => `${name} is left out: ${why}`),
+    caption(result),
+  ].join('\n')
+}
+
+/** How it was measured, and why it is not to be quoted. */
+export function caption(result: CostResult): string {
+  const { plan, environment, startedAt, seed, contestants } = result
+  const rates = plan.rates.map((rate) => n(rate))
+  const measured = contestants.filter(isMeasured)
+  const blocks = Math.min(...measured.map(({ turns }) => turns.length))
+  const off = Math.max(...measured.map((each) => Math.abs(figuresOf(result, each).modelOverMeasured - 1)))
+  const why = [
+    ...(blocks < INTERVAL_BLOCKS_MIN ? [`fewer than ${INTERVAL_BLOCKS_MIN} blocks`] : []),
+    ...(environment.busy ? ['the machine was busy when this began'] : []),
+    ...othersIn(measured),
+  ]
+  return (
+    `CPU time of ${plan.nodes} nodes, their balancer and their store: ${plan.idleSeconds} s without a request, and ${plan.seconds} s each at ` +
+    `${rates.join(', ')} requests a second, half of them writes. What a request adds is the slope of the line through these; the ` +
+    `columns to the right are idle and slope together, at ${rates[rates.length >> 1]}/s at most ${Math.round(100 * off)} % from what was measured. ` +
+    `${blocks === 1 ? '1 block' : `${blocks} blocks`}, ${environment.cores} × ${environment.processor}, Node ${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, ` +
+    `commit ${environment.commit.slice(0, 10)}. In brackets 95 % intervals.` +
+    (why.length === 0 ? '' : ` **Not to be quoted: ${why.join('; ')}.**`)
+  )
+}
+
+function othersIn(measured: readonly CostContestant[]): string[] {
+  const shares = measured.flatMap(({ turns }) => turns.map(({ othersShare = 0 }) => othersShare))
+  const why = whyBusy(Math.max(0, ...shares))
+  return why === undefined ? [] : [`at times ${why}`]
+}
+
+function isMeasured({ turns }: CostContestant): boolean {
+  return turns.length > 0
+}
+
+function divided({ median, low, high, blocks }: Estimate, by: number): Estimate {
+  return { median: median / by, low: low / by, high: high / by, blocks }
+}
+
+function figure({ median, low, high, blocks }: Estimate, digits: number): string {
+  if (high === 0) return NOTHING
+  const text = (value: number): string => n(value, digits)
+  return blocks < INTERVAL_BLOCKS_MIN ? text(median) : `${text(median)} (${text(low)}–${text(high)})`
+}
+
+function n(value: number, digits = 0): string {
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
