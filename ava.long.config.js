@@ -22,6 +22,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/express-connect-redis.test.ts',
   'test/floor-failover.test.ts',
+  'test/floor-page.test.ts',
   'test/live-page.test.ts',
   'test/mesh-failover.test.ts',
   'test/promises-of-stores.test.ts',

@@ -11,7 +11,7 @@ const boundaries: Readonly<Record<string, { imports: readonly string[]; processe
   history: { imports: [] },
   sessions: { imports: [] },
   balancer: { imports: [] },
-  node: { imports: ['sessions'] },
+  node: { imports: ['sessions', 'style'] },
   style: { imports: [] },
   dashboard: { imports: ['history', 'style'] },
   lab: { imports: ['history', 'dashboard', 'sessions'], processes: ['node', 'balancer'] },

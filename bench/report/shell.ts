@@ -1,12 +1,10 @@
 /** The frame of every page of the report: one file that needs no network. */
 import { readFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
 import { html, type Markup, trusted } from '@ninelives/lab'
+import { browserModule } from '@ninelives/style'
 
 const style = readFileSync(new URL('page/style.css', import.meta.url), 'utf8')
-const behaviour = withoutItsWarning(() =>
-  stripTypeScriptTypes(readFileSync(new URL('page/behaviour.ts', import.meta.url), 'utf8')),
-)
+const behaviour = browserModule(readFileSync(new URL('page/behaviour.ts', import.meta.url), 'utf8'))
 
 const ICON = trusted(
   '<svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#0f766e"/>' +
@@ -66,15 +64,4 @@ export function doubtsNote(title: string, doubts: readonly string[]): Markup | u
       ${doubts.map((doubt) => html`<li>${doubt}</li> `)}
     </ul>
   </div> `
-}
-
-/** Keeps Node's warning about an experimental function off the terminal with the table. */
-function withoutItsWarning<T>(act: () => T): T {
-  const emitWarning = process.emitWarning.bind(process)
-  process.emitWarning = () => undefined
-  try {
-    return act()
-  } finally {
-    process.emitWarning = emitWarning
-  }
 }

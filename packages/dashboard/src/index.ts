@@ -3,10 +3,9 @@
  * the lab. They are served with their types replaced by spaces; there is no build step.
  */
 import { readFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { tokensCss } from '@ninelives/style'
+import { browserModule, tokensCss } from '@ninelives/style'
 
 export interface PageFile {
   readonly headers: Readonly<Record<string, string>>
@@ -76,7 +75,7 @@ function readPageFile(urlPath: string): PageFile | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-  return served(name, path.extname(name) === '.ts' ? browserModule(body) : body)
+  return served(name, path.extname(name) === '.ts' ? withImports(body) : body)
 }
 
 function served(name: string, body: Buffer): PageFile {
@@ -88,19 +87,7 @@ function served(name: string, body: Buffer): PageFile {
   return { headers, body }
 }
 
-/** Keeps line numbers, so that a browser's error names the place in the source. */
-function browserModule(source: Buffer): Buffer {
-  const text = withoutItsWarning(() => stripTypeScriptTypes(source.toString('utf8')))
+function withImports(source: Buffer): Buffer {
+  const text = browserModule(source.toString('utf8'))
   return Buffer.from(imports.reduce((code, [from, to]) => code.replaceAll(from, to), text))
-}
-
-/** Suppresses Node's warning that the function is experimental, which would appear in the lab's output. */
-function withoutItsWarning<T>(act: () => T): T {
-  const emitWarning = process.emitWarning.bind(process)
-  process.emitWarning = () => undefined
-  try {
-    return act()
-  } finally {
-    process.emitWarning = emitWarning
-  }
 }

@@ -3,6 +3,7 @@
  * 503 because the store is down means no such thing, and the page waits.
  */
 import { shopClient } from './api.js'
+import { renderFloor, setFloor } from './floor.js'
 import { chooseLanguage, goodName, translated } from './strings.js'
 import {
   ANSWERS_SHOWN,
@@ -41,6 +42,7 @@ const ask = shopClient((answer) => {
 
 function render() {
   renderVisitor(visitor)
+  setFloor(visitor.user !== undefined)
   renderSession(session, Date.now())
   renderNotice(notice === undefined ? {} : { text: translated(notice.key, notice.values), retry: notice.retry })
   byId('count').textContent = count ?? '–'
@@ -52,6 +54,7 @@ function renderInLanguage() {
   renderShelf(add)
   renderCart(items ?? [], remove)
   renderAnswers(answers)
+  renderFloor()
   render()
 }
 

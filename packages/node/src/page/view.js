@@ -126,7 +126,7 @@ function duration(ms) {
 }
 
 /** Nodes a to f have a colour each; the others share one. */
-function colourOf(node) {
+export function colourOf(node) {
   if (node === undefined) return 'none'
   return /^[a-f]$/.test(node) ? node : 'other'
 }

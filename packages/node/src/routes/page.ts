@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type Router from '@koa/router'
+import { browserModule } from '@ninelives/style'
 import type Koa from 'koa'
 import type { RequestState } from '../request.ts'
 
@@ -14,8 +15,12 @@ const FILES = {
   '/api.js': 'text/javascript',
   '/strings.js': 'text/javascript',
   '/view.js': 'text/javascript',
+  '/floor.js': 'text/javascript',
   '/favicon.svg': 'image/svg+xml',
 } as const
+
+/** The browser's end of a socket: it imports nothing. */
+const CLIENT = new URL(import.meta.resolve('@ninelives/sessions/client'))
 
 /** The first is the default. */
 const LANGUAGES = ['en', 'ko'] as const
@@ -59,6 +64,8 @@ export function pageRoutes(router: Router<RequestState>): void {
     const file = staticFile(read(path.slice(1)), type)
     router.get(path, (ctx) => answer(ctx, file))
   }
+  const client = staticFile(browserModule(readFileSync(CLIENT, 'utf8')), 'text/javascript')
+  router.get('/client.js', (ctx) => answer(ctx, client))
 }
 
 function answer(ctx: Koa.Context, file: StaticFile | undefined): void {
