@@ -3,7 +3,7 @@
  *
  * A block may be a fragment, or need a browser that asks its application. What it takes besides stands in a frame: a file of
  * `test/readme/` whose first line names the README and a text of the block, and in which `{{block}}` is the block. A frame
- * asserts what the block is there to show. Every block has one; one that needs nothing is whole. A server's URL in a block is
+ * asserts what the block is there to show. One that says `needs redis-server` is skipped where there is none. Every block has one; one that needs nothing is whole. A server's URL in a block is
  * replaced by `memory:`, and express-session, which is not installed, by a stand-in with its types.
  */
 import { execFile } from 'node:child_process'
@@ -12,11 +12,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { redisMissing } from '../packages/sessions/test/support/redis/server.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const framesPath = join(root, 'test/readme')
-const READMES = ['README.md', 'packages/*/README.md', 'examples/**/README.md', 'bench/README.md']
+const READMES = ['README.md', 'packages/*/README.md', 'examples/**/README.md', 'bench/README.md', 'docs/stores/*.md']
 const BLOCK = /^```(?:ts|js|typescript|javascript|mjs)\b[^\n]*\n([\s\S]*?)^```$/gm
 const FRAME = /^\/\/ completes (\S+): (.*)\n/
 const PLACE = '{{block}}'
@@ -56,6 +57,7 @@ async function allFrames(): Promise<Frame[]> {
   )
 }
 
+const NEEDS_REDIS = /^\/\/ needs redis-server$/m
 const frames = await allFrames()
 const blocks = await blocksOfAll()
 const directory = join(root, `.ninelives/readme-${process.pid}`)
@@ -100,9 +102,11 @@ test('the blocks compile under strict TypeScript', async (t) => {
   t.is(await tsc, '')
 })
 
-for (const { name } of frames) {
+for (const { name, text } of frames) {
   const file = join(directory, name.replace(/frame$/, 'ts'))
-  if (file.endsWith('.test.ts')) {
+  if (redisMissing !== undefined && NEEDS_REDIS.test(text)) {
+    test.skip(`the block in ${name}: ${redisMissing}`, () => {})
+  } else if (file.endsWith('.test.ts')) {
     test(`the block in ${name} is a test that passes`, async (t) => {
       const ava = run(join(root, 'node_modules/.bin/ava'), [file], { cwd: directory, timeout: AVA_TIMEOUT_MS })
       await t.notThrowsAsync(ava)

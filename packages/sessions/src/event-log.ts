@@ -52,6 +52,7 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'cookie-refused': ['debug', 'a cookie opens no session: it is damaged, forged or over'],
   'cookie-older': ['warn', 'an older copy of a session cookie came back: it was refused'],
   'content-readable': ['warn', 'sessions are signed and not encrypted: their clients can read them'],
+  adopted: ['debug', 'a session of the old software was adopted'],
   'single-taken-over': ['warn', 'the node that ran a single() gave no sign of life: this one runs it'],
   throttled: ['warn', 'a login was refused: too many have failed'],
   uncounted: ['warn', 'a login attempt could not be counted'],

@@ -1,6 +1,7 @@
 export { type Clock, systemClock } from './clock.ts'
 export type * from './contract.ts'
 export * from './errors.ts'
+export { type OldSession, type OldSessions, type OldSessionsOptions, openOldSessions } from './adoption/old-sessions.ts'
 export { type Engine, sessionEngine } from './engine/engine.ts'
 export { type EngineEvent, type EngineOptions, type EngineStep } from './context/engine-options.ts'
 export { idempotency, type IdempotencyOptions } from './koa/idempotency.ts'

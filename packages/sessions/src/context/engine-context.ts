@@ -21,6 +21,8 @@ export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' |
    * has changed is in its own answer, which must not bring back a secret that was rotated away.
    */
   readonly aliasesRotate: boolean
+  /** That all sessions of a user were ended is remembered until then at least: sessions that began before may yet be adopted. */
+  readonly endingsKeptUntilMs: number
   /** The session is over: destroyed, and fenced against the requests that still hold it. */
   end(key: SessionKey): Promise<void>
   /** Waits before another try of a commit: longer and more random with each. */
@@ -42,12 +44,15 @@ export function engineContext(given: EngineOptions): EngineContext {
     turns: turns(options.commitTimeMaxMs),
     endings: endings(),
     aliasesRotate: false,
+    endingsKeptUntilMs: 0,
     backOff: (attempt) => backOff(attempt, random),
   })
 }
 
 /** Options that may differ for one adapter, or for one request. */
-export type Overrides = Partial<Pick<EngineContext, 'store' | 'idempotencyBytesMax' | 'aliasesRotate'>>
+export type Overrides = Partial<
+  Pick<EngineContext, 'store' | 'idempotencyBytesMax' | 'aliasesRotate' | 'endingsKeptUntilMs'>
+>
 
 export function overridden(context: EngineContext, overrides: Overrides): EngineContext {
   return withEnd({ ...context, ...overrides })

@@ -26,6 +26,7 @@ export interface SessionEvent {
    * `key-forgotten`: a key was forgotten before its time, because the session has more than `idempotencyKeysMax`.
    * `visitor-refused`: an address began too many sessions without a user.
    * `single-taken-over`: the node that ran a `single()` of a session gave no sign of life, and another one runs it.
+   * `adopted`: a session of other software became one of ours, see `adopt` of the adapter.
    * `unreadable`: a stored record is damaged or of a newer schema; it is left alone, and reported once.
    */
   readonly event:
@@ -37,6 +38,7 @@ export interface SessionEvent {
     | 'key-forgotten'
     | 'visitor-refused'
     | 'single-taken-over'
+    | 'adopted'
     | 'unreadable'
 }
 

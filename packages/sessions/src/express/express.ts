@@ -18,17 +18,24 @@
  * Rejected: to depend on either package, or to write express-session's Session and Cookie anew. The application hands in
  * its own `session.Store`, and gets one of those.
  */
+import { oldSessionsRule, type OldSessions } from '../adoption/old-sessions.ts'
 import { carrierOf } from '../carrier.ts'
 import { StoreConfigError } from '../errors.ts'
 import { sessionEngine } from '../engine/engine.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
 import type { BreakerEvent, StoreCall } from '../telemetry.ts'
-import { CARRIER, middlewareId, middlewareKey, MiddlewareSession } from './middleware-session.ts'
+import { CARRIER, endSession, middlewareId, MiddlewareSession } from './middleware-session.ts'
 import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from '../options.ts'
 
 export { genuineCookie, type GenuineCookieOptions } from '../secrets/genuine-cookie.ts'
+export {
+  type OldSession,
+  type OldSessions,
+  type OldSessionsOptions,
+  openOldSessions,
+} from '../adoption/old-sessions.ts'
 export { resolve } from '../record/merge.ts'
 export { openStore } from '../stores/open-store.ts'
 export { SessionOptionsError } from '../options.ts'
@@ -47,6 +54,11 @@ type Governed =
 export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
   /** How long a session whose cookie has no `maxAge` may be unused; with one, it is that long. Default 30 minutes. */
   readonly idleTimeoutMs?: number
+  /**
+   * Sessions that the same middleware has kept in another store: each becomes one of ours when it is used. `await openOldSessions(...)`,
+   * without `secrets`: the middleware checks its cookie.
+   */
+  readonly adopt?: OldSessions
   /** How long to wait for the store, and how to spare it when it fails. */
   readonly guard?: GuardOptions
   /** What happens to sessions, and that the store is down or answers again. */
@@ -145,12 +157,13 @@ const rules: Rules<MiddlewareStoreOptions> = {
   commitAttemptsMax: engineRules.commitAttemptsMax,
   commitTimeMaxMs: engineRules.commitTimeMaxMs,
   onEvent: engineRules.onEvent,
+  adopt: oldSessionsRule,
   guard: take.options(guardRules),
   onStoreCall: take.function,
 }
 
 function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
-  const { guard, onStoreCall, ...options } = checkedOptions(factory, given, rules)
+  const { guard, onStoreCall, adopt, ...options } = checkedOptions(factory, given, rules)
   assertGiven(factory, options, 'store')
   if (carrierOf(options.store) !== undefined) {
     throw new StoreConfigError(
@@ -176,17 +189,17 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
     heldBy,
     hold,
     socketAccess,
-    at: (id: string) => new MiddlewareSession(engine, id),
+    at: (id: string) => new MiddlewareSession(engine, id, adopt),
 
     /** An object that was made of nothing we read replaces what is stored under the id, as the interface has it. */
     async save(id: string, object: object): Promise<void> {
       const known = heldBy(object)
-      const session = known?.isOf(id) === true ? known : new MiddlewareSession(engine, id)
+      const session = known?.isOf(id) === true ? known : new MiddlewareSession(engine, id, adopt)
       hold(object, session)
       await session.save(object)
     },
 
-    end: (id: string) => engine.end(middlewareKey(id)),
+    end: (id: string) => endSession(engine, id, adopt),
   }
 }
 

@@ -8,7 +8,9 @@
  * and moves with every request, and come back with it; and they say how long this session may be idle, as every store of
  * that kind has it.
  */
-import type { SessionKey } from '../contract.ts'
+import { adopt, endOld } from '../adoption/adopt.ts'
+import type { OldSessions } from '../adoption/old-sessions.ts'
+import type { SessionKey, SessionRecord } from '../contract.ts'
 import type { SessionData } from '../record/data.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { type SessionId, sessionKey } from '../secrets/id.ts'
@@ -39,16 +41,26 @@ export function middlewareId(id: string): SessionId {
   return { handle: ID_SPACE + id, secret: NO_SECRET }
 }
 
+/** Ends the session for every request that holds it, and the one of other software that has this id. */
+export async function endSession(context: EngineContext, id: string, old: OldSessions | undefined): Promise<void> {
+  const key = middlewareKey(id)
+  if (old !== undefined) await endOld(context, old, { oldId: id, key })
+  await context.end(key)
+}
+
 export class MiddlewareSession {
   readonly #id: string
   /** A view of the context, because its own idle time is for all sessions alike. */
   readonly #context: EngineContext & { visitorIdleTimeoutMs: number }
   readonly #idleTimeoutMs: number
+  /** The id is the same there: the cookie stays. */
+  readonly #old: OldSessions | undefined
   #maxAgeMs: number | undefined
   #opening: Promise<OpenSession> | undefined
 
-  constructor(context: EngineContext, id: string) {
+  constructor(context: EngineContext, id: string, old: OldSessions | undefined) {
     this.#id = id
+    this.#old = old
     this.#context = { ...context }
     this.#idleTimeoutMs = context.idleTimeoutMs
   }
@@ -92,6 +104,14 @@ export class MiddlewareSession {
     return this.#maxAgeMs === undefined ? { ...settings, expires } : { ...settings, originalMaxAge: this.#maxAgeMs }
   }
 
+  #adopted(old: OldSessions, key: SessionKey): Promise<SessionRecord | undefined> {
+    return adopt(this.#context, old, { oldId: this.#id, key }, ({ data, cookie = {} }) => {
+      const settings = this.#settings(cookie)
+      this.#context.visitorIdleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
+      return { data: { cookie: settings, ...data }, secret: NO_SECRET }
+    })
+  }
+
   /** Read at most once, unless that failed. */
   #opened(): Promise<OpenSession> {
     this.#opening ??= this.#open().catch((error: unknown) => {
@@ -104,7 +124,7 @@ export class MiddlewareSession {
   async #open(): Promise<OpenSession> {
     const id = middlewareId(this.#id)
     const key = middlewareKey(this.#id)
-    const record = await this.#context.store.read(key)
+    const record = await (this.#old === undefined ? this.#context.store.read(key) : this.#adopted(this.#old, key))
     if (record === undefined || record.expiresAtMs <= this.#context.clock.now())
       return new OpenSession(this.#context, { id, key, device: '' })
     const { version, expiresAtMs, body } = record

@@ -1,5 +1,7 @@
 /** What `sessions(app, options)` takes. */
 import type Koa from 'koa'
+import { oldSessionsRule, type OldSessions } from '../adoption/old-sessions.ts'
+import { carrierOf } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import { signingKeysRule } from '../secrets/signing-keys.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
@@ -61,6 +63,11 @@ export interface SessionsOptions<Fields extends object = SessionFields> extends 
   readonly needed?: (ctx: Koa.Context) => boolean
   /** What a request is answered with while the store is down, the same for all or by route. Default `closed`. */
   readonly outage?: OutagePolicy | ((ctx: Koa.Context) => OutagePolicy)
+  /**
+   * Sessions of the software that ran here before: a request without a cookie of ours and with one of theirs goes on with its session,
+   * which becomes one of ours. Opened by the caller, who also closes it: `await openOldSessions('redis://...', { ... })`.
+   */
+  readonly adopt?: OldSessions
   /** How long to wait for the store, and how to spare it when it fails. */
   readonly guard?: GuardOptions
   /** What happens to sessions, and that the store is down or answers again. `eventLog(log)` writes lines of it. */
@@ -94,6 +101,7 @@ const rules: Rules<SessionsOptions> = {
   autoCommit: take.boolean,
   needed: take.function,
   outage: take.either(take.oneOf('closed', 'anonymous', 'read-only'), take.function),
+  adopt: oldSessionsRule,
   guard: take.options(guardRules),
   onStoreCall: take.function,
 }
@@ -102,9 +110,17 @@ const rules: Rules<SessionsOptions> = {
 export function checkedSessionsOptions(given: SessionsOptions): SessionsOptions {
   const options = checkedOptions('sessions()', given, rules, GONE_FROM_KOA_SESSION)
   assertGiven('sessions()', options, 'store', 'keys', 'secure')
-  const { sameSite, secure, maxAge, idleTimeoutMs } = options
+  const { sameSite, secure, maxAge, idleTimeoutMs, adopt, store } = options
   if (sameSite === 'none' && !secure) {
     throw new SessionOptionsError("sessions(): sameSite 'none' takes secure: true, or browsers refuse the cookie.")
+  }
+  if (adopt !== undefined && adopt.idsIn === undefined) {
+    throw new SessionOptionsError('sessions(): adopt needs the secrets that the old cookies are signed with.')
+  }
+  if (adopt !== undefined && carrierOf(store) !== undefined) {
+    throw new SessionOptionsError(
+      'sessions(): adopt takes a store that keeps its sessions: with token: two nodes would adopt a session twice.',
+    )
   }
   if (typeof maxAge === 'number' && idleTimeoutMs !== undefined) {
     throw new SessionOptionsError(

@@ -6,14 +6,14 @@ import type { MaxAge } from './session-type.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from '../errors.ts'
 import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
 import { assignedFields, assignFields, type BareSession } from './koa-session-fields.ts'
-import { type Adopt, storedMaxAge } from './koa-session-members.ts'
+import { type GiveMembers, storedMaxAge } from './koa-session-members.ts'
 
 interface SessionAccessor {
   readonly get: (this: StatefulContext) => BareSession | null
   readonly set: (this: StatefulContext, fields: SessionData | null) => void
 }
 
-export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): void {
+export function extendContext(app: Koa, giveMembers: GiveMembers, defaultMaxAge: MaxAge): void {
   const inherited = Object.getOwnPropertyDescriptor(app.context, 'session') as SessionAccessor | undefined
   assert(inherited, 'koa-session defines ctx.session')
   const { get, set } = inherited
@@ -27,7 +27,7 @@ export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): vo
     if (maxAge !== undefined) sessionOf(state).maxAgeMs = maxAgeMs
     set.call(ctx, fields)
     const session = get.call(ctx)
-    if (session !== null) adopt(session, ctx)
+    if (session !== null) giveMembers(session, ctx)
   }
 
   Object.defineProperties(app.context, {
@@ -37,7 +37,7 @@ export function extendContext(app: Koa, adopt: Adopt, defaultMaxAge: MaxAge): vo
         if (this[STATE] === 'not needed') throw new SessionNotNeededError()
         const session = get.call(this)
         if (session === null) return null
-        adopt(session, this)
+        giveMembers(session, this)
         if (this[STATE] === undefined) this[EARLY] = session
         fill(this[STATE], session)
         return session

@@ -37,9 +37,9 @@ function ownerOf(session: BareSession): StatefulContext {
 }
 
 /** Gives a session of koa-session our members; once given they stay. */
-export type Adopt = (session: BareSession, ctx: StatefulContext) => void
+export type GiveMembers = (session: BareSession, ctx: StatefulContext) => void
 
-export function adoption(update: Update, defaultMaxAge: MaxAge): Adopt {
+export function membersGiver(update: Update, defaultMaxAge: MaxAge): GiveMembers {
   let ours: object | undefined
 
   async function updateMember<T>(this: BareSession, ...given: UpdateArguments<T>): Promise<T> {

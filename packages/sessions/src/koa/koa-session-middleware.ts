@@ -12,7 +12,7 @@ import type Koa from 'koa'
 import createSession from 'koa-session'
 import type { SessionsOptions } from './koa-options.ts'
 import { extendContext } from './koa-session-context.ts'
-import { adoption, type Update } from './koa-session-members.ts'
+import { membersGiver, type Update } from './koa-session-members.ts'
 import { requestStore, validity } from './koa-session-store.ts'
 import type { SessionCookie } from './session-cookie.ts'
 
@@ -38,6 +38,6 @@ export function koaSessionMiddleware(
     },
     app,
   )
-  extendContext(app, adoption(update, maxAge), maxAge)
+  extendContext(app, membersGiver(update, maxAge), maxAge)
   return middleware
 }

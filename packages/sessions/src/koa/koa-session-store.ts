@@ -9,6 +9,8 @@ import type { SessionsOptions } from './koa-options.ts'
 import { hasMethods, SessionOptionsError } from '../options.ts'
 import {
   allowCookie,
+  endDiscarded,
+  endOldSession,
   refuseInOutage,
   type RequestState,
   sessionOf,
@@ -60,7 +62,9 @@ class RequestStore {
       state.outage = error
       state.session = policy === 'read-only' ? state.engine.openLastKnown(state.presented.id) : undefined
     }
-    const { session } = state
+    const { session, presented, adoption } = state
+    state.isOldCookieOver =
+      presented.oldId !== undefined && state.outage === undefined && adoption?.keepsRecords === false
     state.opened = session?.info
     state.use = session === undefined ? 'used' : 'untouched'
     if (session === undefined) {
@@ -86,7 +90,7 @@ class RequestStore {
         if (isChange && !isNothing) refuseInOutage(state)
         return
       }
-      await state.discarded?.destroy()
+      await endDiscarded(state)
       // Looked at, and left empty: there is nothing to begin.
       if (isNothing) return
       const open = sessionOf(state)
@@ -113,7 +117,8 @@ class RequestStore {
       state.session?.rotate()
       return
     }
-    await state.discarded?.destroy()
+    await endDiscarded(state)
+    await endOldSession(state)
     await state.session?.destroy()
     if (state.session !== undefined) this.#endings.forget(state.session)
     state.use = 'ended'
@@ -147,7 +152,9 @@ export function validity(valid: NonNullable<SessionsOptions['valid']>): (ctx: St
 /** The session of the first cookie that has one. */
 async function openPresented(state: RequestState): Promise<OpenSession | undefined> {
   for (const presented of [state.presented, ...state.alsoPresented]) {
-    const session = presented && (await state.engine.open(presented.id, state.device))
+    if (presented === undefined) continue
+    await state.adoption?.adopt(presented)
+    const session = await state.engine.open(presented.id, state.device)
     if (session === undefined) continue
     state.presented = presented
     return session

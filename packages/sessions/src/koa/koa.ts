@@ -14,7 +14,7 @@ import { checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
 import type { KoaSession, SessionFields } from './session-type.ts'
 import { merge } from '../record/merge.ts'
 import { hasMethods, SessionOptionsError, shown } from '../options.ts'
-import { refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { endDiscarded, refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
 import { cookieLimits, type SessionCookie, sessionCookie } from './session-cookie.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
 import type { Update } from './koa-session-members.ts'
@@ -101,7 +101,7 @@ function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Updat
     stateOf(ctx).inTurn(async () => {
       const state = stateOf(ctx)
       refuseInOutage(state)
-      await state.discarded?.destroy()
+      await endDiscarded(state)
       beforeSave?.(ctx, session as unknown as KoaSession)
       const written = fieldsOf(session)
       const answering = answer && answeringWith(ctx, state, answer)
@@ -124,7 +124,7 @@ function engineFor(options: SessionsOptions, store: SessionStore): Engine {
     ...(typeof maxAge === 'number' && { idleTimeoutMs: maxAge }),
     ...(readsLastKnown && { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } }),
     store,
-  })
+  }).over({ endingsKeptUntilMs: options.adopt?.untilMs ?? 0 })
 }
 
 /** Where the store's sessions travel in their cookies: its carrier, and the engine over what the nodes share. */

@@ -1,7 +1,7 @@
 /** What one request knows of its session, kept on Koa's context and nowhere else. */
 import type Koa from 'koa'
 import type { CarriedRequest } from '../carrier.ts'
-import type { Unsealed } from '../secrets/cookie.ts'
+import type { Presented, RequestAdoption } from './adoption.ts'
 import type { Engine } from '../engine/engine.ts'
 import { type SessionError, SessionTooEarlyError } from '../errors.ts'
 import type { Fingerprint, FingerprintedRequest } from '../idempotency/fingerprint.ts'
@@ -27,12 +27,16 @@ export interface RequestState {
   readonly device: string
   /** Where the client is, as Koa tells it. */
   readonly addressOf: () => string
-  /** What the client sent, if it was sealed by us. */
-  presented: Unsealed | undefined
-  /** The other cookies of the same name that were sealed by us: one of these counts where the one before it has no session. */
-  readonly alsoPresented: readonly Unsealed[]
+  /** What the client sent, if it was sealed by us or names an old session. */
+  presented: Presented | undefined
+  /** The other such cookies: one of these counts where the one before it has no session. */
+  readonly alsoPresented: readonly Presented[]
+  /** Where sessions of other software are adopted. */
+  readonly adoption: RequestAdoption | undefined
   /** Opened from the cookie, or begun by the first change of a client that has none. */
   session: OpenSession | undefined
+  /** The answer takes the old software's cookies back: nothing needs them any more. */
+  isOldCookieOver: boolean
   /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
   discarded: OpenSession | undefined
   use: SessionUse
@@ -65,7 +69,7 @@ interface KeyedState {
   readonly headersBefore: Readonly<Record<string, unknown>>
 }
 
-type Presented = Pick<
+type Begun = Pick<
   RequestState,
   | 'engine'
   | 'carried'
@@ -74,15 +78,17 @@ type Presented = Pick<
   | 'addressOf'
   | 'presented'
   | 'alsoPresented'
+  | 'adoption'
   | 'fingerprint'
   | 'sendCookie'
 >
 
 /** As a request begins: nothing is read yet. */
-export function newState(presented: Presented): RequestState {
+export function newState(begun: Begun): RequestState {
   return {
-    ...presented,
+    ...begun,
     session: undefined,
+    isOldCookieOver: false,
     discarded: undefined,
     use: 'used',
     keyed: undefined,
@@ -131,6 +137,20 @@ export function sessionOf(state: RequestState): OpenSession {
 export function prepareSession(state: RequestState, prepare: (session: OpenSession) => void): void {
   state.onBegin = prepare
   if (state.session !== undefined) prepare(state.session)
+}
+
+/** Ends what `ctx.session = null` has let go, before another session takes its place. */
+export async function endDiscarded(state: RequestState): Promise<void> {
+  if (state.discarded === undefined) return
+  await endOldSession(state)
+  await state.discarded.destroy()
+}
+
+/** Before ours ends: where that fails, the request can be sent again, and finds its session. */
+export async function endOldSession(state: RequestState): Promise<void> {
+  if (state.adoption === undefined) return
+  await state.adoption.endOld()
+  state.isOldCookieOver = true
 }
 
 /** For what would change the session: there is no changing one that can't be read. */

@@ -3,6 +3,7 @@
  * `settle`. A handler that sends its headers earlier gets what is known by then.
  */
 import type { IncomingMessage } from 'node:http'
+import { requestAdoption } from './adoption.ts'
 import { type Carrier, COOKIE_BYTES_MAX } from '../carrier.ts'
 import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -115,6 +116,7 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
   const settle = async (ctx: StatefulContext): Promise<void> => {
     const state = known(ctx)
     if (state === undefined || ctx.headerSent) return
+    if (state.isOldCookieOver) takeBack(ctx, state.adoption?.cookieNames ?? [])
     const { session } = state
     const isToBeSent = isNews(state, isKept) && (state.hasJustWritten || (await isNewest(state)))
     removeCookie(ctx, name)
@@ -128,7 +130,9 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
     if (ctx[EARLY] !== undefined && Object.keys(fieldsOf(ctx[EARLY])).length > 0) throw new SessionTooEarlyError()
     const values = cookieValues(ctx.headers.cookie)
     const carried = carrier?.receive(values)
-    const [presented, ...alsoPresented] = carried?.presented ?? sealedCookies(sealer, values)
+    const adoption = options.adopt && requestAdoption(engine, options.adopt, ctx.headers.cookie ?? '')
+    const ours = carried?.presented ?? sealedCookies(sealer, values)
+    const [presented, ...alsoPresented] = ours.length === 0 && adoption !== undefined ? adoption.presented() : ours
     const device = ctx.headers['user-agent'] ?? ''
     ctx[STATE] = newState({
       engine: carried === undefined ? engine : engine.over({ store: carried.store }),
@@ -139,6 +143,7 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
       addressOf: () => ctx.ip,
       presented,
       alsoPresented,
+      adoption,
       sendCookie: () => send(ctx),
     })
     if (presented === undefined) return NO_KEY
@@ -216,6 +221,11 @@ async function isNewest({ session, presented, carried }: RequestState): Promise<
     // id that it has already will be sealed anew next time.
     return carried !== undefined || presented.id.secret !== session.id.secret
   }
+}
+
+/** Of the old software: where it had set another path or a domain, the browser keeps the cookie, which opens nothing. */
+function takeBack(ctx: StatefulContext, names: readonly string[]): void {
+  for (const name of names) ctx.cookies.set(name, '', { path: '/', signed: false, overwrite: true, expires: LONG_AGO })
 }
 
 function removeCookie(ctx: StatefulContext, name: string): void {

@@ -46,7 +46,10 @@ function withoutOthers(header: string, name: string, secrets: readonly string[])
 }
 
 function valueOf(cookie: string): string {
-  const value = cookie.slice(cookie.indexOf('=') + 1).trim()
+  return unescaped(cookie.slice(cookie.indexOf('=') + 1).trim())
+}
+
+export function unescaped(value: string): string {
   try {
     return decodeURIComponent(value)
   } catch {
@@ -56,7 +59,7 @@ function valueOf(cookie: string): string {
 }
 
 /** `s:value.signature`, where the prefix may be left out: HMAC-SHA-256 in Base64 without padding, as both middlewares sign. */
-function isSigned(cookie: string, secrets: readonly string[]): boolean {
+export function isSigned(cookie: string, secrets: readonly string[]): boolean {
   const signed = cookie.startsWith('s:') ? cookie.slice(2) : cookie
   const dot = signed.lastIndexOf('.')
   if (dot === -1) return false

@@ -10,6 +10,7 @@ const HANDLE_BYTES = 16
 const SECRET_BYTES = 32
 /** 128 bits in base64url. */
 export const DIGEST_LENGTH = 22
+export const HANDLE_CHARS = 22
 
 declare const brand: unique symbol
 

@@ -240,7 +240,7 @@ async function changeIndex(
   user: UserTag,
   change: (index: UserIndex) => UserIndex,
 ): Promise<void> {
-  const { store, clock, absoluteTimeoutMs, commitAttemptsMax } = context
+  const { store, clock, absoluteTimeoutMs, requestTimeMaxMs, commitAttemptsMax, endingsKeptUntilMs } = context
   const key = indexKey(user)
   let record = await store.read(key)
   for (let attempt = 1; attempt <= commitAttemptsMax; attempt++) {
@@ -250,7 +250,10 @@ async function changeIndex(
     const result = await store.write(key, {
       expectedVersion: record?.version ?? 0,
       // As long as the youngest session can live: an epoch that was forgotten earlier would let ended ones back.
-      expiresAtMs: clock.now() + absoluteTimeoutMs + context.requestTimeMaxMs,
+      expiresAtMs: Math.max(
+        clock.now() + absoluteTimeoutMs + requestTimeMaxMs,
+        next.epoch === EMPTY_INDEX.epoch ? 0 : endingsKeptUntilMs,
+      ),
       body: encodeIndex(next),
     })
     if (result.status === 'written') return

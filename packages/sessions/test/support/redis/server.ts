@@ -13,7 +13,7 @@ export interface RedisServer {
   readonly port: number
   readonly process: ChildProcess
   /** Asks the server itself, past the store, for an answer that is a text or a number. */
-  ask(command: string, ...args: readonly (string | number)[]): Promise<string>
+  readonly ask: (command: string, ...args: readonly (string | number)[]) => Promise<string>
   /** By SIGKILL, and resolves once it is gone. */
   stop(): Promise<void>
 }
