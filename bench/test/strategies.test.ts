@@ -74,8 +74,9 @@ test('with every fault excluded the losses stand, and the times are marked', (t)
   t.regex(strategiesTable(result), /~: the machine was busy in every turn; losses hold, times do not/)
 })
 
+const missed = (): Partial<Measured> => ({ target: 'unknown', excluded: 'it did not land' })
+
 test('a fault that never landed is in no figure', (t) => {
-  const missed = (): Partial<Measured> => ({ target: 'unknown', excluded: 'it did not land' })
   const result = strategiesResult(head(), blocks(7, missed), 'later')
   t.is(result.strategies[0]?.figures, undefined)
   t.regex(strategiesTable(result), /sticky .*no fault landed/)
