@@ -153,14 +153,23 @@ function append(text: string, newest: Entry, limits: KeyLimits): string | undefi
   if (!isSpaced(text)) return undefined
   const at = entryAt(text, newest.keyDigest)
   if (at !== -1 && entryEnd(text, at) !== text.length - CLOSING.length) return undefined
-  const others = at === -1 ? text.slice(0, -CLOSING.length) + BETWEEN : text.slice(0, at)
+  const others = at === -1 ? text.slice(0, -CLOSING.length) : text.slice(0, at)
   const { keys, end } = digestsIn(text)
   const wholeBytes = Buffer.byteLength(others) - end + Buffer.byteLength(newest.text)
   const bytesMax = limits.idempotencyBytesMax
   if (wholeBytes > Math.min(bytesMax * (1 - DIGESTS_SHARE), bytesMax - end - CLOSING.length)) return undefined
+  const keysMax = limits.idempotencyKeysMax * (1 + KEYS_OVER_SHARE)
   const keysAtMost = keys + (others.length - end) / REQUEST_LENGTH_MIN
-  if (keysAtMost >= limits.idempotencyKeysMax * (1 + KEYS_OVER_SHARE)) return undefined
-  return `${others}${newest.text}${CLOSING}`
+  if (keysAtMost >= keysMax && keys + requestsFrom(text, end) >= keysMax) return undefined
+  return `${others}${at === -1 ? BETWEEN : ''}${newest.text}${CLOSING}`
+}
+
+/** At most so many: what looks like the beginning of one counts. */
+function requestsFrom(text: string, from: number): number {
+  let count = 1
+  for (let at = text.indexOf(BETWEEN + ENTRY_OPENING, from); at !== -1; count++)
+    at = text.indexOf(BETWEEN + ENTRY_OPENING, at + 1)
+  return count
 }
 
 /** How many digests the groups have, and where they end. */
@@ -285,7 +294,7 @@ function entryEnd(text: string, from: number): number {
 
 /** Where the request with this digest begins, or -1. */
 function entryAt(text: string, keyDigest: string): number {
-  const at = text.lastIndexOf(` ${ENTRY_OPENING}${keyDigest}${QUOTE},`)
+  const at = text.indexOf(` ${ENTRY_OPENING}${keyDigest}${QUOTE},`)
   return at === -1 ? -1 : at + 1
 }
 
