@@ -118,8 +118,11 @@ async function afterKill(strategy: string, nodes: readonly LabProcess[], custome
   }
 }
 
+function microsOf(group: readonly LabProcess[]): number {
+  return cpuMicrosOf(group.map(({ pid }) => pid))
+}
+
 async function cpuDuring<T>(groups: readonly [readonly LabProcess[], readonly LabProcess[]], act: () => Promise<T>) {
-  const microsOf = (group: readonly LabProcess[]) => cpuMicrosOf(group.map(({ pid }) => pid))
   const [first, second] = groups
   const before = [microsOf(first), microsOf(second)] as const
   const beganMs = performance.now()
