@@ -102,7 +102,10 @@ function step(dx, dy) {
     steps = steps.filter((each) => each !== own)
     renderFloor()
   }
-  client.send('move', { dx, dy }).then(done, done)
+  client
+    .send('move', { dx, dy })
+    .catch(() => 'a refused move was not made; after a lost one the next welcome tells')
+    .finally(done)
   renderFloor()
 }
 
