@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionRecord, WriteResult } from '../../src/contract.ts'
 import { Lease } from '../../src/replication/membership/lease.ts'
-import type { VerbOutcome } from '../../src/replication/wire/messages.ts'
+import type { Message, VerbOutcome } from '../../src/replication/wire/messages.ts'
 import { Neighbours } from '../../src/replication/membership/neighbours.ts'
 import type { Peer, PeerOptions } from '../../src/replication/replica/peer.ts'
 import type { PeerContext } from '../../src/replication/context/peer-context.ts'
@@ -273,6 +273,34 @@ test('a process counts the echoes of its predecessor from its own start', (t) =>
   t.deepEqual(lease.msSinceEchoes(130), [30, 30, 30])
   lease.sentEcho(1, 120)
   t.deepEqual(lease.msSinceEchoes(130), [30, 10, 30])
+})
+
+test('that a change is committed travels with the next change, or alone after a while', (t) => {
+  const mesh = opened(['a', 'b', 'c'])
+  mesh.sent.length = 0
+  value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS))
+  value(t, mesh, write(of(mesh, 'a'), 1, 'two', mesh.nowMs + HOUR_MS))
+  const types = (): Message['type'][] =>
+    mesh.sent.map(({ message }) => message.type).filter((type) => type === 'invalidate' || type === 'validate')
+  const travelling = ['invalidate', 'invalidate', 'validate', 'invalidate', 'validate', 'invalidate'] as const
+  t.deepEqual(types(), travelling)
+  mesh.run(standardTiming.validateMs + 2 * TICK_MS)
+  t.deepEqual(types(), [...travelling, 'validate', 'validate'])
+  for (const each of mesh.peers.values()) t.like(each.status(), { pending: 0 })
+})
+
+test('a change without an answer is sent again ever more seldom', (t) => {
+  const mesh = opened(['a', 'b', 'c'])
+  mesh.sent.length = 0
+  mesh.lost.add('ack')
+  const ends: VerbOutcome<WriteResult>[] = []
+  write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS)((end) => ends.push(end))
+  mesh.run(1_000)
+  const sends = mesh.sent.filter(({ from, message }) => from === 'a' && message.type === 'invalidate').length / 2
+  t.true(sends > 3 && sends < 8, `${sends}`)
+  mesh.lost.clear()
+  mesh.run(500)
+  t.like(ends, [{ ok: true, value: { status: 'written' } }])
 })
 
 test('a closed peer refuses', (t) => {

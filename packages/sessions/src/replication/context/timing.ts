@@ -12,16 +12,18 @@ export interface Timing {
   /** A peer that was not heard for so long, or has not heard this one, is suspected. */
   readonly suspectMs: number
   /**
-   * A peer without a link for so long is suspected. A shorter wait gains nothing: a view without that peer commits nothing
-   * before its lease is over.
+   * A peer without a link for so long is suspected, if its death is not proven. A shorter wait gains nothing: a view without
+   * that peer commits nothing before its lease is over.
    */
   readonly relinkMs: number
   /** How long no silence is suspected after a pause of this process. */
   readonly patienceMs: number
   /** A peer is quiet once it was not used for so long, and nothing is open. */
   readonly awakeMs: number
-  /** A message without an answer is sent again. */
+  /** A change without an answer is sent again, the first time after so long. */
   readonly resendMs: number
+  /** How long a replica may wait to hear that a change is committed; a reader there asks. Much less than `replayMs`. */
+  readonly validateMs: number
   /** A change that was pending for so long is driven on by each full replica that holds it. */
   readonly replayMs: number
   /** The distance of turns: to propose a view, and half of it to drive on what a dead coordinator left. */
@@ -49,6 +51,7 @@ export const standardTiming: Timing = {
   patienceMs: 100,
   awakeMs: 3_000,
   resendMs: 40,
+  validateMs: 40,
   replayMs: 100,
   turnMs: 50,
   verbMs: 2_000,

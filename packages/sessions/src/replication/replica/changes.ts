@@ -47,6 +47,9 @@ export interface ChangeParts {
   readonly driving: () => void
 }
 
+/** Of `resendMs`, the longest time between two resends. */
+const RESENDS_MAX = 8
+
 export class Changes {
   readonly #context: PeerContext
   readonly #parts: ChangeParts
@@ -160,11 +163,14 @@ export class Changes {
   tick(now: number): void {
     for (const driven of this.#driven.values()) {
       if (this.#commitIfAcked(driven)) continue
-      if (now - driven.sentAtMs >= this.#context.timing.resendMs) this.#send(driven)
-      else this.#context.due(driven.sentAtMs + this.#context.timing.resendMs)
+      if (now - driven.sentAtMs < driven.resendMs) this.#context.due(driven.sentAtMs + driven.resendMs)
+      else {
+        driven.resendMs = Math.min(2 * driven.resendMs, RESENDS_MAX * this.#context.timing.resendMs)
+        this.#send(driven)
+      }
     }
     for (const key of this.#pendingChanges.due(now)) this.#driveOn(key)
-    this.#validations.flushAll()
+    this.#validations.tick(now)
   }
 
   /** A new link: what was in flight on the former one may be lost. */
@@ -178,6 +184,7 @@ export class Changes {
       driven.view = this.#parts.currentView.number
       driven.acked = 0
       driven.sentFirstAtMs = this.#now()
+      driven.resendMs = this.#context.timing.resendMs
       this.#send(driven)
     }
     this.#pendingChanges.installed(this.#parts.entries, this.#now())
@@ -220,6 +227,7 @@ export class Changes {
       acked: 0,
       sentFirstAtMs,
       sentAtMs: sentFirstAtMs,
+      resendMs: this.#context.timing.resendMs,
       askers: 0,
       isShared: false,
       end,
@@ -244,7 +252,7 @@ export class Changes {
     const { currentView } = this.#parts
     const { id, change, acked } = driven
     driven.sentAtMs = this.#now()
-    this.#context.due(driven.sentAtMs + this.#context.timing.resendMs)
+    this.#context.due(driven.sentAtMs + driven.resendMs)
     const receivers = this.#others(change.key)
     for (const to of ranksOf(receivers & ~acked)) {
       this.#validations.flush(to)

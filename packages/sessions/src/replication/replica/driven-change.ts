@@ -17,6 +17,8 @@ export interface DrivenChange {
   /** When it was first sent in that view: an acknowledgement may answer that message, so no lease counts from a later one. */
   sentFirstAtMs: number
   sentAtMs: number
+  /** How long after `sentAtMs` it is sent again: twice as long each time, since the replica may only be slow. */
+  resendMs: number
   /** The ranks where a reader waits for it: they are told at once. */
   askers: number
   /** Another peer drives it too, and may commit it before this peer knows. */
