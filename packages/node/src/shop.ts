@@ -19,7 +19,7 @@ import type { Accounts } from './shop/accounts.ts'
 import type { CrashPoints } from './request/crash-points.ts'
 import { errors } from './errors.ts'
 import { takesSockets } from '@ninelives/sessions/sockets'
-import { type Floor, floor } from './floor/floor.ts'
+import { type Floor, floor, FLOOR_PATH } from './floor/floor.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
 import { shopMetrics } from './store/metrics.ts'
@@ -96,6 +96,9 @@ export function shop(options: ShopOptions): Shop {
     keyedRoutes: () => routesWith([once, onceWithoutPayload], api),
   })
   operationsRoutes(open, { metrics, ready })
+  open.get(FLOOR_PATH, (ctx) => {
+    ctx.body = { open: takesSockets(layer) }
+  })
   pageRoutes(open)
 
   const api = new Router<RequestState>(EXACT)

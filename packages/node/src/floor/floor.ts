@@ -26,9 +26,10 @@ interface Player {
   readonly score: number
 }
 
-const PATH = '/api/floor'
+/** An upgrade opens a socket; a plain request is told whether there is a floor. */
+export const FLOOR_PATH = '/api/floor'
 /** As the lab's crash points name it. */
-const OPERATION = `WS ${PATH}`
+const OPERATION = `WS ${FLOOR_PATH}`
 /** With many sockets and players the others are told less often: so many are sent in all. */
 const PLAYERS_PER_SECOND = 500_000
 
@@ -40,7 +41,7 @@ export function floor(layer: SessionLayer, { node, server, onError, crashPoints 
   const here = presence<Player>(layer, { name: 'floor', onChange: tellOthers })
   const sockets = sessionSockets<ShopFields>(layer, {
     server,
-    path: PATH,
+    path: FLOOR_PATH,
     admits: ({ user }) => user !== undefined,
     onConnection: (socket) => {
       const { session, send } = socket

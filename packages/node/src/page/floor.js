@@ -20,6 +20,7 @@ const KEYS = {
 
 const canvas = byId('floor')
 let client
+let isInside = false
 /** As the server said last. */
 let you
 /** Steps that are not acknowledged, in their order. */
@@ -36,9 +37,9 @@ let frame
 
 /** The customer is logged in, or not any more. */
 export function setFloor(isIn) {
-  byId('floor-card').hidden = !isIn
-  if (isIn === (client !== undefined)) return
-  if (isIn) open()
+  if (isIn === isInside) return
+  isInside = isIn
+  if (isIn) void enter()
   else close()
 }
 
@@ -51,6 +52,15 @@ export function renderFloor() {
   byId('coins').textContent = you?.score ?? '–'
   byId('others').textContent = you === undefined ? '–' : others.length
   frame ??= requestAnimationFrame(draw)
+}
+
+/** With sessions in cookies there is no floor. */
+async function enter() {
+  const answer = await fetch('/api/floor').catch(() => undefined)
+  const { open: isOpen = true } = answer?.ok === true ? await answer.json() : {}
+  if (!isInside || !isOpen) return
+  byId('floor-card').hidden = false
+  open()
 }
 
 function open() {
@@ -69,7 +79,8 @@ function open() {
 }
 
 function close() {
-  client.close()
+  byId('floor-card').hidden = true
+  client?.close()
   client = undefined
   you = undefined
   steps = []

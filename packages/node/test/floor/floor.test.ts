@@ -91,6 +91,11 @@ test('a visitor without a login has no place on the floor', async (t) => {
   }
 })
 
+test('a plain request is told whether there is a floor', async (t) => {
+  const { url } = await shopServer(t)
+  t.deepEqual(await (await fetch(`${url}/api/floor`)).json(), { open: true })
+})
+
 test('what is no move is told, and changes nothing', async (t) => {
   const { url } = await shopServer(t)
   const { say, hears } = await onTheFloor(t, url, await cookieOf(url, 'user-1'))
