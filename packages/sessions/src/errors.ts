@@ -154,6 +154,13 @@ export class SingleFailedError extends SessionError {
   }
 }
 
+/** What runs by `session.single()` asked for itself: it would wait for its own end. */
+export class SingleNestedError extends SessionError {
+  constructor(name: string) {
+    super('SINGLE_NESTED', 500, `What runs as '${name}' calls session.single('${name}'), and would wait for itself.`)
+  }
+}
+
 /** What runs by `session.single()` took too long. */
 export class SingleTimeoutError extends SessionError {
   constructor(name: string, timeoutMs: number) {

@@ -11,11 +11,18 @@
  * so no two nodes' clocks have to agree. A node that was paused for so long has lost its lease, and what its function returned
  * is discarded: such a function has run twice, and was told by its signal.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import type { EngineContext } from '../context/engine-context.ts'
 import type { SessionKey } from '../contract.ts'
-import { RecordUnreadableError, SingleFailedError, SingleTimeoutError, StoreUnavailableError } from '../errors.ts'
+import {
+  RecordUnreadableError,
+  SingleFailedError,
+  SingleNestedError,
+  SingleTimeoutError,
+  StoreUnavailableError,
+} from '../errors.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
 import { assertFits, decodeData, encodeData } from '../record/data.ts'
 
@@ -62,6 +69,21 @@ interface Seen {
   readonly flight: Flight | undefined
 }
 
+/** A function that runs, and the one that called it. What it left behind in the background may ask for it again once it is over. */
+interface Running {
+  readonly key: SessionKey
+  readonly within: Running | undefined
+  isOver: boolean
+}
+
+const running = new AsyncLocalStorage<Running>()
+
+function isWithin(key: SessionKey): boolean {
+  for (let each = running.getStore(); each !== undefined; each = each.within)
+    if (each.key === key && !each.isOver) return true
+  return false
+}
+
 export async function singleFlight<T>(
   context: EngineContext,
   { key, name, run }: SingleFlight<T>,
@@ -69,6 +91,7 @@ export async function singleFlight<T>(
 ): Promise<T> {
   const { store, clock, random, onEvent } = context
   const { leaseMs, timeoutMs, keepMs } = { ...DEFAULTS, ...checkedOptions('session.single()', given, RULES) }
+  if (isWithin(key)) throw new SingleNestedError(name)
   const owner = random(12).toString('base64url')
   const giveUpAtMs = performance.now() + timeoutMs
   /** The run that this request waits for. */
@@ -128,11 +151,12 @@ export async function singleFlight<T>(
   async function lead(lease: number): Promise<{ readonly result: T } | undefined> {
     const lost = new AbortController()
     const over = new AbortController()
+    const here: Running = { key, within: running.getStore(), isOver: false }
     let version = lease
     const renewing = renew()
     const late = setTimeout(() => lost.abort(new SingleTimeoutError(name, timeoutMs)), timeoutMs)
     try {
-      const result = await untilAborted(run, lost.signal)
+      const result = await running.run(here, () => untilAborted(run, lost.signal))
       assertFits({ result }, encodeData({ result }), context.dataBytesMax)
       return (await end({ owner, state: 'done', doneAtMs: clock.now(), result })) ? { result } : undefined
     } catch (error) {
@@ -140,6 +164,7 @@ export async function singleFlight<T>(
       await end({ owner, state: 'failed', message: messageOf(error) })
       throw error
     } finally {
+      here.isOver = true
       clearTimeout(late)
     }
 

@@ -233,3 +233,31 @@ test('while the store is out nothing runs', async (t) => {
   t.is((await browser.get('/refresh')).status, 503)
   t.is(runs(), 0)
 })
+
+const aWithinB: Handler = (ctx) =>
+  ctx.session?.single('a', () => ctx.session?.single('b', () => ctx.session?.single('a', () => 'never')))
+const cAroundD: Handler = (ctx) => ctx.session?.single('c', () => ctx.session?.single('d', () => 'both'))
+
+test('a function that asks for itself is told so, at any depth, and another name is no harm', async (t) => {
+  let later: Promise<unknown> | undefined
+  const afterwards: Handler = async (ctx) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    await ctx.session?.single(
+      'e',
+      () => {
+        later = promise.then(() => ctx.session?.single('e', () => 'again', { keepMs: 0 }))
+      },
+      { keepMs: 0 },
+    )
+    resolve()
+    return await later
+  }
+  const browser = client(
+    await shop(t, { '/login': login('u'), '/': aWithinB, '/other': cAroundD, '/afterwards': afterwards }),
+  )
+  await browser.get('/login')
+  const { status, body } = await browser.get('/')
+  t.deepEqual([status, body], [500, "What runs as 'a' calls session.single('a'), and would wait for itself."])
+  t.is((await browser.get('/other')).body, 'both')
+  t.is((await browser.get('/afterwards')).body, 'again')
+})
