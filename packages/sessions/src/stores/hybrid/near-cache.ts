@@ -14,7 +14,7 @@ import type { Clock } from '../../clock.ts'
 import type { SessionKey, SessionRecord, SessionStore } from '../../contract.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import type { CacheReport } from '../../telemetry.ts'
-import type { CacheableStore, Marked } from '../../cacheable-store.ts'
+import type { CacheableStore, Marked } from '../copies/cacheable-store.ts'
 
 export interface Copy {
   readonly record: SessionRecord

@@ -20,11 +20,11 @@ import type {
 } from '../../contract.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
-import type { CopySource } from '../../cacheable-store.ts'
+import type { CopySource } from '../copies/cacheable-store.ts'
 import { ackedScripts } from './ack.ts'
 import { redisFindings } from './checks.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
-import { nodeLease } from './lease.ts'
+import { redisLease } from './lease.ts'
 import { changeRefusals } from './refusals.ts'
 import {
   destroyScript,
@@ -90,7 +90,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
   const isOneServer = location.topology !== 'cluster'
   const refusals = changeRefusals(connection, { isOneServer, prefix, clock, onEvent: rules.onEvent })
 
-  const lease = nodeLease(connection, redisConnection(location, timeoutMs, 'stream'), {
+  const lease = redisLease(connection, redisConnection(location, timeoutMs, 'stream'), {
     prefix,
     leaseMs,
     openTimeoutMs,

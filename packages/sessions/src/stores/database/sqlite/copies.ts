@@ -3,7 +3,7 @@
  * when another connection, so another process, has changed anything in the database. That is exact and takes no message: but after any
  * change by another process each record is read anew once. Changes by this process don't count; the near-cache knows of them.
  */
-import type { CopySource } from '../../../cacheable-store.ts'
+import type { CopySource } from '../../copies/cacheable-store.ts'
 import type { SessionStore } from '../../../contract.ts'
 
 export function versionedCopies(store: SessionStore, dataVersion: () => number | undefined): CopySource {

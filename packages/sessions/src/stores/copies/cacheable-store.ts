@@ -5,7 +5,7 @@
  * Each copy is kept under a mark, which the store gives out with the record. As long as `isCurrent(mark)` holds, no change of the
  * record has been acknowledged to any node except the changes that `onOutdated` told of.
  */
-import type { SessionKey, SessionRecord, SessionStore, SessionWrite, WriteResult } from './contract.ts'
+import type { SessionKey, SessionRecord, SessionStore, SessionWrite, WriteResult } from '../../contract.ts'
 
 export interface CacheableStore extends SessionStore {
   readonly copies: CopySource
