@@ -18,6 +18,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/replication/mesh-processes.test.ts',
   'packages/sessions/test/replication/quiet-processes.test.ts',
   'packages/sessions/test/simulation/variants.test.ts',
+  'packages/sessions/test/stores/hybrid/hybrid-postgres-faults.test.ts',
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/express-connect-redis.test.ts',

@@ -27,7 +27,7 @@ const PLACES: Readonly<Record<string, string>> = {
   memcached: 'Memcached',
   database: 'SQLite, PostgreSQL or MariaDB',
   token: "encrypted in the client's cookie",
-  hybrid: "Redis or SQLite, with copies in each node's memory",
+  hybrid: "Redis, PostgreSQL or SQLite, with copies in each node's memory",
 }
 
 export function strategiesTable(

@@ -8,8 +8,8 @@ export interface Strategy extends StrategyFacts {
   readonly otherwise?: StoreSource
   /** Whether every node has every session. Default: unless the routing is affinity. */
   readonly isShared?: boolean
-  /** Of databases it takes SQLite alone. */
-  readonly isSqliteOnly?: true
+  /** Over a database: the engines that it takes. Default: all. */
+  readonly databases?: readonly Database[]
   /** Makes the store's URL from that of the store beneath it; absent where there is none. */
   readonly over?: (url: string) => string
 }
@@ -20,6 +20,10 @@ export type StoreSource =
   | { readonly server: ServerName }
   | { readonly mesh: MeshKind }
   | { readonly file: string }
+
+export const DATABASES = ['sqlite', 'postgres', 'mariadb'] as const
+/** The engine of a private database, for a strategy that can be over one. */
+export type Database = (typeof DATABASES)[number]
 
 /** For stores on the nodes: every node has every session, or each session is on some of the nodes. */
 export type MeshKind = 'replicated' | 'clustered'
@@ -99,10 +103,10 @@ export const strategies: readonly Strategy[] = [
     isShared: true,
     store: { server: 'redis' },
     otherwise: { file: SQLITE_FILE },
-    isSqliteOnly: true,
+    databases: ['sqlite', 'postgres'],
     over: (url) => `hybrid:?over=${encodeURIComponent(url)}`,
     summary:
-      "sessions are in Redis, or in SQLite without one, and each node keeps copies of its users' sessions in memory; any node serves any user",
+      "sessions are in Redis, in SQLite without one, or in --database postgres, and each node keeps copies of its users' sessions in memory; any node serves any user",
     onNodeDeath: 'only its copies die: no user is logged out',
   },
 ]

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type Config, withoutPassword } from '../config.ts'
 import { NoStoreError, UsageError } from '../errors.ts'
-import type { StoreSource, Strategy } from '../strategies.ts'
+import { type Database, DATABASES, type StoreSource, type Strategy } from '../strategies.ts'
 import type { OwnStore } from './await-store.ts'
 import type { ClusterOptions } from './options.ts'
 import { findServer, serverKinds } from './servers/index.ts'
@@ -12,10 +12,6 @@ export interface Choice extends Pick<ClusterOptions, 'strategy' | 'storeUrl' | '
   /** The store of `storeUrl`, if the environment names it. */
   readonly own?: OwnStore
 }
-
-export const DATABASES = ['sqlite', 'postgres', 'mariadb'] as const
-/** The engine of a private database, for a strategy that can be over one. */
-export type Database = (typeof DATABASES)[number]
 
 /** Takes the first of the strategy's sources that this machine has. Throws UsageError if it has none. */
 export function chooseStore(strategy: Strategy, config: Config, database?: Database): Choice {
@@ -31,8 +27,7 @@ export function chooseStore(strategy: Strategy, config: Config, database?: Datab
 /** Throws UsageError if the lab does not start a server for the store itself. */
 export function requirePrivateServer({ strategy, storeUrl, server }: Choice, who: string): ServerKind {
   if (server !== undefined) return server.kind
-  const file = strategy.isSqliteOnly ? 'SQLite is a file' : 'SQLite is a file: try --database postgres'
-  const own = isFile(strategy.store) ? file : `${strategy.name} has none`
+  const own = isFile(strategy.store) ? 'SQLite is a file: try --database postgres' : `${strategy.name} has none`
   const instead = storeUrl === undefined ? own : `this one is at ${withoutPassword(storeUrl)}`
   throw new UsageError(`${who} needs a store server that the lab starts itself, as with --strategy redis; ${instead}`)
 }
@@ -48,8 +43,9 @@ function ofDatabase(strategy: Strategy, sources: readonly StoreSource[], config:
   const file = sources.find(isFile)
   if (file === undefined)
     throw new UsageError(`--database is for strategies over a database; ${strategy.name} has none`)
-  if (strategy.isSqliteOnly && database !== 'sqlite')
-    throw new UsageError(`--strategy ${strategy.name} takes --database sqlite, and not ${database}`)
+  const { databases = DATABASES } = strategy
+  if (!databases.includes(database))
+    throw new UsageError(`--strategy ${strategy.name} takes --database ${databases.join(' or ')}, and not ${database}`)
   const store = database === 'sqlite' ? file : { server: database }
   const { databaseUrl: _ignored, ...rest } = config
   const choice = choiceOf(strategy, store, rest)
@@ -60,12 +56,16 @@ function ofDatabase(strategy: Strategy, sources: readonly StoreSource[], config:
 /** Undefined if this machine does not have that server. */
 function choiceOf(strategy: Strategy, store: StoreSource, config: Config): Choice | undefined {
   const named = ownStore(store, config)
-  const own = strategy.isSqliteOnly && isFile(store) && !named?.url.startsWith('sqlite:') ? undefined : named
+  const own = named === undefined || (isFile(store) && !takesDatabase(strategy, named.url)) ? undefined : named
   if (own !== undefined) return { strategy, storeUrl: strategy.over?.(own.url) ?? own.url, own }
   const chosen = { ...strategy, store }
   if (typeof store === 'string' || !('server' in store)) return { strategy: chosen }
   const server = findServer(store.server, config.searchPath)
   return server === undefined ? undefined : { strategy: chosen, server }
+}
+
+function takesDatabase({ databases }: Strategy, url: string): boolean {
+  return databases === undefined || databases.some((each) => url.startsWith(each))
 }
 
 function ownStore(store: StoreSource, { redisUrl, memcachedUrl, databaseUrl }: Config): OwnStore | undefined {

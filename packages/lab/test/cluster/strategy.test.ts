@@ -104,12 +104,16 @@ test('a strategy over another store takes the first that is there, and wraps its
   t.like(beside, { strategy: { store: { server: 'redis' } }, server: { kind: { name: 'redis' } } })
 })
 
-test('hybrid is over Redis or SQLite, and over no other database', (t) => {
+test('hybrid is over Redis, SQLite or PostgreSQL, and over no other database', (t) => {
   const hybrid = { ...noWish, strategy: 'hybrid' }
-  t.throws(() => chooseStrategy({ ...hybrid, database: 'postgres' }, bare), {
-    message: '--strategy hybrid takes --database sqlite, and not postgres',
+  t.throws(() => chooseStrategy({ ...hybrid, database: 'mariadb' }, bare), {
+    message: '--strategy hybrid takes --database sqlite or postgres, and not mariadb',
   })
-  t.is(chooseStrategy(hybrid, { ...bare, databaseUrl: 'postgres://h/shop' }).storeUrl, undefined)
+  t.is(chooseStrategy(hybrid, { ...bare, databaseUrl: 'mysql://h/shop' }).storeUrl, undefined)
+  t.is(
+    chooseStrategy(hybrid, { ...bare, databaseUrl: 'postgres://h/shop' }).storeUrl,
+    'hybrid:?over=postgres%3A%2F%2Fh%2Fshop',
+  )
   t.is(chooseStrategy(hybrid, { ...bare, databaseUrl: 'sqlite:/shop.db' }).storeUrl, 'hybrid:?over=sqlite%3A%2Fshop.db')
 })
 

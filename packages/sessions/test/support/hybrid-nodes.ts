@@ -9,7 +9,8 @@ import { until } from './until.ts'
 
 export async function hybridNode(t: ExecutionContext, over: string, settings = ''): Promise<SessionStore> {
   // A busy machine must not look like an outage.
-  const patient = over.startsWith('redis:') && !over.includes('?') ? `${over}?timeoutMs=20000` : over
+  const patient =
+    /^(redis|postgres):/.test(over) && !over.includes('?') ? `${over}?timeoutMs=20000&openTimeoutMs=60000` : over
   const store = await openStore(`hybrid:?over=${patient.replaceAll('&', '%26')}${settings}`)
   t.teardown(() => store.close())
   await store.open()
@@ -29,6 +30,11 @@ export async function keptBy(store: SessionStore, key: SessionKey): Promise<void
     await store.read(key)
     return cacheOf(store).hits > hits
   })
+}
+
+/** The connections over which the nodes hear of changes, and no others. */
+export async function cutStreams(server: { ask(sql: string): Promise<unknown> }): Promise<void> {
+  await server.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ninelives copies'")
 }
 
 /** A process with a hybrid store. */

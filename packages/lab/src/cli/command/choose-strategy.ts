@@ -1,7 +1,7 @@
-import { type Choice, chooseStore, type Database } from '../../cluster/choose-store.ts'
+import { type Choice, chooseStore } from '../../cluster/choose-store.ts'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
-import { DEFAULT_STRATEGY, findStrategy, type Strategy } from '../../strategies.ts'
+import { type Database, DEFAULT_STRATEGY, findStrategy, type Strategy } from '../../strategies.ts'
 
 export interface StrategyRequest {
   readonly nodes?: number

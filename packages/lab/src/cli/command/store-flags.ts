@@ -1,8 +1,8 @@
 /** The flags that choose a store in place of the strategy's own, for commands that start a cluster. */
 import { readFileSync } from 'node:fs'
-import { type Database, DATABASES } from '../../cluster/choose-store.ts'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
+import { type Database, DATABASES } from '../../strategies.ts'
 import { type Flag, type FlagValues, listed, textFlag } from './flags.ts'
 
 export const databaseFlag: Flag<Database | undefined> = {

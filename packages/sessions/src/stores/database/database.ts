@@ -6,9 +6,17 @@
  * The statements of each database are in sqlite.ts, postgres.ts and mysql.ts; this file makes the four verbs of them.
  */
 import { type Clock, systemClock } from '../../clock.ts'
-import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
+import type {
+  Capabilities,
+  SessionKey,
+  SessionRecord,
+  SessionStore,
+  SessionWrite,
+  WriteResult,
+} from '../../contract.ts'
 import type { OnStoreEvent, StoreReport } from '../../telemetry.ts'
-import type { Dialect, RowTerm } from './dialect.ts'
+import type { CopySource } from '../copies/cacheable-store.ts'
+import type { Dialect, DialectCopies, Row, RowTerm } from './dialect.ts'
 import { changeRefusals } from './refusals.ts'
 import { sweeper, sweepSlot } from './sweeper.ts'
 
@@ -32,7 +40,7 @@ export function databaseStore({
   openTimeoutMs = 10_000,
   clock = systemClock,
   onEvent = () => {},
-}: DatabaseStoreOptions): SessionStore {
+}: DatabaseStoreOptions): SessionStore & { copies?: CopySource } {
   const sweeping = sweeper(database, clock)
   const refusals = changeRefusals(database, clock, onEvent)
   let opening: Promise<void> | undefined
@@ -49,11 +57,54 @@ export function databaseStore({
   }
 
   /** Undefined if it is absent, expired or a fence. */
-  const read = async (key: SessionKey): Promise<SessionRecord | undefined> => {
-    const row = await database.read(key)
+  const live = (row: Row | undefined): SessionRecord | undefined => {
     if (row === undefined || row.version === 0 || row.expiresAtMs <= clock.now()) return undefined
     return { version: row.version, expiresAtMs: row.expiresAtMs, body: row.body }
   }
+
+  const read = async (key: SessionKey): Promise<SessionRecord | undefined> => live(await database.read(key))
+
+  /** Also whether this node holds a copy now. */
+  const write = async (
+    key: SessionKey,
+    { expectedVersion, expiresAtMs, body }: SessionWrite,
+  ): Promise<{ result: WriteResult; holds: boolean }> => {
+    const until = term(expiresAtMs)
+    const written = await refusals.watched(() =>
+      expectedVersion === 0
+        ? database.create(key, until, body, clock.now())
+        : database.update(key, expectedVersion, until, body, clock.now()),
+    )
+    if (written !== false)
+      return { result: { status: 'written', version: expectedVersion + 1 }, holds: written === 'holds' }
+    const current = await read(key)
+    // The expected version was not there: if it is now, another record of this key has come meanwhile.
+    if (current === undefined || current.version === expectedVersion)
+      return { result: { status: 'gone' }, holds: false }
+    return { result: { status: 'conflict', current }, holds: false }
+  }
+
+  const copiesOf = ({ lease, hold }: DialectCopies): CopySource => ({
+    start: lease.start,
+    isCurrent: lease.isCurrent,
+
+    async read(key) {
+      const { mark, name } = lease.current(key) ?? {}
+      if (name === undefined) return { answer: await read(key), mark: undefined }
+      const { row, isHeld } = await hold(key, name)
+      return { answer: live(row), mark: isHeld ? mark : undefined }
+    },
+
+    async write(key, about) {
+      const mark = lease.current(key)?.mark
+      const { result, holds } = await write(key, about)
+      return { answer: result, mark: holds ? mark : undefined }
+    },
+
+    get trouble() {
+      return lease.trouble
+    },
+  })
 
   return {
     name: database.name,
@@ -69,25 +120,15 @@ export function databaseStore({
 
     read,
 
-    async write(key, { expectedVersion, expiresAtMs, body }): Promise<WriteResult> {
-      const until = term(expiresAtMs)
-      const isWritten = await refusals.watched(() =>
-        expectedVersion === 0
-          ? database.create(key, until, body, clock.now())
-          : database.update(key, expectedVersion, until, body, clock.now()),
-      )
-      if (isWritten) return { status: 'written', version: expectedVersion + 1 }
-      const current = await read(key)
-      // The expected version was not there: if it is now, another record of this key has come meanwhile.
-      if (current === undefined || current.version === expectedVersion) return { status: 'gone' }
-      return { status: 'conflict', current }
-    },
+    write: async (key, about) => (await write(key, about)).result,
 
     touch: (key, expiresAtMs) => refusals.watched(() => database.extend(key, term(expiresAtMs), clock.now())),
 
     async destroy(key, { fenceUntilMs }) {
       await refusals.watched(() => database.fence(key, term(fenceUntilMs)))
     },
+
+    ...(database.copies !== undefined && { copies: copiesOf(database.copies) }),
 
     async health() {
       await database.ping()

@@ -8,6 +8,7 @@
  */
 import type { SessionKey } from '../../contract.ts'
 import type { Finding } from '../../findings.ts'
+import type { NodeLease } from '../copies/node-lease.ts'
 
 export interface Row {
   /** 0 for a fence. */
@@ -20,6 +21,19 @@ export interface Row {
 export interface RowTerm {
   readonly expiresAtMs: number
   readonly sweepSlot: number
+}
+
+/** `holds`: the change is made, and this node is a holder of a copy of the record as it is now. */
+export type Changed = boolean | 'holds'
+
+/** A database that lets nodes hold copies of records in their memory: see ../copies/node-lease.ts. */
+export interface DialectCopies {
+  readonly lease: NodeLease
+  /** Like `read`, and makes this node a holder under this lease, if it can be one now. */
+  readonly hold: (
+    key: SessionKey,
+    lease: string,
+  ) => Promise<{ readonly row: Row | undefined; readonly isHeld: boolean }>
 }
 
 export interface Dialect {
@@ -37,9 +51,9 @@ export interface Dialect {
   open(boundMs: number): Promise<void>
   read(key: SessionKey): Promise<Row | undefined>
   /** Creates the record at version 1, if there is neither a record nor a fence. */
-  create(key: SessionKey, term: RowTerm, body: string, nowMs: number): Promise<boolean>
+  create(key: SessionKey, term: RowTerm, body: string, nowMs: number): Promise<Changed>
   /** Replaces the record if it has this version. */
-  update(key: SessionKey, expectedVersion: number, term: RowTerm, body: string, nowMs: number): Promise<boolean>
+  update(key: SessionKey, expectedVersion: number, term: RowTerm, body: string, nowMs: number): Promise<Changed>
   /** Moves the expiry of the record later, never earlier. False if there is no record. */
   extend(key: SessionKey, term: RowTerm, nowMs: number): Promise<boolean>
   /** Replaces whatever is there by a fence. */
@@ -53,5 +67,7 @@ export interface Dialect {
   warnings(): readonly string[]
   /** What of its settings and state loses sessions, or may. */
   findings(): Promise<readonly Finding[]>
+  /** Absent where a node can't be told that a record is about to change. */
+  readonly copies?: DialectCopies
   close(): Promise<void>
 }

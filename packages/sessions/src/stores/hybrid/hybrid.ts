@@ -1,7 +1,8 @@
 /**
  * `hybrid:?over=URL`: sessions in another store, and copies of them in the memory of each node: see near-cache.ts.
  *
- * The store over which it lies must tell when a copy is outdated (cacheable-store.ts): Redis by leases, SQLite by its data version.
+ * The store over which it lies must tell when a copy is outdated (cacheable-store.ts): Redis and PostgreSQL by leases, SQLite by its data
+ * version.
  */
 import type * as Lru from 'lru-cache'
 import { type Clock, systemClock } from '../../clock.ts'
@@ -38,7 +39,7 @@ export async function hybridStore({
 }: HybridStoreOptions): Promise<SessionStore> {
   if (!isCacheable(over))
     throw new StoreConfigError(
-      `hybrid: takes over= a store that tells when a copy is outdated: redis: or redis+sentinel:, or sqlite:. ${over.name} as given does not`,
+      `hybrid: takes over= a store that tells when a copy is outdated: redis: or redis+sentinel:, postgres: or sqlite:. ${over.name} as given does not`,
     )
   const { LRUCache } = await lruCache()
   const copies = new LRUCache<SessionKey, Copy>({

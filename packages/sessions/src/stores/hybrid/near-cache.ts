@@ -81,7 +81,8 @@ export function nearCache(store: CacheableStore, copies: CopyCache, clock: Clock
     copies.delete(key)
     const call = Symbol('change')
     latest.set(key, call)
-    changesUnderWay.set(key, 1 + (changesUnderWay.get(key) ?? 0))
+    const before = changesUnderWay.get(key) ?? 0
+    changesUnderWay.set(key, before + 1)
     let copy: Partial<Copy> = {}
     try {
       const result = await change()
@@ -91,7 +92,8 @@ export function nearCache(store: CacheableStore, copies: CopyCache, clock: Clock
       const others = (changesUnderWay.get(key) ?? 1) - 1
       if (others > 0) changesUnderWay.set(key, others)
       else changesUnderWay.delete(key)
-      keepIfLatest(key, call, copy.record, copy.mark)
+      // Of changes that overlap, the store may carry out the later one first.
+      keepIfLatest(key, call, before === 0 ? copy.record : undefined, copy.mark)
     }
   }
 

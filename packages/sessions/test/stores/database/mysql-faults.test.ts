@@ -11,6 +11,7 @@ const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE VIEW, DROP, INDEX
 
 if (mariadbMissing === undefined) {
   bearsFaults({
+    schemaVersion: 1,
     async server() {
       const server = await mariadbServer()
       // The superuser may write where others may not.

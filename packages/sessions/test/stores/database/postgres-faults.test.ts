@@ -15,6 +15,7 @@ async function setting(server: DatabaseServer, sql: string): Promise<void> {
 if (postgresMissing === undefined) {
   bearsFaults({
     server: () => postgresServer(),
+    schemaVersion: 2,
     readOnly: (server, isReadOnly) =>
       setting(server, `ALTER SYSTEM SET default_transaction_read_only = ${isReadOnly ? 'on' : 'off'}`),
     full: (server, isFull) => server.ask(isFull ? FULL : NOT_FULL),

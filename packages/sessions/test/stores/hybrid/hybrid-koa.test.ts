@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { SessionStore } from '../../../src/contract.ts'
 import type { SessionLayer } from '../../../src/koa/koa.ts'
+import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
 import { cacheOf, hybridNode } from '../../support/hybrid-nodes.ts'
 import { redisMissing, redisServer } from '../../support/redis/server.ts'
 import { client, type Client, type Handler, shop } from '../../support/shop.ts'
@@ -11,6 +12,9 @@ import { until } from '../../support/until.ts'
 
 const onRedis = redisMissing === undefined ? test : test.skip
 if (redisMissing !== undefined) test.skip(`hybrid over redis, through Koa: ${redisMissing}`, () => {})
+
+const onPostgres = postgresMissing === undefined ? test : test.skip
+if (postgresMissing !== undefined) test.skip(`hybrid over postgres, through Koa: ${postgresMissing}`, () => {})
 
 const routes: Record<string, Handler> = {
   '/login': (ctx) => void Object.assign(ctx.session ?? {}, { user: 'u', count: 0 }),
@@ -20,6 +24,9 @@ const routes: Record<string, Handler> = {
   },
   '/': (ctx) => ctx.session,
 }
+
+/** A pause of a busy machine must not look like an outage. */
+const PATIENT = { callTimeoutMs: 20_000 }
 
 interface Nodes {
   readonly layers: readonly SessionLayer[]
@@ -31,7 +38,9 @@ interface Nodes {
 async function nodes(t: ExecutionContext, over: string): Promise<Nodes> {
   const layers: SessionLayer[] = []
   const stores = await Promise.all([hybridNode(t, over), hybridNode(t, over), hybridNode(t, over)])
-  const origins = await Promise.all(stores.map((store) => shop(t, routes, { store }, (layer) => layers.push(layer))))
+  const origins = await Promise.all(
+    stores.map((store) => shop(t, routes, { store, guard: PATIENT }, (layer) => layers.push(layer))),
+  )
   const clients = origins.map((origin) => client(origin))
   const at = (browser: Client, node: number): Client => ({
     cookie: browser.cookie,
@@ -57,9 +66,16 @@ async function redis(t: ExecutionContext): Promise<string> {
   return server.url
 }
 
+async function postgres(t: ExecutionContext): Promise<string> {
+  const server = await postgresServer()
+  t.teardown(() => server.stop())
+  return server.url
+}
+
 for (const [name, on, over] of [
   ['redis', onRedis, redis],
   ['sqlite', test, sqlite],
+  ['postgres', onPostgres, postgres],
 ] as const) {
   on(`over ${name}: each request finds what the one before changed, on every node`, async (t) => {
     const { at, stores } = await nodes(t, await over(t))

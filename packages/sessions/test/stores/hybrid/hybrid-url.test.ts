@@ -10,6 +10,8 @@ const refused: Readonly<Record<string, RegExp>> = {
   'hybrid:?over=redis+cluster://h': /redis as given does not/,
   'hybrid:?over=redis://h&cacheBytes=0': /cacheBytes.*whole number/,
   'hybrid:?over=redis://:s3cret@h&timeoutMs=5': /none of these.*%26/,
+  'hybrid:?over=postgres://h/shop?leaseMs=5': /leaseMs/,
+  'hybrid:?over=mysql://h/shop?leaseMs=500': /leaseMs.*postgres:/,
   'hybrid:?over=nothing://h': /no store for 'nothing:/,
   'hybrid://h?over=redis://h': /names a host or a path/,
 }
@@ -28,4 +30,5 @@ test('it opens from a URL', async (t) => {
   )
   t.is((await openStore('hybrid:?over=redis://h:1?timeoutMs=100')).name, 'hybrid over redis')
   t.is((await openStore('hybrid:?over=sqlite:sessions.db')).name, 'hybrid over sqlite')
+  t.is((await openStore('hybrid:?over=postgres://h/shop%3FleaseMs=500')).name, 'hybrid over postgres')
 })

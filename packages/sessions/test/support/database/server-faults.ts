@@ -26,6 +26,8 @@ export interface FaultySubject {
   readonly full: (server: DatabaseServer, isFull: boolean) => Promise<unknown>
   /** Holds the lock of the record for so long. */
   readonly lock: (server: DatabaseServer, key: string, seconds: number) => Promise<unknown>
+  /** How many versions of its schema there have been. */
+  readonly schemaVersion: number
   /** Makes a user who may read and write in no table, and a database of its own; resolves to the URL. */
   readonly withoutRights: (server: DatabaseServer) => Promise<string>
 }
@@ -33,7 +35,14 @@ export interface FaultySubject {
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 const QUICK = 'timeoutMs=1500'
 
-export function bearsFaults({ server: startServer, readOnly, full, lock, withoutRights }: FaultySubject): void {
+export function bearsFaults({
+  server: startServer,
+  readOnly,
+  full,
+  lock,
+  schemaVersion,
+  withoutRights,
+}: FaultySubject): void {
   const starting = startServer()
   test.after.always(async () => (await starting).stop())
 
@@ -142,7 +151,8 @@ export function bearsFaults({ server: startServer, readOnly, full, lock, without
     await server.ask(`DROP VIEW ${prefix}ninelives_live_sessions`)
     await server.ask(`DROP TABLE ${prefix}ninelives_sessions, ${prefix}ninelives_schema`)
     const stores = await Promise.all(Array.from({ length: 6 }, () => openDatabase(t, server.url)))
-    t.is(Number(await server.ask(`SELECT count(*) FROM ${prefix}ninelives_schema`)), 1)
+    const versions = `SELECT concat(count(*), ' of ', max(version)) FROM ${prefix}ninelives_schema`
+    t.is(String(await server.ask(versions)), `${schemaVersion} of ${schemaVersion}`)
     for (const store of stores) t.is((await store.write(freshKey(), creation())).status, 'written')
   })
 
@@ -214,7 +224,10 @@ export function bearsFaults({ server: startServer, readOnly, full, lock, without
     t.teardown(() => server.ask(`DELETE FROM ${table} WHERE version = 99`))
     const store = await openStore(server.url)
     t.teardown(() => store.close())
-    await t.throwsAsync(store.open(), { instanceOf: StoreConfigError, message: /version 99 .* knows version 1/ })
+    await t.throwsAsync(store.open(), {
+      instanceOf: StoreConfigError,
+      message: new RegExp(`version 99 .* knows version ${schemaVersion}`),
+    })
   })
 
   test.serial('a server that is not there is unavailable once the bound on opening has passed', async (t) => {

@@ -13,6 +13,8 @@ export interface PostgresConnection extends Connection {
   readonly server: PostgresServer
   /** A statement with a name is prepared once for each connection. */
   ask(statement: Statement, values?: readonly unknown[]): Promise<QueryArrayResult>
+  /** Calls `onNews` with the text of each notification, and `onLost` once when the connection is lost. */
+  listen(onNews: (text: string) => void, onLost: () => void): void
 }
 
 export interface Statement {
@@ -21,6 +23,8 @@ export interface Statement {
 }
 
 export interface PostgresServer {
+  /** Another one after a restart. */
+  readonly id: string
   /** False: what was committed may be gone after a crash of the machine. */
   readonly syncsToDisk: boolean
 }
@@ -30,7 +34,7 @@ const VERSION_MIN = 12
 const STATEMENT_SHARE = 0.8
 const FACTS = `SELECT pg_is_in_recovery(), current_setting('fsync') = 'on',
   current_setting('server_version_num')::integer, current_setting('server_version'), current_setting('server_encoding'),
-  current_setting('synchronous_commit')`
+  current_setting('synchronous_commit'), pg_postmaster_start_time()`
 type Facts = [
   inRecovery: boolean,
   fsync: boolean,
@@ -38,6 +42,7 @@ type Facts = [
   version: string,
   encoding: string,
   synchronousCommit: string,
+  startTime: string,
 ]
 
 /** Rejects after `boundMs`, and if the server is no primary; with StoreConfigError if it can't be used at all. */
@@ -70,6 +75,10 @@ export async function connectPostgres(
     },
     ask: ({ name, text }: Statement, values: readonly unknown[] = []) =>
       client.query({ ...(name !== undefined && { name }), text, values: values as unknown[], rowMode: 'array' }),
+    listen(onNews: (text: string) => void, onLost: () => void) {
+      client.on('notification', ({ payload = '' }) => onNews(payload))
+      socketOf(client).once('close', onLost)
+    },
     destroy() {
       isUsable = false
       socketOf(client).destroy()
@@ -79,7 +88,7 @@ export async function connectPostgres(
   const setUp = async (): Promise<PostgresServer> => {
     await client.connect()
     const { rows } = await connection.ask({ text: FACTS })
-    const [inRecovery, fsync, versionNumber, version, encoding, serversCommit] = rows[0] as Facts
+    const [inRecovery, fsync, versionNumber, version, encoding, serversCommit, startTime] = rows[0] as Facts
     if (versionNumber < VERSION_MIN * 10_000)
       throw new StoreConfigError(`${host}:${port} is PostgreSQL ${version}, and ${VERSION_MIN} or newer is supported`)
     if (encoding !== 'UTF8')
@@ -90,7 +99,7 @@ export async function connectPostgres(
       `SET statement_timeout = ${Math.ceil(timeoutMs * STATEMENT_SHARE)}; SET synchronous_commit = ${commit};
        SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED`,
     )
-    return { syncsToDisk: fsync }
+    return { id: `${host}:${port}, ${startTime}`, syncsToDisk: fsync }
   }
 
   return await setUpWithin(boundMs, connection, socketOf(client), setUp)

@@ -3,67 +3,38 @@
  * that it can be queried; any other text is in a column of bytes, because PostgreSQL's texts can't have a NUL.
  */
 import type { QueryArrayResult } from 'pg'
+import type { SessionKey } from '../../../contract.ts'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
-import type { Dialect } from '../dialect.ts'
-import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
+import { reasonOf } from '../../copies/node-lease.ts'
+import type { Changed, Dialect, Row } from '../dialect.ts'
+import { migrate, type MigratedDatabase } from '../migrations.ts'
 import { openWithin, withConnection } from './open-within.ts'
 import { connectionPool } from './pool.ts'
 import { postgresFindings } from './postgres-checks.ts'
 import { connectPostgres, type PostgresConnection, type PostgresServer } from './postgres-connection.ts'
+import { changeUnheld, HOLDERS_CHARACTERS_MAX } from './postgres-copies.ts'
+import { postgresLease } from './postgres-lease.ts'
+import { MIGRATIONS, STATEMENTS, SWEEP_ROWS_MAX } from './postgres-statements.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
-const SWEEP_ROWS_MAX = 100
 /** Changes nothing, and fails where nothing may be changed. */
 const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
 /** The key of an advisory lock: 'nine' in ASCII. */
 const MIGRATION_LOCK = 0x6e_69_6e_65
 
-const MIGRATIONS: Migrations = [
-  [
-    // Room in each page, so that a change of a record in use touches no index.
-    `CREATE TABLE ninelives_sessions (
-      record_key text COLLATE "C" PRIMARY KEY,
-      version bigint NOT NULL,
-      expires_at_ms double precision NOT NULL,
-      sweep_slot integer NOT NULL,
-      body json,
-      other_body bytea
-    ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05)`,
-    `CREATE INDEX ninelives_sessions_sweep ON ninelives_sessions (sweep_slot)`,
-    `CREATE VIEW ninelives_live_sessions AS
-      SELECT record_key, version, to_timestamp(expires_at_ms / 1000) AS expires_at, length(body::text) AS characters,
-        body ->> 'u' AS user_tag, body -> 'd' AS data
-      FROM ninelives_sessions
-      WHERE version > 0 AND record_key NOT LIKE '~%' AND expires_at_ms > extract(epoch FROM now()) * 1000`,
-  ],
-]
+const LEASE_MS = 1_000
+/** After the server has refused to let this node hold a copy. */
+const HOLD_PAUSE_MS = 1_000
 
-const SET_TERM = 'expires_at_ms = $2, sweep_slot = $3'
-const SET_RECORD = `${SET_TERM}, body = $4, other_body = $5`
-const STATEMENTS = {
-  read: `SELECT version, expires_at_ms, body, other_body FROM ninelives_sessions WHERE record_key = $1`,
-  create: `INSERT INTO ninelives_sessions AS there (record_key, version, expires_at_ms, sweep_slot, body, other_body)
-    VALUES ($1, 1, $2, $3, $4, $5)
-    ON CONFLICT (record_key) DO UPDATE SET version = 1, ${SET_RECORD} WHERE there.expires_at_ms <= $6`,
-  update: `UPDATE ninelives_sessions SET version = version + 1, ${SET_RECORD}
-    WHERE record_key = $1 AND version = $6 AND expires_at_ms > $7`,
-  extend: `UPDATE ninelives_sessions SET expires_at_ms = greatest(expires_at_ms, $2), sweep_slot = greatest(sweep_slot, $3)
-    WHERE record_key = $1 AND version > 0 AND expires_at_ms > $4`,
-  fence: `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot) VALUES ($1, 0, $2, $3)
-    ON CONFLICT (record_key) DO UPDATE SET version = 0, ${SET_TERM}, body = NULL, other_body = NULL`,
-  sweep: `DELETE FROM ninelives_sessions WHERE sweep_slot <= $1 AND record_key = ANY (ARRAY(
-    SELECT record_key FROM ninelives_sessions WHERE sweep_slot <= $1 LIMIT ${SWEEP_ROWS_MAX} FOR UPDATE SKIP LOCKED))`,
-  earliest: `SELECT min(sweep_slot) FROM ninelives_sessions`,
-  ping: `SELECT 1 FROM ninelives_sessions WHERE record_key = ''`,
-}
 type StatementName = keyof typeof STATEMENTS
 
 export function postgresDialect(location: ServerLocation): Dialect {
   const { settings } = location
-  const { timeoutMs = TIMEOUT_MS, connectionsMax = CONNECTIONS_MAX } = settings
+  const { timeoutMs = TIMEOUT_MS, connectionsMax = CONNECTIONS_MAX, leaseMs = LEASE_MS } = settings
   const address = addressOf(location)
   let server: PostgresServer | undefined
+  let holdAgainAtMs = -Infinity
 
   const connect = toPrimary({
     hosts: location.hosts,
@@ -76,6 +47,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
     async connect() {
       const connection = await connect()
       server = connection.server
+      lease.connectedTo(server.id)
       return connection
     },
   })
@@ -92,8 +64,16 @@ export function postgresDialect(location: ServerLocation): Dialect {
     }
   }
 
-  const changed = async (name: StatementName, values: readonly unknown[]): Promise<boolean> =>
-    (await ask(name, values)).rowCount === 1
+  /** A change may arrive yet after its outcome has become unknown, and must not find this node holding a copy that was read before. */
+  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<Changed> => {
+    try {
+      const [row] = (await ask(name, values)).rows as [boolean][]
+      return row === undefined ? false : row[0] ? 'holds' : true
+    } catch (error) {
+      if (isOutcomeUnknown(error)) lease.end('the outcome of a change is unknown')
+      throw error
+    }
+  }
 
   /** The body goes into one of two columns, after the three values that come first. */
   const written = async (
@@ -101,14 +81,63 @@ export function postgresDialect(location: ServerLocation): Dialect {
     before: readonly unknown[],
     body: string,
     after: readonly unknown[],
-  ): Promise<boolean> => {
-    if (!body.startsWith('{')) return await changed(name, [...before, null, Buffer.from(body), ...after])
+  ): Promise<Changed> => {
+    if (!body.startsWith('{')) return await askToChange(name, [...before, null, Buffer.from(body), ...after])
     try {
-      return await changed(name, [...before, body, null, ...after])
+      return await askToChange(name, [...before, body, null, ...after])
     } catch (error) {
       if (!isUnfitForJson(error)) throw error
-      return await changed(name, [...before, null, Buffer.from(body), ...after])
+      return await askToChange(name, [...before, null, Buffer.from(body), ...after])
     }
+  }
+
+  const lease = postgresLease({
+    leaseMs,
+    connect,
+    release: (key, name) => ask('release', [key, name]),
+    giveBack: (name) => ask('giveBack', [name]),
+    refusal: (error) =>
+      codeOf(error) === DENIED
+        ? new StoreConfigError(
+            `hybrid: ${address}: the user of the store's URL lacks a right (${reasonOf(error)}). It needs SELECT, INSERT, UPDATE and DELETE on ninelives_leases.`,
+            error,
+          )
+        : undefined,
+  })
+
+  const living = async (leases: readonly string[]): Promise<string[]> =>
+    (await ask('living', [leases])).rows.map(([name]) => name as string)
+
+  const unheld = changeUnheld({
+    async look(key) {
+      const [row] = (await ask('look', [key])).rows
+      if (row === undefined) return undefined
+      const [version, expiresAtMs, holders] = row as [number, number, string | null]
+      return { version, expiresAtMs, holders }
+    },
+    living,
+    waitFor: (key, leases) => ask('waitFor', [key, leases.join(',')]),
+    leaseName: () => lease.name,
+    waitMaxMs: 2 * leaseMs + timeoutMs / 2,
+    gaveUp: () => asStoreError(address, new Error('another node keeps its copy of the record')),
+  })
+
+  /** A server that accepts no changes is read all the same. */
+  const readAndHold = async (key: SessionKey, name: string): Promise<unknown[][]> => {
+    if (performance.now() >= holdAgainAtMs) {
+      try {
+        return (await ask('hold', [key, name])).rows
+      } catch (error) {
+        if (!(error instanceof StoreRefusedError)) throw error
+        holdAgainAtMs = performance.now() + HOLD_PAUSE_MS
+      }
+    }
+    return (await ask('read', [key])).rows
+  }
+
+  const tidy = async (key: SessionKey, holders: string): Promise<void> => {
+    const left = await living(holders.split(','))
+    await ask('tidy', [key, holders, left.join(',')])
   }
 
   const tryToOpen = async (leftMs: number): Promise<void> => {
@@ -131,23 +160,47 @@ export function postgresDialect(location: ServerLocation): Dialect {
 
     open: (boundMs) => openWithin(boundMs, tryToOpen, isTurnedAway),
 
-    async read(key) {
-      const [row] = (await ask('read', [key])).rows
-      if (row === undefined) return undefined
-      const [version, expiresAtMs, body, otherBody] = row as [number, number, string | null, string | null]
-      return { version, expiresAtMs, body: body ?? otherBody ?? '' }
-    },
+    read: async (key) => asRow((await ask('read', [key])).rows[0]),
 
     create: (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
-      written('create', [key, expiresAtMs, sweepSlot], body, [nowMs]),
+      unheld(
+        key,
+        (guard) => written('create', [key, expiresAtMs, sweepSlot], body, [nowMs, ...guard]),
+        (there) => there === undefined || there.expiresAtMs <= nowMs,
+      ),
 
     update: (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
-      written('update', [key, expiresAtMs, sweepSlot], body, [expectedVersion, nowMs]),
+      unheld(
+        key,
+        (guard) => written('update', [key, expiresAtMs, sweepSlot], body, [expectedVersion, nowMs, ...guard]),
+        (there) => there?.version === expectedVersion && there.expiresAtMs > nowMs,
+      ),
 
-    extend: (key, { expiresAtMs, sweepSlot }, nowMs) => changed('extend', [key, expiresAtMs, sweepSlot, nowMs]),
+    extend: async (key, { expiresAtMs, sweepSlot }, nowMs) =>
+      (await unheld(
+        key,
+        ([allowed]) => askToChange('extend', [key, expiresAtMs, sweepSlot, nowMs, allowed]),
+        (there) => there !== undefined && there.version > 0 && there.expiresAtMs > nowMs,
+      )) !== false,
 
     async fence(key, { expiresAtMs, sweepSlot }) {
-      await ask('fence', [key, expiresAtMs, sweepSlot])
+      await unheld(
+        key,
+        ([allowed]) => askToChange('fence', [key, expiresAtMs, sweepSlot, allowed]),
+        () => true,
+      )
+    },
+
+    copies: {
+      lease,
+      async hold(key, name) {
+        const [row] = await readAndHold(key, name)
+        const holders = (row?.[4] ?? '') as string
+        const isHeld = holders.split(',').includes(name)
+        // If it fails, another read does it.
+        if (!isHeld && holders.length >= HOLDERS_CHARACTERS_MAX) tidy(key, holders).catch(() => {})
+        return { row: asRow(row), isHeld }
+      },
     },
 
     sweep: async (sweepSlot) => (await ask('sweep', [sweepSlot])).rowCount ?? 0,
@@ -175,9 +228,16 @@ export function postgresDialect(location: ServerLocation): Dialect {
     },
 
     async close() {
+      lease.close()
       pool.close()
     },
   }
+}
+
+function asRow(row: unknown[] | undefined): Row | undefined {
+  if (row === undefined) return undefined
+  const [version, expiresAtMs, body, otherBody] = row as [number, number, string | null, string | null]
+  return { version, expiresAtMs, body: body ?? otherBody ?? '' }
 }
 
 function migrated(connection: PostgresConnection, address: string, boundMs: number): MigratedDatabase {
@@ -207,6 +267,8 @@ function withoutRights(address: string, { message }: Error): string {
   )
 }
 
+/** Of an error that the server has sent, except those by which it ends the connection. */
+const SQLSTATE = /^(?!57P|08)[\dFHPX][\dA-Z][\dA-Z]\d[\dA-Z]$/
 const READ_ONLY = '25006'
 const DENIED = '42501'
 const REFUSALS: ReadonlySet<string | undefined> = new Set([READ_ONLY, DENIED])
@@ -219,6 +281,11 @@ function codeOf(error: unknown): string | undefined {
 /** A wrong password, or a database that is not there. */
 function isTurnedAway(error: unknown): boolean {
   return /^(28|3D000)/.test(codeOf(error) ?? '')
+}
+
+/** Not if the server has answered that it changed nothing. While it shuts down, it may answer so to a change that it has made. */
+function isOutcomeUnknown(error: unknown): boolean {
+  return !SQLSTATE.test(codeOf(error) ?? '')
 }
 
 /** Not JSON, or nested deeper than the server's JSON takes. The statement has changed nothing. */

@@ -38,6 +38,7 @@ export interface TlsOptions {
 
 export const TIMEOUT_MS = 1_000
 export const CONNECTIONS_MAX = 10
+const LEASE_MIN_MS = 100
 
 const SHAPE = /^(postgres|postgresql|mysql|mariadb):\/\/([^/?#]*)(?:\/([^?#]*))?(?:\?.*)?$/is
 const PORTS: Readonly<Record<ServerKind, number>> = { postgres: 5432, mysql: 3306 }
@@ -45,6 +46,8 @@ const PORTS: Readonly<Record<ServerKind, number>> = { postgres: 5432, mysql: 330
 const POSTGRES_ONLY = {
   /** Whether a change is on the disk of the server (and of its synchronous standbys) before it is acknowledged. */
   synchronousCommit: setting.oneOf('on', 'off', 'local', 'remote_write', 'remote_apply'),
+  /** Under a near-cache: for how long after a node has died changes of the records that it held copies of may have to wait. */
+  leaseMs: setting.durationMs(LEASE_MIN_MS),
 }
 const rules = {
   /** How long one call may take, its wait for a connection included. */
