@@ -270,16 +270,17 @@ export class Changes {
       this.#context.due(now + TICK_MS)
       return false
     }
-    this.#commit(driven)
+    this.#commit(driven, now)
     return true
   }
 
-  #commit(driven: DrivenChange): void {
+  /** `now`: when the lease was looked at. It may have run out since, if this process was stopped in between. */
+  #commit(driven: DrivenChange, now: number): void {
     const { currentView, lease, isPromised } = this.#parts
     const { acked, change, view } = driven
     assert(view === currentView.number, 'only acknowledgements of the present view count')
     assert((this.#others(change.key) & ~acked) === 0, 'every live replica holds a change before it is committed')
-    assert(lease.mayCommit(isPromised(), this.#now()), 'a commit needs the lease, and the guard has passed')
+    assert(lease.mayCommit(isPromised(), now), 'a commit needs the lease, and the guard has passed')
     this.#finish(driven)
   }
 
