@@ -81,7 +81,7 @@ type RunningLease = Lease & LeaseEnd
 /** For clocks that run at different speeds. */
 const OWN_SHARE = 0.9
 const RENEWALS_PER_LEASE = 3
-const UNUSED_MAX_MS = 30_000
+const UNUSED_MAX_MS = 10_000
 const RETRY_MS = 250
 
 /** Begins the names of all its leases: `NODE.1`, `NODE.2` and so on. */
