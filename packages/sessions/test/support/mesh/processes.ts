@@ -54,7 +54,7 @@ export async function meshProcesses(
   }
   const nodes = new Map<string, MeshProcess>()
   const start = async (name: string): Promise<MeshProcess> => {
-    const node = meshProcess(t, `${urlOf(name)}&listen=127.0.0.1:${ports.get(name)}`, name)
+    const node = meshProcess(t, `${urlOf(name)}&listen=127.0.0.1:${ports.get(name)}&openTimeoutMs=60000`, name)
     nodes.set(name, node)
     return node
   }
