@@ -12,6 +12,8 @@ export const LONG_TESTS = [
   'packages/lab/test/campaign/prove.test.ts',
   'packages/lab/test/cluster/servers.test.ts',
   'packages/lab/test/faults/faults-of-servers.test.ts',
+  'packages/lab/test/power/power.test.ts',
+  'packages/lab/test/power/power-of-stores.test.ts',
   'packages/lab/test/target/prove-target.test.ts',
   'packages/sessions/test/koa/single-flight-processes.test.ts',
   'packages/sessions/test/pack.test.ts',

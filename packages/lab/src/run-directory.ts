@@ -68,7 +68,7 @@ function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
     if (
       name.startsWith(SQLITE_FILE) ||
-      /^((trace|anomaly-[a-z-]+)\.ndjson|verdict\.json|report\.html)$/.test(name) ||
+      /^((trace|anomaly-[a-z-]+)\.ndjson|verdict\.json|report\.html|power\.so)$/.test(name) ||
       /^(node-[a-l]|balancer|redis|postgres|mariadb|memcached|replica|edges|users|commands)\.log(\.1)?$/.test(name)
     ) {
       rmSync(path.join(directory, name))

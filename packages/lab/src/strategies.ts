@@ -19,7 +19,7 @@ export type StoreSource =
   | string
   | { readonly server: ServerName }
   | { readonly mesh: MeshKind }
-  | { readonly file: string }
+  | { readonly file: string; readonly durability?: string }
 
 export const DATABASES = ['sqlite', 'postgres', 'mariadb'] as const
 /** The engine of a private database, for a strategy that can be over one. */

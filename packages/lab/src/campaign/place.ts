@@ -7,7 +7,9 @@ import { parsePlanned } from './planned.ts'
 export function placeOf(kinds: readonly string[], choice: Choice, nodes: number, users: number): Place {
   const names = nodeNames(nodes)
   const edges = waysOf({ ...choice, replica: kinds.some(isFailover) }, names)
-  return { nodes: names, users, server: choice.server?.kind, edges }
+  const { store } = choice.strategy
+  const isFile = choice.storeUrl === undefined && typeof store === 'object' && 'file' in store
+  return { nodes: names, users, server: choice.server?.kind, isFile, edges }
 }
 
 /** Whether the fault needs a replica of the store. */

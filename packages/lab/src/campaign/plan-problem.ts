@@ -15,6 +15,8 @@ export interface Place {
   readonly users: number
   /** The store's server if the lab starts it, and so may break it. */
   readonly server: ServerKind | undefined
+  /** Whether the store is a file of the nodes. */
+  readonly isFile?: boolean
   readonly edges: readonly EdgeEnds[]
 }
 
@@ -31,7 +33,10 @@ function targetProblem(fault: Fault, text: string, place: Place): string | undef
   if (target === undefined) return unfit(fault, text)
   switch (target.type) {
     case 'store':
-      return place.server === undefined ? 'there is no store server that the lab starts' : fault.refuses?.(place.server)
+      if (place.server !== undefined) return fault.refuses?.(place.server)
+      return fault.isOfFiles === true && place.isFile === true
+        ? undefined
+        : 'there is no store server that the lab starts'
     case 'random-edge':
       return undefined
     case 'edges':

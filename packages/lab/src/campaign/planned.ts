@@ -42,6 +42,11 @@ export function parsePlanned(planned: string): Planned | undefined {
   }
 }
 
+/** Whether the store's writes must be recorded for it. */
+export function needsPower(planned: string): boolean {
+  return faults.get(parsePlanned(planned)?.kind ?? '')?.isOfFiles === true
+}
+
 /** Whether the fault needs proxies on the edges. */
 export function needsEdges(planned: string): boolean {
   const { on = [] } = faults.get(parsePlanned(planned)?.kind ?? '') ?? {}

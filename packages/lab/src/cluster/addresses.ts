@@ -78,9 +78,12 @@ function ownUrl(
   const { store, over = (url) => url } = strategy
   if (typeof store === 'string') return over(store)
   if ('mesh' in store) return over(meshUrl(store.mesh, peers))
-  if ('file' in store) return over(`sqlite:${path.join(directory, store.file)}`)
+  if ('file' in store) {
+    const synchronous = store.durability === undefined ? '' : `?synchronous=${store.durability.toUpperCase()}`
+    return over(`sqlite:${path.join(directory, store.file)}${synchronous}`)
+  }
   assert(server !== undefined)
-  return over(server.kind.url(port))
+  return over(server.kind.url(port, server.durability))
 }
 
 /** A node's name and the shared secret come from its environment, as this URL is shown to people. */

@@ -1,8 +1,11 @@
 import { rmSync } from 'node:fs'
+import path from 'node:path'
 import type { ServerName } from '@ninelives/history'
 import { BALANCER, edgeName, Edges, REPLICA, STORE } from '../edges/edges.ts'
 import { PortInUseError, StartError } from '../errors.ts'
 import { httpGet } from '../http-get.ts'
+import { Power } from '../power/power.ts'
+import { seededRandom } from '../random.ts'
 import type { Keeper } from '../supervise/keeper.ts'
 import { freePort, LOOPBACK } from '../supervise/ports.ts'
 import type { Warden } from '../supervise/warden.ts'
@@ -14,7 +17,8 @@ import { balancerKeeper, type KeeperContext, edgesKeeper, storeKeeper, usersKeep
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
-import { type Specs, specs, storeDirectory, type Upstream } from './specs.ts'
+import { type Recorded, type Specs, specs, storeDirectory, type Upstream } from './specs.ts'
+import { StoreFile } from './powered-store.ts'
 import { type StoreProcess, StoreServer } from './store-server.ts'
 
 /** The exit code of a node or balancer whose port is taken. */
@@ -30,17 +34,22 @@ export class Cluster {
   /** Absent without proxies. */
   readonly edges: Edges | undefined
   readonly store: StoreServer | undefined
+  /** Absent unless it can lose its power. */
+  readonly storeFile: StoreFile | undefined
   readonly users: Keeper | undefined
   readonly #usersLater: boolean
   readonly #port: number
   readonly #trace: Trace
   #balancerPort: number
   #storeDirectories: readonly string[] = []
+  readonly #power: Power | undefined
   #endMonitor: (() => void) | undefined
 
   constructor(options: ClusterOptions, addresses: Addresses, trace: Trace, warden: Warden) {
     const { restartAfterMs, directory } = options
-    const spec = specs(options, addresses.storeUrlOf)
+    const power = powerOf(options)
+    this.#power = power?.power
+    const spec = specs(options, addresses.storeUrlOf, power?.recorded)
     const processContext = {
       directory,
       warden,
@@ -51,8 +60,9 @@ export class Cluster {
     this.#port = options.port
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
-    this.store = this.#storeOf(options, addresses, spec, context)
+    this.store = this.#storeOf(options, addresses, spec, context, power?.power)
     this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, context))
+    this.storeFile = power?.recorded.nodes === undefined ? undefined : new StoreFile(this.nodes, power.power)
     this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, context) : undefined
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), context)
     this.users = options.users === 0 ? undefined : usersKeeper(() => spec.users(this.url, trace), context)
@@ -101,6 +111,7 @@ export class Cluster {
 
   #leaveNothing(): void {
     for (const node of this.nodes) node.close()
+    this.#power?.close()
     for (const directory of this.#storeDirectories) rmSync(directory, { recursive: true, force: true })
   }
 
@@ -109,6 +120,7 @@ export class Cluster {
     { storePort, replicaPort, edges }: Addresses,
     spec: Specs,
     context: KeeperContext,
+    power: Power | undefined,
   ): StoreServer | undefined {
     const { server, replica = false } = options
     if (server === undefined) return undefined
@@ -123,7 +135,7 @@ export class Cluster {
     }
     const leadTo = async (id: string, port: number) => (await this.edges?.pointStore(id, port)) ?? false
     const follower = replica ? processOf('replica', replicaPort) : undefined
-    return new StoreServer(kind, leadTo, processOf(kind.name, storePort), follower)
+    return new StoreServer(kind, leadTo, processOf(kind.name, storePort), follower, power)
   }
 
   /** Looked up at each start, as a node's port or the primary may have changed. */
@@ -174,6 +186,21 @@ export class Cluster {
     const answer = await httpGet(`${this.url}/healthz`, { timeoutMs: PROBE_TIMEOUT_MS })
     return answer?.status === 200
   }
+}
+
+interface PowerOfStore {
+  readonly power: Power
+  readonly recorded: Recorded
+}
+
+/** Undefined where no loss of power is planned. */
+function powerOf(options: ClusterOptions): PowerOfStore | undefined {
+  const { power: isPlanned = false, server, strategy, directory, environment, seed } = options
+  if (!isPlanned) return undefined
+  const file = typeof strategy.store === 'object' && 'file' in strategy.store ? strategy.store.file : ''
+  const files = server === undefined ? path.join(directory, file) : `${storeDirectory(options, server.kind.name)}/`
+  const power = new Power({ files, directory, searchPath: environment['PATH'] ?? '', random: seededRandom(seed) })
+  return { power, recorded: server === undefined ? { nodes: power.environment } : { store: power.environment } }
 }
 
 /** Gives the node another port if its own was taken meanwhile. Resolves to whether it did. */

@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly restartAfterMs?: number
   /** Starts a second store server as a replica, for failovers. Implies `edges`. Default: false. */
   readonly replica?: boolean
+  /** Records the writes of the store, so that it can lose its power. Default: false. */
+  readonly power?: boolean
   /** Puts a proxy on every edge, so that edges can be broken. Default: false. */
   readonly edges?: boolean
   readonly users: number

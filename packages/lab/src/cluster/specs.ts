@@ -41,6 +41,12 @@ export type UsersOptions = Pick<
   'users' | 'tabs' | 'together' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
 > & { readonly programs: Pick<Programs, 'users'> }
 
+/** The environment that records writes, of the processes that write the store's files. */
+export interface Recorded {
+  readonly nodes?: NodeJS.ProcessEnv
+  readonly store?: NodeJS.ProcessEnv
+}
+
 /** More operations than the users send in one life, so that operation numbers are unique in a run. */
 const OPERATIONS_PER_LIFE = 1e9
 
@@ -48,7 +54,7 @@ const OPERATIONS_PER_LIFE = 1e9
 const ACCOUNTS_MIN = 100
 
 /** Secrets are made once for a cluster, so that they outlive its processes. */
-export function specs(options: ClusterOptions, storeUrlOf: (node: string) => string): Specs {
+export function specs(options: ClusterOptions, storeUrlOf: (node: string) => string, power: Recorded = {}): Specs {
   const { programs, users } = options
   const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
@@ -71,6 +77,7 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
     node: (name, port) =>
       ours(`node-${name}`, programs.node, {
         ...node,
+        ...power.nodes,
         STORE: storeUrlOf(name),
         NODE_NAME: name,
         PORT: String(port),
@@ -83,11 +90,11 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
       }),
     users: usersSpec(options),
     edges: (edges) => ours('edges', edgesProgram, base, [JSON.stringify({ seed: options.seed, edges })]),
-    store({ kind, program }, { label, ...order }) {
+    store({ kind, program, durability }, { label, ...order }) {
       const own = storeDirectory(options, label)
       makeDirectory(own)
-      const [command = '', ...args] = kind.command({ program, directory: own, ...order })
-      return { label, command, args, environment: options.environment, channel: false }
+      const [command = '', ...args] = kind.command({ program, directory: own, durability, ...order })
+      return { label, command, args, environment: { ...options.environment, ...power.store }, channel: false }
     },
   }
 }

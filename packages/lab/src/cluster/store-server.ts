@@ -4,7 +4,9 @@ import { STORE } from '../edges/edges.ts'
 import type { Keeper } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { until } from '../wait.ts'
+import type { Power } from '../power/power.ts'
 import type { Member } from './member.ts'
+import type { PoweredStore } from './powered-store.ts'
 import type { Replication, ServerKind } from './servers/server-kind.ts'
 
 const FOLLOWS_DEADLINE_MS = 15_000
@@ -18,7 +20,7 @@ export interface StoreProcess {
  * The private store server as a target of faults; a store of the user's own is never broken. If there are two servers, the second
  * is a replica that takes over when it is promoted.
  */
-export class StoreServer implements Member {
+export class StoreServer implements Member, PoweredStore {
   readonly name = STORE
   readonly kind: ServerKind
   #primary: StoreProcess
@@ -26,6 +28,7 @@ export class StoreServer implements Member {
   readonly #leadTo: (id: string, port: number) => Promise<boolean>
   /** The port to which the edges to the store lead. */
   #ledTo: number
+  readonly #power: Power | undefined
   #pausedPid: number | undefined
 
   /** `leadTo` makes the edges to the store lead to that port. */
@@ -34,7 +37,9 @@ export class StoreServer implements Member {
     leadTo: (id: string, port: number) => Promise<boolean>,
     primary: StoreProcess,
     follower?: StoreProcess,
+    power?: Power,
   ) {
+    this.#power = power
     this.kind = kind
     this.#leadTo = leadTo
     this.#primary = primary
@@ -74,6 +79,17 @@ export class StoreServer implements Member {
   async start(): Promise<void> {
     await this.#primary.keeper.start()
     await this.followed()
+    this.#power?.begin()
+  }
+
+  losePower(): boolean {
+    if (this.#power === undefined) return false
+    this.#power.lose(this.pid === undefined ? [] : [this.pid])
+    return true
+  }
+
+  restart(): Promise<void> {
+    return this.keeper.start()
   }
 
   /** Whether the replica is connected and in sync. */

@@ -12,6 +12,8 @@ export interface Breakable {
   readonly nodes: readonly ClusterNode[]
   /** Absent if the lab did not start it. */
   readonly store?: Member | undefined
+  /** A store that is a file, if it can lose its power. */
+  readonly storeFile?: Subject | undefined
   /** Absent without proxies. */
   readonly edges?: Edges | undefined
 }
@@ -36,7 +38,7 @@ export class Targets {
     }
     switch (target.type) {
       case 'store':
-        return [requireFit(fault, this.#requireStore())]
+        return [requireFit(fault, this.#requireStore(fault))]
       case 'edges':
       case 'random-edge':
         return [requireFit(fault, this.#edgeGroup(target, text))]
@@ -71,9 +73,10 @@ export class Targets {
     throw new ApiError(409, 'NO_EDGES', 'there are no proxies on the edges: start the lab with --edges on')
   }
 
-  #requireStore(): Member {
-    const { store } = this.#breakable
+  #requireStore({ isOfFiles }: Fault): Subject {
+    const { store, storeFile } = this.#breakable
     if (store !== undefined) return store
+    if (isOfFiles === true && storeFile !== undefined) return storeFile
     throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
   }
 

@@ -93,8 +93,8 @@ for (const name of Object.keys(serverKinds) as ServerName[]) {
 }
 
 test('what a kind of server can not have, it says why', (t) => {
-  for (const { replication, amnesia, eviction } of Object.values(serverKinds)) {
-    for (const ability of [replication, amnesia, eviction])
-      if ('because' in ability) t.regex(ability.because, /^[A-Z].{10,}/)
+  for (const { replication, amnesia, eviction, power } of Object.values(serverKinds)) {
+    for (const ability of [replication, amnesia, eviction, power])
+      if (ability !== true && 'because' in ability) t.regex(ability.because, /^[A-Z].{10,}/)
   }
 })

@@ -1,5 +1,6 @@
 /** The flags that choose a store in place of the strategy's own, for commands that start a cluster. */
 import { readFileSync } from 'node:fs'
+import type { Choice } from '../../cluster/choose-store.ts'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
 import { type Database, DATABASES } from '../../strategies.ts'
@@ -25,6 +26,29 @@ export const storeFlags = {
     help: 'a file with that URL, as every user of the machine can read a command line',
     otherwise: undefined,
   }),
+}
+
+export const durabilityFlag = textFlag<string | undefined>("one of its store's", {
+  placeholder: 'NAME',
+  help: 'what its store syncs: none, everysec, always (Redis); on, off (PostgreSQL); full, normal (SQLite)',
+  otherwise: undefined,
+})
+
+const OF_FILES = ['full', 'normal']
+
+/** Throws UsageError if the store has no such durability. */
+export function withDurability(choice: Choice, durability: string | undefined): Choice {
+  if (durability === undefined) return choice
+  const { strategy, server, storeUrl } = choice
+  const { store } = strategy
+  const isFile = storeUrl === undefined && typeof store === 'object' && 'file' in store
+  const known = isFile ? OF_FILES : (server?.kind.durabilities ?? [])
+  if (!known.includes(durability)) {
+    const takes = known.length === 0 ? 'is for a store that keeps sessions on disk' : `takes ${listed(known)}`
+    throw new UsageError(`--durability of ${strategy.name} ${takes}, not "${durability}"`)
+  }
+  if (server !== undefined) return { ...choice, server: { ...server, durability } }
+  return isFile ? { ...choice, strategy: { ...strategy, store: { ...store, durability } } } : choice
 }
 
 /** Undefined for the strategy's own store. Throws UsageError if both flags are given, or if the module can't be used. */

@@ -5,7 +5,7 @@ import { TABS_MAX } from '../../users/load.ts'
 import { RATE_MAX } from './fit-rate.ts'
 import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from '../command/flags.ts'
 import { logsFlag, seedFlag, strategyFlag } from '../command/run-flags.ts'
-import { storeFlags } from '../command/store-flags.ts'
+import { durabilityFlag, storeFlags } from '../command/store-flags.ts'
 import { handOnFlags, reportFlag } from './hand-on.ts'
 import { targetFlags } from './target-flags.ts'
 
@@ -74,6 +74,7 @@ export const proveFlags = {
     otherwise: 'none',
   }),
   ...storeFlags,
+  durability: durabilityFlag,
   logs: logsFlag,
   seed: seedFlag,
   report: reportFlag,

@@ -2,7 +2,7 @@
 import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { isFailover, placeOf } from '../../campaign/place.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
-import { needsEdges, parsePlanned } from '../../campaign/planned.ts'
+import { needsEdges, needsPower, parsePlanned } from '../../campaign/planned.ts'
 import { askedBy, recipeOf } from '../../campaign/required.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
 import { type Choice, requirePrivateServer } from '../../cluster/choose-store.ts'
@@ -12,6 +12,7 @@ import { STORE } from '../../edges/edges.ts'
 import { UsageError } from '../../errors.ts'
 import { faults } from '../../faults/kinds/index.ts'
 import { type Lab, type LabOptions, openLab } from '../../lab.ts'
+import { whyNoPower } from '../../power/power.ts'
 import { anyNodeServes } from '../../strategies.ts'
 import { visible } from '../../terminal/visible.ts'
 import { chooseStrategy } from '../command/choose-strategy.ts'
@@ -19,7 +20,7 @@ import { RATE_MAX } from './fit-rate.ts'
 import { lastLook } from './last-look.ts'
 import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
-import { storeOf } from '../command/store-flags.ts'
+import { storeOf, withDurability } from '../command/store-flags.ts'
 
 /** How long a node stays down. */
 const RESTART_AFTER_MS = 700
@@ -33,8 +34,11 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
   const nodes = flags.nodes ?? NODES_DEFAULT
-  const choice = chooseStrategy({ ...flags, store: storeOf(flags, config), nodes }, config)
-  const onStore = kinds.find(isOnStore)
+  const chosen = chooseStrategy({ ...flags, store: storeOf(flags, config), nodes }, config)
+  const choice = withDurability(chosen, flags.durability)
+  const noPower = kinds.some(needsPower) ? whyNoPower(config.searchPath) : undefined
+  if (noPower !== undefined) throw new UsageError(`--faults power: ${noPower}`)
+  const onStore = kinds.find((kind) => isOnStore(kind) && !needsPower(kind))
   if (onStore !== undefined) requirePrivateServer(choice, `--faults ${onStore}`)
   requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
   return (basis) => ({
@@ -106,6 +110,7 @@ function labOptions(
     restartAfterMs: RESTART_AFTER_MS,
     edges: (flags.faults ?? []).some(needsEdges),
     replica: (flags.faults ?? []).some(isFailover),
+    power: (flags.faults ?? []).some(needsPower),
     users: flags.users,
     tabs: flags.tabs,
     together: true,

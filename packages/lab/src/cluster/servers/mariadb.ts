@@ -64,6 +64,8 @@ export const mariadb: ServerKind = {
     },
   },
 
+  power: { because: 'MariaDB writes past the C library, where the lab records writes' },
+  durabilities: [],
   eviction: { because: 'A database deletes nothing to make room' },
 
   amnesia: {

@@ -23,6 +23,8 @@ export const memcached: ServerKind = {
 
   replication: { because: 'Memcached has no replicas' },
 
+  power: { because: 'Memcached has nothing on disk: a kill does the same' },
+  durabilities: [],
   eviction: { because: 'The memory of Memcached is fixed at its start, and filling it takes minutes' },
 
   amnesia: {

@@ -28,7 +28,8 @@ export const postgres: ServerKind = {
     // The other programs are beside it, not beside a link to it.
     return program === undefined ? undefined : realpathSync(program)
   },
-  url: (port) => `postgres://${USER}@${LOOPBACK}:${port}/${DATABASE}`,
+  url: (port, durability) =>
+    `postgres://${USER}@${LOOPBACK}:${port}/${DATABASE}${durability === undefined ? '' : `?synchronousCommit=${durability}`}`,
 
   command({ program, port, directory, follows }) {
     const beside = (name: string): string => path.join(path.dirname(program), name)
@@ -64,6 +65,8 @@ export const postgres: ServerKind = {
     promote: async (port) => (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true',
   },
 
+  power: true,
+  durabilities: ['on', 'off'],
   eviction: { because: 'A database deletes nothing to make room' },
 
   amnesia: {

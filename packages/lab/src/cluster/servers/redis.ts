@@ -6,7 +6,7 @@ import type { ServerKind } from './server-kind.ts'
 /** A replica keeps its data at a promotion, and syncs without delay. */
 const FOLLOWER = { 'replica-serve-stale-data': 'yes', 'repl-diskless-load': 'on-empty-db' }
 
-/** It writes nothing to disk. */
+/** It writes nothing to disk, except with a durability. */
 export const redis: ServerKind = {
   name: 'redis',
   title: 'Redis',
@@ -15,13 +15,13 @@ export const redis: ServerKind = {
   find: (searchPath) => findOnPath('redis-server', searchPath),
   url: (port) => `redis://${LOOPBACK}:${port}`,
 
-  command({ program, port, directory, follows }) {
+  command({ program, port, directory, follows, durability = 'none' }) {
     const options = {
       port: String(port),
       bind: LOOPBACK,
       'protected-mode': 'yes',
       save: '',
-      appendonly: 'no',
+      ...(durability === 'none' ? { appendonly: 'no' } : { appendonly: 'yes', appendfsync: durability }),
       dir: directory,
       daemonize: 'no',
       'repl-diskless-sync-delay': '0',
@@ -48,6 +48,8 @@ export const redis: ServerKind = {
   },
 
   eviction: { evict, evicted },
+  power: true,
+  durabilities: ['none', 'everysec', 'always'],
 }
 
 /** The least that is evicted at once, so that most sessions stay. */

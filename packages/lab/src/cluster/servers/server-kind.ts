@@ -12,7 +12,7 @@ export interface ServerKind {
   /** The path of its program on this machine. */
   find(searchPath: string): string | undefined
   /** For the nodes. */
-  url(port: number): string
+  url(port: number, durability?: string): string
   /** One command, which also makes what the server needs on disk. */
   command(order: ServerOrder): readonly string[]
   /** Whether the server on that port carries out commands. */
@@ -20,6 +20,10 @@ export interface ServerKind {
   readonly replication: Replication | Unable
   readonly amnesia: Amnesia | Unable
   readonly eviction: Eviction | Unable
+  /** Whether a loss of power can be played. */
+  readonly power: true | Unable
+  /** What `--durability` takes, its default first. */
+  readonly durabilities: readonly string[]
 }
 
 /** What a kind of server can't have, with the reason for an error. */
@@ -56,10 +60,13 @@ export interface ServerOrder {
   readonly directory: string
   /** The port of its primary, if it is a replica. A replica begins anew at each start. */
   readonly follows?: number | undefined
+  /** One of its kind's. */
+  readonly durability?: string | undefined
 }
 
 /** A kind whose program this machine has. */
 export interface PrivateServer {
   readonly kind: ServerKind
   readonly program: string
+  readonly durability?: string
 }

@@ -28,6 +28,8 @@ export interface Fault<S extends Subject = Subject> {
   readonly needs: readonly NodeLife[]
   /** Events of the target that show that the fault is over, whether it was healed or not: `node-down`, if it ends with the process. */
   readonly endsWith: readonly TraceEvent['type'][]
+  /** A store that is a file of the nodes can have it too. */
+  readonly isOfFiles?: true
   /** It is over as soon as it has landed, like a reset of connections, and needs no healing. */
   readonly isMomentary?: true
   /** The lab restarts the target, so a campaign need not heal it. */

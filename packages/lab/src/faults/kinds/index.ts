@@ -15,11 +15,12 @@ import { latency } from './edge/latency.ts'
 import { memory } from './node/memory.ts'
 import { partition } from './edge/partition.ts'
 import { pause } from './node/pause.ts'
+import { power } from './store/power.ts'
 import { reset } from './edge/reset.ts'
 import { stall } from './node/stall.ts'
 
 const ofNodes: readonly Fault[] = [kill, pause, drain, crash, stall, memory, descriptors, clock]
-const ofStores: readonly Fault[] = [amnesia, eviction, failover]
+const ofStores: readonly Fault[] = [amnesia, eviction, failover, power]
 const ofEdges: readonly Fault[] = [latency, bandwidth, hold, reset, cut, partition]
 
 export const faults: ReadonlyMap<string, Fault> = new Map(

@@ -1,0 +1,42 @@
+/** A store that can lose its power: a server of the lab, or a file of the nodes. */
+import type { NodeLife } from '@ninelives/history'
+import { STORE } from '../edges/edges.ts'
+import type { Subject } from '../faults/contract/fault.ts'
+import type { Power } from '../power/power.ts'
+import type { ClusterNode } from './node.ts'
+
+export interface PoweredStore extends Subject {
+  /** Kills what writes the store's files, and puts these back to what was synced. False if the writes are not recorded. */
+  losePower(): boolean
+  restart(): Promise<void>
+}
+
+/** A database that is a file: its processes are the nodes. */
+export class StoreFile implements PoweredStore {
+  readonly name = STORE
+  readonly #nodes: readonly ClusterNode[]
+  readonly #power: Power
+
+  constructor(nodes: readonly ClusterNode[], power: Power) {
+    this.#nodes = nodes
+    this.#power = power
+  }
+
+  /** Of the first node: all of them die and come back. */
+  get pid(): number | undefined {
+    return this.#nodes[0]?.pid
+  }
+
+  get life(): NodeLife {
+    return this.#nodes.every(({ life }) => life === 'up') ? 'up' : 'down'
+  }
+
+  losePower(): boolean {
+    this.#power.lose(this.#nodes.flatMap(({ pid }) => pid ?? []))
+    return true
+  }
+
+  async restart(): Promise<void> {
+    await Promise.all(this.#nodes.map(({ keeper }) => keeper.start()))
+  }
+}
