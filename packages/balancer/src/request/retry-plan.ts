@@ -9,7 +9,7 @@ import type { OutageQueue } from '../queues/outage-queue.ts'
 import type { Pool } from '../upstreams/pool.ts'
 import type { RequestRecord } from './request-record.ts'
 import type { RetryBudget } from './retry-budget.ts'
-import { BREAKS_MAX, replayRule, retryDecision } from './retry-decision.ts'
+import { BREAKS_MAX, isSafe, replayRule, retryDecision } from './retry-decision.ts'
 import type { FailedAttempt, Failure, RetryDecision } from './retry-decision.ts'
 import type { Busy, Choice, Routing } from '../routing/routing.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
@@ -118,10 +118,16 @@ export class RetryPlan {
     const { kind, sent } = failure
     if (kind === 'refused') this.#attempts -= 1
     if (sent === 'something') this.#refusal = kind === 'silent' ? 'GATEWAY_TIMEOUT' : 'BAD_GATEWAY'
-    if (onlyStale) return this.#decide(failure, this.#broken.length)
-    if (sent === 'something' && kind !== 'declined') this.#excluded = [...this.#excluded, upstream]
-    if (isBreak(upstream, failure)) this.#broken = [...this.#broken, upstream]
-    return this.#decide(failure, this.#broken.length)
+    if (!onlyStale && sent === 'something' && kind !== 'declined') this.#excluded = [...this.#excluded, upstream]
+    if (!onlyStale && isBreak(upstream, failure)) this.#broken = [...this.#broken, upstream]
+    const decision = this.#decide(failure, this.#broken.length)
+    const isUnavailable = decision.next === 'refuse' && decision.code === 'UNAVAILABLE'
+    return isUnavailable ? { ...decision, code: this.#unavailable } : decision
+  }
+
+  /** That no upstream is left says that nothing was done only where no attempt before may have done it. */
+  get #unavailable(): ErrorCode {
+    return isSafe(this.#request.method) ? 'UNAVAILABLE' : this.#refusal
   }
 
   /** The request is over: the next of its session may leave the outage queue. */
@@ -180,7 +186,7 @@ export class RetryPlan {
     taken ??= this.#take(false)
     if (!isBusy(taken)) return taken
     this.#record.queued('waited-in-vain', taken.busy)
-    return { refuse: 'UNAVAILABLE' }
+    return { refuse: this.#unavailable }
   }
 
   async #waitForUpstream(signal: CancelSignal): Promise<Taken | 'abandoned'> {
@@ -190,10 +196,10 @@ export class RetryPlan {
     this.#record.queued(wait === undefined ? 'too-many-wait' : 'waits', undefined)
     const outcome = await wait
     if (outcome === 'abandoned') return outcome
-    if (outcome === undefined) return { refuse: 'UNAVAILABLE' }
+    if (outcome === undefined) return { refuse: this.#unavailable }
     if (outcome === 'expired' && !pool.hasEligible()) {
       this.#record.queued('waited-in-vain', undefined)
-      return { refuse: 'UNAVAILABLE' }
+      return { refuse: this.#unavailable }
     }
     this.#startAnew()
     return this.#take()

@@ -1,15 +1,17 @@
 /** What a client sees of an upstream that breaks, hangs or was never there: a whole answer, or a broken connection. */
-import { request as open } from 'node:http'
+import { request as open, type RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import { answerTo, ask } from '../fixtures/requests/client.ts'
-import { httpServer } from '../fixtures/nodes/http-server.ts'
+import { httpServer, type HttpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort } from '../fixtures/processes.ts'
 import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
+/** Several probes. */
+const EJECTED_WITHIN_MS = 1_500
 const LENGTH = 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n'
 const CHUNKED = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
 
@@ -166,6 +168,25 @@ test('without any upstream the answer is 503, in the form that the client prefer
   t.like(JSON.parse(body.toString()), { error: { code: 'UNAVAILABLE', requestId: headers['x-request-id'] } })
   const text = await ask(url, { headers: { accept: 'text/html,*/*;q=0.8' } })
   t.regex(text.body.toString(), /^503 Service Unavailable: /)
+})
+
+test('an upstream that died with a write may have done it: that no other is left is no 503, which says that nothing was sent', async (t) => {
+  const both: HttpServer[] = []
+  // The balancer ejects both before the request's own connection breaks.
+  const dies: RequestListener = (request) => {
+    for (const { server } of both) {
+      server.close()
+      server.closeIdleConnections()
+    }
+    setTimeout(() => request.socket.destroy(), EJECTED_WITHIN_MS)
+  }
+  both.push(await httpServer(t, dies), await httpServer(t, dies))
+  const [a, b] = both.map(({ port }) => port)
+  const { url } = await balancing(t, { a: a ?? 0, b: b ?? 0 }, { WAIT_MS: '200' })
+  const keyed = { 'idempotency-key': 'only-once-0123456789' }
+  const { status, body } = await ask(url, { method: 'POST', body: 'hello', headers: keyed })
+  t.is(status, 502)
+  t.like(JSON.parse(body.toString()), { error: { code: 'BAD_GATEWAY' } })
 })
 
 test('after a request that no upstream takes, the next one on its connection is understood', async (t) => {
