@@ -182,14 +182,14 @@ export class OpenSession {
 
   /**
    * Brings what the handler changed since it took its copy into the stored session; `mine` is that copy now, or undefined
-   * where it never took one. `answer` is what the request is about to be answered, if that is known.
+   * where it never took one. `answerOf` tells what the request is about to be answered, if that is known.
    */
-  async commit(mine: SessionData | undefined, answer?: Answer): Promise<void> {
+  async commit(mine: SessionData | undefined, answerOf?: () => Answer | undefined): Promise<void> {
     const copy = this.#copied(mine)
     await this.#inTurn(async () => {
-      const mark = this.#answerMark(answer)
       const transform = this.#changesOf(copy)
       if (transform === undefined) {
+        const mark = this.#answerMark(answerOf)
         // A mere rotation is not remembered: a repeated request needs its new id too.
         if (this.#stored.hasToWrite || !this.#stored.isStored) await this.#stored.write(unchanged, { step: mark })
         else if (mark === undefined) await this.#stored.keepAlive()
@@ -198,7 +198,7 @@ export class OpenSession {
       }
       const stepName = this.#steps?.takeSave()
       try {
-        await this.#stored.write(transform, { step: this.#stepOf(stepName, answer) })
+        await this.#stored.write(transform, { step: this.#stepOf(stepName, this.#keyed && answerOf?.()) })
         copy.base.text = copy.text
       } catch (error) {
         this.#steps?.release(stepName)
@@ -211,9 +211,10 @@ export class OpenSession {
    * The answer of a request that has changed something, to be remembered with it. A balancer repeats a request of its own key
    * only while it has no answer, so that a write of its own would come too late to matter.
    */
-  #answerMark(answer: Answer | undefined): KeyedStep | undefined {
+  #answerMark(answerOf: (() => Answer | undefined) | undefined): KeyedStep | undefined {
     const keyed = this.#keyed
-    if (keyed?.isClients !== true || answer === undefined || !isKept(answer)) return undefined
+    const answer = keyed?.isClients === true ? answerOf?.() : undefined
+    if (keyed === undefined || answer === undefined || !isKept(answer)) return undefined
     const { answerStored } = this.#stored
     if (isSameAnswer(answer, answerStored) || !this.#stored.remembers(keyed)) return undefined
     return { ...keyed, name: ANSWERED, answer, replaces: answerStored, isMark: true }

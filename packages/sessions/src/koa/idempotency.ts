@@ -54,7 +54,9 @@ export function idempotency(options: IdempotencyOptions = {}): Koa.Middleware {
       answer = session.bindIdempotencyKey(key, fingerprint)
     })
     if (answer !== undefined) return give(ctx, answer)
-    if (state.session?.info !== undefined && ctx.session !== null)
+    // What the handler has not looked at is still to be taken.
+    const isLookedAt = state.use !== 'untouched'
+    if (isLookedAt && state.session?.info !== undefined && ctx.session !== null)
       replaceFields(ctx.session as unknown as BareSession, state.session.take())
 
     // A session that this request begins is its own.
@@ -62,7 +64,7 @@ export function idempotency(options: IdempotencyOptions = {}): Koa.Middleware {
     if (state.session !== undefined && running.has(name)) throw new StillRunningError()
     if (running.size >= RUNNING_MAX) throw new StillRunningError()
     running.add(name)
-    state.keyed = { phase: 'running', headersBefore: ctx.res.getHeaders() }
+    state.keyed = { phase: 'running', isClients: proxyWindowMs(key) === undefined, headersBefore: ctx.res.getHeaders() }
     try {
       await next()
       state.keyed.phase = ctx.status >= FAILED_STATUS ? 'failed' : 'answered'
@@ -108,7 +110,7 @@ export function answeringWith<T>(
 ): Answering<T> {
   return (fields, result, version) => {
     ctx.body = answer(fields, { result, version })
-    return keyed && keptAnswer(ctx, keyed)
+    return keyed?.isClients === true ? keptAnswer(ctx, keyed) : undefined
   }
 }
 

@@ -101,7 +101,7 @@ class RequestStore {
       }
       const before = open.info?.version
       if (before === undefined && state.keyed?.phase === 'failed') return
-      await open.commit(mine, answerOf(this.#ctx, state))
+      await open.commit(mine, () => answerOf(this.#ctx, state))
       state.hasJustWritten = open.info?.version !== before
       await state.sendCookie()
       this.#endings.see(this.#ctx, open)

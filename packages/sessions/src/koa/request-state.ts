@@ -66,6 +66,8 @@ export interface RequestState {
 /** Fields are saved once the handler has answered; those of one that failed are not, because the request may come again. */
 interface KeyedState {
   phase: 'running' | 'answered' | 'failed'
+  /** The key is not a balancer's. */
+  readonly isClients: boolean
   readonly headersBefore: Readonly<Record<string, unknown>>
 }
 

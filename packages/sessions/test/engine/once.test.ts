@@ -44,7 +44,7 @@ test('an answer that was known with the last write is given back without running
   const { session, reopen } = await begun({ n: 0 })
   const first = await reopen(session)
   t.is(first.bindIdempotencyKey('key', 'fingerprint'), undefined)
-  await first.commit({ n: 1 }, ANSWER)
+  await first.commit({ n: 1 }, () => ANSWER)
   t.deepEqual((await reopen(session)).bindIdempotencyKey('key', 'fingerprint'), ANSWER)
 })
 
@@ -52,9 +52,9 @@ test('of two saves of one keyed request, the later one gives way', async (t) => 
   const { session, reopen } = await begun({ n: 0 })
   const twins = [await reopen(session), await reopen(session)]
   for (const twin of twins) twin.bindIdempotencyKey('key', 'fingerprint')
-  await twins[0]?.commit({ n: 1 }, ANSWER)
+  await twins[0]?.commit({ n: 1 }, () => ANSWER)
   const late = twins[1] as OpenSession
-  await late.commit({ n: 1, late: true }, ANSWER)
+  await late.commit({ n: 1, late: true }, () => ANSWER)
   t.deepEqual(late.answeredBefore, ANSWER)
   t.deepEqual((await reopen(session)).take(), { n: 1 })
 })
