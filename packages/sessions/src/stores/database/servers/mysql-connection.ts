@@ -8,6 +8,7 @@ import type * as Mysql from 'mysql2'
 import { StoreConfigError } from '../../../errors.ts'
 import { setUpWithin } from './open-within.ts'
 import type { Connection } from './pool.ts'
+import { refuseMysql } from './server-version.ts'
 import { type HostAddress, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
 export interface MysqlConnection extends Connection {
@@ -26,8 +27,6 @@ export interface MysqlServer {
   readonly syncsToDisk: boolean
 }
 
-const MYSQL_MIN = [8, 0] as const
-const MARIADB_MIN = [10, 5] as const
 const LOCK_WAIT_S = 1
 const STATEMENT_SHARE = 0.8
 const FACTS = 'SELECT VERSION(), @@global.read_only, @@global.innodb_flush_log_at_trx_commit'
@@ -72,14 +71,13 @@ export async function connectMysql(
   const setUp = async (): Promise<MysqlServer> => {
     await settled<void>((done) => client.connect((error) => done(error, undefined)))
     const [version, readOnly, flush] = (await connection.apply(FACTS))[0] as [string, number, number]
-    refuseOld(`${host}:${port}`, version)
+    const { isMariadb } = refuseMysql(`${host}:${port}`, version)
     if (readOnly !== 0 && hosts.length > 1) throw new Error('it is read-only')
     await connection.apply(
       `SET SESSION sql_mode = 'STRICT_ALL_TABLES', innodb_lock_wait_timeout = ${LOCK_WAIT_S}, autocommit = 1`,
     )
     // MariaDB gives up a statement before the call ends, so that a lock of another client costs no connection. MySQL can't.
-    if (isMariadb(version))
-      await connection.apply(`SET SESSION max_statement_time = ${(timeoutMs * STATEMENT_SHARE) / 1_000}`)
+    if (isMariadb) await connection.apply(`SET SESSION max_statement_time = ${(timeoutMs * STATEMENT_SHARE) / 1_000}`)
     await connection.apply('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED')
     return { syncsToDisk: flush === 1 }
   }
@@ -91,18 +89,6 @@ function settled<T>(call: (done: (error: Error | null, result: unknown) => void)
   return new Promise((resolve, reject) => {
     call((error, result) => (error === null || error === undefined ? resolve(result as T) : reject(error)))
   })
-}
-
-function refuseOld(at: string, version: string): void {
-  const [minMajor, minMinor] = isMariadb(version) ? MARIADB_MIN : MYSQL_MIN
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
-  if (major > minMajor || (major === minMajor && minor >= minMinor)) return
-  const name = isMariadb(version) ? 'MariaDB' : 'MySQL'
-  throw new StoreConfigError(`${at} is ${name} ${version}, and ${minMajor}.${minMinor} or newer is supported`)
-}
-
-function isMariadb(version: string): boolean {
-  return /mariadb/i.test(version)
 }
 
 async function driver(): Promise<typeof Mysql> {

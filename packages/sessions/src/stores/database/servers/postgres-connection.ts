@@ -7,6 +7,7 @@ import type { Client, QueryArrayResult } from 'pg'
 import { StoreConfigError } from '../../../errors.ts'
 import { setUpWithin } from './open-within.ts'
 import type { Connection } from './pool.ts'
+import { refusePostgres } from './server-version.ts'
 import { type HostAddress, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
 export interface PostgresConnection extends Connection {
@@ -29,21 +30,11 @@ export interface PostgresServer {
   readonly syncsToDisk: boolean
 }
 
-const VERSION_MIN = 12
 /** The server gives up a statement before the call ends, so that a lock of another client costs no connection. */
 const STATEMENT_SHARE = 0.8
 const FACTS = `SELECT pg_is_in_recovery(), current_setting('fsync') = 'on',
-  current_setting('server_version_num')::integer, current_setting('server_version'), current_setting('server_encoding'),
-  current_setting('synchronous_commit'), pg_postmaster_start_time()`
-type Facts = [
-  inRecovery: boolean,
-  fsync: boolean,
-  versionNumber: number,
-  version: string,
-  encoding: string,
-  synchronousCommit: string,
-  startTime: string,
-]
+  current_setting('server_encoding'), current_setting('synchronous_commit'), pg_postmaster_start_time()`
+type Facts = [inRecovery: boolean, fsync: boolean, encoding: string, synchronousCommit: string, startTime: string]
 
 /** Rejects after `boundMs`, and if the server is no primary; with StoreConfigError if it can't be used at all. */
 export async function connectPostgres(
@@ -87,10 +78,11 @@ export async function connectPostgres(
 
   const setUp = async (): Promise<PostgresServer> => {
     await client.connect()
+    // By itself: a server that is no PostgreSQL does not know all that is asked next.
+    const { rows: versions } = await connection.ask({ text: 'SELECT version()' })
+    refusePostgres(`${host}:${port}`, String(versions[0]?.[0]))
     const { rows } = await connection.ask({ text: FACTS })
-    const [inRecovery, fsync, versionNumber, version, encoding, serversCommit, startTime] = rows[0] as Facts
-    if (versionNumber < VERSION_MIN * 10_000)
-      throw new StoreConfigError(`${host}:${port} is PostgreSQL ${version}, and ${VERSION_MIN} or newer is supported`)
+    const [inRecovery, fsync, encoding, serversCommit, startTime] = rows[0] as Facts
     if (encoding !== 'UTF8')
       throw new StoreConfigError(`the database '${database}' has the encoding ${encoding}, and UTF8 is supported`)
     if (inRecovery) throw new Error('it is a standby')
