@@ -24,7 +24,7 @@ import { type StoreProcess, StoreServer } from './store-server.ts'
 /** The exit code of a node or balancer whose port is taken. */
 const EXIT_PORT_IN_USE = 98
 const PORT_ATTEMPTS_MAX = 5
-const SERVE_DEADLINE_MS = 15_000
+const SERVE_DEADLINE_MS = 60_000
 const PROBE_TIMEOUT_MS = 1_000
 
 /** All processes of one run. They start at once, after a private store server if there is one; at the end the users stop first. */

@@ -12,7 +12,7 @@ export interface KeeperContext {
 }
 
 /** A database makes its directory first. */
-const READY_DEADLINE_MS = 18_000
+const READY_DEADLINE_MS = 55_000
 
 export function storeKeeper(
   process: ProcessName,

@@ -85,6 +85,7 @@ export class ClusterNode implements Member {
 
   /** Called when its answers or its log show that it drains; reported once in each incarnation. */
   noteDraining(): void {
+    if (this.#at === 'down') return
     if (!this.#draining) this.#append({ type: 'node-draining', node: this.name })
     this.#draining = true
   }

@@ -17,7 +17,7 @@ export interface FaultRequest extends Omit<FaultDetail, 'request'> {
   readonly request?: number | typeof RANDOM_REQUEST
 }
 
-const CONFIRM_DEADLINE_MS = 3_000
+const CONFIRM_DEADLINE_MS = 10_000
 const INJECTIONS_MAX = 1_000
 /** The process may be seen to be gone before its last log lines are read. */
 const LAST_WORDS_WAIT_MS = 1_000

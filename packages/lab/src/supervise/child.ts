@@ -35,10 +35,13 @@ export interface ProcessContext {
 }
 
 const LAST_WORDS_WAIT_MS = 200
+/** A process that it started may hold its output open. */
+const LAST_LINES_WAIT_MS = 2_000
 
 /** One life of one process. */
 export class Child {
   readonly pid: number
+  /** Resolves when the process has ended and its output has been read. */
   readonly exited: Promise<Exit>
   readonly #process: ChildProcess
   readonly #closed: Promise<unknown>
@@ -64,7 +67,8 @@ export class Child {
     this.exited = new Promise((resolve) =>
       child.once('exit', (code, signal) => {
         warden.forget(this.pid)
-        resolve({ code, signal })
+        // A busy lab sees the end before the last lines; they are read before the next immediate.
+        void settles(this.#closed, LAST_LINES_WAIT_MS).then(() => setImmediate(resolve, { code, signal }))
       }),
     )
     // Only a message to a process that is gone gets here, as signals go through the process table.

@@ -73,6 +73,24 @@ test('a process is up before anything that it reports, however late its messages
   t.deepEqual(order, ['starting', 'up', 'ready', 'report'])
 })
 
+test('a process is down after its last line was read, however late its lab notices', async (t) => {
+  const order: string[] = []
+  const { keeper, lines } = keep(t, () => ['says-goodbye'], {
+    restartAfterMs: undefined,
+    onLife: ({ at }) => order.push(at === 'down' ? `down after ${lines.join()}` : at),
+  })
+  await keeper.start()
+  const pid = keeper.pid ?? 0
+  keeper.signal('SIGTERM')
+  // Nothing is read until it has ended.
+  const giveUpAtMs = performance.now() + 20_000
+  const cell = new Int32Array(new SharedArrayBuffer(4))
+  const ended = () => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  while (!ended() && performance.now() < giveUpAtMs) Atomics.wait(cell, 0, 0, 10)
+  await until(() => order.length === 3, { deadlineMs: 60_000, what: 'the death' })
+  t.deepEqual(order, ['starting', 'up', 'down after goodbye'])
+})
+
 test('a process that is killed from outside is restarted', async (t) => {
   const { keeper, lives } = keep(t)
   await keeper.start()

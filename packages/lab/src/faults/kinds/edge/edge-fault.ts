@@ -2,10 +2,10 @@ import type { EdgeGroup } from '../../../edges/edges.ts'
 import { ApiError } from '../../../errors.ts'
 import type { Fault } from '../../contract/fault.ts'
 
-const ANSWER_WAIT_MS = 2_000
+const ANSWER_WAIT_MS = 5_000
 const LOOK_WAIT_MS = 200
 /** An idle edge may have no traffic for so long; the balancer probes each node about once a second. */
-const LANDS_WITHIN_MS = 6_000
+const LANDS_WITHIN_MS = 15_000
 
 /** A fault on an edge's traffic. It has landed when some traffic was seen to be late, held, reset or refused. */
 export function edgeFault(

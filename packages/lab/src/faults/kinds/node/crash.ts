@@ -6,7 +6,7 @@ import type { CrashPoint } from '../../contract/fault-detail.ts'
 import { crashFields, randomRequest } from '../../contract/fields.ts'
 
 /** A node that takes longer is too busy to be broken on purpose. */
-const ANSWER_WAIT_MS = 2_000
+const ANSWER_WAIT_MS = 5_000
 /** First where the client is told the least: it was committed, and the answer never came. */
 const IN_TURN: readonly CrashPoint[] = ['after-commit', 'before-commit', 'after-response', 'before-read']
 

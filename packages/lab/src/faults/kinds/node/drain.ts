@@ -3,7 +3,7 @@ import { until } from '../../../wait.ts'
 import type { Fault } from '../../contract/fault.ts'
 
 /** Longer than a node may take to finish its requests. */
-const LEAVE_DEADLINE_MS = 15_000
+const LEAVE_DEADLINE_MS = 60_000
 
 /** SIGTERM: the node reports that it drains, finishes its requests, and exits, as in a deployment. */
 export const drain: Fault<ClusterNode> = {

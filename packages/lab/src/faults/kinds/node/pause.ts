@@ -2,7 +2,7 @@ import type { Member } from '../../../cluster/member.ts'
 import { until } from '../../../wait.ts'
 import type { Fault } from '../../contract/fault.ts'
 
-const RESUME_DEADLINE_MS = 2_000
+const RESUME_DEADLINE_MS = 15_000
 
 /** SIGSTOP: the process keeps its memory and sockets, but accepts and answers nothing. */
 export const pause: Fault<Member> = {

@@ -3,7 +3,7 @@ import { ApiError } from '../../../errors.ts'
 import type { Fault } from '../../contract/fault.ts'
 
 /** A node that takes longer is too busy to be broken on purpose. */
-const ANSWER_WAIT_MS = 2_000
+const ANSWER_WAIT_MS = 5_000
 /** To fill the heap takes time, and so does an answer with a full heap. */
 const LOOK_WAIT_MS = 1_000
 const HEAL_WAIT_MS = 10_000
