@@ -79,6 +79,6 @@ test.serial('a store that is not there is waited for so long and no longer: one 
   const node = nodeProcess(t, { STORE: 'redis://user:hunter2@127.0.0.1:1', STORE_WAIT_MS: '500' })
   t.deepEqual(await node.ended, { code: 1, signal: null })
   const tookMs = performance.now() - startedAtMs
-  t.true(tookMs >= 500 && tookMs < 20_000, `${tookMs} ms`)
+  t.true(tookMs >= 500 && tookMs < 100_000, `${tookMs} ms`)
   t.is(node.stderr(), 'The session store (redis at 127.0.0.1:1) did not answer within 500 ms.\n')
 })

@@ -132,7 +132,7 @@ test('by TLS the line comes before the handshake', async (t) => {
 })
 
 test('a trusted proxy whose line is malformed, missing or late is cut off without an answer', async (t) => {
-  const { port, told } = await behindProxy(t, { CLIENT_HEADERS_TIMEOUT_MS: '2000' })
+  const { port, told } = await behindProxy(t, { CLIENT_HEADERS_TIMEOUT_MS: '6000' })
   for (const lines of [['PROXY TCP4 x', ...GET], GET, ['PROXY TCP4 192.0.2.1 19']]) {
     const client = await rawClient(t, port)
     client.send(...lines)

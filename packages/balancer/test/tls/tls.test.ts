@@ -124,7 +124,7 @@ test('an answer to HTTP/1.0 that breaks off ends its connection, and no other', 
 })
 
 test('a connection that is no TLS, breaks off or says nothing is closed, and no other', async (t) => {
-  const { port, url, pair } = await secure(t, { CLIENT_HEADERS_TIMEOUT_MS: '2000' })
+  const { port, url, pair } = await secure(t, { CLIENT_HEADERS_TIMEOUT_MS: '6000' })
   const plain = await rawClient(t, port)
   plain.send('GET / HTTP/1.1', 'Host: a', '', '')
   await plain.closed

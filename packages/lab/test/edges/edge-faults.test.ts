@@ -70,12 +70,12 @@ test('latency between replicas delays their answers', async (t) => {
     return performance.now() - beganMs
   }
   // A mesh that no request uses sends nothing that could be late.
-  let isOver = false
+  const landed = new AbortController()
   const visits = (async () => {
-    while (!isOver) await count()
+    while (!landed.signal.aborted) await count()
   })()
   const fault = await inject(lab, { kind: 'latency', target: 'a>*', latencyMs: 30 })
-  isOver = true
+  landed.abort()
   await visits
   t.is(fault.target, 'a>b,a>c')
   t.true((await count()) > 30)

@@ -75,7 +75,7 @@ test('of many requests that a slow store can not serve in time some are refused 
     await sleep(50)
     return await write(key, change)
   }
-  const url = await shop(t, { '/add': add, '/': (ctx) => ctx.session?.['count'] }, { store, commitTimeMaxMs: 300 })
+  const url = await shop(t, { '/add': add, '/': (ctx) => ctx.session?.['count'] }, { store, commitTimeMaxMs: 2_000 })
   const browser = client(url)
   await browser.get('/add')
   const answers = await Promise.all(Array.from({ length: 60 }, () => client(url, browser.cookie).get('/add')))

@@ -95,8 +95,8 @@ test('calls to a store that hangs time out, then none is sent, and then one at a
   const guarded = guardedStore(store, {
     callTimeoutMs: 100,
     failuresMax: 3,
-    pauseMinMs: 400,
-    pauseMaxMs: 400,
+    pauseMinMs: 2_500,
+    pauseMaxMs: 2_500,
   })
   const key = sessionKey(newSessionId(randomBytes).handle)
   trouble.mode = 'hangs'
@@ -107,7 +107,7 @@ test('calls to a store that hangs time out, then none is sent, and then one at a
   t.is(trouble.calls, 3)
 
   trouble.mode = 'none'
-  await sleep(450)
+  await sleep(2_550)
   const herd = await Promise.allSettled(Array.from({ length: 50 }, () => guarded.read(key)))
   t.is(herd.filter(({ status }) => status === 'fulfilled').length, 1)
   t.is(trouble.calls, 4)

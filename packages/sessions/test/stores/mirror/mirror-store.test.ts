@@ -56,7 +56,7 @@ onRedis(
     const redis = await redisServer()
     t.teardown(() => redis.stop())
     const backup = `sqlite:${scratch(t)}/backup.db`
-    const url = `${redis.url}?mirror=${encodeURIComponent(backup)}`
+    const url = `${redis.url}?timeoutMs=20000&mirror=${encodeURIComponent(backup)}`
     const nodes = [await opened(t, url), await opened(t, url)]
     const [one = '', other = ''] = await Promise.all(nodes.map((store) => shop(t, routes, { store })))
     const browsers = await Promise.all(
@@ -104,7 +104,7 @@ onRedis('a mirror that is out costs requests nothing, is reported, and gets what
   await isCaughtUp(store)
   t.true(events.includes('mirror-up'))
   t.is(store.report?.().mirror?.lagMs, 0)
-  const mirror = await opened(t, mirrorUrl)
+  const mirror = await opened(t, `${redis.url}?timeoutMs=20000`)
   t.deepEqual((await client(await shop(t, routes, { store: mirror }), browser.cookie).get('/')).body, {
     user: 'u',
     count: 2,
@@ -119,7 +119,7 @@ onPostgres('a database that is out when the node starts is opened as a mirror on
   t.teardown(() => postgres.stop())
   await postgres.kill()
   const events: StoreEvent['event'][] = []
-  const mirrorUrl = `${postgres.url}?openTimeoutMs=200`
+  const mirrorUrl = `${postgres.url}?openTimeoutMs=3000`
   const url = `sqlite:${scratch(t)}/main.db?mirror=${encodeURIComponent(mirrorUrl)}`
   const store = await opened(t, url, ({ event }) => events.push(event))
   const browser = client(await shop(t, routes, { store }))
@@ -152,7 +152,7 @@ onRedis('a store that is lost while changes wait does not make its mirror count 
   const redis = await redisServer()
   t.teardown(() => redis.stop())
   const events: StoreEvent['event'][] = []
-  const primary = await opened(t, `${redis.url}?timeoutMs=200`)
+  const primary = await opened(t, `${redis.url}?timeoutMs=5000`)
   const mirror = memoryStore()
   const read = mirror.read.bind(mirror)
   const { promise: held, resolve: letGo } = Promise.withResolvers<void>()

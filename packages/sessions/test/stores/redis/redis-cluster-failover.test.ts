@@ -66,7 +66,7 @@ onRedis('sessions that move to another node are followed there, acknowledged cha
   t.is((await onFirst.write(moved, change(2))).status, 'written')
 
   // The slot goes to a node that was not there when the stores were opened, and that has no replica.
-  const impatient = await openRedis(t, { url: cluster.url, prefix, timeoutMs: 3_000, fewerCopies: 'refuse' })
+  const impatient = await openRedis(t, { url: cluster.url, prefix, timeoutMs: 8_000, fewerCopies: 'refuse' })
   const joined = await cluster.join()
   const owner = await joined.ask('CLUSTER', 'MYID')
   await joined.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', (await second?.ask('CLUSTER', 'MYID')) ?? '')

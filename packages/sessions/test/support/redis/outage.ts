@@ -16,7 +16,7 @@ export interface Outage {
 }
 
 const SERVED_AGAIN = 20
-const BACK_WITHIN_MS = 45_000
+const BACK_WITHIN_MS = 120_000
 const PAUSE_MS = 20
 
 /** `callMaxMs`: the most that any call may take, be it answered or refused. */
