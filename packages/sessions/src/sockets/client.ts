@@ -63,6 +63,8 @@ export class MessageLostError extends Error {
 
 interface Unacknowledged {
   readonly text: string
+  /** Over the present connection. */
+  isSent: boolean
   readonly atMs: number
   readonly resolve: (message: ClientMessage) => void
   readonly reject: (error: Error) => void
@@ -74,6 +76,11 @@ const PAUSE_MAX_MS = 10_000
 /** Within the time for which the server knows an id again. */
 const ANSWER_WITHIN_MS = 4 * 60_000
 const RETRY_AFTER = /^retry-after-ms=(\d{1,6})$/
+/** Unacknowledged messages over one connection: the server keeps the results of somewhat more. */
+const SENT_MAX = 8
+/** Below what a server takes, so that many messages from an offline time are no flood. */
+const PER_SECOND = 40
+const AT_ONCE = 40
 /** The message was not carried out, and may be later. */
 const SENT_AGAIN = new Set(['STORE_UNAVAILABLE', 'SESSION_BUSY', 'SESSION_CONFLICT'])
 const AGAIN_MS = 500
@@ -91,6 +98,10 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   /** Tries in a row that brought no message. */
   let tries = 0
   let seen: unknown
+  /** How many messages may be sent now, as of `countedAtMs`. */
+  let allowance = AT_ONCE
+  let countedAtMs = 0
+  let pacing: ReturnType<typeof setTimeout> | undefined
 
   const become = (next: ClientState): void => {
     if (state === next) return
@@ -106,8 +117,9 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
     own.addEventListener('open', () => {
       hasOpened = true
       become('open')
-      own.send(JSON.stringify({ type: 'hello', ...(seen !== undefined && { seen }) }))
-      for (const { text } of waiting.values()) own.send(text)
+      for (const each of waiting.values()) each.isSent = false
+      sendHello()
+      sendMore()
     })
     own.addEventListener('message', ({ data }) => receive(JSON.parse(String(data)) as ClientMessage))
     own.addEventListener('close', ({ code, reason }) => {
@@ -144,8 +156,41 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       return
     }
     waiting.delete(id)
+    sendMore()
+    // Its result is in the state that the server tells then.
+    if (code === DONE_BEFORE) sendHello()
     if (code === undefined || code === DONE_BEFORE) resolve(message)
     else reject(new MessageRefusedError(code, String(message['message'])))
+  }
+
+  const sendHello = (): void => sendText(JSON.stringify({ type: 'hello', ...(seen !== undefined && { seen }) }))
+
+  /** In their order, as many as may be sent now. */
+  const sendMore = (): void => {
+    if (state !== 'open') return
+    let sentNow = 0
+    for (const each of waiting.values()) {
+      if (++sentNow > SENT_MAX) return
+      if (each.isSent) continue
+      if (!mayBeSent()) {
+        pacing ??= setTimeout(() => {
+          pacing = undefined
+          sendMore()
+        }, 1_000 / PER_SECOND)
+        return
+      }
+      each.isSent = true
+      sendText(each.text)
+    }
+  }
+
+  const mayBeSent = (): boolean => {
+    const nowMs = performance.now()
+    allowance = Math.min(AT_ONCE, allowance + ((nowMs - countedAtMs) * PER_SECOND) / 1_000)
+    countedAtMs = nowMs
+    if (allowance < 1) return false
+    allowance -= 1
+    return true
   }
 
   const sendText = (text: string): void => {
@@ -162,6 +207,7 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
 
   const stop = (as: 'ended' | 'closed'): void => {
     clearTimeout(timer)
+    clearTimeout(pacing)
     become(as)
     for (const { reject } of waiting.values()) reject(new MessageLostError())
     waiting.clear()
@@ -185,8 +231,8 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       const id = `${prefix}-${++sent}`
       const text = JSON.stringify({ ...fields, type, id })
       return new Promise((resolve, reject) => {
-        waiting.set(id, { text, atMs: Date.now(), resolve, reject })
-        sendText(text)
+        waiting.set(id, { text, isSent: false, atMs: Date.now(), resolve, reject })
+        sendMore()
       })
     },
 

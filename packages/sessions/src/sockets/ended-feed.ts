@@ -113,18 +113,24 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   }
 
   const poll = async (): Promise<void> => {
+    const own = timer
     try {
       await read()
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       isInDoubt = true
     }
-    if (timer !== undefined) timer = setTimeout(() => void poll(), POLL_MS)
+    // It may have been told to rest, and to watch again, meanwhile.
+    if (own !== undefined && timer === own) pollLater()
+  }
+
+  const pollLater = (): void => {
+    timer = setTimeout(() => void poll(), POLL_MS)
   }
 
   const start = async (): Promise<void> => {
     await read()
-    timer ??= setTimeout(() => void poll(), POLL_MS)
+    pollLater()
   }
 
   return {

@@ -69,6 +69,18 @@ test('what is sent before it is open, and while it is away, is carried out once'
   t.like(b.sockets.report(), { open: 1 })
 })
 
+test('hundreds of messages from an offline time all arrive, and are no flood', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const browser = await loggedIn(node)
+  const own = watched(t, node, browser.cookie)
+  await own.client.send('move', { dx: 1 })
+  own.current().terminate()
+  await Promise.all(Array.from({ length: 150 }, () => own.client.send('move', { dx: 1 })))
+  t.like((await browser.get('/add?x=0')).body, { x: 151 })
+  t.deepEqual(own.states, ['open', 'waiting', 'connecting', 'open'])
+  t.like(node.sockets.report().closed, { 1008: undefined })
+})
+
 test('a node that leaves is followed by another, and the version that was seen is told', async (t) => {
   const stores = sqliteStores(t)
   const hellos: unknown[] = []
