@@ -22,6 +22,17 @@ inBrowser('replicated: a key kills a node, and no user notices', async (t) => {
   t.regex(await reads(page, '#log', /node-b is back/), /node-b died/)
   await reads(page, '#banner', /All 3 nodes serve/)
   t.deepEqual(await barriers(page), [])
+
+  // The past is shown as it was, while the run goes on.
+  await page.keyboard.press(' ')
+  await page.locator('#scrub').evaluate((slider) => {
+    const input = slider as unknown as { value: string; min: string; dispatchEvent: (event: Event) => void }
+    input.value = input.min
+    input.dispatchEvent(new Event('input'))
+  })
+  await reads(page, '#sentence', /starting|serve/)
+  await page.keyboard.press('l')
+  await reads(page, '#sentence', /^Node b was killed/)
   t.deepEqual(errors, [])
 })
 

@@ -3,6 +3,7 @@
  * the lab. They are served with their types replaced by spaces; there is no build step.
  */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { browserModule, tokensCss } from '@ninelives/style'
@@ -16,6 +17,7 @@ const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.js': 'text/javascript; charset=utf-8',
   '.ts': 'text/javascript; charset=utf-8',
 }
 
@@ -43,10 +45,19 @@ const FILE_NAME = /^(?:[a-z0-9-]+\/)?[a-z0-9-]+\.(html|css|svg|ts)$/
 /** Single files of other packages. */
 const others: Readonly<Record<string, () => { readonly name: string; readonly body: Buffer }>> = {
   '/style/tokens.css': () => ({ name: 'tokens.css', body: tokensCss }),
+  '/vendor/uplot.js': () => ({ name: 'uplot.js', body: readFileSync(uplot('uPlot.esm.js')) }),
+  '/vendor/uplot.css': () => ({ name: 'uplot.css', body: readFileSync(uplot('uPlot.min.css')) }),
+}
+
+function uplot(name: string): string {
+  return path.join(path.dirname(createRequire(import.meta.url).resolve('uplot')), name)
 }
 
 /** What the modules import from other packages, as the browser finds it. */
-const imports: readonly (readonly [from: string, to: string])[] = [["'@ninelives/history'", "'/history/index.ts'"]]
+const imports: readonly (readonly [from: string, to: string])[] = [
+  ["'@ninelives/history'", "'/history/index.ts'"],
+  ["'uplot'", "'/vendor/uplot.js'"],
+]
 
 const cache = new Map<string, PageFile>()
 

@@ -5,30 +5,42 @@ import { byId, setText } from './base/dom.ts'
 import { showHeadline } from './panels/headline.ts'
 import { listenToKeys } from './panels/keys.ts'
 import { listenLive } from './data/live.ts'
-import { emptyLog, logEvent } from './panels/log.ts'
+import { emptyLog, logEvent, showLogUntil } from './panels/log.ts'
+import { Chronicle } from './data/chronicle.ts'
 import type { Message } from './data/moment.ts'
+import { Player } from './data/player.ts'
 import { forgetNodes, showNodes } from './panels/nodes.ts'
 import { Stage } from './stage/stage.ts'
 import { Timeline } from './data/timeline.ts'
+import { Anomalies } from './time/anomalies.ts'
+import { Time } from './time/time.ts'
+import { Transport } from './time/transport.ts'
 import { chooseLanguage, currentLanguage, isWord, type Language, word } from './base/words.ts'
 
 const SHOW_EVERY_MS = 100
+const CHARTS_EVERY_MS = 250
 const BEAT_MS = 250
 
 const timeline = new Timeline()
+const player = new Player(timeline)
+const chronicle = new Chronicle()
+const anomalies = new Anomalies()
+const time = new Time(chronicle, (ms) => player.seek(ms))
+const transport = new Transport(player, timeline, anomalies)
 const stage = new Stage({ kill: (node) => void inject('kill', node) })
 let connection: 'connecting' | 'live' | 'gone' = 'connecting'
 /** When the head's time was known to be `timeline.head.atMs`. */
 let heardMs = performance.now()
-let hasJumped = true
 let shownMs = 0
+let chartedMs = 0
+let frameMs = performance.now()
 
 function stateNow(): ClusterState {
   return timeline.head.state
 }
 
-/** The time of the trace. It stands still while the lab is gone. */
-function traceNowMs(): number {
+/** The time of the trace at its newest. It stands still while the lab is gone. */
+function headMs(): number {
   const { head } = timeline
   const isTicking = connection === 'live' && head.state.phase !== 'ended'
   return head.atMs + (isTicking ? Math.min(1_000, performance.now() - heardMs) : 0)
@@ -37,16 +49,19 @@ function traceNowMs(): number {
 listenLive({
   begin() {
     timeline.clear()
+    chronicle.clear()
+    player.live()
     stage.clear()
     forgetNodes()
     emptyLog()
-    hasJumped = true
+    player.jumped()
   },
   take(message: Message) {
     if (message.type === 'event') logEvent(message.event, timeline.head.state)
-    if (message.type === 'crowd') hasJumped = true
+    if (message.type === 'crowd') player.jumped()
     timeline.add(message)
-    if (message.type === 'beat') stage.send(message.beat.ops, BEAT_MS)
+    chronicle.add(message, timeline.head.state)
+    if (player.isLive) send(message)
     heardMs = performance.now()
   },
   connected(isConnected) {
@@ -54,14 +69,35 @@ listenLive({
   },
 })
 
+function send(message: Message): void {
+  if (message.type === 'beat') stage.send(message.beat.ops, BEAT_MS)
+}
+
 function show(): void {
-  const { head } = timeline
-  const nowMs = traceNowMs()
-  showBar(head.state)
-  showHeadline(head, nowMs)
-  stage.show(head, nowMs, hasJumped)
-  showNodes(head.state, nowMs)
-  hasJumped = false
+  const { moment, atMs } = player
+  const nowMs = atMs ?? headMs()
+  showBar(timeline.head.state)
+  showHeadline(moment, nowMs)
+  stage.show(moment, nowMs, player.takeJump())
+  showNodes(moment.state, nowMs)
+  showLogUntil(nowMs)
+  transport.show(moment.state.startedAtMs)
+}
+
+function showCharts(): void {
+  const { state } = timeline.head
+  anomalies.show(player.moment, player.moment.state.users.totals.sent)
+  time.show({
+    startedAtMs: state.startedAtMs,
+    fromMs: timeline.fromMs,
+    nowMs: headMs(),
+    atMs: player.atMs,
+    lanes: [
+      ...state.nodes.map(({ name }) => name),
+      ...(chronicle.spans.some(({ lane }) => lane === 'store') ? ['store'] : []),
+      ...(chronicle.spans.some(({ lane }) => lane === 'edges') ? ['edges'] : []),
+    ],
+  })
 }
 
 function showBar({ strategy, phase, balancer }: ClusterState): void {
@@ -94,21 +130,28 @@ for (const button of document.querySelectorAll<HTMLElement>('[data-language]')) 
   button.addEventListener('click', () => {
     chooseLanguage(button.dataset['language'] as Language)
     showTexts()
+    time.translate()
     show()
   })
 }
 
 function frame(): void {
   const nowMs = performance.now()
+  for (const message of player.advance(nowMs - frameMs)) send(message)
+  frameMs = nowMs
   if (nowMs - shownMs >= SHOW_EVERY_MS) {
     shownMs = nowMs
     show()
+  }
+  if (nowMs - chartedMs >= CHARTS_EVERY_MS) {
+    chartedMs = nowMs
+    showCharts()
   }
   stage.draw()
   requestAnimationFrame(frame)
 }
 
-listenToKeys(stateNow, () => undefined)
+listenToKeys(stateNow, transport, () => undefined)
 showTexts()
 emptyLog()
 frame()

@@ -27,8 +27,9 @@ const ANOMALIES_PER_BEAT_MAX = 20
 /** Operations that are remembered, to show those of an anomaly. */
 const REMEMBERED_MAX = 20_000
 
-/** Operations are reported so much later than they ended. */
+/** Operations are reported so much later than they ended, as a rule and on a busy machine. */
 const REPORT_MS = 200
+const REPORT_MAX_MS = 5_000
 
 /** Faults that have an event of their own on a node. */
 const ofNodes: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
@@ -140,7 +141,7 @@ export class Crowd {
   #joinLate(user: number, node: number, endedAtMs: number): void {
     const account = this.#accounts.at(-1)
     if (account === undefined || account === this.#accountOf[user] || this.#standings[user] !== IS_IN) return
-    if (this.#atMs - account.facts.atMs > REPORT_MS || endedAtMs > account.facts.atMs) return
+    if (this.#atMs - account.facts.atMs > REPORT_MAX_MS || endedAtMs > account.facts.atMs) return
     if (account.nodes?.includes(node) === false) return
     account.join(user)
     this.#accountOf[user] = account

@@ -25,11 +25,10 @@ function parts({ lead, clauses }: Told): Node[] {
   const nodes: Node[] = marked(lead)
   for (const [index, { text, fate }] of clauses.entries()) {
     nodes.push(document.createTextNode(separator(clauses, index)))
+    const end = fate !== undefined && index === clauses.length - 1 ? '.' : ''
     if (fate === undefined) nodes.push(...marked(text))
-    else nodes.push(element('span', `fate ${fate}`, ...marked(text)))
+    else nodes.push(element('span', `fate ${fate}`, ...marked(text + end)))
   }
-  const [last] = clauses.slice(-1)
-  if (last?.fate !== undefined) nodes.push(document.createTextNode('.'))
   return nodes
 }
 

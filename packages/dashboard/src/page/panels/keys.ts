@@ -1,13 +1,33 @@
-/** 1 to 9 kill a node; with shift they pause it, or end its pause. */
+/** 1 to 9 kill a node; with shift they pause it, or end its pause. Space stops the time that is shown, arrows move it. */
 import type { ClusterState } from '@ninelives/history'
 import { control, inject } from '../base/control.ts'
 
-export function listenToKeys(stateNow: () => ClusterState, help: () => void): void {
+export interface TimeKeys {
+  readonly toggle: () => void
+  readonly live: () => void
+  readonly step: (by: number) => void
+  readonly jump: (isNext: boolean) => void
+}
+
+export function listenToKeys(stateNow: () => ClusterState, time: TimeKeys, help: () => void): void {
+  const others: Readonly<Record<string, () => void>> = {
+    '?': help,
+    ' ': () => time.toggle(),
+    l: () => time.live(),
+    n: () => time.jump(true),
+    p: () => time.jump(false),
+    ArrowLeft: () => time.step(-1),
+    ArrowRight: () => time.step(1),
+  }
   addEventListener('keydown', (event) => {
     const { code, key, ctrlKey, altKey, metaKey, repeat, shiftKey, target } = event
     if (ctrlKey || altKey || metaKey || repeat) return
     if (target instanceof HTMLElement && target.matches('input, select, textarea')) return
-    if (key === '?') return help()
+    if (key === ' ' && target instanceof HTMLElement && target.matches('button, a')) return
+    if (Object.hasOwn(others, key)) {
+      event.preventDefault()
+      return others[key]?.()
+    }
     const [, digit] = /^(?:Digit|Numpad)([1-9])$/.exec(code) ?? []
     if (digit === undefined) return
     const { nodes, faults } = stateNow()

@@ -1,6 +1,6 @@
 import { type ClusterState, type Sentence, Storyteller, type TraceEvent } from '@ninelives/history'
 import { byId, element } from '../base/dom.ts'
-import { currentLanguage, word } from '../base/words.ts'
+import { word } from '../base/words.ts'
 
 const LINES_MAX = 200
 
@@ -12,8 +12,16 @@ export function logEvent(event: TraceEvent, before: ClusterState): void {
   if (sentence === undefined) return
   const log = byId('log', HTMLElement)
   log.querySelector('.nothing')?.remove()
-  log.prepend(line(sentence, new Date(before.startedAtMs + event.atMs)))
+  const made = line(sentence, new Date(before.startedAtMs + event.atMs))
+  made.dataset['atMs'] = String(event.atMs)
+  log.prepend(made)
   while (log.childElementCount > LINES_MAX) log.lastElementChild?.remove()
+}
+
+/** Lines that are later than the time that is shown are pale. */
+export function showLogUntil(ms: number): void {
+  for (const line of byId('log', HTMLElement).children)
+    line.classList.toggle('later', Number((line as HTMLElement).dataset['atMs'] ?? 0) > ms + 1)
 }
 
 export function emptyLog(): void {
@@ -22,7 +30,7 @@ export function emptyLog(): void {
 }
 
 function line({ text, tone }: Sentence, at: Date): HTMLElement {
-  const time = element('time', '', at.toLocaleTimeString(currentLanguage(), { hour12: false }))
+  const time = element('time', '', at.toLocaleTimeString('en-GB'))
   time.dateTime = at.toISOString()
   return element('li', tone, time, element('span', '', text))
 }

@@ -1,4 +1,5 @@
 /** Draws the stage on a canvas: the ways between the parts, every user as a dot, and every request as a particle. */
+import type { Colours } from '../base/colours.ts'
 import { OP_FIELDS, OUTCOMES, STANDINGS } from '@ninelives/history'
 import { placeAt, Places, radiusFor, type Yard } from './places.ts'
 
@@ -27,17 +28,6 @@ export interface NodePlan {
 export interface Point {
   readonly x: number
   readonly y: number
-}
-
-export interface Colours {
-  readonly ok: string
-  readonly failed: string
-  readonly unknown: string
-  readonly out: string
-  readonly edge: string
-  readonly ink: string
-  readonly soft: string
-  readonly surface: string
 }
 
 interface Particle {
@@ -72,7 +62,8 @@ export class Picture {
   #particles: Particle[] = []
   #plan: Plan | undefined
   #users = 0
-  #radius = 4
+  /** By yard: trays are smaller than nodes. */
+  #radii: readonly number[] = []
   #isMoving = true
   readonly #still: boolean
 
@@ -87,8 +78,8 @@ export class Picture {
   arrange(plan: Plan, users: number): void {
     this.#plan = plan
     this.#users = Math.max(users, 1)
-    const [first] = plan.nodes
-    this.#radius = first === undefined ? 4 : radiusFor(first.yard, this.#users)
+    const yards = [plan.out, plan.away, ...plan.nodes.map(({ yard }) => yard)]
+    this.#radii = yards.map((yard) => radiusFor(yard, this.#users))
     for (let user = 0; user < this.#places.yardOf.length; user++) this.#aim(user)
     this.#isMoving = true
   }
@@ -156,9 +147,10 @@ export class Picture {
   }
 
   #aim(user: number): void {
-    const yard = this.#yard(this.#places.yardOf[user] ?? -1)
+    const index = this.#places.yardOf[user] ?? -1
+    const yard = this.#yard(index)
     if (yard === undefined) return
-    placeAt(yard, this.#places.placeOf(user), this.#users, this.#radius, this.#goal, user * 2)
+    placeAt(yard, this.#places.placeOf(user), this.#users, this.#radii[index] ?? 1, this.#goal, user * 2)
     // A user who comes into the picture is there at once.
     if (this.#now[user * 2] === 0) this.#now.set(this.#goal.subarray(user * 2, user * 2 + 2), user * 2)
   }
@@ -223,7 +215,7 @@ export class Picture {
     const ghosts: number[] = []
     const away: number[] = []
     const context = this.#context
-    const radius = this.#radius
+    const radius = this.#radii[NODES_FROM] ?? 1
     context.setLineDash([])
     context.fillStyle = colours.ok
     const disc = radius > 1.6
@@ -238,9 +230,10 @@ export class Picture {
       else this.#square(user, radius)
     }
     if (disc) context.fill()
-    this.#each(away, colours.edge, (user) => this.#disc(user, radius * 0.8), true)
+    const inTray = (this.#radii[YARD_OUT] ?? 1) * 1.1
+    this.#each(away, colours.soft, (user) => this.#disc(user, inTray * 0.8), true)
     this.#each(ghosts, colours.ok, (user) => this.#disc(user, radius - 0.6), false, 1.2)
-    this.#each(out, colours.out, (user) => this.#ring(user, radius), false, Math.max(1, radius * 0.32))
+    this.#each(out, colours.out, (user) => this.#ring(user, inTray), false, Math.max(0.8, inTray * 0.3))
   }
 
   #each(users: readonly number[], colour: string, shape: (user: number) => void, fills: boolean, width = 1): void {

@@ -1,10 +1,11 @@
 /** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
 import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
+import { currentColours, onColours } from '../base/colours.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import type { Moment } from '../data/moment.ts'
 import { isServing } from '../panels/sentence.ts'
 import { duration, figure, isWord, lifeWord, word } from '../base/words.ts'
-import { type Colours, Picture, type Plan, type Point } from './picture.ts'
+import { Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
 
 const SHARE_SECONDS = 5
@@ -28,7 +29,6 @@ export class Stage {
   readonly #picture: Picture
   readonly #actions: StageActions
   readonly #houses = new Map<string, House>()
-  #colours: Colours
   #lastMs = 0
   #layout = ''
 
@@ -36,11 +36,7 @@ export class Stage {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches
     this.#picture = new Picture(this.#canvas, still)
     this.#actions = actions
-    this.#colours = readColours()
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-      this.#colours = readColours()
-      this.#picture.redraw()
-    })
+    onColours(() => this.#picture.redraw())
     new ResizeObserver(() => (this.#layout = '')).observe(this.#root)
   }
 
@@ -62,7 +58,7 @@ export class Stage {
 
   draw(): void {
     const nowMs = performance.now()
-    this.#picture.draw(nowMs, Math.min(100, nowMs - this.#lastMs), this.#colours)
+    this.#picture.draw(nowMs, Math.min(100, nowMs - this.#lastMs), currentColours())
     this.#lastMs = nowMs
   }
 
@@ -191,25 +187,4 @@ function storeText(state: ClusterState): string {
   if (shape === 'memory') return word('storeMemory')
   if (shape === 'file') return word('storeFile')
   return /(\w+):\/\/[^/?]+/.exec(decodeURIComponent(state.store))?.[0] ?? word('store')
-}
-
-function readColours(): Colours {
-  const probe = element('span', '')
-  document.body.append(probe)
-  const colour = (name: string): string => {
-    probe.style.color = `var(--${name})`
-    return getComputedStyle(probe).color
-  }
-  const colours = {
-    ok: colour('ok'),
-    failed: colour('failed'),
-    unknown: colour('unknown'),
-    out: colour('out'),
-    edge: colour('edge'),
-    ink: colour('ink'),
-    soft: colour('ink-soft'),
-    surface: colour('surface'),
-  }
-  probe.remove()
-  return colours
 }

@@ -1,0 +1,86 @@
+import test from 'ava'
+import type { Beat, EventBody } from '@ninelives/history'
+import { Chronicle } from '../src/page/data/chronicle.ts'
+import { Player } from '../src/page/data/player.ts'
+import { Timeline } from '../src/page/data/timeline.ts'
+
+const started: EventBody = {
+  type: 'run-started',
+  schema: 1,
+  run: 'r',
+  startedAtMs: 0,
+  seed: 1,
+  strategy: { name: 'sticky', routing: 'affinity', summary: '', onNodeDeath: '' },
+  store: 'memory:',
+  balancerUrl: 'http://127.0.0.1:1',
+  nodes: [{ name: 'a', url: 'http://127.0.0.1:2' }],
+  users: 1,
+  rate: 1,
+}
+
+const quiet: Omit<Beat, 'atMs'> = { ops: [], skipped: 0, standings: [], incidents: [], anomalies: [] }
+
+/** A run of a minute: user-0 is served by node a from the tenth second on, and the node is down from 20 to 30. */
+function recorded() {
+  const timeline = new Timeline()
+  const chronicle = new Chronicle()
+  let seq = 0
+  const event = (atMs: number, body: EventBody): void => {
+    const message = { type: 'event', atMs, event: { seq: seq++, atMs, ...body } } as const
+    timeline.add(message)
+    chronicle.add(message, timeline.head.state)
+  }
+  const beat = (atMs: number, changes: Partial<Beat> = {}): void => {
+    const message = { type: 'beat', atMs, beat: { ...quiet, atMs, ...changes } } as const
+    timeline.add(message)
+    chronicle.add(message, timeline.head.state)
+  }
+  event(0, started)
+  event(5, { type: 'node-up', node: 'a', pid: 1 })
+  event(6, { type: 'cluster-ready', inMs: 6 })
+  for (let second = 1; second <= 60; second++) {
+    if (second === 20) event(20_000, { type: 'node-down', node: 'a', pid: 1, code: null, signal: 'SIGKILL', held: 0 })
+    if (second === 30) event(30_000, { type: 'node-up', node: 'a', pid: 2 })
+    beat(second * 1_000, second === 10 ? { ops: [0, 0, 0, 5, 2], standings: [0, 1] } : {})
+  }
+  return { timeline, chronicle }
+}
+
+test('any time of the past can be shown, and is what it was', (t) => {
+  const { timeline } = recorded()
+  for (const [ms, life, served] of [
+    [9_999, 'up', undefined],
+    [10_000, 'up', 0],
+    [20_000, 'down', 0],
+    [29_999, 'down', 0],
+    [30_000, 'up', 0],
+  ] as const) {
+    const { moment } = timeline.at(ms)
+    t.is(moment.state.nodes[0]?.state, life, `${ms}`)
+    t.is(moment.served[0], served, `${ms}`)
+  }
+  t.is(timeline.head.state.nodes[0]?.pid, 2, 'the newest state is untouched')
+})
+
+test('what was paused goes on from there, and catches up', (t) => {
+  const { timeline } = recorded()
+  const player = new Player(timeline)
+  player.seek(19_500)
+  t.deepEqual(player.advance(1_000), [], 'it stands still')
+  player.play()
+  const passed = player.advance(600)
+  t.true(passed.some((message) => message.type === 'event' && message.event.type === 'node-down'))
+  t.is(player.moment.state.nodes[0]?.state, 'down')
+  player.advance(60_000)
+  t.true(player.isLive)
+  t.is(player.moment, timeline.head)
+})
+
+test('the chronicle has spans for what was broken, and every operation that failed', (t) => {
+  const { chronicle } = recorded()
+  t.deepEqual(chronicle.spans, [{ lane: 'a', kind: 'down', fromMs: 20_000, toMs: 30_000 }])
+  const ops = Array.from({ length: 1_000 }, (_, user) => [user, 0, user % 10 === 0 ? 1 : 0, 0, 3]).flat()
+  chronicle.add({ type: 'beat', atMs: 61_000, beat: { ...quiet, atMs: 61_000, ops } }, recorded().timeline.head.state)
+  t.is(chronicle.pointOutcome.filter((outcome) => outcome === 1).length, 100)
+  t.true(chronicle.pointOutcome.length < 200)
+})
