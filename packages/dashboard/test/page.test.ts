@@ -80,7 +80,7 @@ test('serving the page leaves no warning on the terminal', async (t) => {
   const listener = (): void => void (warned = true)
   process.on('warning', listener)
   t.teardown(() => process.off('warning', listener))
-  t.truthy(pageFile('/page/panels/log.ts'))
+  t.truthy(pageFile('/page/panels/story.ts'))
   await setImmediate()
   t.false(warned)
 })

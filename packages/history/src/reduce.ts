@@ -87,6 +87,7 @@ function begin(event: RunStarted): Partial<ClusterState> {
     ...initialState,
     run: event.run,
     startedAtMs: event.startedAtMs,
+    seed: event.seed,
     strategy: event.strategy,
     store: event.store,
     balancer: { url: event.balancerUrl },

@@ -78,6 +78,7 @@ export interface ClusterState {
   readonly atMs: number
   readonly run: string
   readonly startedAtMs: number
+  readonly seed: number
   readonly phase: RunPhase
   readonly strategy: StrategyFacts
   readonly store: string
@@ -97,6 +98,7 @@ export const initialState: ClusterState = {
   atMs: 0,
   run: '',
   startedAtMs: 0,
+  seed: 0,
   phase: 'starting',
   strategy: { name: '', routing: '', summary: '', onNodeDeath: '' },
   store: '',

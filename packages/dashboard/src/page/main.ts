@@ -2,14 +2,15 @@
 import type { ClusterState } from '@ninelives/history'
 import { inject } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
+import { Hands } from './panels/hands.ts'
 import { showHeadline } from './panels/headline.ts'
 import { listenToKeys } from './panels/keys.ts'
 import { listenLive } from './data/live.ts'
-import { emptyLog, logEvent, showLogUntil } from './panels/log.ts'
 import { Chronicle } from './data/chronicle.ts'
 import type { Message } from './data/moment.ts'
 import { Player } from './data/player.ts'
 import { forgetNodes, showNodes } from './panels/nodes.ts'
+import { Story } from './panels/story.ts'
 import { Stage } from './stage/stage.ts'
 import { Timeline } from './data/timeline.ts'
 import { Anomalies } from './time/anomalies.ts'
@@ -25,7 +26,9 @@ const timeline = new Timeline()
 const player = new Player(timeline)
 const chronicle = new Chronicle()
 const anomalies = new Anomalies()
+const story = new Story()
 const time = new Time(chronicle, (ms) => player.seek(ms))
+const hands = new Hands(stateNow)
 const transport = new Transport(player, timeline, anomalies)
 const stage = new Stage({ kill: (node) => void inject('kill', node) })
 let connection: 'connecting' | 'live' | 'gone' = 'connecting'
@@ -53,11 +56,11 @@ listenLive({
     player.live()
     stage.clear()
     forgetNodes()
-    emptyLog()
+    story.clear()
     player.jumped()
   },
   take(message: Message) {
-    if (message.type === 'event') logEvent(message.event, timeline.head.state)
+    if (message.type === 'event') story.tell(message.event, timeline.head.state)
     if (message.type === 'crowd') player.jumped()
     timeline.add(message)
     chronicle.add(message, timeline.head.state)
@@ -80,7 +83,8 @@ function show(): void {
   showHeadline(moment, nowMs)
   stage.show(moment, nowMs, player.takeJump())
   showNodes(moment.state, nowMs)
-  showLogUntil(nowMs)
+  story.showUntil(nowMs)
+  hands.show()
   transport.show(moment.state.startedAtMs)
 }
 
@@ -131,6 +135,7 @@ for (const button of document.querySelectorAll<HTMLElement>('[data-language]')) 
     chooseLanguage(button.dataset['language'] as Language)
     showTexts()
     time.translate()
+    story.translate()
     show()
   })
 }
@@ -151,7 +156,7 @@ function frame(): void {
   requestAnimationFrame(frame)
 }
 
-listenToKeys(stateNow, transport, () => undefined)
+listenToKeys(stateNow, transport, { help: () => hands.openHelp(), faults: () => void hands.openFaults() })
 showTexts()
-emptyLog()
+story.clear()
 frame()

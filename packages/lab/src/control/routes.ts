@@ -6,8 +6,10 @@ import type { FaultController } from '../faults/controller.ts'
 import type { Trace } from '../trace/trace.ts'
 import { clusterView, nodeView } from './cluster-view.ts'
 import type { EventStream } from './event-stream.ts'
+import { faultKinds } from './fault-kinds.ts'
 import { faultRequest } from './fault-request.ts'
 import { readJsonObject, sendJson } from './json.ts'
+import { pace } from './pace.ts'
 
 export interface Controlled {
   readonly trace: Trace
@@ -30,6 +32,19 @@ export function routes({ trace, cluster, faults }: Controlled, events: EventStre
       method: 'GET',
       path: /^\/api\/cluster$/,
       handle: (_request, response) => sendJson(response, 200, clusterView(trace.state)),
+    },
+    {
+      method: 'GET',
+      path: /^\/api\/faults$/,
+      handle: (_request, response) => sendJson(response, 200, { kinds: faultKinds(cluster) }),
+    },
+    {
+      method: 'POST',
+      path: /^\/api\/users$/,
+      takesBody: true,
+      async handle(request, response) {
+        sendJson(response, 200, await pace(cluster, trace, await readJsonObject(request)))
+      },
     },
     {
       method: 'POST',

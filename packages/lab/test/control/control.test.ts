@@ -178,3 +178,27 @@ test('the balancer is restarted on its port', async (t) => {
   await until(back, { deadlineMs: 60_000, what: 'another balancer at the same address' })
   t.pass()
 })
+
+test('what can be broken is told, with targets and fields', async (t) => {
+  const lab = await startedLab(t)
+  const { status, json } = await ask(lab, 'GET', '/api/faults')
+  t.is(status, 200)
+  const { kinds } = json as unknown as { kinds: { kind: string; targets: string[]; fields: { name: string }[] }[] }
+  t.deepEqual(kinds.find(({ kind }) => kind === 'kill')?.targets, ['a', 'b', 'random', 'all', 'minority', 'owner'])
+  t.deepEqual(
+    kinds.find(({ kind }) => kind === 'crash')?.fields.map(({ name }) => name),
+    ['point', 'request', 'operation', 'durationMs'],
+  )
+  t.false(
+    kinds.some(({ kind }) => kind === 'cut' || kind === 'amnesia'),
+    'there are no edges and no store server',
+  )
+})
+
+test('another rate takes users, and a number that is one', async (t) => {
+  const lab = await startedLab(t)
+  for (const rate of [0, 1.5, '20', 10_001, undefined]) {
+    t.is((await ask(lab, 'POST', '/api/users', { body: { rate } })).status, 422, String(rate))
+  }
+  t.is((await ask(lab, 'POST', '/api/users', { body: { rate: 30 } })).status, 409)
+})

@@ -2,18 +2,37 @@
 import { byId, setText } from './dom.ts'
 import { word } from './words.ts'
 
-export async function control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<void> {
+/** Resolves with the problem, if there is one. */
+export async function control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<string | undefined> {
+  showCommand(method, path, body)
+  const problem = await send(method, path, body)
+  showProblem(problem ?? '')
+  return problem
+}
+
+async function send(method: string, path: string, body: unknown): Promise<string | undefined> {
   try {
     const response = await fetch(path, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     })
-    if (response.ok) return showProblem('')
+    if (response.ok) return undefined
     const { error } = (await response.json()) as { error: { message: string } }
-    showProblem(word('refused', { message: error.message }))
+    return word('refused', { message: error.message })
   } catch {
-    showProblem(word('labSilent'))
+    return word('labSilent')
   }
+}
+
+/** The same from a terminal. */
+export function commandFor(method: string, path: string, body?: unknown): string {
+  const data = body === undefined ? '' : ` -d '${JSON.stringify(body)}'`
+  return `curl -X ${method} ${location.origin}${path}${data}`
+}
+
+function showCommand(method: string, path: string, body: unknown): void {
+  byId('command', HTMLElement).hidden = false
+  setText(byId('command-text', HTMLElement), commandFor(method, path, body))
 }
 
 function showProblem(text: string): void {
@@ -22,6 +41,10 @@ function showProblem(text: string): void {
   setText(problem, text)
 }
 
-export function inject(kind: string, target: string, options: Readonly<Record<string, unknown>> = {}): Promise<void> {
+export function inject(
+  kind: string,
+  target: string,
+  options: Readonly<Record<string, unknown>> = {},
+): Promise<string | undefined> {
   return control('POST', '/api/faults', { kind, target, ...options })
 }

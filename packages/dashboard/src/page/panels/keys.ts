@@ -2,6 +2,11 @@
 import type { ClusterState } from '@ninelives/history'
 import { control, inject } from '../base/control.ts'
 
+export interface Dialogs {
+  readonly help: () => void
+  readonly faults: () => void
+}
+
 export interface TimeKeys {
   readonly toggle: () => void
   readonly live: () => void
@@ -9,9 +14,10 @@ export interface TimeKeys {
   readonly jump: (isNext: boolean) => void
 }
 
-export function listenToKeys(stateNow: () => ClusterState, time: TimeKeys, help: () => void): void {
+export function listenToKeys(stateNow: () => ClusterState, time: TimeKeys, dialogs: Dialogs): void {
   const others: Readonly<Record<string, () => void>> = {
-    '?': help,
+    '?': dialogs.help,
+    f: dialogs.faults,
     ' ': () => time.toggle(),
     l: () => time.live(),
     n: () => time.jump(true),
@@ -22,7 +28,7 @@ export function listenToKeys(stateNow: () => ClusterState, time: TimeKeys, help:
   addEventListener('keydown', (event) => {
     const { code, key, ctrlKey, altKey, metaKey, repeat, shiftKey, target } = event
     if (ctrlKey || altKey || metaKey || repeat) return
-    if (target instanceof HTMLElement && target.matches('input, select, textarea')) return
+    if (target instanceof HTMLElement && target.closest('input, select, textarea, dialog') !== null) return
     if (key === ' ' && target instanceof HTMLElement && target.matches('button, a')) return
     if (Object.hasOwn(others, key)) {
       event.preventDefault()

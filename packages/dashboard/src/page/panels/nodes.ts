@@ -87,7 +87,7 @@ function factList(names: readonly Word[]): { root: HTMLElement; show: (values: r
   }
 }
 
-type Act = () => Promise<void>
+type Act = () => Promise<unknown>
 
 interface Action {
   readonly className: string

@@ -2,6 +2,7 @@
 import { type Fate, FATES, findNode, type Incident } from '@ninelives/history'
 import type { Moment } from '../data/moment.ts'
 import { duration, lifeWord, word, type Word } from '../base/words.ts'
+import { kindName } from '../time/time.ts'
 
 /** A clause, with its meaning for shape and colour. */
 export interface Clause {
@@ -31,7 +32,8 @@ type About = Pick<Told, 'lead' | 'clauses'>
 
 function incidentTold(incident: Incident, nowMs: number): About {
   const { cause, target, kind = '', users, items, atMs } = incident
-  const values = { target, kind, time: duration(nowMs - atMs) }
+  const shownTarget = cause === 'fault' ? targetName(target) : target
+  const values = { target: shownTarget, kind: kindName(kind), time: duration(nowMs - atMs) }
   const lead = word(cause === 'paused' ? 'pausedIncident' : cause, values)
   const on = FATES.reduce((sum, fate) => sum + users[fate], 0)
   if (on === 0) return { lead, clauses: [{ text: word('nobodyOn') }] }
@@ -43,6 +45,12 @@ function incidentTold(incident: Incident, nowMs: number): About {
   })
   const gone = items === 0 ? [] : [{ text: items === 1 ? word('item') : word('items', { n: items }) }]
   return { lead, clauses: [{ text: on === 1 ? word('oneOnIt') : word('onIt', { n: on }) }, ...fates, ...gone] }
+}
+
+function targetName(target: string): string {
+  if (target === 'store') return word('store')
+  if (target.includes('>')) return target.replaceAll('>', ' → ').replaceAll(',', ', ')
+  return word('node', { name: target.replaceAll(',', ', ') })
 }
 
 function calm({ state, found }: Moment): About {

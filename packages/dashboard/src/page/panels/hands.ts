@@ -1,0 +1,196 @@
+/** What can be done to the cluster besides killing a node: every fault of the lab, a campaign, another rate. */
+import type { ClusterState } from '@ninelives/history'
+import { commandFor, control, inject } from '../base/control.ts'
+import { byId, element, setText } from '../base/dom.ts'
+import { figure, word, type Word } from '../base/words.ts'
+import { kindName } from '../time/time.ts'
+
+interface Kind {
+  readonly kind: string
+  readonly targets: readonly string[]
+  readonly fields: readonly Field[]
+}
+
+interface Field {
+  readonly name: string
+  readonly takes: string
+  readonly otherwise?: string | number
+  readonly optional?: true
+}
+
+const CAMPAIGN_EVERY_MS = 5_000
+const RATE_MIN = 1
+const RATE_MAX = 1_000
+
+export class Hands {
+  readonly #stateNow: () => ClusterState
+  #kinds: readonly Kind[] = []
+  #campaign: ReturnType<typeof setInterval> | undefined
+  #standing = ''
+  #isDragging = false
+
+  constructor(stateNow: () => ClusterState) {
+    this.#stateNow = stateNow
+    on('faults-open', () => void this.openFaults())
+    on('help-open', () => this.openHelp())
+    on('campaign', () => this.#toggleCampaign())
+    on('command-copy', () => void navigator.clipboard.writeText(byId('command-text', HTMLElement).innerText))
+    const form = byId('fault-form', HTMLFormElement)
+    form.addEventListener('input', ({ target }) => {
+      if ((target as HTMLElement).id === 'fault-kind') this.#showKind()
+      this.#showCommand()
+    })
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      void this.#inject()
+    })
+    const slider = byId('rate', HTMLInputElement)
+    slider.addEventListener('input', () => {
+      this.#isDragging = true
+      setText(byId('rate-figure', HTMLElement), figure(rateOf(slider)))
+    })
+    slider.addEventListener('change', () => {
+      this.#isDragging = false
+      void control('POST', '/api/users', { rate: rateOf(slider) })
+    })
+  }
+
+  /** Reads anew what can be broken, as another run has another cluster. */
+  async openFaults(): Promise<void> {
+    const response = await fetch('/api/faults').catch(() => undefined)
+    if (response?.ok !== true) return
+    this.#kinds = ((await response.json()) as { kinds: readonly Kind[] }).kinds
+    const select = byId('fault-kind', HTMLSelectElement)
+    const chosen = select.value
+    select.replaceChildren(...this.#kinds.map(({ kind }) => new Option(`${kind} · ${kindName(kind)}`, kind)))
+    if (this.#kinds.some(({ kind }) => kind === chosen)) select.value = chosen
+    this.#showKind()
+    this.#showCommand()
+    this.#standing = ''
+    this.show()
+    byId('faults', HTMLDialogElement).showModal()
+  }
+
+  openHelp(): void {
+    const keys: readonly (readonly [string, Word])[] = [
+      ['1 … 9', 'keyKill'],
+      ['⇧ 1 … 9', 'keyPause'],
+      ['F', 'keyFaults'],
+      ['␣', 'keySpace'],
+      ['← →', 'keyArrows'],
+      ['N P', 'keyAnomaly'],
+      ['L', 'keyLive'],
+      ['?', 'keyHelp'],
+    ]
+    byId('help-keys', HTMLElement).replaceChildren(
+      ...keys.map(([key, name]) =>
+        element('div', '', element('dt', '', element('kbd', '', key)), element('dd', '', word(name))),
+      ),
+    )
+    const { nodes, balancer } = this.#stateNow()
+    const name = (nodes[1] ?? nodes[0])?.name ?? 'a'
+    const commands: readonly (readonly [string, string])[] = [
+      [commandFor('POST', '/api/faults', { kind: 'kill', target: name }), word('commandKill', { name })],
+      [`curl ${location.origin}/api/cluster`, word('commandState')],
+      [`curl -N ${location.origin}/api/events`, word('commandEvents')],
+      ['npx ninelives prove --strategy replicated', word('commandProve')],
+      [`npx ninelives prove --target ${balancer.url ?? 'http://127.0.0.1:8080'} --help`, word('commandOwn')],
+    ]
+    byId('help-commands', HTMLElement).replaceChildren(
+      ...commands.map(([command, what]) => element('li', '', element('code', '', command), element('span', '', what))),
+    )
+    byId('help', HTMLDialogElement).showModal()
+  }
+
+  show(): void {
+    const { users, seed, faults, phase } = this.#stateNow()
+    setText(byId('seed', HTMLElement), phase === 'starting' ? '' : word('seed', { n: String(seed) }))
+    const slider = byId('rate', HTMLInputElement)
+    slider.disabled = users.all === 0
+    if (!this.#isDragging && users.rate > 0) {
+      slider.value = String(Math.round((100 * Math.log(users.rate / RATE_MIN)) / Math.log(RATE_MAX / RATE_MIN)))
+      setText(byId('rate-figure', HTMLElement), figure(users.rate))
+      slider.ariaValueText = figure(users.rate)
+    }
+    const standing = JSON.stringify([faults, document.documentElement.lang])
+    if (standing === this.#standing) return
+    this.#standing = standing
+    byId('standing', HTMLElement).replaceChildren(
+      ...(faults.length === 0 ? [element('li', 'nothing', word('nothingBroken'))] : []),
+      ...faults.map(({ id, kind, target }) => {
+        const heal = element('button', '', word('healFault'))
+        heal.type = 'button'
+        heal.addEventListener('click', () => void control('DELETE', `/api/faults/${id}`))
+        return element('li', '', element('span', '', `${kind} · ${target}`), heal)
+      }),
+    )
+  }
+
+  #kindNow(): Kind | undefined {
+    const { value } = byId('fault-kind', HTMLSelectElement)
+    return this.#kinds.find(({ kind }) => kind === value)
+  }
+
+  #showKind(): void {
+    const kind = this.#kindNow()
+    byId('fault-target', HTMLSelectElement).replaceChildren(
+      ...(kind?.targets ?? []).map((target) => new Option(target.replace('>', ' → '), target)),
+    )
+    byId('fault-fields', HTMLElement).replaceChildren(...(kind?.fields ?? []).map((field) => fieldOf(field)))
+  }
+
+  #body(): Readonly<Record<string, unknown>> {
+    const inputs = [...byId('fault-fields', HTMLElement).querySelectorAll<HTMLInputElement>('input, select')]
+    const fields = inputs.flatMap(({ name, value }) =>
+      value === '' ? [] : [[name, /^-?\d+$/.test(value) ? Number(value) : value] as const],
+    )
+    const kind = this.#kindNow()?.kind ?? 'kill'
+    return { kind, target: byId('fault-target', HTMLSelectElement).value, ...Object.fromEntries(fields) }
+  }
+
+  #showCommand(): void {
+    setText(byId('fault-command', HTMLElement), commandFor('POST', '/api/faults', this.#body()))
+  }
+
+  async #inject(): Promise<void> {
+    const { kind, target, ...options } = this.#body()
+    const problem = await inject(String(kind), String(target), options)
+    const shown = byId('fault-problem', HTMLElement)
+    shown.hidden = problem === undefined
+    setText(shown, problem ?? '')
+    if (problem === undefined) byId('faults', HTMLDialogElement).close()
+  }
+
+  #toggleCampaign(): void {
+    const isOn = this.#campaign === undefined
+    clearInterval(this.#campaign)
+    this.#campaign = isOn ? setInterval(killOne, CAMPAIGN_EVERY_MS) : undefined
+    if (isOn) killOne()
+    byId('campaign', HTMLElement).ariaPressed = String(isOn)
+  }
+}
+
+function killOne(): void {
+  void inject('kill', 'random')
+}
+
+/** Choices become a list, everything else a text with what it takes. */
+function fieldOf({ name, takes, otherwise, optional }: Field): HTMLElement {
+  const isChoice = /^[a-z-]+(, [a-z-]+)+$/.test(takes)
+  const input = isChoice ? element('select', '') : element('input', '')
+  input.name = name
+  if (input instanceof HTMLSelectElement) for (const choice of takes.split(', ')) input.add(new Option(choice, choice))
+  else input.placeholder = takes
+  if (otherwise !== undefined) input.value = String(otherwise)
+  else if (optional !== true) input.required = true
+  return element('label', '', element('span', '', name), input)
+}
+
+/** The slider is logarithmic. */
+function rateOf({ value }: HTMLInputElement): number {
+  return Math.round(RATE_MIN * (RATE_MAX / RATE_MIN) ** (Number(value) / 100))
+}
+
+function on(id: string, act: () => void): void {
+  byId(id, HTMLButtonElement).addEventListener('click', act)
+}

@@ -1,0 +1,211 @@
+/** What happened, newest first. What happens to the users second by second becomes one line for as long as it goes on. */
+import {
+  type ClusterState,
+  findNode,
+  type NodeDown,
+  type ProcessNoted,
+  sum,
+  type TraceEvent,
+  type UsersSecond,
+} from '@ninelives/history'
+import { byId, element, setText } from '../base/dom.ts'
+import { duration, isWord, word, type Word } from '../base/words.ts'
+import { clock } from '../time/chart.ts'
+import { kindName } from '../time/time.ts'
+
+interface Line {
+  readonly atMs: number
+  toMs: number
+  readonly tone: 'good' | 'bad' | 'plain'
+  /** Called for each language. */
+  readonly text: () => string
+}
+
+interface Trouble extends Line {
+  readonly sums: { out: number; lost: number; failed: number; unknown: number }
+}
+
+const LINES_MAX = 200
+/** So long a pause ends a line about the users. */
+const GAP_MS = 3_500
+
+export class Story {
+  readonly #log = byId('log', HTMLElement)
+  #lines: Line[] = []
+  #elements: HTMLElement[] = []
+  #trouble: Trouble | undefined
+  #startedAtMs = 0
+
+  tell(event: TraceEvent, before: ClusterState): void {
+    this.#startedAtMs = event.type === 'run-started' ? event.startedAtMs : before.startedAtMs
+    if (event.type === 'users-second') return this.#users(event, event.atMs)
+    const told = before.phase === 'ready' ? tell(event, before) : undefined
+    if (told !== undefined) this.#add({ atMs: event.atMs, toMs: event.atMs, ...told })
+  }
+
+  clear(): void {
+    this.#lines = []
+    this.#trouble = undefined
+    this.translate()
+  }
+
+  translate(): void {
+    this.#elements = this.#lines.map((line) => this.#make(line))
+    const nothing = element('li', 'nothing', word('nothingYet'))
+    this.#log.replaceChildren(...(this.#lines.length === 0 ? [nothing] : this.#elements))
+  }
+
+  /** Lines that are later than the time that is shown are pale. */
+  showUntil(ms: number): void {
+    for (const [index, line] of this.#lines.entries())
+      this.#elements[index]?.classList.toggle('later', line.atMs > ms + 1)
+  }
+
+  #users(second: UsersSecond, atMs: number): void {
+    const { 'logged-out': _counted, ...failed } = second.failed
+    const more = { out: second.loggedOut, lost: second.lost, failed: sum(failed), unknown: sum(second.unknown) }
+    if (sum(more) === 0) return
+    const last = this.#trouble
+    if (last === undefined || atMs - last.toMs > GAP_MS) {
+      this.#trouble = { atMs, toMs: atMs, tone: 'bad', sums: more, text: () => troubleText(more) }
+      return this.#add(this.#trouble)
+    }
+    last.toMs = atMs
+    for (const name of ['out', 'lost', 'failed', 'unknown'] as const) last.sums[name] += more[name]
+    const at = this.#lines.indexOf(last)
+    const made = this.#make(last)
+    this.#elements[at]?.replaceWith(made)
+    if (at !== -1) this.#elements[at] = made
+  }
+
+  #add(line: Line): void {
+    this.#lines.unshift(line)
+    const made = this.#make(line)
+    this.#elements.unshift(made)
+    this.#log.querySelector('.nothing')?.remove()
+    this.#log.prepend(made)
+    if (this.#lines.length <= LINES_MAX) return
+    this.#lines.pop()
+    this.#elements.pop()?.remove()
+  }
+
+  #make({ atMs, toMs, tone, text }: Line): HTMLElement {
+    const time = element('time', '', clock(this.#startedAtMs + atMs))
+    time.dateTime = new Date(this.#startedAtMs + atMs).toISOString()
+    const until = toMs - atMs < 1_500 ? '' : ` ${word('until', { time: clock(this.#startedAtMs + toMs) })}`
+    const said = element('span', '')
+    setText(said, text() + until)
+    return element('li', tone, time, said)
+  }
+}
+
+type Told = Pick<Line, 'tone' | 'text'>
+
+function tell(event: TraceEvent, before: ClusterState): Told | undefined {
+  switch (event.type) {
+    case 'node-up':
+      return event.downForMs === undefined
+        ? undefined
+        : good('storyBack', { name: event.node, time: duration(event.downForMs) })
+    case 'node-down':
+      return nodeDown(event, before)
+    case 'node-paused':
+      return bad('storyPaused', { name: event.node })
+    case 'node-resumed':
+      return good('storyResumed', { name: event.node })
+    case 'node-draining':
+      return plain('storyDrains', { name: event.node })
+    case 'upstream-ejected': {
+      const { upstream: name, reason } = event
+      return plain('storyEjected', { name, reason: /ECONNREFUSED/.test(reason) ? () => word('refuses') : reason })
+    }
+    case 'upstream-readmitted':
+      return plain('storyReadmitted', { name: event.upstream })
+    case 'upstream-draining':
+      return plain('storyNothingNew', { name: event.upstream })
+    case 'process-up':
+      return hidden.has(event.process) ? undefined : good('storyProcessUp', { process: event.process })
+    case 'process-down':
+      return bad('storyProcessDown', { process: event.process, cause: event.signal ?? `exit ${event.code}` })
+    case 'fault-confirmed':
+    case 'fault-healed':
+      return fault(event, before)
+    case 'fault-failed':
+      return bad('storyFaultFailed', { id: event.fault, reason: event.reason })
+    case 'users-paced':
+      return plain('storyPaced', { n: event.rate })
+    case 'process-noted':
+      return noted(event)
+    case 'run-started':
+    case 'cluster-ready':
+    case 'node-starting':
+    case 'fault-injected':
+    case 'sessions-held':
+    case 'users-second':
+    case 'operation-sent':
+    case 'operation-ended':
+    case 'run-ended':
+    default:
+      return undefined
+  }
+}
+
+const hidden: ReadonlySet<string> = new Set(['users', 'edges'])
+const shownByState: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
+
+function nodeDown({ node: name, code, signal, held }: NodeDown, before: ClusterState): Told {
+  if (findNode(before, name)?.state === 'draining' && code === 0) return plain('storyLeft', { name })
+  const values = { name, cause: signal ?? `exit ${code}`, n: held }
+  return held === 0 ? bad('storyDied', values) : bad('storyDiedHolding', values)
+}
+
+function fault(
+  event: { type: 'fault-confirmed' | 'fault-healed'; fault: string },
+  { faults }: ClusterState,
+): Told | undefined {
+  const found = faults.find(({ id }) => id === event.fault)
+  if (found === undefined) return undefined
+  const { kind, target, confirmedAtMs } = found
+  if (target !== 'store' && shownByState.has(kind)) return undefined
+  const values = { target: target.replaceAll('>', ' → '), kind: () => kindName(kind) }
+  if (event.type === 'fault-confirmed') return bad('storyFault', values)
+  return confirmedAtMs === undefined ? undefined : good('storyHealed', values)
+}
+
+function noted({ process, event, warns, detail }: ProcessNoted): Told | undefined {
+  const values = { process, event, point: String(detail['point']), operation: String(detail['operation']) }
+  const name = `noted-${event}`
+  if (isWord(name)) return bad(name, values)
+  return warns ? bad('storyNoted', values) : undefined
+}
+
+type Values = Readonly<Record<string, string | number | (() => string)>>
+
+function line(tone: Line['tone'], name: Word, values: Values): Told {
+  const now = (): Record<string, string | number> =>
+    Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [key, typeof value === 'function' ? value() : value]),
+    )
+  return { tone, text: () => word(name, now()) }
+}
+
+function good(name: Word, values: Values): Told {
+  return line('good', name, values)
+}
+
+function bad(name: Word, values: Values): Told {
+  return line('bad', name, values)
+}
+
+function plain(name: Word, values: Values): Told {
+  return line('plain', name, values)
+}
+
+function troubleText({ out, lost, failed, unknown }: Trouble['sums']): string {
+  const parts: string[] = []
+  if (out > 0) parts.push(word('troubleOut', { n: out }))
+  if (lost > 0) parts.push(word('troubleLost', { n: lost }))
+  if (failed > 0) parts.push(word('troubleFailed', { n: failed }))
+  if (unknown > 0) parts.push(word('troubleUnknown', { n: unknown }))
+  return parts.join(', ')
+}

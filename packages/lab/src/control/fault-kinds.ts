@@ -1,0 +1,35 @@
+/** What can be broken in this cluster: each kind of fault with its targets and fields, for a page or a script to offer. */
+import type { Cluster } from '../cluster/cluster.ts'
+import { edgeName, STORE } from '../edges/edges.ts'
+import { duration } from '../faults/contract/fields.ts'
+import type { Fault } from '../faults/contract/fault.ts'
+import { faults } from '../faults/kinds/index.ts'
+import { GROUPS, RANDOM_TARGET } from '../faults/target.ts'
+
+/** Without the kinds that have no target here. */
+export function faultKinds(cluster: Pick<Cluster, 'nodes' | 'edges' | 'store'>) {
+  return [...faults.values()].flatMap((fault) => {
+    const targets = targetsOf(fault, cluster)
+    return targets.length === 0 ? [] : [{ kind: fault.kind, targets, fields: fieldsOf(fault) }]
+  })
+}
+
+function targetsOf(
+  fault: Fault,
+  { nodes, edges, store }: Pick<Cluster, 'nodes' | 'edges' | 'store'>,
+): readonly string[] {
+  const { on } = fault
+  const all = edges?.all.map(edgeName) ?? []
+  const names = nodes.map(({ name }) => name)
+  if (on.includes('edge')) return all.length === 0 ? [] : [...all, RANDOM_TARGET]
+  if (on.includes('partition')) return all.length === 0 ? [] : [...names, ...GROUPS]
+  const isOfStore = on.includes('store') && store !== undefined && fault.refuses?.(store.kind) === undefined
+  return [...(on.includes('node') ? [...names, ...GROUPS, 'owner'] : []), ...(isOfStore ? [STORE] : [])]
+}
+
+/** In JSON what is undefined is absent. */
+function fieldsOf({ fields = {} }: Fault) {
+  return Object.entries({ ...fields, durationMs: fields.durationMs ?? duration() }).map(
+    ([name, { takes, otherwise, optional }]) => ({ name, takes, otherwise, optional }),
+  )
+}
