@@ -250,16 +250,19 @@ export function sessionSockets<Fields extends object = SessionFields>(
     counts.refused[status] = 1 + (counts.refused[status] ?? 0)
     const retry = status === 503 ? 'Retry-After: 1\r\n' : ''
     const text = STATUS_CODES[status] ?? ''
+    // The client may keep its end open, and nothing reads this one.
+    stream.once('finish', () => stream.destroy())
     stream.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n${retry}Content-Length: 0\r\n\r\n`)
   }
 
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    // HTTP has given the connection away: without a listener a reset by the client would end the process.
+    stream.on('error', () => stream.destroy())
     if (request.url?.split('?', 1)[0] !== path) {
       // Another listener may know the path.
       if (server.listenerCount('upgrade') === 1) refuse(stream, 404)
       return
     }
-    stream.on('error', () => stream.destroy())
     opening++
     open(request, stream, head)
       .catch((error: unknown) => {

@@ -1,4 +1,6 @@
 /** Sockets on sessions, through the entrance of users: Koa, HTTP servers, and a WebSocket client that is not ours. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
@@ -63,6 +65,32 @@ test('an upgrade without a session is refused, a forged cookie without a call to
   t.is(await refusedAt(t, node, { cookie: browser.cookie }), 401)
   t.is(await refusedAt(t, { origin: `${node.origin}/elsewhere` }, browser), 404)
 })
+
+const UPGRADE = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+]
+
+for (const path of ['/live', '/elsewhere']) {
+  test(`a client that is refused at ${path} leaves nothing behind, whether it resets its connection or keeps it open`, async (t) => {
+    const node = await socketNode(t, memoryStore())
+    const port = Number(new URL(node.origin).port)
+    const upgrade = `GET ${path} HTTP/1.1\r\nHost: node\r\n${UPGRADE.join('\r\n')}\r\n\r\n`
+    const staying = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => staying.write(upgrade))
+    t.teardown(() => staying.destroy())
+    const [answer] = (await once(staying, 'data')) as [Buffer]
+    t.regex(answer.toString(), /^HTTP\/1\.1 40[14] /)
+    for (let n = 0; n < 20; n++) {
+      const leaving = connect(port, '127.0.0.1')
+      await once(leaving, 'connect')
+      leaving.write(upgrade, () => leaving.resetAndDestroy())
+      await once(leaving, 'close')
+    }
+    await until('all connections to be gone', async () => (await node.connections()) === 0)
+  })
+}
 
 test('a session has a bounded number of sockets', async (t) => {
   const node = await socketNode(t, memoryStore(), { sockets: { socketsPerSessionMax: 2 } })

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { WebSocket } from 'ws'
@@ -23,6 +24,8 @@ export interface SocketNode {
   readonly origin: string
   readonly layer: SessionLayer
   readonly sockets: SessionSockets<Fields>
+  /** How many there are, of whichever protocol. */
+  connections(): Promise<number>
 }
 
 type Options = Partial<SessionsOptions<Fields>> & {
@@ -88,7 +91,12 @@ export async function socketNode(
     server.close()
     server.closeAllConnections()
   })
-  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, layer, sockets }
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    layer,
+    sockets,
+    connections: promisify(server.getConnections.bind(server)),
+  }
 }
 
 export async function loggedIn({ origin }: SocketNode, user = 'u'): Promise<Client> {
