@@ -46,7 +46,10 @@ export function floor(layer: SessionLayer, { node, server, onError, crashPoints 
     onConnection: (socket) => {
       const { session, send } = socket
       const { user = '', ...fields } = session.data
-      const show = ({ x, y, score }: Marker) => here.show(session.id, { user, x, y, score })
+      /** Not after the end: a move may be made later than its socket is closed. */
+      const show = ({ x, y, score }: Marker) => {
+        if (socketsOf.has(session.id)) here.show(session.id, { user, x, y, score })
+      }
       enter(socket)
       show(markerIn(fields))
       return {

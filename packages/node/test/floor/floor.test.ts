@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 import { WebSocket } from 'ws'
+import { openStore, type SessionStore } from '@ninelives/sessions'
 import { coinFor, FLOOR, moved, stepOf } from '../../src/shop/moves.ts'
 import { client } from '../support/client.ts'
 import { shopServer } from '../support/shop-server.ts'
@@ -32,6 +33,7 @@ function customer(t: ExecutionContext, url: string, cookie?: string) {
   return {
     socket,
     say: (message: object) => socket.send(JSON.stringify(message)),
+    last: (type: string) => frames.findLast((frame) => frame.type === type),
     /** The first frame for which it holds, now or later. */
     hears: (holds: (frame: Frame) => boolean) =>
       new Promise<Frame>((resolve) => {
@@ -80,6 +82,41 @@ test('the others are seen, and oneself is not among them', async (t) => {
   t.deepEqual(told['players'], [{ user: 'user-2', x: 11, y: 7, score: 0 }])
   two.socket.terminate()
   await one.hears(({ type, players }) => type === 'players' && (players as []).length === 0)
+})
+
+test('a customer who left in the middle of a move is gone', async (t) => {
+  const inner = await openStore('memory:')
+  const writing = Promise.withResolvers<void>()
+  const left = Promise.withResolvers<void>()
+  let isSlow = false
+  const store: SessionStore = {
+    ...inner,
+    write: async (...args) => {
+      if (isSlow) {
+        writing.resolve()
+        await left.promise
+      }
+      return await inner.write(...args)
+    },
+  }
+  const { url } = await shopServer(t, { store })
+  const one = await onTheFloor(t, url, await cookieOf(url, 'user-1'))
+  const two = await onTheFloor(t, url, await cookieOf(url, 'user-2'))
+  const seesAtLast = (count: number) =>
+    one.hears(() => (one.last('players')?.['players'] as unknown[])?.length === count)
+  await seesAtLast(1)
+  isSlow = true
+  two.say({ type: 'move', id: '1', dx: -1, dy: 0 })
+  await writing.promise
+  two.socket.terminate()
+  await seesAtLast(0)
+  isSlow = false
+  left.resolve()
+  // Longer than a change takes to be told.
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  one.say({ type: 'hello' })
+  await one.hears((frame) => frame.type === 'welcome' && frame !== one.welcome)
+  t.deepEqual(one.last('welcome')?.['players'], [])
 })
 
 test('a visitor without a login has no place on the floor', async (t) => {
