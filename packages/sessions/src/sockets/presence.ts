@@ -144,10 +144,12 @@ class SharedPresence<State> implements Presence<State> {
   async #exchange(): Promise<void> {
     await Promise.all([quietly(this.#write()), quietly(this.#findNodes())])
     await Promise.all([...this.#others].map(([node, other]) => quietly(this.#read(node, other))))
-    for (const [node, { newsAtMs, members }] of this.#others) {
-      if (performance.now() - newsAtMs < GONE_MS) continue
-      this.#others.delete(node)
-      if (members.length > 0) this.#isChanged = true
+    for (const other of this.#others.values()) {
+      const { newsAtMs, members } = other
+      if (members.length === 0 || performance.now() - newsAtMs < GONE_MS) continue
+      // Its version stays known, or the list of nodes would bring the members of a dead node back.
+      other.members = []
+      this.#isChanged = true
     }
   }
 
@@ -164,7 +166,7 @@ class SharedPresence<State> implements Presence<State> {
 
   async #read(node: string, other: OtherNode<State>): Promise<void> {
     const record = await this.#store.read(this.#keyOf(node))
-    if (record?.version === other.version) return
+    if ((record?.version ?? 0) === other.version) return
     const nowMs = performance.now()
     Object.assign(other, { version: record?.version ?? 0, newsAtMs: nowMs, members: parsed(record) ?? [] })
     this.#isChanged = true
@@ -178,7 +180,9 @@ class SharedPresence<State> implements Presence<State> {
     const nowMs = this.#clock.now()
     const roster = (parsed(record) ?? []) as Roster
     const there = roster.filter(([node, atMs]) => node !== this.#node && atMs > nowMs - ROSTER_KEPT_MS)
-    for (const [node] of there)
+    const listed = new Set(there.map(([node]) => node))
+    for (const node of this.#others.keys()) if (!listed.has(node)) this.#forget(node)
+    for (const node of listed)
       if (!this.#others.has(node)) this.#others.set(node, { version: 0, newsAtMs: performance.now(), members: [] })
     const own = roster.find(([node]) => node === this.#node)
     if (own === undefined || own[1] < nowMs - ROSTER_KEPT_MS / 2) {
@@ -189,6 +193,11 @@ class SharedPresence<State> implements Presence<State> {
       if (status !== 'written') return
     }
     this.#rosterAtMs = performance.now()
+  }
+
+  #forget(node: string): void {
+    if ((this.#others.get(node)?.members.length ?? 0) > 0) this.#isChanged = true
+    this.#others.delete(node)
   }
 
   #keyOf(node: string): SessionKey {

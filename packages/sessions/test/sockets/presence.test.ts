@@ -41,6 +41,13 @@ test('members of a node that is gone leave', async (t) => {
   a.close()
   await until('its members to be gone', () => list(b).length === 1)
   t.deepEqual(list(b), ['two=1'])
+  // Longer than the list of nodes takes to be read again.
+  for (
+    const endAtMs = Date.now() + 1_000;
+    Date.now() < endAtMs;
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  )
+    t.deepEqual(list(b), ['two=1'])
 })
 
 test('many changes are few calls, and without members the store is not asked', async (t) => {
