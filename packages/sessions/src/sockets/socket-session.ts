@@ -15,7 +15,10 @@ const MESSAGE_KEY = 'socket-message-'
 
 export class SocketSession<Fields extends object = SessionFields> {
   readonly #engine: Engine
+  /** As it was seen last. */
   #session: OpenSession
+  /** The session in the hands of the present message, whose id its changes carry. */
+  #ofMessage: OpenSession | undefined
   readonly #user: UserTag | undefined
 
   constructor(engine: Engine, session: OpenSession) {
@@ -62,29 +65,36 @@ export class SocketSession<Fields extends object = SessionFields> {
    */
   async update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T> {
     assertStepName(name)
-    const session = this.#session
-    return await session.update(session.take(), change as (draft: SessionData) => T, name)
+    const session = this.#ofMessage ?? this.#session
+    const result = await session.update(session.take(), change as (draft: SessionData) => T, name)
+    this.#see(session)
+    return result
   }
 
-  /** What `update` does from here on belongs to the message of this id, if it has one. */
-  begin(messageId: string | undefined): void {
-    this.#session = this.#session.continued()
-    if (messageId !== undefined)
-      this.#session.bindIdempotencyKey(MESSAGE_KEY + messageId, NO_FINGERPRINT, MESSAGE_KEPT_MS)
-  }
-
-  /** The session was used. */
-  async keepAlive(): Promise<void> {
-    await this.#session.commit(undefined)
+  /** Handles a message, which is a use of the session. What `update` does meanwhile belongs to the message of this id, if it has one. */
+  async during(messageId: string | undefined, handle: () => void | Promise<void>): Promise<void> {
+    const session = this.#session.continued()
+    if (messageId !== undefined) session.bindIdempotencyKey(MESSAGE_KEY + messageId, NO_FINGERPRINT, MESSAGE_KEPT_MS)
+    this.#ofMessage = session
+    try {
+      await handle()
+      await session.commit(undefined)
+      this.#see(session)
+    } finally {
+      this.#ofMessage = undefined
+    }
   }
 
   /** Asks the store; false if it has ended or is another user's. */
   async isAlive(): Promise<boolean> {
-    const before = this.#session
-    const session = await this.#engine.reopen(before.id, this.#user)
+    const session = await this.#engine.reopen(this.#session.id, this.#user)
     if (session === undefined) return false
-    // A message that began meanwhile has a later copy.
-    if (this.#session === before) this.#session = session
+    this.#see(session)
     return true
+  }
+
+  /** A read may be answered after a later write. The message's id does not go along. */
+  #see(session: OpenSession): void {
+    if ((session.info?.version ?? 0) >= this.version) this.#session = session.continued()
   }
 }

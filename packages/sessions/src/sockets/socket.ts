@@ -206,9 +206,7 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     const handler = Object.hasOwn(this.#handlers, type) ? this.#handlers[type] : undefined
     if (handler === undefined) return this.#refuse('UNKNOWN_TYPE', 'No message of this type is known.', CLOSE.policy)
     try {
-      this.session.begin(id)
-      await handler(message)
-      await this.session.keepAlive()
+      await this.session.during(id, () => handler(message))
     } catch (error) {
       this.#failed(error, id)
     }

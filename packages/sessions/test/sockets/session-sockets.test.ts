@@ -47,6 +47,41 @@ test('a message that is sent again is carried out once, on whichever node, and a
   t.like(await second.ask({ type: 'look', id: 'look' }), { x: 2 })
 })
 
+test('a message that reads the session before it changes it is carried out once too', async (t) => {
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onConnection: ({ session, send }) => ({
+        move: async ({ id }) => {
+          await session.read()
+          const x = await session.update('move', (draft) => (draft.x = (draft.x ?? 0) + 1))
+          send({ type: 'moved', id, x })
+        },
+      }),
+    },
+  })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  t.like(await socket.ask({ type: 'move', id: 'once' }), { x: 1 })
+  t.like(await socket.ask({ type: 'move', id: 'once' }), { x: 1 })
+  t.like(await socket.ask({ type: 'move', id: 'other' }), { x: 2 })
+})
+
+test('changes outside of a message are each made', async (t) => {
+  let tick: (() => Promise<number>) | undefined
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onConnection: ({ session, send }) => {
+        const change = () => session.update('tick', (draft) => (draft.x = (draft.x ?? 0) + 1))
+        tick = change
+        return { move: async ({ id }) => send({ type: 'moved', id, x: await change() }) }
+      },
+    },
+  })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  t.like(await socket.ask({ type: 'move', id: 'once' }), { x: 1 })
+  await until('a change after the message', async () => (await tick?.()) === 2)
+  t.is(await tick?.(), 3)
+})
+
 test('an upgrade without a session is refused, a forged cookie without a call to the store', async (t) => {
   let reads = 0
   const store = memoryStore()
