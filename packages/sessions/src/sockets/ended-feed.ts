@@ -54,7 +54,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   let telling: Promise<void> | undefined
   /** The last number that was read; undefined while nothing is. */
   let last: number | undefined
-  let version = 0
+  /** What stood there then. Two records may have the same version, when one was lost and begun anew. */
+  let body: string | undefined
   let isInDoubt = false
   let timer: NodeJS.Timeout | undefined
   let starting: Promise<void> | undefined
@@ -100,8 +101,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       isInDoubt = false
       onEnded(undefined)
     }
-    if (record !== undefined && record.version === version) return
-    version = record?.version ?? 0
+    if (record !== undefined && record.body === body) return
+    body = record?.body
     const feed = feedIn(record) ?? { last: 0, told: [] }
     const before = last
     last = feed.last
@@ -156,7 +157,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       clearTimeout(timer)
       timer = undefined
       last = undefined
-      version = 0
+      body = undefined
       isInDoubt = false
     },
   }

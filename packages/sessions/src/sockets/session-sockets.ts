@@ -69,6 +69,8 @@ const PING_MS = 30_000
 /** An end that no node told, such as one by a program without sockets, is noticed at such a look at the latest. */
 const LOOK_MS = 30_000
 const LOOKS_AT_ONCE = 16
+/** Before a look at an expiry is tried again, while the store is out. */
+const EXPIRY_AGAIN_MS = 1_000
 const TIMER_MAX_MS = 2 ** 31 - 1
 const IDS_MAX = 4
 
@@ -128,13 +130,28 @@ export function sessionSockets<Fields extends object = SessionFields>(
     clock: engine.clock,
     onEnded: (subject) => {
       ends++
-      if (subject === undefined) void lookAt([...sockets])
+      if (subject === undefined) void lookAtAll()
       else void lookAt([...(bySubject.get(subject) ?? [])])
     },
     onFailed: () => onError(new StoreUnavailableError(engine.store.name)),
   })
   const { endings } = engine
   endings.onEnded = chained(endings.onEnded, (subject) => feed.tell(subject))
+
+  let isLooking = false
+  let isToLookAgain = false
+
+  /** One look at a time: those that are asked for meanwhile become one more. */
+  const lookAtAll = async (): Promise<void> => {
+    isToLookAgain = true
+    if (isLooking) return
+    isLooking = true
+    while (isToLookAgain) {
+      isToLookAgain = false
+      await lookAt([...sockets])
+    }
+    isLooking = false
+  }
 
   /** Closes those whose session has ended. */
   const lookAt = async (some: readonly Socket<Fields>[]): Promise<void> => {
@@ -145,13 +162,16 @@ export function sessionSockets<Fields extends object = SessionFields>(
     await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, some.length) }, look))
   }
 
-  const lookAtOne = async (socket: Socket<Fields>): Promise<void> => {
+  /** False if the store did not say whether the session has ended. */
+  const lookAtOne = async (socket: Socket<Fields>): Promise<boolean> => {
     try {
       if (!(await socket.session.isAlive())) socket.endSession()
+      return true
     } catch (error) {
-      if (!(error instanceof SessionError)) throw error
-      // It may have ended, and the store does not say.
-      feed.doubt()
+      if (error instanceof StoreUnavailableError) feed.doubt()
+      // A record that can't be read is no reason to look at every session again.
+      else if (!(error instanceof SessionError)) onError(error)
+      return false
     }
   }
 
@@ -165,7 +185,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
     }
     awaitExpiry(socket)
     pings ??= setInterval(() => sockets.forEach((each) => each.ping()), PING_MS)
-    looks ??= setInterval(() => void lookAt([...sockets]), LOOK_MS)
+    looks ??= setInterval(() => void lookAtAll(), LOOK_MS)
   }
 
   const remove = (socket: Socket<Fields>, code: number): void => {
@@ -190,16 +210,17 @@ export function sessionSockets<Fields extends object = SessionFields>(
 
   /** Each use moves the expiry; so it is looked at when the one that was known has come. */
   const awaitExpiry = (socket: Socket<Fields>): void => {
-    const inMs = Math.max(1, socket.session.expiresAtMs - engine.clock.now())
-    const timer = setTimeout(
-      () => {
-        void lookAtOne(socket).then(() => {
-          if (!socket.closed.aborted) awaitExpiry(socket)
-        })
-      },
-      Math.min(inMs, TIMER_MAX_MS),
-    )
+    let timer: NodeJS.Timeout | undefined
+    const wait = (inMsMin: number): void => {
+      const inMs = Math.max(inMsMin, socket.session.expiresAtMs - engine.clock.now())
+      timer = setTimeout(() => void look(), Math.min(inMs, TIMER_MAX_MS))
+    }
+    const look = async (): Promise<void> => {
+      const isKnown = await lookAtOne(socket)
+      if (!socket.closed.aborted) wait(isKnown ? 1 : EXPIRY_AGAIN_MS)
+    }
     socket.closed.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    wait(1)
   }
 
   /** Resolves the session that the request may use, or the status to refuse it with. */
@@ -211,14 +232,16 @@ export function sessionSockets<Fields extends object = SessionFields>(
     // From here on no end is missed.
     await feed.watch()
     const session = await openFirst(engine, ids, request.headers['user-agent'])
-    if (session === undefined || !admits(session.take() as SessionDraft<Fields>)) return 401
-    return (bySubject.get(session.publicId as SessionKey)?.size ?? 0) < socketsPerSessionMax ? session : 429
+    return session !== undefined && admits(session.take() as SessionDraft<Fields>) ? session : 401
   }
 
   const open = async (request: IncomingMessage, stream: Duplex, head: Buffer): Promise<void> => {
     const endsBefore = ends
     const session = await sessionFor(request)
     if (typeof session === 'number') return refuse(stream, session)
+    // Both may have changed while the session was read.
+    if (isLeaving) return refuse(stream, 503)
+    if ((bySubject.get(session.publicId as SessionKey)?.size ?? 0) >= socketsPerSessionMax) return refuse(stream, 429)
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const socket: Socket<Fields> = new Socket(
         webSocket,

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import test from 'ava'
-import type { SessionKey } from '../../src/contract.ts'
+import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { client } from '../support/shop.ts'
@@ -247,6 +247,54 @@ test('too many messages at once are refused', async (t) => {
   for (let n = 0; n < 60; n++) socket.send({ type: 'move', id: String(n), dx: 1 })
   t.like(await socket.closed, { code: 1008 })
   t.like(socket.heard.at(-1), { type: 'error', code: 'TOO_FAST' })
+})
+
+test('an upgrade whose session is still being read when the node leaves is refused', async (t) => {
+  const store = memoryStore()
+  const reading = Promise.withResolvers<void>()
+  const leaving = Promise.withResolvers<void>()
+  let isSlow = false
+  const slow: SessionStore = {
+    ...store,
+    read: async (key) => {
+      const record = await store.read(key)
+      if (!isSlow) return record
+      reading.resolve()
+      await leaving.promise
+      return record
+    },
+  }
+  const node = await socketNode(t, slow)
+  const browser = await loggedIn(node)
+  isSlow = true
+  const status = refusedAt(t, node, browser)
+  await reading.promise
+  node.sockets.close()
+  leaving.resolve()
+  t.is(await status, 503)
+})
+
+test('a session that has expired is not asked for over and over while the store is out', async (t) => {
+  const store = memoryStore()
+  let reads = 0
+  let isOut = false
+  const failing: SessionStore = {
+    ...store,
+    read: async (key) => {
+      reads++
+      if (isOut) throw new StoreUnavailableError('memory')
+      return await store.read(key)
+    },
+  }
+  const node = await socketNode(t, failing, { idleTimeoutMs: 1_000 })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  reads = 0
+  isOut = true
+  await until('the expiry to be looked at', () => reads > 0)
+  await new Promise((resolve) => setTimeout(resolve, 400))
+  t.true(reads <= 4, `${reads} reads`)
+  isOut = false
+  t.like(await socket.closed, { code: 4401 })
 })
 
 test('a client that does not read is cut', async (t) => {
