@@ -134,8 +134,9 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   const comeBack = async (hasOpened: boolean, askedMs: string | undefined): Promise<void> => {
     become('waiting')
     giveUpOld()
-    if (!hasOpened && !(await hasSession().catch(() => true))) return end()
+    const goesOn = hasOpened || (await hasSession().catch(() => true))
     if (state !== 'waiting') return
+    if (!goesOn) return end()
     const limitMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** tries++)
     timer = setTimeout(connect, askedMs === undefined ? Math.random() * limitMs : Number(askedMs))
   }
