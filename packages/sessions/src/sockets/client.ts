@@ -70,9 +70,18 @@ interface Unacknowledged {
   readonly reject: (error: Error) => void
 }
 
+interface Pause {
+  /** What the server asked for. */
+  readonly askedMs: string | undefined
+  readonly limitMinMs: number
+}
+
 const SESSION_ENDED = 4401
+const STORE_OUT = 1013
 const PAUSE_MIN_MS = 100
 const PAUSE_MAX_MS = 10_000
+/** The least limit of the pause after that. A store that reads and can't write lets each connection begin well, so that `tries` stays low. */
+const STORE_OUT_PAUSE_MS = 2_000
 /** Within the time for which the server knows an id again. */
 const ANSWER_WITHIN_MS = 4 * 60_000
 const RETRY_AFTER = /^retry-after-ms=(\d{1,6})$/
@@ -126,18 +135,22 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       if (socket !== own || state === 'closed') return
       socket = undefined
       if (code === SESSION_ENDED) end()
-      else void comeBack(hasOpened, RETRY_AFTER.exec(reason)?.[1])
+      else
+        void comeBack(hasOpened, {
+          askedMs: RETRY_AFTER.exec(reason)?.[1],
+          limitMinMs: code === STORE_OUT ? STORE_OUT_PAUSE_MS : 0,
+        })
     })
   }
 
   /** After the pause that the server asked for, or a random one that grows. */
-  const comeBack = async (hasOpened: boolean, askedMs: string | undefined): Promise<void> => {
+  const comeBack = async (hasOpened: boolean, { askedMs, limitMinMs }: Pause): Promise<void> => {
     become('waiting')
     giveUpOld()
     const goesOn = hasOpened || (await hasSession().catch(() => true))
     if (state !== 'waiting') return
     if (!goesOn) return end()
-    const limitMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** tries++)
+    const limitMs = Math.max(limitMinMs, Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** tries++))
     timer = setTimeout(connect, askedMs === undefined ? Math.random() * limitMs : Number(askedMs))
   }
 

@@ -10,6 +10,7 @@ import {
   type SessionClient,
   sessionClient,
 } from '../../src/sockets/client.ts'
+import { StoreUnavailableError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { loggedIn, socketNode, type SocketNode, sqliteStores } from '../support/socket-nodes.ts'
 import { until } from '../support/until.ts'
@@ -124,6 +125,27 @@ test('without a session it tries on, until it is told that there is none', async
   await until('the end', () => own.client.state === 'ended')
   t.is(asked, 3)
   await lost
+})
+
+test('with a store that only reads it does not come back over and over', async (t) => {
+  const store = memoryStore()
+  let isOut = false
+  const node = await socketNode(t, {
+    ...store,
+    write: async (...args) => {
+      if (isOut) throw new StoreUnavailableError('memory')
+      return await store.write(...args)
+    },
+  })
+  const own = watched(t, node, (await loggedIn(node)).cookie)
+  await own.client.send('move', { dx: 1 })
+  isOut = true
+  const move = own.client.send('move', { dx: 1 })
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  const { opened } = node.sockets.report()
+  t.true(opened <= 8, `${opened} connections`)
+  isOut = false
+  t.like(await move, { x: 2 })
 })
 
 test('an error is told, a message that is refused for now is sent again', async (t) => {
