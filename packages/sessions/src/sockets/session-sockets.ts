@@ -281,9 +281,11 @@ export function sessionSockets<Fields extends object = SessionFields>(
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     // HTTP has given the connection away: without a listener a reset by the client would end the process.
     stream.on('error', () => stream.destroy())
-    if (request.url?.split('?', 1)[0] !== path) {
-      // Another listener may know the path.
-      if (server.listenerCount('upgrade') === 1) refuse(stream, 404)
+    const [requested = ''] = request.url?.split('?', 1) ?? []
+    if (requested !== path) {
+      // Another listener may know the path. Of ours, the first refuses what none of them knows.
+      const isFirst = paths[0] === path
+      if (isFirst && !paths.includes(requested) && server.listenerCount('upgrade') === paths.length) refuse(stream, 404)
       return
     }
     opening++
@@ -298,6 +300,8 @@ export function sessionSockets<Fields extends object = SessionFields>(
       })
   }
 
+  const paths = pathsOf(server)
+  paths.push(path)
   server.on('upgrade', onUpgrade)
 
   return {
@@ -320,6 +324,15 @@ export function sessionSockets<Fields extends object = SessionFields>(
       }
     },
   }
+}
+
+const pathsByServer = new WeakMap<Server, string[]>()
+
+/** Those that have sockets of ours. */
+function pathsOf(server: Server): string[] {
+  const paths = pathsByServer.get(server) ?? []
+  pathsByServer.set(server, paths)
+  return paths
 }
 
 /** Whether `sessionSockets()` takes the layer: false where the session is in its cookie. */

@@ -127,6 +127,17 @@ for (const path of ['/live', '/elsewhere']) {
   })
 }
 
+test('two paths of one server have sockets, both end with the session, and any other is refused', async (t) => {
+  const node = await socketNode(t, memoryStore(), { secondPath: '/second' })
+  const browser = await loggedIn(node)
+  const first = await socketAt(t, node, browser)
+  const second = await socketAt(t, node, browser, {}, '/second')
+  t.like(await second.ask({ type: 'move', id: '1', dx: 1 }), { x: 1 })
+  t.is(await refusedAt(t, { origin: `${node.origin}/elsewhere` }, browser), 404)
+  await browser.get('/logout')
+  for (const { closed } of [first, second]) t.like(await closed, { code: 4401 })
+})
+
 test('a session has a bounded number of sockets', async (t) => {
   const node = await socketNode(t, memoryStore(), { sockets: { socketsPerSessionMax: 2 } })
   const browser = await loggedIn(node)

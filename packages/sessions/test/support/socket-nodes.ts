@@ -30,6 +30,8 @@ export interface SocketNode {
 
 type Options = Partial<SessionsOptions<Fields>> & {
   readonly sockets?: Partial<SessionSocketsOptions<Fields>>
+  /** Has sockets too, beside `/live`. */
+  readonly secondPath?: string
 }
 
 export function sqliteStores(t: ExecutionContext): () => Promise<SessionStore> {
@@ -47,7 +49,7 @@ export function sqliteStores(t: ExecutionContext): () => Promise<SessionStore> {
 export async function socketNode(
   t: ExecutionContext,
   store: SessionStore,
-  { sockets: socketOptions, ...options }: Options = {},
+  { sockets: socketOptions, secondPath, ...options }: Options = {},
 ): Promise<SocketNode> {
   const app = new Koa()
   app.silent = true
@@ -73,7 +75,7 @@ export async function socketNode(
   })
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const sockets = sessionSockets<Fields>(layer, {
+  const given: SessionSocketsOptions<Fields> = {
     server,
     path: '/live',
     onConnection: (socket) => ({
@@ -85,9 +87,12 @@ export async function socketNode(
       look: async ({ id }) => socket.send({ type: 'seen', id, ...(await socket.session.read()) }),
     }),
     ...socketOptions,
-  })
+  }
+  const sockets = sessionSockets<Fields>(layer, given)
+  const second = secondPath === undefined ? undefined : sessionSockets<Fields>(layer, { ...given, path: secondPath })
   t.teardown(() => {
     sockets.close()
+    second?.close()
     server.close()
     server.closeAllConnections()
   })
@@ -124,8 +129,9 @@ export async function socketAt(
   { origin }: Pick<SocketNode, 'origin'>,
   { cookie }: { readonly cookie: string | undefined },
   headers: Readonly<Record<string, string>> = {},
+  path = '/live',
 ): Promise<SocketClient> {
-  const webSocket = new WebSocket(`${origin.replace('http', 'ws')}/live`, {
+  const webSocket = new WebSocket(`${origin.replace('http', 'ws')}${path}`, {
     headers: { ...(cookie !== undefined && { cookie }), ...headers },
   })
   t.teardown(() => webSocket.terminate())
