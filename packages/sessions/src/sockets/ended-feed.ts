@@ -15,7 +15,7 @@ import { auxiliaryKey } from '../secrets/id.ts'
 export type OnEnded = (subject: SessionKey | undefined) => void
 
 export interface EndedFeed {
-  /** Resolves when the store has it. Never rejects: the session has ended already. */
+  /** Resolves when the store has it, or has failed: then it is told later. Never rejects: the session has ended already. */
   tell(subject: SessionKey): Promise<void>
   /** Begins to read. Resolves when no later end is missed; rejects if the store is out. */
   watch(): Promise<void>
@@ -29,7 +29,7 @@ export interface FeedOptions {
   readonly store: SessionStore
   readonly clock: Clock
   readonly onEnded: OnEnded
-  /** A subject could not be told to the other nodes. */
+  /** Subjects can't be told to the other nodes for now. Called once for each outage. */
   readonly onFailed: () => void
 }
 
@@ -40,6 +40,8 @@ const KEPT_MS = 30_000
 const SUBJECTS_MAX = 2_000
 const RECORD_MS = 24 * 60 * 60_000
 const ATTEMPTS_MAX = 32
+/** After the store has failed. */
+const TELL_AGAIN_MS = 500
 
 interface Feed {
   /** The number of the last subject. */
@@ -52,6 +54,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   const isShared = store.capabilities.shared === 'held'
   let untold: SessionKey[] = []
   let telling: Promise<void> | undefined
+  let tellingAgain: NodeJS.Timeout | undefined
+  let isFailing = false
   /** The last number that was read; undefined while nothing is. */
   let last: number | undefined
   /** What stood there then. Two records may have the same version, when one was lost and begun anew. */
@@ -87,12 +91,24 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       untold = []
       try {
         await append(subjects)
+        isFailing = false
       } catch (error) {
         if (!(error instanceof SessionError)) throw error
-        onFailed()
+        if (!isFailing) onFailed()
+        isFailing = true
+        untold = [...subjects, ...untold].slice(-SUBJECTS_MAX)
+        tellLater()
+        break
       }
     }
     telling = undefined
+  }
+
+  const tellLater = (): void => {
+    tellingAgain ??= setTimeout(() => {
+      tellingAgain = undefined
+      telling ??= flush()
+    }, TELL_AGAIN_MS).unref()
   }
 
   const read = async (): Promise<void> => {

@@ -176,6 +176,32 @@ for (const [what, ends] of Object.entries(ENDS)) {
   })
 }
 
+test('an end that the store did not take at first is told to the other nodes later', async (t) => {
+  const stores = sqliteStores(t)
+  const inner = await stores()
+  let isOut = false
+  const store: SessionStore = {
+    ...inner,
+    write: async (...args) => {
+      if (isOut) throw new StoreUnavailableError('test')
+      return await inner.write(...args)
+    },
+  }
+  const errors: unknown[] = []
+  const a = await socketNode(t, store, { sockets: { onError: (error) => errors.push(error) } })
+  const b = await socketNode(t, await stores())
+  const browser = await loggedIn(a)
+  const socket = await socketAt(t, b, browser)
+  isOut = true
+  await browser.get('/logout')
+  await until('the failure', () => errors.length === 1)
+  isOut = false
+  const endedAtMs = performance.now()
+  t.like(await socket.closed, { code: 4401 })
+  // Before the next look at all sessions.
+  t.true(performance.now() - endedAtMs < 20_000)
+})
+
 test('a change after the end is refused, and closes the socket', async (t) => {
   const store = memoryStore()
   const node = await socketNode(t, store)
