@@ -266,7 +266,10 @@ export function sessionSockets<Fields extends object = SessionFields>(
   }
 
   const connect = async (socket: Socket<Fields>): Promise<void> => {
-    socket.handle(await onConnection(socket))
+    const handlers = await onConnection(socket)
+    if (!hasMethods(handlers, []))
+      throw new SessionOptionsError(`onConnection returns the handlers of messages, not ${shown(handlers)}.`)
+    socket.handle(handlers)
   }
 
   const refuse = (stream: Duplex, status: number): void => {

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import test from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
+import type { SocketHandlers } from '../../src/sockets/index.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { client } from '../support/shop.ts'
 import { loggedIn, refusedAt, socketAt, socketNode, sqliteStores } from '../support/socket-nodes.ts'
@@ -200,6 +201,18 @@ test('an end that the store did not take at first is told to the other nodes lat
   t.like(await socket.closed, { code: 4401 })
   // Before the next look at all sessions.
   t.true(performance.now() - endedAtMs < 20_000)
+})
+
+test('without handlers a socket is closed, and the node goes on', async (t) => {
+  const errors: unknown[] = []
+  const onConnection = (() => {}) as unknown as () => SocketHandlers
+  const node = await socketNode(t, memoryStore(), {
+    sockets: { onConnection, onError: (error) => errors.push(error) },
+  })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  socket.send({ type: 'move', id: '1' })
+  t.like(await socket.closed, { code: 1011 })
+  t.regex(String(errors), /onConnection returns the handlers of messages, not undefined/)
 })
 
 test('a change after the end is refused, and closes the socket', async (t) => {
