@@ -128,6 +128,22 @@ for (const path of ['/live', '/elsewhere']) {
   })
 }
 
+test('a message that comes together with the upgrade is handled', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const { cookie } = await loggedIn(node)
+  const message = Buffer.from('{"type":"move","id":"1","dx":1}')
+  // A text frame with a mask of zeros.
+  const frame = Buffer.concat([Buffer.from([0x81, 0x80 | message.length, 0, 0, 0, 0]), message])
+  const socket = connect(Number(new URL(node.origin).port), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  let heard = ''
+  socket.on('data', (chunk: Buffer) => (heard += chunk.toString('latin1')))
+  const upgrade = `GET /live HTTP/1.1\r\nHost: node\r\nCookie: ${cookie}\r\n${UPGRADE.join('\r\n')}\r\n\r\n`
+  socket.write(Buffer.concat([Buffer.from(upgrade), frame]))
+  await until('the answer', () => heard.includes('"type":"moved"'))
+  t.regex(heard, /^HTTP\/1\.1 101 /)
+})
+
 test('two paths of one server have sockets, both end with the session, and any other is refused', async (t) => {
   const node = await socketNode(t, memoryStore(), { secondPath: '/second' })
   const browser = await loggedIn(node)
