@@ -12,6 +12,8 @@ export interface Strategy extends StrategyFacts {
   readonly databases?: readonly Database[]
   /** Makes the store's URL from that of the store beneath it; absent where there is none. */
   readonly over?: (url: string) => string
+  /** What is different with `--write behind`; absent where changes are always written through. */
+  readonly behind?: Pick<Strategy, 'over' | 'summary' | 'onNodeDeath'>
 }
 
 /** A store's URL, a server that the lab starts, the nodes themselves, or a file in the run's directory. */
@@ -24,6 +26,10 @@ export type StoreSource =
 export const DATABASES = ['sqlite', 'postgres', 'mariadb'] as const
 /** The engine of a private database, for a strategy that can be over one. */
 export type Database = (typeof DATABASES)[number]
+
+export const WRITE_MODES = ['through', 'behind'] as const
+/** Whether a change is in the store below before it is acknowledged, or after that. */
+export type WriteMode = (typeof WRITE_MODES)[number]
 
 /** For stores on the nodes: every node has every session, or each session is on some of the nodes. */
 export type MeshKind = 'replicated' | 'clustered'
@@ -108,6 +114,12 @@ export const strategies: readonly Strategy[] = [
     summary:
       "sessions are in Redis, in SQLite without one, or in --database postgres, and each node keeps copies of its users' sessions in memory; any node serves any user",
     onNodeDeath: 'only its copies die: no user is logged out',
+    behind: {
+      over: (url) => `hybrid:?over=${encodeURIComponent(url)}&write=behind`,
+      summary:
+        "a change is in a node's memory first and in the store below after that, for users who stay at one node; a node that dies loses its last moments",
+      onNodeDeath: 'what it had not written yet is lost, no more than the last second; no user is logged out',
+    },
   },
 ]
 

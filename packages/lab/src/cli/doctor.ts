@@ -52,7 +52,10 @@ export async function doctor(args: readonly string[], config: Config): Promise<n
     return 0
   }
   if (operands.length > 1) throw new UsageError(`doctor takes one URL, not ${operands.length}`)
-  const url = storeOf({ store: operands[0], 'store-file': flags['store-file'], database: undefined }, config)
+  const url = storeOf(
+    { store: operands[0], 'store-file': flags['store-file'], database: undefined, write: undefined },
+    config,
+  )
   if (url === undefined)
     throw new UsageError(
       "doctor takes a store's URL, such as redis://HOST:PORT; or set NINELIVES_STORE, or give --store-file",

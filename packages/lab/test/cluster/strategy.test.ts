@@ -73,6 +73,17 @@ test("database needs no server: it takes SQLite in the run's directory", (t) => 
   t.deepEqual([strategy.store, storeUrl, server], [{ file: 'ninelives-sessions.db' }, undefined, undefined])
 })
 
+test('--write behind is of hybrid, and is in the URL of its store', (t) => {
+  const hybrid = { ...noWish, strategy: 'hybrid', database: 'sqlite', write: 'behind' } as const
+  const { strategy } = chooseStrategy(hybrid, bare)
+  t.is(strategy.over?.('sqlite:x.db'), 'hybrid:?over=sqlite%3Ax.db&write=behind')
+  t.regex(strategy.onNodeDeath, /not written yet is lost/)
+  t.is(chooseStrategy({ ...hybrid, write: 'through' }, bare).strategy.over?.('x'), 'hybrid:?over=x')
+  t.throws(() => chooseStrategy({ ...noWish, strategy: 'redis', write: 'behind' }, bare), {
+    message: '--write is for --strategy hybrid, not for redis',
+  })
+})
+
 test("the user's database comes before SQLite, and --database before it", (t) => {
   const config = { ...bare, databaseUrl: 'postgres://h/shop' }
   t.like(chooseStrategy(database, config), { storeUrl: 'postgres://h/shop', own: { variable: 'DATABASE_URL' } })

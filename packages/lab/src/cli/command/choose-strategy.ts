@@ -1,13 +1,14 @@
 import { type Choice, chooseStore } from '../../cluster/choose-store.ts'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
-import { type Database, DEFAULT_STRATEGY, findStrategy, type Strategy } from '../../strategies.ts'
+import { type Database, DEFAULT_STRATEGY, findStrategy, type Strategy, type WriteMode } from '../../strategies.ts'
 
 export interface StrategyRequest {
   readonly nodes?: number
   readonly strategy: string | undefined
   readonly store: string | undefined
   readonly database?: Database | undefined
+  readonly write?: WriteMode | undefined
 }
 
 /** Replaces a replicating strategy's texts if the cluster has a single node. */
@@ -17,13 +18,20 @@ const ALONE = {
 }
 
 /** Chooses by flags, environment and machine. Throws UsageError if the strategy can't run here. */
-export function chooseStrategy({ strategy: name, store, nodes, database }: StrategyRequest, config: Config): Choice {
+export function chooseStrategy(request: StrategyRequest, config: Config): Choice {
+  const { strategy: name, store, nodes, database, write } = request
   if (store !== undefined) return { strategy: withOwnStore(name, store), storeUrl: store }
-  const strategy = known(name ?? DEFAULT_STRATEGY)
+  const strategy = writing(known(name ?? DEFAULT_STRATEGY), write)
   const isInNodes = strategy.over === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
   const isAlone = nodes === 1 && isInNodes
   const described = isAlone ? { ...strategy, ...ALONE } : strategy
   return chooseStore(described, config, database)
+}
+
+function writing(strategy: Strategy, write: WriteMode | undefined): Strategy {
+  if (write === undefined) return strategy
+  if (strategy.behind === undefined) throw new UsageError(`--write is for --strategy hybrid, not for ${strategy.name}`)
+  return write === 'behind' ? { ...strategy, ...strategy.behind } : strategy
 }
 
 /** Replaces the strategy's texts about its own store, as another store is used. */

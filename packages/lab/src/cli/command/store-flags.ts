@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Choice } from '../../cluster/choose-store.ts'
 import { type Config, withoutPassword } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
-import { type Database, DATABASES } from '../../strategies.ts'
+import { type Database, DATABASES, WRITE_MODES, type WriteMode } from '../../strategies.ts'
 import { type Flag, type FlagValues, listed, textFlag } from './flags.ts'
 
 export const databaseFlag: Flag<Database | undefined> = {
@@ -14,8 +14,17 @@ export const databaseFlag: Flag<Database | undefined> = {
   parse: (value) => DATABASES.find((each) => each === value),
 }
 
+const writeFlag: Flag<WriteMode | undefined> = {
+  placeholder: 'HOW',
+  help: `of hybrid, when a change is in the store below: ${listed(WRITE_MODES)} (through)`,
+  otherwise: undefined,
+  takes: listed(WRITE_MODES),
+  parse: (value) => WRITE_MODES.find((each) => each === value),
+}
+
 export const storeFlags = {
   database: databaseFlag,
+  write: writeFlag,
   store: textFlag<string | undefined>("a store's URL or the path of a module", {
     placeholder: 'URL',
     help: "a store's URL or the path of a module, in place of the strategy's own ($NINELIVES_STORE)",
@@ -53,16 +62,17 @@ export function withDurability(choice: Choice, durability: string | undefined): 
 
 /** Undefined for the strategy's own store. Throws UsageError if both flags are given, or if the module can't be used. */
 export function storeOf(flags: FlagValues<typeof storeFlags>, config: Config): string | undefined {
-  const { store, 'store-file': file, database } = flags
-  if (database !== undefined && (store ?? file) !== undefined) {
-    throw new UsageError('--database is part of a strategy, which --store and --store-file replace: give one')
+  const { store, 'store-file': file, database, write } = flags
+  const part = database !== undefined ? '--database' : write !== undefined ? '--write' : undefined
+  if (part !== undefined && (store ?? file) !== undefined) {
+    throw new UsageError(`${part} is part of a strategy, which --store and --store-file replace: give one`)
   }
   if (store !== undefined && file !== undefined) {
     throw new UsageError('--store and --store-file are two stores: give one')
   }
   if (file !== undefined) return readStore(file)
   if (store !== undefined && withoutPassword(store) !== store) warn()
-  return store ?? (database === undefined ? config.storeUrl : undefined)
+  return store ?? (part === undefined ? config.storeUrl : undefined)
 }
 
 function readStore(file: string): string {
