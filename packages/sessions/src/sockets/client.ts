@@ -28,6 +28,8 @@ export interface SessionClientOptions {
    * `fetch('/api/me')` says 401.
    */
   readonly hasSession?: () => Promise<boolean>
+  /** A message that has no answer for so long is given up. Within the five minutes for which the server knows an id again. Default four. */
+  readonly answerWithinMs?: number
   /** Default: the browser's. */
   readonly WebSocket?: new (url: string) => WebSocket
 }
@@ -38,7 +40,7 @@ export interface SessionClient {
   readonly unacknowledged: number
   /**
    * Sends a message under an id of its own, again after each reconnect, until the server answers with a message of that id. Rejects with
-   * MessageRefusedError if that is an error, and with MessageLostError if nothing was heard for four minutes: it may have been carried out.
+   * MessageRefusedError if that is an error, and with MessageLostError if nothing was heard within `answerWithinMs`: it may have been carried out.
    */
   send(type: string, fields?: object): Promise<ClientMessage>
   close(): void
@@ -82,7 +84,6 @@ const PAUSE_MIN_MS = 100
 const PAUSE_MAX_MS = 10_000
 /** The least limit of the pause after that. A store that reads and can't write lets each connection begin well, so that `tries` stays low. */
 const STORE_OUT_PAUSE_MS = 2_000
-/** Within the time for which the server knows an id again. */
 const ANSWER_WITHIN_MS = 4 * 60_000
 const RETRY_AFTER = /^retry-after-ms=(\d{1,6})$/
 /** Unacknowledged messages over one connection: the server keeps the results of somewhat more. */
@@ -97,7 +98,8 @@ const AGAIN_MS = 500
 const DONE_BEFORE = 'ANSWER_NOT_KEPT'
 
 export function sessionClient(url: string, options: SessionClientOptions): SessionClient {
-  const { onMessage, onState = () => {}, hasSession = async () => true, WebSocket: Socket = WebSocket } = options
+  const { onMessage, onState = () => {}, hasSession = async () => true } = options
+  const { answerWithinMs = ANSWER_WITHIN_MS, WebSocket: Socket = WebSocket } = options
   const prefix = crypto.randomUUID()
   const waiting = new Map<string, Unacknowledged>()
   let state: ClientState = 'connecting'
@@ -110,6 +112,7 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   /** How many messages may be sent now, as of `countedAtMs`. */
   let allowance = AT_ONCE
   let countedAtMs = 0
+  let givingUp: ReturnType<typeof setTimeout> | undefined
   let pacing: ReturnType<typeof setTimeout> | undefined
 
   const become = (next: ClientState): void => {
@@ -146,7 +149,6 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   /** After the pause that the server asked for, or a random one that grows. */
   const comeBack = async (hasOpened: boolean, { askedMs, limitMinMs }: Pause): Promise<void> => {
     become('waiting')
-    giveUpOld()
     const goesOn = hasOpened || (await hasSession().catch(() => true))
     if (state !== 'waiting') return
     if (!goesOn) return end()
@@ -211,17 +213,25 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
     if (state === 'open') socket?.send(text)
   }
 
+  /** The oldest stand first. */
   const giveUpOld = (): void => {
+    givingUp = undefined
     for (const [id, { atMs, reject }] of waiting) {
-      if (Date.now() - atMs < ANSWER_WITHIN_MS) continue
+      const leftMs = atMs + answerWithinMs - Date.now()
+      if (leftMs > 0) {
+        givingUp = setTimeout(giveUpOld, leftMs)
+        break
+      }
       waiting.delete(id)
       reject(new MessageLostError())
     }
+    sendMore()
   }
 
   const stop = (as: 'ended' | 'closed'): void => {
     clearTimeout(timer)
     clearTimeout(pacing)
+    clearTimeout(givingUp)
     become(as)
     for (const { reject } of waiting.values()) reject(new MessageLostError())
     waiting.clear()
@@ -246,6 +256,7 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       const text = JSON.stringify({ ...fields, type, id })
       return new Promise((resolve, reject) => {
         waiting.set(id, { text, isSent: false, atMs: Date.now(), resolve, reject })
+        givingUp ??= setTimeout(giveUpOld, answerWithinMs)
         sendMore()
       })
     },

@@ -9,6 +9,7 @@ import {
   MessageRefusedError,
   type SessionClient,
   sessionClient,
+  type SessionClientOptions,
 } from '../../src/sockets/client.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
@@ -30,7 +31,7 @@ function watched(
   t: ExecutionContext,
   node: SocketNode,
   cookie: string | undefined,
-  hasSession?: () => Promise<boolean>,
+  options: Partial<SessionClientOptions> = {},
 ): Watched {
   const states: ClientState[] = []
   const heard: ClientMessage[] = []
@@ -45,7 +46,7 @@ function watched(
     onMessage: (message) => heard.push(message),
     onState: (state) => states.push(state),
     WebSocket: Browser as unknown as new (url: string) => globalThis.WebSocket,
-    ...(hasSession && { hasSession }),
+    ...options,
   })
   t.teardown(() => client.close())
   return Object.assign(where, { client, states, heard, current: () => current as WebSocket })
@@ -80,6 +81,16 @@ test('hundreds of messages from an offline time all arrive, and are no flood', a
   t.like((await browser.get('/add?x=0')).body, { x: 151 })
   t.deepEqual(own.states, ['open', 'waiting', 'connecting', 'open'])
   t.like(node.sockets.report().closed, { 1008: undefined })
+})
+
+test('a message without an answer is given up, and those after it are sent', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const browser = await loggedIn(node)
+  const own = watched(t, node, browser.cookie, { answerWithinMs: 500 })
+  const silent = Array.from({ length: 8 }, () => own.client.send('hello'))
+  for (const each of silent) await t.throwsAsync(each, { instanceOf: MessageLostError })
+  own.client.send('move', { dx: 1 }).catch(() => 'on a busy machine its answer is late')
+  await until('the next to arrive', async () => ((await browser.get('/add?x=0')).body as { x: number }).x === 1)
 })
 
 test('a node that leaves is followed by another, and the version that was seen is told', async (t) => {
@@ -120,7 +131,7 @@ test('a session that ended ends the client', async (t) => {
 test('without a session it tries on, until it is told that there is none', async (t) => {
   const node = await socketNode(t, memoryStore())
   let asked = 0
-  const own = watched(t, node, undefined, async () => ++asked < 3)
+  const own = watched(t, node, undefined, { hasSession: async () => ++asked < 3 })
   const lost = t.throwsAsync(own.client.send('move', { dx: 1 }), { instanceOf: MessageLostError })
   await until('the end', () => own.client.state === 'ended')
   t.is(asked, 3)
