@@ -90,12 +90,14 @@ for (const { over, on, start } of [
     await plain.open()
     const key = freshKey()
     await plain.write(key, creation())
+    const cuts: Promise<unknown>[] = []
     // The cut falls into the commands that follow.
     const disturb = async (): Promise<void> => {
       await Promise.all(near.map((node) => keptBy(node, key)))
-      void cutStreams()
+      cuts.push(cutStreams())
     }
     await t.notThrowsAsync(obeysModel({ nodes: [...near, plain], disturb, runs: RUNS / 2 }))
+    await Promise.all(cuts)
   })
 
   on(`over ${over}: nodes answer like one map`, async (t) => {
