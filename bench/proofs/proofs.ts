@@ -21,7 +21,6 @@ export const KINDS: Readonly<Record<Broken, readonly string[]>> = {
 export interface ProofPlan {
   readonly strategy: string
   readonly database?: string
-  readonly write?: 'behind'
   readonly broken: Broken
 }
 
@@ -51,21 +50,18 @@ const WITH_SERVER: readonly ProofPlan[] = [
   { strategy: 'database', database: 'postgres', broken: 'store' },
   { strategy: 'database', database: 'mariadb', broken: 'store' },
   { strategy: 'hybrid', broken: 'store' },
-  { strategy: 'hybrid', database: 'postgres', broken: 'store' },
 ]
 
 export const plans: readonly ProofPlan[] = [
   ...strategies.map(({ name }): ProofPlan => ({ strategy: name, broken: 'nodes' })),
-  { strategy: 'hybrid', write: 'behind', broken: 'nodes' },
   ...WITH_SERVER,
 ]
 
 /** The arguments of `ninelives`. */
-export function proveArguments({ strategy, database, write, broken }: ProofPlan, directory: string): string[] {
+export function proveArguments({ strategy, database, broken }: ProofPlan, directory: string): string[] {
   const flags = {
     strategy,
     ...(database === undefined ? {} : { database }),
-    ...(write === undefined ? {} : { write }),
     faults: KINDS[broken].join(','),
     kills: FAULTS[broken],
     users: USERS,
@@ -77,6 +73,6 @@ export function proveArguments({ strategy, database, write, broken }: ProofPlan,
   return ['prove', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])]
 }
 
-export function nameOf({ strategy, database, write, broken }: ProofPlan): string {
-  return [strategy, database, write, broken].filter((part) => part !== undefined).join('-')
+export function nameOf({ strategy, database, broken }: ProofPlan): string {
+  return [strategy, database, broken].filter((part) => part !== undefined).join('-')
 }

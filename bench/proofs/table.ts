@@ -68,12 +68,7 @@ export function withStrategies(markdown: string, proofs: Proofs): string {
 function cell(proofs: readonly Proof[], strategy: string, broken: Broken): string {
   const found = proofs.filter((proof) => proof.strategy === strategy && proof.broken === broken)
   if (found.length === 0) return '–'
-  return found.map((proof) => (found.length === 1 ? '' : `${variantOf(proof)}: `) + outcome(proof)).join('; ')
-}
-
-function variantOf({ strategy, database, write }: Proof): string {
-  if (write !== undefined) return `write=${write}`
-  return database ?? (strategy === 'hybrid' ? 'redis' : 'sqlite')
+  return found.map((proof) => (found.length === 1 ? '' : `${proof.database}: `) + outcome(proof)).join('; ')
 }
 
 function outcome({ verdict, sessions, writes, anomalies, doubts }: Proof): string {
