@@ -1,5 +1,5 @@
 /**
- * What a cluster costs while nobody uses it, what one more request adds, and what follows for a rate: `npm run bench:cost`. METHOD.md
+ * What an idle cluster costs, what one more request adds, and what follows for a rate: `npm run bench:cost`. METHOD.md
  * explains the method. Each turn is kept as it ends, so an interrupted run can be resumed.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -69,7 +69,7 @@ const FLAGS = {
 benchMain(async (args) => {
   const values = parseFlags(COMMAND, FLAGS, args)
   if (values === 'help') {
-    const about = `What a cluster costs while nobody uses it, what one more request adds, and what follows for a rate. bench/METHOD.md explains how.`
+    const about = `What an idle cluster costs, what one more request adds, and what follows for a rate. bench/METHOD.md explains how.`
     return say(`${COMMAND} -- [options]\n\n${about}\n\n${flagsHelp(FLAGS)}`)
   }
   if (values.table) return tell(read(RESULT))

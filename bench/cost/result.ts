@@ -1,5 +1,5 @@
 /**
- * The result of the bench of costs: what a cluster costs while nobody uses it, what one more request adds, and what follows for a
+ * The result of the bench of costs: what an idle cluster costs, what one more request adds, and what follows for a
  * rate. Pure: the figures come from the turns.
  */
 import { seededRandom } from '@ninelives/lab'

@@ -1,6 +1,6 @@
 /**
  * The browser's end of a socket on a session. It comes back by itself, each client after a pause of its own, and sends what was not
- * acknowledged again under the same ids, so that each message is carried out once, on whichever node. Imports nothing.
+ * acknowledged again under the same ids, so that one node carries out each message, once. Imports nothing.
  */
 
 export type ClientState =

@@ -1,6 +1,6 @@
 /**
  * WebSockets that live on a session: opened by its cookie, changing it under the promises that hold for requests, and closed when it
- * ends, on whichever node.
+ * ends, on every node.
  *
  *     sessionSockets(layer, {
  *       server,

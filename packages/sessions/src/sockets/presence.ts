@@ -1,5 +1,5 @@
 /**
- * Who is here, and what they last did, across the nodes of a store: small states for others to see, that nobody has to keep. Each node
+ * Which members are here, and what they last did, across the nodes of a store: small states that no store has to keep. Each node
  * writes those of its own members into a record of its own, and reads those of the other nodes, at most ten times a second, and not at
  * all while it has no members. Which nodes there are stands in one more record.
  */

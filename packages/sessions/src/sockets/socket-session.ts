@@ -60,7 +60,7 @@ export class SocketSession<Fields extends object = SessionFields> {
 
   /**
    * Changes the session in one atomic step, and resolves what `change` returned. `change` is synchronous and depends on its draft alone,
-   * because it runs again when a request was faster. For a message with an id that has been here before, on whichever node, nothing is changed, and the
+   * because it runs again when a request was faster. For a message with an id that any node has handled before, nothing is changed, and the
    * result is that of the first time; `name` says which change of the message it is.
    */
   async update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T> {

@@ -1,4 +1,4 @@
-/** Real nodes that nobody uses are killed, stopped or cut off. Then the first request at another node sees everything. */
+/** Real nodes without requests are killed, stopped or cut off. Then the first request at another node sees everything. */
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'

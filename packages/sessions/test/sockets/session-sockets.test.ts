@@ -34,7 +34,7 @@ test('changes of two sockets and of requests at the same time are all there', as
   t.like((await browser.get('/add?x=0')).body, { x: 25 })
 })
 
-test('a message that is sent again is carried out once, on whichever node, and answered alike', async (t) => {
+test('a message that is sent again is carried out once, also by another node, and answered alike', async (t) => {
   const stores = sqliteStores(t)
   const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
   const browser = await loggedIn(a)

@@ -24,7 +24,7 @@ export interface SocketNode {
   readonly origin: string
   readonly layer: SessionLayer
   readonly sockets: SessionSockets<Fields>
-  /** How many there are, of whichever protocol. */
+  /** How many connections its server has, upgraded or not. */
   connections(): Promise<number>
 }
 
