@@ -20,9 +20,9 @@
  * each read (as dear as the read itself); an exclusive lease (the list of a user's sessions is read by all nodes).
  */
 import { randomBytes } from 'node:crypto'
-import type { SessionKey } from '../../contract.ts'
+import type { SessionKey, SessionRecord, SessionWrite, WriteResult } from '../../contract.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import type { OnOutdated } from './cacheable-store.ts'
+import type { CopySource, OnOutdated } from './cacheable-store.ts'
 
 export interface NodeLease {
   /** Resolves when the node has a lease, or has failed to get one; rejects with StoreConfigError without the rights for it. */
@@ -249,4 +249,40 @@ export function nodeLease(node: string, leaseMs: number, server: LeaseServer): N
 export function reasonOf(error: unknown): string {
   const cause = error instanceof StoreUnavailableError ? (error.cause ?? error) : error
   return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** The verbs of a store whose records list the leases of the nodes that hold a copy. */
+export interface LeasedVerbs {
+  /** Reads a record, and lists this lease at it, if there is one. */
+  readonly hold: (
+    key: SessionKey,
+    name: string | undefined,
+  ) => Promise<{ readonly record: SessionRecord | undefined; readonly isHeld: boolean }>
+  readonly write: (
+    key: SessionKey,
+    write: SessionWrite,
+  ) => Promise<{ readonly result: WriteResult; readonly holds: boolean }>
+}
+
+export function leasedCopies(lease: NodeLease, { hold, write }: LeasedVerbs): CopySource {
+  return {
+    start: lease.start,
+    isCurrent: lease.isCurrent,
+
+    async read(key) {
+      const { mark, name } = lease.current(key) ?? {}
+      const { record, isHeld } = await hold(key, name)
+      return { answer: record, mark: isHeld ? mark : undefined }
+    },
+
+    async write(key, about) {
+      const mark = lease.current(key)?.mark
+      const { result, holds } = await write(key, about)
+      return { answer: result, mark: holds ? mark : undefined }
+    },
+
+    get trouble() {
+      return lease.trouble
+    },
+  }
 }

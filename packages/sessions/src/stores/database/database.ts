@@ -16,6 +16,7 @@ import type {
 } from '../../contract.ts'
 import type { OnStoreEvent, StoreReport } from '../../telemetry.ts'
 import type { CopySource } from '../copies/cacheable-store.ts'
+import { leasedCopies } from '../copies/node-lease.ts'
 import type { Dialect, DialectCopies, Row, RowTerm } from './dialect.ts'
 import { changeRefusals } from './refusals.ts'
 import { sweeper, sweepSlot } from './sweeper.ts'
@@ -84,27 +85,15 @@ export function databaseStore({
     return { result: { status: 'conflict', current }, holds: false }
   }
 
-  const copiesOf = ({ lease, hold }: DialectCopies): CopySource => ({
-    start: lease.start,
-    isCurrent: lease.isCurrent,
-
-    async read(key) {
-      const { mark, name } = lease.current(key) ?? {}
-      if (name === undefined) return { answer: await read(key), mark: undefined }
-      const { row, isHeld } = await hold(key, name)
-      return { answer: live(row), mark: isHeld ? mark : undefined }
-    },
-
-    async write(key, about) {
-      const mark = lease.current(key)?.mark
-      const { result, holds } = await write(key, about)
-      return { answer: result, mark: holds ? mark : undefined }
-    },
-
-    get trouble() {
-      return lease.trouble
-    },
-  })
+  const copiesOf = ({ lease, hold }: DialectCopies): CopySource =>
+    leasedCopies(lease, {
+      async hold(key, name) {
+        if (name === undefined) return { record: await read(key), isHeld: false }
+        const { row, isHeld } = await hold(key, name)
+        return { record: live(row), isHeld }
+      },
+      write,
+    })
 
   return {
     name: database.name,

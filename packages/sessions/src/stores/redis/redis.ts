@@ -21,6 +21,7 @@ import type {
 import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import type { CopySource } from '../copies/cacheable-store.ts'
+import { leasedCopies } from '../copies/node-lease.ts'
 import { ackedScripts } from './ack.ts'
 import { redisFindings } from './checks.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
@@ -140,26 +141,13 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     record === undefined || record.expiresAtMs <= clock.now() ? undefined : record
 
   /** Not in a Cluster, where a lease and a record may be on two servers. */
-  const copies: CopySource = {
-    start: lease.start,
-    isCurrent: lease.isCurrent,
-
-    async read(key) {
-      const { mark, name = '' } = lease.current(key) ?? {}
+  const copies = leasedCopies(lease, {
+    async hold(key, name = '') {
       const [status, ...record] = await onPrimary(holdScript, key, [clock.now(), prefix, name])
-      return { answer: live(asRecord(...record)), mark: status === 'held' ? mark : undefined }
+      return { record: live(asRecord(...record)), isHeld: status === 'held' }
     },
-
-    async write(key, about) {
-      const mark = lease.current(key)?.mark
-      const { result, holds } = await write(key, about)
-      return { answer: result, mark: holds ? mark : undefined }
-    },
-
-    get trouble() {
-      return lease.trouble
-    },
-  }
+    write: (key, about) => write(key, about),
+  })
 
   return {
     name: 'redis',
