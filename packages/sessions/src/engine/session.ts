@@ -8,6 +8,7 @@ import type { EngineContext } from '../context/engine-context.ts'
 import { SessionError } from '../errors.ts'
 import { exactly, type Fingerprint } from '../idempotency/fingerprint.ts'
 import { auxiliaryKey, sameDigest, secretDigest, type SessionId, sessionRef, type UserTag } from '../secrets/id.ts'
+import { isUnreplaced } from '../record/bearer-status.ts'
 import { merge } from '../record/merge.ts'
 import { checkedValue, take } from '../options.ts'
 import { oneAtATime } from './one-at-a-time.ts'
@@ -100,12 +101,19 @@ export class OpenSession {
     return this.#stored.hasToWrite || (mine !== undefined && this.differs(mine))
   }
 
-  /** Asks the store whether this request's id is the session's newest. Another request may have rotated it meanwhile. */
-  isIdNewest(): Promise<boolean> {
+  /**
+   * Asks the store whether the client of a request that came with `cameWith` needs this request's id, which another request may have
+   * rotated away meanwhile. A rotated-away id is needed where the client may have no other: after a login that came twice at once, the
+   * id that it came with opens nothing, and the answer with the newest one may be lost.
+   */
+  isIdNeeded(cameWith: SessionId): Promise<boolean> {
     return this.#inTurn(async () => {
       const record = await this.#context.store.read(this.#stored.key)
       if (record === undefined) return false
-      return sameDigest(decodeBody(record.body).secretDigest, secretDigest(this.id.secret))
+      const body = decodeBody(record.body)
+      const digest = secretDigest(this.id.secret)
+      if (sameDigest(body.secretDigest, digest)) return true
+      return isUnreplaced(body, digest) && !isUnreplaced(body, secretDigest(cameWith.secret))
     })
   }
 

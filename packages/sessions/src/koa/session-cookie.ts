@@ -111,14 +111,15 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
   /**
    * The answer's cookie says what became of the session. koa-session clears the cookie whenever it regenerates; where the
    * write after that failed, the client keeps the cookie that it has. And an id that this request was given earlier may
-   * have been replaced meanwhile by another request, whose answer is already at the client: an older id never follows it.
+   * have been replaced meanwhile by another request, whose answer may be at the client already: an older id follows it only
+   * where the client would have none without it.
    */
   const settle = async (ctx: StatefulContext): Promise<void> => {
     const state = known(ctx)
     if (state === undefined || ctx.headerSent) return
     if (state.isOldCookieOver) takeBack(ctx, state.adoption?.cookieNames ?? [])
     const { session } = state
-    const isToBeSent = isNews(state, isKept) && (state.hasJustWritten || (await isNewest(state)))
+    const isToBeSent = isNews(state, isKept) && (state.hasJustWritten || (await isIdNeeded(state)))
     removeCookie(ctx, name)
     if (state.use === 'ended') {
       allowCookie(ctx)
@@ -211,10 +212,10 @@ function isNews(
 }
 
 /** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */
-async function isNewest({ session, presented, carried }: RequestState): Promise<boolean> {
+async function isIdNeeded({ session, presented, carried }: RequestState): Promise<boolean> {
   if (session === undefined || presented?.id.handle !== session.id.handle) return true
   try {
-    return await session.isIdNewest()
+    return await session.isIdNeeded(presented.id)
   } catch (error) {
     if (!(error instanceof SessionError)) throw error
     // The client needs an id that this request made, and what it has changed of a session that travels in its cookie. The

@@ -65,6 +65,12 @@ export function isUnconfirmed(body: Body): boolean {
   return body.retired.some(({ superseded, graceUntilMs }) => !superseded && graceUntilMs === undefined)
 }
 
+/** That secret was rotated away, and works until the one that replaced it has been used. */
+export function isUnreplaced({ retired }: Body, digest: string): boolean {
+  const secret = retired.find((each) => sameDigest(each.digest, digest))
+  return secret !== undefined && !secret.superseded && secret.graceUntilMs === undefined
+}
+
 function withGrace(secret: RetiredSecret, graceUntilMs: number): RetiredSecret {
   return secret.graceUntilMs === undefined ? { ...secret, graceUntilMs } : secret
 }

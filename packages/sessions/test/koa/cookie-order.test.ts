@@ -97,3 +97,37 @@ test('a new id that can not be checked at the end is sent all the same: the clie
   down.clear()
   t.is((await browser.get('/user')).status, 200)
 })
+
+test('after a login that came twice at once, each of its answers has an id that works', async (t) => {
+  const slow = held((ctx) => ctx.session?.update('login', (draft) => (draft['user'] = 'u')))
+  const store = memoryStore()
+  const routes = { '/begin': begin, '/slow': slow.handler, '/login': login, '/user': user }
+  const url = await shop(t, routes, { store })
+  const visitor = client(url)
+  await visitor.get('/begin')
+  const late = client(url, visitor.cookie)
+  const lateAnswer = late.get('/slow')
+  await slow.begun
+  // The same login again, as a balancer sends it that took the node of the first for dead.
+  const again = client(url, visitor.cookie)
+  t.is((await again.get('/login')).setCookie.length, 1)
+  slow.go()
+  t.is((await lateAnswer).setCookie.length, 1)
+  t.is((await late.get('/user')).body, 'u')
+  t.is((await again.get('/user')).body, 'u')
+})
+
+test('a login whose repeat has been answered and used keeps its older id to itself', async (t) => {
+  const slow = held((ctx) => ctx.session?.update('login', (draft) => (draft['user'] = 'u')))
+  const store = memoryStore()
+  const url = await shop(t, { '/begin': begin, '/slow': slow.handler, '/login': login, '/user': user }, { store })
+  const visitor = client(url)
+  await visitor.get('/begin')
+  const lateAnswer = client(url, visitor.cookie).get('/slow')
+  await slow.begun
+  const again = client(url, visitor.cookie)
+  await again.get('/login')
+  t.is((await again.get('/user')).body, 'u')
+  slow.go()
+  t.deepEqual((await lateAnswer).setCookie, [])
+})
