@@ -83,6 +83,7 @@ export class Coverage {
     const puts = putsOf(visit).filter(({ outcome }) => outcome === 'ok')
     this.#acknowledged += puts.length
     this.#looked += puts.filter(({ looked }) => looked).length
+    const moves = (visit.floor?.moves ?? []).filter(({ outcome }) => outcome === 'ok')
     const { login, refusal, leavingAtMs, lookedAtMs } = visit
     if (login === undefined) return
     const openUntilMs = Math.min(leavingAtMs, refusal?.endedAtMs ?? Number.POSITIVE_INFINITY)
@@ -91,6 +92,7 @@ export class Coverage {
       if (confirmedAtMs === undefined || confirmedAtMs < login.endedAtMs || confirmedAtMs > openUntilMs) continue
       fault.sessions++
       fault.writes += puts.filter(({ endedAtMs }) => endedAtMs <= confirmedAtMs).length
+      fault.writes += moves.filter(({ endedAtMs }) => endedAtMs <= confirmedAtMs).length
       if (lookedAtMs > confirmedAtMs) fault.returned++
     }
   }

@@ -10,7 +10,16 @@ export { decodeLines, decodeTrace, type DecodedTrace, type TraceProblem } from '
 export * from './trace/events.ts'
 export * from './trace/fault-facts.ts'
 export { evidenceOf } from './evidence.ts'
-export { type Anomaly, type Crash, Judge, judge, judgeTrace, type ReadTrace, type Verdict } from './judge.ts'
+export {
+  type Anomaly,
+  type Crash,
+  Judge,
+  judge,
+  judgeTrace,
+  type FloorFigures,
+  type ReadTrace,
+  type Verdict,
+} from './judge.ts'
 export { narrate, nodeLabel } from './narration/narrate.ts'
 export type { Sentence } from './narration/sentence.ts'
 export { LATE_MAX_MS, type LatencyFigures } from './latency.ts'

@@ -8,6 +8,7 @@ import type { FaultInjected, NodeDown, OperationEnded, OperationSent, ProcessDow
 /** By name, with what happened in words that follow a number of times. */
 export const INTERLEAVINGS = {
   'request-on-dying-node': 'a request under way on a node that died',
+  'move-on-dying-node': 'a move over a WebSocket under way on a node that died',
   'crash-after-commit': 'a crash between commit and answer',
   'retry-across-rotation': 'a login sent again after its node died',
   'write-before-death': 'a write acknowledged in the last 100 ms before its node or the store died',
@@ -61,7 +62,10 @@ const REPORTED_WITHIN_MS = 10_000
 /** Orders that a process may still die of. */
 const ORDERS_MAX = 100
 const STORES: ReadonlySet<string> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
-const WRITES: ReadonlySet<string> = new Set(['put', 'count'])
+const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'move'])
+/** They show their change in every later answer. */
+const CHANGES: ReadonlySet<string> = new Set(['put', 'move'])
+const ON_SOCKET: ReadonlySet<string> = new Set(['hello', 'move', 'linger'])
 const AFTER_COMMIT = 'after-commit'
 const AFTER_RESPONSE = 'after-response'
 
@@ -195,10 +199,12 @@ export class Interleavings {
     // What was sent after a kill may have been refused, and so never been there.
     const isThere = sent.sentAtMs <= (isCrash ? atMs : fromMs) && ended.endedAtMs >= fromMs
     if (node !== undefined && isThere) {
-      if (!isCrash && (isRetried || ended.outcome === 'unknown')) this.#add('request-on-dying-node')
+      const wasMet = isRetried || ended.outcome === 'unknown'
+      if (wasMet && sent.kind === 'move') this.#add('move-on-dying-node')
+      if (wasMet && !isCrash && !ON_SOCKET.has(sent.kind)) this.#add('request-on-dying-node')
       if (isRetried && sent.kind === 'login' && ended.outcome === 'ok') this.#add('retry-across-rotation')
     }
-    if (sent.kind !== 'put' || ended.outcome !== 'ok' || (node !== undefined && ended.node !== node)) return
+    if (!CHANGES.has(sent.kind) || ended.outcome !== 'ok' || (node !== undefined && ended.node !== node)) return
     if (ended.endedAtMs <= atMs && ended.endedAtMs > atMs - LAST_WRITES_MS) this.#add('write-before-death')
   }
 
@@ -210,7 +216,7 @@ export class Interleavings {
       change.counted.add(death)
       if (change.atMs > death.atMs && change.atMs < death.upAtMs) this.#add('change-while-away')
     }
-    if (kind !== 'put') return
+    if (!CHANGES.has(kind)) return
     if (isSame) change.atMs = endedAtMs
     else this.#changes.set(user, { visit, atMs: endedAtMs, counted: new Set() })
   }

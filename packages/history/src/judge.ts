@@ -7,6 +7,7 @@ import { checkers } from './checkers/index.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { putsOf } from './ledger/settled.ts'
 import type { Observation, Visit } from './ledger/visit.ts'
+import { Calm } from './calm.ts'
 import { Coverage, type Exposure } from './coverage.ts'
 import { type Interleaving, Interleavings } from './interleavings.ts'
 import { Service, type ServiceFigures } from './service.ts'
@@ -41,6 +42,8 @@ export interface Verdict {
   readonly sessions: { readonly begun: number; readonly lost: number }
   /** `lost` includes writes in lost sessions. */
   readonly writes: { readonly acknowledged: number; readonly lost: number }
+  /** Absent without one operation on the floor. */
+  readonly floor?: FloorFigures
   readonly faults: { readonly landed: number; readonly missed: number }
   readonly exposures: readonly Exposure[]
   /** How often each hard interleaving occurred. */
@@ -49,6 +52,14 @@ export interface Verdict {
   readonly service?: ServiceFigures
   /** Its doubts are separate from the verdict's. */
   readonly latency: LatencyFigures
+}
+
+export interface FloorFigures {
+  readonly moves: { readonly acknowledged: number; readonly lost: number; readonly doubled: number }
+  /** Moves that were sent again, over another socket. */
+  readonly sentAgain: number
+  /** Sockets that the server closed after the logout, and the longest time from the logout's answer to that. */
+  readonly closed: { readonly sockets: number; readonly slowestMs: number }
 }
 
 /** Is told what the judge sees, while the run goes on. */
@@ -65,6 +76,7 @@ export class Judge {
   #watching: readonly Checker[]
   #closing: readonly Checker[]
   readonly #coverage = new Coverage()
+  readonly #calm = new Calm()
   readonly #interleavings = new Interleavings()
   readonly #service = new Service()
   readonly #latency = new Latency()
@@ -74,6 +86,10 @@ export class Judge {
   #sent = 0
   #sessions = { begun: 0, lost: 0 }
   #writes = { acknowledged: 0, lost: 0 }
+  #hasFloor = false
+  #moves = { acknowledged: 0, lost: 0, doubled: 0 }
+  #sentAgain = 0
+  #closed = { sockets: 0, slowestMs: 0 }
   /** False until the first process of users is up, whose first operations may have been recorded before. */
   #usersCame = false
   #end: RunEnded | undefined
@@ -103,6 +119,8 @@ export class Judge {
 
   #take(event: TraceEvent): void {
     this.#coverage.take(event)
+    this.#calm.take(event)
+    this.#ledger.calmSinceMs = this.#calm.sinceMs
     this.#interleavings.take(event)
     this.#service.take(event)
     this.#lastSeq = event.seq
@@ -162,6 +180,7 @@ export class Judge {
       operations: { ok, failed, unknown: this.#sent - ok - failed },
       sessions: this.#sessions,
       writes: this.#writes,
+      ...(this.#hasFloor ? { floor: { moves: this.#moves, sentAgain: this.#sentAgain, closed: this.#closed } } : {}),
       faults: this.#coverage.faults,
       exposures: this.#coverage.exposures,
       interleavings: this.interleavings,
@@ -218,8 +237,21 @@ export class Judge {
     const { sent, ended } = seen.done
     if (sent.kind === 'login' && ended.outcome === 'ok') this.#sessions.begun++
     if (sent.kind === 'put' && ended.outcome === 'ok') this.#writes.acknowledged++
+    this.#noteFloor(seen)
     this.#ledger.settle(seen)
     this.#watch.observed?.(seen)
+  }
+
+  #noteFloor({ done: { sent, ended }, visit }: Observation): void {
+    this.#hasFloor ||= sent.kind === 'hello' || sent.kind === 'move'
+    if (ended.outcome !== 'ok') return
+    if (sent.kind === 'move') {
+      this.#moves.acknowledged++
+      if ((ended.attempts ?? 1) > 1) this.#sentAgain++
+    }
+    if (sent.kind !== 'linger' || visit.logout === undefined) return
+    this.#closed.sockets++
+    this.#closed.slowestMs = Math.max(this.#closed.slowestMs, ended.endedAtMs - visit.logout.endedAtMs)
   }
 
   /** A checker that crashes is not called again; the others go on. */
@@ -244,6 +276,8 @@ export class Judge {
   #note(kind: AnomalyKind, finding: Finding): void {
     this.#watch.found?.(kind, finding)
     if (kind === 'lost-session') this.#sessions.lost++
+    if (kind === 'lost-move') this.#moves.lost += finding.weight
+    if (kind === 'doubled-move') this.#moves.doubled += finding.weight
     const found = this.#found.get(kind)
     if (found === undefined) this.#found.set(kind, { times: 1, worst: finding })
     else {

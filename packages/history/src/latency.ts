@@ -2,7 +2,7 @@
 import type { OperationEnded, OperationSent } from './trace/events.ts'
 
 export interface LatencyFigures {
-  /** Operations that ended, without `copy`, which bypasses the balancer. */
+  /** Operations that ended, without `copy`, which bypasses the balancer, and `linger`, which asks for nothing. */
   readonly operations: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -16,17 +16,19 @@ export interface LatencyFigures {
 /** Above this lateness at p99 the latencies measure the generator rather than the shop. */
 export const LATE_MAX_MS = 10
 
+const UNTIMED: ReadonlySet<string> = new Set(['copy', 'linger'])
+
 export class Latency {
   readonly #waited = new Percentiles()
   readonly #late = new Percentiles()
   #longestMs = 0
 
   sent({ kind, lateMs }: OperationSent): void {
-    if (kind !== 'copy') this.#late.add(lateMs)
+    if (!UNTIMED.has(kind)) this.#late.add(lateMs)
   }
 
   ended({ kind, dueAtMs }: OperationSent, { endedAtMs }: OperationEnded): void {
-    if (kind === 'copy') return
+    if (UNTIMED.has(kind)) return
     const waitedMs = endedAtMs - dueAtMs
     this.#waited.add(waitedMs)
     this.#longestMs = Math.max(this.#longestMs, waitedMs)

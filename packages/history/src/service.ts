@@ -27,6 +27,8 @@ const KEPT_MS = 30_000
 /** Refusals so long after an outage still belong to it. */
 const AFTER_MS = 2_000
 const STORE = 'store'
+/** They ask the shop for nothing. */
+const UNSERVED: ReadonlySet<string> = new Set(['copy', 'linger'])
 const UPS: ReadonlySet<string> = new Set(['node-up', 'node-resumed', 'process-up'])
 const DOWNS: ReadonlySet<string> = new Set(['node-down', 'node-paused', 'node-draining', 'node-starting'])
 const STORES: ReadonlySet<string> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
@@ -52,7 +54,8 @@ export class Service {
   }
 
   ended({ sent, ended }: Done): void {
-    if (this.#needs === undefined || ended.outcome === 'ok' || ended.why === LOGGED_OUT || sent.kind === 'copy') return
+    if (this.#needs === undefined || ended.outcome === 'ok' || ended.why === LOGGED_OUT || UNSERVED.has(sent.kind))
+      return
     const meets = ({ fromMs, untilMs }: Interval): boolean =>
       sent.sentAtMs <= untilMs + AFTER_MS && ended.endedAtMs >= fromMs
     if (this.#out.some(meets)) this.#figures[ended.outcome === 'failed' ? 'refused' : 'unclear']++

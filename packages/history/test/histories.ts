@@ -11,13 +11,15 @@
  *     user-0 copy a 90-95 ok [A]             asked from node a directly
  *     user-0 read 50-60 late 25 ok []        sent later than it could have been
  *     user-0 read 50-60 ok [] tries 2        sent to two nodes, one after the other
+ *     user-0 move 50-60 ok =4 at 12,7        a move on the floor: the fourth of the session, and where it led
+ *     user-0 linger 70-330 open              the socket was still open; `ok` if it was closed
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
  * `fault crash after-commit of b at 45`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
  * `heals f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
 import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/trace/events.ts'
-import type { Verdict } from '../src/judge.ts'
+import type { FloorFigures, Verdict } from '../src/judge.ts'
 import { runStarted } from './events.ts'
 
 interface Timed {
@@ -115,12 +117,13 @@ function operationOf(op: number, groups: Groups): Timed[] {
 
 function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end: string): OperationEnded {
   const [word = 'ok'] = end.split(' ')
-  const outcome = word === 'out' ? 'failed' : (word as OperationEnded['outcome'])
+  const outcome = word === 'out' || word === 'open' ? 'failed' : (word as OperationEnded['outcome'])
   const cart = /\[(.*)\]/.exec(end)?.[1]
-  const asks = kind === 'return' || kind === 'forge' || kind === 'count'
+  const asks = WITHOUT_A_NAME.has(kind)
   const as = / as ([\w-]+)/.exec(end)?.[1] ?? (outcome === 'ok' && !asks && kind !== 'logout' ? user : undefined)
   const node = / by (\w+)/.exec(end)?.[1]
   const count = / =(\d+)/.exec(end)?.[1]
+  const at = / at (\d+),(\d+)/.exec(end)
   const session = / cookie \w*>(\w+)/.exec(end)?.[1]
   const attempts = / tries (\d+)/.exec(end)?.[1]
   return {
@@ -128,15 +131,20 @@ function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end
     op,
     endedAtMs,
     outcome,
-    ...(outcome === 'ok' ? {} : { why: word === 'out' ? 'logged-out' : 'ECONNRESET' }),
+    ...(outcome === 'ok' ? {} : { why: WHYS[word] ?? 'ECONNRESET' }),
     ...(node === undefined ? {} : { node }),
     ...(attempts === undefined ? {} : { attempts: Number(attempts) }),
     ...(session === undefined ? {} : { session }),
     ...(as === undefined ? {} : { as }),
     ...(cart === undefined ? {} : { items: itemsIn(cart) }),
     ...(count === undefined ? {} : { count: Number(count) }),
+    ...(at === null ? {} : { at: [Number(at[1]), Number(at[2])] as const }),
   }
 }
+
+/** Whose answers don't tell the user, or only where it is not to be told. */
+const WITHOUT_A_NAME: ReadonlySet<string> = new Set(['return', 'forge', 'count', 'move', 'linger'])
+const WHYS: Readonly<Record<string, string>> = { out: 'logged-out', open: 'still-open' }
 
 function itemsIn(cart: string): [string, number][] {
   return cart
@@ -150,7 +158,7 @@ function itemsIn(cart: string): [string, number][] {
 
 /** A verdict in lines, without the figures of exposure and latency. */
 export function linesOf(given: Verdict): string {
-  const { verdict, anomalies, doubts, latency, operations, sessions, writes, faults } = given
+  const { verdict, anomalies, doubts, latency, operations, sessions, writes, floor, faults } = given
   const { ok, failed, unknown } = operations
   return [
     verdict,
@@ -162,6 +170,13 @@ export function linesOf(given: Verdict): string {
     ...latency.doubts.map((doubt) => `latency in doubt: ${doubt}`),
     `operations ${ok} ok, ${failed} failed, ${unknown} unknown`,
     `sessions ${sessions.begun} begun, ${sessions.lost} lost; writes ${writes.acknowledged} acknowledged, ${writes.lost} lost`,
+    ...(floor === undefined ? [] : [floorText(floor)]),
     ...(faults.landed + faults.missed === 0 ? [] : [`faults ${faults.landed} landed, ${faults.missed} missed`]),
   ].join('\n')
+}
+
+function floorText({ moves, closed }: FloorFigures): string {
+  const { acknowledged, lost, doubled } = moves
+  const sockets = closed.sockets === 0 ? '' : `; sockets ${closed.sockets} closed within ${closed.slowestMs} ms`
+  return `moves ${acknowledged} acknowledged, ${lost} lost, ${doubled} doubled${sockets}`
 }

@@ -8,9 +8,11 @@ export const ANOMALIES = [
   'lost-session',
   'amnesia',
   'lost-write',
+  'lost-move',
   'lost-update',
   'visible-though-failed',
   'duplicate',
+  'doubled-move',
   'phantom',
   'flapping-session',
   'back-in-time',
@@ -18,6 +20,7 @@ export const ANOMALIES = [
   'stale-read',
   'early-expiry',
   'late-expiry',
+  'outlived-socket',
   'copies-differ',
 ] as const
 

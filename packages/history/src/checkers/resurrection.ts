@@ -9,7 +9,8 @@ export const resurrection: Checker = {
     const { sent, ended } = done
     const { user, op } = sent
     const { logout } = visit
-    const isOpen = ended.as === user && sent.kind !== 'forge' && sent.kind !== 'login'
+    const isMove = sent.kind === 'move' && ended.outcome === 'ok'
+    const isOpen = isMove || (ended.as === user && sent.kind !== 'forge' && sent.kind !== 'login')
     if (isOpen && logout !== undefined && logout.endedAtMs < sent.sentAtMs && session(visit, sent.session)) {
       const text = `${user} had logged out, and ${sent.kind} found the session open again`
       return finding(visit, [logout.op, op], text)

@@ -9,7 +9,18 @@ export type Standing = (typeof STANDINGS)[number]
 
 export const OUTCOMES = ['ok', 'failed', 'unknown', 'logged-out'] as const
 
-export const KINDS: readonly OperationKind[] = ['login', 'put', 'read', 'count', 'logout', 'return', 'forge', 'copy']
+export const KINDS: readonly OperationKind[] = [
+  'login',
+  'put',
+  'read',
+  'count',
+  'logout',
+  'return',
+  'forge',
+  'copy',
+  'hello',
+  'move',
+]
 
 /** The numbers of an operation in `Beat.ops`: user, node or -1, code, its end before the beat's, milliseconds since its due time. */
 export const OP_FIELDS = 5

@@ -106,7 +106,7 @@ export class Crowd {
   #observed({ done, visit, isOwn, isRefused }: Observation): void {
     const { sent, ended } = done
     const { kind, dueAtMs } = sent
-    if (kind === 'copy') return
+    if (kind === 'copy' || kind === 'linger') return
     const user = userNumber(sent.user)
     if (user === undefined) return
     this.#remember({ ...pick(sent), ...pickEnd(ended) })

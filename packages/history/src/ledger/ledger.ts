@@ -7,6 +7,7 @@ import { isForgotten, lookAt, NO_LOOK } from './cart.ts'
 import { copyOf } from './copies.ts'
 import { judgeCount } from './counting.ts'
 import { cameEarly, mayHaveExpired } from './expiry.ts'
+import { judgeFloor, newFloor } from './floor.ts'
 import { Owners } from './owners.ts'
 import { remainsOf, reopen } from './settled.ts'
 import {
@@ -35,6 +36,8 @@ const COPIES_MAX = 32
 
 export class Ledger {
   timeouts: Timeouts = { idleMs: Number.POSITIVE_INFINITY, absoluteMs: Number.POSITIVE_INFINITY }
+  /** As in Observation. */
+  calmSinceMs = Number.NEGATIVE_INFINITY
   readonly #underWay = new Map<number, UnderWay>()
   /** Each user's present visit, whose `before` is the previous one. */
   readonly #visits = new Map<string, Visit>()
@@ -108,7 +111,7 @@ export class Ledger {
   #observe(visit: Visit, done: Done, write: Write | undefined): Observation {
     const { sent, ended } = done
     const moment = momentOf(done)
-    const isLook = (sent.kind === 'read' || sent.kind === 'put') && ended.outcome === 'ok'
+    const isLook = asks.has(sent.kind) && ended.outcome === 'ok'
     const isOwn = isLook && (ended.as === undefined || ended.as === sent.user)
     const isInside = ended.endedAtMs <= visit.leavingAtMs
     const look = isOwn && isInside && ended.items !== undefined ? lookAt(visit, done, moment, this.#owners) : NO_LOOK
@@ -126,6 +129,8 @@ export class Ledger {
       returned: look.returned,
       undead,
       count: problemOf(visit, done, isOwn, write),
+      floor: isOwn && isInside && visit.remains === undefined ? judgeFloor(visit, done, write) : [],
+      calmSinceMs: this.calmSinceMs,
       // Any other operation in flight may extend the session.
       before: {
         lastUse: visit.lastUse,
@@ -141,10 +146,11 @@ export class Ledger {
       visit.sessionBefore ??= sent.session
     }
     if (kind === 'logout') visit.leavingAtMs = Math.min(visit.leavingAtMs, sentAtMs)
-    if (kind === 'count') {
+    if (kind === 'count' || kind === 'move') {
       const [endedAtMs, outcome, count] = [Number.POSITIVE_INFINITY, undefined, undefined]
       const write: Write = { op, kind, tab, sentAtMs, endedAtMs, outcome, count }
-      visit.counts.push(write)
+      if (kind === 'count') visit.counts.push(write)
+      else (visit.floor ??= newFloor()).moves.push(write)
       return write
     }
     if (kind !== 'put' || sku === undefined) return undefined
@@ -192,6 +198,7 @@ export class Ledger {
     visit.remains = remainsOf(visit)
     visit.open = []
     visit.counts.length = 0
+    visit.floor = undefined
     this.#owners.finish(visit)
   }
 
@@ -211,8 +218,10 @@ export class Ledger {
 }
 
 /** The operations that may begin a visit. The others use an earlier visit's cookies. */
-const begins: ReadonlySet<OperationSent['kind']> = new Set(['login', 'put', 'read', 'count', 'logout'])
-const withoutItsCookie: ReadonlySet<OperationSent['kind']> = new Set(['return', 'forge'])
+const begins: ReadonlySet<OperationSent['kind']> = new Set(['login', 'put', 'read', 'count', 'logout', 'hello', 'move'])
+const withoutItsCookie: ReadonlySet<OperationSent['kind']> = new Set(['return', 'forge', 'linger'])
+/** Their answers show whether the session is there. */
+const asks: ReadonlySet<OperationSent['kind']> = new Set(['read', 'put', 'hello', 'move'])
 
 /**
  * A 401 proves that nothing was done, unless a logout was in flight: the session may have ended between a proxy's first attempt
@@ -236,9 +245,14 @@ function isAfter(moment: Moment, other: Moment | undefined): boolean {
 
 /** A 401 after a login, with no other login in flight that might have replaced the session. */
 function isRefusal({ login, enteringSinceMs }: Visit, { sent, ended }: Done): boolean {
-  const asks = sent.kind === 'read' || sent.kind === 'put'
   const isOut = ended.outcome === 'failed' && ended.why === LOGGED_OUT
-  return asks && isOut && login !== undefined && login.endedAtMs < sent.sentAtMs && enteringSinceMs === undefined
+  return (
+    asks.has(sent.kind) &&
+    isOut &&
+    login !== undefined &&
+    login.endedAtMs < sent.sentAtMs &&
+    enteringSinceMs === undefined
+  )
 }
 
 function isSeenAndFailed(write: Write | undefined): write is Put {

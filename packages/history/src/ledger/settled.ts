@@ -79,5 +79,5 @@ function* unsettled(visit: Visit): Generator<Put> {
 
 /** The puts and the counts. */
 export function writesOf(visit: Visit): readonly Write[] {
-  return [...putsOf(visit), ...visit.counts].sort((a, b) => a.op - b.op)
+  return [...putsOf(visit), ...visit.counts, ...(visit.floor?.moves ?? [])].sort((a, b) => a.op - b.op)
 }

@@ -1,5 +1,6 @@
 /** The data of a user's visit: from a login to a logout, as far as the user can observe. */
 import type { OperationEnded, OperationSent } from '../trace/events.ts'
+import type { Floor, FloorProblem } from './floor.ts'
 
 export type Item = readonly [sku: string, quantity: number]
 export type Items = readonly Item[]
@@ -28,7 +29,7 @@ export interface Copy extends Moment {
 /** A write, which may be concurrent with another one. */
 export interface Write {
   readonly op: number
-  readonly kind: 'put' | 'count'
+  readonly kind: 'put' | 'count' | 'move'
   readonly tab: number
   readonly sentAtMs: number
   /** Infinity while unknown. */
@@ -110,6 +111,8 @@ export interface Visit {
   open: Put[]
   settled: Settled
   readonly counts: Write[]
+  /** Undefined before the first operation on the floor. */
+  floor: Floor | undefined
   readonly copies: Copy[]
   /** Whether an early expiry was found; later refusals follow from it. */
   endedEarly: boolean
@@ -164,6 +167,9 @@ export interface Observation {
   readonly undead: readonly Put[]
   readonly returned: readonly Gap[]
   readonly count: CountProblem | undefined
+  readonly floor: readonly FloorProblem[]
+  /** Since when no fault stands that may keep a node from hearing what the others tell; Infinity while one does. */
+  readonly calmSinceMs: number
   /** The visit's state before this operation. */
   readonly before: { readonly lastUse: Moment | undefined; readonly touchedAtMs: number }
 }
@@ -189,6 +195,7 @@ export function newVisit(user: string, number: number, before?: Visit): Visit {
     open: [],
     settled: nothingSettled(),
     counts: [],
+    floor: undefined,
     copies: [],
     endedEarly: false,
     refusal: undefined,

@@ -240,8 +240,22 @@ export interface UsersSecond {
  * The operations of virtual users. `login` begins a visit and `logout` ends it; `put` adds a sku that is never put again, `read`
  * gets the cart, `count` counts up by one. `return` reads with the cookie of a visit that is over, or with the one from before
  * the login; `forge` reads with a made-up cookie. `copy` reads the cart from one node, without the balancer.
+ *
+ * On the floor, over a WebSocket: `hello` asks for the user's marker, and opens the tab's socket if it has none; `move` moves it by one
+ * field; `linger` waits after the logout until the server has closed the socket.
  */
-export type OperationKind = 'login' | 'put' | 'read' | 'count' | 'logout' | 'return' | 'forge' | 'copy'
+export type OperationKind =
+  | 'login'
+  | 'put'
+  | 'read'
+  | 'count'
+  | 'logout'
+  | 'return'
+  | 'forge'
+  | 'copy'
+  | 'hello'
+  | 'move'
+  | 'linger'
 
 /**
  * An operation begins. Times are on the clock of `atMs`, taken by the sender, so `atMs` is later by the time that the report took.
@@ -280,7 +294,7 @@ export interface OperationEnded {
   readonly why?: string
   /** The node that answered. */
   readonly node?: string
-  /** How often the balancer sent it to a node; absent if once, or if the answer did not tell. */
+  /** How often the balancer, or the client of a `move`, sent it to a node; absent if once, or if the answer did not tell. */
   readonly attempts?: number
   /** A hash of the cookie after it. */
   readonly session?: string
@@ -288,7 +302,10 @@ export interface OperationEnded {
   readonly as?: string
   /** The cart in the answer: each sku and its quantity. */
   readonly items?: readonly (readonly [sku: string, quantity: number])[]
+  /** The number that a `count` returned; of `hello` and `move`, all moves of the session. */
   readonly count?: number
+  /** Where the user's marker is. */
+  readonly at?: readonly [x: number, y: number]
 }
 
 /** Hundreds a second: they are in the trace's file, but not in live views. */
@@ -298,6 +315,9 @@ export function isOperation(event: EventBody): event is OperationSent | Operatio
 
 /** The reason of an operation that failed because its session was not there. */
 export const LOGGED_OUT = 'logged-out'
+
+/** The reason of a `linger` whose socket was still open, and answered, when it should have been closed. */
+export const STILL_OPEN = 'still-open'
 
 /** The lab stops. Only the ends of its processes follow. */
 export interface RunEnded {

@@ -87,6 +87,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     as: optional(text),
     items: optional(items),
     count: optional(number),
+    at: optional((value) => Array.isArray(value) && value.length === 2 && value.every(number)),
   },
   'run-ended': { reason: text, cutShort: optional(text) },
 }

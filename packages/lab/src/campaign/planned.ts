@@ -20,7 +20,12 @@ export interface Planned {
 
 /** A crash before a login is answered. */
 export const CRASH_AT_LOGIN = 'crash:after-commit:login'
-const OPERATIONS: ReadonlyMap<string, string> = new Map([['login', 'POST /api/login']])
+/** A crash before a move on the floor is acknowledged. */
+export const CRASH_AT_MOVE = 'crash:after-commit:move'
+const OPERATIONS: ReadonlyMap<string, string> = new Map([
+  ['login', 'POST /api/login'],
+  ['move', 'WS /api/floor'],
+])
 
 /**
  * Parses a kind, or a kind and its target such as `kill@store`, or a crash and its point such as `crash:after-commit`; undefined

@@ -1,7 +1,7 @@
 /** The interleavings that a run requires, and what makes one happen. */
 import type { InterleavingName } from '@ninelives/history'
 import { STORE } from '../edges/edges.ts'
-import { CRASH_AT_LOGIN, parsePlanned } from './planned.ts'
+import { CRASH_AT_LOGIN, CRASH_AT_MOVE, parsePlanned } from './planned.ts'
 
 /** With fewer deaths of nodes, none may have met a request by chance. */
 const DEATHS_ASKING = 10
@@ -9,6 +9,7 @@ const DEATHS_ASKING = 10
 /** Undefined: no fault does, but users that act long enough. */
 const recipes: Readonly<Record<InterleavingName, string | undefined>> = {
   'request-on-dying-node': 'crash:before-commit',
+  'move-on-dying-node': CRASH_AT_MOVE,
   'crash-after-commit': 'crash:after-commit',
   'retry-across-rotation': CRASH_AT_LOGIN,
   'write-before-death': 'kill',
@@ -34,14 +35,31 @@ export function needsTabs(name: InterleavingName): boolean {
   return NEEDS_TABS.has(name)
 }
 
+export interface Asking {
+  /** How many faults. */
+  readonly kills: number
+  readonly tabs: number
+  readonly overlap?: number
+  readonly floor?: number
+}
+
+/** Whether users must be on the floor for it. */
+export function needsFloor(name: InterleavingName): boolean {
+  return name === 'move-on-dying-node'
+}
+
 /** The interleavings that these faults, in turn, ask for: without them they would show too little. */
-export function askedBy(kinds: readonly string[], count: number, tabs: number, overlap = 1): InterleavingName[] {
+export function askedBy(
+  kinds: readonly string[],
+  { kills: count, tabs, overlap = 1, floor = 0 }: Asking,
+): InterleavingName[] {
   const planned = Array.from({ length: count }, (_, index) => parsePlanned(kinds[index % kinds.length] ?? ''))
   const crashes = planned.filter((each) => each?.kind === 'crash' && (each.point ?? 'after-commit') === 'after-commit')
   const deaths = planned.filter((each) => ['crash', 'kill'].includes(each?.kind ?? '') && each?.target !== STORE)
   return [
     ...(crashes.length > 0 ? ['crash-after-commit' as const] : []),
-    ...(deaths.length >= DEATHS_ASKING ? ['request-on-dying-node' as const] : []),
+    ...(deaths.length >= DEATHS_ASKING && floor < 1 ? ['request-on-dying-node' as const] : []),
+    ...(deaths.length >= DEATHS_ASKING && floor > 0 ? ['move-on-dying-node' as const] : []),
     ...(overlap > 1 && count > 1 ? ['faults-at-once' as const] : []),
     ...(tabs > 1 && count > 0 ? ['two-tabs-at-once' as const] : []),
   ]

@@ -96,6 +96,7 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
     replica: flags.replica === 'on',
     users: flags.users,
     rate: flags.rate,
+    floor: flags.floor,
     seed: flags.seed ?? randomInt(SEED_MAX),
     run,
     directory,

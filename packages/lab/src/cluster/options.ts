@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly rate: number
   /** The share of reads among the operations of a logged-in user. Default: one read after each put. */
   readonly readShare?: number
+  /** The share of the users who are on the floor. Default 0. */
+  readonly floor?: number
   /** The users are not started with the cluster, but by `cluster.users.start()`. */
   readonly usersLater?: boolean
   /** Whether the users send idempotency keys with their writes. Default: false. */

@@ -38,7 +38,7 @@ export interface StoreProcessOrder {
 
 export type UsersOptions = Pick<
   ClusterOptions,
-  'users' | 'tabs' | 'together' | 'readShare' | 'seed' | 'idempotencyKeys' | 'environment'
+  'users' | 'tabs' | 'together' | 'readShare' | 'floor' | 'seed' | 'idempotencyKeys' | 'environment'
 > & { readonly programs: Pick<Programs, 'users'> }
 
 /** The environment that records writes, of the processes that write the store's files. */
@@ -106,7 +106,7 @@ export function storeDirectory({ directory, run }: ClusterOptions, label: StoreP
 
 /** The spec of the users alone, for a system that the lab does not start. */
 export function usersSpec(options: UsersOptions): Specs['users'] {
-  const { programs, users, tabs = 1, together = false, readShare, seed, idempotencyKeys = false } = options
+  const { programs, users, tabs = 1, together = false, readShare, floor = 0, seed, idempotencyKeys = false } = options
   const base = baseOf(options.environment)
   let lives = 0
   return (target, { originNs, state }) => {
@@ -119,6 +119,7 @@ export function usersSpec(options: UsersOptions): Specs['users'] {
       together,
       rate,
       readShare,
+      floor,
       seed,
       idempotencyKeys,
       firstOp,

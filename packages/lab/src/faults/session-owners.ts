@@ -6,7 +6,7 @@ import { LOGGED_OUT, type OperationEnded, type OperationKind, type TraceEvent } 
 
 /** Operations that have not ended; the oldest are forgotten. */
 const PENDING_MAX = 10_000
-const USES: ReadonlySet<string> = new Set(['login', 'put', 'read', 'count', 'logout'])
+const USES: ReadonlySet<string> = new Set(['login', 'put', 'read', 'count', 'logout', 'hello', 'move'])
 
 interface Pending {
   readonly user: string

@@ -3,6 +3,7 @@ import {
   count,
   type Crash,
   type Exposure,
+  type FloorFigures,
   INTERLEAVINGS,
   type Interleaving,
   type LatencyFigures,
@@ -30,7 +31,7 @@ const WHYS_MAX = 3
 
 /** The result of a run, as a table. */
 export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: Paint): string {
-  const { operations, sessions, writes, faults, anomalies, doubts, exposures, interleavings, service, latency } =
+  const { operations, sessions, writes, floor, faults, anomalies, doubts, exposures, interleavings, service, latency } =
     verdict
   const [start] = events
   const rate = rateIn(events)
@@ -44,6 +45,7 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
     ['Operations', operationsText(operations, whys)],
     ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
     ['Writes', `${n(writes.acknowledged)} acknowledged, ${n(writes.lost)} lost`],
+    ...(floor === undefined ? [] : floorRows(floor)),
     ...anomalies.map(({ kind, times }): [string, string] => [
       'Anomaly',
       `${paint('red', kind)}, ${count(times, 'time')}`,
@@ -103,6 +105,13 @@ function interleavingRows(all: readonly Interleaving[]): [string, string][] {
     ]),
     ...(absent.length === 0 ? [] : [['', `never: ${absent.join(', ')} (--require NAME)`] as [string, string]]),
   ]
+}
+
+function floorRows({ moves, sentAgain, closed }: FloorFigures): [string, string][] {
+  const { acknowledged, lost, doubled } = moves
+  const text = `${n(acknowledged)} acknowledged, ${n(lost)} lost, ${n(doubled)} done twice; ${n(sentAgain)} sent again over another socket`
+  const sockets = `${count(closed.sockets, 'socket')} closed after the logout, within ${ms(closed.slowestMs)} at most`
+  return [['Moves', text], ...(closed.sockets === 0 ? [] : [['', sockets] as [string, string]])]
 }
 
 function serviceText({ outMs, refused, unclear, failed, fullAfterMs }: ServiceFigures): string {

@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly rate: number
   /** As in VirtualUserOptions. */
   readonly readShare?: number
+  /** The share of the users who are on the floor. Default 0. */
+  readonly floor?: number
   readonly seed: number
   readonly idempotencyKeys?: boolean
   readonly onSecond: (second: UsersSecond) => void
@@ -63,14 +65,16 @@ const LOOKING_AT_ONCE = 8
 /** Starts the virtual users. */
 export function startLoad(options: LoadOptions): Load {
   const { target, users: howMany, tabs = 1, rate, seed, onSecond, now = () => performance.now() } = options
-  const { together = false, readShare, idempotencyKeys = false, onOperations = () => undefined, firstOp = 0 } = options
+  const { together = false, readShare, idempotencyKeys = false, onOperations = () => undefined } = options
+  const { floor = 0, firstOp = 0 } = options
   const habits = { idempotencyKeys, ...(readShare === undefined ? {} : { readShare }) }
   const client = new Client(target)
   const recorder = new Recorder({ now, report: onOperations, firstOp })
   const tally = new Tally()
   const run = `${seed.toString(36)}-${Math.floor(now()).toString(36)}`
   const users = Array.from({ length: howMany }, (_, n) => {
-    return new VirtualUser({ client, recorder, name: `user-${n}`, password: `password-${n}`, run, ...habits })
+    const place = n < Math.round(floor * howMany) ? { floor: target } : {}
+    return new VirtualUser({ client, recorder, name: `user-${n}`, password: `password-${n}`, run, ...habits, ...place })
   })
   const act = (paced: number): Acting => {
     const everyMs = (1_000 * howMany * tabs) / paced
@@ -113,6 +117,7 @@ export function startLoad(options: LoadOptions): Load {
       stopActing()
       recorder.flush()
       client.close()
+      for (const user of users) user.close()
     },
   }
 }
@@ -164,6 +169,7 @@ async function lastLooks(
       let looks = 0
       do await user.look(turn)
       while ((user.missesSomething || user.isInDoubt) && ++looks < LAST_LOOKS_MAX)
+      await user.lookAtFloor(turn)
       for (const { name, client } of clients) await user.copyFrom(turn, name, client)
     }
   }

@@ -9,6 +9,7 @@ interface UsersArguments {
   readonly together: boolean
   readonly rate: number
   readonly readShare?: number
+  readonly floor: number
   readonly seed: number
   readonly idempotencyKeys: boolean
   /** Above all operation numbers of earlier processes. */

@@ -1,6 +1,7 @@
 /**
  * One customer with one cookie jar and some tabs: it logs in, puts items into the cart, reads the cart, logs out after a while
- * and begins again; now and then it counts, comes back with an old cookie, or tries a made-up one. It remembers what the shop
+ * and begins again; now and then it counts, comes back with an old cookie, or tries a made-up one. On the floor it moves its marker over
+ * a socket of each tab instead, and after the logout waits for their end. It remembers what the shop
  * acknowledged. After a 401 it looks twice more before it logs in again, and after a missing item once more, so that the
  * checkers can tell a late session or item from a lost one.
  */
@@ -9,8 +10,9 @@ import type { ShopAnswer } from './answer.ts'
 import { ask } from './send-operation.ts'
 import type { Call, Client } from './client.ts'
 import { CookieJar } from './cookie-jar.ts'
+import { type FloorReply, FloorSocket } from './floor-socket.ts'
 import type { Outcome } from './outcome.ts'
-import type { Recorder } from './recorder.ts'
+import { hundredths, type Recorder } from './recorder.ts'
 
 export interface Operation {
   readonly outcome: Outcome
@@ -32,6 +34,8 @@ export interface VirtualUserOptions {
   readonly idempotencyKeys?: boolean
   /** The share of reads among a logged-in user's operations; by default a read follows each put. */
   readonly readShare?: number
+  /** It spends its visits on the floor of this shop. */
+  readonly floor?: URL
 }
 
 /** The next operation of one tab. */
@@ -73,6 +77,11 @@ const DOUBTS_MAX = 2
 const KNOCK_SHARE = 0.2
 const COUNT_SHARE = 0.1
 const STRANGE_SHARE = 0.1
+/** Of the operations on the floor: looks, and items that are put into the cart meanwhile. */
+const HELLO_SHARE = 0.1
+const SHOPPING_SHARE = 0.05
+const MOVES_MAX = 40
+const LAST_HELLOS = 2
 
 export class VirtualUser {
   readonly #options: VirtualUserOptions
@@ -86,6 +95,9 @@ export class VirtualUser {
   #knocked = false
   #intact = true
   #puts = 0
+  #moves = 0
+  /** The present visit's, by tab. */
+  #sockets = new Map<number, FloorSocket>()
   #old: OldCookie | undefined
   #beforeLogin: OldCookie | undefined
 
@@ -122,9 +134,10 @@ export class VirtualUser {
     if (this.#stage === 'entering') return this.#strange(turn)
     if (this.#stage === 'away') return this.#enter(turn)
     // While one tab logs out, the others go on, as a write or a copy that is late must not bring the session back.
-    if (this.#stage === 'leaving') return random() < 1 / 2 ? this.#put(turn) : this.look(turn)
+    if (this.#stage === 'leaving') return random() < 1 / 2 ? this.#change(turn) : this.look(turn)
     if (this.#stage === 'doubting' || this.#looksNext.has(tab)) return this.look(turn)
     if (this.#acknowledged.size >= CART_ITEMS_MAX || this.#puts >= PUTS_MAX) return this.#leave(turn)
+    if (this.#options.floor !== undefined) return this.#moves >= MOVES_MAX ? this.#leave(turn) : this.#change(turn)
     const { readShare } = this.#options
     if (readShare !== undefined && random() < readShare) return this.look(turn)
     const choice = random()
@@ -140,6 +153,17 @@ export class VirtualUser {
     const lost = this.#missing(answer, sentAtMs)
     if (lost > 0) this.#looksNext.add(turn.tab)
     return { ...operation, lost }
+  }
+
+  /** The last looks at the floor, if it is there. */
+  async lookAtFloor(turn: Turn): Promise<void> {
+    if (this.#options.floor !== undefined && this.#stage === 'in')
+      for (let hellos = 0; hellos < LAST_HELLOS; hellos++) await this.#hello(turn)
+  }
+
+  /** Closes its sockets. */
+  close(): void {
+    for (const socket of this.#sockets.values()) socket.close()
   }
 
   /** Asks one node directly, with the present cookies. */
@@ -161,6 +185,9 @@ export class VirtualUser {
   #beginVisit(): void {
     this.#visit++
     this.#puts = 0
+    this.#moves = 0
+    this.close()
+    this.#sockets = new Map()
     // The checkers know only the present visit and the one before, so an older cookie would show them little.
     if (!this.#isRecent(this.#old)) this.#old = undefined
     if (!this.#isRecent(this.#beforeLogin)) this.#beforeLogin = undefined
@@ -186,6 +213,75 @@ export class VirtualUser {
     return operation
   }
 
+  #change(turn: Turn): Promise<Operation> {
+    const { floor } = this.#options
+    const isShopping = floor === undefined || turn.random() < SHOPPING_SHARE
+    return isShopping ? this.#put(turn) : this.#play(turn)
+  }
+
+  #play(turn: Turn): Promise<Operation> {
+    const { tab, random } = turn
+    const socket = this.#sockets.get(tab)
+    if (socket === undefined || random() < HELLO_SHARE) return this.#hello(turn)
+    this.#moves++
+    const step = { dx: unit(random), dy: unit(random) }
+    return this.#doOnFloor(turn, 'move', socket, () => socket.move(step))
+  }
+
+  #hello(turn: Turn): Promise<Operation> {
+    const socket = this.#sockets.get(turn.tab) ?? this.#openSocket(turn.tab)
+    return this.#doOnFloor(turn, 'hello', socket, () => socket.hello())
+  }
+
+  #openSocket(tab: number): FloorSocket {
+    const jar = this.#jar
+    const target = this.#options.floor ?? new URL('http://none')
+    const socket = new FloorSocket({ target, cookie: () => jar.header() })
+    this.#sockets.set(tab, socket)
+    return socket
+  }
+
+  /** The session is over: its sockets must be. */
+  async #linger(visit: number, sockets: ReadonlyMap<number, FloorSocket>): Promise<void> {
+    const { recorder, name } = this.#options
+    const lingering = [...sockets].map(async ([tab, socket]) => {
+      const now = hundredths(recorder.now())
+      const op = recorder.sent({ user: name, visit, tab, kind: 'linger', dueAtMs: now, lateMs: 0 })
+      const reply = await socket.linger()
+      recorder.ended(op, { outcome: reply.end, ...(reply.end === 'ok' ? {} : { why: reply.kind }) })
+      socket.close()
+    })
+    await Promise.all(lingering)
+  }
+
+  async #doOnFloor(
+    { tab, dueAtMs, lateMs }: Turn,
+    kind: 'hello' | 'move',
+    socket: FloorSocket,
+    run: () => Promise<FloorReply>,
+  ): Promise<Operation> {
+    const { recorder, name } = this.#options
+    const visit = this.#visit
+    const session = this.#jar.fingerprint()
+    const op = recorder.sent({
+      user: name,
+      visit,
+      tab,
+      kind,
+      ...(session === undefined ? {} : { session }),
+      dueAtMs,
+      lateMs,
+    })
+    const reply = await run()
+    const { end, ...rest } = reply
+    const facts = 'kind' in rest ? { why: rest.kind } : rest
+    recorder.ended(op, { outcome: end, ...(session === undefined ? {} : { session }), ...facts })
+    if (socket.hasEnded && this.#sockets.get(tab) === socket) this.#sockets.delete(tab)
+    const outcome: Outcome = reply.end === 'ok' ? { end: 'ok', body: undefined } : reply
+    const loggedOut = visit === this.#visit && this.#noticeLogout(outcome, kind)
+    return { outcome, node: reply.end === 'ok' ? reply.node : undefined, loggedOut, lost: 0 }
+  }
+
   async #put(turn: Turn): Promise<Operation> {
     const { run, name } = this.#options
     const sku = `${run}.${name}.${this.#visit}.${++this.#puts}`
@@ -206,6 +302,7 @@ export class VirtualUser {
     const visit = this.#visit
     this.#stage = 'leaving'
     const jar = this.#jar.copy()
+    const sockets = this.#sockets
     const { operation } = await this.#do(turn, { kind: 'logout', call: { method: 'POST', path: '/api/logout' } })
     // The visit is over even if the logout failed.
     this.#old = { jar, visit }
@@ -213,6 +310,7 @@ export class VirtualUser {
     this.#intact = true
     this.#acknowledged.clear()
     this.#looksNext.clear()
+    if (operation.outcome.end === 'ok') await this.#linger(visit, sockets)
     return operation
   }
 
@@ -277,6 +375,10 @@ export class VirtualUser {
     if (gone > 0) this.#intact = false
     return gone
   }
+}
+
+function unit(random: () => number): number {
+  return Math.floor(random() * 3) - 1
 }
 
 const readCart: Call = { method: 'GET', path: '/api/cart' }

@@ -139,13 +139,14 @@ test('in a storm no more nodes are dead at once than may be', async (t) => {
 })
 
 test('faults ask for the interleavings without which they show little', (t) => {
-  t.deepEqual(askedBy(['kill'], 20, 1), ['request-on-dying-node'])
-  t.deepEqual(askedBy(['kill'], 9, 2), ['two-tabs-at-once'], 'so few may all miss')
-  t.deepEqual(askedBy(['kill', 'crash'], 2, 1), ['crash-after-commit'])
-  t.deepEqual(askedBy(['crash:before-commit', 'pause'], 4, 1), [])
-  t.deepEqual(askedBy(['kill@store', 'latency'], 30, 1), [], 'no node dies')
-  t.deepEqual(askedBy(['kill'], 0, 2), [])
-  t.deepEqual(askedBy(['pause'], 4, 1, 2), ['faults-at-once'])
+  t.deepEqual(askedBy(['kill'], { kills: 20, tabs: 1 }), ['request-on-dying-node'])
+  t.deepEqual(askedBy(['kill'], { kills: 9, tabs: 2 }), ['two-tabs-at-once'], 'so few may all miss')
+  t.deepEqual(askedBy(['kill', 'crash'], { kills: 2, tabs: 1 }), ['crash-after-commit'])
+  t.deepEqual(askedBy(['crash:before-commit', 'pause'], { kills: 4, tabs: 1 }), [])
+  t.deepEqual(askedBy(['kill@store', 'latency'], { kills: 30, tabs: 1 }), [], 'no node dies')
+  t.deepEqual(askedBy(['kill'], { kills: 0, tabs: 2 }), [])
+  t.deepEqual(askedBy(['kill'], { kills: 20, tabs: 1, floor: 1 }), ['move-on-dying-node'], 'all are on the floor')
+  t.deepEqual(askedBy(['pause'], { kills: 4, tabs: 1, overlap: 2 }), ['faults-at-once'])
 })
 
 test('each crash point comes in turn, first the one after the commit', (t) => {

@@ -33,6 +33,16 @@ export function integerFlag<T extends number | undefined>(
   return { ...described, takes: `${min} to ${max}`, parse }
 }
 
+/** A number from 0 to 1. */
+export function shareFlag(described: Described<number>): Flag<number> {
+  return { ...described, takes: '0 to 1', parse: parseShare }
+}
+
+function parseShare(value: string): number | undefined {
+  const share = /^\d*\.?\d+$/.test(value) ? Number(value) : Number.NaN
+  return share <= 1 ? share : undefined
+}
+
 export function choiceFlag<T extends string | undefined>(
   choices: readonly string[],
   described: Described<T>,

@@ -1,7 +1,7 @@
 /** Flags that several commands share. */
 import { SEED_MAX } from '../../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
-import { choiceFlag, integerFlag, listed, textFlag } from './flags.ts'
+import { choiceFlag, integerFlag, listed, shareFlag, textFlag } from './flags.ts'
 
 export const strategyFlag = choiceFlag<string | undefined>(strategyNames, {
   placeholder: 'NAME',
@@ -19,3 +19,9 @@ export const seedFlag = integerFlag<number | undefined>(
   { min: 0, max: SEED_MAX },
   { placeholder: 'N', help: 'the seed of the load and the faults (any)', otherwise: undefined },
 )
+
+export const floorFlag = shareFlag({
+  placeholder: 'SHARE',
+  help: 'the share of the virtual users who are on the floor, 0 to 1: they move over WebSockets (0)',
+  otherwise: 0,
+})

@@ -1,6 +1,6 @@
 import { NODES_MAX } from '../../cluster/addresses.ts'
 import { choiceFlag, type Flag, integerFlag } from './flags.ts'
-import { logsFlag, seedFlag, strategyFlag } from './run-flags.ts'
+import { floorFlag, logsFlag, seedFlag, strategyFlag } from './run-flags.ts'
 import { storeFlags } from './store-flags.ts'
 
 const PORT = { min: 0, max: 65_535 }
@@ -34,6 +34,7 @@ export const upFlags = {
   'restart-after': restartAfter,
   users: integerFlag(USERS, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
   rate: integerFlag(RATE, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
+  floor: floorFlag,
   edges: choiceFlag(['off', 'on'], {
     placeholder: 'off|on',
     help: 'proxies between the processes, so that edges can be broken (off)',

@@ -4,7 +4,7 @@ import { NODES_MAX } from '../../cluster/addresses.ts'
 import { TABS_MAX } from '../../users/load.ts'
 import { RATE_MAX } from './fit-rate.ts'
 import { choiceFlag, type Flag, type FlagValues, integerFlag, listed, textFlag } from '../command/flags.ts'
-import { logsFlag, seedFlag, strategyFlag } from '../command/run-flags.ts'
+import { floorFlag, logsFlag, seedFlag, strategyFlag } from '../command/run-flags.ts'
 import { durabilityFlag, storeFlags } from '../command/store-flags.ts'
 import { handOnFlags, reportFlag } from './hand-on.ts'
 import { targetFlags } from './target-flags.ts'
@@ -68,6 +68,7 @@ export const proveFlags = {
       otherwise: undefined,
     },
   ),
+  floor: floorFlag,
   keys: choiceFlag(['none', 'sent'], {
     placeholder: 'none|sent',
     help: 'whether the users send idempotency keys (none)',

@@ -114,9 +114,8 @@ function labOptions(
     users: flags.users,
     tabs: flags.tabs,
     together: true,
-    requires: [
-      ...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], flags.kills, flags.tabs, flags.overlap)]),
-    ],
+    floor: flags.floor,
+    requires: [...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], flags)])],
     service: {
       needs: isMesh(choice) ? 'majority' : 'one',
       ...(flags.overlap > 1 ? { fullWithinMs: FULL_WITHIN_MS } : {}),

@@ -42,6 +42,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
         users: flags.users,
         tabs: flags.tabs,
         together: true,
+        floor: flags.floor,
         requires: flags.require,
         rate: flags.rate ?? RATE_MAX,
         idempotencyKeys: flags.keys === 'sent',

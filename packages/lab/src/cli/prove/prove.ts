@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnomalyKind, type InterleavingName, INTERLEAVINGS, Judge } from '@ninelives/history'
 import { campaign } from '../../campaign/campaign.ts'
-import { needsTabs } from '../../campaign/required.ts'
+import { needsFloor, needsTabs } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
 import { EXIT_FAILED, LabError, UsageError } from '../../errors.ts'
 import { seededRandom, SEED_MAX } from '../../random.ts'
@@ -61,6 +61,8 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
 async function proven(flags: ProveValues, config: Config): Promise<number> {
   const alone = flags.tabs === 1 ? flags.require.find(needsTabs) : undefined
   if (alone !== undefined) throw new UsageError(`--require ${alone} needs users with several tabs: --tabs 2`)
+  const ashore = flags.floor === 0 ? flags.require.find(needsFloor) : undefined
+  if (ashore !== undefined) throw new UsageError(`--require ${ashore} needs users on the floor: --floor 0.5`)
   if (flags.target === undefined) refuseTargetFlags(flags)
   const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
   requireWritable(flags)

@@ -1,0 +1,106 @@
+/**
+ * What a user's moves on the floor should have come to. Every answer there shows how many moves the session has: at least those that were
+ * acknowledged or shown before it was asked for, and at most those that were sent.
+ */
+import type { Done, Visit, Write } from './visit.ts'
+
+/** An answer of the floor. */
+export interface Shown {
+  readonly op: number
+  readonly sentAtMs: number
+  readonly endedAtMs: number
+  readonly moves: number
+  readonly at: readonly [x: number, y: number] | undefined
+}
+
+/** An answer with fewer moves than there should be. A later one decides whether they are lost. */
+export interface Shortfall {
+  readonly answer: Shown
+  /** How many acknowledged moves are missing; 0 if moves are missing that were only shown. */
+  readonly lost: number
+  /** What proves that there were more. */
+  readonly proof: Pick<Shown, 'op' | 'endedAtMs'>
+}
+
+/**
+ * `doubled`: more moves than were sent. `lost`: acknowledged moves are missing for good. `behind`: fewer moves than had been shown or
+ * acknowledged, and more again later. `elsewhere`: the marker is further away than its moves can have brought it.
+ */
+export type FloorProblem =
+  | { readonly problem: 'doubled'; readonly answer: Shown; readonly times: number; readonly sent: readonly Write[] }
+  | ({ readonly problem: 'lost'; readonly confirmedBy: Shown | undefined } & Shortfall)
+  | ({ readonly problem: 'behind'; readonly again: Shown | undefined } & Shortfall)
+  | { readonly problem: 'elsewhere'; readonly answer: Shown; readonly before: Shown }
+
+/** What is known of a visit's moves. */
+export interface Floor {
+  readonly moves: Write[]
+  /** The last answers. */
+  readonly shown: Shown[]
+  shortfall: Shortfall | undefined
+  /** Moves that were reported as lost, and as doubled. */
+  lost: number
+  doubled: number
+}
+
+/** More than the tabs of a user, as only answers at the same time can't be compared. */
+const SHOWN_MAX = 16
+const NO_PROBLEMS: readonly FloorProblem[] = []
+
+export function newFloor(): Floor {
+  return { moves: [], shown: [], shortfall: undefined, lost: 0, doubled: 0 }
+}
+
+/** Compares what an answer shows with what is known of the visit. `own` is its move, if it acknowledges one. */
+export function judgeFloor(visit: Visit, { sent, ended }: Done, own: Write | undefined): readonly FloorProblem[] {
+  if ((sent.kind !== 'move' && sent.kind !== 'hello') || ended.outcome !== 'ok' || ended.count === undefined)
+    return NO_PROBLEMS
+  const floor = (visit.floor ??= newFloor())
+  const { op, sentAtMs } = sent
+  const answer: Shown = { op, sentAtMs, endedAtMs: ended.endedAtMs, moves: ended.count, at: ended.at }
+  const problems: FloorProblem[] = []
+
+  const tried = floor.moves.filter(({ outcome }) => outcome !== 'failed')
+  const times = answer.moves - tried.length - floor.doubled
+  if (times > 0) {
+    floor.doubled += times
+    problems.push({ problem: 'doubled', answer, times, sent: tried })
+  }
+
+  const earlier = floor.shown.filter((shown) => shown.endedAtMs < sentAtMs)
+  const highest = earlier.reduce<Shown | undefined>((a, b) => (a !== undefined && a.moves > b.moves ? a : b), undefined)
+  if (highest !== undefined && isElsewhere(answer, highest)) {
+    problems.push({ problem: 'elsewhere', answer, before: highest })
+  }
+
+  const acknowledged = floor.moves.filter((move) => move.outcome === 'ok' && move.endedAtMs < sentAtMs)
+  const step = own === undefined ? 0 : 1
+  const missing = acknowledged.length - floor.lost + step - answer.moves
+  const isShort = missing > 0 || (highest !== undefined && answer.moves < highest.moves + step)
+  const { shortfall } = floor
+  if (shortfall !== undefined && sentAtMs > shortfall.answer.endedAtMs) {
+    floor.shortfall = undefined
+    const isLost = missing > 0 && shortfall.lost > 0
+    if (isLost) {
+      floor.lost += missing
+      // What was shown before no longer counts.
+      floor.shown.length = 0
+      problems.push({ problem: 'lost', ...shortfall, lost: missing, confirmedBy: answer })
+    } else problems.push({ problem: 'behind', ...shortfall, again: answer })
+  } else if (shortfall === undefined && isShort) {
+    const last = acknowledged.at(-1)
+    const proof = missing > 0 && last !== undefined ? last : highest
+    if (proof !== undefined) floor.shortfall = { answer, lost: Math.max(0, missing), proof }
+  }
+
+  floor.shown.push(answer)
+  if (floor.shown.length > SHOWN_MAX) floor.shown.shift()
+  return problems
+}
+
+/** A move leads to a field beside, or against a wall. */
+function isElsewhere({ moves, at }: Shown, before: Shown): boolean {
+  if (at === undefined || before.at === undefined || moves < before.moves) return false
+  const distance = Math.max(Math.abs(at[0] - before.at[0]), Math.abs(at[1] - before.at[1]))
+  return distance > moves - before.moves
+}
