@@ -69,15 +69,14 @@ export function judgeFloor(visit: Visit, { sent, ended }: Done, own: Write | und
 
   const earlier = floor.shown.filter((shown) => shown.endedAtMs < sentAtMs)
   const highest = earlier.reduce<Shown | undefined>((a, b) => (a !== undefined && a.moves > b.moves ? a : b), undefined)
-  if (highest !== undefined && isElsewhere(answer, highest)) {
-    problems.push({ problem: 'elsewhere', answer, before: highest })
-  }
-
   const acknowledged = floor.moves.filter((move) => move.outcome === 'ok' && move.endedAtMs < sentAtMs)
   const step = own === undefined ? 0 : 1
   const missing = acknowledged.length - floor.lost + step - answer.moves
   const isShort = missing > 0 || (highest !== undefined && answer.moves < highest.moves + step)
   const { shortfall } = floor
+  // Where moves are missing, the marker is not where the others have brought it either.
+  if (highest !== undefined && !isShort && shortfall === undefined && isElsewhere(answer, highest))
+    problems.push({ problem: 'elsewhere', answer, before: highest })
   if (shortfall !== undefined && sentAtMs > shortfall.answer.endedAtMs) {
     floor.shortfall = undefined
     const isLost = missing > 0 && shortfall.lost > 0

@@ -4,6 +4,8 @@ export interface Contents {
   user?: string
   cart?: Record<string, number>
   count?: number
+  /** Where the user's marker is. */
+  floor?: object
 }
 
 const MARK = ',"d":'

@@ -116,3 +116,29 @@ test("as a store of the user's own, in a process of its own, it gets its verdict
   t.regex(command.output.stdout, /Anomaly +lost-update, \d+ times?\n/)
   t.regex(command.output.stdout, /Verdict +invalid\n/)
 })
+
+/** Users on the floor, who log out while their other tabs go on. */
+const onFloor = ['--kills', '0', '--floor', '1', '--users', '6', '--tabs', '3', '--rate', '120', '--seed', '5']
+
+test('dropped-moves: lost-move', async (t) => {
+  const store = brokenStore('dropped-moves')
+  const command = run(t, ['prove', ...onFloor, '--nodes', '1', '--logs', scratch(t), '--store', store])
+  t.is(await command.exited, 1, command.output.stderr)
+  t.regex(command.output.stdout, /Moves +\d+ acknowledged, \d+ lost, 0 done twice/)
+  // What else it does: a marker without one of its moves is elsewhere, and items are dropped as well.
+  t.deepEqual(anomaliesIn(command.output.stdout, ['leak', 'lost-write', 'lost-update', 'back-in-time']), ['lost-move'])
+})
+
+test('kept-sockets: outlived-socket', async (t) => {
+  const directory = scratch(t)
+  const store = brokenStore('kept-sockets', `?on=sqlite:${directory}/sessions.db`)
+  const flags = ['--nodes', '2', '--require', 'logout-during-write', '--logs', `${directory}/run`]
+  const command = run(t, ['prove', ...onFloor, ...flags, '--store', store])
+  t.is(await command.exited, 1, command.output.stderr)
+  t.deepEqual(anomaliesIn(command.output.stdout), ['outlived-socket'])
+})
+
+function anomaliesIn(stdout: string, beside: readonly string[] = []): string[] {
+  const found = [...stdout.matchAll(/^ +Anomaly +([\w-]+),/gm)].map(([, kind]) => kind as string)
+  return found.filter((kind) => !beside.includes(kind))
+}
