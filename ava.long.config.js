@@ -28,6 +28,7 @@ export const LONG_TESTS = [
   'test/floor-failover.test.ts',
   'test/floor-page.test.ts',
   'test/live-page.test.ts',
+  'test/live-tour.test.ts',
   'test/mesh-failover.test.ts',
   'test/promises-of-stores.test.ts',
   'test/redis-failover.test.ts',

@@ -201,6 +201,7 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
   control: {
     BAD_PATH: ['The path is not percent-encoded UTF-8.', 'Encode it, as `encodeURIComponent` does.'],
     BODY_TOO_LARGE: ['The body has more than 16 KiB.', 'Send only the fields of the fault.'],
+    CHANGING: ['Another cluster is beginning already.', 'Ask again once it serves.'],
     CROSS_SITE: ['A page of another origin sent the request.', 'Use the live page, or a program that is no browser.'],
     FAULT_NOT_ARMED: [
       'What the fault falls on did not confirm the order.',
@@ -234,13 +235,19 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'The process of the virtual users did not confirm the rate.',
       'Try again; look at `users.log` of the run.',
     ],
+    NO_CLUSTER: ['There is no cluster yet.', '`POST /api/strategy` starts one; `POST /api/beside` a second one.'],
     NO_EDGES: ['There are no proxies on the edges.', 'Start the lab with `--edges on`.'],
     NO_MINORITY: ['So few nodes have no minority.', 'Start the lab with three nodes or more.'],
     NO_POWER: ['A loss of power needs a run whose writes are recorded.', '`npx ninelives prove --faults power`.'],
     NO_REPLICA: ['No replica follows the store.', 'Start the lab with `--replica on`.'],
     NO_SESSION: ['No user with a session was found for `owner`.', 'Wait until users are logged in, or name a node.'],
-    NO_STORE: ['The lab started no store server here.', 'Take a strategy with a private server, such as `redis`.'],
+    NO_STORE: [
+      'The lab started no store server here; or the strategy that was asked for needs one that this machine does not have.',
+      'Take a strategy with a private server, such as `redis`; the message says how to get the server.',
+    ],
     NO_USERS: ['There are no virtual users.', 'Start the lab with `--users`.'],
+    ONE_STRATEGY: ['This lab runs one strategy only.', 'Start it with `npx ninelives up`.'],
+    STOPPING: ['The lab is stopping.', 'Start it again.'],
     TOO_MANY_CLIENTS: ['64 clients read the events already.', 'Close some.'],
     TOO_MANY_FAULTS: ['A thousand faults stand.', 'Heal some.'],
     UNKNOWN_EDGE: ['There is no edge of that name.', 'The message lists them.'],

@@ -16,9 +16,9 @@ test('the generated pages are up to date', async (t) => {
 })
 
 test('the control API has the routes of the page, and no others', (t) => {
-  const [routes] = new Source('packages/lab/src/control/routes.ts').files
+  const { files } = new Source('packages/lab/src/control/{lab-,}routes.ts')
   const found: string[] = []
-  walk(routes?.program, (node) => {
+  const noteRoute = (node: Parameters<Parameters<typeof walk>[1]>[0]): void => {
     if (node.type !== 'ObjectExpression') return
     const fields = new Map(
       (
@@ -27,7 +27,8 @@ test('the control API has the routes of the page, and no others', (t) => {
     )
     const [method, path] = [fields.get('method')?.value, fields.get('path')?.regex?.pattern]
     if (typeof method === 'string' && path !== undefined) found.push(`${method} ${path}`)
-  })
+  }
+  for (const { program } of files) walk(program, noteRoute)
   const documented = operationsOf(controlApi()).map(
     ([method, path]) => `${method} ^${path.replaceAll('/', String.raw`\/`).replaceAll(/\{\w+\}/g, '([^/]+)')}$`,
   )

@@ -101,7 +101,7 @@ function begin(event: RunStarted): Partial<ClusterState> {
       downtimeMs: 0,
       ejected: false,
     })),
-    users: { ...initialState.users, all: event.users, rate: event.rate },
+    users: { ...initialState.users, all: event.users, tabs: event.tabs ?? 1, rate: event.rate },
   }
 }
 
@@ -158,6 +158,7 @@ function addSecond(users: UsersState, second: UsersSecond, atMs: number): UsersS
   const latest: SecondOfUsers = { ...sums, atMs, p99Ms: second.latencyMs.p99, byNode: second.byNode }
   return {
     ...second.users,
+    tabs: users.tabs,
     rate: users.rate,
     totals: addTotals(users.totals, sums),
     recent: [...users.recent, latest].slice(-RECENT_SECONDS),

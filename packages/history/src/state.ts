@@ -61,6 +61,8 @@ export interface SecondOfUsers extends UserTotals {
 
 export interface UsersState {
   readonly all: number
+  /** Of each user. */
+  readonly tabs: number
   /** The planned operations a second of all users together. */
   readonly rate: number
   readonly loggedIn: number
@@ -105,7 +107,7 @@ export const initialState: ClusterState = {
   balancer: {},
   nodes: [],
   faults: [],
-  users: { all: 0, rate: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },
+  users: { all: 0, tabs: 1, rate: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },
 }
 
 export function findNode(state: ClusterState, name: string): NodeState | undefined {

@@ -14,6 +14,8 @@ export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))
 
 const RUNS_KEPT = 10
 const RUN_NAME = /^\d{8}-\d{6}-\d+$/
+const LATER_RUN = /^(beside-)?\d+-[a-z]+$/
+export const TRACE_FILE = 'trace.ndjson'
 const OWNER_FILE = 'lab.pid'
 
 /** A name that sorts by time. The pid tells runs of the same second apart. */
@@ -66,6 +68,9 @@ function isInUse(directory: string): boolean {
 /** Removes only files that a run writes, as the user may have named a directory with other files. */
 function removeFilesOfRun(directory: string): void {
   for (const name of readdirSync(directory)) {
+    // A later run of the same lab.
+    const later = path.join(directory, name)
+    if (LATER_RUN.test(name) && existsSync(path.join(later, TRACE_FILE))) rmSync(later, { recursive: true })
     if (
       name.startsWith(SQLITE_FILE) ||
       /^((trace|anomaly-[a-z-]+)\.ndjson|verdict\.json|report\.html|power\.so)$/.test(name) ||

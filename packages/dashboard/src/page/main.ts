@@ -1,7 +1,12 @@
 /** The live page: messages from the lab are folded into one state, which is shown a few times a second; dots move in between. */
 import type { ClusterState } from '@ninelives/history'
-import { inject } from './base/control.ts'
+import { API, inject, isBeside } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
+import { ClusterDialog } from './panels/cluster-dialog.ts'
+import { LabView } from './data/lab.ts'
+import { Pair } from './scene/pair.ts'
+import { Director } from './scene/director.ts'
+import { Tour } from './scene/tour.ts'
 import { Hands } from './panels/hands.ts'
 import { showHeadline } from './panels/headline.ts'
 import { listenToKeys } from './panels/keys.ts'
@@ -29,6 +34,11 @@ const anomalies = new Anomalies()
 const story = new Story()
 const time = new Time(chronicle, (ms) => player.seek(ms))
 const hands = new Hands(stateNow)
+const lab = new LabView()
+const director = new Director(lab)
+const clusterDialog = new ClusterDialog(stateNow, lab, director)
+const pair = new Pair(lab)
+const tour = new Tour(lab, director, () => timeline.head)
 const transport = new Transport(player, timeline, anomalies)
 const stage = new Stage({ kill: (node) => void inject('kill', node) })
 let connection: 'connecting' | 'live' | 'gone' = 'connecting'
@@ -49,7 +59,7 @@ function headMs(): number {
   return head.atMs + (isTicking ? Math.min(1_000, performance.now() - heardMs) : 0)
 }
 
-listenLive({
+listenLive(API, {
   begin() {
     timeline.clear()
     chronicle.clear()
@@ -85,6 +95,8 @@ function show(): void {
   showNodes(moment.state, nowMs)
   story.showUntil(nowMs)
   hands.show()
+  director.direct(timeline.head.state, chronicle.readyAtMs, headMs())
+  tour.look(timeline.head, headMs(), chronicle.readyAtMs)
   transport.show(moment.state.startedAtMs)
 }
 
@@ -109,7 +121,8 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   const standing = connection === 'live' && phase === 'ended' ? 'ended' : connection
   link.dataset['state'] = standing
   setText(link, word(standing))
-  setText(byId('strategy-name', HTMLElement), strategy.name)
+  clusterDialog.show(strategy.name)
+  pair.show()
   const shop = byId('shop', HTMLAnchorElement)
   shop.hidden = balancer.url === undefined
   if (balancer.url !== undefined) shop.href = balancer.url
@@ -136,8 +149,16 @@ for (const button of document.querySelectorAll<HTMLElement>('[data-language]')) 
     showTexts()
     time.translate()
     story.translate()
+    tour.translate()
     show()
   })
+}
+
+/** A link with a scene offers that; otherwise a first visit is offered the tour. */
+async function begin(): Promise<void> {
+  await lab.refresh()
+  if (lab.facts.strategies.length > 0 && (await clusterDialog.offer(location.hash))) return
+  tour.offer()
 }
 
 function frame(): void {
@@ -157,6 +178,8 @@ function frame(): void {
 }
 
 listenToKeys(stateNow, transport, { help: () => hands.openHelp(), faults: () => void hands.openFaults() })
+document.body.classList.toggle('compact', isBeside)
+if (!isBeside) void begin()
 showTexts()
 story.clear()
 frame()

@@ -1,5 +1,6 @@
 /** What happened to the users in a fraction of a second, in few bytes: numbers in fixed places instead of one object an operation. */
 import type { AnomalyKind } from '../checkers/checker.ts'
+import type { InterleavingName } from '../interleavings.ts'
 import type { OperationEnded, OperationKind, OperationSent } from '../trace/events.ts'
 import type { Incident } from './incident.ts'
 
@@ -37,7 +38,11 @@ export interface Beat {
   readonly anomalies: readonly FoundAnomaly[]
   /** How often each anomaly was found since the beginning; absent without a change. */
   readonly found?: Readonly<Partial<Record<AnomalyKind, number>>>
+  /** How often each hard interleaving occurred since the beginning; absent without a change. */
+  readonly met?: Met
 }
+
+export type Met = Readonly<Partial<Record<InterleavingName, number>>>
 
 /** An anomaly with the operations that prove it, as far as they are remembered. */
 export interface FoundAnomaly {
@@ -66,6 +71,7 @@ export interface CrowdView {
   readonly incidents: readonly Incident[]
   readonly anomalies: readonly FoundAnomaly[]
   readonly found: Readonly<Partial<Record<AnomalyKind, number>>>
+  readonly met: Met
 }
 
 export const noCrowd: CrowdView = {
@@ -76,6 +82,7 @@ export const noCrowd: CrowdView = {
   incidents: [],
   anomalies: [],
   found: {},
+  met: {},
 }
 
 export function codeOf(kind: OperationKind, outcome: number): number {

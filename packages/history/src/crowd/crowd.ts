@@ -12,6 +12,7 @@ import {
   codeOf,
   type CrowdView,
   type FoundAnomaly,
+  type Met,
   OP_FIELDS,
   OUTCOMES,
   type ShownOperation,
@@ -59,6 +60,8 @@ export class Crowd {
   readonly #changedAccounts = new Set<Account>()
   #newAnomalies: FoundAnomaly[] = []
   #hasFound = false
+  /** As the last beat had it. */
+  #met: Met = {}
 
   /** `before`: the state before the event. */
   take(event: TraceEvent, before: ClusterState): void {
@@ -77,12 +80,16 @@ export class Crowd {
       incidents: this.#accounts.map(({ incident }) => incident),
       anomalies: [...this.#anomalies],
       found: { ...this.#found },
+      met: this.#interleavings(),
     }
   }
 
   /** What changed since the last call. */
   beat(atMs: number): Beat {
     const ops = this.#ops
+    const met = this.#interleavings()
+    const hasMet = Object.values(met).join() !== Object.values(this.#met).join()
+    this.#met = met
     // The ends become times before the beat, which are short numbers.
     for (let at = 3; at < ops.length; at += OP_FIELDS) ops[at] = Math.max(0, Math.round(atMs - (ops[at] ?? 0)))
     const beat: Beat = {
@@ -93,6 +100,7 @@ export class Crowd {
       incidents: [...this.#changedAccounts].map(({ incident }) => incident),
       anomalies: this.#newAnomalies,
       ...(this.#hasFound ? { found: { ...this.#found } } : {}),
+      ...(hasMet ? { met } : {}),
     }
     this.#ops = []
     this.#skipped = 0
@@ -101,6 +109,10 @@ export class Crowd {
     this.#newAnomalies = []
     this.#hasFound = false
     return beat
+  }
+
+  #interleavings(): Met {
+    return Object.fromEntries(this.#judge.interleavings.map(({ name, times }) => [name, times]))
   }
 
   #observed({ done, visit, isOwn, isRefused }: Observation): void {

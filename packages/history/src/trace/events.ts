@@ -70,6 +70,8 @@ export interface RunStarted {
   /** Absent if a node that died is not restarted. */
   readonly restartAfterMs?: number
   readonly users: number
+  /** Of each user; absent if one. */
+  readonly tabs?: number
   readonly rate: number
   /** The idle timeout and the absolute timeout; absent if unknown. */
   readonly idleTimeoutMs?: number

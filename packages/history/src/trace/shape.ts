@@ -26,6 +26,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     nodes,
     strategy: object,
     users: optional(number),
+    tabs: optional(number),
     rate: optional(number),
     seed: optional(number),
     idleTimeoutMs: optional(number),

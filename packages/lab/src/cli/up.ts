@@ -8,6 +8,7 @@ import { UsageError } from '../errors.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
+import type { ChooseStrategy } from '../control/server.ts'
 import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
 import { painter } from '../terminal/paint.ts'
@@ -45,7 +46,12 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(lab) })
   if (choice.own !== undefined) await awaitStore(choice.own, say, stop)
   if (stop.aborted) return EXIT_INTERRUPTED
-  lab = await openLab(labOptions(flags, choice, run, directory, config))
+  const choose: ChooseStrategy = async (asked) => {
+    const other = chooseStrategy({ ...asked, store: undefined }, config)
+    if (other.own !== undefined) await awaitStore(other.own, say, stop)
+    return other
+  }
+  lab = await openLab({ ...labOptions(flags, choice, run, directory, config), choose })
   if (!(await started(lab, stop))) return EXIT_INTERRUPTED
   say(greeting(lab.trace.state, lab.control.url, painter(process.stdout)))
   tellStory(lab)
@@ -97,6 +103,7 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
     users: flags.users,
     rate: flags.rate,
     floor: flags.floor,
+    ...(flags.tabs === 1 ? {} : { tabs: flags.tabs, together: true }),
     seed: flags.seed ?? randomInt(SEED_MAX),
     run,
     directory,
@@ -110,10 +117,15 @@ function announce({ server }: Choice, { nodes }: Values): void {
   say(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${store} and the balancer ...`)
 }
 
-function tellStory({ trace }: Lab): void {
-  const story = new Story(painter(process.stdout))
-  trace.listen((event, before) => {
-    for (const line of story.tell(event, before)) say(line)
+function tellStory(lab: Lab): void {
+  const first = lab.trace
+  lab.follow(({ trace }) => {
+    const { strategy } = trace.state
+    if (trace !== first) say(`\nAnother strategy, ${strategy.name}: ${strategy.summary}\n`)
+    const story = new Story(painter(process.stdout))
+    trace.listen((event, before) => {
+      for (const line of story.tell(event, before)) say(line)
+    })
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * The trace as server-sent events, without single operations. Every message is one event with the id `run:seq`, so a client can
  * resume with Last-Event-ID. A client that is new, was away for longer than the lab remembers, or has the id of another run
- * first gets the message `state`: the cluster's state before the events that follow.
+ * first gets the message `state`: the cluster's state before the events that follow. When another run begins, its events follow.
  *
  * With `?users=on` a client also gets the users: first the message `crowd`, the view of all of them, and then four times a second a
  * `beat` with what changed. Operations are summed up once for all clients, and only while there is one.
@@ -18,23 +18,31 @@ const RETRY_MS = 1_000
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024
 const BEAT_MS = 250
 
+/** The newest run, and those after it. */
+export interface Feed {
+  readonly needed: Traced
+  follow(listener: (run: Traced) => void): () => void
+}
+
+interface Traced {
+  readonly trace: Trace
+}
+
 export class EventStream {
   readonly #clients = new Set<ServerResponse>()
   /** Those that also get the users. */
   readonly #watchers = new Set<ServerResponse>()
-  readonly #crowd = new Crowd()
-  readonly #trace: Trace
+  readonly #runs: Feed
+  #crowd = new Crowd()
+  #trace: Trace | undefined
   #beats: NodeJS.Timeout | undefined
   readonly #heartbeat: NodeJS.Timeout
-  readonly #endListening: () => void
+  readonly #endFollowing: () => void
+  #endListening: (() => void) | undefined
 
-  constructor(trace: Trace) {
-    this.#trace = trace
-    for (const event of trace.since(undefined).events) this.#crowd.take(event, trace.state)
-    this.#endListening = trace.listen((event, before) => {
-      this.#crowd.take(event, before)
-      if (!isOperation(event)) this.#broadcast(this.#message(event))
-    })
+  constructor(runs: Feed) {
+    this.#runs = runs
+    this.#endFollowing = runs.follow((run) => this.#follow(run))
     this.#heartbeat = setInterval(() => this.#broadcast(': still here\n\n'), HEARTBEAT_MS)
   }
 
@@ -46,11 +54,13 @@ export class EventStream {
     if (this.#clients.size >= CLIENTS_MAX) {
       throw new ApiError(503, 'TOO_MANY_CLIENTS', `at most ${CLIENTS_MAX} clients read the events at once`)
     }
+    const { trace } = this.#runs.needed
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' })
     response.write(`retry: ${RETRY_MS}\n\n`)
-    const { base, events } = this.#trace.since(this.#lastSeen(request))
-    if (base) response.write(`event: state\nid: ${this.#id(base.seq)}\ndata: ${JSON.stringify(base)}\n\n`)
-    for (const event of events) response.write(this.#message(event))
+    const { run } = trace.state
+    const { base, events } = trace.since(lastSeen(request, run))
+    if (base) response.write(`event: state\nid: ${run}:${base.seq}\ndata: ${JSON.stringify(base)}\n\n`)
+    for (const event of events) response.write(message(event, run))
     this.#clients.add(response)
     if (new URL(request.url ?? '/', 'http://lab').searchParams.get('users') === 'on') this.#watch(response)
     response.on('close', () => this.#close(response))
@@ -61,8 +71,24 @@ export class EventStream {
   close(): void {
     clearInterval(this.#heartbeat)
     clearInterval(this.#beats)
-    this.#endListening()
+    this.#endFollowing()
+    this.#endListening?.()
     for (const client of this.#clients) client.end()
+  }
+
+  /** Clients stay connected, and get the new run's events from its first one on. */
+  #follow({ trace }: Traced): void {
+    this.#endListening?.()
+    this.#trace = trace
+    this.#crowd = new Crowd()
+    for (const event of trace.since(undefined).events) {
+      this.#crowd.take(event, trace.state)
+      this.#broadcast(message(event, trace.state.run))
+    }
+    this.#endListening = trace.listen((event, before) => {
+      this.#crowd.take(event, before)
+      if (!isOperation(event)) this.#broadcast(message(event, trace.state.run))
+    })
   }
 
   #watch(response: ServerResponse): void {
@@ -74,6 +100,7 @@ export class EventStream {
   }
 
   #beat(): void {
+    if (this.#trace === undefined) return
     const beat = this.#crowd.beat(this.#trace.nowMs)
     this.#broadcast(`event: beat\ndata: ${JSON.stringify(beat)}\n\n`, this.#watchers)
   }
@@ -86,23 +113,19 @@ export class EventStream {
     this.#beats = undefined
   }
 
-  #lastSeen({ headers }: IncomingMessage): number | undefined {
-    const [run, seq] = String(headers['last-event-id'] ?? '').split(':')
-    return run === this.#trace.state.run && seq !== undefined && /^-?\d+$/.test(seq) ? Number(seq) : undefined
-  }
-
-  #message(event: TraceEvent): string {
-    return `id: ${this.#id(event.seq)}\ndata: ${JSON.stringify(event)}\n\n`
-  }
-
-  #id(seq: number): string {
-    return `${this.#trace.state.run}:${seq}`
-  }
-
   #broadcast(text: string, to: ReadonlySet<ServerResponse> = this.#clients): void {
     for (const client of to) {
       if (client.writableLength > UNREAD_BYTES_MAX) client.destroy()
       else client.write(text)
     }
   }
+}
+
+function lastSeen({ headers }: IncomingMessage, present: string): number | undefined {
+  const [run, seq] = String(headers['last-event-id'] ?? '').split(':')
+  return run === present && seq !== undefined && /^-?\d+$/.test(seq) ? Number(seq) : undefined
+}
+
+function message(event: TraceEvent, run: string): string {
+  return `id: ${run}:${event.seq}\ndata: ${JSON.stringify(event)}\n\n`
 }

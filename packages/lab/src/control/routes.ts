@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { findNode } from '@ninelives/history'
 import type { Cluster } from '../cluster/cluster.ts'
 import { ApiError } from '../errors.ts'
-import type { FaultController } from '../faults/controller.ts'
+import type { Runs } from '../runs.ts'
 import type { Trace } from '../trace/trace.ts'
 import { clusterView, nodeView } from './cluster-view.ts'
 import type { EventStream } from './event-stream.ts'
@@ -10,12 +10,6 @@ import { faultKinds } from './fault-kinds.ts'
 import { faultRequest } from './fault-request.ts'
 import { readJsonObject, sendJson } from './json.ts'
 import { pace } from './pace.ts'
-
-export interface Controlled {
-  readonly trace: Trace
-  readonly cluster: Cluster
-  readonly faults: FaultController
-}
 
 export interface Route {
   readonly method: string
@@ -26,23 +20,25 @@ export interface Route {
   handle(request: IncomingMessage, response: ServerResponse, parameter: string): void | Promise<void>
 }
 
-export function routes({ trace, cluster, faults }: Controlled, events: EventStream): readonly Route[] {
+/** What can be asked of the newest of these runs. */
+export function runRoutes(runs: Runs, events: EventStream): readonly Route[] {
   return [
     {
       method: 'GET',
       path: /^\/api\/cluster$/,
-      handle: (_request, response) => sendJson(response, 200, clusterView(trace.state)),
+      handle: (_request, response) => sendJson(response, 200, clusterView(runs.needed.trace.state)),
     },
     {
       method: 'GET',
       path: /^\/api\/faults$/,
-      handle: (_request, response) => sendJson(response, 200, { kinds: faultKinds(cluster) }),
+      handle: (_request, response) => sendJson(response, 200, { kinds: faultKinds(runs.needed.cluster) }),
     },
     {
       method: 'POST',
       path: /^\/api\/users$/,
       takesBody: true,
       async handle(request, response) {
+        const { cluster, trace } = runs.needed
         sendJson(response, 200, await pace(cluster, trace, await readJsonObject(request)))
       },
     },
@@ -52,25 +48,26 @@ export function routes({ trace, cluster, faults }: Controlled, events: EventStre
       takesBody: true,
       async handle(request, response) {
         const wanted = faultRequest(await readJsonObject(request))
-        sendJson(response, 201, await faults.inject(wanted))
+        sendJson(response, 201, await runs.needed.faults.inject(wanted))
       },
     },
     {
       method: 'GET',
       path: /^\/api\/faults\/([^/]+)$/,
-      handle: (_request, response, id) => sendJson(response, 200, faults.find(id)),
+      handle: (_request, response, id) => sendJson(response, 200, runs.needed.faults.find(id)),
     },
     {
       method: 'DELETE',
       path: /^\/api\/faults\/([^/]+)$/,
       async handle(_request, response, id) {
-        sendJson(response, 200, await faults.heal(id))
+        sendJson(response, 200, await runs.needed.faults.heal(id))
       },
     },
     {
       method: 'POST',
       path: /^\/api\/nodes\/([^/]+)\/start$/,
       async handle(_request, response, name) {
+        const { cluster, trace } = runs.needed
         await startNode(cluster, trace, name)
         const started = findNode(trace.state, name)
         sendJson(response, 200, started && nodeView(started))

@@ -6,7 +6,10 @@ import { boundConnections } from './connections.ts'
 import { EventStream } from './event-stream.ts'
 import { requireLoopbackHost, requireOwnPage } from './guard.ts'
 import { sendJson } from './json.ts'
-import { type Controlled, type Route, routes } from './routes.ts'
+import { type Controlled, labRoutes } from './lab-routes.ts'
+import { type Route, runRoutes } from './routes.ts'
+
+export type { ChooseStrategy } from './strategy-request.ts'
 
 export interface ControlServer {
   readonly url: string
@@ -15,10 +18,16 @@ export interface ControlServer {
 
 const BOUNDS = { connectionsMax: 256, waitingPerAddressMax: 64, waitMaxMs: 10_000 }
 
+/** The routes by the beginning of their paths, which is replaced by `/api/`. */
+type Api = Readonly<Record<'/api/' | '/beside/api/', readonly Route[]>>
+
 /** Serves the control API and the live page on loopback. Rejects with PortInUseError. */
 export async function controlServer(controlled: Controlled, port: number): Promise<ControlServer> {
-  const events = new EventStream(controlled.trace)
-  const api = routes(controlled, events)
+  const events = [new EventStream(controlled.runs), new EventStream(controlled.beside)] as const
+  const api: Api = {
+    '/api/': [...labRoutes(controlled), ...runRoutes(controlled.runs, events[0])],
+    '/beside/api/': runRoutes(controlled.beside, events[1]),
+  }
   const server = createServer()
   boundConnections(server, BOUNDS)
   server.on('request', (request, response) => void answer(api, request, response))
@@ -26,12 +35,12 @@ export async function controlServer(controlled: Controlled, port: number): Promi
     const url = await listen(server, port)
     return { url, close: () => close(server, events) }
   } catch (error) {
-    events.close()
+    for (const stream of events) stream.close()
     throw error
   }
 }
 
-async function answer(api: readonly Route[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.setHeader('Cache-Control', 'no-store')
   response.setHeader('X-Content-Type-Options', 'nosniff')
   response.setHeader('Cross-Origin-Resource-Policy', 'same-origin')
@@ -43,17 +52,19 @@ async function answer(api: readonly Route[], request: IncomingMessage, response:
   }
 }
 
-async function dispatch(api: readonly Route[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function dispatch(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/'
   // Any page may link to the live page; only API requests are guarded.
-  if (!path.startsWith('/api/')) return sendPage(path, request, response)
+  const side = path.startsWith('/beside/api/') ? '/beside/api/' : '/api/'
+  if (!path.startsWith(side)) return sendPage(path, request, response)
   requireOwnPage(request)
-  const there = api.filter((route) => route.path.test(path))
+  const own = path.replace(side, '/api/')
+  const there = api[side].filter((route) => route.path.test(own))
   if (there.length === 0) throw notFound(path)
   const route = there.find(({ method }) => method === request.method)
   if (route === undefined) throw notAllowed(response, path, there.map(({ method }) => method).join(', '))
   if (route.takesBody !== true) request.resume()
-  await route.handle(request, response, decodeParameter(route.path.exec(path)?.[1] ?? ''))
+  await route.handle(request, response, decodeParameter(route.path.exec(own)?.[1] ?? ''))
 }
 
 function decodeParameter(text: string): string {
@@ -104,8 +115,8 @@ function listen(server: Server, port: number): Promise<string> {
   })
 }
 
-async function close(server: Server, events: EventStream): Promise<void> {
-  events.close()
+async function close(server: Server, events: readonly EventStream[]): Promise<void> {
+  for (const stream of events) stream.close()
   const closed = new Promise((resolve) => server.close(resolve))
   server.closeAllConnections()
   await closed

@@ -108,8 +108,9 @@ test('a client that asks for the users gets them as a whole, and then what chang
 })
 
 test('a client that does not read is disconnected, and others are not', async (t) => {
-  const { trace } = await openedLab(t)
-  const stream = new EventStream(trace)
+  const lab = await openedLab(t)
+  const { trace } = lab
+  const stream = new EventStream({ needed: lab, follow: (listener) => lab.follow(listener) })
   const cut: string[] = []
   const server = createServer((asked, response) => {
     stream.open(asked, response)

@@ -2,6 +2,14 @@
 import { byId, setText } from './dom.ts'
 import { word } from './words.ts'
 
+/** Which cluster of the lab this page shows: the first, or the one beside it. */
+export const isBeside = new URLSearchParams(location.search).has('beside')
+const SIDE = isBeside ? '/beside' : ''
+export const API = `${SIDE}/api`
+
+/** A second cluster meets the same faults as the first. */
+export const mirrored = { isOn: false }
+
 /** Resolves with the problem, if there is one. */
 export async function control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<string | undefined> {
   showCommand(method, path, body)
@@ -46,5 +54,8 @@ export function inject(
   target: string,
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<string | undefined> {
-  return control('POST', '/api/faults', { kind, target, ...options })
+  const fault = { kind, target, ...options }
+  // What the second one refuses, an edge that it does not have for instance, is no problem of the first.
+  if (mirrored.isOn) void send('POST', '/beside/api/faults', fault)
+  return control('POST', `${API}/faults`, fault)
 }

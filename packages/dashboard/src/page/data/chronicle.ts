@@ -32,16 +32,20 @@ export class Chronicle {
   readonly pointMs: number[] = []
   readonly pointOutcome: number[] = []
   spans: Span[] = []
+  /** When the cluster served first. */
+  readyAtMs: number | undefined
 
   clear(): void {
     for (const column of [...this.#columns, ...this.#points]) column.length = 0
     this.spans = []
+    this.readyAtMs = undefined
   }
 
   add(message: Message, after: ClusterState): void {
     if (message.type === 'beat') this.#addPoints(message.beat)
     if (message.type === 'state')
       for (const second of message.state.users.recent) this.#addRow(second.atMs, second, after, 0)
+    if (after.phase === 'ready') this.readyAtMs ??= message.atMs
     if (message.type === 'state' || message.type === 'event') this.#setSpans(message.atMs, after)
     if (message.type !== 'event' || message.event.type !== 'users-second') return
     const { latencyMs, ...second } = message.event

@@ -9,12 +9,13 @@ export interface Listener {
   readonly connected: (isConnected: boolean) => void
 }
 
-export function listenLive({ begin, take, connected }: Listener): void {
-  const events = new EventSource('/api/events?users=on')
+/** Returns what ends it. */
+export function listenLive(api: string, { begin, take, connected }: Listener): () => void {
+  const events = new EventSource(`${api}/events?users=on`)
   const on = (type: string, messageOf: (data: unknown) => Message): void =>
     events.addEventListener(type, ({ data }: MessageEvent<string>) => {
       const message = messageOf(JSON.parse(data))
-      if (message.type === 'state') begin()
+      if (message.type === 'state' || (message.type === 'event' && message.event.type === 'run-started')) begin()
       take(message)
     })
   on('state', (data) => ({ type: 'state', atMs: (data as ClusterState).atMs, state: data as ClusterState }))
@@ -23,4 +24,5 @@ export function listenLive({ begin, take, connected }: Listener): void {
   on('beat', (data) => ({ type: 'beat', atMs: (data as Beat).atMs, beat: data as Beat }))
   events.addEventListener('open', () => connected(true))
   events.addEventListener('error', () => connected(false))
+  return () => events.close()
 }

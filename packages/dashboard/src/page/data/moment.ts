@@ -33,6 +33,7 @@ export class Moment {
   incidents: readonly Incident[] = []
   anomalies: readonly FoundAnomaly[] = []
   found: CrowdView['found'] = {}
+  met: CrowdView['met'] = {}
 
   copy(): Moment {
     const copy = Object.assign(new Moment(), this)
@@ -51,11 +52,11 @@ export class Moment {
     else this.state = message.state
   }
 
-  #show({ nodes, served, standings, incidents, anomalies, found }: CrowdView): void {
-    Object.assign(this, { nodes, served: [...served], standings: [...standings], incidents, anomalies, found })
+  #show({ atMs: _atMs, served, standings, ...view }: CrowdView): void {
+    Object.assign(this, view, { served: [...served], standings: [...standings] })
   }
 
-  #beat({ ops, standings, incidents, anomalies, found }: Beat): void {
+  #beat({ ops, standings, incidents, anomalies, found, met }: Beat): void {
     for (let at = 0; at < ops.length; at += OP_FIELDS) {
       const node = ops[at + 1] ?? -1
       const user = ops[at] ?? 0
@@ -70,6 +71,7 @@ export class Moment {
     this.incidents = withIncidents(this.incidents, incidents)
     if (anomalies.length > 0) this.anomalies = [...this.anomalies, ...anomalies].slice(-ANOMALIES_MAX)
     if (found !== undefined) this.found = found
+    if (met !== undefined) this.met = met
   }
 
   #meet(user: number): void {

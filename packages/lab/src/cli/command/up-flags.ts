@@ -1,4 +1,5 @@
 import { NODES_MAX } from '../../cluster/addresses.ts'
+import { TABS_MAX } from '../../users/load.ts'
 import { choiceFlag, type Flag, integerFlag } from './flags.ts'
 import { floorFlag, logsFlag, seedFlag, strategyFlag } from './run-flags.ts'
 import { storeFlags } from './store-flags.ts'
@@ -33,6 +34,10 @@ export const upFlags = {
   }),
   'restart-after': restartAfter,
   users: integerFlag(USERS, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
+  tabs: integerFlag(
+    { min: 1, max: TABS_MAX },
+    { placeholder: 'N', help: 'tabs of each user, which share its session (1)', otherwise: 1 },
+  ),
   rate: integerFlag(RATE, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
   floor: floorFlag,
   edges: choiceFlag(['off', 'on'], {

@@ -1,0 +1,148 @@
+/** Another cluster in place of this one: its strategy, how many nodes, users and tabs, the seed, and a second one beside it. */
+import type { ClusterState } from '@ninelives/history'
+import { commandFor } from '../base/control.ts'
+import { byId, element, setText } from '../base/dom.ts'
+import { duration, figure, isWord, word } from '../base/words.ts'
+import type { LabView } from '../data/lab.ts'
+import type { Director } from '../scene/director.ts'
+import { linkOf, type PlannedFault, type Scene, sceneNow, sceneOf } from '../scene/scene.ts'
+
+const USERS_MAX = 10_000
+
+export class ClusterDialog {
+  readonly #stateNow: () => ClusterState
+  readonly #lab: LabView
+  readonly #director: Director
+  readonly #dialog = byId('cluster', HTMLDialogElement)
+  readonly #problem = byId('cluster-problem', HTMLElement)
+  readonly #start = byId('cluster-start', HTMLButtonElement)
+  #faults: readonly PlannedFault[] = []
+
+  constructor(stateNow: () => ClusterState, lab: LabView, director: Director) {
+    this.#stateNow = stateNow
+    this.#lab = lab
+    this.#director = director
+    byId('strategy', HTMLButtonElement).addEventListener('click', () => void this.open())
+    const form = byId('cluster-form', HTMLFormElement)
+    form.addEventListener('input', () => this.#showFigures())
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      void this.#begin()
+    })
+  }
+
+  /** In the bar: the strategy that runs. */
+  show(name: string): void {
+    const button = byId('strategy', HTMLButtonElement)
+    setText(byId('strategy-name', HTMLElement), name)
+    button.disabled = this.#lab.facts.strategies.length === 0
+    button.ariaBusy = String(this.#director.isChanging)
+  }
+
+  /** Opens with the scene of a link. False if the link has none. */
+  async offer(hash: string): Promise<boolean> {
+    const scene = sceneOf(hash, sceneNow(this.#stateNow(), this.#lab.facts.edges))
+    if (scene !== undefined) await this.open(scene)
+    return scene !== undefined
+  }
+
+  async open(scene?: Scene): Promise<void> {
+    const { strategies, ...facts } = await this.#lab.refresh()
+    const now = scene ?? sceneNow(this.#stateNow(), facts.edges)
+    const beside = scene === undefined ? facts.beside : scene.beside
+    this.#faults = scene?.faults ?? []
+    byId('cluster-strategies', HTMLElement).replaceChildren(
+      ...strategies.map((name) => choice(name, name === now.strategy)),
+    )
+    setText(byId('cluster-faults', HTMLElement), this.#faults.map((fault) => toldFault(fault)).join(', '))
+    const besides = [new Option(word('besideNone'), ''), ...strategies.map((name) => new Option(name, name))]
+    const select = byId('cluster-beside', HTMLSelectElement)
+    select.replaceChildren(...besides)
+    select.value = beside ?? ''
+    input('nodes').value = String(now.nodes)
+    input('users').value = String(stepOf(now.users))
+    input('tabs').value = String(now.tabs)
+    input('seed').value = String(now.seed)
+    input('edges').checked = now.edges
+    this.#problem.hidden = true
+    this.#showFigures()
+    this.#dialog.showModal()
+  }
+
+  #scene(): Scene {
+    const { value: beside } = byId('cluster-beside', HTMLSelectElement)
+    const chosen = this.#dialog.querySelector<HTMLInputElement>('[name=strategy]:checked')?.value ?? ''
+    return {
+      strategy: chosen,
+      ...(beside === '' ? {} : { beside }),
+      nodes: Number(input('nodes').value),
+      users: usersOf(Number(input('users').value)),
+      tabs: Number(input('tabs').value),
+      rate: this.#stateNow().users.rate,
+      seed: Number(input('seed').value),
+      edges: input('edges').checked,
+      faults: this.#faults,
+    }
+  }
+
+  #showFigures(): void {
+    const scene = this.#scene()
+    const { nodes, users, tabs, ...rest } = scene
+    byId('cluster-link', HTMLAnchorElement).href = `#${linkOf(scene)}`
+    for (const [name, value] of Object.entries({ nodes, users, tabs })) {
+      setText(byId(`cluster-${name}-figure`, HTMLElement), figure(value))
+      input(name).ariaValueText = figure(value)
+    }
+    setText(
+      byId('cluster-command', HTMLElement),
+      commandFor('POST', '/api/strategy', { strategy: rest.strategy, nodes, users, tabs, seed: rest.seed }),
+    )
+  }
+
+  async #begin(): Promise<void> {
+    this.#start.disabled = true
+    setText(this.#start, word('clusterBegins'))
+    this.#problem.hidden = true
+    const problem = await this.#director.begin(this.#scene())
+    this.#start.disabled = false
+    setText(this.#start, word('clusterStart'))
+    this.#problem.hidden = problem === undefined
+    setText(this.#problem, problem ?? '')
+    if (problem === undefined) this.#dialog.close()
+  }
+}
+
+function toldFault({ kind, target, afterMs }: PlannedFault): string {
+  return word('plannedFault', { kind, target, time: duration(afterMs) })
+}
+
+function choice(name: string, isChecked: boolean): HTMLElement {
+  const radio = element('input', '')
+  radio.type = 'radio'
+  radio.name = 'strategy'
+  radio.value = name
+  radio.checked = isChecked
+  const about = `strategy-${name}`
+  return element(
+    'label',
+    'choice',
+    radio,
+    element('span', '', element('strong', '', name), element('span', 'note', isWord(about) ? word(about) : '')),
+  )
+}
+
+function input(name: string): HTMLInputElement {
+  return byId(`cluster-${name}`, HTMLInputElement)
+}
+
+/** 0, then 1 to the most on a logarithmic scale of a hundred steps. */
+function usersOf(step: number): number {
+  if (step === 0) return 0
+  const exact = USERS_MAX ** ((step - 1) / 99)
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(exact)) - 1)
+  return Math.round(exact / unit) * unit
+}
+
+function stepOf(users: number): number {
+  return users === 0 ? 0 : Math.round((Math.log(users) / Math.log(USERS_MAX)) * 99) + 1
+}

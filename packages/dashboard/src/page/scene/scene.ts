@@ -1,0 +1,97 @@
+/** A scene: what a cluster is made of, and the faults that it meets. It fits in a link. */
+import type { ClusterState } from '@ninelives/history'
+
+export interface Scene {
+  readonly strategy: string
+  /** The strategy of a second cluster that meets the same. */
+  readonly beside?: string
+  readonly nodes: number
+  readonly users: number
+  readonly tabs: number
+  readonly rate: number
+  readonly seed: number
+  readonly edges: boolean
+  readonly faults: readonly PlannedFault[]
+}
+
+export interface PlannedFault {
+  readonly kind: string
+  readonly target: string
+  /** Since the cluster served. */
+  readonly afterMs: number
+  readonly options: Readonly<Record<string, string | number>>
+}
+
+const NAME = /^[a-z][a-z-]{0,30}$/
+/** A node, the store, an edge such as `a>b`, or several. */
+const TARGET = /^[a-z][a-z>,-]{0,60}$/
+const OPTION = /^\w{1,30}$/
+const FAULTS_MAX = 50
+
+const numbers = {
+  nodes: { min: 1, max: 12 },
+  users: { min: 0, max: 10_000 },
+  tabs: { min: 1, max: 4 },
+  rate: { min: 1, max: 10_000 },
+  seed: { min: 0, max: 2 ** 32 - 1 },
+} as const
+
+/** The part of a link after `#`. A fault is KIND:TARGET@SECONDS, with its options after that. */
+export function linkOf({ strategy, beside, edges, faults, ...figures }: Scene): string {
+  const query = new URLSearchParams({ strategy, ...(beside === undefined ? {} : { beside }) })
+  for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) query.set(name, String(figures[name]))
+  if (edges) query.set('edges', 'on')
+  for (const { kind, target, afterMs, options } of faults) {
+    const more = Object.entries(options).map(([name, value]) => `:${name}=${value}`)
+    query.append('fault', `${kind}:${target}@${Math.round(afterMs / 100) / 10}${more.join('')}`)
+  }
+  // These are legal there, and easier to read.
+  return query.toString().replaceAll('%3A', ':').replaceAll('%40', '@').replaceAll('%2C', ',')
+}
+
+/** The scene of a link, or undefined if it has none. What is missing in it is as `otherwise`. */
+export function sceneOf(hash: string, otherwise: Scene): Scene | undefined {
+  const query = new URLSearchParams(hash.replace(/^#/, ''))
+  const strategy = query.get('strategy')
+  if (strategy === null || !NAME.test(strategy)) return undefined
+  const beside = query.get('beside')
+  const figures = Object.fromEntries(
+    Object.entries(numbers).map(([name, { min, max }]) => {
+      const value = query.get(name)
+      const isRight = value !== null && /^\d{1,10}$/.test(value) && Number(value) >= min && Number(value) <= max
+      return [name, isRight ? Number(value) : otherwise[name as keyof typeof numbers]]
+    }),
+  ) as Pick<Scene, keyof typeof numbers>
+  return {
+    strategy,
+    ...(beside !== null && NAME.test(beside) ? { beside } : {}),
+    ...figures,
+    edges: query.get('edges') === 'on',
+    faults: query
+      .getAll('fault')
+      .slice(0, FAULTS_MAX)
+      .flatMap((text) => faultOf(text))
+      .toSorted((a, b) => a.afterMs - b.afterMs),
+  }
+}
+
+function faultOf(text: string): PlannedFault[] {
+  const [, kind = '', target = '', seconds, more = ''] =
+    /^([^:]+):([^@]+)@(\d{1,5}(?:\.\d)?)((?::.*)?)$/.exec(text) ?? []
+  if (!NAME.test(kind) || !TARGET.test(target)) return []
+  const options = more
+    .split(':')
+    .slice(1)
+    .flatMap((option) => {
+      const [name = '', value = ''] = option.split('=')
+      if (!OPTION.test(name) || !/^[\w.-]{1,60}$/.test(value)) return []
+      return [[name, /^-?\d+$/.test(value) ? Number(value) : value] as const]
+    })
+  return [{ kind, target, afterMs: Number(seconds) * 1_000, options: Object.fromEntries(options) }]
+}
+
+/** The scene of a running cluster, without faults. */
+export function sceneNow({ strategy, nodes, users, seed }: ClusterState, edges: boolean): Scene {
+  const { all, tabs, rate } = users
+  return { strategy: strategy.name, nodes: nodes.length, users: all, tabs, rate, seed, edges, faults: [] }
+}

@@ -1,0 +1,242 @@
+/**
+ * The tour: six short steps, each a strategy, a fault by the visitor's hand, and what became of the users, in figures of the page's own
+ * reducer. It can be left at any step, and goes on there the next time.
+ */
+import type { Incident } from '@ninelives/history'
+import { inject } from '../base/control.ts'
+import { byId, setText } from '../base/dom.ts'
+import { figure, type Word, word } from '../base/words.ts'
+import type { LabView } from '../data/lab.ts'
+import type { Moment } from '../data/moment.ts'
+import type { Director } from './director.ts'
+import { sceneNow } from './scene.ts'
+
+interface Step {
+  readonly name: 'memory' | 'sticky' | 'redis' | 'replicated' | 'tabs' | 'crash'
+  readonly strategy: string
+  /** Where there is no server for it on this machine. */
+  readonly otherwise?: string
+  readonly tabs?: number
+  /** What the visitor does to node b; undefined: it is enough to watch. */
+  readonly fault?: 'kill' | 'crash'
+}
+
+const STEPS: readonly Step[] = [
+  { name: 'memory', strategy: 'memory' },
+  { name: 'sticky', strategy: 'sticky', fault: 'kill' },
+  { name: 'redis', strategy: 'redis', otherwise: 'database', fault: 'kill' },
+  { name: 'replicated', strategy: 'replicated', fault: 'kill' },
+  { name: 'tabs', strategy: 'replicated', tabs: 2, fault: 'kill' },
+  { name: 'crash', strategy: 'replicated', fault: 'crash' },
+]
+
+const [NODES, USERS, RATE, VICTIM] = [3, 40, 80, 'b']
+/** The users have logged in, and have been served, by then. */
+const SETTLED_MS = 3_000
+/** Every user has acted again after a fault by then. */
+const WATCH_MS = 6_000
+const LOGOUTS_MIN = 10
+const KEPT_AS = 'ninelives-tour'
+
+type Phase = 'invited' | 'starting' | 'settling' | 'acting' | 'watching' | 'told' | 'over' | 'closed'
+
+export class Tour {
+  readonly #lab: LabView
+  readonly #director: Director
+  readonly #stateNow: () => Moment
+  readonly #panel = byId('tour', HTMLElement)
+  readonly #act = byId('tour-act', HTMLButtonElement)
+  #phase: Phase = 'closed'
+  #index = 0
+  /** The strategy of the step, as it was started. */
+  #strategy = ''
+  #found = ''
+  #problem = ''
+  #actedAtMs = 0
+
+  constructor(lab: LabView, director: Director, stateNow: () => Moment) {
+    this.#lab = lab
+    this.#director = director
+    this.#stateNow = stateNow
+    this.#act.addEventListener('click', () => void this.#go())
+    byId('tour-skip', HTMLButtonElement).addEventListener('click', () => void this.#next())
+    byId('tour-close', HTMLButtonElement).addEventListener('click', () => this.#close())
+    byId('tour-open', HTMLButtonElement).addEventListener('click', () => this.open())
+  }
+
+  /** On a first visit it is offered, once; later it goes on where it was left. */
+  offer(): void {
+    const kept = keptStep()
+    byId('tour-open', HTMLButtonElement).hidden = this.#lab.facts.strategies.length === 0
+    if (this.#lab.facts.strategies.length > 0 && kept === undefined) this.open()
+  }
+
+  open(): void {
+    const kept = keptStep() ?? 0
+    this.#index = kept < STEPS.length ? kept : 0
+    this.#phase = 'invited'
+    this.#show()
+  }
+
+  /** Called several times a second with the newest moment. */
+  look({ state, incidents, found }: Moment, nowMs: number, readyAtMs: number | undefined): void {
+    const isReady = state.phase === 'ready' && state.strategy.name === this.#strategy && readyAtMs !== undefined
+    if (this.#phase === 'settling' && isReady && nowMs - readyAtMs > SETTLED_MS) {
+      this.#phase = this.#step.fault === undefined ? 'watching' : 'acting'
+      this.#actedAtMs = nowMs
+    }
+    if (this.#phase === 'watching' && isReady) {
+      const { lost } = state.users.totals
+      const figures = this.#step.fault === undefined ? loggedOut(found) : this.#met(incidents, lost, nowMs)
+      if (figures !== undefined) {
+        this.#found = word(figures.name, { ...figures.values, ops: figure(state.users.totals.ok) })
+        this.#phase = 'told'
+      }
+    }
+    this.#show()
+  }
+
+  translate(): void {
+    this.#show()
+  }
+
+  get #step(): Step {
+    return STEPS[this.#index] as Step
+  }
+
+  async #go(): Promise<void> {
+    if (this.#phase === 'invited') return await this.#begin()
+    if (this.#phase === 'told') return await this.#next()
+    if (this.#phase === 'over') return this.#close()
+    if (this.#phase !== 'acting') return
+    this.#actedAtMs = this.#stateNow().state.atMs
+    this.#phase = 'watching'
+    this.#show()
+    const options = this.#step.fault === 'crash' ? { point: 'after-commit' } : {}
+    const problem = await inject(this.#step.fault ?? 'kill', VICTIM, options)
+    if (problem === undefined) return
+    this.#problem = problem
+    this.#phase = 'acting'
+  }
+
+  async #begin(): Promise<void> {
+    this.#phase = 'starting'
+    this.#found = ''
+    this.#problem = ''
+    keepStep(this.#index)
+    this.#show()
+    const { strategy, otherwise, tabs = 1 } = this.#step
+    const { seed } = sceneNow(this.#stateNow().state, false)
+    const scene = { nodes: NODES, users: USERS, tabs, rate: RATE, seed, edges: false, faults: [] }
+    this.#strategy = strategy
+    let problem = await this.#director.begin({ ...scene, strategy })
+    if (problem !== undefined && otherwise !== undefined) {
+      this.#strategy = otherwise
+      problem = await this.#director.begin({ ...scene, strategy: otherwise })
+    }
+    this.#problem = problem ?? ''
+    if (this.#phase === 'starting') this.#phase = problem === undefined ? 'settling' : 'invited'
+    this.#show()
+  }
+
+  async #next(): Promise<void> {
+    if (this.#index === STEPS.length - 1) {
+      this.#phase = 'over'
+      this.#found = ''
+      keepStep(STEPS.length)
+      return this.#show()
+    }
+    this.#index++
+    await this.#begin()
+  }
+
+  #close(): void {
+    this.#phase = 'closed'
+    keepStep(Math.max(this.#index, keptStep() ?? 0))
+    this.#show()
+    byId('tour-open', HTMLButtonElement).focus()
+  }
+
+  /** What the fault meant, once every user that it concerns has been heard of, or has had the time. */
+  #met(incidents: readonly Incident[], items: number, nowMs: number) {
+    const last = incidents.findLast(({ atMs }) => atMs >= this.#actedAtMs)
+    if (last === undefined || nowMs - last.atMs < WATCH_MS) return undefined
+    const { unnoticed, slow, failed, lost, out } = last.users
+    const values = { out: figure(out), on: figure(unnoticed + slow + failed + lost + out), items: figure(items) }
+    const isHarmless = out === 0 && lost === 0 && items === 0
+    const isAsTold = this.#step.name === 'sticky' ? out > 0 : isHarmless
+    const name: Word = isAsTold ? `tourFound-${this.#step.name as 'sticky'}` : 'tourOther'
+    return { name, values }
+  }
+
+  #show(): void {
+    const { name } = this.#step
+    this.#panel.hidden = this.#phase === 'closed'
+    if (this.#panel.hidden) return
+    const isOver = this.#phase === 'over'
+    const isInvited = this.#phase === 'invited' && this.#index === 0
+    const progress = word('tourStep', { n: this.#index + 1, of: STEPS.length })
+    setText(byId('tour-step', HTMLElement), isOver || isInvited ? word('tour') : progress)
+    setText(byId('tour-title', HTMLElement), titleOf(isOver, isInvited, name))
+    const isReplaced = this.#strategy === this.#step.otherwise
+    const text = isOver ? word('tourOver') : isInvited ? word('tourInvites') : word(`tourText-${name}`)
+    setText(byId('tour-text', HTMLElement), isReplaced ? `${text} ${word('tourNoRedis')}` : text)
+    setText(byId('tour-found', HTMLElement), this.#problem === '' ? this.#found : this.#problem)
+    byId('tour-command', HTMLElement).hidden = !isOver
+    setText(this.#act, this.#actWord())
+    setText(byId('tour-close', HTMLButtonElement), word(isInvited ? 'tourLater' : 'tourEnd'))
+    byId('tour-close', HTMLButtonElement).hidden = isOver
+    this.#act.disabled = ['starting', 'settling', 'watching'].includes(this.#phase)
+    const skip = byId('tour-skip', HTMLButtonElement)
+    skip.hidden = isOver || isInvited || this.#phase === 'told' || this.#phase === 'starting'
+  }
+
+  #actWord(): string {
+    switch (this.#phase) {
+      case 'invited':
+        return word(this.#index === 0 ? 'tourStart' : 'tourGoOn')
+      case 'starting':
+      case 'settling':
+        return word('clusterBegins')
+      case 'acting':
+        return word(this.#step.fault === 'crash' ? 'tourCrash' : 'tourKill')
+      case 'watching':
+        return word('tourWatch')
+      case 'told':
+        return word('tourNext')
+      case 'over':
+      case 'closed':
+        return word('close')
+    }
+  }
+}
+
+function titleOf(isOver: boolean, isInvited: boolean, name: Step['name']): string {
+  if (isOver) return word('tourOverTitle')
+  return isInvited ? word('tourInvitesTitle') : word(`tourTitle-${name}`)
+}
+
+/** Without shared sessions users are logged out although nothing breaks. */
+function loggedOut(found: Moment['found']) {
+  const times = (found['lost-session'] ?? 0) + (found['flapping-session'] ?? 0)
+  if (times < LOGOUTS_MIN) return undefined
+  return { name: 'tourFound-memory' as const, values: { out: figure(times) } }
+}
+
+function keptStep(): number | undefined {
+  try {
+    const kept = localStorage.getItem(KEPT_AS)
+    return kept === null ? undefined : Number(kept)
+  } catch {
+    // Storage may be forbidden: then the tour is offered at each visit.
+    return undefined
+  }
+}
+
+function keepStep(index: number): void {
+  try {
+    localStorage.setItem(KEPT_AS, String(index))
+  } catch {
+    // See above.
+  }
+}
