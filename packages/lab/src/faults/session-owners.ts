@@ -17,7 +17,7 @@ interface Pending {
 export class SessionOwners {
   readonly #pending = new Map<number, Pending>()
   /** The last node of each logged-in user. */
-  readonly #owners = new Map<string, { readonly visit: number; readonly node: string }>()
+  readonly #owners = new Map<string, { readonly visit: number; readonly node: string; readonly atMs: number }>()
 
   take(event: TraceEvent): void {
     if (event.type === 'operation-sent' && USES.has(event.kind)) {
@@ -28,7 +28,7 @@ export class SessionOwners {
     if (event.type !== 'operation-ended') return
     const sent = this.#pending.get(event.op)
     this.#pending.delete(event.op)
-    if (sent !== undefined) this.#ended(sent, event)
+    if (sent !== undefined) this.#ended(sent, event, event.atMs)
   }
 
   of(user: string): string | undefined {
@@ -41,12 +41,17 @@ export class SessionOwners {
     return owners[Math.floor(random() * owners.length)]?.node
   }
 
+  /** How many logged-in users got their last answer from that node, after that time. */
+  usersAt(node: string, sinceMs: number): number {
+    return [...this.#owners.values()].filter((owner) => owner.node === node && owner.atMs >= sinceMs).length
+  }
+
   /** A `count` does not show a login, and a failed operation ends a session only if it says `logged-out`. */
-  #ended({ user, visit, kind }: Pending, { outcome, why, node }: OperationEnded): void {
+  #ended({ user, visit, kind }: Pending, { outcome, why, node }: OperationEnded, atMs: number): void {
     const isOurs = this.#owners.get(user)?.visit === visit
     const isOver = why === LOGGED_OUT || (kind === 'logout' && outcome !== 'failed')
     if (isOver && isOurs) this.#owners.delete(user)
     if (isOver || outcome !== 'ok' || node === undefined) return
-    if (isOurs || kind === 'login') this.#owners.set(user, { visit, node })
+    if (isOurs || kind === 'login') this.#owners.set(user, { visit, node, atMs })
   }
 }

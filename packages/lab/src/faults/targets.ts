@@ -20,11 +20,13 @@ export interface Breakable {
 
 export class Targets {
   readonly #breakable: Breakable
+  readonly #trace: Trace
   readonly #random: () => number
   readonly #owners: SessionOwners
 
   constructor(breakable: Breakable, trace: Trace, random: () => number) {
     this.#breakable = breakable
+    this.#trace = trace
     this.#random = random
     this.#owners = new SessionOwners()
     trace.listen((event) => this.#owners.take(event))
@@ -89,7 +91,19 @@ export class Targets {
     if (target.type === 'all') return fitting
     const wanted = target.type === 'random' ? 1 : minorityOf(nodes.length)
     if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `${nodes.length} nodes have no minority`)
-    return draw(fitting, wanted, this.#random)
+    const waitsForRequest = fault.landsWith !== undefined && target.type === 'random'
+    return draw(waitsForRequest ? this.#serving(fitting) : fitting, wanted, this.#random)
+  }
+
+  /**
+   * Those that have at least half of their fair share of the logged-in users; all, while there are no users. With cookie affinity, a node
+   * that is back has hardly any, and a fault that lands with a request would wait there in vain.
+   */
+  #serving(nodes: readonly ClusterNode[]): readonly ClusterNode[] {
+    const upSinceMs = new Map(this.#trace.state.nodes.map(({ name, sinceMs }) => [name, sinceMs]))
+    const users = nodes.map(({ name }) => this.#owners.usersAt(name, upSinceMs.get(name) ?? 0))
+    const fairShare = users.reduce((sum, each) => sum + each, 0) / nodes.length
+    return nodes.filter((_node, index) => (users[index] ?? 0) >= fairShare / 2)
   }
 
   #named(name: string): ClusterNode {

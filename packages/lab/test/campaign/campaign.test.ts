@@ -10,6 +10,7 @@ import { ownPrograms } from '../../src/cluster/programs.ts'
 import { crash } from '../../src/faults/kinds/node/crash.ts'
 import type { Lab } from '../../src/lab.ts'
 import { seededRandom } from '../../src/random.ts'
+import { succeeds, until } from '../../src/wait.ts'
 import { fixture, startedLab } from '../fixtures/open-lab.ts'
 
 /** What the campaign said of each fault, every event of the meantime, and what a person was told of these. */
@@ -85,6 +86,35 @@ test('a crash that was given up did not land', async (t) => {
   const lab = await startedLab(t, { restartAfterMs: 50, programs })
   const { said } = await campaignOf(lab, ['crash@a'])
   t.regex(said.join(), /^crash [a-z-]+ of a \(it did not land\)$/)
+})
+
+/** A user who is logged in at that node and asks it until the signal aborts. */
+function staying(lab: Lab, name: string, signal: AbortSignal): { answers: number } {
+  const user = { answers: 0 }
+  const times = { dueAtMs: 0, sentAtMs: 0, lateMs: 0 }
+  const stay = async (): Promise<void> => {
+    for (let op = 1; !signal.aborted; op++) {
+      const url = lab.cluster.nodes.find((each) => each.name === name)?.url
+      if (!(await succeeds(fetch(`${url}/api/counter`, { method: 'POST' })))) continue
+      lab.trace.append({ type: 'operation-sent', op, user: 'user-0', visit: 1, tab: 0, kind: 'login', ...times })
+      lab.trace.append({ type: 'operation-ended', op, endedAtMs: 1, outcome: 'ok', node: name })
+      user.answers++
+    }
+  }
+  void stay()
+  return user
+}
+
+test('a crash falls on a node that has users, as it lands with a request', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50, programs: ownPrograms() })
+  const over = new AbortController()
+  t.teardown(() => over.abort())
+  const user = staying(lab, 'b', over.signal)
+  for (const point of ['before-commit', 'after-commit', 'before-commit', 'after-response']) {
+    const before = user.answers
+    await until(() => user.answers > before, { deadlineMs: 60_000, what: 'the user to be answered' })
+    t.deepEqual((await campaignOf(lab, [`crash:${point}`])).said, [`crash ${point} of b`])
+  }
 })
 
 /** The edges stand still from when the fault has landed until `over`. What passes them is the balancer that looks after the nodes. */

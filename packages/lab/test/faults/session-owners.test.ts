@@ -48,3 +48,20 @@ test('a late answer of an earlier visit says nothing about the next', (t) => {
   t.is(ownerAfter(login, over, next, ['read', { outcome: 'ok', node: 'a' }]), 'b')
   t.is(ownerAfter(login, next, over), 'b')
 })
+
+test('a node has the users that it answered last, and none from before it came back', (t) => {
+  const owners = new SessionOwners()
+  for (const [atMs, node] of [
+    [10, 'a'],
+    [20, 'a'],
+    [30, 'b'],
+  ] as const) {
+    const about = { op: atMs, user: `user-${atMs}`, visit: 1, tab: 0, kind: 'login' } as const
+    owners.take({ seq: atMs, atMs, type: 'operation-sent', ...about, dueAtMs: 0, sentAtMs: 0, lateMs: 0 })
+    owners.take({ seq: atMs, atMs, type: 'operation-ended', op: atMs, endedAtMs: 1, outcome: 'ok', node })
+  }
+  t.deepEqual(
+    [owners.usersAt('a', 0), owners.usersAt('a', 15), owners.usersAt('b', 15), owners.usersAt('c', 0)],
+    [2, 1, 1, 0],
+  )
+})
