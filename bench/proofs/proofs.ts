@@ -3,7 +3,7 @@ import { strategies } from '@ninelives/lab'
 
 export const PROOFS_SCHEMA = 1
 /** Faults of a run. */
-export const FAULTS = { nodes: 20, store: 10 } as const
+export const FAULTS = { nodes: 20, store: 20 } as const
 export const USERS = 60
 export const TABS = 2
 /** Operations a second: few enough for two cores. */
@@ -20,7 +20,9 @@ export const KINDS: Readonly<Record<Broken, readonly string[]>> = {
 
 export interface ProofPlan {
   readonly strategy: string
+  /** Without it, the strategy's own: SQLite for `database`, Redis for `hybrid`. */
   readonly database?: string
+  readonly write?: 'behind'
   readonly broken: Broken
 }
 
@@ -43,25 +45,36 @@ export interface Proofs {
   readonly proofs: readonly Proof[]
 }
 
-/** The strategies whose store is a server that the lab can break; of a database, the engines that are servers. */
+/** What a strategy can be over or do beside its default. */
+const VARIANTS: readonly ProofPlan[] = [
+  { strategy: 'database', database: 'postgres', broken: 'nodes' },
+  { strategy: 'database', database: 'mariadb', broken: 'nodes' },
+  { strategy: 'hybrid', database: 'postgres', broken: 'nodes' },
+  { strategy: 'hybrid', write: 'behind', broken: 'nodes' },
+]
+
+/** Those whose store is a server that the lab can break. */
 const WITH_SERVER: readonly ProofPlan[] = [
   { strategy: 'redis', broken: 'store' },
   { strategy: 'memcached', broken: 'store' },
   { strategy: 'database', database: 'postgres', broken: 'store' },
   { strategy: 'database', database: 'mariadb', broken: 'store' },
   { strategy: 'hybrid', broken: 'store' },
+  { strategy: 'hybrid', database: 'postgres', broken: 'store' },
 ]
 
 export const plans: readonly ProofPlan[] = [
   ...strategies.map(({ name }): ProofPlan => ({ strategy: name, broken: 'nodes' })),
+  ...VARIANTS,
   ...WITH_SERVER,
 ]
 
 /** The arguments of `ninelives`. */
-export function proveArguments({ strategy, database, broken }: ProofPlan, directory: string): string[] {
+export function proveArguments({ strategy, database, write, broken }: ProofPlan, directory: string): string[] {
   const flags = {
     strategy,
     ...(database === undefined ? {} : { database }),
+    ...(write === undefined ? {} : { write }),
     faults: KINDS[broken].join(','),
     kills: FAULTS[broken],
     users: USERS,
@@ -73,6 +86,6 @@ export function proveArguments({ strategy, database, broken }: ProofPlan, direct
   return ['prove', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])]
 }
 
-export function nameOf({ strategy, database, broken }: ProofPlan): string {
-  return [strategy, database, broken].filter((part) => part !== undefined).join('-')
+export function nameOf({ strategy, database, write, broken }: ProofPlan): string {
+  return [strategy, database, write, broken].filter((part) => part !== undefined).join('-')
 }

@@ -53,7 +53,7 @@ export function strategiesTable(
   ])
   const kinds = `nodes: ${KINDS.nodes.join(', ')}; stores: kill, pause`
   const isOnRedis = names.includes('redis') || names.includes('hybrid')
-  const ofRedis = isOnRedis ? " The lab's Redis keeps nothing on disk, and hybrid is over it." : ''
+  const ofRedis = isOnRedis ? " The lab's Redis keeps nothing on disk." : ''
   const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes (${kinds}).${ofRedis} ${processor}, Node ${node.slice(1)}. \`npm run bench:proofs\` makes it again.`
   return `${markdownTable([heads, ...rows])}\n\n${caption}`
 }
@@ -68,7 +68,13 @@ export function withStrategies(markdown: string, proofs: Proofs): string {
 function cell(proofs: readonly Proof[], strategy: string, broken: Broken): string {
   const found = proofs.filter((proof) => proof.strategy === strategy && proof.broken === broken)
   if (found.length === 0) return '–'
-  return found.map((proof) => (found.length === 1 ? '' : `${proof.database}: `) + outcome(proof)).join('; ')
+  return found.map((proof) => (found.length === 1 ? '' : `${variant(proof)}: `) + outcome(proof)).join('; ')
+}
+
+const OWN_ENGINES: Readonly<Record<string, string>> = { database: 'sqlite', hybrid: 'redis' }
+
+function variant({ strategy, database, write }: Proof): string {
+  return write === undefined ? (database ?? OWN_ENGINES[strategy] ?? strategy) : `write ${write}`
 }
 
 function outcome({ verdict, sessions, writes, anomalies, doubts }: Proof): string {
