@@ -1,14 +1,15 @@
 /** Breaks a cluster that the lab started. */
 import { allServe, isWhole } from '@ninelives/history'
-import { STORE } from '../edges/edges.ts'
+import { edgeName, STORE } from '../edges/edges.ts'
 import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
 import type { FaultRequest } from '../faults/controller.ts'
 import { findFault } from '../faults/kinds/index.ts'
 import { RANDOM_TARGET } from '../faults/target.ts'
 import type { Lab } from '../lab.ts'
-import { until } from '../wait.ts'
+import { succeeds, until } from '../wait.ts'
 import type { Breaker } from './campaign.ts'
 import { parsePlanned, ROLLING } from './planned.ts'
+import { byClock, type Schedule } from './schedule.ts'
 
 const PAUSE_MIN_MS = 300
 const PAUSE_SPAN_MS = 2_000
@@ -17,8 +18,15 @@ const LANDING_WAIT_MS = 5_000
 const WHOLE_DEADLINE_MS = 30_000
 const ENDS_NODES: ReadonlySet<string> = new Set(['kill', 'crash', 'drain'])
 
-/** `deadMax`: so many nodes may be down at once, as with more a correct store may lose sessions. */
-export function labBreaker(lab: Lab, deadMax = Number.POSITIVE_INFINITY): Breaker {
+export interface LabBreakerOptions {
+  /** So many nodes may be down at once, as with more a correct store may lose sessions. Default: all. */
+  readonly deadMax?: number
+  /** When a fault that must be healed is. Default: by the clock. */
+  readonly schedule?: Schedule
+}
+
+export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
+  const { deadMax = Number.POSITIVE_INFINITY, schedule = byClock } = options
   const turn = turns()
   const dying = (): number => lab.trace.state.nodes.filter(({ state }) => state !== 'up' && state !== 'paused').length
   const mayDie = (): Promise<void> =>
@@ -33,11 +41,12 @@ export function labBreaker(lab: Lab, deadMax = Number.POSITIVE_INFINITY): Breake
   return {
     async once(planned, random) {
       if (planned === ROLLING) return await roll(lab)
-      const request = draw(planned, before(planned), random)
-      if (!ENDS_NODES.has(request.kind) || request.target === STORE) return await once(lab, request)
+      const drawn = draw(planned, before(planned), random)
+      const request = schedule.endsByClock ? drawn : { ...drawn, target: named(lab, drawn, random) }
+      if (!ENDS_NODES.has(request.kind) || request.target === STORE) return await once(lab, request, schedule)
       return await turn(async () => {
         await mayDie()
-        return await once(lab, request)
+        return await once(lab, request, schedule)
       })
     },
     whole: (signal) => whole(lab, signal),
@@ -64,6 +73,15 @@ function draw(planned: string, before: number, random: () => number): FaultReque
   return { ...drawn, durationMs: Math.round(PAUSE_MIN_MS + random() * PAUSE_SPAN_MS) }
 }
 
+/** A random target by its name, drawn from all of them: which ones would take the fault depends on the time. */
+function named({ cluster }: Lab, { kind, target }: FaultRequest, random: () => number): string {
+  if (target !== RANDOM_TARGET) return target
+  const names = findFault(kind).on.includes('edge')
+    ? (cluster.edges?.all ?? []).map(edgeName)
+    : cluster.nodes.map(({ name }) => name)
+  return names[Math.floor(random() * names.length)] ?? target
+}
+
 async function roll({ cluster, faults: controller, trace }: Lab): Promise<string> {
   for (const { name } of cluster.nodes) {
     const { id } = await controller.inject({ kind: 'drain', target: name })
@@ -74,11 +92,18 @@ async function roll({ cluster, faults: controller, trace }: Lab): Promise<string
 }
 
 /** Injects a fault, waits for it to land, and returns a short description. */
-async function once({ faults: controller }: Lab, request: FaultRequest): Promise<string> {
+async function once({ faults: controller }: Lab, request: FaultRequest, schedule: Schedule): Promise<string> {
+  const { durationMs, ...others } = request
   try {
-    const { id, kind, target, point } = await controller.injectPlanned(request)
+    const { id, kind, target, point } = await controller.injectPlanned(schedule.endsByClock ? request : others)
     const what = `${kind}${point === undefined ? '' : ` ${point}`} of ${target}`
-    return (await controller.landedWithin(id, LANDING_WAIT_MS)) ? what : `${what} (it did not land)`
+    const hasLanded = await controller.landedWithin(id, LANDING_WAIT_MS)
+    if (hasLanded && !schedule.endsByClock && durationMs !== undefined) {
+      await schedule.later(durationMs)
+      // If that fails, the campaign heals it again.
+      await succeeds(controller.heal(id))
+    }
+    return hasLanded ? what : `${what} (it did not land)`
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     return `${request.kind} of ${request.target} (${error.message})`

@@ -38,6 +38,8 @@ export interface NodeAddress {
 }
 
 export interface Load {
+  /** Resolves when so many operations have been sent. */
+  reach(operation: number): Promise<void>
   /** Changes the rate. Resolves when no earlier operation is in flight. */
   pace(rate: number): Promise<void>
   /**
@@ -71,6 +73,7 @@ export function startLoad(options: LoadOptions): Load {
   const client = new Client(target)
   const recorder = new Recorder({ now, report: onOperations, firstOp })
   const tally = new Tally()
+  const counted = new OperationCount()
   const run = `${seed.toString(36)}-${Math.floor(now()).toString(36)}`
   const users = Array.from({ length: howMany }, (_, n) => {
     const place = n < Math.round(floor * howMany) ? { floor: target } : {}
@@ -87,7 +90,7 @@ export function startLoad(options: LoadOptions): Load {
         const due = dueTimes(everyMs, seededRandom(together && index % TOGETHER_EACH === 0 ? first : own))
         // A sequence of its own: answers decide how often it is used, and must not change when a tab acts.
         const random = seededRandom(own ^ CHOICES)
-        return live({ user, tab, random, due, beganMs, now, tally, end: end.signal })
+        return live({ user, tab, random, due, beganMs, now, tally, counted, end: end.signal })
       }),
     )
     return { end, over: Promise.all(lives) }
@@ -101,6 +104,7 @@ export function startLoad(options: LoadOptions): Load {
     acting.end.abort()
   }
   return {
+    reach: (operation) => counted.reach(operation),
     async pace(paced) {
       acting.end.abort()
       await acting.over
@@ -136,11 +140,31 @@ interface Life {
   readonly beganMs: number
   readonly now: () => number
   readonly tally: Tally
+  readonly counted: OperationCount
   readonly end: AbortSignal
 }
 
+/** Counts the operations that were sent, and tells when a number is reached. */
+class OperationCount {
+  #sent = 0
+  #waiting: { readonly operation: number; readonly resolve: () => void }[] = []
+
+  add(): void {
+    this.#sent++
+    const reached = this.#waiting.filter(({ operation }) => operation <= this.#sent)
+    if (reached.length === 0) return
+    this.#waiting = this.#waiting.filter((each) => !reached.includes(each))
+    for (const { resolve } of reached) resolve()
+  }
+
+  reach(operation: number): Promise<void> {
+    if (operation <= this.#sent) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push({ operation, resolve }))
+  }
+}
+
 /** One tab: one operation at a time, each as soon as it is due and the previous one has ended. */
-async function live({ user, tab, random, due, beganMs, now, tally, end }: Life): Promise<void> {
+async function live({ user, tab, random, due, beganMs, now, tally, counted, end }: Life): Promise<void> {
   let freeMs = beganMs
   for (const dueInMs of due) {
     const dueAtMs = beganMs + dueInMs
@@ -149,6 +173,7 @@ async function live({ user, tab, random, due, beganMs, now, tally, end }: Life):
     if (end.aborted) return
     const lateMs = Math.max(0, now() - Math.max(dueAtMs, freeMs))
     tally.sent(lateMs)
+    counted.add()
     const operation = await user.act({ tab, dueAtMs: hundredths(dueAtMs), lateMs: hundredths(lateMs), random })
     freeMs = now()
     tally.ended(operation, freeMs - dueAtMs)

@@ -24,6 +24,7 @@ interface Asked {
   readonly id?: string
   readonly nodes?: readonly NodeAddress[]
   readonly rate?: number
+  readonly operation?: number
 }
 
 const { target, originNs, ...options } = JSON.parse(process.argv[2] ?? '{}') as UsersArguments
@@ -40,8 +41,10 @@ const load = startLoad({
 process.on('disconnect', () => process.exit(1))
 process.on('SIGTERM', () => process.exit(0))
 process.on('message', (message) => {
-  const { type, id, nodes, rate } = message as Asked
+  const { type, id, nodes, rate, operation } = message as Asked
   if (type === 'pace' && rate !== undefined) void load.pace(rate).then(() => process.send?.({ type: 'paced', id }))
+  if (type === 'reach' && operation !== undefined)
+    void load.reach(operation).then(() => process.send?.({ type: 'reached', id }))
   if (type === 'settle') void load.settle(nodes ?? []).then(() => process.send?.({ type: 'settled', id }))
 })
 process.send?.({ type: 'ready' })

@@ -27,7 +27,7 @@ async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds'], overlap = 1
     const sentence = narrate(event, before)
     if (sentence !== undefined) told.sentences.push(sentence.text)
   })
-  await campaign(labBreaker(lab, deadMax), {
+  await campaign(labBreaker(lab, deadMax === undefined ? {} : { deadMax }), {
     kinds,
     count: kinds.length,
     overlap,

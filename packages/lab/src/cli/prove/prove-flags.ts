@@ -13,6 +13,7 @@ const kinds = campaignKinds
 
 export const NODES_DEFAULT = 3
 const OVERLAP_MAX = 4
+const HUNT_MINUTES_MAX = 100_000
 
 /** The kinds depend on the subject, so they are checked later. */
 const faultsFlag: Flag<readonly string[] | undefined> = {
@@ -51,6 +52,11 @@ export const proveFlags = {
     { min: 1, max: OVERLAP_MAX },
     { placeholder: 'N', help: `so many faults stand at once, 1 to ${OVERLAP_MAX} (1)`, otherwise: 1 },
   ),
+  schedule: choiceFlag(['time', 'operations'], {
+    placeholder: 'time|operations',
+    help: 'faults come by the clock, or at fixed numbers of operations, so that a seed repeats them (time)',
+    otherwise: 'time',
+  }),
   nodes: integerFlag<number | undefined>(
     { min: 1, max: NODES_MAX },
     { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (${NODES_DEFAULT})`, otherwise: undefined },
@@ -80,6 +86,14 @@ export const proveFlags = {
   seed: seedFlag,
   report: reportFlag,
   ...handOnFlags,
+  hunt: integerFlag<number | undefined>(
+    { min: 1, max: HUNT_MINUTES_MAX },
+    {
+      placeholder: 'MINUTES',
+      help: 'runs drawn at random, of all strategies or the given one, until one finds an anomaly, which is shrunk',
+      otherwise: undefined,
+    },
+  ),
   compare: textFlag<string | undefined>('two runs, by their directories or traces', {
     placeholder: 'A B',
     help: 'breaks nothing: two runs beside each other, by their directories or traces',

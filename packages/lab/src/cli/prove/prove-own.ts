@@ -4,6 +4,7 @@ import { isFailover, placeOf } from '../../campaign/place.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
 import { needsEdges, needsPower, parsePlanned } from '../../campaign/planned.ts'
 import { askedBy, recipeOf } from '../../campaign/required.ts'
+import { byClock, byOperations, type Schedule } from '../../campaign/schedule.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
 import { type Choice, requirePrivateServer } from '../../cluster/choose-store.ts'
 import { ownPrograms } from '../../cluster/programs.ts'
@@ -33,6 +34,8 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   const kinds = flags.faults ?? ['kill']
   const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
   if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
+  if (flags.schedule === 'operations' && flags.rate === undefined)
+    throw new UsageError('--schedule operations needs --rate N, as the rate that fits the machine is another each time')
   const nodes = flags.nodes ?? NODES_DEFAULT
   const chosen = chooseStrategy({ ...flags, store: storeOf(flags, config), nodes }, config)
   const choice = withDurability(chosen, flags.durability)
@@ -49,7 +52,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
       const { own } = choice
       if (own !== undefined) await awaitStore(own, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
       const lab = await openLab(labOptions(flags, nodes, choice, basis, config))
-      return subjectOf(lab, choice, deadMaxOf(choice, nodes))
+      return subjectOf(lab, choice, { deadMax: deadMaxOf(choice, nodes), schedule: scheduleOf(flags, lab) })
     },
   })
 }
@@ -78,11 +81,20 @@ function isMesh({ strategy: { store }, storeUrl }: Choice): boolean {
   return storeUrl === undefined && typeof store !== 'string' && 'mesh' in store
 }
 
-function subjectOf(lab: Lab, { strategy }: Choice, deadMax: number): Subject {
+function scheduleOf({ schedule, rate = RATE_MAX }: ProveValues, { cluster }: Lab): Schedule {
+  return schedule === 'operations' ? byOperations(cluster.users, rate) : byClock
+}
+
+function subjectOf(
+  lab: Lab,
+  { strategy }: Choice,
+  { deadMax, schedule }: { readonly deadMax: number; readonly schedule: Schedule },
+): Subject {
   const { trace, cluster, control } = lab
   return {
     trace,
-    breaker: labBreaker(lab, deadMax),
+    breaker: labBreaker(lab, { deadMax, schedule }),
+    schedule,
     users: cluster.users,
     async start() {
       await lab.start()

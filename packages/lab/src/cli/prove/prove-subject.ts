@@ -1,5 +1,6 @@
 import type { InterleavingName } from '@ninelives/history'
 import type { Breaker } from '../../campaign/campaign.ts'
+import type { Schedule } from '../../campaign/schedule.ts'
 import type { Keeper } from '../../supervise/keeper.ts'
 import type { Trace } from '../../trace/trace.ts'
 
@@ -7,6 +8,7 @@ import type { Trace } from '../../trace/trace.ts'
 export interface Subject {
   readonly trace: Trace
   readonly breaker: Breaker
+  readonly schedule?: Schedule
   readonly users: Keeper | undefined
   /** Resolves when the users are active, to the system's URL. Rejects with LabError. */
   start(): Promise<string>

@@ -18,6 +18,8 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
       throw new UsageError(`--${name} is of clusters that prove starts, --target is not one`)
   }
   if (flags.overlap > 1) throw new UsageError('--overlap is of clusters that prove starts, --target is not one')
+  if (flags.schedule === 'operations')
+    throw new UsageError('--schedule operations is of clusters that prove starts, --target is not one')
   if (flags['kill-command'] !== undefined && flags['fault-command'].has('kill')) {
     throw new UsageError('--kill-command and --fault-command kill=CMD are two commands for one kind: give one')
   }

@@ -15,6 +15,7 @@ import { compareRuns } from './compare-runs.ts'
 import { fitRate } from './fit-rate.ts'
 import { flagsHelp, parseFlags } from '../command/flags.ts'
 import { requireWritable } from './hand-on.ts'
+import { hunt } from './hunt.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
 import { planOwn } from './prove-own.ts'
 import type { Plan, Subject } from './prove-subject.ts'
@@ -49,6 +50,7 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
   const unknown = flags.compare === undefined ? operands[0] : operands[1]
   if (unknown !== undefined) throw new UsageError(`prove takes no "${unknown}"; see --help`)
   if (flags.compare !== undefined) return compareRuns(flags.compare, operands[0])
+  if (flags.hunt !== undefined) return hunt(flags, flags.hunt, config)
   try {
     return await proven(flags, config)
   } catch (error) {
@@ -116,7 +118,8 @@ async function gauntlet(
   const onFault = (done: number, what: string): number =>
     say(progress(done, kills, what, trace.state.users.totals.sent, [...judge.kindsSoFar]))
   try {
-    await campaign(subject.breaker, { kinds: plan.kinds, count: kills, overlap, random, signal, onFault })
+    const schedule = subject.schedule === undefined ? {} : { schedule: subject.schedule }
+    await campaign(subject.breaker, { kinds: plan.kinds, count: kills, overlap, ...schedule, random, signal, onFault })
     for (const name of require) await goOn(name, { subject, plan, judge, random, signal })
   } catch (error) {
     if (!(error instanceof LabError) || stop.aborted) throw error

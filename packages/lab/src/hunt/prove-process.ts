@@ -1,0 +1,86 @@
+/** Runs `prove` as a process of its own, so that a hunt survives whatever happens to it. */
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Verdict } from '@ninelives/history'
+import { makeDirectory } from '../make-directory.ts'
+import { settles } from '../wait.ts'
+import { argumentsOf, type Round } from './round.ts'
+
+/** `failed`: it gave no verdict. */
+export interface Outcome {
+  readonly verdict: Verdict['verdict'] | 'failed'
+  /** Kinds of anomalies. */
+  readonly anomalies: readonly string[]
+  /** Why it is unknown or failed, in one line. */
+  readonly why?: string
+  readonly landed: number
+  readonly operations: number
+}
+
+const cli = fileURLToPath(new URL('../cli.ts', import.meta.url))
+/** Of each fault, with its recovery, and for the start and the last look. */
+const FAULT_MAX_MS = 45_000
+const REST_MAX_MS = 180_000
+const END_WAIT_MS = 20_000
+const LAST_WORDS_MAX = 2_000
+
+/** Undefined when `signal` ended it. The run's files are in `directory`. */
+export async function runProve(
+  round: Round,
+  directory: string,
+  environment: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  // What a run before has left there is none of this one's.
+  rmSync(directory, { recursive: true, force: true })
+  makeDirectory(directory)
+  // A process group of its own: Ctrl-C in the terminal reaches the hunt alone, which passes it on once.
+  const child = spawn(process.execPath, [cli, ...argumentsOf(round), '--logs', directory], {
+    detached: true,
+    // It ends with this process, whatever ends that.
+    env: { ...environment, NINELIVES_LAUNCHER: 'hunt' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-LAST_WORDS_MAX)))
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('close', resolve)
+    child.once('error', (error) => {
+      said = error.message
+      resolve(null)
+    })
+  })
+  const late = AbortSignal.timeout(REST_MAX_MS + round.kills * FAULT_MAX_MS)
+  const stop = AbortSignal.any([signal, late])
+  const end = (): void => void endChild(exited, (name) => child.kill(name))
+  if (stop.aborted) end()
+  else stop.addEventListener('abort', end, { once: true })
+  const code = await exited
+  stop.removeEventListener('abort', end)
+  if (signal.aborted) return undefined
+  const words = said.trim().split('\n').at(-1) ?? ''
+  const because = late.aborted ? 'it took too long' : words === '' ? `it exited with ${code}` : words
+  return outcomeIn(directory) ?? { verdict: 'failed', anomalies: [], why: because, landed: 0, operations: 0 }
+}
+
+async function endChild(exited: Promise<unknown>, signal: (name: NodeJS.Signals) => unknown): Promise<void> {
+  signal('SIGINT')
+  // The warden of a lab that is killed ends its processes.
+  if (!(await settles(exited, END_WAIT_MS))) signal('SIGKILL')
+}
+
+/** Undefined where there is no verdict. */
+function outcomeIn(directory: string): Outcome | undefined {
+  const file = path.join(directory, 'verdict.json')
+  if (!existsSync(file)) return undefined
+  const { verdict, anomalies, doubts, faults, operations } = JSON.parse(readFileSync(file, 'utf8')) as Verdict
+  return {
+    verdict,
+    anomalies: anomalies.map(({ kind }) => kind),
+    ...(verdict === 'unknown' && doubts[0] !== undefined ? { why: doubts[0] } : {}),
+    landed: faults.landed,
+    operations: operations.ok + operations.failed + operations.unknown,
+  }
+}
