@@ -19,7 +19,6 @@ export const LONG_TESTS = [
   'packages/lab/test/power/power-of-stores.test.ts',
   'packages/lab/test/target/prove-target.test.ts',
   'packages/sessions/test/koa/single-flight-processes.test.ts',
-  'packages/sessions/test/pack.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',
   'packages/sessions/test/replication/quiet-processes.test.ts',
   'packages/sessions/test/simulation/variants.test.ts',
@@ -32,6 +31,7 @@ export const LONG_TESTS = [
   'test/live-page.test.ts',
   'test/live-tour.test.ts',
   'test/mesh-failover.test.ts',
+  'test/packed.test.ts',
   'test/promises-of-stores.test.ts',
   'test/redis-failover.test.ts',
 ]

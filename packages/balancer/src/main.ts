@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The balancer as a process: configuration from the environment, logs on stdout, signals, exit codes. */
 import { pino } from 'pino'
 import type { Logger } from 'pino'

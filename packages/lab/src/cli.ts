@@ -1,7 +1,7 @@
 /** The entry of the command line. It turns on the compile cache, which must happen before other modules are loaded. */
 import { enableCompileCache } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { compileCache } from './run-directory.ts'
 
-enableCompileCache(fileURLToPath(new URL('../../../node_modules/.cache/compiled', import.meta.url)))
+enableCompileCache(compileCache)
 const { main } = await import('./cli/main.ts')
 process.exit(await main(process.argv.slice(2)))

@@ -10,7 +10,17 @@ import { makeDirectory, PRIVATE_FILE_MODE } from './make-directory.ts'
 import { SQLITE_FILE } from './strategies.ts'
 import { startMark } from './supervise/process-table.ts'
 
-export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url))
+const above = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** The clone; of an installed package, the folder that it is started in. */
+export const projectRoot = /[\\/]node_modules[\\/]/.test(above) ? process.cwd() : above
+
+/** With the compile cache the next start of the same program takes half the time. */
+export const compileCache = path.join(
+  projectRoot,
+  projectRoot === above ? 'node_modules/.cache' : '.ninelives',
+  'compiled',
+)
 
 const RUNS_KEPT = 10
 const RUN_NAME = /^\d{8}-\d{6}-\d+$/

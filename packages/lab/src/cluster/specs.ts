@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { ServerName } from '@ninelives/history'
 import type { ProxyOptions } from '../edges/options.ts'
 import { makeDirectory } from '../make-directory.ts'
-import { projectRoot } from '../run-directory.ts'
+import { compileCache } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { Trace } from '../trace/trace.ts'
@@ -131,8 +131,7 @@ export function usersSpec(options: UsersOptions): Specs['users'] {
 
 function baseOf(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    // With the compile cache the next start of the same program takes half the time.
-    NODE_COMPILE_CACHE: path.join(projectRoot, 'node_modules/.cache/compiled'),
+    NODE_COMPILE_CACHE: compileCache,
     ...environment,
     // A cluster on loopback uses plain HTTP, over which clients don't send Secure cookies.
     NODE_ENV: 'development',

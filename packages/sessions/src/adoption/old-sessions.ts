@@ -6,7 +6,7 @@ import { oldCookies } from './old-cookies.ts'
 import { decodeData, encodeData, type SessionData } from '../record/data.ts'
 import { RecordUnreadableError, SessionValueError, StoreConfigError, type StoreUnavailableError } from '../errors.ts'
 import { assertGiven, checkedOptions, DURATION_MAX_MS, hasMethods, type Rule, type Rules, take } from '../options.ts'
-import { redisConnection } from '../stores/redis/connection.ts'
+import { withPackages } from '../optional-packages.ts'
 import { redisLocation } from '../stores/redis/url.ts'
 
 /** The option `adopt`: where sessions are that other software began. Sessions in other stores take an object of your own. */
@@ -106,6 +106,11 @@ export async function openOldSessions(url: string, given: OldSessionsOptions): P
   const refused = FOR_STORES.find((name) => Object.hasOwn(location.settings, name))
   if (refused !== undefined)
     throw new StoreConfigError(`openOldSessions(): its URL does not take '${refused}'; a prefix is an option`)
+  const { redisConnection } = await withPackages(
+    'openOldSessions()',
+    'ioredis',
+    () => import('../stores/redis/connection.ts'),
+  )
   const connection = redisConnection(location, timeoutMs)
   const cookies = oldCookies({
     writtenBy,

@@ -9,7 +9,8 @@
  * - `ctx.session = null` and then an object is another session under another handle, not the old id with other data.
  */
 import type Koa from 'koa'
-import createSession from 'koa-session'
+import type createSession from 'koa-session'
+import { requiredPackage } from '../optional-packages.ts'
 import type { SessionsOptions } from './koa-options.ts'
 import { extendContext } from './koa-session-context.ts'
 import { membersGiver, type Update } from './koa-session-members.ts'
@@ -26,7 +27,10 @@ export function koaSessionMiddleware(
   update: Update,
 ): Koa.Middleware {
   const { maxAge = 'session', valid } = options
-  const middleware = createSession(
+  const { createSession: create } = requiredPackage('sessions()', 'koa-session') as {
+    readonly createSession: typeof createSession
+  }
+  const middleware = create(
     {
       ...cookie.attributes,
       key: cookie.name,

@@ -1,12 +1,13 @@
 /** The sockets of one path: which upgrades are taken, which sockets there are, and when they are closed. */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
+import type { WebSocketServer } from 'ws'
 import type { SessionKey } from '../contract.ts'
 import { SessionError, StoreUnavailableError } from '../errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { OpenSession } from '../engine/session.ts'
 import type { SessionDraft, SessionFields } from '../koa/session-type.ts'
+import { requiredPackage } from '../optional-packages.ts'
 import { assertGiven, checkedOptions, hasMethods, type Rules, SessionOptionsError, shown, take } from '../options.ts'
 import type { SessionId } from '../secrets/id.ts'
 import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
@@ -107,7 +108,10 @@ export function sessionSockets<Fields extends object = SessionFields>(
     waitingMessagesMax: options.waitingMessagesMax ?? 64,
     unsentBytesMax: options.unsentBytesMax ?? 1024 * 1024,
   }
-  const webSockets = new WebSocketServer({
+  const { WebSocketServer: Server } = requiredPackage('sessionSockets()', 'ws') as {
+    readonly WebSocketServer: typeof WebSocketServer
+  }
+  const webSockets = new Server({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { carrierOf } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
+import { withPackages } from '../optional-packages.ts'
 import { checkedOptions, type Rules, shown, take } from '../options.ts'
 import type { OnStoreEvent } from '../telemetry.ts'
 import { setting, settings } from '../url-settings.ts'
@@ -131,7 +132,7 @@ async function fromModule(location: string): Promise<SessionStore> {
 }
 
 async function redis(url: string, { onEvent }: OpenStoreOptions): Promise<SessionStore> {
-  const { redisStore } = await import('./redis/redis.ts')
+  const { redisStore } = await withPackages('redis:', 'ioredis', () => import('./redis/redis.ts'))
   return redisStore({ url, onEvent })
 }
 

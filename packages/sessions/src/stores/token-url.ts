@@ -2,6 +2,7 @@
 import type { SessionStore } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
 import type { OnStoreEvent } from '../telemetry.ts'
+import { withPackages } from '../optional-packages.ts'
 import { setting, settings } from '../url-settings.ts'
 import { memoryStore } from './memory.ts'
 
@@ -29,16 +30,7 @@ export async function tokenStoreFromUrl(
     throw new StoreConfigError(
       `token: keeps its revocations in a store that nodes share, and revocations= is ${revocations.split(':', 1)[0]}:`,
     )
-  const { tokenStore } = await withPackages(() => import('./token/token.ts'))
+  const { tokenStore } = await withPackages('token:', 'jose lru-cache', () => import('./token/token.ts'))
   const store = revocations === undefined ? memoryStore() : await openRevocations(revocations)
   return tokenStore({ revocations: store, mode, rollback, revocationsOutage, cacheBytesMax, onEvent })
-}
-
-async function withPackages<T>(load: () => Promise<T>): Promise<T> {
-  try {
-    return await load()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new StoreConfigError("token: takes the packages 'jose' and 'lru-cache': npm install jose lru-cache", error)
-  }
 }

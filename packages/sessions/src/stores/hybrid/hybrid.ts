@@ -8,6 +8,7 @@ import type * as Lru from 'lru-cache'
 import { type Clock, systemClock } from '../../clock.ts'
 import type { SessionKey, SessionStore } from '../../contract.ts'
 import { StoreConfigError } from '../../errors.ts'
+import { withPackages } from '../../optional-packages.ts'
 import type { CacheableStore } from '../copies/cacheable-store.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import { type Copy, copyBytes, nearCache } from './near-cache.ts'
@@ -56,7 +57,5 @@ function isCacheable(store: SessionStore): store is CacheableStore {
 }
 
 async function lruCache(): Promise<typeof Lru> {
-  return await import('lru-cache').catch((cause: unknown) => {
-    throw new StoreConfigError('hybrid: needs the package lru-cache: npm install lru-cache', cause)
-  })
+  return await withPackages('hybrid:', 'lru-cache', () => import('lru-cache'))
 }

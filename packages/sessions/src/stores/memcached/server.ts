@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import type { MemcacheClient } from 'memcache-client'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
+import { withPackages } from '../../optional-packages.ts'
 import type { MemcachedLocation } from './url.ts'
 
 export interface MemcachedServer {
@@ -114,10 +115,8 @@ export function memcachedServer(name: string, location: MemcachedLocation, timeo
 }
 
 function driver() {
-  return import('memcache-client').catch((cause: unknown) => {
-    // A dependency of it needs tslib without saying so.
-    throw new StoreConfigError('memcached: needs its driver: npm install memcache-client tslib', cause)
-  })
+  // A dependency of it needs tslib without saying so.
+  return withPackages('memcached:', 'memcache-client tslib', () => import('memcache-client'))
 }
 
 function refusalOf(address: string, error: unknown): StoreUnavailableError {

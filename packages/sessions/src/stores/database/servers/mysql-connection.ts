@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net'
 import type { ResultSetHeader, RowDataPacket } from 'mysql2'
 import type * as Mysql from 'mysql2'
-import { StoreConfigError } from '../../../errors.ts'
+import { withPackages } from '../../../optional-packages.ts'
 import { setUpWithin } from './open-within.ts'
 import type { Connection } from './pool.ts'
 import { refuseMysql } from './server-version.ts'
@@ -92,9 +92,7 @@ function settled<T>(call: (done: (error: Error | null, result: unknown) => void)
 }
 
 async function driver(): Promise<typeof Mysql> {
-  return await import('mysql2').catch((cause: unknown) => {
-    throw new StoreConfigError("mysql: needs the package 'mysql2': npm install mysql2", cause)
-  })
+  return await withPackages('mysql:', 'mysql2', () => import('mysql2'))
 }
 
 /** `destroy()` of mysql2 says goodbye to a server that may hang, and waits for it. */

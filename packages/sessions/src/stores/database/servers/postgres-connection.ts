@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net'
 import type { Client, QueryArrayResult } from 'pg'
 import { StoreConfigError } from '../../../errors.ts'
+import { withPackages } from '../../../optional-packages.ts'
 import { setUpWithin } from './open-within.ts'
 import type { Connection } from './pool.ts'
 import { refusePostgres } from './server-version.ts'
@@ -98,9 +99,7 @@ export async function connectPostgres(
 }
 
 async function driver(): Promise<{ Client: typeof Client }> {
-  const { default: pg } = await import('pg').catch((cause: unknown) => {
-    throw new StoreConfigError("postgres: needs the package 'pg': npm install pg", cause)
-  })
+  const { default: pg } = await withPackages('postgres:', 'pg', () => import('pg'))
   return pg
 }
 
