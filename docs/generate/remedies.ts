@@ -299,6 +299,13 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     ],
   },
   shop: {
+    CROSS_ORIGIN: [
+      'A page on another machine asked for the death of a node.',
+      'Open the shop on the machine of the lab.',
+    ],
+    LAB_SILENT: ['The lab that runs this node does not answer.', 'See whether it still runs.'],
+    NODE_STATE: ['The node is down already.', 'Wait until it is back.'],
+    UNKNOWN_NODE: ['There is no such node.', 'The message names those that there are.'],
     BAD_CREDENTIALS: ['Name or password is missing or no text.', 'Send `{name, password}`.'],
     BAD_QUANTITY: ['The quantity is no whole number in its bounds.', 'Leave it out for 1.'],
     BAD_SKU: ['The sku is not 1 to 64 of `A-Za-z0-9._-`.', 'Send such a sku.'],

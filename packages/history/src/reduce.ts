@@ -1,7 +1,9 @@
 import { sum } from './trace/counts.ts'
 import type { NodeDown, NodeStarting, ProcessName, RunStarted, TraceEvent, UsersSecond } from './trace/events.ts'
+import { visitorsAfterDeath, withVisitor } from './visitors.ts'
 import {
   type ClusterState,
+  findNode,
   initialState,
   noTotals,
   type NodeState,
@@ -71,6 +73,8 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
       return withNode(state, event.upstream, { ejected: false, decision: { what: 'readmitted', atMs } })
     case 'upstream-draining':
       return withNode(state, event.upstream, { decision: { what: 'draining', atMs } })
+    case 'visitor-served':
+      return { visitors: withVisitor(state, event, atMs) }
     case 'process-noted':
     case 'operation-sent':
     case 'operation-ended':
@@ -132,7 +136,8 @@ function nodeDown(state: ClusterState, { node: name, code }: NodeDown, atMs: num
     const deaths = node.deaths + (hasLeft ? 0 : 1)
     return { ...rest, state: 'down', sinceMs: atMs, sessions: 0, deaths, downAtMs: atMs }
   })
-  return { nodes }
+  const isDeath = findNode({ nodes }, name)?.deaths !== findNode(state, name)?.deaths
+  return isDeath ? { nodes, visitors: visitorsAfterDeath(state, name, atMs) } : { nodes }
 }
 
 function withProcess(state: ClusterState, name: ProcessName, { pid, url }: ProcessState): Partial<ClusterState> {

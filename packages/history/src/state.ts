@@ -89,7 +89,32 @@ export interface ClusterState {
   /** The faults that are not healed, in the order of injection. */
   readonly faults: readonly FaultState[]
   readonly users: UsersState
+  /** The people in the shop, the one that was served last at the end; at most VISITORS_MAX. */
+  readonly visitors: readonly VisitorState[]
 }
+
+/** A person's browser in the shop. */
+export interface VisitorState {
+  readonly id: string
+  /** The node that answered last. */
+  readonly node: string
+  readonly user?: string
+  /** `out`: was logged in, and is not any more without having asked. */
+  readonly standing: 'away' | 'in' | 'out'
+  /** When each node answered, as far as it was written. */
+  readonly servedAtMs: Counts
+  /** The last death of a node that had answered. */
+  readonly death?: VisitorDeath
+}
+
+export interface VisitorDeath {
+  readonly node: string
+  readonly atMs: number
+  /** The node that answered first after that; absent until then. */
+  readonly next?: string
+}
+
+export const VISITORS_MAX = 10
 
 export const RECENT_SECONDS = 60
 
@@ -108,9 +133,10 @@ export const initialState: ClusterState = {
   nodes: [],
   faults: [],
   users: { all: 0, tabs: 1, rate: 0, loggedIn: 0, intact: 0, totals: noTotals, recent: [] },
+  visitors: [],
 }
 
-export function findNode(state: ClusterState, name: string): NodeState | undefined {
+export function findNode(state: Pick<ClusterState, 'nodes'>, name: string): NodeState | undefined {
   return state.nodes.find((node) => node.name === name)
 }
 

@@ -41,7 +41,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   let control: ControlServer | undefined
   const close = (): Promise<unknown> => Promise.all([control?.close(), warden.close()])
   try {
-    await runs.open(options)
+    await runs.open({ ...options, controlUrl: () => control?.url })
     control = await controlServer({ runs, beside, choose }, controlPort)
   } catch (error) {
     await close()

@@ -34,6 +34,8 @@ export interface Config {
   readonly drainMs: number
   /** The bound for the store at start. Undefined: no bound. */
   readonly storeWaitMs: number | undefined
+  /** The control API of the lab that runs this node; undefined without a lab. */
+  readonly labUrl: string | undefined
   readonly logLevel: LogLevel
 }
 
@@ -84,6 +86,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     drainNoticeMs: integer(env, 'DRAIN_NOTICE_MS', 600, 0, 60_000),
     drainMs: integer(env, 'DRAIN_MS', 10_000, 0, 600_000),
     storeWaitMs: text(env, 'STORE_WAIT_MS') === undefined ? undefined : integer(env, 'STORE_WAIT_MS', 0, 0, 600_000),
+    labUrl: labUrl(env),
     logLevel: choice(env, 'LOG_LEVEL', 'info', LOG_LEVELS),
   })
 }
@@ -111,6 +114,13 @@ function meshSecret(env: Environment): string | undefined {
     throw new ConfigError('MESH_SECRET', `a secret of ${given.length} characters`, takes)
   }
   return given
+}
+
+/** On loopback only, as the page's button reaches what it can break. */
+function labUrl(env: Environment): string | undefined {
+  const given = text(env, 'LAB_URL')
+  if (given === undefined || /^http:\/\/127\.0\.0\.1:\d{1,5}$/.test(given)) return given
+  throw new ConfigError('LAB_URL', JSON.stringify(given), 'http://127.0.0.1:PORT')
 }
 
 function proxiesInFront(env: Environment): number {

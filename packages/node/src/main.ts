@@ -4,6 +4,7 @@
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
 import { crashPoints, obeyLab } from './request/crash-points.ts'
+import type { SeenVisitor } from './request/seen-visitors.ts'
 import { takeFaultOrders } from './self-inflicted/index.ts'
 import { nodeLog } from './log.ts'
 import { type RunningNode, startNode } from './node.ts'
@@ -34,7 +35,8 @@ if (points !== undefined) obeyLab(points)
 if (underLab) takeFaultOrders()
 
 const onSessionCount = underLab ? (count: number) => void process.send?.({ type: 'session-count', count }) : undefined
-node = await startNode(config, log, { crashPoints: points, onSessionCount }).catch(exitBecause)
+const onVisitor = underLab ? (seen: SeenVisitor) => void process.send?.({ type: 'visitor', ...seen }) : undefined
+node = await startNode(config, log, { crashPoints: points, onSessionCount, onVisitor }).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })
 
 /** Exits at once at a second request, or if there is nothing to drain yet. */

@@ -8,6 +8,7 @@ import { demoAccounts } from './shop/accounts.ts'
 import type { Config } from './config.ts'
 import type { CrashPoints } from './request/crash-points.ts'
 import { openingStore } from './store/opened-store.ts'
+import type { SeenVisitor } from './request/seen-visitors.ts'
 import { listen } from './server.ts'
 import { shop } from './shop.ts'
 import { nodeTelemetry } from './store/telemetry.ts'
@@ -26,6 +27,8 @@ export interface LabHooks {
   readonly crashPoints?: CrashPoints | undefined
   /** Called when the number of sessions in this process has changed, at most once a second. */
   readonly onSessionCount?: ((count: number) => void) | undefined
+  /** Called when a person's browser was answered. */
+  readonly onVisitor?: ((seen: SeenVisitor) => void) | undefined
 }
 
 const COUNTED_EVERY_MS = 1_000
@@ -61,6 +64,8 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
     storeAwaited: opening.awaited,
     isDraining: () => draining,
     crashPoints: lab.crashPoints,
+    labUrl: config.labUrl,
+    onVisitor: lab.onVisitor,
   })
   const count = lab.onSessionCount === undefined ? undefined : sessionCounter(store, lab.onSessionCount)
   const onRequest: RequestListener = (request, response) => {

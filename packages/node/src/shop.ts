@@ -23,11 +23,13 @@ import { type Floor, floor, FLOOR_PATH } from './floor/floor.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
 import { shopMetrics } from './store/metrics.ts'
+import { type SeenVisitor, seenVisitors } from './request/seen-visitors.ts'
 import { commonHeaders, observed, requestLog, type RequestState } from './request.ts'
 import { cartRoutes } from './routes/cart.ts'
 import { counterRoutes } from './routes/counter.ts'
 import { loginRoutes } from './routes/login.ts'
 import { operationsRoutes } from './routes/operations.ts'
+import { labRoutes } from './routes/lab.ts'
 import { pageRoutes } from './routes/page.ts'
 import { probeListener, readiness } from './routes/readiness.ts'
 import { userRoutes } from './routes/user.ts'
@@ -64,6 +66,10 @@ export interface ShopOptions {
   readonly isDraining?: () => boolean
   /** The lab's crash points. */
   readonly crashPoints?: CrashPoints | undefined
+  /** The lab's control API. */
+  readonly labUrl?: string | undefined
+  /** Called when a person's browser was answered. */
+  readonly onVisitor?: ((seen: SeenVisitor) => void) | undefined
 }
 
 /** Enough for the largest cart that the routes accept, with the longest skus. */
@@ -100,6 +106,7 @@ export function shop(options: ShopOptions): Shop {
     ctx.body = { open: takesSockets(layer) }
   })
   pageRoutes(open)
+  labRoutes(open, { labUrl: options.labUrl, log })
 
   const api = new Router<RequestState>(EXACT)
   const throttle = options.throttleLogins === false ? undefined : loginThrottle({ store, onEvent: telemetry.onEvent })
@@ -145,6 +152,7 @@ export function shop(options: ShopOptions): Shop {
     onStoreCall: telemetry.onStoreCall,
     ...(crashPoints === undefined ? {} : { onStep: crashPoints.onStep }),
   })
+  if (options.onVisitor !== undefined) app.use(seenVisitors(options.onVisitor))
   app.use(api.routes())
 
   const byKoa = app.callback()

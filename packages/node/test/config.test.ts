@@ -27,6 +27,7 @@ test('a node needs no configuration', (t) => {
     throttleLogins: true,
     throttleVisitors: true,
     proxiesInFront: 0,
+    labUrl: undefined,
     logLevel: 'info',
   })
   t.true(Object.isFrozen(readConfig({})))

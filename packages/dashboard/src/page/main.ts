@@ -9,6 +9,7 @@ import { Director } from './scene/director.ts'
 import { Tour } from './scene/tour.ts'
 import { Hands } from './panels/hands.ts'
 import { showHeadline } from './panels/headline.ts'
+import { showYou } from './panels/you.ts'
 import { listenToKeys } from './panels/keys.ts'
 import { listenLive } from './data/live.ts'
 import { Chronicle } from './data/chronicle.ts'
@@ -91,6 +92,7 @@ function show(): void {
   const nowMs = atMs ?? headMs()
   showBar(timeline.head.state)
   showHeadline(moment, nowMs)
+  showYou(moment.state, nowMs)
   stage.show(moment, nowMs, player.takeJump())
   showNodes(moment.state, nowMs)
   story.showUntil(nowMs)

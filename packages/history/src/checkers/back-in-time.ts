@@ -1,6 +1,6 @@
 import { count } from '../trace/counts.ts'
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
-import type { FloorProblem } from '../ledger/floor.ts'
+import type { FloorProblem } from '../ledger/visit.ts'
 import { putsOf } from '../ledger/settled.ts'
 import type { Gap, Visit } from '../ledger/visit.ts'
 

@@ -1,5 +1,5 @@
 import { count } from '../trace/counts.ts'
-import type { FloorProblem } from '../ledger/floor.ts'
+import type { FloorProblem } from '../ledger/visit.ts'
 import type { Visit } from '../ledger/visit.ts'
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
 

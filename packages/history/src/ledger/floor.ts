@@ -2,46 +2,7 @@
  * What a user's moves on the floor should have come to. Every answer there shows how many moves the session has: at least those that were
  * acknowledged or shown before it was asked for, and at most those that were sent.
  */
-import type { Done, Visit, Write } from './visit.ts'
-
-/** An answer of the floor. */
-export interface Shown {
-  readonly op: number
-  readonly sentAtMs: number
-  readonly endedAtMs: number
-  readonly moves: number
-  readonly at: readonly [x: number, y: number] | undefined
-}
-
-/** An answer with fewer moves than there should be. A later one decides whether they are lost. */
-export interface Shortfall {
-  readonly answer: Shown
-  /** How many acknowledged moves are missing; 0 if moves are missing that were only shown. */
-  readonly lost: number
-  /** What proves that there were more. */
-  readonly proof: Pick<Shown, 'op' | 'endedAtMs'>
-}
-
-/**
- * `doubled`: more moves than were sent. `lost`: acknowledged moves are missing for good. `behind`: fewer moves than had been shown or
- * acknowledged, and more again later. `elsewhere`: the marker is further away than its moves can have brought it.
- */
-export type FloorProblem =
-  | { readonly problem: 'doubled'; readonly answer: Shown; readonly times: number; readonly sent: readonly Write[] }
-  | ({ readonly problem: 'lost'; readonly confirmedBy: Shown | undefined } & Shortfall)
-  | ({ readonly problem: 'behind'; readonly again: Shown | undefined } & Shortfall)
-  | { readonly problem: 'elsewhere'; readonly answer: Shown; readonly before: Shown }
-
-/** What is known of a visit's moves. */
-export interface Floor {
-  readonly moves: Write[]
-  /** The last answers. */
-  readonly shown: Shown[]
-  shortfall: Shortfall | undefined
-  /** Moves that were reported as lost, and as doubled. */
-  lost: number
-  doubled: number
-}
+import type { Done, Floor, FloorProblem, Shown, Visit, Write } from './visit.ts'
 
 /** More than the tabs of a user, as only answers at the same time can't be compared. */
 const SHOWN_MAX = 16

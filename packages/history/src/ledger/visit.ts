@@ -1,6 +1,5 @@
 /** The data of a user's visit: from a login to a logout, as far as the user can observe. */
 import type { OperationEnded, OperationSent } from '../trace/events.ts'
-import type { Floor, FloorProblem } from './floor.ts'
 
 export type Item = readonly [sku: string, quantity: number]
 export type Items = readonly Item[]
@@ -85,6 +84,45 @@ export interface Remains {
   /** A JSON array as one string, which takes much less memory than the strings. */
   readonly skus: string
   readonly ops: readonly number[]
+}
+
+/** An answer of the floor. */
+export interface Shown {
+  readonly op: number
+  readonly sentAtMs: number
+  readonly endedAtMs: number
+  readonly moves: number
+  readonly at: readonly [x: number, y: number] | undefined
+}
+
+/** An answer with fewer moves than there should be. A later one decides whether they are lost. */
+export interface Shortfall {
+  readonly answer: Shown
+  /** How many acknowledged moves are missing; 0 if moves are missing that were only shown. */
+  readonly lost: number
+  /** What proves that there were more. */
+  readonly proof: Pick<Shown, 'op' | 'endedAtMs'>
+}
+
+/**
+ * `doubled`: more moves than were sent. `lost`: acknowledged moves are missing for good. `behind`: fewer moves than had been shown or
+ * acknowledged, and more again later. `elsewhere`: the marker is further away than its moves can have brought it.
+ */
+export type FloorProblem =
+  | { readonly problem: 'doubled'; readonly answer: Shown; readonly times: number; readonly sent: readonly Write[] }
+  | ({ readonly problem: 'lost'; readonly confirmedBy: Shown | undefined } & Shortfall)
+  | ({ readonly problem: 'behind'; readonly again: Shown | undefined } & Shortfall)
+  | { readonly problem: 'elsewhere'; readonly answer: Shown; readonly before: Shown }
+
+/** What is known of a visit's moves. */
+export interface Floor {
+  readonly moves: Write[]
+  /** The last answers. */
+  readonly shown: Shown[]
+  shortfall: Shortfall | undefined
+  /** Moves that were reported as lost, and as doubled. */
+  lost: number
+  doubled: number
 }
 
 export interface Visit {

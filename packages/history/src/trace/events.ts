@@ -44,6 +44,7 @@ export type EventBody =
   | UsersSecond
   | OperationSent
   | OperationEnded
+  | VisitorServed
   | RunEnded
 
 export interface StrategyFacts {
@@ -308,6 +309,18 @@ export interface OperationEnded {
   readonly count?: number
   /** Where the user's marker is. */
   readonly at?: readonly [x: number, y: number]
+}
+
+/** A person's browser got an answer in the shop; written when the node or the login is another than before. */
+export interface VisitorServed {
+  readonly type: 'visitor-served'
+  /** Made by the shop's page, the same in all tabs of a browser. */
+  readonly visitor: string
+  readonly node: string
+  /** Absent if the visitor is not logged in. */
+  readonly user?: string
+  /** The visitor asked to be logged out. */
+  readonly left: boolean
 }
 
 /** Hundreds a second: they are in the trace's file, but not in live views. */

@@ -90,6 +90,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     count: optional(number),
     at: optional((value) => Array.isArray(value) && value.length === 2 && value.every(number)),
   },
+  'visitor-served': { visitor: text, node: text, user: optional(text) },
   'run-ended': { reason: text, cutShort: optional(text) },
 }
 

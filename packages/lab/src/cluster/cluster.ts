@@ -55,7 +55,7 @@ export class Cluster {
       warden,
       onLine: (label: string, line: string) => this.#appendLogged(label, line),
     }
-    const context = { processContext, restartAfterMs, append: trace.append.bind(trace) }
+    const context = { processContext, restartAfterMs, append: trace.append.bind(trace), state: () => trace.state }
     this.#usersLater = options.usersLater === true
     this.#port = options.port
     this.#trace = trace

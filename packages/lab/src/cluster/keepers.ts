@@ -1,5 +1,5 @@
 /** Keepers for the processes other than nodes: how each is started, and when it counts as ready. */
-import type { EventBody, ProcessName } from '@ninelives/history'
+import type { ClusterState, EventBody, ProcessName } from '@ninelives/history'
 import type { ChildSpec, ProcessContext, Message } from '../supervise/child.ts'
 import { Keeper, type KeeperOptions, type Life } from '../supervise/keeper.ts'
 import { until } from '../wait.ts'
@@ -9,6 +9,7 @@ export interface KeeperContext {
   readonly processContext: ProcessContext
   readonly restartAfterMs: number | undefined
   readonly append: (event: EventBody) => void
+  readonly state: () => ClusterState
 }
 
 /** A database makes its directory first. */

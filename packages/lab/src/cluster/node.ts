@@ -8,6 +8,7 @@ import { LOOPBACK } from '../supervise/ports.ts'
 import type { KeeperContext } from './keepers.ts'
 import type { Member } from './member.ts'
 import type { Specs } from './specs.ts'
+import { visitorServed } from './visitors.ts'
 
 const ANSWER_WAIT_MS = 500
 /** Less than the shortest stall. */
@@ -18,6 +19,7 @@ export class ClusterNode implements Member {
   readonly name: string
   readonly keeper: Keeper
   readonly #append: KeeperContext['append']
+  readonly #state: KeeperContext['state']
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
   #port: number
   #held = 0
@@ -29,11 +31,12 @@ export class ClusterNode implements Member {
     name: string,
     port: number,
     spec: Specs['node'],
-    { processContext, restartAfterMs, append }: KeeperContext,
+    { processContext, restartAfterMs, append, state }: KeeperContext,
   ) {
     this.name = name
     this.#port = port
     this.#append = append
+    this.#state = state
     this.keeper = new Keeper({
       processContext,
       restartAfterMs,
@@ -122,11 +125,15 @@ export class ClusterNode implements Member {
     }
   }
 
-  /** A node of ours tells how many sessions are in its memory. */
-  #onMessage({ type, count }: Message): void {
-    if (type !== 'session-count' || typeof count !== 'number') return
-    this.#held = count
-    this.#append({ type: 'sessions-held', held: { [this.name]: count } })
+  /** A node of ours tells how many sessions are in its memory, and whom it served in a browser. */
+  #onMessage(message: Message): void {
+    const { type, count } = message
+    if (type === 'session-count' && typeof count === 'number') {
+      this.#held = count
+      this.#append({ type: 'sessions-held', held: { [this.name]: count } })
+    }
+    const served = type === 'visitor' ? visitorServed(this.#state(), this.name, message) : undefined
+    if (served !== undefined) this.#append(served)
   }
 
   #onDown(pid: number, exit: Exit): void {

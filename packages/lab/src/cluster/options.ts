@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly seed: number
   readonly run: string
   readonly directory: string
+  /** Where the control API is, once it listens; the nodes' pages link to it. */
+  readonly controlUrl?: () => string | undefined
   readonly environment: NodeJS.ProcessEnv
   readonly programs: Programs
 }

@@ -80,6 +80,7 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
         ...power.nodes,
         STORE: storeUrlOf(name),
         NODE_NAME: name,
+        LAB_URL: options.controlUrl?.(),
         PORT: String(port),
       }),
     balancer: (port, upstreams) =>

@@ -15,8 +15,8 @@ export function clusterView(state: ClusterState) {
 }
 
 /** Null while the node is down. */
-export function nodeView({ name, url, pid, state, sessions }: NodeState) {
-  return { name, url, pid: pid ?? null, state, sessions }
+export function nodeView({ name, url, pid, state, sessions, deaths }: NodeState) {
+  return { name, url, pid: pid ?? null, state, sessions, deaths }
 }
 
 function faultView({ id, kind, target, confirmedAtMs }: FaultState, startedAtMs: number) {

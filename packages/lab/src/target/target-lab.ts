@@ -47,7 +47,12 @@ export function openTarget(options: TargetOptions): TargetLab {
   const breaker = new TargetBreaker({ target, nodes, commands, shell, trace, warn })
   const spec = usersSpec(options)
   const processContext = { directory, warden, onLine: () => undefined }
-  const context = { processContext, restartAfterMs: RESTART_AFTER_MS, append: trace.append.bind(trace) }
+  const context = {
+    processContext,
+    restartAfterMs: RESTART_AFTER_MS,
+    append: trace.append.bind(trace),
+    state: () => trace.state,
+  }
   const users = usersKeeper(() => spec(target.href, trace), context)
   const end = async (): Promise<void> => {
     await Promise.all([users.kill(), breaker.heal()])

@@ -14,6 +14,18 @@ export class ShopError extends Error {
 }
 
 const ANSWER_WITHIN_MS = 8_000
+const REMEMBERED_AS = 'ninelives-visitor'
+
+/** The same in all tabs, so that the lab's page can mark this browser. */
+function visitor() {
+  const known = localStorage.getItem(REMEMBERED_AS)
+  if (known !== null) return known
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join(
+    '',
+  )
+  localStorage.setItem(REMEMBERED_AS, made)
+  return made
+}
 
 /** Resolves to `{ body, node }` or rejects with a ShopError; calls `onAnswer` in either case. */
 export function shopClient(onAnswer) {
@@ -21,10 +33,8 @@ export function shopClient(onAnswer) {
     const response = await fetch(path, {
       method,
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      ...(payload !== undefined && {
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(payload),
-      }),
+      headers: { 'X-Visitor': visitor(), ...(payload !== undefined && { 'Content-Type': 'application/json' }) },
+      ...(payload !== undefined && { body: JSON.stringify(payload) }),
     }).catch((cause) => {
       onAnswer({ node: undefined, ok: false })
       throw new ShopError(cause.message, { status: 0, code: 'UNREACHABLE' })

@@ -4,7 +4,8 @@
  */
 import { shopClient } from './api.js'
 import { renderFloor, setFloor } from './floor.js'
-import { chooseLanguage, goodName, translated } from './strings.js'
+import { newDeaths, renderLab, strategy } from './lab.js'
+import { chooseLanguage, goodName, personName, things, translated } from './strings.js'
 import {
   ANSWERS_SHOWN,
   byId,
@@ -22,6 +23,9 @@ const ASK_EVERY_MS = 2_000
 const STATUS_SHOWN_MS = 5_000
 /** The user that this tab believes to be logged in, kept so that a session lost between two visits is noticed. */
 const REMEMBERED_AS = 'ninelives-user'
+/** A node that answered longer ago was not this visitor's when it died. */
+const OWN_FOR_MS = 5_000
+const DEAD_AFTER_MS = 400
 
 let visitor = { user: undefined, displayName: undefined }
 let session = {}
@@ -29,6 +33,10 @@ let session = {}
 let items
 let count
 let answers = []
+/** When each node answered last. */
+const answeredAtMs = new Map()
+/** The death of a node that had answered, until another answer shows what it cost: the node, and what was in the cart. */
+let death
 /** The notice above the shelf as a key with values, so that it can be shown again in another language. */
 let notice
 /** Runs one request at a time, so that a late answer does not undo a newer one. */
@@ -36,15 +44,17 @@ let turn = Promise.resolve()
 let pending = 0
 
 const ask = shopClient((answer) => {
+  if (answer.node !== undefined) answeredAtMs.set(answer.node, Date.now())
   answers = [...answers, answer].slice(-ANSWERS_SHOWN)
   renderAnswers(answers)
+  renderLab(answer.node)
 })
 
 function render() {
   renderVisitor(visitor)
   setFloor(visitor.user !== undefined)
   renderSession(session, Date.now())
-  renderNotice(notice === undefined ? {} : { text: translated(notice.key, notice.values), retry: notice.retry })
+  renderNotice(notice === undefined ? {} : { ...notice, text: translated(notice.key, notice.values) })
   byId('count').textContent = count ?? '–'
 }
 
@@ -54,6 +64,7 @@ function renderInLanguage() {
   renderShelf(add)
   renderCart(items ?? [], remove)
   renderAnswers(answers)
+  renderLab(answers.at(-1)?.node)
   renderFloor()
   render()
 }
@@ -66,7 +77,7 @@ function attempt(action) {
       await action()
       recovered()
     } catch (error) {
-      failed(error, action)
+      await failed(error, action)
     }
     pending -= 1
     render()
@@ -80,23 +91,55 @@ function recovered() {
   say('back')
 }
 
-function failed(error, action) {
+async function failed(error, action) {
   // Polling fails too; the button should retry the visitor's action.
   const retry = action === refresh ? (notice?.retry ?? refresh) : action
   if (error.name !== 'ShopError') reportError(error)
-  else if (error.status === 401 && visitor.user !== undefined) lost(error.node)
-  else if (error.status === 503) notice = { key: visitor.user === undefined ? 'storeDown' : 'storeDownLoggedIn', retry }
+  else if (error.status === 401 && visitor.user !== undefined) {
+    await noteDeaths()
+    lost(error.node)
+  } else if (error.status === 503)
+    notice = { key: visitor.user === undefined ? 'storeDown' : 'storeDownLoggedIn', retry }
   else if (error.status === 0 || error.status >= 500) notice = { key: 'unreachable', retry }
   else notice = { key: 'refused', values: { message: error.message } }
 }
 
 function lost(node) {
+  const dead = death?.node
+  notice = { key: reasonOfLoss(node, dead), values: { node, dead: dead ?? '' } }
   forget()
-  notice = { key: 'gone', values: { node } }
+}
+
+/** Why the session is gone, where the strategy tells. */
+function reasonOfLoss(node, dead) {
+  if (strategy() === 'memory') return 'goneMemory'
+  if (strategy() !== 'sticky' || dead === undefined) return 'gone'
+  return dead === node ? 'goneStickyBack' : 'goneSticky'
+}
+
+async function noteDeaths() {
+  for (const node of await newDeaths())
+    if (Date.now() - (answeredAtMs.get(node) ?? -Infinity) < OWN_FOR_MS) death = { node, count: inCart() }
+}
+
+function inCart() {
+  return (items ?? []).reduce((sum, { quantity }) => sum + quantity, 0)
+}
+
+/** A node that had answered is dead, and the session is there: says so, and looks whether the cart is as it was. */
+async function tellSurvival() {
+  const { node: dead, count: before } = death
+  death = undefined
+  const { body, node } = await ask('GET', '/api/cart')
+  showCart(body)
+  const missing = before - inCart()
+  const key = missing > 0 ? 'survivedLess' : before === 0 ? 'survivedEmpty' : 'survived'
+  notice = { key, values: { dead, node, things: things(missing > 0 ? missing : before) }, good: missing <= 0 }
 }
 
 function forget() {
   sessionStorage.removeItem(REMEMBERED_AS)
+  death = undefined
   visitor = { user: undefined, displayName: undefined }
   session = {}
   count = undefined
@@ -112,6 +155,7 @@ function say(key, values) {
 }
 
 async function refresh() {
+  await noteDeaths()
   const { body, node } = await ask('GET', '/api/session')
   if (!body.authenticated) {
     if (sessionStorage.getItem(REMEMBERED_AS) !== null) lost(node)
@@ -125,6 +169,7 @@ async function refresh() {
     expiresAtMs: Date.parse(body.expiresAt),
   }
   if (items === undefined) showCart((await ask('GET', '/api/cart')).body)
+  if (death !== undefined) await tellSurvival()
 }
 
 function recognise({ user, displayName }) {
@@ -158,7 +203,7 @@ async function login() {
   // The next node may not have what the last one acknowledged; then a notice has said so.
   if (visitor.user === undefined) return
   render()
-  say('loggedIn', { name: visitor.displayName })
+  say('loggedIn', { name: personName(visitor.displayName) })
   byId('cart-title').focus()
 }
 
@@ -202,6 +247,15 @@ async function countUp() {
   say('counted', { count })
 }
 
+/** The node that answered last; what that cost shows in the next answers. */
+async function kill() {
+  const { node } = answers.at(-1)
+  await ask('POST', '/api/lab/kill', { node })
+  if (notice?.good) notice = undefined
+  say('killed', { node })
+  setTimeout(() => void attempt(refresh), DEAD_AFTER_MS)
+}
+
 async function keepAsking() {
   const isLive = byId('live').getAttribute('aria-checked') === 'true' && document.visibilityState === 'visible'
   if (isLive && pending === 0) await attempt(refresh)
@@ -214,6 +268,7 @@ byId('login').addEventListener('submit', (event) => {
 })
 byId('logout').addEventListener('click', () => void attempt(logout))
 byId('counter').addEventListener('click', () => void attempt(countUp))
+byId('kill').addEventListener('click', () => void attempt(kill))
 byId('notice-retry').addEventListener('click', () => void attempt(notice.retry))
 byId('live').addEventListener('click', ({ currentTarget }) => {
   currentTarget.setAttribute('aria-checked', String(currentTarget.getAttribute('aria-checked') !== 'true'))

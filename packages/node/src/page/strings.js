@@ -1,16 +1,18 @@
 /** The page's texts in each of its languages. `translated` fills in `{name}`. */
 
 const en = {
+  price: '{won} won',
   tagline: 'goods for cats with plans',
   language: 'Language',
   logout: 'Log out',
   greeting: 'Hello, {name}',
   retry: 'Try again',
   shelfTitle: 'The shelf',
-  shelfText: 'Fill a cart, then take a node away. The cart should not notice.',
+  shelfText: 'Log in, fill a cart, then kill the node that answers you. The cart should not notice.',
   add: 'Add to cart',
   loginTitle: 'Log in',
-  loginHint: 'Every demo customer is called user-0, user-1, … with the password password-0, password-1, …',
+  loginHint:
+    'The shop is in Seoul: its prices are in Korean won. Every demo customer is called user-0, user-1, … with the password password-0, password-1, …',
   name: 'Name',
   password: 'Password',
   login: 'Log in',
@@ -32,6 +34,21 @@ const en = {
   version: 'Version',
   age: 'Age',
   expires: 'Expires in',
+  versionHint: 'Version counts the changes of your session. It never goes back, whichever node answers.',
+  counterHint: 'A number in your session: each press adds one exactly once, also when a node dies meanwhile.',
+  kill: 'Kill node {node}',
+  killAny: 'Kill the node',
+  killHint: 'kills the process that answered you last.',
+  livePage: 'Live page',
+  watch: 'See yourself on the live page',
+  killed: 'Node {node} is being killed.',
+  survived:
+    'Node {dead} died, and you lost nothing. Node {node} answers now: you are still logged in, with {things} in your cart.',
+  survivedEmpty: 'Node {dead} died, and you lost nothing. Node {node} answers now: you are still logged in.',
+  survivedLess:
+    'Node {dead} died. Node {node} answers now and you are still logged in, but {things} are missing from your cart.',
+  oneThing: '1 thing',
+  someThings: '{count} things',
   counter: 'Count one up',
   added: '{good}: now {quantity} in the cart.',
   removed: '{good} removed from the cart.',
@@ -41,6 +58,12 @@ const en = {
   back: 'The shop answers again.',
   loginFirst: 'Log in first, then fill your cart.',
   gone: 'Your session is gone. Node {node} does not know it, so you are logged out.',
+  goneSticky:
+    'Node {dead} died, so you are logged out. With the strategy sticky your session was in the memory of node {dead} alone: your login and your cart went with it. Node {node} never had them.',
+  goneStickyBack:
+    'Node {dead} died, so you are logged out. With the strategy sticky your session was in its memory alone: your login and your cart went with it. It is back now, with an empty memory.',
+  goneMemory:
+    'You are logged out, although no node had to die. With the strategy memory each node keeps its own sessions, and node {node}, whose turn it was, does not have yours: your login and your cart are out of reach.',
   storeDownLoggedIn: 'The session store does not answer. You are still logged in: try again in a moment.',
   storeDown: 'The session store does not answer. Try again in a moment.',
   unreachable: 'The shop does not answer. Try again in a moment.',
@@ -74,13 +97,14 @@ const en = {
 
 /** @type {typeof en} */
 const ko = {
+  price: '{won}원',
   tagline: '계획이 있는 고양이를 위한 가게',
   language: '언어',
   logout: '로그아웃',
   greeting: '{name} 님, 안녕하세요',
   retry: '다시 시도',
   shelfTitle: '진열대',
-  shelfText: '장바구니를 채운 다음 노드를 하나 꺼 보세요. 장바구니는 그대로여야 해요.',
+  shelfText: '로그인해서 장바구니를 채운 다음, 응답하는 노드를 죽여 보세요. 장바구니는 그대로여야 해요.',
   add: '담기',
   loginTitle: '로그인',
   loginHint: '데모 손님의 이름은 user-0, user-1, … 이고 비밀번호는 password-0, password-1, … 이에요.',
@@ -105,6 +129,21 @@ const ko = {
   version: '버전',
   age: '나이',
   expires: '만료까지',
+  versionHint: '버전은 세션이 바뀐 횟수예요. 어느 노드가 응답해도 뒤로 가지 않아요.',
+  counterHint: '세션에 있는 숫자예요. 그 사이에 노드가 죽어도 누를 때마다 정확히 하나씩 늘어요.',
+  kill: '노드 {node} 죽이기',
+  killAny: '노드 죽이기',
+  killHint: '마지막으로 응답한 프로세스를 죽여요.',
+  livePage: '실시간 페이지',
+  watch: '실시간 페이지에서 내 모습 보기',
+  killed: '노드 {node}를 죽이고 있어요.',
+  survived:
+    '노드 {dead}가 죽었지만 잃은 것이 없어요. 이제 노드 {node}가 응답하고, 로그인도 장바구니의 상품 {things}도 그대로예요.',
+  survivedEmpty: '노드 {dead}가 죽었지만 잃은 것이 없어요. 이제 노드 {node}가 응답하고, 로그인은 그대로예요.',
+  survivedLess:
+    '노드 {dead}가 죽었어요. 이제 노드 {node}가 응답하고 로그인은 그대로지만, 장바구니에서 {things}가 사라졌어요.',
+  oneThing: '1개',
+  someThings: '{count}개',
   counter: '하나 세기',
   added: '{good}: 장바구니에 {quantity}개 있어요.',
   removed: '{good} 뺐어요.',
@@ -114,6 +153,12 @@ const ko = {
   back: '가게가 다시 응답해요.',
   loginFirst: '먼저 로그인하고 장바구니를 채워 주세요.',
   gone: '세션이 사라졌어요. 노드 {node}가 이 세션을 몰라서 로그아웃되었어요.',
+  goneSticky:
+    '노드 {dead}가 죽어서 로그아웃되었어요. sticky 전략에서는 세션이 노드 {dead}의 메모리에만 있어서, 로그인과 장바구니가 함께 사라졌어요. 노드 {node}에는 처음부터 없었어요.',
+  goneStickyBack:
+    '노드 {dead}가 죽어서 로그아웃되었어요. sticky 전략에서는 세션이 그 메모리에만 있어서, 로그인과 장바구니가 함께 사라졌어요. 노드는 빈 메모리로 돌아왔어요.',
+  goneMemory:
+    '죽은 노드가 없는데도 로그아웃되었어요. memory 전략에서는 노드마다 자기 세션만 알아요. 이번 차례인 노드 {node}에는 이 세션이 없어서 로그인과 장바구니에 닿을 수 없어요.',
   storeDownLoggedIn: '세션 저장소가 응답하지 않아요. 로그인은 그대로예요. 잠시 뒤에 다시 시도해 주세요.',
   storeDown: '세션 저장소가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.',
   unreachable: '가게가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.',
@@ -171,5 +216,28 @@ export function goodName(sku) {
 }
 
 export function price(won) {
-  return new Intl.NumberFormat(language, { style: 'currency', currency: 'KRW' }).format(won)
+  return translated('price', { won: won.toLocaleString(language) })
 }
+
+/** How many things. */
+export function things(count) {
+  return translated(count === 1 ? 'oneThing' : 'someThings', { count })
+}
+
+/** A Korean name, the family's first, in the letters and the order of the language. */
+export function personName(name) {
+  const family = LATIN[name.slice(0, 1)]
+  const given = LATIN[name.slice(1)]
+  return language === 'ko' || family === undefined || given === undefined ? name : `${given} ${family}`
+}
+
+/** The names of the demo's customers. */
+const LATIN = Object.fromEntries(
+  (
+    '김 Kim 이 Lee 박 Park 최 Choi 정 Jung 강 Kang 조 Cho 윤 Yoon 장 Jang 임 Lim 한 Han 오 Oh 영희 Yeonghui 철수 Cheolsu 민준 Minjun ' +
+    '서연 Seoyeon 지훈 Jihoon 수빈 Subin 하준 Hajun 지우 Jiwoo 도윤 Doyun 서윤 Seoyun 예준 Yejun 하은 Haeun 시우 Siwoo 민서 Minseo ' +
+    '주원 Juwon 채원 Chaewon 현우 Hyunwoo 지민 Jimin 은지 Eunji 성민 Sungmin 미영 Miyoung 동현 Donghyun 유진 Yujin 상훈 Sanghoon'
+  )
+    .split(' ')
+    .flatMap((word, index, words) => (index % 2 === 0 ? [[word, words[index + 1]]] : [])),
+)

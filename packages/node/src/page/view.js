@@ -1,5 +1,5 @@
 /** Renders the shop's state. Nothing here sends requests or makes decisions. */
-import { currentLanguage, goodName, price, translated } from './strings.js'
+import { currentLanguage, goodName, personName, price, translated } from './strings.js'
 
 export const goods = [
   { sku: 'yarn-ball', won: 6_500 },
@@ -48,7 +48,7 @@ export function renderShelf(onAdd) {
 export function renderVisitor({ user, displayName }) {
   const isIn = user !== undefined
   byId('visitor').hidden = !isIn
-  byId('greeting').textContent = isIn ? translated('greeting', { name: displayName }) : ''
+  byId('greeting').textContent = isIn ? translated('greeting', { name: personName(displayName) }) : ''
   byId('login-card').hidden = isIn
   byId('cart-card').hidden = !isIn
   byId('counter').disabled = !isIn
@@ -110,8 +110,9 @@ export function renderSession({ version, createdAtMs, expiresAtMs }, nowMs) {
   byId('expires').textContent = expiresAtMs === undefined ? '–' : duration(expiresAtMs - nowMs)
 }
 
-export function renderNotice({ text, retry }) {
+export function renderNotice({ text, retry, good = false }) {
   byId('notice').hidden = text === undefined
+  byId('notice').classList.toggle('good-news', good)
   if (byId('notice-text').textContent !== (text ?? '')) byId('notice-text').textContent = text ?? ''
   byId('notice-retry').hidden = retry === undefined
 }

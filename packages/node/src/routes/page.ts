@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type Router from '@koa/router'
-import { browserModule } from '@ninelives/style'
+import { browserModule, tokensCss } from '@ninelives/style'
 import type Koa from 'koa'
 import type { RequestState } from '../request.ts'
 
@@ -15,6 +15,7 @@ const FILES = {
   '/api.js': 'text/javascript',
   '/strings.js': 'text/javascript',
   '/view.js': 'text/javascript',
+  '/lab.js': 'text/javascript',
   '/floor.js': 'text/javascript',
   '/favicon.svg': 'image/svg+xml',
 } as const
@@ -64,6 +65,8 @@ export function pageRoutes(router: Router<RequestState>): void {
     const file = staticFile(read(path.slice(1)), type)
     router.get(path, (ctx) => answer(ctx, file))
   }
+  const tokens = staticFile(tokensCss, 'text/css')
+  router.get('/tokens.css', (ctx) => answer(ctx, tokens))
   const client = staticFile(browserModule(readFileSync(CLIENT, 'utf8')), 'text/javascript')
   router.get('/client.js', (ctx) => answer(ctx, client))
 }

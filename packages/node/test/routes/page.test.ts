@@ -13,7 +13,7 @@ test('the page and everything it asks for is served, under a policy that allows 
   const asked = [...(page.body as string).matchAll(/(?:src|href)="(\/[\w.]+)"/g)].map(([, path]) => path as string)
   t.deepEqual(
     [...new Set(asked)].sort(),
-    [...readdirSync(folder), 'client.js']
+    [...readdirSync(folder), 'client.js', 'tokens.css']
       .filter((name) => name !== 'index.html')
       .map((name) => `/${name}`)
       .sort(),

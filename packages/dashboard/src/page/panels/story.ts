@@ -142,6 +142,7 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
     case 'fault-injected':
     case 'sessions-held':
     case 'users-second':
+    case 'visitor-served':
     case 'operation-sent':
     case 'operation-ended':
     case 'run-ended':

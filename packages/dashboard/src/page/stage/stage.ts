@@ -17,6 +17,8 @@ interface House {
   readonly life: HTMLElement
   readonly facts: HTMLElement
   readonly kill: HTMLButtonElement
+  /** The visitor of the shop was answered here last. */
+  readonly you: HTMLElement
 }
 
 export interface StageActions {
@@ -101,6 +103,8 @@ export class Stage {
         house.facts,
         `${word('users', { n: perNode[index] ?? 0 })} · ${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
       )
+      house.you.hidden = state.visitors.at(-1)?.node !== node.name
+      setText(house.you, word('you'))
       house.kill.disabled = node.state === 'down'
       house.kill.ariaLabel = word('killNode', { name: node.name, key: String(index + 1) })
       setText(house.kill.querySelector('span') ?? house.kill, word('kill'))
@@ -117,9 +121,11 @@ export class Stage {
     kill.type = 'button'
     kill.addEventListener('click', () => this.#actions.kill(name))
     const head = element('div', 'house-head', element('h3', 'letter', name), life, kill)
-    const root = element('section', 'house', head, yard, facts)
+    const you = element('span', 'you')
+    you.hidden = true
+    const root = element('section', 'house', head, you, yard, facts)
     byId('houses', HTMLElement).append(root)
-    const house = { root, yard, life, facts, kill }
+    const house = { root, yard, life, facts, kill, you }
     this.#houses.set(name, house)
     return house
   }
