@@ -26,7 +26,7 @@ app.use(
 app.use(async (request, response) => {
   const { status, body } = await answer(request.method, request.path, await jsonBody(request), {
     fields: () => request.session,
-    renew: () => promisify(request.session.regenerate.bind(request.session))(),
+    renew: () => renewed(request),
     end: () => promisify(request.session.destroy.bind(request.session))(),
   })
   response.status(status)
@@ -34,3 +34,10 @@ app.use(async (request, response) => {
   else response.json(body)
 })
 serve(app)
+
+/** A new session that keeps what the visitor had counted, as the others' do. */
+async function renewed(request: express.Request): Promise<void> {
+  const { count } = request.session as { readonly count?: number }
+  await promisify(request.session.regenerate.bind(request.session))()
+  if (count !== undefined) Object.assign(request.session, { count })
+}

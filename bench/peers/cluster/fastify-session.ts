@@ -28,7 +28,8 @@ app.all('/*', async (request, reply) => {
   const { session } = request
   const { status, body } = await answer(request.method, request.url, request.body, {
     fields: () => request.session,
-    renew: () => session.regenerate(),
+    // The new session keeps what the visitor had counted, as the others' do.
+    renew: () => session.regenerate(['count']),
     end: () => session.destroy(),
   })
   return await reply.code(status).send(body)
