@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Config, readConfig } from '../config.ts'
 import { LabError, UsageError } from '../errors.ts'
+import { closest } from '../terminal/closest.ts'
 import { visible } from '../terminal/visible.ts'
 import { listed } from './command/flags.ts'
 
@@ -110,7 +111,9 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
   if (first === '--version' || first === '-v') return print(`${version()}\n`)
   const command = commands.get(first)
   if (command === undefined) {
-    throw new UsageError(`unknown command "${first}"; there are ${listed([...commands.keys()])}, and --help`)
+    const meant = closest(first, [...commands.keys()])
+    const guess = meant === undefined ? '; there' : `: did you mean ${meant}? There`
+    throw new UsageError(`unknown command "${first}"${guess} are ${listed([...commands.keys()])}, and --help`)
   }
   const run = await command.load()
   return run(rest, readConfig(process.env))

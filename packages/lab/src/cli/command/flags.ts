@@ -1,4 +1,6 @@
 /** Flags as data: values, default and help. A bad flag is refused with one line that says what is accepted. */
+import { closest } from '../../terminal/closest.ts'
+import { wrapped } from '../../terminal/wrapped.ts'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../errors.ts'
 
@@ -16,6 +18,11 @@ export interface Flag<T> {
 }
 
 // Flags differ in the type of their value.
+/** Of a help text. */
+const HELP_COLUMNS = 100
+/** With fewer for its text, a flag stands on a line of its own. */
+const HELP_COLUMNS_MIN = 36
+
 export type Flags = Readonly<Record<string, Flag<unknown>>>
 export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
 
@@ -93,7 +100,7 @@ export function parseFlags<F extends Flags>(
     if (token.kind !== 'option') continue
     if (token.name === 'help') return 'help'
     const flag = flags[token.name]
-    if (flag === undefined) throw new UsageError(`unknown flag ${token.rawName}; ${known(command, flags)}`)
+    if (flag === undefined) throw new UsageError(unknownFlag(token.rawName, command, flags))
     values.set(token.name, valueOf(token.rawName, flag, token.value, values.get(token.name)))
   }
   return Object.fromEntries(values) as FlagValues<F>
@@ -108,17 +115,37 @@ function valueOf(name: string, flag: Flag<unknown>, given: string | undefined, b
   return value
 }
 
+function unknownFlag(given: string, command: string, flags: Flags): string {
+  const meant = closest(
+    given,
+    [...Object.keys(flags), 'help'].map((name) => `--${name}`),
+  )
+  if (meant === undefined) return `unknown flag ${given}; ${known(command, flags)}`
+  return `unknown flag ${given}: did you mean ${meant}? ${command} --help lists all`
+}
+
 function known(command: string, flags: Flags): string {
   return `${command} knows ${[...Object.keys(flags), 'help'].map((name) => `--${name}`).join(', ')}`
 }
 
-/** The flags as lines of a help text. */
-export function flagsHelp(flags: Flags): string {
+/** The flags as lines of a help text, as wide as the terminal and no wider than is easy to read. */
+export function flagsHelp(flags: Flags, columns = helpColumns()): string {
   const rows = Object.entries(flags).map(
     ([name, { placeholder, help }]) => [`  --${name} ${placeholder}`.trimEnd(), help] as const,
   )
   const width = Math.max(...rows.map(([left]) => left.length)) + 2
-  return rows.map(([left, help]) => `${left.padEnd(width)}${help}\n`).join('')
+  const isNarrow = columns - width < HELP_COLUMNS_MIN
+  const indent = ' '.repeat(isNarrow ? 6 : width)
+  return rows
+    .map(([left, help]) => {
+      const text = wrapped(help, columns - indent.length).join(`\n${indent}`)
+      return isNarrow ? `${left}\n${indent}${text}\n` : `${left.padEnd(width)}${text}\n`
+    })
+    .join('')
+}
+
+function helpColumns(): number {
+  return Math.min(process.stdout.columns ?? HELP_COLUMNS, HELP_COLUMNS)
 }
 
 export function listed(choices: readonly string[]): string {
