@@ -18,7 +18,7 @@ export const leak: Checker = {
     const elsewhere = floor.find(({ problem }) => problem === 'elsewhere')
     if (elsewhere?.problem === 'elsewhere' && markReported(visit, 'elsewhere')) {
       const { answer, before } = elsewhere
-      const text = `${user} was at ${String(before.at)} after ${count(before.moves, 'move')} and at ${String(answer.at)} after ${answer.moves}, as another's marker may be`
+      const text = `${user} was at ${String(before.at)} after ${count(before.moves, 'move')} and at ${String(answer.at)} after ${answer.moves}, where none of its moves lead`
       return finding(visit, [before.op, answer.op], text)
     }
     const other = strangers.find(({ owner }) => owner !== undefined && owner.visit.user !== user)

@@ -35,8 +35,7 @@ export function judgeFloor(visit: Visit, { sent, ended }: Done, own: Write | und
   const missing = acknowledged.length - floor.lost + step - answer.moves
   const isShort = missing > 0 || (highest !== undefined && answer.moves < highest.moves + step)
   const { shortfall } = floor
-  // Where moves are missing, the marker is not where the others have brought it either.
-  if (highest !== undefined && !isShort && shortfall === undefined && isElsewhere(answer, highest))
+  if (highest !== undefined && isElsewhere(answer, highest, tried.length))
     problems.push({ problem: 'elsewhere', answer, before: highest })
   if (shortfall !== undefined && sentAtMs > shortfall.answer.endedAtMs) {
     floor.shortfall = undefined
@@ -58,9 +57,11 @@ export function judgeFloor(visit: Visit, { sent, ended }: Done, own: Write | und
   return problems
 }
 
-/** A move leads to a field beside, or against a wall. */
-function isElsewhere({ moves, at }: Shown, before: Shown): boolean {
-  if (at === undefined || before.at === undefined || moves < before.moves) return false
-  const distance = Math.max(Math.abs(at[0] - before.at[0]), Math.abs(at[1] - before.at[1]))
-  return distance > moves - before.moves
+/**
+ * No choice of the user's own moves leads from one place to the other, since each leads to a field beside, or against a wall. A lost or
+ * doubled move is a choice as well.
+ */
+function isElsewhere({ at }: Shown, before: Shown, moves: number): boolean {
+  if (at === undefined || before.at === undefined) return false
+  return Math.max(Math.abs(at[0] - before.at[0]), Math.abs(at[1] - before.at[1])) > moves
 }

@@ -106,7 +106,7 @@ export interface Shortfall {
 
 /**
  * `doubled`: more moves than were sent. `lost`: acknowledged moves are missing for good. `behind`: fewer moves than had been shown or
- * acknowledged, and more again later. `elsewhere`: the marker is further away than its moves can have brought it.
+ * acknowledged, and more again later. `elsewhere`: the marker is where none of the user's moves can have brought it.
  */
 export type FloorProblem =
   | { readonly problem: 'doubled'; readonly answer: Shown; readonly times: number; readonly sent: readonly Write[] }

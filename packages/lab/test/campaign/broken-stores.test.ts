@@ -125,8 +125,8 @@ test('dropped-moves: lost-move', async (t) => {
   const command = run(t, ['prove', ...onFloor, '--nodes', '1', '--logs', scratch(t), '--store', store])
   t.is(await command.exited, 1, command.output.stderr)
   t.regex(command.output.stdout, /Moves +\d+ acknowledged, \d+ lost, 0 done twice/)
-  // What else it does: a marker without one of its moves is elsewhere, and items are dropped as well.
-  t.deepEqual(anomaliesIn(command.output.stdout, ['leak', 'lost-write', 'lost-update', 'back-in-time']), ['lost-move'])
+  // What else it does: items are dropped as well, and a move that a tab has seen may be missing for a while.
+  t.deepEqual(anomaliesIn(command.output.stdout, ['lost-write', 'lost-update', 'back-in-time']), ['lost-move'])
 })
 
 test('kept-sockets: outlived-socket', async (t) => {
