@@ -95,10 +95,10 @@ test('what a trace says is text on the page, in the XML and in the summary', (t)
 
 test('JUnit XML has a test for each kind of anomaly, and an error for a run that proves nothing', (t) => {
   const failed = junitXml(reported(t, lossy).verdict, 'sticky')
-  t.regex(failed, /<testsuite name="ninelives prove, sticky" tests="18" failures="1" errors="0">/)
+  t.regex(failed, /<testsuite name="ninelives prove, sticky" tests="21" failures="1" errors="0">/)
   t.regex(failed, /<testcase classname="sticky" name="no lost-session">\n +<failure message="u was logged in and/)
   t.regex(failed, /<testcase classname="sticky" name="no leak"\/>/)
-  t.is(failed.match(/<testcase /g)?.length, 18)
+  t.is(failed.match(/<testcase /g)?.length, 21)
   t.regex(junitXml(reported(t, faultless).verdict, 'x'), /failures="0" errors="1"/)
   t.regex(junitXml(reported(t, healthy).verdict, 'x'), /failures="0" errors="0"/)
 })
