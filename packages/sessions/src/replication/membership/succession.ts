@@ -11,7 +11,7 @@ import { byRank, setOf } from './current-view.ts'
  *
  * The last full replica of a bucket keeps its place until another process has its name: if it lives, it has the only copy,
  * and its buckets wait for it rather than begin empty. The last but one keeps its place while its link stands and a replica
- * of that bucket is joining: it may only be slow, and without it a single death would lose the bucket. Links on which nothing
+ * of that bucket is joining, or joins with this very view: it may only be slow, and without it a single death would lose the bucket. Links on which nothing
  * arrives end soon, so this wait is short.
  */
 export function nextView(
@@ -23,10 +23,14 @@ export function nextView(
 ): View | undefined {
   const number = view.number + step
   const isSuspect = (member: ViewMember): boolean => member.role !== 'out' && neighbours.suspects(member, now)
-  const last = lastHolders(context, view, neighbours, isSuspect)
-  const isGone = (member: ViewMember): boolean => isSuspect(member) && !has(last, member.rank)
   const living = view.members.filter((member) => member.role !== 'out' && !isSuspect(member)).map(({ rank }) => rank)
   const ranks = byRank(context.names, view)
+  const joiners = ranks.reduce((set, member, rank) => {
+    const isOut = (member === undefined || member.role === 'out') && rank !== context.rank
+    return isOut && canJoin(context, neighbours, rank, living, now) ? set | bit(rank) : set
+  }, 0)
+  const last = lastHolders(context, view, neighbours, { isSuspect, joiners })
+  const isGone = (member: ViewMember): boolean => isSuspect(member) && !has(last, member.rank)
   const members = ranks.flatMap((member, rank): ViewMember[] => {
     const present = neighbours.of(rank).incarnation
     const isAway = member === undefined || member.role === 'out' || isGone(member)
@@ -63,12 +67,12 @@ function lastHolders(
   { placement }: PeerContext,
   { members }: View,
   neighbours: Neighbours,
-  isSuspect: (member: ViewMember) => boolean,
+  { isSuspect, joiners }: { readonly isSuspect: (member: ViewMember) => boolean; readonly joiners: number },
 ): number {
   const suspects = members.filter(isSuspect)
   if (suspects.length === 0) return 0
   const trusted = members.filter((member) => !suspects.includes(member))
-  const joining = setOf(trusted.filter(({ role }) => role === 'joining'))
+  const joining = joiners | setOf(trusted.filter(({ role }) => role === 'joining'))
   const maySurvive = suspects.filter((member) => {
     return member.role === 'full' && (!neighbours.isLinked(member.rank) || neighbours.isPresent(member))
   })
