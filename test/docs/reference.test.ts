@@ -1,12 +1,12 @@
 /** The pages of docs/reference are those that the source makes, and say what runs. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { findStrategy, freePort, openLab, ownPrograms } from '@ninelives/lab'
+import { findStrategy, freePort, ownPrograms } from '@ninelives/lab'
 import { controlApi, operationsOf } from '../../docs/generate/control-api.ts'
 import { generated } from '../../docs/generate/pages.ts'
 import { ROOT, Source, walk } from '../../docs/generate/source.ts'
+import { startedLab } from '../../packages/lab/test/fixtures/open-lab.ts'
 
 const metricsPage = readFileSync(join(ROOT, 'docs/reference/metrics.md'), 'utf8')
 
@@ -40,23 +40,8 @@ test('a cluster answers as the control API says, and each of its metrics is in t
   const strategy = findStrategy('replicated')
   if (strategy === undefined) throw new Error('there is no strategy replicated')
   const adminPort = await freePort()
-  const directory = mkdtempSync(join(tmpdir(), 'ninelives-reference-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const lab = await openLab({
-    strategy,
-    nodes: 2,
-    port: 0,
-    controlPort: 0,
-    users: 0,
-    rate: 20,
-    seed: 1,
-    run: 'reference',
-    directory,
-    programs: ownPrograms(),
-    environment: { ...process.env, ADMIN_PORT: String(adminPort) },
-  })
-  t.teardown(() => lab.kill())
-  await lab.start()
+  const environment = { ...process.env, ADMIN_PORT: String(adminPort) }
+  const lab = await startedLab(t, { strategy, programs: ownPrograms(), environment })
   const controlUrl = lab.control.url
   const { schemas } = controlApi().components
 

@@ -76,7 +76,7 @@ export class Runs {
     if (run !== undefined) await endRun(run, reason, cutShort)
   }
 
-  /** Ends the run, and whichever is beginning. */
+  /** Ends the run, and one that is just beginning. */
   async stop(reason: string, cutShort?: string): Promise<void> {
     this.#isClosed = true
     const run = this.#run

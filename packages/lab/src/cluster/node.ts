@@ -125,7 +125,7 @@ export class ClusterNode implements Member {
     }
   }
 
-  /** A node of ours tells how many sessions are in its memory, and whom it served in a browser. */
+  /** A node of ours tells how many sessions are in its memory, and which browser it answered. */
   #onMessage(message: Message): void {
     const { type, count } = message
     if (type === 'session-count' && typeof count === 'number') {
