@@ -9,6 +9,8 @@ import { makeDirectory } from './make-directory.ts'
 import { endRun, openRun, type Run } from './run.ts'
 import type { Warden } from './supervise/warden.ts'
 
+const CHANGING = 'another run is beginning already; ask again once it serves'
+
 export class Runs {
   readonly #warden: Warden
   readonly #label: string
@@ -17,6 +19,7 @@ export class Runs {
   /** Where the first run's files are. */
   #home: Pick<ClusterOptions, 'run' | 'directory'> | undefined
   #count = 0
+  readonly #ended = new WeakSet<Run>()
   #isClosed = false
   /** Another run begins. */
   #change: Promise<unknown> | undefined
@@ -58,8 +61,7 @@ export class Runs {
    * and the promise rejects with the reason.
    */
   async change(options: ClusterOptions, reason: string): Promise<Run> {
-    if (this.#change !== undefined || this.#isClosed)
-      throw new ApiError(409, 'CHANGING', 'another run is beginning already; ask again once it serves')
+    if (this.#change !== undefined || this.#isClosed) throw new ApiError(409, 'CHANGING', CHANGING)
     const change = this.#replace(options, reason)
     this.#change = change.catch(() => undefined)
     try {
@@ -71,17 +73,17 @@ export class Runs {
 
   /** Ends the run; the next `change` begins another one. */
   async end(reason: string, cutShort?: string): Promise<void> {
+    if (this.#change !== undefined) throw new ApiError(409, 'CHANGING', CHANGING)
     const run = this.#run
     this.#run = undefined
-    if (run !== undefined) await endRun(run, reason, cutShort)
+    await this.#endOnce(run, reason, cutShort)
   }
 
   /** Ends the run, and one that is just beginning. */
   async stop(reason: string, cutShort?: string): Promise<void> {
     this.#isClosed = true
-    const run = this.#run
-    if (run !== undefined) await endRun(run, reason, cutShort)
     await this.#change
+    await this.#endOnce(this.#run, reason, cutShort)
   }
 
   /** Kills every process. */
@@ -94,14 +96,20 @@ export class Runs {
 
   async #replace(options: ClusterOptions, reason: string): Promise<Run> {
     const before = this.#run
-    if (before !== undefined) await endRun(before, reason)
+    await this.#endOnce(before, reason)
     try {
       return await this.#begin(options)
     } catch (error) {
       if (before === undefined) this.#run = undefined
-      else if (!this.#isClosed) await this.#begin(before.options)
+      else if (!this.#isClosed) await this.#begin({ ...before.options, port: Number(new URL(before.cluster.url).port) })
       throw error
     }
+  }
+
+  async #endOnce(run: Run | undefined, reason: string, cutShort?: string): Promise<void> {
+    if (run === undefined || this.#ended.has(run)) return
+    this.#ended.add(run)
+    await endRun(run, reason, cutShort)
   }
 
   async #begin(options: ClusterOptions): Promise<Run> {

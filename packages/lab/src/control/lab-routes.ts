@@ -48,7 +48,9 @@ export function labRoutes({ runs, beside, choose }: Controlled): readonly Route[
           throw new ApiError(422, 'WRONG_SHAPE', 'strategy takes the name of a strategy')
         const { options, trace } = runs.needed
         const port = beside.current === undefined ? 0 : optionsNow(beside.current).port
-        const next = await nextOptions(body, { ...options, port }, trace.state.users.rate, choose)
+        // The control API that its shop would ask is the first one's.
+        const { controlUrl: _first, ...own } = options
+        const next = await nextOptions(body, { ...own, port }, trace.state.users.rate, choose)
         sendRun(response, await beside.change(next, `then ${next.strategy.name}`))
       },
     },

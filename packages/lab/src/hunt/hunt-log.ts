@@ -26,7 +26,10 @@ export class HuntLog {
   constructor(directory: string, seed: number | undefined, otherwise: () => number) {
     makeDirectory(directory)
     this.#file = path.join(directory, 'hunt.ndjson')
-    const [header, ...done] = existsSync(this.#file) ? linesOf(this.#file) : []
+    const text = existsSync(this.#file) ? readFileSync(this.#file, 'utf8') : ''
+    const [header, ...done] = linesOf(text)
+    // A last line that was cut off stays by itself.
+    if (text !== '' && !text.endsWith('\n')) appendFileSync(this.#file, '\n')
     const before = header as Header | undefined
     if (before !== undefined && before.schema !== HUNT_SCHEMA)
       throw new UsageError(
@@ -50,14 +53,12 @@ export class HuntLog {
 }
 
 /** A last line that was cut off is a round that was not finished. */
-function linesOf(file: string): unknown[] {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .flatMap((line): unknown[] => {
-      try {
-        return [JSON.parse(line)]
-      } catch {
-        return []
-      }
-    })
+function linesOf(text: string): unknown[] {
+  return text.split('\n').flatMap((line): unknown[] => {
+    try {
+      return [JSON.parse(line)]
+    } catch {
+      return []
+    }
+  })
 }

@@ -19,8 +19,9 @@ export interface Outcome {
   readonly operations: number
 }
 
+const VERDICT_FILE = 'verdict.json'
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url))
-/** Of each fault, with its recovery, and for the start and the last look. */
+/** With its recovery. */
 const FAULT_MAX_MS = 45_000
 const REST_MAX_MS = 180_000
 const END_WAIT_MS = 20_000
@@ -33,13 +34,13 @@ export async function runProve(
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
-  // What a run before has left there is none of this one's.
-  rmSync(directory, { recursive: true, force: true })
   makeDirectory(directory)
+  // The verdict of the run before is none of this one.
+  rmSync(path.join(directory, VERDICT_FILE), { force: true })
   // A process group of its own: Ctrl-C in the terminal reaches the hunt alone, which passes it on once.
   const child = spawn(process.execPath, [cli, ...argumentsOf(round), '--logs', directory], {
     detached: true,
-    // It ends with this process, whatever ends that.
+    // The child stops when this process is gone.
     env: { ...environment, NINELIVES_LAUNCHER: 'hunt' },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -73,14 +74,25 @@ async function endChild(exited: Promise<unknown>, signal: (name: NodeJS.Signals)
 
 /** Undefined where there is no verdict. */
 function outcomeIn(directory: string): Outcome | undefined {
-  const file = path.join(directory, 'verdict.json')
+  const file = path.join(directory, VERDICT_FILE)
   if (!existsSync(file)) return undefined
-  const { verdict, anomalies, doubts, faults, operations } = JSON.parse(readFileSync(file, 'utf8')) as Verdict
+  const read = verdictIn(readFileSync(file, 'utf8'))
+  if (read === undefined) return undefined
+  const { verdict, anomalies, doubts, faults, operations } = read
   return {
     verdict,
     anomalies: anomalies.map(({ kind }) => kind),
     ...(verdict === 'unknown' && doubts[0] !== undefined ? { why: doubts[0] } : {}),
     landed: faults.landed,
     operations: operations.ok + operations.failed + operations.unknown,
+  }
+}
+
+/** Undefined for one that was cut off. */
+function verdictIn(text: string): Verdict | undefined {
+  try {
+    return JSON.parse(text) as Verdict
+  } catch {
+    return undefined
   }
 }

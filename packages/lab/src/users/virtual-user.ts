@@ -302,7 +302,9 @@ export class VirtualUser {
     const visit = this.#visit
     this.#stage = 'leaving'
     const jar = this.#jar.copy()
+    // Another tab may begin the next visit meanwhile, with sockets of its own.
     const sockets = this.#sockets
+    this.#sockets = new Map()
     const { operation } = await this.#do(turn, { kind: 'logout', call: { method: 'POST', path: '/api/logout' } })
     // The visit is over even if the logout failed.
     this.#old = { jar, visit }
@@ -311,6 +313,7 @@ export class VirtualUser {
     this.#acknowledged.clear()
     this.#looksNext.clear()
     if (operation.outcome.end === 'ok') await this.#linger(visit, sockets)
+    else for (const socket of sockets.values()) socket.close()
     return operation
   }
 

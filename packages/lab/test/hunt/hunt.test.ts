@@ -17,10 +17,11 @@ function outcome(anomalies: readonly string[]): Outcome {
 }
 
 function says({ output }: Command, pattern: RegExp): Promise<void> {
-  return until(() => pattern.test(output.stdout), { deadlineMs: 120_000, what: String(pattern) })
+  return until(() => pattern.test(output.stdout), { deadlineMs: 400_000, what: String(pattern) })
 }
 
 test('a hunt finds what a broken store loses, and an interrupt leaves the command and what was covered', async (t) => {
+  t.timeout(500_000)
   const directory = scratch(t)
   const flags = ['--hunt', '5', '--seed', '3', '--nodes', '1', '--faults', 'stall', '--logs', directory]
   const command = run(t, ['prove', ...flags, '--store', brokenStore('dropped-writes')])

@@ -2,6 +2,8 @@
 import { byId, colourOf } from './view.js'
 import { translated } from './strings.js'
 
+const ANSWER_WITHIN_MS = 4_000
+
 /** As the lab said last; undefined without a lab. */
 let lab
 /** Asked once; a page without a lab does not ask again. */
@@ -15,9 +17,9 @@ export function strategy() {
 /** Resolves to the names of the nodes that died since the last call. */
 export async function newDeaths() {
   if (isAbsent) return []
-  const response = await fetch('/api/lab').catch(() => undefined)
-  if (response?.ok !== true) return []
-  const { running, ...view } = await response.json()
+  const answer = await askLab()
+  if (answer === undefined) return []
+  const { running, ...view } = answer
   if (!running) {
     isAbsent = lab === undefined
     return []
@@ -27,6 +29,16 @@ export async function newDeaths() {
   lab = view
   deathsOf = new Map(view.nodes.map(({ name, deaths }) => [name, deaths]))
   return isFirst ? [] : view.nodes.flatMap(({ name, deaths }) => (deaths > (before.get(name) ?? 0) ? [name] : []))
+}
+
+/** Undefined where there is no whole answer in time: the node may be dying. */
+async function askLab() {
+  try {
+    const response = await fetch('/api/lab', { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
+    return response.ok ? await response.json() : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** `node`: the one that answered last. */

@@ -29,17 +29,18 @@ const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 export function labRoutes(router: Router<RequestState>, { labUrl, log }: LabOptions): void {
   router.get('/api/lab', async (ctx) => {
     ctx.set('Cache-Control', 'no-store')
-    const view = labUrl === undefined ? undefined : await look(labUrl).catch(() => undefined)
-    ctx.body = view === undefined ? { running: false } : { running: true, url: labUrl, ...view }
+    if (labUrl === undefined) {
+      ctx.body = { running: false }
+      return
+    }
+    ctx.body = { running: true, url: labUrl, ...(await look(labUrl).catch(silent)) }
   })
   if (labUrl === undefined) return
 
   router.post('/api/lab/kill', sameOrigin(), jsonBody(), async (ctx) => {
     requireLoopback(ctx.get('Origin'))
     const { node: name } = fields(ctx.request.body)
-    const { nodes } = await look(labUrl).catch(() => {
-      throw new RequestError(503, 'LAB_SILENT', 'The lab does not answer.', { 'Retry-After': '1' })
-    })
+    const { nodes } = await look(labUrl).catch(silent)
     const node = nodes.find((each) => each.name === name)
     if (node === undefined) {
       const names = nodes.map((each) => each.name).join(', ')
@@ -52,6 +53,10 @@ export function labRoutes(router: Router<RequestState>, { labUrl, log }: LabOpti
       kill(labUrl, node.name).catch((error: unknown) => log.warn({ err: error }, 'the lab did not kill the node'))
     })
   })
+}
+
+function silent(): never {
+  throw new RequestError(503, 'LAB_SILENT', 'The lab does not answer.', { 'Retry-After': '1' })
 }
 
 /** A page whose name was bound to this address anew still names itself in the header. */

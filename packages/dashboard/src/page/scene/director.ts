@@ -26,11 +26,9 @@ export class Director {
     this.#due = []
     this.isChanging = true
     try {
-      const problems = await Promise.all([
-        control('POST', '/api/strategy', run),
-        beside === undefined ? this.#alone() : control('POST', '/api/beside', { ...run, strategy: beside }),
-      ])
-      const problem = problems.find((each) => each !== undefined)
+      const problem =
+        (await control('POST', '/api/strategy', run)) ??
+        (await (beside === undefined ? this.#alone() : control('POST', '/api/beside', { ...run, strategy: beside })))
       if (problem !== undefined) return problem
       this.#run = undefined
       this.#due = [...faults]
@@ -45,7 +43,7 @@ export class Director {
   direct({ run, phase }: ClusterState, readyAtMs: number | undefined, nowMs: number): void {
     if (this.#due.length === 0 || phase !== 'ready' || readyAtMs === undefined || this.isChanging) return
     this.#run ??= run
-    // Someone began another run.
+    // Another client began a run.
     if (this.#run !== run) this.#due = []
     for (let next = this.#due[0]; next !== undefined && nowMs - readyAtMs >= next.afterMs; next = this.#due[0]) {
       this.#due.shift()

@@ -17,12 +17,12 @@ export interface Flag<T> {
   parse(value: string, before: T): T | undefined
 }
 
-// Flags differ in the type of their value.
 /** Of a help text. */
 const HELP_COLUMNS = 100
 /** With fewer for its text, a flag stands on a line of its own. */
 const HELP_COLUMNS_MIN = 36
 
+// Flags differ in the type of their value.
 export type Flags = Readonly<Record<string, Flag<unknown>>>
 export type FlagValues<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never }
 

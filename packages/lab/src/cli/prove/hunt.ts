@@ -19,6 +19,8 @@ import { proveFlags, type ProveValues } from './prove-flags.ts'
 /** Of `prove`, what a hunt takes: it draws the rest, or hands nothing on. */
 const TAKES = ['hunt', 'strategy', 'store', 'database', 'faults', 'nodes', 'rate', 'seed', 'logs']
 const EXIT_FOUND = 1
+/** No run came to a verdict. */
+const EXIT_UNKNOWN = 3
 const EXIT_INTERRUPTED = 130
 const CONFIRMATIONS = 3
 const COLOURS = { valid: 'green', invalid: 'red', unknown: 'yellow', failed: 'red' } as const
@@ -50,7 +52,7 @@ export async function hunt(flags: ProveValues, minutes: number, config: Config):
     return stop.aborted ? EXIT_INTERRUPTED : EXIT_FOUND
   }
   say(`\n${coverage(log.done)}`)
-  if (!stop.aborted) return 0
+  if (!stop.aborted) return log.done.every(({ verdict }) => verdict === 'failed') ? EXIT_UNKNOWN : 0
   say(`\nInterrupted. It goes on with --hunt ${minutes} --logs ${directory}\n`)
   return EXIT_INTERRUPTED
 }
