@@ -1,4 +1,5 @@
 /** A series of faults on a real cluster, and what is said of each. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history'
@@ -94,8 +95,10 @@ function staying(lab: Lab, name: string, signal: AbortSignal): { answers: number
   const times = { dueAtMs: 0, sentAtMs: 0, lateMs: 0 }
   const stay = async (): Promise<void> => {
     for (let op = 1; !signal.aborted; op++) {
+      // The labs of other tests run in this process, too.
+      await sleep(20)
       const url = lab.cluster.nodes.find((each) => each.name === name)?.url
-      if (!(await succeeds(fetch(`${url}/api/counter`, { method: 'POST' })))) continue
+      if (!(await succeeds(fetch(`${url}/api/counter`, { method: 'POST', signal })))) continue
       lab.trace.append({ type: 'operation-sent', op, user: 'user-0', visit: 1, tab: 0, kind: 'login', ...times })
       lab.trace.append({ type: 'operation-ended', op, endedAtMs: 1, outcome: 'ok', node: name })
       user.answers++
