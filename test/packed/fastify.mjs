@@ -13,6 +13,7 @@ app.register(fastifySession, {
   cookie: { secure: false, maxAge: 60_000 },
   store: fastifyStore({ store }),
 })
+// oxlint-disable-next-line oxc/no-async-endpoint-handlers -- it is Fastify, which waits for its handlers
 app.get('/', async (request) => {
   request.session.count = (request.session.count ?? 0) + 1
   return { count: request.session.count }
