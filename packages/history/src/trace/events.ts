@@ -301,7 +301,7 @@ export interface OperationEnded {
   readonly attempts?: number
   /** A hash of the cookie after it. */
   readonly session?: string
-  /** The user for whom the shop answered; absent for a visitor. */
+  /** The user that the shop answered; absent for a visitor. */
   readonly as?: string
   /** The cart in the answer: each sku and its quantity. */
   readonly items?: readonly (readonly [sku: string, quantity: number])[]

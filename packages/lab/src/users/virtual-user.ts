@@ -157,8 +157,9 @@ export class VirtualUser {
 
   /** The last looks at the floor, if it is there. */
   async lookAtFloor(turn: Turn): Promise<void> {
-    if (this.#options.floor !== undefined && this.#stage === 'in')
-      for (let hellos = 0; hellos < LAST_HELLOS; hellos++) await this.#hello(turn)
+    const { floor } = this.#options
+    if (floor !== undefined && this.#stage === 'in')
+      for (let hellos = 0; hellos < LAST_HELLOS; hellos++) await this.#hello(turn, floor)
   }
 
   /** Closes its sockets. */
@@ -216,26 +217,25 @@ export class VirtualUser {
   #change(turn: Turn): Promise<Operation> {
     const { floor } = this.#options
     const isShopping = floor === undefined || turn.random() < SHOPPING_SHARE
-    return isShopping ? this.#put(turn) : this.#play(turn)
+    return isShopping ? this.#put(turn) : this.#play(turn, floor)
   }
 
-  #play(turn: Turn): Promise<Operation> {
+  #play(turn: Turn, floor: URL): Promise<Operation> {
     const { tab, random } = turn
     const socket = this.#sockets.get(tab)
-    if (socket === undefined || random() < HELLO_SHARE) return this.#hello(turn)
+    if (socket === undefined || random() < HELLO_SHARE) return this.#hello(turn, floor)
     this.#moves++
     const step = { dx: unit(random), dy: unit(random) }
     return this.#doOnFloor(turn, 'move', socket, () => socket.move(step))
   }
 
-  #hello(turn: Turn): Promise<Operation> {
-    const socket = this.#sockets.get(turn.tab) ?? this.#openSocket(turn.tab)
+  #hello(turn: Turn, floor: URL): Promise<Operation> {
+    const socket = this.#sockets.get(turn.tab) ?? this.#openSocket(turn.tab, floor)
     return this.#doOnFloor(turn, 'hello', socket, () => socket.hello())
   }
 
-  #openSocket(tab: number): FloorSocket {
+  #openSocket(tab: number, target: URL): FloorSocket {
     const jar = this.#jar
-    const target = this.#options.floor ?? new URL('http://none')
     const socket = new FloorSocket({ target, cookie: () => jar.header() })
     this.#sockets.set(tab, socket)
     return socket

@@ -25,16 +25,17 @@ export function nextView(
   const isSuspect = (member: ViewMember): boolean => member.role !== 'out' && neighbours.suspects(member, now)
   const living = view.members.filter((member) => member.role !== 'out' && !isSuspect(member)).map(({ rank }) => rank)
   const ranks = byRank(context.names, view)
+  const mayJoin = (rank: number): boolean => rank !== context.rank && canJoin(context, neighbours, rank, living, now)
   const joiners = ranks.reduce((set, member, rank) => {
-    const isOut = (member === undefined || member.role === 'out') && rank !== context.rank
-    return isOut && canJoin(context, neighbours, rank, living, now) ? set | bit(rank) : set
+    const isOut = member === undefined || member.role === 'out'
+    return isOut && mayJoin(rank) ? set | bit(rank) : set
   }, 0)
   const last = lastHolders(context, view, neighbours, { isSuspect, joiners })
   const isGone = (member: ViewMember): boolean => isSuspect(member) && !has(last, member.rank)
   const members = ranks.flatMap((member, rank): ViewMember[] => {
     const present = neighbours.of(rank).incarnation
     const isAway = member === undefined || member.role === 'out' || isGone(member)
-    if (isAway && rank !== context.rank && canJoin(context, neighbours, rank, living, now)) {
+    if (isAway && mayJoin(rank)) {
       return [{ rank, incarnation: present, role: 'joining', since: number }]
     }
     if (member === undefined) return []
