@@ -1,3 +1,3 @@
 import { ensureInstalled } from './ensure-installed.js'
 
-ensureInstalled()
+await ensureInstalled()

@@ -10,7 +10,7 @@ import { ensureInstalled, root } from './ensure-installed.js'
 
 const NEEDED_MAJOR = 24
 
-ensureInstalled()
+await ensureInstalled()
 if (Number.parseInt(process.versions.node, 10) >= NEEDED_MAJOR) await import('../src/cli.ts')
 else runOnOwnNode()
 

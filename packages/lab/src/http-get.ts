@@ -8,12 +8,14 @@ export interface Answer {
 export interface GetOptions {
   readonly timeoutMs: number
   readonly agent?: Agent
+  /** Called with the reason why no answer came. */
+  readonly onError?: (error: NodeJS.ErrnoException) => void
 }
 
 const BODY_LENGTH_MAX = 1024 * 1024
 
 /** Resolves undefined without a whole answer in time. */
-export function httpGet(url: string, { timeoutMs, agent }: GetOptions): Promise<Answer | undefined> {
+export function httpGet(url: string, { timeoutMs, agent, onError }: GetOptions): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const request = get(url, { signal: AbortSignal.timeout(timeoutMs), ...(agent ? { agent } : {}) }, (response) => {
       let body = ''
@@ -26,6 +28,9 @@ export function httpGet(url: string, { timeoutMs, agent }: GetOptions): Promise<
       response.on('error', () => resolve(undefined))
       response.on('close', () => resolve(undefined))
     })
-    request.on('error', () => resolve(undefined))
+    request.on('error', (error) => {
+      onError?.(error)
+      resolve(undefined)
+    })
   })
 }

@@ -11,6 +11,7 @@ import { makeRunDirectory, runName } from '../run-directory.ts'
 import type { ChooseStrategy } from '../control/server.ts'
 import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
+import { keyActions, keysLine, readKeys } from '../terminal/keys.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
 import { chooseStrategy } from './command/choose-strategy.ts'
@@ -53,9 +54,12 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   }
   lab = await openLab({ ...labOptions(flags, choice, run, directory, config), choose })
   if (!(await started(lab, stop))) return EXIT_INTERRUPTED
-  say(greeting(lab.trace.state, lab.control.url, painter(process.stdout)))
+  const hasKeys = process.stdin.isTTY && process.stdout.isTTY
+  say(greeting(lab.trace.state, lab.control.url, painter(process.stdout), hasKeys ? keysLine : undefined))
   tellStory(lab)
+  const endKeys = hasKeys ? readKeys(process.stdin, keyActions(lab, say), say) : undefined
   await whenStopped(stop)
+  endKeys?.()
   await lab.stop(String(stop.reason))
   say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
   return 0

@@ -72,12 +72,16 @@ const EXIT_INTERRUPTED = 130
 
 /** Resolves when the shop is ready, or when `signal` aborts. */
 async function reached(url: URL, signal: AbortSignal): Promise<void> {
-  let asked = false
+  let lastMet: string | undefined
   const ready = async (): Promise<boolean> => {
-    const answer = await httpGet(new URL(ASKED, url).href, { timeoutMs: TARGET_ANSWER_MS })
+    let met = `no answer in ${TARGET_ANSWER_MS / 1_000} s`
+    const onError = (error: NodeJS.ErrnoException): void => void (met = reasonOf(error) ?? met)
+    const answer = await httpGet(new URL(ASKED, url).href, { timeoutMs: TARGET_ANSWER_MS, onError })
     if (answer?.status === 200 || signal.aborted) return true
-    if (!asked) say(`Waiting up to ${TARGET_WAIT_MS / 1_000} s for ${url.origin} to be ready ...\n`)
-    asked = true
+    if (answer !== undefined) met = `it answers ${answer.status}`
+    if (lastMet === undefined)
+      say(`Waiting up to ${TARGET_WAIT_MS / 1_000} s for ${url.origin} to be ready (${met}) ...\n`)
+    lastMet = met
     return false
   }
   try {
@@ -86,9 +90,15 @@ async function reached(url: URL, signal: AbortSignal): Promise<void> {
     throw new LabError(
       'TARGET_UNAVAILABLE',
       1,
-      `${url.origin} was not ready within ${TARGET_WAIT_MS / 1_000} s (GET ${ASKED})`,
+      `${url.origin} was not ready within ${TARGET_WAIT_MS / 1_000} s (GET ${ASKED}: ${lastMet ?? 'no answer'})`,
     )
   }
+}
+
+/** Undefined for a request that ended because its time was over. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): string | undefined {
+  if (code === 'ECONNREFUSED') return 'connection refused: no process listens there'
+  return code === 'ABORT_ERR' ? undefined : message
 }
 
 /** Adds up the seconds, and prints each. */

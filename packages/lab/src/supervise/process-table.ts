@@ -60,8 +60,17 @@ export function describe(pid: number): { readonly parent: number; readonly comma
   }
 }
 
+interface ProcFields {
+  readonly state: string
+  readonly parent: string
+  readonly group: string
+  /** The group in the foreground of its terminal; -1 without a terminal. */
+  readonly terminalGroup: string | undefined
+  readonly startTime: string
+}
+
 /** The second field of stat is the command in parentheses and may contain anything, so fields are counted from its end. */
-function procFields(pid: number): { state: string; parent: string; group: string; startTime: string } | undefined {
+function procFields(pid: number): ProcFields | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -70,9 +79,25 @@ function procFields(pid: number): { state: string; parent: string; group: string
     return undefined
   }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [state, parent, group, startTime] = [fields[0], fields[1], fields[2], fields[19]]
+  const [state, parent, group, terminalGroup, startTime] = [fields[0], fields[1], fields[2], fields[5], fields[19]]
   if (state === undefined || parent === undefined || group === undefined || startTime === undefined) return undefined
-  return { state, parent, group, startTime }
+  return { state, parent, group, terminalGroup, startTime }
+}
+
+/** Whether the process belongs to the group that its terminal gives its input to. */
+export function isForeground(pid: number): boolean {
+  if (hasProc) {
+    const fields = procFields(pid)
+    return fields !== undefined && fields.group === fields.terminalGroup
+  }
+  try {
+    const line = execFileSync('ps', ['-o', 'pgid=,tpgid=', '-p', String(pid)], { encoding: 'utf8' }).trim()
+    const [group, terminalGroup] = line.split(/\s+/)
+    return group === terminalGroup
+  } catch {
+    // This ps does not tell.
+    return false
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
 import { type ClusterState, count } from '@ninelives/history'
 import type { Paint } from './paint.ts'
 
-/** The text that is shown when the cluster is ready. */
-export function greeting(state: ClusterState, controlUrl: string, paint: Paint): string {
+/** The text that is shown when the cluster is ready. `keys`: what the terminal's keys do, if it has some. */
+export function greeting(state: ClusterState, controlUrl: string, paint: Paint, keys?: string): string {
   const { strategy, store, balancer, nodes, users } = state
   const victim = nodes[1] ?? nodes[0]
   const body = `'{"kind":"kill","target":"${victim?.name}"}'`
@@ -15,6 +15,7 @@ export function greeting(state: ClusterState, controlUrl: string, paint: Paint):
     ['Users', users.all === 0 ? 'none' : `${users.all} virtual ones, ${users.rate} operations a second`],
     ['Kill a node', `curl -X POST ${controlUrl}/api/faults -d ${body}`],
     ['', `or: kill -9 ${victim?.pid}`],
+    ...(keys === undefined ? [] : [['Keys', keys] satisfies [string, string]]),
     ['Stop', 'Ctrl-C'],
   ]
   return `\n${rows.map(([left, right]) => `  ${left.padEnd(13)}${right}\n`).join('')}`

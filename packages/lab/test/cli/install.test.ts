@@ -2,7 +2,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync }
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { until } from '../../src/wait.ts'
-import { type Command, runProgram } from '../fixtures/command.ts'
+import { type Command, runProgram, untilGone } from '../fixtures/command.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
 interface Clone {
@@ -85,4 +85,46 @@ test('a lock without an owner is not waited for forever', async (t) => {
   t.is(npmRuns(), 0)
   t.is(await exited, 0)
   t.is(npmRuns(), 1)
+})
+
+test('Ctrl-C during an install ends npm and what npm started, and the next start installs', async (t) => {
+  const { root, install, npmRuns } = clone(
+    t,
+    `[ -e second ] && { mkdir -p node_modules; touch node_modules/.package-lock.json; exit; }
+sleep 600 & echo $! > child; touch second; wait`,
+  )
+  const first = install()
+  await until(() => existsSync(`${root}/second`), { deadlineMs: 60_000, what: 'npm to be at work' })
+  const child = Number(readFileSync(`${root}/child`, 'utf8'))
+  first.process.kill('SIGINT')
+  t.is(await first.exited, 130)
+  t.regex(first.output.stderr, /\nninelives: the install was interrupted; the next start installs anew\n$/)
+  await untilGone([child])
+  t.is(await install().exited, 0)
+  t.is(npmRuns(), 2)
+})
+
+test('after a start that was killed during its install, the next one waits for its npm', async (t) => {
+  const { root, install, npmRuns } = clone(t, `touch begun; until [ -e go ]; do sleep 0.05; done; ${works}`)
+  const first = install()
+  await until(() => existsSync(`${root}/begun`), { deadlineMs: 60_000, what: 'npm to be at work' })
+  first.process.kill('SIGKILL')
+  const second = install()
+  const isWaiting = () => second.output.stderr.includes('another install is under way; waiting for it')
+  await until(isWaiting, { deadlineMs: 60_000, what: 'the second to wait' })
+  writeFileSync(`${root}/go`, '')
+  t.is(await second.exited, 0)
+  t.is(npmRuns(), 1)
+})
+
+test('a clone that cannot be written is told in one line', async (t) => {
+  const { root, install } = clone(t, works)
+  // A file where the folder should be refuses the folder to root as well.
+  writeFileSync(`${root}/.ninelives`, '')
+  const { output, exited } = install()
+  t.is(await exited, 1)
+  t.regex(
+    output.stderr,
+    /^ninelives: .* can't be written \(EEXIST\), and the first start installs there; copy it .*\n$/,
+  )
 })

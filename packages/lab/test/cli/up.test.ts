@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { decodeTrace } from '@ninelives/history'
 import { until } from '../../src/wait.ts'
-import { anyPorts, family, ready, run, runProgram, runUp, untilGone } from '../fixtures/command.ts'
+import { anyPorts, cli, family, ready, run, runProgram, runUp, untilGone } from '../fixtures/command.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
 const strategy = ['--strategy', 'sticky']
@@ -134,4 +134,29 @@ test.serial('watch waits for a shop that is not up yet', async (t) => {
   })
   watch.process.kill('SIGINT')
   t.is(await watch.exited, 130)
+})
+
+const onTerminal = process.platform === 'linux' ? test.serial : test.serial.skip
+
+// util-linux's script gives the command a terminal; the script of other systems takes other arguments.
+onTerminal('in a terminal, a key kills a node, pauses one, heals it, and quits', async (t) => {
+  const directory = scratch(t)
+  const command = [process.execPath, cli, 'up', ...anyPorts, ...strategy, '--users', '0', '--logs', directory].join(' ')
+  const inTerminal = runProgram(t, 'script', ['-qec', command, '/dev/null'], {}, 'pipe')
+  const { process: script, output, exited } = await ready(inTerminal, directory)
+  const types = async (keys: string, expected: RegExp): Promise<void> => {
+    const from = output.stdout.length
+    script.stdin?.write(`${keys}\n`)
+    await until(() => expected.test(output.stdout.slice(from)), { deadlineMs: 60_000, what: `${keys} to be answered` })
+  }
+  t.regex(output.stdout, /Keys +k \+ Enter kills a node/)
+  await types('k b', /node-b died \(SIGKILL\).*node-b is back/s)
+  await types('p c', /node-c is paused/)
+  await types('h', /node-c resumed/)
+  await types('h', /No fault stands/)
+  await types('k zz', /there is no node "zz"; there are a, b, c/)
+  await types('x', /Keys: k \+ Enter kills/)
+  script.stdin?.write('q\n')
+  t.is(await exited, 0)
+  t.regex(output.stdout, /Stopped after \d+ s; 1 node death/)
 })
