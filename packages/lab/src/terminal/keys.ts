@@ -39,16 +39,16 @@ export function readKeys(input: NodeJS.ReadStream, actions: KeyActions, say: Say
 
 /** Carries out what one line asks for. */
 export async function press(line: string, actions: KeyActions, say: Say): Promise<void> {
-  const [key, target = 'random', ...more] = line.trim().split(/\s+/)
+  const [key = '', target = 'random', ...more] = line.trim().split(/\s+/)
   if (key === '') return
-  const known = {
+  const known: Readonly<Record<string, () => unknown>> = {
     k: () => actions.kill(target),
     p: () => actions.pause(target),
     h: () => actions.heal(),
     o: () => actions.open(),
     q: () => actions.quit(),
   }
-  const action = more.length === 0 ? known[key as keyof typeof known] : undefined
+  const action = more.length === 0 && Object.hasOwn(known, key) ? known[key] : undefined
   if (action === undefined) return say(`Keys: ${keysLine}`)
   try {
     await action()
