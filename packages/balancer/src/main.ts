@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** The balancer as a process: configuration from the environment, logs on stdout, signals, exit codes. */
-import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { balancer } from './balancer.ts'
 import type { BalancerAddresses } from './balancer.ts'
 import { commandLine, usage } from './config/command-line.ts'
 import { ConfigError, readConfig } from './config/config.ts'
 import type { Config } from './config/config.ts'
+import { logger } from './telemetry/log.ts'
 import { Fleet } from './workers/fleet.ts'
 
 const EXIT_FAILED = 1
@@ -59,7 +59,7 @@ function runningOrExit(config: Config, log: Logger): Running {
 }
 
 const config = configurationOrExit()
-const log = pino({ level: config.logLevel, base: { process: 'balancer' } })
+const log = logger(config, { process: 'balancer' })
 const running = runningOrExit(config, log)
 const supervised = process.send !== undefined
 let stopping = false

@@ -56,6 +56,7 @@ const LIVE: ReadonlySet<keyof Config> = new Set<keyof Config>([
   'accessLogPerS',
   'serverTiming',
   'privatePaths',
+  'readyPath',
   'publicHosts',
   'logLevel',
   'environment',

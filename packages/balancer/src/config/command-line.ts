@@ -39,7 +39,7 @@ it and are read again at SIGHUP. The README says what each is for.
   ROUTING=round-robin | least-busy | affinity | session-id
   AFFINITY_KEYS=  COOKIE_SECURE=  SESSION_COOKIE=sid
   TLS_CERT=  TLS_KEY=  REDIRECT_PORT=  PUBLIC_PORT=  TRUSTED_PROXIES=  PROXY_PROTOCOL=false
-  SERVER_TIMING=false  LOG_LEVEL=info
+  SERVER_TIMING=false  LOG_LEVEL=info  LOG_FORMAT=auto | json | text  READY_PATH=/readyz
 
 ${numbers.join('\n')}
 `

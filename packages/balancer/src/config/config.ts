@@ -15,6 +15,7 @@ export type { UpstreamAddress, UpstreamService } from './upstream-list.ts'
 const ROUTINGS = ['round-robin', 'least-busy', 'affinity', 'session-id'] as const
 const TRANSPORTS = ['http-proxy', 'undici'] as const
 const TRUSTED_HEADERS = ['x-forwarded-for', 'forwarded'] as const
+const LOG_FORMATS = ['auto', 'json', 'text'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** By field: the key, the default, the least and the greatest value. */
@@ -139,7 +140,11 @@ export interface Config extends Numbers {
   readonly serverTiming: boolean
   /** Paths that clients get 404 for, in the spelling of `normalPath`. */
   readonly privatePaths: readonly string[]
+  /** Where a node says whether it takes traffic: 200 or 503. */
+  readonly readyPath: string
   readonly logLevel: (typeof LOG_LEVELS)[number]
+  /** `auto`: text on a terminal, else JSON. */
+  readonly logFormat: (typeof LOG_FORMATS)[number]
   /** Every variable that it was read from, for a worker that has to read the same. */
   readonly environment: Environment
 }
@@ -149,6 +154,7 @@ export const NUMERIC_KEYS: readonly (readonly [key: string, fallback: number])[]
   ([key, fallback]) => [key, fallback],
 )
 
+const PATH = /^\/[^?#\s]+$/
 const COOKIE_NAME = /^[\w!#$%&'*+.^`|~-]+$/
 const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/
@@ -176,6 +182,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
   const inProduction = values.text('NODE_ENV') === 'production'
   const { addresses, services } = upstreams(values)
   const tls = certificateFiles(values)
+  const readyPath = values.matching('READY_PATH', PATH, 'a path such as /readyz') ?? '/readyz'
   return {
     host: values.text('HOST') ?? '127.0.0.1',
     port: values.integer('PORT', 0, 65_535) ?? 8080,
@@ -197,8 +204,10 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
     cookieSecure: values.flag('COOKIE_SECURE') ?? (inProduction || tls !== undefined),
     sessionCookie: values.matching('SESSION_COOKIE', COOKIE_NAME, 'the name of a cookie') ?? 'sid',
     serverTiming: values.flag('SERVER_TIMING') ?? false,
-    privatePaths: privatePaths(values),
+    privatePaths: privatePaths(values, readyPath),
+    readyPath,
     logLevel: values.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
+    logFormat: values.choice('LOG_FORMAT', LOG_FORMATS) ?? 'auto',
     ...numbers(values),
   }
 }
@@ -238,13 +247,11 @@ function certificateFiles(values: ConfigValues): CertificateFiles | undefined {
 }
 
 /** What nodes say of themselves to their operators. `/healthz` is public: it says only that a node answers. */
-const PRIVATE_PATHS = '/metrics,/readyz'
-
-function privatePaths(values: ConfigValues): readonly string[] {
-  const text = values.text('PRIVATE_PATHS') ?? PRIVATE_PATHS
+function privatePaths(values: ConfigValues, readyPath: string): readonly string[] {
+  const text = values.text('PRIVATE_PATHS') ?? `/metrics,${readyPath}`
   if (text === 'none') return []
   const paths = text.split(',').map((path) => path.trim())
-  const wrong = paths.find((path) => !/^\/[^?#\s]+$/.test(path))
+  const wrong = paths.find((path) => !PATH.test(path))
   if (wrong === undefined) return paths.map(normalPath)
   const takes = 'none, or paths such as /metrics, separated by commas'
   return values.fault('PRIVATE_PATHS', `has ${JSON.stringify(wrong)}`, takes) ?? []

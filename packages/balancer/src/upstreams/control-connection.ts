@@ -3,7 +3,7 @@
  * connection to the port is then refused at once if no process listens there any more. So a death is noticed before a request fails.
  *
  * It works with any HTTP server, however long it keeps idle connections: a server that closes the connection and still listens is alive.
- * The connection requests /readyz once, since servers treat a connection without any request as an attack.
+ * The connection requests the ready path once, since servers treat a connection without any request as an attack.
  */
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -13,6 +13,7 @@ import { isSelfConnected, REFUSED } from './refusal.ts'
 export interface ControlOptions {
   readonly hostname: string
   readonly port: number
+  readonly readyPath: string
   readonly connectTimeoutMs: number
   readonly now: () => number
   /** The connection ended, and no process listens there now. */
@@ -35,7 +36,7 @@ export function controlConnection(options: ControlOptions): ControlConnection {
   let shortOnes = 0
 
   function hold(): void {
-    const { hostname: host, port, connectTimeoutMs, now } = options
+    const { hostname: host, port, readyPath, connectTimeoutMs, now } = options
     let connectedAtMs: number | undefined
     let isRefused = false
     const held = connect({ host, port, noDelay: true })
@@ -47,7 +48,7 @@ export function controlConnection(options: ControlOptions): ControlConnection {
       connectedAtMs = now()
       heldBefore = true
       held.setTimeout(0)
-      held.write(questionTo(host, port))
+      held.write(questionTo(host, port, readyPath))
       // The prober judges answers, not this connection.
       held.resume()
     })

@@ -1,5 +1,5 @@
 /**
- * A connection on which an upstream is asked for /readyz, several times in a row if it keeps the connection. It reads the answer itself:
+ * A connection on which an upstream is asked for its ready path, several times in a row if it keeps the connection. It reads the answer itself:
  * Node's HTTP client takes several times the CPU time, which is most of what an idle balancer uses.
  */
 import { connect } from 'node:net'
@@ -25,10 +25,10 @@ type Settle = (result: ProbeAnswer | ProbeFailure) => void
 
 const ANSWER_LENGTH_MAX = 64 * 1024
 
-/** A request for /readyz. */
-export function questionTo(hostname: string, port: number): string {
+/** A request for `path`. */
+export function questionTo(hostname: string, port: number, path: string): string {
   const authority = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
-  return `GET /readyz HTTP/1.1\r\nHost: ${authority}\r\nAccept: application/json\r\n\r\n`
+  return `GET ${path} HTTP/1.1\r\nHost: ${authority}\r\nAccept: application/json\r\n\r\n`
 }
 
 export class ProbeConnection {
@@ -37,8 +37,8 @@ export class ProbeConnection {
   #received = ''
   #settle: Settle | undefined
 
-  constructor(host: string, port: number) {
-    this.#question = questionTo(host, port)
+  constructor(host: string, port: number, path: string) {
+    this.#question = questionTo(host, port, path)
     const socket = connect({ host, port, noDelay: true })
     this.#socket = socket
     socket.on('connect', () => {

@@ -1,5 +1,5 @@
 /**
- * Asks one upstream for /readyz again and again. While it is ready, one connection is asked for some seconds, as a new connection for each
+ * Asks one upstream for its ready path again and again. While it is ready, one connection is asked for some seconds, as a new connection for each
  * probe takes twice the CPU time at either end; then a new one shows that the upstream still takes them. After any other answer, and when
  * something went wrong there, each probe has a new connection. One probe is under way at a time, and every probe ends within its timeout.
  */
@@ -11,6 +11,7 @@ import type { ProbeAnswer, ProbeFailure } from './probe-connection.ts'
 export interface ProberOptions {
   readonly hostname: string
   readonly port: number
+  readonly readyPath: string
   /** From the start of one probe to that of the next, with 10 % jitter. */
   readonly intervalMs: number
   readonly timeoutMs: number
@@ -182,6 +183,7 @@ const CLOSED: ProbeOutcome = { result: 'failed', reason: 'it is probed no more' 
 
 const READY = 200
 const UNREADY = 503
+const ABSENT = 404
 
 /** Reports once, unless it is cancelled: what it found, and the connection if it can be asked again. */
 function probe(
@@ -189,9 +191,9 @@ function probe(
   again: ProbeConnection | undefined,
   report: (outcome: ProbeOutcome, connection?: ProbeConnection) => void,
 ): () => void {
-  const { hostname, port, timeoutMs, lateMs } = options
+  const { hostname, port, readyPath, timeoutMs, lateMs } = options
   const none: ProbeOutcome = { result: 'failed', reason: `no answer in ${timeoutMs} ms` }
-  let connection = again ?? new ProbeConnection(hostname, port)
+  let connection = again ?? new ProbeConnection(hostname, port, readyPath)
   let settled = false
   // Where this process was what stood still, the answer lies in the socket and is read before the next immediate.
   const timer = setTimeout(() => setImmediate(() => settle(none)), timeoutMs)
@@ -208,13 +210,13 @@ function probe(
 
   function onResult(result: ProbeAnswer | ProbeFailure): void {
     if ('status' in result) {
-      const outcome = meaning(result)
+      const outcome = meaning(result, readyPath)
       return settle(outcome, result.isKept && outcome.result === 'ready')
     }
     const { reason, isRefused, isHeard } = result
     if (connection !== again || isHeard) return settle({ result: isRefused ? 'refused' : 'failed', reason })
     // The upstream closed the connection that it had kept, which says nothing of its health.
-    connection = new ProbeConnection(hostname, port)
+    connection = new ProbeConnection(hostname, port, readyPath)
     connection.ask(onResult)
   }
 
@@ -226,7 +228,7 @@ function probe(
 const INCARNATION_HEADER = 'x-incarnation'
 const INCARNATION = /^[\w-]{1,64}$/
 
-function meaning({ status, headers }: ProbeAnswer): ProbeOutcome {
+function meaning({ status, headers }: ProbeAnswer, readyPath: string): ProbeOutcome {
   const said = headers.get(INCARNATION_HEADER)
   const honoured = headers.get(HONOURED_HEADER)
   const about = {
@@ -235,5 +237,6 @@ function meaning({ status, headers }: ProbeAnswer): ProbeOutcome {
   }
   if (status === READY) return { result: 'ready', ...about }
   if (status === UNREADY) return { result: 'unready', ...about }
-  return { result: 'failed', reason: `/readyz answered ${status}` }
+  const remedy = status === ABSENT ? '; READY_PATH can name another path' : ''
+  return { result: 'failed', reason: `${readyPath} answered ${status}${remedy}` }
 }

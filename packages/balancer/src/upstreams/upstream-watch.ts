@@ -43,6 +43,9 @@ export function upstreamWatch(upstream: Upstream, config: Config, options: Upstr
     prober: prober({
       hostname,
       port,
+      get readyPath() {
+        return config.readyPath
+      },
       clock,
       now,
       probed,
@@ -63,6 +66,9 @@ export function upstreamWatch(upstream: Upstream, config: Config, options: Upstr
     control: controlConnection({
       hostname,
       port,
+      get readyPath() {
+        return config.readyPath
+      },
       now,
       lost,
       get connectTimeoutMs() {

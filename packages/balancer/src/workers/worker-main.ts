@@ -1,7 +1,5 @@
 /** A worker's process. Its parent decides about upstreams and settings. */
 import type { Socket } from 'node:net'
-import { pino } from 'pino'
-import type { Logger } from 'pino'
 import { readConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'
 import { ConnectionMarks, MARKS_DESCRIPTOR } from './connection-marks.ts'
@@ -10,6 +8,7 @@ import type { Update } from '../upstreams/followers.ts'
 import { HandedConnections } from './handed-connections.ts'
 import type { HandedConnectionsOptions } from './handed-connections.ts'
 import { localViews } from '../admin/local-operations.ts'
+import { logger } from '../telemetry/log.ts'
 import { serving } from '../serving.ts'
 import type { Serving } from '../serving.ts'
 
@@ -47,7 +46,7 @@ async function heard(message: ToWorker, socket: Socket | undefined): Promise<voi
 async function start(update: Update): Promise<void> {
   try {
     const config = readConfig(update.settings.environment)
-    const log: Logger = pino({ level: config.logLevel, base: { process: 'balancer', pid: process.pid } })
+    const log = logger(config, { process: 'balancer', pid: process.pid })
     const started = serving(config, log, (url, since) => tell({ type: 'departed', url, since }))
     running = started
     settingsNumber = update.settings.number

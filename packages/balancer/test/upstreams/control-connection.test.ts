@@ -32,7 +32,7 @@ async function watched(t: ExecutionContext, accepted: (socket: Socket) => void):
     for (const socket of connections) socket.destroy()
   })
   const { port } = server.address() as AddressInfo
-  const place = { hostname: '127.0.0.1', port, connectTimeoutMs: 60_000 }
+  const place = { readyPath: '/readyz', hostname: '127.0.0.1', port, connectTimeoutMs: 60_000 }
   const control = controlConnection({ ...place, now: () => 0, lost: (why) => losses.push(why) })
   t.teardown(() => control.close())
   control.open()
@@ -72,7 +72,7 @@ test('a server that keeps no connection is not lost, and not asked all the time'
 test('a server that never listened is not lost', async (t) => {
   const port = await freePort()
   const losses: string[] = []
-  const place = { hostname: '127.0.0.1', port, connectTimeoutMs: 60_000 }
+  const place = { readyPath: '/readyz', hostname: '127.0.0.1', port, connectTimeoutMs: 60_000 }
   const control = controlConnection({ ...place, now: () => 0, lost: (why) => losses.push(why) })
   t.teardown(() => control.close())
   control.open()

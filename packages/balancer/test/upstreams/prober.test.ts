@@ -44,6 +44,7 @@ function probing(t: ExecutionContext, port: number, given: Times = {}): Probing 
   const asked = prober({
     hostname: '127.0.0.1',
     port,
+    readyPath: '/readyz',
     ...times,
     clock: new ProbeClock(times.now, Math.random),
     probed,
@@ -64,7 +65,7 @@ test('200 is ready, 503 is not, anything else is a failure', async (t) => {
   for (const [status, outcome] of [
     [200, { result: 'ready' }],
     [503, { result: 'unready' }],
-    [404, { result: 'failed', reason: '/readyz answered 404' }],
+    [404, { result: 'failed', reason: '/readyz answered 404; READY_PATH can name another path' }],
     [500, { result: 'failed', reason: '/readyz answered 500' }],
   ] as const) {
     const { prober, outcomes } = probing(t, await answering(t, status))
