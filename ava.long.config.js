@@ -8,6 +8,7 @@ export const LONG_TESTS = [
   'packages/balancer/test/hostile/fuzz-answers.test.ts',
   'packages/lab/test/atlas/atlas.test.ts',
   'packages/lab/test/campaign/broken-stores.test.ts',
+  'packages/lab/test/campaign/broken-things.test.ts',
   'packages/lab/test/campaign/floor.test.ts',
   'packages/lab/test/campaign/never-accused.test.ts',
   'packages/lab/test/campaign/prove.test.ts',

@@ -1,6 +1,6 @@
 /** One run: a cluster, its trace, and the faults in it. */
 import path from 'node:path'
-import { TRACE_SCHEMA } from '@ninelives/history'
+import { type RunStarted, TRACE_SCHEMA } from '@ninelives/history'
 import { type Addresses, chooseAddresses } from './cluster/addresses.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { ClusterOptions } from './cluster/options.ts'
@@ -51,5 +51,15 @@ function openTrace(options: ClusterOptions, { balancerPort, nodes, storeUrl }: A
     rate,
     ...(requires === undefined ? {} : { requires }),
     ...(service === undefined ? {} : { service }),
+    ...timeoutsIn(options.environment),
   })
+}
+
+/** As its user set them for the nodes, which refuse a bad value; without a value the run is shorter than any. */
+function timeoutsIn(environment: NodeJS.ProcessEnv): Pick<RunStarted, 'idleTimeoutMs' | 'absoluteTimeoutMs'> {
+  const [idleMs, absoluteMs] = ['IDLE_TIMEOUT_S', 'ABSOLUTE_TIMEOUT_S'].map((name) => 1_000 * Number(environment[name]))
+  return {
+    ...(idleMs !== undefined && idleMs > 0 ? { idleTimeoutMs: idleMs } : {}),
+    ...(absoluteMs !== undefined && absoluteMs > 0 ? { absoluteTimeoutMs: absoluteMs } : {}),
+  }
 }

@@ -1,9 +1,10 @@
 import { broken, isSession } from './breaking.ts'
 import { contentsOf, withContents } from './contents.ts'
 
-/** With `?standby` it is the copy of an unused node, which lacks the last item of each session. */
+/** With `?standby`, or `?standby=NODE` at that node, it is the copy of an unused node, which lacks the last item of each session. */
 export default broken((sound, url) => {
-  if (!url.searchParams.has('standby')) return {}
+  const standby = url.searchParams.get('standby')
+  if (standby !== '' && (standby === null || standby !== process.env['NODE_NAME'])) return {}
   return {
     async read(key) {
       const record = await sound.read(key)

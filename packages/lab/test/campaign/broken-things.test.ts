@@ -1,0 +1,13 @@
+/** What no store beneath a node shows: a balancer, a token and a near-cache that are broken, and timeouts, caught by `prove` alone. */
+import test from 'ava'
+import { brokenThings, proveBroken } from '../fixtures/broken-things.ts'
+
+for (const name of ['doubled-posts', 'revoked-tokens', 'reviving-cache', 'early-expiry', 'late-expiry']) {
+  const thing = brokenThings.find((each) => each.name === name)
+  test.serial(`${name}: ${thing?.caughtAs}, and nothing else`, async (t) => {
+    if (thing === undefined) return t.fail('there is no such thing')
+    const { verdict, kinds, said } = await proveBroken(t, thing, 7)
+    t.is(verdict, 'invalid', said)
+    t.deepEqual(kinds, [thing.caughtAs], said)
+  })
+}
