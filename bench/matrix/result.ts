@@ -63,6 +63,11 @@ export type Outcome = (typeof OUTCOMES)[number]
 const LOSSES: ReadonlySet<string> = new Set(['lost-session', 'amnesia', 'lost-write', 'lost-update'])
 const DOUBLINGS: ReadonlySet<string> = new Set(['duplicate', 'visible-though-failed'])
 
+/** Neither a loss nor a doubling. */
+export function isWrong(kind: string): boolean {
+  return !LOSSES.has(kind) && !DOUBLINGS.has(kind)
+}
+
 /** All that hold for the cell, the worst first. */
 export function outcomesOf(cell: Cell): readonly Outcome[] {
   if ('impossible' in cell) return ['impossible']
@@ -72,7 +77,7 @@ export function outcomesOf(cell: Cell): readonly Outcome[] {
   const holds: Readonly<Record<Outcome, boolean>> = {
     lost: sessions.lost > 0 || writes.lost > 0 || kinds.some((kind) => LOSSES.has(kind)),
     doubled: kinds.some((kind) => DOUBLINGS.has(kind)),
-    wrong: kinds.some((kind) => !LOSSES.has(kind) && !DOUBLINGS.has(kind)),
+    wrong: kinds.some((kind) => isWrong(kind)),
     failed: unserved > 0,
     unknown: verdict === 'unknown',
     kept: verdict === 'valid' && unserved === 0,
