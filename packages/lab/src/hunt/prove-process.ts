@@ -1,4 +1,4 @@
-/** Runs `prove` as a process of its own, so that a hunt survives whatever happens to it. */
+/** Runs `prove` as a process of its own, so that a hunt or a series survives whatever happens to it. */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -19,7 +19,7 @@ export interface Outcome {
   readonly operations: number
 }
 
-const VERDICT_FILE = 'verdict.json'
+export const VERDICT_FILE = 'verdict.json'
 const cli = fileURLToPath(new URL('../cli.ts', import.meta.url))
 /** With its recovery. */
 const FAULT_MAX_MS = 45_000
@@ -28,8 +28,19 @@ const END_WAIT_MS = 20_000
 const LAST_WORDS_MAX = 2_000
 
 /** Undefined when `signal` ended it. The run's files are in `directory`. */
-export async function runProve(
+export function runProve(
   round: Round,
+  directory: string,
+  environment: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  return proveProcess(argumentsOf(round), round.kills, directory, environment, signal)
+}
+
+/** `args` are of `ninelives`; without --logs. */
+export async function proveProcess(
+  args: readonly string[],
+  kills: number,
   directory: string,
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
@@ -38,7 +49,7 @@ export async function runProve(
   // The verdict of the run before is none of this one.
   rmSync(path.join(directory, VERDICT_FILE), { force: true })
   // A process group of its own: Ctrl-C in the terminal reaches the hunt alone, which passes it on once.
-  const child = spawn(process.execPath, [cli, ...argumentsOf(round), '--logs', directory], {
+  const child = spawn(process.execPath, [cli, ...args, '--logs', directory], {
     detached: true,
     // The child stops when this process is gone.
     env: { ...environment, NINELIVES_LAUNCHER: 'hunt' },
@@ -53,7 +64,7 @@ export async function runProve(
       resolve(null)
     })
   })
-  const late = AbortSignal.timeout(REST_MAX_MS + round.kills * FAULT_MAX_MS)
+  const late = AbortSignal.timeout(REST_MAX_MS + kills * FAULT_MAX_MS)
   const stop = AbortSignal.any([signal, late])
   const end = (): void => void endChild(exited, (name) => child.kill(name))
   if (stop.aborted) end()

@@ -94,7 +94,7 @@ test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {
   t.true(pids.length > 4)
   command.process.kill('SIGINT')
   t.is(await command.exited, 130)
-  t.regex(command.output.stdout, /Interrupted. Trace: /)
+  t.regex(command.output.stdout, /Interrupted. Trace: (\S+)\nWhat it has: npx ninelives check \1\n/)
   await untilGone(pids)
   const again = await check(t, `${directory}/trace.ndjson`)
   t.regex(again.output.stdout, /In doubt +the run was cut short: SIGINT came before its end\n/)

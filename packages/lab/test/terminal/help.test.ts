@@ -1,5 +1,8 @@
 import test from 'ava'
 import { flagsHelp, integerFlag, parseFlags } from '../../src/cli/command/flags.ts'
+import { alike, withoutOwn } from '../../src/cli/prove/repeat.ts'
+import { campaignKinds } from '../../src/campaign/planned.ts'
+import { EFFECTS } from '../../src/faults/kinds/effects.ts'
 import { closest } from '../../src/terminal/closest.ts'
 import { wrapped } from '../../src/terminal/wrapped.ts'
 
@@ -35,4 +38,26 @@ test('what is as near to two choices, or near to none, is not guessed', (t) => {
   t.is(closest('prov', ['prove', 'up']), 'prove')
   t.is(closest('pove', ['prove', 'move']), undefined)
   t.is(closest('xyz', ['prove', 'up']), undefined)
+})
+
+test('the help says what every fault does', (t) => {
+  t.deepEqual(Object.keys(EFFECTS).sort(), [...campaignKinds].sort())
+})
+
+test('the runs of a series take its flags, and a seed of their own', (t) => {
+  const args = ['--strategy', 'sticky', '--repeat', '3', '--seed=4', '--logs', 'x', '--kills', '2']
+  t.deepEqual(withoutOwn(args), ['--strategy', 'sticky', '--kills', '2'])
+})
+
+const made = (faults: readonly string[], lost: number) => ({
+  verdict: lost > 0 ? ('invalid' as const) : ('valid' as const),
+  faults,
+  times: new Map(lost > 0 ? [['lost-session', lost]] : []),
+})
+
+test('how alike runs were is counted against what most of them did', (t) => {
+  const said = alike([made(['kill of a'], 3), made(['kill of a'], 5), made(['kill of b'], 0)])
+  t.regex(said, /broke the same, in this order +2 of 3: kill of a\n/)
+  t.regex(said, /came to the same verdict +2 of 3: invalid\n/)
+  t.regex(said, /found lost-session +2 of 3, 3 to 5 times\n/)
 })

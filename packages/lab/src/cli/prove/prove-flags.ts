@@ -14,6 +14,7 @@ const kinds = campaignKinds
 export const NODES_DEFAULT = 3
 const OVERLAP_MAX = 4
 const HUNT_MINUTES_MAX = 100_000
+const REPEAT_MAX = 1_000
 
 /** The kinds depend on the subject, so they are checked later. */
 const faultsFlag: Flag<readonly string[] | undefined> = {
@@ -91,6 +92,14 @@ export const proveFlags = {
     {
       placeholder: 'MINUTES',
       help: 'runs drawn at random, of all strategies or the given one, until one finds an anomaly, which is shrunk',
+      otherwise: undefined,
+    },
+  ),
+  repeat: integerFlag<number | undefined>(
+    { min: 2, max: REPEAT_MAX },
+    {
+      placeholder: 'N',
+      help: `the same run N times, 2 to ${REPEAT_MAX}, and how alike they were; best with --schedule operations`,
       otherwise: undefined,
     },
   ),

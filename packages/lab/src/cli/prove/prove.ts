@@ -2,9 +2,11 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnomalyKind, type InterleavingName, INTERLEAVINGS, Judge } from '@ninelives/history'
 import { campaign } from '../../campaign/campaign.ts'
+import { campaignKinds } from '../../campaign/planned.ts'
 import { needsFloor, needsTabs } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
 import { EXIT_FAILED, LabError, UsageError } from '../../errors.ts'
+import { EFFECTS } from '../../faults/kinds/effects.ts'
 import { seededRandom, SEED_MAX } from '../../random.ts'
 import { makeRunDirectory, runName } from '../../run-directory.ts'
 import { painter } from '../../terminal/paint.ts'
@@ -19,6 +21,7 @@ import { hunt } from './hunt.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
 import { planOwn } from './prove-own.ts'
 import type { Plan, Subject } from './prove-subject.ts'
+import { repeat } from './repeat.ts'
 import { planTarget, refuseTargetFlags, targetHelp } from './prove-target.ts'
 import { stopSignal, whenStopped } from '../command/stop-signal.ts'
 import { targetFlags } from './target-flags.ts'
@@ -27,14 +30,32 @@ const ownFlags = Object.fromEntries(Object.entries(proveFlags).filter(([name]) =
 
 const proveHelp = `ninelives prove [flags]
 
-Starts a cluster, or takes one of yours, sends virtual users through it, breaks its nodes on purpose one after the other, and says from
-what the users saw whether anything was lost: valid, invalid with what proves it, or unknown with the reasons.
+Starts a cluster, or takes one of yours, sends virtual users through it, breaks it on purpose, one
+fault after the other, and says from what the users saw whether anything was lost: valid, invalid
+with what proves it, or unknown with the reasons.
+
+  npx ninelives prove                                           a node is killed, twenty times
+  npx ninelives prove --strategy redis --faults kill,failover   Redis fails over: what is lost?
+  npx ninelives prove --store ./my-store.ts --faults pause,partition --tabs 3
+  npx ninelives prove --strategy clustered --nodes 5 --overlap 2 --kills 40 --report run.html
+  npx ninelives prove --target http://127.0.0.1:8080 --kill-command 'docker kill shop-b'
 
 ${flagsHelp(ownFlags)}
 ${targetHelp}
-Exits with 0 when valid, 1 when invalid, 3 when unknown. --compare exits with 1 if the second run has an anomaly that the first has not.
-With GITHUB_STEP_SUMMARY set, as in a GitHub job, the verdict is appended to that file.
+What the faults do, to a random target or to KIND@TARGET, such as kill@store or hold@*>store:
+
+${effectsHelp()}
+Exits with 0 when valid, 1 when invalid, 3 when unknown. --compare exits with 1 if the second run
+has an anomaly that the first has not. After Ctrl-C it exits with 130, and ninelives check TRACE
+judges what was recorded. With GITHUB_STEP_SUMMARY set, as in a GitHub job, the verdict is appended
+to that file.
 `
+
+/** A line for each kind. */
+function effectsHelp(): string {
+  const width = Math.max(...campaignKinds.map((kind) => kind.length))
+  return campaignKinds.map((kind) => `  ${kind.padEnd(width)}  ${EFFECTS[kind]}\n`).join('')
+}
 
 const WARM_UP_MS = 3_000
 /** For each required interleaving: more faults, or a wait for users. */
@@ -51,6 +72,7 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
   if (unknown !== undefined) throw new UsageError(`prove takes no "${unknown}"; see --help`)
   if (flags.compare !== undefined) return compareRuns(flags.compare, operands[0])
   if (flags.hunt !== undefined) return hunt(flags, flags.hunt, config)
+  if (flags.repeat !== undefined) return repeat(flags, flags.repeat, args, config)
   try {
     return await proven(flags, config)
   } catch (error) {
@@ -87,7 +109,7 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
     throw error
   }
   if (stop.aborted) {
-    say(`\nInterrupted. Trace: ${subject.trace.path}\n`)
+    say(`\nInterrupted. Trace: ${subject.trace.path}\nWhat it has: npx ninelives check ${subject.trace.path}\n`)
     return EXIT_INTERRUPTED
   }
   const outputs = { files: flags, summary: config.jobSummary }

@@ -1,0 +1,22 @@
+/** What each fault does, for a help text. */
+export const EFFECTS: Readonly<Record<string, string>> = {
+  kill: 'SIGKILL',
+  pause: 'SIGSTOP for a while: sockets stay open, and nothing is answered',
+  drain: 'SIGTERM: the node takes nothing new, finishes, and exits',
+  crash: 'a node kills itself in a request; crash:after-commit chooses where',
+  stall: "a node's event loop is blocked for a second",
+  memory: "a node's memory is filled",
+  descriptors: 'a node can open no file and no connection',
+  clock: "a node's clock is wrong",
+  amnesia: 'the store loses all that it has, and runs on',
+  eviction: "the store's memory is full for a moment, and it deletes some sessions",
+  failover: 'the store dies, and its replica takes over',
+  power: "the store's machine loses power: what was not synced to disk is gone",
+  latency: 'what passes between two processes is late',
+  bandwidth: 'what passes between two processes is slow',
+  hold: 'connections between two processes stay open, and nothing passes',
+  reset: 'connections between two processes are reset, once',
+  cut: 'connections between two processes are reset, and new ones refused',
+  partition: 'a node is cut off from the other nodes and from the store',
+  rolling: 'each node drains and comes back, one after the other',
+}
