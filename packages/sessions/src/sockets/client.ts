@@ -30,6 +30,11 @@ export interface SessionClientOptions {
   readonly hasSession?: () => Promise<boolean>
   /** A message that has no answer for so long is given up. Within the five minutes for which the server knows an id again. Default four. */
   readonly answerWithinMs?: number
+  /**
+   * A connection over which nothing came for so long is asked whether it is still there, and given up after another five seconds: where a
+   * network has lost one without a word, no close comes. Default 15,000.
+   */
+  readonly quietMs?: number
   /** Default: the browser's. */
   readonly WebSocket?: new (url: string) => WebSocket
 }
@@ -85,6 +90,11 @@ const PAUSE_MAX_MS = 10_000
 /** The least limit of the pause after that. A store that reads and can't write lets each connection begin well, so that `tries` stays low. */
 const STORE_OUT_PAUSE_MS = 2_000
 const ANSWER_WITHIN_MS = 4 * 60_000
+const QUIET_MS = 15_000
+/** The server answers it at once, whatever else waits. */
+const KEEP_ALIVE = '{"type":"keep-alive"}'
+const KEEP_ALIVE_WITHIN_MS = 5_000
+const OPEN_WITHIN_MS = 20_000
 const RETRY_AFTER = /^retry-after-ms=(\d{1,6})$/
 /** Unacknowledged messages over one connection: the server keeps the results of somewhat more. */
 const SENT_MAX = 8
@@ -99,7 +109,7 @@ const DONE_BEFORE = 'ANSWER_NOT_KEPT'
 
 export function sessionClient(url: string, options: SessionClientOptions): SessionClient {
   const { onMessage, onState = () => {}, hasSession = async () => true } = options
-  const { answerWithinMs = ANSWER_WITHIN_MS, WebSocket: Socket = WebSocket } = options
+  const { answerWithinMs = ANSWER_WITHIN_MS, quietMs = QUIET_MS, WebSocket: Socket = WebSocket } = options
   const prefix = crypto.randomUUID()
   const waiting = new Map<string, Unacknowledged>()
   let state: ClientState = 'connecting'
@@ -114,6 +124,8 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   let countedAtMs = 0
   let givingUp: ReturnType<typeof setTimeout> | undefined
   let pacing: ReturnType<typeof setTimeout> | undefined
+  let listening: ReturnType<typeof setTimeout> | undefined
+  let heardAtMs = 0
 
   const become = (next: ClientState): void => {
     if (state === next) return
@@ -126,17 +138,26 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
     const own = new Socket(url)
     let hasOpened = false
     socket = own
+    listening = setTimeout(() => leave(own, false), OPEN_WITHIN_MS)
     own.addEventListener('open', () => {
+      if (socket !== own) return
+      clearTimeout(listening)
       hasOpened = true
       become('open')
+      heardAtMs = performance.now()
+      listenOn(own)
       for (const each of waiting.values()) each.isSent = false
       sendHello()
       sendMore()
     })
-    own.addEventListener('message', ({ data }) => receive(JSON.parse(String(data)) as ClientMessage))
+    own.addEventListener('message', ({ data }) => {
+      if (socket === own) heardAtMs = performance.now()
+      if (data !== KEEP_ALIVE) receive(JSON.parse(String(data)) as ClientMessage)
+    })
     own.addEventListener('close', ({ code, reason }) => {
       if (socket !== own || state === 'closed') return
       socket = undefined
+      clearTimeout(listening)
       if (code === SESSION_ENDED) end()
       else
         void comeBack(hasOpened, {
@@ -144,6 +165,28 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
           limitMinMs: code === STORE_OUT ? STORE_OUT_PAUSE_MS : 0,
         })
     })
+  }
+
+  const listenOn = (own: WebSocket): void => {
+    const leftMs = heardAtMs + quietMs - performance.now()
+    if (leftMs <= 0) ask(own)
+    else listening = setTimeout(() => listenOn(own), leftMs)
+  }
+
+  const ask = (own: WebSocket): void => {
+    const askedAtMs = performance.now()
+    own.send(KEEP_ALIVE)
+    listening = setTimeout(() => {
+      if (heardAtMs >= askedAtMs) listenOn(own)
+      else leave(own, true)
+    }, KEEP_ALIVE_WITHIN_MS)
+  }
+
+  /** Without its close, which would wait for an answer too. */
+  const leave = (own: WebSocket, hasOpened: boolean): void => {
+    socket = undefined
+    own.close()
+    void comeBack(hasOpened, { askedMs: undefined, limitMinMs: 0 })
   }
 
   /** After the pause that the server asked for, or a random one that grows. */
@@ -232,6 +275,7 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
     clearTimeout(timer)
     clearTimeout(pacing)
     clearTimeout(givingUp)
+    clearTimeout(listening)
     become(as)
     for (const { reject } of waiting.values()) reject(new MessageLostError())
     waiting.clear()

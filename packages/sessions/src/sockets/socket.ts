@@ -68,6 +68,8 @@ export interface SocketCallbacks {
 const ID_LENGTH_MAX = 128
 /** Read by `ws` at most, so that a message that is somewhat too large gets its answer before it is closed. */
 export const READ_BYTES_FACTOR = 4
+/** Of a client that has heard nothing for long. Not a use of the session, and answered before the messages that wait. */
+const KEEP_ALIVE = '{"type":"keep-alive"}'
 const CLOSED_WITHIN_MS = 2_000
 
 export class Socket<Fields extends object = SessionFields> implements SessionSocket<Fields> {
@@ -168,9 +170,11 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     if (bytes.length > this.#limits.messageBytesMax)
       return this.#refuse('TOO_LARGE', `A message takes at most ${this.#limits.messageBytesMax} bytes.`, CLOSE.tooLarge)
     if (!this.#mayReceive()) return this.#refuse('TOO_FAST', 'Too many messages at once.', CLOSE.policy)
+    const text = bytes.toString()
+    if (text === KEEP_ALIVE) return this.sendText(KEEP_ALIVE)
     if (this.#waiting.length >= this.#limits.waitingMessagesMax)
       return this.#refuse('TOO_MANY_WAITING', 'Too many messages wait for an answer.', CLOSE.policy)
-    this.#waiting.push(bytes.toString())
+    this.#waiting.push(text)
     if (!this.#isRunning) void this.#run()
   }
 

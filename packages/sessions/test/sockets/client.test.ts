@@ -118,6 +118,40 @@ test('a node that leaves is followed by another, and the version that was seen i
   t.deepEqual(hellos, [undefined, own.heard[0]?.['version']])
 })
 
+test('a connection that was lost without a word is given up, and another carries on', async (t) => {
+  const stores = sqliteStores(t)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const own = watched(t, a, browser.cookie, { quietMs: 100 })
+  await own.client.send('move', { dx: 1 })
+  own.to = b
+  // Nothing comes over it any more, and no close either.
+  const lost = own.current()
+  t.teardown(() => lost.terminate())
+  lost.pause()
+  t.like(await own.client.send('move', { dx: 1 }), { x: 2 })
+  t.deepEqual(own.states, ['open', 'waiting', 'connecting', 'open'])
+})
+
+test("a connection over which nothing happens stays, is no use of the session, and its questions are not the application's", async (t) => {
+  const time = { nowMs: Date.now() }
+  const clock = { now: () => time.nowMs }
+  const node = await socketNode(t, memoryStore({ clock }), { clock, idleTimeoutMs: 60_000 })
+  const own = watched(t, node, (await loggedIn(node)).cookie, { quietMs: 20 })
+  await until('it to be open', () => own.client.state === 'open')
+  let answers = 0
+  own.current().on('message', () => answers++)
+  await until('three answers', () => answers >= 3)
+  t.deepEqual(own.heard, [])
+  t.deepEqual(own.states, ['open'])
+  time.nowMs += 40_000
+  answers = 0
+  await until('three answers', () => answers >= 3)
+  time.nowMs += 21_000
+  await t.throwsAsync(own.client.send('look'), { instanceOf: MessageLostError })
+  t.is(own.client.state, 'ended')
+})
+
 test('a session that ended ends the client', async (t) => {
   const node = await socketNode(t, memoryStore())
   const browser = await loggedIn(node)
