@@ -28,6 +28,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/express-connect-redis.test.ts',
   'test/floor-failover.test.ts',
+  'test/floor-frames.test.ts',
   'test/floor-half-open.test.ts',
   'test/floor-page.test.ts',
   'test/live-page.test.ts',
