@@ -20,6 +20,7 @@ import type { CrashPoints } from './request/crash-points.ts'
 import { errors } from './errors.ts'
 import { takesSockets } from '@ninelives/sessions/sockets'
 import { type Floor, floor, FLOOR_PATH } from './floor/floor.ts'
+import { floorMetrics } from './floor/metrics.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
 import { shopMetrics } from './store/metrics.ts'
@@ -91,7 +92,9 @@ export function shop(options: ShopOptions): Shop {
   const isDraining = options.isDraining ?? (() => false)
   const { telemetry = nodeTelemetry(log), storeAwaited = () => undefined } = options
   const sessionsHeld = () => store.localSessionCount?.() ?? 0
-  const metrics = shopMetrics({ node, sessionsHeld, others: telemetry.metrics(store) })
+  let opened: Floor | undefined
+  const ofFloor = floorMetrics(() => opened?.report())
+  const metrics = shopMetrics({ node, sessionsHeld, others: [...telemetry.metrics(store), ...ofFloor.all] })
   const healthy = storeHealth({ health: () => layer.health() })
 
   const open = new Router<RequestState>(EXACT)
@@ -163,10 +166,17 @@ export function shop(options: ShopOptions): Shop {
       if (request.url === '/readyz' && request.method === 'GET') probed(request, response)
       else void byKoa(request, response)
     },
-    openFloor: (server) =>
-      takesSockets(layer)
-        ? floor(layer, { node, server, crashPoints, onError: (err) => log.error({ err }, 'floor failed') })
-        : undefined,
+    openFloor: (server) => {
+      if (!takesSockets(layer)) return undefined
+      opened = floor(layer, {
+        node,
+        server,
+        crashPoints,
+        onError: (err) => log.error({ err }, 'floor failed'),
+        onRevoked: ofFloor.revoked,
+      })
+      return opened
+    },
   }
 }
 

@@ -16,6 +16,8 @@ export interface FloorOptions {
   readonly node: string
   readonly server: Server
   readonly onError: (error: unknown) => void
+  /** A socket was closed so long after the end of its session was told. */
+  readonly onRevoked: (afterMs: number) => void
   readonly crashPoints: CrashPoints | undefined
 }
 
@@ -33,7 +35,7 @@ const OPERATION = `WS ${FLOOR_PATH}`
 /** With many sockets and players the others are told less often: so many are sent in all. */
 const PLAYERS_PER_SECOND = 500_000
 
-export function floor(layer: SessionLayer, { node, server, onError, crashPoints }: FloorOptions): Floor {
+export function floor(layer: SessionLayer, { node, server, onError, onRevoked, crashPoints }: FloorOptions): Floor {
   /** How many sockets of this node each session has. */
   const socketsOf = new Map<string, number>()
   let nextAtMs = 0
@@ -68,6 +70,7 @@ export function floor(layer: SessionLayer, { node, server, onError, crashPoints 
       }
     },
     onError,
+    onRevoked,
   })
 
   function enter({ session: { id }, closed }: SessionSocket<ShopFields>): void {

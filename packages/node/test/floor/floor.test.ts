@@ -7,6 +7,7 @@ import { openStore, type SessionStore } from '@ninelives/sessions'
 import { coinFor, FLOOR, moved, stepOf } from '../../src/shop/moves.ts'
 import { client } from '../support/client.ts'
 import { shopServer } from '../support/shop-server.ts'
+import { until } from '../support/until.ts'
 
 interface Frame {
   readonly type: string
@@ -71,6 +72,39 @@ test('a customer is welcomed, moves, and is where the last move led when the soc
   t.like(again.welcome, { you: { x: 13, y: 6, moves: 2 } })
   again.say({ type: 'move', id: 'two', dx: 0, dy: -1 })
   t.like(await again.hears(({ id }) => id === 'two'), { type: 'moved', x: 13, y: 6, moves: 2 })
+})
+
+test('sockets, their messages and ends are counted, and how soon they follow the end of their session', async (t) => {
+  const { url } = await shopServer(t)
+  const told = async (...lines: string[]): Promise<void> => {
+    await until(lines.join(', '), async () => {
+      const metrics = ((await client(url).send('GET', '/metrics')).body as string).split('\n')
+      return lines.every((line) => metrics.includes(line))
+    })
+  }
+  const visitor = client(url)
+  await visitor.login('user-1')
+  const { say, hears, socket } = await onTheFloor(t, url, visitor.cookie ?? '')
+  const own = await onTheFloor(t, url, await cookieOf(url, 'user-2'))
+  say({ type: 'move', id: 'one', dx: 1, dy: 0 })
+  await hears(({ id }) => id === 'one')
+  await told('ninelives_sockets_open{node="a"} 2')
+  await t.throwsAsync(once(customer(t, url).socket, 'open'))
+  own.socket.close(4001)
+  await once(own.socket, 'close')
+  await visitor.send('POST', '/api/logout')
+  if (socket.readyState !== socket.CLOSED) await once(socket, 'close')
+  await told(
+    'ninelives_sockets_open{node="a"} 0',
+    'ninelives_sockets_opened_total{node="a"} 2',
+    'ninelives_sockets_refused_total{status="401",node="a"} 1',
+    'ninelives_sockets_closed_total{code="own",node="a"} 1',
+    'ninelives_sockets_closed_total{code="4401",node="a"} 1',
+    'ninelives_socket_messages_total{type="hello",node="a"} 2',
+    'ninelives_socket_messages_total{type="move",node="a"} 1',
+    'ninelives_socket_revocation_duration_seconds_count{node="a"} 1',
+  )
+  t.pass()
 })
 
 test('the others are seen, and oneself is not among them', async (t) => {

@@ -11,8 +11,8 @@ import type { SessionKey, SessionRecord, SessionStore } from '../contract.ts'
 import { SessionConflictError, SessionError } from '../errors.ts'
 import { auxiliaryKey } from '../secrets/id.ts'
 
-/** Without a subject any session may have ended. */
-export type OnEnded = (subject: SessionKey | undefined) => void
+/** Without a subject any session may have ended. `toldAtMs`: by the clock of the node that told it. */
+export type OnEnded = (subject: SessionKey | undefined, toldAtMs?: number) => void
 
 export interface EndedFeed {
   /** Resolves when the store has it, or has failed: then it is told later. Never rejects: the session has ended already. */
@@ -126,7 +126,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     const news = before === 0 ? feed.told.length : feed.last - before
     // Negative or too many with a record that was lost and begun anew.
     if (news < 0 || news > feed.told.length) return onEnded(undefined)
-    for (const [subject] of feed.told.slice(-news)) onEnded(subject)
+    for (const [subject, atMs] of feed.told.slice(-news)) onEnded(subject, atMs)
   }
 
   const poll = async (): Promise<void> => {
@@ -152,7 +152,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
 
   return {
     async tell(subject) {
-      onEnded(subject)
+      onEnded(subject, clock.now())
       if (!isShared) return
       untold.push(subject)
       telling ??= flush()

@@ -41,6 +41,8 @@ export interface SessionSocketsOptions<Fields extends object = SessionFields> ex
   readonly outage?: 'close' | 'refuse'
   /** What a handler threw, and why a session's end could not be told to other nodes. */
   readonly onError?: (error: unknown) => void
+  /** A socket was closed because its session has ended, so long after a node told that, by the clocks of both. */
+  readonly onRevoked?: (afterMs: number) => void
 }
 
 export interface SocketsReport {
@@ -50,7 +52,8 @@ export interface SocketsReport {
   readonly refused: Readonly<Record<string, number>>
   /** Sockets that were closed, by code. */
   readonly closed: Readonly<Record<string, number>>
-  readonly messages: number
+  /** Messages that a handler got, by type. */
+  readonly messages: Readonly<Record<string, number>>
 }
 
 export interface SessionSockets<Fields extends object = SessionFields> {
@@ -85,6 +88,7 @@ const rules: Rules<SessionSocketsOptions> = {
   socketsPerSessionMax: take.wholeNumber(1),
   outage: take.oneOf('close', 'refuse'),
   onError: take.function,
+  onRevoked: take.function,
   messageBytesMax: take.wholeNumber(2),
   messagesPerSecondMax: take.wholeNumber(1),
   waitingMessagesMax: take.wholeNumber(1),
@@ -101,7 +105,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
   const presented = presentedBy(access.ids, options.sessionIdOf)
   const { engine, secure } = access
   const { server, path, onConnection, allowedOrigins = [], socketsPerSessionMax = 8, outage = 'close' } = options
-  const { onError = () => {}, admits = () => true } = options
+  const { onError = () => {}, onRevoked = () => {}, admits = () => true } = options
   const limits: SocketLimits = {
     messageBytesMax: options.messageBytesMax ?? 16 * 1024,
     messagesPerSecondMax: options.messagesPerSecondMax ?? 50,
@@ -120,7 +124,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
   const sockets = new Set<Socket<Fields>>()
   /** By the session's key, and by that of its user's list of sessions. */
   const bySubject = new Map<SessionKey, Set<Socket<Fields>>>()
-  const counts = { opened: 0, messages: 0, refused: {} as Record<string, number>, closed: {} as Record<string, number> }
+  const counts = { opened: 0, messages: tally(), refused: tally(), closed: tally() }
   let pings: NodeJS.Timeout | undefined
   let looks: NodeJS.Timeout | undefined
   let isLeaving = false
@@ -132,10 +136,10 @@ export function sessionSockets<Fields extends object = SessionFields>(
   const feed = endedFeed({
     store: engine.store,
     clock: engine.clock,
-    onEnded: (subject) => {
+    onEnded: (subject, toldAtMs) => {
       ends++
       if (subject === undefined) void lookAtAll()
-      else void lookAt([...(bySubject.get(subject) ?? [])])
+      else void lookAt([...(bySubject.get(subject) ?? [])], toldAtMs)
     },
     onFailed: () => onError(new StoreUnavailableError(engine.store.name)),
   })
@@ -158,18 +162,19 @@ export function sessionSockets<Fields extends object = SessionFields>(
   }
 
   /** Closes those whose session has ended. */
-  const lookAt = async (some: readonly Socket<Fields>[]): Promise<void> => {
+  const lookAt = async (some: readonly Socket<Fields>[], toldAtMs?: number): Promise<void> => {
     const waiting = [...some]
     const look = async (): Promise<void> => {
-      for (let socket = waiting.pop(); socket !== undefined; socket = waiting.pop()) await lookAtOne(socket)
+      for (let socket = waiting.pop(); socket !== undefined; socket = waiting.pop()) await lookAtOne(socket, toldAtMs)
     }
     await Promise.all(Array.from({ length: Math.min(LOOKS_AT_ONCE, some.length) }, look))
   }
 
   /** False if the store did not say whether the session has ended. */
-  const lookAtOne = async (socket: Socket<Fields>): Promise<boolean> => {
+  const lookAtOne = async (socket: Socket<Fields>, toldAtMs?: number): Promise<boolean> => {
     try {
-      if (!(await socket.session.isAlive())) socket.endSession()
+      if (await socket.session.isAlive()) return true
+      if (socket.endSession() && toldAtMs !== undefined) onRevoked(Math.max(0, engine.clock.now() - toldAtMs))
       return true
     } catch (error) {
       if (error instanceof StoreUnavailableError) feed.doubt()
@@ -193,7 +198,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
   }
 
   const remove = (socket: Socket<Fields>, code: number): void => {
-    counts.closed[code] = 1 + (counts.closed[code] ?? 0)
+    count(counts.closed, code)
     sockets.delete(socket)
     for (const subject of subjectsOf(socket)) {
       const there = bySubject.get(subject)
@@ -254,7 +259,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
         limits,
         {
           onError,
-          onMessage: () => counts.messages++,
+          onMessage: (type) => count(counts.messages, type),
           closesInOutage: outage === 'close',
           onClosed: (code) => remove(socket, code),
         },
@@ -277,7 +282,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
   }
 
   const refuse = (stream: Duplex, status: number): void => {
-    counts.refused[status] = 1 + (counts.refused[status] ?? 0)
+    count(counts.refused, status)
     const retry = status === 503 ? 'Retry-After: 1\r\n' : ''
     const text = STATUS_CODES[status] ?? ''
     // The client may keep its end open, and nothing reads this one.
@@ -331,6 +336,15 @@ export function sessionSockets<Fields extends object = SessionFields>(
       }
     },
   }
+}
+
+/** Without a prototype: a type of message may have any name. */
+function tally(): Record<string, number> {
+  return Object.create(null) as Record<string, number>
+}
+
+function count(counted: Record<string, number>, what: string | number): void {
+  counted[what] = 1 + (counted[what] ?? 0)
 }
 
 const pathsByServer = new WeakMap<Server, string[]>()

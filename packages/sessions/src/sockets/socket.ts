@@ -59,7 +59,8 @@ export interface SessionSocket<Fields extends object = SessionFields> {
 export interface SocketCallbacks {
   /** What a handler threw that is no SessionError. */
   readonly onError: (error: unknown) => void
-  readonly onMessage: () => void
+  /** It has a handler. */
+  readonly onMessage: (type: string) => void
   /** The store is out: true to close the socket, false to refuse the message. */
   readonly closesInOutage: boolean
   readonly onClosed: (code: number) => void
@@ -138,8 +139,11 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     setTimeout(() => this.#socket.terminate(), CLOSED_WITHIN_MS).unref()
   }
 
-  endSession(): void {
+  /** False if it was closed before. */
+  endSession(): boolean {
+    const isOpen = this.#code === undefined
     this.close(CLOSE.sessionEnded, 'session ended')
+    return isOpen
   }
 
   /** Without a Close: nothing more reaches this client. */
@@ -164,7 +168,6 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#code !== undefined) return
-    this.#callbacks.onMessage()
     if (isBinary) return this.#refuse('BINARY', 'Messages are JSON in text frames.', CLOSE.unsupported)
     const bytes = data as Buffer
     if (bytes.length > this.#limits.messageBytesMax)
@@ -209,6 +212,7 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     const { type, id } = message
     const handler = Object.hasOwn(this.#handlers, type) ? this.#handlers[type] : undefined
     if (handler === undefined) return this.#refuse('UNKNOWN_TYPE', 'No message of this type is known.', CLOSE.policy)
+    this.#callbacks.onMessage(type)
     try {
       await this.session.during(id, () => handler(message))
     } catch (error) {
@@ -217,7 +221,7 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
   }
 
   #failed(error: unknown, id: string | undefined): void {
-    if (error instanceof SessionGoneError) return this.endSession()
+    if (error instanceof SessionGoneError) return void this.endSession()
     if (!(error instanceof SessionError)) this.#callbacks.onError(error)
     const known = error instanceof SessionError
     const { code, message } = known ? error : { code: 'INTERNAL', message: 'The message could not be handled.' }
