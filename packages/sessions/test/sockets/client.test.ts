@@ -89,8 +89,11 @@ test('a message without an answer is given up, and those after it are sent', asy
   const own = watched(t, node, browser.cookie, { answerWithinMs: 500 })
   const silent = Array.from({ length: 8 }, () => own.client.send('hello'))
   for (const each of silent) await t.throwsAsync(each, { instanceOf: MessageLostError })
-  own.client.send('move', { dx: 1 }).catch(() => 'on a busy machine its answer is late')
-  await until('the next to arrive', async () => ((await browser.get('/add?x=0')).body as { x: number }).x === 1)
+  await until('the next to arrive', async () => {
+    // On a busy machine it may be given up before there is a connection.
+    own.client.send('move', { dx: 1 }).catch(() => 'its answer is late')
+    return ((await browser.get('/add?x=0')).body as { x: number }).x > 0
+  })
 })
 
 test('a node that leaves is followed by another, and the version that was seen is told', async (t) => {
