@@ -26,6 +26,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/stores/hybrid/hybrid-postgres-faults.test.ts',
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
+  'test/compose.test.ts',
   'test/express-connect-redis.test.ts',
   'test/floor-failover.test.ts',
   'test/floor-frames.test.ts',

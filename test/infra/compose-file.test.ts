@@ -1,0 +1,55 @@
+/** What the compose file promises, where no Docker engine is needed to see it. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { parse } from 'yaml'
+
+interface Service {
+  readonly profiles?: readonly string[]
+  readonly read_only?: boolean
+  readonly cap_drop?: readonly string[]
+  readonly mem_limit?: string
+  readonly healthcheck?: { readonly interval?: string; readonly test?: readonly string[] }
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const file = readFileSync(`${root}/docker-compose.yml`, 'utf8')
+const { services } = parse(file, { merge: true, maxAliasCount: -1 }) as { services: Readonly<Record<string, Service>> }
+const strategies = readdirSync(`${root}/infra/strategies`).map((name) => name.replace('.env', ''))
+
+test('the server of each strategy is in the profile of the same name', (t) => {
+  for (const strategy of strategies) {
+    const settings = readFileSync(`${root}/infra/strategies/${strategy}.env`, 'utf8')
+    const [, server] = /^# server: (.*)$/m.exec(settings) ?? []
+    const inProfile = Object.entries(services).filter(([, { profiles }]) => profiles?.includes(strategy))
+    t.is(server !== undefined, inProfile.length > 0, strategy)
+    if (server !== undefined) t.true(services[server]?.profiles?.includes(strategy), `${strategy}: ${server}`)
+  }
+})
+
+test('the comment of the compose file and the page name every strategy', (t) => {
+  const [comment = ''] = file.split('\n\n')
+  const page = readFileSync(`${root}/infra/README.md`, 'utf8')
+  for (const strategy of strategies) {
+    t.regex(comment, new RegExp(`\\b${strategy}\\b`))
+    t.regex(page, new RegExp(`\`${strategy}\``))
+  }
+})
+
+test('every container has a read-only root, no capabilities by default and a bound on memory', (t) => {
+  for (const [name, service] of Object.entries(services)) {
+    t.true(service.read_only, name)
+    t.deepEqual(service.cap_drop, ['ALL'], name)
+    t.regex(service.mem_limit ?? '', /^\d+m$/, name)
+  }
+})
+
+test('a healthcheck is rare and starts no Node', (t) => {
+  for (const [name, { healthcheck }] of Object.entries(services)) {
+    if (healthcheck?.test === undefined) continue
+    t.is(healthcheck.interval, '30s', name)
+    t.notRegex(healthcheck.test.join(' '), /\bnode\b/, name)
+  }
+  const image = readFileSync(`${root}/infra/Dockerfile`, 'utf8')
+  t.regex(image, /HEALTHCHECK --interval=30s .*\n +CMD \["bash",/)
+})
