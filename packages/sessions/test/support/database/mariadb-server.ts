@@ -30,8 +30,8 @@ export const mariadbMissing = missing(daemon && installer, 'mariadbd', 'mariadb-
 
 const START_DEADLINE_MS = 60_000
 
-export async function mariadbServer(settings: readonly string[] = []): Promise<MariadbServer> {
-  const directory = mkdtempSync(join(tmpdir(), 'ninelives-mariadb-'))
+export async function mariadbServer(settings: readonly string[] = [], disk = tmpdir()): Promise<MariadbServer> {
+  const directory = mkdtempSync(join(disk, 'ninelives-mariadb-'))
   const data = join(directory, 'data')
   // A server that starts deletes the temporary tables of every other one in the same directory.
   const temporary = join(directory, 'tmp')

@@ -1,7 +1,7 @@
 /** A PostgreSQL of a test's own, on a free port, that can be killed, stopped, copied to a standby and brought back. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -34,9 +34,11 @@ export const postgresMissing = missing(located('postgres') && located('initdb'),
 
 const START_DEADLINE_MS = 60_000
 
-export async function postgresServer(settings: readonly string[] = []): Promise<PostgresServer> {
-  const data = dataDirectory()
-  run('initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync')
+/** On another disk, its data is there, and its WAL is not: without room for the WAL a PostgreSQL ends. */
+export async function postgresServer(settings: readonly string[] = [], disk?: string): Promise<PostgresServer> {
+  const data = dataDirectory(disk)
+  const wal = disk === undefined ? [] : ['-X', dataDirectory()]
+  run('initdb', '-D', data, ...wal, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync')
   appendFileSync(join(data, 'pg_hba.conf'), 'host replication all 127.0.0.1/32 trust\n')
   return await started(data, settings)
 }
@@ -85,6 +87,7 @@ async function started(data: string, settings: readonly string[]): Promise<Postg
 
   const stop = async (): Promise<void> => {
     await kill()
+    rmSync(realpathSync(join(data, 'pg_wal')), { recursive: true, force: true, maxRetries: 10 })
     rmSync(data, { recursive: true, force: true, maxRetries: 10 })
   }
 
@@ -124,8 +127,8 @@ async function started(data: string, settings: readonly string[]): Promise<Postg
   }
 }
 
-function dataDirectory(): string {
-  const data = mkdtempSync(join(tmpdir(), 'ninelives-postgres-'))
+function dataDirectory(disk = tmpdir()): string {
+  const data = mkdtempSync(join(disk, 'ninelives-postgres-'))
   chmodSync(data, 0o700)
   if (serverUser !== undefined) chownSync(data, serverUser.uid, serverUser.gid)
   return data
