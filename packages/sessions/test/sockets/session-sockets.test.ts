@@ -6,8 +6,8 @@ import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import type { SocketHandlers } from '../../src/sockets/index.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { client } from '../support/shop.ts'
-import { loggedIn, refusedAt, socketAt, socketNode, sqliteStores } from '../support/socket-nodes.ts'
+import { type Client, client } from '../support/shop.ts'
+import { loggedIn, refusedAt, socketAt, type SocketNode, socketNode, sqliteStores } from '../support/socket-nodes.ts'
 import { until } from '../support/until.ts'
 
 test('a socket changes its session, and requests of the same client see it', async (t) => {
@@ -253,6 +253,53 @@ test('a rotation by the same user keeps the socket', async (t) => {
   await socket.ask({ type: 'move', id: '1', dx: 1 })
   t.like(await socket.ask({ type: 'look', id: '2' }), { x: 1, user: 'u' })
   t.truthy(before)
+})
+
+/** The cookie from before a rotation, and a client whose requests have used the newer one. */
+async function rotated(node: SocketNode): Promise<{ readonly browser: Client; readonly older: string | undefined }> {
+  const browser = await loggedIn(node)
+  const older = browser.cookie
+  await browser.get('/rotate')
+  await browser.get('/add?x=1')
+  return { browser, older }
+}
+
+test('an upgrade with the cookie from before a rotation opens the same session, within the grace', async (t) => {
+  const node = await socketNode(t, memoryStore(), { rotationGraceMs: 600_000 })
+  const { browser, older } = await rotated(node)
+  t.not(browser.cookie, older)
+  const socket = await socketAt(t, node, { cookie: older })
+  t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), { type: 'moved', x: 2 })
+  t.like((await browser.get('/add?x=0')).body, { user: 'u', x: 2 })
+  await browser.get('/logout')
+  t.is((await socket.closed).code, 4401)
+})
+
+test('after the grace it is refused like one without a session, and the session goes on', async (t) => {
+  const node = await socketNode(t, memoryStore(), { rotationGraceMs: 1 })
+  const { browser, older } = await rotated(node)
+  await until('the grace to end', async () => (await refusedAt(t, node, { cookie: older })) === 401)
+  t.like((await browser.get('/add?x=0')).body, { user: 'u', x: 1 })
+  t.is(await refusedAt(t, node, browser), 101)
+})
+
+test('later than any request it is a theft: the upgrade is refused, and the sockets of the session are closed', async (t) => {
+  const node = await socketNode(t, memoryStore(), { rotationGraceMs: 1, requestTimeMaxMs: 1 })
+  const { browser, older } = await rotated(node)
+  const socket = await socketAt(t, node, browser)
+  await until('the theft to be noticed', async () => (await refusedAt(t, node, { cookie: older })) === 401)
+  t.is((await socket.closed).code, 4401)
+  t.is(await refusedAt(t, node, browser), 401)
+})
+
+test('an upgrade with the cookie from before the login is refused: it might be planted', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const browser = client(node.origin)
+  await browser.get('/add?x=1')
+  const { cookie } = browser
+  await browser.get('/login')
+  t.is(await refusedAt(t, node, { cookie }), 401)
+  t.is(await refusedAt(t, node, browser), 101)
 })
 
 test('a session that is not used ends, and its socket is closed', async (t) => {

@@ -45,7 +45,7 @@ export function sqliteStores(t: ExecutionContext): () => Promise<SessionStore> {
   }
 }
 
-/** `GET /login?user=`, `/logout`, `/x` and `/add?x=`; messages `move` with `dx`, and `look`. */
+/** `GET /login?user=`, `/logout`, `/rotate`, `/x` and `/add?x=`; messages `move` with `dx`, and `look`. */
 export async function socketNode(
   t: ExecutionContext,
   store: SessionStore,
@@ -62,6 +62,9 @@ export async function socketNode(
         break
       case '/logout':
         ctx.session = null
+        break
+      case '/rotate':
+        await ctx.session.regenerate()
         break
       case '/add':
         await ctx.session.update('add', (draft) =>
