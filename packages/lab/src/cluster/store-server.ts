@@ -101,7 +101,9 @@ export class StoreServer implements Member, PoweredStore {
   async followed(): Promise<void> {
     if (this.#follower === undefined) return
     await this.#follower.keeper.start()
-    await until(() => this.isFollowed(), { deadlineMs: FOLLOWS_DEADLINE_MS, what: 'the replica to follow the store' })
+    const isWaitedFor = async (): Promise<boolean> => (await this.#replication.waitForReplica?.(this.port)) ?? true
+    const wait = { deadlineMs: FOLLOWS_DEADLINE_MS, what: 'the replica to follow the store' }
+    await until(async () => (await this.isFollowed()) && (await isWaitedFor()), wait)
   }
 
   /** Kills the primary; the replica takes its role here. False without a replica. */

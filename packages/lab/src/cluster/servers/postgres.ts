@@ -12,7 +12,12 @@ const TRUNCATE = `DO $$ BEGIN
   TRUNCATE ninelives_lab;
   IF to_regclass('ninelives_sessions') IS NOT NULL THEN TRUNCATE ninelives_sessions; END IF;
 END $$`
+/** Streaming: it has all that was written before. */
+const IS_WAITED_FOR =
+  "SELECT (count(*) > 0)::text FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync'"
 const ASK_TIMEOUT_MS = 1_000
+/** A standby whose primary was restarted is soon connected again, as changes wait for it. */
+const RECONNECT = 'wal_retrieve_retry_interval=200ms'
 const PROMOTE_WAIT_S = 2
 /** Debian keeps the server's programs here, beside the PATH, a folder for each version. */
 const DEBIAN = '/usr/lib/postgresql'
@@ -34,7 +39,7 @@ export const postgres: ServerKind = {
   command({ program, port, directory, follows }) {
     const beside = (name: string): string => path.join(path.dirname(program), name)
     const data = path.join(directory, 'data')
-    const settings = [`listen_addresses=${LOOPBACK}`, 'unix_socket_directories=']
+    const settings = [`listen_addresses=${LOOPBACK}`, 'unix_socket_directories=', RECONNECT]
     const serve = [program, '-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])]
     const make = (at: string): string[] =>
       follows === undefined
@@ -62,7 +67,13 @@ export const postgres: ServerKind = {
   replication: {
     isPrimary: async (port) => (await ask(port, 'SELECT pg_is_in_recovery()::text')) === 'false',
     isInSync: async (port) => (await ask(port, 'SELECT status FROM pg_stat_wal_receiver')) === 'streaming',
-    promote: async (port) => (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true',
+    waitForReplica: async (port) =>
+      (await synchronous(port, "SET synchronous_standby_names = 'walreceiver'")) &&
+      (await ask(port, IS_WAITED_FOR)) === 'true',
+    promote: async (port) =>
+      (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true' &&
+      // A copy of the old primary's settings.
+      (await synchronous(port, 'RESET synchronous_standby_names')),
   },
 
   power: true,
@@ -77,6 +88,13 @@ export const postgres: ServerKind = {
     isForgotten: async (port, mark) =>
       (await ask(port, `SELECT count(*)::text FROM ninelives_lab WHERE mark = '${mark}'`)) === '0',
   },
+}
+
+async function synchronous(port: number, setting: string): Promise<boolean> {
+  return (
+    (await ask(port, `ALTER SYSTEM ${setting}`)) !== undefined &&
+    (await ask(port, 'SELECT pg_reload_conf()::text')) === 'true'
+  )
 }
 
 /** Of the newest version. */

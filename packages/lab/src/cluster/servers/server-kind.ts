@@ -33,9 +33,12 @@ export interface Unable {
 
 /** All by port. False also where nothing answers. */
 export interface Replication {
+  /** From here on the primary acknowledges no change that its replica has not on its disk. Undefined if it never waits for a replica. */
+  waitForReplica?(port: number): Promise<boolean>
   isPrimary(port: number): Promise<boolean>
   /** Whether the replica on that port is connected and has what its primary has. */
   isInSync(port: number): Promise<boolean>
+  /** The new primary waits for no replica, as it has none. */
   promote(port: number): Promise<boolean>
 }
 
