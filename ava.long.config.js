@@ -38,6 +38,7 @@ export const LONG_TESTS = [
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',
   'test/redis-failover.test.ts',
+  'test/tutorial.test.ts',
 ]
 
 /** `npm run test:long` */
