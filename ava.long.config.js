@@ -34,6 +34,7 @@ export const LONG_TESTS = [
   'test/floor-page.test.ts',
   'test/live-page.test.ts',
   'test/live-tour.test.ts',
+  'test/live-visitor.test.ts',
   'test/mesh-failover.test.ts',
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',

@@ -74,7 +74,7 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'upstream-draining':
       return withNode(state, event.upstream, { decision: { what: 'draining', atMs } })
     case 'visitor-served':
-      return { visitors: withVisitor(state, event, atMs) }
+      return { visitors: withVisitor(state, event) }
     case 'process-noted':
     case 'operation-sent':
     case 'operation-ended':

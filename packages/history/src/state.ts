@@ -101,8 +101,8 @@ export interface VisitorState {
   readonly user?: string
   /** `out`: was logged in, and is not any more without having asked. */
   readonly standing: 'away' | 'in' | 'out'
-  /** When each node answered, as far as it was written. */
-  readonly servedAtMs: Counts
+  /** The nodes that answered last and have not died since, the newest first. */
+  readonly nodes: readonly string[]
   /** The last death of a node that had answered. */
   readonly death?: VisitorDeath
 }

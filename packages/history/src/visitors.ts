@@ -2,14 +2,13 @@
 import type { VisitorServed } from './trace/events.ts'
 import { type ClusterState, type VisitorState, VISITORS_MAX } from './state.ts'
 
-/** A node whose answer is older was not the visitor's when it died, unless no other node answered since. */
-const OWN_FOR_MS = 5_000
+/** A visitor's own nodes: the last ones that answered, whatever the time since. */
+const OWN_NODES_MAX = 3
 
 /** The visitor that was served becomes the last one. */
 export function withVisitor(
   { visitors }: ClusterState,
   { visitor: id, node, user, left }: VisitorServed,
-  atMs: number,
 ): readonly VisitorState[] {
   const before = visitors.find((each) => each.id === id)
   const served: VisitorState = {
@@ -17,7 +16,7 @@ export function withVisitor(
     node,
     ...(user === undefined ? {} : { user }),
     standing: standingOf(before, user, left),
-    servedAtMs: { ...before?.servedAtMs, [node]: atMs },
+    nodes: [node, ...(before?.nodes ?? []).filter((each) => each !== node)].slice(0, OWN_NODES_MAX),
     ...(before?.death === undefined ? {} : { death: { ...before.death, next: before.death.next ?? node } }),
   }
   return [...visitors.filter((each) => each.id !== id), served].slice(-VISITORS_MAX)
@@ -32,9 +31,9 @@ export function isKnownOf({ visitors }: ClusterState, { visitor, node, user, lef
 
 export function visitorsAfterDeath({ visitors }: ClusterState, node: string, atMs: number): readonly VisitorState[] {
   return visitors.map((visitor) => {
-    const servedAtMs = visitor.servedAtMs[node]
-    if (servedAtMs === undefined || (visitor.node !== node && atMs - servedAtMs > OWN_FOR_MS)) return visitor
-    return { ...visitor, death: { node, atMs } }
+    if (!visitor.nodes.includes(node)) return visitor
+    // The process that takes its place has not answered this visitor yet.
+    return { ...visitor, nodes: visitor.nodes.filter((each) => each !== node), death: { node, atMs } }
   })
 }
 

@@ -129,3 +129,21 @@ test('reducing leaves the state that it was given as it was', (t) => {
   for (const event of stamped(runStarted, { type: 'node-up', node: 'a', pid: 1 }, goodSecond)) reduce(state, event)
   t.deepEqual(state, copy)
 })
+
+const served = (node: string): EventBody => ({
+  type: 'visitor-served',
+  visitor: 'visitor-1',
+  node,
+  user: 'user-1',
+  left: false,
+})
+const died = (node: string): EventBody => ({ type: 'node-down', node, pid: 1, code: null, signal: 'SIGKILL', held: 0 })
+const deathAfter = (...bodies: EventBody[]): unknown => after(...bodies).visitors[0]?.death
+
+test("a death is the visitor's if that node was one of the last three that answered, and has not died since", (t) => {
+  t.like(deathAfter(served('b'), served('a'), died('b')), { node: 'b' })
+  t.is(deathAfter(served('b'), served('a'), served('c'), served('d'), died('b')), undefined)
+  const moved = [served('b'), died('b'), served('a')]
+  t.like(deathAfter(...moved), { node: 'b', atMs: 200, next: 'a' })
+  t.like(deathAfter(...moved, died('b')), { node: 'b', atMs: 200 }, 'its second death is not')
+})

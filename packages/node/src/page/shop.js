@@ -23,9 +23,11 @@ const ASK_EVERY_MS = 2_000
 const STATUS_SHOWN_MS = 5_000
 /** The user that this tab believes to be logged in, kept so that a session lost between two visits is noticed. */
 const REMEMBERED_AS = 'ninelives-user'
-/** A node that answered longer ago was not this visitor's when it died. */
-const OWN_FOR_MS = 5_000
-const DEAD_AFTER_MS = 400
+/** This visitor's own nodes: the last ones that answered, whatever the time since. */
+const OWN_NODES_MAX = 3
+const LOOK_EVERY_MS = 200
+/** The lab kills within milliseconds. */
+const KILLED_WITHIN_MS = 10_000
 
 let visitor = { user: undefined, displayName: undefined }
 let session = {}
@@ -33,8 +35,8 @@ let session = {}
 let items
 let count
 let answers = []
-/** When each node answered last. */
-const answeredAtMs = new Map()
+/** The nodes that answered last and have not died since, the newest first. */
+let ownNodes = []
 /** The death of a node that had answered, until another answer shows what it cost: the node, and what was in the cart. */
 let death
 /** The notice above the shelf as a key with values, so that it can be shown again in another language. */
@@ -44,7 +46,8 @@ let turn = Promise.resolve()
 let pending = 0
 
 const ask = shopClient((answer) => {
-  if (answer.node !== undefined) answeredAtMs.set(answer.node, Date.now())
+  if (answer.node !== undefined)
+    ownNodes = [answer.node, ...ownNodes.filter((node) => node !== answer.node)].slice(0, OWN_NODES_MAX)
   answers = [...answers, answer].slice(-ANSWERS_SHOWN)
   renderAnswers(answers)
   renderLab(answer.node)
@@ -118,8 +121,11 @@ function reasonOfLoss(node, dead) {
 }
 
 async function noteDeaths() {
-  for (const node of await newDeaths())
-    if (Date.now() - (answeredAtMs.get(node) ?? -Infinity) < OWN_FOR_MS) death = { node, count: inCart() }
+  for (const node of await newDeaths()) {
+    if (ownNodes.includes(node) && visitor.user !== undefined) death = { node, count: inCart() }
+    // The process that takes its place has not answered this visitor yet.
+    ownNodes = ownNodes.filter((each) => each !== node)
+  }
 }
 
 function inCart() {
@@ -129,8 +135,8 @@ function inCart() {
 /** A node that had answered is dead, and the session is there: says so, and looks whether the cart is as it was. */
 async function tellSurvival() {
   const { node: dead, count: before } = death
-  death = undefined
   const { body, node } = await ask('GET', '/api/cart')
+  death = undefined
   showCart(body)
   const missing = before - inCart()
   const key = missing > 0 ? 'survivedLess' : before === 0 ? 'survivedEmpty' : 'survived'
@@ -247,13 +253,20 @@ async function countUp() {
   say('counted', { count })
 }
 
-/** The node that answered last; what that cost shows in the next answers. */
+/** Kills the node that answered last, waits until the lab has seen its death, and then looks what that cost. */
 async function kill() {
   const { node } = answers.at(-1)
   await ask('POST', '/api/lab/kill', { node })
   if (notice?.good) notice = undefined
   say('killed', { node })
-  setTimeout(() => void attempt(refresh), DEAD_AFTER_MS)
+  render()
+  const giveUpAtMs = Date.now() + KILLED_WITHIN_MS
+  for (;;) {
+    await noteDeaths()
+    if (!ownNodes.includes(node) || Date.now() > giveUpAtMs) break
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+  await refresh()
 }
 
 async function keepAsking() {
