@@ -33,6 +33,7 @@ export const LONG_TESTS = [
   'test/floor-half-open.test.ts',
   'test/floor-page.test.ts',
   'test/live-page.test.ts',
+  'test/live-replay.test.ts',
   'test/live-tour.test.ts',
   'test/live-visitor.test.ts',
   'test/mesh-failover.test.ts',

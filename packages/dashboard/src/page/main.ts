@@ -1,12 +1,13 @@
 /** The live page: messages from the lab are folded into one state, which is shown a few times a second; dots move in between. */
 import type { ClusterState } from '@ninelives/history'
-import { API, inject, isBeside } from './base/control.ts'
+import { API, inject, isBeside, recording, showProblem } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
 import { ClusterDialog } from './panels/cluster-dialog.ts'
 import { LabView } from './data/lab.ts'
 import { Pair } from './scene/pair.ts'
 import { Director } from './scene/director.ts'
 import { Tour } from './scene/tour.ts'
+import { Fork } from './panels/fork.ts'
 import { Hands } from './panels/hands.ts'
 import { showHeadline } from './panels/headline.ts'
 import { showYou } from './panels/you.ts'
@@ -40,9 +41,10 @@ const director = new Director(lab)
 const clusterDialog = new ClusterDialog(stateNow, lab, director)
 const pair = new Pair(lab)
 const tour = new Tour(lab, director, () => timeline.head)
+const fork = new Fork(timeline, player)
 const transport = new Transport(player, timeline, anomalies)
 const stage = new Stage({ kill: (node) => void inject('kill', node) })
-let connection: 'connecting' | 'live' | 'gone' = 'connecting'
+let connection: 'connecting' | 'live' | 'gone' | 'reading' | 'recorded' = 'connecting'
 /** When the head's time was known to be `timeline.head.atMs`. */
 let heardMs = performance.now()
 let shownMs = 0
@@ -75,11 +77,22 @@ listenLive(API, {
     if (message.type === 'crowd') player.jumped()
     timeline.add(message)
     chronicle.add(message, timeline.head.state)
-    if (player.isLive) send(message)
+    if (player.isLive && connection !== 'reading') send(message)
     heardMs = performance.now()
   },
   connected(isConnected) {
-    connection = isConnected ? 'live' : connection === 'connecting' ? 'connecting' : 'gone'
+    if (recording.fork === undefined || !isConnected)
+      connection = isConnected ? 'live' : connection === 'connecting' ? 'connecting' : 'gone'
+  },
+  recording() {
+    connection = 'reading'
+    fork.begin()
+  },
+  recorded(problem) {
+    connection = 'recorded'
+    if (problem !== null) showProblem(word('brokenTrace', { line: String(problem.line), reason: problem.reason }))
+    player.seek(chronicle.readyAtMs ?? 0)
+    player.play()
   },
 })
 
@@ -126,7 +139,7 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   clusterDialog.show(strategy.name)
   pair.show()
   const shop = byId('shop', HTMLAnchorElement)
-  shop.hidden = balancer.url === undefined
+  shop.hidden = balancer.url === undefined || recording.fork !== undefined
   if (balancer.url !== undefined) shop.href = balancer.url
 }
 

@@ -28,14 +28,19 @@ export async function controlServer(controlled: Controlled, port: number): Promi
     '/api/': [...labRoutes(controlled), ...runRoutes(controlled.runs, events[0])],
     '/beside/api/': runRoutes(controlled.beside, events[1]),
   }
+  return await serveApi(api, events, port)
+}
+
+/** Serves these routes, and the live page, on loopback. `streams` are closed with it. Rejects with PortInUseError. */
+export async function serveApi(api: Api, streams: readonly { close(): void }[], port: number): Promise<ControlServer> {
   const server = createServer()
   boundConnections(server, BOUNDS)
   server.on('request', (request, response) => void answer(api, request, response))
   try {
     const url = await listen(server, port)
-    return { url, close: () => close(server, events) }
+    return { url, close: () => close(server, streams) }
   } catch (error) {
-    for (const stream of events) stream.close()
+    for (const stream of streams) stream.close()
     throw error
   }
 }
@@ -115,8 +120,8 @@ function listen(server: Server, port: number): Promise<string> {
   })
 }
 
-async function close(server: Server, events: readonly EventStream[]): Promise<void> {
-  for (const stream of events) stream.close()
+async function close(server: Server, streams: readonly { close(): void }[]): Promise<void> {
+  for (const stream of streams) stream.close()
   const closed = new Promise((resolve) => server.close(resolve))
   server.closeAllConnections()
   await closed

@@ -10,8 +10,16 @@ export const API = `${SIDE}/api`
 /** A second cluster meets the same faults as the first. */
 export const mirrored = { isOn: false }
 
+/** What an action does in place of a request where the page shows a recording: `fault` is the one that was asked for. */
+type Fork = (fault?: { readonly kind: string; readonly target: string }) => void
+export const recording: { fork: Fork | undefined } = { fork: undefined }
+
 /** Resolves with the problem, if there is one. */
 export async function control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<string | undefined> {
+  if (recording.fork !== undefined) {
+    recording.fork()
+    return undefined
+  }
   showCommand(method, path, body)
   const problem = await send(method, path, body)
   showProblem(problem ?? '')
@@ -43,7 +51,7 @@ function showCommand(method: string, path: string, body: unknown): void {
   setText(byId('command-text', HTMLElement), commandFor(method, path, body))
 }
 
-function showProblem(text: string): void {
+export function showProblem(text: string): void {
   const problem = byId('problem', HTMLElement)
   problem.hidden = text === ''
   setText(problem, text)
@@ -55,6 +63,10 @@ export function inject(
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<string | undefined> {
   const fault = { kind, target, ...options }
+  if (recording.fork !== undefined) {
+    recording.fork(fault)
+    return Promise.resolve(undefined)
+  }
   // What the second one refuses, an edge that it does not have for instance, is no problem of the first.
   if (mirrored.isOn) void send('POST', '/beside/api/faults', fault)
   return control('POST', `${API}/faults`, fault)

@@ -1,5 +1,5 @@
 /** The lab's events as messages. The browser connects again by itself, and the lab then sends what was missed. */
-import type { Beat, ClusterState, CrowdView, TraceEvent } from '@ninelives/history'
+import type { Beat, ClusterState, CrowdView, TraceEvent, TraceProblem } from '@ninelives/history'
 import type { Message } from './moment.ts'
 
 export interface Listener {
@@ -7,10 +7,14 @@ export interface Listener {
   readonly begin: () => void
   readonly take: (message: Message) => void
   readonly connected: (isConnected: boolean) => void
+  /** What follows is a recording, as fast as it can be read. */
+  readonly recording: () => void
+  /** It is all here. `problem`: where it could not be read on. */
+  readonly recorded: (problem: TraceProblem | null) => void
 }
 
 /** Returns what ends it. */
-export function listenLive(api: string, { begin, take, connected }: Listener): () => void {
+export function listenLive(api: string, { begin, take, connected, recording, recorded }: Listener): () => void {
   const events = new EventSource(`${api}/events?users=on`)
   const on = (type: string, messageOf: (data: unknown) => Message): void =>
     events.addEventListener(type, ({ data }: MessageEvent<string>) => {
@@ -22,6 +26,12 @@ export function listenLive(api: string, { begin, take, connected }: Listener): (
   on('message', (data) => ({ type: 'event', atMs: (data as TraceEvent).atMs, event: data as TraceEvent }))
   on('crowd', (data) => ({ type: 'crowd', atMs: (data as CrowdView).atMs, crowd: data as CrowdView }))
   on('beat', (data) => ({ type: 'beat', atMs: (data as Beat).atMs, beat: data as Beat }))
+  events.addEventListener('recording', () => recording())
+  events.addEventListener('recorded', ({ data }: MessageEvent<string>) => {
+    // Otherwise the browser would connect again, and get it once more.
+    events.close()
+    recorded((JSON.parse(data) as { problem: TraceProblem | null }).problem)
+  })
   events.addEventListener('open', () => connected(true))
   events.addEventListener('error', () => connected(false))
   return () => events.close()

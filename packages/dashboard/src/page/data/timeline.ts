@@ -2,6 +2,7 @@
  * Everything that was received, so that any instant of it can be shown: the messages, and a copy of the state every few seconds.
  * What is oldest is forgotten when there is too much.
  */
+import type { TraceEvent } from '@ninelives/history'
 import { type Message, Moment } from './moment.ts'
 
 const KEYFRAME_EVERY_MS = 5_000
@@ -45,6 +46,11 @@ export class Timeline {
     this.#numbers += sizeOf(message)
     while ((this.#numbers > NUMBERS_MAX || this.#messages.length > MESSAGES_MAX) && this.#keyframes.length > 2)
       this.#forget()
+  }
+
+  /** The events up to that time, the oldest first, as far as they are remembered. */
+  eventsUntil(ms: number): readonly TraceEvent[] {
+    return this.#messages.flatMap((message) => (message.type === 'event' && message.atMs <= ms ? [message.event] : []))
   }
 
   /** A new run begins. */

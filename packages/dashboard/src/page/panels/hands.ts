@@ -1,6 +1,6 @@
 /** What can be done to the cluster besides killing a node: every fault of the lab, a campaign, another rate. */
 import type { ClusterState } from '@ninelives/history'
-import { commandFor, control, inject } from '../base/control.ts'
+import { commandFor, control, inject, recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { figure, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
@@ -57,6 +57,7 @@ export class Hands {
 
   /** Reads anew what can be broken, as another run has another cluster. */
   async openFaults(): Promise<void> {
+    if (recording.fork !== undefined) return recording.fork()
     const response = await fetch('/api/faults').catch(() => undefined)
     if (response?.ok !== true) return
     this.#kinds = ((await response.json()) as { kinds: readonly Kind[] }).kinds

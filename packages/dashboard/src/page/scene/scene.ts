@@ -1,5 +1,5 @@
 /** A scene: what a cluster is made of, and the faults that it meets. It fits in a link. */
-import type { ClusterState } from '@ninelives/history'
+import type { ClusterState, TraceEvent } from '@ninelives/history'
 
 export interface Scene {
   readonly strategy: string
@@ -94,4 +94,43 @@ function faultOf(text: string): PlannedFault[] {
 export function sceneNow({ strategy, nodes, users, seed }: ClusterState, edges: boolean): Scene {
   const { all, tabs, rate } = users
   return { strategy: strategy.name, nodes: nodes.length, users: all, tabs, rate, seed, edges, faults: [] }
+}
+
+/** A node's death heals by its restart. */
+const HEALED_BY_RESTART: ReadonlySet<string> = new Set(['kill', 'crash', 'drain'])
+
+/** The faults of a recording. One that was healed lasts as long as it did. */
+export function faultsOf(events: readonly TraceEvent[]): readonly PlannedFault[] {
+  const readyAtMs = events.find(({ type }) => type === 'cluster-ready')?.atMs
+  if (readyAtMs === undefined) return []
+  const faults = new Map<string, PlannedFault>()
+  for (const event of events) {
+    if (event.type === 'fault-injected') {
+      const { type: _type, seq: _seq, atMs, fault, kind, target, ...options } = event
+      faults.set(fault, { kind, target, afterMs: Math.max(0, atMs - readyAtMs), options: { ...options } })
+    } else if (event.type === 'fault-failed') faults.delete(event.fault)
+    else if (event.type === 'fault-healed') {
+      const planned = faults.get(event.fault)
+      if (planned === undefined || HEALED_BY_RESTART.has(planned.kind)) continue
+      const durationMs = Math.max(1, Math.round(event.atMs - readyAtMs - planned.afterMs))
+      faults.set(event.fault, { ...planned, options: { durationMs, ...planned.options } })
+    }
+  }
+  return [...faults.values()]
+}
+
+/** What starts a lab with the scene's cluster; its faults are in the link. */
+export function commandOf({ strategy, nodes, users, tabs, rate, seed, edges }: Scene): string {
+  const flags = {
+    strategy,
+    nodes,
+    users,
+    ...(tabs === 1 ? {} : { tabs }),
+    rate,
+    seed,
+    ...(edges ? { edges: 'on' } : {}),
+  }
+  return `npm start -- ${Object.entries(flags)
+    .map(([name, value]) => `--${name} ${value}`)
+    .join(' ')}`
 }

@@ -1,4 +1,5 @@
 /** Pause, a slider over all that is known, and the jump from anomaly to anomaly. */
+import { recording } from '../base/control.ts'
 import { byId, setText } from '../base/dom.ts'
 import { word } from '../base/words.ts'
 import type { Player } from '../data/player.ts'
@@ -55,7 +56,9 @@ export class Transport {
     const pause = byId('pause', HTMLButtonElement)
     pause.dataset['state'] = runs ? 'runs' : 'stands'
     setText(pause, word(runs ? 'pauseTime' : 'playTime'))
-    byId('to-live', HTMLButtonElement).hidden = isLive
+    const toLive = byId('to-live', HTMLButtonElement)
+    toLive.hidden = isLive
+    setText(toLive, word(recording.fork === undefined ? 'toLive' : 'toEnd'))
     const count = head.anomalies.length
     byId('anomaly-next', HTMLButtonElement).disabled = count === 0
     byId('anomaly-before', HTMLButtonElement).disabled = count === 0
