@@ -6,7 +6,7 @@ import { strategyNames } from '../strategies.ts'
 import { clusterView } from './cluster-view.ts'
 import { readJsonObject, sendJson } from './json.ts'
 import type { Route } from './routes.ts'
-import { type ChooseStrategy, nextOptions, optionsNow } from './strategy-request.ts'
+import { type ChooseStrategy, nextOptions, optionsNow, RUN_BOUNDS } from './strategy-request.ts'
 
 export interface Controlled {
   readonly runs: Runs
@@ -25,6 +25,7 @@ export function labRoutes({ runs, beside, choose }: Controlled): readonly Route[
           strategies: choose === undefined ? [] : strategyNames,
           edges: runs.current?.cluster.edges !== undefined,
           beside: beside.current?.trace.state.strategy.name ?? null,
+          bounds: RUN_BOUNDS,
         }),
     },
     {

@@ -3,6 +3,7 @@ import type { ReadTrace } from '@ninelives/history'
 import { sendJson } from './json.ts'
 import { Recording } from './recording.ts'
 import type { Route } from './routes.ts'
+import { RUN_BOUNDS } from './strategy-request.ts'
 import { type ControlServer, serveApi } from './server.ts'
 
 /** `read`: begins to read the trace from its start. Rejects with PortInUseError. */
@@ -12,7 +13,8 @@ export function replayServer(read: () => ReadTrace, port: number): Promise<Contr
     {
       method: 'GET',
       path: /^\/api\/lab$/,
-      handle: (_request, response) => sendJson(response, 200, { strategies: [], edges: false, beside: null }),
+      handle: (_request, response) =>
+        sendJson(response, 200, { strategies: [], edges: false, beside: null, bounds: RUN_BOUNDS }),
     },
     {
       method: 'GET',

@@ -19,16 +19,17 @@ export type ChooseStrategy = (asked: AskedStrategy) => Promise<Choice>
 
 type Body = Readonly<Record<string, unknown>>
 
-const numbers = {
+/** What a run may be made of. The page and the flags of `up` take these too. */
+export const RUN_BOUNDS = {
   nodes: { min: 1, max: NODES_MAX },
   users: { min: 0, max: 10_000 },
   tabs: { min: 1, max: TABS_MAX },
   rate: { min: 1, max: 10_000 },
   seed: { min: 0, max: SEED_MAX },
 } as const
-type NumberName = keyof typeof numbers
+type NumberName = keyof typeof RUN_BOUNDS
 const switches = ['edges', 'replica'] as const
-const FIELDS: readonly string[] = ['strategy', 'database', ...switches, ...Object.keys(numbers)]
+const FIELDS: readonly string[] = ['strategy', 'database', ...switches, ...Object.keys(RUN_BOUNDS)]
 
 /** What the next run is made of: all that is not asked for is as before. Rejects with ApiError. */
 export async function nextOptions(
@@ -40,7 +41,7 @@ export async function nextOptions(
   const strange = Object.keys(body).find((field) => !FIELDS.includes(field))
   if (strange !== undefined) throw wrong(`"${strange}" is no field of a run; there are ${FIELDS.join(', ')}`)
   const figures = Object.fromEntries(
-    Object.entries(numbers).flatMap(([name, bounds]) => numberOf(name, body[name], bounds)),
+    Object.entries(RUN_BOUNDS).flatMap(([name, bounds]) => numberOf(name, body[name], bounds)),
   ) as Partial<Record<NumberName, number>>
   const flags = Object.fromEntries(switches.flatMap((name) => switchOf(name, body[name])))
   const next = { ...before, rate: rateNow, ...figures, ...flags }

@@ -35,7 +35,7 @@ const en = {
   tourStep: 'Tour, step {n} of {of}',
   tourInvitesTitle: 'New here? Break it yourself, in three minutes.',
   tourInvites:
-    'Forty virtual users shop on three nodes behind a balancer. Six times you choose what happens, and see what becomes of each user’s login and cart.',
+    'Virtual users shop on three nodes behind a balancer. Six times you choose what happens, and see what becomes of each user’s login and cart.',
   tourStart: 'Start the tour',
   tourGoOn: 'Go on',
   tourKill: 'Kill node b',
@@ -66,11 +66,14 @@ const en = {
   'tourTitle-tabs': 'Two tabs at once',
   'tourText-tabs':
     'Every user has two tabs now, and both change one cart at the same instant. Ordinary session stores keep the last write and lose the other. Kill node b in the middle of it.',
-  'tourFound-tabs': '{ops} operations from two tabs each, and a dead node: no item was lost.',
+  'tourFound-tabs':
+    '{ops} operations from two tabs each, and a dead node: no item was lost. Two tabs wrote to one cart at the same instant {met} times.',
   'tourTitle-crash': 'The worst moment',
   'tourText-crash':
     'Node b will die after it has stored a change and before it has answered. The user does not know whether it happened. The balancer sends it to another node, which must not do it twice.',
   'tourFound-crash': '{on} users were on node b. The change that it had not answered was sent again and done once.',
+  tourNotMet:
+    'That moment did not come this time, so this step has shown nothing. Go back to it with “Tour”, or go on.',
   tourOther: '{out} of {on} users were logged out this time, and {items} items lost: see the story below for why.',
   tourOverTitle: 'Now your own system',
   tourOver:
@@ -350,7 +353,7 @@ const ko: Readonly<Record<Word, string>> = {
   tourStep: '둘러보기 {n}/{of}단계',
   tourInvitesTitle: '처음이신가요? 3분 동안 직접 망가뜨려 보세요.',
   tourInvites:
-    '가상 사용자 40명이 로드 밸런서 뒤의 노드 세 대에서 장을 봐요. 여섯 번, 무슨 일이 생길지 직접 정하고 사용자들의 로그인과 장바구니가 어떻게 되는지 지켜보세요.',
+    '가상 사용자들이 로드 밸런서 뒤의 노드 세 대에서 장을 봐요. 여섯 번, 무슨 일이 생길지 직접 정하고 사용자들의 로그인과 장바구니가 어떻게 되는지 지켜보세요.',
   tourStart: '시작하기',
   tourGoOn: '이어서 하기',
   tourKill: '노드 b 죽이기',
@@ -380,11 +383,13 @@ const ko: Readonly<Record<Word, string>> = {
   'tourTitle-tabs': '탭 두 개를 동시에',
   'tourText-tabs':
     '이제 사용자마다 탭이 두 개고, 같은 순간에 장바구니 하나를 바꿔요. 보통의 세션 저장소는 마지막 쓰기만 남기고 나머지를 잃어요. 그 와중에 노드 b를 죽여 보세요.',
-  'tourFound-tabs': '탭 두 개로 요청 {ops}건, 거기에 노드까지 죽었지만 잃은 상품은 없어요.',
+  'tourFound-tabs':
+    '탭 두 개로 요청 {ops}건, 거기에 노드까지 죽었지만 잃은 상품은 없어요. 두 탭이 같은 순간에 한 장바구니를 바꾼 일은 {met}번이에요.',
   'tourTitle-crash': '가장 나쁜 순간',
   'tourText-crash':
     '노드 b는 변경을 저장한 뒤, 응답하기 전에 죽어요. 사용자는 처리됐는지 알 수 없어요. 로드 밸런서가 다른 노드로 다시 보내고, 그 노드는 두 번 처리하면 안 돼요.',
   'tourFound-crash': '노드 b에 {on}명이 있었어요. 응답하지 못한 변경은 다시 보내졌고 한 번만 처리됐어요.',
+  tourNotMet: '이번에는 그 순간이 오지 않아서 보여 줄 것이 없어요. 둘러보기로 돌아오거나 계속하세요.',
   tourOther: '이번에는 {on}명 가운데 {out}명이 로그아웃됐고 상품 {items}개를 잃었어요. 이유는 아래 기록에 있어요.',
   tourOverTitle: '이제 여러분의 시스템으로',
   tourOver:

@@ -1,3 +1,8 @@
+/** The figures that a run is made of. */
+export const FIGURES = ['nodes', 'users', 'tabs', 'rate', 'seed'] as const
+export type Figure = (typeof FIGURES)[number]
+export type Bounds = Readonly<Record<Figure, { readonly min: number; readonly max: number }>>
+
 /** What the lab can do: its strategies, a second cluster, a recording. */
 export interface LabFacts {
   /** Empty if it runs one strategy only. */
@@ -6,6 +11,8 @@ export interface LabFacts {
   readonly beside: string | null
   /** Whether proxies let edges be broken. */
   readonly edges: boolean
+  /** Absent until the lab has answered. */
+  readonly bounds?: Bounds
 }
 
 const UNKNOWN: LabFacts = { strategies: [], beside: null, edges: false }

@@ -7,8 +7,6 @@ import type { LabView } from '../data/lab.ts'
 import type { Director } from '../scene/director.ts'
 import { linkOf, type PlannedFault, type Scene, sceneNow, sceneOf } from '../scene/scene.ts'
 
-const USERS_MAX = 10_000
-
 export class ClusterDialog {
   readonly #stateNow: () => ClusterState
   readonly #lab: LabView
@@ -41,7 +39,8 @@ export class ClusterDialog {
 
   /** Opens with the scene of a link. False if the link has none. */
   async offer(hash: string): Promise<boolean> {
-    const scene = sceneOf(hash, sceneNow(this.#stateNow(), this.#lab.facts.edges))
+    const { edges, bounds } = this.#lab.facts
+    const scene = bounds && sceneOf(hash, sceneNow(this.#stateNow(), edges), bounds)
     if (scene !== undefined) await this.open(scene)
     return scene !== undefined
   }
@@ -59,14 +58,19 @@ export class ClusterDialog {
     const select = byId('cluster-beside', HTMLSelectElement)
     select.replaceChildren(...besides)
     select.value = beside ?? ''
-    input('nodes').value = String(now.nodes)
-    input('users').value = String(stepOf(now.users))
-    input('tabs').value = String(now.tabs)
-    input('seed').value = String(now.seed)
+    for (const name of ['nodes', 'tabs', 'seed'] as const) {
+      const { min = 0, max = now[name] } = facts.bounds?.[name] ?? {}
+      Object.assign(input(name), { min, max, value: String(now[name]) })
+    }
+    input('users').value = String(stepOf(now.users, this.#usersMax))
     input('edges').checked = now.edges
     this.#problem.hidden = true
     this.#showFigures()
     this.#dialog.showModal()
+  }
+
+  get #usersMax(): number {
+    return this.#lab.facts.bounds?.users.max ?? 1
   }
 
   #scene(): Scene {
@@ -76,7 +80,7 @@ export class ClusterDialog {
       strategy: chosen,
       ...(beside === '' ? {} : { beside }),
       nodes: Number(input('nodes').value),
-      users: usersOf(Number(input('users').value)),
+      users: usersOf(Number(input('users').value), this.#usersMax),
       tabs: Number(input('tabs').value),
       rate: this.#stateNow().users.rate,
       seed: Number(input('seed').value),
@@ -136,13 +140,13 @@ function input(name: string): HTMLInputElement {
 }
 
 /** 0, then 1 to the most on a logarithmic scale of a hundred steps. */
-function usersOf(step: number): number {
+function usersOf(step: number, max: number): number {
   if (step === 0) return 0
-  const exact = USERS_MAX ** ((step - 1) / 99)
+  const exact = max ** ((step - 1) / 99)
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(exact)) - 1)
   return Math.round(exact / unit) * unit
 }
 
-function stepOf(users: number): number {
-  return users === 0 ? 0 : Math.round((Math.log(users) / Math.log(USERS_MAX)) * 99) + 1
+function stepOf(users: number, max: number): number {
+  return users === 0 ? 0 : Math.round((Math.log(users) / Math.log(max)) * 99) + 1
 }

@@ -1,5 +1,6 @@
 /** A scene: what a cluster is made of, and the faults that it meets. It fits in a link. */
 import type { ClusterState, TraceEvent } from '@ninelives/history'
+import { type Bounds, type Figure, FIGURES } from '../data/lab.ts'
 
 export interface Scene {
   readonly strategy: string
@@ -28,18 +29,10 @@ const TARGET = /^[a-z][a-z>,-]{0,60}$/
 const OPTION = /^\w{1,30}$/
 const FAULTS_MAX = 50
 
-const numbers = {
-  nodes: { min: 1, max: 12 },
-  users: { min: 0, max: 10_000 },
-  tabs: { min: 1, max: 4 },
-  rate: { min: 1, max: 10_000 },
-  seed: { min: 0, max: 2 ** 32 - 1 },
-} as const
-
 /** The part of a link after `#`. A fault is KIND:TARGET@SECONDS, with its options after that. */
 export function linkOf({ strategy, beside, edges, faults, ...figures }: Scene): string {
   const query = new URLSearchParams({ strategy, ...(beside === undefined ? {} : { beside }) })
-  for (const name of Object.keys(numbers) as (keyof typeof numbers)[]) query.set(name, String(figures[name]))
+  for (const name of FIGURES) query.set(name, String(figures[name]))
   if (edges) query.set('edges', 'on')
   for (const { kind, target, afterMs, options } of faults) {
     const more = Object.entries(options).map(([name, value]) => `:${name}=${value}`)
@@ -49,19 +42,20 @@ export function linkOf({ strategy, beside, edges, faults, ...figures }: Scene): 
   return query.toString().replaceAll('%3A', ':').replaceAll('%40', '@').replaceAll('%2C', ',')
 }
 
-/** The scene of a link, or undefined if it has none. What is missing in it is as `otherwise`. */
-export function sceneOf(hash: string, otherwise: Scene): Scene | undefined {
+/** The scene of a link, or undefined if it has none. What is missing in it, or is out of bounds, is as `otherwise`. */
+export function sceneOf(hash: string, otherwise: Scene, bounds: Bounds): Scene | undefined {
   const query = new URLSearchParams(hash.replace(/^#/, ''))
   const strategy = query.get('strategy')
   if (strategy === null || !NAME.test(strategy)) return undefined
   const beside = query.get('beside')
   const figures = Object.fromEntries(
-    Object.entries(numbers).map(([name, { min, max }]) => {
+    FIGURES.map((name) => {
+      const { min, max } = bounds[name]
       const value = query.get(name)
       const isRight = value !== null && /^\d{1,10}$/.test(value) && Number(value) >= min && Number(value) <= max
-      return [name, isRight ? Number(value) : otherwise[name as keyof typeof numbers]]
+      return [name, isRight ? Number(value) : otherwise[name]]
     }),
-  ) as Pick<Scene, keyof typeof numbers>
+  ) as Pick<Scene, Figure>
   return {
     strategy,
     ...(beside !== null && NAME.test(beside) ? { beside } : {}),

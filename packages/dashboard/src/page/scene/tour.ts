@@ -2,7 +2,7 @@
  * The tour: six short steps, each a strategy, a fault by the visitor's hand, and what became of the users, in figures of the page's own
  * reducer. It can be left at any step, and goes on there the next time.
  */
-import type { Incident } from '@ninelives/history'
+import type { InterleavingName } from '@ninelives/history'
 import { inject } from '../base/control.ts'
 import { byId, setText } from '../base/dom.ts'
 import { figure, type Word, word } from '../base/words.ts'
@@ -19,6 +19,8 @@ interface Step {
   readonly tabs?: number
   /** What the visitor does to node b; undefined: it is enough to watch. */
   readonly fault?: 'kill' | 'crash'
+  /** What must have happened before the step says what it showed. */
+  readonly promises?: InterleavingName
 }
 
 const STEPS: readonly Step[] = [
@@ -26,8 +28,8 @@ const STEPS: readonly Step[] = [
   { name: 'sticky', strategy: 'sticky', fault: 'kill' },
   { name: 'redis', strategy: 'redis', otherwise: 'database', fault: 'kill' },
   { name: 'replicated', strategy: 'replicated', fault: 'kill' },
-  { name: 'tabs', strategy: 'replicated', tabs: 2, fault: 'kill' },
-  { name: 'crash', strategy: 'replicated', fault: 'crash' },
+  { name: 'tabs', strategy: 'replicated', tabs: 2, fault: 'kill', promises: 'two-tabs-at-once' },
+  { name: 'crash', strategy: 'replicated', fault: 'crash', promises: 'crash-after-commit' },
 ]
 
 const [NODES, USERS, RATE, VICTIM] = [3, 40, 80, 'b']
@@ -35,6 +37,8 @@ const [NODES, USERS, RATE, VICTIM] = [3, 40, 80, 'b']
 const SETTLED_MS = 3_000
 /** Every user has acted again after a fault by then. */
 const WATCH_MS = 6_000
+/** What a step promises comes within seconds, unless the machine is too slow for it. */
+const PROMISED_WITHIN_MS = 45_000
 const LOGOUTS_MIN = 10
 const KEPT_AS = 'ninelives-tour'
 
@@ -79,15 +83,15 @@ export class Tour {
   }
 
   /** Called several times a second with the newest moment. */
-  look({ state, incidents, found }: Moment, nowMs: number, readyAtMs: number | undefined): void {
+  look(moment: Moment, nowMs: number, readyAtMs: number | undefined): void {
+    const { state, found } = moment
     const isReady = state.phase === 'ready' && state.strategy.name === this.#strategy && readyAtMs !== undefined
     if (this.#phase === 'settling' && isReady && nowMs - readyAtMs > SETTLED_MS) {
       this.#phase = this.#step.fault === undefined ? 'watching' : 'acting'
       this.#actedAtMs = nowMs
     }
     if (this.#phase === 'watching' && isReady) {
-      const { lost } = state.users.totals
-      const figures = this.#step.fault === undefined ? loggedOut(found) : this.#met(incidents, lost, nowMs)
+      const figures = this.#step.fault === undefined ? loggedOut(found) : this.#shown(moment, nowMs)
       if (figures !== undefined) {
         this.#found = word(figures.name, { ...figures.values, ops: figure(state.users.totals.ok) })
         this.#phase = 'told'
@@ -157,16 +161,21 @@ export class Tour {
     byId('tour-open', HTMLButtonElement).focus()
   }
 
-  /** What the fault meant, once every user that it concerns has been heard of, or has had the time. */
-  #met(incidents: readonly Incident[], items: number, nowMs: number) {
+  /** What the fault meant, once every user that it concerns has been heard of, or has had the time, and what was promised has happened. */
+  #shown({ state, incidents, met }: Moment, nowMs: number): { name: Word; values: Record<string, string> } | undefined {
     const last = incidents.findLast(({ atMs }) => atMs >= this.#actedAtMs)
-    if (last === undefined || nowMs - last.atMs < WATCH_MS) return undefined
+    const { promises, name: step } = this.#step
+    const times = promises === undefined ? 1 : (met[promises] ?? 0)
+    if (last === undefined || times === 0)
+      return nowMs - this.#actedAtMs > PROMISED_WITHIN_MS ? { name: 'tourNotMet', values: {} } : undefined
+    if (nowMs - last.atMs < WATCH_MS) return undefined
     const { unnoticed, slow, failed, lost, out } = last.users
-    const values = { out: figure(out), on: figure(unnoticed + slow + failed + lost + out), items: figure(items) }
+    const items = state.users.totals.lost
+    const on = figure(unnoticed + slow + failed + lost + out)
     const isHarmless = out === 0 && lost === 0 && items === 0
-    const isAsTold = this.#step.name === 'sticky' ? out > 0 : isHarmless
-    const name: Word = isAsTold ? `tourFound-${this.#step.name as 'sticky'}` : 'tourOther'
-    return { name, values }
+    const isAsTold = step === 'sticky' ? out > 0 : isHarmless
+    const name: Word = isAsTold ? `tourFound-${step as 'sticky'}` : 'tourOther'
+    return { name, values: { out: figure(out), on, items: figure(items), met: figure(times) } }
   }
 
   #show(): void {

@@ -1,12 +1,10 @@
-import { NODES_MAX } from '../../cluster/addresses.ts'
-import { TABS_MAX } from '../../users/load.ts'
+import { RUN_BOUNDS } from '../../control/strategy-request.ts'
 import { choiceFlag, type Flag, integerFlag } from './flags.ts'
 import { floorFlag, logsFlag, seedFlag, strategyFlag } from './run-flags.ts'
 import { storeFlags } from './store-flags.ts'
 
 const PORT = { min: 0, max: 65_535 }
-const USERS = { min: 0, max: 10_000 }
-const RATE = { min: 1, max: 10_000 }
+const { nodes, users, tabs, rate } = RUN_BOUNDS
 const RESTART_AFTER_MAX_MS = 600_000
 
 const restartAfter: Flag<number | 'never'> = {
@@ -22,10 +20,7 @@ const restartAfter: Flag<number | 'never'> = {
 
 export const upFlags = {
   strategy: strategyFlag,
-  nodes: integerFlag(
-    { min: 1, max: NODES_MAX },
-    { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (3)`, otherwise: 3 },
-  ),
+  nodes: integerFlag(nodes, { placeholder: 'N', help: `nodes, ${nodes.min} to ${nodes.max} (3)`, otherwise: 3 }),
   port: integerFlag(PORT, { placeholder: 'N', help: 'port of the shop, 0 for any (8080)', otherwise: 8_080 }),
   'control-port': integerFlag(PORT, {
     placeholder: 'N',
@@ -33,12 +28,9 @@ export const upFlags = {
     otherwise: 4_000,
   }),
   'restart-after': restartAfter,
-  users: integerFlag(USERS, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
-  tabs: integerFlag(
-    { min: 1, max: TABS_MAX },
-    { placeholder: 'N', help: 'tabs of each user, which share its session (1)', otherwise: 1 },
-  ),
-  rate: integerFlag(RATE, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
+  users: integerFlag(users, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
+  tabs: integerFlag(tabs, { placeholder: 'N', help: 'tabs of each user, which share its session (1)', otherwise: 1 }),
+  rate: integerFlag(rate, { placeholder: 'N', help: 'operations a second of all virtual users (20)', otherwise: 20 }),
   floor: floorFlag,
   edges: choiceFlag(['off', 'on'], {
     placeholder: 'off|on',
