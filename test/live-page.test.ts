@@ -88,3 +88,18 @@ function loggedOut(events: readonly TraceEvent[]): number | undefined {
   }
   return crowd.view.incidents.at(-1)?.users.out
 }
+
+inBrowser('the stage is a table as well, which is in sight for people who want no motion', async (t) => {
+  const lab = await runUp(t, ...lively)
+  const { page, errors } = await openPage(t, lab.control, { reducedMotion: 'reduce' })
+  await page.locator('.stage-table').waitFor()
+  const [all, b] = [page.locator('#stage-rows tr', { hasText: 'All nodes' }), page.locator('#stage-rows tr').nth(1)]
+  await b.filter({ hasText: /^Node b\s*up\s*[1-9]\d*\s*0$/ }).waitFor()
+  await all.filter({ hasText: /[1-9]\d*\s*0$/ }).waitFor()
+  // It agrees with the stage as soon as the users have settled there.
+  await page.keyboard.press(' ')
+  const onStage = /^(\d+)/.exec(await page.locator('.house:nth-child(2) .house-facts').innerText())?.[1]
+  await b.filter({ hasText: new RegExp(`^Node b\\s*up\\s*${onStage}\\s*0$`) }).waitFor()
+  t.deepEqual(await barriers(page), [])
+  t.deepEqual(errors, [])
+})

@@ -19,6 +19,7 @@ import { Player } from './data/player.ts'
 import { forgetNodes, showNodes } from './panels/nodes.ts'
 import { Story } from './panels/story.ts'
 import { Stage } from './stage/stage.ts'
+import { showTable } from './stage/table.ts'
 import { Timeline } from './data/timeline.ts'
 import { Anomalies } from './time/anomalies.ts'
 import { Time } from './time/time.ts'
@@ -106,7 +107,9 @@ function show(): void {
   showBar(timeline.head.state)
   showHeadline(moment, nowMs)
   showYou(moment.state, nowMs)
-  stage.show(moment, nowMs, player.takeJump())
+  const isJump = player.takeJump()
+  stage.show(moment, nowMs, isJump)
+  showTable(moment, isJump)
   showNodes(moment.state, nowMs)
   story.showUntil(nowMs)
   hands.show()

@@ -5,6 +5,7 @@ import { byId, element, setText } from '../base/dom.ts'
 import type { Moment } from '../data/moment.ts'
 import { isServing } from '../panels/sentence.ts'
 import { duration, figure, isWord, lifeWord, word } from '../base/words.ts'
+import { census } from './census.ts'
 import { Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
 
@@ -72,15 +73,8 @@ export class Stage {
   }
 
   #showParts(moment: Moment, nowMs: number): void {
-    const { state, standings, served, nodes } = moment
-    const perNode = nodes.map(() => 0)
-    let [out, away] = [0, 0]
-    for (const [user, standing] of standings.entries()) {
-      const node = served[user] ?? -1
-      if (standing === 2) out++
-      else if (standing === 0 || node < 0) away++
-      else perNode[node] = (perNode[node] ?? 0) + 1
-    }
+    const { state } = moment
+    const { nodes, out, away } = census(moment)
     const recent = sumRecent(state.users, SHARE_SECONDS)
     const seconds = Math.min(SHARE_SECONDS, Math.max(1, state.users.recent.length))
     setText(byId('balancer-rate', HTMLElement), word('perSecond', { n: Math.round(recent.ok / seconds) }))
@@ -101,7 +95,7 @@ export class Stage {
       const rate = Math.round((recent.byNode[node.name] ?? 0) / seconds)
       setText(
         house.facts,
-        `${word('users', { n: perNode[index] ?? 0 })} · ${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
+        `${word('users', { n: nodes[index]?.in ?? 0 })} · ${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
       )
       house.you.hidden = state.visitors.at(-1)?.node !== node.name
       setText(house.you, word('you'))
