@@ -7,6 +7,7 @@ import { inject } from '../base/control.ts'
 import { byId, setText } from '../base/dom.ts'
 import { figure, type Word, word } from '../base/words.ts'
 import type { LabView } from '../data/lab.ts'
+import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import type { Director } from './director.ts'
 import { sceneNow } from './scene.ts'
@@ -86,7 +87,7 @@ export class Tour {
   look(moment: Moment, nowMs: number, readyAtMs: number | undefined): void {
     const { state, found } = moment
     const isReady = state.phase === 'ready' && state.strategy.name === this.#strategy && readyAtMs !== undefined
-    if (this.#phase === 'settling' && isReady && nowMs - readyAtMs > SETTLED_MS) {
+    if (this.#phase === 'settling' && isReady && nowMs - readyAtMs > SETTLED_MS && this.#hasVictims(moment)) {
       this.#phase = this.#step.fault === undefined ? 'watching' : 'acting'
       this.#actedAtMs = nowMs
     }
@@ -161,17 +162,26 @@ export class Tour {
     byId('tour-open', HTMLButtonElement).focus()
   }
 
+  /** Whether a fault on node b falls on a user. */
+  #hasVictims(moment: Moment): boolean {
+    if (this.#step.fault === undefined) return true
+    return (census(moment).nodes[moment.nodes.indexOf(VICTIM)]?.in ?? 0) > 0
+  }
+
   /** What the fault meant, once every user that it concerns has been heard of, or has had the time, and what was promised has happened. */
   #shown({ state, incidents, met }: Moment, nowMs: number): { name: Word; values: Record<string, string> } | undefined {
     const last = incidents.findLast(({ atMs }) => atMs >= this.#actedAtMs)
     const { promises, name: step } = this.#step
     const times = promises === undefined ? 1 : (met[promises] ?? 0)
-    if (last === undefined || times === 0)
-      return nowMs - this.#actedAtMs > PROMISED_WITHIN_MS ? { name: 'tourNotMet', values: {} } : undefined
+    const { unnoticed = 0, slow = 0, failed = 0, lost = 0, out = 0 } = last?.users ?? {}
+    const heard = unnoticed + slow + failed + lost + out
+    const hasCome = times > 0 && heard > 0 && (step !== 'sticky' || out > 0)
+    const isLate = nowMs - this.#actedAtMs > PROMISED_WITHIN_MS
+    if (!hasCome && !isLate) return undefined
+    if (last === undefined || times === 0 || heard === 0) return { name: 'tourNotMet', values: {} }
     if (nowMs - last.atMs < WATCH_MS) return undefined
-    const { unnoticed, slow, failed, lost, out } = last.users
     const items = state.users.totals.lost
-    const on = figure(unnoticed + slow + failed + lost + out)
+    const on = figure(heard)
     const isHarmless = out === 0 && lost === 0 && items === 0
     const isAsTold = step === 'sticky' ? out > 0 : isHarmless
     const name: Word = isAsTold ? `tourFound-${step as 'sticky'}` : 'tourOther'

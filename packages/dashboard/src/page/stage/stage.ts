@@ -2,10 +2,10 @@
 import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
 import { currentColours, onColours } from '../base/colours.ts'
 import { byId, element, setText } from '../base/dom.ts'
+import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import { isServing } from '../panels/sentence.ts'
 import { duration, figure, isWord, lifeWord, word } from '../base/words.ts'
-import { census } from './census.ts'
 import { Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
 

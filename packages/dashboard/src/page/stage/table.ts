@@ -1,8 +1,8 @@
 /** The stage as a table: for a screen reader, and in sight for people who want no motion. */
 import { byId, element, setText } from '../base/dom.ts'
 import { figure, lifeWord, word } from '../base/words.ts'
+import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
-import { census } from './census.ts'
 
 /** A screen reader that reads it must not have it change under its cursor all the time. */
 const CHANGES_EVERY_MS = 1_000

@@ -1,6 +1,6 @@
 /** How many users are where: by the node that served them last, logged out, or not logged in. */
 import { STANDINGS } from '@ninelives/history'
-import type { Moment } from '../data/moment.ts'
+import type { Moment } from './moment.ts'
 
 export interface Census {
   /** By node: users who are logged in there, and users who were logged out there. */
