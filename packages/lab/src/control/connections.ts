@@ -32,8 +32,12 @@ export function boundConnections(server: Server, bounds: ConnectionBounds): void
   }
   const waits = (socket: Socket): void => {
     forget(socket)
-    const timer = setTimeout(() => socket.destroy(), waitMaxMs)
+    // After a stall of this process a request may have arrived that was not read yet, and timers come first: it is read before this looks.
+    const timer = setTimeout(() => setImmediate(() => endOverdue(socket, timer)), waitMaxMs)
     waiting.set(socket, { address: socket.remoteAddress ?? '', timer })
+  }
+  const endOverdue = (socket: Socket, timer: NodeJS.Timeout): void => {
+    if (waiting.get(socket)?.timer === timer) socket.destroy()
   }
   const isServed = (socket: Socket): void => {
     const underWay = served.get(socket) ?? 0

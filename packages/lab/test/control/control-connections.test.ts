@@ -1,7 +1,9 @@
 /** The control port answers whatever other connections do. */
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
+import { boundConnections } from '../../src/control/connections.ts'
 import type { Lab } from '../../src/lab.ts'
 import { until } from '../../src/wait.ts'
 import { ask } from '../fixtures/ask.ts'
@@ -59,4 +61,20 @@ test('a request being served is never evicted, and an idle connection is closed 
   lab.trace.append({ type: 'node-paused', node: 'a' })
   await until(() => read.includes('node-paused'), { deadlineMs: 60_000, what: 'the next event' })
   t.true(reader?.isOpen)
+})
+
+test('a request that arrived while the lab stalled is answered, although its time is over', async (t) => {
+  const waitMaxMs = 1_000
+  const server = createServer((_request, response) => response.end('here'))
+  boundConnections(server, { connectionsMax: 8, waitingPerAddressMax: 8, waitMaxMs })
+  t.teardown(() => server.close())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  await Promise.all([once(socket, 'connect'), once(server, 'connection')])
+  socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  const endsAtMs = performance.now() + 1.5 * waitMaxMs
+  while (performance.now() < endsAtMs);
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  t.regex(answer.toString(), /^HTTP\/1\.1 200 OK/)
 })
