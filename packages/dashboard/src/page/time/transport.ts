@@ -8,13 +8,15 @@ import type { Anomalies } from './anomalies.ts'
 import { clock } from './chart.ts'
 
 const STEP_MS = 1_000
-/** An anomaly is shown with what led to it. */
-const BEFORE_MS = 50
+/** An anomaly is shown with the beat that tells what became of its user. */
+const TOLD_AFTER_MS = 300
 
 export class Transport {
   readonly #player: Player
   readonly #timeline: Timeline
   readonly #anomalies: Anomalies
+  /** Where the last jump went, and the anomaly's own time. */
+  #jump = { toMs: -1, atMs: -1 }
   readonly #slider = byId('scrub', HTMLInputElement)
 
   constructor(player: Player, timeline: Timeline, anomalies: Anomalies) {
@@ -44,9 +46,12 @@ export class Transport {
 
   jump(isNext: boolean): void {
     const { head } = this.#timeline
-    const fromMs = this.#player.atMs ?? (isNext ? 0 : head.atMs)
+    const shownMs = this.#player.atMs ?? (isNext ? 0 : head.atMs)
+    const fromMs = shownMs === this.#jump.toMs ? this.#jump.atMs : shownMs
     const found = this.#anomalies.pick(head, fromMs, isNext)
-    if (found !== undefined) this.#player.seek(found.atMs + BEFORE_MS)
+    if (found === undefined) return
+    this.#player.seek(found.atMs + TOLD_AFTER_MS)
+    this.#jump = { toMs: this.#player.atMs ?? -1, atMs: found.atMs }
   }
 
   show(startedAtMs: number): void {
