@@ -35,7 +35,6 @@ export const LONG_TESTS = [
   'test/live-page.test.ts',
   'test/live-replay.test.ts',
   'test/live-tour.test.ts',
-  'test/live-visitor.test.ts',
   'test/mesh-failover.test.ts',
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',
