@@ -1,7 +1,7 @@
 /** The matrix as a page of its own, one file that needs no network. */
 import { html, RUN_STYLE, trusted } from '@ninelives/lab'
 import type { Matrix } from './result.ts'
-import { matrixSection } from './section.ts'
+import { matrixCells, matrixSection } from './section.ts'
 
 export function matrixPage(matrix: Matrix): string {
   const { environment, startedAt, options } = matrix
@@ -16,7 +16,7 @@ export function matrixPage(matrix: Matrix): string {
         </style>
       </head>
       <body>
-        ${matrixSection(matrix)}
+        ${matrixSection(matrix)} ${matrixCells(matrix)}
         <p class="quiet">
           ${environment.cores} × ${environment.processor}, Node ${environment.node}, ${startedAt.slice(0, 10)}, seed
           ${options.seed}, commit ${environment.commit.slice(0, 10)}.

@@ -76,7 +76,9 @@ function caption(result: BenchResult, scenario: string): string {
   return (
     `${plural(options.kills, 'fault')} a strategy in “${scenario}”, ${environment.cores} × ${environment.processor}, Node ` +
     `${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${environment.commit.slice(0, 10)}. ` +
-    'In brackets 95 % intervals; longest wait: of the user who waited longest, median over faults; CPU: of one request.' +
+    'In brackets 95 % intervals; longest wait: of the user who waited longest, median over faults; CPU: of one request. ' +
+    `“None (≤ ${percent(boundOfNone(options.kills) ?? 1)} of faults)”: none was lost, and so many faults rule out, at 95 %, that more than this share of them ` +
+    'loses one. “Ten lines” is the usual first store for it: get, set and destroy.' +
     (doubted ? ' **Not to be quoted: the result says why.**' : '')
   )
 }

@@ -1,6 +1,6 @@
 /** A result as a page that explains itself. It needs the packages that `index.ts` installs. */
 import type { Matrix } from '../matrix/result.ts'
-import { matrixSection } from '../matrix/section.ts'
+import { matrixCells, matrixSection } from '../matrix/section.ts'
 import type { BenchResult } from '../result.ts'
 import { answer } from './answer.ts'
 import { lossChart, LOST } from './charts/loss.ts'
@@ -41,10 +41,10 @@ export function reportHtml(result: BenchResult, { atlas, matrix, cost }: Beside 
     title: 'ninelives: which strategy, at what cost, losing what',
     about: about(result),
     main: html`
-      ${matrix === undefined ? undefined : matrixSection(matrix)}
-      ${doubtsNote('This run is not to be quoted.', doubts(result))} ${answerSection(result)}
-      ${contents(result, atlasPart, costPart)} ${lossSection(result)} ${costPart} ${scenarioSections(result)}
-      ${atlasPart} ${leftOut(result)}
+      ${matrix === undefined ? undefined : matrixSection(matrix)} ${answerSection(result)}
+      ${doubtsNote('This run is not to be quoted.', doubts(result))} ${contents(result, atlasPart, costPart)}
+      ${matrix === undefined ? undefined : matrixCells(matrix)} ${lossSection(result)} ${costPart}
+      ${scenarioSections(result)} ${atlasPart} ${leftOut(result)}
       <section aria-labelledby="definitions">
         <h2 id="definitions">What each figure means</h2>
         ${definitions()}

@@ -1,23 +1,24 @@
 /** The result of the bench of strategies in a terminal. */
 import type { BenchResult, Comparison, StrategyFigures, StrategyResult } from '../result.ts'
 import type { Estimate } from '../harness/statistics.ts'
-import { aligned, interval } from '../harness/command/table.ts'
+import { aligned, COLUMNS_MAX, interval } from '../harness/command/table.ts'
+import { wrapped } from '@ninelives/lab'
 
 const HEAD = [
   '',
   'kills',
-  'outage ms',
-  'longest wait ms',
-  'back after ms',
+  'verdict',
   'sessions lost',
   'writes lost',
   'doubled',
+  'outage ms',
+  'longest wait ms',
+  'back after ms',
   'user-s lost',
   'p50 ms',
   'p99 ms',
   'req/s',
   'CPU µs',
-  'verdict',
 ]
 const NONE = '-'
 
@@ -25,29 +26,37 @@ export function strategiesTable({ strategies, comparisons, options, doubts, seed
   const parts = options.scenarios.map((scenario) => {
     const rows = strategies.filter((each) => each.scenario === scenario)
     const missing = rows.flatMap(({ name, missing }) => (missing === undefined ? [] : [`${name}: ${missing}\n`]))
-    const table = aligned([HEAD, ...rows.filter(({ missing }) => missing === undefined).map(row)], HEAD.length - 1)
+    const table = aligned([HEAD, ...rows.filter(({ missing }) => missing === undefined).map(row)], HEAD.length)
     return `${scenario}\n\n${table}${missing.join('')}\n${comparisonLines(comparisons, scenario)}`
   })
-  const doubtLines = doubts.map((doubt) => `  ${doubt}\n`).join('')
+  const doubtLines = doubts.map((doubt) => `${wrapped(`- ${doubt}`, COLUMNS_MAX).join('\n  ')}\n`).join('')
   const quotable = doubts.length === 0 ? '' : `\nNot to be quoted:\n${doubtLines}`
   const note = strategies.some(({ figures }) => figures?.disturbed === true)
-    ? ' ~: the machine was busy in every turn; losses hold, times do not.'
+    ? '\n~: the machine was busy in every turn; losses hold, times do not.'
     : ''
-  return `${parts.join('\n')}${quotable}\nseed ${seed}. Outage: the longest time without a good answer. Medians over kills; p50 to CPU: before the faults.${note}`
+  return `${parts.join('\n')}${quotable}\n${legend(seed)}${note}`
+}
+
+/** What the heads mean, where they stand. */
+function legend(seed: number): string {
+  return `seed ${seed}. Medians over kills; p50 to CPU: before the faults.
+Outage: the longest time without a good answer. (<14 %): none was lost, and so many kills rule out, at
+95 %, that more than this share of kills loses one.`
 }
 
 function row({ name, figures }: StrategyResult): string[] {
-  if (figures === undefined) return [name, ...HEAD.slice(2).map(() => NONE), 'no fault landed']
+  if (figures === undefined) return [name, NONE, 'no fault landed', ...HEAD.slice(3).map(() => NONE)]
   const { kills, outageMs, userOutageMs, sessions, writes, lostUserSeconds, healthy, verdict } = figures
   return [
     name,
     String(kills),
-    `${figures.disturbed === true ? '~' : ''}${withInterval(outageMs.p50, 0)}`,
-    outageText(userOutageMs.p50),
-    recoveryText(figures),
+    verdict,
     lossText(sessions),
     `${writes.lost} of ${writes.acknowledged}`,
     String(writes.duplicated),
+    `${figures.disturbed === true ? '~' : ''}${withInterval(outageMs.p50, 0)}`,
+    outageText(userOutageMs.p50),
+    recoveryText(figures),
     lostUserSeconds.median.toFixed(2),
     ...(healthy === undefined
       ? [NONE, NONE, NONE, NONE]
@@ -57,7 +66,6 @@ function row({ name, figures }: StrategyResult): string[] {
           healthy.requestsPerSecond.median.toFixed(0),
           (healthy.cpuMicrosPerRequest.balancer.median + healthy.cpuMicrosPerRequest.node.median).toFixed(0),
         ]),
-    verdict,
   ]
 }
 
@@ -91,8 +99,7 @@ function comparisonLines(comparisons: readonly Comparison[], scenario: string): 
   const rows = [...Map.groupBy(own, ({ strategy }) => strategy)].map(([strategy, those]) =>
     [strategy].concat(figures.map((figure) => comparisonText(those.find((each) => each.figure === figure)))),
   )
-  const title = `times ${own[0]?.base ?? ''}, by ratios within blocks`
-  return aligned([[title, ...figures], ...rows], 1)
+  return `Times ${own[0]?.base ?? ''}, by ratios within blocks:\n${aligned([['', ...figures], ...rows], 1)}`
 }
 
 function comparisonText(comparison: Comparison | undefined): string {

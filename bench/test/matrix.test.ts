@@ -13,6 +13,7 @@ import { linkedPicture, pictureSvg, sentenceOf } from '../matrix/picture.ts'
 import { keptMatrix, pictureFile, SCHEMES, withMatrix } from '../matrix/publish.ts'
 import { type Cell, type CellFound, type Matrix, outcomesOf } from '../matrix/result.ts'
 import { keptCells } from '../matrix/run.ts'
+import { sentencesOf } from '../matrix/sentences.ts'
 import { matrixTable } from '../matrix/table.ts'
 import { ENVIRONMENT, NOW } from './fixtures/strategies-blocks.ts'
 
@@ -95,8 +96,35 @@ test('the picture shows the counts in light and dark, and in a page each cell le
   t.not(pictureSvg(matrix, 'light'), pictureSvg(matrix, 'dark'))
   t.regex(linkedPicture(matrix, 'light').text, /<a href="#cell-redis-kill">/)
   const page = matrixPage(matrix)
+  t.true(page.indexOf('id="matrix"') < page.indexOf('id="matrix-all"'), 'the picture is on top')
   t.regex(page, /<details id="cell-redis-kill">/)
   t.notRegex(page, /<b>it<\/b>/, 'text of a trace is text')
+})
+
+test('what the matrix says in sentences comes from its counts', (t) => {
+  const sentences = (cells: Cell[]): string => sentencesOf({ ...matrix, cells }).join('\n')
+  t.regex(
+    sentences([cell('kill', {}), impossible]),
+    /^Lost nothing: redis, in all faults of this matrix that can fall on them \(10 in total; each kind alone is bounded to 30 % of its faults\)\.$/,
+  )
+  const tabs = cell('tabs', {
+    verdict: 'invalid',
+    writes: { acknowledged: 400, lost: 40 },
+    anomalies: [anomaly('lost-update')],
+  })
+  const twice = cell('crash-after', { verdict: 'invalid', anomalies: [anomaly('duplicate')] })
+  const evicted = { ...lost, column: 'eviction' }
+  const all = sentences([tabs, twice, evicted])
+  t.regex(all, /^Lost to a second and third tab, without any fault: redis \(40 of 400 writes\)\.$/m)
+  t.regex(all, /^Done twice, because a node died after the commit and before the answer: redis \(3 times\)\.$/m)
+  t.regex(all, /^Lost when the store itself is killed, fails over or evicts: sessions or writes of redis\.$/m)
+  t.notRegex(all, /Lost nothing/)
+})
+
+test('the published matrix fits a terminal of 100 columns', (t) => {
+  const kept = keptMatrix()
+  if (kept === undefined) return t.fail('no matrix is kept')
+  for (const line of matrixTable(kept).split('\n')) t.true(line.length <= 100, line)
 })
 
 test('in a terminal a cell is a word', (t) => {

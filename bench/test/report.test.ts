@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { installPackages } from '../harness/peers.ts'
+import { keptMatrix } from '../matrix/publish.ts'
 import type { compareHtml } from '../report/compare-page.ts'
 import type { reportHtml } from '../report/page.ts'
 import type { BenchResult, StrategyResult } from '../result.ts'
@@ -81,6 +82,18 @@ test('every page has unique ids, ordered headings and captions, and no undefined
     t.deepEqual(faultsOfPage(page.reportHtml(sampleResult(sample))), [], JSON.stringify(sample))
   }
   t.deepEqual(faultsOfPage(comparing.compareHtml(sampleResult({ kills: 7 }), sampleResult({ kills: 6, seed: 2 }))), [])
+})
+
+test('the picture of the matrix and the answer come before what doubts them', (t) => {
+  const matrix = keptMatrix()
+  const html = page.reportHtml({ ...sampleResult(), doubts: ['the machine was busy'] }, { matrix })
+  const places = ['id="matrix"', 'id="answer"', 'class="doubts"', 'id="matrix-all"'].map((each) => html.indexOf(each))
+  t.true(places.every((place) => place > 0))
+  t.deepEqual(
+    places.toSorted((one, other) => one - other),
+    places,
+  )
+  t.deepEqual(faultsOfPage(html), [])
 })
 
 test('a single fault rules out nothing and compares nothing', (t) => {
