@@ -74,10 +74,11 @@ function losersIn(
   measure: (found: CellFound) => Omit<Loser, 'title'>,
 ): readonly Loser[] {
   return foundOf(matrix, isMeant)
-    .map(({ cell, found }) => ({
-      title: matrix.rows.find(({ name }) => name === cell.row)?.title ?? cell.row,
-      ...measure(found),
-    }))
+    .map(({ cell, found }) => {
+      const title = matrix.rows.find(({ name }) => name === cell.row)?.title ?? cell.row
+      const { text, weight } = measure(found)
+      return { title, text, weight }
+    })
     .filter(({ weight }) => weight > 0)
     .toSorted((one, other) => other.weight - one.weight)
 }

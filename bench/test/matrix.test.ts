@@ -101,8 +101,11 @@ test('the picture shows the counts in light and dark, and in a page each cell le
   t.notRegex(page, /<b>it<\/b>/, 'text of a trace is text')
 })
 
+function sentences(cells: Cell[]): string {
+  return sentencesOf({ ...matrix, cells }).join('\n')
+}
+
 test('what the matrix says in sentences comes from its counts', (t) => {
-  const sentences = (cells: Cell[]): string => sentencesOf({ ...matrix, cells }).join('\n')
   t.regex(
     sentences([cell('kill', {}), impossible]),
     /^Lost nothing: redis, in all faults of this matrix that can fall on them \(10 in total; each kind alone is bounded to 30 % of its faults\)\.$/,
