@@ -63,7 +63,7 @@ export function pictureSvg(matrix: Matrix, scheme: Scheme): string {
 
 /** In a page: each cell is a link to its proof. */
 export function linkedPicture(matrix: Matrix, scheme: Scheme): Markup {
-  return picture(matrix, COLOURS[scheme], (cell) => `#${anchorOf(cell)}`)
+  return picture(matrix, COLOURS[scheme], (cell) => ('impossible' in cell ? undefined : `#${anchorOf(cell)}`))
 }
 
 export function anchorOf({ row, column }: { readonly row: string; readonly column: string }): string {

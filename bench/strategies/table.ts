@@ -40,8 +40,8 @@ export function strategiesTable({ strategies, comparisons, options, doubts, seed
 /** What the heads mean, where they stand. */
 function legend(seed: number): string {
   return `seed ${seed}. Medians over kills; p50 to CPU: before the faults.
-Outage: the longest time without a good answer. (<14 %): none was lost, and so many kills rule out, at
-95 %, that more than this share of kills loses one.`
+Outage: the longest time without a good answer. (<14 %): none was lost, and so many kills rule
+out, at 95 %, that more than this share of kills loses one.`
 }
 
 function row({ name, figures }: StrategyResult): string[] {
