@@ -1,5 +1,5 @@
 /** The matrix in a terminal: one word a cell. */
-import { aligned } from '../harness/command/table.ts'
+import { aligned, COLUMNS_MAX } from '../harness/command/table.ts'
 import { type Cell, type Matrix, type Outcome, outcomesOf } from './result.ts'
 
 const WORDS: Readonly<Record<Outcome, string>> = {
@@ -17,7 +17,7 @@ export function matrixTable({ options, rows, cells }: Matrix): string {
     name,
     ...options.columns.map((column) => wordOf(cells.find((cell) => cell.row === name && cell.column === column))),
   ])
-  return aligned([['', ...options.columns], ...lines], options.columns.length + 1)
+  return aligned([['', ...options.columns], ...lines], options.columns.length + 1, COLUMNS_MAX)
 }
 
 function wordOf(cell: Cell | undefined): string {

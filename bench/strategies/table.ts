@@ -26,7 +26,11 @@ export function strategiesTable({ strategies, comparisons, options, doubts, seed
   const parts = options.scenarios.map((scenario) => {
     const rows = strategies.filter((each) => each.scenario === scenario)
     const missing = rows.flatMap(({ name, missing }) => (missing === undefined ? [] : [`${name}: ${missing}\n`]))
-    const table = aligned([HEAD, ...rows.filter(({ missing }) => missing === undefined).map(row)], HEAD.length)
+    const table = aligned(
+      [HEAD, ...rows.filter(({ missing }) => missing === undefined).map(row)],
+      HEAD.length,
+      COLUMNS_MAX,
+    )
     return `${scenario}\n\n${table}${missing.join('')}\n${comparisonLines(comparisons, scenario)}`
   })
   const doubtLines = doubts.map((doubt) => `${wrapped(`- ${doubt}`, COLUMNS_MAX).join('\n  ')}\n`).join('')
@@ -99,7 +103,7 @@ function comparisonLines(comparisons: readonly Comparison[], scenario: string): 
   const rows = [...Map.groupBy(own, ({ strategy }) => strategy)].map(([strategy, those]) =>
     [strategy].concat(figures.map((figure) => comparisonText(those.find((each) => each.figure === figure)))),
   )
-  return `Times ${own[0]?.base ?? ''}, by ratios within blocks:\n${aligned([['', ...figures], ...rows], 1)}`
+  return `Times ${own[0]?.base ?? ''}, by ratios within blocks:\n${aligned([['', ...figures], ...rows], 1, COLUMNS_MAX)}`
 }
 
 function comparisonText(comparison: Comparison | undefined): string {

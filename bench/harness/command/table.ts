@@ -5,8 +5,12 @@ import type { Estimate } from '../statistics.ts'
 export const COLUMNS_MAX = 100
 const BETWEEN = '  '
 
-/** From column `textFrom` on it is text again. A table that is too wide goes on below, each part with the first column. */
-export function aligned(rows: readonly (readonly string[])[], textFrom: number): string {
+/** From column `textFrom` on it is text again. A table that is wider than `widthMax` goes on below, each part with the first column. */
+export function aligned(
+  rows: readonly (readonly string[])[],
+  textFrom: number,
+  widthMax = Number.POSITIVE_INFINITY,
+): string {
   const widthOf = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
   const cell = (row: readonly string[], column: number): string => {
     const text = row[column] ?? ''
@@ -16,7 +20,7 @@ export function aligned(rows: readonly (readonly string[])[], textFrom: number):
   let width = widthOf(0)
   for (let column = 1; column < Math.max(...rows.map((row) => row.length)); column++) {
     const more = BETWEEN.length + widthOf(column)
-    const isFull = width + more > COLUMNS_MAX && (parts.at(-1)?.length ?? 0) > 1
+    const isFull = width + more > widthMax && (parts.at(-1)?.length ?? 0) > 1
     if (isFull) parts.push([0])
     width = (isFull ? widthOf(0) : width) + more
     parts.at(-1)?.push(column)
