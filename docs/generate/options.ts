@@ -13,6 +13,8 @@ const FACTORIES: readonly (readonly [call: string, interfaceName: string, from: 
   ['guard, of sessions()', 'GuardOptions', '@ninelives/sessions'],
   ['session.update(name, change, options)', 'UpdateOptions', '@ninelives/sessions'],
   ['session.single(name, run, options)', 'SingleOptions', '@ninelives/sessions'],
+  ['createSessions(options)', 'WebSessionsOptions', '@ninelives/sessions/web'],
+  ['mergeItems(options)', 'MergeItemsOptions', '@ninelives/sessions'],
   ['idempotency(options)', 'IdempotencyOptions', '@ninelives/sessions'],
   ['openOldSessions(url, options)', 'OldSessionsOptions', '@ninelives/sessions'],
   ['loginThrottle(options)', 'LoginThrottleOptions', '@ninelives/sessions'],
@@ -42,7 +44,9 @@ export function optionsPage(source: Source): string {
 /** The files whose exported types an application meets. */
 const TYPED_FILES = [
   'packages/sessions/src/contract.ts',
+  'packages/sessions/src/session-fields.ts',
   'packages/sessions/src/koa/session-type.ts',
+  'packages/sessions/src/web/web-session.ts',
   'packages/sessions/src/telemetry.ts',
   'packages/sessions/src/users/users.ts',
 ]

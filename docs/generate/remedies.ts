@@ -27,6 +27,14 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'The session is used by another browser or from another network than the one that logged in.',
       "Ask for the password again. Where networks change often, as on phones, set `network: 'ignore'`.",
     ],
+    NINELIVES_COOKIE_OVER_HTTP: [
+      "A warning of the process: the session's cookie may travel over http, because `NODE_ENV` is not `production` and `secure` was not set.",
+      'Set `NODE_ENV=production` or `secure: true` where users are. In development, `secure: false` silences it.',
+    ],
+    NINELIVES_STORE_UNAVAILABLE: [
+      "A warning of the process: the store that was named by its URL can't be reached at the start. Requests fail until it answers.",
+      'Start the store, or mend the host, the port or the password of its URL. The application need not start again.',
+    ],
     RECORD_UNREADABLE: [
       'What is stored under this session is damaged, or was written by a newer version of the program. It is left as it is.',
       'Deploy the newer version to every node. Otherwise look for another program that writes under the same prefix.',

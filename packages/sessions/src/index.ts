@@ -22,6 +22,7 @@ export {
 export { openStore, type StoreFactory, storeSchemes, type OpenStoreOptions } from './stores/open-store.ts'
 export type { SessionData } from './record/data.ts'
 export { SessionOptionsError } from './options.ts'
+export { mergeItems, type MergeItemsOptions } from './record/merge-items.ts'
 export { resolve, type Resolver, type Resolvers } from './record/merge.ts'
 export type { SingleOptions } from './engine/single-flight.ts'
 export type { OpenSession, SessionInfo } from './engine/session.ts'

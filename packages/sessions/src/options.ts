@@ -54,10 +54,16 @@ export function checkedOptions<Options extends object>(
   return checked as Options
 }
 
-/** For an option without a default. */
-export function assertGiven(factory: string, options: object, ...names: readonly string[]): void {
-  for (const name of names) {
-    if (!Object.hasOwn(options, name)) throw new SessionOptionsError(`${factory} needs the option ${name}.`)
+/** For options without a default, each by its name, or by its name and what to say of it. */
+export function assertGiven(
+  factory: string,
+  options: object,
+  ...needed: readonly (string | readonly [name: string, said: string])[]
+): void {
+  for (const each of needed) {
+    const [name, said] = typeof each === 'string' ? [each, ''] : each
+    if (Object.hasOwn(options, name)) continue
+    throw new SessionOptionsError(`${factory} needs the option ${name}${said === '' ? '' : `: ${said}`}.`)
   }
 }
 

@@ -13,6 +13,7 @@ import { SessionOptionsError } from '../src/options.ts'
 import { sameOrigin } from '../src/protection/same-origin.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { usersSessions } from '../src/users/users.ts'
+import { StoreConfigError } from '../src/errors.ts'
 import { listening, say } from './support/koa-server.ts'
 import { client, type Handler, KEY, shop } from './support/shop.ts'
 
@@ -77,9 +78,10 @@ const refused: Readonly<Record<string, [options: Record<string, unknown>, said: 
   'one key that is no list': [{ keys: KEY }, /keys takes a list of secrets/],
   "a koa-session's store": [{ store: koaSessionStore }, /It is a store for koa-session .* await openStore\(/],
   'a store that was not awaited': [{ store: openStore('memory:') }, /It is a promise: await it/],
-  "a store's URL": [{ store: 'redis://localhost' }, /store takes an opened session store, not 'redis:\/\/localhost'/],
-  'no store': [{ store: undefined }, 'sessions() needs the option store.'],
-  'no word on https': [{ secure: undefined }, 'sessions() needs the option secure.'],
+  'a store that is a number': [{ store: 6379 }, /store takes a store's URL, or an opened session store, not 6379\.$/],
+  'a store in a cookie, by its URL': [{ store: 'token:' }, /token: .* store: await openStore\('token:\.\.\.'\)/],
+  'no store': [{ store: undefined }, /^sessions\(\) needs the option store: its URL, .*environment variable set/],
+  'no keys': [{ keys: undefined }, /^sessions\(\) needs the option keys: a list of secrets of 32 .*openssl rand/],
   'both an idle timeout and a maxAge': [
     { maxAge: 5, idleTimeoutMs: 5 },
     /maxAge is the idle timeout, .* leave out idleTimeoutMs/,
@@ -106,6 +108,12 @@ for (const name of [...GONE.split(' '), 'ContextStore']) {
     t.notRegex(message, /It takes/)
   })
 }
+
+test('refused at the start: a URL that names no store', (t) => {
+  const given = { store: 'redsi://user:hidden@host', keys: [KEY], secure: false }
+  const { message } = t.throws(() => sessions(new Koa(), given), { instanceOf: StoreConfigError })
+  t.regex(message, /^no store for 'redsi:\/\/\*\*\*@host': a store is a URL \(memory:, redis:/)
+})
 
 test('no error tells a key or a secret', async (t) => {
   const given = { store: memoryStore(), keys: [KEY, 'a short secret'], secure: false }

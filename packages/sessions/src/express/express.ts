@@ -20,11 +20,13 @@
  */
 import { oldSessionsRule, type OldSessions } from '../adoption/old-sessions.ts'
 import { carrierOf } from '../carrier.ts'
+import type { SessionStore } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
 import { sessionEngine } from '../engine/engine.ts'
 import { type EngineEvent, type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
-import type { BreakerEvent, StoreCall } from '../telemetry.ts'
+import { namedStore, STORE_HINT, storeOrUrlRule } from '../stores/named-store.ts'
+import type { StoreCall, StoreEvent } from '../telemetry.ts'
 import { CARRIER, endSession, middlewareId, MiddlewareSession } from './middleware-session.ts'
 import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from '../options.ts'
@@ -36,13 +38,13 @@ export {
   type OldSessionsOptions,
   openOldSessions,
 } from '../adoption/old-sessions.ts'
+export { mergeItems, type MergeItemsOptions } from '../record/merge-items.ts'
 export { resolve } from '../record/merge.ts'
 export { openStore } from '../stores/open-store.ts'
 export { SessionOptionsError } from '../options.ts'
 
 /** Of the engine's options, those that mean something here. */
 type Governed =
-  | 'store'
   | 'clock'
   | 'absoluteTimeoutMs'
   | 'resolvers'
@@ -52,6 +54,11 @@ type Governed =
   | 'commitTimeMaxMs'
 
 export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
+  /**
+   * Its URL, such as `redis://127.0.0.1:6379`: it is opened at once, and closed by `close()` of what the factory returns. Or an opened
+   * store, which the application closes: `await openStore('redis://...')`.
+   */
+  readonly store: SessionStore | string
   /** How long a session whose cookie has no `maxAge` may be unused; with one, it is that long. Default 30 minutes. */
   readonly idleTimeoutMs?: number
   /**
@@ -62,7 +69,7 @@ export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
   /** How long to wait for the store, and how to spare it when it fails. */
   readonly guard?: GuardOptions
   /** What happens to sessions, and that the store is down or answers again. */
-  readonly onEvent?: (event: EngineEvent | BreakerEvent) => void
+  readonly onEvent?: (event: EngineEvent | StoreEvent) => void
   /** Every call to the store once it has ended. */
   readonly onStoreCall?: (call: StoreCall) => void
 }
@@ -77,7 +84,13 @@ export interface SessionMaker {
   createSession(request: never, fields: never): object
 }
 
-export interface FastifyStore extends SocketLayer {
+/** What the application keeps of it. */
+export interface ClosableLayer extends SocketLayer {
+  /** Closes a store that was named by its URL; one that the application opened is left. */
+  close(): Promise<void>
+}
+
+export interface FastifyStore extends ClosableLayer {
   /** What a session is, the application's own types say: a callback may expect anything of what it is given. */
   get(id: string, callback: Callback<never>): void
   set(id: string, session: object, callback?: Callback<void>): void
@@ -87,7 +100,7 @@ export interface FastifyStore extends SocketLayer {
 type Callback<T> = (error: unknown, result?: T) => void
 
 /** For express-session: `session({ store: expressStore({ store, Store: session.Store }), ... })`. */
-export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store & SocketLayer {
+export function expressStore<Store extends SessionMaker>(options: ExpressStoreOptions<Store>): Store & ClosableLayer {
   const { Store, ...rest } = options
   if (typeof Store !== 'function') {
     throw new SessionOptionsError(`expressStore(): Store takes session.Store of express-session, not ${shown(Store)}.`)
@@ -97,6 +110,10 @@ export function expressStore<Store extends SessionMaker>(options: ExpressStoreOp
 
   class ExpressStore extends Base {
     readonly [SOCKET_ACCESS] = sessions.socketAccess
+
+    close(): Promise<void> {
+      return sessions.close()
+    }
 
     get(id: string, callback: Callback<object>): void {
       const session = sessions.at(id)
@@ -126,7 +143,7 @@ export function expressStore<Store extends SessionMaker>(options: ExpressStoreOp
       return read === undefined ? session : sessions.hold(session, read)
     }
   }
-  return new ExpressStore() as unknown as Store & SocketLayer
+  return new ExpressStore() as unknown as Store & ClosableLayer
 }
 
 /** For @fastify/session: `fastify.register(session, { store: fastifyStore({ store }), ... })`. */
@@ -142,12 +159,13 @@ export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
     },
     set: (id, session, callback) => tell(sessions.save(id, session), callback),
     destroy: (id, callback) => tell(sessions.end(id), callback),
+    close: () => sessions.close(),
     [SOCKET_ACCESS]: sessions.socketAccess,
   }
 }
 
 const rules: Rules<MiddlewareStoreOptions> = {
-  store: engineRules.store,
+  store: storeOrUrlRule,
   clock: engineRules.clock,
   idleTimeoutMs: engineRules.idleTimeoutMs,
   absoluteTimeoutMs: engineRules.absoluteTimeoutMs,
@@ -164,13 +182,14 @@ const rules: Rules<MiddlewareStoreOptions> = {
 
 function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
   const { guard, onStoreCall, adopt, ...options } = checkedOptions(factory, given, rules)
-  assertGiven(factory, options, 'store')
-  if (carrierOf(options.store) !== undefined) {
+  assertGiven(factory, options, ['store', STORE_HINT])
+  const named = namedStore(factory, options.store, options.onEvent)
+  if (carrierOf(named) !== undefined) {
     throw new StoreConfigError(
       `${factory}: token: keeps a session in its cookie, and the cookie of this middleware has only an id. Take another store, or Koa's sessions().`,
     )
   }
-  const store = guardedStore(options.store, guard, { onEvent: options.onEvent, onStoreCall })
+  const store = guardedStore(named, guard, { onEvent: options.onEvent, onStoreCall })
   const engine = sessionEngine({ ...options, store, userOf: () => undefined, visitors: 'as-users' })
   const held = new WeakMap<object, MiddlewareSession>()
 
@@ -200,6 +219,10 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
     },
 
     end: (id: string) => endSession(engine, id, adopt),
+
+    close: async (): Promise<void> => {
+      if (named !== options.store) await named.close()
+    },
   }
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type Koa from 'koa'
 import type { SessionData } from '../record/data.ts'
-import type { MaxAge } from './session-type.ts'
+import type { MaxAge } from '../session-fields.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from '../errors.ts'
 import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
 import { assignedFields, assignFields, type BareSession } from './koa-session-fields.ts'

@@ -2,6 +2,7 @@
  * The adapter for Koa: a request's session is opened, its handler runs, the session is committed, and the answer gets its
  * cookie, in this order in `withSession`. `ctx.session` is koa-session's; what that takes is in the files koa-session-*.ts.
  */
+import type { Server } from 'node:http'
 import type Koa from 'koa'
 import { type Carrier, carrierOf } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
@@ -10,12 +11,14 @@ import { type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
 import type { SessionData } from '../record/data.ts'
 import { answeringWith, replay, wasAnswered } from './idempotency.ts'
-import { checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
-import type { KoaSession, SessionFields } from './session-type.ts'
+import { type CheckedOptions, checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
+import type { SessionFields } from '../session-fields.ts'
+import type { KoaSession } from './session-type.ts'
 import { merge } from '../record/merge.ts'
 import { hasMethods, SessionOptionsError, shown } from '../options.ts'
 import { endDiscarded, refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
-import { cookieLimits, type SessionCookie, sessionCookie } from './session-cookie.ts'
+import { type SessionCookie, sessionCookie } from './session-cookie.ts'
+import { cookieLimits } from '../cookie/cookie-options.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
 import type { Update } from './koa-session-members.ts'
 import { koaSessionMiddleware } from './koa-session-middleware.ts'
@@ -23,15 +26,8 @@ import { SOCKET_ACCESS, type SocketLayer } from '../socket-access.ts'
 import { type UsersSessions, usersSessions } from '../users/users.ts'
 
 export type { OutagePolicy, SessionsOptions } from './koa-options.ts'
-export type {
-  AssignedSession,
-  KoaSession,
-  MaxAge,
-  SessionDraft,
-  SessionFields,
-  SessionMembers,
-  UpdateOptions,
-} from './session-type.ts'
+export type { AssignedSession, KoaSession, SessionMembers, UpdateOptions } from './session-type.ts'
+export type { MaxAge, SessionDraft, SessionFields } from '../session-fields.ts'
 
 /** What an application keeps of the session layer. */
 export interface SessionLayer extends SocketLayer {
@@ -39,6 +35,10 @@ export interface SessionLayer extends SocketLayer {
   health(): Promise<void>
   /** A user's sessions, to list and to end. */
   readonly users: UsersSessions
+  /** For what else keeps its records there, such as `loginThrottle({ store })`. */
+  readonly store: SessionStore
+  /** Closes a store that was named by its URL, as the end of `app.listen()`'s server does. One that the application opened is left. */
+  close(): Promise<void>
 }
 
 const TOKEN_REFUSED = 'token: keeps a session in its cookie, which a socket can not send anew. Take another store.'
@@ -52,6 +52,7 @@ export function sessions<Fields extends object = SessionFields>(
   assertApplication(app, given)
   const options = checkedSessionsOptions(given as SessionsOptions)
   const { needed = () => true } = options
+  if (options.opensStore) closeWithServers(app, options.store)
   const store = guardedStore(options.store, options.guard, {
     onEvent: options.onEvent,
     onStoreCall: options.onStoreCall,
@@ -91,6 +92,10 @@ export function sessions<Fields extends object = SessionFields>(
   return {
     users: usersSessions(engine),
     health: () => store.health(),
+    store: options.store,
+    close: async () => {
+      if (options.opensStore) await options.store.close()
+    },
     [SOCKET_ACCESS]: { engine, secure: options.secure, ids, refused },
   }
 }
@@ -115,7 +120,7 @@ function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Updat
 }
 
 /** The engine with those of the options that are its own. */
-function engineFor(options: SessionsOptions, store: SessionStore): Engine {
+function engineFor(options: CheckedOptions, store: SessionStore): Engine {
   const { outage, maxAge } = options
   const own = Object.entries(options).filter(([name]) => Object.hasOwn(engineRules, name))
   const readsLastKnown = outage === 'read-only' || typeof outage === 'function'
@@ -128,7 +133,7 @@ function engineFor(options: SessionsOptions, store: SessionStore): Engine {
 }
 
 /** Where the store's sessions travel in their cookies: its carrier, and the engine over what the nodes share. */
-function carrying(engine: Engine, options: SessionsOptions): { engine: Engine; carrier?: Carrier } {
+function carrying(engine: Engine, options: CheckedOptions): { engine: Engine; carrier?: Carrier } {
   const makeCarrier = carrierOf(options.store)
   if (makeCarrier === undefined) return { engine }
   const { store: shared, clock, absoluteTimeoutMs, requestTimeMaxMs, onEvent } = engine
@@ -137,6 +142,23 @@ function carrying(engine: Engine, options: SessionsOptions): { engine: Engine; c
   const carrier = makeCarrier({ shared, keys, ...cookieLimits(options), clock, lifetimeMaxMs, onEvent })
   const { store, idempotencyBytesMax } = carrier
   return { engine: engine.over({ store, idempotencyBytesMax, aliasesRotate: true }), carrier }
+}
+
+/** The store is open for as long as the application listens: it may do so on several ports, and again. */
+function closeWithServers(app: Koa, store: SessionStore): void {
+  const listen = app.listen.bind(app) as (...given: unknown[]) => Server
+  let listening = 0
+  app.listen = (...given: unknown[]): Server => {
+    const server = listen(...given)
+    listening += 1
+    // Where that fails, a request is told so.
+    store.open().catch(() => undefined)
+    server.once('close', () => {
+      listening -= 1
+      if (listening === 0) void store.close()
+    })
+    return server
+  }
 }
 
 function assertApplication(app: Koa, options: unknown): void {

@@ -4,26 +4,18 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { requestAdoption } from './adoption.ts'
-import { type Carrier, COOKIE_BYTES_MAX } from '../carrier.ts'
-import { cookieSealer, type CookieSealer, type Unsealed } from '../secrets/cookie.ts'
+import type { Carrier } from '../carrier.ts'
+import { isIdNeeded, isNews, lastingCookies } from '../cookie/cookie-news.ts'
+import { type CookieAttributes, cookieForm, LONG_AGO } from '../cookie/cookie-options.ts'
+import { sealedCookies, valuesOf } from '../cookie/request-cookies.ts'
+import { cookieSealer } from '../secrets/cookie.ts'
 import type { Engine } from '../engine/engine.ts'
-import { SessionError, SessionTooEarlyError } from '../errors.ts'
+import { SessionTooEarlyError } from '../errors.ts'
 import { fingerprints } from '../idempotency/fingerprint.ts'
 import { type SessionId, sessionKey, sessionRef } from '../secrets/id.ts'
-import type { SessionsOptions } from './koa-options.ts'
-import type { MaxAge } from './session-type.ts'
-import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
-import {
-  allowCookie,
-  EARLY,
-  known,
-  newState,
-  type RequestState,
-  STATE,
-  type StatefulContext,
-  stateOf,
-} from './request-state.ts'
-import type { OpenSession, SessionInfo } from '../engine/session.ts'
+import type { CheckedOptions } from './koa-options.ts'
+import { allowCookie, EARLY, known, newState, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import type { OpenSession } from '../engine/session.ts'
 import { isHeard } from './koa-session-events.ts'
 import { fieldsOf } from './koa-session-fields.ts'
 
@@ -43,50 +35,8 @@ export interface SessionCookie {
 /** koa-session passes its keys to events and debug output; the real id stays with the request's state. */
 const KEY_PRESENTED = 'presented'
 const NO_KEY = ''
-const LONG_AGO = new Date(0)
-/** How many cookies of the session's name are looked at in one request. */
-const COOKIES_MAX = 64
-/** Of those that were sealed by us each may cost a read. */
-const SEALED_MAX = 4
-
-interface CookieAttributes {
-  httpOnly: true
-  overwrite: true
-  path: '/'
-  sameSite: 'lax' | 'strict' | 'none'
-  secure: boolean
-  signed: false
-  domain?: string
-}
-
-type CookieOptions = Pick<SessionsOptions, 'secure' | 'cookieName' | 'domain' | 'sameSite'>
-
-function cookieForm({ secure, cookieName = 'sid', domain, sameSite = 'lax' }: CookieOptions) {
-  const name = secure ? `${domain === undefined ? '__Host-' : '__Secure-'}${cookieName}` : cookieName
-  const attributes: CookieAttributes = {
-    httpOnly: true,
-    overwrite: true,
-    path: '/',
-    sameSite,
-    secure,
-    signed: false,
-    ...(domain !== undefined && { domain }),
-  }
-  return { name, attributes }
-}
-
-/** What is left for the value of a cookie that is to fit a browser with its name and all its attributes. */
-export function cookieLimits(options: CookieOptions): { readonly cookieName: string; readonly valueBytesMax: number } {
-  const { name, attributes } = cookieForm(options)
-  const { path, sameSite, secure, domain } = attributes
-  const named = { path, expires: LONG_AGO.toUTCString(), ...(domain !== undefined && { domain }), sameSite }
-  const longest = Object.entries(named).map(([attribute, value]) => `; ${attribute}=${value}`)
-  const text = `${name}=${longest.join('')}; httponly${secure ? '; secure' : ''}`
-  return { cookieName: name, valueBytesMax: COOKIE_BYTES_MAX - text.length }
-}
-
 /** With a carrier, a session travels in its cookie; without, the cookie has the session's id. */
-export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?: Carrier): SessionCookie {
+export function sessionCookie(engine: Engine, options: CheckedOptions, carrier?: Carrier): SessionCookie {
   const { keys, secure } = options
   const { name, attributes } = cookieForm(options)
   const cookieValues = valuesOf(name)
@@ -155,73 +105,6 @@ export function sessionCookie(engine: Engine, options: SessionsOptions, carrier?
     sealedCookies(sealer, cookieValues(headers.cookie)).map(({ id }) => id)
 
   return { name, attributes, present, send, settle, idsOf }
-}
-
-/**
- * The values of the cookies of this name, in their order. A sibling domain can plant others, which browsers send beside ours and
- * often before it. A name is a token, in which nothing needs quoting but these.
- */
-function valuesOf(name: string): (header: string | undefined) => string[] {
-  const pattern = new RegExp(`(?:^|;) *${name.replaceAll(/[$*+.^|]/g, '\\$&')}=([^;]*)`, 'g')
-  return (header = '') => {
-    const found: string[] = []
-    pattern.lastIndex = 0
-    while (found.length < COOKIES_MAX) {
-      const match = pattern.exec(header)
-      if (match === null) break
-      found.push((match[1] as string).trimEnd())
-    }
-    return found
-  }
-}
-
-/** Those that were sealed by us. */
-function sealedCookies(sealer: CookieSealer, values: readonly string[]): Unsealed[] {
-  const found: Unsealed[] = []
-  for (const value of values) {
-    if (found.length === SEALED_MAX) break
-    const unsealed = sealer.unseal(value)
-    if (unsealed !== undefined) found.push(unsealed)
-  }
-  return found
-}
-
-function isSame(one: SessionId, other: SessionId): boolean {
-  return one.secret === other.secret && one.handle === other.handle && one.user === other.user
-}
-
-/** Whether a session's cookie is kept by the browser for as long as the session may be unused. */
-function lastingCookies(maxAge: MaxAge = 'session'): (info: SessionInfo) => boolean {
-  return ({ maxAgeMs }) => (maxAgeMs === undefined ? maxAge !== 'session' : maxAgeMs !== UNTIL_BROWSER_CLOSES)
-}
-
-/**
- * Whether the client has to be told of the session: its id is another one, or sealed with a key that was replaced, or the
- * browser is to keep it for another time. A session that travels in its cookie is news with every change.
- */
-function isNews(
-  { session, presented, opened, outage, carried }: RequestState,
-  isKept: (info: SessionInfo) => boolean,
-): boolean {
-  const info = session?.info
-  if (outage !== undefined || session === undefined || info === undefined) return false
-  if (presented === undefined || presented.outdated || !isSame(presented.id, session.id)) return true
-  if (opened === undefined || isKept(opened) !== isKept(info)) return true
-  if (carried !== undefined && opened.version !== info.version) return true
-  return (carried !== undefined || isKept(info)) && opened.expiresAtMs !== info.expiresAtMs
-}
-
-/** Asked where this request wrote nothing at its end. Only a session that the client came with may be changed by others. */
-async function isIdNeeded({ session, presented, carried }: RequestState): Promise<boolean> {
-  if (session === undefined || presented?.id.handle !== session.id.handle) return true
-  try {
-    return await session.isIdNeeded(presented.id)
-  } catch (error) {
-    if (!(error instanceof SessionError)) throw error
-    // The client needs an id that this request made, and what it has changed of a session that travels in its cookie. The
-    // id that it has already will be sealed anew next time.
-    return carried !== undefined || presented.id.secret !== session.id.secret
-  }
 }
 
 /** Of the old software: where it had set another path or a domain, the browser keeps the cookie, which opens nothing. */

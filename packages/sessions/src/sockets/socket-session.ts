@@ -1,5 +1,5 @@
 /** A socket's session, in the hands of its handlers. */
-import { type SessionDraft, type SessionFields } from '../koa/session-type.ts'
+import { type SessionDraft, type SessionFields } from '../session-fields.ts'
 import { SessionGoneError } from '../errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { OpenSession } from '../engine/session.ts'

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { RawData, WebSocket } from 'ws'
 import { SessionError, SessionGoneError, StoreUnavailableError } from '../errors.ts'
-import type { SessionFields } from '../koa/session-type.ts'
+import type { SessionFields } from '../session-fields.ts'
 import type { SocketSession } from './socket-session.ts'
 
 /** Why a socket is closed by us. */

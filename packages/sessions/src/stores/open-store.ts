@@ -73,15 +73,23 @@ export async function openStore(location: string, given: OpenStoreOptions = {}):
   const options = checkedOptions('openStore()', given, rules)
   const { location: mirrored, mirror } = splitMirror(location)
   if (mirror !== undefined) return await mirroring(mirrored, mirror, options)
-  if (/^\.{0,2}\//.test(location)) return warningOnceOpen(await fromModule(location), options.onEvent)
-  const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
-  const opener = openers[scheme.toLowerCase()]
-  if (opener === undefined) {
-    throw new StoreConfigError(
-      `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
-    )
-  }
+  if (isModulePath(location)) return warningOnceOpen(await fromModule(location), options.onEvent)
+  const opener = openers[schemeOf(location)] as Opener
   return warningOnceOpen(await opener(location, options), options.onEvent)
+}
+
+/** Empty for the path of a module. Throws StoreConfigError for what names no store. */
+export function schemeOf(location: string): string {
+  if (isModulePath(location)) return ''
+  const [scheme = ''] = /^[a-z][a-z\d+.-]*:/i.exec(location) ?? []
+  if (Object.hasOwn(openers, scheme.toLowerCase())) return scheme.toLowerCase()
+  throw new StoreConfigError(
+    `no store for '${withoutSecrets(location)}': a store is a URL (${storeSchemes.join(', ')}) or the path of a module (./my-store.ts)`,
+  )
+}
+
+function isModulePath(location: string): boolean {
+  return /^\.{0,2}\//.test(location)
 }
 
 /** Tells what the store's server is set up badly for, once, in the background of the first `open()` that resolves. */

@@ -73,7 +73,9 @@ export function guardedStore(
 
   return {
     name: store.name,
-    capabilities: store.capabilities,
+    get capabilities() {
+      return store.capabilities
+    },
     open: () => store.open(),
     health: async () => {
       await deadlines.within(store.health())
