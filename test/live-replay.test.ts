@@ -1,10 +1,10 @@
-/** A recorded trace on the live page, in a real browser. */
+/** A recorded trace on the live page, in a real browser: scrubbed, taken from anomaly to anomaly, and forked. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { until } from '@ninelives/lab'
 import { run, runUp } from '../packages/lab/test/fixtures/command.ts'
-import { browserMissing, openPage, reads } from './support/browser.ts'
+import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the replay: ${browserMissing}`, () => {})
@@ -34,6 +34,51 @@ async function replay(t: ExecutionContext, trace: string): Promise<string> {
   await until(() => address() !== undefined, { deadlineMs: 60_000, what: 'the replay to be served' })
   return address() ?? ''
 }
+
+inBrowser('a recorded trace is scrubbed, shows its anomalies, and is forked into a live cluster', async (t) => {
+  const trace = await record(t)
+  const { page, errors } = await openPage(t, await replay(t, trace))
+  await reads(page, '#link', /^recording$/)
+  await reads(page, '#strategy-name', /sticky/)
+  // It plays from the beginning; the keys stop it, and take it to the death and to what that cost.
+  await page.keyboard.press(' ')
+  await page.locator('#pause[data-state=stands]').waitFor()
+  t.is(await page.locator('#problem').isVisible(), false)
+  // The recording may still be on its way to the page: then there is no anomaly yet.
+  const cost = page.locator('#sentence').filter({ hasText: /^Node b was killed .*logged out/ })
+  const jumped = async (): Promise<boolean> => {
+    await page.keyboard.press('n')
+    return await cost.isVisible()
+  }
+  await until(jumped, { deadlineMs: 60_000, everyMs: 500, what: 'a jump to the death' })
+  await page.locator('#diagram-picture svg').waitFor()
+  t.deepEqual(await barriers(page), [])
+  await page.locator('#scrub').evaluate((slider) => {
+    const input = slider as unknown as { value: string; min: string; dispatchEvent: (event: Event) => void }
+    input.value = input.min
+    input.dispatchEvent(new Event('input'))
+  })
+  await reads(page, '#sentence', /starting|serve/)
+  await page.keyboard.press('l')
+  await reads(page, '#sentence', /^Node b was killed .*logged out/)
+
+  // To act is to fork: the strategy, the nodes, the users, the seed, the faults up to here, and the one that was asked for.
+  await page.keyboard.press('3')
+  await reads(page, '#fork-command', /^npm start -- --strategy sticky --nodes 3 --users 30 --rate 60 --seed 7$/)
+  await reads(page, '#fork-faults', /^kill of b after .*, kill of c after /)
+  const link = (await page.locator('#fork-link').getAttribute('href')) ?? ''
+  t.regex(link, /#strategy=sticky&nodes=3&users=30&tabs=1&rate=60&seed=7&fault=kill:b@[\d.]+&fault=kill:c@[\d.]+$/)
+  t.deepEqual(await barriers(page), [])
+  t.deepEqual(errors, [])
+
+  const lab = await runUp(t, '--users', '0')
+  const { page: live } = await openPage(t, `${lab.control}/${new URL(link).hash}`)
+  await reads(live, '#cluster-faults', /kill of b after/)
+  await live.locator('#cluster-start').click()
+  await reads(live, '#strategy-name', /sticky/)
+  // The last of the scene's faults.
+  await reads(live, '#sentence', /^Node c was killed/)
+})
 
 inBrowser('a trace that is broken is shown up to there, and the page says at which line and why', async (t) => {
   const trace = await record(t)

@@ -96,6 +96,16 @@ test('a user who is refused was logged out, and stays counted after the next log
   t.is(judge(run.events).sessions.lost, 1, 'the report says the same')
 })
 
+test('a session that was still lost when the run ended is found at the end', (t) => {
+  const run = new Run()
+  run.login(10, 0, 'b')
+  run.kill(100, 'b')
+  run.op(200, 0, {}, refused)
+  t.deepEqual(run.crowd.view.found, {})
+  run.crowd.finish()
+  t.deepEqual(run.crowd.beat(300).found, { 'lost-session': 1 })
+})
+
 test('a session that is there again after a refusal was not lost', (t) => {
   const run = new Run()
   run.login(10, 0, 'b')

@@ -71,6 +71,11 @@ export class Crowd {
     this.#judge.take(event)
   }
 
+  /** No event follows: finds what only the end of a visit shows, such as a session that was lost. */
+  finish(): void {
+    this.#judge.verdict()
+  }
+
   get view(): CrowdView {
     return {
       atMs: this.#atMs,

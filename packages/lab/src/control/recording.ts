@@ -3,7 +3,6 @@
  * with what happened to the users. The last message, `recorded`, says up to where the trace could be read. Each client has the file
  * read anew, as fast as it takes it, so a trace may be larger than the memory.
  */
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { Crowd, initialState, isOperation, type ReadTrace, reduce, type TraceEvent } from '@ninelives/history'
 import { ApiError } from '../errors.ts'
@@ -24,6 +23,7 @@ export class Recording {
     if (this.#clients.size >= CLIENTS_MAX)
       throw new ApiError(503, 'TOO_MANY_CLIENTS', `at most ${CLIENTS_MAX} clients read the recording at once`)
     this.#clients.add(response)
+    const closed = new Promise((resolve) => response.once('close', resolve))
     response.on('close', () => this.#clients.delete(response))
     // The client is gone; `close` follows.
     response.on('error', () => undefined)
@@ -32,7 +32,7 @@ export class Recording {
     for (const message of messagesOf(this.#read())) {
       chunk += message
       if (chunk.length < CHUNK_LENGTH) continue
-      await taken(response, chunk)
+      await Promise.race([new Promise((resolve) => response.write(chunk, resolve)), closed])
       if (response.destroyed) return
       chunk = ''
     }
@@ -42,11 +42,6 @@ export class Recording {
   close(): void {
     for (const client of this.#clients) client.destroy()
   }
-}
-
-async function taken(response: ServerResponse, chunk: string): Promise<void> {
-  const isTaken = new Promise((resolve) => response.write(chunk, resolve))
-  await Promise.race([isTaken, once(response, 'close')])
 }
 
 function* messagesOf(trace: ReadTrace): Generator<string> {
@@ -63,6 +58,7 @@ function* messagesOf(trace: ReadTrace): Generator<string> {
     state = reduce(state, event)
     if (!isOperation(event)) yield eventMessage(event)
   }
+  crowd.finish()
   yield message('beat', crowd.beat(state.atMs))
   yield message('recorded', { problem: trace.problem ?? null })
 }

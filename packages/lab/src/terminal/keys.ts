@@ -25,6 +25,8 @@ export const keysLine = 'k + Enter kills a node ("k b": node b), p pauses one, h
 /** Reads keys until the input ends. A process in the background reads nothing: the system would stop it. */
 export function readKeys(input: NodeJS.ReadStream, actions: KeyActions, say: Say): () => void {
   const lines = createInterface({ input, terminal: false })
+  // A terminal that hangs up ends in a read error; the hang-up itself arrives as SIGHUP.
+  lines.on('error', () => undefined)
   lines.on('line', (line) => void press(line, actions, say))
   const inForeground = (): unknown => (isForeground(process.pid) ? lines.resume() : lines.pause())
   process.on('SIGCONT', inForeground)

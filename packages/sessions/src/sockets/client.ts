@@ -151,7 +151,9 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       sendMore()
     })
     own.addEventListener('message', ({ data }) => {
-      if (socket === own) heardAtMs = performance.now()
+      // A connection that was left may still deliver what it had received.
+      if (socket !== own) return
+      heardAtMs = performance.now()
       if (data !== KEEP_ALIVE) receive(JSON.parse(String(data)) as ClientMessage)
     })
     own.addEventListener('close', ({ code, reason }) => {
@@ -176,10 +178,12 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   const ask = (own: WebSocket): void => {
     const askedAtMs = performance.now()
     own.send(KEEP_ALIVE)
-    listening = setTimeout(() => {
+    const judge = (): void => {
       if (heardAtMs >= askedAtMs) listenOn(own)
       else leave(own, true)
-    }, KEEP_ALIVE_WITHIN_MS)
+    }
+    // After a stall of this program the answer may have arrived and not been read: that happens before the second timer.
+    listening = setTimeout(() => (listening = setTimeout(judge, 0)), KEEP_ALIVE_WITHIN_MS)
   }
 
   /** Without its close, which would wait for an answer too. */

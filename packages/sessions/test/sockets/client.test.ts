@@ -144,12 +144,12 @@ test("a connection over which nothing happens stays, is no use of the session, a
   await until('it to be open', () => own.client.state === 'open')
   let answers = 0
   own.current().on('message', () => answers++)
-  await until('three answers', () => answers >= 3)
+  await until('an answer', () => answers > 0)
   t.deepEqual(own.heard, [])
   t.deepEqual(own.states, ['open'])
   time.nowMs += 40_000
   answers = 0
-  await until('three answers', () => answers >= 3)
+  await until('another', () => answers > 0)
   time.nowMs += 21_000
   await t.throwsAsync(own.client.send('look'), { instanceOf: MessageLostError })
   t.is(own.client.state, 'ended')

@@ -125,6 +125,11 @@ export function commandOf({ strategy, nodes, users, tabs, rate, seed, edges }: S
     ...(edges ? { edges: 'on' } : {}),
   }
   return `npm start -- ${Object.entries(flags)
-    .map(([name, value]) => `--${name} ${value}`)
+    .map(([name, value]) => `--${name} ${shellWord(String(value))}`)
     .join(' ')}`
+}
+
+/** A recording may come from anywhere, and its command is to be pasted into a shell. */
+function shellWord(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
