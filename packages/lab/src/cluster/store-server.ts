@@ -122,7 +122,11 @@ export class StoreServer implements Member, PoweredStore {
   async takeOver(id: string): Promise<boolean> {
     const { port } = this
     if (!(await this.isPrimary()) && !(await this.#replication.promote(port))) return false
-    if (this.#ledTo !== port && !(await this.#leadTo(id, port))) return false
+    // The edges lead there last: all is done.
+    if (this.#ledTo === port) return true
+    // Its own step, as a promotion may come about after it was given up.
+    if ((await this.#replication.waitForNone?.(port)) === false) return false
+    if (!(await this.#leadTo(id, port))) return false
     this.#ledTo = port
     return true
   }

@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { ServerName } from '@ninelives/history'
 import { findServer, serverKinds } from '../../src/cluster/servers/index.ts'
 import type { PrivateServer } from '../../src/cluster/servers/server-kind.ts'
+import { StoreServer } from '../../src/cluster/store-server.ts'
 import { Keeper } from '../../src/supervise/keeper.ts'
 import { freePort } from '../../src/supervise/ports.ts'
 import { Warden } from '../../src/supervise/warden.ts'
@@ -76,6 +77,27 @@ for (const name of Object.keys(serverKinds) as ServerName[]) {
       t.true(await replication.promote(replica.port))
       t.true(await replication.isPrimary(replica.port))
       await follows(await started(t, server, 'replica', replica.port))
+    })
+  }
+
+  if ('waitForReplica' in replication) {
+    withServer(`a replica of ${name} that was promoted before it takes over waits for no replica`, async (t) => {
+      if (server === undefined) return t.fail()
+      const primary = await started(t, server, name)
+      // The replica has a copy of this setting.
+      t.false(await replication.waitForReplica?.(primary.port))
+      const replica = await started(t, server, 'replica', primary.port)
+      const ledTo: number[] = []
+      const leadTo = (_id: string, port: number): Promise<boolean> => Promise.resolve(ledTo.push(port) > 0)
+      const store = new StoreServer(server.kind, leadTo, primary, replica)
+      await store.followed()
+      t.true(await replication.promote(replica.port))
+      t.true(store.replace())
+      t.true(await store.takeOver('f1'))
+      t.true(await store.takeOver('f1'))
+      t.deepEqual(ledTo, [replica.port])
+      const { amnesia } = server.kind
+      t.true('forget' in amnesia && (await amnesia.forget(replica.port, 'mark')), 'it acknowledges changes')
     })
   }
 

@@ -70,10 +70,8 @@ export const postgres: ServerKind = {
     waitForReplica: async (port) =>
       (await synchronous(port, "SET synchronous_standby_names = 'walreceiver'")) &&
       (await ask(port, IS_WAITED_FOR)) === 'true',
-    promote: async (port) =>
-      (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true' &&
-      // A copy of the old primary's settings.
-      (await synchronous(port, 'RESET synchronous_standby_names')),
+    promote: async (port) => (await ask(port, `SELECT pg_promote(true, ${PROMOTE_WAIT_S})::text`)) === 'true',
+    waitForNone: (port) => synchronous(port, 'RESET synchronous_standby_names'),
   },
 
   power: true,

@@ -38,8 +38,9 @@ export interface Replication {
   isPrimary(port: number): Promise<boolean>
   /** Whether the replica on that port is connected and has what its primary has. */
   isInSync(port: number): Promise<boolean>
-  /** The new primary waits for no replica, as it has none. */
   promote(port: number): Promise<boolean>
+  /** A new primary may have the old one's settings, and has no replica to wait for. Idempotent. Defined with `waitForReplica`. */
+  waitForNone?(port: number): Promise<boolean>
 }
 
 /** The server loses its contents and runs on. It is seen by a mark: users soon log in again, so the sessions would not show it. */
