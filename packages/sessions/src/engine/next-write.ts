@@ -16,9 +16,14 @@ export class NextWrite {
     return seen === undefined && this.begins
   }
 
-  done(): void {
-    this.rotates = false
-    this.maxAgeMs = 'as-it-is'
-    this.begins = false
+  /** What a write takes along: what is wished while it is on its way is for the one after it. */
+  copy(): NextWrite {
+    return Object.assign(new NextWrite(), this)
+  }
+
+  done(written: NextWrite): void {
+    if (written.rotates) this.rotates = false
+    if (written.maxAgeMs === this.maxAgeMs) this.maxAgeMs = 'as-it-is'
+    if (written.begins) this.begins = false
   }
 }

@@ -147,8 +147,9 @@ export class StoredSession {
     let attempt = 1
     try {
       while (attempt <= commitAttemptsMax) {
+        const wants = this.nextWrite.copy()
         const request = {
-          wants: this.nextWrite,
+          wants,
           status: this.#status,
           hasRotated: this.#hasRotated,
           isSecretNew: this.#isSecretNew,
@@ -159,7 +160,10 @@ export class StoredSession {
           current = this.#beginAnew()
           continue
         }
-        if (plan.isReadmitted) this.#readmit(current)
+        if (plan.isReadmitted) {
+          this.#readmit(current)
+          wants.rotates = true
+        }
         if (plan.kind === 'nothing') {
           this.#seen = current
           if (plan.answer !== undefined) this.answeredBefore = plan.answer
@@ -182,7 +186,7 @@ export class StoredSession {
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
           if (plan.answer !== undefined) this.answerStored = plan.answer
-          this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret)
+          this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret, wants)
           await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
           return plan.result
         }
@@ -241,12 +245,12 @@ export class StoredSession {
     this.nextWrite.rotates = true
   }
 
-  #accept(seen: Snapshot, secret: string): void {
+  #accept(seen: Snapshot, secret: string, wants: NextWrite): void {
     const { lastKnown, clock } = this.#context
     this.#seen = seen
     this.#user = seen.body.user
-    this.#hasRotated ||= this.nextWrite.rotates
-    this.nextWrite.done()
+    this.#hasRotated ||= wants.rotates
+    this.nextWrite.done(wants)
     lastKnown.see(this.#key, seen, clock.now())
     if (secret !== this.#id.secret) {
       this.#status = 'current'

@@ -9,7 +9,7 @@ import type { SessionStore } from '../contract.ts'
 import { type Engine, sessionEngine } from '../engine/engine.ts'
 import { type EngineOptions, engineRules } from '../context/engine-options.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
-import type { SessionData } from '../record/data.ts'
+import { copyOf, type SessionData, withHeldObjects } from '../record/data.ts'
 import { answeringWith, replay, wasAnswered } from './idempotency.ts'
 import { type CheckedOptions, checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
 import type { SessionFields } from '../session-fields.ts'
@@ -108,12 +108,12 @@ function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Updat
       refuseInOutage(state)
       await endDiscarded(state)
       beforeSave?.(ctx, session as unknown as KoaSession)
-      const written = fieldsOf(session)
+      const written = copyOf(fieldsOf(session))
       const answering = answer && answeringWith(ctx, state, answer)
       const result = await sessionOf(state).update(written, withFieldNames(change), name, answering)
       // What the handler set while it waited is still to come: it stays on top of what is stored now.
       const now = fieldsOf(session)
-      replaceFields(session, merge(written, now, sessionOf(state).take()))
+      replaceFields(session, withHeldObjects(merge(written, now, sessionOf(state).take()), now))
       await cookie.send(ctx)
       return result
     })

@@ -36,6 +36,25 @@ export function decodeData(text: string): SessionData {
   return data
 }
 
+/** A copy that shares nothing with the data. Throws SessionValueError as `encodeData` does. */
+export function copyOf(data: SessionData): SessionData {
+  return decodeData(encodeData(data))
+}
+
+/**
+ * The fields, with the objects of `held` where these would be written as the same text: what a handler keeps hold of is still the
+ * session's then, and what it changes in there is written.
+ */
+export function withHeldObjects(fields: SessionData, held: SessionData): SessionData {
+  const isHeld = (name: string): boolean =>
+    typeof held[name] === 'object' && Object.hasOwn(held, name) && textOf(held[name]) === textOf(fields[name])
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, isHeld(name) ? held[name] : value]))
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify({ value }, writeDate)
+}
+
 type Contents = 'plain' | 'with a Date' | 'refused'
 
 /** What kind of values are in it. Every commit asks, so nothing is put together here that only an error needs. */

@@ -7,7 +7,7 @@ import { type OneAtATime, oneAtATime } from '../engine/one-at-a-time.ts'
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
 import type { SingleOptions } from '../engine/single-flight.ts'
 import { isIdNeeded, isNews } from '../cookie/cookie-news.ts'
-import type { SessionData } from '../record/data.ts'
+import { copyOf, type SessionData, withHeldObjects } from '../record/data.ts'
 import { merge } from '../record/merge.ts'
 import type { SessionDraft, SessionFields } from '../session-fields.ts'
 import type { WebCookie } from './web-options.ts'
@@ -66,9 +66,11 @@ export class LoadedSession {
     return this.#inTurn(() => this.#write((session, mine) => session.update(mine, change)))
   }
 
-  async login(fields: SessionData): Promise<void> {
-    this.#begun().rotate()
-    await this.update((draft) => void Object.assign(draft, fields))
+  login(fields: SessionData): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#begun().rotate()
+      await this.#write((session, mine) => session.update(mine, (draft) => void Object.assign(draft, fields)))
+    })
   }
 
   logout(): Promise<void> {
@@ -107,11 +109,11 @@ export class LoadedSession {
   async #write<T>(write: (session: OpenSession, mine: SessionData) => Promise<T>): Promise<T> {
     const session = this.#begun()
     const before = session.info?.version
-    const mine = { ...this.data }
+    const mine = copyOf(this.data)
     const result = await write(session, mine)
     this.#hasJustWritten = session.info?.version !== before
     // What the handler set while it waited is still to come: it stays on top of what is stored now.
-    this.#replace(merge(mine, this.data, session.take()))
+    this.#replace(withHeldObjects(merge(mine, this.data, session.take()), this.data))
     return result
   }
 
