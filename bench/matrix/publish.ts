@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
 import { pictureSvg, type Scheme } from './picture.ts'
-import type { Matrix } from './result.ts'
+import { boundOfFaults, type Matrix } from './result.ts'
 
 export const KEPT = fileURLToPath(new URL('../results/matrix.json', import.meta.url))
 const README = fileURLToPath(new URL('../../README.md', import.meta.url))
@@ -37,7 +37,7 @@ function block({ options, startedAt, environment }: Matrix): string {
   <img alt="Each strategy and peer by each fault: what was lost, done twice or not served" src="bench/results/matrix-light.svg">
 </picture>
 
-Up to ${options.faults} faults a cell, seen from the users' side; “≤ 30 %” is what so many faults without a loss can prove. ${environment.processor},
+Up to ${options.faults} faults a cell, seen from the users' side; “≤ ${Math.round(100 * boundOfFaults(options.faults))} %” is what so many faults without a loss can prove. ${environment.processor},
 Node ${environment.node.slice(1)}, ${startedAt.slice(0, 10)}. \`npm run bench -- --matrix\` makes it again, with a page that has the operations that prove each cell.`
 }
 

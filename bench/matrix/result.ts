@@ -86,9 +86,18 @@ export function outcomesOf(cell: Cell): readonly Outcome[] {
   return OUTCOMES.filter((outcome) => holds[outcome])
 }
 
-/** A rate of a loss up to this one would show none in so many faults, in 5 % of trials. */
+/** At the rate of the bound, so many losses are expected. */
+const EXPECTED_LOSSES = 3
+/** Of 100 trials at a rate above the bound, fewer than this show no loss. */
+export const UNSEEN_OF_100 = Math.ceil(100 * Math.exp(-EXPECTED_LOSSES))
+
+/** The greatest rate of a loss that so many faults without one leave open. */
+export function boundOfFaults(landed: number): number {
+  return Math.min(1, EXPECTED_LOSSES / Math.max(1, landed))
+}
+
 export function boundOf({ faults }: CellFound): number {
-  return Math.min(1, 3 / Math.max(1, faults.landed))
+  return boundOfFaults(faults.landed)
 }
 
 export function timesOf({ anomalies }: CellFound, outcome: 'doubled' | 'wrong'): number {

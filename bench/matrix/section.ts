@@ -2,7 +2,7 @@
 import { html, type Markup, spaceTime, trusted } from '@ninelives/lab'
 import { columns } from './columns.ts'
 import { anchorOf, linkedPicture, sentenceOf } from './picture.ts'
-import type { Matrix } from './result.ts'
+import { boundOfFaults, type Matrix } from './result.ts'
 import { sentencesOf } from './sentences.ts'
 
 export function matrixSection(matrix: Matrix): Markup {
@@ -12,10 +12,10 @@ export function matrixSection(matrix: Matrix): Markup {
     </style>
     <h2 id="matrix">Every fault by every strategy</h2>
     <p class="lead">
-      Up to ${matrix.options.faults} faults a cell, seen from the users' side. “≤ 30 %” is what so many faults without a
-      loss can prove: a fault that loses something more often than that would have shown. “Ten lines” is koa-session
-      with the usual first store: get, set and destroy. A small square in a cell says what else happened. Choose a cell
-      for what proves it.
+      Up to ${matrix.options.faults} faults a cell, seen from the users' side. “≤
+      ${Math.round(100 * boundOfFaults(matrix.options.faults))} %” is what so many faults without a loss can prove: a
+      fault that loses something more often than that would have shown. “Ten lines” is koa-session with the usual first
+      store: get, set and destroy. A small square in a cell says what else happened. Choose a cell for what proves it.
     </p>
     <div class="wide only-light">${linkedPicture(matrix, 'light')}</div>
     <div class="wide only-dark">${linkedPicture(matrix, 'dark')}</div>
@@ -47,7 +47,7 @@ export function matrixCells(matrix: Matrix): Markup {
               html`<p><strong>${kind}</strong>: ${text}</p>
                 ${
                   evidence.some(({ type }) => type === 'operation-sent')
-                    ? html`<div class="wide diagram">${spaceTime(evidence, around)}</div>`
+                    ? html`<div class="wide diagram">${spaceTime(evidence, around, `${anchorOf(cell)}-${kind}`)}</div>`
                     : undefined
                 }`,
           )}

@@ -83,12 +83,12 @@ function losersIn(
     .toSorted((one, other) => other.weight - one.weight)
 }
 
+/** No weight where sessions are lost too: that is no matter of tabs, and takes the writes with it. */
 function writesLost({ sessions, writes }: CellFound): Omit<Loser, 'title'> {
-  const text =
-    sessions.lost > 0
-      ? `${n(sessions.lost)} of ${n(sessions.begun)} sessions`
-      : `${n(writes.lost)} of ${n(writes.acknowledged)} writes`
-  return { weight: (sessions.lost > 0 ? 1 : 0) + writes.lost / Math.max(1, writes.acknowledged), text }
+  return {
+    weight: sessions.lost > 0 ? 0 : writes.lost / Math.max(1, writes.acknowledged),
+    text: `${n(writes.lost)} of ${n(writes.acknowledged)} writes`,
+  }
 }
 
 function named(losers: readonly Loser[]): string {

@@ -99,6 +99,10 @@ test('the picture shows the counts in light and dark, and in a page each cell le
   t.true(page.indexOf('id="matrix"') < page.indexOf('id="matrix-all"'), 'the picture is on top')
   t.regex(page, /<details id="cell-redis-kill">/)
   t.notRegex(page, /<b>it<\/b>/, 'text of a trace is text')
+  const kept = keptMatrix()
+  const ids = kept === undefined ? [] : [...matrixPage(kept).matchAll(/ id="([^"]+)"/g)].map(([, id]) => id)
+  t.true(ids.some((id) => id?.startsWith('tip-')))
+  t.is(new Set(ids).size, ids.length, 'no id is there twice')
 })
 
 function sentences(cells: Cell[]): string {
@@ -122,6 +126,12 @@ test('what the matrix says in sentences comes from its counts', (t) => {
   t.regex(all, /^Done twice, because a node died after the commit and before the answer: redis \(3 times\)\.$/m)
   t.regex(all, /^Lost when the store itself is killed, fails over or evicts: sessions or writes of redis\.$/m)
   t.notRegex(all, /Lost nothing/)
+  const roundRobin = cell('tabs', {
+    verdict: 'invalid',
+    sessions: { begun: 50, lost: 40 },
+    writes: { acknowledged: 60, lost: 50 },
+  })
+  t.notRegex(sentences([roundRobin]), /tab/, 'sessions are not lost to tabs')
 })
 
 test('the published matrix fits a terminal of 100 columns', (t) => {

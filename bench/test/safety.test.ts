@@ -21,6 +21,14 @@ test('every strategy and peer has its part, and a cell is told as survived, not 
   }
 })
 
+test('a cell that was measured before the lab changed says so, until it is measured again', (t) => {
+  const { matrix, proofs, broken } = published()
+  const noted = (startedAt: string): boolean =>
+    safetyPage({ matrix: { ...matrix, startedAt }, proofs, broken }).includes('measured with an asynchronous replica')
+  t.true(noted('2026-11-29T03:02:43Z'))
+  t.false(noted('2026-12-01T00:00:00Z'))
+})
+
 test('what was broken on purpose and missed is counted', (t) => {
   const broken = { broken: [{ name: 'x', caughtAs: 'leak', caught: [1, 2], missed: [3] }] }
   t.regex(safetyPage({ ...published(), broken }), /\| x +\| leak +\| 2 of 3 +\|/)

@@ -81,7 +81,7 @@ function anomalySections({ verdict, frame, evidence }: RunReport): Markup | unde
       return html`<section class="anomaly" id="${kind}">
         <h3>${kind}, ${times === 1 ? 'once' : `${times} times`}</h3>
         <p>${visible(worst.text)}. This is the worst one, by the fewest operations that show it.</p>
-        ${proof.some(({ type }) => type === 'operation-sent') ? html`<div class="wide">${spaceTime(proof, frame.events)}</div>` : undefined}
+        ${proof.some(({ type }) => type === 'operation-sent') ? html`<div class="wide">${spaceTime(proof, frame.events, kind)}</div>` : undefined}
         <details>
           <summary>The operations as a list</summary>
           <div class="wide">${operationTable(proof)}</div>

@@ -20,11 +20,23 @@ interface Mark {
   readonly lanes: readonly string[]
 }
 
+interface Place {
+  readonly x: (lane: string) => number
+  readonly y: (ms: number) => number
+  readonly right: number
+  /** The id of the arrow's tip. */
+  readonly tip: string
+}
+
 const [TOP, LANE, MARGIN, TEXT] = [36, 110, 70, 620]
 const [GAP_MIN, GAP_LOG] = [14, 9]
 
-/** `events` are those of the run other than operations, `evidence` the operations that prove the anomaly. */
-export function spaceTime(evidence: readonly TraceEvent[], events: readonly TraceEvent[]): Markup {
+/**
+ * `events` are those of the run other than operations, `evidence` the operations that prove the anomaly. `name` is another for each diagram
+ * of a page.
+ */
+export function spaceTime(evidence: readonly TraceEvent[], events: readonly TraceEvent[], name: string): Markup {
+  const tip = `tip-${name}`
   const operations = operationsOf(evidence)
   const fromMs = Math.min(...operations.map(({ sent }) => sent.sentAtMs))
   const untilMs = Math.max(...operations.map(({ sent, ended }) => ended?.endedAtMs ?? sent.sentAtMs))
@@ -45,7 +57,7 @@ export function spaceTime(evidence: readonly TraceEvent[], events: readonly Trac
     aria-label="The operations that prove it, in time"
   >
     <defs>
-      <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+      <marker id="${tip}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
         <path d="M0 0 8 4 0 8z" fill="context-stroke" />
       </marker>
     </defs>
@@ -60,22 +72,24 @@ export function spaceTime(evidence: readonly TraceEvent[], events: readonly Trac
           ${hit.map((lane) => html`<circle class="mark" cx="${x(lane)}" cy="${y(atMs)}" r="5" />`)}
           <text x="${right + 8}" y="${y(atMs) + 4}" class="quiet">${text}</text>`,
     )}
-    ${operations.map((each) => drawn(each, x, y, right))}
+    ${operations.map((each) => drawn(each, { x, y, right, tip }))}
   </svg>`
 }
 
-function drawn(
-  { sent, ended, from, to }: Operation,
-  x: (lane: string) => number,
-  y: (ms: number) => number,
-  right: number,
-): Markup {
+function drawn({ sent, ended, from, to }: Operation, { x, y, right, tip }: Place): Markup {
   const style = ended === undefined || ended.outcome === 'unknown' ? 'open' : ended.outcome
   const [begin, end] = [y(sent.sentAtMs), y(ended?.endedAtMs ?? sent.sentAtMs + 1)]
   const there = to === undefined ? x(from) + LANE / 3 : x(to)
   const middle = round((begin + end) / 2)
   return html`<line class="${style}" stroke-width="5" x1="${x(from)}" x2="${x(from)}" y1="${begin}" y2="${end}" />
-    <line class="${style} message" x1="${x(from)}" y1="${begin}" x2="${there}" y2="${middle}" marker-end="url(#tip)" />
+    <line
+      class="${style} message"
+      x1="${x(from)}"
+      y1="${begin}"
+      x2="${there}"
+      y2="${middle}"
+      marker-end="url(#${tip})"
+    />
     ${
       ended?.outcome === undefined || to === undefined
         ? undefined
@@ -85,7 +99,7 @@ function drawn(
             y1="${middle}"
             x2="${x(from)}"
             y2="${end}"
-            marker-end="url(#tip)"
+            marker-end="url(#${tip})"
           />`
     }
     <text x="${right + 8}" y="${begin + 4}">${operationText(sent, ended)}</text>`
