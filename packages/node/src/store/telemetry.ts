@@ -37,6 +37,12 @@ export function nodeTelemetry(log: Logger): NodeTelemetry {
     labelNames: ['event'],
     registers,
   })
+  const eventTimes = new Gauge({
+    name: 'ninelives_session_event_timestamp_seconds',
+    help: 'When this process last had an event of the type: seconds since 1970.',
+    labelNames: ['event'],
+    registers,
+  })
   const logins = new Counter({
     name: 'ninelives_logins_total',
     help: 'Attempts to log in, by outcome: accepted, refused, throttled.',
@@ -62,6 +68,7 @@ export function nodeTelemetry(log: Logger): NodeTelemetry {
   return {
     onEvent(event) {
       events.inc({ event: event.event })
+      eventTimes.set({ event: event.event }, Date.now() / 1000)
       if (event.event === 'store-down' || event.event === 'store-up') up.set(event.event === 'store-up' ? 1 : 0)
       tell(event)
     },
@@ -79,7 +86,7 @@ export function nodeTelemetry(log: Logger): NodeTelemetry {
       log[level]({ event: `login-${outcome}`, ...about }, `a login was ${outcome}`)
     },
 
-    metrics: (store) => [events, logins, calls, up, ...reported(store)],
+    metrics: (store) => [events, eventTimes, logins, calls, up, ...reported(store)],
   }
 }
 

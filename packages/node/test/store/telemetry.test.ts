@@ -80,6 +80,12 @@ test('an outage of the store is told in the log and in metrics, and so is every 
   t.true(during.has('ninelives_store_up{node="a"} 0'))
   t.true(during.has('ninelives_session_events_total{event="store-down",node="a"} 1'))
 
+  const since = [...during].find((line) =>
+    line.startsWith('ninelives_session_event_timestamp_seconds{event="store-down",node="a"} '),
+  )
+  const secondsAgo = Date.now() / 1000 - Number(since?.split(' ').at(-1))
+  t.true(secondsAgo >= 0 && secondsAgo < 60, since)
+
   store.read = read
   t.is((await visitor.send('GET', '/readyz')).status, 200)
   t.is((await visitor.send('GET', '/api/cart')).status, 200)
