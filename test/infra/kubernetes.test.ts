@@ -1,6 +1,6 @@
 /** The Kubernetes manifests: every object is one that Kubernetes has, and what one names in another exists. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
@@ -72,7 +72,9 @@ async function problems(objects: readonly Manifest[]): Promise<string[]> {
 
 /** The compiler refuses a field that a type does not have, which the schemas let pass. */
 function unknownFields(objects: readonly Manifest[]): string[] {
-  const directory = mkdtempSync(join(root, 'test/infra/.manifests-'))
+  // Below the root, where the packages resolve, and ignored by git.
+  mkdirSync(join(root, '.ninelives'), { recursive: true })
+  const directory = mkdtempSync(join(root, '.ninelives/manifests-'))
   try {
     const text = objects.map(
       ({ apiVersion, kind, ...rest }, index) =>
@@ -145,6 +147,14 @@ for (const [name, files] of Object.entries(sets)) {
     for (const each of names) t.true(services.has(each as string), each)
   })
 }
+
+test('no manifest trusts what a pod says about its client', (t) => {
+  const objects = manifests(...shared, 'mesh/nodes.yaml', 'stateless/nodes.yaml')
+  const containers = objects.flatMap(({ spec }) => spec.template?.spec.containers ?? [])
+  const settings = new Set(containers.flatMap(({ env }) => env.map(({ name }) => name)))
+  t.true(settings.has('UPSTREAMS'))
+  t.false(settings.has('TRUSTED_PROXIES'), 'the addresses of an ingress controller differ by cluster')
+})
 
 test('the mesh has as many names as pods, and they are the pods', (t) => {
   const set = manifests('mesh/nodes.yaml').find(({ kind }) => kind === 'StatefulSet') as Manifest
