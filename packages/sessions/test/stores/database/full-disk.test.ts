@@ -59,7 +59,7 @@ for (const [name, { megabytes, missing, begin }] of Object.entries(subjects)) {
   const why = diskMissing ?? missing
   const declare = why === undefined ? test.serial : test.serial.skip
   declare(
-    `${name}: with a full disk changes are 503, reads go on, no user is logged out, and all is back with the room${why === undefined ? '' : ` (${why})`}`,
+    `${name}: with a full disk changes are 503, reads go on, no user is logged out, and all is back with the room${why === undefined ? '' : ` (skipped: ${why})`}`,
     async (t) => {
       const disk = smallDisk(megabytes)
       t.teardown(() => disk.remove())

@@ -56,7 +56,9 @@ function whyNone(): string | undefined {
 function mount(path: string, options: string): string | undefined {
   if (process.platform !== 'linux') return 'a small disk is a tmpfs, of Linux'
   const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { encoding: 'utf8' })
-  return status === 0 ? undefined : `only root can mount a small disk: ${(stderr ?? 'no mount').trim()}`
+  if (status === 0) return undefined
+  const [reason] = (stderr ?? 'there is no mount').split('\n', 1)
+  return `a small disk takes root with CAP_SYS_ADMIN: ${reason}`
 }
 
 function unmount(path: string): void {
