@@ -83,12 +83,13 @@ export async function conversation(
     bytes = Buffer.concat([bytes, chunk])
     read()
   })
+  await once(socket, 'connect')
+  // From here on: a connection that fails is the error of the line above, and no caller would take a second one.
   let hasEnded = false
   socket.on('close', () => {
     hasEnded = true
     opened.reject(new Error('it was closed before the answer'))
   })
-  await once(socket, 'connect')
   socket.write(
     [
       `GET ${path} HTTP/1.1`,
