@@ -141,7 +141,8 @@ const onTerminal = process.platform === 'linux' ? test.serial : test.serial.skip
 // util-linux's script gives the command a terminal; the script of other systems takes other arguments.
 onTerminal('in a terminal, a key kills a node, pauses one, heals it, and quits', async (t) => {
   const directory = scratch(t)
-  const command = [process.execPath, cli, 'up', ...anyPorts, ...strategy, '--users', '0', '--logs', directory].join(' ')
+  const words = [process.execPath, cli, 'up', ...anyPorts, ...strategy, '--users', '0', '--logs', directory]
+  const command = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
   const inTerminal = runProgram(t, 'script', ['-qec', command, '/dev/null'], {}, 'pipe')
   const { process: script, output, exited } = await ready(inTerminal, directory)
   const types = async (keys: string, expected: RegExp): Promise<void> => {
