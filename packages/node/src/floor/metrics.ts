@@ -14,13 +14,17 @@ const REVOCATION_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.
 const OWN_CODES_FROM = 3_000
 const SESSION_ENDED = 4401
 
-export function floorMetrics(report: () => SocketsReport | undefined): FloorMetrics {
+const NONE: SocketsReport = { open: 0, opened: 0, refused: {}, closed: {}, messages: {} }
+
+/** `reported` is undefined before the floor is open. */
+export function floorMetrics(reported: () => SocketsReport | undefined): FloorMetrics {
+  const report = (): SocketsReport => reported() ?? NONE
   const registers: [] = []
   const open: Gauge = new Gauge({
     name: 'ninelives_sockets_open',
     help: 'Sockets on the floor.',
     registers,
-    collect: () => open.set(report()?.open ?? 0),
+    collect: () => open.set(report().open),
   })
   const opened: Counter = new Counter({
     name: 'ninelives_sockets_opened_total',
@@ -28,7 +32,7 @@ export function floorMetrics(report: () => SocketsReport | undefined): FloorMetr
     registers,
     collect() {
       opened.reset()
-      opened.inc(report()?.opened ?? 0)
+      opened.inc(report().opened)
     },
   })
   const refused: Counter<'status'> = new Counter({
@@ -38,7 +42,7 @@ export function floorMetrics(report: () => SocketsReport | undefined): FloorMetr
     registers,
     collect() {
       refused.reset()
-      for (const [status, count] of Object.entries(report()?.refused ?? {})) refused.inc({ status }, count)
+      for (const [status, count] of Object.entries(report().refused)) refused.inc({ status }, count)
     },
   })
   const closed: Counter<'code'> = new Counter({
@@ -48,8 +52,7 @@ export function floorMetrics(report: () => SocketsReport | undefined): FloorMetr
     registers,
     collect() {
       closed.reset()
-      for (const [code, count] of Object.entries(report()?.closed ?? {}))
-        closed.inc({ code: labelOf(Number(code)) }, count)
+      for (const [code, count] of Object.entries(report().closed)) closed.inc({ code: labelOf(Number(code)) }, count)
     },
   })
   const messages: Counter<'type'> = new Counter({
@@ -59,7 +62,7 @@ export function floorMetrics(report: () => SocketsReport | undefined): FloorMetr
     registers,
     collect() {
       messages.reset()
-      for (const [type, count] of Object.entries(report()?.messages ?? {})) messages.inc({ type }, count)
+      for (const [type, count] of Object.entries(report().messages)) messages.inc({ type }, count)
     },
   })
   const revocations = new Histogram({
