@@ -6,6 +6,9 @@ import { CRASH_AT_LOGIN, CRASH_AT_MOVE, parsePlanned } from './planned.ts'
 /** With fewer deaths of nodes, none may have met a request by chance. */
 const DEATHS_ASKING = 10
 
+/** A run that requires an interleaving goes on for at most so many faults more. */
+export const MORE_FAULTS_MAX = 20
+
 /** Undefined: no fault does, but users that act long enough. */
 const recipes: Readonly<Record<InterleavingName, string | undefined>> = {
   'request-on-dying-node': 'crash:before-commit',

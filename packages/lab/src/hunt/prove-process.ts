@@ -37,10 +37,10 @@ export function runProve(
   return proveProcess(argumentsOf(round), round.kills, directory, environment, signal)
 }
 
-/** `args` are of `ninelives`; without --logs. */
+/** `args` are of `ninelives`; without --logs. It has `faultsMax` faults at most. */
 export async function proveProcess(
   args: readonly string[],
-  kills: number,
+  faultsMax: number,
   directory: string,
   environment: NodeJS.ProcessEnv,
   signal: AbortSignal,
@@ -64,7 +64,7 @@ export async function proveProcess(
       resolve(null)
     })
   })
-  const late = AbortSignal.timeout(REST_MAX_MS + kills * FAULT_MAX_MS)
+  const late = AbortSignal.timeout(REST_MAX_MS + faultsMax * FAULT_MAX_MS)
   const stop = AbortSignal.any([signal, late])
   const end = (): void => void endChild(exited, (name) => child.kill(name))
   if (stop.aborted) end()

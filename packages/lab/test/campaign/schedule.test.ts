@@ -52,6 +52,22 @@ test('what is written for one run does not go with --repeat', async (t) => {
   t.regex(command.output.stderr, /--repeat takes no --junit, which is of one run/)
 })
 
+test('what can not run is told once, before the first run of a series', async (t) => {
+  const directory = scratch(t)
+  const refused = [
+    [['--faults', 'flood'], /--faults takes .*, not "flood"/],
+    [['--strategy', 'sticky', '--faults', 'kill@store'], /--faults kill@store needs a store server/],
+    [['--compare', 'a', 'b'], /--compare takes no --repeat/],
+  ] as const
+  for (const [flags, message] of refused) {
+    const { exited, output } = run(t, ['prove', '--repeat', '2', '--logs', `${directory}/series`, ...flags])
+    t.is(await exited, 2, output.stderr)
+    t.regex(output.stderr, message)
+    t.is(output.stdout, '')
+  }
+  t.false(existsSync(`${directory}/series`))
+})
+
 test('it needs a rate, since operations are counted by it', async (t) => {
   const command = run(t, ['prove', '--schedule', 'operations'])
   t.is(await command.exited, 2)

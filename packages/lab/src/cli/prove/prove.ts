@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnomalyKind, type InterleavingName, INTERLEAVINGS, Judge } from '@ninelives/history'
 import { campaign } from '../../campaign/campaign.ts'
 import { campaignKinds } from '../../campaign/planned.ts'
-import { needsFloor, needsTabs } from '../../campaign/required.ts'
+import { MORE_FAULTS_MAX, needsFloor, needsTabs } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
 import { EXIT_FAILED, LabError, UsageError } from '../../errors.ts'
 import { EFFECTS } from '../../faults/kinds/effects.ts'
@@ -20,8 +20,8 @@ import { requireWritable } from './hand-on.ts'
 import { hunt } from './hunt.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
 import { planOwn } from './prove-own.ts'
-import type { Plan, Subject } from './prove-subject.ts'
-import { repeat } from './repeat.ts'
+import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
+import { refuseForSeries, repeat } from './repeat.ts'
 import { planTarget, refuseTargetFlags, targetHelp } from './prove-target.ts'
 import { stopSignal, whenStopped } from '../command/stop-signal.ts'
 import { targetFlags } from './target-flags.ts'
@@ -58,8 +58,7 @@ function effectsHelp(): string {
 }
 
 const WARM_UP_MS = 3_000
-/** For each required interleaving: more faults, or a wait for users. */
-const MORE_FAULTS_MAX = 20
+/** For a required interleaving that no fault makes. */
 const USERS_WAIT_MS = 60_000
 const EXIT_INTERRUPTED = 130
 
@@ -70,11 +69,17 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
   if (flags === 'help') return say(proveHelp)
   const unknown = flags.compare === undefined ? operands[0] : operands[1]
   if (unknown !== undefined) throw new UsageError(`prove takes no "${unknown}"; see --help`)
-  if (flags.compare !== undefined) return compareRuns(flags.compare, operands[0])
+  if (flags.compare !== undefined) {
+    if (flags.repeat !== undefined) throw new UsageError('--compare takes no --repeat: it starts no run')
+    return compareRuns(flags.compare, operands[0])
+  }
   if (flags.hunt !== undefined) return hunt(flags, flags.hunt, config)
-  if (flags.repeat !== undefined) return repeat(flags, flags.repeat, args, config)
+  if (flags.repeat !== undefined) refuseForSeries(flags)
   try {
-    return await proven(flags, config)
+    const planned = planOf(flags, config)
+    return await (flags.repeat === undefined
+      ? proven(flags, config, planned)
+      : repeat(flags, flags.repeat, args, config))
   } catch (error) {
     if (!(error instanceof LabError) || error.exitCode !== EXIT_FAILED) throw error
     // A run that failed proves nothing, and exit code 1 would mean a proven loss.
@@ -82,7 +87,8 @@ export async function prove(args: readonly string[], config: Config): Promise<nu
   }
 }
 
-async function proven(flags: ProveValues, config: Config): Promise<number> {
+/** Throws UsageError if the flags can't be satisfied. */
+function planOf(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
   const alone = flags.tabs === 1 ? flags.require.find(needsTabs) : undefined
   if (alone !== undefined) throw new UsageError(`--require ${alone} needs users with several tabs: --tabs 2`)
   const ashore = flags.floor === 0 ? flags.require.find(needsFloor) : undefined
@@ -90,6 +96,10 @@ async function proven(flags: ProveValues, config: Config): Promise<number> {
   if (flags.target === undefined) refuseTargetFlags(flags)
   const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
   requireWritable(flags)
+  return planned
+}
+
+async function proven(flags: ProveValues, config: Config, planned: (basis: PlanBasis) => Plan): Promise<number> {
   const run = runName(new Date(), process.pid)
   const directory = makeRunDirectory(run, flags.logs)
   const seed = flags.seed ?? randomInt(SEED_MAX)

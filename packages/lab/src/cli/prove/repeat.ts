@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { count, type Verdict } from '@ninelives/history'
+import { MORE_FAULTS_MAX } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
 import { UsageError } from '../../errors.ts'
 import { type Outcome, proveProcess, VERDICT_FILE } from '../../hunt/prove-process.ts'
@@ -14,7 +15,7 @@ import { TraceFile } from '../command/trace-file.ts'
 import type { ProveValues } from './prove-flags.ts'
 
 /** Each is of one run, and would be written N times. */
-const REFUSES = ['hunt', 'compare', 'report', 'junit', 'badge'] as const
+const REFUSES = ['report', 'junit', 'badge'] as const
 /** They are replaced in each run's arguments. */
 const OWN = ['--repeat', '--logs', '--seed']
 const EXITS = { invalid: 1, unknown: 3, failed: 3, valid: 0 } as const
@@ -27,19 +28,24 @@ interface Made extends Outcome {
   readonly times: ReadonlyMap<string, number>
 }
 
-/** Resolves with the exit code: of the worst run. */
-export async function repeat(flags: ProveValues, times: number, args: readonly string[], config: Config) {
+/** Throws UsageError for what makes no series. */
+export function refuseForSeries(flags: ProveValues): void {
   const other = REFUSES.find((name) => flags[name] !== undefined)
   if (other !== undefined) throw new UsageError(`--repeat takes no --${other}, which is of one run`)
+}
+
+/** Resolves with the exit code: of the worst run. */
+export async function repeat(flags: ProveValues, times: number, args: readonly string[], config: Config) {
   const seed = flags.seed ?? randomInt(SEED_MAX)
   const directory = flags.logs ?? path.join(projectRoot, '.ninelives', `repeat-${seed}-${process.pid}`)
   const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
   say(`${times} runs of seed ${seed}. Files: ${directory}\n\n`)
   const made: Made[] = []
+  const faultsMax = flags.kills + flags.require.length * MORE_FAULTS_MAX
   const run = ['prove', ...withoutOwn(args), '--seed', String(seed)]
   while (made.length < times && !stop.aborted) {
     const own = path.join(directory, `run-${made.length + 1}`)
-    const outcome = await proveProcess(run, flags.kills, own, config.environment, stop)
+    const outcome = await proveProcess(run, faultsMax, own, config.environment, stop)
     if (outcome === undefined) break
     made.push({
       ...outcome,
