@@ -2,6 +2,7 @@
  * The adapter for Koa: a request's session is opened, its handler runs, the session is committed, and the answer gets its
  * cookie, in this order in `withSession`. `ctx.session` is koa-session's; what that takes is in the files koa-session-*.ts.
  */
+import { errorMonitor, type EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type Koa from 'koa'
 import { type Carrier, carrierOf } from '../carrier.ts'
@@ -147,15 +148,29 @@ function carrying(engine: Engine, options: CheckedOptions): { engine: Engine; ca
 /** The store is open for as long as the application listens: it may do so on several ports, and again. */
 function closeWithServers(app: Koa, store: SessionStore): void {
   const listen = app.listen.bind(app) as (...given: unknown[]) => Server
-  let listening = 0
-  app.listen = (...given: unknown[]): Server => {
-    const server = listen(...given)
-    listening += 1
+  /** Those that listen, or are about to. */
+  const servers = new Set<Server>()
+  const begins = (server: Server): void => {
+    servers.add(server)
     // Where that fails, a request is told so.
     store.open().catch(() => undefined)
-    server.once('close', () => {
-      listening -= 1
-      if (listening === 0) void store.close()
+  }
+  const ends = (server: Server): void => {
+    // Nothing is served any more, so a store that fails to close costs no request.
+    if (servers.delete(server) && servers.size === 0) store.close().catch(() => undefined)
+  }
+  app.listen = (...given: unknown[]): Server => {
+    const server = listen(...given)
+    begins(server)
+    // One whose port was taken may try another.
+    server.on('listening', () => {
+      if (!servers.has(server)) begins(server)
+    })
+    server.on('close', () => ends(server))
+    // A listener for the error itself would keep it from ending the process.
+    const emitter: EventEmitter = server
+    emitter.on(errorMonitor, () => {
+      if (!server.listening) ends(server)
     })
     return server
   }

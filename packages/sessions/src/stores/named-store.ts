@@ -9,6 +9,7 @@
  */
 import { carrierOf } from '../carrier.ts'
 import type { Capabilities, SessionStore } from '../contract.ts'
+import { oneAtATime } from '../engine/one-at-a-time.ts'
 import { StoreUnavailableError } from '../errors.ts'
 import { hasMethods, type Rule, SessionOptionsError } from '../options.ts'
 import { sessionStoreRule } from '../store-option.ts'
@@ -63,8 +64,11 @@ function storeByUrl(factory: string, url: string, scheme: string, onEvent: OnSto
   let opened: SessionStore | undefined
   let opening: Promise<SessionStore> | undefined
   let isClosed = false
+  /** Opening and closing: one that is closed while it opens has ended before the next one opens. */
+  const inTurn = oneAtATime()
 
-  const open = async (): Promise<SessionStore> => {
+  const open = async (isWanted: () => boolean): Promise<SessionStore> => {
+    if (!isWanted()) throw closedError()
     const store = await openStore(url, { onEvent })
     try {
       if (carrierOf(store) !== undefined) throw carried(factory)
@@ -73,7 +77,7 @@ function storeByUrl(factory: string, url: string, scheme: string, onEvent: OnSto
       await store.close()
       throw error
     }
-    if (isClosed) {
+    if (!isWanted()) {
       await store.close()
       throw closedError()
     }
@@ -85,11 +89,13 @@ function storeByUrl(factory: string, url: string, scheme: string, onEvent: OnSto
 
   const opens = (): Promise<SessionStore> => {
     if (isClosed) return Promise.reject(closedError())
-    opening ??= open().catch((error: unknown) => {
-      opening = undefined
+    if (opening !== undefined) return opening
+    const mine: Promise<SessionStore> = inTurn(() => open(() => opening === mine)).catch((error: unknown) => {
+      if (opening === mine) opening = undefined
       throw error
     })
-    return opening
+    opening = mine
+    return mine
   }
 
   const ask = <T>(call: (store: SessionStore) => Promise<T>): Promise<T> =>
@@ -115,10 +121,10 @@ function storeByUrl(factory: string, url: string, scheme: string, onEvent: OnSto
     async close() {
       isClosed = true
       // One that is still opening closes itself.
-      const closing = opened ?? (await opening?.catch(() => undefined))
+      const closing = opened
       opened = undefined
       opening = undefined
-      await closing?.close()
+      await inTurn(async () => await closing?.close())
     },
   }
 }

@@ -1,6 +1,7 @@
 /** A store that an application names by its URL: it is opened, tried again, and closed without a word of the application. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { text } from 'node:stream/consumers'
@@ -84,6 +85,51 @@ test('an application may stop listening and listen again; close() closes what th
   const other = sessions(new Koa(), { store, keys: [KEY], secure: false })
   await other.close()
   await other.health()
+})
+
+test('a port that is taken does not keep the store open: it closes with the last server that listens', async (t) => {
+  const app = new Koa()
+  const layer = sessions(app, { store: 'memory:', keys: [KEY], secure: false })
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const refused = app.listen(port, '127.0.0.1')
+  t.like(await once(refused, 'error'), [{ code: 'EADDRINUSE' }])
+  refused.close()
+  await layer.health()
+  server.close()
+  await once(server, 'close')
+  await t.throwsAsync(layer.health(), { code: 'STORE_UNAVAILABLE' })
+
+  refused.listen(0, '127.0.0.1')
+  await once(refused, 'listening')
+  await layer.health()
+  refused.close()
+  await once(refused, 'close')
+  await t.throwsAsync(layer.health(), { code: 'STORE_UNAVAILABLE' })
+})
+
+test('an application that could not listen at all has its store closed, so that the process can end', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const app = new Koa()
+  const layer = sessions(app, { store: 'memory:', keys: [KEY], secure: false })
+  await once(app.listen((other.address() as AddressInfo).port, '127.0.0.1'), 'error')
+  await t.throwsAsync(layer.health(), { code: 'STORE_UNAVAILABLE' })
+})
+
+test('a store that is closed while it opens, and opened again meanwhile, is open', async (t) => {
+  const store = namedStore('test', 'memory:', undefined)
+  t.teardown(() => store.close())
+  const first = store.open()
+  const closing = store.close()
+  const again = store.open()
+  await Promise.all([t.throwsAsync(first, { code: 'STORE_UNAVAILABLE' }), closing, again])
+  t.deepEqual(store.report?.().warnings, [])
+  await store.health()
+  await Promise.all([store.close(), store.open(), store.close()].map((each) => each.catch(() => undefined)))
+  await t.throwsAsync(store.health(), { code: 'STORE_UNAVAILABLE' })
 })
 
 test('expressStore() and fastifyStore() take a URL too, and close what they opened', async (t) => {
