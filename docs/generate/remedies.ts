@@ -28,7 +28,7 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       "Ask for the password again. Where networks change often, as on phones, set `network: 'ignore'`.",
     ],
     NINELIVES_COOKIE_OVER_HTTP: [
-      "A warning of the process: the session's cookie may travel over http, because `NODE_ENV` is not `production` and `secure` was not set.",
+      "A warning of the process: the session's cookie may travel over http, because `NODE_ENV` is `development`, `test` or not set, and `secure` was not set.",
       'Set `NODE_ENV=production` or `secure: true` where users are. In development, `secure: false` silences it.',
     ],
     NINELIVES_STORE_UNAVAILABLE: [

@@ -10,7 +10,7 @@ export interface CookieOptions {
   readonly keys: readonly (string | undefined)[]
   /**
    * Whether the cookie may travel over https only. It is then named `__Host-...`, which no subdomain can overwrite. Default: true
-   * if `NODE_ENV` is `production`; if not, false, and the process warns of it.
+   * unless `NODE_ENV` is `development`, `test` or not set; then false, and the process warns of it.
    */
   readonly secure?: boolean
   /** The cookie's name, without the prefix. Default `sid`. */
@@ -69,7 +69,7 @@ export function checkedCookieOptions<Options extends CookieOptions & { readonly 
       `${factory}: maxAge is the idle timeout, for a cookie that is kept as long: leave out idleTimeoutMs.`,
     )
   }
-  const secure = options.secure ?? readConfig().isProduction
+  const secure = options.secure ?? !readConfig().isDevelopment
   if (sameSite === 'none' && !secure) {
     throw new SessionOptionsError(`${factory}: sameSite 'none' takes secure: true, or browsers refuse the cookie.`)
   }
@@ -79,7 +79,7 @@ export function checkedCookieOptions<Options extends CookieOptions & { readonly 
 
 function warnOfHttp(factory: string): void {
   process.emitWarning(
-    `${factory}: the session's cookie may travel over http, because NODE_ENV is not 'production'. Set NODE_ENV=production or secure: true where users are; secure: false silences this.`,
+    `${factory}: the session's cookie may travel over http, because NODE_ENV is 'development', 'test' or not set. Set NODE_ENV=production or secure: true where users are; secure: false silences this.`,
     { code: 'NINELIVES_COOKIE_OVER_HTTP' },
   )
 }

@@ -60,11 +60,12 @@ const plain: Serve = (store, gather) => {
     const session = await sessions.load(request)
     try {
       const body = (await routes[request.url ?? '']?.(session, gather)) ?? null
-      response.setHeader('Set-Cookie', await session.commit())
+      for (const cookie of await session.commit()) response.appendHeader('Set-Cookie', cookie)
       response.setHeader('Content-Type', 'application/json').end(JSON.stringify(body))
     } catch (error) {
       const { status, headers } = error instanceof SessionError ? error : { status: 500, headers: {} }
-      response.writeHead(status, { ...headers, 'Set-Cookie': await session.cookies() }).end()
+      for (const cookie of await session.cookies()) response.appendHeader('Set-Cookie', cookie)
+      response.writeHead(status, headers).end()
     }
   }
   return (request, response) => void answer(request, response)
