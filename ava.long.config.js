@@ -35,6 +35,7 @@ export const LONG_TESTS = [
   'test/live-page.test.ts',
   'test/live-replay.test.ts',
   'test/live-tour.test.ts',
+  'test/live-visitor.test.ts',
   'test/mesh-failover.test.ts',
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',

@@ -1,0 +1,54 @@
+/** A person in the shop, beside the crowd, whose own node dies: the shop and the live page say what became of the session. */
+import test, { type ExecutionContext } from 'ava'
+import { runUp } from '../packages/lab/test/fixtures/command.ts'
+import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
+
+const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
+if (browserMissing !== undefined) test.skip(`the visitor: ${browserMissing}`, () => {})
+
+/** Logged in, with something in the cart, in two tabs; and the live page. */
+async function visit(t: ExecutionContext, ...flags: string[]) {
+  const lab = await runUp(t, '--users', '20', '--rate', '40', ...flags)
+  const { page: shop, errors } = await openPage(t, lab.shop)
+  await shop.fill('#name', 'user-90')
+  await shop.fill('#password', 'password-90')
+  await shop.click('#login button[type=submit]')
+  await shop.locator('#goods button').first().click()
+  await reads(shop, '#cart', /\S/)
+  const live = await shop.context().newPage()
+  await live.goto(lab.control)
+  await reads(live, '#you', /^You are logged in as user-90\. Node [abc] answered you last/)
+  // The locator is strict: one node is marked.
+  await live.locator('.house .you:visible').waitFor()
+  const second = await shop.context().newPage()
+  await second.goto(lab.shop)
+  await reads(second, '#cart', /\S/)
+  return { shop, live, second, errors }
+}
+
+inBrowser(
+  'replicated: the node that answers is killed from the shop, and nothing of the session is lost',
+  async (t) => {
+    const { shop, live, second } = await visit(t)
+    await reads(shop, '#kill', /^Kill node [abc]$/)
+    await shop.click('#kill')
+    await reads(
+      shop,
+      '#notice-text',
+      /^Node [abc] died, and you lost nothing\. Node [abc] answers now: you are still logged in, with 1 thing/,
+    )
+    await reads(live, '#you', /^Node [abc], which answered you, died .* still logged in as user-90/)
+    await second.locator('#goods button').nth(1).click()
+    await reads(second, '#cart', /\S[\s\S]*\S/)
+    t.deepEqual(await barriers(shop), [])
+    t.deepEqual(await barriers(live), [])
+  },
+)
+
+inBrowser('sticky: the visitor is logged out with that node, and is told why', async (t) => {
+  const { shop, live } = await visit(t, '--strategy', 'sticky')
+  await shop.click('#kill')
+  await reads(shop, '#notice-text', /^Node [abc] died, so you are logged out\. With the strategy sticky/)
+  await reads(live, '#you', /^You were logged out: node [abc] died, and node [abc] does not know your session/)
+  t.deepEqual(await barriers(shop), [])
+})
