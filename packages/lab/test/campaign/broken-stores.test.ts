@@ -70,7 +70,7 @@ const stores: readonly Broken[] = [
   },
   {
     name: 'hidden-writes',
-    operations: 1_500,
+    operations: 4_000,
     caughtAs: 'hole',
     tabs: 3,
     also: {
