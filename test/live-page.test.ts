@@ -5,7 +5,7 @@ import { until } from '@ninelives/lab'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { runUp } from '../packages/lab/test/fixtures/command.ts'
-import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
+import { barriers, browserMissing, openPage, reads, scrubToStart } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the live page: ${browserMissing}`, () => {})
@@ -27,11 +27,7 @@ inBrowser('replicated: a key kills a node, and no user notices', async (t) => {
 
   // The past is shown as it was, while the run goes on.
   await page.keyboard.press(' ')
-  await page.locator('#scrub').evaluate((slider) => {
-    const input = slider as unknown as { value: string; min: string; dispatchEvent: (event: Event) => void }
-    input.value = input.min
-    input.dispatchEvent(new Event('input'))
-  })
+  await scrubToStart(page)
   await reads(page, '#sentence', /starting|serve/)
   await page.keyboard.press('l')
   await page.locator('body[data-past=false]').waitFor()

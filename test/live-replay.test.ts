@@ -4,7 +4,7 @@ import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { until } from '@ninelives/lab'
 import { run, runUp } from '../packages/lab/test/fixtures/command.ts'
-import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
+import { barriers, browserMissing, openPage, reads, scrubToStart } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the replay: ${browserMissing}`, () => {})
@@ -53,11 +53,7 @@ inBrowser('a recorded trace is scrubbed, shows its anomalies, and is forked into
   await until(jumped, { deadlineMs: 60_000, everyMs: 500, what: 'a jump to the death' })
   await page.locator('#diagram-picture svg').waitFor()
   t.deepEqual(await barriers(page), [])
-  await page.locator('#scrub').evaluate((slider) => {
-    const input = slider as unknown as { value: string; min: string; dispatchEvent: (event: Event) => void }
-    input.value = input.min
-    input.dispatchEvent(new Event('input'))
-  })
+  await scrubToStart(page)
   await reads(page, '#sentence', /starting|serve/)
   await page.keyboard.press('l')
   await reads(page, '#sentence', /^Node b was killed .*logged out/)

@@ -53,3 +53,12 @@ export async function barriers(page: Page): Promise<string[]> {
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
 }
+
+/** Moves the page's slider of time to the beginning. */
+export async function scrubToStart(page: Page): Promise<void> {
+  await page.locator('#scrub').evaluate((slider) => {
+    const input = slider as unknown as { value: string; min: string; dispatchEvent: (event: Event) => void }
+    input.value = input.min
+    input.dispatchEvent(new Event('input'))
+  })
+}

@@ -8,6 +8,7 @@ import { checkedOptions, type Rules, take } from '../options.ts'
 import type { SessionData } from '../record/data.ts'
 import type { Resolvers } from '../record/merge.ts'
 import type { RandomBytes } from '../secrets/id.ts'
+import type { MaxAge } from '../session-fields.ts'
 import { sessionStoreRule } from '../store-option.ts'
 import { type VisitorPolicy, visitorPolicyRule } from './visitors.ts'
 
@@ -134,6 +135,18 @@ export const engineRules: Rules<EngineOptions> = {
   }),
   onStep: take.function,
   onEvent: take.function,
+}
+
+/** Those of an adapter's options that are the engine's. A `maxAge` in milliseconds is the idle timeout. */
+export function engineOptionsIn(
+  options: Partial<EngineOptions> & { readonly maxAge?: MaxAge },
+): Partial<EngineOptions> {
+  const { maxAge } = options
+  const own = Object.entries(options).filter(([name]) => Object.hasOwn(engineRules, name))
+  return {
+    ...(Object.fromEntries(own) as Partial<EngineOptions>),
+    ...(typeof maxAge === 'number' && { idleTimeoutMs: maxAge }),
+  }
 }
 
 /** Throws SessionOptionsError for what can't be used. */

@@ -8,7 +8,7 @@ import type Koa from 'koa'
 import { type Carrier, carrierOf } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import { type Engine, sessionEngine } from '../engine/engine.ts'
-import { type EngineOptions, engineRules } from '../context/engine-options.ts'
+import { engineOptionsIn } from '../context/engine-options.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
 import { copyOf, type SessionData, withHeldObjects } from '../record/data.ts'
 import { answeringWith, replay, wasAnswered } from './idempotency.ts'
@@ -122,12 +122,10 @@ function updating({ beforeSave }: SessionsOptions, cookie: SessionCookie): Updat
 
 /** The engine with those of the options that are its own. */
 function engineFor(options: CheckedOptions, store: SessionStore): Engine {
-  const { outage, maxAge } = options
-  const own = Object.entries(options).filter(([name]) => Object.hasOwn(engineRules, name))
+  const { outage } = options
   const readsLastKnown = outage === 'read-only' || typeof outage === 'function'
   return sessionEngine({
-    ...(Object.fromEntries(own) as Partial<EngineOptions>),
-    ...(typeof maxAge === 'number' && { idleTimeoutMs: maxAge }),
+    ...engineOptionsIn(options),
     ...(readsLastKnown && { lastKnown: { ...LAST_KNOWN, ...options.lastKnown } }),
     store,
   }).over({ endingsKeptUntilMs: options.adopt?.untilMs ?? 0 })

@@ -1,7 +1,7 @@
 /** Sessions for a framework that has no adapter: plain `node:http`, Hono, the route handlers of Next and other web frameworks. */
 import type { IncomingMessage } from 'node:http'
-import { type Engine, sessionEngine } from '../engine/engine.ts'
-import { type EngineOptions, engineRules } from '../context/engine-options.ts'
+import { sessionEngine } from '../engine/engine.ts'
+import { engineOptionsIn } from '../context/engine-options.ts'
 import type { SessionStore } from '../contract.ts'
 import { lastingCookies } from '../cookie/cookie-news.ts'
 import { cookieForm } from '../cookie/cookie-options.ts'
@@ -12,12 +12,7 @@ import type { SessionFields } from '../session-fields.ts'
 import { SOCKET_ACCESS, type SocketLayer } from '../socket-access.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
 import { type UsersSessions, usersSessions } from '../users/users.ts'
-import {
-  type CheckedWebOptions,
-  checkedWebOptions,
-  type RequestWithHeaders,
-  type WebSessionsOptions,
-} from './web-options.ts'
+import { checkedWebOptions, type RequestWithHeaders, type WebSessionsOptions } from './web-options.ts'
 import { LoadedSession, type WebSession } from './web-session.ts'
 
 export interface WebSessions<
@@ -45,7 +40,7 @@ export function createSessions<
   const { guard, onEvent, onStoreCall, addressOf, secure } = options
   const keys = options.keys as readonly string[]
   const store = guardedStore(options.store, guard, { onEvent, onStoreCall })
-  const engine = engineFor(options, store)
+  const engine = sessionEngine({ ...engineOptionsIn(options), store })
   const { name, attributes } = cookieForm(options)
   const cookieValues = valuesOf(name)
   const sealer = cookieSealer(keys)
@@ -88,15 +83,6 @@ export function createSessions<
     },
     [SOCKET_ACCESS]: { engine, secure, ids: { by: 'cookie', of: idsOf } },
   }
-}
-
-function engineFor(options: CheckedWebOptions, store: SessionStore): Engine {
-  const own = Object.entries(options).filter(([name]) => Object.hasOwn(engineRules, name))
-  return sessionEngine({
-    ...(Object.fromEntries(own) as Partial<EngineOptions>),
-    ...(typeof options.maxAge === 'number' && { idleTimeoutMs: options.maxAge }),
-    store,
-  })
 }
 
 function headerIn({ headers }: RequestWithHeaders, name: 'cookie' | 'user-agent'): string | undefined {

@@ -1,15 +1,23 @@
 /** A Koa app of a test's own on a free port, and requests that may say whatever the test wants them to. */
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, Server } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import type Koa from 'koa'
 
 export async function listening(t: ExecutionContext, app: Koa): Promise<string> {
   app.silent = true
-  const server = app.listen(0, '127.0.0.1')
+  return await served(t, app.listen(0, '127.0.0.1'))
+}
+
+/** A server of `node:http` on a free port. */
+export async function listener(t: ExecutionContext, answer: RequestListener): Promise<string> {
+  return await served(t, createServer(answer).listen(0, '127.0.0.1'))
+}
+
+async function served(t: ExecutionContext, server: Server): Promise<string> {
   await once(server, 'listening')
   t.teardown(() => {
     server.close()

@@ -1,13 +1,12 @@
 /** Sessions without an adapter, through real HTTP: plain node:http, Hono, and the shape of Next's route handlers. */
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import test, { type ExecutionContext } from 'ava'
+import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import test from 'ava'
 import { Hono } from 'hono'
 import type { SessionStore } from '../../src/contract.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { createSessions, SessionError, type WebSession, type WebSessionsOptions } from '../../src/web/index.ts'
 import { gathering } from '../support/each-middleware.ts'
+import { listener } from '../support/koa-server.ts'
 import { client, KEY } from '../support/shop.ts'
 
 interface Fields {
@@ -127,19 +126,9 @@ function served(fetches: (request: Request) => Response | Promise<Response>): Re
   return (request, response) => void answer(request, response)
 }
 
-async function listening(t: ExecutionContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
 for (const [name, serve] of Object.entries({ plain, hono, next })) {
   test(`${name}: a visit that keeps nothing gets no cookie; a login gets another id`, async (t) => {
-    const browser = client(await listening(t, serve(memoryStore(), gathering(2))))
+    const browser = client(await listener(t, serve(memoryStore(), gathering(2))))
     t.deepEqual((await browser.get('/')).setCookie, [])
     const [begun] = (await browser.get('/count')).setCookie
     t.regex(begun ?? '', /^sid=[\w-]{22}\.[\w-]{43}\.[\w-]{43}; path=\/; samesite=lax; httponly$/)
@@ -151,7 +140,7 @@ for (const [name, serve] of Object.entries({ plain, hono, next })) {
   })
 
   test(`${name}: two tabs lose nothing, neither fields nor counts`, async (t) => {
-    const origin = await listening(t, serve(memoryStore(), gathering(2)))
+    const origin = await listener(t, serve(memoryStore(), gathering(2)))
     const tab = client(origin)
     await tab.get('/login')
     const other = client(origin, tab.cookie)
@@ -166,7 +155,7 @@ for (const [name, serve] of Object.entries({ plain, hono, next })) {
 
   test(`${name}: a logout is final, also for a slower request, and takes the cookie back`, async (t) => {
     const gate = twoStages()
-    const origin = await listening(t, serve(memoryStore(), gate))
+    const origin = await listener(t, serve(memoryStore(), gate))
     const tab = client(origin)
     await tab.get('/login')
     const { cookie } = tab
@@ -180,7 +169,7 @@ for (const [name, serve] of Object.entries({ plain, hono, next })) {
   })
 
   test(`${name}: a session that is begun after a logout has an unrelated id`, async (t) => {
-    const origin = await listening(t, serve(memoryStore(), gathering(2)))
+    const origin = await listener(t, serve(memoryStore(), gathering(2)))
     const tab = client(origin)
     await tab.get('/login')
     const [before = ''] = (tab.cookie ?? '').split('.')
@@ -190,14 +179,14 @@ for (const [name, serve] of Object.entries({ plain, hono, next })) {
   })
 
   test(`${name}: what a handler wrote before it failed has its cookie, and the rest is not written`, async (t) => {
-    const browser = client(await listening(t, serve(memoryStore(), gathering(2))))
+    const browser = client(await listener(t, serve(memoryStore(), gathering(2))))
     t.is((await browser.get('/fails')).status, 500)
     t.deepEqual((await browser.get('/')).body, { a: true, count: 1 })
   })
 
   test(`${name}: while the store is out, a change is a 503 with Retry-After or a 500 of the framework, and the cookie stays`, async (t) => {
     const store = memoryStore()
-    const browser = client(await listening(t, serve(store, gathering(2))))
+    const browser = client(await listener(t, serve(store, gathering(2))))
     await browser.get('/login')
     const { cookie } = browser
     const write = store.write.bind(store)

@@ -1,7 +1,5 @@
 /** Applications as they were before: the real packages keep their sessions in a Redis. */
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import { RedisStore } from 'connect-redis'
 import session from 'express-session'
@@ -11,7 +9,7 @@ import Koa from 'koa'
 import untypedKoaRedis from 'koa-redis'
 import koaSession, { type SessionOptions } from 'koa-session'
 import { createClient } from 'redis'
-import { listening } from '../koa-server.ts'
+import { listener, listening } from '../koa-server.ts'
 
 export const OLD_SECRET = 'keyboard cat'
 
@@ -25,7 +23,7 @@ type Middleware = ReturnType<typeof session>
 /** express-session as an application has it; `/login`, `/logout` and, elsewhere, what the session has. */
 export async function expressApp(t: ExecutionContext, options: Partial<session.SessionOptions>): Promise<string> {
   const handle = session({ secret: OLD_SECRET, resave: false, saveUninitialized: false, ...options })
-  return await served(t, (request, response) => {
+  return await listener(t, (request, response) => {
     void runExpress(handle, request, response)
   })
 }
@@ -55,16 +53,6 @@ async function runExpress(handle: Middleware, request: IncomingMessage, response
   const text = JSON.stringify(kept)
   if (request.url === '/login') await new Promise((resolve) => fields.save(resolve))
   response.end(text)
-}
-
-async function served(t: ExecutionContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 /** koa-session likewise. */
