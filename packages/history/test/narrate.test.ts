@@ -76,6 +76,23 @@ test('errors of users that go on are told a few times, and again after a good se
   t.deepEqual(told, [once, once, once, 'users: and so on', undefined, undefined, once])
 })
 
+test('what a process notes again and again is told once in ten seconds, in the words of its log, with how often it came', (t) => {
+  const noted = {
+    type: 'process-noted',
+    process: 'node-a',
+    event: 'index-failed',
+    warns: true,
+    line: 'no list',
+    detail: {},
+  } as const
+  const teller = new Storyteller()
+  const told = [0, 100, 9_900, 10_000, 20_000].map(
+    (atMs) => teller.tell({ ...noted, atMs, seq: 1 }, { ...initialState, phase: 'ready' })?.text,
+  )
+  const line = 'node-a: no list'
+  t.deepEqual(told, [line, undefined, undefined, `${line} (2 times more before)`, line])
+})
+
 test('a new kind of error is told, in the middle of an old one', (t) => {
   const bad = { ...goodSecond, loggedOut: 1 }
   const worse = { ...bad, unknown: { timeout: 2 } }

@@ -45,7 +45,8 @@ const narrators: { readonly [T in TraceEvent['type']]?: Narrator<Extract<TraceEv
     plain(
       `the balancer readmitted ${nodeLabel(upstream)}${downForMs === undefined ? '' : ` after ${seconds(downForMs)}`}`,
     ),
-  'upstream-draining': ({ upstream }) => plain(`the balancer sends ${nodeLabel(upstream)} nothing new`),
+  'upstream-draining': ({ upstream }) =>
+    plain(`the balancer sends ${nodeLabel(upstream)} nothing new: it leaves, or is not ready`),
   'fault-confirmed': ({ fault }, { faults }) => faultLanded(faults.find(({ id }) => id === fault)),
   'fault-healed': ({ fault }, { faults }) => faultHealed(faults.find(({ id }) => id === fault)),
   'fault-failed': ({ fault, reason }, { faults }) => {
@@ -86,11 +87,11 @@ function nodeDown(event: NodeDown, before: ClusterState): Sentence {
   return { text: `${lived}${held}; ${before.strategy.onNodeDeath}`, tone: left && event.held === 0 ? 'plain' : 'bad' }
 }
 
-function noted({ process, event, warns, detail }: ProcessNoted): Sentence | undefined {
+function noted({ process, event, warns, line, detail }: ProcessNoted): Sentence | undefined {
   if (event === 'crash-point') {
     return bad(`${process} dies at ${String(detail['point'])} of ${String(detail['operation'])}, as ordered`)
   }
-  return warns ? bad(`${process}: ${event}`) : undefined
+  return warns ? bad(`${process}: ${line ?? event}`) : undefined
 }
 
 function causeOf({ code, signal }: NodeDown | ProcessDown): string {

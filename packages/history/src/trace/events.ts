@@ -174,6 +174,8 @@ export interface ProcessNoted {
   readonly event: string
   /** Whether the process logged it as a warning. */
   readonly warns: boolean
+  /** The log's own words for it. */
+  readonly line?: string
   readonly detail: Readonly<Record<string, unknown>>
 }
 

@@ -43,7 +43,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
   'node-down': onNode,
   'process-up': ofProcess,
   'process-down': ofProcess,
-  'process-noted': { process: text, event: text, detail: object },
+  'process-noted': { process: text, event: text, line: optional(text), detail: object },
   'upstream-ejected': onUpstream,
   'upstream-readmitted': onUpstream,
   'upstream-draining': onUpstream,

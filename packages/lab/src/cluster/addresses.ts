@@ -86,10 +86,14 @@ function ownUrl(
   return over(server.kind.url(port, server.durability))
 }
 
+/** Twelve nodes on a busy machine take longer to start than the default of a mesh, and each waits for all of them. The node's own deadline comes after. */
+const FOUNDING_MS = 50_000
+
 /** A node's name and the shared secret come from its environment, as this URL is shown to people. */
 function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port: number])[]): string {
   const peers = members.map(([name, port]) => `${name}=${LOOPBACK}:${port}`)
-  return `${kind}:?peers=${peers.join(',')}${peers.length === 1 ? '&alone=true' : ''}`
+  const alone = peers.length === 1 ? '&alone=true' : ''
+  return `${kind}:?peers=${peers.join(',')}&openTimeoutMs=${FOUNDING_MS}${alone}`
 }
 
 export function nodeNames(count: number): readonly string[] {

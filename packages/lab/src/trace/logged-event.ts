@@ -4,6 +4,7 @@ import { withoutPassword } from '../config.ts'
 /** pino's level of a warning. */
 const WARN_LEVEL = 40
 const DETAIL_LENGTH_MAX = 2_000
+const LINE_LENGTH_MAX = 300
 /** Fields that every log line has, or that repeat the label. */
 const LOG_FIELDS = new Set(['level', 'time', 'pid', 'hostname', 'name', 'msg', 'event', 'node'])
 
@@ -41,12 +42,14 @@ function upstreamEvent(event: string, { upstream, reason, downForMs }: Record<st
 }
 
 function noted(process: string, event: string, fields: Record<string, unknown>): EventBody {
+  const { msg } = fields
   const detail = Object.fromEntries(Object.entries(fields).filter(([field]) => !LOG_FIELDS.has(field)))
   return {
     type: 'process-noted',
     process,
     event,
     warns: Number(fields['level']) >= WARN_LEVEL,
+    ...(typeof msg === 'string' && msg !== '' && { line: msg.slice(0, LINE_LENGTH_MAX) }),
     detail: JSON.stringify(detail).length > DETAIL_LENGTH_MAX ? {} : detail,
   }
 }

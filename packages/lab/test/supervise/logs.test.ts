@@ -75,6 +75,7 @@ test('another logged decision is noted with its fields', (t) => {
     process: 'node-a',
     event: 'store-awaited',
     warns: true,
+    line: 'waiting',
     detail: { store: 'redis' },
   })
   t.deepEqual(loggedEvent('node-a', '{"level":30,"event":"draining"}'), { type: 'node-draining', node: 'a' })

@@ -26,7 +26,7 @@ interface Trouble extends Line {
 }
 
 const LINES_MAX = 200
-/** So long a pause ends a line about the users. */
+/** So long a pause ends a line about the users, or about a note that comes again. */
 const GAP_MS = 3_500
 
 export class Story {
@@ -40,7 +40,10 @@ export class Story {
     this.#startedAtMs = event.type === 'run-started' ? event.startedAtMs : before.startedAtMs
     if (event.type === 'users-second') return this.#users(event, event.atMs)
     const told = before.phase === 'ready' ? tell(event, before) : undefined
-    if (told !== undefined) this.#add({ atMs: event.atMs, toMs: event.atMs, ...told })
+    if (told === undefined) return
+    const again = event.type === 'process-noted' ? this.#notedLately(told, event.atMs) : undefined
+    if (again === undefined) this.#add({ atMs: event.atMs, toMs: event.atMs, ...told })
+    else this.#goesOn(again, event.atMs)
   }
 
   clear(): void {
@@ -70,10 +73,20 @@ export class Story {
       this.#trouble = { atMs, toMs: atMs, tone: 'bad', sums: more, text: () => troubleText(more) }
       return this.#add(this.#trouble)
     }
-    last.toMs = atMs
     for (const name of ['out', 'lost', 'failed', 'unknown'] as const) last.sums[name] += more[name]
-    const at = this.#lines.indexOf(last)
-    const made = this.#make(last)
+    this.#goesOn(last, atMs)
+  }
+
+  /** The line of the same note of that process, if it came a moment ago. */
+  #notedLately(told: Told, atMs: number): Line | undefined {
+    const text = told.text()
+    return this.#lines.find((line) => atMs - line.toMs <= GAP_MS && line.text() === text)
+  }
+
+  #goesOn(line: Line, atMs: number): void {
+    line.toMs = atMs
+    const at = this.#lines.indexOf(line)
+    const made = this.#make(line)
     this.#elements[at]?.replaceWith(made)
     if (at !== -1) this.#elements[at] = made
   }
@@ -173,11 +186,11 @@ function fault(
   return confirmedAtMs === undefined ? undefined : good('storyHealed', values)
 }
 
-function noted({ process, event, warns, detail }: ProcessNoted): Told | undefined {
+function noted({ process, event, warns, line: said, detail }: ProcessNoted): Told | undefined {
   const values = { process, event, point: String(detail['point']), operation: String(detail['operation']) }
   const name = `noted-${event}`
   if (isWord(name)) return bad(name, values)
-  return warns ? bad('storyNoted', values) : undefined
+  return warns ? bad('storyNoted', { process, event: said ?? event }) : undefined
 }
 
 type Values = Readonly<Record<string, string | number | (() => string)>>
