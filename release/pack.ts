@@ -1,6 +1,6 @@
 /**
  * `npm run pack`: a tarball of every package, as npm would publish it, in `packed/`. `--out DIR` for another folder; `--readme` puts
- * the sizes into the READMEs.
+ * the sizes into docs/reference/packages.md.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -54,9 +54,8 @@ function kB(bytes: number): string {
   return `${Math.round(bytes / 1_000)} kB`
 }
 
-/** Into the table of each README that has one. */
 async function writeSizes(all: readonly Packed[]): Promise<void> {
-  const file = path.join(root, 'README.md')
+  const file = path.join(root, 'docs/reference/packages.md')
   const rows = all.map(({ package: name, bytes, unpackedBytes }) => {
     return `| \`@ninelives/${name}\` | ${kB(bytes)} | ${kB(unpackedBytes)} |`
   })

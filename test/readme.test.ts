@@ -17,7 +17,13 @@ import { redisMissing } from '../packages/sessions/test/support/redis/server.ts'
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const framesPath = join(root, 'test/readme')
-const READMES = ['README.md', 'packages/*/README.md', 'examples/**/README.md', 'bench/README.md', 'docs/stores/*.md']
+const READMES = [
+  'README.md',
+  'packages/*/README.md',
+  'examples/**/README.md',
+  'bench/README.md',
+  'docs/{stores,how-to,explanation}/*.md',
+]
 const BLOCK = /^```(?:ts|js|typescript|javascript|mjs)\b[^\n]*\n([\s\S]*?)^```$/gm
 const FRAME = /^\/\/ completes (\S+): (.*)\n/
 const PLACE = '{{block}}'

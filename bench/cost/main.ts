@@ -45,7 +45,7 @@ const PEERS: ReadonlySet<string> = new Set([
 const QUICK_NAMES = ['replicated', 'redis', 'haproxy-plain']
 
 const RESULT = fileURLToPath(new URL('../results/cost.json', import.meta.url))
-const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../docs/explanation/costs.md', import.meta.url))
 const COMMAND = 'npm run bench:cost'
 
 const FLAGS = {
@@ -62,8 +62,8 @@ const FLAGS = {
     help: 'goes on with the run whose result is there',
     otherwise: undefined,
   }),
-  keep: switchFlag('puts the result into bench/results and the tables into README.md'),
-  table: switchFlag('measures nothing, and puts the tables of the kept result into README.md'),
+  keep: switchFlag('puts the result into bench/results and the tables into docs/explanation/costs.md'),
+  table: switchFlag('measures nothing, and puts the tables of the kept result into docs/explanation/costs.md'),
 }
 
 benchMain(async (args) => {
@@ -86,8 +86,8 @@ benchMain(async (args) => {
 })
 
 function tell(result: CostResult): void {
-  writeFileSync(README, withCost(readFileSync(README, 'utf8'), result))
-  say('The tables of costs in README.md are up to date')
+  writeFileSync(PAGE, withCost(readFileSync(PAGE, 'utf8'), result))
+  say('The tables of docs/explanation/costs.md are up to date')
 }
 
 function read(path: string): CostResult {

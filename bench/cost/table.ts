@@ -1,4 +1,4 @@
-/** The tables of costs, for a terminal, README.md and the report. */
+/** The tables of costs, for a terminal, docs/explanation/costs.md and the report. */
 import { UsageError } from '@ninelives/lab'
 import { aligned } from '../harness/command/table.ts'
 import { whyBusy } from '../harness/processes/machine-load.ts'
@@ -82,10 +82,10 @@ export function costMarkdown(result: CostResult): string {
 }
 
 /** The text with the tables between its markers, and nothing else changed. */
-export function withCost(readme: string, result: CostResult): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${costMarkdown(result)}\n\n${readme.slice(end)}`
+export function withCost(page: string, result: CostResult): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (begin === -1 || end < begin) throw new UsageError(`the page has no ${BEGIN} with a ${END} after it`)
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${costMarkdown(result)}\n\n${page.slice(end)}`
 }
 
 export function costTable(result: CostResult): string {

@@ -33,8 +33,8 @@ export function withMatrix(readme: string, matrix: Matrix | undefined): string {
 
 function block({ options, startedAt, environment }: Matrix): string {
   return `<picture>
-  <source media="(prefers-color-scheme: dark)" srcset="bench/results/matrix-dark.svg">
-  <img alt="Each strategy and peer by each fault: what was lost, done twice or not served" src="bench/results/matrix-light.svg">
+  <source media="(prefers-color-scheme: dark)" srcset="./bench/results/matrix-dark.svg">
+  <img alt="Each strategy and peer by each fault: what was lost, done twice or not served" src="./bench/results/matrix-light.svg">
 </picture>
 
 Up to ${options.faults} faults a cell, seen from the users' side; “≤ ${Math.round(100 * boundOfFaults(options.faults))} %” is what so many faults without a loss can prove. ${environment.processor},

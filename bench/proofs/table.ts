@@ -3,9 +3,12 @@ import { globSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { strategies, UsageError } from '@ninelives/lab'
+import { percent } from '../report/drawing/figures.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import { type Broken, FAULTS, KINDS, type Proof, type Proofs, TABS, USERS } from './proofs.ts'
 
+/** README.md's. */
+const BRIEF_BLOCK = /(<!-- strategies in brief -->).*?(<!-- \/strategies -->)/gs
 /** Names of strategies after the colon are its rows; without them it has all. */
 const BLOCK = /(<!-- strategies(?:: ([a-z, ]+))? -->).*?(<!-- \/strategies -->)/gs
 
@@ -58,9 +61,30 @@ export function strategiesTable(
   return `${markdownTable([heads, ...rows])}\n\n${caption}`
 }
 
+/** All strategies in cells of a few words. */
+export function strategiesInBrief({ proofs, processor, node }: Proofs): string {
+  const heads = [
+    'strategy',
+    'where sessions are',
+    `lost to ${FAULTS.nodes} faults of nodes`,
+    `to ${FAULTS.store} of the store`,
+  ]
+  const rows = strategies.map(({ name }) => [
+    name,
+    PLACES[name] ?? '',
+    briefCell(proofs, name, 'nodes'),
+    briefCell(proofs, name, 'store'),
+  ])
+  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes. The lab's Redis keeps nothing on disk. ${processor}, Node ${node.slice(1)}. [The counts](docs/stores/README.md#what-each-strategy-lost) are with the stores; \`npm run bench:proofs\` makes both again.`
+  return `${markdownTable([heads, ...rows])}\n\n${caption}`
+}
+
 /** The text with a table between each two of its markers, and nothing else changed. */
 export function withStrategies(markdown: string, proofs: Proofs): string {
-  return markdown.replaceAll(BLOCK, (_block, begin: string, names: string | undefined, end: string) => {
+  const inBrief = markdown.replaceAll(BRIEF_BLOCK, (_block, begin: string, end: string) => {
+    return `${begin}\n\n${strategiesInBrief(proofs)}\n\n${end}`
+  })
+  return inBrief.replaceAll(BLOCK, (_block, begin: string, names: string | undefined, end: string) => {
     return `${begin}\n\n${strategiesTable(proofs, names?.split(', '))}\n\n${end}`
   })
 }
@@ -69,6 +93,26 @@ function cell(proofs: readonly Proof[], strategy: string, broken: Broken): strin
   const found = proofs.filter((proof) => proof.strategy === strategy && proof.broken === broken)
   if (found.length === 0) return '–'
   return found.map((proof) => (found.length === 1 ? '' : `${variant(proof)}: `) + outcome(proof)).join('; ')
+}
+
+/** One outcome, where all engines have the same; otherwise each with its engine. */
+function briefCell(proofs: readonly Proof[], strategy: string, broken: Broken): string {
+  const found = proofs.filter((proof) => proof.strategy === strategy && proof.broken === broken)
+  const usual = found.filter(({ write }) => write === undefined)
+  const outcomes = new Set(usual.map(briefOutcome))
+  const told = outcomes.size === 1 ? [...outcomes] : usual.map((proof) => `${variant(proof)}: ${briefOutcome(proof)}`)
+  const others = found
+    .filter((proof) => !usual.includes(proof))
+    .map((proof) => `${variant(proof)}: ${briefOutcome(proof)}`)
+  return [...told, ...others].join('; ') || '–'
+}
+
+function briefOutcome({ verdict, sessions, writes, anomalies }: Proof): string {
+  if (verdict === 'unknown') return 'unknown'
+  if (verdict === 'valid') return 'nothing'
+  if (sessions.lost > 0) return `${percent(sessions.lost / sessions.begun)} of sessions`
+  if (writes.lost > 0) return `${percent(writes.lost / writes.acknowledged)} of writes`
+  return anomalies.map(({ kind }) => kind).join(', ')
 }
 
 const OWN_ENGINES: Readonly<Record<string, string>> = { database: 'sqlite', hybrid: 'redis' }

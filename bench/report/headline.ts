@@ -1,5 +1,5 @@
 /**
- * The table at the top of the README, from a result alone: `node bench/report/headline.ts RESULT.json` puts it between the markers.
+ * The table of docs/explanation/costs.md, from a result alone: `node bench/report/headline.ts RESULT.json` puts it between the markers.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,7 @@ const HEADS = [
   'CPU of balancer, µs',
   'CPU of store, µs',
 ]
-const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../docs/explanation/costs.md', import.meta.url))
 
 /** Of the first scenario, formatted as by the formatter. */
 export function headline(result: BenchResult): string {
@@ -42,10 +42,10 @@ export function headline(result: BenchResult): string {
 }
 
 /** The text with the table between its markers, and nothing else changed. */
-export function withHeadline(readme: string, result: BenchResult): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${headline(result)}\n\n${readme.slice(end)}`
+export function withHeadline(page: string, result: BenchResult): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (begin === -1 || end < begin) throw new UsageError(`the page has no ${BEGIN} with a ${END} after it`)
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${headline(result)}\n\n${page.slice(end)}`
 }
 
 function cells({ title, figures }: Measured): string[] {
@@ -87,8 +87,8 @@ function caption(result: BenchResult, scenario: string): string {
 function main([resultPath]: readonly string[]): void {
   if (resultPath === undefined || resultPath === '--help')
     throw new UsageError('node bench/report/headline.ts RESULT.json')
-  writeFileSync(README, withHeadline(readFileSync(README, 'utf8'), readResult(resultPath)))
-  say('The table in README.md is up to date')
+  writeFileSync(PAGE, withHeadline(readFileSync(PAGE, 'utf8'), readResult(resultPath)))
+  say('The table in docs/explanation/costs.md is up to date')
 }
 
 if (import.meta.main) benchMain(async (args) => main(args))

@@ -1,4 +1,4 @@
-/** Idle and slope, what follows from them, and the tables in README.md. */
+/** Idle and slope, what follows from them, and the tables of docs/explanation/costs.md. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import test from 'ava'
@@ -6,7 +6,7 @@ import { all, type CostContestant, type CostResult, costAt, figuresOf, type Part
 import { costMarkdown, costRows, dayRows, withCost } from '../cost/table.ts'
 
 const kept = JSON.parse(readFileSync(new URL('../results/cost.json', import.meta.url), 'utf8')) as CostResult
-const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../docs/explanation/costs.md', import.meta.url), 'utf8')
 
 const IDLE: Parts = { balancer: 3, node: 6, store: 1 }
 /** Microseconds of a request. */
@@ -69,9 +69,9 @@ test('a row tells the idle cost of each node, and a day is told for the nodes th
   t.is(rows[2]?.[3], '1.2 h')
 })
 
-test('the tables of costs in README.md come from the kept result', (t) => {
-  t.is(readme, withCost(readme, kept), 'npm run bench:cost -- --table makes them again')
-  t.true(readme.includes(costMarkdown(kept)))
+test('the tables of costs in docs/explanation/costs.md come from the kept result', (t) => {
+  t.is(page, withCost(page, kept), 'npm run bench:cost -- --table makes them again')
+  t.true(page.includes(costMarkdown(kept)))
   t.throws(() => withCost('no markers', kept), { message: /<!-- cost -->/ })
 })
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { strategies } from '@ninelives/lab'
 import { nameOf, plans, type Proof, type Proofs, PROOFS_SCHEMA, proveArguments } from '../proofs/proofs.ts'
-import { pagesWithTables, strategiesTable, withStrategies } from '../proofs/table.ts'
+import { pagesWithTables, strategiesInBrief, strategiesTable, withStrategies } from '../proofs/table.ts'
 
 const proofs = JSON.parse(readFileSync(new URL('../results/strategies.json', import.meta.url), 'utf8')) as Proofs
 
@@ -17,13 +17,47 @@ test('the tables of the strategies in README.md and docs/stores come from the ke
     t.is(text, withStrategies(text, proofs), `${page}: npm run bench:proofs -- --table makes it again`)
     for (const [, name = ''] of text.matchAll(ROW)) if (shown.has(name)) shown.set(name, (shown.get(name) ?? 0) + 1)
   }
-  for (const [name, times] of shown) t.is(times, 2, `${name} is in the table of README.md and in that of its page`)
+  for (const [name, times] of shown)
+    t.is(times, 2, `${name} is in the table of docs/stores/README.md and in that of its page`)
 })
 
 test('every strategy is proved, and every fault of its runs landed', (t) => {
   t.is(proofs.schema, PROOFS_SCHEMA)
   t.deepEqual(proofs.proofs.map(nameOf), plans.map(nameOf))
   for (const { faults, ...proof } of proofs.proofs) t.is(faults.missed, 0, nameOf(proof))
+})
+
+/** What a strategy lost, in brief: to faults of nodes, and of the store. */
+function cellsOf(name: string, given: Proofs): string[] {
+  const row = strategiesInBrief(given)
+    .split('\n')
+    .find((line) => line.startsWith(`| ${name} `))
+  return (
+    row
+      ?.split('|')
+      .slice(3, -1)
+      .map((cell) => cell.trim()) ?? []
+  )
+}
+
+test('in brief, a loss is a share of what it is of, and engines that lost the same are told once', (t) => {
+  const [first] = proofs.proofs
+  assert(first)
+  const lost: Proof = { ...first, verdict: 'invalid', sessions: { begun: 1_000, lost: 10 } }
+  const of = (...some: Proof[]): Proofs => ({ ...proofs, proofs: some })
+  t.deepEqual(
+    cellsOf(
+      'database',
+      of({ ...first, strategy: 'database' }, { ...first, strategy: 'database', database: 'postgres' }),
+    ),
+    ['nothing', '–'],
+  )
+  t.deepEqual(
+    cellsOf('hybrid', of({ ...lost, strategy: 'hybrid' }, { ...first, strategy: 'hybrid', database: 'postgres' })),
+    ['redis: 1 % of sessions; postgres: nothing', '–'],
+  )
+  t.deepEqual(cellsOf('redis', of({ ...first, strategy: 'redis', verdict: 'unknown' })), ['unknown', '–'])
+  for (const { name } of strategies) t.is(cellsOf(name, proofs).length, 2, name)
 })
 
 test('a plan names its faults, and a private server of its database', (t) => {
