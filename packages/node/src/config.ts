@@ -65,6 +65,8 @@ const DAY_S = 24 * 60 * 60
 
 export function readConfig(env: Environment): Readonly<Config> {
   const production = env['NODE_ENV'] === 'production'
+  // A developer's or a test's process, or one that says nothing. Any other, such as `staging`, may serve users.
+  const development = ['development', 'test', undefined].includes(text(env, 'NODE_ENV'))
   const idleTimeoutS = integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S)
   return Object.freeze({
     nodeName: matching(env, 'NODE_NAME', 'a', NODE_NAME, 'letters, digits and dashes, 32 at most'),
@@ -73,7 +75,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     storeUrl: secret(env, 'STORE') ?? 'memory:',
     meshSecret: meshSecret(env),
     sessionKeys: sessionKeys(env, production),
-    cookieSecure: choice(env, 'COOKIE_SECURE', production ? 'true' : 'false', ['true', 'false']) === 'true',
+    cookieSecure: choice(env, 'COOKIE_SECURE', development ? 'false' : 'true', ['true', 'false']) === 'true',
     proxiesInFront: proxiesInFront(env),
     throttleVisitors: choice(env, 'VISITOR_THROTTLE', 'on', ['on', 'off']) === 'on',
     throttleLogins: choice(env, 'LOGIN_THROTTLE', 'on', ['on', 'off']) === 'on',

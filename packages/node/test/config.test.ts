@@ -70,6 +70,14 @@ test('secrets may stand in files, and are never repeated back', async (t) => {
   })
 })
 
+test('the cookie is for https only, unless NODE_ENV is development, test or not set', (t) => {
+  for (const NODE_ENV of ['production', 'staging', 'prod'])
+    t.true(readConfig({ NODE_ENV, SESSION_KEYS: KEY }).cookieSecure, NODE_ENV)
+  for (const NODE_ENV of ['development', 'test', '', undefined])
+    t.false(readConfig({ NODE_ENV }).cookieSecure, NODE_ENV)
+  t.false(readConfig({ NODE_ENV: 'staging', COOKIE_SECURE: 'false' }).cookieSecure)
+})
+
 test('production requires keys, a secure cookie and the standard password cost', (t) => {
   t.true(readConfig({ NODE_ENV: 'production', SESSION_KEYS: KEY }).cookieSecure)
   t.throws(() => readConfig({ NODE_ENV: 'production' }), {

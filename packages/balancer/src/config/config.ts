@@ -179,7 +179,8 @@ export function readConfig(env: Environment, overrides: Environment = {}): Reado
 }
 
 function configOf(values: ConfigValues): Omit<Config, 'environment'> {
-  const inProduction = values.text('NODE_ENV') === 'production'
+  // A developer's or a test's process, or one that says nothing. Any other, such as `staging`, may serve users.
+  const inDevelopment = ['development', 'test', undefined].includes(values.text('NODE_ENV'))
   const { addresses, services } = upstreams(values)
   const tls = certificateFiles(values)
   const readyPath = values.matching('READY_PATH', PATH, 'a path such as /readyz') ?? '/readyz'
@@ -201,7 +202,7 @@ function configOf(values: ConfigValues): Omit<Config, 'environment'> {
     routing: values.choice('ROUTING', ROUTINGS) ?? 'round-robin',
     transport: values.choice('TRANSPORT', TRANSPORTS) ?? 'http-proxy',
     affinityKeys: values.secrets('AFFINITY_KEYS'),
-    cookieSecure: values.flag('COOKIE_SECURE') ?? (inProduction || tls !== undefined),
+    cookieSecure: values.flag('COOKIE_SECURE') ?? (!inDevelopment || tls !== undefined),
     sessionCookie: values.matching('SESSION_COOKIE', COOKIE_NAME, 'the name of a cookie') ?? 'sid',
     serverTiming: values.flag('SERVER_TIMING') ?? false,
     privatePaths: privatePaths(values, readyPath),

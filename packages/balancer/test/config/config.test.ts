@@ -17,9 +17,11 @@ test('an empty variable is an absent one', (t) => {
   t.is(readConfig({ UPSTREAMS, PORT: '', ADMIN_PORT: ' ' }).port, 8080)
 })
 
-test('in production the affinity cookie is for TLS by default', (t) => {
-  t.false(readConfig({ UPSTREAMS }).cookieSecure)
-  t.true(readConfig({ UPSTREAMS, NODE_ENV: 'production' }).cookieSecure)
+test('the affinity cookie is for TLS, unless NODE_ENV is development, test or not set', (t) => {
+  for (const NODE_ENV of ['production', 'staging', 'prod'])
+    t.true(readConfig({ UPSTREAMS, NODE_ENV }).cookieSecure, NODE_ENV)
+  for (const NODE_ENV of ['development', 'test', '', undefined])
+    t.false(readConfig({ UPSTREAMS, NODE_ENV }).cookieSecure, NODE_ENV)
   t.false(readConfig({ UPSTREAMS, NODE_ENV: 'production', COOKIE_SECURE: 'false' }).cookieSecure)
 })
 
