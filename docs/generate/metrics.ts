@@ -22,10 +22,16 @@ const PARTS: readonly {
     prefix: 'ninelives_balancer_',
   },
   {
-    title: 'A node',
+    title: 'The session layer',
     intro:
-      'At `/metrics` of each node of the demo, with the label `node`. Those of copies, Memcached, the mesh and the mirror are there where the store has them.',
-    pattern: 'packages/{node,sessions}/src/**/*.ts',
+      'In every application with the option `metrics`, see [What it tells an operator](../../packages/sessions/README.md#what-it-tells-an-operator). Those of copies, Memcached, the mesh and the mirror are there where the store has them.',
+    pattern: 'packages/sessions/src/**/*.ts',
+    prefix: 'ninelives_',
+  },
+  {
+    title: 'A node',
+    intro: 'At `/metrics` of each node of the demo, beside those of the session layer; all have the label `node`.',
+    pattern: 'packages/node/src/**/*.ts',
     prefix: 'ninelives_',
   },
 ]

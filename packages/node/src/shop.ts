@@ -94,7 +94,7 @@ export function shop(options: ShopOptions): Shop {
   const sessionsHeld = () => store.localSessionCount?.() ?? 0
   let opened: Floor | undefined
   const ofFloor = floorMetrics(() => opened?.report())
-  const metrics = shopMetrics({ node, sessionsHeld, others: [...telemetry.metrics(store), ...ofFloor.all] })
+  const metrics = shopMetrics({ registry: telemetry.registry, node, sessionsHeld, others: ofFloor.all })
   const healthy = storeHealth({ health: () => layer.health() })
 
   const open = new Router<RequestState>(EXACT)
@@ -126,7 +126,7 @@ export function shop(options: ShopOptions): Shop {
   const app = new Koa<RequestState>({ proxy: proxiesInFront > 0, maxIpsCount: proxiesInFront })
   app.on('error', (error: Error, ctx?: Koa.ParameterizedContext<RequestState>) => logLeftover(log, error, ctx))
   const finished = requestLog(log, metrics)
-  app.use(observed({ node, finished, isDraining }))
+  app.use(observed({ node, finished, isDraining, during: telemetry.during }))
   app.use(errors(log))
   app.use(knownRoutes(open, api))
   app.use(open.routes())
@@ -151,8 +151,9 @@ export function shop(options: ShopOptions): Shop {
       ...(options.throttleVisitors === false && UNTHROTTLED),
     },
     dataBytesMax: SESSION_BYTES_MAX,
-    onEvent: telemetry.onEvent,
-    onStoreCall: telemetry.onStoreCall,
+    metrics: telemetry.metrics,
+    tracing: telemetry.tracing,
+    onEvent: telemetry.logged,
     ...(crashPoints === undefined ? {} : { onStep: crashPoints.onStep }),
   })
   if (options.onVisitor !== undefined) app.use(seenVisitors(options.onVisitor))

@@ -52,6 +52,8 @@ export {
 } from './protection/login-throttle.ts'
 export { type EventLog, eventLog, type SessionLayerEvent } from './event-log.ts'
 export type * from './telemetry.ts'
+export type { SessionMetrics, SessionTracing } from './observability/observers.ts'
+export type { SessionEnd, SessionsReport } from './observability/session-counts.ts'
 export type { NetworkSize } from './network.ts'
 export { CrossOriginError, sameOrigin, type SameOriginOptions } from './protection/same-origin.ts'
 export type { Lane } from './protection/throttle-lane.ts'

@@ -122,7 +122,7 @@ export class Exchange {
         const next = taken instanceof Promise ? await taken : taken
         if (next === 'abandoned') return
         if ('refuse' in next) return this.refuse(next.refuse)
-        record.routed(next)
+        record.routed(next, request.headers)
         const outcome = await attempt(next, { request, answer, plan, timeouts, transport, signal })
         record.attempted(next.upstream, outcome.kind)
         if (outcome.kind === 'answered') return this.#discardRest()

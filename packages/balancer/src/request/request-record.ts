@@ -1,11 +1,12 @@
 /**
- * The telemetry of one request: metrics, decisions, a line in the log when it is over, and Server-Timing for a browser's developer
- * tools. It only records.
+ * The telemetry of one request: metrics, decisions, a line in the log when it is over, spans where a tracer is registered, and
+ * Server-Timing for a browser's developer tools. It only records.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { AccessLog, AccessRecord } from '../telemetry/access-log.ts'
 import type { Decisions } from '../telemetry/decisions.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { RequestTrace } from '../telemetry/tracing.ts'
 import type { AttemptOutcome, Failure, RetryDecision } from './retry-decision.ts'
 import type { Choice } from '../routing/routing.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
@@ -16,6 +17,8 @@ export interface RecordServices {
   readonly accessLog: AccessLog
 }
 
+const SUCCESSES: ReadonlySet<AttemptOutcome['kind']> = new Set(['answered', 'upgraded', 'cancelled'])
+
 export class RequestRecord implements AccessRecord {
   readonly requestId: string
   readonly #services: RecordServices
@@ -25,18 +28,25 @@ export class RequestRecord implements AccessRecord {
   #attemptBeganAtMs = this.#beganAtMs
   #attempts = 0
   #upstream: Upstream | undefined
+  readonly #trace: RequestTrace | undefined
 
   constructor(services: RecordServices, request: IncomingMessage, requestId: string, clientAddress: string) {
     this.#services = services
     this.#request = request
     this.requestId = requestId
     this.#clientAddress = clientAddress
+    this.#trace = RequestTrace.of(() => {
+      const { method = '', headers } = request
+      return { requestId, method, path: this.#path, headers }
+    })
   }
 
-  routed({ upstream, why, because }: Choice): void {
+  /** `headers` are those that go to the upstream. */
+  routed({ upstream, why, because }: Choice, headers: OutgoingHttpHeaders): void {
     this.#attempts += 1
     this.#upstream = upstream
     this.#attemptBeganAtMs = performance.now()
+    this.#trace?.attempt(upstream.name, this.#attempts, headers)
     this.#services.metrics.routed(why)
     this.#services.decisions.note('routing', why, this.requestId, upstream.name, because)
   }
@@ -51,6 +61,7 @@ export class RequestRecord implements AccessRecord {
   }
 
   attempted(upstream: Upstream, outcome: AttemptOutcome['kind']): void {
+    this.#trace?.attempted(outcome, !SUCCESSES.has(outcome))
     this.#services.metrics.attempted(upstream.name, outcome)
   }
 
@@ -63,22 +74,28 @@ export class RequestRecord implements AccessRecord {
   }
 
   over(code: string): void {
+    this.#trace?.over(code)
     this.#services.metrics.answered(code)
     this.#services.accessLog.over(code, performance.now(), this)
   }
 
   describe(): object {
-    const { method, url = '' } = this.#request
+    const { method } = this.#request
     return {
       requestId: this.requestId,
+      ...(this.#trace && { traceId: this.#trace.traceId }),
       client: this.#clientAddress,
       method,
-      // A query may hold secrets.
-      path: url.replace(/\?.*$/s, ''),
+      path: this.#path,
       upstream: this.#upstream?.name,
       attempts: this.#attempts,
       ms: Math.round((performance.now() - this.#beganAtMs) * 10) / 10,
     }
+  }
+
+  /** A query may hold secrets. */
+  get #path(): string {
+    return (this.#request.url ?? '').replace(/\?.*$/s, '')
   }
 
   /** `Server-Timing`, name and value by turns: all before the last attempt, and that attempt up to its answer. */

@@ -1,5 +1,5 @@
-/** What Prometheus is told. Each shop has a registry of its own, so that two of them fit into one process. */
-import { collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from '@prometheus-io/client'
+/** What Prometheus is told. */
+import { collectDefaultMetrics, Gauge, Histogram, type Metric, type Registry } from '@prometheus-io/client'
 
 export interface MeasuredRequest {
   readonly route: string
@@ -15,10 +15,11 @@ export interface Metrics {
 }
 
 export interface MetricsOptions {
+  readonly registry: Registry
   readonly node: string
   /** How many sessions live in this very process. */
   readonly sessionsHeld: () => number
-  /** Of other parts of the node: see telemetry.ts. */
+  /** Of other parts of the node. */
   readonly others: readonly Metric[]
 }
 
@@ -33,8 +34,7 @@ const LAG_BY_MONITOR = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'].map
   (figure) => `nodejs_eventloop_lag_${figure}_seconds`,
 )
 
-export function shopMetrics({ node, sessionsHeld, others }: MetricsOptions): Metrics {
-  const register = new Registry()
+export function shopMetrics({ registry: register, node, sessionsHeld, others }: MetricsOptions): Metrics {
   register.setDefaultLabels({ node })
   collectDefaultMetrics({ register, ...RARELY_AWAKE })
   for (const name of LAG_BY_MONITOR) register.removeSingleMetric(name)

@@ -76,8 +76,9 @@ test("the balancer's request id is kept when it looks like one", async (t) => {
   const visitor = client((await shopServer(t)).url)
   const idFor = async (id: string) =>
     (await visitor.send('GET', '/healthz', undefined, { 'X-Request-Id': id })).headers.get('X-Request-Id')
-  t.is(await idFor('01J-abc_DEF.9'), '01J-abc_DEF.9')
-  for (const odd of ['short', 'x'.repeat(65), 'with space in it', 'quote"and\\more', '<script>alert']) {
+  // A proxy in front of the balancer may have made it.
+  for (const id of ['01J-abc_DEF.9', '1-67891233:abcdef@edge/7+1=', 'x'.repeat(128)]) t.is(await idFor(id), id)
+  for (const odd of ['x'.repeat(129), 'with space in it', 'quote"and\\more', '<script>alert']) {
     t.regex((await idFor(odd)) ?? '', /^[0-9a-f-]{36}$/, odd)
   }
 })

@@ -51,19 +51,23 @@ test('logins that were accepted, refused and throttled leave a line each, with t
 })
 
 // Before the others: it sets the clock of this process.
-test.serial('a login with an id that was rotated away long ago leaves a line of theft', async (t) => {
-  const realNow = Date.now
-  t.teardown(() => (Date.now = realNow))
-  const { url, logged } = await shopServer(t, { absoluteTimeoutMs: 86_400_000, idleTimeoutMs: 86_400_000 })
-  const visitor = client(url)
-  await visitor.login('user-0')
-  const stolen = client(url, visitor.cookie)
-  await visitor.login('user-0')
-  await visitor.send('GET', '/api/session')
-  Date.now = () => realNow() + 600_000
-  t.like((await stolen.send('GET', '/api/session')).body, { authenticated: false })
-  t.like(linesOf(logged, 'theft'), [{ level: 40 }])
-})
+test.serial(
+  'a login with an id that was rotated away long ago leaves a line of theft with the id of its request',
+  async (t) => {
+    const realNow = Date.now
+    t.teardown(() => (Date.now = realNow))
+    const { url, logged } = await shopServer(t, { absoluteTimeoutMs: 86_400_000, idleTimeoutMs: 86_400_000 })
+    const visitor = client(url)
+    await visitor.login('user-0')
+    const stolen = client(url, visitor.cookie)
+    await visitor.login('user-0')
+    await visitor.send('GET', '/api/session')
+    Date.now = () => realNow() + 600_000
+    const answer = await stolen.send('GET', '/api/session')
+    t.like(answer.body, { authenticated: false })
+    t.like(linesOf(logged, 'theft'), [{ level: 40, requestId: answer.headers.get('X-Request-Id') }])
+  },
+)
 
 test('an outage of the store is told in the log and in metrics, and so is every call by its verb', async (t) => {
   const store = await openStore('memory:')

@@ -89,7 +89,7 @@ export async function endOld(context: EngineContext, old: OldSessions, { oldId, 
   const isMarked = (await context.store.read(markOf(key))) !== undefined
   if (!isMarked && !(await isAlive(old, oldId))) return
   await mark(context, old, key)
-  await context.end(key)
+  await context.end(key, undefined)
   await old.end(oldId)
 }
 

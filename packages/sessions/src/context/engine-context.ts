@@ -2,13 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey } from '../contract.ts'
 import { endings, type Endings } from './endings.ts'
-import { checkedEngineOptions, type EngineOptions } from './engine-options.ts'
+import { type CheckedEngineOptions, checkedEngineOptions, type EngineOptions } from './engine-options.ts'
 import { lastKnown, type LastKnown } from './last-known.ts'
+import { type SessionCounts, sessionCounts, type SessionEnd } from '../observability/session-counts.ts'
 import type { RandomBytes } from '../secrets/id.ts'
 import { turns, type Turns } from './turns.ts'
 import { visitorIdleMs, type Visitors, visitors } from './visitors.ts'
 
-export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' | 'lastKnown'>> {
+export interface EngineContext extends Omit<CheckedEngineOptions, 'visitors' | 'lastKnown'> {
+  readonly counts: SessionCounts
   readonly visitors: Visitors
   readonly visitorIdleTimeoutMs: number
   /** What this process last saw of each session. */
@@ -23,8 +25,8 @@ export interface EngineContext extends Required<Omit<EngineOptions, 'visitors' |
   readonly aliasesRotate: boolean
   /** That all sessions of a user were ended is remembered until then at least: sessions that began before may yet be adopted. */
   readonly endingsKeptUntilMs: number
-  /** The session is over: destroyed, and fenced against the requests that still hold it. */
-  end(key: SessionKey): Promise<void>
+  /** The session is over: destroyed, and fenced against the requests that still hold it. Counted where there is a `reason`. */
+  end(key: SessionKey, reason: SessionEnd | undefined): Promise<void>
   /** Waits before another try of a commit: longer and more random with each. */
   backOff(attempt: number): Promise<void>
 }
@@ -38,6 +40,7 @@ export function engineContext(given: EngineOptions): EngineContext {
   const { random, onEvent } = options
   return withEnd({
     ...options,
+    counts: sessionCounts(),
     visitors: visitors(options.visitors, () => onEvent({ event: 'visitor-refused' })),
     visitorIdleTimeoutMs: visitorIdleMs(options.visitors, options.idleTimeoutMs),
     lastKnown: lastKnown(options.lastKnown),
@@ -59,15 +62,16 @@ export function overridden(context: EngineContext, overrides: Overrides): Engine
 }
 
 function withEnd(context: Omit<EngineContext, 'end'>): EngineContext {
-  const { store, clock, requestTimeMaxMs, lastKnown: known, endings, onStep } = context
+  const { store, clock, requestTimeMaxMs, lastKnown: known, endings, counts, onStep } = context
   return {
     ...context,
 
-    async end(key) {
+    async end(key, reason) {
       known.forget(key)
       onStep('before-commit')
       await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs })
       onStep('after-commit')
+      if (reason !== undefined) counts.ended[reason]++
       await endings.onEnded?.(key)
     },
   }

@@ -6,6 +6,7 @@ import type { SessionStore } from '../contract.ts'
 import type { LastKnownLimits } from './last-known.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
 import type { SessionData } from '../record/data.ts'
+import { type SessionTracing, tracingRule } from '../observability/observers.ts'
 import type { Resolvers } from '../record/merge.ts'
 import type { RandomBytes } from '../secrets/id.ts'
 import type { MaxAge } from '../session-fields.ts'
@@ -83,9 +84,13 @@ export interface EngineOptions {
   readonly lastKnown?: LastKnownLimits
   readonly onStep?: (step: EngineStep) => void
   readonly onEvent?: (event: EngineEvent) => void
+  /** Spans of calls to the store: what `sessionTracing()` of `@ninelives/sessions/tracing` makes. Default: none. */
+  readonly tracing?: SessionTracing
 }
 
-const DEFAULTS: Required<Omit<EngineOptions, 'store'>> = {
+export type CheckedEngineOptions = Required<Omit<EngineOptions, 'tracing'>> & Pick<EngineOptions, 'tracing'>
+
+const DEFAULTS: Omit<CheckedEngineOptions, 'store'> = {
   clock: systemClock,
   random: randomBytes,
   idleTimeoutMs: 30 * 60_000,
@@ -135,6 +140,7 @@ export const engineRules: Rules<EngineOptions> = {
   }),
   onStep: take.function,
   onEvent: take.function,
+  tracing: tracingRule,
 }
 
 /** Those of an adapter's options that are the engine's. A `maxAge` in milliseconds is the idle timeout. */
@@ -150,7 +156,7 @@ export function engineOptionsIn(
 }
 
 /** Throws SessionOptionsError for what can't be used. */
-export function checkedEngineOptions(given: EngineOptions): Required<EngineOptions> {
+export function checkedEngineOptions(given: EngineOptions): CheckedEngineOptions {
   return { ...DEFAULTS, ...checkedOptions('sessionEngine()', given, engineRules) }
 }
 

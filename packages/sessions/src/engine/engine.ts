@@ -17,7 +17,15 @@ import type { EngineOptions } from '../context/engine-options.ts'
 import type { SessionKey, SessionRecord } from '../contract.ts'
 import { bearerStatus } from '../record/bearer-status.ts'
 import { decodeBody, type Snapshot } from '../record/record.ts'
-import { newSessionId, sameDigest, secretDigest, type SessionId, sessionKey, type UserTag } from '../secrets/id.ts'
+import {
+  newSessionId,
+  sameDigest,
+  secretDigest,
+  type SessionId,
+  sessionKey,
+  sessionRef,
+  type UserTag,
+} from '../secrets/id.ts'
 import { indexKey, membership, type Reporting } from '../users/user-index.ts'
 import { OpenSession } from './session.ts'
 
@@ -56,7 +64,7 @@ export function sessionEngine(options: EngineOptions): Engine {
 }
 
 function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine {
-  const { store, clock, random, lastKnown, requestTimeMaxMs, onStep, onEvent } = context
+  const { store, clock, random, lastKnown, requestTimeMaxMs, counts, tracing, onStep, onEvent } = context
 
   /** What is stored under an id, and beside it the index of the user that the id names. */
   const find = async (id: SessionId): Promise<Found | undefined> => {
@@ -95,13 +103,15 @@ function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine
       const nowMs = clock.now()
       const status = bearerStatus(seen.body, secretDigest(id.secret), nowMs, requestTimeMaxMs)
       if (status === 'stolen') {
+        counts.thefts++
         onEvent({ event: 'theft' })
-        if (context.onTheft === 'end') await context.end(key)
+        if (context.onTheft === 'end') await context.end(key, 'theft')
       }
       if (status === 'stolen' || status === 'unknown') return undefined
       const listed = await listing(found, id.user)
       if (listed === undefined) return undefined
       if (status === 'current') lastKnown.see(key, seen, nowMs)
+      tracing?.session(sessionRef(key))
       return new OpenSession(context, { id, key, device, seen, status, listed })
     },
 

@@ -20,6 +20,7 @@ import {
   secretDigest,
   type SessionId,
   sessionKey,
+  sessionRef,
   type UserTag,
 } from '../secrets/id.ts'
 import { isRelisted, readIndex } from '../users/users.ts'
@@ -130,14 +131,15 @@ export class StoredSession {
     this.#ended = true
     const { visible } = this
     if (visible === undefined) return
-    await this.#context.end(this.key)
+    await this.#context.end(this.key, 'logout')
     await this.#relist(visible.body.user, undefined)
   }
 
   /** Commits what `transform` makes of the data. Resolves its result. */
   async write<T>(transform: Transform<T>, { step, answering, upkeep }: WriteDetails<T> = {}): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
-    const { store, clock, random, visitors, commitAttemptsMax, endings, onStep, onEvent } = this.#context
+    const { store, clock, random, visitors, commitAttemptsMax, endings, counts, tracing, onStep, onEvent } =
+      this.#context
     const key = this.#key
     const contention = new Contention(this.#context, key)
     let drawn: string | undefined
@@ -183,6 +185,11 @@ export class StoredSession {
         if (written.status === 'gone') throw new SessionGoneError()
         if (written.status === 'written') {
           onStep('after-commit')
+          if (current === undefined) {
+            counts.created++
+            tracing?.session(sessionRef(this.#key))
+          }
+          if (attempt > 1) counts.merges++
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
           if (plan.answer !== undefined) this.answerStored = plan.answer
@@ -194,6 +201,7 @@ export class StoredSession {
         assert(current !== undefined, 'two sessions can not have drawn the same 128-bit handle')
         const { version, expiresAtMs, body } = written.current
         current = this.#rebaseOn({ version, expiresAtMs, body: decodeBody(body) })
+        counts.conflicts++
         onEvent({ event: 'merged' })
         const left = await contention.wait(attempt)
         if (left !== undefined && left.version > current.version) current = this.#rebaseOn(left)
@@ -210,7 +218,7 @@ export class StoredSession {
   async keepAlive(): Promise<void> {
     const seen = this.visible
     if (seen === undefined || this.#ended) return
-    const { store, clock, onEvent, onStep } = this.#context
+    const { store, clock, counts, onEvent, onStep } = this.#context
     if (!this.#listed) await this.#relist(undefined, seen.body.user)
     try {
       if (isNoteDue(seen, this.#context, clock.now())) return await this.write(unchanged, { upkeep: 'note-use' })
@@ -222,7 +230,9 @@ export class StoredSession {
       onStep('before-commit')
       const isTouched = await store.touch(this.key, expiresAtMs)
       onStep('after-commit')
-      if (isTouched) this.#seen = { ...seen, expiresAtMs }
+      if (!isTouched) return
+      this.#seen = { ...seen, expiresAtMs }
+      counts.touches++
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       onEvent({ event: 'touch-failed' })

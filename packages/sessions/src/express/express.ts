@@ -27,6 +27,8 @@ import { type EngineEvent, type EngineOptions, engineRules } from '../context/en
 import { type GuardOptions, guardedStore, guardRules } from '../stores/guard/guarded-store.ts'
 import { namedStore, STORE_HINT, storeOrUrlRule } from '../stores/named-store.ts'
 import type { StoreCall, StoreEvent } from '../telemetry.ts'
+import { metricsRule, type SessionMetrics, type SessionTracing, withMetrics } from '../observability/observers.ts'
+import { reported, type SessionsReport } from '../observability/session-counts.ts'
 import { CARRIER, endSession, middlewareId, MiddlewareSession } from './middleware-session.ts'
 import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, shown, take } from '../options.ts'
@@ -72,6 +74,10 @@ export interface MiddlewareStoreOptions extends Pick<EngineOptions, Governed> {
   readonly onEvent?: (event: EngineEvent | StoreEvent) => void
   /** Every call to the store once it has ended. */
   readonly onStoreCall?: (call: StoreCall) => void
+  /** Counts for Prometheus: what `sessionMetrics()` of `@ninelives/sessions/metrics` makes. */
+  readonly metrics?: SessionMetrics
+  /** Spans of calls to the store: what `sessionTracing()` of `@ninelives/sessions/tracing` makes. */
+  readonly tracing?: SessionTracing
 }
 
 export interface ExpressStoreOptions<Store extends SessionMaker> extends MiddlewareStoreOptions {
@@ -86,6 +92,8 @@ export interface SessionMaker {
 
 /** What the application keeps of it. */
 export interface ClosableLayer extends SocketLayer {
+  /** What was counted since this process made the layer. */
+  report(): SessionsReport
   /** Closes a store that was named by its URL; one that the application opened is left. */
   close(): Promise<void>
 }
@@ -110,6 +118,10 @@ export function expressStore<Store extends SessionMaker>(options: ExpressStoreOp
 
   class ExpressStore extends Base {
     readonly [SOCKET_ACCESS] = sessions.socketAccess
+
+    report(): SessionsReport {
+      return sessions.report()
+    }
 
     close(): Promise<void> {
       return sessions.close()
@@ -159,6 +171,7 @@ export function fastifyStore(options: MiddlewareStoreOptions): FastifyStore {
     },
     set: (id, session, callback) => tell(sessions.save(id, session), callback),
     destroy: (id, callback) => tell(sessions.end(id), callback),
+    report: () => sessions.report(),
     close: () => sessions.close(),
     [SOCKET_ACCESS]: sessions.socketAccess,
   }
@@ -178,10 +191,12 @@ const rules: Rules<MiddlewareStoreOptions> = {
   adopt: oldSessionsRule,
   guard: take.options(guardRules),
   onStoreCall: take.function,
+  metrics: metricsRule,
+  tracing: engineRules.tracing,
 }
 
 function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
-  const { guard, onStoreCall, adopt, ...options } = checkedOptions(factory, given, rules)
+  const { guard, onStoreCall, adopt, metrics, ...options } = withMetrics(checkedOptions(factory, given, rules))
   assertGiven(factory, options, ['store', STORE_HINT])
   const named = namedStore(factory, options.store, options.onEvent)
   if (carrierOf(named) !== undefined) {
@@ -189,8 +204,10 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
       `${factory}: token: keeps a session in its cookie, and the cookie of this middleware has only an id. Take another store, or Koa's sessions().`,
     )
   }
-  const store = guardedStore(named, guard, { onEvent: options.onEvent, onStoreCall })
+  const store = guardedStore(named, guard, { onEvent: options.onEvent, onStoreCall, tracing: options.tracing })
   const engine = sessionEngine({ ...options, store, userOf: () => undefined, visitors: 'as-users' })
+  const report = (): SessionsReport => reported(engine.counts)
+  metrics?.watch({ report, store: named })
   const held = new WeakMap<object, MiddlewareSession>()
 
   const heldBy = (object: object): MiddlewareSession | undefined =>
@@ -208,6 +225,7 @@ function middlewareSessions(factory: string, given: MiddlewareStoreOptions) {
     heldBy,
     hold,
     socketAccess,
+    report,
     at: (id: string) => new MiddlewareSession(engine, id, adopt),
 
     /** An object that was made of nothing we read replaces what is stored under the id, as the interface has it. */

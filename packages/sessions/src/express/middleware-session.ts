@@ -45,7 +45,7 @@ export function middlewareId(id: string): SessionId {
 export async function endSession(context: EngineContext, id: string, old: OldSessions | undefined): Promise<void> {
   const key = middlewareKey(id)
   if (old !== undefined) await endOld(context, old, { oldId: id, key })
-  await context.end(key)
+  await context.end(key, 'logout')
 }
 
 export class MiddlewareSession {

@@ -11,6 +11,7 @@ import type { SessionDraft, SessionFields } from '../session-fields.ts'
 import { namedStore, STORE_HINT, storeOrUrlRule } from '../stores/named-store.ts'
 import type { KoaSession } from './session-type.ts'
 import { assertGiven, checkedOptions, type Rules, SessionOptionsError, take } from '../options.ts'
+import { metricsRule, type SessionMetrics, withMetrics } from '../observability/observers.ts'
 import type { StoreCall, StoreEvent } from '../telemetry.ts'
 
 /**
@@ -59,6 +60,8 @@ export interface SessionsOptions<Fields extends object = SessionFields>
   readonly onEvent?: (event: EngineEvent | StoreEvent) => void
   /** Every call to the store once it has ended, for counters and latency: it runs inside the request. */
   readonly onStoreCall?: (call: StoreCall) => void
+  /** Counts for Prometheus: what `sessionMetrics()` of `@ninelives/sessions/metrics` makes. */
+  readonly metrics?: SessionMetrics
 }
 
 /** The options with the store opened, or on its way to be, and `secure` decided. */
@@ -81,6 +84,7 @@ const rules: Rules<SessionsOptions> = {
   adopt: oldSessionsRule,
   guard: take.options(guardRules),
   onStoreCall: take.function,
+  metrics: metricsRule,
 }
 
 /** Throws SessionOptionsError for what can't be used. */
@@ -88,7 +92,7 @@ export function checkedSessionsOptions(given: SessionsOptions): CheckedOptions {
   const factory = 'sessions()'
   const checked = checkedOptions(factory, given, rules, GONE_FROM_KOA_SESSION)
   assertGiven(factory, checked, ['store', STORE_HINT])
-  const options = checkedCookieOptions(factory, checked)
+  const options = withMetrics(checkedCookieOptions(factory, checked))
   const { adopt, onEvent } = options
   if (adopt !== undefined && adopt.idsIn === undefined) {
     throw new SessionOptionsError('sessions(): adopt needs the secrets that the old cookies are signed with.')

@@ -18,6 +18,7 @@ import type { KoaSession } from './session-type.ts'
 import { merge } from '../record/merge.ts'
 import { hasMethods, SessionOptionsError, shown } from '../options.ts'
 import { endDiscarded, refuseInOutage, sessionOf, STATE, type StatefulContext, stateOf } from './request-state.ts'
+import { reported, type SessionsReport } from '../observability/session-counts.ts'
 import { type SessionCookie, sessionCookie } from './session-cookie.ts'
 import { cookieLimits } from '../cookie/cookie-options.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
@@ -36,6 +37,8 @@ export interface SessionLayer extends SocketLayer {
   health(): Promise<void>
   /** A user's sessions, to list and to end. */
   readonly users: UsersSessions
+  /** What was counted since this process made the layer. */
+  report(): SessionsReport
   /** For what else keeps its records there, such as `loginThrottle({ store })`. */
   readonly store: SessionStore
   /** Closes a store that was named by its URL, as the end of `app.listen()`'s server does. One that the application opened is left. */
@@ -57,6 +60,7 @@ export function sessions<Fields extends object = SessionFields>(
   const store = guardedStore(options.store, options.guard, {
     onEvent: options.onEvent,
     onStoreCall: options.onStoreCall,
+    tracing: options.tracing,
   })
   const { engine, carrier } = carrying(engineFor(options, store), options)
   const cookie = sessionCookie(engine, options, carrier)
@@ -90,10 +94,13 @@ export function sessions<Fields extends object = SessionFields>(
   app.use(withSession)
   const refused = carrier === undefined ? undefined : TOKEN_REFUSED
   const ids = { by: 'cookie', of: cookie.idsOf } as const
+  const report = (): SessionsReport => reported(engine.counts)
+  options.metrics?.watch({ report, store: options.store })
   return {
     users: usersSessions(engine),
     health: () => store.health(),
     store: options.store,
+    report,
     close: async () => {
       if (options.opensStore) await options.store.close()
     },

@@ -9,6 +9,7 @@ import type { SessionKey, SessionRecord } from '../contract.ts'
 import { EMPTY_DATA } from '../record/data.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { RecordUnreadableError, SessionConflictError, SessionError } from '../errors.ts'
+import type { SessionEnd } from '../observability/session-counts.ts'
 import { lastUseAtMs } from '../record/expiry.ts'
 import { newSecret, secretDigest, sessionRef, type UserTag, userTag } from '../secrets/id.ts'
 import { checkedOptions, checkedValue, take } from '../options.ts'
@@ -71,7 +72,7 @@ export function usersSessions(context: EngineContext): UsersSessions {
         tag,
         sessions.filter(({ key }) => sessionRef(key) === id),
       )
-      const ended = await endTheirs(context, tag, entries)
+      const ended = await endTheirs(context, tag, entries, 'revoked')
       await heal(context, tag, entries, ended)
       return ended.length > 0
     },
@@ -91,7 +92,7 @@ export function usersSessions(context: EngineContext): UsersSessions {
       context.onStep('after-commit')
       await context.endings.onEnded?.(indexKey(tag))
       // This gives their memory back and stops the requests that still hold them.
-      await endTheirs(context, tag, await lookedUp(context, tag, listed))
+      await endTheirs(context, tag, await lookedUp(context, tag, listed), 'revoked')
     },
   }
 }
@@ -126,12 +127,17 @@ async function lookedUp(context: EngineContext, user: UserTag, sessions: readonl
 }
 
 /** Ends the sessions that are still this user's, and those of which nothing else is known. Resolves their keys. */
-async function endTheirs(context: EngineContext, user: UserTag, entries: readonly Entry[]): Promise<SessionKey[]> {
+async function endTheirs(
+  context: EngineContext,
+  user: UserTag,
+  entries: readonly Entry[],
+  reason: SessionEnd,
+): Promise<SessionKey[]> {
   const ended = await Promise.all(
     entries.map(async (entry) => {
       const isTheirs =
         entry.status === 'theirs' ? await isDisowned(context, user, entry) : entry.status === 'unreadable'
-      if (isTheirs) await context.end(entry.listed.key)
+      if (isTheirs) await context.end(entry.listed.key, reason)
       return isTheirs ? [entry.listed.key] : []
     }),
   )
@@ -224,7 +230,7 @@ async function list(context: EngineContext, user: UserTag, key: SessionKey, devi
     dropped = index.sessions.filter((each) => !isListed(next, each.key))
     return next
   })
-  if (dropped.length > 0) await endTheirs(context, user, await lookedUp(context, user, dropped))
+  if (dropped.length > 0) await endTheirs(context, user, await lookedUp(context, user, dropped), 'too-many')
 }
 
 async function unlist(context: EngineContext, user: UserTag, keys: readonly SessionKey[]): Promise<void> {

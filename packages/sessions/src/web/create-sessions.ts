@@ -10,6 +10,7 @@ import { cookieSealer } from '../secrets/cookie.ts'
 import type { SessionId } from '../secrets/id.ts'
 import type { SessionFields } from '../session-fields.ts'
 import { SOCKET_ACCESS, type SocketLayer } from '../socket-access.ts'
+import { reported, type SessionsReport } from '../observability/session-counts.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
 import { type UsersSessions, usersSessions } from '../users/users.ts'
 import { checkedWebOptions, type RequestWithHeaders, type WebSessionsOptions } from './web-options.ts'
@@ -25,6 +26,8 @@ export interface WebSessions<
   health(): Promise<void>
   /** A user's sessions, to list and to end. */
   readonly users: UsersSessions
+  /** What was counted since this process made the layer. */
+  report(): SessionsReport
   /** For what else keeps its records there, such as `loginThrottle({ store })`. */
   readonly store: SessionStore
   /** Closes a store that was named by its URL; one that the application opened is left. */
@@ -37,9 +40,9 @@ export function createSessions<
   Incoming extends RequestWithHeaders = RequestWithHeaders,
 >(given: WebSessionsOptions<Fields, Incoming>): WebSessions<Fields, Incoming> {
   const options = checkedWebOptions(given as unknown as WebSessionsOptions)
-  const { guard, onEvent, onStoreCall, addressOf, secure } = options
+  const { guard, onEvent, onStoreCall, tracing, addressOf, secure } = options
   const keys = options.keys as readonly string[]
-  const store = guardedStore(options.store, guard, { onEvent, onStoreCall })
+  const store = guardedStore(options.store, guard, { onEvent, onStoreCall, tracing })
   const engine = sessionEngine({ ...engineOptionsIn(options), store })
   const { name, attributes } = cookieForm(options)
   const cookieValues = valuesOf(name)
@@ -73,11 +76,14 @@ export function createSessions<
   const idsOf = (request: IncomingMessage): SessionId[] =>
     sealedCookies(sealer, cookieValues(request.headers.cookie)).map(({ id }) => id)
 
+  const report = (): SessionsReport => reported(engine.counts)
+  options.metrics?.watch({ report, store: options.store })
   return {
     load: (request) => load(request) as Promise<unknown> as Promise<WebSession<Fields>>,
     health: () => store.health(),
     users: usersSessions(engine),
     store: options.store,
+    report,
     close: async () => {
       if (options.opensStore) await options.store.close()
     },

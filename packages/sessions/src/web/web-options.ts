@@ -9,6 +9,7 @@ import { assertGiven, checkedOptions, type Rules, take } from '../options.ts'
 import type { SessionInfo } from '../engine/session.ts'
 import type { CookieSealer } from '../secrets/cookie.ts'
 import type { SessionDraft, SessionFields } from '../session-fields.ts'
+import { metricsRule, type SessionMetrics, withMetrics } from '../observability/observers.ts'
 import { type GuardOptions, guardRules } from '../stores/guard/guarded-store.ts'
 import { namedStore, STORE_HINT, storeOrUrlRule } from '../stores/named-store.ts'
 import type { StoreCall, StoreEvent } from '../telemetry.ts'
@@ -52,6 +53,8 @@ export interface WebSessionsOptions<
   readonly onEvent?: (event: EngineEvent | StoreEvent) => void
   /** Every call to the store once it has ended, for counters and latency: it runs inside the request. */
   readonly onStoreCall?: (call: StoreCall) => void
+  /** Counts for Prometheus: what `sessionMetrics()` of `@ninelives/sessions/metrics` makes. */
+  readonly metrics?: SessionMetrics
 }
 
 const {
@@ -69,6 +72,7 @@ const rules: Rules<WebSessionsOptions> = {
   addressOf: take.function,
   guard: take.options(guardRules),
   onStoreCall: take.function,
+  metrics: metricsRule,
 }
 
 /** The options with the store opened, or on its way to be, and `secure` decided. */
@@ -83,7 +87,7 @@ export function checkedWebOptions(given: WebSessionsOptions): CheckedWebOptions 
   const factory = 'createSessions()'
   const checked = checkedOptions(factory, given, rules)
   assertGiven(factory, checked, ['store', STORE_HINT])
-  const options = checkedCookieOptions(factory, checked)
+  const options = withMetrics(checkedCookieOptions(factory, checked))
   const store = namedStore(factory, options.store, options.onEvent)
   if (carrierOf(store) !== undefined) {
     throw new StoreConfigError(

@@ -8,6 +8,7 @@ import { deadlineList } from '../../deadlines.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import { heldBackCalls } from './held-back-calls.ts'
 import { type Rules, take } from '../../options.ts'
+import type { SessionTracing } from '../../observability/observers.ts'
 import { outageWatch } from './outage-watch.ts'
 import type { BreakerEvent, StoreCall, StoreVerb } from '../../telemetry.ts'
 
@@ -27,12 +28,13 @@ export const guardRules: Rules<GuardOptions> = {
 export interface GuardTelemetry {
   readonly onEvent?: ((event: BreakerEvent) => void) | undefined
   readonly onStoreCall?: ((call: StoreCall) => void) | undefined
+  readonly tracing?: SessionTracing | undefined
 }
 
 export function guardedStore(
   store: SessionStore,
   options: GuardOptions = {},
-  { onEvent, onStoreCall }: GuardTelemetry = {},
+  { onEvent, onStoreCall, tracing }: GuardTelemetry = {},
 ): SessionStore {
   const { callTimeoutMs = 2_000, failuresMax = 10, pauseMinMs = 100, pauseMaxMs = 1_000 } = options
   const gate = breaker({ failuresMax, pauseMinMs, pauseMaxMs })
@@ -53,7 +55,9 @@ export function guardedStore(
     const startedAtMs = performance.now()
     let outcome: StoreCall['outcome'] = 'failed'
     try {
-      const result = await deadlines.within(call())
+      const result = await (tracing === undefined
+        ? deadlines.within(call())
+        : tracing.storeCall(verb, store.name, () => deadlines.within(call())))
       gate.succeeded()
       outcome = 'ok'
       return result
