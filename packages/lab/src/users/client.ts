@@ -66,10 +66,13 @@ export class Client {
         },
       })
       let isLate = false
-      const timer = setTimeout(() => {
+      // Where this process was what stood still, the answer lies in the socket and is read before the next immediate.
+      const timer = setTimeout(() => setImmediate(giveUp), this.#timeoutMs)
+      function giveUp(): void {
+        if (request.closed) return
         isLate = true
         request.destroy(new TimeoutError())
-      }, this.#timeoutMs)
+      }
       request.on('error', (error) => resolve(failure(error)))
       request.on('close', () => clearTimeout(timer))
       request.on('response', (response) => {

@@ -4,6 +4,7 @@ import { seededRandom } from '../random.ts'
 import { settles } from '../wait.ts'
 import { Client } from './client.ts'
 import { hundredths, type OperationEvent, Recorder } from './recorder.ts'
+import { Pauses } from './pauses.ts'
 import { dueTimes } from './schedule.ts'
 import { Tally } from './tally.ts'
 import { type Turn, VirtualUser } from './virtual-user.ts'
@@ -82,7 +83,7 @@ export function startLoad(options: LoadOptions): Load {
   const act = (paced: number): Acting => {
     const everyMs = (1_000 * howMany * tabs) / paced
     const beganMs = now()
-    const end = new AbortController()
+    const pauses = new Pauses()
     const lives = users.flatMap((user, index) =>
       Array.from({ length: tabs }, (_, tab) => {
         const own = seed + index * TABS_MAX + tab
@@ -90,10 +91,10 @@ export function startLoad(options: LoadOptions): Load {
         const due = dueTimes(everyMs, seededRandom(together && index % TOGETHER_EACH === 0 ? first : own))
         // A sequence of its own: answers decide how often it is used, and must not change when a tab acts.
         const random = seededRandom(own ^ CHOICES)
-        return live({ user, tab, random, due, beganMs, now, tally, counted, end: end.signal })
+        return live({ user, tab, random, due, beganMs, now, tally, counted, pauses })
       }),
     )
-    return { end, over: Promise.all(lives) }
+    return { pauses, over: Promise.all(lives) }
   }
   let acting = act(rate)
   let isOver = false
@@ -101,12 +102,12 @@ export function startLoad(options: LoadOptions): Load {
   const stopActing = (): void => {
     isOver = true
     clearInterval(report)
-    acting.end.abort()
+    acting.pauses.end()
   }
   return {
     reach: (operation) => counted.reach(operation),
     async pace(paced) {
-      acting.end.abort()
+      acting.pauses.end()
       await acting.over
       if (!isOver) acting = act(paced)
     },
@@ -127,7 +128,7 @@ export function startLoad(options: LoadOptions): Load {
 }
 
 interface Acting {
-  readonly end: AbortController
+  readonly pauses: Pauses
   /** Resolves when the last operation has ended. */
   readonly over: Promise<unknown>
 }
@@ -141,7 +142,7 @@ interface Life {
   readonly now: () => number
   readonly tally: Tally
   readonly counted: OperationCount
-  readonly end: AbortSignal
+  readonly pauses: Pauses
 }
 
 /** Counts the operations that were sent, and tells when a number is reached. */
@@ -164,13 +165,13 @@ class OperationCount {
 }
 
 /** One tab: one operation at a time, each as soon as it is due and the previous one has ended. */
-async function live({ user, tab, random, due, beganMs, now, tally, counted, end }: Life): Promise<void> {
+async function live({ user, tab, random, due, beganMs, now, tally, counted, pauses }: Life): Promise<void> {
   let freeMs = beganMs
   for (const dueInMs of due) {
     const dueAtMs = beganMs + dueInMs
     const waitMs = dueAtMs - now()
-    if (waitMs > 0) await sleep(waitMs, undefined, { signal: end }).catch(() => undefined)
-    if (end.aborted) return
+    if (waitMs > 0) await pauses.pause(waitMs)
+    if (pauses.areOver) return
     const lateMs = Math.max(0, now() - Math.max(dueAtMs, freeMs))
     tally.sent(lateMs)
     counted.add()

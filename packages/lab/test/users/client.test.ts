@@ -1,4 +1,7 @@
 /** What the users make of answers that are not the shop's own. */
+import { once } from 'node:events'
+import { setImmediate } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import test from 'ava'
 import { Client } from '../../src/users/client.ts'
 import { CookieJar } from '../../src/users/cookie-jar.ts'
@@ -32,6 +35,36 @@ const broken = test.macro(async (t, kind: string, timeoutMs: number, isCut: bool
 
 test('an answer that begins and does not end is late', broken, 'timeout', 500, false)
 test('an answer that begins and breaks off is cut off', broken, 'cut off', 30_000, true)
+
+const ANSWERS = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  const answer = (request, response) => {
+    response.end('{}', () => {
+      Atomics.add(workerData, 0, 1)
+      Atomics.notify(workerData, 0)
+    })
+  }
+  const server = require('node:http').createServer(answer)
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port))`
+
+test('an answer that came while the client stood still is no timeout', async (t) => {
+  const timeoutMs = 300
+  const answers = new Int32Array(new SharedArrayBuffer(4))
+  const server = new Worker(ANSWERS, { eval: true, workerData: answers })
+  t.teardown(() => server.terminate())
+  const [port] = (await once(server, 'message')) as [number]
+  const client = new Client(new URL(`http://127.0.0.1:${port}`), timeoutMs)
+  t.teardown(() => client.close())
+  const reply = client.call({ method: 'GET', path: '/api/cart' }, new CookieJar())
+  const isAnswered = (): boolean => Atomics.load(answers, 0) > 0
+  // Lets the request go out, then stands still until it is answered and its time is over.
+  for (let turn = 0; turn < 10 && !isAnswered(); turn++) await setImmediate()
+  const never = new Int32Array(new SharedArrayBuffer(4))
+  Atomics.wait(answers, 0, 0, 60_000)
+  Atomics.wait(never, 0, 0, 2 * timeoutMs)
+  t.true(isAnswered())
+  t.like(await reply, { end: 'answered', status: 200 })
+})
 
 test('a 401 in plain words is a 401', ends, 401, 'Unauthorized', { end: 'failed', kind: 'logged-out' })
 test('a refusal in plain words changed nothing', ends, 404, 'Cannot POST', { end: 'failed', kind: '404' })
