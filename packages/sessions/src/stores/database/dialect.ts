@@ -23,6 +23,13 @@ export interface RowTerm {
   readonly sweepSlot: number
 }
 
+/** How many rows one call of `sweep` deletes: as many as take `durationMs`, within these bounds. */
+export interface SweepBatch {
+  readonly rowsMin: number
+  readonly rowsMax: number
+  readonly durationMs: number
+}
+
 /** `holds`: the change is made, and this node is a holder of a copy of the record as it is now. */
 export type Changed = boolean | 'holds'
 
@@ -41,8 +48,7 @@ export interface Dialect {
   readonly name: string
   /** For error messages, without secrets. */
   readonly address: string
-  /** How many rows one call of `sweep` may delete. */
-  readonly sweepRowsMax: number
+  readonly sweepBatch: SweepBatch
 
   /**
    * Connects, and brings the schema to what this program knows. Also rejects with StoreConfigError, for what can't be mended
@@ -58,8 +64,8 @@ export interface Dialect {
   extend(key: SessionKey, term: RowTerm, nowMs: number): Promise<boolean>
   /** Replaces whatever is there by a fence. */
   fence(key: SessionKey, term: RowTerm): Promise<void>
-  /** Deletes some rows of this slot and of earlier ones, and resolves to how many. */
-  sweep(sweepSlot: number): Promise<number>
+  /** Deletes so many rows of this slot and of earlier ones, if there are as many, and resolves to how many. */
+  sweep(sweepSlot: number, rows: number): Promise<number>
   earliestSweepSlot(): Promise<number | undefined>
   /** Resolves if the database answers. */
   ping(): Promise<void>

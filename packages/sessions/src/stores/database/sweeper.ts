@@ -3,8 +3,9 @@
  * slot changes once in ten minutes for a session in use, where an index on the expiry would change with every write. Ten minutes
  * lie between expiry and deletion, so that a node whose clock is fast deletes nothing that counts for the others.
  *
- * One timer waits for the earliest slot; it keeps no process alive, and there is none while the table is empty. Rows are deleted
- * in batches with a pause after each, since other statements wait for a batch to end.
+ * One timer waits for the earliest slot; it keeps no process alive, and there is none while the table is empty. Other statements
+ * wait for a batch to end. So a batch has as many rows as the database deletes within some milliseconds, and a pause after it that
+ * is a multiple of the time it took: a database that is busy with other work is left more time.
  */
 import type { Clock } from '../../clock.ts'
 import type { Dialect } from './dialect.ts'
@@ -21,7 +22,12 @@ export interface Sweeper {
 
 const SLOT_MS = 600_000
 const CLOCKS_DIFFER_MAX_MS = 600_000
-const PAUSE_MS = 20
+/** Of the time that a batch took: at most a quarter of the time goes into deleting. */
+const PAUSE_SHARE = 3
+const PAUSE_MIN_MS = 5
+const PAUSE_MAX_MS = 200
+/** A batch that was slow or fast by chance changes the next ones by no more. */
+const GROWTH_MAX = 2
 /** Nodes of one database look at different instants, so that the first to look finds most of the work. */
 const JITTER_MS = 60_000
 /** Other nodes may have written rows of earlier slots, and died. */
@@ -43,7 +49,15 @@ export function sweeper(database: Dialect, clock: Clock): Sweeper {
 
   const sweepAll = async (): Promise<void> => {
     const dueSlot = Math.floor(clock.now() / SLOT_MS)
-    while ((await database.sweep(dueSlot)) === database.sweepRowsMax) await pause()
+    const { rowsMin, rowsMax, durationMs } = database.sweepBatch
+    for (let rows = rowsMin; ;) {
+      const startedAtMs = performance.now()
+      if ((await database.sweep(dueSlot, Math.round(rows))) < Math.round(rows)) break
+      const tookMs = performance.now() - startedAtMs
+      const change = Math.min(GROWTH_MAX, Math.max(1 / GROWTH_MAX, durationMs / tookMs))
+      rows = Math.min(rowsMax, Math.max(rowsMin, rows * change))
+      await pause(Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, PAUSE_SHARE * tookMs)))
+    }
     isSweeping = false
     const next = await database.earliestSweepSlot()
     if (next !== undefined && next < awaitedSlot) waitFor(next)
@@ -91,6 +105,6 @@ export function sweeper(database: Dialect, clock: Clock): Sweeper {
   }
 }
 
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref())
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

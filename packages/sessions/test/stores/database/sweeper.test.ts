@@ -7,9 +7,9 @@ import { openDatabase } from '../../support/database/sessions.ts'
 import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
-const ROWS = 2_000
+const ROWS = 10_000
 /** One batch after the other would leave no room for them. */
-const REQUESTS_MIN = 20
+const REQUESTS_MIN = 3
 
 async function fileWithExpired(t: ExecutionContext, rows: number): Promise<{ url: string; database: DatabaseSync }> {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-sweeper-'))

@@ -3,7 +3,7 @@
  * sessions shows its data as JSON.
  */
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
-import type { Dialect } from '../dialect.ts'
+import type { Dialect, SweepBatch } from '../dialect.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
 import { mysqlFindings } from './mysql-checks.ts'
 import { connectMysql, type MysqlConnection, type MysqlServer, type MysqlValue } from './mysql-connection.ts'
@@ -12,7 +12,8 @@ import { connectionPool } from './pool.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
-const SWEEP_ROWS_MAX = 100
+/** A batch ends with a sync of the server's disk, however few rows it has. */
+const SWEEP_BATCH: SweepBatch = { rowsMin: 100, rowsMax: 1_000, durationMs: 10 }
 const DEADLOCKS_MAX = 5
 /** Changes nothing, and fails where nothing may be changed. */
 const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
@@ -48,7 +49,7 @@ const STATEMENTS = {
     WHERE record_key = ? AND version > 0 AND expires_at_ms > ?`,
   fence: `INSERT INTO ninelives_sessions (version, expires_at_ms, sweep_slot, body, record_key) VALUES (0, ?, ?, '', ?)
     ON DUPLICATE KEY UPDATE version = 0, expires_at_ms = VALUES(expires_at_ms), sweep_slot = VALUES(sweep_slot), body = ''`,
-  sweep: `DELETE FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX}`,
+  sweep: `DELETE FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ?`,
   earliest: 'SELECT MIN(sweep_slot) FROM ninelives_sessions',
   ping: "SELECT 1 FROM ninelives_sessions WHERE record_key = ''",
 }
@@ -117,7 +118,7 @@ export function mysqlDialect(location: ServerLocation): Dialect {
   return {
     name: 'mysql',
     address,
-    sweepRowsMax: SWEEP_ROWS_MAX,
+    sweepBatch: SWEEP_BATCH,
 
     open: (boundMs) => openWithin(boundMs, tryToOpen, (error) => TURNED_AWAY.has(numberOf(error))),
 
@@ -147,7 +148,8 @@ export function mysqlDialect(location: ServerLocation): Dialect {
       await ask('fence', [expiresAtMs, sweepSlot, key])
     },
 
-    sweep: async (sweepSlot) => (await ask('sweep', [sweepSlot])).affectedRows,
+    // As a text, since mysql2 sends each number as a DOUBLE, which MySQL refuses there.
+    sweep: async (sweepSlot, rows) => (await ask('sweep', [sweepSlot, String(rows)])).affectedRows,
 
     async earliestSweepSlot() {
       const [[slot] = [null]] = await ask('earliest')

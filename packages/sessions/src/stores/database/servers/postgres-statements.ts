@@ -1,8 +1,10 @@
 /** The schema of PostgreSQL and its statements. Those that change a record are guarded: see postgres-copies.ts. */
+import type { SweepBatch } from '../dialect.ts'
 import type { Migrations } from '../migrations.ts'
 import { COPIES_SCHEMA, COPIES_STATEMENTS, guarded, SET_HELD, SET_UNHELD, UNHELD } from './postgres-copies.ts'
 
-export const SWEEP_ROWS_MAX = 100
+/** A batch ends with a sync of the server's disk, however few rows it has. Its statements wait for no other, and no other for them. */
+export const SWEEP_BATCH: SweepBatch = { rowsMin: 100, rowsMax: 1_000, durationMs: 10 }
 
 export const MIGRATIONS: Migrations = [
   [
@@ -54,7 +56,7 @@ export const STATEMENTS = {
     4,
   ),
   sweep: `DELETE FROM ninelives_sessions WHERE sweep_slot <= $1 AND record_key = ANY (ARRAY(
-    SELECT record_key FROM ninelives_sessions WHERE sweep_slot <= $1 LIMIT ${SWEEP_ROWS_MAX} FOR UPDATE SKIP LOCKED))`,
+    SELECT record_key FROM ninelives_sessions WHERE sweep_slot <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))`,
   earliest: `SELECT min(sweep_slot) FROM ninelives_sessions`,
   ping: `SELECT 1 FROM ninelives_sessions WHERE record_key = ''`,
   ...COPIES_STATEMENTS,

@@ -14,7 +14,7 @@ import { postgresFindings } from './postgres-checks.ts'
 import { connectPostgres, type PostgresConnection, type PostgresServer } from './postgres-connection.ts'
 import { changeUnheld, HOLDERS_CHARACTERS_MAX } from './postgres-copies.ts'
 import { postgresLease } from './postgres-lease.ts'
-import { MIGRATIONS, STATEMENTS, SWEEP_ROWS_MAX } from './postgres-statements.ts'
+import { MIGRATIONS, STATEMENTS, SWEEP_BATCH } from './postgres-statements.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
@@ -156,7 +156,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
   return {
     name: 'postgres',
     address,
-    sweepRowsMax: SWEEP_ROWS_MAX,
+    sweepBatch: SWEEP_BATCH,
 
     open: (boundMs) => openWithin(boundMs, tryToOpen, isTurnedAway),
 
@@ -203,7 +203,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
       },
     },
 
-    sweep: async (sweepSlot) => (await ask('sweep', [sweepSlot])).rowCount ?? 0,
+    sweep: async (sweepSlot, rows) => (await ask('sweep', [sweepSlot, rows])).rowCount ?? 0,
 
     async earliestSweepSlot() {
       const [[slot] = [null]] = (await ask('earliest')).rows as [number | null][]

@@ -11,15 +11,15 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type * as Sqlite from 'node:sqlite'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
-import type { Dialect, Row } from '../dialect.ts'
+import type { Dialect, SweepBatch } from '../dialect.ts'
 import { type MigratedDatabase, migrate, type Migrations } from '../migrations.ts'
 import { bytesUsed, sqliteFindings } from './checks.ts'
 import type { SqliteLocation } from './url.ts'
 import { type Checkpoints, checkpoints } from './checkpoints.ts'
 import { walSync, type WalSync } from './wal-sync.ts'
 
-/** Small enough that a batch delays a request by some two milliseconds. */
-const SWEEP_ROWS_MAX = 25
+/** A batch runs on the event loop. */
+const SWEEP_BATCH: SweepBatch = { rowsMin: 10, rowsMax: 500, durationMs: 3 }
 /** How many pages a changed row adds to the WAL, beside its body. */
 const ROW_PAGES = 3
 const PAGE_CHARACTERS = 4_096
@@ -44,7 +44,7 @@ const MIGRATIONS: Migrations = [
 ]
 
 const STATEMENTS = {
-  read: 'SELECT version, expires_at_ms AS expiresAtMs, body FROM ninelives_sessions WHERE record_key = ?',
+  read: 'SELECT version, expires_at_ms, body FROM ninelives_sessions WHERE record_key = ?',
   create: `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 1, ?2, ?3, ?4)
     ON CONFLICT (record_key) DO UPDATE SET version = 1, expires_at_ms = ?2, sweep_slot = ?3, body = ?4 WHERE expires_at_ms <= ?5`,
   update: `UPDATE ninelives_sessions SET version = version + 1, expires_at_ms = ?, sweep_slot = ?, body = ?
@@ -54,7 +54,7 @@ const STATEMENTS = {
   fence: `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 0, ?2, ?3, '')
     ON CONFLICT (record_key) DO UPDATE SET version = 0, expires_at_ms = ?2, sweep_slot = ?3, body = ''`,
   sweep: `DELETE FROM ninelives_sessions
-    WHERE rowid IN (SELECT rowid FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ${SWEEP_ROWS_MAX})`,
+    WHERE rowid IN (SELECT rowid FROM ninelives_sessions WHERE sweep_slot <= ? LIMIT ?)`,
   earliest: 'SELECT min(sweep_slot) AS sweepSlot FROM ninelives_sessions',
   ping: "SELECT 1 FROM ninelives_sessions WHERE record_key = ''",
   dataVersion: 'PRAGMA data_version',
@@ -86,9 +86,20 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
   const unavailable = (cause: unknown): Error => asStoreError(address, cause)
 
   /** Runs the work now, or as soon as no other process holds the lock. */
-  const unlocked = async <T>(work: () => T, boundMs = timeoutMs): Promise<T> => {
+  const unlocked = <T>(work: () => T, boundMs = timeoutMs): Promise<T> => {
+    try {
+      return Promise.resolve(work())
+    } catch (error) {
+      return isLocked(error) ? onceUnlocked(work, boundMs) : Promise.reject(unavailable(error))
+    }
+  }
+
+  const onceUnlocked = async <T>(work: () => T, boundMs: number): Promise<T> => {
     const deadlineAtMs = performance.now() + boundMs
     for (let pauseMs = 0; ; pauseMs = Math.min(RETRY_PAUSE_MAX_MS, 2 * pauseMs + 1)) {
+      // A lock is mostly held for some tens of microseconds.
+      if (pauseMs === 0) await nextTurn()
+      else await sleep(pauseMs * (0.5 + Math.random()))
       try {
         return work()
       } catch (error) {
@@ -96,9 +107,6 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
         if (performance.now() > deadlineAtMs)
           throw unavailable(new Error(`another process has held the lock for ${boundMs} ms`))
       }
-      // A lock is mostly held for some tens of microseconds.
-      if (pauseMs === 0) await nextTurn()
-      else await sleep(pauseMs * (0.5 + Math.random()))
     }
   }
 
@@ -120,6 +128,8 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       const statements = Object.fromEntries(
         Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]),
       ) as unknown as Statements
+      // Without an object and its names for each row.
+      statements.read.setReturnArrays(true)
       database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0')
       const realPath = realpathSync(path)
       return {
@@ -159,7 +169,7 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
   return {
     name: 'sqlite',
     address,
-    sweepRowsMax: SWEEP_ROWS_MAX,
+    sweepBatch: SWEEP_BATCH,
 
     async open(boundMs) {
       if (isClosed) throw unavailable(new Error('the store was closed'))
@@ -170,7 +180,11 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       else opened = now
     },
 
-    read: (key) => use(({ statements }) => statements.read.get(key) as Row | undefined),
+    read: (key) =>
+      use(({ statements }) => {
+        const row = statements.read.get(key) as unknown as [number, number, string] | undefined
+        return row && { version: row[0], expiresAtMs: row[1], body: row[2] }
+      }),
 
     create: (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
       change('create', body, key, expiresAtMs, sweepSlot, body, nowMs),
@@ -185,11 +199,11 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
     },
 
     // Without a sync: what comes back after a loss of power is deleted again.
-    sweep: (sweepSlot) =>
+    sweep: (sweepSlot, rows) =>
       use(({ statements, checkpoints }) => {
-        const rows = statements.sweep.run(sweepSlot).changes as number
-        checkpoints.wrote(rows * ROW_PAGES)
-        return rows
+        const deleted = statements.sweep.run(sweepSlot, rows).changes as number
+        checkpoints.wrote(deleted * ROW_PAGES)
+        return deleted
       }),
 
     earliestSweepSlot: () =>

@@ -1,0 +1,103 @@
+/** The table of the bench, for a terminal and docs/stores/database.md. */
+import { UsageError } from '@ninelives/lab'
+import { aligned } from '../harness/command/table.ts'
+import { whyBusy } from '../harness/processes/machine-load.ts'
+import { markdownTable } from '../report/drawing/markdown-table.ts'
+import type { ExpiryResult, ExpiryRound, Lateness } from './result.ts'
+
+const [BEGIN, END] = ['<!-- expiry -->', '<!-- /expiry -->']
+/** No request may be delayed by more than this. */
+export const DELAY_MAX_MS = 20
+
+const HEADS = [
+  '',
+  'all deleted within, s',
+  'longest request beside it, ms',
+  'without, ms',
+  '99.9 % beside it, ms',
+  'without, ms',
+  'requests beside it',
+]
+
+export function expiryRows({ stores }: ExpiryResult): string[][] {
+  return stores.map(({ title, rounds }) => {
+    const beside = rounds.map((round) => round.beside)
+    const control = rounds.flatMap((round) => round.control)
+    return [
+      title,
+      rounds.some(({ left }) => left > 0)
+        ? `not done: ${n(Math.max(...rounds.map(({ left }) => left)))} left`
+        : range(rounds.map(({ purgeMs }) => purgeMs / 1_000)),
+      ...(['longestMs', 'p999Ms'] as const).flatMap((figure) => [
+        range(of(beside, figure)),
+        range(of(control, figure)),
+      ]),
+      n(beside.reduce((sum, { requests }) => sum + requests, 0)),
+    ]
+  })
+}
+
+export function expiryTable(result: ExpiryResult): string {
+  const verdicts = result.stores.map(({ title, rounds }) => `${title}: ${verdict(rounds)}`)
+  return [aligned([HEADS, ...expiryRows(result)], HEADS.length), ...verdicts, '', caption(result)].join('\n')
+}
+
+/** Whether some request was late, and whether the deletion was to blame. */
+function verdict(rounds: readonly ExpiryRound[]): string {
+  const beside = longest(rounds.map((round) => round.beside))
+  const control = longest(rounds.flatMap((round) => round.control))
+  if (rounds.some(({ left }) => left > 0)) return 'the deletion did not end'
+  if (beside <= DELAY_MAX_MS) return `no request was later than ${DELAY_MAX_MS} ms: reached`
+  if (beside - control <= DELAY_MAX_MS)
+    return `${ms(beside)} ms at most, and ${ms(control)} without any expiry: reached as far as this machine tells`
+  return `${ms(beside)} ms at most, and ${ms(control)} without any expiry: missed`
+}
+
+export function expiryMarkdown(result: ExpiryResult): string {
+  return `${markdownTable([HEADS, ...expiryRows(result)])}\n\n${caption(result)}`
+}
+
+/** The text with the table between its markers, and nothing else changed. */
+export function withExpiry(page: string, result: ExpiryResult): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
+  if (begin === -1 || end < begin) throw new UsageError(`the page has no ${BEGIN} with a ${END} after it`)
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${expiryMarkdown(result)}\n\n${page.slice(end)}`
+}
+
+function caption({ plan, environment, startedAt, stores }: ExpiryResult): string {
+  const { sessions, controlSeconds } = plan
+  const { cores, processor, node, commit, busy } = environment
+  const rounds = Math.min(...stores.map((store) => store.rounds.length))
+  const shares = stores.flatMap((store) => store.rounds.map(({ othersShare = 0 }) => othersShare))
+  const whyNot = [
+    ...(busy ? ['the machine was busy when this began'] : []),
+    ...[whyBusy(Math.max(0, ...shares))].flatMap((why) => (why === undefined ? [] : [`at times ${why}`])),
+  ]
+  return (
+    `${n(sessions)} sessions that are due at once. A request is a read and a write of one session, due 2 ms after the last one; "without" are ` +
+    `requests to the same store, ${controlSeconds} s before and ${controlSeconds} s after. ${rounds === 1 ? '1 round' : `The smallest and the largest of ${rounds} rounds`}. ` +
+    `${cores} × ${processor}, Node ${node.replace('v', '')}, ${startedAt.slice(0, 10)}, commit ${commit.slice(0, 10)}.` +
+    (whyNot.length === 0 ? '' : ` Not a quiet machine: ${whyNot.join('; ')}.`)
+  )
+}
+
+function longest(all: readonly Lateness[]): number {
+  return Math.max(...of(all, 'longestMs'))
+}
+
+function of(all: readonly Lateness[], figure: 'longestMs' | 'p999Ms'): number[] {
+  return all.map((each) => each[figure])
+}
+
+function range(values: readonly number[]): string {
+  const [least, most] = [ms(Math.min(...values)), ms(Math.max(...values))]
+  return least === most ? most : `${least}–${most}`
+}
+
+function ms(value: number): string {
+  return value.toFixed(1)
+}
+
+function n(value: number): string {
+  return value.toLocaleString('en-US')
+}
