@@ -27,7 +27,11 @@ const stores: readonly Broken[] = [
   {
     name: 'mixed-up-users',
     caughtAs: 'leak',
-    also: { duplicate: "a user that counts in another's session gets a number above its own counts" },
+    also: {
+      duplicate: "a user that counts in another's session gets a number above its own counts",
+      'lost-session':
+        "a write makes the session the other user's, under a new id; a user that misses that answer keeps an id that opens nothing",
+    },
   },
   { name: 'doubled-writes', caughtAs: 'duplicate' },
   {
