@@ -11,6 +11,7 @@ export const LONG_TESTS = [
   'packages/lab/test/campaign/broken-things.test.ts',
   'packages/lab/test/campaign/floor.test.ts',
   'packages/lab/test/campaign/never-accused.test.ts',
+  'packages/lab/test/campaign/other-version.test.ts',
   'packages/lab/test/campaign/prove.test.ts',
   'packages/lab/test/cluster/servers.test.ts',
   'packages/lab/test/campaign/schedule.test.ts',

@@ -3,7 +3,16 @@
  * from outside, by what the users and the lab saw.
  */
 import type { Done } from './ledger/visit.ts'
-import type { FaultInjected, NodeDown, OperationEnded, OperationSent, ProcessDown, TraceEvent } from './trace/events.ts'
+import type {
+  FaultInjected,
+  NodeDown,
+  NodeStarting,
+  OperationEnded,
+  OperationSent,
+  ProcessDown,
+  ProgramVersion,
+  TraceEvent,
+} from './trace/events.ts'
 
 /** By name, with what happened in words that follow a number of times. */
 export const INTERLEAVINGS = {
@@ -13,6 +22,8 @@ export const INTERLEAVINGS = {
   'retry-across-rotation': 'a login sent again after its node died',
   'write-before-death': 'a write acknowledged in the last 100 ms before its node or the store died',
   'change-while-away': 'a session changed while a node was down, and used on that node afterwards',
+  'from-other-version': 'a session changed on the other version, and used on this one afterwards',
+  'to-other-version': 'a session changed on this version, and used on the other one afterwards',
   'faults-at-once': 'a fault that landed while another one stood',
   'two-tabs-at-once': 'writes of two tabs to one session under way at once',
   'logout-during-write': 'a logout while another tab wrote',
@@ -54,6 +65,20 @@ interface Death {
   upAtMs: number | undefined
 }
 
+/** A user's last acknowledged change in a visit. */
+interface Change {
+  readonly visit: number
+  readonly atMs: number
+  readonly version: ProgramVersion | undefined
+  /** The deaths that it was counted for. */
+  readonly counted: Set<Death>
+  /** It was counted as used on the other version. */
+  hasCrossed: boolean
+}
+
+/** The versions of a node, the latest first. */
+type VersionsOf = readonly { readonly version: ProgramVersion; readonly fromMs: number }[]
+
 const LAST_WRITES_MS = 100
 /** A crash is seen at most this long after it happened. */
 const SEEN_WITHIN_MS = 1_000
@@ -66,6 +91,10 @@ const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'move'])
 /** They show their change in every later answer. */
 const CHANGES: ReadonlySet<string> = new Set(['put', 'move'])
 const ON_SOCKET: ReadonlySet<string> = new Set(['hello', 'move', 'linger'])
+/** They need nodes of two versions. */
+const OF_VERSIONS: ReadonlySet<InterleavingName> = new Set(['from-other-version', 'to-other-version'])
+/** Of a node: an operation is reported before its node has started so many times more. */
+const VERSIONS_MAX = 8
 const AFTER_COMMIT = 'after-commit'
 const AFTER_RESPONSE = 'after-response'
 
@@ -85,8 +114,10 @@ export class Interleavings {
   readonly #last = new Map<string, Death>()
   /** The last operations that ended, as a death may be reported after them. */
   #lately: Done[] = []
-  /** By user: the visit's last acknowledged change, and the deaths that it was counted for. */
-  readonly #changes = new Map<string, { readonly visit: number; atMs: number; counted: Set<Death> }>()
+  /** By user. */
+  readonly #changes = new Map<string, Change>()
+  /** By node, in a run with two versions. */
+  readonly #versions = new Map<string, VersionsOf>()
 
   take(event: TraceEvent): void {
     if (event.type === 'run-started') this.#required = event.requires ?? []
@@ -94,6 +125,7 @@ export class Interleavings {
     if (event.type === 'fault-injected') this.#order(event)
     if (event.type === 'fault-confirmed') this.#confirmed(event.fault)
     if (event.type === 'fault-healed') this.#standing.delete(event.fault)
+    if (event.type === 'node-starting') this.#starts(event)
     if (event.type === 'node-down') this.#died(event.node, event)
     if (event.type === 'process-down' && STORES.has(event.process)) this.#died(undefined, event)
     if (event.type !== 'node-up') return
@@ -112,13 +144,11 @@ export class Interleavings {
     if (ended.outcome === 'ok') this.#used(sent, ended)
   }
 
-  /** All of them, also those that never occurred. */
+  /** All that this run could have, also those that never occurred. */
   get all(): readonly Interleaving[] {
-    return (Object.keys(INTERLEAVINGS) as InterleavingName[]).map((name) => ({
-      name,
-      times: this.#times.get(name) ?? 0,
-      isRequired: this.#required.includes(name),
-    }))
+    return (Object.keys(INTERLEAVINGS) as InterleavingName[])
+      .map((name) => ({ name, times: this.#times.get(name) ?? 0, isRequired: this.#required.includes(name) }))
+      .filter(({ name, isRequired }) => isRequired || !OF_VERSIONS.has(name) || this.#versions.size > 0)
   }
 
   doubts(): string[] {
@@ -208,6 +238,16 @@ export class Interleavings {
     if (ended.endedAtMs <= atMs && ended.endedAtMs > atMs - LAST_WRITES_MS) this.#add('write-before-death')
   }
 
+  #starts({ node, version, atMs }: NodeStarting & { readonly atMs: number }): void {
+    if (version === undefined) return
+    const before = this.#versions.get(node) ?? []
+    this.#versions.set(node, [{ version, fromMs: atMs }, ...before].slice(0, VERSIONS_MAX))
+  }
+
+  #versionAt(node: string | undefined, atMs: number): ProgramVersion | undefined {
+    return node === undefined ? undefined : this.#versions.get(node)?.find(({ fromMs }) => fromMs <= atMs)?.version
+  }
+
   #used({ user, visit, kind, sentAtMs }: OperationSent, { node, endedAtMs }: OperationEnded): void {
     const change = this.#changes.get(user)
     const isSame = change?.visit === visit
@@ -216,8 +256,14 @@ export class Interleavings {
       change.counted.add(death)
       if (change.atMs > death.atMs && change.atMs < death.upAtMs) this.#add('change-while-away')
     }
+    const version = this.#versionAt(node, endedAtMs)
+    const isOther = version !== undefined && change?.version !== undefined && version !== change.version
+    if (isSame && isOther && sentAtMs > change.atMs && !change.hasCrossed) {
+      change.hasCrossed = true
+      this.#add(version === 'this' ? 'from-other-version' : 'to-other-version')
+    }
     if (!CHANGES.has(kind)) return
-    if (isSame) change.atMs = endedAtMs
-    else this.#changes.set(user, { visit, atMs: endedAtMs, counted: new Set() })
+    const counted = isSame ? change.counted : new Set<Death>()
+    this.#changes.set(user, { visit, atMs: endedAtMs, version, counted, hasCrossed: false })
   }
 }

@@ -15,10 +15,17 @@
  *     user-0 linger 70-330 open              the socket was still open; `ok` if it was closed
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
- * `fault crash after-commit of b at 45`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
+ * `fault crash after-commit of b at 45`, `node b starts as other at 5`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
  * `heals f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
-import type { EventBody, OperationEnded, OperationKind, OperationSent, TraceEvent } from '../src/trace/events.ts'
+import type {
+  EventBody,
+  OperationEnded,
+  OperationKind,
+  OperationSent,
+  ProgramVersion,
+  TraceEvent,
+} from '../src/trace/events.ts'
 import type { FloorFigures, Verdict } from '../src/judge.ts'
 import { runStarted } from './events.ts'
 
@@ -43,6 +50,7 @@ export function historyOf(text: string): TraceEvent[] {
     const operation = OPERATION.exec(line)?.groups
     const requires = /^requires (.+)$/.exec(line)?.[1]
     const life = /^(?:node (?<node>\w+)|store) (?<what>dies|leaves|is up) at (?<at>\d+)$/.exec(line)?.groups
+    const starts = /^node (?<node>\w+) starts as (?<version>this|other) at (?<at>\d+)$/.exec(line)?.groups
     const heals = /^heals (f\d+) at (\d+)$/.exec(line)
     const service = /^service of (majority|one) within (\d+)$/.exec(line)
     const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
@@ -52,6 +60,7 @@ export function historyOf(text: string): TraceEvent[] {
     else if (line === 'cut off') isCut = true
     else if (requires) start = Object.assign(start, { requires: requires.split(' ') })
     else if (life) timed.push(lifeOf(life))
+    else if (starts) timed.push(startOf(starts))
     else if (heals?.[1]) timed.push({ atMs: Number(heals[2]), body: { type: 'fault-healed', fault: heals[1] } })
     else if (service) start = Object.assign(start, { service: { needs: service[1], fullWithinMs: Number(service[2]) } })
     else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
@@ -79,6 +88,11 @@ function lifeOf({ node, what, at }: Groups): Timed {
   if (node === undefined) return { atMs: Number(at), body: { type: 'process-down', process: 'redis', ...end } }
   if (what === 'is up') return { atMs: Number(at), body: { type: 'node-up', node, pid: 1 } }
   return { atMs: Number(at), body: { type: 'node-down', node, held: 0, ...end } }
+}
+
+function startOf({ node = '', version, at }: Groups): Timed {
+  const body = { type: 'node-starting', node, pid: 1, url: '', version: version as ProgramVersion } as const
+  return { atMs: Number(at), body }
 }
 
 function faultOf(fault: string, { kind = '', point, target = '', at, fate }: Groups): Timed[] {

@@ -61,6 +61,30 @@ test('a session that a node did not see change is used there', (t) => {
   })
 })
 
+test('a session that one version changed is used on the other one', (t) => {
+  const versions = 'node a starts as other at 1\nnode b starts as this at 2'
+  const run = `${versions}\n${inside}\nuser-0 put A 30-40 ok [A] by a\nuser-0 read 50-60 ok [A] by b`
+  t.deepEqual(occurred(run), { 'from-other-version': 1 })
+  t.deepEqual(occurred(`${run}\nuser-0 read 70-80 ok [A] by b`), { 'from-other-version': 1 }, 'each change once')
+  const back = `${run}\nuser-0 put B 70-80 ok [A B] by b\nuser-0 read 90-95 ok [A B] by a`
+  t.deepEqual(occurred(back), { 'from-other-version': 1, 'to-other-version': 1 })
+  const beside = `${versions}\n${inside}\nuser-0 put A 30-60 ok [A] by a\nuser-0/1 read 50-55 ok [] by b`
+  t.deepEqual(occurred(beside), {}, 'it was not over')
+  const deployed = `node a starts as other at 1\n${inside}\nuser-0 put A 30-40 ok [A] by a\nnode a starts as this at 60`
+  t.deepEqual(occurred(`${deployed}\nuser-0 read 70-80 ok [A] by a`), { 'from-other-version': 1 })
+})
+
+/** What is told of the history, also what never occurred. */
+function namesOf(text: string): string[] {
+  return judge(historyOf(text)).interleavings.map(({ name }) => name)
+}
+
+test('the versions of nodes are told of runs with two', (t) => {
+  t.false(namesOf(inside).includes('from-other-version'))
+  t.true(namesOf(`node a starts as other at 1\n${inside}`).includes('from-other-version'))
+  t.true(namesOf(`requires from-other-version\n${inside}`).includes('from-other-version'))
+})
+
 test('two tabs that write at once', (t) => {
   const two = { 'two-tabs-at-once': 1 }
   t.deepEqual(occurred(`${inside}\nuser-0/1 put A 30-50 ok [A]\nuser-0/2 count 40-60 ok =1`), two)

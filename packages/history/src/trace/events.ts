@@ -93,7 +93,12 @@ export interface NodeStarting {
   readonly node: string
   readonly pid: number
   readonly url: string
+  /** Which of two versions of the program it is, in a run that has two. */
+  readonly version?: ProgramVersion
 }
+
+/** `this` is the version of the program that runs the lab. */
+export type ProgramVersion = 'this' | 'other'
 
 export interface NodeUp {
   readonly type: 'node-up'

@@ -12,6 +12,7 @@ const number: Check = (value) => typeof value === 'number'
 const object: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 const counts: Check = (value) => object(value) && Object.values(value as object).every(number)
 const outcome: Check = (value) => value === 'ok' || value === 'failed' || value === 'unknown'
+const version: Check = (value) => value === 'this' || value === 'other'
 const texts: Check = (value) => Array.isArray(value) && value.every(text)
 const items: Check = (value) => Array.isArray(value) && value.every(isItem)
 const nodes: Check = (value) => Array.isArray(value) && value.every(has({ name: text, url: text }))
@@ -35,7 +36,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     service: optional(has({ needs: text, fullWithinMs: optional(number) })),
   },
   'cluster-ready': {},
-  'node-starting': onNode,
+  'node-starting': { node: text, version: optional(version) },
   'node-up': onNode,
   'node-paused': onNode,
   'node-resumed': onNode,

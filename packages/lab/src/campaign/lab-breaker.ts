@@ -31,6 +31,12 @@ export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
   const dying = (): number => lab.trace.state.nodes.filter(({ state }) => state !== 'up' && state !== 'paused').length
   const mayDie = (): Promise<void> =>
     until(() => dying() < deadMax, { deadlineMs: WHOLE_DEADLINE_MS, what: 'a node to be back' })
+  /** For a fault that ends a node. */
+  const inTurn: InTurn = (run) =>
+    turn(async () => {
+      await mayDie()
+      return await run()
+    })
   const drawn = new Map<string, number>()
   /** How often a kind was drawn before. */
   const before = (planned: string): number => {
@@ -40,21 +46,20 @@ export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
   }
   return {
     async once(planned, random) {
-      if (planned === ROLLING) return await roll(lab)
+      if (planned === ROLLING) return await roll(lab, inTurn)
       const drawn = draw(planned, before(planned), random)
       const request = schedule.endsByClock ? drawn : { ...drawn, target: named(lab, drawn, random) }
       if (!ENDS_NODES.has(request.kind) || request.target === STORE) return await once(lab, request, schedule)
-      return await turn(async () => {
-        await mayDie()
-        return await once(lab, request, schedule)
-      })
+      return await inTurn(() => once(lab, request, schedule))
     },
     whole: (signal) => whole(lab, signal),
   }
 }
 
+type InTurn = <T>(run: () => Promise<T>) => Promise<T>
+
 /** Runs what it is given one after the other. */
-function turns(): <T>(run: () => Promise<T>) => Promise<T> {
+function turns(): InTurn {
   let last: Promise<unknown> = Promise.resolve()
   return (run) => {
     const next = last.then(run)
@@ -82,13 +87,25 @@ function named({ cluster }: Lab, { kind, target }: FaultRequest, random: () => n
   return names[Math.floor(random() * names.length)] ?? target
 }
 
-async function roll({ cluster, faults: controller, trace }: Lab): Promise<string> {
-  for (const { name } of cluster.nodes) {
-    const { id } = await controller.inject({ kind: 'drain', target: name })
-    await controller.heal(id)
-    await until(() => allServe(trace.state), { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to take part again` })
+/** Drains each node in turn. In a run with two versions each comes back with the version that the first one did not have. */
+async function roll({ cluster, faults: controller, trace }: Lab, inTurn: InTurn): Promise<string> {
+  const [first] = cluster.nodes
+  const version = first?.version && (first.version === 'this' ? 'other' : 'this')
+  for (const node of cluster.nodes) {
+    const { name } = node
+    await inTurn(async () => {
+      const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to be up, so that it can drain` }
+      await until(() => trace.state.nodes.some((each) => each.name === name && each.state === 'up'), wait)
+      node.version = version
+      const { id } = await controller.inject({ kind: 'drain', target: name })
+      await controller.heal(id)
+      await until(() => allServe(trace.state), {
+        deadlineMs: WHOLE_DEADLINE_MS,
+        what: `node ${name} to take part again`,
+      })
+    })
   }
-  return 'rolling restart of all'
+  return version === undefined ? 'rolling restart of all' : `rolling deploy of ${version} version`
 }
 
 /** Injects a fault, waits for it to land, and returns a short description. */

@@ -1,7 +1,7 @@
 /** The interleavings that a run requires, and what makes one happen. */
 import type { InterleavingName } from '@ninelives/history'
 import { STORE } from '../edges/edges.ts'
-import { CRASH_AT_LOGIN, CRASH_AT_MOVE, parsePlanned } from './planned.ts'
+import { CRASH_AT_LOGIN, CRASH_AT_MOVE, parsePlanned, ROLLING } from './planned.ts'
 
 /** With fewer deaths of nodes, none may have met a request by chance. */
 const DEATHS_ASKING = 10
@@ -17,6 +17,8 @@ const recipes: Readonly<Record<InterleavingName, string | undefined>> = {
   'retry-across-rotation': CRASH_AT_LOGIN,
   'write-before-death': 'kill',
   'change-while-away': 'kill',
+  'from-other-version': ROLLING,
+  'to-other-version': ROLLING,
   'faults-at-once': undefined,
   'two-tabs-at-once': undefined,
   'logout-during-write': undefined,
@@ -44,6 +46,8 @@ export interface Asking {
   readonly tabs: number
   readonly overlap?: number
   readonly floor?: number
+  /** Whether the nodes have two versions. */
+  readonly hasVersions?: boolean
 }
 
 /** Whether users must be on the floor for it. */
@@ -51,10 +55,15 @@ export function needsFloor(name: InterleavingName): boolean {
   return name === 'move-on-dying-node'
 }
 
+/** Whether nodes of two versions are needed for it. */
+export function needsVersions(name: InterleavingName): boolean {
+  return recipes[name] === ROLLING
+}
+
 /** The interleavings that these faults, in turn, ask for: without them they would show too little. */
 export function askedBy(
   kinds: readonly string[],
-  { kills: count, tabs, overlap = 1, floor = 0 }: Asking,
+  { kills: count, tabs, overlap = 1, floor = 0, hasVersions = false }: Asking,
 ): InterleavingName[] {
   const planned = Array.from({ length: count }, (_, index) => parsePlanned(kinds[index % kinds.length] ?? ''))
   const crashes = planned.filter((each) => each?.kind === 'crash' && (each.point ?? 'after-commit') === 'after-commit')
@@ -63,6 +72,9 @@ export function askedBy(
     ...(crashes.length > 0 ? ['crash-after-commit' as const] : []),
     ...(deaths.length >= DEATHS_ASKING && floor < 1 ? ['request-on-dying-node' as const] : []),
     ...(deaths.length >= DEATHS_ASKING && floor > 0 ? ['move-on-dying-node' as const] : []),
+    ...(hasVersions && planned.some((each) => each?.kind === ROLLING)
+      ? (['from-other-version', 'to-other-version'] as const)
+      : []),
     ...(overlap > 1 && count > 1 ? ['faults-at-once' as const] : []),
     ...(tabs > 1 && count > 0 ? ['two-tabs-at-once' as const] : []),
   ]

@@ -61,7 +61,8 @@ export class Cluster {
     this.#trace = trace
     this.#balancerPort = addresses.balancerPort
     this.store = this.#storeOf(options, addresses, spec, context, power?.power)
-    this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, context))
+    const version = options.programs.otherNode === undefined ? undefined : 'other'
+    this.nodes = addresses.nodes.map(({ name, port }) => new ClusterNode(name, port, spec.node, context, version))
     this.storeFile = power?.recorded.nodes === undefined ? undefined : new StoreFile(this.nodes, power.power)
     this.edges = hasEdges(options) ? this.#edgesOf(addresses, spec, context) : undefined
     this.balancer = balancerKeeper(() => spec.balancer(this.#balancerPort, this.#upstreams()), context)

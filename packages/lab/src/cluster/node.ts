@@ -1,5 +1,5 @@
 import { Agent } from 'node:http'
-import type { NodeLife } from '@ninelives/history'
+import type { NodeLife, ProgramVersion } from '@ninelives/history'
 import { httpGet } from '../http-get.ts'
 import type { Exit, Message } from '../supervise/child.ts'
 import { Keeper, type Life } from '../supervise/keeper.ts'
@@ -18,6 +18,8 @@ const ALIVE_WAIT_MS = 200
 export class ClusterNode implements Member {
   readonly name: string
   readonly keeper: Keeper
+  /** Of the program that its next start takes; undefined in a run with one version. */
+  version: ProgramVersion | undefined
   readonly #append: KeeperContext['append']
   readonly #state: KeeperContext['state']
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
@@ -32,15 +34,17 @@ export class ClusterNode implements Member {
     port: number,
     spec: Specs['node'],
     { processContext, restartAfterMs, append, state }: KeeperContext,
+    version?: ProgramVersion,
   ) {
     this.name = name
+    this.version = version
     this.#port = port
     this.#append = append
     this.#state = state
     this.keeper = new Keeper({
       processContext,
       restartAfterMs,
-      spec: () => spec(name, this.#port),
+      spec: () => spec(name, this.#port, this.version),
       onLife: (life) => this.#onLife(life),
       onMessage: (message) => this.#onMessage(message),
     })
@@ -107,7 +111,13 @@ export class ClusterNode implements Member {
     this.#at = life.at
     switch (life.at) {
       case 'starting':
-        this.#append({ type: 'node-starting', node, pid: life.pid, url })
+        this.#append({
+          type: 'node-starting',
+          node,
+          pid: life.pid,
+          url,
+          ...(this.version === undefined ? {} : { version: this.version }),
+        })
         break
       case 'up':
         this.#append({

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ServerName } from '@ninelives/history'
+import type { ProgramVersion, ServerName } from '@ninelives/history'
 import type { ProxyOptions } from '../edges/options.ts'
 import { makeDirectory } from '../make-directory.ts'
 import { compileCache } from '../run-directory.ts'
@@ -21,7 +21,8 @@ export interface Upstream {
 }
 
 export interface Specs {
-  readonly node: (name: string, port: number) => ChildSpec
+  /** `version` of a run with two versions. */
+  readonly node: (name: string, port: number, version: ProgramVersion | undefined) => ChildSpec
   readonly balancer: (port: number, upstreams: readonly Upstream[]) => ChildSpec
   /** Uses the rate and the clock of the trace at that time. */
   readonly users: (target: string, trace: Pick<Trace, 'originNs' | 'state'>) => ChildSpec
@@ -74,8 +75,8 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
   }
   const balancer: NodeJS.ProcessEnv = { ...base, ROUTING: options.strategy.routing, AFFINITY_KEYS: secret() }
   return {
-    node: (name, port) =>
-      ours(`node-${name}`, programs.node, {
+    node: (name, port, version) =>
+      ours(`node-${name}`, version === 'other' ? (programs.otherNode ?? programs.node) : programs.node, {
         ...node,
         ...power.nodes,
         STORE: storeUrlOf(name),

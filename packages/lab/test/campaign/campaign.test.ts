@@ -57,6 +57,25 @@ test('rolling drains each node in turn, the next when the previous one is back',
   for (const [index, node] of lab.cluster.nodes.entries()) t.not(node.pid, before[index])
 })
 
+test('with two versions, rolling changes each node to the other one, and the next rolling changes it back', async (t) => {
+  const node = fixture('node')
+  const programs = { ...ownPrograms(), node, otherNode: node, balancer: fixture('balancer') }
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50, programs })
+  t.deepEqual(versionsOf(lab), ['a other', 'b other', 'c other'])
+  const { said } = await campaignOf(lab, ['rolling', 'rolling', 'kill@b'])
+  t.deepEqual(said, ['rolling deploy of this version', 'rolling deploy of other version', 'kill of b'])
+  t.deepEqual(versionsOf(lab).slice(3, 6), ['a this', 'b this', 'c this'])
+  t.deepEqual(versionsOf(lab).slice(6), ['a other', 'b other', 'c other', 'b other'])
+})
+
+/** In the order of their starts. */
+function versionsOf(lab: Lab): string[] {
+  const { events } = decodeTrace(readFileSync(lab.trace.path, 'utf8'))
+  return events
+    .flatMap((event) => (event.type === 'node-starting' ? [`${event.node} ${event.version}`] : []))
+    .map((text, index, all) => (index < 3 ? (all.slice(0, 3).toSorted()[index] ?? text) : text))
+}
+
 test('a fault with a target falls on it, and is reported with it', async (t) => {
   const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
   const { said, sentences } = await campaignOf(lab, ['kill@b', 'pause@c'])

@@ -58,6 +58,11 @@ export const proveFlags = {
     help: 'faults come by the clock, or at fixed numbers of operations, so that a seed repeats them (time)',
     otherwise: 'time',
   }),
+  'other-version': textFlag<string | undefined>('a directory with another version', {
+    placeholder: 'DIR',
+    help: 'with --faults rolling: the nodes begin with the version in this directory, and each rolling deploy changes all of them, one by one, to the other of the two',
+    otherwise: undefined,
+  }),
   nodes: integerFlag<number | undefined>(
     { min: 1, max: NODES_MAX },
     { placeholder: 'N', help: `nodes, 1 to ${NODES_MAX} (${NODES_DEFAULT})`, otherwise: undefined },

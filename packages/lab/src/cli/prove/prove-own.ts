@@ -2,12 +2,12 @@
 import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { isFailover, placeOf } from '../../campaign/place.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
-import { needsEdges, needsPower, parsePlanned } from '../../campaign/planned.ts'
+import { needsEdges, needsPower, parsePlanned, ROLLING } from '../../campaign/planned.ts'
 import { askedBy, recipeOf } from '../../campaign/required.ts'
 import { byClock, byOperations, type Schedule } from '../../campaign/schedule.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
 import { type Choice, requirePrivateServer } from '../../cluster/choose-store.ts'
-import { ownPrograms } from '../../cluster/programs.ts'
+import { nodeProgramIn, ownPrograms, type Programs } from '../../cluster/programs.ts'
 import type { Config } from '../../config.ts'
 import { STORE } from '../../edges/edges.ts'
 import { UsageError } from '../../errors.ts'
@@ -37,6 +37,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   if (flags.schedule === 'operations' && flags.rate === undefined)
     throw new UsageError('--schedule operations needs --rate N, as the rate that fits the machine is another each time')
   const nodes = flags.nodes ?? NODES_DEFAULT
+  const programs = programsFor(flags['other-version'], kinds)
   const chosen = chooseStrategy({ ...flags, store: storeOf(flags, config), nodes }, config)
   const choice = withDurability(chosen, flags.durability)
   const noPower = kinds.some(needsPower) ? whyNoPower(config.searchPath) : undefined
@@ -51,10 +52,19 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
     async open(signal) {
       const { own } = choice
       if (own !== undefined) await awaitStore(own, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
-      const lab = await openLab(labOptions(flags, nodes, choice, basis, config))
+      const lab = await openLab(labOptions(flags, { nodes, choice, programs, basis, config }))
       return subjectOf(lab, choice, { deadMax: deadMaxOf(choice, nodes), schedule: scheduleOf(flags, lab) })
     },
   })
+}
+
+/** Throws UsageError if the other version can't be used. */
+function programsFor(otherVersion: string | undefined, kinds: readonly string[]): Programs {
+  const own = ownPrograms()
+  if (otherVersion === undefined) return own
+  if (!kinds.some((kind) => parsePlanned(kind)?.kind === ROLLING))
+    throw new UsageError('--other-version is deployed by --faults rolling, alone or with other kinds')
+  return { ...own, otherNode: nodeProgramIn(otherVersion) }
 }
 
 /** Throws UsageError if one of them has no target. */
@@ -107,13 +117,17 @@ function subjectOf(
   }
 }
 
-function labOptions(
-  flags: ProveValues,
-  nodes: number,
-  choice: Choice,
-  { seed, run, directory }: PlanBasis,
-  config: Config,
-): LabOptions {
+interface Planning {
+  readonly nodes: number
+  readonly choice: Choice
+  readonly programs: Programs
+  readonly basis: PlanBasis
+  readonly config: Config
+}
+
+function labOptions(flags: ProveValues, { nodes, choice, programs, basis, config }: Planning): LabOptions {
+  const { seed, run, directory } = basis
+  const hasVersions = programs.otherNode !== undefined
   return {
     ...choice,
     nodes,
@@ -127,7 +141,7 @@ function labOptions(
     tabs: flags.tabs,
     together: true,
     floor: flags.floor,
-    requires: [...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], flags)])],
+    requires: [...new Set([...flags.require, ...askedBy(flags.faults ?? ['kill'], { ...flags, hasVersions })])],
     service: {
       needs: isMesh(choice) ? 'majority' : 'one',
       ...(flags.overlap > 1 ? { fullWithinMs: FULL_WITHIN_MS } : {}),
@@ -139,6 +153,6 @@ function labOptions(
     directory,
     // The users record how often the balancer sent a request on.
     environment: { ...config.environment, SERVER_TIMING: 'true' },
-    programs: ownPrograms(),
+    programs,
   }
 }

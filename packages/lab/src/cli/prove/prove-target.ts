@@ -13,7 +13,7 @@ import { targetFlags } from './target-flags.ts'
 
 /** Throws UsageError if the flags can't be satisfied. */
 export function planTarget(flags: ProveValues, target: URL, config: Config): (basis: PlanBasis) => Plan {
-  for (const name of ['strategy', 'store', 'store-file', 'durability', 'nodes'] as const) {
+  for (const name of ['strategy', 'store', 'store-file', 'durability', 'nodes', 'other-version'] as const) {
     if (flags[name] !== undefined)
       throw new UsageError(`--${name} is of clusters that prove starts, --target is not one`)
   }

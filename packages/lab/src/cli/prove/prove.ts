@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type AnomalyKind, type InterleavingName, INTERLEAVINGS, Judge } from '@ninelives/history'
 import { campaign } from '../../campaign/campaign.ts'
 import { campaignKinds } from '../../campaign/planned.ts'
-import { MORE_FAULTS_MAX, needsFloor, needsTabs } from '../../campaign/required.ts'
+import { MORE_FAULTS_MAX, needsFloor, needsTabs, needsVersions } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
 import { EXIT_FAILED, LabError, UsageError } from '../../errors.ts'
 import { EFFECTS } from '../../faults/kinds/effects.ts'
@@ -93,6 +93,8 @@ function planOf(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan 
   if (alone !== undefined) throw new UsageError(`--require ${alone} needs users with several tabs: --tabs 2`)
   const ashore = flags.floor === 0 ? flags.require.find(needsFloor) : undefined
   if (ashore !== undefined) throw new UsageError(`--require ${ashore} needs users on the floor: --floor 0.5`)
+  const alike = flags['other-version'] === undefined ? flags.require.find(needsVersions) : undefined
+  if (alike !== undefined) throw new UsageError(`--require ${alike} needs nodes of two versions: --other-version DIR`)
   if (flags.target === undefined) refuseTargetFlags(flags)
   const planned = flags.target === undefined ? planOwn(flags, config) : planTarget(flags, flags.target, config)
   requireWritable(flags)
