@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Capabilities, SessionKey, SessionRecord, SessionStore } from './contract.ts'
+import type { Capabilities, OnNotification, SessionKey, SessionRecord, SessionStore } from './contract.ts'
 import { StoreUnavailableError } from './errors.ts'
 import { newSessionId, sessionKey } from './secrets/id.ts'
 
@@ -14,12 +14,23 @@ export interface Definition {
 }
 
 const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+const LOOK_MS = 5
 const RACERS = 20
 /** Short enough to wait for, long enough for a slow machine to look at a session before it ends. */
 const BRIEF_MS = 2_000
 
 const inAnHour = (): number => Date.now() + HOUR_MS
 const freshKey = (): SessionKey => sessionKey(newSessionId(randomBytes).handle)
+
+/** Rejects after a minute. */
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  const deadlineAtMs = performance.now() + MINUTE_MS
+  while (!isSo()) {
+    assert(performance.now() < deadlineAtMs, `within a minute ${what}`)
+    await sleep(LOOK_MS)
+  }
+}
 
 /** Creates a record at version 1 and gives back its key. */
 async function created(store: SessionStore, body = 'one', expiresAtMs = inAnHour()): Promise<SessionKey> {
@@ -246,6 +257,41 @@ export const definitions: readonly Definition[] = [
       const result = await neighbour.write(key, { expectedVersion: 2, expiresAtMs: inAnHour(), body: 'from the dead' })
       assert.equal(result.status, 'gone')
       assert.equal(await neighbour.read(key), undefined)
+    },
+  },
+  {
+    title: 'a node that listens is told what another one sends, and nothing once it has stopped',
+    needs: 'notifies',
+    async check(store, another) {
+      const { notifications } = store
+      // Absent with the capability.
+      if (notifications === undefined) return assert.equal(store.capabilities.notifies, undefined)
+      // Others may send too.
+      const own = freshKey()
+      const heard = new Set<string>()
+      const on: OnNotification = { text: (text) => text.startsWith(own) && heard.add(text), lost() {} }
+      const listener = notifications.listen(on)
+      const neighbour = await another()
+      try {
+        await until('it listens', () => listener.isListening)
+        const texts = ['first', '김영희 🛒', 'third'].map((text) => `${own} ${text}`)
+        for (const text of texts) await neighbour.notifications?.send(text)
+        await until('all texts have come', () => heard.size === texts.length)
+        assert.deepEqual([...heard].sort(), texts.sort())
+      } finally {
+        listener.stop()
+      }
+      const other = notifications.listen(on)
+      try {
+        await until('it listens again', () => other.isListening)
+        other.renew()
+        await until('it listens anew', () => other.isListening)
+        await neighbour.notifications?.send(`${own} fourth`)
+        await until('the fourth has come', () => heard.has(`${own} fourth`))
+      } finally {
+        other.stop()
+      }
+      assert.equal(heard.size, 4)
     },
   },
   {

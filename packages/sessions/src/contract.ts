@@ -96,6 +96,35 @@ export interface SessionStore {
 
   /** What of its server's settings and state loses sessions, or may. Absent on a store without a server. */
   check?(): Promise<readonly Finding[]>
+
+  /** Absent on a store that can't tell other processes anything: see the capability `notifies`. */
+  readonly notifications?: Notifications | undefined
+}
+
+/**
+ * Short texts to all processes that have opened the store, soon, and without a promise: one that is cut off misses them. So a receiver
+ * also looks at a record now and then, more often while it does not listen.
+ */
+export interface Notifications {
+  /** Resolves when the text is on its way; rejects only with StoreUnavailableError. */
+  send(text: string): Promise<void>
+  /** Connects, and again after each loss, until it is stopped. */
+  listen(on: OnNotification): NotificationListener
+}
+
+export interface OnNotification {
+  /** Sent by any process, perhaps by this one. */
+  readonly text: (text: string) => void
+  /** From now on texts may be missed. */
+  readonly lost: () => void
+}
+
+export interface NotificationListener {
+  /** What is sent now arrives, as far as is known. */
+  readonly isListening: boolean
+  /** A text that was sent did not arrive: connects anew. */
+  renew(): void
+  stop(): void
 }
 
 /**
@@ -116,6 +145,11 @@ export interface Capabilities {
    * that keeps its sessions can't do without.
    */
   readonly comparesAndSets?: Capability
+  /**
+   * A process is told at once what another one has sent: see Notifications. Absent or excused, sockets look every 100 ms whether their
+   * session has ended.
+   */
+  readonly notifies?: Capability
 }
 
 export type Capability = 'held' | { readonly excused: string }

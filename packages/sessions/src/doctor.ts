@@ -155,10 +155,17 @@ function latency(what: string, durationsMs: readonly number[]): Finding {
 }
 
 /** What the store says of itself, where no check of its server says more. */
+/** Of a capability that a store lacks. Other than a warning. */
+const LEVELS: Readonly<Record<string, Finding['level']>> = {
+  survivesNodeDeath: 'loss',
+  shared: 'loss',
+  notifies: 'fine',
+}
+
 function capabilityFindings({ capabilities }: SessionStore): Finding[] {
   const excused = Object.entries(capabilities).flatMap(([name, capability]: [string, unknown]): Finding[] => {
     const reason = (capability as { excused?: string } | undefined)?.excused
-    const level = name === 'survivesNodeDeath' || name === 'shared' ? 'loss' : 'warning'
+    const level = LEVELS[name] ?? 'warning'
     return reason === undefined ? [] : [{ level, name, line: reason }]
   })
   return excused.length > 0

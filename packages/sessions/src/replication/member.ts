@@ -10,7 +10,8 @@ import type { Frame } from './wire/frames.ts'
 import type { LinkCounts } from './links/link-counts.ts'
 import { MeshLinks } from './links/links.ts'
 import type { MeshLocation } from './links/location.ts'
-import type { Message } from './wire/messages.ts'
+import { type MeshNotifications, meshNotifications } from './mesh-notifications.ts'
+import type { LinkMessage } from './wire/messages.ts'
 import { peer as meshPeer, type Peer, type PeerEvent, type PeerStatus } from './replica/peer.ts'
 import type { LinkTrouble } from './links/troubles.ts'
 
@@ -24,6 +25,7 @@ export interface MemberOptions {
 
 export interface MeshMember {
   readonly peer: Peer
+  readonly notifications: MeshNotifications
   /** Listens. May be called again after it rejected. */
   open(): Promise<void>
   status(): MemberStatus
@@ -55,16 +57,25 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     lookup,
     on: {
       linked: (other, at) => peer.linked(other, at),
-      unlinked: (other) => peer.unlinked(other),
+      unlinked: (other) => {
+        peer.unlinked(other)
+        notifications.unlinked()
+      },
       ended: (other, incarnation) => peer.ended(other, incarnation),
       received: (from, bytes, start, end, version) => {
         const message = codecs.get(version)?.decode(bytes, start, end)
-        if (message !== undefined) peer.receive(from, message)
+        if (message?.type === 'notification') notifications.received(message.text)
+        else if (message !== undefined) peer.receive(from, message)
       },
       event: onEvent,
     },
   })
   const send = sender(links)
+  const notifications = meshNotifications({
+    others: names.filter((other) => other !== name),
+    version: (to) => links.version(to),
+    post: send,
+  })
   const peer = meshPeer({
     names,
     name,
@@ -98,6 +109,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
 
   return {
     peer,
+    notifications,
 
     async open() {
       await links.open()
@@ -126,8 +138,8 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
 }
 
 /** Encodes a message to several peers once. */
-function sender(links: MeshLinks): (to: string, message: Message) => void {
-  let packed: { readonly message: Message; readonly version: number; readonly frame: Frame } | undefined
+function sender(links: MeshLinks): (to: string, message: LinkMessage) => void {
+  let packed: { readonly message: LinkMessage; readonly version: number; readonly frame: Frame } | undefined
   return (to, message) => {
     const version = links.version(to)
     const codec = version === undefined ? undefined : codecs.get(version)

@@ -120,6 +120,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
       await own.close()
     },
 
+    notifications: own.notifications,
     localSessionCount: () => own.peer.status().sessions,
     status: () => own.status(),
     report: () => reportOn(own.status(), location),
@@ -172,6 +173,7 @@ function capabilities({ names }: MeshLocation): Capabilities {
     survivesNodeDeath: names.length > 1 ? 'held' : alone,
     survivesStoreRestart: { excused: ALL_AT_ONCE },
     fences: 'held',
+    notifies: 'held',
   }
 }
 

@@ -1,13 +1,17 @@
 /**
  * Tells every node which sessions have ended, so that each closes their sockets. The subjects stand in one record of the store, the latest
- * last, and each node that has sockets reads it every 100 ms: any store can do that, and what it costs does not depend on how many
- * sockets there are. A subject is the key of a session or of a user's list of sessions; what became of it says its own record.
+ * last: any store can do that, and what it costs does not depend on how many sockets there are. A subject is the key of a session or of a
+ * user's list of sessions; what became of it says its own record.
+ *
+ * Where the store has notifications, a subject is also sent to all nodes at once, and a node that listens reads the record every second
+ * only, in case a notification was lost. A node that does not listen, or that has missed one, reads it every 100 ms. A node without
+ * sockets does neither.
  *
  * A node tells before it acknowledges the end. A reader that has missed a subject, because it was cut off for too long or the record was
  * lost, is told that any session may have ended.
  */
 import type { Clock } from '../clock.ts'
-import type { SessionKey, SessionRecord, SessionStore } from '../contract.ts'
+import type { NotificationListener, SessionKey, SessionRecord, SessionStore } from '../contract.ts'
 import { SessionConflictError, SessionError } from '../errors.ts'
 import { auxiliaryKey } from '../secrets/id.ts'
 
@@ -17,11 +21,11 @@ export type OnEnded = (subject: SessionKey | undefined, toldAtMs?: number) => vo
 export interface EndedFeed {
   /** Resolves when the store has it, or has failed: then it is told later. Never rejects: the session has ended already. */
   tell(subject: SessionKey): Promise<void>
-  /** Begins to read. Resolves when no later end is missed; rejects if the store is out. */
+  /** Begins to listen and to read. Resolves when no later end is missed; rejects if the store is out. */
   watch(): Promise<void>
   /** Any session may have ended: that is told once the store answers again. */
   doubt(): void
-  /** Nothing is read until the next `watch`. */
+  /** Nothing is heard or read until the next `watch`. */
   rest(): void
 }
 
@@ -35,6 +39,8 @@ export interface FeedOptions {
 
 const FEED_KEY = auxiliaryKey('ended sessions')
 const POLL_MS = 100
+/** While notifications come. */
+const LISTENING_POLL_MS = 1_000
 /** Longer than readers are away as a rule. */
 const KEPT_MS = 30_000
 const SUBJECTS_MAX = 2_000
@@ -42,17 +48,20 @@ const RECORD_MS = 24 * 60 * 60_000
 const ATTEMPTS_MAX = 32
 /** After the store has failed. */
 const TELL_AGAIN_MS = 500
+const NOTIFICATION = /^(\d+) (\S+)$/
+
+/** With when it was told. */
+type Told = readonly [subject: SessionKey, atMs: number]
 
 interface Feed {
   /** The number of the last subject. */
   readonly last: number
-  /** With when each was told. */
-  readonly told: readonly (readonly [subject: SessionKey, atMs: number])[]
+  readonly told: readonly Told[]
 }
 
 export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): EndedFeed {
   const isShared = store.capabilities.shared === 'held'
-  let untold: SessionKey[] = []
+  let untold: Told[] = []
   let telling: Promise<void> | undefined
   let tellingAgain: NodeJS.Timeout | undefined
   let isFailing = false
@@ -63,15 +72,19 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   let isInDoubt = false
   let timer: NodeJS.Timeout | undefined
   let starting: Promise<void> | undefined
+  let listener: NotificationListener | undefined
+  /** The latest notifications that came, and this node's own. */
+  const heard = new Set<string>()
+  /** What the last look found in the record and no notification had told. One may have been on its way. */
+  let unheard: readonly string[] = []
 
-  const append = async (subjects: readonly SessionKey[]): Promise<void> => {
+  const append = async (subjects: readonly Told[]): Promise<void> => {
     let record = await store.read(FEED_KEY)
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const nowMs = clock.now()
       const { last, told } = feedIn(record) ?? { last: nowMs, told: [] }
       const recent = told.filter(([, atMs]) => atMs > nowMs - KEPT_MS)
-      const added = subjects.map((subject) => [subject, nowMs] as const)
-      const feed: Feed = { last: last + subjects.length, told: [...recent, ...added].slice(-SUBJECTS_MAX) }
+      const feed: Feed = { last: last + subjects.length, told: [...recent, ...subjects].slice(-SUBJECTS_MAX) }
       const expiresAtMs = nowMs + RECORD_MS
       const result = await store.write(FEED_KEY, {
         expectedVersion: record?.version ?? 0,
@@ -111,52 +124,102 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     }, TELL_AGAIN_MS).unref()
   }
 
-  const read = async (): Promise<void> => {
-    const record = await store.read(FEED_KEY)
-    if (isInDoubt) {
-      isInDoubt = false
-      onEnded(undefined)
+  /** The record tells later what could not be sent. */
+  const send = async (told: Told): Promise<void> => {
+    const text = notificationOf(told)
+    noteHeard(text)
+    await store.notifications?.send(text).catch((error: unknown) => {
+      if (!(error instanceof SessionError)) throw error
+    })
+  }
+
+  const noteHeard = (text: string): void => {
+    heard.add(text)
+    for (const oldest of heard) {
+      if (heard.size <= SUBJECTS_MAX) break
+      heard.delete(oldest)
     }
-    if (record !== undefined && record.body === body) return
+  }
+
+  const hear = (text: string): void => {
+    const [, atMs, subject] = NOTIFICATION.exec(text) ?? []
+    if (subject === undefined) return
+    noteHeard(text)
+    onEnded(subject as SessionKey, Number(atMs))
+  }
+
+  /** Resolves what was told since the last look. */
+  const look = async (): Promise<readonly Told[]> => {
+    const record = await store.read(FEED_KEY)
+    const news = newsIn(record)
+    for (const [subject, atMs] of news ?? []) onEnded(subject, atMs)
+    if (isInDoubt || news === undefined) onEnded(undefined)
+    isInDoubt = false
+    return news ?? []
+  }
+
+  /** Undefined if it can't be known any more. */
+  const newsIn = (record: SessionRecord | undefined): readonly Told[] | undefined => {
+    if (record !== undefined && record.body === body) return []
     body = record?.body
     const feed = feedIn(record) ?? { last: 0, told: [] }
     const before = last
     last = feed.last
-    if (before === undefined || feed.last === before) return
-    const news = before === 0 ? feed.told.length : feed.last - before
+    if (before === undefined || feed.last === before) return []
+    const count = before === 0 ? feed.told.length : feed.last - before
     // Negative or too many with a record that was lost and begun anew.
-    if (news < 0 || news > feed.told.length) return onEnded(undefined)
-    for (const [subject, atMs] of feed.told.slice(-news)) onEnded(subject, atMs)
+    return count < 0 || count > feed.told.length ? undefined : feed.told.slice(-count)
   }
 
   const poll = async (): Promise<void> => {
     const own = timer
+    const wasListening = isListening()
     try {
-      await read()
+      const news = await look()
+      if (wasListening) renewIfDeaf(news)
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       isInDoubt = true
     }
     // It may have been told to rest, and to watch again, meanwhile.
-    if (own !== undefined && timer === own) pollLater()
+    if (own !== undefined && timer === own) pollLater(wasListening)
   }
 
-  const pollLater = (): void => {
-    timer = setTimeout(() => void poll(), POLL_MS)
+  /** A connection may be half open, or a proxy may pass on nothing. */
+  const renewIfDeaf = (news: readonly Told[]): void => {
+    const isDeaf = unheard.some((text) => !heard.has(text))
+    unheard = news.map(notificationOf).filter((text) => !heard.has(text))
+    if (isDeaf) listener?.renew()
+  }
+
+  /** A node that has only begun to listen looks soon: what was told just before may have missed it. */
+  const pollLater = (wasListening: boolean): void => {
+    timer = setTimeout(() => void poll(), wasListening && isListening() ? LISTENING_POLL_MS : POLL_MS)
+  }
+
+  const isListening = (): boolean => listener?.isListening === true
+
+  const lost = (): void => {
+    unheard = []
+    if (timer === undefined) return
+    clearTimeout(timer)
+    pollLater(false)
   }
 
   const start = async (): Promise<void> => {
-    await read()
-    pollLater()
+    await look()
+    listener = store.notifications?.listen({ text: hear, lost })
+    pollLater(false)
   }
 
   return {
     async tell(subject) {
-      onEnded(subject, clock.now())
+      const told: Told = [subject, clock.now()]
+      onEnded(...told)
       if (!isShared) return
-      untold.push(subject)
+      untold.push(told)
       telling ??= flush()
-      await telling
+      await Promise.all([telling, send(told)])
     },
 
     async watch() {
@@ -172,11 +235,18 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     rest() {
       clearTimeout(timer)
       timer = undefined
+      listener?.stop()
+      listener = undefined
+      unheard = []
       last = undefined
       body = undefined
       isInDoubt = false
     },
   }
+}
+
+function notificationOf([subject, atMs]: Told): string {
+  return `${atMs} ${subject}`
 }
 
 /** Undefined for a record that is absent or damaged. */

@@ -138,8 +138,10 @@ export function sessionSockets<Fields extends object = SessionFields>(
     clock: engine.clock,
     onEnded: (subject, toldAtMs) => {
       ends++
-      if (subject === undefined) void lookAtAll()
-      else void lookAt([...(bySubject.get(subject) ?? [])], toldAtMs)
+      if (subject === undefined) return void lookAtAll()
+      const told = [...(bySubject.get(subject) ?? [])]
+      for (const socket of told) socket.endToldAtMs ??= toldAtMs
+      void lookAt(told, toldAtMs)
     },
     onFailed: () => onError(new StoreUnavailableError(engine.store.name)),
   })
@@ -173,8 +175,13 @@ export function sessionSockets<Fields extends object = SessionFields>(
   /** False if the store did not say whether the session has ended. */
   const lookAtOne = async (socket: Socket<Fields>, toldAtMs?: number): Promise<boolean> => {
     try {
-      if (await socket.session.isAlive()) return true
-      if (socket.endSession() && toldAtMs !== undefined) onRevoked(Math.max(0, engine.clock.now() - toldAtMs))
+      if (await socket.session.isAlive()) {
+        socket.endToldAtMs = undefined
+        return true
+      }
+      // Where the store was out when that was told, another look finds it.
+      const sinceMs = socket.endToldAtMs ?? toldAtMs
+      if (socket.endSession() && sinceMs !== undefined) onRevoked(Math.max(0, engine.clock.now() - sinceMs))
       return true
     } catch (error) {
       if (error instanceof StoreUnavailableError) feed.doubt()

@@ -76,6 +76,8 @@ const CLOSED_WITHIN_MS = 2_000
 export class Socket<Fields extends object = SessionFields> implements SessionSocket<Fields> {
   readonly session: SocketSession<Fields>
   readonly request: IncomingMessage
+  /** When a node told that the session may have ended, until a look has shown that it lives. */
+  endToldAtMs: number | undefined
   readonly #socket: WebSocket
   readonly #limits: SocketLimits
   readonly #callbacks: SocketCallbacks

@@ -106,6 +106,9 @@ function storeByUrl(factory: string, url: string, scheme: string, onEvent: OnSto
     get capabilities() {
       return opened?.capabilities ?? PRESUMED
     },
+    get notifications() {
+      return opened?.notifications
+    },
     /** Also after `close()`: an application may listen again. */
     async open() {
       isClosed = false

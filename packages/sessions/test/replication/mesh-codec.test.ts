@@ -2,7 +2,7 @@ import test from 'ava'
 import type { SessionKey } from '../../src/contract.ts'
 import { codecs } from '../../src/replication/wire/codec.ts'
 import { HEADER_BYTES, MalformedFrameError } from '../../src/replication/wire/frames.ts'
-import type { ReplicatedChange, Message, View } from '../../src/replication/wire/messages.ts'
+import type { LinkMessage, ReplicatedChange, Message, View } from '../../src/replication/wire/messages.ts'
 
 const codec = codecs.get(1)
 if (codec === undefined) throw new Error('version 1 is spoken')
@@ -18,7 +18,8 @@ const view: View = {
 }
 const record = { version: 3, expiresAtMs: 1_795_000_000_999, body: '{"김":"🛒"}' }
 
-const messages: readonly Message[] = [
+const messages: readonly LinkMessage[] = [
+  { type: 'notification', text: '김영희 🛒' },
   { type: 'heartbeat', cluster: 2 ** 48 - 1, view: 300, atMs: 12_345.678, hears: 0xfff, ready: true },
   { type: 'echo', cluster: 0, view: 0, atMs: 0.001 },
   { type: 'decided', view },

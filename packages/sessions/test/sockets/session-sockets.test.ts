@@ -399,7 +399,7 @@ test('a session that has expired is not asked for over and over while the store 
       return await store.read(key)
     },
   }
-  const node = await socketNode(t, failing, { idleTimeoutMs: 1_000 })
+  const node = await socketNode(t, failing, { idleTimeoutMs: 5_000 })
   const socket = await socketAt(t, node, await loggedIn(node))
   reads = 0
   isOut = true

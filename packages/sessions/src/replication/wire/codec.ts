@@ -5,7 +5,7 @@
  */
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { type Frame, HEADER_BYTES, MalformedFrameError } from './frames.ts'
-import type { Message } from './messages.ts'
+import type { LinkMessage } from './messages.ts'
 import {
   packChange,
   packDigests,
@@ -27,12 +27,12 @@ import { plainMessage } from './plain-messages.ts'
 
 export interface Codec {
   /** The frame lies in a buffer of the codec's own and is gone with the next one. */
-  encode(message: Message): Frame
+  encode(message: LinkMessage): Frame
   /** Keeps nothing of the bytes. Throws MalformedFrameError. */
-  decode(bytes: Buffer, start: number, end: number): Message
+  decode(bytes: Buffer, start: number, end: number): LinkMessage
 }
 
-type Type = Message['type']
+type Type = LinkMessage['type']
 
 /** 0 is the links' own. */
 const NUMBERS: Readonly<Record<Type, number>> = {
@@ -54,6 +54,7 @@ const NUMBERS: Readonly<Record<Type, number>> = {
   fetch: 16,
   page: 17,
   digests: 18,
+  notification: 19,
 }
 const TYPES = new Map(Object.entries(NUMBERS).map(([type, number]) => [number, type as Type]))
 const writer = new ByteWriter()
@@ -78,13 +79,17 @@ const packed: Codec = {
   },
 }
 
-/** By version of the protocol. The messages of the second are those of the first, and say more: see PROTOCOL.md. */
+/**
+ * By version of the protocol. The messages of the second are those of the first, and say more: see PROTOCOL.md. The third adds the
+ * notification.
+ */
 export const codecs: ReadonlyMap<number, Codec> = new Map([
   [1, packed],
   [2, packed],
+  [3, packed],
 ])
 
-function pack(message: Message): void {
+function pack(message: LinkMessage): void {
   switch (message.type) {
     case 'heartbeat':
       writer.wide(message.cluster)
@@ -141,6 +146,9 @@ function pack(message: Message): void {
       writer.count(message.view)
       packDigests(writer, message.digests)
       break
+    case 'notification':
+      writer.text(message.text)
+      break
     case 'decided':
     case 'prepare':
     case 'promise':
@@ -153,7 +161,7 @@ function pack(message: Message): void {
   }
 }
 
-function unpack(type: Type): Message {
+function unpack(type: Type): LinkMessage {
   switch (type) {
     case 'heartbeat':
       return {
@@ -193,6 +201,8 @@ function unpack(type: Type): Message {
       return unpackPage(reader)
     case 'digests':
       return { type, view: reader.count(), digests: unpackDigests(reader) }
+    case 'notification':
+      return { type, text: reader.text() }
     case 'decided':
     case 'prepare':
     case 'promise':

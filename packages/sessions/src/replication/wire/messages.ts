@@ -248,6 +248,15 @@ export interface Digests {
   readonly digests: Uint32Array
 }
 
+/** A text for the process of a peer, which has no part in it. Since version 3. */
+export interface Notification {
+  readonly type: 'notification'
+  readonly text: string
+}
+
+/** What a link carries. */
+export type LinkMessage = Message | Notification
+
 export type Message =
   | Heartbeat
   | Echo

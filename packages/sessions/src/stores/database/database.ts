@@ -29,6 +29,8 @@ export interface DatabaseStoreOptions {
   readonly onEvent?: OnStoreEvent | undefined
 }
 
+const WITHOUT_NOTIFICATIONS =
+  'this database tells its clients nothing, so sockets look every 100 ms whether their session has ended'
 const capabilities: Capabilities = {
   shared: 'held',
   survivesNodeDeath: 'held',
@@ -97,7 +99,11 @@ export function databaseStore({
 
   return {
     name: database.name,
-    capabilities,
+    capabilities: {
+      ...capabilities,
+      notifies: database.notifications === undefined ? { excused: WITHOUT_NOTIFICATIONS } : 'held',
+    },
+    notifications: database.notifications,
 
     open() {
       opening ??= open().catch((error: unknown) => {

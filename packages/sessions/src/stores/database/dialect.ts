@@ -6,7 +6,7 @@
  * A row is a record or, with version 0 and no body, a fence. Rows that have expired count as absent, by the clock of the node
  * that asks (`nowMs`); they are deleted later, see sweeper.ts.
  */
-import type { SessionKey } from '../../contract.ts'
+import type { Notifications, SessionKey } from '../../contract.ts'
 import type { Finding } from '../../findings.ts'
 import type { NodeLease } from '../copies/node-lease.ts'
 
@@ -75,5 +75,6 @@ export interface Dialect {
   findings(): Promise<readonly Finding[]>
   /** Absent where a node can't be told that a record is about to change. */
   readonly copies?: DialectCopies
+  readonly notifications?: Notifications
   close(): Promise<void>
 }

@@ -80,6 +80,10 @@ export function guardedStore(
     get capabilities() {
       return store.capabilities
     },
+    /** Texts have no breaker: a record tells later what they could not. */
+    get notifications() {
+      return store.notifications
+    },
     open: () => store.open(),
     health: async () => {
       await deadlines.within(store.health())

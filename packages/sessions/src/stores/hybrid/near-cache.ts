@@ -100,6 +100,7 @@ export function nearCache(store: CacheableStore, copies: CopyCache, clock: Clock
   return {
     name: `hybrid over ${store.name}`,
     capabilities: store.capabilities,
+    notifications: store.notifications,
 
     async open() {
       await store.open()

@@ -180,6 +180,7 @@ export function writeBehind(
   return {
     name: `${store.name}, write-behind`,
     capabilities: capabilitiesOf(store.capabilities, windowMs),
+    notifications: store.notifications,
     open: () => store.open(),
 
     read: async (key) => live(key) ?? (await store.read(key)),

@@ -38,6 +38,9 @@ export const capabilities: Capabilities = {
   fences: {
     excused: `${IN_MEMORY}: a fence is lost with a restart, or evicted when it is full. A write that builds on a destroyed session is refused all the same`,
   },
+  notifies: {
+    excused: 'Memcached tells its clients nothing, so sockets look every 100 ms whether their session has ended',
+  },
 }
 
 /** Each further try means that another change of the same record was faster. */

@@ -157,6 +157,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   return {
     name: `${store.name}, mirrored to ${mirror.name}`,
     capabilities: store.capabilities,
+    notifications: store.notifications,
     ...(store.localSessionCount && { localSessionCount: store.localSessionCount.bind(store) }),
     ...(store.check && { check: store.check.bind(store) }),
 

@@ -190,6 +190,8 @@ function numbered(record: SessionRecord, version: number): SessionRecord {
 }
 
 const AGAIN = Symbol('again')
+const BETWEEN_STORES =
+  'the nodes of two steps use different stores, so sockets look every 100 ms whether their session has ended'
 
 function isAsWritten({ version, body }: SessionRecord, write: SessionWrite): boolean {
   return version === 1 && body === write.body
@@ -225,5 +227,5 @@ function both(name: string, from: SessionStore, to: SessionStore) {
 function inBoth(one: Capabilities, other: Capabilities): Capabilities {
   const names = ['shared', 'survivesNodeDeath', 'survivesStoreRestart', 'fences'] as const
   const both = names.map((name) => [name, one[name] === 'held' ? other[name] : one[name]] as const)
-  return Object.fromEntries(both) as unknown as Capabilities
+  return { ...(Object.fromEntries(both) as unknown as Capabilities), notifies: { excused: BETWEEN_STORES } }
 }

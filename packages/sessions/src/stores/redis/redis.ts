@@ -26,6 +26,7 @@ import { ackedScripts } from './ack.ts'
 import { redisFindings } from './checks.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
 import { redisLease } from './lease.ts'
+import { redisNotifications } from './notifications.ts'
 import { changeRefusals } from './refusals.ts'
 import {
   destroyScript,
@@ -80,6 +81,7 @@ const capabilities: Capabilities = {
   survivesNodeDeath: 'held',
   survivesStoreRestart: { excused: 'what Redis keeps through a restart depends on its persistence settings' },
   fences: 'held',
+  notifies: 'held',
 }
 
 export function redisStore(options: RedisStoreOptions): SessionStore & { copies?: CopySource } {
@@ -175,6 +177,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     },
 
     ...(isOneServer && { copies }),
+    notifications: redisNotifications(connection, { location, prefix, timeoutMs }),
 
     async health() {
       await healthy(connection)

@@ -3,7 +3,7 @@ import type { ExecutionContext } from 'ava'
 import { codecs } from '../../../src/replication/wire/codec.ts'
 import { MeshLinks, type LinksOptions } from '../../../src/replication/links/links.ts'
 import { meshLocation } from '../../../src/replication/mesh-url.ts'
-import type { Message } from '../../../src/replication/wire/messages.ts'
+import type { LinkMessage } from '../../../src/replication/wire/messages.ts'
 import { meshPort } from './ports.ts'
 
 export const SECRET = 'a secret of the mesh, long enough'
@@ -15,8 +15,8 @@ export interface TestNode {
   /** `linked b`, `unlinked b`, in order. */
   readonly events: string[]
   readonly lines: string[]
-  readonly received: { readonly from: string; readonly message: Message }[]
-  send(to: string, message: Message): boolean
+  readonly received: { readonly from: string; readonly message: LinkMessage }[]
+  send(to: string, message: LinkMessage): boolean
 }
 
 export interface NodeOptions extends Partial<Pick<LinksOptions, 'incarnation' | 'speaks' | 'lookup'>> {
@@ -46,7 +46,7 @@ export async function linkNode(t: ExecutionContext, { url, ...options }: NodeOpt
   })
   await links.open()
   t.teardown(() => links.close())
-  const send = (to: string, message: Message): boolean => {
+  const send = (to: string, message: LinkMessage): boolean => {
     const frame = codec?.encode(message)
     return frame !== undefined && links.send(to, frame)
   }

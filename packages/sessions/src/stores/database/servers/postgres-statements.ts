@@ -2,6 +2,7 @@
 import type { SweepBatch } from '../dialect.ts'
 import type { Migrations } from '../migrations.ts'
 import { COPIES_SCHEMA, COPIES_STATEMENTS, guarded, SET_HELD, SET_UNHELD, UNHELD } from './postgres-copies.ts'
+import { NOTIFY } from './postgres-notifications.ts'
 
 /** A batch ends with a sync of the server's disk, however few rows it has. Its statements wait for no other, and no other for them. */
 export const SWEEP_BATCH: SweepBatch = { rowsMin: 100, rowsMax: 1_000, durationMs: 10 }
@@ -59,5 +60,6 @@ export const STATEMENTS = {
     SELECT record_key FROM ninelives_sessions WHERE sweep_slot <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))`,
   earliest: `SELECT min(sweep_slot) FROM ninelives_sessions`,
   ping: `SELECT 1 FROM ninelives_sessions WHERE record_key = ''`,
+  notify: NOTIFY,
   ...COPIES_STATEMENTS,
 }

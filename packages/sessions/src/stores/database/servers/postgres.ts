@@ -14,6 +14,7 @@ import { postgresFindings } from './postgres-checks.ts'
 import { connectPostgres, type PostgresConnection, type PostgresServer } from './postgres-connection.ts'
 import { changeUnheld, HOLDERS_CHARACTERS_MAX } from './postgres-copies.ts'
 import { postgresLease } from './postgres-lease.ts'
+import { postgresNotifications } from './postgres-notifications.ts'
 import { MIGRATIONS, STATEMENTS, SWEEP_BATCH } from './postgres-statements.ts'
 import { toPrimary } from './primary.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
@@ -48,6 +49,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
       const connection = await connect()
       server = connection.server
       lease.connectedTo(server.id)
+      notifications.connectedTo(server.id)
       return connection
     },
   })
@@ -104,6 +106,8 @@ export function postgresDialect(location: ServerLocation): Dialect {
           )
         : undefined,
   })
+
+  const notifications = postgresNotifications({ timeoutMs, connect, send: (text) => ask('notify', [text]) })
 
   const living = async (leases: readonly string[]): Promise<string[]> =>
     (await ask('living', [leases])).rows.map(([name]) => name as string)
@@ -203,6 +207,8 @@ export function postgresDialect(location: ServerLocation): Dialect {
       },
     },
 
+    notifications,
+
     sweep: async (sweepSlot, rows) => (await ask('sweep', [sweepSlot, rows])).rowCount ?? 0,
 
     async earliestSweepSlot() {
@@ -229,6 +235,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
 
     async close() {
       lease.close()
+      notifications.close()
       pool.close()
     },
   }
