@@ -13,6 +13,7 @@ import { type Interleaving, Interleavings } from './interleavings.ts'
 import { Service, type ServiceFigures } from './service.ts'
 import { Latency, type LatencyFigures } from './latency.ts'
 import type { TraceProblem } from './trace/decode.ts'
+import { CLOSED_WITHIN_MS } from './checkers/outlived-socket.ts'
 import type { OperationEnded, RunEnded, TraceEvent } from './trace/events.ts'
 import { shapeProblem } from './trace/shape.ts'
 
@@ -58,8 +59,11 @@ export interface FloorFigures {
   readonly moves: { readonly acknowledged: number; readonly lost: number; readonly doubled: number }
   /** Moves that were sent again, over another socket. */
   readonly sentAgain: number
-  /** Sockets that the server closed after the logout, and the longest time from the logout's answer to that. */
-  readonly closed: { readonly sockets: number; readonly slowestMs: number }
+  /**
+   * Sockets that the server closed after the logout, and the longest time from the logout's answer to that. `untimed`: the end may have come
+   * in time or later, because the process of the users was late.
+   */
+  readonly closed: { readonly sockets: number; readonly slowestMs: number; readonly untimed: number }
 }
 
 /** Is told what the judge sees, while the run goes on. */
@@ -89,7 +93,7 @@ export class Judge {
   #hasFloor = false
   #moves = { acknowledged: 0, lost: 0, doubled: 0 }
   #sentAgain = 0
-  #closed = { sockets: 0, slowestMs: 0 }
+  #closed = { sockets: 0, slowestMs: 0, untimed: 0 }
   /** False until the first process of users is up, whose first operations may have been recorded before. */
   #usersCame = false
   #end: RunEnded | undefined
@@ -169,6 +173,7 @@ export class Judge {
       ...this.#coverage.doubts(),
       ...this.#interleavings.doubts(),
       ...this.#service.doubts(),
+      ...this.#socketDoubts(),
     ]
     const { ok, failed } = this.#ends
     const { figures: service } = this.#service
@@ -250,8 +255,11 @@ export class Judge {
       if ((ended.attempts ?? 1) > 1) this.#sentAgain++
     }
     if (sent.kind !== 'linger' || visit.logout === undefined) return
+    const { endedAtMs, openAtMs = endedAtMs } = ended
+    const byMs = endedAtMs - visit.logout.endedAtMs
     this.#closed.sockets++
-    this.#closed.slowestMs = Math.max(this.#closed.slowestMs, ended.endedAtMs - visit.logout.endedAtMs)
+    this.#closed.slowestMs = Math.max(this.#closed.slowestMs, byMs)
+    if (byMs > CLOSED_WITHIN_MS && openAtMs - visit.logout.endedAtMs <= CLOSED_WITHIN_MS) this.#closed.untimed++
   }
 
   /** A checker that crashes is not called again; the others go on. */
@@ -264,6 +272,12 @@ export class Judge {
         this.#crashed(checker.kind, error)
       }
     }
+  }
+
+  #socketDoubts(): string[] {
+    const { sockets, untimed } = this.#closed
+    if (sockets === 0 || untimed < sockets) return []
+    return ['whether sockets were closed in time is not known of any: the process of the users was late']
   }
 
   #over(visit: Visit): void {

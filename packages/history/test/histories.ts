@@ -12,7 +12,7 @@
  *     user-0 read 50-60 late 25 ok []        sent later than it could have been
  *     user-0 read 50-60 ok [] tries 2        sent to two nodes, one after the other
  *     user-0 move 50-60 ok =4 at 12,7        a move on the floor: the fourth of the session, and where it led
- *     user-0 linger 70-330 open              the socket was still open; `ok` if it was closed
+ *     user-0 linger 70-330 ok open 320       the socket was closed between 320 and 330; `open` for `ok` if it was not closed
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
  * `fault crash after-commit of b at 45`, `node b starts as other at 5`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
@@ -139,6 +139,7 @@ function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end
   const count = / =(\d+)/.exec(end)?.[1]
   const at = / at (\d+),(\d+)/.exec(end)
   const session = / cookie \w*>(\w+)/.exec(end)?.[1]
+  const openAt = /\bopen (\d+)/.exec(end)?.[1]
   const attempts = / tries (\d+)/.exec(end)?.[1]
   return {
     type: 'operation-ended',
@@ -152,6 +153,7 @@ function endOf(op: number, { user, kind }: OperationSent, endedAtMs: number, end
     ...(as === undefined ? {} : { as }),
     ...(cart === undefined ? {} : { items: itemsIn(cart) }),
     ...(count === undefined ? {} : { count: Number(count) }),
+    ...(openAt === undefined ? {} : { openAtMs: Number(openAt) }),
     ...(at === null ? {} : { at: [Number(at[1]), Number(at[2])] as const }),
   }
 }
@@ -191,6 +193,8 @@ export function linesOf(given: Verdict): string {
 
 function floorText({ moves, closed }: FloorFigures): string {
   const { acknowledged, lost, doubled } = moves
-  const sockets = closed.sockets === 0 ? '' : `; sockets ${closed.sockets} closed within ${closed.slowestMs} ms`
+  const untimed = closed.untimed === 0 ? '' : `, ${closed.untimed} of them perhaps late`
+  const sockets =
+    closed.sockets === 0 ? '' : `; sockets ${closed.sockets} closed within ${closed.slowestMs} ms${untimed}`
   return `moves ${acknowledged} acknowledged, ${lost} lost, ${doubled} doubled${sockets}`
 }

@@ -1,9 +1,12 @@
-import { STILL_OPEN } from '../trace/events.ts'
+import type { OperationEnded } from '../trace/events.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
 
+/** A session's sockets are closed so soon after its end was acknowledged. */
+export const CLOSED_WITHIN_MS = 250
+
 /**
- * A socket was still open, and its node answered over it, when the session's end had been acknowledged for 250 ms. Not where a fault stood
- * that may have kept the node from hearing of it.
+ * A socket was still open when the session's end had been acknowledged for 250 ms. Not where a fault stood that may have kept the node
+ * from hearing of it.
  */
 export const outlivedSocket: Checker = {
   kind: 'outlived-socket',
@@ -11,10 +14,15 @@ export const outlivedSocket: Checker = {
   observe({ visit, done, calmSinceMs }) {
     const { sent, ended } = done
     const { logout } = visit
-    if (sent.kind !== 'linger' || ended.why !== STILL_OPEN || logout === undefined) return NOTHING
-    if (calmSinceMs > logout.sentAtMs) return NOTHING
-    const openMs = Math.round(ended.endedAtMs - logout.endedAtMs)
+    if (sent.kind !== 'linger' || logout === undefined || calmSinceMs > logout.sentAtMs) return NOTHING
+    const openMs = Math.round(openAtMs(ended) - logout.endedAtMs)
+    if (openMs <= CLOSED_WITHIN_MS) return NOTHING
     const text = `${visit.user} had logged out, and a socket of the session was still open ${openMs} ms later`
     return finding(visit, [logout.op, sent.op], text, openMs)
   },
+}
+
+/** When the socket is known to have been open. */
+function openAtMs({ openAtMs = Number.NEGATIVE_INFINITY }: OperationEnded): number {
+  return openAtMs
 }

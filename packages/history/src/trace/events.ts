@@ -314,6 +314,11 @@ export interface OperationEnded {
   readonly items?: readonly (readonly [sku: string, quantity: number])[]
   /** The number that a `count` returned; of `hello` and `move`, all moves of the session. */
   readonly count?: number
+  /**
+   * Of a `linger`: no sign of the socket's end had arrived by then. It arrived between that and `endedAtMs`, which are far apart where the
+   * process of the users was late.
+   */
+  readonly openAtMs?: number
   /** Where the user's marker is. */
   readonly at?: readonly [x: number, y: number]
 }
@@ -338,7 +343,7 @@ export function isOperation(event: EventBody): event is OperationSent | Operatio
 /** The reason of an operation that failed because its session was not there. */
 export const LOGGED_OUT = 'logged-out'
 
-/** The reason of a `linger` whose socket was still open, and answered, when it should have been closed. */
+/** The reason of a `linger` that was given up, long after the socket should have been closed. */
 export const STILL_OPEN = 'still-open'
 
 /** The lab stops. Only the ends of its processes follow. */

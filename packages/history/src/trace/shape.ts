@@ -89,6 +89,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     as: optional(text),
     items: optional(items),
     count: optional(number),
+    openAtMs: optional(number),
     at: optional((value) => Array.isArray(value) && value.length === 2 && value.every(number)),
   },
   'visitor-served': { visitor: text, node: text, user: optional(text) },

@@ -111,7 +111,11 @@ function floorRows({ moves, sentAgain, closed }: FloorFigures): [string, string]
   const { acknowledged, lost, doubled } = moves
   const text = `${n(acknowledged)} acknowledged, ${n(lost)} lost, ${n(doubled)} done twice; ${n(sentAgain)} sent again over another socket`
   const sockets = `${count(closed.sockets, 'socket')} closed after the logout, within ${ms(closed.slowestMs)} at most`
-  return [['Moves', text], ...(closed.sockets === 0 ? [] : [['', sockets] as [string, string]])]
+  const untimed =
+    closed.untimed === 0
+      ? []
+      : [['', `${n(closed.untimed)} of them in time or later: the users' process was late`] as [string, string]]
+  return [['Moves', text], ...(closed.sockets === 0 ? [] : [['', sockets] as [string, string], ...untimed])]
 }
 
 function serviceText({ outMs, refused, unclear, failed, fullAfterMs }: ServiceFigures): string {

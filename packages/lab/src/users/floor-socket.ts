@@ -2,7 +2,7 @@
  * One tab's socket on the floor. It is the client that browsers have: it comes back by itself after a pause, and sends again what was not
  * acknowledged. Here it also says what only its wire shows.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
 import { LOGGED_OUT, STILL_OPEN } from '@ninelives/history'
 import { type ClientMessage, type SessionClient, sessionClient } from '@ninelives/sessions/client'
 import { WebSocket } from 'ws'
@@ -12,7 +12,7 @@ export interface Step {
   readonly dy: number
 }
 
-/** The outcome of a `hello`, a `move` or a `linger`. */
+/** The outcome of a `hello` or a `move`. */
 export type FloorReply =
   | {
       readonly end: 'ok'
@@ -23,7 +23,15 @@ export type FloorReply =
       /** How often the move was sent. */
       readonly attempts?: number
     }
-  | { readonly end: 'failed' | 'unknown'; readonly kind: string }
+  | Failure
+
+export interface Failure {
+  readonly end: 'failed' | 'unknown'
+  readonly kind: string
+}
+
+/** The outcome of a `linger`. `openAtMs`: no sign of the socket's end had arrived by then. */
+export type LingerReply = ({ readonly end: 'ok' } | Failure) & { readonly openAtMs: number }
 
 export interface FloorSocketOptions {
   /** Of the shop, over HTTP. */
@@ -36,11 +44,10 @@ const PATH = '/api/floor'
 /** Longer than a fault stands. */
 const ANSWER_WITHIN_MS = 15_000
 const HANDSHAKE_MS = 5_000
-/** A session's sockets are closed so soon after its end. */
-const CLOSED_WITHIN_MS = 250
-/** A node that answers so often after that has not closed it. */
-const PINGS = 2
-const PONG_WITHIN_MS = 5_000
+/** Several times as long as a socket may outlive its session. */
+const LINGER_MAX_MS = 2_000
+const LINGER_LOOK_MS = 5
+const SESSION_ENDED = 4_401
 const TIMEOUT = 'timeout'
 const CUT_OFF = 'cut off'
 
@@ -49,6 +56,14 @@ class Connection extends WebSocket {
   hellos = 0
   welcomes = 0
   moves = 0
+  /** The server's Close said that the session has ended. */
+  endsSession = false
+
+  /** Called by `ws` too, when a Close has come. */
+  override close(code?: number, reason?: string | Buffer): void {
+    this.endsSession ||= code === SESSION_ENDED
+    super.close(code, reason)
+  }
 
   override send(text: string): void {
     if (text.includes('"type":"move"')) this.moves++
@@ -136,16 +151,24 @@ export class FloorSocket {
     }
   }
 
-  /** After the logout: whether the server closes it in time. */
-  async linger(): Promise<FloorReply> {
-    const isOver = (): boolean => this.hasEnded || !this.#isOpen
-    const deadline = AbortSignal.timeout(CLOSED_WITHIN_MS)
-    while (!deadline.aborted && !isOver()) await within(this.#news.promise, deadline)
-    for (let ping = 0; ping < PINGS && !isOver(); ping++) {
-      if (!(await this.#isAnswering()) && !isOver()) return { end: 'unknown', kind: TIMEOUT }
+  /**
+   * After the logout: waits for the end of the connection, be it a Close or the end of TCP. What has arrived is seen in the turn of the
+   * event loop that follows, however late this process is. So a look that finds the socket open shows that it was open at the look before.
+   */
+  async linger(now: () => number): Promise<LingerReply> {
+    const connection = this.#connection
+    const isOver = (): boolean => connection === undefined || connection.readyState !== WebSocket.OPEN
+    const deadlineAtMs = now() + LINGER_MAX_MS
+    let openAtMs = now()
+    for (let lookedAtMs = openAtMs; !isOver(); lookedAtMs = now()) {
+      openAtMs = lookedAtMs
+      if (openAtMs > deadlineAtMs) return { end: 'failed', kind: STILL_OPEN, openAtMs }
+      await Promise.race([this.#news.promise, sleep(LINGER_LOOK_MS)])
+      // After the sockets were read.
+      await immediate()
     }
-    if (this.hasEnded) return { end: 'ok' }
-    return this.#isOpen ? { end: 'failed', kind: STILL_OPEN } : { end: 'unknown', kind: CUT_OFF }
+    if (connection?.endsSession === true || this.hasEnded) return { end: 'ok', openAtMs }
+    return { end: 'unknown', kind: CUT_OFF, openAtMs }
   }
 
   /** The number of the welcome that answers it over the present connection, which may have none. */
@@ -184,16 +207,6 @@ export class FloorSocket {
       ...(as === undefined ? {} : { as }),
       ...shown({ moves, x, y }),
     }
-  }
-
-  async #isAnswering(): Promise<boolean> {
-    const connection = this.#connection
-    if (connection === undefined) return false
-    const pong = Promise.withResolvers<true>()
-    connection.once('pong', () => pong.resolve(true))
-    connection.ping()
-    const late = sleep(PONG_WITHIN_MS, false, { ref: false })
-    return await Promise.race([pong.promise, late, this.#news.promise.then(() => false)])
   }
 }
 

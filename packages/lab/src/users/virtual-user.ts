@@ -247,8 +247,9 @@ export class VirtualUser {
     const lingering = [...sockets].map(async ([tab, socket]) => {
       const now = hundredths(recorder.now())
       const op = recorder.sent({ user: name, visit, tab, kind: 'linger', dueAtMs: now, lateMs: 0 })
-      const reply = await socket.linger()
-      recorder.ended(op, { outcome: reply.end, ...(reply.end === 'ok' ? {} : { why: reply.kind }) })
+      const reply = await socket.linger(recorder.now)
+      const openAtMs = hundredths(reply.openAtMs)
+      recorder.ended(op, { outcome: reply.end, ...(reply.end === 'ok' ? {} : { why: reply.kind }), openAtMs })
       socket.close()
     })
     await Promise.all(lingering)
