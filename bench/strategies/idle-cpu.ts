@@ -2,7 +2,7 @@
  * What every process of `npm start` costs without any users, for each strategy: milliseconds of CPU a second, and how often a
  * second it is woken. A wake-up of a process costs some 90 microseconds on a virtual machine, however little it does.
  *
- *     node bench/strategies/idle-cpu.ts [--strategies memory,redis] [--nodes 3] [--seconds 60]
+ *     npm run bench:idle -- [--strategies memory,redis] [--nodes 3] [--seconds 60]
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { flagsHelp, parseFlags, strategies } from '@ninelives/lab'
@@ -13,6 +13,7 @@ import { type LabProcess, withLab } from '../harness/lab-under-test.ts'
 import { watchOthers } from '../harness/processes/machine-load.ts'
 import { cpuMicrosOf } from '../harness/processes/cpu-time.ts'
 import { wakeUpsOf } from '../harness/processes/wake-ups.ts'
+import { withBareServer } from './bare-server.ts'
 
 interface IdleCost {
   readonly name: string
@@ -22,6 +23,7 @@ interface IdleCost {
 
 /** Milliseconds of CPU a second. */
 const GOALS: Readonly<Record<string, number>> = { node: 3, balancer: 5 }
+const BARE = 'a bare Node server, probed as often'
 /** Compilation and the collection of the start's garbage go on for some seconds. */
 const SETTLE_MS = 15_000
 
@@ -37,7 +39,8 @@ const FLAGS = {
 const HELP = `npm run bench:idle -- [flags]
 
 What each process of npm start costs without any users. Exits with 1 if a node takes more than ${GOALS['node']} ms of CPU a second, or
-the balancer more than ${GOALS['balancer']}.
+the balancer more than ${GOALS['balancer']}. A wake-up costs more on one machine than on another, so a bare Node server that is
+probed as often comes first.
 
 ${flagsHelp(FLAGS)}`
 
@@ -45,6 +48,9 @@ benchMain(async (args) => {
   const values = parseFlags('npm run bench:idle', FLAGS, args)
   if (values === 'help') return say(HELP)
   const { nodes, seconds } = values
+  progress(`a bare Node server is idle for ${SETTLE_MS / 1_000} and ${seconds} seconds`)
+  const bare = await withBareServer((pid) => idle([{ name: BARE, pid }], seconds))
+  say(table('for comparison', bare.costs, bare.othersShare))
   for (const strategy of values.strategies ?? strategies.map(({ name }) => name)) {
     progress(`${strategy}: ${nodes} nodes start, and are idle for ${SETTLE_MS / 1_000} and ${seconds} seconds`)
     const { costs, othersShare } = await measured(strategy, nodes, seconds)
@@ -54,13 +60,15 @@ benchMain(async (args) => {
 })
 
 async function measured(strategy: string, nodes: number, seconds: number) {
-  return await withLab(strategy, nodes, async ({ processes }) => {
-    await sleep(SETTLE_MS)
-    const others = watchOthers()
-    const end = processes.map(meter)
-    await sleep(seconds * 1_000)
-    return { costs: end.map((cost) => cost()), othersShare: others() }
-  })
+  return await withLab(strategy, nodes, ({ processes }) => idle(processes, seconds))
+}
+
+async function idle(processes: readonly LabProcess[], seconds: number) {
+  await sleep(SETTLE_MS)
+  const others = watchOthers()
+  const end = processes.map(meter)
+  await sleep(seconds * 1_000)
+  return { costs: end.map((cost) => cost()), othersShare: others() }
 }
 
 function meter({ name, pid }: LabProcess): () => IdleCost {
