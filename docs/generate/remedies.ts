@@ -221,8 +221,8 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     ],
     FAULT_NOT_HEALED: ['What the fault fell on did not confirm its end.', '`DELETE` it again, or restart the node.'],
     HOST_NOT_ALLOWED: [
-      'The request names a host that is not loopback.',
-      'Use `localhost`, `127.0.0.1` or `[::1]`; reach it from elsewhere by an SSH tunnel.',
+      'The request names another host than the address that it came to.',
+      'Use `localhost`, `127.0.0.1` or `[::1]`; from another device the link that `npm start -- --host ADDRESS` shows.',
     ],
     IMPOSSIBLE: [
       "This store can't have this fault.",
@@ -256,6 +256,10 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     NO_USERS: ['There are no virtual users.', 'Start the lab with `--users`.'],
     ONE_STRATEGY: ['This lab runs one strategy only.', 'Start it with `npx ninelives up`.'],
     STOPPING: ['The lab is stopping.', 'Start it again.'],
+    TOKEN_NEEDED: [
+      'At the address of `--host` the token is missing or wrong.',
+      'Open the link that the lab shows in its terminal, or send its end as `Authorization: Bearer TOKEN`.',
+    ],
     TOO_MANY_CLIENTS: ['64 clients read the events already.', 'Close some.'],
     TOO_MANY_FAULTS: ['A thousand faults stand.', 'Heal some.'],
     UNKNOWN_EDGE: ['There is no edge of that name.', 'The message lists them.'],

@@ -12,6 +12,8 @@ import type { Trace } from './trace/trace.ts'
 export interface LabOptions extends ClusterOptions {
   /** 0 picks a free port. */
   readonly controlPort: number
+  /** An address of this machine at which the control API is served too, with a token. Default: on loopback only. */
+  readonly host?: string
   /** Finds another strategy's store on this machine. Default: the control API offers no other strategy. */
   readonly choose?: ChooseStrategy
 }
@@ -34,7 +36,7 @@ export interface Lab {
 
 /** Opens everything except the cluster's processes, which `start` starts. Rejects with PortInUseError. */
 export async function openLab(options: LabOptions): Promise<Lab> {
-  const { controlPort, choose } = options
+  const { controlPort, host, choose } = options
   const warden = new Warden()
   const runs = new Runs(warden)
   const beside = new Runs(warden, 'beside-')
@@ -42,7 +44,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
   const close = (): Promise<unknown> => Promise.all([control?.close(), warden.close()])
   try {
     await runs.open({ ...options, controlUrl: () => control?.url })
-    control = await controlServer({ runs, beside, choose }, controlPort)
+    control = await controlServer({ runs, beside, choose }, controlPort, host)
   } catch (error) {
     await close()
     throw error

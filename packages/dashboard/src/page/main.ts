@@ -2,6 +2,7 @@
 import type { ClusterState } from '@ninelives/history'
 import { API, inject, isBeside, recording, showProblem } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
+import { enter, isElsewhere } from './base/entrance.ts'
 import { ClusterDialog } from './panels/cluster-dialog.ts'
 import { LabView } from './data/lab.ts'
 import { Pair } from './scene/pair.ts'
@@ -12,7 +13,7 @@ import { Hands } from './panels/hands.ts'
 import { showHeadline } from './panels/headline.ts'
 import { showYou } from './panels/you.ts'
 import { listenToKeys } from './panels/keys.ts'
-import { listenLive } from './data/live.ts'
+import { type Listener, listenLive } from './data/live.ts'
 import { Chronicle } from './data/chronicle.ts'
 import type { Message } from './data/moment.ts'
 import { Player } from './data/player.ts'
@@ -45,7 +46,7 @@ const tour = new Tour(lab, director, () => timeline.head)
 const fork = new Fork(timeline, player)
 const transport = new Transport(player, timeline, anomalies)
 const stage = new Stage({ kill: (node) => void inject('kill', node) })
-let connection: 'connecting' | 'live' | 'gone' | 'reading' | 'recorded' = 'connecting'
+let connection: 'connecting' | 'live' | 'gone' | 'locked' | 'reading' | 'recorded' = 'connecting'
 /** When the head's time was known to be `timeline.head.atMs`. */
 let heardMs = performance.now()
 let shownMs = 0
@@ -63,7 +64,7 @@ function headMs(): number {
   return head.atMs + (isTicking ? Math.min(1_000, performance.now() - heardMs) : 0)
 }
 
-listenLive(API, {
+const listener: Listener = {
   begin() {
     timeline.clear()
     chronicle.clear()
@@ -95,7 +96,10 @@ listenLive(API, {
     player.seek(chronicle.readyAtMs ?? 0)
     player.play()
   },
-})
+  refused() {
+    if (isElsewhere) connection = 'locked'
+  },
+}
 
 function send(message: Message): void {
   if (message.type === 'beat') stage.send(message.beat.ops, BEAT_MS)
@@ -140,9 +144,11 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   link.dataset['state'] = standing
   setText(link, word(standing))
   clusterDialog.show(strategy.name)
+  setText(byId('side', HTMLElement), strategy.name)
   pair.show()
   const shop = byId('shop', HTMLAnchorElement)
-  shop.hidden = balancer.url === undefined || recording.fork !== undefined
+  // The shop is on loopback only.
+  shop.hidden = balancer.url === undefined || recording.fork !== undefined || isElsewhere
   if (balancer.url !== undefined) shop.href = balancer.url
 }
 
@@ -197,7 +203,12 @@ function frame(): void {
 
 listenToKeys(stateNow, transport, { help: () => hands.openHelp(), faults: () => void hands.openFaults() })
 document.body.classList.toggle('compact', isBeside)
-if (!isBeside) void begin()
+// Browsers let a page of another machine use the clipboard over https only.
+document.body.classList.toggle('copies', isSecureContext)
 showTexts()
 story.clear()
 frame()
+if (await enter()) {
+  listenLive(API, listener)
+  if (!isBeside) await begin()
+} else connection = 'locked'

@@ -13,6 +13,7 @@ import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
 import { keyActions, keysLine, readKeys } from '../terminal/keys.ts'
 import { painter } from '../terminal/paint.ts'
+import { qrCode } from '../terminal/qr-code.ts'
 import { Story } from '../terminal/story.ts'
 import { chooseStrategy } from './command/choose-strategy.ts'
 import { flagsHelp, type FlagValues, parseFlags } from './command/flags.ts'
@@ -55,7 +56,14 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   lab = await openLab({ ...labOptions(flags, choice, run, directory, config), choose })
   if (!(await started(lab, stop))) return EXIT_INTERRUPTED
   const hasKeys = process.stdin.isTTY && process.stdout.isTTY
-  say(greeting(lab.trace.state, lab.control.url, painter(process.stdout), hasKeys ? keysLine : undefined))
+  const { url: controlUrl, elsewhereUrl } = lab.control
+  say(
+    greeting(lab.trace.state, painter(process.stdout), {
+      controlUrl,
+      ...(elsewhereUrl === undefined ? {} : { elsewhereUrl, elsewhereCode: qrCode(elsewhereUrl, process.stdout) }),
+      ...(hasKeys ? { keys: keysLine } : {}),
+    }),
+  )
   tellStory(lab)
   const endKeys = hasKeys ? readKeys(process.stdin, keyActions(lab, say), say) : undefined
   await whenStopped(stop)
@@ -101,6 +109,7 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
     nodes: flags.nodes,
     port: flags.port,
     controlPort: flags['control-port'],
+    ...(flags.host === undefined ? {} : { host: flags.host }),
     ...(restartAfterMs === 'never' ? {} : { restartAfterMs }),
     edges: flags.edges === 'on',
     replica: flags.replica === 'on',

@@ -1,22 +1,64 @@
 /**
- * The control API can kill processes and needs no password, because it listens on loopback only. But a browser on this machine
- * is on loopback too, and runs pages from anywhere. So a request must name a loopback host, which DNS rebinding does not, and
- * must come from our own page or from no page at all.
+ * The control API can kill processes. On loopback it needs no password; but a browser on this machine is on loopback too, and runs
+ * pages from anywhere. So a request must name the host that it came to, which DNS rebinding does not, and must come from our own
+ * page or from no page at all. At another address of this machine each request needs the token as well.
  */
-import type { IncomingMessage } from 'node:http'
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIPv6 } from 'node:net'
 import { ApiError } from '../errors.ts'
+import { LOOPBACK } from '../supervise/ports.ts'
+
+/** An address that is listened on, and what it demands of a request. */
+export interface Door {
+  readonly address: string
+  /** Throws if the request names another host. */
+  requireHost(request: IncomingMessage): void
+  /** Throws if the request has no right to the API. */
+  requireToken(request: IncomingMessage): void
+  /** Lets a browser that has the token ask without it from now on: an event stream can't send it. Absent where none is needed. */
+  readonly enter?: (request: IncomingMessage, response: ServerResponse) => void
+}
 
 const LOOPBACK_NAMES = new Set(['localhost', '127.0.0.1', '[::1]'])
 const OWN_SITES = new Set(['same-origin', 'none'])
 
-export function requireLoopbackHost({ headers: { host } }: IncomingMessage): void {
-  const name = host?.replace(/:\d+$/, '').toLowerCase()
-  if (name !== undefined && LOOPBACK_NAMES.has(name)) return
-  throw new ApiError(
-    403,
-    'HOST_NOT_ALLOWED',
-    `Host is "${host ?? ''}"; this answers to localhost, 127.0.0.1 and [::1] only`,
-  )
+export const loopbackDoor: Door = {
+  address: LOOPBACK,
+  requireHost({ headers: { host } }) {
+    const name = host?.replace(/:\d+$/, '').toLowerCase()
+    if (name !== undefined && LOOPBACK_NAMES.has(name)) return
+    throw hostNotAllowed(host, 'localhost, 127.0.0.1 and [::1]')
+  },
+  requireToken: () => undefined,
+}
+
+/** `port` names the cookie: browsers send a host's cookies to all of its ports. */
+export function tokenDoor(address: string, port: number, token: string): Door {
+  const own = hostOf(address, port)
+  const cookie = `ninelives-lab-${port}`
+  const requireBearer = ({ headers }: IncomingMessage, alsoCookie: boolean): void => {
+    const [, bearer] = /^Bearer ([\w-]+)$/i.exec(headers.authorization ?? '') ?? []
+    const kept = alsoCookie ? cookieOf(headers.cookie ?? '', cookie) : undefined
+    if ([bearer, kept].some((given) => given !== undefined && isSame(given, token))) return
+    throw new ApiError(
+      401,
+      'TOKEN_NEEDED',
+      'this address needs the token: open the link that the lab shows in its terminal',
+    )
+  }
+  return {
+    address,
+    requireHost({ headers: { host } }) {
+      if (host?.toLowerCase() !== own) throw hostNotAllowed(host, own)
+    },
+    requireToken: (request) => requireBearer(request, true),
+    enter(request, response) {
+      requireBearer(request, false)
+      response.setHeader('Set-Cookie', `${cookie}=${token}; HttpOnly; SameSite=Strict; Path=/`)
+      response.writeHead(204).end()
+    },
+  }
 }
 
 export function requireOwnPage({ headers }: IncomingMessage): void {
@@ -26,4 +68,27 @@ export function requireOwnPage({ headers }: IncomingMessage): void {
   if (fromElsewhere || otherOrigin) {
     throw new ApiError(403, 'CROSS_SITE', 'the request comes from another page; only the live page may send it')
   }
+}
+
+/** As in a URL. Browsers leave out port 80. */
+export function hostOf(address: string, port: number): string {
+  return new URL(`http://${isIPv6(address) ? `[${address}]` : address}:${port}`).host
+}
+
+function hostNotAllowed(host: string | undefined, allowed: string): ApiError {
+  return new ApiError(403, 'HOST_NOT_ALLOWED', `Host is "${host ?? ''}"; this answers to ${allowed} only`)
+}
+
+function cookieOf(header: string, name: string): string | undefined {
+  const pairs = header.split(';').map((pair) => pair.trim().split('='))
+  return pairs.find(([key]) => key === name)?.[1]
+}
+
+/** In the same time, wherever they differ. */
+function isSame(given: string, token: string): boolean {
+  return timingSafeEqual(hashOf(given), hashOf(token))
+}
+
+function hashOf(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
 }

@@ -1,14 +1,29 @@
 import { type ClusterState, count } from '@ninelives/history'
 import type { Paint } from './paint.ts'
 
-/** The text that is shown when the cluster is ready. `keys`: what the terminal's keys do, if it has some. */
-export function greeting(state: ClusterState, controlUrl: string, paint: Paint, keys?: string): string {
+export interface Greeting {
+  readonly controlUrl: string
+  /** The live page for other devices. */
+  readonly elsewhereUrl?: string
+  /** That as a picture for a camera, where the terminal can show one. */
+  readonly elsewhereCode?: string
+  /** What the terminal's keys do, if it has some. */
+  readonly keys?: string
+}
+
+/** The text that is shown when the cluster is ready. */
+export function greeting(
+  state: ClusterState,
+  paint: Paint,
+  { controlUrl, elsewhereUrl, elsewhereCode = '', keys }: Greeting,
+): string {
   const { strategy, store, balancer, nodes, users } = state
   const victim = nodes[1] ?? nodes[0]
   const body = `'{"kind":"kill","target":"${victim?.name}"}'`
   const rows: [string, string][] = [
     ['Shop', paint('bold', balancer.url ?? '')],
     ['Live page', paint('bold', controlUrl)],
+    ...(elsewhereUrl === undefined ? [] : [['Other device', paint('bold', elsewhereUrl)] satisfies [string, string]]),
     ['Strategy', `${strategy.name}: ${strategy.summary}`],
     ['Store', store],
     ['Nodes', nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')],
@@ -18,7 +33,7 @@ export function greeting(state: ClusterState, controlUrl: string, paint: Paint, 
     ...(keys === undefined ? [] : [['Keys', keys] satisfies [string, string]]),
     ['Stop', 'Ctrl-C'],
   ]
-  return `\n${rows.map(([left, right]) => `  ${left.padEnd(13)}${right}\n`).join('')}`
+  return `\n${rows.map(([left, right]) => `  ${left.padEnd(13)}${right}\n`).join('')}${elsewhereCode}`
 }
 
 export function farewell(state: ClusterState, tracePath: string): string {

@@ -77,7 +77,7 @@ test('bad seconds are shown, up to a limit', (t) => {
 })
 
 test('the greeting can be copied from', (t) => {
-  const text = greeting(started, 'http://127.0.0.1:4000', plain)
+  const text = greeting(started, plain, { controlUrl: 'http://127.0.0.1:4000' })
   t.regex(text, /Shop +http:\/\/127\.0\.0\.1:8080\n/)
   t.regex(text, /curl -X POST http:\/\/127\.0\.0\.1:4000\/api\/faults -d '\{"kind":"kill","target":"b"\}'\n/)
   t.regex(text, /kill -9 101\n/)

@@ -1,5 +1,6 @@
 /** Requests to the control API. What the lab refuses is shown until the next request. */
 import { byId, setText } from './dom.ts'
+import { isElsewhere } from './entrance.ts'
 import { word } from './words.ts'
 
 /** Which cluster of the lab this page shows: the first, or the one beside it. */
@@ -43,7 +44,12 @@ async function send(method: string, path: string, body: unknown): Promise<string
 /** The same from a terminal. */
 export function commandFor(method: string, path: string, body?: unknown): string {
   const data = body === undefined ? '' : ` -d '${JSON.stringify(body)}'`
-  return `curl -X ${method} ${location.origin}${path}${data}`
+  return `${curl(`-X ${method}`)} ${location.origin}${path}${data}`
+}
+
+export function curl(flags?: string): string {
+  const token = isElsewhere ? '-H "Authorization: Bearer $TOKEN"' : undefined
+  return ['curl', flags, token].filter((part) => part !== undefined).join(' ')
 }
 
 function showCommand(method: string, path: string, body: unknown): void {

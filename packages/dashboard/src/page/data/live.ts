@@ -7,6 +7,8 @@ export interface Listener {
   readonly begin: () => void
   readonly take: (message: Message) => void
   readonly connected: (isConnected: boolean) => void
+  /** The lab answers, and gives no events. */
+  readonly refused: () => void
   /** What follows is a recording, as fast as it can be read. */
   readonly recording: () => void
   /** It is all here. `problem`: where it could not be read on. */
@@ -14,7 +16,10 @@ export interface Listener {
 }
 
 /** Returns what ends it. */
-export function listenLive(api: string, { begin, take, connected, recording, recorded }: Listener): () => void {
+export function listenLive(
+  api: string,
+  { begin, take, connected, refused, recording, recorded }: Listener,
+): () => void {
   const events = new EventSource(`${api}/events?users=on`)
   const on = (type: string, messageOf: (data: unknown) => Message): void =>
     events.addEventListener(type, ({ data }: MessageEvent<string>) => {
@@ -33,6 +38,9 @@ export function listenLive(api: string, { begin, take, connected, recording, rec
     recorded((JSON.parse(data) as { problem: TraceProblem | null }).problem)
   })
   events.addEventListener('open', () => connected(true))
-  events.addEventListener('error', () => connected(false))
+  events.addEventListener('error', () => {
+    connected(false)
+    if (events.readyState === EventSource.CLOSED) refused()
+  })
   return () => events.close()
 }

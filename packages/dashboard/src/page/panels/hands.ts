@@ -1,6 +1,6 @@
 /** What can be done to the cluster besides killing a node: every fault of the lab, a campaign, another rate. */
 import type { ClusterState } from '@ninelives/history'
-import { commandFor, control, inject, recording } from '../base/control.ts'
+import { commandFor, control, curl, inject, recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { figure, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
@@ -92,8 +92,8 @@ export class Hands {
     const name = (nodes[1] ?? nodes[0])?.name ?? 'a'
     const commands: readonly (readonly [string, string])[] = [
       [commandFor('POST', '/api/faults', { kind: 'kill', target: name }), word('commandKill', { name })],
-      [`curl ${location.origin}/api/cluster`, word('commandState')],
-      [`curl -N ${location.origin}/api/events`, word('commandEvents')],
+      [`${curl()} ${location.origin}/api/cluster`, word('commandState')],
+      [`${curl('-N')} ${location.origin}/api/events`, word('commandEvents')],
       ['npx ninelives prove --strategy replicated', word('commandProve')],
       [`npx ninelives prove --target ${balancer.url ?? 'http://127.0.0.1:8080'} --help`, word('commandOwn')],
     ]

@@ -1,3 +1,4 @@
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import { RUN_BOUNDS } from '../../control/strategy-request.ts'
 import { choiceFlag, type Flag, integerFlag } from './flags.ts'
 import { floorFlag, logsFlag, seedFlag, strategyFlag } from './run-flags.ts'
@@ -18,6 +19,22 @@ const restartAfter: Flag<number | 'never'> = {
   },
 }
 
+/** Every address at once would be open wider than was asked for, and loopback is served without the flag. */
+const notHosts = new BlockList()
+for (const address of ['0.0.0.0', '127.0.0.1']) notHosts.addAddress(address)
+for (const address of ['::', '::1']) notHosts.addAddress(address, 'ipv6')
+
+const host: Flag<string | undefined> = {
+  placeholder: 'ADDRESS',
+  help: 'serves the live page at this address of the machine too, to devices with the token of its link (loopback only)',
+  otherwise: undefined,
+  takes: 'one address of this machine, such as 192.168.0.5, that is neither 0.0.0.0 nor loopback',
+  parse(value) {
+    const isAddress = isIP(value) !== 0 && !value.includes('%')
+    return isAddress && !notHosts.check(value, isIPv6(value) ? 'ipv6' : 'ipv4') ? value : undefined
+  },
+}
+
 export const upFlags = {
   strategy: strategyFlag,
   nodes: integerFlag(nodes, { placeholder: 'N', help: `nodes, ${nodes.min} to ${nodes.max} (3)`, otherwise: 3 }),
@@ -27,6 +44,7 @@ export const upFlags = {
     help: 'port of the live page and the control API, 0 for any (4000)',
     otherwise: 4_000,
   }),
+  host,
   'restart-after': restartAfter,
   users: integerFlag(users, { placeholder: 'N', help: 'virtual users, 0 for none (50)', otherwise: 50 }),
   tabs: integerFlag(tabs, { placeholder: 'N', help: 'tabs of each user, which share its session (1)', otherwise: 1 }),
