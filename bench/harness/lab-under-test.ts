@@ -1,4 +1,4 @@
-/** `npm start` without users, as a process tree, for benches that look at its processes. */
+/** `npm start` as a process tree, for benches that look at its processes. */
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,18 +19,31 @@ export interface LabUnderTest {
   readonly processes: readonly LabProcess[]
   /** Where users come in. */
   readonly shopUrl: string
+  /** The live page. */
+  readonly controlUrl: string
+}
+
+export interface LabUsers {
+  readonly users: number
+  readonly rate: number
 }
 
 const READY_DEADLINE_MS = 60_000
 const STOP_DEADLINE_MS = 15_000
 const CLI = fileURLToPath(new URL('../../packages/lab/src/cli.ts', import.meta.url))
 
-/** Runs `use` when all nodes serve. */
-export async function withLab<T>(strategy: string, nodes: number, use: (lab: LabUnderTest) => Promise<T>): Promise<T> {
+/** Runs `use` when all nodes serve. Default: without virtual users. */
+export async function withLab<T>(
+  strategy: string,
+  nodes: number,
+  use: (lab: LabUnderTest) => Promise<T>,
+  { users, rate }: LabUsers = { users: 0, rate: 1 },
+): Promise<T> {
   const logs = mkdtempSync(path.join(tmpdir(), 'ninelives-lab-'))
   const controlPort = await freePort()
-  const flags = ['--strategy', strategy, '--nodes', nodes, '--users', 0, '--port', 0, '--control-port', controlPort]
-  const lab = startChild(process.execPath, [CLI, 'up', ...flags.map(String), '--logs', logs], {
+  const flags = { strategy, nodes, users, rate, port: 0, 'control-port': controlPort, logs }
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const lab = startChild(process.execPath, [CLI, 'up', ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   const ended = once(lab, 'exit')
@@ -45,10 +58,11 @@ export async function withLab<T>(strategy: string, nodes: number, use: (lab: Lab
 }
 
 async function serving(labPid: number, controlPort: number, nodes: number): Promise<LabUnderTest> {
+  const controlUrl = `http://127.0.0.1:${controlPort}`
   const names = new Map([[labPid, 'lab']])
   let shopUrl = ''
   const serves = async (): Promise<boolean> => {
-    const answer = await httpGet(`http://127.0.0.1:${controlPort}/api/cluster`, { timeoutMs: 1_000 })
+    const answer = await httpGet(`${controlUrl}/api/cluster`, { timeoutMs: 1_000 })
     if (answer?.status !== 200) return false
     const cluster = JSON.parse(answer.body) as {
       balancer: { url: string; pid: number | null }
@@ -61,7 +75,8 @@ async function serving(labPid: number, controlPort: number, nodes: number): Prom
     return up.length === nodes && cluster.balancer.pid !== null
   }
   await until(serves, { deadlineMs: READY_DEADLINE_MS, what: 'every node to serve' })
-  return { processes: processTree(labPid).map((pid) => ({ pid, name: names.get(pid) ?? commandOf(pid) })), shopUrl }
+  const processes = processTree(labPid).map((pid) => ({ pid, name: names.get(pid) ?? commandOf(pid) }))
+  return { processes, shopUrl, controlUrl }
 }
 
 /** A process that set a title shows that as its command. */
