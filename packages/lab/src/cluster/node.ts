@@ -5,6 +5,7 @@ import type { Exit, Message } from '../supervise/child.ts'
 import { Keeper, type Life } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
+import { until } from '../wait.ts'
 import type { KeeperContext } from './keepers.ts'
 import type { Member } from './member.ts'
 import type { Specs } from './specs.ts'
@@ -13,6 +14,7 @@ import { visitorServed } from './visitors.ts'
 const ANSWER_WAIT_MS = 500
 /** Less than the shortest stall. */
 const ALIVE_WAIT_MS = 200
+const NOTICED_DEADLINE_MS = 10_000
 
 /** A node of the cluster: its process, and how to look at it from outside. */
 export class ClusterNode implements Member {
@@ -80,6 +82,13 @@ export class ClusterNode implements Member {
       this.#append({ type: paused ? 'node-paused' : 'node-resumed', node: this.name })
     }
     return seen
+  }
+
+  /** Whether that process of it has ended. Resolves when the keeper knows that too, which is when its last output has been read. */
+  async hasEnded(pid: number): Promise<boolean> {
+    if ((await runState(pid)) !== 'gone') return false
+    await until(() => this.pid !== pid, { deadlineMs: NOTICED_DEADLINE_MS, what: `the end of node ${this.name}` })
+    return true
   }
 
   /** Whether `/readyz` says that it drains. */

@@ -73,6 +73,18 @@ test('a crash that has not landed is healed by disarming it', async (t) => {
   t.false(eventsOf(lab).some(({ type }) => type === 'fault-confirmed'))
 })
 
+test('a crash that lands while it is disarmed is healed, and the node is back', async (t) => {
+  const lab = await shopLab(t)
+  const { pid = 0 } = lab.cluster.nodes[0] ?? {}
+  const { id } = await crash(lab, {})
+  // The process is gone before it reads the cancellation, and the lab has not read its last lines yet.
+  process.kill(pid, 'SIGKILL')
+  await t.notThrowsAsync(lab.faults.heal(id))
+  t.not(lab.cluster.nodes[0]?.pid, pid)
+  t.is(await visit(lab), 200)
+  await until(() => lab.faults.unhealed()?.length === 0, { deadlineMs: 60_000, what: 'nothing to be left unhealed' })
+})
+
 test('a node that dies for another reason disarms the crash', async (t) => {
   const lab = await shopLab(t)
   const { id } = await crash(lab, {})

@@ -40,8 +40,8 @@ export const crash: Fault<ClusterNode> = {
   async heal(node, { id }) {
     const { pid, life } = node
     const cancelled = await node.keeper.call({ type: 'crash-cancel', id }, 'crash-cancelled', ANSWER_WAIT_MS)
-    // A process that was only starting is not the one that got the order.
-    if (!cancelled && life !== 'starting' && pid !== undefined && node.pid === pid) {
+    // A process that was only starting is not the one that got the order, and one that has just died has nothing to cancel.
+    if (!cancelled && life !== 'starting' && pid !== undefined && !(await node.hasEnded(pid))) {
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not confirm the cancellation`)
     }
     await node.keeper.start()

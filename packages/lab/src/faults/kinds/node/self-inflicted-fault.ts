@@ -30,8 +30,8 @@ export function selfInflictedFault(
     async heal(node, { id }) {
       const { pid, life } = node
       const over = await node.keeper.call({ type: 'fault-end', id }, 'fault-over', HEAL_WAIT_MS)
-      // A process that was only starting is not the one that has the fault.
-      if (over || pid === undefined || node.pid !== pid || life === 'starting') return
+      // A process that was only starting is not the one that has the fault, and one that has just died has it no more.
+      if (over || pid === undefined || life === 'starting' || (await node.hasEnded(pid))) return
       throw new ApiError(504, 'FAULT_NOT_HEALED', `node ${node.name} did not confirm the end`)
     },
   }
