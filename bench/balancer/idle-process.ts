@@ -1,6 +1,6 @@
 /** Loaded into the balancer's own process before its main: reports the memory of the process when asked. */
 import assert from 'node:assert/strict'
-import type { IdleMemory } from './idle.ts'
+import type { IdleMemory } from './idle-connections.ts'
 
 process.on('message', () => {
   const { rss: rssAsItIsBytes } = process.memoryUsage()

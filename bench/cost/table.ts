@@ -1,6 +1,6 @@
 /** The tables of costs, for a terminal, docs/explanation/costs.md and the report. */
-import { UsageError } from '@ninelives/lab'
 import { aligned } from '../harness/command/table.ts'
+import { withBlock } from '../harness/marked-block.ts'
 import { whyBusy } from '../harness/processes/machine-load.ts'
 import { type Estimate, INTERVAL_BLOCKS_MIN, reached } from '../harness/statistics.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
@@ -14,7 +14,6 @@ import {
   TOLD_RATES,
 } from './result.ts'
 
-const [BEGIN, END] = ['<!-- cost -->', '<!-- /cost -->']
 const NOTHING = '–'
 /** Of HAProxy before three plain nodes, at COMPARED_RATE. */
 const GOALS: Readonly<Record<string, number>> = { replicated: 1, redis: 1.1 }
@@ -83,9 +82,7 @@ export function costMarkdown(result: CostResult): string {
 
 /** The text with the tables between its markers, and nothing else changed. */
 export function withCost(page: string, result: CostResult): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the page has no ${BEGIN} with a ${END} after it`)
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${costMarkdown(result)}\n\n${page.slice(end)}`
+  return withBlock(page, 'cost', costMarkdown(result))
 }
 
 export function costTable(result: CostResult): string {

@@ -1,11 +1,10 @@
 /** The table of the bench, for a terminal and docs/stores/database.md. */
-import { UsageError } from '@ninelives/lab'
 import { aligned } from '../harness/command/table.ts'
+import { withBlock } from '../harness/marked-block.ts'
 import { whyBusy } from '../harness/processes/machine-load.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import type { ExpiryResult, ExpiryRound, Lateness } from './result.ts'
 
-const [BEGIN, END] = ['<!-- expiry -->', '<!-- /expiry -->']
 /** No request may be delayed by more than this. */
 export const DELAY_MAX_MS = 20
 
@@ -59,9 +58,7 @@ export function expiryMarkdown(result: ExpiryResult): string {
 
 /** The text with the table between its markers, and nothing else changed. */
 export function withExpiry(page: string, result: ExpiryResult): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the page has no ${BEGIN} with a ${END} after it`)
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${expiryMarkdown(result)}\n\n${page.slice(end)}`
+  return withBlock(page, 'expiry', expiryMarkdown(result))
 }
 
 function caption({ plan, environment, startedAt, stores }: ExpiryResult): string {

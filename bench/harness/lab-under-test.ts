@@ -21,6 +21,8 @@ export interface LabUnderTest {
   readonly shopUrl: string
   /** The live page. */
   readonly controlUrl: string
+  /** The file of its trace, which grows. */
+  readonly trace: string
 }
 
 export interface LabUsers {
@@ -49,7 +51,8 @@ export async function withLab<T>(
   const ended = once(lab, 'exit')
   try {
     const early = ended.then(() => Promise.reject(new Error(`npm start with ${strategy} ended`)))
-    return await use(await Promise.race([serving(lab.pid ?? 0, controlPort, nodes), early]))
+    const served = await Promise.race([serving(lab.pid ?? 0, controlPort, nodes), early])
+    return await use({ ...served, trace: path.join(logs, 'trace.ndjson') })
   } finally {
     lab.kill('SIGTERM')
     await Promise.race([ended, sleep(STOP_DEADLINE_MS)])
@@ -57,7 +60,7 @@ export async function withLab<T>(
   }
 }
 
-async function serving(labPid: number, controlPort: number, nodes: number): Promise<LabUnderTest> {
+async function serving(labPid: number, controlPort: number, nodes: number): Promise<Omit<LabUnderTest, 'trace'>> {
   const controlUrl = `http://127.0.0.1:${controlPort}`
   const names = new Map([[labPid, 'lab']])
   let shopUrl = ''

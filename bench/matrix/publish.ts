@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
+import { withBlock } from '../harness/marked-block.ts'
 import { pictureSvg, type Scheme } from './picture.ts'
 import { boundOfFaults, type Matrix } from './result.ts'
 
 export const KEPT = fileURLToPath(new URL('../results/matrix.json', import.meta.url))
 const README = fileURLToPath(new URL('../../README.md', import.meta.url))
-const [BEGIN, END] = ['<!-- matrix -->', '<!-- /matrix -->']
 export const SCHEMES: readonly Scheme[] = ['light', 'dark']
 
 /** Undefined before the first one was published. */
@@ -26,9 +26,7 @@ export function pictureFile(scheme: Scheme): string {
 
 /** The text with the picture between its markers, and nothing else changed. */
 export function withMatrix(readme: string, matrix: Matrix | undefined): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the README has no ${BEGIN} with a ${END} after it`)
-  return `${readme.slice(0, begin + BEGIN.length)}\n\n${matrix === undefined ? '' : `${block(matrix)}\n\n`}${readme.slice(end)}`
+  return withBlock(readme, 'matrix', matrix === undefined ? '' : block(matrix))
 }
 
 function block({ options, startedAt, environment }: Matrix): string {

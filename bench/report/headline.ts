@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
+import { withBlock } from '../harness/marked-block.ts'
 import type { BenchResult } from '../result.ts'
 import type { Estimate } from '../harness/statistics.ts'
 import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './drawing/figures.ts'
@@ -18,9 +19,6 @@ import {
 } from './drawing/reading.ts'
 import { markdownTable } from './drawing/markdown-table.ts'
 import { readResult } from './read-result.ts'
-
-export const BEGIN = '<!-- headline -->'
-export const END = '<!-- /headline -->'
 
 const HEADS = [
   '',
@@ -43,9 +41,7 @@ export function headline(result: BenchResult): string {
 
 /** The text with the table between its markers, and nothing else changed. */
 export function withHeadline(page: string, result: BenchResult): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
-  if (begin === -1 || end < begin) throw new UsageError(`the page has no ${BEGIN} with a ${END} after it`)
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${headline(result)}\n\n${page.slice(end)}`
+  return withBlock(page, 'headline', headline(result))
 }
 
 function cells({ title, figures }: Measured): string[] {

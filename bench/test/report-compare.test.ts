@@ -5,7 +5,7 @@ import { seededRandom } from '@ninelives/lab'
 import test from 'ava'
 import { compareRuns, unpairedRatio } from '../report/compare.ts'
 import { compareTable } from '../report/compare-table.ts'
-import { BEGIN, END, headline, withHeadline } from '../report/headline.ts'
+import { headline, withHeadline } from '../report/headline.ts'
 import type { BenchResult } from '../result.ts'
 import { sampleResult } from './fixtures/strategies-result.ts'
 
@@ -94,6 +94,7 @@ test('the table names each strategy with its ratio and finding', (t) => {
 })
 
 test('the table replaces the text between the markers of the README, and nothing else', (t) => {
+  const [BEGIN, END] = ['<!-- headline -->', '<!-- /headline -->']
   const readme = `# before\n\n${BEGIN}\nold\n${END}\n\nafter\n`
   const made = withHeadline(readme, sampleResult())
   t.is(made, `# before\n\n${BEGIN}\n\n${headline(sampleResult())}\n\n${END}\n\nafter\n`)
