@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey } from '../../../src/contract.ts'
 import { StoreConfigError, StoreFullError, StoreUnavailableError } from '../../../src/errors.ts'
@@ -223,4 +224,13 @@ test('through Koa a lock that is held is a 503 that leaves the cookie alone, and
   other.exec('COMMIT')
   t.is((await browser.get('/change')).status, 200)
   t.deepEqual((await browser.get('/')).body, { fields: { user: 'u', n: 1 } })
+})
+
+test('a disk that refuses writes for another reason than lack of room, such as a quota, is no outage: sessions are read', async (t) => {
+  const path = newFile(t)
+  // A limit of the process on the size of its files: the write fails as it does beyond a quota.
+  const limited = `ulimit -f 400; exec "$0" "$@"`
+  const program = fileURLToPath(new URL('../../fixtures/sqlite-over-limit.ts', import.meta.url))
+  const { stdout, stderr } = spawnSync('sh', ['-c', limited, process.execPath, program, path], { encoding: 'utf8' })
+  t.like(JSON.parse(stdout || stderr), { refusal: 'StoreRefusedError', isRead: true, health: 'StoreRefusedError' })
 })

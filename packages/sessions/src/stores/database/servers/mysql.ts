@@ -225,7 +225,7 @@ function asStoreError(address: string, error: unknown): Error {
   if (error instanceof StoreUnavailableError) return error
   const errno = numberOf(error)
   const cause = Object.assign(new Error(error instanceof Error ? error.message : String(error)), { errno })
-  if (FULL.has(errno) || /\b28\b.*No space left/i.test(cause.message))
+  if (FULL.has(errno) || /\b(28\b.*No space left|122\b.*quota)/i.test(cause.message))
     return new StoreFullError(`${address}, whose disk is full`, cause)
   if (READ_ONLY.has(errno) || DENIED.has(errno))
     return new StoreRefusedError(`${address}, which accepts no changes`, cause)

@@ -276,6 +276,9 @@ function withoutRights(address: string, { message }: Error): string {
 
 /** Of an error that the server has sent, except those by which it ends the connection. */
 const SQLSTATE = /^(?!57P|08)[\dFHPX][\dA-Z][\dA-Z]\d[\dA-Z]$/
+const DISK_FULL = '53100'
+/** The server has no code of its own for it. */
+const OVER_QUOTA = /Disk quota exceeded/
 const READ_ONLY = '25006'
 const DENIED = '42501'
 const REFUSALS: ReadonlySet<string | undefined> = new Set([READ_ONLY, DENIED])
@@ -306,7 +309,8 @@ function asStoreError(address: string, error: unknown): Error {
   const cause = Object.assign(new Error(error instanceof Error ? error.message : String(error)), {
     code: codeOf(error),
   })
-  if (cause.code === '53100') return new StoreFullError(`${address}, whose disk is full`, cause)
+  if (cause.code === DISK_FULL || OVER_QUOTA.test(cause.message))
+    return new StoreFullError(`${address}, whose disk is full`, cause)
   if (REFUSALS.has(cause.code)) return new StoreRefusedError(`${address}, which accepts no changes`, cause)
   return new StoreUnavailableError(address, cause)
 }

@@ -305,16 +305,27 @@ function migrated(
 /** The primary result codes of SQLite; an extended code has its primary code in the lowest byte. */
 const BUSY = 5
 const READONLY = 8
+const IOERR = 10
 const FULL = 13
 const LOCKED = 6
 const CANTOPEN = 14
 const NOTADB = 26
 
+/**
+ * Extended codes: a write failed for another reason than a full disk. A quota that is used up is the common one. SQLite does not tell, and
+ * reads go on.
+ */
+const WRITES_REFUSED: ReadonlySet<number> = new Set([778, 4874])
+
 /** A directory that is not there, or without the right to write in it. */
 const CANT_BE_OPENED: ReadonlySet<unknown> = new Set(['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR', 'EROFS'])
 
 function codeOf(error: unknown): number {
-  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
+  return extendedCodeOf(error) & 0xff
+}
+
+function extendedCodeOf(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
 }
 
 function isLocked(error: unknown): boolean {
@@ -343,6 +354,10 @@ function asStoreError(address: string, cause: unknown): Error {
       return new StoreFullError(`${address}, full`, cause)
     case READONLY:
       return new StoreRefusedError(`${address}, which accepts no changes`, cause)
+    case IOERR:
+      if (WRITES_REFUSED.has(extendedCodeOf(cause)))
+        return new StoreRefusedError(`${address}, whose disk refuses writes: a quota is used up, or it fails`, cause)
+      return new StoreUnavailableError(address, cause)
     default:
       return new StoreUnavailableError(address, cause)
   }
