@@ -19,6 +19,7 @@ export const LONG_TESTS = [
   'packages/lab/test/hunt/hunt.test.ts',
   'packages/lab/test/power/power.test.ts',
   'packages/lab/test/power/power-of-stores.test.ts',
+  'packages/lab/test/power/full-disk-of-stores.test.ts',
   'packages/lab/test/target/prove-target.test.ts',
   'packages/sessions/test/koa/single-flight-processes.test.ts',
   'packages/sessions/test/replication/mesh-processes.test.ts',

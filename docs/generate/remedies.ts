@@ -244,6 +244,10 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'Try again; look at `users.log` of the run.',
     ],
     NO_CLUSTER: ['There is no cluster yet.', '`POST /api/strategy` starts one; `POST /api/beside` a second one.'],
+    NO_DISK: [
+      'A full disk needs a run whose writes pass through the lab.',
+      '`npx ninelives prove --faults full-disk`.',
+    ],
     NO_EDGES: ['There are no proxies on the edges.', 'Start the lab with `--edges on`.'],
     NO_MINORITY: ['So few nodes have no minority.', 'Start the lab with three nodes or more.'],
     NO_POWER: ['A loss of power needs a run whose writes are recorded.', '`npx ninelives prove --faults power`.'],
@@ -280,7 +284,7 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     NOT_STARTED: ['`--start-command` failed.', 'Run it by hand; its output is in `commands.log`.'],
     NO_PORTS: ['No free ports were found.', 'Stop what uses them.'],
     NO_POWER: [
-      "A loss of power can't be played here.",
+      "A loss of power, or a full disk, can't be played here.",
       'It needs Linux and a C compiler; the message says what is missing.',
     ],
     PORT_IN_USE: [

@@ -38,6 +38,7 @@ const words: Readonly<Record<string, Words>> = {
   reset: { landed: (fault) => `connections were reset${oneWay(fault)}` },
   cut: { landed: (fault) => `cut${oneWay(fault)}`, healed: 'connected again' },
   partition: { landed: () => 'cut off from the other nodes', healed: 'connected to the others again' },
+  'full-disk': { landed: () => 'its disk is full, and refuses writes', healed: 'has room again' },
   power: { landed: () => 'lost its power: what was not synced is gone' },
   eviction: { landed: () => 'was full for a moment, and evicted sessions' },
   amnesia: { landed: () => 'lost every session' },

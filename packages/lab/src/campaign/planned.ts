@@ -32,7 +32,7 @@ const OPERATIONS: ReadonlyMap<string, string> = new Map([
  * for other texts.
  */
 export function parsePlanned(planned: string): Planned | undefined {
-  const [, kind = '', given, word, target] = /^([a-z]+)(?::([a-z-]+))?(?::([a-z]+))?(?:@(.+))?$/.exec(planned) ?? []
+  const [, kind = '', given, word, target] = /^([a-z-]+)(?::([a-z-]+))?(?::([a-z]+))?(?:@(.+))?$/.exec(planned) ?? []
   const point = CRASH_POINTS.find((each) => each === given)
   const operation = OPERATIONS.get(word ?? '')
   if (!campaignKinds.includes(kind) || (kind === ROLLING && target !== undefined)) return undefined
@@ -47,8 +47,8 @@ export function parsePlanned(planned: string): Planned | undefined {
   }
 }
 
-/** Whether the store's writes must be recorded for it. */
-export function needsPower(planned: string): boolean {
+/** Whether the store's writes must pass through the lab for it. */
+export function needsDisk(planned: string): boolean {
   return faults.get(parsePlanned(planned)?.kind ?? '')?.isOfFiles === true
 }
 

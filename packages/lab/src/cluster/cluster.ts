@@ -18,7 +18,7 @@ import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
 import type { ClusterOptions } from './options.ts'
 import { type Recorded, type Specs, specs, storeDirectory, type Upstream } from './specs.ts'
-import { StoreFile } from './powered-store.ts'
+import { StoreFile } from './store-on-disk.ts'
 import { type StoreProcess, StoreServer } from './store-server.ts'
 
 /** The exit code of a node or balancer whose port is taken. */
@@ -200,7 +200,15 @@ function powerOf(options: ClusterOptions): PowerOfStore | undefined {
   if (!isPlanned) return undefined
   const file = typeof strategy.store === 'object' && 'file' in strategy.store ? strategy.store.file : ''
   const files = server === undefined ? path.join(directory, file) : `${storeDirectory(options, server.kind.name)}/`
-  const power = new Power({ files, directory, searchPath: environment['PATH'] ?? '', random: seededRandom(seed) })
+  const fullDisk = server?.kind.fullDisk
+  const fullFiles = fullDisk === undefined || 'because' in fullDisk ? undefined : files + fullDisk.files
+  const power = new Power({
+    files,
+    fullFiles,
+    directory,
+    searchPath: environment['PATH'] ?? '',
+    random: seededRandom(seed),
+  })
   return { power, recorded: server === undefined ? { nodes: power.environment } : { store: power.environment } }
 }
 

@@ -6,7 +6,7 @@ import { type RunState, runState } from '../supervise/process-table.ts'
 import { until } from '../wait.ts'
 import type { Power } from '../power/power.ts'
 import type { Member } from './member.ts'
-import type { PoweredStore } from './powered-store.ts'
+import type { StoreOnDisk } from './store-on-disk.ts'
 import type { Replication, ServerKind } from './servers/server-kind.ts'
 
 const FOLLOWS_DEADLINE_MS = 15_000
@@ -20,7 +20,7 @@ export interface StoreProcess {
  * The private store server as a target of faults; a store of the user's own is never broken. If there are two servers, the second
  * is a replica that takes over when it is promoted.
  */
-export class StoreServer implements Member, PoweredStore {
+export class StoreServer implements Member, StoreOnDisk {
   readonly name = STORE
   readonly kind: ServerKind
   #primary: StoreProcess
@@ -86,6 +86,23 @@ export class StoreServer implements Member, PoweredStore {
     if (this.#power === undefined) return false
     this.#power.lose(this.pid === undefined ? [] : [this.pid])
     return true
+  }
+
+  async fillDisk(): Promise<boolean> {
+    if (this.#power === undefined || 'because' in this.kind.fullDisk) return false
+    this.#power.fillDisk()
+    await this.kind.fullDisk.fill?.(this.port)
+    return true
+  }
+
+  async freeDisk(): Promise<boolean> {
+    const { fullDisk } = this.kind
+    this.#power?.freeDisk()
+    return 'because' in fullDisk || (await fullDisk.recover(this.port))
+  }
+
+  refusedWrites(): number {
+    return this.#power?.refusedWrites() ?? 0
   }
 
   restart(): Promise<void> {

@@ -1,6 +1,11 @@
 /*
+ * Sees what a process writes to files. Loaded with LD_PRELOAD.
+ *
+ * A full disk: while the file POWER_FULL is there, each write to a file whose path begins with POWER_FULL_FILES is refused, and adds a byte
+ * to POWER_FULL. Overwriting is refused too, as on a file system that takes new blocks for it.
+ *
  * Records what a process writes to files and has not synced, so that a loss of power can be played: the lab kills the processes and puts
- * each file back to what was synced. Loaded with LD_PRELOAD; POWER_FILES is the directory whose files count, and POWER_LOG a directory with one
+ * each file back to what was synced. POWER_FILES is the directory whose files count, and POWER_LOG a directory with one
  * undo log for each of them, named after its inode.
  *
  * A record in an undo log is a struct record and the bytes that the write replaces. A sync of the file empties its log, whichever process
@@ -43,9 +48,8 @@ static int log_of(ino_t inode, int flags) {
   return syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, 0666);
 }
 
-/* Whether the descriptor is a regular file below POWER_FILES. */
-static int counts(int fd, struct stat *status) {
-  const char *files = getenv("POWER_FILES");
+/* Whether the descriptor is a regular file whose path begins so. */
+static int is_below(const char *files, int fd, struct stat *status) {
   char link[64], path[PATH_MAX];
   if (files == NULL || fstat(fd, status) != 0 || !S_ISREG(status->st_mode)) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -53,6 +57,21 @@ static int counts(int fd, struct stat *status) {
   if (length <= 0) return 0;
   path[length] = 0;
   return strncmp(path, files, strlen(files)) == 0;
+}
+
+static int counts(int fd, struct stat *status) { return is_below(getenv("POWER_FILES"), fd, status); }
+
+/* Whether a write is to be refused because the disk is full. Sets errno then, and only then. */
+static int is_full(int fd) {
+  const char *full = getenv("POWER_FULL");
+  struct stat status;
+  int error = errno;
+  int refusals = full == NULL ? -1 : syscall(SYS_openat, AT_FDCWD, full, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+  int refused = refusals >= 0 && is_below(getenv("POWER_FULL_FILES"), fd, &status);
+  if (refused) (void)!next_write(refusals, "x", 1);
+  if (refusals >= 0) syscall(SYS_close, refusals);
+  errno = refused ? ENOSPC : error;
+  return refused;
 }
 
 /* Reads through a descriptor of its own, as a file may be open for writing only. */
@@ -123,6 +142,7 @@ static void settle(int fd, int log) {
 ssize_t write(int fd, const void *data, size_t length) {
   struct stat status;
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return next_write(fd, data, length);
+  if (is_full(fd)) return -1;
   int log = begin(fd, place(fd), length);
   ssize_t result = next_write(fd, data, length);
   settle(fd, log);
@@ -131,6 +151,7 @@ ssize_t write(int fd, const void *data, size_t length) {
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t length, off64_t at) {
+  if (is_full(fd)) return -1;
   int log = begin(fd, at, length);
   ssize_t result = syscall(SYS_pwrite64, fd, data, length, at);
   settle(fd, log);
@@ -143,6 +164,7 @@ ssize_t pwrite(int fd, const void *data, size_t length, off_t at) { return pwrit
 ssize_t writev(int fd, const struct iovec *parts, int count) {
   struct stat status;
   int isFile = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (isFile && is_full(fd)) return -1;
   int log = isFile ? begin(fd, place(fd), total(parts, count)) : -1;
   ssize_t result = syscall(SYS_writev, fd, parts, count);
   settle(fd, log);
@@ -151,6 +173,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 }
 
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) {
+  if (is_full(fd)) return -1;
   int log = begin(fd, at, total(parts, count));
   ssize_t result = NEXT(ssize_t (*)(int, const struct iovec *, int, off64_t), "pwritev64")(fd, parts, count, at);
   settle(fd, log);
@@ -177,6 +200,8 @@ int ftruncate64(int fd, off64_t length) {
 int ftruncate(int fd, off_t length) { return ftruncate64(fd, length); }
 
 int posix_fallocate64(int fd, off64_t at, off64_t length) {
+  int error = errno;
+  if (is_full(fd)) { errno = error; return ENOSPC; }
   int log = begin(fd, at, length);
   int result = NEXT(int (*)(int, off64_t, off64_t), "posix_fallocate64")(fd, at, length);
   done(log);
@@ -184,6 +209,17 @@ int posix_fallocate64(int fd, off64_t at, off64_t length) {
 }
 
 int posix_fallocate(int fd, off_t at, off_t length) { return posix_fallocate64(fd, at, length); }
+
+int fallocate64(int fd, int mode, off64_t at, off64_t length) {
+  int takesRoom = (mode & FALLOC_FL_PUNCH_HOLE) == 0;
+  if (takesRoom && is_full(fd)) return -1;
+  int log = takesRoom ? begin(fd, at, length) : -1;
+  int result = syscall(SYS_fallocate, fd, mode, at, length);
+  done(log);
+  return result;
+}
+
+int fallocate(int fd, int mode, off_t at, off_t length) { return fallocate64(fd, mode, at, length); }
 
 static int synced(int fd, long number) {
   struct stat status;

@@ -1,6 +1,9 @@
-/** Loss of power: the processes are killed at once, and their files are put back to what was synced. */
+/**
+ * What happens to the files of a store. Loss of power: the processes are killed at once, and the files are put back to what was synced. A full
+ * disk: what the processes write is refused.
+ */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findOnPath } from '../cluster/servers/find-program.ts'
@@ -14,9 +17,9 @@ const POLL_MS = 2
 /** For a pause without the event loop, so that nothing is started meanwhile. */
 const sleeper = new Int32Array(new SharedArrayBuffer(4))
 
-/** Why this machine can't play a loss of power; undefined if it can. */
+/** Why the writes of a store can't pass through the lab on this machine; undefined if they can. */
 export function whyNoPower(searchPath: string): string | undefined {
-  if (process.platform !== 'linux') return 'it records writes by LD_PRELOAD, of Linux'
+  if (process.platform !== 'linux') return 'it sees writes by LD_PRELOAD, of Linux'
   if (compiler(searchPath) !== undefined) return undefined
   return 'it needs a C compiler on the PATH (apt-get install gcc)'
 }
@@ -24,13 +27,19 @@ export function whyNoPower(searchPath: string): string | undefined {
 export class Power {
   /** The beginning of the paths of the files that count. */
   readonly #files: string
+  /** The same for the files on a disk that can be full. */
+  readonly #fullFiles: string
   readonly #log: string
+  /** There while the disk is full, with a byte for each write that was refused. */
+  readonly #full: string
   readonly #library: string
   readonly #random: () => number
 
   /** Compiles the library that records writes. Throws LabError. */
-  constructor({ files, directory, searchPath, random }: PowerOptions) {
+  constructor({ files, fullFiles = files, directory, searchPath, random }: PowerOptions) {
     this.#files = files
+    this.#fullFiles = fullFiles
+    this.#full = path.join(directory, 'full-disk')
     this.#log = path.join(directory, 'power')
     this.#library = path.join(directory, 'power.so')
     this.#random = random
@@ -44,7 +53,13 @@ export class Power {
 
   /** For each process that writes these files. */
   get environment(): NodeJS.ProcessEnv {
-    return { LD_PRELOAD: this.#library, POWER_FILES: this.#files, POWER_LOG: this.#log }
+    return {
+      LD_PRELOAD: this.#library,
+      POWER_FILES: this.#files,
+      POWER_LOG: this.#log,
+      POWER_FULL_FILES: this.#fullFiles,
+      POWER_FULL: this.#full,
+    }
   }
 
   /** From here on, what was written before counts as synced. */
@@ -61,14 +76,29 @@ export class Power {
     return undoUnsynced(this.#files, this.#log, this.#random)
   }
 
+  fillDisk(): void {
+    // Servers run as another user.
+    writeFileSync(this.#full, '', { mode: 0o666 })
+    chmodSync(this.#full, 0o666)
+  }
+
+  freeDisk(): void {
+    rmSync(this.#full, { force: true })
+  }
+
+  refusedWrites(): number {
+    return statSync(this.#full, { throwIfNoEntry: false })?.size ?? 0
+  }
+
   /** Call it when no process uses it any more. */
   close(): void {
-    for (const made of [this.#log, this.#library]) rmSync(made, { recursive: true, force: true })
+    for (const made of [this.#log, this.#library, this.#full]) rmSync(made, { recursive: true, force: true })
   }
 }
 
 export interface PowerOptions {
   readonly files: string
+  readonly fullFiles?: string | undefined
   /** The run's. */
   readonly directory: string
   readonly searchPath: string

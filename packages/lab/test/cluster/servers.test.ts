@@ -115,8 +115,8 @@ for (const name of Object.keys(serverKinds) as ServerName[]) {
 }
 
 test('what a kind of server can not have, it says why', (t) => {
-  for (const { replication, amnesia, eviction, power } of Object.values(serverKinds)) {
-    for (const ability of [replication, amnesia, eviction, power])
+  for (const { replication, amnesia, eviction, fullDisk, power } of Object.values(serverKinds)) {
+    for (const ability of [replication, amnesia, eviction, fullDisk, power])
       if (ability !== true && 'because' in ability) t.regex(ability.because, /^[A-Z].{10,}/)
   }
 })

@@ -2,7 +2,7 @@
 import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { isFailover, placeOf } from '../../campaign/place.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
-import { needsEdges, needsPower, parsePlanned, ROLLING } from '../../campaign/planned.ts'
+import { needsDisk, needsEdges, parsePlanned, ROLLING } from '../../campaign/planned.ts'
 import { askedBy, recipeOf } from '../../campaign/required.ts'
 import { byClock, byOperations, type Schedule } from '../../campaign/schedule.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
@@ -40,9 +40,10 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
   const programs = programsFor(flags['other-version'], kinds)
   const chosen = chooseStrategy({ ...flags, store: storeOf(flags, config), nodes }, config)
   const choice = withDurability(chosen, flags.durability)
-  const noPower = kinds.some(needsPower) ? whyNoPower(config.searchPath) : undefined
-  if (noPower !== undefined) throw new UsageError(`--faults power: ${noPower}`)
-  const onStore = kinds.find((kind) => isOnStore(kind) && !needsPower(kind))
+  const onDisk = kinds.find(needsDisk)
+  const noDisk = onDisk === undefined ? undefined : (whyNoPower(config.searchPath) ?? whyNothingOnDisk(onDisk, choice))
+  if (noDisk !== undefined) throw new UsageError(`--faults ${onDisk}: ${noDisk}`)
+  const onStore = kinds.find((kind) => isOnStore(kind) && !needsDisk(kind))
   if (onStore !== undefined) requirePrivateServer(choice, `--faults ${onStore}`)
   requireFitting(kinds, placeOf(kinds, choice, nodes, flags.users))
   return (basis) => ({
@@ -74,6 +75,15 @@ function requireFitting(kinds: readonly string[], place: Place): void {
     const why = planned && planProblem(planned, place)
     if (why !== undefined) throw new UsageError(`--faults ${kind} can't fall: ${why}`)
   }
+}
+
+/** Redis without a durability. A loss of power shows what that loses; a disk that is never written to can't be full. */
+function whyNothingOnDisk(planned: string, { server }: Choice): string | undefined {
+  if (parsePlanned(planned)?.kind !== 'full-disk' || server === undefined) return undefined
+  const { durability = server.kind.durabilities[0], kind } = server
+  return durability === 'none'
+    ? `a ${kind.title} without --durability writes nothing; add --durability everysec`
+    : undefined
 }
 
 function isOnStore(planned: string): boolean {
@@ -136,7 +146,7 @@ function labOptions(flags: ProveValues, { nodes, choice, programs, basis, config
     restartAfterMs: RESTART_AFTER_MS,
     edges: (flags.faults ?? []).some(needsEdges),
     replica: (flags.faults ?? []).some(isFailover),
-    power: (flags.faults ?? []).some(needsPower),
+    power: (flags.faults ?? []).some(needsDisk),
     users: flags.users,
     tabs: flags.tabs,
     together: true,

@@ -9,6 +9,9 @@ import { startScript } from './start-script.ts'
 const DATABASE = 'ninelives'
 const SERVER_ID_MAX = 2 ** 31
 const ASK_TIMEOUT_MS = 1_000
+/** Ends the keys of rows that only take room. */
+const BALLAST = '~lab'
+const FILL_STATEMENTS_MAX = 200
 /** Where Debian has the server, which an ordinary user's PATH leaves out. */
 const DEBIAN = '/usr/sbin'
 
@@ -64,6 +67,16 @@ export const mariadb: ServerKind = {
     },
   },
 
+  fullDisk: {
+    files: `data/${DATABASE}/`,
+    async fill(port) {
+      // First as many as go in at once, then to the last row.
+      for (const rows of [200, 20, 1])
+        for (let count = 0; count < FILL_STATEMENTS_MAX && (await ask(port, ballast(rows))) !== undefined; count++);
+    },
+    recover: async (port) =>
+      (await ask(port, `DELETE FROM ninelives_sessions WHERE record_key LIKE '%${BALLAST}'`)) !== undefined,
+  },
   power: { because: 'MariaDB writes past the C library, where the lab records writes' },
   durabilities: [],
   eviction: { because: 'A database deletes nothing to make room' },
@@ -78,6 +91,12 @@ export const mariadb: ServerKind = {
     isForgotten: async (port, mark) =>
       (await ask(port, `SELECT mark FROM ninelives_lab WHERE mark = '${mark}'`))?.length === 0,
   },
+}
+
+/** Fences of random keys, which fill the pages that sessions are in. */
+function ballast(rows: number): string {
+  return `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body)
+    SELECT CONCAT(TO_BASE64(UNHEX(MD5(RAND()))), '${BALLAST}'), 0, 0, 2147483647, REPEAT('x', 200) FROM seq_1_to_${rows}`
 }
 
 /** From the primary's first change on, as a replica begins empty. */

@@ -23,6 +23,7 @@ export const memcached: ServerKind = {
 
   replication: { because: 'Memcached has no replicas' },
 
+  fullDisk: { because: 'Memcached has nothing on disk' },
   power: { because: 'Memcached has nothing on disk: a kill does the same' },
   durabilities: [],
   eviction: { because: 'The memory of Memcached is fixed at its start, and filling it takes minutes' },

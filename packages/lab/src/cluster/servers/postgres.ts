@@ -74,6 +74,10 @@ export const postgres: ServerKind = {
     waitForNone: (port) => synchronous(port, 'RESET synchronous_standby_names'),
   },
 
+  fullDisk: {
+    files: 'data/base/',
+    recover: async (port) => (await ask(port, 'SELECT 1')) !== undefined,
+  },
   power: true,
   durabilities: ['on', 'off'],
   eviction: { because: 'A database deletes nothing to make room' },

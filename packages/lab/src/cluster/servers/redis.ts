@@ -48,6 +48,10 @@ export const redis: ServerKind = {
   },
 
   eviction: { evict, evicted },
+  fullDisk: {
+    files: 'appendonlydir/',
+    recover: async (port) => (await askRedis(port, 'INFO', 'persistence')).includes('aof_last_write_status:ok'),
+  },
   power: true,
   durabilities: ['none', 'everysec', 'always'],
 }

@@ -20,6 +20,7 @@ export interface ServerKind {
   readonly replication: Replication | Unable
   readonly amnesia: Amnesia | Unable
   readonly eviction: Eviction | Unable
+  readonly fullDisk: FullDisk | Unable
   /** Whether a loss of power can be played. */
   readonly power: true | Unable
   /** What `--durability` takes, its default first. */
@@ -55,6 +56,16 @@ export interface Eviction {
   evict(port: number): Promise<boolean>
   /** How many keys it has evicted since its start. */
   evicted(port: number): Promise<number>
+}
+
+/** The server is refused what it writes to some of its files, and neither waits for room nor ends. */
+export interface FullDisk {
+  /** The beginning of their paths, in the server's directory. The logs of databases have a disk of their own, as they should. */
+  readonly files: string
+  /** Takes the room inside these files, where the server would not need more for a while. */
+  fill?(port: number): Promise<void>
+  /** Undoes that once there is room again, and resolves to whether the server takes changes. */
+  recover(port: number): Promise<boolean>
 }
 
 export interface ServerOrder {

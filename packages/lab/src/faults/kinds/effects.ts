@@ -11,6 +11,7 @@ export const EFFECTS: Readonly<Record<string, string>> = {
   amnesia: 'the store loses all that it has, and runs on',
   eviction: "the store's memory is full for a moment, and it deletes some sessions",
   failover: 'the store dies, and its replica takes over',
+  'full-disk': "the store's disk is full: what it writes is refused, and it is read as before",
   power: "the store's machine loses power: what was not synced to disk is gone",
   latency: 'what passes between two processes is late',
   bandwidth: 'what passes between two processes is slow',

@@ -9,6 +9,7 @@ import { drain } from './node/drain.ts'
 import { eviction } from './store/eviction.ts'
 import { failover } from './store/failover.ts'
 import type { Fault } from '../contract/fault.ts'
+import { fullDisk } from './store/full-disk.ts'
 import { hold } from './edge/hold.ts'
 import { kill } from './node/kill.ts'
 import { latency } from './edge/latency.ts'
@@ -20,7 +21,7 @@ import { reset } from './edge/reset.ts'
 import { stall } from './node/stall.ts'
 
 const ofNodes: readonly Fault[] = [kill, pause, drain, crash, stall, memory, descriptors, clock]
-const ofStores: readonly Fault[] = [amnesia, eviction, failover, power]
+const ofStores: readonly Fault[] = [amnesia, eviction, failover, fullDisk, power]
 const ofEdges: readonly Fault[] = [latency, bandwidth, hold, reset, cut, partition]
 
 export const faults: ReadonlyMap<string, Fault> = new Map(

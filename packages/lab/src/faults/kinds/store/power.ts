@@ -1,5 +1,5 @@
 import { ApiError } from '../../../errors.ts'
-import type { PoweredStore } from '../../../cluster/powered-store.ts'
+import type { StoreOnDisk } from '../../../cluster/store-on-disk.ts'
 import type { Fault } from '../../contract/fault.ts'
 import { runState } from '../../../supervise/process-table.ts'
 
@@ -7,7 +7,7 @@ import { runState } from '../../../supervise/process-table.ts'
  * The machine of the store loses its power: its processes are killed, and what they had not synced is gone from its files, with torn last
  * writes. A store that is a file dies with all nodes.
  */
-export const power: Fault<PoweredStore> = {
+export const power: Fault<StoreOnDisk> = {
   kind: 'power',
   on: ['store'],
   isOfFiles: true,
