@@ -13,8 +13,8 @@ import { byClock, type Schedule } from './schedule.ts'
 
 const PAUSE_MIN_MS = 300
 const PAUSE_SPAN_MS = 2_000
-/** How long a crash may wait for a request to land in. */
-const LANDING_WAIT_MS = 5_000
+/** On a busy machine the twentieth request that commits on one of four nodes may take ten seconds to come. */
+const LANDING_WAIT_MS = 20_000
 const WHOLE_DEADLINE_MS = 30_000
 const ENDS_NODES: ReadonlySet<string> = new Set(['kill', 'crash', 'drain'])
 
@@ -23,10 +23,12 @@ export interface LabBreakerOptions {
   readonly deadMax?: number
   /** When a fault that must be healed is. Default: by the clock. */
   readonly schedule?: Schedule
+  /** How long a crash may wait for a request to land in. Default: 20 seconds. */
+  readonly landsWithinMs?: number
 }
 
 export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
-  const { deadMax = Number.POSITIVE_INFINITY, schedule = byClock } = options
+  const { deadMax = Number.POSITIVE_INFINITY, schedule = byClock, landsWithinMs = LANDING_WAIT_MS } = options
   const turn = turns()
   const dying = (): number => lab.trace.state.nodes.filter(({ state }) => state !== 'up' && state !== 'paused').length
   const mayDie = (): Promise<void> =>
@@ -49,8 +51,9 @@ export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
       if (planned === ROLLING) return await roll(lab, inTurn)
       const drawn = draw(planned, before(planned), random)
       const request = schedule.endsByClock ? drawn : { ...drawn, target: named(lab, drawn, random) }
-      if (!ENDS_NODES.has(request.kind) || request.target === STORE) return await once(lab, request, schedule)
-      return await inTurn(() => once(lab, request, schedule))
+      if (!ENDS_NODES.has(request.kind) || request.target === STORE)
+        return await once(lab, request, { schedule, landsWithinMs })
+      return await inTurn(() => once(lab, request, { schedule, landsWithinMs }))
     },
     whole: (signal) => whole(lab, signal),
   }
@@ -109,12 +112,16 @@ async function roll({ cluster, faults: controller, trace }: Lab, inTurn: InTurn)
 }
 
 /** Injects a fault, waits for it to land, and returns a short description. */
-async function once({ faults: controller }: Lab, request: FaultRequest, schedule: Schedule): Promise<string> {
+async function once(
+  { faults: controller }: Lab,
+  request: FaultRequest,
+  { schedule, landsWithinMs }: Pick<Required<LabBreakerOptions>, 'schedule' | 'landsWithinMs'>,
+): Promise<string> {
   const { durationMs, ...others } = request
   try {
     const { id, kind, target, point } = await controller.injectPlanned(schedule.endsByClock ? request : others)
     const what = `${kind}${point === undefined ? '' : ` ${point}`} of ${target}`
-    const hasLanded = await controller.landedWithin(id, LANDING_WAIT_MS)
+    const hasLanded = await controller.landedWithin(id, landsWithinMs)
     if (hasLanded && !schedule.endsByClock && durationMs !== undefined) {
       await schedule.later(durationMs)
       // If that fails, the campaign heals it again.

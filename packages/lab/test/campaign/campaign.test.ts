@@ -6,7 +6,7 @@ import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history
 import { campaign, type CampaignOptions } from '../../src/campaign/campaign.ts'
 import { parsePlanned } from '../../src/campaign/planned.ts'
 import { askedBy } from '../../src/campaign/required.ts'
-import { labBreaker } from '../../src/campaign/lab-breaker.ts'
+import { labBreaker, type LabBreakerOptions } from '../../src/campaign/lab-breaker.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
 import { crash } from '../../src/faults/kinds/node/crash.ts'
 import type { Lab } from '../../src/lab.ts'
@@ -21,14 +21,19 @@ interface Told {
   readonly sentences: string[]
 }
 
-async function campaignOf(lab: Lab, kinds: CampaignOptions['kinds'], overlap = 1, deadMax?: number): Promise<Told> {
+async function campaignOf(
+  lab: Lab,
+  kinds: CampaignOptions['kinds'],
+  overlap = 1,
+  options: LabBreakerOptions = {},
+): Promise<Told> {
   const told: Told = { said: [], events: [], sentences: [] }
   lab.trace.listen((event, before) => {
     told.events.push(event)
     const sentence = narrate(event, before)
     if (sentence !== undefined) told.sentences.push(sentence.text)
   })
-  await campaign(labBreaker(lab, deadMax === undefined ? {} : { deadMax }), {
+  await campaign(labBreaker(lab, options), {
     kinds,
     count: kinds.length,
     overlap,
@@ -104,7 +109,7 @@ test('a fault that does not fit in its turn is recorded as planned and not lande
 test('a crash that was given up did not land', async (t) => {
   const programs = { ...ownPrograms(), node: fixture('doomed-node'), balancer: fixture('balancer') }
   const lab = await startedLab(t, { restartAfterMs: 50, programs })
-  const { said } = await campaignOf(lab, ['crash@a'])
+  const { said } = await campaignOf(lab, ['crash@a'], 1, { landsWithinMs: 500 })
   t.regex(said.join(), /^crash [a-z-]+ of a \(it did not land\)$/)
 })
 
@@ -186,7 +191,7 @@ test('in a storm two faults stand at once', async (t) => {
 
 test('in a storm no more nodes are dead at once than may be', async (t) => {
   const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
-  const { events } = await campaignOf(lab, ['kill@a', 'kill@b'], 2, 1)
+  const { events } = await campaignOf(lab, ['kill@a', 'kill@b'], 2, { deadMax: 1 })
   t.true(placeOf(events, 'node-up', 'a') < placeOf(events, 'node-down', 'b'))
 })
 
