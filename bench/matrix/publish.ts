@@ -1,6 +1,6 @@
 /**
  * Keeps a matrix as the published one: `node bench/matrix/publish.ts DIR` copies it and its pictures to bench/results, and puts the picture
- * into the README; without DIR the pictures and the README are made again from what is kept.
+ * into the README. One with fewer cells replaces these cells of the one that is kept. Without DIR the pictures and the README are made again from what is kept.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
 import { withBlock } from '../harness/marked-block.ts'
 import { pictureSvg, type Scheme } from './picture.ts'
-import { boundOfFaults, type Matrix } from './result.ts'
+import { boundOfFaults, type Matrix, withCellsOf } from './result.ts'
 
 export const KEPT = fileURLToPath(new URL('../results/matrix.json', import.meta.url))
 const README = fileURLToPath(new URL('../../README.md', import.meta.url))
@@ -39,11 +39,18 @@ Up to ${options.faults} faults a cell, seen from the users' side; “≤ ${Math.
 Node ${environment.node.slice(1)}, ${startedAt.slice(0, 10)}. \`npm run bench -- --matrix\` makes it again, with a page that has the operations that prove each cell.`
 }
 
+function toKeep(made: Matrix, kept: Matrix | undefined): Matrix {
+  if (kept === undefined || made.cells.length >= kept.cells.length) return made
+  const merged = withCellsOf(kept, made)
+  if (merged !== undefined) return merged
+  throw new UsageError('its cells are not some of the kept matrix, measured with the same faults, users and rate')
+}
+
 function main([directory]: readonly string[]): Promise<void> {
   if (directory !== undefined) {
     const path = join(directory, 'matrix.json')
     if (!existsSync(path)) throw new UsageError(`there is no finished matrix in ${directory}: it has no matrix.json`)
-    writeFileSync(KEPT, readFileSync(path))
+    writeFileSync(KEPT, `${JSON.stringify(toKeep(JSON.parse(readFileSync(path, 'utf8')) as Matrix, keptMatrix()))}\n`)
   }
   const matrix = keptMatrix()
   if (matrix === undefined) throw new UsageError('no matrix is kept yet: node bench/matrix/publish.ts DIR')

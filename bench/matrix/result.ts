@@ -27,6 +27,8 @@ export interface Matrix {
 export interface CellPlace {
   readonly row: string
   readonly column: string
+  /** Absent: with the matrix. */
+  readonly measuredAt?: string
 }
 
 /** `impossible`: the fault can't fall there, or the contestant is not on this machine. `failed`: it could not be started or broken. */
@@ -54,6 +56,21 @@ export interface AnomalyFound {
   /** Its operations, and the other events of that time. */
   readonly evidence: readonly TraceEvent[]
   readonly around: readonly TraceEvent[]
+}
+
+/** The matrix with the cells of a later one, which measured some of them again. Undefined if the two differ in how they measured. */
+export function withCellsOf(matrix: Matrix, { options, startedAt, cells }: Matrix): Matrix | undefined {
+  const { faults, users, operationsPerSecond } = matrix.options
+  const isAlike =
+    options.faults === faults && options.users === users && options.operationsPerSecond === operationsPerSecond
+  const places = new Set(matrix.cells.map(placeOf))
+  if (!isAlike || !cells.every((cell) => places.has(placeOf(cell)))) return undefined
+  const again = new Map(cells.map((cell) => [placeOf(cell), { ...cell, measuredAt: startedAt }]))
+  return { ...matrix, cells: matrix.cells.map((cell) => again.get(placeOf(cell)) ?? cell) }
+}
+
+function placeOf({ row, column }: CellPlace): string {
+  return `${row} ${column}`
 }
 
 /** What a cell comes to, the worst first. */

@@ -111,10 +111,11 @@ function findings(row: string, { cells, startedAt }: Matrix): string {
     .join('\n')
 }
 
-function notesOf({ row, column }: Cell, startedAt: string): readonly string[] {
-  return NOTES.filter(
-    (note) => note.row === row && note.column === column && Date.parse(startedAt) < Date.parse(note.before),
-  ).map(({ text }) => text)
+function notesOf({ row, column, measuredAt }: Cell, startedAt: string): readonly string[] {
+  const atMs = Date.parse(measuredAt ?? startedAt)
+  return NOTES.filter((note) => note.row === row && note.column === column && atMs < Date.parse(note.before)).map(
+    ({ text }) => text,
+  )
 }
 
 type Finding = 'survives' | 'fails' | 'unproven' | 'impossible'

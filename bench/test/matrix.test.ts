@@ -11,7 +11,7 @@ import { readMatrixOptions } from '../matrix/options.ts'
 import { matrixPage } from '../matrix/page.ts'
 import { linkedPicture, pictureSvg, sentenceOf } from '../matrix/picture.ts'
 import { keptMatrix, pictureFile, SCHEMES, withMatrix } from '../matrix/publish.ts'
-import { type Cell, type CellFound, type Matrix, outcomesOf } from '../matrix/result.ts'
+import { type Cell, type CellFound, type Matrix, outcomesOf, withCellsOf } from '../matrix/result.ts'
 import { keptCells } from '../matrix/run.ts'
 import { sentencesOf } from '../matrix/sentences.ts'
 import { matrixTable } from '../matrix/table.ts'
@@ -178,6 +178,19 @@ test('rows and columns are chosen by name, and a matrix continues with its own o
   t.throws(() => readMatrixOptions(['--matrix', '--resume', 'x', '--kills', '3'], NOW), {
     message: /'--kills' does not go with --resume/,
   })
+})
+
+test('cells that were measured again take their place, with their time', (t) => {
+  const startedAt = '2026-02-03T04:05:06Z'
+  const again = { ...matrix, startedAt, cells: [cell('kill', {})] }
+  t.deepEqual(withCellsOf(matrix, again)?.cells, [
+    cell('tabs', {}),
+    { ...cell('kill', {}), measuredAt: startedAt },
+    broken,
+    impossible,
+  ])
+  t.is(withCellsOf(matrix, { ...again, options: { ...matrix.options, faults: 2 } }), undefined)
+  t.is(withCellsOf(matrix, { ...again, cells: [cell('moon', {})] }), undefined)
 })
 
 test("the README's picture comes from the published matrix", (t) => {

@@ -23,10 +23,16 @@ test('every strategy and peer has its part, and a cell is told as survived, not 
 
 test('a cell that was measured before the lab changed says so, until it is measured again', (t) => {
   const { matrix, proofs, broken } = published()
-  const noted = (startedAt: string): boolean =>
-    safetyPage({ matrix: { ...matrix, startedAt }, proofs, broken }).includes('measured with an asynchronous replica')
+  const noted = (startedAt: string, measuredAt?: string): boolean => {
+    const cells = matrix.cells.map(({ measuredAt: _kept, ...cell }) =>
+      measuredAt === undefined ? cell : { ...cell, measuredAt },
+    )
+    const page = safetyPage({ matrix: { ...matrix, startedAt, cells }, proofs, broken })
+    return page.includes('measured with an asynchronous replica')
+  }
   t.true(noted('2026-11-29T03:02:43Z'))
   t.false(noted('2026-12-01T00:00:00Z'))
+  t.false(noted('2026-11-29T03:02:43Z', '2026-12-01T00:00:00Z'))
 })
 
 test('what was broken on purpose and missed is counted', (t) => {
