@@ -63,7 +63,7 @@ export function withExpiry(page: string, result: ExpiryResult): string {
 
 function caption({ plan, environment, startedAt, stores }: ExpiryResult): string {
   const { sessions, controlSeconds } = plan
-  const { cores, processor, node, commit, busy } = environment
+  const { cores, processor, node, commit, changed, busy } = environment
   const rounds = Math.min(...stores.map((store) => store.rounds.length))
   const shares = stores.flatMap((store) => store.rounds.map(({ othersShare = 0 }) => othersShare))
   const whyNot = [
@@ -73,7 +73,7 @@ function caption({ plan, environment, startedAt, stores }: ExpiryResult): string
   return (
     `${n(sessions)} sessions that are due at once. A request is a read and a write of one session, due 2 ms after the last one; "without" are ` +
     `requests to the same store, ${controlSeconds} s before and ${controlSeconds} s after. ${rounds === 1 ? '1 round' : `The smallest and the largest of ${rounds} rounds`}. ` +
-    `${cores} × ${processor}, Node ${node.replace('v', '')}, ${startedAt.slice(0, 10)}, commit ${commit.slice(0, 10)}.` +
+    `${cores} × ${processor}, Node ${node.replace('v', '')}, ${startedAt.slice(0, 10)}, commit ${commit.slice(0, 10)}${changed ? ' with changes' : ''}.` +
     (whyNot.length === 0 ? '' : ` Not a quiet machine: ${whyNot.join('; ')}.`)
   )
 }

@@ -64,7 +64,6 @@ const PROXIES_MAX = 10
 const DAY_S = 24 * 60 * 60
 
 export function readConfig(env: Environment): Readonly<Config> {
-  const production = env['NODE_ENV'] === 'production'
   // A developer's or a test's process, or one that says nothing. Any other, such as `staging`, may serve users.
   const development = ['development', 'test', undefined].includes(text(env, 'NODE_ENV'))
   const idleTimeoutS = integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S)
@@ -74,14 +73,14 @@ export function readConfig(env: Environment): Readonly<Config> {
     port: integer(env, 'PORT', 8081, 0, 65_535),
     storeUrl: secret(env, 'STORE') ?? 'memory:',
     meshSecret: meshSecret(env),
-    sessionKeys: sessionKeys(env, production),
+    sessionKeys: sessionKeys(env, development),
     cookieSecure: choice(env, 'COOKIE_SECURE', development ? 'false' : 'true', ['true', 'false']) === 'true',
     proxiesInFront: proxiesInFront(env),
     throttleVisitors: choice(env, 'VISITOR_THROTTLE', 'on', ['on', 'off']) === 'on',
     throttleLogins: choice(env, 'LOGIN_THROTTLE', 'on', ['on', 'off']) === 'on',
     accounts: integer(env, 'ACCOUNTS', 100, 1, ACCOUNTS_MAX),
     sessionPaddingBytes: integer(env, 'SESSION_PADDING_BYTES', 0, 0, SESSION_PADDING_BYTES_MAX),
-    passwordCost: passwordCost(env, production),
+    passwordCost: passwordCost(env, development),
     idleTimeoutMs: 1000 * idleTimeoutS,
     visitorIdleTimeoutMs: 1000 * integer(env, 'VISITOR_IDLE_TIMEOUT_S', Math.ceil(idleTimeoutS / 2), 1, 365 * DAY_S),
     absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', DAY_S, 1, 365 * DAY_S),
@@ -93,11 +92,12 @@ export function readConfig(env: Environment): Readonly<Config> {
   })
 }
 
-function sessionKeys(env: Environment, production: boolean): readonly string[] | undefined {
+function sessionKeys(env: Environment, development: boolean): readonly string[] | undefined {
   const given = secret(env, 'SESSION_KEYS')
   const takes = `secrets of ${SESSION_KEY_LENGTH_MIN} characters or more, separated by commas, newest first`
   if (given === undefined) {
-    if (production) throw new ConfigError('SESSION_KEYS', 'missing, and required in production', takes)
+    if (!development)
+      throw new ConfigError('SESSION_KEYS', `missing, and required with NODE_ENV=${text(env, 'NODE_ENV')}`, takes)
     return undefined
   }
   const keys = given.split(',').map((key) => key.trim())
@@ -138,9 +138,10 @@ function proxiesInFront(env: Environment): number {
   )
 }
 
-function passwordCost(env: Environment, production: boolean): PasswordCost {
+function passwordCost(env: Environment, development: boolean): PasswordCost {
   const cost = choice(env, 'PASSWORD_COST', 'standard', PASSWORD_COSTS)
-  if (production && cost === 'low') throw new ConfigError('PASSWORD_COST', '"low"', 'only standard in production')
+  if (!development && cost === 'low')
+    throw new ConfigError('PASSWORD_COST', '"low"', `only standard with NODE_ENV=${text(env, 'NODE_ENV')}`)
   return cost
 }
 

@@ -75,19 +75,21 @@ test('the cookie is for https only, unless NODE_ENV is development, test or not 
     t.true(readConfig({ NODE_ENV, SESSION_KEYS: KEY }).cookieSecure, NODE_ENV)
   for (const NODE_ENV of ['development', 'test', '', undefined])
     t.false(readConfig({ NODE_ENV }).cookieSecure, NODE_ENV)
-  t.false(readConfig({ NODE_ENV: 'staging', COOKIE_SECURE: 'false' }).cookieSecure)
+  t.false(readConfig({ NODE_ENV: 'staging', SESSION_KEYS: KEY, COOKIE_SECURE: 'false' }).cookieSecure)
 })
 
-test('production requires keys, a secure cookie and the standard password cost', (t) => {
-  t.true(readConfig({ NODE_ENV: 'production', SESSION_KEYS: KEY }).cookieSecure)
-  t.throws(() => readConfig({ NODE_ENV: 'production' }), {
-    instanceOf: ConfigError,
-    message: /^SESSION_KEYS is missing/,
+for (const NODE_ENV of ['production', 'staging']) {
+  test(`${NODE_ENV} requires keys, a secure cookie and the standard password cost`, (t) => {
+    t.true(readConfig({ NODE_ENV, SESSION_KEYS: KEY }).cookieSecure)
+    t.throws(() => readConfig({ NODE_ENV }), {
+      instanceOf: ConfigError,
+      message: /^SESSION_KEYS is missing/,
+    })
+    t.throws(() => readConfig({ NODE_ENV, SESSION_KEYS: KEY, PASSWORD_COST: 'low' }), {
+      message: new RegExp(`^PASSWORD_COST is "low"; .*${NODE_ENV}`),
+    })
   })
-  t.throws(() => readConfig({ NODE_ENV: 'production', SESSION_KEYS: KEY, PASSWORD_COST: 'low' }), {
-    message: /^PASSWORD_COST is "low"; .*production/,
-  })
-})
+}
 
 for (const [key, value, takes] of [
   ['PORT', '80801', 'from 0 to 65535'],

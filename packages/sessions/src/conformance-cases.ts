@@ -265,7 +265,13 @@ export const definitions: readonly Definition[] = [
     async check(store, another) {
       const { notifications } = store
       // Absent with the capability.
-      if (notifications === undefined) return assert.equal(store.capabilities.notifies, undefined)
+      if (notifications === undefined) {
+        return assert.equal(
+          store.capabilities.notifies,
+          undefined,
+          'the store claims to notify, and has no `notifications`',
+        )
+      }
       // Others may send too.
       const own = freshKey()
       const heard = new Set<string>()

@@ -154,7 +154,6 @@ function latency(what: string, durationsMs: readonly number[]): Finding {
   return { level: 'warning', name, line: `${line}: every request waits for that`, remedy }
 }
 
-/** What the store says of itself, where no check of its server says more. */
 /** Of a capability that a store lacks. Other than a warning. */
 const LEVELS: Readonly<Record<string, Finding['level']>> = {
   survivesNodeDeath: 'loss',
@@ -162,6 +161,7 @@ const LEVELS: Readonly<Record<string, Finding['level']>> = {
   notifies: 'fine',
 }
 
+/** What the store says of itself, where no check of its server says more. */
 function capabilityFindings({ capabilities }: SessionStore): Finding[] {
   const excused = Object.entries(capabilities).flatMap(([name, capability]: [string, unknown]): Finding[] => {
     const reason = (capability as { excused?: string } | undefined)?.excused

@@ -57,7 +57,8 @@ export class RequestTrace {
   /** `code` is a status, or says how the request ended without one. Its last attempt may be over only after this. */
   over(code: string): void {
     const status = Number(code)
-    this.#span.setAttribute('http.response.status_code', Number.isNaN(status) ? code : status)
+    if (Number.isNaN(status)) this.#span.setAttribute('error.type', code)
+    else this.#span.setAttribute('http.response.status_code', status)
     if (status >= 500 || code === 'cut') this.#span.setStatus({ code: SpanStatusCode.ERROR, message: code })
     this.#span.end()
   }

@@ -71,7 +71,7 @@ export function sessionMetrics(given?: Registry): SessionMetrics {
   })
   const ended: Counter<'reason'> = new Counter({
     name: 'ninelives_sessions_ended_total',
-    help: 'Sessions that were ended before their time, by reason: logout, revoked, too-many, theft.',
+    help: 'Sessions that were ended before their time, by reason: logout (on Express and Fastify a regenerate() as well), revoked, too-many, theft.',
     labelNames: ['reason'],
     registers,
     collect() {

@@ -33,7 +33,8 @@ export function sessionTracing(): SessionTracing {
 
     storeCall(verb, store, call) {
       const tracer = registeredTracer()
-      if (tracer === undefined) return call()
+      // Outside of a request's span, it is a look of our own, and some come every second.
+      if (tracer === undefined || trace.getActiveSpan() === undefined) return call()
       const attributes = { 'db.operation.name': verb, 'ninelives.store': store }
       return within(api, tracer.startSpan(`session store ${verb}`, { kind: SpanKind.CLIENT, attributes }), call)
     },

@@ -11,7 +11,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type * as Sqlite from 'node:sqlite'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
-import type { Dialect, SweepBatch } from '../dialect.ts'
+import type { Dialect, Row, SweepBatch } from '../dialect.ts'
 import { type MigratedDatabase, migrate, type Migrations } from '../migrations.ts'
 import { bytesUsed, sqliteFindings } from './checks.ts'
 import type { SqliteLocation } from './url.ts'
@@ -44,7 +44,7 @@ const MIGRATIONS: Migrations = [
 ]
 
 const STATEMENTS = {
-  read: 'SELECT version, expires_at_ms, body FROM ninelives_sessions WHERE record_key = ?',
+  read: 'SELECT version, expires_at_ms AS expiresAtMs, body FROM ninelives_sessions WHERE record_key = ?',
   create: `INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body) VALUES (?1, 1, ?2, ?3, ?4)
     ON CONFLICT (record_key) DO UPDATE SET version = 1, expires_at_ms = ?2, sweep_slot = ?3, body = ?4 WHERE expires_at_ms <= ?5`,
   update: `UPDATE ninelives_sessions SET version = version + 1, expires_at_ms = ?, sweep_slot = ?, body = ?
@@ -128,8 +128,9 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       const statements = Object.fromEntries(
         Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]),
       ) as unknown as Statements
-      // Without an object and its names for each row.
-      statements.read.setReturnArrays(true)
+      // Without an object and its names for each row, where this Node can: Node 22 learned it late.
+      const { read } = statements as { read: Partial<Pick<Sqlite.StatementSync, 'setReturnArrays'>> }
+      read.setReturnArrays?.(true)
       database.exec('PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0')
       const realPath = realpathSync(path)
       return {
@@ -182,8 +183,8 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
 
     read: (key) =>
       use(({ statements }) => {
-        const row = statements.read.get(key) as unknown as [number, number, string] | undefined
-        return row && { version: row[0], expiresAtMs: row[1], body: row[2] }
+        const row = statements.read.get(key) as unknown as [number, number, string] | Row | undefined
+        return Array.isArray(row) ? { version: row[0], expiresAtMs: row[1], body: row[2] } : row
       }),
 
     create: (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
