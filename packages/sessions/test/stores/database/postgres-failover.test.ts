@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey } from '../../../src/contract.ts'
-import { StoreUnavailableError } from '../../../src/errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../../src/errors.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
 import { type PostgresServer, postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
 import { openDatabase } from '../../support/database/sessions.ts'
@@ -11,6 +11,7 @@ const onPostgres = postgresMissing === undefined ? test : test.skip
 if (postgresMissing !== undefined) test.skip(`postgres: ${postgresMissing}`, () => {})
 
 const CALL_MAX_MS = 30_000
+const CONNECTIONS = 4
 
 async function pair(t: ExecutionContext): Promise<{ primary: PostgresServer; standby: PostgresServer; url: string }> {
   const primary = await postgresServer()
@@ -85,3 +86,43 @@ onPostgres('hosts of which none is the primary are named, each with its reason',
   t.true(told.includes(`127.0.0.1:${standby.port}: it is a standby`), told)
   t.regex(told, new RegExp(`127\\.0\\.0\\.1:${primary.port}: .*ECONNREFUSED`))
 })
+
+onPostgres(
+  'while the standby is away, few changes wait for it, the others are refused, and sessions are read',
+  async (t) => {
+    const primary = await postgresServer()
+    t.teardown(() => primary.stop())
+    const store = await openDatabase(
+      t,
+      `${primary.url}?timeoutMs=4000&connectionsMax=${CONNECTIONS}&openTimeoutMs=60000`,
+    )
+    const key = freshKey()
+    t.is((await store.write(key, creation())).status, 'written')
+    await primary.ask("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await primary.ask('SELECT pg_reload_conf()')
+    const waiting = async (): Promise<number> =>
+      Number(await primary.ask("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+
+    await until('changes to be refused', async () => {
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 2 * CONNECTIONS }, () => store.write(freshKey(), creation())),
+      )
+      return outcomes.every(
+        ({ status, ...outcome }) =>
+          status === 'rejected' && 'reason' in outcome && outcome.reason instanceof StoreRefusedError,
+      )
+    })
+    const before = await waiting()
+    for (let count = 0; count < 50; count++)
+      await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreRefusedError })
+    t.is(await waiting(), before)
+    t.is((await store.read(key))?.version, 1)
+    await t.throwsAsync(store.health(), { instanceOf: StoreRefusedError })
+
+    await primary.ask('ALTER SYSTEM RESET synchronous_standby_names')
+    await primary.ask('SELECT pg_reload_conf()')
+    await until('changes to be taken', async () => (await store.write(freshKey(), creation())).status === 'written')
+    await until('the store to be healthy', () => store.health().then(() => true))
+    t.is(await waiting(), 0)
+  },
+)

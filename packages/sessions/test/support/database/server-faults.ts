@@ -180,7 +180,7 @@ export function bearsFaults({
     await (await openDatabase(t, server.url)).close()
     await readOnly(server, true)
     t.teardown(() => readOnly(server, false))
-    const store = await openStore(`${server.url}?openTimeoutMs=300`)
+    const store = await openStore(`${server.url}?openTimeoutMs=3000`)
     t.teardown(() => store.close())
     const error = await t.throwsAsync(store.open(), UNAVAILABLE)
     t.regex(String(error?.cause), /read-only/)

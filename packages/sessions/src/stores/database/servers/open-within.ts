@@ -13,12 +13,16 @@ export async function openWithin(
   isHopeless: (error: unknown) => boolean,
 ): Promise<void> {
   const deadlineAtMs = performance.now() + boundMs
+  /** Of the last try that was not cut off, whose error tells nothing. */
+  let reason: unknown
   for (;;) {
     try {
       return await open(Math.max(1, deadlineAtMs - performance.now()))
     } catch (error) {
-      const isLate = performance.now() + RETRY_MS > deadlineAtMs
-      if (isLate || error instanceof StoreConfigError || isHopeless(error)) throw error
+      if (error instanceof StoreConfigError || isHopeless(error)) throw error
+      const nowMs = performance.now()
+      if (nowMs < deadlineAtMs) reason = error
+      if (nowMs + RETRY_MS > deadlineAtMs) throw reason ?? error
     }
     await sleep(RETRY_MS)
   }

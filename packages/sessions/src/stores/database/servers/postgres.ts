@@ -17,6 +17,7 @@ import { postgresLease } from './postgres-lease.ts'
 import { postgresNotifications } from './postgres-notifications.ts'
 import { MIGRATIONS, STATEMENTS, SWEEP_BATCH } from './postgres-statements.ts'
 import { toPrimary } from './primary.ts'
+import { standbyWait } from './standby-wait.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
 /** Changes nothing, and fails where nothing may be changed. */
@@ -25,6 +26,8 @@ const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
 const MIGRATION_LOCK = 0x6e_69_6e_65
 
 const LEASE_MS = 1_000
+/** Of the timeout of a call: a commit that has waited for so long waits for a standby that is away. */
+const WAITED_SHARE = 0.5
 /** After the server has refused to let this node hold a copy. */
 const HOLD_PAUSE_MS = 1_000
 
@@ -66,15 +69,35 @@ export function postgresDialect(location: ServerLocation): Dialect {
     }
   }
 
-  /** A change may arrive yet after its outcome has become unknown, and must not find this node holding a copy that was read before. */
-  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<Changed> => {
+  const standby = standbyWait(address, async () => {
+    const [row] = (await ask('waitForStandby', [timeoutMs * WAITED_SHARE])).rows
+    return row?.[0] as number
+  })
+
+  /** For what is committed, and so may wait for a standby. */
+  const askToCommit = async (
+    name: StatementName,
+    values: readonly unknown[],
+    onUnknown = () => {},
+  ): Promise<QueryArrayResult> => {
+    await standby.over()
     try {
-      const [row] = (await ask(name, values)).rows as [boolean][]
-      return row === undefined ? false : row[0] ? 'holds' : true
+      return await ask(name, values)
     } catch (error) {
-      if (isOutcomeUnknown(error)) lease.end('the outcome of a change is unknown')
+      if (isOutcomeUnknown(error)) {
+        onUnknown()
+        standby.suspected()
+      }
       throw error
     }
+  }
+
+  /** A change may arrive yet after its outcome has become unknown, and must not find this node holding a copy that was read before. */
+  const endLease = (): void => lease.end('the outcome of a change is unknown')
+
+  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<Changed> => {
+    const [row] = (await askToCommit(name, values, endLease)).rows as [boolean][]
+    return row === undefined ? false : row[0] ? 'holds' : true
   }
 
   /** The body goes into one of two columns, after the three values that come first. */
@@ -130,7 +153,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
   const readAndHold = async (key: SessionKey, name: string): Promise<unknown[][]> => {
     if (performance.now() >= holdAgainAtMs) {
       try {
-        return (await ask('hold', [key, name])).rows
+        return (await askToCommit('hold', [key, name])).rows
       } catch (error) {
         if (!(error instanceof StoreRefusedError)) throw error
         holdAgainAtMs = performance.now() + HOLD_PAUSE_MS
@@ -209,7 +232,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
 
     notifications,
 
-    sweep: async (sweepSlot, rows) => (await ask('sweep', [sweepSlot, rows])).rowCount ?? 0,
+    sweep: async (sweepSlot, rows) => (await askToCommit('sweep', [sweepSlot, rows])).rowCount ?? 0,
 
     async earliestSweepSlot() {
       const [[slot] = [null]] = (await ask('earliest')).rows as [number | null][]
