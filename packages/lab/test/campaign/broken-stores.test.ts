@@ -20,6 +20,9 @@ const lively = { users: 10, tabs: 1, rate: 300, operations: 900, seed: 7 }
 /** Every tab is left alone for 1.1 to 3.3 seconds at a time. */
 const leisurely = { users: 120, tabs: 1, rate: 120 / 2.2, operations: 240, seed: 7 }
 
+const fixation =
+  'a login that does not find its session when it looks whether the answer needs the new id leaves the old cookie'
+
 const stores: readonly Broken[] = [
   { name: 'dropped-writes', caughtAs: 'lost-write', operations: 1_200 },
   { name: 'undead-sessions', caughtAs: 'resurrection' },
@@ -42,7 +45,7 @@ const stores: readonly Broken[] = [
   {
     name: 'forgotten-sessions',
     caughtAs: 'lost-session',
-    also: { 'lost-write': 'what a visitor counted is gone with a session that is gone at the login' },
+    also: { 'lost-write': 'what a visitor counted is gone with a session that is gone at the login', fixation },
   },
   {
     name: 'absent-sessions',
@@ -51,6 +54,7 @@ const stores: readonly Broken[] = [
       'lost-session': 'a user that counts without a session gets a new one, in the place of the old',
       resurrection: 'a logout that does not find the session does not end it',
       'lost-write': 'what a visitor counted is gone where the login does not find the session',
+      fixation,
     },
   },
   { name: 'forgotten-contents', caughtAs: 'amnesia' },
