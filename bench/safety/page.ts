@@ -215,7 +215,8 @@ const UNPROVEN = `## What no run here shows
 
 - All processes are on one machine. The network between them breaks where the lab breaks it (latency, resets, partitions); a real network
   breaks in more ways.
-- A rolling deploy restarts the same version. Two versions side by side are not in the matrix.
+- A rolling deploy restarts the same version. Two versions side by side are not in the matrix; for two given ones
+  [\`prove --other-version\`](../../packages/lab/README.md#prove) shows whether sessions cross both ways.
 - Losses of power are not in the matrix: [the lab's README](../../packages/lab/README.md#faults) has what was seen of them.
 - A full disk is not in the matrix: [a test of each database](../../packages/sessions/test/stores/database/full-disk.test.ts) fills one. A disk
   that lies about what it has synced, and data that rots, are not tested at all.
