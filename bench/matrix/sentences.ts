@@ -26,7 +26,9 @@ function keepers(matrix: Matrix): string | undefined {
   const own = foundOf(matrix, ({ row }) => kept.some(({ name }) => name === row))
   const faults = own.reduce((sum, { found }) => sum + found.faults.landed, 0)
   const bound = Math.max(...own.filter(({ found }) => found.faults.landed > 0).map(({ found }) => boundOf(found)))
-  const bounded = Number.isFinite(bound) ? `; each kind alone is bounded to ${percent(bound)} of its faults` : ''
+  const bounded = Number.isFinite(bound)
+    ? `; of each kind alone, a loss in up to ${percent(bound)} of its faults is not ruled out`
+    : ''
   return `Lost nothing: ${listed(kept.map(({ title }) => title))}, in all faults of this matrix that can fall on them (${n(faults)} in total${bounded}).`
 }
 
@@ -58,7 +60,8 @@ function ofStores(matrix: Matrix): string | undefined {
     ),
   )
   if (rows.length === 0) return undefined
-  return `Lost when the store itself is killed, fails over or evicts: sessions or writes of ${some(rows.map(({ title }) => title))}.`
+  const onDisk = rows.some(({ title }) => /redis/i.test(title)) ? ' Redis keeps nothing on disk here.' : ''
+  return `Lost when the store itself is killed, fails over or evicts: sessions or writes of ${some(rows.map(({ title }) => title))}.${onDisk}`
 }
 
 function foundOf(
