@@ -111,9 +111,15 @@ function briefOutcome({ verdict, sessions, writes, anomalies }: Proof): string {
   if (verdict === 'unknown') return 'unknown'
   if (verdict === 'valid') return 'nothing'
   if (sessions.lost > 0) return `${percent(sessions.lost / sessions.begun)} of sessions`
-  if (writes.lost > 0) return `${percent(writes.lost / writes.acknowledged)} of writes`
+  if (writes.lost > 0) {
+    const toTabs = anomalies.every(({ kind }) => OF_TABS.has(kind)) ? ', to two tabs' : ''
+    return `${percent(writes.lost / writes.acknowledged)} of writes${toTabs}`
+  }
   return anomalies.map(({ kind }) => kind).join(', ')
 }
+
+/** Two tabs of a user do these to each other without any fault. */
+const OF_TABS: ReadonlySet<string> = new Set(['lost-update', 'back-in-time'])
 
 const OWN_ENGINES: Readonly<Record<string, string>> = { database: 'sqlite', hybrid: 'redis' }
 

@@ -86,8 +86,8 @@ function ownUrl(
   return over(server.kind.url(port, server.durability))
 }
 
-/** Twelve nodes on a busy machine take longer to start than the default of a mesh, and each waits for all of them. The node's own deadline comes after. */
-const FOUNDING_MS = 50_000
+/** How long a node waits for the others of its mesh: twelve nodes on a busy machine take longer to start than a store takes to answer. */
+export const FOUNDING_MS = 50_000
 
 /** A node's name and the shared secret come from its environment, as this URL is shown to people. */
 function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port: number])[]): string {

@@ -9,6 +9,7 @@ import { compileCache } from '../run-directory.ts'
 import type { ChildSpec } from '../supervise/child.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import type { Trace } from '../trace/trace.ts'
+import { FOUNDING_MS } from './addresses.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Programs } from './programs.ts'
 import type { PrivateServer } from './servers/server-kind.ts'
@@ -48,6 +49,9 @@ export interface Recorded {
   readonly store?: NodeJS.ProcessEnv
 }
 
+/** So that a start that can't succeed is reported soon. */
+const STORE_WAIT_MS = 10_000
+
 /** More operations than the users send in one life, so that operation numbers are unique in a run. */
 const OPERATIONS_PER_LIFE = 1e9
 
@@ -60,8 +64,7 @@ export function specs(options: ClusterOptions, storeUrlOf: (node: string) => str
   const base = baseOf(options.environment)
   const node: NodeJS.ProcessEnv = {
     ...base,
-    // So that a start that can't succeed is reported soon.
-    STORE_WAIT_MS: base['STORE_WAIT_MS'] ?? '10000',
+    STORE_WAIT_MS: base['STORE_WAIT_MS'] ?? String(storeWaitMs(options)),
     SESSION_KEYS: secret(),
     MESH_SECRET: secret(),
     COOKIE_SECURE: 'false',
@@ -148,4 +151,8 @@ function ours(label: string, program: string, environment: NodeJS.ProcessEnv, ar
 
 function secret(): string {
   return randomBytes(32).toString('base64url')
+}
+
+function storeWaitMs({ strategy: { store } }: ClusterOptions): number {
+  return typeof store === 'object' && 'mesh' in store ? FOUNDING_MS : STORE_WAIT_MS
 }
