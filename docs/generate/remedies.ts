@@ -244,6 +244,10 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'Try again; look at `users.log` of the run.',
     ],
     NO_CLUSTER: ['There is no cluster yet.', '`POST /api/strategy` starts one; `POST /api/beside` a second one.'],
+    DISK_FULL: [
+      'A full disk was asked for, and one stands already: there is one disk.',
+      'Heal the fault that stands, or wait until it is over.',
+    ],
     NO_DISK: [
       'A full disk needs a run whose writes pass through the lab.',
       '`npx ninelives prove --faults full-disk`.',

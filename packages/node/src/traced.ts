@@ -1,5 +1,5 @@
 /**
- * The span of a request, a part of the trace that its `traceparent` names. A tracer is registered by whoever runs the node, before it:
+ * The span of a request, a part of the trace that its `traceparent` names. The operator registers a tracer before the node starts:
  * `node --import ./tracing.js ...`. Without one, nothing is done.
  */
 import { context, propagation, type ProxyTracerProvider, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'

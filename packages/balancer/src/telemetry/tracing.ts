@@ -1,6 +1,6 @@
 /**
  * Spans of a request, through the API of OpenTelemetry: one for the request and one for each attempt, which is what its node continues.
- * A tracer is registered by whoever runs the balancer, before it: `node --import ./tracing.js ...`. Without one nothing is done, and
+ * The operator registers a tracer before the balancer starts: `node --import ./tracing.js ...`. Without one nothing is done, and
  * the `traceparent` of a client passes as it is.
  */
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'

@@ -10,6 +10,7 @@ export interface StoreOnDisk extends Subject {
   losePower(): boolean
   restart(): Promise<void>
   /** From here on what it writes is refused. False if its writes do not pass through the lab. */
+  readonly isDiskFull: boolean
   fillDisk(): Promise<boolean>
   /** Gives the room back, and resolves to whether the store takes changes again. */
   freeDisk(): Promise<boolean>
@@ -40,6 +41,10 @@ export class StoreFile implements StoreOnDisk {
   losePower(): boolean {
     this.#power.lose(this.#nodes.flatMap(({ pid }) => pid ?? []))
     return true
+  }
+
+  get isDiskFull(): boolean {
+    return this.#power.isDiskFull
   }
 
   fillDisk(): Promise<boolean> {

@@ -88,6 +88,10 @@ export class StoreServer implements Member, StoreOnDisk {
     return true
   }
 
+  get isDiskFull(): boolean {
+    return this.#power?.isDiskFull ?? false
+  }
+
   async fillDisk(): Promise<boolean> {
     if (this.#power === undefined || 'because' in this.kind.fullDisk) return false
     this.#power.fillDisk()

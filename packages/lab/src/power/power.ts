@@ -3,7 +3,7 @@
  * disk: what the processes write is refused.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findOnPath } from '../cluster/servers/find-program.ts'
@@ -74,6 +74,10 @@ export class Power {
     const giveUpAtMs = performance.now() + GONE_WAIT_MS
     while (all.some((pid) => isRunning(pid)) && performance.now() < giveUpAtMs) Atomics.wait(sleeper, 0, 0, POLL_MS)
     return undoUnsynced(this.#files, this.#log, this.#random)
+  }
+
+  get isDiskFull(): boolean {
+    return existsSync(this.#full)
   }
 
   fillDisk(): void {

@@ -19,6 +19,7 @@ export const fullDisk: Fault<StoreOnDisk> = {
   refuses: ({ fullDisk: ability }) => ('because' in ability ? ability.because : undefined),
 
   async inject(store) {
+    if (store.isDiskFull) throw new ApiError(409, 'DISK_FULL', 'the disk of the store is full already')
     if (await store.fillDisk()) return
     throw new ApiError(409, 'NO_DISK', 'its writes do not pass through the lab: --faults full-disk of prove does that')
   },
