@@ -37,6 +37,11 @@ export interface Engine extends EngineContext {
    * rotation since does not matter.
    */
   reopen(id: SessionId, user: UserTag | undefined, device?: string): Promise<OpenSession | undefined>
+  /**
+   * A logout found no session under this id. A node may have died after it ended the session and before it told the others: so that the
+   * logout, when it comes again, closes the session's sockets before it is acknowledged.
+   */
+  readonly tellEndedBefore: (id: SessionId) => Promise<void>
   /** The last known copy for the bearer of this id, read-only. */
   openLastKnown(id: SessionId): OpenSession | undefined
   /** A new session, which is stored with its first commit. `address` is the client's, if new visitors are counted. */
@@ -123,6 +128,10 @@ function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine
       if (listed === undefined) return undefined
       const status = sameDigest(seen.body.secretDigest, secretDigest(id.secret)) ? 'current' : 'alias'
       return new OpenSession(context, { id, key, device, seen, status, listed })
+    },
+
+    async tellEndedBefore({ handle }) {
+      await context.endings.onEnded?.(sessionKey(handle))
     },
 
     openLastKnown(id) {

@@ -121,6 +121,7 @@ class RequestStore {
     await endOldSession(state)
     await state.session?.destroy()
     if (state.session !== undefined) this.#endings.forget(state.session)
+    else if (state.presented !== undefined) await state.engine.tellEndedBefore(state.presented.id)
     state.use = 'ended'
   }
 

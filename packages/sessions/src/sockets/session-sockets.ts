@@ -37,8 +37,11 @@ export interface SessionSocketsOptions<Fields extends object = SessionFields> ex
   readonly allowedOrigins?: readonly string[]
   /** How many sockets one session may have at this node. Default 8. */
   readonly socketsPerSessionMax?: number
-  /** When the store is out: `close` the socket of a message with 1013, or `refuse` the message. Default `close`. */
-  readonly outage?: 'close' | 'refuse'
+  /**
+   * When the store is out: `close` the socket of a message with 1013, or `refuse` the message, or `read-only`: handle the message, in which
+   * `session.read()` gives the fields as this socket last saw them, and an `update` refuses the message. Default `close`.
+   */
+  readonly outage?: 'close' | 'refuse' | 'read-only'
   /** What a handler threw, and why a session's end could not be told to other nodes. */
   readonly onError?: (error: unknown) => void
   /** A socket was closed because its session has ended, so long after a node told that, by the clocks of both. */
@@ -86,7 +89,7 @@ const rules: Rules<SessionSocketsOptions> = {
   sessionIdOf: take.function,
   allowedOrigins: take.list,
   socketsPerSessionMax: take.wholeNumber(1),
-  outage: take.oneOf('close', 'refuse'),
+  outage: take.oneOf('close', 'refuse', 'read-only'),
   onError: take.function,
   onRevoked: take.function,
   messageBytesMax: take.wholeNumber(2),
@@ -261,7 +264,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const socket: Socket<Fields> = new Socket(
         webSocket,
-        new SocketSession<Fields>(engine, session),
+        new SocketSession<Fields>(engine, session, outage === 'read-only'),
         request,
         limits,
         {

@@ -1,6 +1,6 @@
 /** A socket's session, in the hands of its handlers. */
 import { type SessionDraft, type SessionFields } from '../session-fields.ts'
-import { SessionGoneError } from '../errors.ts'
+import { SessionGoneError, StoreUnavailableError } from '../errors.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { OpenSession } from '../engine/session.ts'
 import { NO_FINGERPRINT } from '../idempotency/fingerprint.ts'
@@ -20,9 +20,12 @@ export class SocketSession<Fields extends object = SessionFields> {
   /** The session in the hands of the present message, whose id its changes carry. */
   #ofMessage: OpenSession | undefined
   readonly #user: UserTag | undefined
+  /** While the store is out, what was seen last may be read. */
+  readonly #readsLastSeen: boolean
 
-  constructor(engine: Engine, session: OpenSession) {
+  constructor(engine: Engine, session: OpenSession, readsLastSeen: boolean) {
     this.#engine = engine
+    this.#readsLastSeen = readsLastSeen
     this.#session = session
     this.#user = session.user
   }
@@ -52,9 +55,13 @@ export class SocketSession<Fields extends object = SessionFields> {
     return this.#session.take() as SessionDraft<Fields>
   }
 
-  /** The fields as they are stored now. Rejects with SessionGoneError if the session has ended. */
+  /**
+   * The fields as they are stored now; with `outage: 'read-only'`, while the store is out, as this socket last saw them. Rejects with
+   * SessionGoneError if the session has ended.
+   */
   async read(): Promise<SessionDraft<Fields>> {
-    if (!(await this.isAlive())) throw new SessionGoneError()
+    const isAlive = await this.isAlive().catch((error: unknown) => this.#inOutage(error))
+    if (!isAlive) throw new SessionGoneError()
     return this.data
   }
 
@@ -78,7 +85,8 @@ export class SocketSession<Fields extends object = SessionFields> {
     this.#ofMessage = session
     try {
       await handle()
-      await session.commit(undefined)
+      // Only the expiry is left to be moved: each change was committed by its update.
+      await session.commit(undefined).catch((error: unknown) => this.#inOutage(error))
       this.#see(session)
     } finally {
       this.#ofMessage = undefined
@@ -91,6 +99,13 @@ export class SocketSession<Fields extends object = SessionFields> {
     if (session === undefined) return false
     this.#see(session)
     return true
+  }
+
+  /** True if the session may be read all the same; throws the error if not. */
+  #inOutage(error: unknown): true {
+    const isOut = error instanceof StoreUnavailableError
+    if (isOut && this.#readsLastSeen && this.expiresAtMs > this.#engine.clock.now()) return true
+    throw error
   }
 
   /** A read may be answered after a later write. The message's id does not go along. */

@@ -60,6 +60,7 @@ export function createSessions<
       'httponly',
     ].join('; ')
   const cookie = { sealer, isKept: lastingCookies(options.maxAge), headerOf }
+  const { tellEndedBefore } = engine
 
   const load = async (request: Incoming): Promise<LoadedSession> => {
     const device = headerIn(request, 'user-agent') ?? ''
@@ -68,9 +69,9 @@ export function createSessions<
     // A sibling domain may have planted another cookie of ours: the first that has a session counts.
     for (const presented of sealed) {
       const session = await engine.open(presented.id, device)
-      if (session !== undefined) return new LoadedSession({ cookie, session, presented, begin })
+      if (session !== undefined) return new LoadedSession({ cookie, session, presented, begin, tellEndedBefore })
     }
-    return new LoadedSession({ cookie, session: undefined, presented: sealed[0], begin })
+    return new LoadedSession({ cookie, session: undefined, presented: sealed[0], begin, tellEndedBefore })
   }
 
   const idsOf = (request: IncomingMessage): SessionId[] =>

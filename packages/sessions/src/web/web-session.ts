@@ -9,6 +9,7 @@ import type { SingleOptions } from '../engine/single-flight.ts'
 import { isIdNeeded, isNews } from '../cookie/cookie-news.ts'
 import { copyOf, type SessionData, withHeldObjects } from '../record/data.ts'
 import { merge } from '../record/merge.ts'
+import type { SessionId } from '../secrets/id.ts'
 import type { SessionDraft, SessionFields } from '../session-fields.ts'
 import type { WebCookie } from './web-options.ts'
 
@@ -40,6 +41,7 @@ interface Loaded {
   readonly presented: Unsealed | undefined
   /** Begins another session for the client of this request. */
   readonly begin: () => OpenSession
+  readonly tellEndedBefore: (id: SessionId) => Promise<void>
 }
 
 export class LoadedSession {
@@ -75,7 +77,9 @@ export class LoadedSession {
 
   logout(): Promise<void> {
     return this.#inTurn(async () => {
+      const { presented, tellEndedBefore } = this.#loaded
       await this.#session?.destroy()
+      if (this.#session === undefined && presented !== undefined) await tellEndedBefore(presented.id)
       this.#hasEnded ||= this.#session !== undefined
       this.#session = undefined
       this.#replace({})

@@ -219,6 +219,21 @@ test('an end that the store did not take at first is told to the other nodes lat
   t.true(performance.now() - endedAtMs < 20_000)
 })
 
+test('a logout whose node died before it told closes the sockets when it is sent again', async (t) => {
+  const stores = sqliteStores(t)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const socket = await socketAt(t, b, browser)
+  // What such a node leaves.
+  const dying = await stores()
+  await dying.destroy([...b.sockets.sockets][0]?.session.id as SessionKey, { fenceUntilMs: Date.now() + 60_000 })
+  const endedAtMs = performance.now()
+  await client(a.origin, browser.cookie).get('/logout')
+  t.like(await socket.closed, { code: 4401 })
+  // Before the next look at all sessions.
+  t.true(performance.now() - endedAtMs < 20_000)
+})
+
 test('without handlers a socket is closed, and the node goes on', async (t) => {
   const errors: unknown[] = []
   const onConnection = (() => {}) as unknown as () => SocketHandlers
@@ -440,6 +455,33 @@ test('with the store out a message closes the socket with 1013, or is refused', 
     if (outage === 'close') t.like(await socket.closed, { code: 1013 })
     else t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), { x: 1 })
   }
+})
+
+test('with the store out and read-only, a message reads what was seen last, and one that changes is refused', async (t) => {
+  const store = memoryStore()
+  let isOut = false
+  const call = async <T>(send: () => Promise<T>): Promise<T> => {
+    if (isOut) throw new StoreUnavailableError('memory')
+    return await send()
+  }
+  const failing: SessionStore = {
+    ...store,
+    read: (key) => call(() => store.read(key)),
+    write: (key, write) => call(() => store.write(key, write)),
+    touch: (key, expiresAtMs) => call(() => store.touch(key, expiresAtMs)),
+  }
+  const node = await socketNode(t, failing, { sockets: { outage: 'read-only' } })
+  const browser = await loggedIn(node)
+  const socket = await socketAt(t, node, browser)
+  t.like(await socket.ask({ type: 'move', id: '1', dx: 3 }), { x: 3 })
+  isOut = true
+  t.like(await socket.ask({ type: 'look', id: '2' }), { type: 'seen', x: 3 })
+  t.like(await socket.ask({ type: 'move', id: '3', dx: 1 }), { type: 'error', code: 'STORE_UNAVAILABLE' })
+  t.is(await refusedAt(t, node, browser), 503)
+  isOut = false
+  t.like(await socket.ask({ type: 'move', id: '3', dx: 1 }), { x: 4 })
+  await browser.get('/logout')
+  t.like(await socket.closed, { code: 4401 })
 })
 
 test('a handler that throws is told apart from the session, and the socket goes on', async (t) => {
