@@ -18,6 +18,13 @@ import type { Cell } from './chart.ts'
 import { Customer } from './customer.ts'
 import type { Operation, Seen } from './operations.ts'
 
+interface Trial {
+  readonly customer: Customer
+  readonly recorder: Recorder
+  readonly attempt: number
+  readonly events: OperationEvent[]
+}
+
 const TRIES_MAX = 12
 /** A crash lands before its request is answered; this is the time until the trace shows it. */
 const LANDING_WAIT_MS = 400
@@ -74,15 +81,28 @@ export class Explorer {
     const customer = new Customer({
       recorder,
       shop: this.#shop,
+      url: new URL(this.#lab.cluster.url),
       number: this.#customers++ % ACCOUNTS,
       visit,
       onAnswer: (node) => (this.#turns = [...this.#turns.filter((each) => each !== node), node]),
     })
+    try {
+      return await this.#crash(operation, point, { customer, recorder, attempt, events })
+    } finally {
+      customer.close()
+    }
+  }
+
+  async #crash(
+    operation: Operation,
+    point: CrashPoint,
+    { customer, recorder, attempt, events }: Trial,
+  ): Promise<Omit<Cell, 'operation' | 'point'> | 'elsewhere'> {
     if (!(await operation.prepare(customer))) {
       recorder.flush()
       return { state: 'not-reached', lost: this.#judged(events) }
     }
-    const node = this.#nodeFor(attempt)
+    const node = operation.node?.(customer) ?? this.#nodeFor(attempt)
     const { faults } = this.#lab
     const { id } = await faults.inject({ kind: 'crash', target: node, point, operation: operation.route })
     const jar = customer.keepCookie()
@@ -113,18 +133,19 @@ export class Explorer {
     { name }: Operation,
     customer: Customer,
     jar: ReturnType<Customer['keepCookie']>,
-  ): Promise<Pick<Seen, 'cookieAfter' | 'look' | 'count' | 'comeback'>> {
+  ): Promise<Pick<Seen, 'cookieAfter' | 'look' | 'count' | 'moves' | 'comeback'>> {
     const hasLeft = name === 'logout'
     const cookieAfter = customer.cookie
     if (!hasLeft) await customer.read()
     await this.#whole()
     const comeback: Answered = await customer.comeBackWith(jar)
-    if (hasLeft) return { cookieAfter, look: comeback, count: undefined, comeback }
+    if (hasLeft) return { cookieAfter, look: comeback, count: undefined, moves: undefined, comeback }
     await customer.read()
     const { answer } = await customer.count()
     const look = await customer.read()
+    const floor = name === 'move' ? await customer.hello() : undefined
     for (const copy of this.#copies) await customer.copyFrom(copy.name, copy.client)
-    return { cookieAfter, look, count: answer.count, comeback }
+    return { cookieAfter, look, count: answer.count, moves: floor?.answer.count, comeback }
   }
 
   /** The node that will probably get the next request: the last one if sessions are pinned, else the least recent one. */

@@ -9,6 +9,8 @@ export interface Operation {
   /** False if the operation could not even be begun, with nothing broken. */
   prepare(customer: Customer): Promise<boolean>
   run(customer: Customer): Promise<Answered>
+  /** Where it is known which node gets the operation. */
+  node?(customer: Customer): string | undefined
   /** How often it was carried out, as far as its customer can see. */
   done(seen: Seen): number
 }
@@ -22,6 +24,8 @@ export interface Seen {
   readonly look: Answered
   /** The number that one more `count` returned. */
   readonly count: number | undefined
+  /** All moves of its marker, after a `move`. */
+  readonly moves: number | undefined
   /** The answer to the cookie from before the operation. */
   readonly comeback: Answered
 }
@@ -56,6 +60,15 @@ export const operations: readonly Operation[] = [
     run: (customer) => customer.count(),
     // One count came before it, and one is the look.
     done: ({ count = 0 }) => Math.max(0, count - 2),
+  },
+  {
+    name: 'move',
+    route: 'WS /api/floor',
+    prepare: async (customer) => (await comeIn(customer)) && isOk(await customer.move()),
+    run: (customer) => customer.move(),
+    node: (customer) => customer.socketNode,
+    // One move came before it.
+    done: ({ moves = 0 }) => Math.max(0, moves - 1),
   },
   {
     name: 'logout',

@@ -18,7 +18,7 @@ test.serial('the atlas of a sticky strategy shows what each crash costs', async 
   t.like(atlas, { schema: 1, seed: 3 })
   t.deepEqual(
     atlas.charts.map(({ strategy, cells }) => [strategy, cells.length]),
-    [['sticky', 24]],
+    [['sticky', 28]],
   )
 
   const cells = atlas.charts[0]?.cells ?? []
@@ -28,6 +28,7 @@ test.serial('the atlas of a sticky strategy shows what each crash costs', async 
     t.deepEqual(at('put', point)?.lost, ['lost-session'], point)
     t.deepEqual(at('count', point)?.lost, ['lost-session'], point)
   }
+  t.deepEqual(at('move', 'before-commit')?.lost, ['lost-session'])
   // What was there before the login is gone; the login itself is sent again and comes about on another node.
   t.is(at('login', 'after-commit')?.answer?.outcome, 'ok')
   t.is(at('login', 'after-commit')?.done, 1)
@@ -37,9 +38,9 @@ test.serial('the atlas of a sticky strategy shows what each crash costs', async 
   const notPassed = cells.filter(({ state }) => state === 'not-passed')
   t.deepEqual(
     notPassed.map(({ operation, point }) => `${operation} ${point}`),
-    ['read before-commit', 'read after-commit'],
+    ['read before-commit', 'read after-commit', 'move before-read'],
   )
-  t.is(cells.filter(({ state }) => state === 'landed').length, 22)
+  t.is(cells.filter(({ state }) => state === 'landed').length, 25)
 })
 
 test.serial('Ctrl-C ends it, and leaves nothing behind', async (t) => {

@@ -62,10 +62,12 @@ export function floor(layer: SessionLayer, { node, server, onError, onRevoked, c
         move: async ({ id, dx, dy }) => {
           const step = stepOf({ dx, dy })
           if (id === undefined || step === undefined) return refuse(socket, id)
-          const move = () => moveOnce(socket, step)
-          const marker = await (crashPoints?.within(OPERATION, move) ?? move())
-          send({ type: 'moved', id, ...marker, version: session.version })
-          show(marker)
+          const move = async () => {
+            const marker = await moveOnce(socket, step)
+            send({ type: 'moved', id, ...marker, version: session.version })
+            show(marker)
+          }
+          await (crashPoints?.within(OPERATION, move) ?? move())
         },
       }
     },

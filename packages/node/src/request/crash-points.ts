@@ -25,7 +25,7 @@ export interface CrashOrder {
 export interface CrashPoints {
   /** Runs right before the session layer, so it sees requests with sessions and no probes. */
   readonly middleware: Koa.Middleware<RequestState>
-  /** The same for a message on a socket. */
+  /** The same for a message on a socket, which `work` answers. */
   readonly within: <T>(operation: string, work: () => Promise<T>) => Promise<T>
   readonly onStep: (step: EngineStep) => void
   arm(order: CrashOrder): void
@@ -73,7 +73,13 @@ export function crashPoints(node: string): CrashPoints {
       ctx.res.once('finish', () => pass('after-response', passing))
       await requests.run(passing, next)
     },
-    within: (operation, work) => (orders.size === 0 ? work() : requests.run({ operation, passed: new Set() }, work)),
+    async within(operation, work) {
+      if (orders.size === 0) return await work()
+      const passing: Passing = { operation, passed: new Set() }
+      const result = await requests.run(passing, work)
+      pass('after-response', passing)
+      return result
+    },
     onStep(step) {
       if (orders.size > 0) pass(step, requests.getStore())
     },
