@@ -29,6 +29,7 @@ export const LONG_TESTS = [
   'packages/sessions/test/stores/redis/redis-cluster-failover.test.ts',
   'packages/sessions/test/stores/redis/redis-failover-load.test.ts',
   'test/compose.test.ts',
+  'test/docs/site.test.ts',
   'test/express-connect-redis.test.ts',
   'test/floor-failover.test.ts',
   'test/floor-frames.test.ts',

@@ -1,7 +1,8 @@
-/** Every page that is made from the source, by its path. */
+/** Every page that is made from the source or from other pages, by its path. */
 import { commandsPage } from './commands.ts'
 import { controlApiPage } from './control-api.ts'
 import { errorsPage } from './errors.ts'
+import { llmsPage } from './llms.ts'
 import { metricsPage } from './metrics.ts'
 import { optionsPage, typesPage } from './options.ts'
 import { Source } from './source.ts'
@@ -20,5 +21,6 @@ export async function generated(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/store-urls.md', await storeUrlsPage()],
     ['docs/reference/trace.md', tracePage(history)],
     ['docs/reference/control-api.md', controlApiPage()],
+    ['llms.txt', llmsPage()],
   ])
 }

@@ -1,0 +1,133 @@
+/** The documentation as a site: every link leads somewhere, it asks no other server for anything, and axe finds no barrier. */
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join, posix } from 'node:path'
+import { promisify } from 'node:util'
+import test, { type ExecutionContext } from 'ava'
+import { ROOT } from '../../docs/generate/source.ts'
+import { barriers, browserMissing, openPage } from '../support/browser.ts'
+
+const run = promisify(execFile)
+const DIST = join(ROOT, 'docs/site/.vitepress/dist')
+const BUILD_MS = 600_000
+/** Of what a first visit to a page loads, as it is on disk; a server that compresses sends a third of it. */
+const PAGE_BYTES_MAX = 1_000_000
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.json': 'application/json',
+  '.txt': 'text/plain; charset=utf-8',
+}
+
+const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
+if (browserMissing !== undefined) test.skip(`the site: ${browserMissing}`, () => {})
+
+test.before('builds it', async (t) => {
+  t.timeout(BUILD_MS)
+  const env = { ...process.env, PATH: `${ROOT}/node_modules/.bin:${process.env['PATH']}` }
+  await run('npm', ['run', 'docs:build'], { cwd: ROOT, env, timeout: BUILD_MS })
+  t.pass()
+})
+
+test.serial('every link of every page leads to a page, and its anchor to a place there', (t) => {
+  const pages = new Map(
+    globSync('**/*.html', { cwd: DIST }).map((page) => [`/${page}`, readFileSync(join(DIST, page), 'utf8')]),
+  )
+  t.true(pages.size > 40)
+  const anchors = new Map(
+    [...pages].map(([page, html]) => [page, new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id))]),
+  )
+  const broken: string[] = []
+  for (const [page, html] of pages) {
+    for (const [, link = ''] of html.matchAll(/<a [^>]*?href="([^"]*)"/g)) {
+      if (/^[a-z]+:/.test(link)) continue
+      const [path = '', anchor] = link.split('#', 2)
+      let target = path === '' ? page : posix.join(posix.dirname(page), path.startsWith('/') ? '/' : '.', path)
+      if (path.startsWith('/')) target = path
+      if (target.endsWith('/')) target += 'index.html'
+      const exists = pages.has(target) || isFile(join(DIST, target))
+      const isThere =
+        anchor === undefined || anchor === '' || anchors.get(target)?.has(decodeURIComponent(anchor)) !== false
+      if (!exists || !isThere) broken.push(`${page}: ${link}`)
+    }
+  }
+  t.deepEqual(broken, [])
+})
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  inBrowser(`${colorScheme}: pages are readable with axe, are light, and ask no other server`, async (t) => {
+    const { origin, sent } = await served(t)
+    const { page, errors } = await openPage(t, 'about:blank', { colorScheme })
+    const elsewhere: string[] = []
+    page.on('request', (request) => {
+      if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) elsewhere.push(request.url())
+    })
+    for (const path of [
+      '/',
+      '/all-pages.html',
+      '/tutorial.html',
+      '/explanation/choosing.html',
+      '/reference/errors.html',
+      '/ko/',
+      '/ko/tutorial.html',
+    ]) {
+      sent.bytes = 0
+      await page.goto(origin + path, { waitUntil: 'networkidle' })
+      t.true(sent.bytes < PAGE_BYTES_MAX, `${path}: ${sent.bytes} bytes`)
+      t.deepEqual(await barriers(page), [], path)
+    }
+    t.deepEqual(elsewhere, [])
+    t.deepEqual(errors, [])
+  })
+}
+
+inBrowser('search finds a page by its words, with the keyboard alone, in both languages', async (t) => {
+  const { origin } = await served(t)
+  const { page, errors } = await openPage(t, origin)
+  for (const [path, word, found] of [
+    ['/', 'guard lease', /replication/],
+    ['/ko/', '재시도 예산', /ko\/glossary/],
+  ] as const) {
+    await page.goto(origin + path, { waitUntil: 'networkidle' })
+    await page.keyboard.press('Control+k')
+    await page.locator('.VPLocalSearchBox input').fill(word)
+    await page.locator('.VPLocalSearchBox .result').first().waitFor()
+    await page.keyboard.press('Enter')
+    await page.waitForURL(found)
+  }
+  t.deepEqual(errors, [])
+})
+
+test.serial('llms.txt and the OpenAPI of the control API are beside the pages', (t) => {
+  t.is(readFileSync(join(DIST, 'llms.txt'), 'utf8'), readFileSync(join(ROOT, 'llms.txt'), 'utf8'))
+  t.true(isFile(join(DIST, 'docs/reference/control-api.yaml')))
+})
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+/** As any file server does. */
+async function served(t: ExecutionContext): Promise<{ origin: string; sent: { bytes: number } }> {
+  const sent = { bytes: 0 }
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '', 'http://site')
+    const file = join(DIST, pathname.endsWith('/') ? `${pathname}index.html` : pathname)
+    if (!isFile(file)) return response.writeHead(404).end()
+    const content = readFileSync(file)
+    sent.bytes += content.length
+    return response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(content)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, sent }
+}
