@@ -9,8 +9,14 @@ import { newSessionId, sessionKey } from './secrets/id.ts'
 export interface Definition {
   readonly title: string
   readonly needs?: keyof Capabilities
-  /** `another` opens the store as a second node would. */
-  readonly check: (store: SessionStore, another: () => Promise<SessionStore>) => Promise<void>
+  /** Calls `restart`. */
+  readonly restarts?: boolean
+  /** `another` opens the store as a second node would; `restart` kills what keeps the sessions, and starts it again. */
+  readonly check: (
+    store: SessionStore,
+    another: () => Promise<SessionStore>,
+    restart: () => Promise<void>,
+  ) => Promise<void>
 }
 
 const HOUR_MS = 3_600_000
@@ -312,6 +318,21 @@ export const definitions: readonly Definition[] = [
       const key = await created(leaving, 'left behind')
       await leaving.close()
       assert.equal((await store.read(key))?.body, 'left behind')
+    },
+  },
+  {
+    title: 'what was acknowledged is there after the store has restarted',
+    needs: 'survivesStoreRestart',
+    restarts: true,
+    async check(store, another, restart) {
+      const [changed, ended] = [await created(store), await created(store)]
+      await store.write(changed, { expectedVersion: 1, expiresAtMs: inAnHour(), body: 'two' })
+      await store.destroy(ended, { fenceUntilMs: inAnHour() })
+      await restart()
+      const later = await another()
+      const record = await later.read(changed)
+      assert.deepEqual([record?.version, record?.body], [2, 'two'])
+      assert.equal(await later.read(ended), undefined)
     },
   },
   {
