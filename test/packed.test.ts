@@ -19,7 +19,16 @@ const MB = 1024 * 1024
 const PACKAGE_MANAGER_MS = 600_000
 
 const KOA = ['koa@3', 'koa-session@7', '@types/koa@3', '@types/node@24']
-const EXPRESS = ['express@5', 'express-session@1', 'fastify@5', '@fastify/cookie@11', '@fastify/session@11']
+const EXPRESS = [
+  'express@5',
+  'express-session@1',
+  'fastify@5',
+  '@fastify/cookie@11',
+  '@fastify/session@11',
+  'express-openid-connect@3',
+  'hono@4',
+  '@hono/node-server@2',
+]
 const CHECKERS = ['publint@0.3.25', '@arethetypeswrong/cli@0.18.5']
 
 /** What the npm that runs the tests hands down is not for the npm that they run. */
@@ -29,7 +38,7 @@ let directory: string
 let tarballs: string
 /** With all packages and Koa. */
 let application: string
-/** With the session layer, Express and Fastify: no Koa, no driver. */
+/** With the session layer, Express, Fastify and Hono: no Koa, no driver. */
 let withoutKoa: string
 let checkers: string
 
@@ -97,7 +106,7 @@ for (const name of ['plain.mjs', 'plain.cjs']) {
   })
 }
 
-for (const name of ['express.mjs', 'fastify.mjs']) {
+for (const name of ['express.mjs', 'fastify.mjs', 'oidc.mjs', 'http.mjs', 'hono.mjs']) {
   test.serial(`an application without Koa counts its visits: ${name}`, async (t) => {
     const visit = await visiting(t, withoutKoa, name)
     t.deepEqual(await visit('/'), { count: 1 })
