@@ -70,5 +70,8 @@ test('an empty file has no events, and a directory is no trace', (t) => {
     instanceOf: UsageError,
     message: /not a regular file, and a trace is read/,
   })
-  t.throws(() => new TraceFile(path.dirname(file)), { instanceOf: UsageError, message: /can't be read/ })
+  t.throws(() => new TraceFile(path.dirname(file)), {
+    instanceOf: UsageError,
+    message: /it is a directory; name the trace in it, such as .*trace\.ndjson/,
+  })
 })

@@ -1,5 +1,6 @@
 /** Reads the trace file that a command is given. */
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import { decodeLines, type ReadTrace, type TraceEvent, type TraceProblem } from '@ninelives/history'
 import { UsageError } from '../../errors.ts'
@@ -39,7 +40,10 @@ export class TraceFile implements ReadTrace {
   constructor(file: string) {
     this.path = file
     try {
-      if (!statSync(file).isFile()) throw new Error('it is not a regular file, and a trace is read more than once')
+      const found = statSync(file)
+      if (found.isDirectory())
+        throw new Error(`it is a directory; name the trace in it, such as ${join(file, 'trace.ndjson')}`)
+      if (!found.isFile()) throw new Error('it is not a regular file, and a trace is read more than once')
       closeSync(openSync(file, 'r'))
     } catch (error) {
       throw new UsageError(`${file} can't be read: ${(error as Error).message}`)
