@@ -63,9 +63,12 @@ test('every Korean page is in the list of Korean pages, and names its English on
   }
 })
 
+/** The first cells of its tables. */
+function words(path: string): string[] {
+  return [...readFileSync(join(ROOT, path), 'utf8').matchAll(/^\| ([^|]+?) +\|/gm)].map(([, word = '']) => word)
+}
+
 test('the Korean glossary has every word of the English one', (t) => {
-  const words = (path: string): string[] =>
-    [...readFileSync(join(ROOT, path), 'utf8').matchAll(/^\| ([^|]+?) +\|/gm)].map(([, word = '']) => word)
   const english = words('docs/glossary.md').filter((word) => word !== 'word')
   t.true(english.length > 50)
   t.deepEqual(
