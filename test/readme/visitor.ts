@@ -18,6 +18,8 @@ export interface Visitor {
 /** Of one browser: it keeps the last cookie that it is given. */
 export async function visitor(listener: RequestListener | { callback(): RequestListener }): Promise<Visitor> {
   const server = createServer(typeof listener === 'function' ? listener : listener.callback())
+  // A connection that closed between two requests of a busy machine would be a failed request.
+  server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   server.unref()
