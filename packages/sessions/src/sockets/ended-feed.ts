@@ -50,8 +50,8 @@ const ATTEMPTS_MAX = 32
 const TELL_AGAIN_MS = 500
 const NOTIFICATION = /^(\d+) (\S+)$/
 
-/** With when it was told. */
-type Told = readonly [subject: SessionKey, atMs: number]
+/** With when it was told, and when it came into the record, which may be long after during an outage. */
+type Told = readonly [subject: SessionKey, atMs: number, writtenAtMs?: number]
 
 interface Feed {
   /** The number of the last subject. */
@@ -71,6 +71,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   let body: string | undefined
   let isInDoubt = false
   let timer: NodeJS.Timeout | undefined
+  /** The timer whose look is under way. */
+  let looking: NodeJS.Timeout | undefined
   let starting: Promise<void> | undefined
   let listener: NotificationListener | undefined
   /** The latest notifications that came, and this node's own. */
@@ -83,8 +85,9 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const nowMs = clock.now()
       const { last, told } = feedIn(record) ?? { last: nowMs, told: [] }
-      const recent = told.filter(([, atMs]) => atMs > nowMs - KEPT_MS)
-      const feed: Feed = { last: last + subjects.length, told: [...recent, ...subjects].slice(-SUBJECTS_MAX) }
+      const recent = told.filter(([, atMs, writtenAtMs = atMs]) => writtenAtMs > nowMs - KEPT_MS)
+      const added = subjects.map(([subject, atMs]): Told => [subject, atMs, nowMs])
+      const feed: Feed = { last: last + subjects.length, told: [...recent, ...added].slice(-SUBJECTS_MAX) }
       const expiresAtMs = nowMs + RECORD_MS
       const result = await store.write(FEED_KEY, {
         expectedVersion: record?.version ?? 0,
@@ -174,12 +177,15 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   const poll = async (): Promise<void> => {
     const own = timer
     const wasListening = isListening()
+    looking = own
     try {
       const news = await look()
       if (wasListening) renewIfDeaf(news)
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
       isInDoubt = true
+    } finally {
+      if (looking === own) looking = undefined
     }
     // It may have been told to rest, and to watch again, meanwhile.
     if (own !== undefined && timer === own) pollLater(wasListening)
@@ -201,7 +207,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
 
   const lost = (): void => {
     unheard = []
-    if (timer === undefined) return
+    // A look that is under way is followed by one that is soon.
+    if (timer === undefined || timer === looking) return
     clearTimeout(timer)
     pollLater(false)
   }
@@ -215,7 +222,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   return {
     async tell(subject) {
       const told: Told = [subject, clock.now()]
-      onEnded(...told)
+      onEnded(subject, told[1])
       if (!isShared) return
       untold.push(told)
       telling ??= flush()

@@ -6,7 +6,7 @@
 import { Cluster } from 'ioredis'
 import type { Notifications } from '../../contract.ts'
 import { StoreUnavailableError } from '../../errors.ts'
-import { notificationStream } from '../../notification-stream.ts'
+import { notificationStreams } from '../../notification-stream.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
 import type { RedisLocation } from './url.ts'
 
@@ -16,10 +16,15 @@ export interface RedisNotificationsOptions {
   readonly timeoutMs: number
 }
 
+export interface RedisNotifications extends Notifications {
+  close(): void
+}
+
 export function redisNotifications(
   connection: RedisConnection,
   { location, prefix, timeoutMs }: RedisNotificationsOptions,
-): Notifications {
+): RedisNotifications {
+  const streams = notificationStreams()
   const channel = `${prefix}notifications`
 
   return {
@@ -28,7 +33,7 @@ export function redisNotifications(
     },
 
     listen: (on) =>
-      notificationStream(async ({ text, lost }) => {
+      streams.listen(async ({ text, lost }) => {
         const stream = redisConnection(streamLocation(connection, location), timeoutMs, 'stream')
         stream.client.on('message', (_channel: string, message: string) => text(message))
         try {
@@ -41,6 +46,8 @@ export function redisNotifications(
           throw error
         }
       }, on),
+
+    close: () => streams.close(),
   }
 }
 

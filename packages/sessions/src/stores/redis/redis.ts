@@ -151,6 +151,8 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     write: (key, about) => write(key, about),
   })
 
+  const notifications = redisNotifications(connection, { location, prefix, timeoutMs })
+
   return {
     name: 'redis',
     capabilities,
@@ -177,7 +179,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     },
 
     ...(isOneServer && { copies }),
-    notifications: redisNotifications(connection, { location, prefix, timeoutMs }),
+    notifications,
 
     async health() {
       await healthy(connection)
@@ -195,6 +197,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     check: () => redisFindings(connection, location, ack),
 
     async close() {
+      notifications.close()
       lease.close()
       connection.close()
       acked?.close()

@@ -3,9 +3,9 @@
  * own: a pooler may have put another session behind LISTEN, or none.
  */
 import { randomUUID } from 'node:crypto'
-import type { NotificationListener, Notifications } from '../../../contract.ts'
+import type { Notifications } from '../../../contract.ts'
 import { deadlineList } from '../../../deadlines.ts'
-import { notificationStream } from '../../../notification-stream.ts'
+import { notificationStreams } from '../../../notification-stream.ts'
 import type { PostgresConnection } from './postgres-connection.ts'
 
 export interface PostgresNotificationsOptions {
@@ -30,7 +30,7 @@ export function postgresNotifications({
   send,
 }: PostgresNotificationsOptions): PostgresNotifications {
   const answers = deadlineList(timeoutMs, () => new Error(`the server did not answer within ${timeoutMs} ms`))
-  const listeners = new Set<NotificationListener>()
+  const streams = notificationStreams()
   let serverId: string | undefined
 
   return {
@@ -38,8 +38,8 @@ export function postgresNotifications({
       await send(text)
     },
 
-    listen(on) {
-      const listener = notificationStream(async ({ text, lost }) => {
+    listen: (on) =>
+      streams.listen(async ({ text, lost }) => {
         const connection = await connect()
         const beat = `beat ${randomUUID()}`
         const heard = Promise.withResolvers<void>()
@@ -56,26 +56,14 @@ export function postgresNotifications({
           connection.destroy()
           throw error
         }
-      }, on)
-      listeners.add(listener)
-      return {
-        get isListening() {
-          return listener.isListening
-        },
-        renew: () => listener.renew(),
-        stop() {
-          listeners.delete(listener)
-          listener.stop()
-        },
-      }
-    },
+      }, on),
 
     connectedTo(id) {
-      if (id !== serverId) for (const listener of listeners) listener.renew()
+      if (id !== serverId) streams.renew()
     },
 
     close() {
-      for (const listener of listeners) listener.stop()
+      streams.close()
       answers.giveUp(() => new Error('the store was closed'))
     },
   }

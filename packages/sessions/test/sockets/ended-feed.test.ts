@@ -1,0 +1,52 @@
+import test from 'ava'
+import type { SessionKey, SessionStore } from '../../src/contract.ts'
+import { StoreUnavailableError } from '../../src/errors.ts'
+import { endedFeed } from '../../src/sockets/ended-feed.ts'
+import { openStore } from '../../src/stores/open-store.ts'
+import { until } from '../support/until.ts'
+
+const OUTAGE_MS = 60_000
+
+test('an end that could not be written for long is still read by a node that looks a moment after the next one', async (t) => {
+  const memory = await openStore('memory:')
+  await memory.open()
+  t.teardown(() => memory.close())
+  const shared: SessionStore = { ...memory, capabilities: { ...memory.capabilities, shared: 'held' } }
+  let nowMs = Date.now()
+  const clock = { now: () => nowMs }
+  let isOut = true
+  let hasNews = false
+  const ended: (SessionKey | undefined)[] = []
+  const reader = endedFeed({
+    store: { ...shared, read: async (key) => (hasNews ? await shared.read(key) : undefined) },
+    clock,
+    onEnded: (subject) => ended.push(subject),
+    onFailed() {},
+  })
+  const writer = endedFeed({
+    store: {
+      ...shared,
+      async write(...args) {
+        if (isOut) throw new StoreUnavailableError('memory', new Error('out'))
+        return await shared.write(...args)
+      },
+    },
+    clock,
+    onEnded() {},
+    onFailed() {},
+  })
+  t.teardown(() => {
+    reader.rest()
+    writer.rest()
+  })
+  await reader.watch()
+  await writer.tell('first' as SessionKey)
+  nowMs += OUTAGE_MS
+  isOut = false
+  await writer.tell('second' as SessionKey)
+  nowMs += 1
+  await writer.tell('third' as SessionKey)
+  hasNews = true
+  await until('the third to be read', () => ended.includes('third' as SessionKey))
+  t.deepEqual(ended, ['first', 'second', 'third'] as SessionKey[])
+})
