@@ -14,7 +14,7 @@ const boundaries: Readonly<Record<string, { imports: readonly string[]; processe
   node: { imports: ['sessions', 'style'] },
   style: { imports: [] },
   dashboard: { imports: ['history', 'style'] },
-  lab: { imports: ['history', 'dashboard', 'sessions'], processes: ['node', 'balancer'] },
+  lab: { imports: ['history', 'dashboard', 'sessions', 'style'], processes: ['node', 'balancer'] },
 }
 
 interface Source {

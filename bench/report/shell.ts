@@ -1,15 +1,15 @@
 /** The frame of every page of the report: one file that needs no network. */
 import { readFileSync } from 'node:fs'
 import { html, type Markup, trusted } from '@ninelives/lab'
-import { browserModule } from '@ninelives/style'
+import { browserModule, tokensCss } from '@ninelives/style'
 
-const style = readFileSync(new URL('page/style.css', import.meta.url), 'utf8')
+const style = `${tokensCss.toString('utf8')}\n${readFileSync(new URL('page/style.css', import.meta.url), 'utf8')}`
 const behaviour = browserModule(readFileSync(new URL('page/behaviour.ts', import.meta.url), 'utf8'))
 
 const ICON = trusted(
-  '<svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#0f766e"/>' +
-    '<path d="M7 26V11l5 4h8l5-4v15z" fill="#fff"/><circle cx="12.5" cy="20" r="1.8" fill="#0f766e"/>' +
-    '<circle cx="19.5" cy="20" r="1.8" fill="#0f766e"/></svg>',
+  '<svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#b03a0c"/>' +
+    '<path d="M7 26V11l5 4h8l5-4v15z" fill="#fff"/><circle cx="12.5" cy="20" r="1.8" fill="#b03a0c"/>' +
+    '<circle cx="19.5" cy="20" r="1.8" fill="#b03a0c"/></svg>',
 )
 
 /** Injected code could fetch nothing and send nothing. */

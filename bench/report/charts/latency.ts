@@ -61,7 +61,7 @@ export function latencyChart(entries: readonly Measured[], scenario: string): Ch
           symbol: 'percentile',
           r: 4,
           fill: COLOURS.ok,
-          stroke: 'var(--surface, #ffffff)',
+          stroke: 'var(--surface, #fffefc)',
           strokeWidth: 1,
         }),
       ],

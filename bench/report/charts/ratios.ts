@@ -83,7 +83,7 @@ interface Row {
 }
 
 function fillOf(finding: Finding): { fill: string } {
-  return { fill: finding === 'less' || finding === 'more' ? COLOURS.ok : 'var(--surface, #ffffff)' }
+  return { fill: finding === 'less' || finding === 'more' ? COLOURS.ok : 'var(--surface, #fffefc)' }
 }
 
 /** Fewer in a wide range, and always 1. */

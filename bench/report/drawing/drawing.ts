@@ -8,11 +8,10 @@ import { parseHTML } from 'linkedom'
 import { escaped, html, type Markup, trusted } from '@ninelives/lab'
 
 export const COLOURS = {
-  ok: 'var(--ok, #0c7c71)',
-  failed: 'var(--failed, #c81e33)',
-  warm: 'var(--logged-out, #b45309)',
-  quiet: 'var(--quiet, #566370)',
-  line: 'var(--line, #dde2e8)',
+  ok: 'var(--ok, #0b766a)',
+  failed: 'var(--failed, #b8202f)',
+  quiet: 'var(--ink-soft, #625a52)',
+  line: 'var(--edge, #ddd6cb)',
 } as const
 
 export interface Chart {

@@ -36,7 +36,7 @@ async function copy(button: HTMLButtonElement): Promise<void> {
 /** The SVG with light colours in place of the page's variables, for a document that has no such variables. */
 function standalone(id: string): string {
   const text = document.querySelector(`#${CSS.escape(id)}`)?.outerHTML ?? ''
-  return text.replaceAll(/var\(--[\w-]+, (#[0-9a-f]+)\)/g, '$1').replace('<svg ', '<svg color="#16202a" ')
+  return text.replaceAll(/var\(--[\w-]+, (#[0-9a-f]+)\)/g, '$1').replace('<svg ', '<svg color="#211d1a" ')
 }
 
 function save(name: string, type: string, text: string): void {

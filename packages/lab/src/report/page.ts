@@ -45,8 +45,8 @@ export function reportPage(report: RunReport): string {
         <h2>What happened when</h2>
         <div class="wide">${timeline(events)}</div>
         <p class="quiet">
-          Nodes: red is down, amber is starting, paused or draining. Users: operations that ended in each second; red
-          was not ok.
+          Nodes: red is down, blue is starting, paused or draining. Users: operations that ended in each second; red was
+          not ok.
         </p>
 
         ${anomalySections(report)}
