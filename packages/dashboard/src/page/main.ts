@@ -45,7 +45,11 @@ const pair = new Pair(lab)
 const tour = new Tour(lab, director, () => timeline.head)
 const fork = new Fork(timeline, player)
 const transport = new Transport(player, timeline, anomalies)
-const stage = new Stage({ kill: (node) => void inject('kill', node) })
+const stage = new Stage({
+  kill: (node) => void inject('kill', node),
+  breakPart: (target) => void hands.openFaults(target),
+  hasEdges: () => lab.facts.edges,
+})
 let connection: 'connecting' | 'live' | 'gone' | 'locked' | 'reading' | 'recorded' = 'connecting'
 /** When the head's time was known to be `timeline.head.atMs`. */
 let heardMs = performance.now()

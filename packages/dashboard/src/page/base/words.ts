@@ -1,4 +1,7 @@
-/** The page's words in English and Korean. `{name}` is filled in; a part between asterisks is a figure that is set in bold. */
+/**
+ * The page's words in English and Korean. `{name}` is filled in; a part between asterisks is a figure that is set in bold. Of two texts with a
+ * bar between them the first is for an `n` of one.
+ */
 import type { NodeLife } from '@ninelives/history'
 
 const en = {
@@ -87,7 +90,7 @@ const en = {
   'routing-session-id': "sends each session to its owner's node",
   perSecond: '{n}/s',
   node: 'Node {name}',
-  users: '{n} users',
+  users: '{n} user|{n} users',
   store: 'Store',
   storeMesh: 'Nodes copy every session to each other',
   storeMemory: "Each node's own memory. Nothing is shared.",
@@ -103,6 +106,7 @@ const en = {
   killNode: 'Kill node {name}, key {key}',
   act: '{action} node {name}',
   more: 'More faults',
+  breakEdge: 'Break the connection {edge}',
 
   up: 'up',
   startingNode: 'starting',
@@ -113,7 +117,7 @@ const en = {
   since: 'for {time}',
   deaths: 'deaths',
   downtime: 'down in all',
-  held: 'sessions in memory',
+  held: 'sessions held',
   noneHeld: 'none',
   share: 'of answers',
   decision: 'Balancer',
@@ -137,22 +141,24 @@ const en = {
   oneOnIt: '1 user was on it:',
   nobodyOn: 'No logged-in user was on it.',
   unnoticed: '*{n}* noticed nothing',
-  waiting: '*{n}* have not clicked since',
+  waiting: '*{n}* has not clicked since|*{n}* have not clicked since',
   slow: '*{n}* waited more than a second',
   failed: '*{n}* met an error',
   lost: '*{n}* lost part of the cart',
-  out: '*{n}* were logged out',
+  out: '*{n}* was logged out|*{n}* were logged out',
   'unnoticed-end': '*{n}* noticed nothing',
-  'waiting-end': '*{n}* have not clicked since',
+  'waiting-end': '*{n}* has not clicked since|*{n}* have not clicked since',
   'slow-end': '*{n}* waited more than a second',
   'failed-end': '*{n}* met an error',
   'lost-end': '*{n}* lost part of the cart',
-  'out-end': '*{n}* were logged out',
+  'out-end': '*{n}* was logged out|*{n}* were logged out',
   items: '*{n}* items are gone from their carts.',
   item: '*1* item is gone from a cart.',
-  quiet: '*{serving}* nodes serve *{users}* users. Press *{key}* to kill node {name}.',
-  quietOne: '*1* node serves *{users}* users. Press *{key}* to kill it.',
-  noUsers: '*{serving}* nodes serve the shop, without virtual users. Press *{key}* to kill node {name}.',
+  quiet: '*{serving}* nodes serve *{users}* users.',
+  quietOne: '*1* node serves *{users}* users.',
+  noUsers: '*{serving}* nodes serve the shop, without virtual users.',
+  pressToKill: 'Press *{key}* to kill node {name}.',
+  tapToKill: 'Tap *Kill* to kill node {name}.',
   unprovoked: 'No node was killed, and yet *{n}* sessions are lost: each node knows only its own users.',
   allServe: 'All {all} nodes serve.',
   someServe: '{serving} of {all} nodes serve: {others}.',
@@ -176,7 +182,7 @@ const en = {
 
   legendOk: 'answered',
   legendFailed: 'failed',
-  legendUnknown: 'no answer, perhaps applied',
+  legendUnknown: 'no answer, perhaps done',
   legendOut: 'logged out',
   tableTitle: 'The stage as a table',
   tableWhere: 'Where',
@@ -208,10 +214,10 @@ const en = {
   'noted-store-down': '{process} has lost its session store.',
   'noted-crash-point': '{process} dies at {point} of {operation}, as ordered.',
   until: '(until {time})',
-  troubleOut: '{n} logouts',
-  troubleLost: '{n} cart items gone',
-  troubleFailed: '{n} requests failed',
-  troubleUnknown: '{n} requests without an answer, perhaps applied',
+  troubleOut: '{n} logout|{n} logouts',
+  troubleLost: '{n} cart item gone|{n} cart items gone',
+  troubleFailed: '{n} request failed|{n} requests failed',
+  troubleUnknown: '{n} request without an answer, perhaps done|{n} requests without an answer, perhaps done',
   campaign: 'Kill one every 5 s',
   rate: 'Requests a second',
   seed: 'seed {n}',
@@ -422,6 +428,7 @@ const ko: Readonly<Record<Word, string>> = {
   killNode: '노드 {name} 죽이기, 키 {key}',
   act: '노드 {name} {action}',
   more: '다른 장애',
+  breakEdge: '{edge} 연결 고장 내기',
 
   up: '정상',
   startingNode: '시작 중',
@@ -469,9 +476,11 @@ const ko: Readonly<Record<Word, string>> = {
   'out-end': '*{n}*명은 로그아웃되었어요',
   items: '장바구니에서 *{n}*개가 사라졌어요.',
   item: '장바구니에서 *1*개가 사라졌어요.',
-  quiet: '노드 *{serving}*개가 사용자 *{users}*명을 맡고 있어요. *{key}* 키를 누르면 노드 {name}가 죽어요.',
-  quietOne: '노드 *1*개가 사용자 *{users}*명을 맡고 있어요. *{key}* 키를 누르면 죽어요.',
-  noUsers: '가상 사용자 없이 노드 *{serving}*개가 가게를 열고 있어요. *{key}* 키를 누르면 노드 {name}가 죽어요.',
+  quiet: '노드 *{serving}*개가 사용자 *{users}*명을 맡고 있어요.',
+  quietOne: '노드 *1*개가 사용자 *{users}*명을 맡고 있어요.',
+  noUsers: '가상 사용자 없이 노드 *{serving}*개가 가게를 열고 있어요.',
+  pressToKill: '*{key}* 키를 누르면 노드 {name}가 죽어요.',
+  tapToKill: '노드 {name}의 *죽이기*를 눌러 보세요.',
   unprovoked: '죽은 노드가 없는데도 세션 *{n}*개를 잃었어요. 노드마다 자기 사용자만 알기 때문이에요.',
   allServe: '노드 {all}개가 모두 일하고 있어요.',
   someServe: '노드 {all}개 중 {serving}개가 일하고 있어요: {others}.',
@@ -657,7 +666,8 @@ export function chooseLanguage(next: Language): void {
 }
 
 export function word(name: Word, values: Readonly<Record<string, string | number>> = {}): string {
-  return dictionary[language][name].replaceAll(/\{(\w+)\}/g, (_place, key: string) => {
+  const [one = '', many = one] = dictionary[language][name].split('|')
+  return (values['n'] === 1 ? one : many).replaceAll(/\{(\w+)\}/g, (_place, key: string) => {
     const value = values[key] ?? ''
     return typeof value === 'number' ? figure(value) : value
   })

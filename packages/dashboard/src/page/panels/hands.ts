@@ -55,8 +55,8 @@ export class Hands {
     })
   }
 
-  /** Reads anew what can be broken, as another run has another cluster. */
-  async openFaults(): Promise<void> {
+  /** Reads anew what can be broken, as another run has another cluster. `target`: the part that was chosen. */
+  async openFaults(target?: string): Promise<void> {
     if (recording.fork !== undefined) return recording.fork()
     const response = await fetch('/api/faults').catch(() => undefined)
     if (response?.ok !== true) return
@@ -64,8 +64,11 @@ export class Hands {
     const select = byId('fault-kind', HTMLSelectElement)
     const chosen = select.value
     select.replaceChildren(...this.#kinds.map(({ kind }) => new Option(`${kind} · ${kindName(kind)}`, kind)))
-    if (this.#kinds.some(({ kind }) => kind === chosen)) select.value = chosen
+    const fitting = this.#kinds.filter(({ targets }) => target === undefined || targets.includes(target))
+    if (target !== undefined) select.value = (fitting.find(({ kind }) => kind === 'cut') ?? fitting[0])?.kind ?? ''
+    else if (fitting.some(({ kind }) => kind === chosen)) select.value = chosen
     this.#showKind()
+    if (target !== undefined) byId('fault-target', HTMLSelectElement).value = target
     this.#showCommand()
     this.#standing = ''
     this.show()

@@ -1,5 +1,6 @@
 /** The one large sentence: what the last fault meant for the users who were on it, or what there is to do. */
 import { type Fate, FATES, findNode, type Incident } from '@ninelives/history'
+import { recording } from '../base/control.ts'
 import type { Moment } from '../data/moment.ts'
 import { duration, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
@@ -20,6 +21,8 @@ export interface Told {
 }
 
 const TOLD_FOR_MS = 120_000
+/** A device whose first pointer is a finger seldom has a keyboard. */
+const hasKeys = !matchMedia('(pointer: coarse)').matches
 
 export function tell(moment: Moment, nowMs: number): Told {
   const { state, incidents } = moment
@@ -64,8 +67,9 @@ function calm({ state, found }: Moment): About {
   const serving = nodes.filter(({ state: life, ejected }) => life === 'up' && !ejected).length
   const key = String(nodes.indexOf(victim ?? (nodes[0] as never)) + 1)
   const values = { serving, users: users.all, key, name: victim?.name ?? '' }
-  if (users.all === 0) return { lead: word('noUsers', values), clauses: [] }
-  return { lead: word(nodes.length === 1 ? 'quietOne' : 'quiet', values), clauses: [] }
+  const told = users.all === 0 ? 'noUsers' : nodes.length === 1 ? 'quietOne' : 'quiet'
+  const hint = hasKeys ? 'pressToKill' : 'tapToKill'
+  return { lead: word(told, values), clauses: recording.fork === undefined ? [{ text: word(hint, values) }] : [] }
 }
 
 function banner(state: Moment['state']): Pick<Told, 'banner' | 'isAlarming'> {

@@ -1,11 +1,13 @@
 /** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
 import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
 import { currentColours, onColours } from '../base/colours.ts'
+import { recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import { isServing } from '../panels/sentence.ts'
-import { duration, figure, isWord, lifeWord, word } from '../base/words.ts'
+import { currentLanguage, duration, figure, isWord, lifeWord, word } from '../base/words.ts'
+import { Handles, type Way } from './handles.ts'
 import { Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
 
@@ -24,6 +26,10 @@ interface House {
 
 export interface StageActions {
   readonly kill: (node: string) => void
+  /** Offers the faults of a part. */
+  readonly breakPart: (target: string) => void
+  /** Whether connections can be broken. */
+  readonly hasEdges: () => boolean
 }
 
 export class Stage {
@@ -31,6 +37,7 @@ export class Stage {
   readonly #canvas = byId('picture', HTMLCanvasElement)
   readonly #picture: Picture
   readonly #actions: StageActions
+  readonly #handles: Handles
   readonly #houses = new Map<string, House>()
   #lastMs = 0
   #layout = ''
@@ -39,6 +46,8 @@ export class Stage {
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches
     this.#picture = new Picture(this.#canvas, still)
     this.#actions = actions
+    this.#handles = new Handles(actions.breakPart)
+    byId('store-break', HTMLButtonElement).addEventListener('click', () => actions.breakPart('store'))
     onColours(() => this.#picture.redraw())
     new ResizeObserver(() => (this.#layout = '')).observe(this.#root)
   }
@@ -47,10 +56,19 @@ export class Stage {
   show(moment: Moment, nowMs: number, jump: boolean): void {
     const { state } = moment
     this.#showParts(moment, nowMs)
-    const layout = [state.run, state.strategy.name, ...state.nodes.map(({ name, state }) => name + state)].join()
+    const hasEdges = this.#actions.hasEdges()
+    const layout = [
+      state.run,
+      state.strategy.name,
+      hasEdges,
+      currentLanguage(),
+      ...state.nodes.map(({ name, state }) => name + state),
+    ].join()
     if (layout !== this.#layout) {
       this.#layout = layout
-      this.#picture.arrange(this.#plan(state), state.users.all)
+      const plan = this.#plan(state)
+      this.#picture.arrange(plan, state.users.all)
+      this.#handles.arrange(hasEdges ? waysOf(plan, state) : [])
     }
     this.#picture.show(moment.served, moment.standings, jump)
   }
@@ -81,6 +99,7 @@ export class Stage {
     const routing = `routing-${state.strategy.routing}`
     setText(byId('balancer-routing', HTMLElement), isWord(routing) ? word(routing) : '')
     setText(byId('store-text', HTMLElement), storeText(state))
+    byId('store-break', HTMLElement).hidden = storeShape(state) !== 'server' || recording.fork !== undefined
     setText(byId('out-count', HTMLElement), figure(out))
     setText(byId('away-count', HTMLElement), figure(away))
     byId('out', HTMLElement).dataset['any'] = String(out > 0)
@@ -161,6 +180,15 @@ export class Stage {
 function housePlan(node: NodeState, house: Yard, yard: Yard): Plan['nodes'][number] {
   const isSilent = node.state === 'paused'
   return { yard, top: topOf(house), bottom: bottomOf(house), isDead: node.state === 'down', isSilent }
+}
+
+/** Those that are drawn as lines to a part each. */
+function waysOf({ nodes, balancer, store }: Plan, state: ClusterState): Way[] {
+  return nodes.flatMap(({ top, bottom }, index) => {
+    const name = state.nodes[index]?.name ?? ''
+    const up: Way = { edge: `balancer>${name}`, from: balancer, to: top }
+    return store === undefined ? [up] : [up, { edge: `${name}>store`, from: bottom, to: store }]
+  })
 }
 
 function topOf({ x, y, width }: Yard): Point {
