@@ -93,7 +93,7 @@ export const FOUNDING_MS = 50_000
 function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port: number])[]): string {
   const peers = members.map(([name, port]) => `${name}=${LOOPBACK}:${port}`)
   const alone = peers.length === 1 ? '&alone=true' : ''
-  return `${kind}:?peers=${peers.join(',')}&openTimeoutMs=${FOUNDING_MS}${alone}`
+  return `${kind}:?peers=${peers.join(',')}${alone}`
 }
 
 export function nodeNames(count: number): readonly string[] {

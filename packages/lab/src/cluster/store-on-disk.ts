@@ -9,8 +9,8 @@ export interface StoreOnDisk extends Subject {
   /** Kills what writes the store's files, and puts these back to what was synced. False if the writes are not recorded. */
   losePower(): boolean
   restart(): Promise<void>
-  /** From here on what it writes is refused. False if its writes do not pass through the lab. */
   readonly isDiskFull: boolean
+  /** From here on what it writes is refused. False if its writes do not pass through the lab. */
   fillDisk(): Promise<boolean>
   /** Gives the room back, and resolves to whether the store takes changes again. */
   freeDisk(): Promise<boolean>

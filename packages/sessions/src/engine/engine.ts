@@ -131,7 +131,7 @@ function engineOver(context: EngineContext, reportUnreadable: Reporting): Engine
     },
 
     async tellEndedBefore({ handle }) {
-      await context.endings.onEnded?.(sessionKey(handle))
+      await context.endings.tellAgain(sessionKey(handle))
     },
 
     openLastKnown(id) {

@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import test from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
+import { auxiliaryKey } from '../../src/secrets/id.ts'
 import type { SocketHandlers } from '../../src/sockets/index.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
 import { type Client, client } from '../support/shop.ts'
@@ -232,6 +233,26 @@ test('a logout whose node died before it told closes the sockets when it is sent
   t.like(await socket.closed, { code: 4401 })
   // Before the next look at all sessions.
   t.true(performance.now() - endedAtMs < 20_000)
+})
+
+test('an old cookie that logs out again and again makes the other nodes look once', async (t) => {
+  const stores = sqliteStores(t)
+  const inner = await stores()
+  let told = 0
+  const counting: SessionStore = {
+    ...inner,
+    async write(key, about) {
+      if (key === auxiliaryKey('ended sessions')) told++
+      return await inner.write(key, about)
+    },
+  }
+  const node = await socketNode(t, counting)
+  const browser = await loggedIn(node)
+  const { cookie } = browser
+  await client(node.origin, cookie).get('/logout')
+  const afterLogout = told
+  for (let times = 0; times < 20; times++) await client(node.origin, cookie).get('/logout')
+  t.true(told - afterLogout <= 1, `${told - afterLogout} writes`)
 })
 
 test('without handlers a socket is closed, and the node goes on', async (t) => {
