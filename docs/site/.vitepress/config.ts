@@ -16,6 +16,8 @@ export default defineConfig({
   cacheDir: './.vitepress/cache',
   title: 'ninelives',
   description: 'Sessions that survive their node',
+  // A list of all pages would load every one of them.
+  router: { prefetchLinks: false },
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   // Links to files that are copied beside the pages; the site's test follows every link there is.
   ignoreDeadLinks: [/\.(yaml|svg|html)$/, /^https?:\/\/(127\.0\.0\.1|localhost)/],
