@@ -2,7 +2,7 @@
 import type { ClusterState } from '@ninelives/history'
 import { API, inject, isBeside, recording, showProblem } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
-import { enter, isElsewhere } from './base/entrance.ts'
+import { enter, isAdmitted, isElsewhere } from './base/entrance.ts'
 import { ClusterDialog } from './panels/cluster-dialog.ts'
 import { LabView } from './data/lab.ts'
 import { Pair } from './scene/pair.ts'
@@ -101,7 +101,8 @@ const listener: Listener = {
     player.play()
   },
   refused() {
-    if (isElsewhere) connection = 'locked'
+    // It may have other reasons, such as too many readers.
+    if (isElsewhere) void isAdmitted().then((isKnown) => isKnown || (connection = 'locked'))
   },
 }
 

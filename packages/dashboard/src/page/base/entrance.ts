@@ -1,6 +1,9 @@
 /** At another address than loopback, the lab wants the token of the link that it shows in its terminal. */
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 
+/** Without an answer, the page says by itself that the lab is gone. */
+const WHEN_GONE = true
+
 /** Whether requests need the token. */
 export const isElsewhere = !LOOPBACK_NAMES.includes(location.hostname)
 
@@ -12,14 +15,22 @@ export async function enter(): Promise<boolean> {
     if (tokenOf(location.hash) !== undefined) location.reload()
   })
   if (!isElsewhere) return true
+  if (token === undefined) return await isAdmitted()
   try {
-    if (token === undefined) return (await fetch('/api/lab')).status !== 401
     // It stays neither in sight nor in the history.
     history.replaceState(null, '', location.pathname + location.search)
     return (await fetch('/api/entrance', { method: 'POST', headers: { authorization: `Bearer ${token}` } })).ok
   } catch {
-    // The lab is gone: the page says so as soon as it listens.
-    return true
+    return WHEN_GONE
+  }
+}
+
+/** Whether the lab knows this browser. */
+export async function isAdmitted(): Promise<boolean> {
+  try {
+    return (await fetch('/api/lab')).status !== 401
+  } catch {
+    return WHEN_GONE
   }
 }
 
