@@ -1,11 +1,14 @@
 /** The compose file with a real engine: each strategy is started, its nodes and servers are killed, and users lose nothing. */
 import { execFile, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { request as ask } from 'node:https'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge } from '@ninelives/history'
-import { until } from '@ninelives/lab'
+import { freePort, until } from '@ninelives/lab'
 import { run } from '../packages/lab/test/fixtures/command.ts'
 import { scratch } from '../packages/lab/test/fixtures/open-lab.ts'
 
@@ -80,16 +83,42 @@ for (const [strategy, victims] of Object.entries(strategies)) {
   })
 }
 
-withEngine('a strategy that does not exist is refused with the ones that do', async (t) => {
+withEngine('a strategy that does not exist is refused with the ones that do, by the watch too, which does not wait', async (t) => {
   t.timeout(600_000)
-  const shop = project(t, { STRATEGY: 'redsi', COMPOSE_PROJECT_NAME: ownName('wrong') })
-  await shop('up', '-d', 'node-a')
-  const logs = async (): Promise<boolean> => (await shop('logs', 'node-a')).stdout.includes('redsi')
-  await until(logs, { deadlineMs: 60_000, what: 'the refusal' })
-  t.regex(
-    (await shop('logs', 'node-a')).stdout,
-    /STRATEGY is "redsi"; it takes one of: cluster clustered .* token\. For example: STRATEGY=redis docker compose up/,
-  )
+  const shop = project(t, { STRATEGY: 'redsi', COMPOSE_PROFILES: 'none', COMPOSE_PROJECT_NAME: ownName('wrong') })
+  await shop('up', '-d')
+  for (const service of ['node-a', 'balancer', 'watch']) {
+    const logs = async (): Promise<boolean> => (await shop('logs', service)).stdout.includes('redsi')
+    await until(logs, { deadlineMs: 60_000, what: `the refusal of ${service}` })
+    const { stdout } = await shop('logs', service)
+    t.regex(
+      stdout,
+      /STRATEGY is "redsi"; it takes one of: cluster clustered .* token\. For example: STRATEGY=redis docker compose up/,
+    )
+    t.notRegex(stdout, /ECONNREFUSED|refused: no process/)
+  }
+})
+
+withEngine('over TLS the shop has a certificate that was made at the first start, and is the same after the next', async (t) => {
+  t.timeout(600_000)
+  const port = String(await freePort())
+  const shop = project(t, { COMPOSE_PROFILES: 'tls', COMPOSE_PROJECT_NAME: ownName('tls'), TLS_PORT: port })
+  const certificate = async (): Promise<string> =>
+    (await shop('exec', '-T', 'balancer-tls', 'cat', '/secrets/certificate.pem')).stdout
+  const statusWith = async (ca: string): Promise<number | undefined> => {
+    const request = ask({ host: '127.0.0.1', port, path: '/api/session', ca, agent: false })
+    request.end()
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    return response.resume().statusCode
+  }
+  await shop('up', '-d', '--scale', 'watch=0')
+  const first = await certificate()
+  const serves = async (): Promise<boolean> => (await statusWith(first).catch(() => undefined)) === 200
+  await until(serves, { deadlineMs: 120_000, what: 'the shop to serve over TLS' })
+  await shop('down', '--timeout', '1')
+  await shop('up', '-d', '--scale', 'watch=0')
+  t.is(await certificate(), first)
+  await until(serves, { deadlineMs: 120_000, what: 'the shop to serve over TLS again' })
 })
 
 withEngine('a strategy without its profile is told how to start its server', async (t) => {

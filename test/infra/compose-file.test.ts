@@ -9,6 +9,10 @@ interface Service {
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly mem_limit?: string
+  readonly command?: readonly string[] | string
+  readonly depends_on?: Readonly<Record<string, unknown>> | readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+  readonly volumes?: readonly string[]
   readonly healthcheck?: { readonly interval?: string; readonly test?: readonly string[] }
 }
 
@@ -52,4 +56,18 @@ test('a healthcheck is rare and starts no Node', (t) => {
   }
   const image = readFileSync(`${root}/infra/Dockerfile`, 'utf8')
   t.regex(image, /HEALTHCHECK --interval=30s .*\n +CMD \["bash",/)
+})
+
+test('a wrong strategy ends the nodes, the balancer and the watch at once', (t) => {
+  for (const name of ['node-a', 'node-b', 'node-c', 'balancer', 'balancer-tls', 'watch'])
+    t.is(services[name]?.command?.[0], '/infra/compose/settings.sh', name)
+})
+
+test('no secret of the cluster stands in the file: each is made before what reads it', (t) => {
+  for (const [name, { environment = {}, volumes = [], depends_on: before = {} }] of Object.entries(services)) {
+    for (const secret of ['SESSION_KEYS', 'MESH_SECRET', 'AFFINITY_KEYS', 'ADMIN_TOKEN'])
+      if (environment[secret] !== undefined) t.is(environment[secret], `\${${secret}:-}`, `${name}: ${secret}`)
+    if (!volumes.includes('secrets:/secrets:ro')) continue
+    t.deepEqual((before as Record<string, unknown>)['prepare'], { condition: 'service_completed_successfully' }, name)
+  }
 })
