@@ -7,6 +7,7 @@ export const LONG_TESTS = [
   'packages/balancer/test/hostile/fuzz.test.ts',
   'packages/balancer/test/hostile/fuzz-answers.test.ts',
   'packages/lab/test/atlas/atlas.test.ts',
+  'packages/lab/test/attached/attach.test.ts',
   'packages/lab/test/campaign/broken-stores.test.ts',
   'packages/lab/test/campaign/broken-things.test.ts',
   'packages/lab/test/campaign/floor.test.ts',

@@ -229,9 +229,17 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'The message says why; `GET /api/faults` lists what can be broken here.',
     ],
     METHOD_NOT_ALLOWED: ['The path takes other methods.', 'See `Allow` of the answer.'],
+    NODE_NOT_BACK: [
+      'What keeps the node alive, such as Docker, did not start it again within a minute.',
+      'Start it where it runs: `docker compose start node-b`.',
+    ],
     NODE_STATE: [
       'The node is in the wrong state for this.',
       'Only a node that is down can be started, only one that is up can be paused. `GET /api/cluster` tells.',
+    ],
+    NOT_HERE: [
+      'The lab did not start this cluster, and a node can not do this fault to itself.',
+      'The message says what works in its place, such as `docker compose pause node-b`.',
     ],
     NOTHING_TO_CUT: [
       'No edge leads from these nodes to another node or to the store.',

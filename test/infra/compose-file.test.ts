@@ -9,7 +9,7 @@ interface Service {
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
   readonly mem_limit?: string
-  readonly command?: readonly string[] | string
+  readonly restart?: string
   readonly depends_on?: Readonly<Record<string, unknown>> | readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly volumes?: readonly string[]
@@ -58,14 +58,21 @@ test('a healthcheck is rare and starts no Node', (t) => {
   t.regex(image, /HEALTHCHECK --interval=30s .*\n +CMD \["bash",/)
 })
 
-test('a wrong strategy ends the nodes, the balancer and the watch at once', (t) => {
-  for (const name of ['node-a', 'node-b', 'node-c', 'balancer', 'balancer-tls', 'watch'])
-    t.is(services[name]?.command?.[0], '/infra/compose/settings.sh', name)
+test('nothing of ours starts with a wrong strategy: each waits for what refuses it', (t) => {
+  for (const name of ['node-a', 'node-b', 'node-c', 'balancer', 'balancer-tls', 'lab']) {
+    const before = services[name]?.depends_on as Record<string, unknown>
+    t.deepEqual(before['prepare'], { condition: 'service_completed_successfully' }, name)
+  }
+})
+
+test('a node that the lab has killed is started again, and no container has the socket of Docker', (t) => {
+  for (const name of ['node-a', 'node-b', 'node-c']) t.is(services[name]?.restart, 'unless-stopped')
+  t.false(file.includes('docker.sock'))
 })
 
 test('no secret of the cluster stands in the file: each is made before what reads it', (t) => {
   for (const [name, { environment = {}, volumes = [], depends_on: before = {} }] of Object.entries(services)) {
-    for (const secret of ['SESSION_KEYS', 'MESH_SECRET', 'AFFINITY_KEYS', 'ADMIN_TOKEN'])
+    for (const secret of ['SESSION_KEYS', 'MESH_SECRET', 'AFFINITY_KEYS', 'LAB_SECRET', 'ADMIN_TOKEN'])
       if (environment[secret] !== undefined) t.is(environment[secret], `\${${secret}:-}`, `${name}: ${secret}`)
     if (!volumes.includes('secrets:/secrets:ro')) continue
     t.deepEqual((before as Record<string, unknown>)['prepare'], { condition: 'service_completed_successfully' }, name)

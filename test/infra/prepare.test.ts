@@ -16,8 +16,11 @@ import { scratch } from '../../packages/lab/test/fixtures/open-lab.ts'
 const program = fileURLToPath(new URL('../../infra/compose/prepare.ts', import.meta.url))
 const DAY_MS = 24 * 60 * 60_000
 
+const prepare = (folder: string, STRATEGY = 'redis') =>
+  spawnSync(process.execPath, [program, folder], { encoding: 'utf8', env: { STRATEGY } })
+
 function prepared(t: ExecutionContext, folder: string): readonly (readonly [name: string, text: string])[] {
-  const { status, stderr } = spawnSync(process.execPath, [program, folder], { encoding: 'utf8' })
+  const { status, stderr } = prepare(folder)
   t.is(status, 0, stderr)
   return readdirSync(folder)
     .sort()
@@ -29,17 +32,17 @@ test('secrets and a certificate are made at the first start, kept at the next, a
   const first = prepared(t, folder)
   t.deepEqual(
     first.map(([name]) => name),
-    ['ADMIN_TOKEN', 'AFFINITY_KEYS', 'MESH_SECRET', 'SESSION_KEYS', 'certificate.pem', 'private-key.pem'],
+    ['ADMIN_TOKEN', 'AFFINITY_KEYS', 'LAB_SECRET', 'MESH_SECRET', 'SESSION_KEYS', 'certificate.pem', 'private-key.pem'],
   )
-  for (const [name, text] of first.slice(0, 4)) t.regex(text, /^[\w-]{43}\n$/, name)
-  t.is(new Set(first.map(([, text]) => text)).size, 6)
+  for (const [name, text] of first.slice(0, 5)) t.regex(text, /^[\w-]{43}\n$/, name)
+  t.is(new Set(first.map(([, text]) => text)).size, 7)
   for (const name of ['SESSION_KEYS', 'private-key.pem']) t.is(statSync(join(folder, name)).mode & 0o777, 0o600, name)
   t.deepEqual(prepared(t, folder), first)
 
   rmSync(join(folder, 'private-key.pem'))
   const again = new Map(prepared(t, folder))
-  t.is(again.get('SESSION_KEYS'), first[3]?.[1])
-  t.not(again.get('certificate.pem'), first[4]?.[1])
+  t.is(again.get('SESSION_KEYS'), first[4]?.[1])
+  t.not(again.get('certificate.pem'), first[5]?.[1])
 })
 
 test('a client that trusts the certificate connects to each of its names, and to no other', async (t) => {
@@ -72,4 +75,14 @@ test('a certificate is due two months before it runs out, also where its end is 
     t.false(isDue(certificate, nowMs + 300 * DAY_MS))
     t.true(isDue(certificate, nowMs + 310 * DAY_MS))
   }
+})
+
+test('a strategy that does not exist is refused with the ones that do, and nothing is made', (t) => {
+  const folder = scratch(t)
+  for (const strategy of ['redsi', '', '../redis']) {
+    const { status, stderr } = prepare(folder, strategy)
+    t.is(status, 2)
+    t.regex(stderr, /it takes one of: cluster clustered .* token\. For example: STRATEGY=redis docker compose up\n$/)
+  }
+  t.deepEqual(readdirSync(folder), [])
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { UsageError } from './errors.ts'
 
 export interface Config {
@@ -7,6 +8,10 @@ export interface Config {
   readonly memcachedUrl?: string
   /** A store in place of the strategy's own, unless a flag names one. */
   readonly storeUrl?: string
+  /** What the nodes of a cluster that runs elsewhere take orders by. */
+  readonly labSecret?: string
+  /** Of that cluster's balancer. */
+  readonly adminToken?: string
   /** The file to which GitHub's runner lets a job append its summary. */
   readonly jobSummary?: string
   readonly searchPath: string
@@ -23,6 +28,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     MEMCACHED_URL,
     NINELIVES_STORE,
     GITHUB_STEP_SUMMARY,
+    LAB_SECRET,
+    LAB_SECRET_FILE,
+    ADMIN_TOKEN,
     PATH = '',
     npm_execpath,
     NINELIVES_LAUNCHER,
@@ -38,11 +46,24 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ]),
     ...ownStore('memcachedUrl', 'MEMCACHED_URL', MEMCACHED_URL, ['memcached://HOST:PORT']),
     ...(NINELIVES_STORE === undefined || NINELIVES_STORE === '' ? {} : { storeUrl: NINELIVES_STORE }),
+    ...labSecret(LAB_SECRET, LAB_SECRET_FILE),
+    ...(ADMIN_TOKEN === undefined || ADMIN_TOKEN === '' ? {} : { adminToken: ADMIN_TOKEN }),
     ...(GITHUB_STEP_SUMMARY === undefined || GITHUB_STEP_SUMMARY === '' ? {} : { jobSummary: GITHUB_STEP_SUMMARY }),
     searchPath: PATH,
     endsWithParent: npm_execpath !== undefined || NINELIVES_LAUNCHER !== undefined,
     environment: Object.freeze({ ...rest, PATH }),
   })
+}
+
+/** From the environment, or from the file that LAB_SECRET_FILE names, as orchestrators pass secrets. */
+function labSecret(value = '', file = ''): Pick<Config, 'labSecret'> {
+  if (file === '') return value === '' ? {} : { labSecret: value }
+  if (value !== '') throw new UsageError('LAB_SECRET_FILE is set beside LAB_SECRET; it takes its place, not both')
+  try {
+    return { labSecret: readFileSync(file, 'utf8').trim() }
+  } catch (error) {
+    throw new UsageError(`LAB_SECRET_FILE is "${file}", which can't be read (${(error as NodeJS.ErrnoException).code})`)
+  }
 }
 
 /** Its scheme must be one of these; the rest is the store's to read, as a URL may name several hosts. */

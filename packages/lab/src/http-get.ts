@@ -8,6 +8,7 @@ export interface Answer {
 export interface GetOptions {
   readonly timeoutMs: number
   readonly agent?: Agent
+  readonly headers?: Readonly<Record<string, string>>
   /** Called with the reason why no answer came. */
   readonly onError?: (error: NodeJS.ErrnoException) => void
 }
@@ -15,9 +16,13 @@ export interface GetOptions {
 const BODY_LENGTH_MAX = 1024 * 1024
 
 /** Resolves undefined without a whole answer in time. */
-export function httpGet(url: string, { timeoutMs, agent, onError }: GetOptions): Promise<Answer | undefined> {
+export function httpGet(
+  url: string,
+  { timeoutMs, agent, headers = {}, onError }: GetOptions,
+): Promise<Answer | undefined> {
   return new Promise((resolve) => {
-    const request = get(url, { signal: AbortSignal.timeout(timeoutMs), ...(agent ? { agent } : {}) }, (response) => {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const request = get(url, { signal, headers, ...(agent ? { agent } : {}) }, (response) => {
       let body = ''
       response.setEncoding('utf8')
       response.on('data', (text: string) => {

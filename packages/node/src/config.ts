@@ -37,6 +37,8 @@ export interface Config {
   /** The control API of the lab that runs this node; undefined without a lab. */
   readonly labUrl: string | undefined
   readonly logLevel: LogLevel
+  /** Where a lab that did not start this node may break it. Undefined without a secret. */
+  readonly lab: { readonly port: number; readonly secret: string } | undefined
 }
 
 export type PasswordCost = (typeof PASSWORD_COSTS)[number]
@@ -58,6 +60,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
 const SESSION_KEY_LENGTH_MIN = 32
 const MESH_SECRET_LENGTH_MIN = 32
+const LAB_SECRET_LENGTH_MIN = 32
 const ACCOUNTS_MAX = 100_000
 const SESSION_PADDING_BYTES_MAX = 256 * 1024
 const PROXIES_MAX = 10
@@ -89,7 +92,20 @@ export function readConfig(env: Environment): Readonly<Config> {
     storeWaitMs: text(env, 'STORE_WAIT_MS') === undefined ? undefined : integer(env, 'STORE_WAIT_MS', 0, 0, 600_000),
     labUrl: labUrl(env),
     logLevel: choice(env, 'LOG_LEVEL', 'info', LOG_LEVELS),
+    lab: lab(env),
   })
+}
+
+/** Its value is not repeated in errors either. */
+function lab(env: Environment): Config['lab'] {
+  const given = secret(env, 'LAB_SECRET')
+  const port = integer(env, 'LAB_PORT', 7900, 0, 65_535)
+  if (given === undefined) return undefined
+  if (given.length < LAB_SECRET_LENGTH_MIN) {
+    const takes = `a secret of ${LAB_SECRET_LENGTH_MIN} characters or more, the same as the lab's`
+    throw new ConfigError('LAB_SECRET', `a secret of ${given.length} characters`, takes)
+  }
+  return { port, secret: given }
 }
 
 function sessionKeys(env: Environment, development: boolean): readonly string[] | undefined {

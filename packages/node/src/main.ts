@@ -4,9 +4,10 @@
  */
 import { readConfig, ConfigError, type Config } from './config.ts'
 import { crashPoints, obeyLab } from './request/crash-points.ts'
+import { ipc, takeFaultOrders } from './self-inflicted/index.ts'
 import type { SeenVisitor } from './request/seen-visitors.ts'
-import { takeFaultOrders } from './self-inflicted/index.ts'
 import { nodeLog } from './log.ts'
+import { type LabPort, labPort } from './lab-port/lab-port.ts'
 import { type RunningNode, startNode } from './node.ts'
 import { StoreAbsentError } from './store/opened-store.ts'
 import { StoreConfigError } from '@ninelives/sessions'
@@ -30,21 +31,45 @@ process.on('uncaughtException', (err) => {
   process.exit(EXIT_FAILED)
 })
 
-const points = underLab ? crashPoints(config.nodeName) : undefined
-if (points !== undefined) obeyLab(points)
-if (underLab) takeFaultOrders()
+let port: LabPort | undefined
+let held = 0
+const points =
+  underLab || config.lab !== undefined
+    ? crashPoints(config.nodeName, (about) => port?.tell({ type: 'crashes', ...about }))
+    : undefined
+if (underLab && points !== undefined) obeyLab(points, ipc)
+if (underLab) takeFaultOrders(ipc)
 
-const onSessionCount = underLab ? (count: number) => void process.send?.({ type: 'session-count', count }) : undefined
-const onVisitor = underLab ? (seen: SeenVisitor) => void process.send?.({ type: 'visitor', ...seen }) : undefined
-node = await startNode(config, log, { crashPoints: points, onSessionCount, onVisitor }).catch(exitBecause)
+const onSessionCount = (count: number): void => {
+  held = count
+  process.send?.({ type: 'session-count', count })
+  port?.tell({ type: 'session-count', count })
+}
+const onVisitor = (seen: SeenVisitor): void => {
+  process.send?.({ type: 'visitor', ...seen })
+  port?.tell({ type: 'visitor', ...seen })
+}
+const watched = points === undefined ? {} : { crashPoints: points, onSessionCount, onVisitor }
+node = await startNode(config, log, watched).catch(exitBecause)
 process.send?.({ type: 'ready', url: node.url })
+// It opens last: a lab that reaches it finds a node that serves.
+if (config.lab !== undefined && points !== undefined) {
+  const state = () => ({ type: 'ready', node: config.nodeName, count: held })
+  const options = { ...config.lab, host: config.host, crashPoints: points, state }
+  port = await labPort(options).catch(exitBecause)
+  log.warn({ event: 'lab-port', port: port.port }, 'a lab with the secret can break this node')
+}
 
 /** Exits at once at a second request, or if there is nothing to drain yet. */
 function stop(): void {
   if (stopping) process.exit(EXIT_FAILED)
   if (node === undefined) process.exit(0)
   stopping = true
-  void node.drain().then(() => process.exit(0))
+  port?.tell({ type: 'draining' })
+  void node.drain().then(() => {
+    port?.tell({ type: 'left' })
+    process.exit(0)
+  })
 }
 
 function configOrExit(): Config {
@@ -59,7 +84,11 @@ function configOrExit(): Config {
 function exitBecause(error: Error & { code?: string }): never {
   if (error instanceof StoreConfigError) exitWith(`STORE: ${error.message}`, EXIT_BAD_CONFIG)
   if (error instanceof StoreAbsentError) exitWith(error.message, EXIT_FAILED)
-  if (error.code === 'EADDRINUSE') exitWith(`Port ${config.port} on ${config.host} is in use.`, EXIT_PORT_IN_USE)
+  if (error.code === 'EADDRINUSE')
+    exitWith(
+      `Port ${node === undefined ? config.port : config.lab?.port} on ${config.host} is in use.`,
+      EXIT_PORT_IN_USE,
+    )
   exitWith(`The node could not start: ${error.message}`, EXIT_FAILED)
 }
 

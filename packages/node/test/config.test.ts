@@ -19,6 +19,7 @@ test('a node needs no configuration', (t) => {
     sessionPaddingBytes: 0,
     passwordCost: 'standard',
     idleTimeoutMs: 1_800_000,
+    lab: undefined,
     visitorIdleTimeoutMs: 900_000,
     absoluteTimeoutMs: 86_400_000,
     drainNoticeMs: 600,

@@ -95,7 +95,7 @@ function noted({ process, event, warns, line, detail }: ProcessNoted): Sentence 
 }
 
 function causeOf({ code, signal }: NodeDown | ProcessDown): string {
-  return signal ?? `exit ${code}`
+  return signal ?? (code === null ? 'its connection ended' : `exit ${code}`)
 }
 
 /** Undefined for a second without failures, logouts and losses. */

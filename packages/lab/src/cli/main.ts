@@ -29,6 +29,13 @@ const commands: ReadonlyMap<string, Command> = new Map([
     },
   ],
   [
+    'attach',
+    {
+      text: 'the live page, faults and virtual users for a cluster in containers',
+      load: async () => (await import('./attach.ts')).attach,
+    },
+  ],
+  [
     'prove',
     {
       text: 'breaks a cluster on purpose, and says what its users lost',

@@ -1,30 +1,26 @@
-import { Agent } from 'node:http'
 import type { NodeLife, ProgramVersion } from '@ninelives/history'
-import { httpGet } from '../http-get.ts'
 import type { Exit, Message } from '../supervise/child.ts'
 import { Keeper, type Life } from '../supervise/keeper.ts'
 import { type RunState, runState } from '../supervise/process-table.ts'
 import { LOOPBACK } from '../supervise/ports.ts'
 import { until } from '../wait.ts'
 import type { KeeperContext } from './keepers.ts'
-import type { Member } from './member.ts'
+import type { NodeMember } from './member.ts'
+import { NodeProbe } from './node-probe.ts'
 import type { Specs } from './specs.ts'
 import { visitorServed } from './visitors.ts'
 
-const ANSWER_WAIT_MS = 500
-/** Less than the shortest stall. */
-const ALIVE_WAIT_MS = 200
 const NOTICED_DEADLINE_MS = 10_000
 
 /** A node of the cluster: its process, and how to look at it from outside. */
-export class ClusterNode implements Member {
+export class ClusterNode implements NodeMember {
   readonly name: string
   readonly keeper: Keeper
   /** Of the program that its next start takes; undefined in a run with one version. */
   version: ProgramVersion | undefined
   readonly #append: KeeperContext['append']
   readonly #state: KeeperContext['state']
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  readonly #probe = new NodeProbe()
   #port: number
   #held = 0
   #at: Life['at'] = 'down'
@@ -86,15 +82,14 @@ export class ClusterNode implements Member {
 
   /** Whether that process of it has ended. Resolves when the keeper knows that too, which is when its last output has been read. */
   async hasEnded(pid: number): Promise<boolean> {
-    if ((await runState(pid)) !== 'gone') return false
+    if (!(await this.isGone(pid))) return false
     await until(() => this.pid !== pid, { deadlineMs: NOTICED_DEADLINE_MS, what: `the end of node ${this.name}` })
     return true
   }
 
   /** Whether `/readyz` says that it drains. */
   async isDraining(): Promise<boolean> {
-    const answer = await httpGet(`${this.url}/readyz`, { timeoutMs: ANSWER_WAIT_MS, agent: this.#agent })
-    const draining = answer?.status === 503 && answer.body.includes('draining')
+    const draining = await this.#probe.saysDraining(this.url)
     if (draining) this.noteDraining()
     return draining
   }
@@ -107,12 +102,16 @@ export class ClusterNode implements Member {
   }
 
   /** Whether it answers at all, within a short time. */
-  async answers(): Promise<boolean> {
-    return (await httpGet(`${this.url}/healthz`, { timeoutMs: ALIVE_WAIT_MS, agent: this.#agent })) !== undefined
+  answers(): Promise<boolean> {
+    return this.#probe.answers(this.url)
+  }
+
+  async isGone(pid: number): Promise<boolean> {
+    return (await runState(pid)) === 'gone'
   }
 
   close(): void {
-    this.#agent.destroy()
+    this.#probe.close()
   }
 
   #onLife(life: Life): void {

@@ -68,6 +68,10 @@ export class StoreServer implements Member, StoreOnDisk {
     return this.pid === this.#pausedPid ? 'paused' : 'up'
   }
 
+  async isGone(pid: number): Promise<boolean> {
+    return (await runState(pid)) === 'gone'
+  }
+
   async observe(): Promise<RunState> {
     const { pid } = this
     const seen = pid === undefined ? 'gone' : await runState(pid)

@@ -1,23 +1,28 @@
 /** What can be broken in this cluster: each kind of fault with its targets and fields, for a page or a script to offer. */
-import type { Cluster } from '../cluster/cluster.ts'
-import { edgeName, STORE } from '../edges/edges.ts'
+import type { ServerKind } from '../cluster/servers/server-kind.ts'
+import { edgeName, type Edges, STORE } from '../edges/edges.ts'
 import { duration } from '../faults/contract/fields.ts'
 import type { Fault } from '../faults/contract/fault.ts'
 import { faults } from '../faults/kinds/index.ts'
 import { GROUPS, RANDOM_TARGET } from '../faults/target.ts'
 
+export interface Offering {
+  readonly nodes: readonly { readonly name: string }[]
+  readonly edges: Edges | undefined
+  readonly store: { readonly kind: ServerKind } | undefined
+  refuses?(kind: string): string | undefined
+}
+
 /** Without the kinds that have no target here. */
-export function faultKinds(cluster: Pick<Cluster, 'nodes' | 'edges' | 'store'>) {
+export function faultKinds(cluster: Offering) {
   return [...faults.values()].flatMap((fault) => {
+    if (cluster.refuses?.(fault.kind) !== undefined) return []
     const targets = targetsOf(fault, cluster)
     return targets.length === 0 ? [] : [{ kind: fault.kind, targets, fields: fieldsOf(fault) }]
   })
 }
 
-function targetsOf(
-  fault: Fault,
-  { nodes, edges, store }: Pick<Cluster, 'nodes' | 'edges' | 'store'>,
-): readonly string[] {
+function targetsOf(fault: Fault, { nodes, edges, store }: Offering): readonly string[] {
   const { on } = fault
   const all = edges?.all.map(edgeName) ?? []
   const names = nodes.map(({ name }) => name)

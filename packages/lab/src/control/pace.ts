@@ -1,17 +1,22 @@
 /** Another rate for the virtual users, while they act. */
-import type { Cluster } from '../cluster/cluster.ts'
 import { ApiError } from '../errors.ts'
+import type { Keeper } from '../supervise/keeper.ts'
 import type { Trace } from '../trace/trace.ts'
 
 const RATE_MAX = 10_000
 /** Longer than an operation can take. */
 const PACED_WAIT_MS = 10_000
 
+export interface Paced {
+  /** Absent without virtual users. */
+  readonly users: Pick<Keeper, 'call'> | undefined
+}
+
 let asked = 0
 
 /** Resolves when the users act at that rate. */
 export async function pace(
-  { users }: Pick<Cluster, 'users'>,
+  { users }: Paced,
   trace: Trace,
   { rate }: Readonly<Record<string, unknown>>,
 ): Promise<{ readonly rate: number }> {

@@ -1,15 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { findNode } from '@ninelives/history'
-import type { Cluster } from '../cluster/cluster.ts'
+import type { NodeMember } from '../cluster/member.ts'
 import { ApiError } from '../errors.ts'
-import type { Runs } from '../runs.ts'
+import type { FaultController } from '../faults/controller.ts'
 import type { Trace } from '../trace/trace.ts'
 import { clusterView, nodeView } from './cluster-view.ts'
-import type { EventStream } from './event-stream.ts'
-import { faultKinds } from './fault-kinds.ts'
+import type { EventStream, Feed } from './event-stream.ts'
+import { faultKinds, type Offering } from './fault-kinds.ts'
 import { faultRequest } from './fault-request.ts'
 import { readJsonObject, sendJson } from './json.ts'
-import { pace } from './pace.ts'
+import { type Paced, pace } from './pace.ts'
+
+/** A cluster that the lab started, or one that runs elsewhere. */
+export interface ControlledCluster extends Offering, Paced {
+  readonly nodes: readonly NodeMember[]
+}
+
+/** The newest of some runs, or the only one. */
+export interface Controllable extends Feed {
+  readonly needed: { readonly trace: Trace; readonly cluster: ControlledCluster; readonly faults: FaultController }
+}
 
 export interface Route {
   readonly method: string
@@ -21,7 +31,7 @@ export interface Route {
 }
 
 /** What can be asked of the newest of these runs. */
-export function runRoutes(runs: Runs, events: EventStream): readonly Route[] {
+export function runRoutes(runs: Controllable, events: EventStream): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -82,7 +92,7 @@ export function runRoutes(runs: Runs, events: EventStream): readonly Route[] {
 }
 
 /** Resolves when the node is up. */
-async function startNode(cluster: Cluster, trace: Trace, name: string): Promise<void> {
+async function startNode(cluster: ControlledCluster, trace: Trace, name: string): Promise<void> {
   const node = cluster.nodes.find((each) => each.name === name)
   if (node === undefined) {
     const names = cluster.nodes.map((each) => each.name).join(', ')

@@ -38,23 +38,27 @@ export async function controlServer(controlled: Controlled, port: number, host?:
   return await serveApi(api, events, port, host)
 }
 
-/** Serves these routes, and the live page. `streams` are closed with it. Rejects with PortInUseError or UsageError. */
+/**
+ * Serves these routes, and the live page. `streams` are closed with it. `door` is another than loopback in a container, whose port is
+ * published. Rejects with PortInUseError or UsageError.
+ */
 export async function serveApi(
   api: Api,
   streams: readonly { close(): void }[],
   port: number,
   host?: string,
+  door: Door = loopbackDoor,
 ): Promise<ControlServer> {
   const servers: Server[] = []
-  const open = async (door: Door, at: number): Promise<number> => {
+  const open = async (opened: Door, at: number): Promise<number> => {
     const server = createServer()
     servers.push(server)
     boundConnections(server, BOUNDS)
-    server.on('request', (request, response) => void answer(api, door, request, response))
-    return await listen(server, door.address, at)
+    server.on('request', (request, response) => void answer(api, opened, request, response))
+    return await listen(server, opened.address, at)
   }
   try {
-    const own = await open(loopbackDoor, port)
+    const own = await open(door, port)
     const url = `http://${hostOf(loopbackDoor.address, own)}`
     const closing = { close: () => close(servers, streams) }
     if (host === undefined) return { url, ...closing }

@@ -1,6 +1,5 @@
 /** Finds the processes and edges of a running cluster for a target. Random choices come from the seed. */
-import type { Member } from '../cluster/member.ts'
-import type { ClusterNode } from '../cluster/node.ts'
+import type { Member, NodeMember } from '../cluster/member.ts'
 import { type EdgeGroup, edgeName, type Edges } from '../edges/edges.ts'
 import { ApiError } from '../errors.ts'
 import type { Trace } from '../trace/trace.ts'
@@ -9,13 +8,15 @@ import { SessionOwners } from './session-owners.ts'
 import { type EdgesTarget, minorityOf, type NodesTarget, parseTarget, RANDOM_TARGET, unfit } from './target.ts'
 
 export interface Breakable {
-  readonly nodes: readonly ClusterNode[]
+  readonly nodes: readonly NodeMember[]
   /** Absent if the lab did not start it. */
   readonly store?: Member | undefined
   /** A store that is a file, if it can lose its power. */
   readonly storeFile?: Subject | undefined
   /** Absent without proxies. */
   readonly edges?: Edges | undefined
+  /** Why this cluster can't have such a fault. Absent where it can have all. */
+  refuses?(kind: string): string | undefined
 }
 
 export class Targets {
@@ -34,6 +35,8 @@ export class Targets {
 
   /** At least one. Throws ApiError if there is none, or none in a state for that fault. */
   choose(fault: Fault, text: string): readonly Subject[] {
+    const refusal = this.#breakable.refuses?.(fault.kind)
+    if (refusal !== undefined) throw new ApiError(409, 'NOT_HERE', `there is no ${fault.kind} here: ${refusal}`)
     const target = parseTarget(fault, text)
     if (target === undefined) {
       throw new ApiError(422, 'WRONG_TARGET', `${unfit(fault, text)}${this.#edgesHint(fault)}`)
@@ -82,7 +85,7 @@ export class Targets {
     throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
   }
 
-  #nodes(fault: Fault, target: NodesTarget): readonly ClusterNode[] {
+  #nodes(fault: Fault, target: NodesTarget): readonly NodeMember[] {
     if (target.type === 'named') return target.names.map((name) => requireFit(fault, this.#named(name)))
     if (target.type === 'owner') return [requireFit(fault, this.#named(this.#owner(target.user)))]
     const { nodes } = this.#breakable
@@ -99,14 +102,14 @@ export class Targets {
    * Those that have at least half of their fair share of the logged-in users; all, while there are no users. With cookie affinity, a node
    * that is back has hardly any, and a fault that lands with a request would wait there in vain.
    */
-  #serving(nodes: readonly ClusterNode[]): readonly ClusterNode[] {
+  #serving(nodes: readonly NodeMember[]): readonly NodeMember[] {
     const upSinceMs = new Map(this.#trace.state.nodes.map(({ name, sinceMs }) => [name, sinceMs]))
     const users = nodes.map(({ name }) => this.#owners.usersAt(name, upSinceMs.get(name) ?? 0))
     const fairShare = users.reduce((sum, each) => sum + each, 0) / nodes.length
     return nodes.filter((_node, index) => (users[index] ?? 0) >= fairShare / 2)
   }
 
-  #named(name: string): ClusterNode {
+  #named(name: string): NodeMember {
     const { nodes } = this.#breakable
     const node = nodes.find((each) => each.name === name)
     if (node !== undefined) return node

@@ -1,6 +1,6 @@
 /**
- * Kills this process at a crash point of a request by order of the lab. Orders come over the IPC channel from the lab, so without a
- * lab there are no crash points, and no request can order a crash.
+ * Kills this process at a crash point of a request by order of the lab. Orders come over the IPC channel from the lab or over its port,
+ * so without a lab there are no crash points, and no request can order a crash.
  *
  * The session layer reports its steps without their request, which is therefore kept in the async context, but only while an order
  * stands.
@@ -10,6 +10,7 @@ import { writeSync } from 'node:fs'
 import type Koa from 'koa'
 import type { EngineStep } from '@ninelives/sessions'
 import type { RequestState } from '../request.ts'
+import type { OrderChannel } from '../self-inflicted/index.ts'
 
 export type CrashPoint = EngineStep | 'after-response'
 
@@ -46,7 +47,8 @@ const POINTS: ReadonlySet<unknown> = new Set<CrashPoint>([
   'after-response',
 ])
 
-export function crashPoints(node: string): CrashPoints {
+/** `onCrash`: told synchronously, right before the process dies. */
+export function crashPoints(node: string, onCrash?: (about: Readonly<Record<string, unknown>>) => void): CrashPoints {
   const requests = new AsyncLocalStorage<Passing>()
   const orders = new Map<string, { readonly order: CrashOrder; left: number }>()
 
@@ -60,7 +62,9 @@ export function crashPoints(node: string): CrashPoints {
       waiting.left -= 1
       if (waiting.left > 0) continue
       orders.delete(order.id)
-      say({ node, event: 'crash-point', fault: order.id, point, operation, msg: 'node dies here, as ordered' })
+      const about = { event: 'crash-point', fault: order.id, point, operation }
+      say({ node, ...about, msg: 'node dies here, as ordered' })
+      onCrash?.(about)
       // SIGKILL: no handler runs, no buffer is flushed, and the system closes every socket.
       process.kill(process.pid, 'SIGKILL')
     }
@@ -90,21 +94,27 @@ export function crashPoints(node: string): CrashPoints {
   }
 }
 
-/** Takes the lab's orders from the channel, and answers when each is in force; earlier requests don't count. */
-export function obeyLab(points: CrashPoints, channel: NodeJS.Process = process): void {
-  channel.on('message', (message: unknown) => {
-    const { type, id, point, request, operation } = (message ?? {}) as Record<string, unknown>
+/**
+ * Takes the lab's orders from the channel, and answers when each is in force; earlier requests don't count. Returns a function that
+ * cancels them.
+ */
+export function obeyLab(points: CrashPoints, channel: OrderChannel): () => void {
+  const armed = new Set<string>()
+  channel.onMessage(({ type, id, point, request, operation }) => {
     if (typeof id !== 'string') return
     if (type === 'crash-cancel') {
+      armed.delete(id)
       points.cancel(id)
-      channel.send?.({ type: 'crash-cancelled', id })
+      channel.send({ type: 'crash-cancelled', id })
     }
     if (type === 'crash-at' && POINTS.has(point) && typeof request === 'number') {
       const only = typeof operation === 'string' ? { operation } : {}
+      armed.add(id)
       points.arm({ id, point: point as CrashPoint, request, ...only })
-      channel.send?.({ type: 'crash-armed', id })
+      channel.send({ type: 'crash-armed', id })
     }
   })
+  return () => armed.forEach((id) => points.cancel(id))
 }
 
 const STDOUT = 1

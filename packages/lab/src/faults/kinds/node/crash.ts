@@ -1,6 +1,5 @@
-import type { ClusterNode } from '../../../cluster/node.ts'
+import type { NodeMember } from '../../../cluster/member.ts'
 import { ApiError } from '../../../errors.ts'
-import { runState } from '../../../supervise/process-table.ts'
 import type { Fault } from '../../contract/fault.ts'
 import type { CrashPoint } from '../../contract/fault-detail.ts'
 import { crashFields, randomRequest } from '../../contract/fields.ts'
@@ -11,7 +10,7 @@ const ANSWER_WAIT_MS = 5_000
 const IN_TURN: readonly CrashPoint[] = ['after-commit', 'before-commit', 'after-response', 'before-read']
 
 /** The process kills itself at a crash point of a request, which a kill from outside could hit only by chance. */
-export const crash: Fault<ClusterNode> = {
+export const crash: Fault<NodeMember> = {
   kind: 'crash',
   on: ['node'],
   fields: crashFields,
@@ -34,7 +33,7 @@ export const crash: Fault<ClusterNode> = {
   },
 
   async confirm(node, pid) {
-    return node.pid !== pid && (await runState(pid)) === 'gone'
+    return node.pid !== pid && (await node.isGone(pid))
   },
 
   async heal(node, { id }) {

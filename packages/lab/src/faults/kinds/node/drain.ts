@@ -1,4 +1,4 @@
-import type { ClusterNode } from '../../../cluster/node.ts'
+import type { NodeMember } from '../../../cluster/member.ts'
 import { until } from '../../../wait.ts'
 import type { Fault } from '../../contract/fault.ts'
 
@@ -6,7 +6,7 @@ import type { Fault } from '../../contract/fault.ts'
 const LEAVE_DEADLINE_MS = 60_000
 
 /** SIGTERM: the node reports that it drains, finishes its requests, and exits, as in a deployment. */
-export const drain: Fault<ClusterNode> = {
+export const drain: Fault<NodeMember> = {
   kind: 'drain',
   on: ['node'],
   needs: ['up'],

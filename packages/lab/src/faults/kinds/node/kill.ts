@@ -1,5 +1,4 @@
 import type { Member } from '../../../cluster/member.ts'
-import { runState } from '../../../supervise/process-table.ts'
 import type { Fault } from '../../contract/fault.ts'
 
 /** SIGKILL: the process is gone at once, with its memory and its requests in flight. */
@@ -15,7 +14,7 @@ export const kill: Fault<Member> = {
   },
 
   async confirm(member, pid) {
-    return member.pid !== pid && (await runState(pid)) === 'gone'
+    return member.pid !== pid && (await member.isGone(pid))
   },
 
   heal(member) {

@@ -1,4 +1,4 @@
-import type { ClusterNode } from '../../../cluster/node.ts'
+import type { NodeMember } from '../../../cluster/member.ts'
 import { ApiError } from '../../../errors.ts'
 import type { Fault } from '../../contract/fault.ts'
 
@@ -12,7 +12,7 @@ const HEAL_WAIT_MS = 10_000
 export function selfInflictedFault(
   kind: string,
   traits: Pick<Fault, 'fields' | 'landsWithinMs' | 'drawn'> = {},
-): Fault<ClusterNode> {
+): Fault<NodeMember> {
   return {
     kind,
     on: ['node'],

@@ -1,4 +1,4 @@
-import type { ClusterNode } from '../../../cluster/node.ts'
+import type { NodeMember } from '../../../cluster/member.ts'
 import { until } from '../../../wait.ts'
 import type { Fault } from '../../contract/fault.ts'
 import { whole } from '../../contract/fields.ts'
@@ -15,7 +15,7 @@ const begun = selfInflictedFault('stall', {
 })
 
 /** Blocks the node's event loop. Confirmed when the node does not answer although its process runs. */
-export const stall: Fault<ClusterNode> = {
+export const stall: Fault<NodeMember> = {
   ...begun,
 
   async confirm(node) {
