@@ -22,10 +22,10 @@ export interface Sweeper {
 
 const SLOT_MS = 600_000
 const CLOCKS_DIFFER_MAX_MS = 600_000
-/** Of the time that a batch took: at most a quarter of the time goes into deleting. */
+/** Of the time that a batch took: each node deletes for at most a quarter of the time, unless a batch takes seconds. */
 const PAUSE_SHARE = 3
 const PAUSE_MIN_MS = 5
-const PAUSE_MAX_MS = 200
+const PAUSE_MAX_MS = 5_000
 /** A batch that was slow or fast by chance changes the next ones by no more. */
 const GROWTH_MAX = 2
 /** Nodes of one database look at different instants, so that the first to look finds most of the work. */
