@@ -1,12 +1,14 @@
 import test from 'ava'
 import type { SessionRecord } from '../../../src/contract.ts'
-import { StoreUnavailableError } from '../../../src/errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../../src/errors.ts'
 import { type PostgresServer, postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
 import { cacheOf, hybridNode, keptBy } from '../../support/hybrid-nodes.ts'
 import { change, creation, freshKey, inAnHour } from '../../support/records.ts'
 import { until } from '../../support/until.ts'
 
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
+/** Several times what lies between two attempts to take a lease. */
+const DUE_MS = 5_000
 
 if (postgresMissing === undefined) withPostgres(postgresServer())
 else test.skip(`hybrid over postgres: ${postgresMissing}`, () => {})
@@ -88,6 +90,45 @@ function withPostgres(starting: Promise<PostgresServer>): void {
     for (let turn = 0; turn < 5; turn++) t.is((await store.read(key))?.version, 1)
     await readOnly(false)
     await keptBy(store, key)
+  })
+
+  test.serial('while the standby is away, few leases wait for it, and sessions are read', async (t) => {
+    const primary = await postgresServer()
+    t.teardown(() => primary.stop())
+    const store = await hybridNode(t, `${primary.url}?timeoutMs=4000&openTimeoutMs=60000`)
+    const key = freshKey()
+    await store.write(key, creation())
+    await keptBy(store, key)
+    await primary.ask("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await primary.ask('SELECT pg_reload_conf()')
+    // A lease that waits for the standby holds the server's lock of NOTIFY, for which the next ones wait.
+    const waiting = async (): Promise<number> =>
+      Number(
+        await primary.ask(
+          `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'ninelives%'
+            AND (wait_event = 'SyncRep' OR wait_event_type = 'Lock')`,
+        ),
+      )
+
+    await until('no further lease to be asked for', async () => {
+      t.is((await store.read(key))?.version, 1)
+      return store.report?.().warnings.some((warning) => warning.includes('standby is away')) ?? false
+    })
+    const before = await waiting()
+    const beganAtMs = performance.now()
+    await until('more leases to be due', async () => {
+      t.is((await store.read(key))?.version, 1)
+      return performance.now() - beganAtMs > DUE_MS
+    })
+    await t.throwsAsync(store.write(freshKey(), creation()), { instanceOf: StoreRefusedError })
+    const after = await waiting()
+    t.log(`${before} waited, and then ${after}`)
+    t.true(after <= before)
+
+    await primary.ask('ALTER SYSTEM RESET synchronous_standby_names')
+    await primary.ask('SELECT pg_reload_conf()')
+    await keptBy(store, key)
+    await until('none to wait', async () => (await waiting()) === 0)
   })
 
   for (const [what, signal] of [

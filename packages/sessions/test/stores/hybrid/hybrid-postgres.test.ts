@@ -57,6 +57,24 @@ function withPostgres(starting: Promise<PostgresServer>): void {
     }
   })
 
+  test('a node that closes gives its lease back, so that no change waits for its end', async (t) => {
+    const server = await starting
+    const store = await hybridNode(t, `${server.url}?timeoutMs=20000&leaseMs=300000`)
+    const key = freshKey()
+    await store.write(key, creation())
+    await keptBy(store, key)
+    const leases = async (): Promise<number> =>
+      Number(
+        await server.ask(
+          `SELECT count(*) FROM ninelives_leases
+            WHERE name = (SELECT holders FROM ninelives_sessions WHERE record_key = '${key}')`,
+        ),
+      )
+    t.is(await leases(), 1)
+    await store.close()
+    await until('the lease to be given back', async () => (await leases()) === 0)
+  })
+
   test('nodes without a near-cache wait for the copies of those with one', async (t) => {
     const { url } = await starting
     const store = await hybridNode(t, url)

@@ -16,11 +16,14 @@ import type { SessionKey } from '../../../contract.ts'
 import { deadlineList } from '../../../deadlines.ts'
 import { type LeaseNews, newNodeName, type NodeLease, nodeLease } from '../../copies/node-lease.ts'
 import type { PostgresConnection, Statement } from './postgres-connection.ts'
+import type { StandbyWait } from './standby-wait.ts'
 
 export interface PostgresLeaseOptions {
   readonly leaseMs: number
   /** Makes a connection to the primary. */
   readonly connect: () => Promise<PostgresConnection>
+  /** A lease is committed like a change, and may wait as one. */
+  readonly standby: StandbyWait
   /** On connections of the pool, since the stream may be lost. */
   readonly release: (key: SessionKey, name: string) => Promise<unknown>
   readonly giveBack: (name: string) => Promise<unknown>
@@ -43,7 +46,14 @@ const STATEMENTS = {
   renew: `UPDATE ninelives_leases SET ends_at = ${END} WHERE name = $1 AND ends_at > clock_timestamp()`,
 }
 
-export function postgresLease({ leaseMs, connect, release, giveBack, refusal }: PostgresLeaseOptions): PostgresLease {
+export function postgresLease({
+  leaseMs,
+  connect,
+  standby,
+  release,
+  giveBack,
+  refusal,
+}: PostgresLeaseOptions): PostgresLease {
   const answers = deadlineList(leaseMs, () => new Error(`the server did not answer within ${leaseMs} ms`))
   let stream: PostgresConnection | undefined
   let news: LeaseNews | undefined
@@ -52,7 +62,7 @@ export function postgresLease({ leaseMs, connect, release, giveBack, refusal }: 
 
   const ask = async (statement: Statement, values: readonly unknown[] = []): Promise<number> => {
     if (stream === undefined) throw new Error('there is no connection')
-    return (await answers.within(stream.ask(statement, values))).rowCount ?? 0
+    return (await answers.within(stream.ask(statement, values), () => standby.suspected())).rowCount ?? 0
   }
 
   const unlink = (): void => {
@@ -72,6 +82,8 @@ export function postgresLease({ leaseMs, connect, release, giveBack, refusal }: 
     async link(told) {
       news = told
       unlink()
+      // Without a lease to be had, no connection is made either.
+      await standby.over()
       const linked = await connect()
       if (isClosed) return linked.destroy()
       stream = linked
@@ -83,6 +95,7 @@ export function postgresLease({ leaseMs, connect, release, giveBack, refusal }: 
     },
 
     async take(name, isNew) {
+      await standby.over()
       if (!isNew) return (await ask({ name: 'ninelives_renew', text: STATEMENTS.renew }, [name, leaseMs])) === 1
       const beat = Promise.withResolvers<void>()
       heardBeat = (whose) => {

@@ -60,7 +60,7 @@ export const STATEMENTS = {
     SELECT record_key FROM ninelives_sessions WHERE sweep_slot <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))`,
   earliest: `SELECT min(sweep_slot) FROM ninelives_sessions`,
   waitForStandby: `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND usename = current_user
-    AND application_name = 'ninelives' AND query_start < clock_timestamp() - $1 * interval '1 millisecond'`,
+    AND application_name IN ('ninelives', 'ninelives copies') AND query_start < clock_timestamp() - $1 * interval '1 millisecond'`,
   ping: `SELECT 1 FROM ninelives_sessions WHERE record_key = ''`,
   notify: NOTIFY,
   ...COPIES_STATEMENTS,

@@ -119,7 +119,9 @@ export function postgresDialect(location: ServerLocation): Dialect {
   const lease = postgresLease({
     leaseMs,
     connect,
-    release: (key, name) => ask('release', [key, name]),
+    standby,
+    release: (key, name) => askToCommit('release', [key, name]),
+    // Sent at once, since the pool may be about to close. There is one for each lease, so few can wait for a standby.
     giveBack: (name) => ask('giveBack', [name]),
     refusal: (error) =>
       codeOf(error) === DENIED
@@ -133,7 +135,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
   const notifications = postgresNotifications({ timeoutMs, connect, send: (text) => ask('notify', [text]) })
 
   const living = async (leases: readonly string[]): Promise<string[]> =>
-    (await ask('living', [leases])).rows.map(([name]) => name as string)
+    (await askToCommit('living', [leases])).rows.map(([name]) => name as string)
 
   const unheld = changeUnheld({
     async look(key) {
@@ -143,7 +145,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
       return { version, expiresAtMs, holders }
     },
     living,
-    waitFor: (key, leases) => ask('waitFor', [key, leases.join(',')]),
+    waitFor: (key, leases) => askToCommit('waitFor', [key, leases.join(',')]),
     leaseName: () => lease.name,
     waitMaxMs: 2 * leaseMs + timeoutMs / 2,
     gaveUp: () => asStoreError(address, new Error('another node keeps its copy of the record')),
@@ -164,7 +166,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
 
   const tidy = async (key: SessionKey, holders: string): Promise<void> => {
     const left = await living(holders.split(','))
-    await ask('tidy', [key, holders, left.join(',')])
+    await askToCommit('tidy', [key, holders, left.join(',')])
   }
 
   const tryToOpen = async (leftMs: number): Promise<void> => {

@@ -1,7 +1,8 @@
 /**
  * Whether changes wait for a synchronous standby that is away. A backend of PostgreSQL that waits for one goes on when its client has given
  * up: each change that runs into its timeout leaves one, until the server has no connection left, not even for reads. So once a change has
- * timed out, the server is asked whether changes have waited for as long; while they do, no other is sent.
+ * timed out, the server is asked whether changes have waited for as long; while they do, no other is sent. A lease of a near-cache is
+ * such a change too. One that waits also holds the server's lock of NOTIFY, and the next leases would wait for that.
  *
  * Rejected: to cancel the wait. The change would be committed on the primary alone, and a reader would see what a failover loses.
  */
