@@ -1,6 +1,6 @@
 /** Breaks the user's own system with the user's commands, and observes the effect from outside. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EXIT_BAD_INPUT, EXIT_FAILED, LabError } from '../errors.ts'
+import { DeadlineError, EXIT_BAD_INPUT, EXIT_FAILED, LabError } from '../errors.ts'
 import type { Breaker } from '../campaign/campaign.ts'
 import { httpGet } from '../http-get.ts'
 import type { Trace } from '../trace/trace.ts'
@@ -118,7 +118,10 @@ export class TargetBreaker implements Breaker {
     let problem: string | undefined = `it did not answer again within ${HEAL_WAIT_MS / 1_000} s`
     const mending = this.#mendAtLast(broken).then(
       () => (problem = undefined),
-      (error: unknown) => (problem = (error as Error).message),
+      (error: unknown) => {
+        // Its own deadline may be over a moment before the one here.
+        if (!(error instanceof DeadlineError)) problem = (error as Error).message
+      },
     )
     await settles(mending, HEAL_WAIT_MS)
     // Two callers may have waited for it.
