@@ -1,4 +1,3 @@
-import type { OperationEnded } from '../trace/events.ts'
 import { type Checker, finding, NOTHING } from './checker.ts'
 
 /** A session's sockets are closed so soon after its end was acknowledged. */
@@ -14,15 +13,12 @@ export const outlivedSocket: Checker = {
   observe({ visit, done, calmSinceMs }) {
     const { sent, ended } = done
     const { logout } = visit
+    // When the socket is known to have been open.
+    const { openAtMs = Number.NEGATIVE_INFINITY } = ended
     if (sent.kind !== 'linger' || logout === undefined || calmSinceMs > logout.sentAtMs) return NOTHING
-    const openMs = Math.round(openAtMs(ended) - logout.endedAtMs)
+    const openMs = Math.round(openAtMs - logout.endedAtMs)
     if (openMs <= CLOSED_WITHIN_MS) return NOTHING
     const text = `${visit.user} had logged out, and a socket of the session was still open ${openMs} ms later`
     return finding(visit, [logout.op, sent.op], text, openMs)
   },
-}
-
-/** When the socket is known to have been open. */
-function openAtMs({ openAtMs = Number.NEGATIVE_INFINITY }: OperationEnded): number {
-  return openAtMs
 }

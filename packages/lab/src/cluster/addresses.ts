@@ -92,8 +92,7 @@ export const FOUNDING_MS = 50_000
 /** A node's name and the shared secret come from its environment, as this URL is shown to people. */
 function meshUrl(kind: MeshKind, members: readonly (readonly [name: string, port: number])[]): string {
   const peers = members.map(([name, port]) => `${name}=${LOOPBACK}:${port}`)
-  const alone = peers.length === 1 ? '&alone=true' : ''
-  return `${kind}:?peers=${peers.join(',')}${alone}`
+  return `${kind}:?peers=${peers.join(',')}${peers.length === 1 ? '&alone=true' : ''}`
 }
 
 export function nodeNames(count: number): readonly string[] {
