@@ -13,6 +13,8 @@ export class LabError extends Error {
 
 export const EXIT_BAD_INPUT = 2
 export const EXIT_FAILED = 1
+/** As a shell has it for SIGINT. */
+export const EXIT_INTERRUPTED = 130
 
 /** A bad command, flag, value or environment variable. The message says what is accepted. */
 export class UsageError extends LabError {

@@ -9,7 +9,7 @@ import { awaitStore } from '../cluster/await-store.ts'
 import type { Choice } from '../cluster/choose-store.ts'
 import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT_INTERRUPTED, UsageError } from '../errors.ts'
 import { CRASH_POINTS } from '../faults/contract/fault-detail.ts'
 import { type Lab, openLab } from '../lab.ts'
 import { PRIVATE_FILE_MODE } from '../make-directory.ts'
@@ -71,7 +71,6 @@ type Values = FlagValues<typeof atlasFlags>
 /** How long a node stays down. */
 const RESTART_AFTER_MS = 300
 const EXIT_UNKNOWN = 3
-const EXIT_INTERRUPTED = 130
 
 interface Outing {
   readonly flags: Values

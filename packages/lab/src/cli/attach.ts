@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { type AttachOptions, openAttached } from '../attached/attached-lab.ts'
 import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT_INTERRUPTED, UsageError } from '../errors.ts'
 import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
 import { painter } from '../terminal/paint.ts'
@@ -46,8 +46,6 @@ export async function attach(args: readonly string[], config: Config): Promise<n
   await lab.stop(String(stop.reason))
   return 0
 }
-
-const EXIT_INTERRUPTED = 130
 
 function optionsOf(flags: FlagValues<typeof attachFlags>, config: Config): AttachOptions {
   const { labSecret: secret, adminToken, environment } = config

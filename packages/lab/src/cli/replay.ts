@@ -9,6 +9,7 @@ import { visible } from '../terminal/visible.ts'
 import { flagsHelp, integerFlag, switchFlag } from './command/flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
 import { parseTraceArguments, TraceFile } from './command/trace-file.ts'
+import { EXIT_INTERRUPTED } from '../errors.ts'
 
 const replayFlags = {
   speed: integerFlag(
@@ -34,7 +35,6 @@ Exits with 0 at its end, or where it can no longer be read; 1 if it is no trace;
 /** Pauses so often, so that Ctrl-C works during a long trace without delays. */
 const TURN_EVERY_EVENTS = 1_000
 const EXIT_UNREADABLE = 1
-const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code. */
 export async function replay(args: readonly string[], { endsWithParent }: Config): Promise<number> {

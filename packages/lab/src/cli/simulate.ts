@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { type BatchResult, explain, SEEDS, simulateSeeds, variants } from '@ninelives/sessions/simulation'
 import { count } from '@ninelives/history'
 import type { Config } from '../config.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT_FAILED, EXIT_INTERRUPTED, UsageError } from '../errors.ts'
 import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './command/flags.ts'
 import { stopSignal } from './command/stop-signal.ts'
 
@@ -47,8 +47,6 @@ ${flagsHelp(simulateFlags)}
 Variants:
 ${[...variants].map(([name, { breaks }]) => `  ${name.padEnd(26)}${breaks}\n`).join('')}`
 
-const EXIT_FAILED = 1
-const EXIT_INTERRUPTED = 130
 const TOLD_EVERY_MS = 200
 const VIOLATIONS_TOLD = 3
 

@@ -4,7 +4,7 @@ import { ownPrograms } from '../cluster/programs.ts'
 import { awaitStore } from '../cluster/await-store.ts'
 import { type Choice, requireReplication } from '../cluster/choose-store.ts'
 import type { Config } from '../config.ts'
-import { UsageError } from '../errors.ts'
+import { EXIT_INTERRUPTED, UsageError } from '../errors.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
@@ -72,8 +72,6 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
   return 0
 }
-
-const EXIT_INTERRUPTED = 130
 
 /** False if it was stopped before everything was up; then everything has been stopped. */
 async function started(lab: Lab, signal: AbortSignal): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { type ClusterState, initialState, reduce, type UsersSecond } from '@ninelives/history'
 import type { Config } from '../config.ts'
-import { LabError } from '../errors.ts'
+import { EXIT_INTERRUPTED, LabError } from '../errors.ts'
 import { httpGet } from '../http-get.ts'
 import { SEED_MAX } from '../random.ts'
 import { painter } from '../terminal/paint.ts'
@@ -9,19 +9,12 @@ import { watchLine, watchSentence, watchSummary } from '../terminal/watch-lines.
 import { startLoad } from '../users/load.ts'
 import { SeenNodes } from '../users/seen-nodes.ts'
 import { until } from '../wait.ts'
-import { type Flag, flagsHelp, httpUrl, integerFlag, parseFlags } from './command/flags.ts'
+import { flagsHelp, integerFlag, parseFlags } from './command/flags.ts'
+import { targetFlag } from './command/run-flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
 
-const target: Flag<URL> = {
-  placeholder: 'URL',
-  help: 'the shop, at its balancer (http://127.0.0.1:8080)',
-  otherwise: new URL('http://127.0.0.1:8080'),
-  takes: 'http://HOST or http://HOST:PORT',
-  parse: httpUrl,
-}
-
 const watchFlags = {
-  target,
+  target: targetFlag,
   users: integerFlag({ min: 1, max: 10_000 }, { placeholder: 'N', help: 'virtual users (10)', otherwise: 10 }),
   rate: integerFlag(
     { min: 1, max: 10_000 },
@@ -67,8 +60,6 @@ export async function watch(args: readonly string[], { endsWithParent }: Config)
   say(`${process.stdout.isTTY ? '\n' : ''}${ledger.summary(flags.target.origin)}`)
   return 0
 }
-
-const EXIT_INTERRUPTED = 130
 
 /** Resolves when the shop is ready, or when `signal` aborts. */
 async function reached(url: URL, signal: AbortSignal): Promise<void> {

@@ -2,23 +2,14 @@
 import type { StrategyFacts } from '@ninelives/history'
 import { findStrategy } from '../../strategies.ts'
 import { LOOPBACK } from '../../supervise/ports.ts'
-import { type Flag, httpUrl, integerFlag, textFlag } from './flags.ts'
+import { type Flag, integerFlag, textFlag } from './flags.ts'
 import { nodesUrl } from './nodes-url.ts'
-import { logsFlag, seedFlag } from './run-flags.ts'
+import { logsFlag, seedFlag, targetFlag } from './run-flags.ts'
 
 const PORT = { min: 0, max: 65_535 }
-const PORT_MAX = 65_535
-
-const target: Flag<URL> = {
-  placeholder: 'URL',
-  help: 'the shop, at its balancer (http://127.0.0.1:8080)',
-  otherwise: new URL('http://127.0.0.1:8080'),
-  takes: 'http://HOST or http://HOST:PORT',
-  parse: httpUrl,
-}
 
 const admin: Flag<URL | undefined> = {
-  ...target,
+  ...targetFlag,
   help: "the balancer's admin port, to show which nodes get traffic (not shown)",
   otherwise: undefined,
 }
@@ -30,7 +21,7 @@ const labPorts: Flag<ReadonlyMap<string, { readonly host: string; readonly port:
   takes: 'NAME=HOST:PORT for each node, separated by commas',
   parse(value) {
     const ports = value.split(',').map((each) => /^\s*([\w.-]+)=([\w.-]+):(\d{1,5})\s*$/.exec(each))
-    if (ports.some((match) => match === null || Number(match[3]) > PORT_MAX)) return undefined
+    if (ports.some((match) => match === null || Number(match[3]) > PORT.max)) return undefined
     return new Map(ports.map((match) => [match?.[1] ?? '', { host: match?.[2] ?? '', port: Number(match?.[3]) }]))
   },
 }
@@ -38,7 +29,7 @@ const labPorts: Flag<ReadonlyMap<string, { readonly host: string; readonly port:
 export const attachFlags = {
   'nodes-url': { ...nodesUrl, help: 'the nodes' },
   'lab-ports': labPorts,
-  target,
+  target: targetFlag,
   'balancer-admin': admin,
   strategy: textFlag('a name', { placeholder: 'NAME', help: 'the strategy that the page names', otherwise: 'its own' }),
   'shop-url': textFlag<string | undefined>('a URL', {

@@ -1,13 +1,22 @@
 /** Flags that several commands share. */
 import { SEED_MAX } from '../../random.ts'
 import { DEFAULT_STRATEGY, strategyNames } from '../../strategies.ts'
-import { choiceFlag, integerFlag, listed, shareFlag, textFlag } from './flags.ts'
+import { choiceFlag, type Flag, httpUrl, integerFlag, listed, shareFlag, textFlag } from './flags.ts'
 
 export const strategyFlag = choiceFlag<string | undefined>(strategyNames, {
   placeholder: 'NAME',
   help: `${listed(strategyNames)} (${DEFAULT_STRATEGY})`,
   otherwise: undefined,
 })
+
+/** A shop that runs already. */
+export const targetFlag: Flag<URL> = {
+  placeholder: 'URL',
+  help: 'the shop, at its balancer (http://127.0.0.1:8080)',
+  otherwise: new URL('http://127.0.0.1:8080'),
+  takes: 'http://HOST or http://HOST:PORT',
+  parse: httpUrl,
+}
 
 export const logsFlag = textFlag<string | undefined>('a directory', {
   placeholder: 'DIR',

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import path from 'node:path'
 import { count } from '@ninelives/history'
 import type { Config } from '../../config.ts'
-import { UsageError } from '../../errors.ts'
+import { EXIT_INTERRUPTED, UsageError } from '../../errors.ts'
 import { type Ground, groundOfStore, groundsOf } from '../../hunt/grounds.ts'
 import { type Done, HuntLog } from '../../hunt/hunt-log.ts'
 import { type Outcome, runProve } from '../../hunt/prove-process.ts'
@@ -21,7 +21,6 @@ const TAKES = ['hunt', 'strategy', 'store', 'database', 'faults', 'nodes', 'rate
 const EXIT_FOUND = 1
 /** No run came to a verdict. */
 const EXIT_UNKNOWN = 3
-const EXIT_INTERRUPTED = 130
 const CONFIRMATIONS = 3
 const COLOURS = { valid: 'green', invalid: 'red', unknown: 'yellow', failed: 'red' } as const
 

@@ -5,7 +5,7 @@ import { campaign } from '../../campaign/campaign.ts'
 import { campaignKinds } from '../../campaign/planned.ts'
 import { MORE_FAULTS_MAX, needsFloor, needsTabs, needsVersions } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
-import { EXIT_FAILED, LabError, UsageError } from '../../errors.ts'
+import { EXIT_FAILED, EXIT_INTERRUPTED, LabError, UsageError } from '../../errors.ts'
 import { EFFECTS } from '../../faults/kinds/effects.ts'
 import { seededRandom, SEED_MAX } from '../../random.ts'
 import { makeRunDirectory, runName } from '../../run-directory.ts'
@@ -60,7 +60,6 @@ function effectsHelp(): string {
 const WARM_UP_MS = 3_000
 /** For a required interleaving that no fault makes. */
 const USERS_WAIT_MS = 60_000
-const EXIT_INTERRUPTED = 130
 
 /** Resolves with the exit code once everything has stopped. */
 export async function prove(args: readonly string[], config: Config): Promise<number> {

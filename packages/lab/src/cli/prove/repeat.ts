@@ -5,7 +5,7 @@ import path from 'node:path'
 import { count, type Verdict } from '@ninelives/history'
 import { MORE_FAULTS_MAX } from '../../campaign/required.ts'
 import type { Config } from '../../config.ts'
-import { UsageError } from '../../errors.ts'
+import { EXIT_INTERRUPTED, UsageError } from '../../errors.ts'
 import { type Outcome, proveProcess, VERDICT_FILE } from '../../hunt/prove-process.ts'
 import { SEED_MAX } from '../../random.ts'
 import { projectRoot, TRACE_FILE } from '../../run-directory.ts'
@@ -19,7 +19,6 @@ const REFUSES = ['report', 'junit', 'badge'] as const
 /** They are replaced in each run's arguments. */
 const OWN = ['--repeat', '--logs', '--seed']
 const EXITS = { invalid: 1, unknown: 3, failed: 3, valid: 0 } as const
-const EXIT_INTERRUPTED = 130
 
 interface Made extends Outcome {
   /** What was broken, in order. */

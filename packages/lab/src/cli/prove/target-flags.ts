@@ -1,15 +1,14 @@
 /** The flags of `prove` for the user's own system. */
-import { choiceFlag, type Flag, httpUrl, textFlag } from '../command/flags.ts'
+import { choiceFlag, type Flag, textFlag } from '../command/flags.ts'
 import { nodesUrl } from '../command/nodes-url.ts'
+import { targetFlag } from '../command/run-flags.ts'
 
 const KIND_AND_COMMAND = /^([a-z][a-z-]*)=\s*(\S.*)$/s
 
 const target: Flag<URL | undefined> = {
-  placeholder: 'URL',
+  ...targetFlag,
   help: "your own system with the shop's interface, at its balancer (packages/lab/TARGETS.md)",
   otherwise: undefined,
-  takes: 'http://HOST or http://HOST:PORT',
-  parse: httpUrl,
 }
 
 const faultCommand: Flag<ReadonlyMap<string, string>> = {
