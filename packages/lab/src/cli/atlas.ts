@@ -29,6 +29,7 @@ import {
 } from './command/flags.ts'
 import { databaseFlag } from './command/store-flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
+import { say as print } from '../terminal/say.ts'
 
 const ALL = 'all'
 const TOKEN = 'token'
@@ -88,10 +89,10 @@ interface Outing {
 export async function atlas(args: readonly string[], config: Config): Promise<number> {
   const flags = parseFlags('atlas', atlasFlags, args)
   if (flags === 'help') {
-    process.stdout.write(atlasHelp)
+    print(atlasHelp)
     return 0
   }
-  const say = (text: string): void => void (flags.json || process.stdout.write(text))
+  const say = (text: string): void => void (flags.json || print(text))
   const choices = chosen(flags, config, say)
   const run = runName(new Date(), process.pid)
   const directory = makeRunDirectory(run, flags.logs)

@@ -11,6 +11,7 @@ import { visible } from '../terminal/visible.ts'
 import { attachFlags, shownStrategy } from './command/attach-flags.ts'
 import { flagsHelp, type FlagValues, parseFlags } from './command/flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
+import { say, sayError } from '../terminal/say.ts'
 
 const attachHelp = `ninelives attach --nodes-url a=URL,b=URL [flags]
 
@@ -73,13 +74,9 @@ function optionsOf(flags: FlagValues<typeof attachFlags>, config: Config): Attac
     directory: makeRunDirectory(run, flags.logs),
     environment,
     programs: ownPrograms(),
-    warn: (line) => void process.stderr.write(`ninelives: ${visible(line)}\n`),
+    warn: (line) => sayError(`ninelives: ${visible(line)}\n`),
   }
 }
 
 /** A node's default. */
 const LAB_PORT = 7_900
-
-function say(text: string): void {
-  process.stdout.write(text)
-}

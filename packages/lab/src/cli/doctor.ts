@@ -7,6 +7,7 @@ import { type Colour, type Paint, painter } from '../terminal/paint.ts'
 import { visibleJson } from '../terminal/visible.ts'
 import { type Flag, flagsHelp, parseFlags, switchFlag } from './command/flags.ts'
 import { storeFlags, storeOf } from './command/store-flags.ts'
+import { say } from '../terminal/say.ts'
 
 const accept: Flag<readonly string[]> = {
   placeholder: 'NAME,...',
@@ -48,7 +49,7 @@ export async function doctor(args: readonly string[], config: Config): Promise<n
   const operands: string[] = []
   const flags = parseFlags('doctor', doctorFlags, args, (value) => operands.push(value))
   if (flags === 'help') {
-    process.stdout.write(doctorHelp)
+    say(doctorHelp)
     return 0
   }
   if (operands.length > 1) throw new UsageError(`doctor takes one URL, not ${operands.length}`)
@@ -65,7 +66,7 @@ export async function doctor(args: readonly string[], config: Config): Promise<n
   const losses = counted.filter(({ level }) => level === 'loss').length
   const warnings = counted.filter(({ level }) => level === 'warning').length
   if (flags.json) process.stdout.write(`${visibleJson({ losses, warnings, stores: examinations }, 2)}\n`)
-  else process.stdout.write(report(examinations, flags.accept, { losses, warnings }, painter(process.stdout)))
+  else say(report(examinations, flags.accept, { losses, warnings }, painter(process.stdout)))
   if (losses > 0) return EXIT_LOSS
   return warnings > 0 ? EXIT_WARNINGS : 0
 }

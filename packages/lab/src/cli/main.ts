@@ -4,6 +4,7 @@ import { LabError, UsageError } from '../errors.ts'
 import { closest } from '../terminal/closest.ts'
 import { visible } from '../terminal/visible.ts'
 import { listed } from './command/flags.ts'
+import { say, sayError } from '../terminal/say.ts'
 
 type Run = (args: readonly string[], config: Config) => Promise<number>
 
@@ -97,7 +98,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return await dispatch(args)
   } catch (error) {
     if (!(error instanceof LabError)) return internal(error)
-    process.stderr.write(`ninelives: ${visible(error.message)}\n`)
+    sayError(`ninelives: ${visible(error.message)}\n`)
     return error.exitCode
   }
 }
@@ -106,9 +107,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function internal(error: unknown): number {
   const [what = '', ...stack] = (error instanceof Error ? (error.stack ?? '') : String(error)).split('\n')
   const where = stack.find((line) => line.startsWith('    at '))?.trim()
-  process.stderr.write(
-    `ninelives: internal error: ${visible(what)}${where === undefined ? '' : ` (${visible(where)})`}\n`,
-  )
+  sayError(`ninelives: internal error: ${visible(what)}${where === undefined ? '' : ` (${visible(where)})`}\n`)
   return EXIT_INTERNAL
 }
 
@@ -132,7 +131,7 @@ function help(): string {
 }
 
 function print(text: string): number {
-  process.stdout.write(text)
+  say(text)
   return 0
 }
 

@@ -10,6 +10,7 @@ import { flagsHelp, integerFlag, switchFlag } from './command/flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
 import { parseTraceArguments, TraceFile } from './command/trace-file.ts'
 import { EXIT_INTERRUPTED } from '../errors.ts'
+import { say } from '../terminal/say.ts'
 
 const replayFlags = {
   speed: integerFlag(
@@ -39,7 +40,10 @@ const EXIT_UNREADABLE = 1
 /** Resolves with the exit code. */
 export async function replay(args: readonly string[], { endsWithParent }: Config): Promise<number> {
   const given = parseTraceArguments('replay', replayFlags, args)
-  if (given === 'help') return say(replayHelp)
+  if (given === 'help') {
+    say(replayHelp)
+    return 0
+  }
   const { file, flags } = given
   const trace = new TraceFile(file)
   const signal = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
@@ -77,9 +81,4 @@ async function serve(trace: TraceFile, port: number, signal: AbortSignal): Promi
 
 function sayProblem(problem: TraceProblem): void {
   say(`The trace can be read up to line ${problem.line}: ${visible(problem.reason)}\n`)
-}
-
-function say(text: string): 0 {
-  process.stdout.write(text)
-  return 0
 }

@@ -4,6 +4,7 @@ import { EXIT_CODES, reportOf } from './prove/check.ts'
 import { handOn, handOnFlags, reportFlag } from './prove/hand-on.ts'
 import { flagsHelp } from './command/flags.ts'
 import { parseTraceArguments, TraceFile } from './command/trace-file.ts'
+import { say } from '../terminal/say.ts'
 
 const flags = { out: { ...reportFlag, help: 'where the page goes (report.html beside the trace)' }, ...handOnFlags }
 
@@ -20,13 +21,13 @@ Exits with 0 when valid, 1 when invalid, 3 when unknown.
 export function report(args: readonly string[], _config: Config): Promise<number> {
   const given = parseTraceArguments('report', flags, args)
   if (given === 'help') {
-    process.stdout.write(reportHelp)
+    say(reportHelp)
     return Promise.resolve(0)
   }
   const { file, flags: values } = given
   const run = reportOf(new TraceFile(file))
   const page = values.out ?? path.join(path.dirname(file), 'report.html')
   handOn(run, { ...values, report: page })
-  process.stdout.write(`${run.verdict.verdict}; the report: ${page}\n`)
+  say(`${run.verdict.verdict}; the report: ${page}\n`)
   return Promise.resolve(EXIT_CODES[run.verdict.verdict])
 }

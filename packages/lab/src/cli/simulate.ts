@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { EXIT_FAILED, EXIT_INTERRUPTED, UsageError } from '../errors.ts'
 import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './command/flags.ts'
 import { stopSignal } from './command/stop-signal.ts'
+import { say } from '../terminal/say.ts'
 
 const copies: Flag<'all' | number | undefined> = {
   placeholder: 'K',
@@ -112,8 +113,4 @@ function summary({ seeds, operations, messages, failing }: BatchResult, seconds:
   const rate = Math.round(seeds / seconds)
   const found = failing.length === 0 ? 'none failed' : `${failing.length} failed`
   return `${count(seeds, 'seed')} in ${seconds.toFixed(1)} s (${rate} a second), ${operations} operations, ${messages} messages: ${found}`
-}
-
-function say(text: string): void {
-  process.stdout.write(text)
 }

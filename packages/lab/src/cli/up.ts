@@ -14,6 +14,7 @@ import { farewell, greeting } from '../terminal/greeting.ts'
 import { keyActions, keysLine, readKeys } from '../terminal/keys.ts'
 import { painter } from '../terminal/paint.ts'
 import { qrCode } from '../terminal/qr-code.ts'
+import { say } from '../terminal/say.ts'
 import { Story } from '../terminal/story.ts'
 import { chooseStrategy } from './command/choose-strategy.ts'
 import { flagsHelp, type FlagValues, parseFlags } from './command/flags.ts'
@@ -34,7 +35,7 @@ type Values = FlagValues<typeof upFlags>
 export async function up(args: readonly string[], config: Config): Promise<number> {
   const flags = parseFlags('up', upFlags, args)
   if (flags === 'help') {
-    process.stdout.write(upHelp)
+    say(upHelp)
     return 0
   }
   const choice = chooseStrategy({ ...flags, store: storeOf(flags, config) }, config)
@@ -46,18 +47,18 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
 
   let lab: Lab | undefined
   const stop = stopSignal({ endsWithParent: config.endsWithParent, onSecond: () => void leaveAtOnce(lab) })
-  if (choice.own !== undefined) await awaitStore(choice.own, say, stop)
+  if (choice.own !== undefined) await awaitStore(choice.own, sayLine, stop)
   if (stop.aborted) return EXIT_INTERRUPTED
   const choose: ChooseStrategy = async (asked) => {
     const other = chooseStrategy({ ...asked, store: undefined }, config)
-    if (other.own !== undefined) await awaitStore(other.own, say, stop)
+    if (other.own !== undefined) await awaitStore(other.own, sayLine, stop)
     return other
   }
   lab = await openLab({ ...labOptions(flags, choice, run, directory, config), choose })
   if (!(await started(lab, stop))) return EXIT_INTERRUPTED
   const hasKeys = process.stdin.isTTY && process.stdout.isTTY
   const { url: controlUrl, elsewhereUrl } = lab.control
-  say(
+  sayLine(
     greeting(lab.trace.state, painter(process.stdout), {
       controlUrl,
       ...(elsewhereUrl === undefined ? {} : { elsewhereUrl, elsewhereCode: qrCode(elsewhereUrl, process.stdout) }),
@@ -65,11 +66,11 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
     }),
   )
   tellStory(lab)
-  const endKeys = hasKeys ? readKeys(process.stdin, keyActions(lab, say), say) : undefined
+  const endKeys = hasKeys ? readKeys(process.stdin, keyActions(lab, sayLine), sayLine) : undefined
   await whenStopped(stop)
   endKeys?.()
   await lab.stop(String(stop.reason))
-  say(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
+  sayLine(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
   return 0
 }
 
@@ -125,17 +126,17 @@ function labOptions(flags: Values, choice: Choice, run: string, directory: strin
 
 function announce({ server }: Choice, { nodes }: Values): void {
   const store = server === undefined ? '' : `, a private ${server.kind.title}`
-  say(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${store} and the balancer ...`)
+  sayLine(`Starting ${nodes} ${nodes === 1 ? 'node' : 'nodes'}${store} and the balancer ...`)
 }
 
 function tellStory(lab: Lab): void {
   const first = lab.trace
   lab.follow(({ trace }) => {
     const { strategy } = trace.state
-    if (trace !== first) say(`\nAnother strategy, ${strategy.name}: ${strategy.summary}\n`)
+    if (trace !== first) sayLine(`\nAnother strategy, ${strategy.name}: ${strategy.summary}\n`)
     const story = new Story(painter(process.stdout))
     trace.listen((event, before) => {
-      for (const line of story.tell(event, before)) say(line)
+      for (const line of story.tell(event, before)) sayLine(line)
     })
   })
 }
@@ -145,6 +146,6 @@ function asSeenFromHere(file: string): string {
   return relative.startsWith('..') ? file : relative
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
+function sayLine(line: string): void {
+  say(`${line}\n`)
 }

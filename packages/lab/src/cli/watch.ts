@@ -12,6 +12,7 @@ import { until } from '../wait.ts'
 import { flagsHelp, integerFlag, parseFlags } from './command/flags.ts'
 import { targetFlag } from './command/run-flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
+import { say } from '../terminal/say.ts'
 
 const watchFlags = {
   target: targetFlag,
@@ -131,8 +132,4 @@ class Ledger {
 
 function addTo(sums: Record<string, number>, entries: readonly (readonly [string, number])[]): void {
   for (const [key, n] of entries) sums[key] = (sums[key] ?? 0) + n
-}
-
-function say(text: string): void {
-  process.stdout.write(text)
 }

@@ -1,9 +1,11 @@
+import { stripVTControlCharacters, styleText } from 'node:util'
 import test from 'ava'
 import { flagsHelp, integerFlag, parseFlags } from '../../src/cli/command/flags.ts'
 import { alike, withoutOwn } from '../../src/cli/prove/repeat.ts'
 import { campaignKinds } from '../../src/campaign/planned.ts'
 import { EFFECTS } from '../../src/faults/kinds/effects.ts'
 import { closest } from '../../src/terminal/closest.ts'
+import { fitted } from '../../src/terminal/say.ts'
 import { wrapped } from '../../src/terminal/wrapped.ts'
 
 const flags = {
@@ -16,6 +18,30 @@ const flags = {
 test('a text is broken between words', (t) => {
   t.deepEqual(wrapped('one two three four', 9), ['one two', 'three', 'four'])
   t.deepEqual(wrapped('https://127.0.0.1/long one', 9), ['https://127.0.0.1/long', 'one'])
+})
+
+test('what a command says fits the terminal, and goes on below its own text', (t) => {
+  const columns = 60
+  const lines = [
+    '  Strategy     replicated: every node holds every session, any node serves any user; nothing else to run',
+    `${styleText('red', '12:00:00', { validateStream: false })} node-b died (SIGKILL), it held 50 sessions; every other node has them too: no user is logged out`,
+    'ninelives: unknown command "porve": did you mean prove? There are up, watch, attach, prove, atlas and check',
+  ]
+  const text = fitted(lines.join('\n'), columns)
+  const broken = stripVTControlCharacters(text).split('\n')
+  for (const line of broken) t.true(line.length <= columns, line)
+  t.is(broken[1], '               any node serves any user; nothing else to run')
+  t.true(broken.some((line) => /^ {9}\S/.test(line)))
+  t.is(text.replaceAll(/\s+/g, ' '), lines.join(' ').replaceAll(/\s+/g, ' '), 'no word is lost or broken')
+  t.is(fitted(lines.join('\n'), undefined), lines.join('\n'))
+})
+
+test('a command that is too long for the terminal can be copied from it', (t) => {
+  t.is(
+    fitted(`  Kill a node  curl -X POST http://127.0.0.1:4000/api/faults -d '{"kind":"kill"}'`, 60),
+    `  Kill a node  curl -X POST \\\n               http://127.0.0.1:4000/api/faults -d \\\n               '{"kind":"kill"}'`,
+  )
+  t.regex(fitted(`What it has: npx ninelives check ${'x'.repeat(60)}`, 60), / check \\\nx+$/)
 })
 
 test('the help of a flag fits the columns that there are', (t) => {

@@ -17,6 +17,7 @@ import { visibleJson } from '../../terminal/visible.ts'
 import { flagsHelp, switchFlag } from '../command/flags.ts'
 import { parseTraceArguments, TraceFile } from '../command/trace-file.ts'
 import { handOn, type HandOn } from './hand-on.ts'
+import { say } from '../../terminal/say.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
 
@@ -37,7 +38,7 @@ const VERDICT_SCHEMA = 1
 export function check(args: readonly string[], _config: Config): Promise<number> {
   const given = parseTraceArguments('check', checkFlags, args)
   if (given === 'help') {
-    process.stdout.write(checkHelp)
+    say(checkHelp)
     return Promise.resolve(0)
   }
   const { file, flags } = given
@@ -56,16 +57,16 @@ export function judgeFile(file: string, paint: Paint, directory?: string, output
   const { verdict, frame } = run
   if (directory !== undefined)
     writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame), { mode: PRIVATE_FILE_MODE })
-  process.stdout.write(`\n${verdictTable(verdict, frame, paint)}`)
-  for (const crash of verdict.crashes) process.stdout.write(`\n${crashText(crash, paint)}`)
+  say(`\n${verdictTable(verdict, frame, paint)}`)
+  for (const crash of verdict.crashes) say(`\n${crashText(crash, paint)}`)
   for (const anomaly of verdict.anomalies) {
     const isWorst = anomaly === verdict.anomalies[0]
     if (!isWorst && directory === undefined) continue
     const evidence = run.evidence.get(anomaly.kind) ?? []
-    if (isWorst) process.stdout.write(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
+    if (isWorst) say(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
     if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
   }
-  process.stdout.write(`\nTrace: ${file}\n`)
+  say(`\nTrace: ${file}\n`)
   if (outputs !== undefined) handOn(run, outputs.files, outputs.summary)
   return EXIT_CODES[verdict.verdict]
 }

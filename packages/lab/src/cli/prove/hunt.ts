@@ -15,6 +15,7 @@ import { type Paint, painter } from '../../terminal/paint.ts'
 import { visible } from '../../terminal/visible.ts'
 import { stopSignal } from '../command/stop-signal.ts'
 import { proveFlags, type ProveValues } from './prove-flags.ts'
+import { say } from '../../terminal/say.ts'
 
 /** Of `prove`, what a hunt takes: it draws the rest, or hands nothing on. */
 const TAKES = ['hunt', 'strategy', 'store', 'database', 'faults', 'nodes', 'rate', 'seed', 'logs']
@@ -141,8 +142,4 @@ function coverage(done: readonly Done[]): string {
 
 function nameOf({ strategy, flags }: Round): string {
   return [strategy, flags['database']].filter((part) => part !== undefined).join('-')
-}
-
-function say(text: string): void {
-  process.stdout.write(text)
 }

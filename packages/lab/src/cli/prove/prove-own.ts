@@ -22,6 +22,7 @@ import { lastLook } from './last-look.ts'
 import { NODES_DEFAULT, proveFlags, type ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
 import { storeOf, withDurability } from '../command/store-flags.ts'
+import { say } from '../../terminal/say.ts'
 
 /** How long a node stays down. */
 const RESTART_AFTER_MS = 700
@@ -52,7 +53,7 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
     recipe: recipeOf,
     async open(signal) {
       const { own } = choice
-      if (own !== undefined) await awaitStore(own, (line) => void process.stdout.write(`${visible(line)}\n`), signal)
+      if (own !== undefined) await awaitStore(own, (line) => say(`${visible(line)}\n`), signal)
       const lab = await openLab(labOptions(flags, { nodes, choice, programs, basis, config }))
       return subjectOf(lab, choice, { deadMax: deadMaxOf(choice, nodes), schedule: scheduleOf(flags, lab) })
     },

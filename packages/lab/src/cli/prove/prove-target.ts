@@ -10,6 +10,7 @@ import { lastLook } from './last-look.ts'
 import type { ProveValues } from './prove-flags.ts'
 import type { Plan, PlanBasis, Subject } from './prove-subject.ts'
 import { targetFlags } from './target-flags.ts'
+import { say, sayError } from '../../terminal/say.ts'
 
 /** Throws UsageError if the flags can't be satisfied. */
 export function planTarget(flags: ProveValues, target: URL, config: Config): (basis: PlanBasis) => Plan {
@@ -53,7 +54,7 @@ export function planTarget(flags: ProveValues, target: URL, config: Config): (ba
         directory,
         environment: config.environment,
         programs: ownPrograms(),
-        warn: (line) => void process.stderr.write(`ninelives: ${visible(line)}\n`),
+        warn: (line) => sayError(`ninelives: ${visible(line)}\n`),
       })
       return Promise.resolve(subjectOf(lab, flags, target))
     },
@@ -86,7 +87,7 @@ function subjectOf(lab: TargetLab, flags: ProveValues, target: URL): Subject {
     breaker: lab.breaker,
     users: lab.users,
     async start() {
-      await lab.start(say)
+      await lab.start((line) => say(`${visible(line)}\n`))
       const named =
         nodes.length === 0 ? '' : `, nodes ${listed(nodes.map(({ name }) => name)).replace(' or ', ' and ')}`
       return `${target.origin}${named}`
@@ -95,8 +96,4 @@ function subjectOf(lab: TargetLab, flags: ProveValues, target: URL): Subject {
     stop: (reason, cutShort) => lab.stop(reason, cutShort),
     kill: () => lab.kill(),
   }
-}
-
-function say(line: string): void {
-  process.stdout.write(`${visible(line)}\n`)
 }

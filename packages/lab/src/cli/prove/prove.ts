@@ -25,6 +25,7 @@ import { refuseForSeries, repeat } from './repeat.ts'
 import { planTarget, refuseTargetFlags, targetHelp } from './prove-target.ts'
 import { stopSignal, whenStopped } from '../command/stop-signal.ts'
 import { targetFlags } from './target-flags.ts'
+import { say } from '../../terminal/say.ts'
 
 const ownFlags = Object.fromEntries(Object.entries(proveFlags).filter(([name]) => !(name in targetFlags)))
 
@@ -65,7 +66,10 @@ const USERS_WAIT_MS = 60_000
 export async function prove(args: readonly string[], config: Config): Promise<number> {
   const operands: string[] = []
   const flags = parseFlags('prove', proveFlags, args, (operand) => operands.push(operand))
-  if (flags === 'help') return say(proveHelp)
+  if (flags === 'help') {
+    say(proveHelp)
+    return 0
+  }
   const unknown = flags.compare === undefined ? operands[0] : operands[1]
   if (unknown !== undefined) throw new UsageError(`prove takes no "${unknown}"; see --help`)
   if (flags.compare !== undefined) {
@@ -148,7 +152,7 @@ async function gauntlet(
   else await sleep(WARM_UP_MS, undefined, { signal }).catch(() => undefined)
   let cutShort: string | undefined
   const random = seededRandom(seed)
-  const onFault = (done: number, what: string): number =>
+  const onFault = (done: number, what: string): void =>
     say(progress(done, kills, what, trace.state.users.totals.sent, [...judge.kindsSoFar]))
   try {
     const schedule = subject.schedule === undefined ? {} : { schedule: subject.schedule }
@@ -178,6 +182,10 @@ interface GoingOn {
   readonly signal: AbortSignal
 }
 
+function tellMore(_done: number, what: string): void {
+  say(`       more  ${visible(what)}\n`)
+}
+
 /** Goes on, within bounds, until the interleaving has occurred. */
 async function goOn(name: InterleavingName, { subject, plan, judge, random, signal }: GoingOn): Promise<void> {
   const isOver = (): boolean =>
@@ -189,9 +197,8 @@ async function goOn(name: InterleavingName, { subject, plan, judge, random, sign
     await succeeds(until(isOver, { deadlineMs: USERS_WAIT_MS, what: name }))
     return
   }
-  const onFault = (_done: number, what: string): number => say(`       more  ${visible(what)}\n`)
   for (let more = 0; more < MORE_FAULTS_MAX && !isOver(); more++) {
-    await campaign(subject.breaker, { kinds: [recipe], count: 1, random, signal, onFault })
+    await campaign(subject.breaker, { kinds: [recipe], count: 1, random, signal, onFault: tellMore })
   }
 }
 
@@ -203,9 +210,4 @@ function progress(done: number, of: number, what: string, operations: number, ki
 async function leaveAtOnce(subject: Subject | undefined): Promise<void> {
   await subject?.kill()
   process.exit(EXIT_INTERRUPTED)
-}
-
-function say(text: string): 0 {
-  process.stdout.write(text)
-  return 0
 }

@@ -13,6 +13,7 @@ import { visible } from '../../terminal/visible.ts'
 import { stopSignal } from '../command/stop-signal.ts'
 import { TraceFile } from '../command/trace-file.ts'
 import type { ProveValues } from './prove-flags.ts'
+import { say } from '../../terminal/say.ts'
 
 /** Each is of one run, and would be written N times. */
 const REFUSES = ['report', 'junit', 'badge'] as const
@@ -118,8 +119,4 @@ function mostOf(texts: readonly string[]): { readonly what: string; readonly tim
 function range(counts: readonly number[]): string {
   const [least, most] = [Math.min(...counts), Math.max(...counts)]
   return least === most ? String(least) : `${least} to ${most}`
-}
-
-function say(text: string): void {
-  process.stdout.write(text)
 }
