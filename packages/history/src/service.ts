@@ -3,7 +3,7 @@
  * with too few others, or without the store, an honest refusal is right. When everything is back, nothing may fail for long.
  */
 import type { Done } from './ledger/visit.ts'
-import { LOGGED_OUT, type RunStarted, type TraceEvent } from './trace/events.ts'
+import { LEFT, LOGGED_OUT, type RunStarted, type TraceEvent } from './trace/events.ts'
 
 export interface ServiceFigures {
   /** How long it could not be served, in all. */
@@ -27,6 +27,8 @@ const KEPT_MS = 30_000
 /** Refusals so long after an outage still belong to it. */
 const AFTER_MS = 2_000
 const STORE = 'store'
+/** Ends that are no failure to serve. */
+const SERVED: ReadonlySet<string | undefined> = new Set([LOGGED_OUT, LEFT])
 /** They ask the shop for nothing. */
 const UNSERVED: ReadonlySet<string> = new Set(['copy', 'linger'])
 const UPS: ReadonlySet<string> = new Set(['node-up', 'node-resumed', 'process-up'])
@@ -54,8 +56,8 @@ export class Service {
   }
 
   ended({ sent, ended }: Done): void {
-    if (this.#needs === undefined || ended.outcome === 'ok' || ended.why === LOGGED_OUT || UNSERVED.has(sent.kind))
-      return
+    const isServed = ended.outcome === 'ok' || SERVED.has(ended.why)
+    if (this.#needs === undefined || isServed || UNSERVED.has(sent.kind)) return
     const meets = ({ fromMs, untilMs }: Interval): boolean =>
       sent.sentAtMs <= untilMs + AFTER_MS && ended.endedAtMs >= fromMs
     if (this.#out.some(meets)) this.#figures[ended.outcome === 'failed' ? 'refused' : 'unclear']++

@@ -343,6 +343,9 @@ export function isOperation(event: EventBody): event is OperationSent | Operatio
 /** The reason of an operation that failed because its session was not there. */
 export const LOGGED_OUT = 'logged-out'
 
+/** The reason of an operation over a socket that the user itself closed before the answer. */
+export const LEFT = 'left'
+
 /** The reason of a `linger` that was given up, long after the socket should have been closed. */
 export const STILL_OPEN = 'still-open'
 

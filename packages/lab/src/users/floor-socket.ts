@@ -3,7 +3,7 @@
  * acknowledged. Here it also says what only its wire shows.
  */
 import { setImmediate as immediate, setTimeout as sleep } from 'node:timers/promises'
-import { LOGGED_OUT, STILL_OPEN } from '@ninelives/history'
+import { LEFT, LOGGED_OUT, STILL_OPEN } from '@ninelives/history'
 import { type ClientMessage, type SessionClient, sessionClient } from '@ninelives/sessions/client'
 import { WebSocket } from 'ws'
 
@@ -124,6 +124,7 @@ export class FloorSocket {
     let answer = this.#sayHello()
     for (;;) {
       if (this.hasEnded) return { end: 'failed', kind: LOGGED_OUT }
+      if (this.#client.state === 'closed') return { end: 'failed', kind: LEFT }
       if (connection !== this.#connection) {
         // The client says hello over each new connection.
         connection = this.#connection
@@ -147,7 +148,7 @@ export class FloorSocket {
         ...(attempts > 1 ? { attempts } : {}),
       }
     } catch (error) {
-      return { end: 'unknown', kind: this.hasEnded ? LOGGED_OUT : codeIn(error) }
+      return { end: 'unknown', kind: this.#kindOf(error) }
     }
   }
 
@@ -182,6 +183,11 @@ export class FloorSocket {
   close(): void {
     this.#client.close()
     this.#connection?.terminate()
+  }
+
+  #kindOf(error: unknown): string {
+    if (this.hasEnded) return LOGGED_OUT
+    return this.#client.state === 'closed' ? LEFT : codeIn(error)
   }
 
   get #isOpen(): boolean {
