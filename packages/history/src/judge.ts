@@ -56,6 +56,7 @@ export interface Verdict {
 }
 
 export interface FloorFigures {
+  /** `lost` includes moves in lost sessions. */
   readonly moves: { readonly acknowledged: number; readonly lost: number; readonly doubled: number }
   /** Moves that were sent again, over another socket. */
   readonly sentAgain: number
@@ -285,6 +286,7 @@ export class Judge {
     this.#ask(this.#closing, ({ over }) => over?.(visit))
     const isLost = (gap: unknown): boolean => gap !== undefined || visit.refusal !== undefined
     this.#writes.lost += putsOf(visit).filter(({ outcome, gap }) => outcome === 'ok' && isLost(gap)).length
+    this.#moves.lost += goneWithSession(visit)
   }
 
   #note(kind: AnomalyKind, finding: Finding): void {
@@ -299,6 +301,13 @@ export class Judge {
       if (finding.weight > found.worst.weight) found.worst = finding
     }
   }
+}
+
+/** The acknowledged moves of a lost session that were not missing before. */
+function goneWithSession({ refusal, floor }: Visit): number {
+  if (refusal === undefined || floor === undefined) return 0
+  const acknowledged = floor.moves.filter(({ outcome }) => outcome === 'ok').length
+  return Math.max(0, acknowledged - floor.lost - (floor.shortfall?.lost ?? 0))
 }
 
 /** Events that are read while they are judged. */
