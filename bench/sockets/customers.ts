@@ -13,6 +13,9 @@ export interface Customer {
 /** A session may have eight at one node; with fewer, all fit wherever they come back. */
 const SOCKETS_PER_SESSION = 8
 const OPENING_AT_ONCE = 50
+/** A balancer takes so many connections of one address, and some more. */
+const SOCKETS_PER_ADDRESS = 800
+const WELCOME_WITHIN_MS = 60_000
 
 /** Resolves when every one of them was welcomed. */
 export async function customersAt(shopUrl: string, count: number): Promise<Customer[]> {
@@ -23,14 +26,17 @@ export async function customersAt(shopUrl: string, count: number): Promise<Custo
     for (let n = waiting.pop(); n !== undefined; n = waiting.pop()) {
       const cookie = await cookieOf(shopUrl, n)
       const sockets = Math.min(SOCKETS_PER_SESSION, count - n * SOCKETS_PER_SESSION)
-      for (let socket = 0; socket < sockets; socket++) customers.push(await customer(shopUrl, cookie))
+      for (let socket = 0; socket < sockets; socket++) {
+        const localAddress = `127.0.1.${1 + Math.floor((n * SOCKETS_PER_SESSION + socket) / SOCKETS_PER_ADDRESS)}`
+        customers.push(await customer(shopUrl, { cookie, localAddress }))
+      }
     }
   }
   await Promise.all(Array.from({ length: Math.min(OPENING_AT_ONCE, sessions) }, open))
   return customers
 }
 
-async function cookieOf(shopUrl: string, n: number): Promise<string> {
+export async function cookieOf(shopUrl: string, n: number): Promise<string> {
   // The shop has some accounts; each login is a session of its own.
   const account = n % 8
   const response = await fetch(`${shopUrl}/api/login`, {
@@ -45,7 +51,12 @@ async function cookieOf(shopUrl: string, n: number): Promise<string> {
     .join('; ')
 }
 
-async function customer(shopUrl: string, cookie: string): Promise<Customer> {
+interface Origin {
+  readonly cookie: string
+  readonly localAddress: string
+}
+
+async function customer(shopUrl: string, { cookie, localAddress }: Origin): Promise<Customer> {
   const welcomed = Promise.withResolvers<void>()
   const state: { node: string | undefined; backAtMs: number } = { node: undefined, backAtMs: 0 }
   const client = sessionClient(`${shopUrl.replace('http', 'ws')}/api/floor`, {
@@ -56,12 +67,16 @@ async function customer(shopUrl: string, cookie: string): Promise<Customer> {
     },
     onState: (now) => void (now === 'waiting' && (state.node = undefined)),
     WebSocket: function Browser(url: string): WebSocket {
-      const socket = new WebSocket(url, { headers: { cookie }, perMessageDeflate: false })
+      const socket = new WebSocket(url, { headers: { cookie }, localAddress, perMessageDeflate: false })
       socket.on('error', () => 'a close follows')
       return socket
     } as unknown as new (url: string) => globalThis.WebSocket,
   })
-  await welcomed.promise
+  const late = setTimeout(() => {
+    client.close()
+    welcomed.reject(new Error(`a socket was not welcomed within ${WELCOME_WITHIN_MS / 1_000} s`))
+  }, WELCOME_WITHIN_MS)
+  await welcomed.promise.finally(() => clearTimeout(late))
   return Object.assign(state, { client })
 }
 

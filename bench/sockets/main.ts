@@ -5,26 +5,29 @@
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { flagsHelp, parseFlags, strategies, until } from '@ninelives/lab'
+import { flagsHelp, parseFlags, strategies, until, UsageError } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
 import { countFlag, namesFlag } from '../harness/command/flags.ts'
 import { aligned } from '../harness/command/table.ts'
 import { type LabProcess, type LabUnderTest, withLab } from '../harness/lab-under-test.ts'
 import { cpuMicrosOf } from '../harness/processes/cpu-time.ts'
 import { watchOthers } from '../harness/processes/machine-load.ts'
-import { customersAt, type Customer, walk } from './customers.ts'
+import { cookieOf, customersAt, type Customer, walk } from './customers.ts'
+import { type HttpBeside, withHttpBeside } from './http-beside.ts'
 
 const NODES = 3
 const SETTLE_MS = 5_000
+const CALM_MS = 5_000
 const BACK_DEADLINE_MS = 60_000
 const WALKERS = 100
+const DESCRIPTORS_BESIDE = 150
 
 const FLAGS = {
   strategies: namesFlag(
     strategies.map(({ name }) => name),
     'these strategies (default replicated)',
   ),
-  sockets: countFlag('idle sockets in all (default 2000)', 2_000, 9_000),
+  sockets: countFlag('idle sockets in all (default 2000)', 2_000, 20_000),
   moves: countFlag('moves a second (default 300)', 300, 5_000),
   seconds: countFlag('how long idleness and moves are measured (default 15)', 15, 600),
 }
@@ -32,7 +35,8 @@ const FLAGS = {
 const HELP = `npm run bench:sockets -- [flags]
 
 What sockets on the floor cost, with ${NODES} nodes: the memory of an idle socket, the CPU of a move by ${WALKERS} customers, and the time
-until everyone is back when a node is killed.
+until everyone is back when a node is killed, with the HTTP requests of one more customer before and meanwhile. The balancer takes two
+descriptors for a socket.
 
 ${flagsHelp(FLAGS)}`
 
@@ -45,12 +49,15 @@ interface Figures {
   readonly moves: number
   readonly backMs: number
   readonly largestShare: number
+  /** Before the kill, and from it until everyone was back. */
+  readonly http: readonly [before: HttpBeside, meanwhile: HttpBeside]
   readonly othersShare: number | undefined
 }
 
 benchMain(async (args) => {
   const values = parseFlags('npm run bench:sockets', FLAGS, args)
   if (values === 'help') return say(HELP)
+  requireDescriptors(values.sockets)
   const rows: string[][] = []
   for (const strategy of values.strategies ?? ['replicated']) {
     const measure = (lab: LabUnderTest) => figuresOf(strategy, lab, values)
@@ -58,6 +65,15 @@ benchMain(async (args) => {
   }
   say(aligned([HEAD, ...rows], HEAD.length - 1))
 })
+
+function requireDescriptors(sockets: number): void {
+  const [, allowed = 'unlimited'] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+  const needed = 2 * sockets + DESCRIPTORS_BESIDE
+  if (Number(allowed) >= needed || allowed === 'unlimited') return
+  throw new UsageError(
+    `--sockets ${sockets}: the balancer needs ${needed} descriptors, and ulimit -n allows ${allowed}`,
+  )
+}
 
 interface Plan {
   readonly sockets: number
@@ -83,6 +99,9 @@ async function figuresOf(strategy: string, { processes, shopUrl }: LabUnderTest,
     const moving = await cpuDuring([nodes, balancer], () =>
       walk(customers, { walkers: Math.min(WALKERS, sockets), movesPerSecond: plan.moves, seconds }),
     )
+    const cookie = await cookieOf(shopUrl, 0)
+    const calm = await withHttpBeside(shopUrl, cookie, () => sleep(CALM_MS))
+    const killed = await withHttpBeside(shopUrl, cookie, () => afterKill(strategy, nodes, customers))
     const perMove = (of: 0 | 1) => (moving.micros[of] - (idle.micros[of] * moving.ms) / idle.ms) / moving.result
     return {
       nodeBytesPerSocket: (after.nodes - before.nodes) / sockets,
@@ -91,7 +110,8 @@ async function figuresOf(strategy: string, { processes, shopUrl }: LabUnderTest,
       nodeMicrosPerMove: perMove(0),
       balancerMicrosPerMove: perMove(1),
       moves: moving.result,
-      ...(await afterKill(strategy, nodes, customers)),
+      ...killed.result,
+      http: [calm.http, killed.http],
       othersShare: others(),
     }
   } finally {
@@ -148,11 +168,14 @@ const HEAD = [
   'moves',
   'all back ms',
   'largest share',
+  'HTTP p99 ms',
+  'HTTP failed',
   '',
 ]
 
 function rowOf(strategy: string, figures: Figures): string[] {
-  const { othersShare } = figures
+  const { othersShare, http } = figures
+  const [before, meanwhile] = http
   return [
     strategy,
     (figures.nodeBytesPerSocket / 1_024).toFixed(1),
@@ -163,6 +186,8 @@ function rowOf(strategy: string, figures: Figures): string[] {
     String(figures.moves),
     figures.backMs.toFixed(0),
     `${Math.round(100 * figures.largestShare)} %`,
+    `${before.p99Ms.toFixed(1)} → ${meanwhile.p99Ms.toFixed(1)}`,
+    `${before.failed} of ${before.sent} → ${meanwhile.failed} of ${meanwhile.sent}`,
     othersShare === undefined ? '' : `others had ${Math.round(100 * othersShare)} % of the machine`,
   ]
 }
