@@ -29,7 +29,7 @@ export interface Presence<State> {
 }
 
 const ROUND_MS = 100
-/** A node without news writes so often that it is there. */
+/** A node without news writes so often that it is there, and where no node has news, they look no more often. */
 const BEAT_MS = 300
 /** A node that has written nothing for so long is gone. */
 const GONE_MS = 900
@@ -51,6 +51,7 @@ export function presence<State>(layer: SocketLayer, given: PresenceOptions<State
 
 interface OtherNode<State> {
   version: number
+  body: string | undefined
   /** When it last wrote, by this node's clock. */
   newsAtMs: number
   members: readonly (readonly [member: string, state: State])[]
@@ -72,6 +73,9 @@ class SharedPresence<State> implements Presence<State> {
   #isUnwritten = false
   #writtenAtMs = -Infinity
   #rosterAtMs = -Infinity
+  #isInRound = false
+  #roundAtMs = -Infinity
+  #dueAtMs = 0
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -113,21 +117,31 @@ class SharedPresence<State> implements Presence<State> {
   #changed(): void {
     this.#isUnwritten = this.#isShared
     this.#isChanged = true
-    this.#timer ??= setTimeout(() => void this.#round(), ROUND_MS)
+    // A round under way looks at its end.
+    if (!this.#isInRound) this.#nextRoundIn(ROUND_MS)
+  }
+
+  /** Counted from the last one. */
+  #nextRoundIn(ms: number): void {
+    const dueAtMs = this.#roundAtMs + ms
+    if (this.#timer !== undefined && this.#dueAtMs <= dueAtMs) return
+    clearTimeout(this.#timer)
+    this.#dueAtMs = dueAtMs
+    this.#timer = setTimeout(() => void this.#round(), Math.max(0, dueAtMs - performance.now()))
   }
 
   async #round(): Promise<void> {
-    const startedAtMs = performance.now()
+    this.#isInRound = true
+    this.#roundAtMs = performance.now()
+    this.#timer = undefined
     if (this.#isShared) await this.#exchange()
+    this.#isInRound = false
     if (this.#isClosed) return
+    const hasNews = this.#isChanged || this.#isUnwritten
     if (this.#isChanged) this.#publish()
-    const isEmpty = this.#local.size === 0 && !this.#isUnwritten
-    if (isEmpty) {
-      this.#others.clear()
-      this.#rosterAtMs = -Infinity
-    }
-    const inMs = Math.max(0, ROUND_MS - (performance.now() - startedAtMs))
-    this.#timer = isEmpty ? undefined : setTimeout(() => void this.#round(), inMs)
+    if (this.#local.size > 0 || this.#isUnwritten) return this.#nextRoundIn(hasNews ? ROUND_MS : BEAT_MS)
+    this.#others.clear()
+    this.#rosterAtMs = -Infinity
   }
 
   #publish(): void {
@@ -167,8 +181,11 @@ class SharedPresence<State> implements Presence<State> {
   async #read(node: string, other: OtherNode<State>): Promise<void> {
     const record = await this.#store.read(this.#keyOf(node))
     if ((record?.version ?? 0) === other.version) return
-    const nowMs = performance.now()
-    Object.assign(other, { version: record?.version ?? 0, newsAtMs: nowMs, members: parsed(record) ?? [] })
+    const { version = 0, body } = record ?? {}
+    const isSame = body === other.body && other.members.length > 0
+    Object.assign(other, { version, body, newsAtMs: performance.now() })
+    if (isSame) return
+    other.members = (parsed(record) ?? []) as typeof other.members
     this.#isChanged = true
   }
 
@@ -183,7 +200,8 @@ class SharedPresence<State> implements Presence<State> {
     const listed = new Set(there.map(([node]) => node))
     for (const node of this.#others.keys()) if (!listed.has(node)) this.#forget(node)
     for (const node of listed)
-      if (!this.#others.has(node)) this.#others.set(node, { version: 0, newsAtMs: performance.now(), members: [] })
+      if (!this.#others.has(node))
+        this.#others.set(node, { version: 0, body: undefined, newsAtMs: performance.now(), members: [] })
     const own = roster.find(([node]) => node === this.#node)
     if (own === undefined || own[1] < nowMs - ROSTER_KEPT_MS / 2) {
       const body = JSON.stringify([...there, [this.#node, nowMs]])

@@ -72,6 +72,20 @@ test('many changes are few calls, and without members the store is not asked', a
   })
 })
 
+test('while nothing changes, nothing is told', async (t) => {
+  const stores = sqliteStores(t)
+  const told: string[] = []
+  const a = at(t, await stores(), () => told.push(list(a).join()))
+  const b = at(t, await stores())
+  a.show('one', 1)
+  b.show('two', 1)
+  await until('both to be seen', () => list(a).length === 2)
+  // Several times as long as a node takes to write again that it is there.
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  const again = told.filter((each, n) => each === told[n - 1])
+  t.deepEqual(again, [])
+})
+
 test('an outage of the store is no error, and is over when the store is back', async (t) => {
   const stores = sqliteStores(t)
   const inner = await stores()
