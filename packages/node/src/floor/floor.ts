@@ -32,13 +32,16 @@ interface Player {
 export const FLOOR_PATH = '/api/floor'
 /** As the lab's crash points name it. */
 const OPERATION = `WS ${FLOOR_PATH}`
-/** With many sockets and players the others are told less often: so many are sent in all. */
-const PLAYERS_PER_SECOND = 500_000
+/** So many players are sent in all. With many sockets, each is told of fewer others, and less often. */
+const PLAYERS_PER_SECOND = 50_000
+const PLAYERS_AT_ONCE = 25_000
+const SHOWN_MIN = 20
 
 export function floor(layer: SessionLayer, { node, server, onError, onRevoked, crashPoints }: FloorOptions): Floor {
   /** How many sockets of this node each session has. */
   const socketsOf = new Map<string, number>()
   let nextAtMs = 0
+  let players = inReadingOrder(new Map())
   let telling: NodeJS.Timeout | undefined
   const here = presence<Player>(layer, { name: 'floor', onChange: tellOthers })
   const sockets = sessionSockets<ShopFields>(layer, {
@@ -56,8 +59,9 @@ export function floor(layer: SessionLayer, { node, server, onError, onRevoked, c
       show(markerIn(fields))
       return {
         hello: async () => {
+          const others = playersNow().around(session.id, shownMax(sockets.sockets.size))
           const you = { user, ...markerIn(await session.read()) }
-          send({ type: 'welcome', you, version: session.version, node, players: othersOf(session.id) })
+          send({ type: 'welcome', you, version: session.version, node, players: others.map(({ player }) => player) })
         },
         move: async ({ id, dx, dy }) => {
           const step = stepOf({ dx, dy })
@@ -87,18 +91,21 @@ export function floor(layer: SessionLayer, { node, server, onError, onRevoked, c
     })
   }
 
-  function othersOf(own: string): Player[] {
-    return [...here.members].flatMap(([id, player]) => (id === own ? [] : [player]))
+  function playersNow(): Players {
+    if (players.members !== here.members) players = inReadingOrder(here.members)
+    return players
   }
 
   function tellOthers(): void {
     telling ??= setTimeout(
       () => {
         telling = undefined
-        const texts = [...here.members].map(([id, player]) => ({ id, text: JSON.stringify(player) }))
-        nextAtMs = performance.now() + (1_000 * sockets.sockets.size * texts.length) / PLAYERS_PER_SECOND
-        for (const { session, sendText } of sockets.sockets) {
-          const others = texts.filter(({ id }) => id !== session.id).map(({ text }) => text)
+        const now = playersNow()
+        const open = sockets.sockets
+        const max = shownMax(open.size)
+        nextAtMs = performance.now() + (1_000 * open.size * Math.min(max, now.size)) / PLAYERS_PER_SECOND
+        for (const { session, sendText } of open) {
+          const others = now.around(session.id, max).map(({ text }) => text)
           sendText(`{"type":"players","players":[${others.join()}]}`)
         }
       },
@@ -112,6 +119,34 @@ export function floor(layer: SessionLayer, { node, server, onError, onRevoked, c
       sockets.close()
       clearTimeout(telling)
       here.close()
+    },
+  }
+}
+
+interface Players {
+  readonly members: ReadonlyMap<string, Player>
+  readonly size: number
+  /** The players beside a session's own, which is left out. */
+  around(session: string, max: number): { readonly player: Player; readonly text: string }[]
+}
+
+function shownMax(sockets: number): number {
+  return Math.max(SHOWN_MIN, Math.floor(PLAYERS_AT_ONCE / Math.max(1, sockets)))
+}
+
+/** Players whose markers are beside each other are mostly beside each other in this order. */
+function inReadingOrder(members: ReadonlyMap<string, Player>): Players {
+  const ordered = [...members]
+    .sort(([, a], [, b]) => a.y - b.y || a.x - b.x)
+    .map(([session, player]) => ({ session, player, text: JSON.stringify(player) }))
+  const places = new Map(ordered.map(({ session }, place) => [session, place]))
+  return {
+    members,
+    size: ordered.length,
+    around(session, max) {
+      const place = places.get(session) ?? 0
+      const from = Math.max(0, Math.min(place - Math.floor(max / 2), ordered.length - max - 1))
+      return ordered.slice(from, from + max + 1).filter((each) => each.session !== session)
     },
   }
 }
