@@ -15,6 +15,8 @@ const SOCKETS_PER_SESSION = 8
 const OPENING_AT_ONCE = 50
 /** A balancer takes so many connections of one address, and some more. */
 const SOCKETS_PER_ADDRESS = 800
+/** The shop's. */
+const ACCOUNTS = 100
 const WELCOME_WITHIN_MS = 60_000
 
 /** Resolves when every one of them was welcomed. */
@@ -37,8 +39,8 @@ export async function customersAt(shopUrl: string, count: number): Promise<Custo
 }
 
 export async function cookieOf(shopUrl: string, n: number): Promise<string> {
-  // The shop has some accounts; each login is a session of its own.
-  const account = n % 8
+  // Each login is a session of its own, and the oldest of a user's many sessions are ended.
+  const account = n % ACCOUNTS
   const response = await fetch(`${shopUrl}/api/login`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
