@@ -219,7 +219,7 @@ const UNPROVEN = `## What no run here shows
   [\`prove --other-version\`](../../packages/lab/README.md#prove) shows whether sessions cross both ways.
 - Losses of power are not in the matrix: [the lab's README](../../packages/lab/README.md#faults) has what was seen of them.
 - A full disk is not in the matrix: \`prove --faults full-disk\` plays one, and [a test of each database](../../packages/sessions/test/stores/database/full-disk.test.ts)
-  fills one. MariaDB 10.11 lost sessions there. A disk that lies about what it has synced, and data that rots, are not tested at all.
+  fills one. A disk that lies about what it has synced, and data that rots, are not tested at all.
 - Runs last minutes. What takes days to show, such as a leak of memory, does not show.`
 
 const PRIOR_ART = `## Who did this before

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import test, { type ExecutionContext } from 'ava'
+import type { SessionKey } from '../../../src/contract.ts'
 import { StoreFullError } from '../../../src/errors.ts'
 import { mariadbMissing, mariadbServer } from '../../support/database/mariadb-server.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
@@ -52,6 +53,8 @@ const BODY_BYTES = 20_000
 const CHANGES_WHILE_FULL = 5
 /** So short that reads move the expiry while the disk is full. */
 const IDLE_TIMEOUT_MS = 300_000
+const GROWING_SESSIONS = 24
+const GROWTHS = 30
 /** What Koa answers without a body. */
 const DONE = 204
 
@@ -116,6 +119,54 @@ for (const [name, { megabytes, missing, begin }] of Object.entries(subjects)) {
     },
   )
 }
+
+// MariaDB's own bug, which the second version of its schema avoids: as plain SQL, each refused UPDATE of a table of less than 1 MB deletes its row.
+const why = diskMissing ?? mariadbMissing
+const declareMariadb = why === undefined ? test.serial : test.serial.skip
+declareMariadb('MariaDB: a session whose growth a full disk refuses keeps what it had', async (t) => {
+  const disk = smallDisk(400)
+  t.teardown(() => disk.remove())
+  const server = await mariadbServer(['--innodb-log-file-size=8M'], disk.path)
+  t.teardown(() => server.stop())
+  const store = await openDatabase(t, `${server.url}?${PATIENT}`)
+  const ballast = async (rows: number): Promise<unknown> =>
+    await server.ask(`USE shop; INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body)
+      SELECT MD5(RAND()), 0, 0, 2147483647, REPEAT('x', 200) FROM seq_1_to_${rows}`)
+  const expiresAtMs = Date.now() + 3_600_000
+  const sessions = Array.from({ length: GROWING_SESSIONS }, () => ({
+    key: randomBytes(32).toString('base64url') as SessionKey,
+    version: 1,
+    body: 'x'.repeat(200),
+  }))
+  for (const { key, body } of sessions) await store.write(key, { expectedVersion: 0, expiresAtMs, body })
+  // As many as take more than the 32 single pages that InnoDB gives an index before whole extents.
+  await ballast(1_000)
+  disk.fill()
+  for (const rows of [200, 20, 1])
+    while (
+      await ballast(rows).then(
+        () => true,
+        () => false,
+      )
+    );
+
+  let refused = 0
+  for (let round = 0; round < GROWTHS && refused < sessions.length; round++)
+    for (const session of sessions) {
+      const body = session.body + 'y'.repeat(100)
+      try {
+        const result = await store.write(session.key, { expectedVersion: session.version, expiresAtMs, body })
+        t.deepEqual(result, { status: 'written', version: session.version + 1 })
+        Object.assign(session, { body, version: session.version + 1 })
+      } catch (error) {
+        t.true(error instanceof StoreFullError, String(error))
+        refused++
+      }
+    }
+  t.true(refused > 0)
+  for (const { key, version, body } of sessions)
+    t.deepEqual(await store.read(key), { version, expiresAtMs, body }, `after ${refused} refused changes`)
+})
 
 async function shows(t: ExecutionContext, browser: Client, acknowledged: number): Promise<void> {
   const answer = await browser.get('/')

@@ -11,7 +11,7 @@ const RIGHTS = 'SELECT, INSERT, UPDATE, DELETE, CREATE, CREATE VIEW, DROP, INDEX
 
 if (mariadbMissing === undefined) {
   bearsFaults({
-    schemaVersion: 1,
+    schemaVersion: 2,
     async server() {
       const server = await mariadbServer()
       // The superuser may write where others may not.

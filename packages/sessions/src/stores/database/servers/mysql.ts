@@ -18,6 +18,22 @@ const DEADLOCKS_MAX = 5
 /** Changes nothing, and fails where nothing may be changed. */
 const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
 
+/**
+ * MariaDB loses the row whose growing UPDATE it refuses for want of room, as long as the table's file has less than one extent (1 MB): it
+ * reserves two pages, deletes the old row, and then finds that the new one needs an extent. These rows, 2 a page, are so many that InnoDB
+ * extends the file to 9 MB, which it never shrinks; from then on it reserves whole extents before it changes anything. One row a
+ * statement: InnoDB kills the server if a full disk keeps it from undoing a statement of many rows.
+ */
+const ROOM_ROWS = 72
+const ROOM = [
+  ...Array.from(
+    { length: ROOM_ROWS },
+    (_, row) => `INSERT IGNORE INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body)
+      VALUES ('~room-${row}', 0, 0, 2147483647, REPEAT('x', 8000))`,
+  ),
+  "DELETE FROM ninelives_sessions WHERE record_key LIKE '~room-%'",
+]
+
 /** MySQL commits each of these by itself, so a migration that was cut off is run again from its start. */
 const MIGRATIONS: Migrations = [
   [
@@ -36,6 +52,7 @@ const MIGRATIONS: Migrations = [
       FROM ninelives_sessions
       WHERE version > 0 AND record_key NOT LIKE '~%' AND expires_at_ms > UNIX_TIMESTAMP(NOW(3)) * 1000`,
   ],
+  ROOM,
 ]
 
 const SET_TERM = 'expires_at_ms = ?, sweep_slot = ?'
