@@ -16,6 +16,7 @@ import { shuffled } from '../harness/statistics.ts'
 import { peers } from '../peers/cluster/index.ts'
 import { COST_SCHEMA, type CostContestant, type CostPlan, type CostResult } from './result.ts'
 import { costTable, withCost } from './table.ts'
+import { ENGLISH, KOREAN } from './words.ts'
 import { costTurn } from './turn.ts'
 
 const FULL: CostPlan = {
@@ -45,7 +46,10 @@ const PEERS: ReadonlySet<string> = new Set([
 const QUICK_NAMES = ['replicated', 'redis', 'haproxy-plain']
 
 const RESULT = fileURLToPath(new URL('../results/cost.json', import.meta.url))
-const PAGE = fileURLToPath(new URL('../../docs/explanation/costs.md', import.meta.url))
+const PAGES = [
+  ['docs/explanation/costs.md', ENGLISH],
+  ['docs/ko/explanation/costs.md', KOREAN],
+] as const
 const COMMAND = 'npm run bench:cost'
 
 const FLAGS = {
@@ -86,7 +90,10 @@ benchMain(async (args) => {
 })
 
 function tell(result: CostResult): void {
-  writeFileSync(PAGE, withCost(readFileSync(PAGE, 'utf8'), result))
+  for (const [path, words] of PAGES) {
+    const file = fileURLToPath(new URL(`../../${path}`, import.meta.url))
+    writeFileSync(file, withCost(readFileSync(file, 'utf8'), result, words))
+  }
   say('The tables of docs/explanation/costs.md are up to date')
 }
 

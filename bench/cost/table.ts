@@ -4,6 +4,7 @@ import { withBlock } from '../harness/marked-block.ts'
 import { whyBusy } from '../harness/processes/machine-load.ts'
 import { type Estimate, INTERVAL_BLOCKS_MIN, reached } from '../harness/statistics.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
+import { ENGLISH, n, type CostWords } from './words.ts'
 import {
   COMPARED_RATE,
   type CostContestant,
@@ -24,17 +25,9 @@ const DAY_NODES = [3, 12]
 const STORED: ReadonlySet<string> = new Set(['redis', 'database', 'hybrid', 'memcached', 'haproxy-plain'])
 const HOURS = 24
 
-export const COST_HEADS = [
-  '',
-  'idle: balancer, ms/s',
-  'each node',
-  'store',
-  'a request adds: balancer, µs',
-  'nodes',
-  'store',
-  ...TOLD_RATES.map((rate) => `at ${n(rate)}/s, ms/s`),
-  `÷ HAProxy at ${COMPARED_RATE}/s`,
-]
+export function costHeads(words: CostWords = ENGLISH): string[] {
+  return words.heads(TOLD_RATES, COMPARED_RATE)
+}
 
 /** Without its heads. */
 export function costRows(result: CostResult): string[][] {
@@ -48,7 +41,7 @@ export function costRows(result: CostResult): string[][] {
 }
 
 /** Core-hours a day, by rate and number of nodes. */
-export function dayRows(result: CostResult): string[][] {
+export function dayRows(result: CostResult, words: CostWords = ENGLISH): string[][] {
   const { nodes: measuredNodes } = result.plan
   const rows = result.contestants.filter(isMeasured).flatMap((contestant) => {
     const figures = figuresOf(result, contestant)
@@ -58,7 +51,7 @@ export function dayRows(result: CostResult): string[][] {
       return [contestant.title, String(nodes)].concat(hours)
     })
   })
-  return [['', 'nodes', ...DAY_RATES.map((rate) => `${n(rate)} requests/s`)], ...rows]
+  return [words.dayHeads(DAY_RATES), ...rows]
 }
 
 /** Where the nodes grow, so do their idle cost and that of the balancer, which probes each. */
@@ -71,21 +64,22 @@ function coreHours(ms: number): string {
   return `${hours < 10 ? hours.toFixed(1) : n(Math.round(hours))} h`
 }
 
-export function costMarkdown(result: CostResult): string {
+export function costMarkdown(result: CostResult, words: CostWords = ENGLISH): string {
   return [
-    markdownTable([COST_HEADS, ...costRows(result)]),
-    caption(result),
-    'What that makes of a day, in hours of one core, for the rate and the nodes that you have:',
-    markdownTable(dayRows(result)),
+    markdownTable([costHeads(words), ...costRows(result)]),
+    caption(result, words),
+    words.day,
+    markdownTable(dayRows(result, words)),
   ].join('\n\n')
 }
 
 /** The text with the tables between its markers, and nothing else changed. */
-export function withCost(page: string, result: CostResult): string {
-  return withBlock(page, 'cost', costMarkdown(result))
+export function withCost(page: string, result: CostResult, words: CostWords = ENGLISH): string {
+  return withBlock(page, 'cost', costMarkdown(result, words))
 }
 
 export function costTable(result: CostResult): string {
+  const heads = costHeads()
   const goals = Object.entries(GOALS).flatMap(([name, max]) => {
     const contestant = result.contestants.filter(isMeasured).find((each) => each.name === name)
     const ratio = contestant && figuresOf(result, contestant).ratio
@@ -93,8 +87,8 @@ export function costTable(result: CostResult): string {
     return [`${name} at most ${max.toFixed(1)} of HAProxy with ten lines at ${COMPARED_RATE}/s: ${reached(ratio, max)}`]
   })
   return [
-    aligned([COST_HEADS, ...costRows(result)], COST_HEADS.length),
-    aligned(dayRows(result), COST_HEADS.length),
+    aligned([heads, ...costRows(result)], heads.length),
+    aligned(dayRows(result), heads.length),
     ...goals,
     ...Object.entries(result.missing).map(([name, why]) => `${name} is left out: ${why}`),
     caption(result),
@@ -102,9 +96,8 @@ export function costTable(result: CostResult): string {
 }
 
 /** How it was measured, and why it is not to be quoted. */
-export function caption(result: CostResult): string {
+export function caption(result: CostResult, words: CostWords = ENGLISH): string {
   const { plan, environment, startedAt, seed, contestants } = result
-  const rates = plan.rates.map((rate) => n(rate))
   const measured = contestants.filter(isMeasured)
   const blocks = Math.min(...measured.map(({ turns }) => turns.length))
   const off = Math.max(...measured.map((each) => Math.abs(figuresOf(result, each).modelOverMeasured - 1)))
@@ -113,14 +106,14 @@ export function caption(result: CostResult): string {
     ...(environment.busy ? ['the machine was busy when this began'] : []),
     ...othersIn(measured),
   ]
-  return (
-    `CPU time of ${plan.nodes} nodes, their balancer and their store: ${plan.idleSeconds} s without a request, and ${plan.seconds} s each at ` +
-    `${rates.join(', ')} requests a second, half of them writes. What a request adds is the slope of the line through these; the ` +
-    `columns to the right are idle and slope together, at ${rates[rates.length >> 1]}/s at most ${Math.round(100 * off)} % from what was measured. ` +
-    `${blocks === 1 ? '1 block' : `${blocks} blocks`}, ${environment.cores} × ${environment.processor}, Node ${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, ` +
-    `commit ${environment.commit.slice(0, 10)}. In brackets 95 % intervals.` +
-    (why.length === 0 ? '' : ` **Not to be quoted: ${why.join('; ')}.**`)
-  )
+  const text = words.caption({
+    plan,
+    middleRate: plan.rates[plan.rates.length >> 1] ?? 0,
+    offPercent: Math.round(100 * off),
+    blocks,
+    machine: `${environment.cores} × ${environment.processor}, Node ${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${environment.commit.slice(0, 10)}`,
+  })
+  return text + (why.length === 0 ? '' : ` **Not to be quoted: ${why.join('; ')}.**`)
 }
 
 function othersIn(measured: readonly CostContestant[]): string[] {
@@ -141,8 +134,4 @@ function figure({ median, low, high, blocks }: Estimate, digits: number): string
   if (high === 0) return NOTHING
   const text = (value: number): string => n(value, digits)
   return blocks < INTERVAL_BLOCKS_MIN ? text(median) : `${text(median)} (${text(low)}–${text(high)})`
-}
-
-function n(value: number, digits = 0): string {
-  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }

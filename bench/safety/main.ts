@@ -1,13 +1,20 @@
-/** Writes docs/explanation/safety.md from the published results: `npm run bench:safety`. */
+/** Writes docs/explanation/safety.md and its Korean page from the published results: `npm run bench:safety`. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
 import { keptMatrix } from '../matrix/publish.ts'
 import type { Proofs } from '../proofs/proofs.ts'
+import { KOREAN } from './korean.ts'
 import { type BrokenResult, type Published, safetyPage } from './page.ts'
+import { ENGLISH, type Words } from './words.ts'
 
-export const SAFETY_PAGE = fileURLToPath(new URL('../../docs/explanation/safety.md', import.meta.url))
+/** Each page by its file. */
+export const PAGES: ReadonlyMap<string, Words> = new Map(
+  [['docs/explanation/safety.md', ENGLISH] as const, ['docs/ko/explanation/safety.md', KOREAN] as const].map(
+    ([path, words]) => [fileURLToPath(new URL(`../../${path}`, import.meta.url)), words],
+  ),
+)
 
 /** Undefined before it was measured. */
 function kept(name: string): unknown {
@@ -26,8 +33,10 @@ export function published(): Published {
 }
 
 function main(): Promise<void> {
-  writeFileSync(SAFETY_PAGE, safetyPage(published()))
-  say(`${SAFETY_PAGE} is up to date`)
+  for (const [file, words] of PAGES) {
+    writeFileSync(file, safetyPage(published(), words))
+    say(`${file} is up to date`)
+  }
   return Promise.resolve()
 }
 

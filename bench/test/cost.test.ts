@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { all, type CostContestant, type CostResult, costAt, figuresOf, type Parts, slope } from '../cost/result.ts'
 import { costMarkdown, costRows, dayRows, withCost } from '../cost/table.ts'
+import { KOREAN } from '../cost/words.ts'
 
 const kept = JSON.parse(readFileSync(new URL('../results/cost.json', import.meta.url), 'utf8')) as CostResult
 const page = readFileSync(new URL('../../docs/explanation/costs.md', import.meta.url), 'utf8')
+const koreanPage = readFileSync(new URL('../../docs/ko/explanation/costs.md', import.meta.url), 'utf8')
 
 const IDLE: Parts = { balancer: 3, node: 6, store: 1 }
 /** Microseconds of a request. */
@@ -71,6 +73,7 @@ test('a row tells the idle cost of each node, and a day is told for the nodes th
 
 test('the tables of costs in docs/explanation/costs.md come from the kept result', (t) => {
   t.is(page, withCost(page, kept), 'npm run bench:cost -- --table makes them again')
+  t.is(koreanPage, withCost(koreanPage, kept, KOREAN), 'and the Korean ones')
   t.true(page.includes(costMarkdown(kept)))
   t.throws(() => withCost('no markers', kept), { message: /<!-- cost -->/ })
 })

@@ -5,7 +5,7 @@ import { seededRandom } from '@ninelives/lab'
 import test from 'ava'
 import { compareRuns, unpairedRatio } from '../report/compare.ts'
 import { compareTable } from '../report/compare-table.ts'
-import { headline, withHeadline } from '../report/headline.ts'
+import { headline, pagesWithHeadline, withHeadline } from '../report/headline.ts'
 import type { BenchResult } from '../result.ts'
 import { sampleResult } from './fixtures/strategies-result.ts'
 
@@ -129,9 +129,11 @@ function kept(): BenchResult | undefined {
     .at(-1)
 }
 
-test('the table of docs/explanation/costs.md comes from the kept result', (t) => {
+test('the tables of docs/explanation/costs.md and of its Korean page come from the kept result', (t) => {
   const result = kept()
   assert(result, 'bench/results has no full run of npm run bench')
-  const page = readFileSync(new URL('../../docs/explanation/costs.md', import.meta.url), 'utf8')
-  t.is(page, withHeadline(page, result), 'node bench/report/headline.ts RESULT.json makes it again')
+  for (const [path, page] of pagesWithHeadline(result)) {
+    const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+    t.is(text, page, `node bench/report/headline.ts RESULT.json makes ${path} again`)
+  }
 })

@@ -1,12 +1,20 @@
 /** The page of what each strategy survives comes from the published results. */
 import { readFileSync } from 'node:fs'
 import test from 'ava'
+import { strategies } from '@ninelives/lab'
 import { columns } from '../matrix/columns.ts'
-import { published, SAFETY_PAGE } from '../safety/main.ts'
+import { KOREAN } from '../safety/korean.ts'
+import { PAGES, published } from '../safety/main.ts'
 import { safetyPage } from '../safety/page.ts'
 
-test('the page is what its script makes of the published results', (t) => {
-  t.is(readFileSync(SAFETY_PAGE, 'utf8'), safetyPage(published()), 'npm run bench:safety makes it again')
+test('the pages are what their script makes of the published results', (t) => {
+  for (const [file, words] of PAGES)
+    t.is(readFileSync(file, 'utf8'), safetyPage(published(), words), `npm run bench:safety makes ${file} again`)
+})
+
+test('the Korean page has words of its own for each strategy and each fault', (t) => {
+  for (const { name } of strategies) t.regex(KOREAN.aboutRow(name), /[가-힣].*\.$/, name)
+  for (const { name } of columns) t.regex(KOREAN.aboutColumn(name), /[가-힣]/, name)
 })
 
 test('every strategy and peer has its part, and a cell is told as survived, not survived or unproven', (t) => {

@@ -1,7 +1,7 @@
 /** What it costs to be there, and what a request adds, where that was measured. */
 import { html, type Markup } from '@ninelives/lab'
 import { COST_SCHEMA, type CostResult } from '../../cost/result.ts'
-import { caption, COST_HEADS, costRows, dayRows } from '../../cost/table.ts'
+import { caption, costHeads, costRows, dayRows } from '../../cost/table.ts'
 import { table } from './table.ts'
 
 export function costSection(cost: unknown): Markup | undefined {
@@ -10,7 +10,7 @@ export function costSection(cost: unknown): Markup | undefined {
   return html`<section aria-labelledby="cost">
     <h2 id="cost">What a cluster costs idle, and what a request adds</h2>
     <p class="lead">${caption(cost).replaceAll('**', '')}</p>
-    ${table('CPU time, idle and by request', COST_HEADS, costRows(cost))}
+    ${table('CPU time, idle and by request', costHeads(), costRows(cost))}
     ${table('A day, in hours of one core', dayHeads, days)}
   </section> `
 }
