@@ -2,7 +2,7 @@
  * The packages as others get them: packed, and installed from their tarballs into applications outside of the workspace. npm takes
  * what it has in its cache, and asks the registry for the rest.
  */
-import { execFile, fork } from 'node:child_process'
+import { execFile, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,15 +10,22 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { freePort, until } from '@ninelives/lab'
 import { PACKAGES, tarballOf, manifestOf } from '../release/packages.ts'
+import { ENVIRONMENT, fileOf, frames, programs, withMemory, writeFrames } from './support/readme-blocks.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../', import.meta.url))
 const fixtures = fileURLToPath(new URL('packed/', import.meta.url))
 const MB = 1024 * 1024
 const PACKAGE_MANAGER_MS = 600_000
+const STARTED_MS = 60_000
 
 const KOA = ['koa@3', 'koa-session@7', '@types/koa@3', '@types/node@24']
+/** What the blocks of READMEs and pages import besides. */
+const BESIDES = ['@koa/bodyparser@6', '@koa/router@15', 'ava@8.0.1', 'hono@4', 'pino@10', 'ws@8', '@types/ws@8']
+/** What metrics and tracing take. */
+const OBSERVED = ['@opentelemetry/api@1', '@prometheus-io/client@0.16']
 const EXPRESS = [
   'express@5',
   'express-session@1',
@@ -48,7 +55,7 @@ test.before('packs and installs them', async (t) => {
   tarballs = join(directory, 'tarballs')
   await run(process.execPath, [join(root, 'release/pack.ts'), '--out', tarballs], { cwd: root, env })
   const all = PACKAGES.map(pathOf)
-  application = await installed('application', [...all, ...KOA])
+  application = await installed('application', [...all, ...KOA, ...BESIDES, ...OBSERVED])
   withoutKoa = await installed('without-koa', [pathOf('sessions'), ...EXPRESS])
   checkers = await installed('checkers', CHECKERS)
 })
@@ -106,13 +113,62 @@ for (const name of ['plain.mjs', 'plain.cjs']) {
   })
 }
 
-for (const name of ['express.mjs', 'fastify.mjs', 'oidc.mjs', 'http.mjs', 'hono.mjs']) {
+test.serial('the programs of the READMEs are known here', (t) => {
+  t.deepEqual([...programs.keys()].sort(), ['express.mjs', 'fastify.mjs'])
+})
+
+for (const [name, text] of programs) {
+  test.serial(`the program of a README counts its visits, as it stands: ${name}`, async (t) => {
+    const port = await freePort()
+    await writeFile(join(withoutKoa, name), withMemory(text).replace('3000', String(port)))
+    const child = spawn(process.execPath, [name], {
+      cwd: withoutKoa,
+      env: { ...env, ...ENVIRONMENT },
+      stdio: 'inherit',
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    const visit = visitorOf(port)
+    const answers = async (): Promise<boolean> => (await visit('/').catch(() => undefined)) !== undefined
+    await until(answers, { deadlineMs: STARTED_MS, what: `${name} to answer` })
+    t.deepEqual(await visit('/'), { visits: 2 })
+  })
+}
+
+for (const name of ['oidc.mjs', 'http.mjs', 'hono.mjs']) {
   test.serial(`an application without Koa counts its visits: ${name}`, async (t) => {
     const visit = await visiting(t, withoutKoa, name)
     t.deepEqual(await visit('/'), { count: 1 })
     t.deepEqual(await visit('/'), { count: 2 })
   })
 }
+
+/** A frame that leads into the repository has no place outside of it. */
+const outside = frames.filter(({ text }) => !text.includes("'../"))
+
+test.serial('the blocks of all READMEs and pages compile and run from the tarballs', async (t) => {
+  t.timeout(PACKAGE_MANAGER_MS)
+  const folder = join(application, 'blocks')
+  await writeFrames(folder)
+  const { compilerOptions } = JSON.parse(await readFile(join(fixtures, 'strict.json'), 'utf8')) as {
+    compilerOptions: object
+  }
+  const relaxed = {
+    lib: ['es2024', 'dom', 'dom.iterable'],
+    noPropertyAccessFromIndexSignature: false,
+    noUnusedLocals: false,
+  }
+  const files = outside.map(fileOf)
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...compilerOptions, ...relaxed }, files }),
+  )
+  t.is(await typeErrors(folder), '')
+  for (const file of files) {
+    const program = file.endsWith('.test.ts') ? [join(application, 'node_modules/.bin/ava'), file] : [file]
+    const ran = run(process.execPath, program, { cwd: folder, env: { ...env, ...ENVIRONMENT }, timeout: STARTED_MS })
+    await t.notThrowsAsync(ran, file)
+  }
+})
 
 test.serial('a missing package is an error with the command that installs it', async (t) => {
   for (const [url, packages] of [
@@ -133,13 +189,13 @@ test.serial('an application in strict TypeScript checks, with the store that the
   await writeFile(join(application, 'my-store.ts'), store ?? '')
   for (const name of ['strict.ts', 'strict.cts']) await cp(join(fixtures, name), join(application, name))
   await cp(join(fixtures, 'strict.json'), join(application, 'tsconfig.json'))
-  t.is(await typeErrors(), '')
+  t.is(await typeErrors(application), '')
 
   await writeFile(
     join(application, 'my-store.ts'),
     `import { openStore } from '@ninelives/sessions'\nexport const store = openStore(1)`,
   )
-  t.regex(await typeErrors(), /my-store\.ts.*TS2345/, 'the declarations are looked at')
+  t.regex(await typeErrors(application), /my-store\.ts.*TS2345/, 'the declarations are looked at')
 })
 
 for (const name of PACKAGES) {
@@ -210,6 +266,11 @@ async function visiting(t: { teardown(fn: () => void): void }, folder: string, n
   const child = fork(join(folder, name), { execArgv: [], env, cwd: folder })
   t.teardown(() => child.kill('SIGKILL'))
   const [port] = (await Promise.race([once(child, 'message'), once(child, 'exit').then(failing)])) as [number]
+  return visitorOf(port)
+}
+
+/** A browser with its cookie. */
+function visitorOf(port: number): (path: string) => Promise<unknown> {
   let cookie = ''
   return async (path: string): Promise<unknown> => {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { cookie } })
@@ -222,8 +283,8 @@ function failing([code]: unknown[]): never {
   throw new Error(`the application exits with ${String(code)}`)
 }
 
-async function typeErrors(): Promise<string> {
-  const checking = run(join(root, 'node_modules/.bin/tsc'), ['--project', application], { env })
+async function typeErrors(project: string): Promise<string> {
+  const checking = run(join(root, 'node_modules/.bin/tsc'), ['--project', project], { env })
   return await checking.then(
     () => '',
     ({ stdout }: { stdout: string }) => stdout,
