@@ -3,9 +3,9 @@
  * looked afterwards. Lateness does not count here, see latency.ts.
  */
 import { putsOf } from './ledger/settled.ts'
-import type { Done, Visit } from './ledger/visit.ts'
+import type { Done, Visit, Write } from './ledger/visit.ts'
 import { count } from './trace/counts.ts'
-import type { FaultInjected, OperationSent, TraceEvent } from './trace/events.ts'
+import type { FaultInjected, OperationKind, OperationSent, TraceEvent } from './trace/events.ts'
 
 /** What one fault that landed could have affected. */
 export interface Exposure {
@@ -34,6 +34,8 @@ interface Fault {
   missed: string
   sessions: number
   returned: number
+  /** Writes in these sessions that had been sent by then, and those of them that had been acknowledged. */
+  writesSent: number
   writes: number
   users: number
   inFlight: number
@@ -51,6 +53,8 @@ const USERS_ENOUGH = 10
 const USERS_SHARE_MIN = 0.5
 const RETURNED_SHARE_MIN = 0.5
 const LOOKED_SHARE_MIN = 0.5
+/** Where all operations of one of these kinds fail, nothing that the users could lose came to be. */
+const ESSENTIAL: readonly OperationKind[] = ['login', 'put', 'count', 'hello', 'move']
 
 export class Coverage {
   readonly #faults = new Map<string, Fault>()
@@ -58,7 +62,9 @@ export class Coverage {
   #recent: Landed[] = []
   /** By user. */
   readonly #lastSentAtMs = new Map<string, number>()
-  #operations = 0
+  /** By kind. */
+  readonly #sentOf = new Map<OperationKind, number>()
+  readonly #succeeded = new Set<OperationKind>()
   #acknowledged = 0
   #looked = 0
 
@@ -72,6 +78,7 @@ export class Coverage {
 
   /** An operation in flight at a fault's landing is reported as ended after it. */
   ended({ sent, ended }: Done): void {
+    if (ended.outcome === 'ok') this.#succeeded.add(sent.kind)
     for (const fault of this.#recent) {
       if (sent.sentAtMs > fault.confirmedAtMs || ended.endedAtMs < fault.confirmedAtMs) continue
       fault.inFlight++
@@ -80,10 +87,11 @@ export class Coverage {
   }
 
   over(visit: Visit): void {
-    const puts = putsOf(visit).filter(({ outcome }) => outcome === 'ok')
-    this.#acknowledged += puts.length
-    this.#looked += puts.filter(({ looked }) => looked).length
-    const moves = (visit.floor?.moves ?? []).filter(({ outcome }) => outcome === 'ok')
+    const puts = putsOf(visit)
+    const acknowledged = puts.filter(({ outcome }) => outcome === 'ok')
+    this.#acknowledged += acknowledged.length
+    this.#looked += acknowledged.filter(({ looked }) => looked).length
+    const writes: readonly Write[] = [...puts, ...(visit.floor?.moves ?? [])]
     const { login, refusal, leavingAtMs, lookedAtMs } = visit
     if (login === undefined) return
     const openUntilMs = Math.min(leavingAtMs, refusal?.endedAtMs ?? Number.POSITIVE_INFINITY)
@@ -91,8 +99,8 @@ export class Coverage {
       const { confirmedAtMs } = fault
       if (confirmedAtMs === undefined || confirmedAtMs < login.endedAtMs || confirmedAtMs > openUntilMs) continue
       fault.sessions++
-      fault.writes += puts.filter(({ endedAtMs }) => endedAtMs <= confirmedAtMs).length
-      fault.writes += moves.filter(({ endedAtMs }) => endedAtMs <= confirmedAtMs).length
+      fault.writesSent += writes.filter(({ sentAtMs }) => sentAtMs <= confirmedAtMs).length
+      fault.writes += writes.filter(({ outcome, endedAtMs }) => outcome === 'ok' && endedAtMs <= confirmedAtMs).length
       if (lookedAtMs > confirmedAtMs) fault.returned++
     }
   }
@@ -113,7 +121,11 @@ export class Coverage {
   /** Why the absence of anomalies proves nothing; empty if the run could have shown them. */
   doubts(): string[] {
     const doubts = [...this.#faults.values()].flatMap((fault) => doubtOf(fault) ?? [])
-    if (this.#operations === 0) doubts.push('there was not one operation')
+    if (this.#sentOf.size === 0) doubts.push('there was not one operation')
+    for (const kind of ESSENTIAL) {
+      const sent = this.#sentOf.get(kind) ?? 0
+      if (sent > 0 && !this.#succeeded.has(kind)) doubts.push(`of ${count(sent, kind)}, not one succeeded`)
+    }
     if (this.#looked < this.#acknowledged * LOOKED_SHARE_MIN) {
       doubts.push(
         `of ${count(this.#acknowledged, 'acknowledged write')}, only ${this.#looked} were looked for afterwards`,
@@ -122,8 +134,8 @@ export class Coverage {
     return doubts
   }
 
-  #sent({ user, dueAtMs, sentAtMs }: OperationSent): void {
-    this.#operations++
+  #sent({ user, kind, dueAtMs, sentAtMs }: OperationSent): void {
+    this.#sentOf.set(kind, (this.#sentOf.get(kind) ?? 0) + 1)
     this.#lastSentAtMs.set(user, sentAtMs)
     for (const fault of this.#recent) if (dueAtMs <= fault.confirmedAtMs + AROUND_MS) addUser(fault, user)
   }
@@ -155,6 +167,7 @@ function faultOf(event: FaultInjected): Fault {
     missed: 'was never seen to land',
     sessions: 0,
     returned: 0,
+    writesSent: 0,
     writes: 0,
     users: 0,
     inFlight: 0,
@@ -173,7 +186,7 @@ function addUser(fault: Fault, user: string): void {
 }
 
 function doubtOf(fault: Fault): string | undefined {
-  const { name, missed, sessions, returned, users } = fault
+  const { name, missed, sessions, returned, writesSent, writes, users } = fault
   if (!hasLanded(fault)) return `${name} ${missed}`
   if (sessions === 0) return `no session was exposed to ${name}`
   const enough = Math.min(USERS_ENOUGH, Math.ceil(sessions * USERS_SHARE_MIN))
@@ -181,6 +194,8 @@ function doubtOf(fault: Fault): string | undefined {
     const seconds = AROUND_MS / 1_000
     return `only ${count(users, 'user')} had an operation due or under way within ${seconds} s of ${name}, where ${enough} ${enough === 1 ? 'is' : 'are'} the least`
   }
-  if (returned >= sessions * RETURNED_SHARE_MIN) return undefined
-  return `of ${count(sessions, 'session')} exposed to ${name}, only ${returned} came back to look`
+  if (returned < sessions * RETURNED_SHARE_MIN)
+    return `of ${count(sessions, 'session')} exposed to ${name}, only ${returned} came back to look`
+  if (writesSent === 0 || writes > 0) return undefined
+  return `of ${count(writesSent, 'write')} in the sessions exposed to ${name}, not one was acknowledged before it`
 }

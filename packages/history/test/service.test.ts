@@ -11,7 +11,7 @@ function judged(...lines: string[]): Verdict {
 }
 
 test('without a majority an operation may be refused, and the time is told', (t) => {
-  const { service, verdict } = judged(pause, 'user-0 read 1500-1510 failed', 'user-0 put A 1600-1700 unknown')
+  const { service, verdict } = judged(pause, 'user-0 read 1500-1510 failed', 'user-0 read 1600-1700 unknown')
   // A fault is injected a millisecond before it lands.
   t.deepEqual(service, { outMs: 1_001, refused: 1, unclear: 1, failed: 0, fullAfterMs: 0 })
   t.is(verdict, 'valid')
