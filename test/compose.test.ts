@@ -112,21 +112,24 @@ withEngine(
 withEngine('the live page kills a node inside compose, and Docker starts it again', async (t) => {
   t.timeout(600_000)
   const port = String(await freePort())
-  const shop = project(t, { COMPOSE_PROJECT_NAME: ownName('lab'), CONTROL_PORT: port, USERS: '4' })
+  const CONTROL_TOKEN = 'the-token-of-a-lab-in-compose'
+  const headers = { Authorization: `Bearer ${CONTROL_TOKEN}` }
+  const shop = project(t, { COMPOSE_PROJECT_NAME: ownName('lab'), CONTROL_PORT: port, USERS: '4', CONTROL_TOKEN })
   await shop('up', '-d')
   const url = `http://127.0.0.1:${port}`
   const nodes = async (): Promise<readonly string[]> => {
-    const answer = await fetch(`${url}/api/cluster`).catch(() => undefined)
+    const answer = await fetch(`${url}/api/cluster`, { headers }).catch(() => undefined)
     const cluster = (await answer?.json()) as { nodes?: readonly { state: string }[] } | undefined
     return cluster?.nodes?.map(({ state }) => state) ?? []
   }
   const areUp = async (): Promise<boolean> => (await nodes()).join() === 'up,up,up'
   await until(areUp, { deadlineMs: 120_000, what: 'the nodes at their lab ports' })
+  t.is((await fetch(`${url}/api/faults`, { method: 'POST', body: '{"kind":"kill","target":"a"}' })).status, 401)
   for (const fault of [
     { kind: 'kill', target: 'b' },
     { kind: 'crash', target: 'c', point: 'before-commit' },
   ]) {
-    const answer = await fetch(`${url}/api/faults`, { method: 'POST', body: JSON.stringify(fault) })
+    const answer = await fetch(`${url}/api/faults`, { method: 'POST', headers, body: JSON.stringify(fault) })
     t.is(answer.status, 201, await answer.text())
     await until(areUp, { deadlineMs: 120_000, what: `the node to be back after ${fault.kind}` })
   }

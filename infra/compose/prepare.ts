@@ -14,6 +14,7 @@ const SECRETS: Readonly<Record<string, number>> = {
   MESH_SECRET: 0o600,
   AFFINITY_KEYS: 0o600,
   LAB_SECRET: 0o600,
+  CONTROL_TOKEN: 0o600,
   // Prometheus reads it, as a user of its own.
   ADMIN_TOKEN: 0o644,
 }

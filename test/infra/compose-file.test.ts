@@ -72,7 +72,7 @@ test('a node that the lab has killed is started again, and no container has the 
 
 test('no secret of the cluster stands in the file: each is made before what reads it', (t) => {
   for (const [name, { environment = {}, volumes = [], depends_on: before = {} }] of Object.entries(services)) {
-    for (const secret of ['SESSION_KEYS', 'MESH_SECRET', 'AFFINITY_KEYS', 'LAB_SECRET', 'ADMIN_TOKEN'])
+    for (const secret of ['SESSION_KEYS', 'MESH_SECRET', 'AFFINITY_KEYS', 'LAB_SECRET', 'ADMIN_TOKEN', 'CONTROL_TOKEN'])
       if (environment[secret] !== undefined) t.is(environment[secret], `\${${secret}:-}`, `${name}: ${secret}`)
     if (!volumes.includes('secrets:/secrets:ro')) continue
     t.deepEqual((before as Record<string, unknown>)['prepare'], { condition: 'service_completed_successfully' }, name)

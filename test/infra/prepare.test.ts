@@ -32,17 +32,26 @@ test('secrets and a certificate are made at the first start, kept at the next, a
   const first = prepared(t, folder)
   t.deepEqual(
     first.map(([name]) => name),
-    ['ADMIN_TOKEN', 'AFFINITY_KEYS', 'LAB_SECRET', 'MESH_SECRET', 'SESSION_KEYS', 'certificate.pem', 'private-key.pem'],
+    [
+      'ADMIN_TOKEN',
+      'AFFINITY_KEYS',
+      'CONTROL_TOKEN',
+      'LAB_SECRET',
+      'MESH_SECRET',
+      'SESSION_KEYS',
+      'certificate.pem',
+      'private-key.pem',
+    ],
   )
-  for (const [name, text] of first.slice(0, 5)) t.regex(text, /^[\w-]{43}\n$/, name)
-  t.is(new Set(first.map(([, text]) => text)).size, 7)
+  for (const [name, text] of first.slice(0, 6)) t.regex(text, /^[\w-]{43}\n$/, name)
+  t.is(new Set(first.map(([, text]) => text)).size, 8)
   for (const name of ['SESSION_KEYS', 'private-key.pem']) t.is(statSync(join(folder, name)).mode & 0o777, 0o600, name)
   t.deepEqual(prepared(t, folder), first)
 
   rmSync(join(folder, 'private-key.pem'))
   const again = new Map(prepared(t, folder))
-  t.is(again.get('SESSION_KEYS'), first[4]?.[1])
-  t.not(again.get('certificate.pem'), first[5]?.[1])
+  t.is(again.get('SESSION_KEYS'), first[5]?.[1])
+  t.not(again.get('certificate.pem'), first[6]?.[1])
 })
 
 test('a client that trusts the certificate connects to each of its names, and to no other', async (t) => {

@@ -12,6 +12,8 @@ export interface Config {
   readonly labSecret?: string
   /** Of that cluster's balancer. */
   readonly adminToken?: string
+  /** What the live page of that cluster is opened by. */
+  readonly controlToken?: string
   /** The file to which GitHub's runner lets a job append its summary. */
   readonly jobSummary?: string
   readonly searchPath: string
@@ -20,6 +22,9 @@ export interface Config {
   /** The environment that the lab's processes inherit. */
   readonly environment: NodeJS.ProcessEnv
 }
+
+/** As in a URL and in a header. */
+const TOKEN = /^[\w-]{22,128}$/
 
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const {
@@ -31,6 +36,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     LAB_SECRET,
     LAB_SECRET_FILE,
     ADMIN_TOKEN,
+    CONTROL_TOKEN,
     PATH = '',
     npm_execpath,
     NINELIVES_LAUNCHER,
@@ -48,6 +54,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ...(NINELIVES_STORE === undefined || NINELIVES_STORE === '' ? {} : { storeUrl: NINELIVES_STORE }),
     ...labSecret(LAB_SECRET, LAB_SECRET_FILE),
     ...(ADMIN_TOKEN === undefined || ADMIN_TOKEN === '' ? {} : { adminToken: ADMIN_TOKEN }),
+    ...controlToken(CONTROL_TOKEN),
     ...(GITHUB_STEP_SUMMARY === undefined || GITHUB_STEP_SUMMARY === '' ? {} : { jobSummary: GITHUB_STEP_SUMMARY }),
     searchPath: PATH,
     endsWithParent: npm_execpath !== undefined || NINELIVES_LAUNCHER !== undefined,
@@ -64,6 +71,12 @@ function labSecret(value = '', file = ''): Pick<Config, 'labSecret'> {
   } catch (error) {
     throw new UsageError(`LAB_SECRET_FILE is "${file}", which can't be read (${(error as NodeJS.ErrnoException).code})`)
   }
+}
+
+function controlToken(value = ''): Pick<Config, 'controlToken'> {
+  if (value === '') return {}
+  if (TOKEN.test(value)) return { controlToken: value }
+  throw new UsageError(`CONTROL_TOKEN has ${value.length} characters, and takes 22 to 128 of A-Z, a-z, 0-9, _ and -`)
 }
 
 /** Its scheme must be one of these; the rest is the store's to read, as a URL may name several hosts. */

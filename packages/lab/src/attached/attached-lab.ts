@@ -4,7 +4,7 @@ import { type StrategyFacts, TRACE_SCHEMA } from '@ninelives/history'
 import { usersKeeper } from '../cluster/keepers.ts'
 import type { Programs } from '../cluster/programs.ts'
 import { usersSpec } from '../cluster/specs.ts'
-import { attachedServer } from './attached-server.ts'
+import { type AttachedAddress, attachedServer } from './attached-server.ts'
 import type { ControlServer } from '../control/server.ts'
 import { FaultController } from '../faults/controller.ts'
 import { httpGet } from '../http-get.ts'
@@ -31,7 +31,7 @@ export interface AttachOptions {
   readonly nodes: readonly RemoteAddress[]
   readonly secret: string
   readonly admin: { readonly url: URL; readonly token: string | undefined } | undefined
-  readonly control: { readonly host: string; readonly port: number }
+  readonly control: AttachedAddress
   readonly users: number
   readonly rate: number
   readonly seed: number

@@ -1,15 +1,22 @@
 /** Serves the live page and the control API of a cluster that another program started. There is one run, and no other strategy. */
 import { EventStream } from '../control/event-stream.ts'
-import { loopbackDoor } from '../control/guard.ts'
+import { loopbackDoor, publishedDoor } from '../control/guard.ts'
 import { sendJson } from '../control/json.ts'
 import { type Controllable, type Route, runRoutes } from '../control/routes.ts'
 import { type ControlServer, serveApi } from '../control/server.ts'
 import { RUN_BOUNDS } from '../control/strategy-request.ts'
 
+export interface AttachedAddress {
+  readonly host: string
+  readonly port: number
+  /** Undefined on loopback, which other machines and containers don't reach. */
+  readonly token: string | undefined
+}
+
 /** Rejects with PortInUseError. */
 export async function attachedServer(
   run: Controllable['needed'],
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, token }: AttachedAddress,
 ): Promise<ControlServer> {
   const runs: Controllable = {
     needed: run,
@@ -26,6 +33,6 @@ export async function attachedServer(
       sendJson(response, 200, { strategies: [], edges: false, beside: null, bounds: RUN_BOUNDS }),
   }
   const api = { '/api/': [lab, ...runRoutes(runs, events)], '/beside/api/': [] }
-  // In a container the port is published to loopback: requests must name that, as they do on loopback itself.
-  return await serveApi(api, [events], port, undefined, { ...loopbackDoor, address: host })
+  const door = token === undefined ? { ...loopbackDoor, address: host } : publishedDoor(host, token)
+  return await serveApi(api, [events], port, undefined, door)
 }

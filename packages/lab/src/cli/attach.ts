@@ -3,8 +3,10 @@ import { type AttachOptions, openAttached } from '../attached/attached-lab.ts'
 import { ownPrograms } from '../cluster/programs.ts'
 import type { Config } from '../config.ts'
 import { EXIT_INTERRUPTED, UsageError } from '../errors.ts'
+import { newToken } from '../control/server.ts'
 import { SEED_MAX } from '../random.ts'
 import { makeRunDirectory, runName } from '../run-directory.ts'
+import { LOOPBACK } from '../supervise/ports.ts'
 import { painter } from '../terminal/paint.ts'
 import { Story } from '../terminal/story.ts'
 import { visible } from '../terminal/visible.ts'
@@ -17,7 +19,8 @@ const attachHelp = `ninelives attach --nodes-url a=URL,b=URL [flags]
 
 Serves the live page of a cluster that runs elsewhere, in containers for example, breaks its nodes by signed orders at their lab ports,
 and sends virtual users. Takes LAB_SECRET or LAB_SECRET_FILE, the same as the nodes have, and ADMIN_TOKEN, if the balancer's admin
-port wants one. Ctrl-C ends it; the cluster goes on.
+port wants one. At another --control-host than loopback, the page and its API want a token: CONTROL_TOKEN, or a new one each time, which
+the link in the first line has. Ctrl-C ends it; the cluster goes on.
 
 ${flagsHelp(attachFlags)}`
 
@@ -35,7 +38,9 @@ export async function attach(args: readonly string[], config: Config): Promise<n
   lab.trace.listen((event, before) => {
     for (const line of story.tell(event, before)) say(`${line}\n`)
   })
-  say(`The live page is on ${flags['page-url'] ?? lab.control.url}. Waiting for the cluster ...\n`)
+  const { token } = options.control
+  const link = token === undefined ? '' : `/#token=${token}`
+  say(`The live page is on ${flags['page-url'] ?? lab.control.url}${link}. Waiting for the cluster ...\n`)
   try {
     await lab.start(stop)
   } catch (error) {
@@ -49,7 +54,7 @@ export async function attach(args: readonly string[], config: Config): Promise<n
 }
 
 function optionsOf(flags: FlagValues<typeof attachFlags>, config: Config): AttachOptions {
-  const { labSecret: secret, adminToken, environment } = config
+  const { labSecret: secret, adminToken, controlToken = newToken(), environment } = config
   const { target } = flags
   if (secret === undefined)
     throw new UsageError('attach needs LAB_SECRET or LAB_SECRET_FILE, the same as the nodes have')
@@ -66,7 +71,11 @@ function optionsOf(flags: FlagValues<typeof attachFlags>, config: Config): Attac
     }),
     secret,
     admin: flags['balancer-admin'] && { url: flags['balancer-admin'], token: adminToken },
-    control: { host: flags['control-host'], port: flags['control-port'] },
+    control: {
+      host: flags['control-host'],
+      port: flags['control-port'],
+      token: LOOPBACKS.has(flags['control-host']) ? undefined : controlToken,
+    },
     users: flags.users,
     rate: flags.rate,
     seed: flags.seed ?? randomInt(SEED_MAX),
@@ -78,5 +87,6 @@ function optionsOf(flags: FlagValues<typeof attachFlags>, config: Config): Attac
   }
 }
 
+const LOOPBACKS = new Set([LOOPBACK, '::1', 'localhost'])
 /** A node's default. */
 const LAB_PORT = 7_900

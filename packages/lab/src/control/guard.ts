@@ -1,7 +1,8 @@
 /**
  * The control API can kill processes. On loopback it needs no password; but a browser on this machine is on loopback too, and runs
  * pages from anywhere. So a request must name the host that it came to, which DNS rebinding does not, and must come from our own
- * page or from no page at all. At another address of this machine each request needs the token as well.
+ * page or from no page at all. At another address of this machine each request needs the token as well, since a program that reaches that
+ * address can send any Host.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -33,13 +34,25 @@ export const loopbackDoor: Door = {
   requireToken: () => undefined,
 }
 
-/** `port` names the cookie: browsers send a host's cookies to all of its ports. */
+/** For the address's own name. */
 export function tokenDoor(address: string, port: number, token: string): Door {
   const own = hostOf(address, port)
-  const cookie = `ninelives-lab-${port}`
-  const requireBearer = ({ headers }: IncomingMessage, alsoCookie: boolean): void => {
+  return withToken(token, {
+    address,
+    requireHost({ headers: { host } }) {
+      if (host?.toLowerCase() !== own) throw hostNotAllowed(host, own)
+    },
+  })
+}
+
+/** Of a container whose port is published to loopback: requests name that. */
+export function publishedDoor(address: string, token: string): Door {
+  return withToken(token, { ...loopbackDoor, address })
+}
+
+function withToken(token: string, { address, requireHost }: Pick<Door, 'address' | 'requireHost'>): Door {
+  const requireBearer = ({ headers }: IncomingMessage, kept?: string): void => {
     const [, bearer] = /^Bearer ([\w-]+)$/i.exec(headers.authorization ?? '') ?? []
-    const kept = alsoCookie ? cookieOf(headers.cookie ?? '', cookie) : undefined
     if ([bearer, kept].some((given) => given !== undefined && isSame(given, token))) return
     throw new ApiError(
       401,
@@ -49,16 +62,19 @@ export function tokenDoor(address: string, port: number, token: string): Door {
   }
   return {
     address,
-    requireHost({ headers: { host } }) {
-      if (host?.toLowerCase() !== own) throw hostNotAllowed(host, own)
-    },
-    requireToken: (request) => requireBearer(request, true),
+    requireHost,
+    requireToken: (request) => requireBearer(request, cookieOf(request.headers.cookie ?? '', cookieName(request))),
     enter(request, response) {
-      requireBearer(request, false)
-      response.setHeader('Set-Cookie', `${cookie}=${token}; HttpOnly; SameSite=Strict; Path=/`)
+      requireBearer(request)
+      response.setHeader('Set-Cookie', `${cookieName(request)}=${token}; HttpOnly; SameSite=Strict; Path=/`)
       response.writeHead(204).end()
     },
   }
+}
+
+/** Browsers send a host's cookies to all of its ports. */
+function cookieName({ headers: { host = '' } }: IncomingMessage): string {
+  return `ninelives-lab-${/:(\d+)$/.exec(host)?.[1] ?? 80}`
 }
 
 export function requireOwnPage({ headers }: IncomingMessage): void {

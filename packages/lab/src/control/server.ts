@@ -22,6 +22,10 @@ export interface ControlServer {
 const BOUNDS = { connectionsMax: 256, waitingPerAddressMax: 64, waitMaxMs: 10_000 }
 const TOKEN_BYTES = 16
 
+export function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url')
+}
+
 /** The routes by the beginning of their paths, which is replaced by `/api/`. */
 type Api = Readonly<Record<'/api/' | '/beside/api/', readonly Route[]>>
 
@@ -62,7 +66,7 @@ export async function serveApi(
     const url = `http://${hostOf(loopbackDoor.address, own)}`
     const closing = { close: () => close(servers, streams) }
     if (host === undefined) return { url, ...closing }
-    const token = randomBytes(TOKEN_BYTES).toString('base64url')
+    const token = newToken()
     await open(tokenDoor(host, own, token), own)
     return { url, elsewhereUrl: `http://${hostOf(host, own)}/#token=${token}`, ...closing }
   } catch (error) {

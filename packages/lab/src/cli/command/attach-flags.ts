@@ -44,7 +44,7 @@ export const attachFlags = {
   }),
   'control-host': textFlag('an address', {
     placeholder: 'HOST',
-    help: `the address of the live page; 0.0.0.0 in a container that publishes its port (${LOOPBACK})`,
+    help: `the address of the live page; 0.0.0.0, with a token, in a container that publishes its port to loopback (${LOOPBACK})`,
     otherwise: LOOPBACK,
   }),
   'control-port': integerFlag(PORT, {
