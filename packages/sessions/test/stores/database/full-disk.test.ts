@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey } from '../../../src/contract.ts'
 import { StoreFullError } from '../../../src/errors.ts'
-import { mariadbMissing, mariadbServer } from '../../support/database/mariadb-server.ts'
+import { mariadbMissing, mariadbServer, type MariadbServer } from '../../support/database/mariadb-server.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
 import { openDatabase, PATIENT } from '../../support/database/sessions.ts'
 import { diskMissing, type SmallDisk, smallDisk } from '../../support/database/small-disk.ts'
@@ -15,18 +15,26 @@ import { until } from '../../support/until.ts'
 interface Subject {
   readonly megabytes: number
   readonly missing?: string | undefined
-  /** Resolves to the URL of a database on that disk. */
-  readonly begin: (t: ExecutionContext, disk: SmallDisk) => Promise<string>
+  readonly begin: (t: ExecutionContext, disk: SmallDisk) => Promise<Begun>
+}
+
+interface Begun {
+  /** Of a database on that disk. */
+  readonly url: string
+  /** Takes the room inside the table, once the disk has none. */
+  readonly takeRoom?: () => Promise<void>
 }
 
 const subjects: Readonly<Record<string, Subject>> = {
   'SQLite, synchronous=FULL': {
     megabytes: 4,
-    begin: async (_t, { path }) => `sqlite:${join(path, 'sessions.db')}?timeoutMs=20000`,
+    begin: async (_t, { path }) => ({ url: `sqlite:${join(path, 'sessions.db')}?timeoutMs=20000` }),
   },
   'SQLite, synchronous=NORMAL': {
     megabytes: 4,
-    begin: async (_t, { path }) => `sqlite:${join(path, 'sessions.db')}?timeoutMs=20000&synchronous=NORMAL`,
+    begin: async (_t, { path }) => ({
+      url: `sqlite:${join(path, 'sessions.db')}?timeoutMs=20000&synchronous=NORMAL`,
+    }),
   },
   PostgreSQL: {
     megabytes: 128,
@@ -34,16 +42,15 @@ const subjects: Readonly<Record<string, Subject>> = {
     async begin(t, { path }) {
       const server = await postgresServer([], path)
       t.teardown(() => server.stop())
-      return `${server.url}?${PATIENT}`
+      return { url: `${server.url}?${PATIENT}` }
     },
   },
   MariaDB: {
     megabytes: 400,
     missing: mariadbMissing,
-    async begin(t, { path }) {
-      const server = await mariadbServer(['--innodb-log-file-size=8M'], path)
-      t.teardown(() => server.stop())
-      return `${server.url}?${PATIENT}`
+    async begin(t, disk) {
+      const server = await smallMariadb(t, disk)
+      return { url: `${server.url}?${PATIENT}`, takeRoom: () => takeRoom(server) }
     },
   },
 }
@@ -66,7 +73,8 @@ for (const [name, { megabytes, missing, begin }] of Object.entries(subjects)) {
     async (t) => {
       const disk = smallDisk(megabytes)
       t.teardown(() => disk.remove())
-      const store = await openDatabase(t, await begin(t, disk))
+      const { url, takeRoom: takeRoomInside } = await begin(t, disk)
+      const store = await openDatabase(t, url)
       const origin = await shop(
         t,
         {
@@ -93,6 +101,7 @@ for (const [name, { megabytes, missing, begin }] of Object.entries(subjects)) {
       }
 
       disk.fill()
+      await takeRoomInside?.()
       await until('a change to be refused', async () => (await change()) === 503)
       for (let tries = 0; tries < CHANGES_WHILE_FULL; tries++) {
         const status = await change()
@@ -126,12 +135,8 @@ const declareMariadb = why === undefined ? test.serial : test.serial.skip
 declareMariadb('MariaDB: a session whose growth a full disk refuses keeps what it had', async (t) => {
   const disk = smallDisk(400)
   t.teardown(() => disk.remove())
-  const server = await mariadbServer(['--innodb-log-file-size=8M'], disk.path)
-  t.teardown(() => server.stop())
+  const server = await smallMariadb(t, disk)
   const store = await openDatabase(t, `${server.url}?${PATIENT}`)
-  const ballast = async (rows: number): Promise<unknown> =>
-    await server.ask(`USE shop; INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body)
-      SELECT MD5(RAND()), 0, 0, 2147483647, REPEAT('x', 200) FROM seq_1_to_${rows}`)
   const expiresAtMs = Date.now() + 3_600_000
   const sessions = Array.from({ length: GROWING_SESSIONS }, () => ({
     key: randomBytes(32).toString('base64url') as SessionKey,
@@ -140,15 +145,9 @@ declareMariadb('MariaDB: a session whose growth a full disk refuses keeps what i
   }))
   for (const { key, body } of sessions) await store.write(key, { expectedVersion: 0, expiresAtMs, body })
   // As many as take more than the 32 single pages that InnoDB gives an index before whole extents.
-  await ballast(1_000)
+  await addRows(server, 1_000)
   disk.fill()
-  for (const rows of [200, 20, 1])
-    while (
-      await ballast(rows).then(
-        () => true,
-        () => false,
-      )
-    );
+  await takeRoom(server)
 
   let refused = 0
   for (let round = 0; round < GROWTHS && refused < sessions.length; round++)
@@ -167,6 +166,28 @@ declareMariadb('MariaDB: a session whose growth a full disk refuses keeps what i
   for (const { key, version, body } of sessions)
     t.deepEqual(await store.read(key), { version, expiresAtMs, body }, `after ${refused} refused changes`)
 })
+
+async function smallMariadb(t: ExecutionContext, { path }: SmallDisk): Promise<MariadbServer> {
+  const server = await mariadbServer(['--innodb-log-file-size=8M'], path)
+  t.teardown(() => server.stop())
+  return server
+}
+
+/** First as many as go in at once, then to the last row. */
+async function takeRoom(server: MariadbServer): Promise<void> {
+  const isTaken = (rows: number): Promise<boolean> =>
+    addRows(server, rows).then(
+      () => true,
+      () => false,
+    )
+  for (const rows of [200, 20, 1]) while (await isTaken(rows));
+}
+
+/** Fences of random keys, which fill the pages that sessions are in. */
+async function addRows(server: MariadbServer, rows: number): Promise<void> {
+  await server.ask(`USE shop; INSERT INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body)
+    SELECT MD5(RAND()), 0, 0, 2147483647, REPEAT('x', 200) FROM seq_1_to_${rows}`)
+}
 
 async function shows(t: ExecutionContext, browser: Client, acknowledged: number): Promise<void> {
   const answer = await browser.get('/')

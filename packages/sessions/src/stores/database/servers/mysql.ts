@@ -22,10 +22,11 @@ const NEEDS_RIGHTS = 'DELETE FROM ninelives_sessions WHERE false'
  * MariaDB loses the row whose growing UPDATE it refuses for want of room, as long as the table's file has less than one extent (1 MB): it
  * reserves two pages, deletes the old row, and then finds that the new one needs an extent. These rows, 2 a page, are so many that InnoDB
  * extends the file to 9 MB, which it never shrinks; from then on it reserves whole extents before it changes anything. One row a
- * statement: InnoDB kills the server if a full disk keeps it from undoing a statement of many rows.
+ * statement, and what was inserted before one is refused is committed: the server ends if a full disk keeps it from undoing many rows.
  */
 const ROOM_ROWS = 72
 const ROOM = [
+  'START TRANSACTION',
   ...Array.from(
     { length: ROOM_ROWS },
     (_, row) => `INSERT IGNORE INTO ninelives_sessions (record_key, version, expires_at_ms, sweep_slot, body)
@@ -213,6 +214,7 @@ function migrated(connection: MysqlConnection, address: string, boundMs: number)
       try {
         await work()
       } finally {
+        await connection.apply('COMMIT')
         await connection.apply(`DO RELEASE_LOCK(${lock})`).catch(() => {
           // The lock ends with the connection, which is closed after the migration.
         })
