@@ -51,9 +51,9 @@ const REASONS: Readonly<Record<string, string>> = {
 export const KOREAN: Words = {
   introduction: `# 전략마다 무엇을 견디고, 무엇이 증명되지 않았나
 
-_\`npm run bench:safety\`가 공개한 결과 [bench/results](../../../bench/results)로 이 문서를 씁니다._ ([영어 원문](../../explanation/safety.md))`,
+_\`npm run bench:safety\`가 공개한 결과 [bench/results](../../../bench/results)로 이 문서를 씁니다._`,
   method: ({ users, operationsPerSecond, faults, processor, node, date }) =>
-    `노드 세 대 뒤의 쇼핑몰에 가상 사용자가 들어와 있는 동안 장애를 냅니다. 사용자는 자기가 받은 응답을 기억하고, 아래는 모두 사용자가 본 것입니다. 사용자 ${users}명, 초당 작업 ${operationsPerSecond}개, 칸마다 장애 최대 ${faults}번, ${processor}, Node ${node}, ${date}. 고르는 법은 [세션은 어디에 둘까](choosing.md)에, 모든 칸을 담은 그림은 [README](../../../README.md)에 있습니다.`,
+    `노드 세 대 뒤의 쇼핑몰에 가상 사용자가 들어와 있는 동안 장애를 냅니다. 사용자는 자기가 받은 응답을 기억하고, 아래는 모두 사용자가 본 것입니다. 사용자 ${users}명, 초당 작업 ${operationsPerSecond}개, 칸마다 장애 최대 ${faults}번, ${processor}, Node ${node}, ${date}. 고르는 법은 [세션은 어디에 둘까](choosing.md)에, 모든 칸을 담은 그림은 [README](../../../README.md)에 있습니다. ([영어 원문](../../explanation/safety.md))`,
   legend: (
     faults,
   ) => `- **견딤**: 잃은 세션도, 승인하고 잃은 쓰기도, 두 번 실행된 것도, 낡았거나 끝난 것을 읽은 일도 없습니다. “≤ ${percent(boundOfFaults(faults))} %”는 ${KOREAN.faults(faults)}을 잃은 것 없이 넘겼을 때 증명되는 한계입니다. 이보다 자주 무언가를 잃게 하는 장애라면, 이런 실행 100번 가운데 아무 일도 없이 끝나는 것은 ${UNSEEN_OF_100}번이 안 됩니다. 그만큼 잃는다는 뜻이 아닙니다.

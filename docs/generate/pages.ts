@@ -2,6 +2,7 @@
 import { commandsPage } from './commands.ts'
 import { controlApiPage } from './control-api.ts'
 import { errorsPage } from './errors.ts'
+import { licencesPage } from './licences.ts'
 import { llmsPage } from './llms.ts'
 import { metricsPage } from './metrics.ts'
 import { optionsPage, typesPage } from './options.ts'
@@ -21,6 +22,7 @@ export async function generated(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/store-urls.md', await storeUrlsPage()],
     ['docs/reference/trace.md', tracePage(history)],
     ['docs/reference/control-api.md', controlApiPage()],
+    ['docs/reference/licences.md', licencesPage()],
     ['llms.txt', llmsPage()],
   ])
 }
