@@ -57,6 +57,13 @@ export function makeRunDirectory(run: string, named?: string): string {
   return directory
 }
 
+/** What to know of a directory that a later run removes; empty for one that the user named. */
+export function howLongKept(directory: string): string {
+  const isNamed =
+    path.dirname(directory) !== path.join(projectRoot, '.ninelives') || !RUN_NAME.test(path.basename(directory))
+  return isNamed ? '' : ` (the last ${RUNS_KEPT} runs are kept; --logs DIR keeps one for good)`
+}
+
 function removeOldRuns(runs: string): void {
   const old = readdirSync(runs)
     .filter((name) => RUN_NAME.test(name))

@@ -7,7 +7,7 @@ import type { Config } from '../config.ts'
 import { EXIT_INTERRUPTED, UsageError } from '../errors.ts'
 import { type Lab, type LabOptions, openLab } from '../lab.ts'
 import { SEED_MAX } from '../random.ts'
-import { makeRunDirectory, runName } from '../run-directory.ts'
+import { howLongKept, makeRunDirectory, runName } from '../run-directory.ts'
 import type { ChooseStrategy } from '../control/server.ts'
 import { requireFree } from '../supervise/ports.ts'
 import { farewell, greeting } from '../terminal/greeting.ts'
@@ -70,7 +70,9 @@ export async function up(args: readonly string[], config: Config): Promise<numbe
   await whenStopped(stop)
   endKeys?.()
   await lab.stop(String(stop.reason))
-  sayLine(`${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}`)
+  sayLine(
+    `${process.stdout.isTTY ? '\n' : ''}${farewell(lab.trace.state, asSeenFromHere(lab.trace.path))}${howLongKept(directory)}`,
+  )
   return 0
 }
 

@@ -55,8 +55,8 @@ export function watchSummary({ target, users, seconds, byNode, byKind, worstP99M
   const answers = Math.max(1, sum(byNode))
   const shares = Object.entries(byNode).map(([node, n]) => `${visible(node)} ${Math.round((100 * n) / answers)} %`)
   const rows: [string, string][] = [
-    ['operations', String(ended)],
-    ['ok', `${ok}${percent}`],
+    ['operations', ended.toLocaleString('en-US')],
+    ['ok', `${ok.toLocaleString('en-US')}${percent}`],
     ['failed', kinds.length === 0 ? String(errors) : `${errors} (${kinds.join('; ')})`],
     ['logged out', count(loggedOut, 'time')],
     ['items lost', String(lost)],

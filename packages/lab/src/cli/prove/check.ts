@@ -17,6 +17,7 @@ import { visibleJson } from '../../terminal/visible.ts'
 import { flagsHelp, switchFlag } from '../command/flags.ts'
 import { parseTraceArguments, TraceFile } from '../command/trace-file.ts'
 import { handOn, type HandOn } from './hand-on.ts'
+import { howLongKept } from '../../run-directory.ts'
 import { say } from '../../terminal/say.ts'
 
 export const EXIT_CODES: Readonly<Record<Verdict['verdict'], number>> = { valid: 0, invalid: 1, unknown: 3 }
@@ -66,7 +67,7 @@ export function judgeFile(file: string, paint: Paint, directory?: string, output
     if (isWorst) say(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
     if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
   }
-  say(`\nTrace: ${file}\n`)
+  say(`\nTrace: ${file}${directory === undefined ? '' : howLongKept(directory)}\n`)
   if (outputs !== undefined) handOn(run, outputs.files, outputs.summary)
   return EXIT_CODES[verdict.verdict]
 }
