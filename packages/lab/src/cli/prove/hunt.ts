@@ -52,9 +52,15 @@ export async function hunt(flags: ProveValues, minutes: number, config: Config):
     return stop.aborted ? EXIT_INTERRUPTED : EXIT_FOUND
   }
   say(`\n${coverage(log.done)}`)
-  if (!stop.aborted) return log.done.every(({ verdict }) => verdict === 'failed') ? EXIT_UNKNOWN : 0
+  if (!stop.aborted) return exitCodeOf(log.done)
   say(`\nInterrupted. It goes on with --hunt ${minutes} --logs ${directory}\n`)
   return EXIT_INTERRUPTED
+}
+
+/** A hunt that goes on counts what its earlier parts found. */
+function exitCodeOf(done: readonly Done[]): number {
+  if (done.some(({ verdict }) => verdict === 'invalid')) return EXIT_FOUND
+  return done.some(({ verdict }) => verdict === 'valid') ? 0 : EXIT_UNKNOWN
 }
 
 function anySeed(): number {
