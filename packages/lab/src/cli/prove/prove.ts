@@ -170,7 +170,14 @@ async function gauntlet(
     return String(trace.cut.reason)
   }
   say(`${kills === 0 ? '' : '\n'}Every user looks at its cart once more ...\n`)
-  await subject.lastLook()
+  try {
+    await subject.lastLook()
+  } catch (error) {
+    if (!(error instanceof LabError) || stop.aborted) throw error
+    // What was recorded before is judged, and may prove a loss.
+    cutShort ??= error.message
+    say(`  ${visible(error.message)}\n`)
+  }
   return cutShort
 }
 
