@@ -165,14 +165,21 @@ export class FaultController {
   async #confirm(injection: Injection): Promise<void> {
     const { fault, parts, order, target } = injection
     const wait = { deadlineMs: fault.landsWithinMs ?? CONFIRM_DEADLINE_MS, what: `${fault.kind} of ${target} to land` }
+    // It may be healed, or given up, meanwhile.
+    const isArmed = (): boolean => injection.state.is === 'armed'
     try {
-      await Promise.all(parts.map(({ subject, pid }) => until(() => fault.confirm(subject, pid, order), wait)))
+      await Promise.all(
+        parts.map(({ subject, pid }) =>
+          until(async () => (await fault.confirm(subject, pid, order)) || !isArmed(), wait),
+        ),
+      )
     } catch (error) {
       this.#giveUp(injection, (error as Error).message)
       if (!(error instanceof DeadlineError)) throw error
       throw new ApiError(504, 'FAULT_NOT_CONFIRMED', error.message)
     }
-    if (injection.state.is === 'armed') injection.state = { is: 'standing', confirmedAt: new Date().toISOString() }
+    if (!isArmed()) return
+    injection.state = { is: 'standing', confirmedAt: new Date().toISOString() }
     this.#trace.append({ type: 'fault-confirmed', fault: order.id })
     this.#healedOnceOver(injection)
     if (fault.isMomentary) await this.heal(order.id)

@@ -1,7 +1,10 @@
 /** What the controller of faults remembers, over nodes that do at once what they are told. */
+import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
+import { decodeTrace, judge } from '@ninelives/history'
 import type { ClusterNode } from '../../src/cluster/node.ts'
 import { FaultController } from '../../src/faults/controller.ts'
+import { until } from '../../src/wait.ts'
 import { openedLab } from '../fixtures/open-lab.ts'
 
 const clock = { kind: 'clock', target: 'a', skewMs: 1_000 }
@@ -33,4 +36,27 @@ test('faults above the bound are refused', async (t) => {
   await t.throwsAsync(controller.inject(clock), { code: 'TOO_MANY_FAULTS' })
   await controller.heal('f7')
   t.is((await controller.inject(clock)).id, 'f1001')
+})
+
+test('a fault that is healed before it is seen to have landed did not land', async (t) => {
+  const { trace } = await openedLab(t)
+  // The first look begins while the node stands still, and ends after it was healed.
+  const first = Promise.withResolvers<string>()
+  let looks = 0
+  const observe = (): Promise<string> => (looks++ === 0 ? first.promise : Promise.resolve('running'))
+  const keeper = { pid: 1, signal: () => true }
+  const node = { name: 'a', pid: 1, life: 'up', keeper, observe } as unknown as ClusterNode
+  const controller = new FaultController({ nodes: [node] }, trace, Math.random)
+  t.teardown(() => controller.close())
+  const injected = controller.inject({ kind: 'pause', target: 'a' })
+  await until(() => looks > 0, { deadlineMs: 60_000, what: 'a look at the node' })
+  await controller.heal('f1')
+  first.resolve('stopped')
+  const { confirmedAt, healedAt } = await injected
+  t.is(confirmedAt, null)
+  t.truthy(healedAt)
+  const { events } = decodeTrace(readFileSync(trace.path, 'utf8'))
+  const { faults, doubts } = judge(events)
+  t.deepEqual(faults, { landed: 0, missed: 1 })
+  t.true(doubts.includes('fault f1 (pause of a) was taken back before it landed'))
 })
