@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { conformance } from '../../src/conformance.ts'
-import type { SessionStore } from '../../src/contract.ts'
+import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { capabilities, type MeshProcesses, meshProcesses } from '../support/mesh/processes.ts'
 
 const VICTIM = 'b'
@@ -93,3 +93,34 @@ for (const { scheme, names } of meshes) {
     })
   }
 }
+
+test.serial(
+  'a mesh of five names serves with three nodes, with five and with three again, and loses nothing',
+  async (t) => {
+    const [first, later] = [
+      ['a', 'b', 'c'],
+      ['d', 'e'],
+    ]
+    const mesh = await meshProcesses(t, { names: [...first, ...later], started: first })
+    const expiresAtMs = Date.now() + 600_000
+    const put = async (key: SessionKey, by: string): Promise<void> => {
+      const { status } = await mesh.node(by).write(key, { expectedVersion: 0, body: by, expiresAtMs })
+      t.is(status, 'written', key)
+    }
+    const has = async (keys: readonly SessionKey[], names: readonly string[]): Promise<void> => {
+      for (const name of names) for (const key of keys) t.truthy(await mesh.node(name).read(key), `${key} on ${name}`)
+    }
+    const [ofThree, ofFive, ofThreeAgain] = ['of-three' as SessionKey, 'of-five' as SessionKey, 'again' as SessionKey]
+    await put(ofThree, 'a')
+    await has([ofThree], first)
+
+    for (const name of later) await (await mesh.start(name)).open()
+    await put(ofFive, 'e')
+    await has([ofThree, ofFive], mesh.names)
+
+    // The last one first, and one at a time, as a StatefulSet is scaled.
+    for (const name of later.toReversed()) await mesh.node(name).close()
+    await put(ofThreeAgain, 'c')
+    await has([ofThree, ofFive, ofThreeAgain], first)
+  },
+)

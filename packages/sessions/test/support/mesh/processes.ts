@@ -36,10 +36,17 @@ export const capabilities: Capabilities = {
   fences: 'held',
 }
 
-/** Opened, and gone with the test. */
+interface MeshOptions {
+  readonly names?: readonly string[]
+  /** All without it. */
+  readonly started?: readonly string[]
+  readonly scheme?: string
+}
+
+/** Those of `started` are opened; all are gone with the test. */
 export async function meshProcesses(
   t: ExecutionContext,
-  { names = ['a', 'b', 'c'], scheme = 'replicated:?' } = {},
+  { names = ['a', 'b', 'c'], started = names, scheme = 'replicated:?' }: MeshOptions = {},
 ): Promise<MeshProcesses> {
   const ports = new Map<string, number>()
   for (const name of names) ports.set(name, await meshPort())
@@ -58,7 +65,7 @@ export async function meshProcesses(
     nodes.set(name, node)
     return node
   }
-  await Promise.all(names.map(async (name) => (await start(name)).open()))
+  await Promise.all(started.map(async (name) => (await start(name)).open()))
   return {
     names,
     start,
