@@ -14,7 +14,7 @@ import { NEVER_LANDED } from './faults/breaks.ts'
 import type { TurnFound } from './faults/turn.ts'
 import { figuresOf } from './figures.ts'
 import { blocksOf, contestantsOf, scenariosOf } from './options.ts'
-import { entrantsOf, type FailedTurn, type FoundBlock, type RunHead, whyNot } from './run.ts'
+import { againOf, entrantsOf, type FailedTurn, type FoundBlock, type RunHead, whyNot } from './run.ts'
 
 const REASONS_TOLD_MAX = 2
 
@@ -86,25 +86,32 @@ function counts({ excluded }: { readonly excluded?: string }): boolean {
   return excluded === undefined
 }
 
-/** Each other strategy with the first, in the blocks in which both count. */
+/** Each other strategy with the first that has figures, and the first contestant with itself, in the blocks in which both count. */
 function comparisonsIn(scenario: string, strategies: readonly StrategyResult[], seed: number): Comparison[] {
-  const [base, ...others] = strategies.filter((each) => each.scenario === scenario && each.figures !== undefined)
-  if (base === undefined) return []
-  return others.flatMap((other) =>
-    Object.entries(figures).flatMap(([name, of]): Comparison[] => {
-      const [ofBase, ofOther] = [of(base), of(other)]
-      const both = [...ofBase.keys()].filter((block) => ofOther.has(block))
-      if (both.length === 0) return []
-      const values = (from: ReadonlyMap<number, number>): number[] => both.map((block) => from.get(block) as number)
-      // A stream of its own: the number of comparisons must not change any interval.
-      const found = ratio(values(ofOther), values(ofBase), seededRandom(seed))
-      const figure = name as Comparison['figure']
-      const isAgain = other.role === 'again'
-      return [
-        { scenario, strategy: other.name, base: base.name, figure, ratio: found, finding: finding(found), isAgain },
-      ]
-    }),
-  )
+  const measured = strategies.filter((each) => each.scenario === scenario && each.figures !== undefined)
+  const base = measured.find(({ role }) => role !== 'again')
+  return measured.flatMap((other) => {
+    const isAgain = other.role === 'again'
+    const against = isAgain ? measured.find(({ name }) => againOf(name) === other.name) : base
+    return against === undefined || against === other ? [] : compared(other, against, { scenario, isAgain, seed })
+  })
+}
+
+function compared(
+  other: StrategyResult,
+  base: StrategyResult,
+  { scenario, isAgain, seed }: Pick<Comparison, 'scenario' | 'isAgain'> & { readonly seed: number },
+): Comparison[] {
+  return Object.entries(figures).flatMap(([name, of]): Comparison[] => {
+    const [ofBase, ofOther] = [of(base), of(other)]
+    const both = [...ofBase.keys()].filter((block) => ofOther.has(block))
+    if (both.length === 0) return []
+    const values = (from: ReadonlyMap<number, number>): number[] => both.map((block) => from.get(block) as number)
+    // A stream of its own: the number of comparisons must not change any interval.
+    const found = ratio(values(ofOther), values(ofBase), seededRandom(seed))
+    const figure = name as Comparison['figure']
+    return [{ scenario, strategy: other.name, base: base.name, figure, ratio: found, finding: finding(found), isAgain }]
+  })
 }
 
 type ByBlock = (strategy: StrategyResult) => ReadonlyMap<number, number>

@@ -39,8 +39,6 @@ export interface Entrant {
   readonly contestant: Contestant
 }
 
-const AGAIN = '-again'
-
 const HEAD_FILE = 'run.json'
 const BLOCKS_FILE = 'blocks.ndjson'
 const OF_THE_SAME_RUN = ['commit', 'changed', 'node', 'system', 'processor', 'cores'] as const
@@ -50,8 +48,13 @@ export function entrantsOf(options: RunOptions, scenario: BenchScenario): Entran
   const able = contestantsOf(options).filter((contestant) => whyNot(contestant, scenario) === undefined)
   const entrants = able.map((contestant): Entrant => ({ name: contestant.name, role: contestant.role, contestant }))
   const [first] = able
-  if (first !== undefined) entrants.push({ name: `${first.name}${AGAIN}`, role: 'again', contestant: first })
+  if (first !== undefined) entrants.push({ name: againOf(first.name), role: 'again', contestant: first })
   return entrants
+}
+
+/** The name of a contestant's second row. */
+export function againOf(name: string): string {
+  return `${name}-again`
 }
 
 export function whyNot({ missing, strategy, programs }: Contestant, scenario: BenchScenario): string | undefined {

@@ -46,6 +46,18 @@ test('differences are ratios within blocks, so that a drift of the machine is no
   t.like(of('sticky-again')[0], { finding: 'no difference shown', isAgain: true })
 })
 
+test('the first strategy is compared again with itself alone, or not at all', (t) => {
+  const withoutFirst = blocks(7).map((each) =>
+    Object.assign(each, { turns: Object.assign(each.turns, { sticky: { failed: 'died' } }) }),
+  )
+  const { comparisons, doubts } = strategiesResult(head('--strategies', 'sticky,memory,redis'), withoutFirst, 'later')
+  t.deepEqual(
+    comparisons.filter(({ isAgain, strategy }) => isAgain || strategy.endsWith('-again')),
+    [],
+  )
+  t.false(doubts.some((doubt) => doubt.includes('differs from itself')))
+})
+
 test('with fewer than six blocks there is no finding, and the run is not to be quoted', (t) => {
   const { comparisons, doubts } = strategiesResult(head(), blocks(5), 'later')
   t.true(comparisons.every(({ finding }) => finding === 'too few blocks'))
