@@ -2,11 +2,14 @@
  * The answer in three sentences: what was lost, how long users waited, and what it cost. No strategy is called better
  * where the interval contains 1, and none is called safe: it lost nothing in that many faults.
  */
-import type { BenchResult, Comparison } from '../result.ts'
+import { ANOMALIES } from '@ninelives/history'
+import type { BenchResult, Comparison, StrategyFigures } from '../result.ts'
 import { count, listed, percent, plural, times, withInterval } from './drawing/figures.ts'
 import { boundOfNone, comparisonsOf, contestants, isMeasured, type Measured, scenariosOf } from './drawing/reading.ts'
 
 const NAMED_MAX = 4
+/** Than a loss: they are told beside it. */
+const WORSE: readonly string[] = ANOMALIES.slice(0, ANOMALIES.indexOf('lost-session'))
 
 export function answer(result: BenchResult): string[] {
   const [scenario] = scenariosOf(result)
@@ -19,13 +22,19 @@ export function answer(result: BenchResult): string[] {
 function lossSentence(measured: readonly Measured[]): string {
   const judged = measured.filter(({ figures }) => figures.kills > 0 && figures.verdict !== 'unknown')
   const unjudged = measured.filter((each) => !judged.includes(each))
-  const keepers = judged.filter((each) => lostCount(each) === 0)
+  const without = judged.filter((each) => lostCount(each) === 0)
+  const wrong = without.filter(({ figures }) => figures.verdict === 'invalid')
+  const keepers = without.filter((each) => !wrong.includes(each))
+  const writers = keepers.filter(({ figures }) => figures.writes.acknowledged > 0)
+  const idle = keepers.filter((each) => !writers.includes(each))
   const losers = judged
     .filter((each) => lostCount(each) > 0)
     .sort((one, other) => lostShare(other) - lostShare(one))
     .map(lostWords)
   const parts = [
-    ...(keepers.length === 0 ? [] : [keptWords(keepers)]),
+    ...(writers.length === 0 ? [] : [keptWords(writers, 'no session and no acknowledged write')]),
+    ...(idle.length === 0 ? [] : [keptWords(idle, 'no session')]),
+    ...wrong.map(({ title, figures }) => `${title} lost none, but showed ${listed(shown(figures.anomalies))}`),
     ...losers,
     ...(unjudged.length === 0 ? [] : [`of ${names(unjudged)} it is unknown`]),
   ]
@@ -36,22 +45,27 @@ const lostCount = ({ figures }: Measured): number => figures.sessions.lost + fig
 
 const lostShare = ({ figures }: Measured): number => figures.sessions.lostShare.share
 
-function keptWords(keepers: readonly Measured[]): string {
+function keptWords(keepers: readonly Measured[], nothing: string): string {
   const faults = Math.min(...keepers.map(({ figures }) => figures.kills))
   const bound = boundOfNone(faults)
   const bounded =
     bound === undefined
       ? 'too few faults to rule anything out'
       : `so a loss in up to ${percent(bound)} of the faults is not ruled out`
-  return `${names(keepers)} lost no session and no acknowledged write in ${plural(faults, 'fault')}${keepers.length > 1 ? ' each' : ''} (${bounded})`
+  return `${names(keepers)} lost ${nothing} in ${plural(faults, 'fault')}${keepers.length > 1 ? ' each' : ''} (${bounded})`
 }
 
-function lostWords({ title, figures: { sessions, writes } }: Measured): string {
+function lostWords({ title, figures: { sessions, writes, anomalies } }: Measured): string {
   const parts = [
     ...(sessions.lost === 0 ? [] : [`${percent(sessions.lostShare.share)} of the sessions that were open`]),
     ...(writes.lost === 0 ? [] : [`${count(writes.lost)} of ${count(writes.acknowledged)} acknowledged writes`]),
   ]
-  return `${title} lost ${parts.join(' and ')}`
+  const worse = shown(anomalies, WORSE)
+  return `${title} lost ${parts.join(' and ')}${worse.length === 0 ? '' : `, and showed ${listed(worse)}`}`
+}
+
+function shown(anomalies: StrategyFigures['anomalies'], kinds: readonly string[] = ANOMALIES): string[] {
+  return kinds.flatMap((kind) => (anomalies[kind] ? [`${kind} ${plural(anomalies[kind], 'time')}`] : []))
 }
 
 /** Of the user who waited longest: an average would hide users without any answer. */

@@ -9,7 +9,7 @@ import { installPackages } from '../harness/peers.ts'
 import { keptMatrix } from '../matrix/publish.ts'
 import type { compareHtml } from '../report/compare-page.ts'
 import type { reportHtml } from '../report/page.ts'
-import type { BenchResult, StrategyResult } from '../result.ts'
+import type { BenchResult, StrategyFigures, StrategyResult } from '../result.ts'
 import { sampleResult } from './fixtures/strategies-result.ts'
 
 const HOSTILE = `</script><script>alert("1")</script><img src=x onerror='alert(2)'>&amp;<!--`
@@ -45,6 +45,13 @@ function withStrategy(
   change: (entry: StrategyResult) => StrategyResult,
 ): BenchResult {
   return { ...result, strategies: result.strategies.map((entry) => (entry.name === name ? change(entry) : entry)) }
+}
+
+function withFigures(result: BenchResult, name: string, change: Partial<StrategyFigures>): BenchResult {
+  return withStrategy(result, name, (entry) => ({
+    ...entry,
+    ...(entry.figures && { figures: { ...entry.figures, ...change } }),
+  }))
 }
 
 /** The defects of a page, whatever it shows. */
@@ -152,15 +159,34 @@ test('a run in which nothing was measured says so', (t) => {
 })
 
 test('an unknown verdict never counts as valid', (t) => {
-  const result = withStrategy(sampleResult(), 'redis', (entry) => ({
-    ...entry,
-    ...(entry.figures && {
-      figures: { ...entry.figures, verdict: 'unknown' as const, verdictDoubts: ['a fault did not land'] },
-    }),
-  }))
+  const result = withFigures(sampleResult(), 'redis', { verdict: 'unknown', verdictDoubts: ['a fault did not land'] })
   const text = words(page.reportHtml(result))
   t.regex(text, /Lost: replicated and HAProxy.*; of redis it is unknown\./)
   t.regex(text, /\? unknown a fault did not land/)
+})
+
+test('a strategy that lost nothing and was invalid is told with what it showed', (t) => {
+  const result = withFigures(sampleResult(), 'redis', {
+    verdict: 'invalid',
+    anomalies: { resurrection: 3, 'stale-read': 1 },
+  })
+  t.regex(
+    words(page.reportHtml(result)),
+    /Lost: replicated and HAProxy.*?; redis lost none, but showed resurrection 3 times and stale-read 1 time; memory lost/,
+  )
+  const leaking = withFigures(sampleResult(), 'memory', { anomalies: { leak: 2, 'flapping-session': 9 } })
+  t.regex(
+    words(page.reportHtml(leaking)),
+    /memory lost 95 % of the sessions that were open.{0,60}, and showed leak 2 times;/,
+  )
+})
+
+test('where no write was acknowledged, none is said to be kept', (t) => {
+  const result = withFigures(sampleResult(), 'redis', { writes: { acknowledged: 0, lost: 0, duplicated: 0 } })
+  t.regex(
+    words(page.reportHtml(result)),
+    /Lost: replicated and HAProxy.*? lost no session and no acknowledged write in .*?; redis lost no session in 20 faults \(/,
+  )
 })
 
 test('doubts and an A/A row that differs from itself stand right after the answer', (t) => {
