@@ -7,6 +7,9 @@ import { until } from '../../../wait.ts'
 const LANDS_WITHIN_MS = 10_000
 const TAKES_CHANGES_DEADLINE_MS = 60_000
 
+/** Each try to heal gives the room back, and would end another fault that began meanwhile. */
+const healing = new WeakSet<StoreOnDisk>()
+
 /** The disk of the store is full: what it writes there is refused. Its reads go on. */
 export const fullDisk: Fault<StoreOnDisk> = {
   kind: 'full-disk',
@@ -20,6 +23,8 @@ export const fullDisk: Fault<StoreOnDisk> = {
 
   async inject(store) {
     if (store.isDiskFull) throw new ApiError(409, 'DISK_FULL', 'the disk of the store is full already')
+    if (healing.has(store))
+      throw new ApiError(409, 'DISK_FULL', 'the disk of the store was full until just now, and is being healed')
     if (await store.fillDisk()) return
     throw new ApiError(409, 'NO_DISK', 'its writes do not pass through the lab: --faults full-disk of prove does that')
   },
@@ -28,6 +33,11 @@ export const fullDisk: Fault<StoreOnDisk> = {
 
   async heal(store) {
     const wait = { deadlineMs: TAKES_CHANGES_DEADLINE_MS, what: 'the store to take changes again' }
-    await until(() => store.freeDisk(), wait)
+    healing.add(store)
+    try {
+      await until(() => store.freeDisk(), wait)
+    } finally {
+      healing.delete(store)
+    }
   },
 }
