@@ -50,6 +50,7 @@ const VARIANTS: readonly ProofPlan[] = [
   { strategy: 'database', database: 'postgres', broken: 'nodes' },
   { strategy: 'database', database: 'mariadb', broken: 'nodes' },
   { strategy: 'hybrid', database: 'postgres', broken: 'nodes' },
+  { strategy: 'hybrid', database: 'sqlite', broken: 'nodes' },
   { strategy: 'hybrid', write: 'behind', broken: 'nodes' },
 ]
 

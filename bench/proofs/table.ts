@@ -107,12 +107,13 @@ function briefCell(proofs: readonly Proof[], strategy: string, broken: Broken): 
   return [...told, ...others].join('; ') || '–'
 }
 
-function briefOutcome({ verdict, sessions, writes, anomalies }: Proof): string {
+function briefOutcome({ write, verdict, sessions, writes, anomalies }: Proof): string {
   if (verdict === 'unknown') return 'unknown'
   if (verdict === 'valid') return 'nothing'
   if (sessions.lost > 0) return `${percent(sessions.lost / sessions.begun)} of sessions`
   if (writes.lost > 0) {
-    const toTabs = anomalies.every(({ kind }) => OF_TABS.has(kind)) ? ', to two tabs' : ''
+    // What was waiting to be written when its node died is lost, however it looks from outside.
+    const toTabs = write === undefined && anomalies.every(({ kind }) => OF_TABS.has(kind)) ? ', to two tabs' : ''
     return `${percent(writes.lost / writes.acknowledged)} of writes${toTabs}`
   }
   return anomalies.map(({ kind }) => kind).join(', ')
