@@ -19,6 +19,7 @@ const FORMS: readonly Form[] = [
       'replicated:?name=a&peers=a=HOST:PORT,b=HOST:PORT',
       'clustered:?copies=2&name=a&peers=…',
       'replicated:?name=a&names=a,b,c&dns=nodes:7000',
+      'replicated:?name=a&members=a,b,c&names=a,b,c,d,e&dns=nodes:7000',
     ],
     asked: 'clustered:',
     page: 'replicated.md',

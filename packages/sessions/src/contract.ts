@@ -99,6 +99,33 @@ export interface SessionStore {
 
   /** Absent on a store that can't tell other processes anything: see the capability `notifies`. */
   readonly notifications?: Notifications | undefined
+
+  /** Absent on a store that is not made of the nodes themselves, and on one whose nodes are fixed. */
+  readonly members?: StoreMembers | undefined
+}
+
+/** The nodes that a store is made of, where they come and go. */
+export interface StoreMembers {
+  status(): MembersStatus
+  /**
+   * Resolves when the node counts: it has every session then. Rejects with StoreUnavailableError when that takes too long; the node may
+   * then still be added later, once it runs.
+   */
+  add(name: string): Promise<void>
+  /**
+   * Resolves when the node counts no more and knows it, so that it may end. `isGone`: it has ended already, and is not asked. That has to
+   * be true: a process that still runs may serve what is no longer so.
+   */
+  remove(name: string, options?: { readonly isGone?: boolean }): Promise<void>
+}
+
+export interface MembersStatus {
+  /** A majority is one of these names. */
+  readonly counted: readonly string[]
+  /** Joins, and does not count yet. */
+  readonly adding: string | undefined
+  /** Does not count any more, and is to know that. */
+  readonly removing: string | undefined
 }
 
 /**

@@ -6,7 +6,14 @@ import type { MeshLocation } from './links/location.ts'
 
 const CONNECT_MAX_MS = 2_000
 
-export async function meshFindings({ names, whereabouts, copies, tls, ack }: MeshLocation): Promise<Finding[]> {
+export async function meshFindings({
+  names: all,
+  founders: names = all,
+  whereabouts,
+  copies,
+  tls,
+  ack,
+}: MeshLocation): Promise<Finding[]> {
   const found: Finding[] = [memory(names.length, copies)]
   if (ack === 'local')
     found.push({
@@ -21,7 +28,9 @@ export async function meshFindings({ names, whereabouts, copies, tls, ack }: Mes
     line: tls ? 'the nodes encrypt what they send to each other' : 'the nodes are on this machine, and do not encrypt',
   })
   const addresses: readonly (readonly [string, Address])[] =
-    whereabouts.kind === 'list' ? [...whereabouts.addresses] : [['the DNS name', whereabouts.at]]
+    whereabouts.kind === 'list'
+      ? [...whereabouts.addresses].filter(([name]) => names.includes(name))
+      : [['the DNS name', whereabouts.at]]
   const reached = await Promise.all(
     addresses.map(async ([name, address]) => ({ name, address, problem: await problemAt(address) })),
   )

@@ -49,7 +49,7 @@ const INCARNATION_BYTES = 6
 const WAIT_MAX_MS = 2 ** 31 - 1
 
 export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): MeshMember {
-  const { name, names, copies } = location
+  const { name, names, founders, copies } = location
   const incarnation = randomBytes(INCARNATION_BYTES).readUIntBE(0, INCARNATION_BYTES) || 1
   const links = new MeshLinks({
     location,
@@ -71,14 +71,16 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     },
   })
   const send = sender(links)
+  const others = (): readonly string[] => membersOf(peer.status(), names).filter((other) => other !== name)
   const notifications = meshNotifications({
-    others: names.filter((other) => other !== name),
+    others,
     version: (to) => links.version(to),
     post: send,
   })
   const peer = meshPeer({
     names,
     name,
+    founders,
     incarnation,
     copies,
     clock: { monotonicMs: () => performance.now(), wallMs },
@@ -89,7 +91,10 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
       arm()
     },
     ...(recordsMax === undefined ? {} : { recordsMax }),
-    onEvent: (event) => onEvent(ofPeer(event)),
+    onEvent: (event) => {
+      if (event.event === 'view' && founders !== undefined) links.want(membersOf(peer.status(), names))
+      onEvent(ofPeer(event))
+    },
   })
   let dueAtMs = 0
   let isOpen = false
@@ -119,7 +124,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
 
     status() {
       const linked = links.linked()
-      const apart = names.filter((other) => other !== name && !linked.includes(other))
+      const apart = others().filter((other) => !linked.includes(other))
       return {
         ...peer.status(),
         linked,
@@ -135,6 +140,12 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
       await links.close()
     },
   }
+}
+
+/** The names that the mesh has now: the one that is being added, too. */
+function membersOf({ members }: PeerStatus, names: readonly string[]): readonly string[] {
+  if (members === undefined) return names
+  return members.adding === undefined ? members.counted : [...members.counted, members.adding]
 }
 
 /** Encodes a message to several peers once. */

@@ -8,8 +8,8 @@ export interface MeshNotifications extends Notifications {
 }
 
 export interface MeshNotificationsOptions {
-  /** The other nodes of the mesh. */
-  readonly others: readonly string[]
+  /** The other nodes of the mesh, as it is now. */
+  readonly others: () => readonly string[]
   /** Of the protocol that the link to that node speaks; undefined without a link. */
   readonly version: (to: string) => number | undefined
   readonly post: (to: string, message: Notification) => void
@@ -24,7 +24,7 @@ export function meshNotifications({ others, version, post }: MeshNotificationsOp
 
   return {
     async send(text) {
-      for (const other of others) if (takesThem(other)) post(other, { type: 'notification', text })
+      for (const other of others()) if (takesThem(other)) post(other, { type: 'notification', text })
     },
 
     listen(on): NotificationListener {
@@ -32,7 +32,7 @@ export function meshNotifications({ others, version, post }: MeshNotificationsOp
       return {
         /** A node that is cut off from this one alone may still be told something by a client. */
         get isListening() {
-          return others.every(takesThem)
+          return others().every(takesThem)
         },
         // The links look after themselves.
         renew() {},

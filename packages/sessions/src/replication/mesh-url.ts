@@ -4,9 +4,11 @@
  *     replicated:?name=a&peers=a=10.0.0.1:7000,b=10.0.0.2:7000,c=10.0.0.3:7000    every node holds every session
  *     clustered:?copies=2&name=a&peers=...                                        each on its owner and so many backups
  *     replicated:?name=a&names=a,b,c&dns=nodes:7000                               addresses from a DNS name
+ *     replicated:?name=a&members=a,b,c&peers=a=...,b=...,c=...,d=...,e=...        a, b and c found it; d and e may be added later
  *
  * The names are the cluster: majorities are counted over them and sessions are placed by them, so all nodes need the same
- * list, and a handshake refuses a node with another one. DNS supplies addresses only. Rejected: learning the names from DNS
+ * list, and a handshake refuses a node with another one. With `members` the list has names to spare: see PROTOCOL.md, "Members come
+ * and go". DNS supplies addresses only. Rejected: learning the names from DNS
  * too, given their number: with one container too many, two halves could each count themselves complete.
  *
  * `name` and the secret may come from the process instead of the URL, which then is the same text for every node. Every
@@ -31,6 +33,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
 const rules = {
   name: setting.text,
   names: setting.text,
+  members: setting.text,
   peers: setting.text,
   dns: setting.text,
   listen: setting.text,
@@ -64,6 +67,7 @@ export function meshLocation(url: string, defaults: MeshDefaults = {}): MeshLoca
   return {
     name,
     names,
+    founders: founders(given.members, names, scheme.toLowerCase()),
     copies: copies(given.copies, scheme.toLowerCase(), names.length),
     listen,
     whereabouts,
@@ -88,6 +92,20 @@ function members(given: Given, name: string): { names: readonly string[]; wherea
   const names = whereabouts.kind === 'list' ? [...whereabouts.addresses.keys()] : nameList(given.names)
   checkNames(names, name, given.alone === true)
   return { names: [...names].sort(), whereabouts }
+}
+
+/** The names that found the mesh, in the order of the alphabet. */
+function founders(text: string | undefined, names: readonly string[], scheme: string): readonly string[] | undefined {
+  if (text === undefined) return undefined
+  if (scheme !== 'replicated')
+    throw new StoreConfigError('members= is for replicated:, where a node that is added has every session')
+  const found = text.split(',').map((each) => each.trim())
+  const other = found.find((each) => !names.includes(each))
+  if (other !== undefined)
+    throw new StoreConfigError(`members has '${other}', and the names are ${names.join(', ')}: it takes some of them`)
+  const twice = found.find((each, index) => found.indexOf(each) !== index)
+  if (twice !== undefined) throw new StoreConfigError(`members has '${twice}' twice: every node has a name of its own`)
+  return found.sort()
 }
 
 function peerList(text: string): Map<string, Address> {

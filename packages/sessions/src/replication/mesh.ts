@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../clock.ts'
-import type { Capabilities, SessionStore } from '../contract.ts'
+import type { Capabilities, MembersStatus, SessionStore, StoreMembers } from '../contract.ts'
 import { StoreConfigError, StoreFullError, StoreUnavailableError } from '../errors.ts'
 import type { Lookup } from './links/dialling.ts'
 import type { RefusalCode } from './links/handshake.ts'
@@ -16,6 +16,7 @@ import type { MeshEvent, StoreReport } from '../telemetry.ts'
 import { type MeshMember, member, type MemberStatus } from './member.ts'
 import type { MeshLocation } from './links/location.ts'
 import { meshLocation } from './mesh-url.ts'
+import type { MembersWish } from './replica/peer-surface.ts'
 import type { VerbOutcome, VerbRefusal } from './wire/messages.ts'
 
 export interface MeshStoreOptions {
@@ -50,6 +51,9 @@ export const BODY_BYTES_MAX = 4 * 1024 * 1024
 const UNIT_BYTES_MAX = 3
 /** Of `recordsMax`. A record can't be given up on one node alone, so visitors never take the rest. */
 const VISITORS_SHARE = 0.9
+
+/** Until a node that was added has every session, or one that was removed knows it. */
+const MEMBERS_MAX_MS = 30_000
 
 /** Refusals that last until the configuration of one of the two nodes is changed. */
 const FOR_GOOD: ReadonlySet<RefusalCode> = new Set(['secret', 'version', 'stranger', 'duplicate'])
@@ -121,9 +125,35 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     },
 
     notifications: own.notifications,
+    members: location.founders === undefined ? undefined : storeMembers(own, unavailable),
     localSessionCount: () => own.peer.status().sessions,
     status: () => own.status(),
     report: () => reportOn(own.status(), location),
+  }
+}
+
+function storeMembers({ peer }: MeshMember, unavailable: (why: unknown) => Error): StoreMembers {
+  const status = (): MembersStatus => peer.status().members ?? { counted: [], adding: undefined, removing: undefined }
+  const change = async (wish: MembersWish, isOver: (status: MembersStatus) => boolean): Promise<void> => {
+    const refusal = await new Promise<string | undefined>((resolve) => peer.changeMembers(wish, resolve))
+    if (refusal !== undefined) throw unavailable(new Error(refusal))
+    const deadlineAtMs = performance.now() + MEMBERS_MAX_MS
+    while (!isOver(status())) {
+      if (performance.now() > deadlineAtMs)
+        throw unavailable(
+          new Error(`${wish.name} ${wish.change === 'add' ? 'has not joined' : 'does not know it'} yet`),
+        )
+      await sleep(LOOK_EVERY_MS)
+    }
+  }
+  return {
+    status,
+    add: (name) => change({ change: 'add', name }, ({ counted }) => counted.includes(name)),
+    remove: (name, { isGone = false } = {}) =>
+      change(
+        { change: 'remove', name, isGone },
+        ({ counted, removing }) => !counted.includes(name) && removing !== name,
+      ),
   }
 }
 
@@ -132,7 +162,16 @@ function reportOn(status: MemberStatus, { names }: MeshLocation): StoreReport {
   const { sentBytes, receivedBytes, refusals, malformed, strangers } = traffic
   return {
     warnings: apart.length === 0 ? [] : [lines(apart)],
-    mesh: { peers: names.length - 1, linked, sentBytes, receivedBytes, refusals, malformed, strangers, repaired },
+    mesh: {
+      peers: (status.members?.counted ?? names).length - 1,
+      linked,
+      sentBytes,
+      receivedBytes,
+      refusals,
+      malformed,
+      strangers,
+      repaired,
+    },
   }
 }
 
@@ -166,11 +205,11 @@ const REFUSALS: Readonly<Record<VerbRefusal, string>> = {
 
 const ALL_AT_ONCE = 'sessions live in the memory of the nodes, and are gone when too many of them restart at once'
 
-function capabilities({ names }: MeshLocation): Capabilities {
+function capabilities({ names, founders = names }: MeshLocation): Capabilities {
   const alone = { excused: 'there is but one node, and sessions live in its memory' }
   return {
-    shared: names.length > 1 ? 'held' : alone,
-    survivesNodeDeath: names.length > 1 ? 'held' : alone,
+    shared: founders.length > 1 ? 'held' : alone,
+    survivesNodeDeath: founders.length > 1 ? 'held' : alone,
     survivesStoreRestart: { excused: ALL_AT_ONCE },
     fences: 'held',
     notifies: 'held',
@@ -178,7 +217,7 @@ function capabilities({ names }: MeshLocation): Capabilities {
 }
 
 /** Throws StoreConfigError when so many others refuse this node that there will never be a majority with it. */
-function refuseForGood({ apart }: MemberStatus, { names }: MeshLocation): void {
+function refuseForGood({ apart }: MemberStatus, { names: all, founders: names = all }: MeshLocation): void {
   const settledMs = performance.now() - REFUSED_FOR_MS
   const refused = apart.filter(({ trouble }) => {
     const code = trouble?.refused?.refusal.code

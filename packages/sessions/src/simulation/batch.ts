@@ -25,14 +25,14 @@ export interface BatchResult {
 /** Seeds are whole numbers of 32 bits, and go on at 0 after the last. */
 export const SEEDS = 2 ** 32
 
-export async function runBatch({ from, count, variant, nodes, copies }: Batch): Promise<BatchResult> {
+export async function runBatch({ from, count, variant, nodes, copies, resize }: Batch): Promise<BatchResult> {
   const makePeer = await engine(variant)
   const failing: Failing[] = []
   let operations = 0
   let messages = 0
   for (let index = 0; index < count; index++) {
     const seed = (from + index) % SEEDS
-    const run = simulate(script(seed, { nodes, copies }), makePeer)
+    const run = simulate(script(seed, { nodes, copies, resize }), makePeer)
     operations += run.operations
     messages += run.messages
     if (run.violations.length > 0) failing.push({ seed, violations: run.violations })

@@ -14,8 +14,9 @@ export function shrink(script: Script, fails: (script: Script) => boolean): Scri
   let isSmaller: boolean
   do {
     const faults = cut(best.faults, (rest) => keep({ ...best, faults: rest }))
+    const moves = cut(best.moves, (rest) => keep({ ...best, moves: rest }))
     const operations = cut(best.operations, (rest) => keep({ ...best, operations: rest }))
-    isSmaller = faults || operations
+    isSmaller = faults || moves || operations
   } while (isSmaller && budget.tries > 0)
   return best
 }

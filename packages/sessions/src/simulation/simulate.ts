@@ -55,21 +55,27 @@ export function simulate(script: Script, makePeer: Engine = peer): Run {
     incarnation: (node: number) => cluster.incarnation(node),
     keepsPlace: (node: number) => afflictions.keepsPlace(node),
   }
-  const mayDie = (node: number): boolean => script.isBrutal || witness.isSafeToCrash(node, where, living)
+  const mayDie = (node: number, heir?: number): boolean => {
+    if (script.isBrutal) return true
+    return heir === undefined ? witness.isSafeToCrash(node, where, living) : witness.isFull(heir, living)
+  }
   for (const fault of script.faults) {
     cluster.time.at(fault.atMs, () => inject(fault, { cluster, afflictions, mayDie }))
   }
+
+  for (const move of script.moves) cluster.time.at(move.atMs, () => cluster.move(move))
 
   cluster.time.runUntil(script.busyMs + HEAL_MS)
   afflictions.healAll()
   cluster.time.runUntil(cluster.time.nowMs + (script.isBrutal ? BRUTAL_SETTLE_MS : SETTLE_MS))
   const lastMs = cluster.time.nowMs
   expectSettled(script, cluster, fail)
-  lookOnceMore(script, clients)
+  const members = membersAtLast(script, cluster, fail)
+  lookOnceMore(script, members, clients)
   cluster.time.runUntil(lastMs + LAST_LOOK_MS)
 
   judge(script, clients, afflictions, lastMs, fail)
-  compareCopies(script, cluster, where, fail)
+  compareCopies({ script, cluster, where, members }, fail)
   awaitRest(script, cluster, fail)
   return {
     violations,
@@ -87,9 +93,18 @@ function expectSettled({ startsMs }: Script, cluster: Cluster, fail: (what: stri
   }
 }
 
-/** Every key at every node. */
-function lookOnceMore(script: Script, clients: Clients): void {
-  for (let node = 0; node < script.nodes; node++) {
+/** The nodes that count in the end. Every change of the members is complete by then, and all know it. */
+function membersAtLast({ startsMs }: Script, cluster: Cluster, fail: (what: string) => void): readonly number[] {
+  const told = startsMs.map((_, node) => JSON.stringify(cluster.peer(node)?.status().members))
+  const { counted = [], adding, removing } = cluster.peer(0)?.status().members ?? {}
+  if (adding !== undefined || removing !== undefined || told.some((each) => each !== told[0]))
+    fail(`the members are not settled in the end: ${told.join()}`)
+  return [...startsMs.keys()].filter((node) => told[node] === undefined || counted.includes(`n${node}`))
+}
+
+/** Every key at every member. */
+function lookOnceMore(script: Script, members: readonly number[], clients: Clients): void {
+  for (const node of members) {
     for (let key = 0; key < script.keys; key++) {
       const id = 1_000_000 + node * script.keys + key
       const client = 1_000 + node
@@ -121,13 +136,20 @@ function judge(
   })
 }
 
+interface Last {
+  readonly script: Script
+  readonly cluster: Cluster
+  readonly where: Placement
+  readonly members: readonly number[]
+}
+
 /** In the end all members are full, and all copies the same. */
-function compareCopies(script: Script, cluster: Cluster, where: Placement, fail: (what: string) => void): void {
-  const roles = script.startsMs.map((_, node) => cluster.peer(node)?.status().role ?? 'dead')
+function compareCopies({ script, cluster, where, members }: Last, fail: (what: string) => void): void {
+  const roles = members.map((node) => cluster.peer(node)?.status().role ?? 'dead')
   if (roles.some((role) => role !== 'full')) fail(`not all are full in the end: ${roles.join()}`)
   for (let key = 0; key < script.keys; key++) {
     const replicas = where.replicas(where.bucketOf(keyOf(key)))
-    const copies = roles.flatMap((_, node) => {
+    const copies = members.flatMap((node) => {
       if (!has(replicas, node)) return []
       const held = cluster.peer(node)?.held(keyOf(key))
       const isGone = held === undefined || held.change.untilMs <= cluster.wallMs() + 2 * SKEW_MS

@@ -5,6 +5,8 @@
 export interface Variant {
   readonly breaks: string
   readonly patches: readonly Patch[]
+  /** Only where members come and go. */
+  readonly resize?: boolean
 }
 
 /** A piece of the engine's source that is replaced; it occurs once in the file. */
@@ -21,6 +23,7 @@ const BALLOTS = 'membership/ballots.ts'
 const NEIGHBOURS = 'membership/neighbours.ts'
 const PEER = 'replica/mesh-peer.ts'
 const LEASE = 'membership/lease.ts'
+const ELECTORATE = 'membership/electorate.ts'
 const CURRENT_VIEW = 'membership/current-view.ts'
 
 const variant = (
@@ -30,6 +33,8 @@ const variant = (
   breaks,
   patches: patches.map(([file, replace, by]) => ({ file, replace, by })),
 })
+
+const resizing = (...given: Parameters<typeof variant>): Variant => ({ ...variant(...given), resize: true })
 
 export const variants: ReadonlyMap<string, Variant> = new Map([
   [
@@ -188,6 +193,47 @@ export const variants: ReadonlyMap<string, Variant> = new Map([
       'membership/views.ts',
       'return !isOpen && this.#context.names.every(',
       'return !isOpen || this.#context.names.every(',
+    ]),
+  ],
+  [
+    'first-names',
+    resizing('a majority is one of the names that founded the mesh, whatever was added', [
+      ELECTORATE,
+      'return view?.electorate ?? {',
+      'return { adding: 0, removing: 0, ...view?.electorate, ...{ counted: founders } } ?? {',
+    ]),
+  ],
+  [
+    'learner-counts',
+    resizing(
+      'a process that is being added counts before it is full',
+      [BALLOTS, 'count(votes & electorate.counted)', 'count(votes)'],
+      [ELECTORATE, 'view.members.filter(({ rank }) => has(counted, rank))', 'view.members.filter(() => counted !== 0)'],
+      [LEASE, 'count(echoed & electorate.counted)', 'count(echoed)'],
+    ),
+  ],
+  [
+    'surprise-member',
+    resizing('a process counts before every other member knows that it is being added', [
+      'membership/succession.ts',
+      '|| isKnownToAll(context, view, neighbours)',
+      '|| true',
+    ]),
+  ],
+  [
+    'unaware-leaver',
+    resizing('a removal is complete before the removed process knows it', [
+      'membership/succession.ts',
+      '&& isRemovalKnown(context, view, neighbours, member)',
+      '',
+    ]),
+  ],
+  [
+    'hasty-farewell',
+    resizing('a removed member is taken for one that holds no lease, though it has promised nothing', [
+      BALLOTS,
+      '.removing & proposal.promises',
+      '.removing',
     ]),
   ],
 ])

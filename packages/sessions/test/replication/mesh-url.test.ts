@@ -55,6 +55,14 @@ test('TLS is on except on loopback, with the secret or with certificates', (t) =
   })
 })
 
+test('names to spare are no founders', (t) => {
+  t.is(meshLocation(`replicated:?name=a&peers=${LOCAL}`).founders, undefined)
+  t.like(meshLocation(`replicated:?name=c&peers=${LOCAL}&members=b,a`), {
+    names: ['a', 'b', 'c'],
+    founders: ['a', 'b'],
+  })
+})
+
 test('settings travel in the URL', (t) => {
   const url = `replicated:?name=a&peers=${LOCAL}&ack=all&openTimeoutMs=200`
   t.like(meshLocation(url), { ack: 'all', openTimeoutMs: 200 })
@@ -79,6 +87,9 @@ const refused: Readonly<Record<string, RegExp>> = {
   'replicated:?name=a&dns=nodes:7000': /dns= goes with names=a,b/,
   'replicated:?name=a&dns=nodes:7000&names=a,b,b': /names has 'b' twice/,
   'replicated:?name=a&dns=nodes&names=a,b': /'nodes' in dns is no address/,
+  [`replicated:?name=a&peers=${LOCAL}&members=a,d`]: /members has 'd', and the names are a, b, c/,
+  [`replicated:?name=a&peers=${LOCAL}&members=a,a`]: /members has 'a' twice/,
+  [`clustered:?name=a&peers=${LOCAL}&members=a,b`]: /members= is for replicated:/,
   [`replicated:?name=a&peers=${LOCAL}&copies=2`]: /replicated: has one on every node/,
   [`clustered:?name=a&peers=${LOCAL}&copies=3`]: /copies is '3'.*1 to 2 on 3 nodes/,
   [`clustered:?name=a&peers=${LOCAL}&copies=0`]: /copies is '0'/,
@@ -94,7 +105,7 @@ const refused: Readonly<Record<string, RegExp>> = {
   [`replicated:?name=a&peers=${LOCAL}&secret=%`]: /a '%' that is not part of an escape/,
   [`replicated:?name=a&peers=${LOCAL}&ack=two`]: /ack.*'two'.*local, one, quorum, all/,
   [`replicated:?name=a&peers=${LOCAL}&openTimeoutMs=soon`]: /openTimeoutMs.*'soon'/,
-  [`replicated:?name=a&peers=${LOCAL}&size=3`]: /has 'size', and takes name, names, peers/,
+  [`replicated:?name=a&peers=${LOCAL}&size=3`]: /has 'size', and takes name, names, members, peers/,
   [`replicated:?name=a&name=b&peers=${LOCAL}`]: /has 'name' twice/,
   [`replicated:?name=a&peers=${THIRTEEN}`]: /not one of them/,
   [`replicated:?name=n0&peers=${THIRTEEN}`]: /names 13 nodes, and takes 12/,

@@ -18,6 +18,17 @@ test('what clients saw can be explained, and all copies end the same, for every 
   t.log(`${seeds} seeds from ${FROM} on, ${operations} operations, ${messages} messages`)
 })
 
+const RESIZING_SEEDS = 1_500
+
+test('members come and go, and what clients saw can be explained, for every seed', async (t) => {
+  t.timeout(LONG_MS)
+  const result = await simulateSeeds({ from: FROM, count: RESIZING_SEEDS, failingMax: 1, resize: true })
+  const [first] = result.failing
+  t.is(first, undefined, first && (await explain(first.seed, { resize: true })))
+  t.is(result.seeds, RESIZING_SEEDS)
+  t.log(`${result.seeds} seeds from ${FROM} on, ${result.operations} operations, ${result.messages} messages`)
+})
+
 /** Found later, each with a defect that is mended. */
 const FOUND = [
   // A view made one member joining and dropped another, whose link stood; the only full one left died right after.

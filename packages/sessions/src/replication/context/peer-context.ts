@@ -22,8 +22,10 @@ export interface PeerContext {
   readonly names: readonly string[]
   readonly rank: number
   readonly incarnation: number
-  /** The smallest number of names that is more than half. */
-  readonly majority: number
+  /** The ranks that found a mesh. In a fixed mesh: all of them. */
+  readonly founders: number
+  /** Names may be added and removed. Otherwise every name counts, for good. */
+  readonly isResizable: boolean
   readonly clock: MeshClock
   readonly random: () => number
   readonly timing: Timing

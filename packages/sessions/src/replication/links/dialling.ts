@@ -27,6 +27,8 @@ export interface DiallingOptions {
   readonly whereabouts: Whereabouts
   readonly self: string
   readonly isLinked: (name: string) => boolean
+  /** Whether it is dialled again and again, and not only when it asks for it. */
+  readonly isWanted: (name: string) => boolean
   readonly dial: (attempt: DialAttempt, done: (outcome: DialOutcome) => void) => void
   readonly lookup?: Lookup | undefined
   /** From 0 to 1. */
@@ -58,7 +60,7 @@ const ADDRESSES_MAX = 64
 const systemLookup: Lookup = async (host) => (await dnsLookup(host, { all: true })).map(({ address }) => address)
 
 export function dialling(options: DiallingOptions): Dialling {
-  const { whereabouts, self, isLinked, dial, lookup = systemLookup, chance } = options
+  const { whereabouts, self, isLinked, isWanted, dial, lookup = systemLookup, chance } = options
   const targets = new Map<string, Target>()
   let refresher: NodeJS.Timeout | undefined
   let stopped = false
@@ -80,6 +82,7 @@ export function dialling(options: DiallingOptions): Dialling {
   const again = (target: Target): void => {
     if (stopped || targets.get(shown(target.address)) !== target) return
     const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(target.failures++, 10))
+    if (target.name !== undefined && !isWanted(target.name)) return
     target.timer = setTimeout(() => attempt(target), pauseMs * (0.5 + chance() / 2)).unref()
   }
 
@@ -88,7 +91,7 @@ export function dialling(options: DiallingOptions): Dialling {
     if (targets.has(key) || targets.size >= ADDRESSES_MAX) return
     const target = { address, name, itself: false, failures: 0, busy: false, timer: undefined }
     targets.set(key, target)
-    attempt(target)
+    if (name === undefined || isWanted(name)) attempt(target)
   }
 
   const refresh = async (at: Address): Promise<void> => {

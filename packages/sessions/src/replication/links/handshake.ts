@@ -215,6 +215,7 @@ function spoken({ oldest, newest }: SpokenVersions): string {
 }
 
 /** Two clusters are the same when their nodes were told the same. */
-export function clusterText(names: readonly string[], copies: 'all' | number): string {
-  return `${names.join(', ')} with ${copies === 'all' ? 'every session on each' : `${copies} backups of a session`}`
+export function clusterText(names: readonly string[], copies: 'all' | number, founders?: readonly string[]): string {
+  const founding = founders === undefined ? '' : `, founded by ${founders.join(', ')},`
+  return `${names.join(', ')}${founding} with ${copies === 'all' ? 'every session on each' : `${copies} backups of a session`}`
 }

@@ -58,6 +58,8 @@ export class MeshLinks {
   readonly #up = new Map<string, Link>()
   readonly #greeting = new Set<Link>()
   readonly #counts = noCounts()
+  /** The names that the mesh has now. Others are linked when they ask for it; a node that is none of them asks all. */
+  #wanted: ReadonlySet<string>
   #server: Server | undefined
   readonly #unsent = new Set<Link>()
   readonly #strangers = strangers((address) => this.#dropped(address))
@@ -65,9 +67,10 @@ export class MeshLinks {
 
   constructor(options: LinksOptions) {
     const { location, incarnation, speaks = SPOKEN, lookup } = options
-    const { name, names, copies, whereabouts } = location
+    const { name, names, founders, copies, whereabouts } = location
+    this.#wanted = new Set(founders ?? names)
     this.#options = options
-    this.#self = { name, incarnation, cluster: clusterText(names, copies), speaks }
+    this.#self = { name, incarnation, cluster: clusterText(names, copies, founders), speaks }
     this.#sockets = meshSockets(location)
     this.#deaths = deathWatch(this.#self, (other, ended) => this.#ended(other, ended))
     this.#admission = admission(this.#self, names, (other) => this.#up.get(other))
@@ -75,6 +78,7 @@ export class MeshLinks {
       whereabouts,
       self: name,
       isLinked: (other) => this.#up.has(other),
+      isWanted: (other) => this.#wanted.has(other) || !this.#wanted.has(name),
       dial: (attempt, done) => this.#dial(attempt, done),
       lookup,
       chance: Math.random,
@@ -96,6 +100,12 @@ export class MeshLinks {
     // One connection that could not be taken is no reason to end.
     this.#server.on('error', (error) => this.#trouble(this.#self.name, `a connection was not taken: ${error.message}`))
     this.#dialling.start()
+  }
+
+  /** The names that the mesh has from now on. */
+  want(names: readonly string[]): void {
+    this.#wanted = new Set(names)
+    for (const name of names) if (name !== this.#self.name && !this.#up.has(name)) this.#dialling.hurry(name)
   }
 
   /** Leaves with everything else of this turn of the event loop. False where there is no link. */

@@ -6,6 +6,8 @@ export interface MeshLocation {
   readonly name: string
   /** Of all nodes, this one's among them, in the order of the alphabet. */
   readonly names: readonly string[]
+  /** The names that found the mesh, where the others are added and removed later. Undefined: all, and they stay. */
+  readonly founders: readonly string[] | undefined
   /** How many hold a session: all of them, or an owner and so many backups. */
   readonly copies: 'all' | number
   readonly listen: Address

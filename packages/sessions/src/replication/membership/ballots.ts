@@ -1,6 +1,6 @@
 /**
  * How a view is decided: single-decree Paxos, one instance for each view. Only the instance after a decided view is open.
- * The processes that this view lists vote, and it takes a majority of all *names*. A restarted process has another
+ * The processes that this view lists vote, and it takes a majority of the *names* that count in it. A restarted process has another
  * incarnation, so it can't break a promise of its predecessor: it has no vote until a decided view lists it.
  *
  * When so many restarted that the listed processes make no majority, a `present` ballot goes on: *every* name has to agree,
@@ -12,6 +12,7 @@ import type { Accept, Accepted, ViewMember, Message, Prepare, PromiseMade, View 
 import type { Neighbours } from './neighbours.ts'
 import { bit, count, has } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { electorateOf, majorityOf } from './electorate.ts'
 import { type CurrentView, hasVote } from './current-view.ts'
 import { QUIET_MAX_MS } from './lease.ts'
 
@@ -151,7 +152,9 @@ export class Ballots {
     if (proposal?.put === undefined) return
     proposal.accepts |= bit(rank)
     if (!this.#isEnough(proposal, proposal.accepts)) return
-    const { put: view, ended } = proposal
+    const { put: view } = proposal
+    // A member that has promised itself away holds no lease any more.
+    const ended = proposal.ended | (electorateOf(this.#context, view).removing & proposal.promises)
     const quietMs = proposal.quietMs.map((ms, other) => (has(ended, other) ? QUIET_MAX_MS : ms))
     assert(view.cluster !== cluster || view.number > number, 'a view follows the one that it is voted on in')
     this.#proposal = undefined
@@ -171,8 +174,10 @@ export class Ballots {
     return hasVote(voter, incarnation) ? proposal : undefined
   }
 
-  #isEnough({ present }: Proposal, votes: number): boolean {
-    if (present === undefined) return count(votes) >= this.#context.majority
+  /** The names that count are those of the view that the next one follows. */
+  #isEnough({ present, base }: Proposal, votes: number): boolean {
+    const electorate = electorateOf(this.#context, base)
+    if (present === undefined) return count(votes & electorate.counted) >= majorityOf(electorate)
     return present.every((incarnation, rank) => incarnation === 0 || (votes & bit(rank)) !== 0)
   }
 

@@ -1,8 +1,9 @@
 /** The decided view that a peer is in: which ranks are live or full, and what this peer is itself. */
 import assert from 'node:assert'
-import type { ViewMember, View } from '../wire/messages.ts'
+import type { Electorate, ViewMember, View } from '../wire/messages.ts'
 import { bit } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { electorateOf, majorityOf } from './electorate.ts'
 
 export class CurrentView {
   readonly #context: PeerContext
@@ -10,9 +11,13 @@ export class CurrentView {
   #byRank: readonly (ViewMember | undefined)[] = []
   #full = 0
   #live = 0
+  #electorate: Electorate
+  #majority: number
 
   constructor(context: PeerContext) {
     this.#context = context
+    this.#electorate = electorateOf(context, undefined)
+    this.#majority = majorityOf(this.#electorate)
   }
 
   get view(): View | undefined {
@@ -26,6 +31,15 @@ export class CurrentView {
 
   get number(): number {
     return this.#view?.number ?? 0
+  }
+
+  get electorate(): Electorate {
+    return this.#electorate
+  }
+
+  /** The smallest number of names that count that is more than half. */
+  get majority(): number {
+    return this.#majority
   }
 
   get full(): number {
@@ -54,6 +68,8 @@ export class CurrentView {
   install(view: View): void {
     assert(view.cluster !== this.cluster || view.number > this.number, 'the numbers of installed views rise')
     this.#view = view
+    this.#electorate = electorateOf(this.#context, view)
+    this.#majority = majorityOf(this.#electorate)
     this.#byRank = byRank(this.#context.names, view)
     this.#full = setOf(view.members.filter(({ role }) => role === 'full'))
     this.#live = setOf(view.members.filter(({ role }) => role !== 'out'))

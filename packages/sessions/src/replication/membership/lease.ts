@@ -16,6 +16,7 @@
  * does not hold for a machine that is frozen together with its monotonic clock: it must not be resumed.
  */
 import type { Echo, View, ViewMember } from '../wire/messages.ts'
+import { bit, count, has } from '../wire/ranks.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { type CurrentView, hasVote } from './current-view.ts'
@@ -89,12 +90,15 @@ export class Lease {
 
   /** `promised`: this peer is promised to a later view. */
   isHeld(promised: boolean, now: number): boolean {
-    const { majority, timing } = this.#context
-    if (this.#currentView.self === undefined || promised) return false
+    const { rank, timing } = this.#context
+    const { electorate, majority, self } = this.#currentView
+    if (self === undefined || promised) return false
     const sinceMs = now - timing.leaseMs
-    let echoes = 1
-    for (const atMs of this.#echoedAtMs) if (atMs > sinceMs) echoes++
-    return echoes >= majority
+    let echoed = bit(rank)
+    for (let other = 0; other < this.#echoedAtMs.length; other++) {
+      if ((this.#echoedAtMs[other] as number) > sinceMs) echoed |= bit(other)
+    }
+    return count(echoed & electorate.counted) >= majority
   }
 
   mayCommit(promised: boolean, now: number): boolean {
@@ -108,8 +112,9 @@ export class Lease {
 
   /** How long the lease has been missing, since it was first sought in this view. */
   missedMs(now: number): number {
-    const { majority } = this.#context
-    const latest = [...this.#echoedAtMs].sort((left, right) => right - left)[majority - 2] ?? now
+    const { electorate, majority } = this.#currentView
+    const counted = this.#echoedAtMs.filter((_, rank) => has(electorate.counted, rank))
+    const latest = counted.sort((left, right) => right - left)[majority - 2] ?? now
     return now - Math.max(latest, this.#soughtSinceMs)
   }
 }

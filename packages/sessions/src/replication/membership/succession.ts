@@ -1,9 +1,11 @@
 /** The view that should follow the present one, as one full member sees it. Pure; the vote decides whether it does. */
-import type { ViewMember, View } from '../wire/messages.ts'
+import type { Electorate, ViewMember, View } from '../wire/messages.ts'
 import type { Neighbours } from './neighbours.ts'
 import { bit, count, has, ranksOf } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { byRank, setOf } from './current-view.ts'
+import { electorateOf, everyName } from './electorate.ts'
+import { isKnownToAll, isRemovalKnown } from './member-changes.ts'
 
 /**
  * Undefined when nothing is to change. A suspect becomes `out` and keeps its vote; a new process takes the place and the vote
@@ -25,11 +27,17 @@ export function nextView(
   const isSuspect = (member: ViewMember): boolean => member.role !== 'out' && neighbours.suspects(member, now)
   const living = view.members.filter((member) => member.role !== 'out' && !isSuspect(member)).map(({ rank }) => rank)
   const ranks = byRank(context.names, view)
-  const mayJoin = (rank: number): boolean => rank !== context.rank && canJoin(context, neighbours, rank, living, now)
+  const named = everyName(context, view)
+  const mayJoin = (rank: number): boolean =>
+    rank !== context.rank && has(named, rank) && canJoin(context, neighbours, rank, living, now)
   const joiners = ranks.reduce((set, member, rank) => {
     const isOut = member === undefined || member.role === 'out'
     return isOut && mayJoin(rank) ? set | bit(rank) : set
   }, 0)
+  const { adding, removing } = electorateOf(context, view)
+  const isRemoved = (member: ViewMember): boolean =>
+    has(removing, member.rank) && isRemovalKnown(context, view, neighbours, member)
+  const mayCount = (rank: number): boolean => !has(adding, rank) || isKnownToAll(context, view, neighbours)
   const last = lastHolders(context, view, neighbours, { isSuspect, joiners })
   const isGone = (member: ViewMember): boolean => isSuspect(member) && !has(last, member.rank)
   const members = ranks.flatMap((member, rank): ViewMember[] => {
@@ -38,15 +46,25 @@ export function nextView(
     if (isAway && mayJoin(rank)) {
       return [{ rank, incarnation: present, role: 'joining', since: number }]
     }
-    if (member === undefined) return []
+    if (member === undefined || isRemoved(member)) return []
     if (isGone(member)) return [{ ...member, role: 'out', since: number }]
-    if (member.role === 'joining' && isReady(neighbours, member, view)) {
+    if (member.role === 'joining' && isReady(neighbours, member, view) && mayCount(rank)) {
       return [{ ...member, role: 'full', since: number }]
     }
     return [member]
   })
-  const isChanged = members.some((member) => ranks[member.rank] !== member)
-  return isChanged ? { cluster: view.cluster, number, members } : undefined
+  const isChanged = members.length < view.members.length || members.some((member) => ranks[member.rank] !== member)
+  return isChanged ? { ...view, number, members, ...counting(view.electorate, members) } : undefined
+}
+
+/** A name that was added counts once it is full, and one that was removed is forgotten with its member. */
+function counting(former: Electorate | undefined, members: readonly ViewMember[]): Pick<View, 'electorate'> {
+  if (former === undefined) return {}
+  const added = former.adding & setOf(members.filter(({ role }) => role === 'full'))
+  const { counted, adding, removing } = former
+  return {
+    electorate: { counted: counted | added, adding: adding & ~added, removing: removing & setOf(members) },
+  }
 }
 
 /** The same members again: ends the promises to a view that never came. */
@@ -54,13 +72,15 @@ export function again(view: View, step = 1): View {
   return { ...view, number: view.number + step }
 }
 
-/** A first view: all that are present are full. */
+/** A first view: all founders that are present are full. */
 export function foundation(context: PeerContext, present: readonly number[], base: View | undefined): View {
   const number = (base?.number ?? 0) + 1
+  const { founders, isResizable } = context
   const members = present.flatMap((incarnation, rank): ViewMember[] =>
-    incarnation === 0 ? [] : [{ rank, incarnation, role: 'full', since: number }],
+    incarnation === 0 || !has(founders, rank) ? [] : [{ rank, incarnation, role: 'full', since: number }],
   )
-  return { cluster: 1 + Math.floor(context.random() * (2 ** 48 - 1)), number, members }
+  const view = { cluster: 1 + Math.floor(context.random() * (2 ** 48 - 1)), number, members }
+  return isResizable ? { ...view, electorate: { counted: founders, adding: 0, removing: 0 } } : view
 }
 
 /** The suspects that keep their place, because some bucket would have too few full replicas left. */
@@ -114,5 +134,5 @@ function isReady(neighbours: Neighbours, { rank }: ViewMember, view: View): bool
   return ready && cluster === view.cluster && number === view.number
 }
 
-/** Whether all of these names are there, in a set. */
+/** Whether all names, also those that don't count, are there, in a set. */
 export const isWhole = (context: PeerContext, set: number): boolean => ranksOf(set).length === context.names.length

@@ -1,6 +1,6 @@
 /** The parts of a peer put together: hands each message to the part that it concerns, and a new view to all of them. */
 import assert from 'node:assert'
-import type { SessionKey } from '../../contract.ts'
+import type { MembersStatus, SessionKey } from '../../contract.ts'
 import { Ballots } from '../membership/ballots.ts'
 import { Calls } from './calls.ts'
 import { Changes } from './changes.ts'
@@ -11,10 +11,11 @@ import type { Heartbeat, Echo, HeldChange, Message, RecordMessage, Verb, View } 
 import type { LinkedPeer } from '../context/linked-peer.ts'
 import { Neighbours } from '../membership/neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
-import { count } from '../wire/ranks.ts'
+import { count, lowest, ranksOf } from '../wire/ranks.ts'
 import { Repair } from './repair.ts'
 import type { Agenda } from '../context/agenda.ts'
 import type { PeerContext } from '../context/peer-context.ts'
+import { isNamed, votersOf } from '../membership/electorate.ts'
 import { isContinued, CurrentView, setOf } from '../membership/current-view.ts'
 import { Verbs } from './verbs.ts'
 import { Views } from '../membership/views.ts'
@@ -179,6 +180,18 @@ export class MeshPeer implements Peer {
     this.#verbs.carryOut(verb, isCalled, done)
   }
 
+  changeMembers(...[wish, done]: Parameters<Peer['changeMembers']>): void {
+    const { isResizable, names } = this.#context
+    const rank = names.indexOf(wish.name)
+    if (!isResizable) return done('the names of this mesh are fixed')
+    if (rank < 0) return done(`${wish.name} is none of ${names.join(', ')}`)
+    if (this.#currentView.role !== 'full') return done('this node is no full member: ask another')
+    const { change } = wish
+    this.#views.change(change === 'add' ? { change, rank } : { change, rank, isGone: wish.isGone }, done)
+    this.#wakefulness.use(this.#now())
+    this.#views.tick(this.#now())
+  }
+
   status(): PeerStatus {
     const { role, view } = this.#currentView
     const misses = this.#misses()
@@ -189,6 +202,7 @@ export class MeshPeer implements Peer {
       lease: this.#isLeased(),
       quiet: !this.#wakefulness.isAwake,
       view,
+      members: this.#members(),
       sessions: this.#entries.sessions,
       records: this.#entries.records,
       pending: this.#changes.pending,
@@ -228,17 +242,20 @@ export class MeshPeer implements Peer {
   }
 
   #misses(): string | undefined {
-    const { names, placement, majority } = this.#context
+    const { placement, rank } = this.#context
+    const { electorate, majority } = this.#currentView
+    const names = count(electorate.counted)
     if (this.#verbs.isClosed) return 'it is closed'
-    if (this.#currentView.view === undefined) return `it waits for the others to found a mesh of ${names.length}`
+    if (this.#currentView.view === undefined) return `it waits for the others to found a mesh of ${names}`
+    if (!isNamed(electorate, rank)) return 'it is no member of the mesh, and may be added'
     // It could call others, but has no vote: one more death could end the majority.
     if (this.#currentView.self === undefined) return 'the others have not taken it in yet'
     const isFull = this.#currentView.role === 'full'
     const now = this.#now()
     if (isFull && !this.#isLeased() && !this.#mayTakeLease(now)) {
-      return count(this.#neighbours.heard(now)) < majority
-        ? `it does not reach ${majority} of ${names.length} nodes`
-        : `it reaches ${majority} of ${names.length} nodes, but too many have restarted: it takes all of them to go on`
+      return count(this.#neighbours.heard(now) & electorate.counted) < majority
+        ? `it does not reach ${majority} of ${names} nodes`
+        : `it reaches ${majority} of ${names} nodes, but too many have restarted: it takes all of them to go on`
     }
     for (let bucket = 0; bucket < placement.buckets; bucket++) {
       if (!this.#verbs.isLocal(bucket) && this.#verbs.replicaToCall(bucket, now) === undefined) {
@@ -250,11 +267,10 @@ export class MeshPeer implements Peer {
 
   /** It has not asked for the lease yet, or just now, and a majority is there to give it. */
   #mayTakeLease(now: number): boolean {
-    const { timing, majority } = this.#context
-    const isNew = now - this.#wakefulness.awakeSinceMs < timing.leaseMs
-    return (
-      isNew && !this.#ballots.isPromised && this.#neighbours.voters(this.#currentView.view?.members ?? []) >= majority
-    )
+    const { view, majority } = this.#currentView
+    const isNew = now - this.#wakefulness.awakeSinceMs < this.#context.timing.leaseMs
+    const voters = view === undefined ? [] : votersOf(this.#context, view)
+    return isNew && !this.#ballots.isPromised && this.#neighbours.voters(voters) >= majority
   }
 
   #woke(now: number): void {
@@ -389,6 +405,14 @@ export class MeshPeer implements Peer {
     if (former !== undefined && former.cluster !== view.cluster) this.#context.emit({ event: 'lost' })
     this.#context.emit({ event: 'view', view, names: this.#named(view) })
     this.#verbs.retry()
+  }
+
+  #members(): MembersStatus | undefined {
+    const { isResizable, names } = this.#context
+    if (!isResizable) return undefined
+    const { counted, adding, removing } = this.#currentView.electorate
+    const [added, removed] = [adding, removing].map((set) => names[lowest(set)])
+    return { counted: ranksOf(counted).map((rank) => names[rank] as string), adding: added, removing: removed }
   }
 
   #named({ members }: View): Readonly<Record<string, string>> {

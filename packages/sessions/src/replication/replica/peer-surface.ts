@@ -1,5 +1,5 @@
 /** The interface of a peer: its options, its verbs and its status. */
-import type { Ack, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
+import type { Ack, MembersStatus, SessionKey, SessionRecord, WriteResult } from '../../contract.ts'
 import type { MeshClock, PeerEvent } from '../context/peer-context.ts'
 import type { LinkedPeer } from '../context/linked-peer.ts'
 import type { HeldChange, Message, VerbOutcome, View } from '../wire/messages.ts'
@@ -8,6 +8,8 @@ export interface PeerOptions {
   /** Of all peers, this one included; the same set everywhere, in any order. At most NAMES_MAX. */
   readonly names: readonly string[]
   readonly name: string
+  /** The names that found a mesh, where others may be added and removed later. Undefined: all names, and they stay. */
+  readonly founders?: readonly string[] | undefined
   /** Drawn at random at each start of the process: a whole number from 1 to 2 ** 48 - 1. */
   readonly incarnation: number
   /** How many replicas a record has besides the first. `all`: every peer is one. */
@@ -55,12 +57,23 @@ export interface Peer {
   touch(key: SessionKey, expiresAtMs: number, done: Done<boolean>): void
   destroy(key: SessionKey, options: { readonly fenceUntilMs: number; readonly ack: Ack }, done: Done<boolean>): void
 
+  /**
+   * Adds or removes a member; calls `done` once: when a view has begun it, or with the reason why none has. The members complete
+   * it: an added one counts once it has every session.
+   */
+  changeMembers(change: MembersWish, done: (refusal: string | undefined) => void): void
+
   status(): PeerStatus
   /** What this peer holds, committed or not, expired or not: to compare copies, never to serve from. */
   held(key: SessionKey): HeldChange | undefined
   /** Refuses every verb under way and all that follow. */
   close(): void
 }
+
+export type MembersWish =
+  | { readonly change: 'add'; readonly name: string }
+  /** `isGone`: no process of that name runs, and none is to agree. */
+  | { readonly change: 'remove'; readonly name: string; readonly isGone: boolean }
 
 export interface PeerStatus {
   /** Verbs are carried out now: from this peer's own memory, or by calling a full one. */
@@ -72,6 +85,8 @@ export interface PeerStatus {
   /** Sends no heartbeats, because no session is read or changed. */
   readonly quiet: boolean
   readonly view: View | undefined
+  /** Undefined in a fixed mesh. */
+  readonly members: MembersStatus | undefined
   /** Sessions in this peer's memory, without fences and other records. */
   readonly sessions: number
   readonly records: number

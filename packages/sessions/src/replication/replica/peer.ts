@@ -5,7 +5,7 @@
 import { MeshPeer } from './mesh-peer.ts'
 import type { Peer, PeerOptions } from './peer-surface.ts'
 import { placement } from '../context/placement.ts'
-import { NAMES_MAX } from '../wire/ranks.ts'
+import { bit, NAMES_MAX } from '../wire/ranks.ts'
 import { Agenda } from '../context/agenda.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { standardTiming, type Timing } from '../context/timing.ts'
@@ -35,12 +35,18 @@ function contextOf(
       `a mesh takes up to ${NAMES_MAX} names, each once, "${options.name}" among them: ${names.join()}`,
     )
   }
-  const { incarnation, clock, random, send, onEvent, recordsMax = 1_000_000 } = options
+  const { incarnation, clock, random, send, onEvent, recordsMax = 1_000_000, founders = names } = options
+  const isResizable = options.founders !== undefined
+  if (founders.some((name) => !names.includes(name)))
+    throw new RangeError('the names that found a mesh are among its names')
+  if (isResizable && options.copies !== 'all')
+    throw new RangeError('members come and go only where every member has every session')
   return {
     names,
     rank,
     incarnation,
-    majority: Math.floor(names.length / 2) + 1,
+    founders: founders.reduce((set, name) => set | bit(names.indexOf(name)), 0),
+    isResizable,
     clock,
     random,
     timing,

@@ -12,7 +12,7 @@ import type { Lease } from '../membership/lease.ts'
 import type { ReplicatedChange, VerbOutcome, VerbRefusal, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
 import type { ChangeOutcome } from './driven-change.ts'
-import { has, ranksOf } from '../wire/ranks.ts'
+import { count, has, ranksOf } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { TICK_MS } from '../context/timing.ts'
 import type { CurrentView } from '../membership/current-view.ts'
@@ -258,7 +258,7 @@ export class Verbs {
   }
 
   #copiesMin(ack: Write['ack']): number {
-    const { copies } = this.#context.placement
+    const copies = Math.min(this.#context.placement.copies, count(this.#parts.currentView.electorate.counted))
     switch (ack) {
       case 'local':
         return 1

@@ -48,6 +48,18 @@ export interface View {
   readonly number: number
   /** By rank; a name that was never seen is missing. */
   readonly members: readonly ViewMember[]
+  /** Undefined in a fixed mesh: there a majority is one of all names. */
+  readonly electorate?: Electorate | undefined
+}
+
+/** Of a mesh whose members may change. Sets of ranks, which have nothing in common; at most one name is added or removed at a time. */
+export interface Electorate {
+  /** A majority is one of these names. */
+  readonly counted: number
+  /** Joins, and does not count before it is full. */
+  readonly adding: number
+  /** Does not count any more, and is to know that. */
+  readonly removing: number
 }
 
 /** "I live", every `heartbeatMs` while the sender is awake. */

@@ -1,6 +1,6 @@
 /** Messages that travel seldom, as JSON. Every field is checked before a text is taken for a message. */
 import { MalformedFrameError } from './frames.ts'
-import type { ViewMember, Message, ViewRole, View } from './messages.ts'
+import type { Electorate, ViewMember, Message, ViewRole, View } from './messages.ts'
 import { NAMES_MAX } from './ranks.ts'
 
 export type PlainType = 'decided' | 'prepare' | 'promise' | 'accept' | 'accepted'
@@ -32,9 +32,15 @@ const isOf =
 const member = { rank: isRank, incarnation: isCount, role: (role) => ROLES.has(role), since: isCount } satisfies {
   readonly [Field in keyof ViewMember]: Check
 }
-const view = { cluster: isCount, number: isCount, members: areAll(isOf(member)) } satisfies {
-  readonly [Field in keyof View]: Check
+const electorate = { counted: isCount, adding: isCount, removing: isCount } satisfies {
+  readonly [Field in keyof Electorate]: Check
 }
+const view = {
+  cluster: isCount,
+  number: isCount,
+  members: areAll(isOf(member)),
+  electorate: isAbsentOr(isOf(electorate)),
+} satisfies { readonly [Field in keyof View]: Check }
 const isView = isOf(view)
 const register = { ballot: isCount, cluster: isCount, number: isCount }
 

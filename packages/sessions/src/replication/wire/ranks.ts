@@ -7,6 +7,8 @@ export const bit = (rank: number): number => 1 << rank
 
 export const has = (set: number, rank: number): boolean => (set & (1 << rank)) !== 0
 
+export const includes = (set: number, all: number): boolean => (all & ~set) === 0
+
 export function count(set: number): number {
   let ones = 0
   for (let rest = set; rest !== 0; rest &= rest - 1) ones++

@@ -46,9 +46,18 @@ export class Witness {
     )
   }
 
+  /** A live node that every later view is made of. */
+  isFull(node: number, { incarnation }: Living): boolean {
+    return (
+      this.#latest?.members.some(({ rank, role, incarnation: listed }) => {
+        return rank === node && role === 'full' && incarnation(node) === listed
+      }) ?? false
+    )
+  }
+
   #installed(view: View): void {
     const name = `${view.cluster}/${view.number}`
-    const members = JSON.stringify(view.members)
+    const members = JSON.stringify([view.members, view.electorate])
     const known = this.#members.get(name) ?? members
     if (known !== members) this.#fail(`two views ${name}: ${known} and ${members}`)
     this.#members.set(name, members)

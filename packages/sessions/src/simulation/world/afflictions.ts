@@ -106,6 +106,9 @@ export class Afflictions {
   isToServe({ operation, node, startMs, endMs }: RefusedOperation, lastMs: number): boolean {
     if (startMs >= lastMs) return true
     if (this.#isDeep || this.#script.isBrutal) return false
+    const { founders, faults } = this.#script
+    // Which of the others count is known at the end only.
+    if (founders !== undefined && (node >= founders || faults.length > 0)) return false
     const during = this.#moments.filter(({ atMs }) => atMs <= endMs && atMs >= startMs - CALM_MS)
     const before = this.#moments.findLast(({ atMs }) => atMs < startMs - CALM_MS)
     if (during.length > 0 || before === undefined || startMs < CALM_MS) return false

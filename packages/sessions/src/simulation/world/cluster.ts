@@ -5,7 +5,7 @@ import type { peer, Peer, PeerEvent } from '../../replication/replica/peer.ts'
 import type { Timing } from '../../replication/context/timing.ts'
 import { Network } from './network.ts'
 import { type Chance, chance } from './random.ts'
-import type { Script } from './script.ts'
+import type { Move, Script } from './script.ts'
 import { Timeline } from './timeline.ts'
 
 interface Node {
@@ -117,10 +117,12 @@ export class Cluster {
     const rate = this.#script.rates[node] ?? 1
     Object.assign(self, { incarnation, pausedUntilMs: 0, backlog: [], sendsLeft: undefined, dies: undefined })
     const { makePeer, timing } = this.#engine
+    const { founders } = this.#script
     self.peer = makePeer(
       {
         names: this.#nodes.map(({ name }) => name),
         name: self.name,
+        ...(founders === undefined ? {} : { founders: this.#nodes.slice(0, founders).map((each) => each.name) }),
         incarnation,
         copies: this.#script.copies,
         clock: { monotonicMs: () => offsetMs + this.time.nowMs * rate, wallMs: () => this.wallOf(node) },
@@ -171,6 +173,23 @@ export class Cluster {
     if (self.incarnation === 0 || !this.isPaused(node)) return
     self.pausedUntilMs = this.time.nowMs
     this.#resume(node, self.incarnation)
+  }
+
+  /** Asks one node after the other, from the move's on, until one of them begins the change. */
+  move(move: Move, asked = move.asked): void {
+    const { nodes } = this.#script
+    if (asked >= move.asked + nodes) return
+    const next = (refusal: string | undefined): void => {
+      if (refusal !== undefined) this.move(move, asked + 1)
+    }
+    const node = asked % nodes
+    if (this.incarnation(node) === 0 || this.isPaused(node)) return next('it does not run')
+    const name = `n${move.node}`
+    const isGone = this.incarnation(move.node) === 0
+    const { change } = move
+    this.onNode(node, (peer) =>
+      peer.changeMembers(change === 'add' ? { change, name } : { change, name, isGone }, next),
+    )
   }
 
   /** Runs it on the node: later when it is paused, never when that process is gone. */

@@ -6,17 +6,17 @@ import type { Fault } from './script.ts'
 export interface World {
   readonly cluster: Cluster
   readonly afflictions: Afflictions
-  readonly mayDie: (node: number) => boolean
+  readonly mayDie: (node: number, heir?: number) => boolean
 }
 
 export function inject(fault: Fault, { cluster, afflictions, mayDie }: World): void {
   const { network, time } = cluster
   switch (fault.kind) {
     case 'crash':
-      if (!mayDie(fault.node)) return
+      if (!mayDie(fault.node, fault.heir)) return
       return cluster.crash(fault.node, {
         ...fault,
-        mayDie: () => mayDie(fault.node),
+        mayDie: () => mayDie(fault.node, fault.heir),
         after: () => {
           afflictions.disturbed()
           time.after(fault.backMs, () => afflictions.start(fault.node))

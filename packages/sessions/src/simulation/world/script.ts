@@ -15,6 +15,8 @@ export type Fault =
       readonly isSilent: boolean
       /** By node, how long after the death it is proven to that node; undefined where it never is. */
       readonly provenMs: readonly (number | undefined)[]
+      /** It dies only if that node is full, and lives: it has all sessions then, wherever it is cut off. */
+      readonly heir?: number
     }
   | { readonly kind: 'pause'; readonly atMs: number; readonly node: number; readonly forMs: number }
   | { readonly kind: 'reset'; readonly atMs: number; readonly node: number; readonly other: number }
@@ -36,6 +38,14 @@ export type Fault =
       readonly byMs: number
     }
 
+/** A member is added or removed. The node that is asked is the first alive from `asked` on that takes it. */
+export interface Move {
+  readonly atMs: number
+  readonly change: 'add' | 'remove'
+  readonly node: number
+  readonly asked: number
+}
+
 export interface Operation {
   readonly id: number
   readonly atMs: number
@@ -52,6 +62,9 @@ export interface Operation {
 export interface Script {
   readonly seed: number
   readonly nodes: number
+  /** So many of the nodes found the mesh, and the others are added later; undefined where all are members for good. */
+  readonly founders: number | undefined
+  readonly moves: readonly Move[]
   readonly copies: 'all' | number
   readonly keys: number
   /** When each node starts. */
@@ -74,6 +87,8 @@ export interface Script {
 export interface ScriptOptions {
   readonly nodes?: number | undefined
   readonly copies?: 'all' | number | undefined
+  /** Members come and go. Then `nodes` and `copies` are of no effect. */
+  readonly resize?: boolean | undefined
 }
 
 const FIRST_MS = 150
@@ -83,6 +98,7 @@ const DRIFTS = [0.02, 0.02, 0.02, 0.047]
 export const SKEW_MS = 20
 
 export function script(seed: number, options: ScriptOptions = {}): Script {
+  if (options.resize === true) return resizing(seed)
   const random = chance(seed)
   const nodes = options.nodes ?? random.pick([3, 3, 3, 3, 3, 3, 4, 5, 5, 2])
   const copies = options.copies ?? random.pick(['all', 'all', 'all', 1, 2, 2] as const)
@@ -96,6 +112,8 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
   return {
     seed,
     nodes,
+    founders: undefined,
+    moves: [],
     copies,
     keys,
     startsMs: each(() => (random.hit(0.8) ? random.between(0, 50) : random.between(0, 600))),
@@ -108,6 +126,137 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
     awakeMs,
     foundMs: isBrutal && random.hit(0.5) ? random.between(300, 1_000) : Infinity,
   }
+}
+
+/** One node after the other is added and removed, amid faults. */
+function resizing(seed: number): Script {
+  const random = chance(seed ^ 0x5e5e)
+  const scene = random.hit(0.3) ? random.pick([latecomer, outcast, halves])(random) : undefined
+  const founders = scene === undefined ? random.pick([3, 3, 3, 2]) : 3
+  const nodes = scene?.nodes ?? founders + random.between(1, founders)
+  const busyMs = random.between(1_200, 2_800)
+  const base = script(seed, { nodes, copies: 'all' })
+  const { moves, faults } = scene ?? moving(random, { founders, nodes, busyMs })
+  const toMs = Math.max(busyMs, ...faults.map(({ atMs }) => atMs + SCENE_MS))
+  const keys = { nodes, keys: base.keys, bursts: [{ fromMs: 20, toMs }] }
+  return {
+    ...base,
+    moves,
+    faults,
+    founders,
+    busyMs: toMs,
+    operations: operations(random, keys),
+    isBrutal: random.hit(0.05),
+    foundMs: Infinity,
+  }
+}
+
+/** From the last fault of a scene on: something comes of it. */
+const SCENE_MS = 1_000
+
+type Scene = Pick<Script, 'nodes' | 'moves' | 'faults'>
+
+function moving(
+  random: Chance,
+  { founders, nodes, busyMs }: { founders: number; nodes: number; busyMs: number },
+): Pick<Scene, 'moves' | 'faults'> {
+  const spares = Array.from({ length: nodes - founders }, (_, index) => founders + index)
+  const added = new Set<number>()
+  const moves: Move[] = []
+  const faults: Fault[] = []
+  const isCalm = random.hit(0.15)
+  for (let atMs = random.between(FIRST_MS, 400); atMs < busyMs; atMs += random.between(20, 600)) {
+    const node = random.pick(spares)
+    const change = added.has(node) === random.hit(0.9) ? 'remove' : 'add'
+    if (change === 'add') added.add(node)
+    else added.delete(node)
+    moves.push({ atMs, change, node, asked: random.between(0, nodes - 1) })
+    if (isCalm) continue
+    for (let count = random.between(0, 2); count > 0; count--) {
+      const faultMs = Math.max(FIRST_MS, atMs + random.between(-60, 250))
+      faults.push(random.hit(0.3) ? split(random, nodes, faultMs) : fault(random, nodes, faultMs))
+    }
+  }
+  return { moves, faults: faults.filter(({ atMs }) => atMs < busyMs).sort(byTime) }
+}
+
+/** The nodes fall into two groups that don't reach each other. */
+function split(random: Chance, nodes: number, atMs: number): Fault {
+  const all = Array.from({ length: nodes }, (_, node) => node)
+  const left = new Set(all.filter(() => random.hit(0.5)))
+  const forMs = random.between(200, 900)
+  return { kind: 'cut', atMs, forMs, ways: between(nodes, left), isLost: random.hit(0.5), isRefused: random.hit(0.5) }
+}
+
+/** Both directions of all links between a group and the others. */
+function between(nodes: number, group: ReadonlySet<number>): (readonly [number, number])[] {
+  const all = Array.from({ length: nodes }, (_, node) => node)
+  return all.flatMap((node) => {
+    return all.filter((other) => group.has(node) !== group.has(other)).map((other) => [node, other] as const)
+  })
+}
+
+/** A founder is cut off, others are added, the other founders restart, and then it is the added ones that are cut off. */
+function latecomer(random: Chance): Scene {
+  const nodes = 4
+  const atMs = random.between(FIRST_MS + 50, 500)
+  const forMs = random.between(450, 700)
+  const away: Fault = { kind: 'cut', atMs, forMs, ways: around(nodes, 2), isLost: true, isRefused: random.hit(0.5) }
+  return {
+    nodes,
+    moves: [{ atMs: atMs + random.between(-30, 30), change: 'add', node: 3, asked: 0 }],
+    faults: [away, ...exchange(random, { nodes, heir: 3, restarting: [0, 1], atMs: atMs + forMs })].sort(byTime),
+  }
+}
+
+/** A member is cut off while it is removed and another is added; then all others restart, but that one, which is cut off. */
+function outcast(random: Chance): Scene {
+  const nodes = 5
+  const firstMs = random.between(FIRST_MS, 250)
+  const atMs = firstMs + random.between(250, 400)
+  const forMs = random.between(700, 1_000)
+  const away: Fault = { kind: 'cut', atMs, forMs, ways: around(nodes, 3), isLost: true, isRefused: random.hit(0.5) }
+  return {
+    nodes,
+    moves: [
+      { atMs: firstMs, change: 'add', node: 3, asked: 0 },
+      { atMs: atMs + random.between(-10, 30), change: 'remove', node: 3, asked: 1 },
+      { atMs: atMs + random.between(350, 450), change: 'add', node: 4, asked: 0 },
+    ],
+    faults: [away, ...exchange(random, { nodes, heir: 4, restarting: [0, 1, 2], atMs: atMs + forMs })].sort(byTime),
+  }
+}
+
+/** A process is being added, which takes long because a founder is cut off; then there are two halves, if that process counts. */
+function halves(random: Chance): Scene {
+  const nodes = 4
+  const atMs = random.between(FIRST_MS + 50, 500)
+  const forMs = random.between(250, 500)
+  const left = new Set([random.between(0, 1), 3])
+  const away: Fault = { kind: 'cut', atMs, forMs, ways: around(nodes, 2), isLost: true, isRefused: random.hit(0.5) }
+  const apart: Fault = {
+    kind: 'cut',
+    atMs: atMs + forMs,
+    forMs: 700,
+    ways: between(nodes, left),
+    isLost: random.hit(0.5),
+    isRefused: random.hit(0.5),
+  }
+  const moves: Move[] = [{ atMs: atMs + random.between(-10, 20), change: 'add', node: 3, asked: 0 }]
+  return { nodes, moves, faults: [away, apart] }
+}
+
+/** The heir is cut off as the others die, and stays so while they are back. */
+function exchange(
+  random: Chance,
+  { nodes, heir, restarting, atMs }: { nodes: number; heir: number; restarting: readonly number[]; atMs: number },
+): Fault[] {
+  return [
+    ...restarting.map((node): Fault => {
+      return { ...crash(random, nodes, { atMs: atMs - 2, node, backMs: random.between(10, 60), sends: 0 }), heir }
+    }),
+    { kind: 'cut', atMs: atMs - 1, forMs: 900, ways: around(nodes, heir), isLost: true, isRefused: random.hit(0.5) },
+  ]
 }
 
 interface Burst {
