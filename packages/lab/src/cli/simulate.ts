@@ -3,7 +3,15 @@ import { type BatchResult, explain, SEEDS, simulateSeeds, variants } from '@nine
 import { count } from '@ninelives/history'
 import type { Config } from '../config.ts'
 import { EXIT_FAILED, EXIT_INTERRUPTED, UsageError } from '../errors.ts'
-import { choiceFlag, type Flag, flagsHelp, type FlagValues, integerFlag, parseFlags } from './command/flags.ts'
+import {
+  choiceFlag,
+  type Flag,
+  flagsHelp,
+  type FlagValues,
+  integerFlag,
+  parseFlags,
+  switchFlag,
+} from './command/flags.ts'
 import { stopSignal } from './command/stop-signal.ts'
 import { say } from '../terminal/say.ts'
 
@@ -26,6 +34,7 @@ const simulateFlags = {
     { placeholder: 'N', help: '2 to 7 (any)', otherwise: undefined },
   ),
   copies,
+  resize: switchFlag('members come and go; then --nodes and --copies are of no effect'),
   variant: choiceFlag<string | undefined>([...variants.keys()], {
     placeholder: 'NAME',
     help: 'an engine with a defect, which should be caught: see below (none)',
@@ -61,6 +70,7 @@ export async function simulate(args: readonly string[], { endsWithParent }: Conf
     return 0
   }
   const { seeds, seed, nodes, copies, variant, threads } = flags
+  const resize = flags.resize || variants.get(variant ?? '')?.resize === true
   if (nodes !== undefined && copies !== undefined && copies !== 'all' && copies >= nodes) {
     throw new UsageError(`--copies ${copies} needs ${copies + 1} nodes, and --nodes says ${nodes}`)
   }
@@ -73,6 +83,7 @@ export async function simulate(args: readonly string[], { endsWithParent }: Conf
     count: seeds,
     nodes,
     copies,
+    resize,
     variant,
     threads,
     signal,
@@ -80,21 +91,21 @@ export async function simulate(args: readonly string[], { endsWithParent }: Conf
   })
   const seconds = (performance.now() - startedAtMs) / 1_000
   say(`${process.stdout.isTTY ? '\r\u001b[K' : ''}${summary(result, seconds)}\n`)
-  if (result.failing.length > 0) return await failed(result, flags)
+  if (result.failing.length > 0) return await failed(result, { ...flags, resize })
   if (!signal.aborted) return 0
   say(`Ended early: ${String(signal.reason)}.\n`)
   return EXIT_INTERRUPTED
 }
 
-async function failed({ failing }: BatchResult, { nodes, copies, variant }: Values): Promise<number> {
+async function failed({ failing }: BatchResult, { nodes, copies, resize, variant }: Values): Promise<number> {
   for (const { seed, violations } of failing) {
     say(`seed ${seed}: ${violations.slice(0, VIOLATIONS_TOLD).join('; ')}\n`)
   }
   const [first] = failing
   if (first === undefined) return EXIT_FAILED
-  say(`\n${(await explain(first.seed, { nodes, copies, variant })) ?? ''}\n`)
+  say(`\n${(await explain(first.seed, { nodes, copies, resize, variant })) ?? ''}\n`)
   const options = Object.entries({ nodes, copies, variant }).filter(([, value]) => value !== undefined)
-  const again = options.map(([name, value]) => ` --${name} ${value}`).join('')
+  const again = options.map(([name, value]) => ` --${name} ${value}`).join('') + (resize ? ' --resize' : '')
   say(`\nAgain: npx ninelives simulate --seeds 1 --seed ${first.seed}${again}\n`)
   return EXIT_FAILED
 }
