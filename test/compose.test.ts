@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request as ask } from 'node:https'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
@@ -46,6 +46,23 @@ const { services } = parse(readFileSync(`${root}/docker-compose.yml`, 'utf8'), {
 const isThere = (image: string): boolean =>
   answers('docker', 'image', 'inspect', image) || answers('docker', 'pull', '--quiet', image)
 
+/** Starts a container, and ends when every node is ready again: a promise is about one death at a time. */
+const startCommand = (nodes: readonly string[]): string => `
+sleep ${DEAD_FOR_S}
+docker start $1
+for node in ${nodes.join(' ')}; do
+  until docker exec $node bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080 && printf "GET /readyz HTTP/1.0\\r\\n\\r\\n" >&3 &&
+    read -r line <&3 && [[ $line == *" 200 "* ]]' 2>/dev/null; do sleep 0.5; done
+done`
+
+if (missing === undefined) {
+  test.before('the image is of this source', async (t) => {
+    t.timeout(600_000)
+    await promisify(execFile)(compose, [...subcommand, 'build', 'node-a'], { cwd: root })
+    t.pass()
+  })
+}
+
 type Compose = (...args: string[]) => Promise<{ stdout: string; stderr: string }>
 
 /** Compose for a project of its own, with these variables and on a free port. It is removed with the test. */
@@ -75,13 +92,18 @@ for (const [strategy, victims] of Object.entries(strategies)) {
     const serves = async (): Promise<boolean> =>
       (await fetch(`${target}/api/session`).catch(() => undefined))?.ok === true
     await until(serves, { deadlineMs: 120_000, what: 'the shop to serve' })
-    const victim = `set -- ${victims.join(' ')}; shift $((NINELIVES_FAULT - 1)); ${[compose, ...subcommand].join(' ')}`
+    const idOf = async (service: string): Promise<string> => (await shop('ps', '-q', service)).stdout.trim()
+    const ids = await Promise.all(victims.map(idOf))
+    const nodes = await Promise.all(['node-a', 'node-b', 'node-c'].map(idOf))
     const directory = scratch(t)
+    writeFileSync(`${directory}/start.sh`, startCommand(nodes))
+    const victim = `set -- ${ids.join(' ')}; shift $((NINELIVES_FAULT - 1))`
     const proof = run(
       t,
       [
         ['prove', '--target', target, '--logs', directory, '--users', '24', '--rate', '60', '--seed', '5'],
-        ['--kill-command', `${victim} kill $1`, '--start-command', `sleep ${DEAD_FOR_S}; ${victim} start $1`],
+        ['--kill-command', `${victim}; docker kill $1`],
+        ['--start-command', `${victim}; bash ${directory}/start.sh $1`],
         ['--kills', String(victims.length)],
       ].flat(),
       environment,
@@ -125,20 +147,22 @@ withEngine('the live page kills a node inside compose, and Docker starts it agai
   const areUp = async (): Promise<boolean> => (await nodes()).join() === 'up,up,up'
   await until(areUp, { deadlineMs: 120_000, what: 'the nodes at their lab ports' })
   t.is((await fetch(`${url}/api/faults`, { method: 'POST', body: '{"kind":"kill","target":"a"}' })).status, 401)
+  const restarts = async (node: string): Promise<string> => {
+    const { stdout: id } = await shop('ps', '-q', `node-${node}`)
+    const format = '--format={{.RestartCount}}'
+    return (await promisify(execFile)('docker', ['inspect', format, id.trim()])).stdout.trim()
+  }
   for (const fault of [
     { kind: 'kill', target: 'b' },
+    // Comes with the next request that commits something.
     { kind: 'crash', target: 'c', point: 'before-commit' },
   ]) {
     const answer = await fetch(`${url}/api/faults`, { method: 'POST', headers, body: JSON.stringify(fault) })
     t.is(answer.status, 201, await answer.text())
-    await until(areUp, { deadlineMs: 120_000, what: `the node to be back after ${fault.kind}` })
+    const isBack = async (): Promise<boolean> => (await restarts(fault.target)) === '1' && (await areUp())
+    await until(isBack, { deadlineMs: 120_000, what: `the node to be back after ${fault.kind}` })
   }
-  const restarts = async (node: string): Promise<string> => {
-    const { stdout: id } = await shop('ps', '-q', node)
-    const format = '--format={{.RestartCount}}'
-    return (await promisify(execFile)('docker', ['inspect', format, id.trim()])).stdout.trim()
-  }
-  t.deepEqual(await Promise.all(['node-a', 'node-b', 'node-c'].map((node) => restarts(node))), ['0', '1', '1'])
+  t.is(await restarts('a'), '0')
 })
 
 withEngine(
