@@ -8,6 +8,7 @@ import { extname, join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { ROOT } from '../../docs/generate/source.ts'
+import type { Page } from 'playwright-core'
 import { barriers, browserMissing, openPage } from '../support/browser.ts'
 
 const run = promisify(execFile)
@@ -61,31 +62,52 @@ test.serial('every link of every page leads to a page, and its anchor to a place
   t.deepEqual(broken, [])
 })
 
+/** Of a kind of page each, in both languages. */
+const LOOKED_AT = [
+  '/',
+  '/all-pages.html',
+  '/tutorial.html',
+  '/glossary.html',
+  '/how-to/haproxy-or-nginx-in-front.html',
+  '/explanation/choosing.html',
+  '/explanation/safety.html',
+  '/reference/commands.html',
+  '/reference/errors.html',
+  '/packages/sessions/',
+  '/ko/',
+  '/ko/tutorial.html',
+  '/ko/explanation/choosing.html',
+]
+/** The site's script names them as soon as it runs; without it they do nothing. */
+const SWITCHES_HAVE_NAMES = `[...document.querySelectorAll('.VPSwitchAppearance')].every(({ title }) => title !== '')`
+const DESKTOP = { width: 1_440, height: 900 }
+const PHONE = { width: 390, height: 844 }
+
 for (const colorScheme of ['light', 'dark'] as const) {
-  inBrowser(`${colorScheme}: pages are readable with axe, are light, and ask no other server`, async (t) => {
-    const { origin, sent } = await served(t)
-    const { page, errors } = await openPage(t, 'about:blank', { colorScheme })
-    const elsewhere: string[] = []
-    page.on('request', (request) => {
-      if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) elsewhere.push(request.url())
-    })
-    for (const path of [
-      '/',
-      '/all-pages.html',
-      '/tutorial.html',
-      '/explanation/choosing.html',
-      '/reference/errors.html',
-      '/ko/',
-      '/ko/tutorial.html',
-    ]) {
-      sent.bytes = 0
-      await page.goto(origin + path, { waitUntil: 'networkidle' })
-      t.true(sent.bytes < PAGE_BYTES_MAX, `${path}: ${sent.bytes} bytes`)
-      t.deepEqual(await barriers(page), [], path)
-    }
-    t.deepEqual(elsewhere, [])
-    t.deepEqual(errors, [])
-  })
+  for (const size of [DESKTOP, PHONE]) {
+    inBrowser(
+      `${colorScheme}, ${size.width} wide: axe finds no barrier, pages are light, fit and ask no other server`,
+      async (t) => {
+        t.timeout(BUILD_MS)
+        const { origin, sent } = await served(t)
+        const { page, errors } = await openPage(t, 'about:blank', { colorScheme, ...size })
+        const elsewhere: string[] = []
+        page.on('request', (request) => {
+          if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) elsewhere.push(request.url())
+        })
+        for (const path of LOOKED_AT) {
+          sent.bytes = 0
+          await page.goto(origin + path, { waitUntil: 'networkidle' })
+          await page.waitForFunction(SWITCHES_HAVE_NAMES)
+          t.true(sent.bytes < PAGE_BYTES_MAX, `${path}: ${sent.bytes} bytes`)
+          t.deepEqual(await barriers(page), [], path)
+          t.true((await contentWidth(page)) <= size.width, `${path} is wider than the window`)
+        }
+        t.deepEqual(elsewhere, [])
+        t.deepEqual(errors, [])
+      },
+    )
+  }
 }
 
 inBrowser('search finds a page by its words, with the keyboard alone, in both languages', async (t) => {
@@ -108,6 +130,10 @@ test.serial('llms.txt and the OpenAPI of the control API are beside the pages', 
   t.is(readFileSync(join(DIST, 'llms.txt'), 'utf8'), readFileSync(join(ROOT, 'llms.txt'), 'utf8'))
   t.true(isFile(join(DIST, 'docs/reference/control-api.yaml')))
 })
+
+async function contentWidth(page: Page): Promise<number> {
+  return await page.evaluate('document.documentElement.scrollWidth')
+}
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
