@@ -36,7 +36,9 @@ export async function ensureInstalled() {
 }
 
 async function install() {
-  process.stderr.write('ninelives: installing what it needs (npm ci); this happens only the first time\n')
+  process.stderr.write(
+    'ninelives: installing what it needs (npm ci); this happens only the first time, and takes a minute or more\n',
+  )
   const npm = npmCommand()
   // Node 24 is a development dependency, so development dependencies are installed whatever NODE_ENV says. Warnings are
   // silenced: they complain about the machine's older Node, and this install brings a newer one.

@@ -34,7 +34,10 @@ test('a fresh clone is installed once, and says so', async (t) => {
   const { root, install, npmRuns } = clone(t, works)
   const first = install()
   t.is(await first.exited, 0)
-  t.is(first.output.stderr, 'ninelives: installing what it needs (npm ci); this happens only the first time\n')
+  t.is(
+    first.output.stderr,
+    'ninelives: installing what it needs (npm ci); this happens only the first time, and takes a minute or more\n',
+  )
   t.is(first.output.stdout, 'added\n')
   t.regex(readFileSync(`${root}/runs`, 'utf8'), /^ci --include=dev/)
 
