@@ -128,10 +128,7 @@ const CASES: Readonly<Record<string, Case>> = {
     [text('')],
     ['error INVALID', 'close 1007 A message is a JSON object with a type, and an id of at most 128 characters.'],
   ],
-  'an unknown type': [
-    [text('{"type":"__proto__"}')],
-    ['error UNKNOWN_TYPE', 'close 1008 No message of this type is known.'],
-  ],
+  'an unknown type': [[text('{"type":"__proto__"}')], ['error UNKNOWN_TYPE']],
 }
 
 function table<T>(each: readonly T[], row: (one: T) => readonly [string, Case]): Record<string, Case> {

@@ -126,14 +126,20 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     ],
     TOO_FAST: [
       'More messages a second than `messagesPerSecondMax`.',
-      'Send fewer, or raise the option. `sessionClient` keeps to 40 a second.',
+      'Send fewer, or raise the option. `sessionClient` keeps to 40 a second, and slows down after this error.',
     ],
-    TOO_LARGE: ['A message is longer than `messageBytesMax`.', 'Send less, or raise the option.'],
+    TOO_LARGE: [
+      'A message is longer than `messageBytesMax`.',
+      'Send less, or raise the option. `send` of `sessionClient` rejects.',
+    ],
     TOO_MANY_WAITING: [
       'More than `waitingMessagesMax` messages wait for their handler.',
-      'Wait for answers before sending more, as `sessionClient` does.',
+      'Wait for answers before sending more, as `sessionClient` does, which has fewer on their way after this error.',
     ],
-    UNKNOWN_TYPE: ['No handler has the name in `type`.', 'Deploy nodes before browsers when a type is added.'],
+    UNKNOWN_TYPE: [
+      'No handler has the name in `type`. The node did not carry the message out, and the socket stays open.',
+      'Deploy nodes before browsers when a type is added.',
+    ],
   },
   balancer: {
     BAD_GATEWAY: [

@@ -57,7 +57,7 @@ export function floorMetrics(reported: () => SocketsReport | undefined): FloorMe
   })
   const messages: Counter<'type'> = new Counter({
     name: 'ninelives_socket_messages_total',
-    help: 'Messages that were handled, by type. Others close their socket: 1003, 1007, 1008 and 1009.',
+    help: 'Messages that were handled, by type. Those of an unknown type are refused; others close their socket: 1003, 1007, 1008 and 1009.',
     labelNames: ['type'],
     registers,
     collect() {

@@ -45,7 +45,8 @@ export interface SessionClient {
   readonly unacknowledged: number
   /**
    * Sends a message under an id of its own, again after each reconnect, until the server answers with a message of that id. Rejects with
-   * MessageRefusedError if that is an error, and with MessageLostError if nothing was heard within `answerWithinMs`: it may have been carried out.
+   * MessageRefusedError if that is an error, or if the message is larger than the server takes, and with MessageLostError if nothing was
+   * heard within `answerWithinMs`: it may have been carried out.
    */
   send(type: string, fields?: object): Promise<ClientMessage>
   close(): void
@@ -85,8 +86,11 @@ interface Pause {
 
 const SESSION_ENDED = 4401
 const STORE_OUT = 1013
+const TOO_LARGE = 1009
 const PAUSE_MIN_MS = 100
 const PAUSE_MAX_MS = 10_000
+/** A connection that lasted so long was a good one: the next pause is short again. */
+const GOOD_AFTER_MS = 5_000
 /** The least limit of the pause after that. A store that reads and can't write lets each connection begin well, so that `tries` stays low. */
 const STORE_OUT_PAUSE_MS = 2_000
 const ANSWER_WITHIN_MS = 4 * 60_000
@@ -98,9 +102,10 @@ const OPEN_WITHIN_MS = 20_000
 const RETRY_AFTER = /^retry-after-ms=(\d{1,6})$/
 /** Unacknowledged messages over one connection: the server keeps the results of somewhat more. */
 const SENT_MAX = 8
-/** Below what a server takes, so that many messages from an offline time are no flood. */
+/** So many at once, too. Below what a server takes, so that many messages from an offline time are no flood. */
 const PER_SECOND = 40
-const AT_ONCE = 40
+/** The server takes less. It closes the connection next. */
+const TOO_MUCH = new Set(['TOO_FAST', 'TOO_MANY_WAITING'])
 /** The message was not carried out, and may be later. */
 const SENT_AGAIN = new Set(['STORE_UNAVAILABLE', 'SESSION_BUSY', 'SESSION_CONFLICT'])
 const AGAIN_MS = 500
@@ -116,11 +121,15 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   let socket: WebSocket | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let sent = 0
-  /** Tries in a row that brought no message. */
+  /** Connections in a row that were short, or none, and had no message acknowledged. */
   let tries = 0
+  /** Of the present connection. */
+  let openedAtMs: number | undefined
   let seen: unknown
+  let sentMax = SENT_MAX
+  let perSecond = PER_SECOND
   /** How many messages may be sent now, as of `countedAtMs`. */
-  let allowance = AT_ONCE
+  let allowance = PER_SECOND
   let countedAtMs = 0
   let givingUp: ReturnType<typeof setTimeout> | undefined
   let pacing: ReturnType<typeof setTimeout> | undefined
@@ -136,15 +145,15 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   const connect = (): void => {
     become('connecting')
     const own = new Socket(url)
-    let hasOpened = false
     socket = own
-    listening = setTimeout(() => leave(own, false), OPEN_WITHIN_MS)
+    openedAtMs = undefined
+    listening = setTimeout(() => leave(own), OPEN_WITHIN_MS)
     own.addEventListener('open', () => {
       if (socket !== own) return
       clearTimeout(listening)
-      hasOpened = true
       become('open')
-      heardAtMs = performance.now()
+      openedAtMs = performance.now()
+      heardAtMs = openedAtMs
       listenOn(own)
       for (const each of waiting.values()) each.isSent = false
       sendHello()
@@ -160,12 +169,12 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       if (socket !== own || state === 'closed') return
       socket = undefined
       clearTimeout(listening)
-      if (code === SESSION_ENDED) end()
-      else
-        void comeBack(hasOpened, {
-          askedMs: RETRY_AFTER.exec(reason)?.[1],
-          limitMinMs: code === STORE_OUT ? STORE_OUT_PAUSE_MS : 0,
-        })
+      if (code === SESSION_ENDED) return end()
+      if (code === TOO_LARGE) refuseLargest()
+      void comeBack({
+        askedMs: RETRY_AFTER.exec(reason)?.[1],
+        limitMinMs: code === STORE_OUT ? STORE_OUT_PAUSE_MS : 0,
+      })
     })
   }
 
@@ -180,23 +189,24 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
     own.send(KEEP_ALIVE)
     const judge = (): void => {
       if (heardAtMs >= askedAtMs) listenOn(own)
-      else leave(own, true)
+      else leave(own)
     }
     // After a stall of this program the answer may have arrived and not been read: that happens before the second timer.
     listening = setTimeout(() => (listening = setTimeout(judge, 0)), KEEP_ALIVE_WITHIN_MS)
   }
 
   /** Without its close, which would wait for an answer too. */
-  const leave = (own: WebSocket, hasOpened: boolean): void => {
+  const leave = (own: WebSocket): void => {
     socket = undefined
     own.close()
-    void comeBack(hasOpened, { askedMs: undefined, limitMinMs: 0 })
+    void comeBack({ askedMs: undefined, limitMinMs: 0 })
   }
 
   /** After the pause that the server asked for, or a random one that grows. */
-  const comeBack = async (hasOpened: boolean, { askedMs, limitMinMs }: Pause): Promise<void> => {
+  const comeBack = async ({ askedMs, limitMinMs }: Pause): Promise<void> => {
     become('waiting')
-    const goesOn = hasOpened || (await hasSession().catch(() => true))
+    if (openedAtMs !== undefined && performance.now() - openedAtMs >= GOOD_AFTER_MS) tries = 0
+    const goesOn = openedAtMs !== undefined || (await hasSession().catch(() => true))
     if (state !== 'waiting') return
     if (!goesOn) return end()
     const limitMs = Math.max(limitMinMs, Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** tries++))
@@ -204,12 +214,32 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
   }
 
   const receive = (message: ClientMessage): void => {
-    tries = 0
     if (message['version'] !== undefined) seen = message['version']
     const { id } = message
     const own = id === undefined ? undefined : waiting.get(id)
     if (id !== undefined && own !== undefined) settle(id, own, message)
+    if (message.type === 'error' && TOO_MUCH.has(String(message['code']))) slowDown()
     onMessage(message)
+  }
+
+  const slowDown = (): void => {
+    sentMax = Math.max(1, sentMax / 2)
+    perSecond /= 2
+  }
+
+  /** The server does not say which message was too large. If one was, the largest was, and it was not carried out. */
+  const refuseLargest = (): void => {
+    let largest: string | undefined
+    let bytesMax = 0
+    for (const [id, { isSent, text }] of waiting) {
+      const bytes = isSent ? new Blob([text]).size : 0
+      if (bytes <= bytesMax) continue
+      bytesMax = bytes
+      largest = id
+    }
+    if (largest === undefined) return
+    waiting.get(largest)?.reject(new MessageRefusedError('TOO_LARGE', 'The message is larger than the server takes.'))
+    waiting.delete(largest)
   }
 
   const settle = (id: string, { text, resolve, reject }: Unacknowledged, message: ClientMessage): void => {
@@ -219,6 +249,7 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
       return
     }
     waiting.delete(id)
+    tries = 0
     sendMore()
     // Its result is in the state that the server tells then.
     if (code === DONE_BEFORE) sendHello()
@@ -233,13 +264,13 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
     if (state !== 'open') return
     let sentNow = 0
     for (const each of waiting.values()) {
-      if (++sentNow > SENT_MAX) return
+      if (++sentNow > sentMax) return
       if (each.isSent) continue
       if (!mayBeSent()) {
         pacing ??= setTimeout(() => {
           pacing = undefined
           sendMore()
-        }, 1_000 / PER_SECOND)
+        }, 1_000 / perSecond)
         return
       }
       each.isSent = true
@@ -249,7 +280,7 @@ export function sessionClient(url: string, options: SessionClientOptions): Sessi
 
   const mayBeSent = (): boolean => {
     const nowMs = performance.now()
-    allowance = Math.min(AT_ONCE, allowance + ((nowMs - countedAtMs) * PER_SECOND) / 1_000)
+    allowance = Math.min(Math.max(1, perSecond), allowance + ((nowMs - countedAtMs) * perSecond) / 1_000)
     countedAtMs = nowMs
     if (allowance < 1) return false
     allowance -= 1

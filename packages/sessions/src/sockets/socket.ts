@@ -11,7 +11,7 @@ export const CLOSE = {
   unsupported: 1003,
   /** A frame that is not JSON. */
   invalid: 1007,
-  /** Too many or too fast, or of a type that is not known. */
+  /** Too many or too fast. */
   policy: 1008,
   tooLarge: 1009,
   /** The node leaves: come back elsewhere. */
@@ -170,15 +170,17 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
 
   #receive(data: RawData, isBinary: boolean): void {
     if (this.#code !== undefined) return
-    if (isBinary) return this.#refuse('BINARY', 'Messages are JSON in text frames.', CLOSE.unsupported)
+    if (isBinary) return this.#refuse('BINARY', 'Messages are JSON in text frames.', { close: CLOSE.unsupported })
     const bytes = data as Buffer
     if (bytes.length > this.#limits.messageBytesMax)
-      return this.#refuse('TOO_LARGE', `A message takes at most ${this.#limits.messageBytesMax} bytes.`, CLOSE.tooLarge)
-    if (!this.#mayReceive()) return this.#refuse('TOO_FAST', 'Too many messages at once.', CLOSE.policy)
+      return this.#refuse('TOO_LARGE', `A message takes at most ${this.#limits.messageBytesMax} bytes.`, {
+        close: CLOSE.tooLarge,
+      })
+    if (!this.#mayReceive()) return this.#refuse('TOO_FAST', 'Too many messages at once.', { close: CLOSE.policy })
     const text = bytes.toString()
     if (text === KEEP_ALIVE) return this.sendText(KEEP_ALIVE)
     if (this.#waiting.length >= this.#limits.waitingMessagesMax)
-      return this.#refuse('TOO_MANY_WAITING', 'Too many messages wait for an answer.', CLOSE.policy)
+      return this.#refuse('TOO_MANY_WAITING', 'Too many messages wait for an answer.', { close: CLOSE.policy })
     this.#waiting.push(text)
     if (!this.#isRunning) void this.#run()
   }
@@ -198,11 +200,9 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     for (let text = this.#waiting.shift(); text !== undefined; text = this.#waiting.shift()) {
       const message = messageIn(text)
       if (message === undefined) {
-        this.#refuse(
-          'INVALID',
-          'A message is a JSON object with a type, and an id of at most 128 characters.',
-          CLOSE.invalid,
-        )
+        this.#refuse('INVALID', 'A message is a JSON object with a type, and an id of at most 128 characters.', {
+          close: CLOSE.invalid,
+        })
         break
       }
       await this.#carryOut(message)
@@ -213,7 +213,8 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
   async #carryOut(message: SocketMessage): Promise<void> {
     const { type, id } = message
     const handler = Object.hasOwn(this.#handlers, type) ? this.#handlers[type] : undefined
-    if (handler === undefined) return this.#refuse('UNKNOWN_TYPE', 'No message of this type is known.', CLOSE.policy)
+    // A page may be newer than this node: what else it sends is handled.
+    if (handler === undefined) return this.#refuse('UNKNOWN_TYPE', 'No message of this type is known.', { id })
     this.#callbacks.onMessage(type)
     try {
       await this.session.during(id, () => handler(message))
@@ -227,14 +228,14 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     if (!(error instanceof SessionError)) this.#callbacks.onError(error)
     const known = error instanceof SessionError
     const { code, message } = known ? error : { code: 'INTERNAL', message: 'The message could not be handled.' }
-    this.send({ type: 'error', code, message, ...(id !== undefined && { id }) })
+    this.#refuse(code, message, { id })
     if (error instanceof StoreUnavailableError && this.#callbacks.closesInOutage)
       this.close(CLOSE.later, 'session store unavailable')
   }
 
-  #refuse(code: string, message: string, closeCode: number): void {
-    this.send({ type: 'error', code, message })
-    this.close(closeCode, message)
+  #refuse(code: string, message: string, { id, close }: { id?: string | undefined; close?: number }): void {
+    this.send({ type: 'error', code, message, ...(id !== undefined && { id }) })
+    if (close !== undefined) this.close(close, message)
   }
 }
 

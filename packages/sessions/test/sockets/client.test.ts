@@ -217,3 +217,57 @@ test('an error is told, a message that is refused for now is sent again', async 
   t.like(await own.client.send('later'), { type: 'done' })
   t.like(await own.client.send('done'), { code: 'ANSWER_NOT_KEPT' })
 })
+
+test('a message of a type that the node does not know is refused, and the others go on over the same connection', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const own = watched(t, node, (await loggedIn(node)).cookie)
+  const unknown = t.throwsAsync(own.client.send('fly'), { instanceOf: MessageRefusedError, code: 'UNKNOWN_TYPE' })
+  t.like(await own.client.send('move', { dx: 1 }), { type: 'moved', x: 1 })
+  await unknown
+  t.deepEqual(own.states, ['open'])
+})
+
+for (const [what, length] of [
+  ['too large', 20_000],
+  ['far too large', 200_000],
+] as const)
+  test(`a message that is ${what} is refused, and those beside it are carried out`, async (t) => {
+    const node = await socketNode(t, memoryStore())
+    const own = watched(t, node, (await loggedIn(node)).cookie)
+    const before = own.client.send('move', { dx: 1 })
+    const large = t.throwsAsync(own.client.send('move', { dx: 1, text: 'x'.repeat(length) }), {
+      instanceOf: MessageRefusedError,
+      code: 'TOO_LARGE',
+    })
+    const after = own.client.send('move', { dx: 1 })
+    await large
+    t.like(await before, { x: 1 })
+    t.like(await after, { x: 2 })
+    t.deepEqual(own.states, ['open', 'waiting', 'connecting', 'open'])
+  })
+
+test('a client is no faster than a node that takes little', async (t) => {
+  const node = await socketNode(t, memoryStore(), { sockets: { messagesPerSecondMax: 5, waitingMessagesMax: 1 } })
+  const own = watched(t, node, (await loggedIn(node)).cookie)
+  const moves = await Promise.all(Array.from({ length: 20 }, () => own.client.send('move', { dx: 1 })))
+  t.is(moves.at(-1)?.['x'], 20)
+  const { 1008: closed = 0 } = node.sockets.report().closed
+  // Each halves its pace, from 40 messages a second and 8 on their way.
+  t.true(closed <= 6, `closed ${closed} times`)
+})
+
+test('a node that closes each connection at once is tried less and less often', async (t) => {
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onConnection: ({ send, close }) => ({
+        hello: () => send({ type: 'welcome' }),
+        move: () => close(4000, 'no'),
+      }),
+    },
+  })
+  const own = watched(t, node, (await loggedIn(node)).cookie)
+  own.client.send('move', { dx: 1 }).catch(() => 'the client is closed before')
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  const { opened } = node.sockets.report()
+  t.true(opened <= 10, `${opened} connections`)
+})

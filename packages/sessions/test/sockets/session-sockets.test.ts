@@ -367,7 +367,6 @@ const REFUSALS: Record<string, [send: string | Buffer, code: string, close: numb
   'a frame that is not JSON': ['{', 'INVALID', 1007],
   'a message without a type': ['{"id":"1"}', 'INVALID', 1007],
   'an id that is too long': [JSON.stringify({ type: 'move', id: 'x'.repeat(129) }), 'INVALID', 1007],
-  'a type that is not known': ['{"type":"constructor"}', 'UNKNOWN_TYPE', 1008],
   'a binary frame': [Buffer.from('{}'), 'BINARY', 1003],
   'a message that is too large': [JSON.stringify({ type: 'x'.repeat(20_000) }), 'TOO_LARGE', 1009],
 }
@@ -382,6 +381,13 @@ for (const [what, [send, code, close]] of Object.entries(REFUSALS)) {
     t.is(socket.heard.length, 1)
   })
 }
+
+test('a message of a type that is not known is refused by its id, and the next one is handled', async (t) => {
+  const node = await socketNode(t, memoryStore())
+  const socket = await socketAt(t, node, await loggedIn(node))
+  t.like(await socket.ask({ type: 'constructor', id: '1' }), { type: 'error', code: 'UNKNOWN_TYPE' })
+  t.like(await socket.ask({ type: 'move', id: '2', dx: 1 }), { x: 1 })
+})
 
 test('a message far too large closes the socket before it is read', async (t) => {
   const node = await socketNode(t, memoryStore())
