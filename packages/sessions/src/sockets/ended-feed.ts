@@ -33,8 +33,8 @@ export interface FeedOptions {
   readonly store: SessionStore
   readonly clock: Clock
   readonly onEnded: OnEnded
-  /** Subjects can't be told to the other nodes for now. Called once for each outage. */
-  readonly onFailed: () => void
+  /** Why subjects can't be told to the other nodes, or those of others can't be read, for now. Called once for each outage. */
+  readonly onFailed: (error: unknown) => void
 }
 
 const FEED_KEY = auxiliaryKey('ended sessions')
@@ -65,6 +65,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   let telling: Promise<void> | undefined
   let tellingAgain: NodeJS.Timeout | undefined
   let isFailing = false
+  let isUnreadable = false
   /** The last number that was read; undefined while nothing is. */
   let last: number | undefined
   /** What stood there then. Two records may have the same version, when one was lost and begun anew. */
@@ -109,11 +110,10 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
         await append(subjects)
         isFailing = false
       } catch (error) {
-        if (!(error instanceof SessionError)) throw error
-        if (!isFailing) onFailed()
-        isFailing = true
         untold = [...subjects, ...untold].slice(-SUBJECTS_MAX)
         tellLater()
+        if (!isFailing) onFailed(error)
+        isFailing = true
         break
       }
     }
@@ -132,7 +132,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     const text = notificationOf(told)
     noteHeard(text)
     await store.notifications?.send(text).catch((error: unknown) => {
-      if (!(error instanceof SessionError)) throw error
+      if (!(error instanceof SessionError)) onFailed(error)
     })
   }
 
@@ -180,10 +180,13 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     looking = own
     try {
       const news = await look()
+      isUnreadable = false
       if (wasListening) renewIfDeaf(news)
     } catch (error) {
-      if (!(error instanceof SessionError)) throw error
       isInDoubt = true
+      // An outage of the store is told by the store.
+      if (!isUnreadable && !(error instanceof SessionError)) onFailed(error)
+      isUnreadable = true
     } finally {
       if (looking === own) looking = undefined
     }
@@ -260,8 +263,20 @@ function notificationOf([subject, atMs]: Told): string {
 function feedIn(record: SessionRecord | undefined): Feed | undefined {
   if (record === undefined) return undefined
   try {
-    return JSON.parse(record.body) as Feed
+    const feed: unknown = JSON.parse(record.body)
+    return isFeed(feed) ? feed : undefined
   } catch {
     return undefined
   }
+}
+
+function isFeed(value: unknown): value is Feed {
+  const { last, told } = (value ?? {}) as Partial<Feed>
+  return Number.isSafeInteger(last) && Array.isArray(told) && told.every(isTold)
+}
+
+function isTold(value: unknown): value is Told {
+  if (!Array.isArray(value)) return false
+  const [subject, ...instants] = value as unknown[]
+  return typeof subject === 'string' && instants.every((atMs) => typeof atMs === 'number')
 }

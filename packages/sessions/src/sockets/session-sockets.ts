@@ -42,7 +42,7 @@ export interface SessionSocketsOptions<Fields extends object = SessionFields> ex
    * `session.read()` gives the fields as this socket last saw them, and an `update` refuses the message. Default `close`.
    */
   readonly outage?: 'close' | 'refuse' | 'read-only'
-  /** What a handler threw, and why a session's end could not be told to other nodes. */
+  /** What a handler threw, and why ends of sessions can't be told to other nodes, or heard from them, for now. */
   readonly onError?: (error: unknown) => void
   /** A socket was closed because its session has ended, so long after a node told that, by the clocks of both. */
   readonly onRevoked?: (afterMs: number) => void
@@ -146,7 +146,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
       for (const socket of told) socket.endToldAtMs ??= toldAtMs
       void lookAt(told, toldAtMs)
     },
-    onFailed: () => onError(new StoreUnavailableError(engine.store.name)),
+    onFailed: onError,
   })
   const { endings } = engine
   endings.onEnded = chained(endings.onEnded, (subject) => feed.tell(subject))

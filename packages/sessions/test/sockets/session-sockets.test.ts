@@ -11,6 +11,8 @@ import { type Client, client } from '../support/shop.ts'
 import { loggedIn, refusedAt, socketAt, type SocketNode, socketNode, sqliteStores } from '../support/socket-nodes.ts'
 import { until } from '../support/until.ts'
 
+const FEED_KEY = auxiliaryKey('ended sessions')
+
 test('a socket changes its session, and requests of the same client see it', async (t) => {
   const node = await socketNode(t, memoryStore())
   const browser = await loggedIn(node)
@@ -220,6 +222,52 @@ test('an end that the store did not take at first is told to the other nodes lat
   t.true(performance.now() - endedAtMs < 20_000)
 })
 
+test('after a store has failed in a way of its own, ends are told again', async (t) => {
+  const stores = sqliteStores(t)
+  const inner = await stores()
+  const failure = new TypeError('a mistake in the store')
+  let isBroken = true
+  const store: SessionStore = {
+    ...inner,
+    write: async (key, about) => {
+      if (isBroken && key === FEED_KEY) throw failure
+      return await inner.write(key, about)
+    },
+  }
+  const errors: unknown[] = []
+  const a = await socketNode(t, store, { sockets: { onError: (error) => errors.push(error) } })
+  const b = await socketNode(t, await stores())
+  const [first, second] = [await loggedIn(a, 'first'), await loggedIn(a, 'second')]
+  const sockets = [await socketAt(t, b, first), await socketAt(t, b, second)]
+  t.is((await first.get('/logout')).status, 200)
+  t.deepEqual(errors, [failure])
+  isBroken = false
+  const endedAtMs = performance.now()
+  t.is((await second.get('/logout')).status, 200)
+  for (const { closed } of sockets) t.like(await closed, { code: 4401 })
+  // Before the next look at all sessions.
+  t.true(performance.now() - endedAtMs < 20_000)
+})
+
+test('a record of ended sessions that is damaged is begun anew', async (t) => {
+  const stores = sqliteStores(t)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const socket = await socketAt(t, b, browser)
+  const store = await stores()
+  for (const body of ['{', '{}', '{"last":1,"told":[null]}']) {
+    const { version: expectedVersion = 0 } = (await store.read(FEED_KEY)) ?? {}
+    const { status } = await store.write(FEED_KEY, { expectedVersion, expiresAtMs: Date.now() + 60_000, body })
+    t.is(status, 'written')
+    const other = await loggedIn(a, 'other')
+    t.is((await other.get('/logout')).status, 200)
+  }
+  const endedAtMs = performance.now()
+  await browser.get('/logout')
+  t.like(await socket.closed, { code: 4401 })
+  t.true(performance.now() - endedAtMs < 20_000)
+})
+
 test('a logout whose node died before it told closes the sockets when it is sent again', async (t) => {
   const stores = sqliteStores(t)
   const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
@@ -242,7 +290,7 @@ test('an old cookie that logs out again and again makes the other nodes look onc
   const counting: SessionStore = {
     ...inner,
     async write(key, about) {
-      if (key === auxiliaryKey('ended sessions')) told++
+      if (key === FEED_KEY) told++
       return await inner.write(key, about)
     },
   }
