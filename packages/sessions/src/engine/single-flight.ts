@@ -205,7 +205,9 @@ async function untilAborted<T>(run: SingleFlight<T>['run'], signal: AbortSignal)
   const aborted = new Promise<never>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
   )
-  return await Promise.race([run(signal), aborted])
+  // What it throws at once is a rejection too, or nothing would wait for the other.
+  const ran = (async () => await run(signal))()
+  return await Promise.race([ran, aborted])
 }
 
 /** A function may throw anything. */

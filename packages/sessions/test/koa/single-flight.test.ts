@@ -121,6 +121,29 @@ test('a function that throws nothing or an object without a text has failed, and
   t.is((await browser.get('/refresh')).body, 'done')
 })
 
+test('a function that throws at once fails its request and no other, also where the store is slow to keep that', async (t) => {
+  const store = memoryStore()
+  const write = store.write.bind(store)
+  let isSlow = false
+  store.write = async (key, change) => {
+    // Beyond the time that the function may take.
+    if (isSlow) await sleep(200)
+    return await write(key, change)
+  }
+  const run = () => {
+    isSlow = true
+    throw new Error('at once')
+  }
+  const errors: unknown[] = []
+  const refresh: Handler = async (ctx) => {
+    await ctx.session?.single('refresh', run, { timeoutMs: 50 }).catch((error: unknown) => errors.push(error))
+  }
+  const browser = client(await shop(t, { '/login': login('u'), '/refresh': refresh }, { store }))
+  await browser.get('/login')
+  await browser.get('/refresh')
+  t.like(errors, [{ message: 'at once' }])
+})
+
 test('a renewal that arrived without an answer does not hide the result from those that wait', async (t) => {
   const store = memoryStore()
   const write = store.write.bind(store)
