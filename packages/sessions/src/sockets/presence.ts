@@ -17,6 +17,8 @@ export interface PresenceOptions<State> {
   readonly onChange?: (members: ReadonlyMap<string, State>) => void
   /** How many members of this node are shown. Default 1,000. */
   readonly membersMax?: number
+  /** What `onChange` threw, and any error of the store that is no outage. The next round tries again. */
+  readonly onError?: (error: unknown) => void
 }
 
 export interface Presence<State> {
@@ -34,13 +36,17 @@ const BEAT_MS = 300
 /** A node that has written nothing for so long is gone. */
 const GONE_MS = 900
 const ROSTER_ROUND_MS = 500
+const ROSTER_RENEWED_MS = 5_000
+/** A node whose record has not changed for so long is taken off the list. */
 const ROSTER_KEPT_MS = 10_000
-const RECORD_MS = 60_000
+/** So far may a node's clock be behind the store's. */
+const RECORD_MS = 60 * 60_000
 
 const rules: Rules<PresenceOptions<unknown>> = {
   name: take.text,
   onChange: take.function,
   membersMax: take.wholeNumber(1),
+  onError: take.function,
 }
 
 export function presence<State>(layer: SocketLayer, given: PresenceOptions<State>): Presence<State> {
@@ -50,10 +56,13 @@ export function presence<State>(layer: SocketLayer, given: PresenceOptions<State
 }
 
 interface OtherNode<State> {
-  version: number
+  /** Undefined before the first read: whether its node lives shows the next change. */
+  version: number | undefined
   body: string | undefined
   /** When it last wrote, by this node's clock. */
   newsAtMs: number
+  /** As of the last read, it has written nothing for so long that it is taken off the list of nodes. */
+  isGone: boolean
   members: readonly (readonly [member: string, state: State])[]
 }
 
@@ -62,6 +71,7 @@ class SharedPresence<State> implements Presence<State> {
   readonly #clock: Clock
   readonly #onChange: (members: ReadonlyMap<string, State>) => void
   readonly #membersMax: number
+  readonly #onError: (error: unknown) => void
   readonly #node = newSecret()
   readonly #name: string
   readonly #own: OwnRecord
@@ -80,7 +90,7 @@ class SharedPresence<State> implements Presence<State> {
   #isClosed = false
 
   constructor(
-    { name, onChange = () => {}, membersMax = 1_000 }: PresenceOptions<State>,
+    { name, onChange = () => {}, membersMax = 1_000, onError = () => {} }: PresenceOptions<State>,
     store: SessionStore,
     clock: Clock,
   ) {
@@ -88,6 +98,7 @@ class SharedPresence<State> implements Presence<State> {
     this.#clock = clock
     this.#onChange = onChange
     this.#membersMax = membersMax
+    this.#onError = onError
     this.#name = name
     this.#isShared = store.capabilities.shared === 'held'
     this.#own = new OwnRecord(store, clock, this.#keyOf(this.#node))
@@ -138,7 +149,11 @@ class SharedPresence<State> implements Presence<State> {
     this.#isInRound = false
     if (this.#isClosed) return
     const hasNews = this.#isChanged || this.#isUnwritten
-    if (this.#isChanged) this.#publish()
+    try {
+      if (this.#isChanged) this.#publish()
+    } catch (error) {
+      this.#onError(error)
+    }
     if (this.#local.size > 0 || this.#isUnwritten) return this.#nextRoundIn(hasNews ? ROUND_MS : BEAT_MS)
     this.#others.clear()
     this.#rosterAtMs = -Infinity
@@ -156,8 +171,8 @@ class SharedPresence<State> implements Presence<State> {
 
   /** With a store that is out, others are gone after a while, and the next round tries again. */
   async #exchange(): Promise<void> {
-    await Promise.all([quietly(this.#write()), quietly(this.#findNodes())])
-    await Promise.all([...this.#others].map(([node, other]) => quietly(this.#read(node, other))))
+    await Promise.all([this.#tried(this.#write()), this.#tried(this.#findNodes())])
+    await Promise.all([...this.#others].map(([node, other]) => this.#tried(this.#read(node, other))))
     for (const other of this.#others.values()) {
       const { newsAtMs, members } = other
       if (members.length === 0 || performance.now() - newsAtMs < GONE_MS) continue
@@ -180,31 +195,35 @@ class SharedPresence<State> implements Presence<State> {
 
   async #read(node: string, other: OtherNode<State>): Promise<void> {
     const record = await this.#store.read(this.#keyOf(node))
-    if ((record?.version ?? 0) === other.version) return
     const { version = 0, body } = record ?? {}
+    const nowMs = performance.now()
+    if (other.version === undefined || version === other.version) {
+      other.version = version
+      other.isGone = nowMs - other.newsAtMs > ROSTER_KEPT_MS
+      return
+    }
     const isSame = body === other.body && other.members.length > 0
-    Object.assign(other, { version, body, newsAtMs: performance.now() })
+    Object.assign(other, { version, body, newsAtMs: nowMs, isGone: false })
     if (isSame) return
-    other.members = (parsed(record) ?? []) as typeof other.members
+    other.members = parsed(record) as typeof other.members
     this.#isChanged = true
   }
 
-  /** Joins the list of nodes, and learns of those that others have joined. */
+  /** Joins the list of nodes, learns of those that others have joined, and takes off those that are gone: no two clocks are compared. */
   async #findNodes(): Promise<void> {
     if (performance.now() - this.#rosterAtMs < ROSTER_ROUND_MS) return
     const key = auxiliaryKey(`presence ${this.#name}`)
     const record = await this.#store.read(key)
     const nowMs = this.#clock.now()
-    const roster = (parsed(record) ?? []) as Roster
-    const there = roster.filter(([node, atMs]) => node !== this.#node && atMs > nowMs - ROSTER_KEPT_MS)
-    const listed = new Set(there.map(([node]) => node))
+    const roster = parsed(record) as Roster
+    const listed = new Set(roster.map(([node]) => node))
+    listed.delete(this.#node)
     for (const node of this.#others.keys()) if (!listed.has(node)) this.#forget(node)
-    for (const node of listed)
-      if (!this.#others.has(node))
-        this.#others.set(node, { version: 0, body: undefined, newsAtMs: performance.now(), members: [] })
+    for (const node of listed) if (!this.#others.has(node)) this.#others.set(node, unknownNode())
     const own = roster.find(([node]) => node === this.#node)
-    if (own === undefined || own[1] < nowMs - ROSTER_KEPT_MS / 2) {
-      const body = JSON.stringify([...there, [this.#node, nowMs]])
+    if (own === undefined || own[1] < nowMs - ROSTER_RENEWED_MS) {
+      const others = roster.filter(([node]) => this.#others.get(node)?.isGone === false)
+      const body = JSON.stringify([...others, [this.#node, nowMs]])
       const expectedVersion = record?.version ?? 0
       // Another node may be faster: this one tries again in the next round.
       const { status } = await this.#store.write(key, { expectedVersion, expiresAtMs: nowMs + RECORD_MS, body })
@@ -218,12 +237,24 @@ class SharedPresence<State> implements Presence<State> {
     this.#others.delete(node)
   }
 
+  /** An outage of the store is told by the store. */
+  async #tried(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => {
+      if (!(error instanceof SessionError)) this.#onError(error)
+    })
+  }
+
   #keyOf(node: string): SessionKey {
     return auxiliaryKey(`presence ${this.#name} ${node}`)
   }
 }
 
+/** With when each wrote itself there: by its own clock, and only it compares that. */
 type Roster = readonly (readonly [node: string, atMs: number])[]
+
+function unknownNode(): OtherNode<never> {
+  return { version: undefined, body: undefined, newsAtMs: performance.now(), isGone: false, members: [] }
+}
 
 /** A record that only this process writes. */
 class OwnRecord {
@@ -247,17 +278,12 @@ class OwnRecord {
   }
 }
 
-/** Undefined for a record that is absent or damaged. */
-function parsed(record: SessionRecord | undefined): unknown {
+/** Pairs; none for a record that is absent or damaged. */
+function parsed(record: SessionRecord | undefined): readonly [unknown, unknown][] {
   try {
-    return record === undefined ? undefined : JSON.parse(record.body)
+    const value: unknown = record === undefined ? [] : JSON.parse(record.body)
+    return (Array.isArray(value) ? value : []).filter((pair): pair is [unknown, unknown] => Array.isArray(pair))
   } catch {
-    return undefined
+    return []
   }
-}
-
-async function quietly(work: Promise<void>): Promise<void> {
-  await work.catch((error: unknown) => {
-    if (!(error instanceof SessionError)) throw error
-  })
 }
