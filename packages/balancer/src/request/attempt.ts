@@ -58,6 +58,8 @@ class Attempt implements CallListener, Holder, Cancellable {
   #continueTimer: NodeJS.Timeout | undefined
   #allowedMs = 0
   #progressedAtMs = 0
+  /** The client has not taken what came of the answer: the upstream is not read until then. */
+  #awaitsClient = false
 
   constructor(choice: Choice, options: AttemptOptions) {
     const { request, timeouts, transport, signal } = options
@@ -136,7 +138,8 @@ class Attempt implements CallListener, Holder, Cancellable {
 
   piece(piece: Buffer): boolean {
     this.#progressed()
-    return this.#options.answer.write(piece, () => this.#call.resume())
+    this.#awaitsClient = !this.#options.answer.write(piece, () => this.#taken())
+    return !this.#awaitsClient
   }
 
   whole(trailers: readonly string[]): void {
@@ -157,6 +160,13 @@ class Attempt implements CallListener, Holder, Cancellable {
 
   closed(): void {
     this.#upstream.left()
+  }
+
+  /** The upstream is read again, and its time begins anew. */
+  #taken(): void {
+    this.#awaitsClient = false
+    this.#progressed()
+    this.#call.resume()
   }
 
   /** The upstream wants the body, or its time to say so is up. */
@@ -199,10 +209,11 @@ class Attempt implements CallListener, Holder, Cancellable {
 
   #timedOut(): void {
     const state = this.#state
-    const awaitsClient = state === 'sending' && !this.#options.request.received && !this.#call.blocked
+    const awaitsBody = state === 'sending' && !this.#options.request.received && !this.#call.blocked
+    const isClients = awaitsBody || this.#awaitsClient
     this.#call.destroy()
     if (state === 'waiting') this.#fail('unreached', 'no connection came free')
-    else this.#fail(awaitsClient ? 'client-stalled' : 'silent', 'timeout')
+    else this.#fail(isClients ? 'client-stalled' : 'silent', 'timeout')
   }
 
   get #sent(): 'nothing' | 'something' {

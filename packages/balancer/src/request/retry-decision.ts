@@ -24,7 +24,7 @@ export type FailureKind =
   | 'declined'
   /** The upstream died or fell silent as a whole, before this connection said so. */
   | 'lost'
-  /** The client stopped in the middle of its request. */
+  /** The client stopped in the middle of its request, or does not take its answer. */
   | 'client-stalled'
 
 /** How an attempt failed. */

@@ -4,6 +4,7 @@ import test from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort } from '../fixtures/processes.ts'
+import { ask } from '../fixtures/requests/client.ts'
 import { rawClient } from '../fixtures/requests/raw.ts'
 import type { RawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
@@ -111,16 +112,18 @@ for (const [what, leave] of Object.entries<(client: RawClient) => void>({
   })
 }
 
-test('a client that reads nothing of its answer is cut in the end', async (t) => {
+test('a client that reads nothing of its answer is cut in the end, and its node is not suspected', async (t) => {
   const upstream = await httpServer(t, (_request, response) => response.end(Buffer.alloc(50_000_000)))
-  const bounds = { ATTEMPTS_MAX: '1', ATTEMPT_TIMEOUT_MS: '100', ANSWER_IDLE_MS: '200' }
-  const { port } = await balancing(t, { a: upstream.port }, bounds)
+  const { port, adminUrl } = await balancing(t, { a: upstream.port }, { ANSWER_IDLE_MS: '2000' })
   const client = await rawClient(t, port)
   client.socket.pause()
   client.send(...GET)
   await until(() => upstream.requests[0]?.socket.destroyed === true, { what: 'the answer to be given up' })
   client.socket.resume()
   t.true((await client.closed).length < 50_000_000)
+  const metrics = (await ask(`${adminUrl}/metrics`)).body.toString()
+  t.regex(metrics, /attempts_total\{upstream="a",outcome="client-stalled"\} 1\n/)
+  t.notRegex(metrics, /suspicions_total\{upstream="a"\} [1-9]/)
 })
 
 test('a client may leave in the middle of an upload that no upstream takes', async (t) => {
