@@ -160,7 +160,8 @@ function addSecond(users: UsersState, second: UsersSecond, atMs: number): UsersS
     loggedOut: second.loggedOut,
     lost: second.lost,
   }
-  const latest: SecondOfUsers = { ...sums, atMs, p99Ms: second.latencyMs.p99, byNode: second.byNode }
+  const { latencyMs, lateMs, byNode } = second
+  const latest: SecondOfUsers = { ...sums, atMs, p99Ms: latencyMs.p99, lateMs, byNode }
   return {
     ...second.users,
     tabs: users.tabs,
@@ -189,4 +190,15 @@ export function sumRecent(users: UsersState, seconds: number): UserTotals & { by
     for (const [node, count] of Object.entries(second.byNode)) byNode[node] = (byNode[node] ?? 0) + count
   }
   return { ...totals, byNode }
+}
+
+const BUSY_SECONDS = 10
+const LATE_MS = 50
+
+/** How late the users were in most of the last seconds, if the machine that they share with the cluster is too busy for either. */
+export function lateFor({ recent }: UsersState): number | undefined {
+  const late = recent.slice(-BUSY_SECONDS).map(({ lateMs }) => lateMs)
+  if (late.length < BUSY_SECONDS) return undefined
+  const median = late.sort((a, b) => a - b)[BUSY_SECONDS / 2] ?? 0
+  return median > LATE_MS ? median : undefined
 }

@@ -56,6 +56,8 @@ export interface UserTotals {
 export interface SecondOfUsers extends UserTotals {
   readonly atMs: number
   readonly p99Ms: number
+  /** How late the users themselves were, at p99. */
+  readonly lateMs: number
   readonly byNode: Counts
 }
 

@@ -1,4 +1,13 @@
-import { type ClusterState, count, reduce, Storyteller, sum, sumRecent, type TraceEvent } from '@ninelives/history'
+import {
+  type ClusterState,
+  count,
+  lateFor,
+  reduce,
+  Storyteller,
+  sum,
+  sumRecent,
+  type TraceEvent,
+} from '@ninelives/history'
 import { clockTime, type Paint } from './paint.ts'
 
 const SUMMARY_EVERY = 10
@@ -39,5 +48,8 @@ function summary({ users, nodes }: ClusterState): string {
     ...(lost === 0 ? [] : [`${count(lost, 'cart item')} lost`]),
   ]
   const first = `users: ${count(sent, 'operation')} in ${SUMMARY_EVERY} s, ${met.join(', ')}`
-  return [first, `p99 ${worstMs.toFixed(0)} ms`, ...shares].join(' · ')
+  const lateMs = lateFor(users)
+  const busy =
+    lateMs === undefined ? [] : [`this machine is too busy: the users are ${lateMs.toFixed(0)} ms late themselves`]
+  return [first, `p99 ${worstMs.toFixed(0)} ms`, ...shares, ...busy].join(' · ')
 }

@@ -63,6 +63,14 @@ test('good seconds are summed up every ten', (t) => {
   ])
 })
 
+test('users who are late themselves, for most of ten seconds, tell of a busy machine', (t) => {
+  const late: UsersSecond = { ...second, lateMs: 240 }
+  const [line = ''] = told(...Array.from({ length: 4 }, () => second), ...Array.from({ length: 6 }, () => late))
+  t.regex(line, / · b 25 % · this machine is too busy: the users are 240 ms late themselves$/)
+  const [fine = ''] = told(...Array.from({ length: 6 }, () => second), ...Array.from({ length: 4 }, () => late))
+  t.regex(fine, / · b 25 %$/)
+})
+
 test('bad seconds are shown, up to a limit', (t) => {
   const bad: UsersSecond = { ...second, ok: 17, failed: { 'logged-out': 3 }, loggedOut: 3, lost: 1 }
   const lines = told(...Array.from({ length: 10 }, () => bad), second, bad)

@@ -164,6 +164,8 @@ const en = {
   someServe: '{serving} of {all} nodes serve: {others}.',
   noneServe: 'No node serves: {others}. Every request waits, and fails if it waits too long.',
   lastOne: 'One more death, and none is left.',
+  machineBusy:
+    'This machine is too busy: the virtual users are {n} ms late themselves, so waits and failures may be its own.',
   nodeIs: 'node {name} is {state}',
 
   'strategy-replicated': "Every node holds every session. A node's death costs no user anything.",
@@ -490,6 +492,7 @@ const ko: Readonly<Record<Word, string>> = {
   someServe: '노드 {all}개 중 {serving}개가 일하고 있어요: {others}.',
   noneServe: '일하는 노드가 없어요: {others}. 모든 요청이 기다리고, 너무 오래 기다리면 실패해요.',
   lastOne: '하나만 더 죽으면 아무도 남지 않아요.',
+  machineBusy: '이 컴퓨터가 너무 바빠서 가상 사용자부터 {n} ms씩 늦고 있어요. 지연과 실패는 컴퓨터 탓일 수 있어요.',
   nodeIs: '노드 {name} {state}',
 
   'strategy-replicated': '모든 노드에 모든 세션이 있어요. 노드가 죽어도 사용자는 잃는 것이 없어요.',

@@ -1,5 +1,5 @@
 /** The one large sentence: what the last fault meant for the users who were on it, or what there is to do. */
-import { type Fate, FATES, findNode, type Incident } from '@ninelives/history'
+import { type Fate, FATES, findNode, type Incident, lateFor } from '@ninelives/history'
 import { recording } from '../base/control.ts'
 import type { Moment } from '../data/moment.ts'
 import { duration, lifeWord, word, type Word } from '../base/words.ts'
@@ -28,7 +28,10 @@ export function tell(moment: Moment, nowMs: number): Told {
   const { state, incidents } = moment
   const last = incidents.at(-1)
   const about = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS ? incidentTold(last, nowMs) : calm(moment)
-  return { ...about, ...banner(state) }
+  const { banner, isAlarming } = serviceOf(state)
+  const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
+  const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
+  return { ...about, banner: [banner, ...busy].join(' '), isAlarming }
 }
 
 type About = Pick<Told, 'lead' | 'clauses'>
@@ -72,7 +75,7 @@ function calm({ state, found }: Moment): About {
   return { lead: word(told, values), clauses: recording.fork === undefined ? [{ text: word(hint, values) }] : [] }
 }
 
-function banner(state: Moment['state']): Pick<Told, 'banner' | 'isAlarming'> {
+function serviceOf(state: Moment['state']): Pick<Told, 'banner' | 'isAlarming'> {
   const { nodes, strategy } = state
   if (nodes.length === 0) return { banner: '', isAlarming: false }
   const serving = nodes.filter((node) => isServing(state, node.name)).length
