@@ -6,6 +6,7 @@ import type { Programs } from '../cluster/programs.ts'
 import { usersSpec } from '../cluster/specs.ts'
 import { type AttachedAddress, attachedServer } from './attached-server.ts'
 import type { ControlServer } from '../control/server.ts'
+import { EXIT_BAD_INPUT, LabError } from '../errors.ts'
 import { FaultController } from '../faults/controller.ts'
 import { httpGet } from '../http-get.ts'
 import { seededRandom } from '../random.ts'
@@ -47,7 +48,7 @@ export interface AttachedLab {
   readonly control: ControlServer
   /**
    * Resolves when every node is there, the balancer sends to all of them, and the shop answers; then the users act. Rejects with
-   * DeadlineError.
+   * LabError.
    */
   start(signal: AbortSignal): Promise<void>
   /** Heals what stands, as far as it can, and stops the users. The cluster stays as it is. */
@@ -96,6 +97,10 @@ export async function openAttached(options: AttachOptions): Promise<AttachedLab>
   }
 
   const isReady = async (): Promise<boolean> => {
+    if (watch?.isRefused === true) {
+      const reason = `the balancer's admin port at ${admin?.url.origin} refused the token: attach needs the ADMIN_TOKEN that the balancer has`
+      throw new LabError('ADMIN_REFUSED', EXIT_BAD_INPUT, reason)
+    }
     const names = nodes.filter(({ life }) => life === 'up').map(({ name }) => name)
     if (names.length < nodes.length || watch?.sendsTo(names) === false) return false
     return (await httpGet(new URL('/api/session', target).href, { timeoutMs: ANSWER_WAIT_MS }))?.status === 200
@@ -107,7 +112,8 @@ export async function openAttached(options: AttachOptions): Promise<AttachedLab>
     async start(signal) {
       for (const node of nodes) node.connect()
       void watch?.look()
-      const what = `${nodes.length} nodes at their lab ports, and the shop at ${target.origin}`
+      const behind = admin === undefined ? '' : `, the balancer's admin port at ${admin.url.origin}`
+      const what = `${nodes.length} nodes at their lab ports${behind} and the shop at ${target.origin}`
       const wait = { deadlineMs: READY_WITHIN_MS, everyMs: READY_POLL_MS, what }
       await until(async () => signal.aborted || (await isReady()), wait)
       if (signal.aborted) return

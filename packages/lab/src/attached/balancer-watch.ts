@@ -23,6 +23,7 @@ export class BalancerWatch {
   readonly #states = new Map<string, string>()
   #lives = 0
   #isUp = false
+  #isRefused = false
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -33,6 +34,11 @@ export class BalancerWatch {
   /** Whether it sends requests to each of these nodes. */
   sendsTo(names: readonly string[]): boolean {
     return this.#isUp && names.every((name) => this.#states.get(name) === 'up')
+  }
+
+  /** Whether it wants another token: waiting does not help. */
+  get isRefused(): boolean {
+    return this.#isRefused
   }
 
   /** Looks, now and again and again. */
@@ -52,8 +58,8 @@ export class BalancerWatch {
     const { admin, token } = this.#options
     const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` }
     const answer = await httpGet(new URL('/upstreams', admin).href, { timeoutMs: ANSWER_WAIT_MS, headers })
-    if (answer?.status !== 200) return undefined
-    return (JSON.parse(answer.body) as { upstreams: readonly Upstream[] }).upstreams
+    this.#isRefused = answer?.status === 401 || answer?.status === 403
+    return answer?.status === 200 ? upstreamsIn(answer.body) : undefined
   }
 
   #note(upstreams: readonly Upstream[] | undefined): void {
@@ -74,5 +80,15 @@ export class BalancerWatch {
       else if (state === 'up') append({ type: 'upstream-readmitted', upstream: name })
       else if (before !== undefined) append({ type: 'upstream-ejected', upstream: name, reason: state })
     }
+  }
+}
+
+/** Undefined for the answer of another program. */
+function upstreamsIn(body: string): readonly Upstream[] | undefined {
+  try {
+    const { upstreams } = JSON.parse(body) as { upstreams?: unknown }
+    return Array.isArray(upstreams) ? (upstreams as readonly Upstream[]) : undefined
+  } catch {
+    return undefined
   }
 }
