@@ -1,6 +1,7 @@
 /** Serves clients in one process. Snapshots tell it which upstreams there are. */
 import type { Logger } from 'pino'
 import { accessLog } from './telemetry/access-log.ts'
+import { resentLog } from './telemetry/resent-log.ts'
 import { CapacityQueue } from './queues/capacity-queue.ts'
 import type { Config } from './config/config.ts'
 import { configuredRouting } from './routing/configured-routing.ts'
@@ -64,6 +65,7 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
     metrics: counted,
     decisions: noted,
     accessLog: accessLog(log, () => config.accessLogPerS),
+    resentLog: resentLog(log),
     log,
   })
   upstreams.onChange((upstream, to) => {

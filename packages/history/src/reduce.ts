@@ -73,6 +73,13 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
       return withNode(state, event.upstream, { ejected: false, decision: { what: 'readmitted', atMs } })
     case 'upstream-draining':
       return withNode(state, event.upstream, { decision: { what: 'draining', atMs } })
+    case 'requests-resent': {
+      const { retries = 0, reroutes = 0 } = findNode(state, event.upstream) ?? {}
+      return withNode(state, event.upstream, {
+        retries: retries + event.retries,
+        reroutes: reroutes + event.reroutes,
+      })
+    }
     case 'visitor-served':
       return { visitors: withVisitor(state, event) }
     case 'process-noted':
@@ -103,6 +110,8 @@ function begin(event: RunStarted): Partial<ClusterState> {
       sessions: 0,
       deaths: 0,
       downtimeMs: 0,
+      retries: 0,
+      reroutes: 0,
       ejected: false,
     })),
     users: { ...initialState.users, all: event.users, tabs: event.tabs ?? 1, rate: event.rate },
@@ -122,7 +131,8 @@ function nodeStarting(
     if (node.name !== name) return node
     const downMs = node.state === 'down' ? atMs - node.sinceMs : 0
     const downtimeMs = node.downtimeMs + downMs
-    return { ...node, state: 'starting', sinceMs: atMs, pid, url, sessions: 0, downtimeMs }
+    const { hasLeft: _back, ...rest } = node
+    return { ...rest, state: 'starting', sinceMs: atMs, pid, url, sessions: 0, downtimeMs }
   })
   return { nodes }
 }
@@ -134,7 +144,8 @@ function nodeDown(state: ClusterState, { node: name, code }: NodeDown, atMs: num
     // A node that has drained, or that stops with the lab, is no death.
     const hasLeft = state.phase === 'ended' || (node.state === 'draining' && code === 0)
     const deaths = node.deaths + (hasLeft ? 0 : 1)
-    return { ...rest, state: 'down', sinceMs: atMs, sessions: 0, deaths, downAtMs: atMs }
+    const left = hasLeft ? ({ hasLeft } as const) : {}
+    return { ...rest, state: 'down', sinceMs: atMs, sessions: 0, deaths, downAtMs: atMs, ...left }
   })
   const isDeath = findNode({ nodes }, name)?.deaths !== findNode(state, name)?.deaths
   return isDeath ? { nodes, visitors: visitorsAfterDeath(state, name, atMs) } : { nodes }

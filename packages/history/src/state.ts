@@ -17,6 +17,11 @@ export interface NodeState {
   readonly deaths: number
   /** How long it was down in all, without the present time. */
   readonly downtimeMs: number
+  /** It is down after a drain, which is no death. */
+  readonly hasLeft?: true
+  /** Requests that the balancer sent on from it: those that it may have carried out, and those of which it saw nothing. */
+  readonly retries: number
+  readonly reroutes: number
   /** Whether the balancer has ejected it. */
   readonly ejected: boolean
   /** The balancer's last decision about it. */

@@ -34,6 +34,8 @@ test('a node that dies loses its pid and its sessions, and gets a new pid when i
     sessions: 0,
     deaths: 1,
     downtimeMs: 0,
+    retries: 0,
+    reroutes: 0,
     ejected: false,
     downAtMs: 400,
   })
@@ -51,7 +53,15 @@ test('a node that has drained and exits is no death', (t) => {
     { type: 'node-draining', node: 'b' },
     { type: 'node-down', node: 'b', pid: 11, code: 0, signal: null, held: 0 },
   ]
-  t.like(after(...left).nodes[1], { state: 'down', deaths: 0 })
+  t.like(after(...left).nodes[1], { state: 'down', deaths: 0, hasLeft: true })
+  const back: EventBody = { type: 'node-starting', node: 'b', pid: 12, url: 'http://127.0.0.1:21002' }
+  t.is(after(...left, back).nodes[1]?.hasLeft, undefined)
+})
+
+test('requests that the balancer sent on from a node add up, retries and reroutes apart', (t) => {
+  const resent: EventBody = { type: 'requests-resent', upstream: 'b', retries: 2, reroutes: 3 }
+  t.like(after(resent, resent).nodes[1], { retries: 4, reroutes: 6 })
+  t.like(after(resent).nodes[0], { retries: 0, reroutes: 0 })
 })
 
 test('a fault is listed from its injection until it is healed', (t) => {

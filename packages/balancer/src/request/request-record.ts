@@ -6,6 +6,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { AccessLog, AccessRecord } from '../telemetry/access-log.ts'
 import type { Decisions } from '../telemetry/decisions.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { ResentLog } from '../telemetry/resent-log.ts'
 import { RequestTrace } from '../telemetry/tracing.ts'
 import type { AttemptOutcome, Failure, RetryDecision } from './retry-decision.ts'
 import type { Choice } from '../routing/routing.ts'
@@ -15,6 +16,7 @@ export interface RecordServices {
   readonly metrics: Metrics
   readonly decisions: Decisions
   readonly accessLog: AccessLog
+  readonly resentLog: ResentLog
 }
 
 const SUCCESSES: ReadonlySet<AttemptOutcome['kind']> = new Set(['answered', 'upgraded', 'cancelled'])
@@ -66,9 +68,12 @@ export class RequestRecord implements AccessRecord {
   }
 
   failed(upstream: Upstream, failure: Failure, decision: RetryDecision): void {
-    const { metrics, decisions } = this.#services
+    const { metrics, decisions, resentLog } = this.#services
     metrics.ruled(decision.rule)
-    if (decision.next === 'another-upstream') metrics.retried(decision.rule)
+    if (decision.next === 'another-upstream') {
+      metrics.retried(decision.rule)
+      resentLog.note(upstream.name, failure.sent)
+    }
     const because = `${decision.rule}: ${failure.kind}, ${failure.reason}`
     decisions.note('failure', decision.next, this.requestId, upstream.name, because)
   }

@@ -34,6 +34,7 @@ export type EventBody =
   | UpstreamEjected
   | UpstreamReadmitted
   | UpstreamDraining
+  | RequestsResent
   | ProcessNoted
   | FaultInjected
   | FaultConfirmed
@@ -169,6 +170,16 @@ export interface UpstreamReadmitted {
 export interface UpstreamDraining {
   readonly type: 'upstream-draining'
   readonly upstream: string
+}
+
+/** Within a second the balancer sent on requests that this upstream did not answer. */
+export interface RequestsResent {
+  readonly type: 'requests-resent'
+  readonly upstream: string
+  /** The upstream may have carried them out. */
+  readonly retries: number
+  /** It has seen nothing of them. */
+  readonly reroutes: number
 }
 
 /** A decision that a process logged, without a type of its own here. */

@@ -27,7 +27,8 @@ export function loggedEvent(label: string, line: string): EventBody | undefined 
   return (label === 'balancer' ? upstreamEvent(event, fields) : undefined) ?? noted(label, event, fields)
 }
 
-function upstreamEvent(event: string, { upstream, reason, downForMs }: Record<string, unknown>): EventBody | undefined {
+function upstreamEvent(event: string, fields: Record<string, unknown>): EventBody | undefined {
+  const { upstream, reason, downForMs, retries, reroutes } = fields
   if (typeof upstream !== 'string') return undefined
   switch (event) {
     case 'upstream-ejected':
@@ -36,6 +37,8 @@ function upstreamEvent(event: string, { upstream, reason, downForMs }: Record<st
       return { type: event, upstream, ...(typeof downForMs === 'number' ? { downForMs } : {}) }
     case 'upstream-draining':
       return { type: event, upstream }
+    case 'requests-resent':
+      return { type: event, upstream, retries: Number(retries), reroutes: Number(reroutes) }
     default:
       return undefined
   }

@@ -62,6 +62,8 @@ test('the decisions of the balancer become events of their own', (t) => {
     type: 'upstream-draining',
     upstream: 'b',
   })
+  const resent = { type: 'requests-resent', upstream: 'b', retries: 1, reroutes: 4 } as const
+  t.deepEqual(loggedEvent('balancer', '{"event":"requests-resent","upstream":"b","retries":1,"reroutes":4}'), resent)
 })
 
 test("only the balancer's log becomes events of the balancer", (t) => {

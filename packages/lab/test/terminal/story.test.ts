@@ -21,6 +21,8 @@ const started: ClusterState = {
     sinceMs: 0,
     deaths: 0,
     downtimeMs: 0,
+    retries: 0,
+    reroutes: 0,
     ejected: false,
   })),
 }
