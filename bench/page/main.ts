@@ -49,20 +49,23 @@ benchMain(async (args) => {
   if (values === 'help') return say(HELP)
   const { users, rate, turns, seconds } = values
   const browser = await openBrowser()
-  for (const strategy of values.strategies ?? ['replicated']) {
-    const all: Turn[] = []
-    const measure = async (lab: LabUnderTest): Promise<void> => {
-      await browser.seesUsers(lab.controlUrl, users)
-      for (let turn = 1; turn <= turns; turn++) {
-        progress(`${strategy}: turn ${turn} of ${turns}`)
-        all.push(await measured(lab, browser, seconds * 1_000))
+  try {
+    for (const strategy of values.strategies ?? ['replicated']) {
+      const all: Turn[] = []
+      const measure = async (lab: LabUnderTest): Promise<void> => {
+        await browser.seesUsers(lab.controlUrl, users)
+        for (let turn = 1; turn <= turns; turn++) {
+          progress(`${strategy}: turn ${turn} of ${turns}`)
+          all.push(await measured(lab, browser, seconds * 1_000))
+        }
       }
+      await withLab(strategy, NODES, measure, { users, rate })
+      say(`${strategy}, ${users} users, ${rate} operations a second; ${machineLine()}`)
+      say(table(all))
     }
-    await withLab(strategy, NODES, measure, { users, rate })
-    say(`${strategy}, ${users} users, ${rate} operations a second; ${machineLine()}`)
-    say(table(all))
+  } finally {
+    await browser.close()
   }
-  await browser.close()
 })
 
 async function measured(lab: LabUnderTest, browser: PageBrowser, ms: number): Promise<Turn> {
