@@ -1,6 +1,6 @@
 /** The live page: messages from the lab are folded into one state, which is shown a few times a second; dots move in between. */
-import type { ClusterState } from '@ninelives/history'
-import { API, inject, isBeside, recording, showProblem } from './base/control.ts'
+import { type ClusterState, findNode } from '@ninelives/history'
+import { API, cluster, inject, isBeside, recording, showProblem } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
 import { enter, isAdmitted, isElsewhere } from './base/entrance.ts'
 import { ClusterDialog } from './panels/cluster-dialog.ts'
@@ -83,6 +83,7 @@ const listener: Listener = {
     if (message.type === 'crowd') player.jumped()
     timeline.add(message)
     chronicle.add(message, timeline.head.state)
+    if (message.type === 'beat') story.tellFates(message.beat.incidents, message.atMs)
     if (player.isLive && connection !== 'reading') send(message)
     heardMs = performance.now()
   },
@@ -147,6 +148,7 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   const link = byId('link', HTMLElement)
   const standing = connection === 'live' && phase === 'ended' ? 'ended' : connection
   link.dataset['state'] = standing
+  cluster.isThere = !['gone', 'locked', 'ended'].includes(standing)
   setText(link, word(standing))
   clusterDialog.show(strategy.name)
   setText(byId('side', HTMLElement), strategy.name)
@@ -206,6 +208,7 @@ function frame(): void {
   requestAnimationFrame(frame)
 }
 
+cluster.pidOf = (name) => findNode(stateNow(), name)?.pid
 listenToKeys(stateNow, transport, { help: () => hands.openHelp(), faults: () => void hands.openFaults() })
 document.body.classList.toggle('compact', isBeside)
 // Browsers let a page of another machine use the clipboard over https only.

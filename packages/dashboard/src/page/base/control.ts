@@ -11,17 +11,28 @@ export const API = `${SIDE}/api`
 /** A second cluster meets the same faults as the first. */
 export const mirrored = { isOn: false }
 
+/** Whether there is a cluster that can be acted on: not while the lab is gone, nor after the end of its run. */
+export const cluster: { isThere: boolean; pidOf: (node: string) => number | undefined } = {
+  isThere: true,
+  pidOf: () => undefined,
+}
+
 /** What an action does in place of a request where the page shows a recording: `fault` is the one that was asked for. */
 type Fork = (fault?: { readonly kind: string; readonly target: string }) => void
 export const recording: { fork: Fork | undefined } = { fork: undefined }
 
 /** Resolves with the problem, if there is one. */
-export async function control(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<string | undefined> {
+export async function control(
+  method: 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+  signal?: string,
+): Promise<string | undefined> {
   if (recording.fork !== undefined) {
     recording.fork()
     return undefined
   }
-  showCommand(method, path, body)
+  showCommand(method, path, body, signal)
   const problem = await send(method, path, body)
   showProblem(problem ?? '')
   return problem
@@ -52,9 +63,21 @@ export function curl(flags?: string): string {
   return ['curl', flags, token].filter((part) => part !== undefined).join(' ')
 }
 
-function showCommand(method: string, path: string, body: unknown): void {
+/** The signals that do the same as these faults, on the lab's machine. */
+const SIGNALS: Readonly<Record<string, string>> = { kill: 'KILL', pause: 'STOP', drain: 'TERM' }
+
+/** What a fault of a process is without the lab. */
+export function signalFor({ kind, target }: { readonly kind: string; readonly target: string }): string | undefined {
+  const pid = cluster.pidOf(target)
+  const signal = SIGNALS[kind]
+  return pid === undefined || signal === undefined || isElsewhere ? undefined : `kill -${signal} ${pid}`
+}
+
+function showCommand(method: string, path: string, body: unknown, signal?: string): void {
   byId('command', HTMLElement).hidden = false
   setText(byId('command-text', HTMLElement), commandFor(method, path, body))
+  byId('command-signal', HTMLElement).hidden = signal === undefined
+  setText(byId('command-signal-text', HTMLElement), signal ?? '')
 }
 
 export function showProblem(text: string): void {
@@ -75,5 +98,5 @@ export function inject(
   }
   // What the second one refuses, an edge that it does not have for instance, is no problem of the first.
   if (mirrored.isOn) void send('POST', '/beside/api/faults', fault)
-  return control('POST', `${API}/faults`, fault)
+  return control('POST', `${API}/faults`, fault, signalFor(fault))
 }

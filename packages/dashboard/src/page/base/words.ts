@@ -2,7 +2,7 @@
  * The page's words in English and Korean. `{name}` is filled in; a part between asterisks is a figure that is set in bold. Of two texts with a
  * bar between them the first is for an `n` of one.
  */
-import type { NodeLife } from '@ninelives/history'
+import type { NodeLife, NodeState } from '@ninelives/history'
 
 const en = {
   title: 'ninelives: a live cluster',
@@ -39,7 +39,7 @@ const en = {
   tourStep: 'Tour, step {n} of {of}',
   tourInvitesTitle: 'New here? Break it yourself, in three minutes.',
   tourInvites:
-    'Virtual users shop on three nodes behind a balancer. Six times you choose what happens, and see what becomes of each user’s login and cart.',
+    'A session is what a web site’s servers remember of a user: the login, and the cart. Here virtual users shop on three servers (nodes) behind a load balancer. Six times you choose what breaks, and see whose session survives.',
   tourStart: 'Start the tour',
   tourGoOn: 'Go on',
   tourKill: 'Kill node b',
@@ -54,7 +54,7 @@ const en = {
   'tourTitle-memory': 'Each node remembers alone',
   'tourText-memory':
     'The simplest way: a session is in the memory of the node that made it. But the balancer takes turns, and the next node has never heard of that user. Nothing will break here. Watch the tray of users who were logged out.',
-  'tourFound-memory': '{out} times a user was logged out, and nothing was broken.',
+  'tourFound-memory': '{out} times so far a user was logged out, and nothing was broken.',
   'tourTitle-sticky': 'Each user stays on one node',
   'tourText-sticky':
     'Now the balancer keeps each user on the node that has the session. It works, until that node dies. The dots in node b are its users.',
@@ -84,7 +84,7 @@ const en = {
     'The same users and the same faults take on any system that speaks the shop’s five routes, and end in a verdict with the operations that prove it. “report” makes one page of a run, to hand on.',
   language: 'Language',
   keys: 'Keys and commands',
-  balancer: 'Balancer',
+  balancer: 'Load balancer',
   'routing-round-robin': 'takes turns',
   'routing-affinity': 'keeps each user on one node',
   'routing-session-id': "sends each session to its owner's node",
@@ -119,12 +119,12 @@ const en = {
   downtime: 'down in all',
   held: 'sessions held',
   noneHeld: 'none',
-  share: 'of answers',
+  share: 'share',
   decision: 'Balancer',
-  ejected: 'takes no requests since {time}: {reason}',
-  readmitted: 'gets requests again since {time}',
-  'draining-decision': 'gets nothing new since {time}, as it is leaving',
-  noDecision: 'gets requests',
+  ejected: 'has got no requests for {time}: {reason}',
+  readmitted: 'has got requests again for {time}',
+  'draining-decision': 'has got nothing new for {time}: it is leaving',
+  noDecision: 'passes its checks and gets requests',
 
   secondsAgo: '{n} s',
   minutesAgo: '{n} min',
@@ -159,7 +159,8 @@ const en = {
   noUsers: '*{serving}* nodes serve the shop, without virtual users.',
   pressToKill: 'Press *{key}* to kill node {name}.',
   tapToKill: 'Tap *Kill* to kill node {name}.',
-  unprovoked: 'No node was killed, and yet *{n}* sessions are lost: each node knows only its own users.',
+  unprovoked:
+    'No node was killed, and yet users were logged out *{n}* time: each node knows only its own users.|No node was killed, and yet users were logged out *{n}* times: each node knows only its own users.',
   allServe: 'All {all} nodes serve.',
   someServe: '{serving} of {all} nodes serve: {others}.',
   noneServe: 'No node serves: {others}. Every request waits, and fails if it waits too long.',
@@ -196,14 +197,14 @@ const en = {
   labSilent: 'The lab does not answer.',
   storyBack: 'Node {name} is back after {time}.',
   storyDied: 'Node {name} died ({cause}).',
-  storyDiedHolding: 'Node {name} died ({cause}) with {n} sessions in its memory.',
+  storyDiedHolding: 'Node {name} died ({cause}) with {n} sessions that were in its memory alone.',
   storyLeft: 'Node {name} has finished its requests and left.',
   storyPaused: 'Node {name} is paused: it keeps its connections and answers nothing.',
   storyResumed: 'Node {name} answers again.',
   storyDrains: 'Node {name} was asked to leave: it finishes what it has and takes nothing new.',
   storyEjected: 'The balancer sends node {name} no requests: {reason}.',
   storyReadmitted: 'The balancer sends node {name} requests again.',
-  storyNothingNew: 'The balancer sends node {name} nothing new: it leaves, or is not ready.',
+  storyNothingNew: 'The balancer sends node {name} nothing new, as it is leaving.',
   refuses: 'it refuses connections',
   storyProcessUp: '{process} is up.',
   storyProcessDown: '{process} died ({cause}).',
@@ -282,7 +283,7 @@ const en = {
   'kind-starting': 'starting',
   'kind-paused': 'paused',
   'kind-draining': 'leaves',
-  'kind-unused': 'unused',
+  'kind-unused': 'no requests',
   'kind-kill': 'killed',
   'kind-pause': 'paused',
   'kind-drain': 'leaves',
@@ -326,6 +327,35 @@ const en = {
   'anomaly-late-expiry': 'late expiry',
   'anomaly-outlived-socket': 'socket open after logout',
   'anomaly-copies-differ': 'copies differ',
+  'unready-decision': 'has got nothing new for {time}: it says that it is not ready',
+  reasonGone: 'its process is gone',
+  reasonSilent: 'it did not answer a check within {n} ms',
+  reasonStatus: 'it answered a check with {n}',
+  storyUnready: 'The balancer sends node {name} nothing new, as it says that it is not ready.',
+  storyDiedCopies: 'Node {name} died ({cause}). The {n} sessions in its memory are elsewhere too.',
+  storyFates: '{n} user was on {target}: {fates}.|{n} users were on {target}: {fates}.',
+  storyNone: 'The user on {target} noticed nothing.|None of the {n} users on {target} noticed anything.',
+  storyResent: '{n} request to node {name} went to another node.|{n} requests to node {name} went to another node.',
+  retries: 'retries',
+  reroutes: 'reroutes',
+  retriesNote: 'requests that went to another node although this one may have done them',
+  reroutesNote: 'requests that went to another node before this one saw them',
+  stopped: 'stopped',
+  'kind-stopped': 'stopped',
+  orProcess: 'or',
+  agoShort: '{time} ago',
+  'field-durationMs': 'for how long, in ms',
+  'field-skewMs': 'off by, in ms',
+  'field-latencyMs': 'slower by, in ms',
+  'field-jitterMs': 'give or take, in ms',
+  'field-direction': 'which way',
+  'field-point': 'at which point',
+  'field-request': 'at which request',
+  'field-operation': 'of which route',
+  'field-bytesPerSecond': 'bytes a second',
+  'field-megabytes': 'how much, in MB',
+  nodeMid: 'node {name}',
+  storeMid: 'the store',
   stageTitle: 'The cluster',
   nodesTitle: 'Nodes',
   storyTitle: 'What happened',
@@ -369,7 +399,7 @@ const ko: Readonly<Record<Word, string>> = {
   tourStep: '둘러보기 {n}/{of}단계',
   tourInvitesTitle: '처음이신가요? 3분 동안 직접 망가뜨려 보세요.',
   tourInvites:
-    '가상 사용자들이 로드 밸런서 뒤의 노드 세 대에서 장을 봐요. 여섯 번, 무슨 일이 생길지 직접 정하고 사용자들의 로그인과 장바구니가 어떻게 되는지 지켜보세요.',
+    '세션은 웹 사이트의 서버가 사용자에 대해 기억하는 것, 곧 로그인과 장바구니예요. 여기서는 가상 사용자들이 로드 밸런서 뒤의 서버(노드) 세 대에서 장을 봐요. 여섯 번, 무엇을 망가뜨릴지 직접 정하고 누구의 세션이 살아남는지 지켜보세요.',
   tourStart: '시작하기',
   tourGoOn: '이어서 하기',
   tourKill: '노드 b 죽이기',
@@ -383,7 +413,7 @@ const ko: Readonly<Record<Word, string>> = {
   'tourTitle-memory': '노드마다 따로 기억하기',
   'tourText-memory':
     '가장 단순한 방법이에요. 세션은 그 세션을 만든 노드의 메모리에만 있어요. 그런데 로드 밸런서는 노드를 번갈아 쓰고, 다음 노드는 그 사용자를 전혀 몰라요. 여기서는 아무것도 고장 내지 않아요. 로그아웃된 사용자가 쌓이는 칸을 보세요.',
-  'tourFound-memory': '아무것도 고장 나지 않았는데 {out}번 로그아웃됐어요.',
+  'tourFound-memory': '아무것도 고장 나지 않았는데 지금까지 {out}번 로그아웃됐어요.',
   'tourTitle-sticky': '사용자를 한 노드에 묶어 두기',
   'tourText-sticky':
     '이제 로드 밸런서가 사용자를 세션이 있는 노드로만 보내요(스티키 세션). 그 노드가 죽기 전까지는 잘 돼요. 노드 b 안의 점들이 그 노드의 사용자예요.',
@@ -449,10 +479,10 @@ const ko: Readonly<Record<Word, string>> = {
   noneHeld: '없음',
   share: '응답 비율',
   decision: '밸런서',
-  ejected: '{time} 전부터 보내지 않아요: {reason}',
+  ejected: '{time}째 요청을 보내지 않아요: {reason}',
   readmitted: '{time} 전부터 다시 보내요',
-  'draining-decision': '나가는 중이라 {time} 전부터 새 요청을 보내지 않아요',
-  noDecision: '요청을 보내요',
+  'draining-decision': '나가는 중이라 {time}째 새 요청을 보내지 않아요',
+  noDecision: '상태 확인을 통과해서 요청을 보내요',
 
   secondsAgo: '{n}초',
   minutesAgo: '{n}분',
@@ -487,7 +517,7 @@ const ko: Readonly<Record<Word, string>> = {
   noUsers: '가상 사용자 없이 노드 *{serving}*개가 가게를 열고 있어요.',
   pressToKill: '*{key}* 키를 누르면 노드 {name}가 죽어요.',
   tapToKill: '노드 {name}의 *죽이기*를 눌러 보세요.',
-  unprovoked: '죽은 노드가 없는데도 세션 *{n}*개를 잃었어요. 노드마다 자기 사용자만 알기 때문이에요.',
+  unprovoked: '죽은 노드가 없는데도 사용자가 *{n}*번 로그아웃됐어요. 노드마다 자기 사용자만 알기 때문이에요.',
   allServe: '노드 {all}개가 모두 일하고 있어요.',
   someServe: '노드 {all}개 중 {serving}개가 일하고 있어요: {others}.',
   noneServe: '일하는 노드가 없어요: {others}. 모든 요청이 기다리고, 너무 오래 기다리면 실패해요.',
@@ -519,15 +549,15 @@ const ko: Readonly<Record<Word, string>> = {
   labSilent: '랩이 응답하지 않아요.',
   storyBack: '노드 {name}가 {time} 만에 돌아왔어요.',
   storyDied: '노드 {name}가 죽었어요 ({cause}).',
-  storyDiedHolding: '노드 {name}가 메모리의 세션 {n}개와 함께 죽었어요 ({cause}).',
+  storyDiedHolding: '노드 {name}가 죽었어요 ({cause}). 그 메모리에만 있던 세션 {n}개도 함께 사라졌어요.',
   storyLeft: '노드 {name}가 하던 요청을 마치고 나갔어요.',
   storyPaused: '노드 {name}가 멈췄어요. 연결은 유지하지만 응답하지 않아요.',
   storyResumed: '노드 {name}가 다시 응답해요.',
   storyDrains: '노드 {name}를 내보내는 중이에요. 하던 것만 마치고 새 요청은 받지 않아요.',
   storyEjected: '밸런서가 노드 {name}에 요청을 보내지 않아요: {reason}.',
   storyReadmitted: '밸런서가 노드 {name}에 다시 요청을 보내요.',
-  storyNothingNew: '노드 {name}가 나가는 중이거나 준비되지 않아 밸런서가 새 요청을 보내지 않아요.',
-  refuses: '연결을 거절해서',
+  storyNothingNew: '노드 {name}가 나가는 중이라 밸런서가 새 요청을 보내지 않아요.',
+  refuses: '연결을 거절해요',
   storyProcessUp: '{process} 시작됨.',
   storyProcessDown: '{process} 죽음 ({cause}).',
   storyFault: '{target}: {kind}.',
@@ -605,7 +635,7 @@ const ko: Readonly<Record<Word, string>> = {
   'kind-starting': '시작 중',
   'kind-paused': '멈춤',
   'kind-draining': '나가는 중',
-  'kind-unused': '쉬는 중',
+  'kind-unused': '요청 없음',
   'kind-kill': '죽임',
   'kind-pause': '멈춤',
   'kind-drain': '나가는 중',
@@ -649,6 +679,35 @@ const ko: Readonly<Record<Word, string>> = {
   'anomaly-late-expiry': '늦은 만료',
   'anomaly-outlived-socket': '로그아웃 뒤에도 열린 소켓',
   'anomaly-copies-differ': '서로 다른 사본',
+  'unready-decision': '준비되지 않았다고 해서 {time}째 새 요청을 보내지 않아요',
+  reasonGone: '프로세스가 없어졌어요',
+  reasonSilent: '{n}ms 안에 상태 확인에 응답하지 않았어요',
+  reasonStatus: '상태 확인에 {n}로 응답했어요',
+  storyUnready: '노드 {name}가 준비되지 않았다고 해서 밸런서가 새 요청을 보내지 않아요.',
+  storyDiedCopies: '노드 {name}가 죽었어요 ({cause}). 메모리에 있던 세션 {n}개는 다른 곳에도 있어요.',
+  storyFates: '{target}에 있던 사용자 {n}명 중 {fates}.',
+  storyNone: '{target}에 있던 사용자 {n}명은 아무것도 몰랐어요.',
+  storyResent: '노드 {name}로 가던 요청 {n}개를 다른 노드로 다시 보냈어요.',
+  retries: '다시 보냄',
+  reroutes: '돌려보냄',
+  retriesNote: '이 노드가 이미 처리했을 수도 있어서, 다른 노드로 다시 보낸 요청',
+  reroutesNote: '이 노드가 보기 전에 다른 노드로 돌린 요청',
+  stopped: '내려감',
+  'kind-stopped': '내려감',
+  orProcess: '또는',
+  agoShort: '{time} 전',
+  'field-durationMs': '얼마 동안 (ms)',
+  'field-skewMs': '어긋나는 정도 (ms)',
+  'field-latencyMs': '늦어지는 정도 (ms)',
+  'field-jitterMs': '들쭉날쭉 (ms)',
+  'field-direction': '방향',
+  'field-point': '어느 순간',
+  'field-request': '몇 번째 요청',
+  'field-operation': '어느 경로',
+  'field-bytesPerSecond': '초당 바이트',
+  'field-megabytes': '얼마나 (MB)',
+  nodeMid: '노드 {name}',
+  storeMid: '저장소',
   stageTitle: '클러스터',
   nodesTitle: '노드',
   storyTitle: '무슨 일이 있었나',
@@ -702,14 +761,27 @@ export function duration(ms: number): string {
     : word('hoursAgo', { n: Math.floor(seconds / 3_600) })
 }
 
-const lives: Readonly<Record<NodeLife, Word>> = {
+/** A node that is down because it was asked to leave is stopped. */
+export type ShownLife = NodeLife | 'stopped'
+
+export function lifeOf({ state, hasLeft }: Pick<NodeState, 'state' | 'hasLeft'>): ShownLife {
+  return state === 'down' && hasLeft === true ? 'stopped' : state
+}
+
+/** Without tenths: 4 s, 3 min. */
+export function roughDuration(ms: number): string {
+  return ms < 10_000 ? word('secondsAgo', { n: Math.max(0, Math.floor(ms / 1_000)) }) : duration(ms)
+}
+
+const lives: Readonly<Record<ShownLife, Word>> = {
   starting: 'startingNode',
   up: 'up',
   paused: 'paused',
   draining: 'draining',
   down: 'down',
+  stopped: 'stopped',
 }
 
-export function lifeWord(life: NodeLife): string {
+export function lifeWord(life: ShownLife): string {
   return word(lives[life])
 }

@@ -22,8 +22,9 @@ export class Chronicle {
   readonly atMs: number[] = []
   readonly offered: number[] = []
   readonly ok: number[] = []
-  readonly p50: number[] = []
-  readonly p99: number[] = []
+  /** Null for a second without answers. */
+  readonly p50: (number | null)[] = []
+  readonly p99: (number | null)[] = []
   /** Sums from the beginning. */
   readonly out: number[] = []
   readonly lost: number[] = []
@@ -57,7 +58,7 @@ export class Chronicle {
     return this.atMs.findLastIndex((atMs) => atMs <= ms)
   }
 
-  get #columns(): readonly number[][] {
+  get #columns(): readonly (number | null)[][] {
     return [this.atMs, this.offered, this.ok, this.p50, this.p99, this.out, this.lost]
   }
 
@@ -74,8 +75,8 @@ export class Chronicle {
     this.atMs.push(atMs)
     this.offered.push(users.rate)
     this.ok.push(ok)
-    this.p50.push(p50)
-    this.p99.push(p99Ms)
+    this.p50.push(p50 === 0 ? null : p50)
+    this.p99.push(p99Ms === 0 ? null : p99Ms)
     this.out.push((this.out.at(-1) ?? 0) + loggedOut)
     this.lost.push((this.lost.at(-1) ?? 0) + lost)
     if (this.atMs.length > SECONDS_MAX * 1.2) for (const column of this.#columns) column.splice(0, SECONDS_MAX * 0.2)
@@ -124,7 +125,8 @@ function conditions({ phase, nodes, faults }: ClusterState): Pick<Span, 'lane' |
 
 const shownByState: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
 
-function conditionOf({ state, ejected }: NodeState): string | undefined {
+function conditionOf({ state, ejected, hasLeft }: NodeState): string | undefined {
+  if (state === 'down' && hasLeft === true) return 'stopped'
   if (state !== 'up') return state
   return ejected ? 'unused' : undefined
 }

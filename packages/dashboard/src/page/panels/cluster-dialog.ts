@@ -1,11 +1,11 @@
 /** Another cluster in place of this one: its strategy, how many nodes, users and tabs, the seed, and a second one beside it. */
 import type { ClusterState } from '@ninelives/history'
-import { commandFor } from '../base/control.ts'
+import { cluster, commandFor } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { duration, figure, isWord, word } from '../base/words.ts'
 import type { LabView } from '../data/lab.ts'
 import type { Director } from '../scene/director.ts'
-import { linkOf, type PlannedFault, type Scene, sceneNow, sceneOf } from '../scene/scene.ts'
+import { commandOf, linkOf, type PlannedFault, type Scene, sceneNow, sceneOf } from '../scene/scene.ts'
 
 export class ClusterDialog {
   readonly #stateNow: () => ClusterState
@@ -33,7 +33,7 @@ export class ClusterDialog {
   show(name: string): void {
     const button = byId('strategy', HTMLButtonElement)
     setText(byId('strategy-name', HTMLElement), name)
-    button.disabled = this.#lab.facts.strategies.length === 0
+    button.disabled = this.#lab.facts.strategies.length === 0 || !cluster.isThere
     button.ariaBusy = String(this.#director.isChanging)
   }
 
@@ -101,6 +101,7 @@ export class ClusterDialog {
       byId('cluster-command', HTMLElement),
       commandFor('POST', '/api/strategy', { strategy: rest.strategy, nodes, users, tabs, seed: rest.seed }),
     )
+    setText(byId('cluster-start-command', HTMLElement), commandOf(scene))
   }
 
   async #begin(): Promise<void> {
@@ -126,6 +127,7 @@ function choice(name: string, isChecked: boolean): HTMLElement {
   radio.name = 'strategy'
   radio.value = name
   radio.checked = isChecked
+  radio.autofocus = isChecked
   const about = `strategy-${name}`
   return element(
     'label',

@@ -1,8 +1,8 @@
 /** What can be done to the cluster besides killing a node: every fault of the lab, a campaign, another rate. */
 import type { ClusterState } from '@ninelives/history'
-import { commandFor, control, curl, inject, recording } from '../base/control.ts'
+import { cluster, commandFor, control, curl, inject, recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
-import { figure, word, type Word } from '../base/words.ts'
+import { figure, isWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
 
 interface Kind {
@@ -110,7 +110,9 @@ export class Hands {
     const { users, seed, faults, phase } = this.#stateNow()
     setText(byId('seed', HTMLElement), phase === 'starting' ? '' : word('seed', { n: String(seed) }))
     const slider = byId('rate', HTMLInputElement)
-    slider.disabled = users.all === 0
+    slider.disabled = users.all === 0 || !cluster.isThere
+    for (const id of ['faults-open', 'campaign']) byId(id, HTMLButtonElement).disabled = !cluster.isThere
+    if (this.#campaign !== undefined && !cluster.isThere) this.#toggleCampaign()
     if (!this.#isDragging && users.rate > 0) {
       slider.value = String(Math.round((100 * Math.log(users.rate / RATE_MIN)) / Math.log(RATE_MAX / RATE_MIN)))
       setText(byId('rate-figure', HTMLElement), figure(users.rate))
@@ -187,7 +189,8 @@ function fieldOf({ name, takes, otherwise, optional }: Field): HTMLElement {
   else input.placeholder = takes
   if (otherwise !== undefined) input.value = String(otherwise)
   else if (optional !== true) input.required = true
-  return element('label', '', element('span', '', name), input)
+  const about = `field-${name}`
+  return element('label', '', element('span', '', isWord(about) ? word(about) : name), input)
 }
 
 /** The slider is logarithmic. */

@@ -1,8 +1,9 @@
 /** Each node in depth: its state and since when, its deaths, what the balancer decided about it, and what can be done to it. */
 import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
-import { control, inject } from '../base/control.ts'
+import { cluster, control, inject } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
-import { duration, figure, lifeWord, word, type Word } from '../base/words.ts'
+import { reasonText } from '../base/reasons.ts'
+import { duration, figure, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
 
 const SHARE_SECONDS = 10
 
@@ -39,25 +40,27 @@ function makeCard(name: string): Card {
   const life = element('span', 'life')
   const pid = element('span', 'pid')
   const decision = element('p', 'decision')
-  const facts = factList(['deaths', 'downtime', 'held', 'share'])
+  const facts = factList(['deaths', 'downtime', 'share', 'retries', 'reroutes', 'held'])
   const buttons = makeButtons()
   const head = element('div', 'node-head', element('h3', 'letter', name), life, pid)
   const root = element('li', 'node', head, facts.root, decision, buttons.root)
   return {
     root,
     show(node, state, share, nowMs) {
-      root.dataset['state'] = node.state
+      root.dataset['state'] = lifeOf(node)
       const isIdle = node.state === 'up' && node.ejected
       const since = word('since', { time: duration(nowMs - node.sinceMs) })
-      setText(life, `${isIdle ? word('waitingForTraffic') : lifeWord(node.state)} ${since}`)
+      setText(life, `${isIdle ? word('waitingForTraffic') : lifeWord(lifeOf(node))} ${since}`)
       setText(pid, node.pid === undefined ? '' : `pid ${node.pid}`)
       setText(decision, decisionText(node, nowMs))
       const downMs = node.downtimeMs + (node.state === 'down' ? nowMs - node.sinceMs : 0)
       facts.show([
         figure(node.deaths),
         downMs === 0 ? '–' : duration(downMs),
-        node.sessions === 0 ? word('noneHeld') : figure(node.sessions),
         `${Math.round(share * 100)} %`,
+        figure(node.retries),
+        figure(node.reroutes),
+        node.sessions === 0 ? word('noneHeld') : figure(node.sessions),
       ])
       buttons.show(node, state)
     },
@@ -68,8 +71,9 @@ function decisionText({ decision, state, deaths, downtimeMs }: NodeState, nowMs:
   // At its first start every node is readmitted.
   const isFirst = decision?.what === 'readmitted' && deaths === 0 && downtimeMs === 0
   if (decision === undefined || isFirst) return state === 'up' ? word('noDecision') : ''
-  const name = decision.what === 'draining' ? 'draining-decision' : decision.what
-  return word(name, { time: duration(nowMs - decision.atMs), reason: decision.reason ?? '' })
+  const values = { time: duration(nowMs - decision.atMs), reason: reasonText(decision.reason ?? '') }
+  if (decision.what !== 'draining') return word(decision.what, values)
+  return word(state === 'draining' ? 'draining-decision' : 'unready-decision', values)
 }
 
 function factList(names: readonly Word[]): { root: HTMLElement; show: (values: readonly string[]) => void } {
@@ -81,6 +85,7 @@ function factList(names: readonly Word[]): { root: HTMLElement; show: (values: r
     show(texts) {
       for (const [index, name] of names.entries()) {
         setText(terms[index] ?? root, word(name))
+        if (name === 'retries' || name === 'reroutes') (terms[index] ?? root).title = word(`${name}Note`)
         setText(values[index] ?? root, texts[index] ?? '')
       }
     },
@@ -134,7 +139,7 @@ function makeButtons(): { root: HTMLElement; show: (node: NodeState, state: Clus
       const text = word(label(node))
       setText(button, text)
       button.ariaLabel = word('act', { action: text, name: node.name })
-      button.disabled = now === undefined
+      button.disabled = now === undefined || !cluster.isThere
     })
     return button
   })

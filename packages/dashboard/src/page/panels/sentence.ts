@@ -2,7 +2,7 @@
 import { type Fate, FATES, findNode, type Incident, lateFor } from '@ninelives/history'
 import { recording } from '../base/control.ts'
 import type { Moment } from '../data/moment.ts'
-import { duration, lifeWord, word, type Word } from '../base/words.ts'
+import { duration, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
 
 /** A clause, with its meaning for shape and colour. */
@@ -27,8 +27,9 @@ const hasKeys = !matchMedia('(pointer: coarse)').matches
 export function tell(moment: Moment, nowMs: number): Told {
   const { state, incidents } = moment
   const last = incidents.at(-1)
-  const about = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS ? incidentTold(last, nowMs) : calm(moment)
-  const { banner, isAlarming } = serviceOf(state)
+  const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
+  const about = isNews ? incidentTold(last, nowMs) : calm(moment)
+  const { banner, isAlarming } = serviceOf(state, isNews)
   const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
   const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
   return { ...about, banner: [banner, ...busy].join(' '), isAlarming }
@@ -41,31 +42,42 @@ function incidentTold(incident: Incident, nowMs: number): About {
   const shownTarget = cause === 'fault' ? targetName(target) : target
   const values = { target: shownTarget, kind: kindName(kind), time: duration(nowMs - atMs) }
   const lead = word(cause === 'paused' ? 'pausedIncident' : cause, values)
-  const on = FATES.reduce((sum, fate) => sum + users[fate], 0)
+  const on = usersOn(incident)
   if (on === 0) return { lead, clauses: [{ text: word('nobodyOn') }] }
-  const order: readonly Fate[] = ['unnoticed', 'slow', 'failed', 'lost', 'out', 'waiting']
-  const met = order.filter((fate) => users[fate] > 0)
-  const fates = met.map((fate, index): Clause => {
-    const name: Word = index === met.length - 1 ? `${fate}-end` : fate
-    return { text: word(name, { n: users[fate] }), fate }
-  })
+  const fates = fatesOf(users)
   const gone = items === 0 ? [] : [{ text: items === 1 ? word('item') : word('items', { n: items }) }]
   return { lead, clauses: [{ text: on === 1 ? word('oneOnIt') : word('onIt', { n: on }) }, ...fates, ...gone] }
 }
 
-function targetName(target: string): string {
-  if (target === 'store') return word('store')
-  if (target.includes('>')) return target.replaceAll('>', ' → ').replaceAll(',', ', ')
-  return word('node', { name: target.replaceAll(',', ', ') })
+export function usersOn({ users }: Incident): number {
+  return FATES.reduce((sum, fate) => sum + users[fate], 0)
 }
 
-function calm({ state, found }: Moment): About {
+const ORDER: readonly Fate[] = ['unnoticed', 'slow', 'failed', 'lost', 'out', 'waiting']
+
+/** What users met, a clause each. */
+export function fatesOf(users: Incident['users']): readonly Clause[] {
+  const met = ORDER.filter((fate) => users[fate] > 0)
+  return met.map((fate, index): Clause => {
+    const name: Word = index === met.length - 1 ? `${fate}-end` : fate
+    return { text: word(name, { n: users[fate] }), fate }
+  })
+}
+
+/** `node`: as a sentence begins, or within one. */
+export function targetName(target: string, node: 'node' | 'nodeMid' = 'node'): string {
+  if (target === 'store') return word(node === 'node' ? 'store' : 'storeMid')
+  if (target.includes('>')) return target.replaceAll('>', ' → ').replaceAll(',', ', ')
+  return word(node, { name: target.replaceAll(',', ', ') })
+}
+
+function calm({ state }: Moment): About {
   const { phase, nodes, users } = state
   if (phase === 'starting') return { lead: word('starting'), clauses: [] }
   if (phase === 'ended') return { lead: word('ended'), clauses: [] }
-  const lost = (found['lost-session'] ?? 0) + (found['flapping-session'] ?? 0)
-  if (lost > 0 && nodes.every(({ deaths }) => deaths === 0))
-    return { lead: word('unprovoked', { n: lost }), clauses: [] }
+  const { loggedOut } = users.totals
+  if (loggedOut > 0 && nodes.every(({ deaths }) => deaths === 0))
+    return { lead: word('unprovoked', { n: loggedOut }), clauses: [] }
   const victim = nodes[1] ?? nodes[0]
   const serving = nodes.filter(({ state: life, ejected }) => life === 'up' && !ejected).length
   const key = String(nodes.indexOf(victim ?? (nodes[0] as never)) + 1)
@@ -75,19 +87,25 @@ function calm({ state, found }: Moment): About {
   return { lead: word(told, values), clauses: recording.fork === undefined ? [{ text: word(hint, values) }] : [] }
 }
 
-function serviceOf(state: Moment['state']): Pick<Told, 'banner' | 'isAlarming'> {
+  const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
+  const about = isNews ? incidentTold(last, nowMs) : calm(moment)
+  const { banner, isAlarming } = serviceOf(state, isNews)
+  const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
+  const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
+  return { ...about, banner: [banner, ...busy].join(' '), isAlarming }
   const { nodes, strategy } = state
   if (nodes.length === 0) return { banner: '', isAlarming: false }
   const serving = nodes.filter((node) => isServing(state, node.name)).length
   const others = nodes
     .filter((node) => !isServing(state, node.name))
-    .map(({ name, state: life }) =>
-      word('nodeIs', { name, state: life === 'up' ? word('waitingForTraffic') : lifeWord(life) }),
-    )
+    .map((node) => {
+      const life = node.state === 'up' ? word('waitingForTraffic') : lifeWord(lifeOf(node))
+      return word('nodeIs', { name: node.name, state: life })
+    })
     .join(', ')
   const about = word(`strategy-${strategy.name}` as Word)
   if (serving === nodes.length)
-    return { banner: `${word('allServe', { all: nodes.length })} ${about}`, isAlarming: false }
+    return { banner: isNews ? `${word('allServe', { all: nodes.length })} ${about}` : about, isAlarming: false }
   if (serving === 0) return { banner: word('noneServe', { others }), isAlarming: true }
   const last = serving === 1 ? ` ${word('lastOne')}` : ''
   return { banner: word('someServe', { serving, all: nodes.length, others }) + last, isAlarming: serving === 1 }

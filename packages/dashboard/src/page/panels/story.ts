@@ -2,6 +2,7 @@
 import {
   type ClusterState,
   findNode,
+  type Incident,
   type NodeDown,
   type ProcessNoted,
   sum,
@@ -9,9 +10,11 @@ import {
   type UsersSecond,
 } from '@ninelives/history'
 import { byId, element, setText } from '../base/dom.ts'
-import { duration, isWord, word, type Word } from '../base/words.ts'
+import { duration, isWord, roughDuration, word, type Word } from '../base/words.ts'
+import { reasonText } from '../base/reasons.ts'
 import { clock } from '../time/chart.ts'
 import { kindName } from '../time/time.ts'
+import { fatesOf, targetName, usersOn } from './sentence.ts'
 
 interface Line {
   readonly atMs: number
@@ -25,15 +28,32 @@ interface Trouble extends Line {
   readonly sums: { out: number; lost: number; failed: number; unknown: number }
 }
 
+interface Fates extends Omit<Line, 'tone'> {
+  tone: Line['tone']
+  incident: Incident
+}
+
+/** A line as it is shown. */
+interface Row {
+  readonly root: HTMLElement
+  readonly ago: HTMLElement
+}
+
 const LINES_MAX = 200
+/** Users that have done nothing for so long after a fault are told of as such. */
+const FATES_AFTER_MS = 10_000
+const AGO_EVERY_MS = 1_000
 /** So long a pause ends a line about the users, or about a note that comes again. */
 const GAP_MS = 3_500
 
 export class Story {
   readonly #log = byId('log', HTMLElement)
   #lines: Line[] = []
-  #elements: HTMLElement[] = []
+  #elements: Row[] = []
   #trouble: Trouble | undefined
+  /** By incident: what it meant for the users who were on it. */
+  readonly #fates = new Map<number, Fates>()
+  #shownMs = Number.NEGATIVE_INFINITY
   #startedAtMs = 0
 
   tell(event: TraceEvent, before: ClusterState): void {
@@ -46,22 +66,49 @@ export class Story {
     else this.#goesOn(again, event.atMs)
   }
 
+  /** What the incidents meant, as soon as all the users who were on them have been heard of. */
+  tellFates(incidents: readonly Incident[], atMs: number): void {
+    for (const incident of incidents) {
+      const known = this.#fates.get(incident.id)
+      const { waiting, unnoticed } = incident.users
+      const on = usersOn(incident)
+      if (on === 0 || (known === undefined && waiting > 0 && atMs - incident.atMs < FATES_AFTER_MS)) continue
+      const tone = unnoticed + waiting === on ? 'good' : 'bad'
+      if (known !== undefined) {
+        Object.assign(known, { incident, tone })
+        this.#goesOn(known, known.toMs)
+        continue
+      }
+      const line: Fates = { atMs, toMs: atMs, tone, incident, text: () => fatesText(line.incident) }
+      this.#fates.set(incident.id, line)
+      this.#add(line)
+    }
+  }
+
   clear(): void {
     this.#lines = []
     this.#trouble = undefined
+    this.#fates.clear()
     this.translate()
   }
 
   translate(): void {
     this.#elements = this.#lines.map((line) => this.#make(line))
     const nothing = element('li', 'nothing', word('nothingYet'))
-    this.#log.replaceChildren(...(this.#lines.length === 0 ? [nothing] : this.#elements))
+    this.#log.replaceChildren(...(this.#lines.length === 0 ? [nothing] : this.#elements.map(({ root }) => root)))
+    this.#shownMs = Number.NEGATIVE_INFINITY
   }
 
-  /** Lines that are later than the time that is shown are pale. */
+  /** How long ago each was. Lines that are later than the time that is shown are pale. */
   showUntil(ms: number): void {
-    for (const [index, line] of this.#lines.entries())
-      this.#elements[index]?.classList.toggle('later', line.atMs > ms + 1)
+    if (Math.abs(ms - this.#shownMs) < AGO_EVERY_MS) return
+    this.#shownMs = ms
+    for (const [index, { atMs }] of this.#lines.entries()) {
+      const { root, ago } = this.#elements[index] ?? {}
+      const isLater = atMs > ms + 1
+      root?.classList.toggle('later', isLater)
+      if (ago !== undefined) setText(ago, isLater ? '' : word('ago', { time: roughDuration(ms - atMs) }))
+    }
   }
 
   #users(second: UsersSecond, atMs: number): void {
@@ -87,8 +134,9 @@ export class Story {
     line.toMs = atMs
     const at = this.#lines.indexOf(line)
     const made = this.#make(line)
-    this.#elements[at]?.replaceWith(made)
+    this.#elements[at]?.root.replaceWith(made.root)
     if (at !== -1) this.#elements[at] = made
+    this.#shownMs = Number.NEGATIVE_INFINITY
   }
 
   #add(line: Line): void {
@@ -96,19 +144,21 @@ export class Story {
     const made = this.#make(line)
     this.#elements.unshift(made)
     this.#log.querySelector('.nothing')?.remove()
-    this.#log.prepend(made)
+    this.#log.prepend(made.root)
+    this.#shownMs = Number.NEGATIVE_INFINITY
     if (this.#lines.length <= LINES_MAX) return
     this.#lines.pop()
-    this.#elements.pop()?.remove()
+    this.#elements.pop()?.root.remove()
   }
 
-  #make({ atMs, toMs, tone, text }: Line): HTMLElement {
+  #make({ atMs, toMs, tone, text }: Line): Row {
     const time = element('time', '', clock(this.#startedAtMs + atMs))
     time.dateTime = new Date(this.#startedAtMs + atMs).toISOString()
+    const ago = element('span', 'ago')
     const until = toMs - atMs < 1_500 ? '' : ` ${word('until', { time: clock(this.#startedAtMs + toMs) })}`
     const said = element('span', '')
     setText(said, text() + until)
-    return element('li', tone, time, said)
+    return { root: element('li', tone, element('div', 'when', time, ago), said), ago }
   }
 }
 
@@ -130,12 +180,14 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
       return plain('storyDrains', { name: event.node })
     case 'upstream-ejected': {
       const { upstream: name, reason } = event
-      return plain('storyEjected', { name, reason: /ECONNREFUSED/.test(reason) ? () => word('refuses') : reason })
+      return plain('storyEjected', { name, reason: () => reasonText(reason) })
     }
     case 'upstream-readmitted':
       return plain('storyReadmitted', { name: event.upstream })
     case 'upstream-draining':
-      return plain('storyNothingNew', { name: event.upstream })
+      return plain(isLeaving(event.upstream, before) ? 'storyNothingNew' : 'storyUnready', { name: event.upstream })
+    case 'requests-resent':
+      return plain('storyResent', { name: event.upstream, n: event.retries + event.reroutes })
     case 'process-up':
       return hidden.has(event.process) ? undefined : good('storyProcessUp', { process: event.process })
     case 'process-down':
@@ -170,7 +222,24 @@ const shownByState: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pa
 function nodeDown({ node: name, code, signal, held }: NodeDown, before: ClusterState): Told {
   if (findNode(before, name)?.state === 'draining' && code === 0) return plain('storyLeft', { name })
   const values = { name, cause: signal ?? `exit ${code}`, n: held }
-  return held === 0 ? bad('storyDied', values) : bad('storyDiedHolding', values)
+  if (held === 0) return bad('storyDied', values)
+  return bad(ALONE.has(before.strategy.name) ? 'storyDiedHolding' : 'storyDiedCopies', values)
+}
+
+/** With these, a session is in the memory of one node alone. */
+const ALONE: ReadonlySet<string> = new Set(['memory', 'sticky'])
+
+function isLeaving(name: string, state: ClusterState): boolean {
+  const isAsked = state.faults.some(({ kind, target }) => kind === 'drain' && target.split(',').includes(name))
+  return isAsked || findNode(state, name)?.state === 'draining'
+}
+
+function fatesText(incident: Incident): string {
+  const on = usersOn(incident)
+  const values = { n: on, target: targetName(incident.target, 'nodeMid') }
+  if (incident.users.unnoticed === on) return word('storyNone', values)
+  const fates = fatesOf(incident.users).map(({ text }) => text.replaceAll('*', ''))
+  return word('storyFates', { ...values, fates: fates.join(', ') })
 }
 
 function fault(

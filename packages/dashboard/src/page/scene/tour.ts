@@ -85,14 +85,16 @@ export class Tour {
 
   /** Called several times a second with the newest moment. */
   look(moment: Moment, nowMs: number, readyAtMs: number | undefined): void {
-    const { state, found } = moment
+    const { state } = moment
     const isReady = state.phase === 'ready' && state.strategy.name === this.#strategy && readyAtMs !== undefined
     if (this.#phase === 'settling' && isReady && nowMs - readyAtMs > SETTLED_MS && this.#hasVictims(moment)) {
       this.#phase = this.#step.fault === undefined ? 'watching' : 'acting'
       this.#actedAtMs = nowMs
     }
-    if (this.#phase === 'watching' && isReady) {
-      const figures = this.#step.fault === undefined ? loggedOut(found) : this.#shown(moment, nowMs)
+    // Where nothing is broken, the figure goes on.
+    const isOngoing = this.#phase === 'told' && this.#step.fault === undefined
+    if ((this.#phase === 'watching' || isOngoing) && isReady) {
+      const figures = this.#step.fault === undefined ? loggedOut(state) : this.#shown(moment, nowMs)
       if (figures !== undefined) {
         this.#found = word(figures.name, { ...figures.values, ops: figure(state.users.totals.ok) })
         this.#phase = 'told'
@@ -236,8 +238,8 @@ function titleOf(isOver: boolean, isInvited: boolean, name: Step['name']): strin
 }
 
 /** Without shared sessions users are logged out although nothing breaks. */
-function loggedOut(found: Moment['found']) {
-  const times = (found['lost-session'] ?? 0) + (found['flapping-session'] ?? 0)
+function loggedOut({ users }: Moment['state']) {
+  const { loggedOut: times } = users.totals
   if (times < LOGOUTS_MIN) return undefined
   return { name: 'tourFound-memory' as const, values: { out: figure(times) } }
 }

@@ -10,12 +10,12 @@ export interface Yard {
 }
 
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5))
-const RADIUS_MAX = 6
+const RADIUS_MAX = 9
 const RADIUS_MIN = 0.9
 /** How much of a place the dot fills. */
 const FILL = 0.36
 /** The widest spacing, in radiuses. */
-const SPACING_MAX = 2.9
+const SPACING_MAX = 3.3
 
 export class Places {
   #users = 0

@@ -1,12 +1,12 @@
 /** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
 import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
 import { currentColours, onColours } from '../base/colours.ts'
-import { recording } from '../base/control.ts'
+import { cluster, recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import { isServing } from '../panels/sentence.ts'
-import { currentLanguage, duration, figure, isWord, lifeWord, word } from '../base/words.ts'
+import { currentLanguage, duration, figure, isWord, lifeOf, lifeWord, word } from '../base/words.ts'
 import { Handles, type Way } from './handles.ts'
 import { Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
@@ -18,6 +18,8 @@ interface House {
   readonly root: HTMLElement
   readonly yard: HTMLElement
   readonly life: HTMLElement
+  /** For how long, where there is room. */
+  readonly since: HTMLElement
   readonly facts: HTMLElement
   readonly kill: HTMLButtonElement
   /** The visitor of the shop was answered here last. */
@@ -99,18 +101,21 @@ export class Stage {
     const routing = `routing-${state.strategy.routing}`
     setText(byId('balancer-routing', HTMLElement), isWord(routing) ? word(routing) : '')
     setText(byId('store-text', HTMLElement), storeText(state))
-    byId('store-break', HTMLElement).hidden = storeShape(state) !== 'server' || recording.fork !== undefined
+    const storeBreak = byId('store-break', HTMLButtonElement)
+    storeBreak.hidden = storeShape(state) !== 'server' || recording.fork !== undefined
+    storeBreak.disabled = !cluster.isThere
     setText(byId('out-count', HTMLElement), figure(out))
     setText(byId('away-count', HTMLElement), figure(away))
     byId('out', HTMLElement).dataset['any'] = String(out > 0)
     this.#root.dataset['store'] = storeShape(state)
     for (const [index, node] of state.nodes.entries()) {
       const house = this.#houses.get(node.name) ?? this.#addHouse(node.name, index)
-      house.root.dataset['state'] = node.state
+      house.root.dataset['state'] = lifeOf(node)
       house.root.dataset['serves'] = String(isServing(state, node.name))
       const isIdle = node.state === 'up' && node.ejected
-      const life = isIdle ? word('waitingForTraffic') : lifeWord(node.state)
-      setText(house.life, node.state === 'up' ? life : `${life} · ${duration(nowMs - node.sinceMs)}`)
+      const life = isIdle ? word('waitingForTraffic') : lifeWord(lifeOf(node))
+      setText(house.life, life)
+      setText(house.since, node.state === 'up' ? '' : ` · ${duration(nowMs - node.sinceMs)}`)
       const rate = Math.round((recent.byNode[node.name] ?? 0) / seconds)
       setText(
         house.facts,
@@ -118,14 +123,15 @@ export class Stage {
       )
       house.you.hidden = state.visitors.at(-1)?.node !== node.name
       setText(house.you, word('you'))
-      house.kill.disabled = node.state === 'down'
+      house.kill.disabled = node.state === 'down' || !cluster.isThere
       house.kill.ariaLabel = word('killNode', { name: node.name, key: String(index + 1) })
       setText(house.kill.querySelector('span') ?? house.kill, word('kill'))
     }
   }
 
   #addHouse(name: string, index: number): House {
-    const life = element('span', 'life')
+    const life = element('span', '')
+    const since = element('span', 'since')
     const yard = element('div', 'yard')
     const facts = element('span', 'house-facts')
     const key = element('kbd', '')
@@ -133,12 +139,12 @@ export class Stage {
     const kill = element('button', 'kill', element('span', ''), key)
     kill.type = 'button'
     kill.addEventListener('click', () => this.#actions.kill(name))
-    const head = element('div', 'house-head', element('h3', 'letter', name), life, kill)
+    const head = element('div', 'house-head', element('h3', 'letter', name), element('span', 'life', life, since), kill)
     const you = element('span', 'you')
     you.hidden = true
     const root = element('section', 'house', head, you, yard, facts)
     byId('houses', HTMLElement).append(root)
-    const house = { root, yard, life, facts, kill, you }
+    const house = { root, yard, life, since, facts, kill, you }
     this.#houses.set(name, house)
     return house
   }

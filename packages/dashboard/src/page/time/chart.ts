@@ -30,7 +30,7 @@ export function makeChart(target: HTMLElement, options: ChartOptions): uPlot {
     {
       width: Math.max(200, target.clientWidth),
       height,
-      padding: [6, 10, hasTimes ? 0 : 4, 0],
+      padding: [10, 10, hasTimes ? 0 : 4, 0],
       legend: { show: false },
       cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false }, y: scale },

@@ -11,6 +11,8 @@ const LATENCY = { min: 0.5, max: 20_000 }
 const LATENCY_TICKS = [1, 10, 100, 1_000, 10_000]
 /** A second with so small a share of the offered load is a collapse. */
 const COLLAPSED = 0.5
+/** No fault of the node's. */
+const MILD: ReadonlySet<string> = new Set(['starting', 'draining', 'stopped', 'unused'])
 const WINDOWS_MS = [60_000, 300_000, Number.POSITIVE_INFINITY]
 
 export interface TimeView {
@@ -157,7 +159,7 @@ export class Time {
     ctx.save()
     clipTo(chart)
     for (const span of this.#visible(chart)) {
-      ctx.globalAlpha = span.kind === 'starting' || span.kind === 'unused' ? 0.04 : 0.1
+      ctx.globalAlpha = span.kind === 'starting' || span.kind === 'unused' || span.kind === 'stopped' ? 0.04 : 0.1
       ctx.fillStyle = colourOf(span)
       ctx.fillRect(span.from, bbox.top, Math.max(1, span.to - span.from), bbox.height)
     }
@@ -233,14 +235,15 @@ export class Time {
       const index = lanes.indexOf(span.lane)
       if (index === -1) continue
       const top = bbox.top + index * step + step * 0.12
-      const isMild = span.kind === 'starting' || span.kind === 'draining' || span.kind === 'unused'
+      const isMild = MILD.has(span.kind)
       const width = Math.max(3 * devicePixelRatio, span.to - span.from)
       ctx.fillStyle = colourOf(span)
       ctx.globalAlpha = isMild ? 0.35 : 0.9
       ctx.fillRect(span.from, top, width, step * 0.76)
       ctx.globalAlpha = 1
       const name = kindName(span.kind)
-      if (ctx.measureText(name).width + 10 * devicePixelRatio > width) continue
+      const visible = span.to - Math.max(span.from, bbox.left)
+      if (ctx.measureText(name).width + 10 * devicePixelRatio > visible) continue
       ctx.fillStyle = isMild ? colours.ink : colours.surface
       ctx.fillText(name, Math.max(span.from, bbox.left) + 5 * devicePixelRatio, bbox.top + (index + 0.5) * step)
     }
@@ -256,6 +259,7 @@ export class Time {
     clipTo(chart)
     ctx.font = `600 ${11 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`
     ctx.textBaseline = 'top'
+    ctx.textAlign = 'left'
     if (index === 0) {
       let freeFrom = Number.NEGATIVE_INFINITY
       for (const span of this.#visible(chart)) {
@@ -329,8 +333,8 @@ export class Time {
     setText(byId('time-at', HTMLElement), `${clock(startedAtMs + ms)}${ago}`)
     if (row === -1) return
     setText(byId('read-rate', HTMLElement), word('readRate', { ok: ok[row] ?? 0, offered: offered[row] ?? 0 }))
-    setText(byId('read-p50', HTMLElement), milliseconds(p50[row] ?? 0))
-    setText(byId('read-p99', HTMLElement), milliseconds(p99[row] ?? 0))
+    setText(byId('read-p50', HTMLElement), milliseconds(p50[row]))
+    setText(byId('read-p99', HTMLElement), milliseconds(p99[row]))
     setText(byId('read-out', HTMLElement), figure(out[row] ?? 0))
     setText(byId('read-lost', HTMLElement), figure(lost[row] ?? 0))
   }
@@ -344,7 +348,8 @@ function fill(): string {
   return currentColours().okSoft
 }
 
-function milliseconds(ms: number): string {
+function milliseconds(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return '–'
   return `${ms < 10 ? ms.toFixed(1) : figure(Math.round(ms))} ms`
 }
 
@@ -367,7 +372,7 @@ function cross(ctx: CanvasRenderingContext2D, x: number, y: number, size: number
 function colourOf({ kind }: Span): string {
   const { failed, paused, leaving } = currentColours()
   if (kind === 'paused') return paused
-  return kind === 'starting' || kind === 'draining' || kind === 'unused' ? leaving : failed
+  return MILD.has(kind) ? leaving : failed
 }
 
 function laneName(lane: string): string {
