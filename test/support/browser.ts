@@ -16,6 +16,8 @@ export interface Look {
   readonly locale?: string
   readonly colorScheme?: 'light' | 'dark'
   readonly reducedMotion?: 'reduce' | 'no-preference'
+  readonly hasTouch?: boolean
+  readonly isMobile?: boolean
 }
 
 /** A page that is gone with the test. Whatever its console reports as an error is in `errors`. */

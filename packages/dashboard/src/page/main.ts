@@ -103,7 +103,7 @@ const listener: Listener = {
   },
   refused() {
     // It may have other reasons, such as too many readers.
-    if (isElsewhere) void isAdmitted().then((isKnown) => isKnown || (connection = 'locked'))
+    void isAdmitted().then((isKnown) => isKnown || (connection = 'locked'))
   },
 }
 

@@ -1,6 +1,6 @@
 /** Requests to the control API. What the lab refuses is shown until the next request. */
 import { byId, setText } from './dom.ts'
-import { isElsewhere } from './entrance.ts'
+import { isElsewhere, wantsToken } from './entrance.ts'
 import { word } from './words.ts'
 
 /** Which cluster of the lab this page shows: the first, or the one beside it. */
@@ -59,7 +59,7 @@ export function commandFor(method: string, path: string, body?: unknown): string
 }
 
 export function curl(flags?: string): string {
-  const token = isElsewhere ? '-H "Authorization: Bearer $TOKEN"' : undefined
+  const token = wantsToken ? '-H "Authorization: Bearer $TOKEN"' : undefined
   return ['curl', flags, token].filter((part) => part !== undefined).join(' ')
 }
 

@@ -1,11 +1,14 @@
-/** At another address than loopback, the lab wants the token of the link that it shows in its terminal. */
+/** At another address than loopback, and in a container, the lab wants the token of the link that it shows in its terminal. */
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '[::1]']
 
 /** Without an answer, the page says by itself that the lab is gone. */
 const WHEN_GONE = true
 
-/** Whether requests need the token. */
+/** Whether the page is shown by another device than the lab's. */
 export const isElsewhere = !LOOPBACK_NAMES.includes(location.hostname)
+
+/** Whether requests of a terminal need the token. */
+export const wantsToken = isElsewhere || tokenOf(location.hash) !== undefined
 
 /** Changes the link's token for a cookie, as an event stream can't send a token. False if the lab refuses. */
 export async function enter(): Promise<boolean> {
@@ -14,7 +17,6 @@ export async function enter(): Promise<boolean> {
   addEventListener('hashchange', () => {
     if (tokenOf(location.hash) !== undefined) location.reload()
   })
-  if (!isElsewhere) return true
   if (token === undefined) return await isAdmitted()
   try {
     // It stays neither in sight nor in the history.
