@@ -36,6 +36,8 @@ export const LONG_TESTS = [
   'test/floor-frames.test.ts',
   'test/floor-half-open.test.ts',
   'test/floor-page.test.ts',
+  'test/live-elsewhere.test.ts',
+  'test/live-keys.test.ts',
   'test/live-page.test.ts',
   'test/live-replay.test.ts',
   'test/live-tour.test.ts',

@@ -5,7 +5,7 @@ import { until } from '@ninelives/lab'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { runUp } from '../packages/lab/test/fixtures/command.ts'
-import { barriers, browserMissing, openPage, reads, scrubToStart } from './support/browser.ts'
+import { barriers, browserMissing, DEADLINE_MS, openPage, reads, scrubToStart } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the live page: ${browserMissing}`, () => {})
@@ -22,7 +22,7 @@ inBrowser('replicated: a key kills a node, and no user notices', async (t) => {
   const told = await reads(page, '#sentence', /^Node b was killed (?!.*have not clicked).* on it: .*\d+/)
   t.notRegex(told, /logged out|lost/)
   t.regex(await reads(page, '#log', /Node b is back/), /Node b died/)
-  await reads(page, '#banner', /All 3 nodes serve/)
+  await page.locator('.house:nth-child(2)[data-serves=true]').waitFor()
   t.deepEqual(await barriers(page), [])
 
   // The past is shown as it was, while the run goes on.
@@ -63,7 +63,7 @@ inBrowser('sticky: the page says how many users were logged out, and so do the c
     const { events } = decodeTrace(readFileSync(trace, 'utf8'))
     return told > 0 && told === loggedOut(events) && told <= judge(events).sessions.lost
   }
-  await until(agree, { deadlineMs: 60_000, everyMs: 250, what: 'the page and the checkers to agree' })
+  await until(agree, { deadlineMs: DEADLINE_MS, everyMs: 250, what: 'the page and the checkers to agree' })
   lab.process.kill('SIGTERM')
   t.is(await lab.exited, 0)
   await reads(page, '#link', /ended|does not answer/)

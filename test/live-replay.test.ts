@@ -4,7 +4,7 @@ import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { until } from '@ninelives/lab'
 import { run, runUp } from '../packages/lab/test/fixtures/command.ts'
-import { barriers, browserMissing, openPage, reads, scrubToStart } from './support/browser.ts'
+import { barriers, browserMissing, DEADLINE_MS, openPage, reads, scrubToStart } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the replay: ${browserMissing}`, () => {})
@@ -18,10 +18,10 @@ async function record(t: ExecutionContext): Promise<string> {
     }
     return users
   }
-  await until(async () => (await sum()).ok > 120, { deadlineMs: 60_000, what: 'the users to be in' })
+  await until(async () => (await sum()).ok > 120, { deadlineMs: DEADLINE_MS, what: 'the users to be in' })
   const body = JSON.stringify({ kind: 'kill', target: 'b' })
   await fetch(`${lab.control}/api/faults`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
-  await until(async () => (await sum()).loggedOut > 0, { deadlineMs: 60_000, what: 'a user to be logged out' })
+  await until(async () => (await sum()).loggedOut > 0, { deadlineMs: DEADLINE_MS, what: 'a user to be logged out' })
   lab.process.kill('SIGTERM')
   t.is(await lab.exited, 0)
   return path.join(lab.directory, 'trace.ndjson')
@@ -31,7 +31,7 @@ async function record(t: ExecutionContext): Promise<string> {
 async function replay(t: ExecutionContext, trace: string): Promise<string> {
   const { output } = run(t, ['replay', trace, '--page', '--port', '0'])
   const address = (): string | undefined => /The replay: (http:\S+)/.exec(output.stdout)?.[1]
-  await until(() => address() !== undefined, { deadlineMs: 60_000, what: 'the replay to be served' })
+  await until(() => address() !== undefined, { deadlineMs: DEADLINE_MS, what: 'the replay to be served' })
   return address() ?? ''
 }
 
@@ -50,7 +50,7 @@ inBrowser('a recorded trace is scrubbed, shows its anomalies, and is forked into
     await page.keyboard.press('n')
     return await cost.isVisible()
   }
-  await until(jumped, { deadlineMs: 60_000, everyMs: 500, what: 'a jump to the death' })
+  await until(jumped, { deadlineMs: DEADLINE_MS, everyMs: 500, what: 'a jump to the death' })
   await page.locator('#diagram-picture svg').waitFor()
   t.deepEqual(await barriers(page), [])
   await scrubToStart(page)

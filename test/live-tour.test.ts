@@ -18,7 +18,6 @@ const FOUND = [
 ]
 
 inBrowser('the tour is offered, shows what it says by its six steps, and ends on a system of your own', async (t) => {
-  t.timeout(400_000)
   const lab = await runUp(t, ...lively)
   const { page, errors } = await openPage(t, lab.control)
   await reads(page, '#tour-title', /New here/)
@@ -32,7 +31,12 @@ inBrowser('the tour is offered, shows what it says by its six steps, and ends on
       await reads(page, '#tour-act', /^(Kill|Crash) node b/)
       await page.locator('#tour-act').press('Enter')
     }
-    await reads(page, '#tour-act', /^Next$/)
+    // On a busy machine two tabs may not meet at first.
+    while ((await reads(page, '#tour-act', /^(Next|Try again)$/)) === 'Try again') {
+      await page.locator('#tour-act').press('Enter')
+      await reads(page, '#tour-act', /^(Kill|Crash) node b/)
+      await page.locator('#tour-act').press('Enter')
+    }
     t.regex(await page.locator('#tour-found').innerText(), found)
     await page.locator('#tour-act').press('Enter')
   }

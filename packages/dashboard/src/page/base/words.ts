@@ -76,8 +76,7 @@ const en = {
   'tourText-crash':
     'Node b will die after it has stored a change and before it has answered. The user does not know whether it happened. The balancer sends it to another node, which must not do it twice.',
   'tourFound-crash': '{on} users were on node b. The change that it had not answered was sent again and done once.',
-  tourNotMet:
-    'That moment did not come this time, so this step has shown nothing. Go back to it with “Tour”, or go on.',
+  tourNotMet: 'That moment did not come this time, so this step has shown nothing.',
   tourOther: '{out} of {on} users were logged out this time, and {items} items lost: see the story below for why.',
   tourOverTitle: 'Now your own system',
   tourOver:
@@ -356,6 +355,7 @@ const en = {
   'field-megabytes': 'how much, in MB',
   nodeMid: 'node {name}',
   storeMid: 'the store',
+  tourAgain: 'Try again',
   stageTitle: 'The cluster',
   nodesTitle: 'Nodes',
   storyTitle: 'What happened',
@@ -435,7 +435,7 @@ const ko: Readonly<Record<Word, string>> = {
   'tourText-crash':
     '노드 b는 변경을 저장한 뒤, 응답하기 전에 죽어요. 사용자는 처리됐는지 알 수 없어요. 로드 밸런서가 다른 노드로 다시 보내고, 그 노드는 두 번 처리하면 안 돼요.',
   'tourFound-crash': '노드 b에 {on}명이 있었어요. 응답하지 못한 변경은 다시 보내졌고 한 번만 처리됐어요.',
-  tourNotMet: '이번에는 그 순간이 오지 않아서 보여 줄 것이 없어요. 둘러보기로 돌아오거나 계속하세요.',
+  tourNotMet: '이번에는 그 순간이 오지 않아서 보여 줄 것이 없어요.',
   tourOther: '이번에는 {on}명 가운데 {out}명이 로그아웃됐고 상품 {items}개를 잃었어요. 이유는 아래 기록에 있어요.',
   tourOverTitle: '이제 여러분의 시스템으로',
   tourOver:
@@ -708,6 +708,7 @@ const ko: Readonly<Record<Word, string>> = {
   'field-megabytes': '얼마나 (MB)',
   nodeMid: '노드 {name}',
   storeMid: '저장소',
+  tourAgain: '다시 해 보기',
   stageTitle: '클러스터',
   nodesTitle: '노드',
   storyTitle: '무슨 일이 있었나',

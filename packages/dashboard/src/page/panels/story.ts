@@ -5,6 +5,7 @@ import {
   type Incident,
   type NodeDown,
   type ProcessNoted,
+  type RequestsResent,
   sum,
   type TraceEvent,
   type UsersSecond,
@@ -28,6 +29,10 @@ interface Trouble extends Line {
   readonly sums: { out: number; lost: number; failed: number; unknown: number }
 }
 
+interface Resent extends Line {
+  requests: number
+}
+
 interface Fates extends Omit<Line, 'tone'> {
   tone: Line['tone']
   incident: Incident
@@ -43,14 +48,18 @@ const LINES_MAX = 200
 /** Users that have done nothing for so long after a fault are told of as such. */
 const FATES_AFTER_MS = 10_000
 const AGO_EVERY_MS = 1_000
-/** So long a pause ends a line about the users, or about a note that comes again. */
+/** So long a pause ends a line about the users, or about requests that are sent on. */
 const GAP_MS = 3_500
+/** What the balancer or a process tells again within so long is one line. */
+const AGAIN_MS = 20_000
 
 export class Story {
   readonly #log = byId('log', HTMLElement)
   #lines: Line[] = []
   #elements: Row[] = []
   #trouble: Trouble | undefined
+  /** By node: its last line about requests that went to another one. */
+  readonly #resent = new Map<string, Resent>()
   /** By incident: what it meant for the users who were on it. */
   readonly #fates = new Map<number, Fates>()
   #shownMs = Number.NEGATIVE_INFINITY
@@ -59,9 +68,11 @@ export class Story {
   tell(event: TraceEvent, before: ClusterState): void {
     this.#startedAtMs = event.type === 'run-started' ? event.startedAtMs : before.startedAtMs
     if (event.type === 'users-second') return this.#users(event, event.atMs)
-    const told = before.phase === 'ready' ? tell(event, before) : undefined
+    if (before.phase !== 'ready') return
+    if (event.type === 'requests-resent') return this.#sentOn(event, event.atMs)
+    const told = tell(event, before)
     if (told === undefined) return
-    const again = event.type === 'process-noted' ? this.#notedLately(told, event.atMs) : undefined
+    const again = recurrent.has(event.type) ? this.#toldLately(told, event.atMs) : undefined
     if (again === undefined) this.#add({ atMs: event.atMs, toMs: event.atMs, ...told })
     else this.#goesOn(again, event.atMs)
   }
@@ -89,6 +100,7 @@ export class Story {
     this.#lines = []
     this.#trouble = undefined
     this.#fates.clear()
+    this.#resent.clear()
     this.translate()
   }
 
@@ -124,10 +136,28 @@ export class Story {
     this.#goesOn(last, atMs)
   }
 
-  /** The line of the same note of that process, if it came a moment ago. */
-  #notedLately(told: Told, atMs: number): Line | undefined {
+  #sentOn({ upstream: name, retries, reroutes }: RequestsResent, atMs: number): void {
+    const last = this.#resent.get(name)
+    if (last !== undefined && atMs - last.toMs <= GAP_MS) {
+      last.requests += retries + reroutes
+      return this.#goesOn(last, atMs)
+    }
+    const requests = retries + reroutes
+    const line: Resent = {
+      atMs,
+      toMs: atMs,
+      tone: 'plain',
+      requests,
+      text: () => word('storyResent', { name, n: line.requests }),
+    }
+    this.#resent.set(name, line)
+    this.#add(line)
+  }
+
+  /** The line that said the same, if that was a moment ago. */
+  #toldLately(told: Told, atMs: number): Line | undefined {
     const text = told.text()
-    return this.#lines.find((line) => atMs - line.toMs <= GAP_MS && line.text() === text)
+    return this.#lines.find((line) => atMs - line.toMs <= AGAIN_MS && line.text() === text)
   }
 
   #goesOn(line: Line, atMs: number): void {
@@ -186,8 +216,6 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
       return plain('storyReadmitted', { name: event.upstream })
     case 'upstream-draining':
       return plain(isLeaving(event.upstream, before) ? 'storyNothingNew' : 'storyUnready', { name: event.upstream })
-    case 'requests-resent':
-      return plain('storyResent', { name: event.upstream, n: event.retries + event.reroutes })
     case 'process-up':
       return hidden.has(event.process) ? undefined : good('storyProcessUp', { process: event.process })
     case 'process-down':
@@ -210,12 +238,20 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
     case 'visitor-served':
     case 'operation-sent':
     case 'operation-ended':
+    case 'requests-resent':
     case 'run-ended':
     default:
       return undefined
   }
 }
 
+/** A node that a busy machine holds up is ejected and readmitted again and again. */
+const recurrent: ReadonlySet<string> = new Set([
+  'process-noted',
+  'upstream-draining',
+  'upstream-ejected',
+  'upstream-readmitted',
+])
 const hidden: ReadonlySet<string> = new Set(['users', 'edges'])
 const shownByState: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
 

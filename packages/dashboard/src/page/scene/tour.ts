@@ -43,7 +43,8 @@ const PROMISED_WITHIN_MS = 45_000
 const LOGOUTS_MIN = 10
 const KEPT_AS = 'ninelives-tour'
 
-type Phase = 'invited' | 'starting' | 'settling' | 'acting' | 'watching' | 'told' | 'over' | 'closed'
+/** `missed`: what the step was to show has not happened. */
+type Phase = 'invited' | 'starting' | 'settling' | 'acting' | 'watching' | 'missed' | 'told' | 'over' | 'closed'
 
 export class Tour {
   readonly #lab: LabView
@@ -97,7 +98,7 @@ export class Tour {
       const figures = this.#step.fault === undefined ? loggedOut(state) : this.#shown(moment, nowMs)
       if (figures !== undefined) {
         this.#found = word(figures.name, { ...figures.values, ops: figure(state.users.totals.ok) })
-        this.#phase = 'told'
+        this.#phase = figures.name === 'tourNotMet' ? 'missed' : 'told'
       }
     }
     this.#show()
@@ -112,7 +113,7 @@ export class Tour {
   }
 
   async #go(): Promise<void> {
-    if (this.#phase === 'invited') return await this.#begin()
+    if (this.#phase === 'invited' || this.#phase === 'missed') return await this.#begin()
     if (this.#phase === 'told') return await this.#next()
     if (this.#phase === 'over') return this.#close()
     if (this.#phase !== 'acting') return
@@ -223,6 +224,8 @@ export class Tour {
         return word(this.#step.fault === 'crash' ? 'tourCrash' : 'tourKill')
       case 'watching':
         return word('tourWatch')
+      case 'missed':
+        return word('tourAgain')
       case 'told':
         return word('tourNext')
       case 'over':

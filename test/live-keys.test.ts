@@ -1,0 +1,66 @@
+/** The live page with the keyboard alone, in a real browser, down to the last node and beyond the end of the lab. */
+import test, { type ExecutionContext } from 'ava'
+import type { Page } from 'playwright-core'
+import { runUp } from '../packages/lab/test/fixtures/command.ts'
+import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
+
+const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
+if (browserMissing !== undefined) test.skip(`the keyboard: ${browserMissing}`, () => {})
+
+const TABS_MAX = 80
+
+/** Goes there as a person would, by the tab key. */
+async function tabTo(t: ExecutionContext, page: Page, selector: string): Promise<void> {
+  for (let tabs = 0; tabs < TABS_MAX; tabs++) {
+    await page.keyboard.press('Tab')
+    if (await page.locator(selector).evaluate((wanted) => wanted.matches(':focus-visible'))) return
+  }
+  t.fail(`${selector} is not reached by the tab key`)
+}
+
+inBrowser(
+  'the keyboard alone pauses, kills, starts and changes the strategy, and nothing acts without a lab',
+  async (t) => {
+    const lab = await runUp(t, '--users', '20', '--rate', '40', '--restart-after', 'never')
+    const { page, errors } = await openPage(t, lab.control)
+    const house = (nth: number, state: string) => page.locator(`.house:nth-child(${nth})[data-state=${state}]`)
+    await reads(page, '#tour-title', /New here/)
+    await tabTo(t, page, '#tour-close')
+    await page.keyboard.press('Enter')
+    await reads(page, '.house:nth-child(1) .house-facts', /[1-9]\d* users/)
+
+    await page.keyboard.press('Shift+1')
+    await house(1, 'paused').waitFor()
+    await reads(page, '#command-signal-text', /^kill -STOP \d+$/)
+    t.deepEqual(await barriers(page), [])
+    await page.keyboard.press('Shift+1')
+    await house(1, 'up').waitFor()
+
+    for (const nth of [1, 2, 3]) {
+      await page.keyboard.press(String(nth))
+      await house(nth, 'down').waitFor()
+    }
+    await reads(page, '#banner', /^No node serves/)
+    t.deepEqual(await barriers(page), [])
+    const start = '.node:nth-child(1) .actions button:last-child'
+    await reads(page, start, /^Start$/)
+    await tabTo(t, page, start)
+    await page.keyboard.press('Enter')
+    await house(1, 'up').waitFor()
+
+    await tabTo(t, page, '#strategy')
+    await page.keyboard.press('Enter')
+    await page.locator('#cluster [value=replicated]:focus').waitFor()
+    // To the one below; the enter key in a form starts it.
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await reads(page, '#strategy-name', /^clustered$/)
+    t.deepEqual(errors, [])
+
+    lab.process.kill('SIGKILL')
+    await reads(page, '#link', /does not answer/)
+    await page.locator('#faults-open:disabled').waitFor()
+    t.deepEqual(await page.locator(':is(.kill, .actions button, #campaign, #rate, #strategy):enabled').all(), [])
+    t.deepEqual(await barriers(page), [])
+  },
+)
