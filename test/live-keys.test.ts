@@ -21,7 +21,7 @@ async function tabTo(t: ExecutionContext, page: Page, selector: string): Promise
 inBrowser(
   'the keyboard alone pauses, kills, starts and changes the strategy, and nothing acts without a lab',
   async (t) => {
-    const lab = await runUp(t, '--users', '20', '--rate', '40', '--restart-after', 'never')
+    const lab = await runUp(t, '--strategy', 'sticky', '--users', '20', '--rate', '40', '--restart-after', 'never')
     const { page, errors } = await openPage(t, lab.control)
     const house = (nth: number, state: string) => page.locator(`.house:nth-child(${nth})[data-state=${state}]`)
     await reads(page, '#tour-title', /New here/)
@@ -50,11 +50,11 @@ inBrowser(
 
     await tabTo(t, page, '#strategy')
     await page.keyboard.press('Enter')
-    await page.locator('#cluster [value=replicated]:focus').waitFor()
+    await page.locator('#cluster [value=sticky]:focus').waitFor()
     // To the one below; the enter key in a form starts it.
     await page.keyboard.press('ArrowDown')
     await page.keyboard.press('Enter')
-    await reads(page, '#strategy-name', /^clustered$/)
+    await reads(page, '#strategy-name', /^token$/)
     t.deepEqual(errors, [])
 
     lab.process.kill('SIGKILL')

@@ -28,7 +28,12 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'node-starting':
       return nodeStarting(state, event, atMs)
     case 'node-up':
-      return withNode(state, event.node, { state: 'up', sinceMs: atMs, pid: event.pid })
+      return withNode(state, event.node, {
+        state: 'up',
+        sinceMs: atMs,
+        pid: event.pid,
+        ...downtime(state, event.node, atMs),
+      })
     case 'node-paused':
       return withNode(state, event.node, { state: 'paused', sinceMs: atMs })
     case 'node-resumed':
@@ -129,12 +134,17 @@ function nodeStarting(
 ): Partial<ClusterState> {
   const nodes = state.nodes.map((node): NodeState => {
     if (node.name !== name) return node
-    const downMs = node.state === 'down' ? atMs - node.sinceMs : 0
-    const downtimeMs = node.downtimeMs + downMs
     const { hasLeft: _back, ...rest } = node
-    return { ...rest, state: 'starting', sinceMs: atMs, pid, url, sessions: 0, downtimeMs }
+    return { ...rest, state: 'starting', sinceMs: atMs, pid, url, sessions: 0 }
   })
   return { nodes }
+}
+
+/** A node is down until it is up again: its start is part of that. */
+function downtime(state: ClusterState, name: string, atMs: number): Pick<NodeState, 'downtimeMs'> | undefined {
+  const node = findNode(state, name)
+  if (node?.state !== 'starting' || node.downAtMs === undefined) return undefined
+  return { downtimeMs: node.downtimeMs + atMs - node.downAtMs }
 }
 
 function nodeDown(state: ClusterState, { node: name, code }: NodeDown, atMs: number): Partial<ClusterState> {

@@ -44,7 +44,7 @@ test('a node that dies loses its pid and its sessions, and gets a new pid when i
     { type: 'node-starting', node: 'b', pid: 12, url: 'http://127.0.0.1:21002' },
     { type: 'node-up', node: 'b', pid: 12, downForMs: 1_700 },
   ]
-  const again = { state: 'up', sinceMs: 600, pid: 12, sessions: 0, deaths: 1, downtimeMs: 100 } as const
+  const again = { state: 'up', sinceMs: 600, pid: 12, sessions: 0, deaths: 1, downtimeMs: 200 } as const
   t.like(after(...lived, died, ...back).nodes[1], again)
 })
 

@@ -21,6 +21,7 @@ export class ClusterDialog {
     this.#lab = lab
     this.#director = director
     byId('strategy', HTMLButtonElement).addEventListener('click', () => void this.open())
+    byId('compare', HTMLButtonElement).addEventListener('click', () => void this.#compare())
     const form = byId('cluster-form', HTMLFormElement)
     form.addEventListener('input', () => this.#showFigures())
     form.addEventListener('submit', (event) => {
@@ -35,6 +36,15 @@ export class ClusterDialog {
     setText(byId('strategy-name', HTMLElement), name)
     button.disabled = this.#lab.facts.strategies.length === 0 || !cluster.isThere
     button.ariaBusy = String(this.#director.isChanging)
+    const compare = byId('compare', HTMLButtonElement)
+    compare.hidden = this.#lab.facts.strategies.length === 0
+    compare.disabled = button.disabled
+  }
+
+  /** Offers the present cluster, and one beside it whose users are logged out where this one's are not, or the other way round. */
+  async #compare(): Promise<void> {
+    const now = sceneNow(this.#stateNow(), this.#lab.facts.edges)
+    await this.open({ ...now, beside: now.strategy === 'sticky' ? 'replicated' : 'sticky' })
   }
 
   /** Opens with the scene of a link. False if the link has none. */
@@ -51,7 +61,7 @@ export class ClusterDialog {
     const beside = scene === undefined ? facts.beside : scene.beside
     this.#faults = scene?.faults ?? []
     byId('cluster-strategies', HTMLElement).replaceChildren(
-      ...strategies.map((name) => choice(name, name === now.strategy)),
+      ...inOrder(strategies).map((name) => choice(name, name === now.strategy)),
     )
     setText(byId('cluster-faults', HTMLElement), this.#faults.map((fault) => toldFault(fault)).join(', '))
     const besides = [new Option(word('besideNone'), ''), ...strategies.map((name) => new Option(name, name))]
@@ -115,6 +125,13 @@ export class ClusterDialog {
     setText(this.#problem, problem ?? '')
     if (problem === undefined) this.#dialog.close()
   }
+}
+
+/** From the simplest to what survives most. */
+const ORDER = ['memory', 'sticky', 'token', 'redis', 'memcached', 'database', 'replicated', 'clustered', 'hybrid']
+
+function inOrder(strategies: readonly string[]): readonly string[] {
+  return strategies.toSorted((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b))
 }
 
 function toldFault({ kind, target, afterMs }: PlannedFault): string {

@@ -108,6 +108,7 @@ export class Hands {
 
   show(): void {
     const { users, seed, faults, phase } = this.#stateNow()
+    byId('seed', HTMLElement).title = word('seedNote')
     setText(byId('seed', HTMLElement), phase === 'starting' ? '' : word('seed', { n: String(seed) }))
     const slider = byId('rate', HTMLInputElement)
     slider.disabled = users.all === 0 || !cluster.isThere

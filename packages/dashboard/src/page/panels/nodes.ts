@@ -3,7 +3,7 @@ import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/hi
 import { cluster, control, inject } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { reasonText } from '../base/reasons.ts'
-import { duration, figure, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
+import { duration, figure, isWord, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
 
 const SHARE_SECONDS = 10
 
@@ -49,11 +49,13 @@ function makeCard(name: string): Card {
     show(node, state, share, nowMs) {
       root.dataset['state'] = lifeOf(node)
       const isIdle = node.state === 'up' && node.ejected
-      const since = word('since', { time: duration(nowMs - node.sinceMs) })
+      const sinceMs = isIdle ? (node.decision?.atMs ?? node.sinceMs) : node.sinceMs
+      const since = word('since', { time: duration(nowMs - sinceMs) })
       setText(life, `${isIdle ? word('waitingForTraffic') : lifeWord(lifeOf(node))} ${since}`)
       setText(pid, node.pid === undefined ? '' : `pid ${node.pid}`)
       setText(decision, decisionText(node, nowMs))
-      const downMs = node.downtimeMs + (node.state === 'down' ? nowMs - node.sinceMs : 0)
+      const isOut = node.state === 'down' || node.state === 'starting'
+      const downMs = node.downtimeMs + (isOut ? nowMs - (node.downAtMs ?? nowMs) : 0)
       facts.show([
         figure(node.deaths),
         downMs === 0 ? '–' : duration(downMs),
@@ -139,6 +141,8 @@ function makeButtons(): { root: HTMLElement; show: (node: NodeState, state: Clus
       const text = word(label(node))
       setText(button, text)
       button.ariaLabel = word('act', { action: text, name: node.name })
+      const about = `${label(node)}Note`
+      button.title = isWord(about) ? word(about) : ''
       button.disabled = now === undefined || !cluster.isThere
     })
     return button

@@ -1,6 +1,7 @@
 /** The one large sentence: what the last fault meant for the users who were on it, or what there is to do. */
 import { type Fate, FATES, findNode, type Incident, lateFor } from '@ninelives/history'
 import { recording } from '../base/control.ts'
+import { byId } from '../base/dom.ts'
 import type { Moment } from '../data/moment.ts'
 import { duration, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
@@ -21,6 +22,8 @@ export interface Told {
 }
 
 const TOLD_FOR_MS = 120_000
+const LATE_MS = 2_000
+const LATE_SECONDS = 8
 /** A device whose first pointer is a finger seldom has a keyboard. */
 const hasKeys = !matchMedia('(pointer: coarse)').matches
 
@@ -84,7 +87,9 @@ function calm({ state }: Moment): About {
   const values = { serving, users: users.all, key, name: victim?.name ?? '' }
   const told = users.all === 0 ? 'noUsers' : nodes.length === 1 ? 'quietOne' : 'quiet'
   const hint = hasKeys ? 'pressToKill' : 'tapToKill'
-  return { lead: word(told, values), clauses: recording.fork === undefined ? [{ text: word(hint, values) }] : [] }
+  // The tour says itself what to do.
+  const isHinted = recording.fork === undefined && byId('tour', HTMLElement).hidden
+  return { lead: word(told, values), clauses: isHinted ? [{ text: word(hint, values) }] : [] }
 }
 
   const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
@@ -103,6 +108,7 @@ function calm({ state }: Moment): About {
       return word('nodeIs', { name: node.name, state: life })
     })
     .join(', ')
+  if (isOverloaded(state)) return { banner: word('overloaded'), isAlarming: true }
   const about = word(`strategy-${strategy.name}` as Word)
   if (serving === nodes.length)
     return { banner: isNews ? `${word('allServe', { all: nodes.length })} ${about}` : about, isAlarming: false }
@@ -111,7 +117,14 @@ function calm({ state }: Moment): About {
   return { banner: word('someServe', { serving, all: nodes.length, others }) + last, isAlarming: serving === 1 }
 }
 
+/** Nothing is broken, and the answers are late second after second. */
+function isOverloaded({ phase, nodes, faults, users }: Moment['state']): boolean {
+  if (phase !== 'ready' || faults.length > 0 || nodes.some(({ state }) => state !== 'up')) return false
+  const last = users.recent.slice(-LATE_SECONDS)
+  return last.length === LATE_SECONDS && last.every(({ p99Ms }) => p99Ms >= LATE_MS)
+}
+
 export function isServing(state: Moment['state'], name: string): boolean {
   const node = findNode(state, name)
-  return node?.state === 'up' && !node.ejected
+  return node?.state === 'up' && !node.ejected && node.decision?.what !== 'draining'
 }

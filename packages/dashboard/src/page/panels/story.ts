@@ -292,10 +292,20 @@ function fault(
 }
 
 function noted({ process, event, warns, line: said, detail }: ProcessNoted): Told | undefined {
-  const values = { process, event, point: String(detail['point']), operation: String(detail['operation']) }
+  const values = {
+    process: () => processName(process),
+    event,
+    point: String(detail['point']),
+    operation: String(detail['operation']),
+  }
   const name = `noted-${event}`
   if (isWord(name)) return bad(name, values)
-  return warns ? bad('storyNoted', { process, event: said ?? event }) : undefined
+  return warns ? bad('storyNoted', { ...values, event: said ?? event }) : undefined
+}
+
+function processName(process: string): string {
+  const [, name] = /^node-(.+)$/.exec(process) ?? []
+  return name === undefined ? process : word('node', { name })
 }
 
 type Values = Readonly<Record<string, string | number | (() => string)>>

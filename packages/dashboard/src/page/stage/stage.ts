@@ -1,5 +1,5 @@
 /** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
-import { type ClusterState, type NodeState, sumRecent } from '@ninelives/history'
+import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
 import { currentColours, onColours } from '../base/colours.ts'
 import { cluster, recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
@@ -13,6 +13,8 @@ import type { Yard } from './places.ts'
 
 const SHARE_SECONDS = 5
 const DENSITY_MAX = 2
+/** On a slow machine, dots move further in a frame, so that they are where they belong. */
+const FRAME_MS_MAX = 1_000
 
 interface House {
   readonly root: HTMLElement
@@ -81,7 +83,7 @@ export class Stage {
 
   draw(): void {
     const nowMs = performance.now()
-    this.#picture.draw(nowMs, Math.min(100, nowMs - this.#lastMs), currentColours())
+    this.#picture.draw(nowMs, Math.min(FRAME_MS_MAX, nowMs - this.#lastMs), currentColours())
     this.#lastMs = nowMs
   }
 
@@ -97,7 +99,7 @@ export class Stage {
     const { nodes, out, away } = census(moment)
     const recent = sumRecent(state.users, SHARE_SECONDS)
     const seconds = Math.min(SHARE_SECONDS, Math.max(1, state.users.recent.length))
-    setText(byId('balancer-rate', HTMLElement), word('perSecond', { n: Math.round(recent.ok / seconds) }))
+    setText(byId('balancer-rate', HTMLElement), word('perSecond', { n: Math.round(sum(recent.byNode) / seconds) }))
     const routing = `routing-${state.strategy.routing}`
     setText(byId('balancer-routing', HTMLElement), isWord(routing) ? word(routing) : '')
     setText(byId('store-text', HTMLElement), storeText(state))
