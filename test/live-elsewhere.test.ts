@@ -26,6 +26,7 @@ inBrowser('a phone gets in by the link, and breaks a connection and a node by to
   await page.locator('#tour-close').tap()
   await reads(page, '.house:nth-child(1) .house-facts', /[1-9]\d* users/)
   await page.getByRole('button', { name: 'Break the connection balancer → a' }).tap()
+  await page.locator('#faults[open]').waitFor()
   t.is(await page.locator('#fault-kind').inputValue(), 'cut')
   t.is(await page.locator('#fault-target').inputValue(), 'balancer>a')
   await reads(page, '#fault-command', /^curl -X POST -H "Authorization: Bearer \$TOKEN"/)
