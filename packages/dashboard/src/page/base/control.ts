@@ -67,7 +67,7 @@ export function curl(flags?: string): string {
 const SIGNALS: Readonly<Record<string, string>> = { kill: 'KILL', pause: 'STOP', drain: 'TERM' }
 
 /** What a fault of a process is without the lab. */
-export function signalFor({ kind, target }: { readonly kind: string; readonly target: string }): string | undefined {
+function signalFor({ kind, target }: { readonly kind: string; readonly target: string }): string | undefined {
   const pid = cluster.pidOf(target)
   const signal = SIGNALS[kind]
   return pid === undefined || signal === undefined || isElsewhere ? undefined : `kill -${signal} ${pid}`

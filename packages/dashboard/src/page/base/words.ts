@@ -777,7 +777,7 @@ export function duration(ms: number): string {
 }
 
 /** A node that is down because it was asked to leave is stopped. */
-export type ShownLife = NodeLife | 'stopped'
+type ShownLife = NodeLife | 'stopped'
 
 export function lifeOf({ state, hasLeft }: Pick<NodeState, 'state' | 'hasLeft'>): ShownLife {
   return state === 'down' && hasLeft === true ? 'stopped' : state
