@@ -111,7 +111,7 @@ export class Story {
     this.#shownMs = Number.NEGATIVE_INFINITY
   }
 
-  /** How long ago each was. Lines that are later than the time that is shown are pale. */
+  /** How long ago each was. Lines that are later than the time that is shown are grey and slanted. */
   showUntil(ms: number): void {
     if (Math.abs(ms - this.#shownMs) < AGO_EVERY_MS) return
     this.#shownMs = ms
