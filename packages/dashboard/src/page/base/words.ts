@@ -361,8 +361,6 @@ const en = {
   drainNote: 'asks the node to finish what it has and leave, as a deploy does',
   pauseNote: 'stops the process: it keeps its connections and answers nothing',
   compare: 'Compare two strategies',
-  overloaded:
-    'This machine is overloaded: nothing is broken, and yet answers take seconds. What you see now tells of the machine, not of the strategy.',
   stageTitle: 'The cluster',
   nodesTitle: 'Nodes',
   storyTitle: 'What happened',
@@ -721,8 +719,6 @@ const ko: Readonly<Record<Word, string>> = {
   drainNote: '배포할 때처럼, 하던 일을 마치고 나가라고 해요',
   pauseNote: '프로세스를 멈춰요. 연결은 유지하지만 응답하지 않아요',
   compare: '두 전략 비교하기',
-  overloaded:
-    '이 컴퓨터에 부하가 너무 커요. 고장 난 것이 없는데도 응답이 몇 초씩 걸려요. 지금 보이는 것은 전략이 아니라 컴퓨터 탓이에요.',
   stageTitle: '클러스터',
   nodesTitle: '노드',
   storyTitle: '무슨 일이 있었나',

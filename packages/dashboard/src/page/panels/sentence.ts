@@ -22,8 +22,6 @@ export interface Told {
 }
 
 const TOLD_FOR_MS = 120_000
-const LATE_MS = 2_000
-const LATE_SECONDS = 8
 /** A device whose first pointer is a finger seldom has a keyboard. */
 const hasKeys = !matchMedia('(pointer: coarse)').matches
 
@@ -92,12 +90,8 @@ function calm({ state }: Moment): About {
   return { lead: word(told, values), clauses: isHinted ? [{ text: word(hint, values) }] : [] }
 }
 
-  const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
-  const about = isNews ? incidentTold(last, nowMs) : calm(moment)
-  const { banner, isAlarming } = serviceOf(state, isNews)
-  const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
-  const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
-  return { ...about, banner: [banner, ...busy].join(' '), isAlarming }
+/** `isNews`: the sentence does not say how many nodes serve. */
+function serviceOf(state: Moment['state'], isNews: boolean): Pick<Told, 'banner' | 'isAlarming'> {
   const { nodes, strategy } = state
   if (nodes.length === 0) return { banner: '', isAlarming: false }
   const serving = nodes.filter((node) => isServing(state, node.name)).length
@@ -108,20 +102,12 @@ function calm({ state }: Moment): About {
       return word('nodeIs', { name: node.name, state: life })
     })
     .join(', ')
-  if (isOverloaded(state)) return { banner: word('overloaded'), isAlarming: true }
   const about = word(`strategy-${strategy.name}` as Word)
   if (serving === nodes.length)
     return { banner: isNews ? `${word('allServe', { all: nodes.length })} ${about}` : about, isAlarming: false }
   if (serving === 0) return { banner: word('noneServe', { others }), isAlarming: true }
   const last = serving === 1 ? ` ${word('lastOne')}` : ''
   return { banner: word('someServe', { serving, all: nodes.length, others }) + last, isAlarming: serving === 1 }
-}
-
-/** Nothing is broken, and the answers are late second after second. */
-function isOverloaded({ phase, nodes, faults, users }: Moment['state']): boolean {
-  if (phase !== 'ready' || faults.length > 0 || nodes.some(({ state }) => state !== 'up')) return false
-  const last = users.recent.slice(-LATE_SECONDS)
-  return last.length === LATE_SECONDS && last.every(({ p99Ms }) => p99Ms >= LATE_MS)
 }
 
 export function isServing(state: Moment['state'], name: string): boolean {
