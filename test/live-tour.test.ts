@@ -9,7 +9,7 @@ if (browserMissing !== undefined) test.skip(`the live page: ${browserMissing}`, 
 const lively = ['--users', '30', '--rate', '60']
 /** What each step is to show. The figures are the page's own. */
 const FOUND = [
-  /^\d+ times a user was logged out, and nothing was broken/,
+  /^\d+ times so far a user was logged out, and nothing was broken/,
   /^[1-9]\d* of the \d+ users on node b were logged out/,
   /^[1-9]\d* users were on node b\. None was logged out, and no item was lost\./,
   /^[1-9]\d* users were on node b\. None was logged out, and no item was lost, without a store/,
