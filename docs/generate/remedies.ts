@@ -295,6 +295,10 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     WRONG_TARGET: ['This kind of fault does not fall on that target.', 'The message says what it falls on.'],
   },
   command: {
+    ADMIN_REFUSED: [
+      "The balancer's admin port refuses the token of `attach`.",
+      'Give `ADMIN_TOKEN` the value that the balancer has.',
+    ],
     DEADLINE: ['Something did not happen in time.', 'The message names it; the logs of the run are in its directory.'],
     NODE_SILENT: ['A node of `--nodes-url` does not answer `/healthz`.', 'Start it, and give it that path.'],
     NOT_HEALED: ['A fault could not be healed.', 'What was recorded is judged; look at the log of what it fell on.'],
