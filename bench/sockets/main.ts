@@ -1,19 +1,20 @@
-/**
- * What sockets cost: memory of an idle one, CPU of a move, and how long all take to be back when a node is killed.
- *
- *     npm run bench:sockets -- [--strategies replicated,redis] [--sockets 2000] [--moves 300] [--seconds 15]
- */
-import { readFileSync } from 'node:fs'
+/** What sockets cost: memory of an idle one, CPU of a move, and how long all take to be back when a node is killed. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { flagsHelp, parseFlags, strategies, until, UsageError } from '@ninelives/lab'
+import { fileURLToPath } from 'node:url'
+import { flagsHelp, parseFlags, strategies, switchFlag, until, UsageError } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
-import { countFlag, namesFlag } from '../harness/command/flags.ts'
+import { countFlag, namesFlag, outDirectory, outFlag } from '../harness/command/flags.ts'
+import { makeOut } from '../harness/command/out-directory.ts'
 import { aligned } from '../harness/command/table.ts'
+import { environment } from '../harness/environment.ts'
 import { type LabProcess, type LabUnderTest, withLab } from '../harness/lab-under-test.ts'
 import { cpuMicrosOf } from '../harness/processes/cpu-time.ts'
 import { watchOthers } from '../harness/processes/machine-load.ts'
 import { cookieOf, customersAt, type Customer, walk } from './customers.ts'
-import { type HttpBeside, withHttpBeside } from './http-beside.ts'
+import { withHttpBeside } from './http-beside.ts'
+import { SOCKETS_SCHEMA, type SocketsResult, type SocketsRow, socketsRows, withSockets } from './result.ts'
 
 const NODES = 3
 const SETTLE_MS = 5_000
@@ -21,6 +22,10 @@ const CALM_MS = 5_000
 const BACK_DEADLINE_MS = 60_000
 const WALKERS = 100
 const DESCRIPTORS_BESIDE = 150
+
+const RESULT = fileURLToPath(new URL('../results/sockets.json', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../packages/sessions/README.md', import.meta.url))
+const COMMAND = 'npm run bench:sockets'
 
 const FLAGS = {
   strategies: namesFlag(
@@ -30,9 +35,11 @@ const FLAGS = {
   sockets: countFlag('idle sockets in all (default 2000)', 2_000, 20_000),
   moves: countFlag('moves a second (default 300)', 300, 5_000),
   seconds: countFlag('how long idleness and moves are measured (default 15)', 15, 600),
+  out: outFlag,
+  keep: switchFlag('puts the result into bench/results and its table into packages/sessions/README.md'),
 }
 
-const HELP = `npm run bench:sockets -- [flags]
+const HELP = `${COMMAND} -- [flags]
 
 What sockets on the floor cost, with ${NODES} nodes: the memory of an idle socket, the CPU of a move by ${WALKERS} customers, and the time
 until everyone is back when a node is killed, with the HTTP requests of one more customer before and meanwhile. The balancer takes two
@@ -40,30 +47,31 @@ descriptors for a socket.
 
 ${flagsHelp(FLAGS)}`
 
-interface Figures {
-  readonly nodeBytesPerSocket: number
-  readonly balancerBytesPerSocket: number
-  readonly idleNodeMsPerSecond: number
-  readonly nodeMicrosPerMove: number
-  readonly balancerMicrosPerMove: number
-  readonly moves: number
-  readonly backMs: number
-  readonly largestShare: number
-  /** Before the kill, and from it until everyone was back. */
-  readonly http: readonly [before: HttpBeside, meanwhile: HttpBeside]
-  readonly othersShare: number | undefined
-}
-
 benchMain(async (args) => {
-  const values = parseFlags('npm run bench:sockets', FLAGS, args)
+  const values = parseFlags(COMMAND, FLAGS, args)
   if (values === 'help') return say(HELP)
   requireDescriptors(values.sockets)
-  const rows: string[][] = []
+  const startedAt = new Date()
+  const out = outDirectory(values.out, startedAt)
+  makeOut(out)
+  const file = join(out, 'result.json')
+  const where = environment(undefined, {})
+  const rows: SocketsRow[] = []
+  const result = (): SocketsResult => ({
+    schema: SOCKETS_SCHEMA,
+    startedAt: startedAt.toISOString(),
+    environment: where,
+    rows,
+  })
   for (const strategy of values.strategies ?? ['replicated']) {
-    const measure = (lab: LabUnderTest) => figuresOf(strategy, lab, values)
-    rows.push(rowOf(strategy, await withLab(strategy, NODES, measure)))
+    rows.push(await withLab(strategy, NODES, (lab) => rowOf(strategy, lab, values)))
+    writeFileSync(file, `${JSON.stringify(result(), undefined, 2)}\n`)
   }
-  say(aligned([HEAD, ...rows], HEAD.length - 1))
+  say(`\n${aligned(socketsRows(result()), 1)}\nWritten to ${file}`)
+  if (!values.keep) return
+  writeFileSync(RESULT, `${JSON.stringify(result(), undefined, 2)}\n`)
+  writeFileSync(PAGE, withSockets(readFileSync(PAGE, 'utf8'), result()))
+  say('The table of packages/sessions/README.md is up to date')
 })
 
 function requireDescriptors(sockets: number): void {
@@ -81,7 +89,7 @@ interface Plan {
   readonly seconds: number
 }
 
-async function figuresOf(strategy: string, { processes, shopUrl }: LabUnderTest, plan: Plan): Promise<Figures> {
+async function rowOf(strategy: string, { processes, shopUrl }: LabUnderTest, plan: Plan): Promise<SocketsRow> {
   const { sockets, seconds } = plan
   const nodes = processes.filter(({ name }) => name.startsWith('node '))
   const balancer = processes.filter(({ name }) => name === 'balancer')
@@ -104,6 +112,8 @@ async function figuresOf(strategy: string, { processes, shopUrl }: LabUnderTest,
     const killed = await withHttpBeside(shopUrl, cookie, () => afterKill(strategy, nodes, customers))
     const perMove = (of: 0 | 1) => (moving.micros[of] - (idle.micros[of] * moving.ms) / idle.ms) / moving.result
     return {
+      strategy,
+      sockets,
       nodeBytesPerSocket: (after.nodes - before.nodes) / sockets,
       balancerBytesPerSocket: (after.balancer - before.balancer) / sockets,
       idleNodeMsPerSecond: idle.micros[0] / idle.ms / NODES,
@@ -133,6 +143,7 @@ async function afterKill(strategy: string, nodes: readonly LabProcess[], custome
   })
   const shares = Object.values(Object.groupBy(customers, ({ node = '' }) => node)).map((at) => at?.length ?? 0)
   return {
+    hit: hit.length,
     backMs: Math.max(0, ...hit.map(({ backAtMs }) => backAtMs - killedAtMs)),
     largestShare: Math.max(...shares) / customers.length,
   }
@@ -156,38 +167,4 @@ function residentBytes(processes: readonly LabProcess[]): number {
     const [, kib = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
     return sum + 1_024 * Number(kib)
   }, 0)
-}
-
-const HEAD = [
-  'strategy',
-  'KiB/socket node',
-  'balancer',
-  'idle node ms/s',
-  'us/move nodes',
-  'balancer',
-  'moves',
-  'all back ms',
-  'largest share',
-  'HTTP p99 ms',
-  'HTTP failed',
-  '',
-]
-
-function rowOf(strategy: string, figures: Figures): string[] {
-  const { othersShare, http } = figures
-  const [before, meanwhile] = http
-  return [
-    strategy,
-    (figures.nodeBytesPerSocket / 1_024).toFixed(1),
-    (figures.balancerBytesPerSocket / 1_024).toFixed(1),
-    figures.idleNodeMsPerSecond.toFixed(1),
-    figures.nodeMicrosPerMove.toFixed(0),
-    figures.balancerMicrosPerMove.toFixed(0),
-    String(figures.moves),
-    figures.backMs.toFixed(0),
-    `${Math.round(100 * figures.largestShare)} %`,
-    `${before.p99Ms.toFixed(1)} → ${meanwhile.p99Ms.toFixed(1)}`,
-    `${before.failed} of ${before.sent} → ${meanwhile.failed} of ${meanwhile.sent}`,
-    othersShare === undefined ? '' : `others had ${Math.round(100 * othersShare)} % of the machine`,
-  ]
 }
