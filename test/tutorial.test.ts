@@ -69,7 +69,10 @@ async function folder(t: ExecutionContext): Promise<Folder> {
   const here = (text: string): string =>
     text
       .replaceAll(/\b808[0-3]\b/g, (port) => String(ports[port]))
-      .replaceAll('npx ninelives-balancer', `PORT=${ports[8_080]} node ${root}packages/balancer/src/main.ts`)
+      .replaceAll(
+        'node_modules/.bin/ninelives-balancer',
+        `PORT=${ports[8_080]} node ${root}packages/balancer/src/main.ts`,
+      )
       .replaceAll('npx ninelives', `node ${root}packages/lab/src/cli.ts`)
   const write = (file: string, text: string): Promise<void> => writeFile(join(directory, file), here(text))
   await write('package.json', '{}')
