@@ -30,7 +30,7 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'mirror-up': ['info', 'the mirror of the session store answers again'],
   'mirror-skips': ['error', 'too many changed sessions wait for the mirror: further ones are not copied'],
   'store-risk': ['warn', 'the session store may lose sessions'],
-  'changes-lost': ['error', 'acknowledged changes of a session are lost: another node has changed or ended it'],
+  'changes-lost': ['error', 'acknowledged changes of a session are lost'],
   'mesh-linked': ['info', 'linked to a peer'],
   'mesh-unlinked': ['info', 'not linked to a peer'],
   'mesh-refused': ['warn', 'a peer was refused, or has refused this node'],

@@ -83,11 +83,15 @@ export type MeshEvent =
   | { readonly event: 'mesh-repaired'; readonly records: number }
   | { readonly event: 'mesh-lost' }
 
-/** Acknowledged changes of one session were given up, because another node has changed or ended it meanwhile. */
+/**
+ * Acknowledged changes of one session were given up: another node has changed or ended it meanwhile, the store refused them for half a
+ * minute while it was well, or this node has closed while the store was out.
+ */
 export interface BehindEvent {
   readonly event: 'changes-lost'
   readonly store: string
   readonly changes: number
+  readonly reason: string
 }
 
 export type OnStoreEvent = (event: StoreEvent) => void

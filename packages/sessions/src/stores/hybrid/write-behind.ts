@@ -27,6 +27,8 @@ export interface WriteBehindOptions {
   readonly pendingMax: number
   readonly onEvent: OnStoreEvent
   readonly clock: Clock
+  /** A change that fails for so long while the store is well is given up, as it holds up every other one. Default 30 s. */
+  readonly giveUpMs?: number
 }
 
 type Change = { readonly atMs: number; isOver: boolean } & (
@@ -37,6 +39,8 @@ type Change = { readonly atMs: number; isOver: boolean } & (
 interface PendingSession {
   record: SessionRecord
   readonly changes: Change[]
+  /** While its deletion is under way, a change that the store refuses is not lost: the session has ended. */
+  isEnding: boolean
 }
 
 const FLUSHES_MAX = 64
@@ -45,10 +49,11 @@ const RETRY_MAX_MS = 500
 /** How long `close` waits for the store to have everything. */
 const CLOSE_MAX_MS = 5_000
 const CLOSE_LOOK_MS = 10
+const GIVE_UP_MS = 30_000
 
 export function writeBehind(
   store: SessionStore,
-  { windowMs, pendingMax, onEvent, clock }: WriteBehindOptions,
+  { windowMs, pendingMax, onEvent, clock, giveUpMs = GIVE_UP_MS }: WriteBehindOptions,
 ): SessionStore {
   const sessions = new Map<SessionKey, PendingSession>()
   /** In the order in which they were acknowledged; those that are over are removed once they are first. */
@@ -62,6 +67,8 @@ export function writeBehind(
   let lostChanges = 0
   let lagMaxMs = 0
   let isClosed = false
+  /** Why the last change that was not written was not. */
+  let failure: Error | undefined
 
   const behind = (why: string) => new StoreUnavailableError(store.name, new Error(why))
 
@@ -102,7 +109,7 @@ export function writeBehind(
       there.changes.push(change)
       return
     }
-    sessions.set(key, { record, changes: [change] })
+    sessions.set(key, { record, changes: [change], isEnding: false })
     toFlush.push(key)
     flushMore()
   }
@@ -123,24 +130,29 @@ export function writeBehind(
     const session = sessions.get(key)
     if (session === undefined) return
     let pauseMs = RETRY_MIN_MS
+    let triedAtMs = performance.now()
     for (;;) {
       const [change] = session.changes
       if (change === undefined || isClosed) break
       const outcome = await flushed(key, change)
-      if (outcome === 'unknown') {
+      if (outcome instanceof Error) {
+        failure = outcome
+        if (performance.now() - triedAtMs >= giveUpMs && (await isWell())) lose(key, session, outcome)
         await pause(pauseMs)
         pauseMs = Math.min(RETRY_MAX_MS, 2 * pauseMs)
         continue
       }
       pauseMs = RETRY_MIN_MS
       lagMaxMs = Math.max(lagMaxMs, performance.now() - change.atMs)
-      if (outcome === 'refused') lose(key, session)
-      else settle(session.changes.splice(0, 1))
+      triedAtMs = performance.now()
+      if (outcome === 'done') settle(session.changes.splice(0, 1))
+      else if (session.isEnding) settle(session.changes.splice(0))
+      else lose(key, session, new Error('another node has changed the session'))
     }
     if (sessions.get(key) === session) sessions.delete(key)
   }
 
-  const flushed = async (key: SessionKey, change: Change): Promise<'done' | 'refused' | 'unknown'> => {
+  const flushed = async (key: SessionKey, change: Change): Promise<'done' | 'refused' | Error> => {
     try {
       if (change.verb === 'touch') return (await store.touch(key, change.expiresAtMs)) ? 'done' : 'refused'
       const result = await store.write(key, change.write)
@@ -150,11 +162,17 @@ export function writeBehind(
       const isThere =
         result.status === 'conflict' && result.current.version === expectedVersion + 1 && result.current.body === body
       return isThere ? 'done' : 'refused'
-    } catch {
+    } catch (error) {
       // An outage, or a refusal that may pass.
-      return 'unknown'
+      return error instanceof Error ? error : new Error(String(error))
     }
   }
+
+  const isWell = (): Promise<boolean> =>
+    store.health().then(
+      () => true,
+      () => false,
+    )
 
   const settle = (changes: readonly Change[]): void => {
     for (const change of changes) change.isOver = true
@@ -164,13 +182,16 @@ export function writeBehind(
     roomWaiters.clear()
   }
 
-  const lose = (key: SessionKey, session: PendingSession): void => {
+  const lose = (key: SessionKey, session: PendingSession, reason: Error): void => {
     const lost = session.changes.splice(0)
-    sessions.delete(key)
+    if (sessions.get(key) === session) sessions.delete(key)
     settle(lost)
     lostChanges += lost.length
-    onEvent({ event: 'changes-lost', store: store.name, changes: lost.length })
+    if (lost.length > 0)
+      onEvent({ event: 'changes-lost', store: store.name, changes: lost.length, reason: messageOf(reason) })
   }
+
+  const failed = (): string => (failure === undefined ? '' : `, as one could not be written: ${messageOf(failure)}`)
 
   const live = (key: SessionKey): SessionRecord | undefined => {
     const record = sessions.get(key)?.record
@@ -217,8 +238,14 @@ export function writeBehind(
 
     async destroy(key, options) {
       await inTurn(key, async () => {
-        await store.destroy(key, options)
         const session = sessions.get(key)
+        if (session !== undefined) session.isEnding = true
+        try {
+          await store.destroy(key, options)
+        } catch (error) {
+          if (session !== undefined) session.isEnding = false
+          throw error
+        }
         sessions.delete(key)
         settle(session?.changes.splice(0) ?? [])
       })
@@ -232,16 +259,16 @@ export function writeBehind(
       const report = store.report?.() ?? { warnings: [] }
       const lagMs = Math.round(oldestMs())
       const behindReport: BehindReport = { changes: pendingChanges, lagMs, lagMaxMs: Math.round(lagMaxMs), lostChanges }
-      const warnings = lagMs < windowMs ? [] : [`the store is behind by ${lagMs} ms: changes wait`]
+      const warnings = lagMs < windowMs ? [] : [`the store is behind by ${lagMs} ms: changes wait${failed()}`]
       return { ...report, warnings: [...report.warnings, ...warnings], behind: behindReport }
     },
 
     async close() {
-      for (let waitedMs = 0; sessions.size > 0 && waitedMs < CLOSE_MAX_MS; waitedMs += CLOSE_LOOK_MS)
-        await pause(CLOSE_LOOK_MS)
+      const giveUpAtMs = performance.now() + CLOSE_MAX_MS
+      while (sessions.size > 0 && performance.now() < giveUpAtMs) await pause(CLOSE_LOOK_MS)
       isClosed = true
       deadlines.giveUp(() => behind('it was closed'))
-      sessions.clear()
+      for (const [key, session] of sessions) lose(key, session, failure ?? new Error('it was closed'))
       await store.close()
     },
   }
@@ -260,6 +287,11 @@ function capabilitiesOf(store: Capabilities, windowMs: number): Capabilities {
       excused: `a node that dies loses what it acknowledged and had not written yet, up to the last ${windowMs} ms`,
     },
   }
+}
+
+/** With the message of the server, where the store wraps it. */
+function messageOf({ message, cause }: Error): string {
+  return cause instanceof Error ? cause.message : message
 }
 
 function pause(ms: number): Promise<void> {

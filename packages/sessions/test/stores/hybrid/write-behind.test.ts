@@ -161,3 +161,70 @@ onRedis('a node that closes has written everything', async (t) => {
   await store.close()
   for (const key of keys) t.is((await plain.read(key))?.body, 'last')
 })
+
+/** Over a store in memory whose calls can be made to fail or wait. */
+async function overMemory(t: ExecutionContext, changed: (base: SessionStore) => Partial<SessionStore>) {
+  const base = memoryStore()
+  await base.open()
+  const events: StoreEvent[] = []
+  const onEvent = (event: StoreEvent): void => void events.push(event)
+  const options = { windowMs: 400, pendingMax: 100, onEvent, clock: systemClock, giveUpMs: 500 }
+  const store = writeBehind({ ...base, ...changed(base) }, options)
+  t.teardown(() => store.close())
+  return { base, store, events }
+}
+
+test('a logout that overtakes a change loses nothing, and tells of no loss', async (t) => {
+  const ended = Promise.withResolvers<void>()
+  const { base, store, events } = await overMemory(t, (base) => ({
+    write: async (key, write) => {
+      if (write.expectedVersion > 0) await ended.promise
+      return base.write(key, write)
+    },
+    destroy: async (key, options) => {
+      await base.destroy(key, options)
+      ended.resolve()
+      // The refusal of the change comes first.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    },
+  }))
+  const key = await begun(store)
+  await store.write(key, change(1))
+  await store.destroy(key, { fenceUntilMs: inAnHour() })
+  t.is(await base.read(key), undefined)
+  t.deepEqual(events, [])
+  t.like(reported(store), { changes: 0, lostChanges: 0 })
+})
+
+test('a change that the store never takes is given up with its reason, and the others are written', async (t) => {
+  const refused = freshKey()
+  const { base, store, events } = await overMemory(t, (base) => ({
+    write: async (key, write) => {
+      if (key === refused && write.expectedVersion > 0) throw new StoreUnavailableError('redis', new Error('WRONGTYPE'))
+      return await base.write(key, write)
+    },
+  }))
+  const other = await begun(store)
+  await store.write(refused, creation('body 0'))
+  await store.write(refused, change(1))
+  await until('the refusal to be told', () => /WRONGTYPE/.test(String(store.report?.().warnings)))
+  await until('the change to be given up', () => events.length > 0)
+  t.deepEqual(events, [{ event: 'changes-lost', store: base.name, changes: 1, reason: 'WRONGTYPE' }])
+  t.is((await store.write(other, change(1))).status, 'written')
+  await until('the other to be written', async () => (await base.read(other))?.version === 2)
+  t.is(reported(store).lostChanges, 1)
+})
+
+test('what waits when a node closes during an outage is counted as lost', async (t) => {
+  const { base, store, events } = await overMemory(t, (base) => ({
+    write: (key, write) =>
+      write.expectedVersion > 0
+        ? Promise.reject(new StoreUnavailableError('redis', new Error('ECONNREFUSED')))
+        : base.write(key, write),
+    health: () => Promise.reject(new StoreUnavailableError('redis', new Error('ECONNREFUSED'))),
+  }))
+  await store.write(await begun(store), change(1))
+  await store.close()
+  t.deepEqual(events, [{ event: 'changes-lost', store: base.name, changes: 1, reason: 'ECONNREFUSED' }])
+  t.like(reported(store), { changes: 0, lostChanges: 1 })
+})
