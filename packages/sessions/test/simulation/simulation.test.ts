@@ -18,7 +18,7 @@ test('what clients saw can be explained, and all copies end the same, for every 
   t.log(`${seeds} seeds from ${FROM} on, ${operations} operations, ${messages} messages`)
 })
 
-const RESIZING_SEEDS = 1_500
+const RESIZING_SEEDS = 600
 
 test('members come and go, and what clients saw can be explained, for every seed', async (t) => {
   t.timeout(LONG_MS)
