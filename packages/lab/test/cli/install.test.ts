@@ -110,7 +110,9 @@ sleep 600 & echo $! > child; touch second; wait`,
 test('after a start that was killed during its install, the next one waits for its npm', async (t) => {
   const { root, install, npmRuns } = clone(t, `touch begun; until [ -e go ]; do sleep 0.05; done; ${works}`)
   const first = install()
-  await until(() => existsSync(`${root}/begun`), { deadlineMs: 60_000, what: 'npm to be at work' })
+  // npm may begin before the lock names it, which is the next thing that the install does.
+  const isNamed = () => readFileSync(`${root}/.ninelives/installing`, 'utf8') !== String(first.process.pid)
+  await until(() => existsSync(`${root}/begun`) && isNamed(), { deadlineMs: 60_000, what: 'npm to be at work' })
   first.process.kill('SIGKILL')
   const second = install()
   const isWaiting = () => second.output.stderr.includes('another install is under way; waiting for it')
