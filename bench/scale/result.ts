@@ -1,6 +1,6 @@
 /** The result of the bench, and its table for a terminal and SCALE.md. */
 import type { Environment } from '../harness/environment.ts'
-import { whyBusy } from '../harness/processes/machine-load.ts'
+import { doubtOfTimes } from '../harness/processes/machine-load.ts'
 import { withBlock } from '../harness/marked-block.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import type { ClusterCost, CrowdServed, SessionsHeld } from './measure.ts'
@@ -76,12 +76,11 @@ function cells(row: ScaleRow): string[] {
 /** What was measured, as a page has it. */
 export function scaleMarkdown(result: ScaleResult): string {
   const { cores, memoryBytes, processor, node, commit, busy } = result.environment
-  const why = whyBusy(Math.max(0, ...result.rows.map((row) => ('othersShare' in row ? row.othersShare : 0))))
-  const doubts = [...(busy ? ['the machine was busy when this began'] : []), ...(why === undefined ? [] : [why])]
+  const othersShare = Math.max(0, ...result.rows.map((row) => ('othersShare' in row ? row.othersShare : 0)))
   const caption =
     `CPU and memory of all nodes and of the balancer, over 30 s; operations and their latency over the same time. ` +
     `${cores} × ${processor}, ${mb(memoryBytes)}, Node ${node.replace('v', '')}, ${result.startedAt.slice(0, 10)}, commit ${commit.slice(0, 10)}.` +
-    (doubts.length === 0 ? '' : ` **Times are not to be quoted: ${doubts.join('; ')}.**`)
+    doubtOfTimes(busy, othersShare)
   return `${markdownTable(scaleRows(result))}\n\n${caption}`
 }
 

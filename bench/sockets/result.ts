@@ -1,7 +1,7 @@
 /** The result of the bench, and its table for a terminal and the README of the session layer. */
 import type { Environment } from '../harness/environment.ts'
 import { withBlock } from '../harness/marked-block.ts'
-import { whyBusy } from '../harness/processes/machine-load.ts'
+import { doubtOfTimes } from '../harness/processes/machine-load.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import type { HttpBeside } from './http-beside.ts'
 
@@ -71,13 +71,12 @@ function cells(row: SocketsRow): string[] {
 
 export function socketsMarkdown(result: SocketsResult): string {
   const { cores, processor, node, commit, busy } = result.environment
-  const why = whyBusy(Math.max(0, ...result.rows.map(({ othersShare = 0 }) => othersShare)))
-  const doubts = [...(busy ? ['the machine was busy when this began'] : []), ...(why === undefined ? [] : [why])]
+  const share = Math.max(0, ...result.rows.map(({ othersShare = 0 }) => othersShare))
   const caption =
     `Three nodes behind the balancer, and all the clients, on one machine of ${cores} cores (${processor}), Node ${node.replace('v', '')}, ` +
     `${result.startedAt.slice(0, 10)}, commit ${commit.slice(0, 10)}. Eight sockets a session; a move is acknowledged and told to others. HTTP: the reads of one more ` +
     `customer, 50 a second, before the kill → until all were back.` +
-    (doubts.length === 0 ? '' : ` **Times are not to be quoted: ${doubts.join('; ')}.**`)
+    doubtOfTimes(busy, share)
   return `${markdownTable(socketsRows(result))}\n\n${caption}`
 }
 

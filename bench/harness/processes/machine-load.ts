@@ -24,6 +24,13 @@ export function whyBusy(share: number | undefined): string | undefined {
   return `others had ${Math.round(100 * share)} % of the machine`
 }
 
+/** What a caption ends with where the machine was not quiet: before the measurements, or by the largest share of others during one. */
+export function doubtOfTimes(wasBusy: boolean, share: number): string {
+  const why = whyBusy(share)
+  const doubts = [...(wasBusy ? ['the machine was busy when this began'] : []), ...(why === undefined ? [] : [why])]
+  return doubts.length === 0 ? '' : ` **Times are not to be quoted: ${doubts.join('; ')}.**`
+}
+
 function othersMs(): number | undefined {
   try {
     const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync('/proc/stat', 'utf8')

@@ -6,6 +6,7 @@ import { ANOMALIES, type AnomalyKind, type Checker, type Finding } from './check
 import { checkers } from './checkers/index.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { putsOf } from './ledger/settled.ts'
+import { acknowledgedMoves } from './ledger/floor.ts'
 import type { Observation, Visit } from './ledger/visit.ts'
 import { Calm } from './calm.ts'
 import { Coverage, type Exposure } from './coverage.ts'
@@ -304,10 +305,10 @@ export class Judge {
 }
 
 /** The acknowledged moves of a lost session that were not missing before. */
-function goneWithSession({ refusal, floor }: Visit): number {
+function goneWithSession(visit: Visit): number {
+  const { refusal, floor } = visit
   if (refusal === undefined || floor === undefined) return 0
-  const acknowledged = floor.moves.filter(({ outcome }) => outcome === 'ok').length
-  return Math.max(0, acknowledged - floor.lost - (floor.shortfall?.lost ?? 0))
+  return Math.max(0, acknowledgedMoves(visit) - floor.lost - (floor.shortfall?.lost ?? 0))
 }
 
 /** Events that are read while they are judged. */

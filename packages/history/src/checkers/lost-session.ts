@@ -1,5 +1,6 @@
 import { type Checker, finding, type Finding, NOTHING } from './checker.ts'
 import { count } from '../trace/counts.ts'
+import { acknowledgedMoves } from '../ledger/floor.ts'
 import { putsOf } from '../ledger/settled.ts'
 import type { Visit } from '../ledger/visit.ts'
 
@@ -20,7 +21,7 @@ function lost(visit: Visit): readonly Finding[] {
   if (refusal === undefined || login === undefined) return NOTHING
   const gone = putsOf(visit).filter(({ outcome }) => outcome === 'ok').length
   const things = gone === 0 ? '' : `, and ${gone} acknowledged ${gone === 1 ? 'thing' : 'things'} in the cart with that`
-  const moved = visit.floor?.moves.filter(({ outcome }) => outcome === 'ok').length ?? 0
+  const moved = acknowledgedMoves(visit)
   const moves = moved === 0 ? '' : `, and ${count(moved, 'acknowledged move')} on the floor`
   const text = `${user} was logged in and was told to log in again${things}${moves}`
   return finding(visit, [login.op, refusal.op], text, 1 + gone + moved)

@@ -12,6 +12,10 @@ export function newFloor(): Floor {
   return { moves: [], shown: [], shortfall: undefined, lost: 0, doubled: 0 }
 }
 
+export function acknowledgedMoves({ floor }: Visit): number {
+  return floor?.moves.filter(({ outcome }) => outcome === 'ok').length ?? 0
+}
+
 /** Compares what an answer shows with what is known of the visit. `own` is its move, if it acknowledges one. */
 export function judgeFloor(visit: Visit, { sent, ended }: Done, own: Write | undefined): readonly FloorProblem[] {
   if ((sent.kind !== 'move' && sent.kind !== 'hello') || ended.outcome !== 'ok' || ended.count === undefined)

@@ -11,6 +11,7 @@ import { carrierOf } from '../carrier.ts'
 import type { Capabilities, SessionStore } from '../contract.ts'
 import { oneAtATime } from '../engine/one-at-a-time.ts'
 import { StoreUnavailableError } from '../errors.ts'
+import { reasonOf } from '../reason.ts'
 import { hasMethods, type Rule, SessionOptionsError } from '../options.ts'
 import { sessionStoreRule } from '../store-option.ts'
 import type { OnStoreEvent, StoreReport } from '../telemetry.ts'
@@ -37,10 +38,10 @@ export function namedStore(
   const store = storeByUrl(factory, given, scheme, onEvent)
   store.open().catch((error: unknown) => {
     if (!(error instanceof StoreUnavailableError)) throw error
-    const { message } = error.cause instanceof Error ? error.cause : error
-    process.emitWarning(`${factory}: the session store does not answer, and requests fail until it does: ${message}`, {
-      code: 'NINELIVES_STORE_UNAVAILABLE',
-    })
+    process.emitWarning(
+      `${factory}: the session store does not answer, and requests fail until it does: ${reasonOf(error)}`,
+      { code: 'NINELIVES_STORE_UNAVAILABLE' },
+    )
   })
   return store
 }

@@ -6,6 +6,7 @@
 import type { Clock } from '../../clock.ts'
 import type { SessionKey } from '../../contract.ts'
 import { StoreRefusedError } from '../../errors.ts'
+import { reasonOf } from '../../reason.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -33,9 +34,8 @@ export function changeRefusals(database: Dialect, clock: Clock, onEvent: OnStore
       return result
     } catch (error) {
       if (error instanceof StoreRefusedError) {
-        const cause = error.cause instanceof Error ? error.cause.message : error.message
         const isFirst = reason === undefined
-        reason = `${database.address} refuses changes: ${cause}`
+        reason = `${database.address} refuses changes: ${reasonOf(error)}`
         if (isFirst) onEvent({ event: 'changes-refused', server: database.address, reason })
       }
       throw error

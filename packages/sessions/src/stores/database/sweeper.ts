@@ -7,6 +7,7 @@
  * wait for a batch to end. So a batch has as many rows as the database deletes within some milliseconds, and a pause after it that
  * is a multiple of the time it took: a database that is busy with other work is left more time.
  */
+import { reasonOf } from '../../reason.ts'
 import type { Clock } from '../../clock.ts'
 import type { Dialect } from './dialect.ts'
 
@@ -71,7 +72,7 @@ export function sweeper(database: Dialect, clock: Clock): Sweeper {
       () => (failure = undefined),
       (error: Error) => {
         if (isStopped) return
-        failure = error.cause instanceof Error ? error.cause.message : error.message
+        failure = reasonOf(error)
         isSweeping = false
         wake(RETRY_MS)
       },

@@ -20,6 +20,7 @@ import type { Clock } from '../../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, SessionWrite } from '../../contract.ts'
 import { deadlineList } from '../../deadlines.ts'
 import { StoreUnavailableError } from '../../errors.ts'
+import { reasonOf } from '../../reason.ts'
 import type { BehindReport, OnStoreEvent } from '../../telemetry.ts'
 
 export interface WriteBehindOptions {
@@ -188,10 +189,10 @@ export function writeBehind(
     settle(lost)
     lostChanges += lost.length
     if (lost.length > 0)
-      onEvent({ event: 'changes-lost', store: store.name, changes: lost.length, reason: messageOf(reason) })
+      onEvent({ event: 'changes-lost', store: store.name, changes: lost.length, reason: reasonOf(reason) })
   }
 
-  const failed = (): string => (failure === undefined ? '' : `, as one could not be written: ${messageOf(failure)}`)
+  const failed = (): string => (failure === undefined ? '' : `, as one could not be written: ${reasonOf(failure)}`)
 
   const live = (key: SessionKey): SessionRecord | undefined => {
     const record = sessions.get(key)?.record
@@ -287,11 +288,6 @@ function capabilitiesOf(store: Capabilities, windowMs: number): Capabilities {
       excused: `a node that dies loses what it acknowledged and had not written yet, up to the last ${windowMs} ms`,
     },
   }
-}
-
-/** With the message of the server, where the store wraps it. */
-function messageOf({ message, cause }: Error): string {
-  return cause instanceof Error ? cause.message : message
 }
 
 function pause(ms: number): Promise<void> {
