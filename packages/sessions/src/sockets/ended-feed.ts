@@ -3,9 +3,9 @@
  * last: any store can do that, and what it costs does not depend on how many sockets there are. A subject is the key of a session or of a
  * user's list of sessions; what became of it says its own record.
  *
- * Where the store has notifications, a subject is also sent to all nodes at once, and a node that listens reads the record every second
- * only, in case a notification was lost. A node that does not listen, or that has missed one, reads it every 100 ms. A node without
- * sockets does neither.
+ * Where the store has notifications, a subject is also sent to all nodes at once, while it is written. A node that listens reads the record
+ * every second only, in case a notification was lost. A node that does not listen, has begun to less than a second ago, or has missed a
+ * notification, reads it every 100 ms. A node without sockets does neither.
  *
  * A node tells before it acknowledges the end. A reader that has missed a subject, because it was cut off for too long or the record was
  * lost, is told that any session may have ended.
@@ -41,6 +41,8 @@ const FEED_KEY = auxiliaryKey('ended sessions')
 const POLL_MS = 100
 /** While notifications come. */
 const LISTENING_POLL_MS = 1_000
+/** A notification may have gone past before this node listened, while its record was still being written. */
+const LISTENING_SINCE_LOOKS = 10
 /** Longer than readers are away as a rule. */
 const KEPT_MS = 30_000
 const SUBJECTS_MAX = 2_000
@@ -76,6 +78,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   let looking: NodeJS.Timeout | undefined
   let starting: Promise<void> | undefined
   let listener: NotificationListener | undefined
+  /** During how many looks it has listened. */
+  let listeningLooks = 0
   /** The latest notifications that came, and this node's own. */
   const heard = new Set<string>()
   /** What the last look found in the record and no notification had told. One may have been on its way. */
@@ -176,12 +180,12 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
 
   const poll = async (): Promise<void> => {
     const own = timer
-    const wasListening = isListening()
+    const listenedBefore = hasListened()
     looking = own
     try {
       const news = await look()
       isUnreadable = false
-      if (wasListening) renewIfDeaf(news)
+      if (listenedBefore) renewIfDeaf(news)
     } catch (error) {
       isInDoubt = true
       // An outage of the store is told by the store.
@@ -191,7 +195,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       if (looking === own) looking = undefined
     }
     // It may have been told to rest, and to watch again, meanwhile.
-    if (own !== undefined && timer === own) pollLater(wasListening)
+    if (own !== undefined && timer === own) pollLater()
   }
 
   /** A connection may be half open, or a proxy may pass on nothing. */
@@ -201,25 +205,27 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     if (isDeaf) listener?.renew()
   }
 
-  /** A node that has only begun to listen looks soon: what was told just before may have missed it. */
-  const pollLater = (wasListening: boolean): void => {
-    timer = setTimeout(() => void poll(), wasListening && isListening() ? LISTENING_POLL_MS : POLL_MS)
+  const pollLater = (): void => {
+    listeningLooks = listener?.isListening === true ? listeningLooks + 1 : 0
+    timer = setTimeout(() => void poll(), hasListened() ? LISTENING_POLL_MS : POLL_MS)
   }
 
-  const isListening = (): boolean => listener?.isListening === true
+  /** For long enough that no end is missed. */
+  const hasListened = (): boolean => listeningLooks > LISTENING_SINCE_LOOKS
 
   const lost = (): void => {
     unheard = []
+    listeningLooks = 0
     // A look that is under way is followed by one that is soon.
     if (timer === undefined || timer === looking) return
     clearTimeout(timer)
-    pollLater(false)
+    pollLater()
   }
 
   const start = async (): Promise<void> => {
     await look()
     listener = store.notifications?.listen({ text: hear, lost })
-    pollLater(false)
+    pollLater()
   }
 
   return {
@@ -247,6 +253,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       timer = undefined
       listener?.stop()
       listener = undefined
+      listeningLooks = 0
       unheard = []
       last = undefined
       body = undefined

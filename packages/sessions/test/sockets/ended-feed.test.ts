@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
@@ -49,4 +50,32 @@ test('an end that could not be written for long is still read by a node that loo
   hasNews = true
   await until('the third to be read', () => ended.includes('third' as SessionKey))
   t.deepEqual(ended, ['first', 'second', 'third'] as SessionKey[])
+})
+
+test('a node that has begun to listen reads often at first: an end whose notification went past before may not be written yet', async (t) => {
+  const memory = await openStore('memory:')
+  await memory.open()
+  t.teardown(() => memory.close())
+  let reads = 0
+  const shared: SessionStore = {
+    ...memory,
+    capabilities: { ...memory.capabilities, shared: 'held' },
+    notifications: {
+      send: async () => {},
+      listen: () => ({ isListening: true, renew() {}, stop() {} }),
+    },
+  }
+  const ended = Promise.withResolvers<SessionKey | undefined>()
+  const reader = endedFeed({
+    store: { ...shared, read: async (key) => (++reads > 4 ? await shared.read(key) : undefined) },
+    clock: Date,
+    onEnded: ended.resolve,
+    onFailed() {},
+  })
+  const writer = endedFeed({ store: shared, clock: Date, onEnded() {}, onFailed() {} })
+  t.teardown(() => reader.rest())
+  await reader.watch()
+  await writer.tell('session' as SessionKey)
+  // Four reads take 0.4 s, and would take more than 3 s at the pace of a node that has listened for long.
+  t.is(await Promise.race([ended.promise, delay(2_500, 'too late')]), 'session')
 })
