@@ -12,6 +12,7 @@ import { StoreConfigError, StoreRefusedError, StoreUnavailableError } from '../.
 import type { MemcachedReport, OnStoreEvent } from '../../telemetry.ts'
 import { memcachedFindings } from './checks.ts'
 import { guardedStore } from '../guard/guarded-store.ts'
+import { unlessOtherProgram } from '../other-program.ts'
 import { capabilities, type OneServer, oneServer } from './one-server.ts'
 import { rendezvous } from './rendezvous.ts'
 import { memcachedServer } from './server.ts'
@@ -55,22 +56,24 @@ export function memcachedStore({ url, clock = systemClock, onEvent = () => {} }:
     }
   }
 
+  /** One server that answers is enough, so that a node can start while another is down. */
+  const open = async (): Promise<void> => {
+    const deadlineAtMs = performance.now() + openTimeoutMs
+    for (;;) {
+      const failures = await failuresOf(servers, (each) => each.open())
+      const unusable = failures.find((error) => error instanceof StoreConfigError)
+      if (unusable !== undefined) throw unusable
+      if (failures.length < servers.length) return
+      if (closed || performance.now() >= deadlineAtMs) throw failures[0]
+      await sleep(OPEN_AGAIN_MS)
+    }
+  }
+
   return {
     name: NAME,
     capabilities,
 
-    /** One server that answers is enough, so that a node can start while another is down. */
-    async open() {
-      const deadlineAtMs = performance.now() + openTimeoutMs
-      for (;;) {
-        const failures = await failuresOf(servers, (each) => each.open())
-        const unusable = failures.find((error) => error instanceof StoreConfigError)
-        if (unusable !== undefined) throw unusable
-        if (failures.length < servers.length) return
-        if (closed || performance.now() >= deadlineAtMs) throw failures[0]
-        await sleep(OPEN_AGAIN_MS)
-      }
-    },
+    open: () => unlessOtherProgram(open(), { program: 'Memcached', hosts: location.servers.map(addressOf) }),
 
     read: (key) => atItsServer(key, (store) => store.read(key)),
     write: (key, write) => atItsServer(key, (store) => store.write(key, write)),
@@ -115,4 +118,9 @@ function warningsOf({ name, outage, counts }: OneServer): string[] {
 function reportOf({ name, outage, counts }: OneServer): MemcachedReport['servers'][number] {
   const { evictedAtMs: _, ...numbers } = counts
   return { server: name, isUp: outage === undefined, ...numbers }
+}
+
+function addressOf(name: string): { readonly host: string; readonly port: number } {
+  const [host = '', port] = name.split(':')
+  return { host, port: Number(port) }
 }

@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs'
 import type { MemcacheClient } from 'memcache-client'
+import type * as Driver from 'memcache-client'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import { withPackages } from '../../optional-packages.ts'
 import type { MemcachedLocation } from './url.ts'
@@ -114,9 +115,15 @@ export function memcachedServer(name: string, location: MemcachedLocation, timeo
   }
 }
 
-function driver() {
+async function driver(): Promise<typeof Driver> {
   // A dependency of it needs tslib without saying so.
-  return withPackages('memcached:', 'memcache-client tslib', () => import('memcache-client'))
+  const loaded = await withPackages('memcached:', 'memcache-client tslib', () => import('memcache-client'))
+  // By itself the driver prints an answer that it does not know to the standard output, and waits for another.
+  loaded.MemcacheConnection.prototype.cmdAction_undefined = function () {
+    this._shutdown('its answer is none that Memcached gives')
+    return true
+  }
+  return loaded
 }
 
 function refusalOf(address: string, error: unknown): StoreUnavailableError {

@@ -22,6 +22,7 @@ import { StoreRefusedError, StoreUnavailableError } from '../../errors.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 import type { CopySource } from '../copies/cacheable-store.ts'
 import { leasedCopies } from '../copies/node-lease.ts'
+import { unlessOtherProgram } from '../other-program.ts'
 import { ackedScripts } from './ack.ts'
 import { redisFindings } from './checks.ts'
 import { type RedisConnection, redisConnection } from './connection.ts'
@@ -158,7 +159,8 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     capabilities,
 
     async open() {
-      await Promise.all([connection.open(openTimeoutMs), acked?.open(openTimeoutMs)])
+      const opening = Promise.all([connection.open(openTimeoutMs), acked?.open(openTimeoutMs)])
+      await unlessOtherProgram(opening, { program: 'Redis', hosts: location.hosts })
     },
 
     async read(key) {

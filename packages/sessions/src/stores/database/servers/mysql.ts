@@ -4,6 +4,7 @@
  */
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import type { Dialect, SweepBatch } from '../dialect.ts'
+import { unlessOtherProgram } from '../../other-program.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
 import { mysqlFindings } from './mysql-checks.ts'
 import { connectMysql, type MysqlConnection, type MysqlServer, type MysqlValue } from './mysql-connection.ts'
@@ -138,7 +139,14 @@ export function mysqlDialect(location: ServerLocation): Dialect {
     address,
     sweepBatch: SWEEP_BATCH,
 
-    open: (boundMs) => openWithin(boundMs, tryToOpen, (error) => TURNED_AWAY.has(numberOf(error))),
+    open: (boundMs) =>
+      unlessOtherProgram(
+        openWithin(boundMs, tryToOpen, (error) => TURNED_AWAY.has(numberOf(error))),
+        {
+          program: 'MySQL or MariaDB',
+          hosts: location.hosts,
+        },
+      ),
 
     async read(key) {
       const [row] = await ask('read', [key])

@@ -6,6 +6,7 @@ import type { QueryArrayResult } from 'pg'
 import type { SessionKey } from '../../../contract.ts'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import { reasonOf } from '../../copies/node-lease.ts'
+import { unlessOtherProgram } from '../../other-program.ts'
 import type { Changed, Dialect, Row } from '../dialect.ts'
 import { migrate, type MigratedDatabase } from '../migrations.ts'
 import { openWithin, withConnection } from './open-within.ts'
@@ -187,7 +188,11 @@ export function postgresDialect(location: ServerLocation): Dialect {
     address,
     sweepBatch: SWEEP_BATCH,
 
-    open: (boundMs) => openWithin(boundMs, tryToOpen, isTurnedAway),
+    open: (boundMs) =>
+      unlessOtherProgram(openWithin(boundMs, tryToOpen, isTurnedAway), {
+        program: 'PostgreSQL',
+        hosts: location.hosts,
+      }),
 
     read: async (key) => asRow((await ask('read', [key])).rows[0]),
 
