@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { demoAccounts } from './shop/accounts.ts'
 import type { Config } from './config.ts'
 import type { CrashPoints } from './request/crash-points.ts'
+import type { ProbeAnswer } from './probe-connections.ts'
 import { openingStore } from './store/opened-store.ts'
 import type { SeenVisitor } from './request/seen-visitors.ts'
 import { listen } from './server.ts'
@@ -46,7 +47,11 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
   })
   const { store } = opening
   let draining = false
-  const { onRequest: handle, openFloor } = shop({
+  const {
+    onRequest: handle,
+    answerProbe,
+    openFloor,
+  } = shop({
     node: config.nodeName,
     store,
     keys: config.sessionKeys ?? [keyOfThisProcess(log)],
@@ -72,7 +77,11 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
     count?.()
     handle(request, response)
   }
-  const server = await listen(onRequest, { host: config.host, port: config.port })
+  const onProbe = (): Promise<ProbeAnswer> => {
+    count?.()
+    return answerProbe()
+  }
+  const server = await listen(onRequest, onProbe, { host: config.host, port: config.port })
   const floor = openFloor(server.server)
   // From now on probes are answered; other requests only when the store is open.
   await opening.opened.catch(async (error: unknown) => {
@@ -96,7 +105,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
   }
 }
 
-/** Call the result at each request: a balancer's probes are requests too, so an idle node needs no timer. */
+/** Call the result at each request and probe, so that an idle node needs no timer. */
 function sessionCounter(store: SessionStore, onChange: (count: number) => void): () => void {
   let told = 0
   let countedAtMs = -Infinity

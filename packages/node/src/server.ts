@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type ProbeConnectionOptions, type ProbeConnections, probeConnections } from './probe-connections.ts'
 
 /**
  * A balancer keeps idle connections, and if we close one just as it sends a request, that request fails. So connections idle longer
@@ -26,6 +27,7 @@ export interface ListeningServer {
 /** Rejects with the system's error, such as EADDRINUSE. */
 export async function listen(
   listener: RequestListener,
+  onProbe: ProbeConnectionOptions['answer'],
   { host, port }: { host: string; port: number },
 ): Promise<ListeningServer> {
   const server = createServer(
@@ -41,21 +43,32 @@ export async function listen(
     listener,
   )
   server.maxConnections = CONNECTIONS_MAX
+  const probes = probeConnections(server, {
+    answer: onProbe,
+    firstBytesWithinMs: HEADERS_WITHIN_MS,
+    idleMs: KEEP_ALIVE_MS,
+  })
   server.listen(port, host)
   await once(server, 'listening')
-  return { url: urlOf(server), server, close: (options) => close(server, options.withinMs) }
+  return { url: urlOf(server), server, close: (options) => close(server, probes, options.withinMs) }
 }
 
-async function close(server: Server, withinMs: number): Promise<{ cut: boolean }> {
+async function close(server: Server, probes: ProbeConnections, withinMs: number): Promise<{ cut: boolean }> {
   const closed = new Promise<boolean>((resolve) => server.close(() => resolve(false)))
   // A connection becomes idle after its last answer, and would then stay open until its client or its timeout closes it.
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    probes.closeIdle()
+  }, IDLE_SWEEP_MS)
   const bound = new AbortController()
   const tooLate = sleep(withinMs, true, { signal: bound.signal }).catch(() => true)
   const cut = await Promise.race([closed, tooLate])
   bound.abort()
   clearInterval(sweep)
-  if (cut) server.closeAllConnections()
+  if (cut) {
+    server.closeAllConnections()
+    probes.closeAll()
+  }
   return { cut }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The shop as a Koa application, and probes before it. The order of the middleware matters: first what every request gets, then error handling, the check
+ * The shop as a Koa application. The order of the middleware matters: first what every request gets, then error handling, the check
  * of path and method, the routes without a session, and only then the session and its routes. So an outage of the store affects
  * only routes that need it, and no probe reads a session.
  */
@@ -24,6 +24,7 @@ import { floorMetrics } from './floor/metrics.ts'
 import { knownRoutes } from './request/guard.ts'
 import { storeHealth } from './store/health.ts'
 import { shopMetrics } from './store/metrics.ts'
+import type { ProbeAnswer } from './probe-connections.ts'
 import { type SeenVisitor, seenVisitors } from './request/seen-visitors.ts'
 import { commonHeaders, observed, requestLog, type RequestState } from './request.ts'
 import { cartRoutes } from './routes/cart.ts'
@@ -32,7 +33,7 @@ import { loginRoutes } from './routes/login.ts'
 import { operationsRoutes } from './routes/operations.ts'
 import { labRoutes } from './routes/lab.ts'
 import { pageRoutes } from './routes/page.ts'
-import { probeListener, readiness } from './routes/readiness.ts'
+import { probeAnswers, readiness } from './routes/readiness.ts'
 import { userRoutes } from './routes/user.ts'
 import { type NodeTelemetry, nodeTelemetry } from './store/telemetry.ts'
 
@@ -83,6 +84,8 @@ const EXACT = { strict: true, sensitive: true }
 
 export interface Shop {
   readonly onRequest: RequestListener
+  /** The answer to a balancer's probe, for one that does not come as a request. */
+  readonly answerProbe: () => Promise<ProbeAnswer>
   /** Takes the floor's upgrades of a server. Undefined where a socket can't have a session. */
   readonly openFloor: (server: Server) => Floor | undefined
 }
@@ -161,12 +164,9 @@ export function shop(options: ShopOptions): Shop {
 
   const byKoa = app.callback()
   const headersOf = (requestId: string) => commonHeaders(node, requestId)
-  const probed = probeListener({ ready, headersOf, isDraining, finished })
   return {
-    onRequest: (request, response) => {
-      if (request.url === '/readyz' && request.method === 'GET') probed(request, response)
-      else void byKoa(request, response)
-    },
+    onRequest: (request, response) => void byKoa(request, response),
+    answerProbe: probeAnswers({ ready, headersOf, isDraining, finished }),
     openFloor: (server) => {
       if (!takesSockets(layer)) return undefined
       opened = floor(layer, {

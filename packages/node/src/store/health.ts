@@ -2,6 +2,7 @@
  * The store's health, cached. Many balancers may probe each node several times a second; the store is asked once for all of them,
  * and a store that hangs is asked again only after it has answered.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SessionStore } from '@ninelives/sessions'
 
 /** Resolves undefined while the store serves, else to the reason. */
@@ -29,10 +30,13 @@ export function storeHealth(
 
   return async () => {
     if (answer !== undefined && now() - answer.atMs < ANSWER_FRESH_MS) return answer.amiss
-    asking ??= ask()
+    const asked = (asking ??= ask())
+    // A store in this process answers at once. Even a timer that is cleared wakes the process when it would have been due.
+    await nextTurn()
+    if (asking !== asked && answer !== undefined) return answer.amiss
     const { promise, resolve } = Promise.withResolvers<string | undefined>()
     const late = setTimeout(resolve, ANSWER_WAIT_MS, LATE)
-    void asking.then(resolve)
+    void asked.then(resolve)
     return await promise.finally(() => clearTimeout(late))
   }
 }
