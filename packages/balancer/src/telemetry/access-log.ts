@@ -3,6 +3,7 @@
  * second before, and the line says n. Failures (5xx, an answer cut off) are always logged, up to a bound of the same size.
  */
 import type { Logger } from 'pino'
+import { REQUEST } from './log.ts'
 
 /** Called only if its line is written. */
 export interface AccessRecord {
@@ -41,11 +42,11 @@ export function accessLog(log: Logger, linesPerSecond: () => number): AccessLog 
       if (isFailure(code)) {
         if (failures >= most) return
         failures += 1
-        return log.info({ code, ...record.describe() }, 'request')
+        return log.info({ code, ...record.describe() }, REQUEST)
       }
       if (requests % oneIn !== 0 || lines >= most) return
       lines += 1
-      log.info(oneIn === 1 ? { code, ...record.describe() } : { code, ...record.describe(), oneIn }, 'request')
+      log.info(oneIn === 1 ? { code, ...record.describe() } : { code, ...record.describe(), oneIn }, REQUEST)
     },
   }
 }

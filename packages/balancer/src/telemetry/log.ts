@@ -1,6 +1,6 @@
 /** The log: NDJSON for programs, lines for a person at a terminal. */
 import { pino } from 'pino'
-import type { Logger } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
 import type { Config } from '../config/config.ts'
 
 type Entry = Readonly<Record<string, unknown>>
@@ -8,9 +8,39 @@ type Entry = Readonly<Record<string, unknown>>
 /** `base`: fields of every entry. */
 export function logger({ logLevel, logFormat }: Config, base: Entry): Logger {
   const isText = logFormat === 'text' || (logFormat === 'auto' && process.stdout.isTTY)
-  if (!isText) return pino({ level: logLevel, base })
+  if (!isText) return pino({ level: logLevel, base }, ndjson())
   const lines = { write: (text: string) => void process.stdout.write(`${logLine(JSON.parse(text) as Entry)}\n`) }
   return pino({ level: logLevel, base }, lines)
+}
+
+/** What the access log says, the only message of which there are many. */
+export const REQUEST = 'request'
+/** Lines about requests are written together: each write is a system call, and wakes the process that reads the log. */
+const TOGETHER_MS = 200
+const TOGETHER_BYTES = 8_192
+const MESSAGE_WANTED = Symbol.for('pino.metadata')
+
+/** To stdout. Any other line is written at once, with those before it. */
+function ndjson(): DestinationStream {
+  const stdout = pino.destination({ dest: 1, sync: true, minLength: TOGETHER_BYTES })
+  let timer: NodeJS.Timeout | undefined
+  const flush = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    stdout.flushSync()
+  }
+  process.on('exit', flush)
+  const lines = {
+    // pino sets the message of each line.
+    [MESSAGE_WANTED]: true,
+    lastMsg: '',
+    write(text: string) {
+      stdout.write(text)
+      if (lines.lastMsg !== REQUEST) flush()
+      else timer ??= setTimeout(flush, TOGETHER_MS).unref()
+    },
+  }
+  return lines
 }
 
 const LEVELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 40: 'warning', 50: 'error', 60: 'fatal' }

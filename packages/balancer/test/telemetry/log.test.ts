@@ -1,6 +1,8 @@
 import test from 'ava'
 import { logLine } from '../../src/telemetry/log.ts'
+import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startBalancer } from '../fixtures/processes.ts'
+import { until } from '../fixtures/until.ts'
 
 const time = new Date(2_026, 0, 1, 12, 0, 0).getTime()
 
@@ -35,4 +37,28 @@ test('LOG_FORMAT says which; without a terminal it is JSON', async (t) => {
   t.regex(text.output.stdout, /^\d\d:\d\d:\d\d listening url=http:\S+ .*upstreams=/m)
   t.regex(text.output.stdout, /stopped\n$/)
   for (const line of json.output.stdout.trim().split('\n')) t.notThrows(() => void JSON.parse(line))
+})
+
+test('lines about requests stand in their order among the others, and none is missing at the end', async (t) => {
+  const { port } = await httpServer(t, (_request, response) => response.end())
+  const { child, ready, exited, output } = startBalancer(t, { UPSTREAMS: `a=http://127.0.0.1:${port}`, PORT: '0' })
+  const { url } = await ready
+  for (const path of ['/1', '/2', '/3']) await fetch(url + path, { headers: { Connection: 'close' } })
+  child.kill('SIGTERM')
+  await exited
+  const lines = output.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event?: string; path?: string })
+  const told = lines.map(({ event, path }) => event ?? path)
+  t.deepEqual(told.slice(told.indexOf('listening')), ['listening', '/1', '/2', '/3', 'draining', 'stopped'])
+})
+
+test('a line about a request is written soon, also where no other follows', async (t) => {
+  const { port } = await httpServer(t, (_request, response) => response.end())
+  const { ready, output } = startBalancer(t, { UPSTREAMS: `a=http://127.0.0.1:${port}`, PORT: '0' })
+  const { url } = await ready
+  await fetch(`${url}/1`)
+  await until(() => output.stdout.includes('"path":"/1"'), { what: 'the line' })
+  t.pass()
 })
