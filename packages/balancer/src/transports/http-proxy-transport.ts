@@ -106,7 +106,7 @@ class HttpCall implements Call {
     outgoing.on('close', () => this.#onClosed())
     if (websocket) outgoing.on('upgrade', (...upgrade) => this.#onUpgrade(...upgrade))
     if (!hasBody) outgoing.end()
-    else if (taken !== undefined) outgoing.end(taken)
+    else if (taken !== undefined) outgoing.end(taken.toString('latin1'), 'latin1')
     else {
       outgoing.on('drain', () => this.#over || this.#listener.writable())
       // Node holds the header back until the body begins, but the upstream may answer without it.
