@@ -259,6 +259,7 @@ const refused = test.macro(async (t, args: string[], line: RegExp) => {
 })
 
 test('an unknown fault', refused, ['prove', '--faults', 'kill,flood'], /--faults takes one or more of kill, /)
+test('a mistyped fault', refused, ['prove', '--faults', 'holdd@store'], /, not "holdd@store": did you mean hold\?\n/)
 test('too many faults at once', refused, ['prove', '--overlap', '9'], /--overlap takes 1 to 4, not "9"/)
 test(
   "storms over a system of the user's own",

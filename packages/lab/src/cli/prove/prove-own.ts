@@ -2,7 +2,7 @@
 import { labBreaker } from '../../campaign/lab-breaker.ts'
 import { isFailover, placeOf } from '../../campaign/place.ts'
 import { type Place, planProblem } from '../../campaign/plan-problem.ts'
-import { needsDisk, needsEdges, parsePlanned, ROLLING } from '../../campaign/planned.ts'
+import { campaignKinds, needsDisk, needsEdges, parsePlanned, ROLLING } from '../../campaign/planned.ts'
 import { askedBy, recipeOf } from '../../campaign/required.ts'
 import { byClock, byOperations, type Schedule } from '../../campaign/schedule.ts'
 import { awaitStore } from '../../cluster/await-store.ts'
@@ -15,6 +15,7 @@ import { faults } from '../../faults/kinds/index.ts'
 import { type Lab, type LabOptions, openLab } from '../../lab.ts'
 import { whyNoPower } from '../../power/power.ts'
 import { anyNodeServes } from '../../strategies.ts'
+import { closest } from '../../terminal/closest.ts'
 import { visible } from '../../terminal/visible.ts'
 import { chooseStrategy } from '../command/choose-strategy.ts'
 import { RATE_MAX } from './fit-rate.ts'
@@ -34,7 +35,8 @@ const FULL_WITHIN_MS = 2_000
 export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) => Plan {
   const kinds = flags.faults ?? ['kill']
   const unknown = kinds.find((kind) => parsePlanned(kind) === undefined)
-  if (unknown !== undefined) throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"`)
+  if (unknown !== undefined)
+    throw new UsageError(`--faults takes ${proveFlags.faults.takes}, not "${unknown}"${guessOf(unknown)}`)
   if (flags.schedule === 'operations' && flags.rate === undefined)
     throw new UsageError('--schedule operations needs --rate N, as the rate that fits the machine is another each time')
   const nodes = flags.nodes ?? NODES_DEFAULT
@@ -58,6 +60,13 @@ export function planOwn(flags: ProveValues, config: Config): (basis: PlanBasis) 
       return subjectOf(lab, choice, { deadMax: deadMaxOf(choice, nodes), schedule: scheduleOf(flags, lab) })
     },
   })
+}
+
+/** The kind that was meant, where another one was written. */
+function guessOf(planned: string): string {
+  const [kind = ''] = planned.split(/[:@]/)
+  const meant = campaignKinds.includes(kind) ? undefined : closest(kind, campaignKinds)
+  return meant === undefined ? '' : `: did you mean ${meant}?`
 }
 
 /** Throws UsageError if the other version can't be used. */
