@@ -16,7 +16,8 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const RUN_MS = 180_000
 
 const blocks = [...(await readFile(join(root, 'docs/tutorial.md'), 'utf8')).matchAll(/^```(?:js|sh)\n([\s\S]*?)^```/gm)]
-const [, shop = '', node = '', start = '', prove = '', onSqlite = '', proveTabs = '', update = '', stop = ''] =
+// The first two get the packages, and a Node where there is none.
+const [, , shop = '', node = '', start = '', prove = '', onSqlite = '', proveTabs = '', update = '', stop = ''] =
   blocks.map(([, code = '']) => code)
 
 test.serial(
@@ -81,12 +82,8 @@ async function folder(t: ExecutionContext): Promise<Folder> {
   await symlink(join(root, 'node_modules'), join(directory, 'node_modules'))
   t.teardown(() => execute('sh', ['-c', 'kill -9 $(cat *.pid) 2>/dev/null || true'], { cwd: directory }))
 
-  const env: NodeJS.ProcessEnv = { PATH: `${root}node_modules/.bin:${process.env['PATH']}` }
+  const env = { PATH: `${root}node_modules/.bin:${process.env['PATH']}` }
   const shell = async (block: string): Promise<number> => {
-    Object.assign(
-      env,
-      Object.fromEntries([...block.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value])),
-    )
     const { code } = await execute('sh', ['-c', here(block)], { cwd: directory, env }).then(
       () => ({ code: 0 }),
       (error: { code: number }) => error,
