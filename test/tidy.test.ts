@@ -110,3 +110,17 @@ test('the lock file names no registry', (t) => {
   const lock = readFileSync(join(root, 'package-lock.json'), 'utf8')
   t.false(/"resolved": "http/.test(lock))
 })
+
+test('where a script installs Node and then runs it, the shell looks for it anew', (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  for (const [name, line] of Object.entries(scripts)) {
+    if (!line.includes('install.js &&')) continue
+    t.regex(
+      line,
+      /install\.js && hash -r && /,
+      `${name}: a shell remembers where it found node, and that may be an older one`,
+    )
+  }
+})
