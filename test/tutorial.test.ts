@@ -16,8 +16,8 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const RUN_MS = 180_000
 
 const blocks = [...(await readFile(join(root, 'docs/tutorial.md'), 'utf8')).matchAll(/^```(?:js|sh)\n([\s\S]*?)^```/gm)]
-// The first two get the packages, and a Node where there is none.
-const [, , shop = '', node = '', start = '', prove = '', onSqlite = '', proveTabs = '', update = '', stop = ''] =
+// The first three get the packages, and a Node where there is none.
+const [, , , shop = '', node = '', start = '', prove = '', onSqlite = '', proveTabs = '', update = '', stop = ''] =
   blocks.map(([, code = '']) => code)
 
 test.serial(
