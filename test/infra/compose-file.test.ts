@@ -70,11 +70,17 @@ test('a node that the lab has killed is started again, and no container has the 
   t.false(file.includes('docker.sock'))
 })
 
-test('no secret of the cluster stands in the file: each is made before what reads it', (t) => {
+test('no secret of the cluster stands in the file: each is made before what reads it, in a volume of the role', (t) => {
   for (const [name, { environment = {}, volumes = [], depends_on: before = {} }] of Object.entries(services)) {
     for (const secret of ['SESSION_KEYS', 'MESH_SECRET', 'AFFINITY_KEYS', 'LAB_SECRET', 'ADMIN_TOKEN', 'CONTROL_TOKEN'])
       if (environment[secret] !== undefined) t.is(environment[secret], `\${${secret}:-}`, `${name}: ${secret}`)
-    if (!volumes.includes('secrets:/secrets:ro')) continue
+    if (name === 'prepare') continue
+    const [secrets, ...others] = volumes.filter((volume) => volume.startsWith('secrets'))
+    t.deepEqual(others, [], name)
+    if (secrets === undefined) continue
+    const role = /^node-[abc]$/.test(name) ? 'node' : name
+    t.is(secrets, `secrets-${role}:/secrets:ro`)
+    t.true(services['prepare']?.volumes?.includes(`secrets-${role}:/secrets-of/${role}`), name)
     t.deepEqual((before as Record<string, unknown>)['prepare'], { condition: 'service_completed_successfully' }, name)
   }
 })

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { request as ask } from 'node:https'
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
@@ -16,42 +16,67 @@ import { scratch } from '../../packages/lab/test/fixtures/open-lab.ts'
 const program = fileURLToPath(new URL('../../infra/compose/prepare.ts', import.meta.url))
 const DAY_MS = 24 * 60 * 60_000
 
+const ROLES = ['balancer', 'balancer-tls', 'lab', 'node', 'prometheus']
+
 const prepare = (folder: string, STRATEGY = 'redis') =>
   spawnSync(process.execPath, [program, folder], { encoding: 'utf8', env: { STRATEGY } })
 
-function prepared(t: ExecutionContext, folder: string): readonly (readonly [name: string, text: string])[] {
-  const { status, stderr } = prepare(folder)
-  t.is(status, 0, stderr)
-  return readdirSync(folder)
-    .sort()
-    .map((name) => [name, readFileSync(join(folder, name), 'utf8')] as const)
+/** With an empty folder for each role, as the volumes are before the first start. */
+function volumes(t: ExecutionContext): string {
+  const folder = scratch(t)
+  for (const role of ROLES) mkdirSync(join(folder, role))
+  return folder
 }
 
-test('secrets and a certificate are made at the first start, kept at the next, and what is missing is made again', (t) => {
-  const folder = scratch(t)
+/** What each role can read after a start, by `role/name`. */
+function prepared(t: ExecutionContext, folder: string): Readonly<Record<string, string>> {
+  const { status, stderr } = prepare(folder)
+  t.is(status, 0, stderr)
+  const paths = ROLES.flatMap((role) => readdirSync(join(folder, role)).map((name) => `${role}/${name}`))
+  return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(folder, path), 'utf8')]))
+}
+
+test('each role gets the secrets that it needs and no other, and roles that share one get the same', (t) => {
+  const made = prepared(t, volumes(t))
+  t.deepEqual(Object.keys(made), [
+    'balancer-tls/ADMIN_TOKEN',
+    'balancer-tls/AFFINITY_KEYS',
+    'balancer-tls/certificate.pem',
+    'balancer-tls/private-key.pem',
+    'balancer/ADMIN_TOKEN',
+    'balancer/AFFINITY_KEYS',
+    'lab/ADMIN_TOKEN',
+    'lab/CONTROL_TOKEN',
+    'lab/LAB_SECRET',
+    'node/LAB_SECRET',
+    'node/MESH_SECRET',
+    'node/SESSION_KEYS',
+    'prometheus/ADMIN_TOKEN',
+  ])
+  const secrets = Object.entries(made).filter(([path]) => !path.endsWith('.pem'))
+  for (const [path, text] of secrets) t.regex(text, /^[\w-]{43}\n$/, path)
+  const byName = Map.groupBy(secrets, ([path]) => path.split('/')[1])
+  for (const [name, readings] of byName) t.is(new Set(readings.map(([, text]) => text)).size, 1, name)
+  t.is(new Set(secrets.map(([, text]) => text)).size, byName.size)
+})
+
+test('what was made at the first start is kept at the next, and what is missing is made again', (t) => {
+  const folder = volumes(t)
   const first = prepared(t, folder)
-  t.deepEqual(
-    first.map(([name]) => name),
-    [
-      'ADMIN_TOKEN',
-      'AFFINITY_KEYS',
-      'CONTROL_TOKEN',
-      'LAB_SECRET',
-      'MESH_SECRET',
-      'SESSION_KEYS',
-      'certificate.pem',
-      'private-key.pem',
-    ],
-  )
-  for (const [name, text] of first.slice(0, 6)) t.regex(text, /^[\w-]{43}\n$/, name)
-  t.is(new Set(first.map(([, text]) => text)).size, 8)
-  for (const name of ['SESSION_KEYS', 'private-key.pem']) t.is(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+  for (const path of ['node/SESSION_KEYS', 'lab/ADMIN_TOKEN', 'balancer-tls/private-key.pem'])
+    t.is(statSync(join(folder, path)).mode & 0o777, 0o600, path)
+  // Prometheus is a user of its own.
+  t.is(statSync(join(folder, 'prometheus/ADMIN_TOKEN')).mode & 0o777, 0o644)
   t.deepEqual(prepared(t, folder), first)
 
-  rmSync(join(folder, 'private-key.pem'))
-  const again = new Map(prepared(t, folder))
-  t.is(again.get('SESSION_KEYS'), first[5]?.[1])
-  t.not(again.get('certificate.pem'), first[6]?.[1])
+  // A role whose volume was removed gets what the others still have.
+  for (const path of ['balancer/ADMIN_TOKEN', 'balancer/AFFINITY_KEYS', 'node/LAB_SECRET']) rmSync(join(folder, path))
+  t.deepEqual(prepared(t, folder), first)
+
+  rmSync(join(folder, 'balancer-tls/private-key.pem'))
+  const again = prepared(t, folder)
+  t.is(again['node/SESSION_KEYS'], first['node/SESSION_KEYS'])
+  t.not(again['balancer-tls/certificate.pem'], first['balancer-tls/certificate.pem'])
 })
 
 test('a client that trusts the certificate connects to each of its names, and to no other', async (t) => {
@@ -87,11 +112,11 @@ test('a certificate is due two months before it runs out, also where its end is 
 })
 
 test('a strategy that does not exist is refused with the ones that do, and nothing is made', (t) => {
-  const folder = scratch(t)
+  const folder = volumes(t)
   for (const strategy of ['redsi', '', '../redis']) {
     const { status, stderr } = prepare(folder, strategy)
     t.is(status, 2)
     t.regex(stderr, /it takes one of: cluster clustered .* token\. For example: STRATEGY=redis docker compose up\n$/)
   }
-  t.deepEqual(readdirSync(folder), [])
+  for (const role of ROLES) t.deepEqual(readdirSync(join(folder, role)), [], role)
 })
