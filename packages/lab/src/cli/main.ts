@@ -94,6 +94,7 @@ const EXIT_INTERNAL = 3
 export async function main(args: readonly string[]): Promise<number> {
   // An exception in a listener, which no caller catches. The warden ends the processes that are left.
   process.on('uncaughtException', (error) => process.exit(internal(error)))
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
   try {
     return await dispatch(args)
   } catch (error) {
@@ -101,6 +102,12 @@ export async function main(args: readonly string[]): Promise<number> {
     sayError(`ninelives: ${visible(error.message)}\n`)
     return error.exitCode
   }
+}
+
+/** The reader of a pipe, such as `head`, may have read enough. The exit code still says what was found. */
+function ignoreClosedPipe(this: NodeJS.WriteStream, error: NodeJS.ErrnoException): void {
+  // A command that runs on listens too, and stops.
+  if (error.code !== 'EPIPE' && this.listenerCount('error') === 1) throw error
 }
 
 /** Prints the error and where in the program it happened. */

@@ -57,6 +57,19 @@ test('memory loses sessions: exit code 2, with the reasons', async (t) => {
   t.is(command.output.stderr, '')
 })
 
+test('a reader that has read enough changes no exit code', async (t) => {
+  // Something is written while it waits for the store.
+  const write = `process.on('newListener', (name) => {
+    if (name === 'uncaughtException') setImmediate(() => process.stdout.write('more'))
+  })`
+  const command = run(t, ['doctor', 'redis://127.0.0.1:1?openTimeoutMs=300'], {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(write)}`,
+  })
+  command.process.stdout?.destroy()
+  t.is(await command.exited, 2)
+  t.is(command.output.stderr, '')
+})
+
 test('a mesh whose nodes all answer is worth a warning: exit code 1, and 0 once that is accepted', async (t) => {
   const url = await mesh(t)
   const warned = run(t, ['doctor', url])
