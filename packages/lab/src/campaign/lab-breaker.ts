@@ -30,7 +30,9 @@ export interface LabBreakerOptions {
 export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
   const { deadMax = Number.POSITIVE_INFINITY, schedule = byClock, landsWithinMs = LANDING_WAIT_MS } = options
   const turn = turns()
-  const dying = (): number => lab.trace.state.nodes.filter(({ state }) => state !== 'up' && state !== 'paused').length
+  /** A node that the balancer has ejected may be so slow that the others no longer count on its copies. */
+  const dying = (): number =>
+    lab.trace.state.nodes.filter(({ state, ejected }) => ejected || (state !== 'up' && state !== 'paused')).length
   const mayDie = (): Promise<void> =>
     until(() => dying() < deadMax, { deadlineMs: WHOLE_DEADLINE_MS, what: 'a node to be back' })
   /** For a fault that ends a node. */
@@ -53,7 +55,11 @@ export function labBreaker(lab: Lab, options: LabBreakerOptions = {}): Breaker {
       const request = schedule.endsByClock ? drawn : { ...drawn, target: named(lab, drawn, random) }
       if (!ENDS_NODES.has(request.kind) || request.target === STORE)
         return await once(lab, request, { schedule, landsWithinMs })
-      return await inTurn(() => once(lab, request, { schedule, landsWithinMs }))
+      return await inTurn(async () => {
+        // By operations, two faults of a storm may fall on one node.
+        if (!schedule.endsByClock) await untilUp(lab, request.target)
+        return await once(lab, request, { schedule, landsWithinMs })
+      })
     },
     whole: (signal) => whole(lab, signal),
   }
@@ -91,14 +97,14 @@ function named({ cluster }: Lab, { kind, target }: FaultRequest, random: () => n
 }
 
 /** Drains each node in turn. In a run with two versions each comes back with the version that the first one did not have. */
-async function roll({ cluster, faults: controller, trace }: Lab, inTurn: InTurn): Promise<string> {
+async function roll(lab: Lab, inTurn: InTurn): Promise<string> {
+  const { cluster, faults: controller, trace } = lab
   const [first] = cluster.nodes
   const version = first?.version && (first.version === 'this' ? 'other' : 'this')
   for (const node of cluster.nodes) {
     const { name } = node
     await inTurn(async () => {
-      const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: `node ${name} to be up, so that it can drain` }
-      await until(() => trace.state.nodes.some((each) => each.name === name && each.state === 'up'), wait)
+      await untilUp(lab, name)
       node.version = version
       const { id } = await controller.inject({ kind: 'drain', target: name })
       await controller.heal(id)
@@ -109,6 +115,14 @@ async function roll({ cluster, faults: controller, trace }: Lab, inTurn: InTurn)
     })
   }
   return version === undefined ? 'rolling restart of all' : `rolling deploy of ${version} version`
+}
+
+/** Resolves at once if the target is no node's name. */
+async function untilUp({ trace }: Lab, target: string): Promise<void> {
+  await until(() => trace.state.nodes.every(({ name, state }) => name !== target || state === 'up'), {
+    deadlineMs: WHOLE_DEADLINE_MS,
+    what: `node ${target} to be up, so that it can take the next fault`,
+  })
 }
 
 /** Injects a fault, waits for it to land, and returns a short description. */

@@ -6,6 +6,7 @@ import { decodeTrace, judge, narrate, type TraceEvent } from '@ninelives/history
 import { campaign, type CampaignOptions } from '../../src/campaign/campaign.ts'
 import { parsePlanned } from '../../src/campaign/planned.ts'
 import { askedBy } from '../../src/campaign/required.ts'
+import type { Schedule } from '../../src/campaign/schedule.ts'
 import { labBreaker, type LabBreakerOptions } from '../../src/campaign/lab-breaker.ts'
 import { ownPrograms } from '../../src/cluster/programs.ts'
 import { crash } from '../../src/faults/kinds/node/crash.ts'
@@ -193,6 +194,20 @@ test('in a storm no more nodes are dead at once than may be', async (t) => {
   const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
   const { events } = await campaignOf(lab, ['kill@a', 'kill@b'], 2, { deadMax: 1 })
   t.true(placeOf(events, 'node-up', 'a') < placeOf(events, 'node-down', 'b'))
+})
+
+test('in a storm no node dies while the balancer has ejected so many others as may be dead', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, restartAfterMs: 50 })
+  const { events } = await campaignOf(lab, ['cut@balancer>a', 'kill@b'], 2, { deadMax: 1 })
+  const place = (type: TraceEvent['type']): number => events.findIndex((event) => event.type === type)
+  t.true(place('upstream-readmitted') < placeOf(events, 'node-down', 'b'))
+})
+
+test('by operations, two faults of a storm that fall on one node come one after the other', async (t) => {
+  const lab = await startedLab(t, { nodes: 1, restartAfterMs: 50 })
+  const schedule: Schedule = { endsByClock: false, next: async () => undefined, later: async () => undefined }
+  const { said } = await campaignOf(lab, ['drain', 'drain'], 2, { schedule })
+  t.deepEqual(said, ['drain of a', 'drain of a'])
 })
 
 test('faults ask for the interleavings without which they show little', (t) => {
