@@ -190,6 +190,7 @@ class UpstreamPool implements Pool {
       now: this.#options.now,
       clock: this.#probeClock,
       probed: (outcome, startedAtMs) => {
+        this.#tellResult(upstream, outcome, startedAtMs)
         this.#hear(upstream, outcome)
         this.#apply(upstream, watch.detector.probed(outcome, startedAtMs, this.#options.now()))
         this.#trust(upstream, watch.detector)
@@ -200,6 +201,21 @@ class UpstreamPool implements Pool {
     this.#members.set(upstream, watch)
     this.upstreams.push(upstream)
     return watch
+  }
+
+  /** A probe that ends as the one before it is not logged. */
+  #tellResult(upstream: Upstream, outcome: ProbeOutcome, startedAtMs: number): void {
+    if (upstream.probeResult === outcome.result) return
+    upstream.probeResult = outcome.result
+    const { log, now } = this.#options
+    log.info({
+      event: 'probe-result',
+      upstream: upstream.name,
+      result: outcome.result,
+      ...('reason' in outcome ? { reason: outcome.reason } : {}),
+      tookMs: Math.round(now() - startedAtMs),
+      everyMs: this.#config.probeIntervalMs,
+    })
   }
 
   /** What a node says of itself beside its being ready. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert'
 import { Agent } from 'node:http'
 import type { UpstreamAddress } from '../config/upstream-list.ts'
-import type { Standing } from './health.ts'
+import type { ProbeOutcome, Standing } from './health.ts'
 import type { KeyedRoutes } from './keyed-routes.ts'
 
 export interface UpstreamLimits {
@@ -48,6 +48,8 @@ export class Upstream {
   isRetired = false
   /** The node's incarnation, as the node reports it; undefined if it does not. Set by the pool alone. */
   incarnation: string | undefined
+  /** How its last probe ended. Set by the pool alone. */
+  probeResult: ProbeOutcome['result'] | undefined
   /** Whether it is suspected: a probe has waited too long. Set by the pool alone. */
   suspected = false
   /** The routes where it honours keys, as the node reports. Set by the pool alone. */

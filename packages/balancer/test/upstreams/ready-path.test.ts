@@ -27,6 +27,29 @@ test('a node without the path is ejected with a reason that names the remedy', a
   t.is(ejected()?.['reason'], '/readyz answered 404; READY_PATH can name another path')
 })
 
+test('the balancer logs a probe that ends otherwise than the one before, and no other', async (t) => {
+  let status = 200
+  let probes = 0
+  const { port, server } = await httpServer(t, (_request, response) => response.end())
+  server.prependListener('request', (_request, response) => {
+    probes++
+    response.statusCode = status
+  })
+  const { lines } = await balancing(t, { a: port }, { PROBE_INTERVAL_MS: '10' })
+  const results = () => lines.filter(({ event }) => event === 'probe-result').map((line) => line['result'])
+  await until(() => probes > 5, { what: 'several probes' })
+  t.deepEqual(results(), ['ready'])
+  status = 503
+  await until(() => results().includes('unready'), { what: 'the other answer to be logged' })
+  status = 200
+  await until(() => results().length === 3, { what: 'the recovery to be logged' })
+  t.deepEqual(results(), ['ready', 'unready', 'ready'])
+  t.like(
+    lines.find(({ event }) => event === 'probe-result'),
+    { upstream: 'a', everyMs: 10 },
+  )
+})
+
 test('READY_PATH takes a path', (t) => {
   t.throws(() => readConfig({ UPSTREAMS: 'a=http://127.0.0.1:9', READY_PATH: 'up?x' }), {
     message: /^READY_PATH is "up\?x", but takes a path such as \/readyz/,
