@@ -1,10 +1,19 @@
 import { sum } from './trace/counts.ts'
-import type { NodeDown, NodeStarting, ProcessName, RunStarted, TraceEvent, UsersSecond } from './trace/events.ts'
+import type {
+  NodeDown,
+  NodeStarting,
+  ProcessName,
+  ProcessNoted,
+  RunStarted,
+  TraceEvent,
+  UsersSecond,
+} from './trace/events.ts'
 import { visitorsAfterDeath, withVisitor } from './visitors.ts'
 import {
   type ClusterState,
   findNode,
   initialState,
+  type NodeLife,
   noTotals,
   type NodeState,
   type ProcessState,
@@ -28,7 +37,7 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'node-starting':
       return nodeStarting(state, event, atMs)
     case 'node-up':
-      return withNode(state, event.node, {
+      return withNode(withoutAwaits(state, event.node), event.node, {
         state: 'up',
         sinceMs: atMs,
         pid: event.pid,
@@ -78,6 +87,10 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
       return withNode(state, event.upstream, { ejected: false, decision: { what: 'readmitted', atMs } })
     case 'upstream-draining':
       return withNode(state, event.upstream, { decision: { what: 'draining', atMs } })
+    case 'probe-result': {
+      const { type: _type, seq: _seq, upstream, ...probe } = event
+      return withNode(state, upstream, { probe })
+    }
     case 'requests-resent': {
       const { retries = 0, reroutes = 0 } = findNode(state, event.upstream) ?? {}
       return withNode(state, event.upstream, {
@@ -88,6 +101,7 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
     case 'visitor-served':
       return { visitors: withVisitor(state, event) }
     case 'process-noted':
+      return noted(state, event)
     case 'operation-sent':
     case 'operation-ended':
       return {}
@@ -98,6 +112,9 @@ function change(state: ClusterState, event: TraceEvent, atMs: number): Partial<C
   }
 }
 
+/** Stores that the nodes are themselves: a majority of them serves. */
+const MESH = /^(?:replicated|clustered):/
+
 function begin(event: RunStarted): Partial<ClusterState> {
   return {
     ...initialState,
@@ -106,6 +123,7 @@ function begin(event: RunStarted): Partial<ClusterState> {
     seed: event.seed,
     strategy: event.strategy,
     store: event.store,
+    needs: MESH.test(event.store) ? Math.floor(event.nodes.length / 2) + 1 : 1,
     balancer: { url: event.balancerUrl },
     nodes: event.nodes.map(({ name, url }) => ({
       name,
@@ -134,10 +152,18 @@ function nodeStarting(
 ): Partial<ClusterState> {
   const nodes = state.nodes.map((node): NodeState => {
     if (node.name !== name) return node
-    const { hasLeft: _back, ...rest } = node
+    const { hasLeft: _back, awaits: _open, ...rest } = node
     return { ...rest, state: 'starting', sinceMs: atMs, pid, url, sessions: 0 }
   })
   return { nodes }
+}
+
+function withoutAwaits(state: ClusterState, name: string): ClusterState {
+  const nodes = state.nodes.map((node) => {
+    const { awaits: _open, ...rest } = node
+    return node.name === name ? rest : node
+  })
+  return { ...state, nodes }
 }
 
 /** A node is down until it is up again: its start is part of that. */
@@ -150,7 +176,7 @@ function downtime(state: ClusterState, name: string, atMs: number): Pick<NodeSta
 function nodeDown(state: ClusterState, { node: name, code }: NodeDown, atMs: number): Partial<ClusterState> {
   const nodes = state.nodes.map((node): NodeState => {
     if (node.name !== name) return node
-    const { pid: _gone, ...rest } = node
+    const { pid: _gone, awaits: _open, ...rest } = node
     // A node that has drained, or that stops with the lab, is no death.
     const hasLeft = state.phase === 'ended' || (node.state === 'draining' && code === 0)
     const deaths = node.deaths + (hasLeft ? 0 : 1)
@@ -158,7 +184,21 @@ function nodeDown(state: ClusterState, { node: name, code }: NodeDown, atMs: num
     return { ...rest, state: 'down', sinceMs: atMs, sessions: 0, deaths, downAtMs: atMs, ...left }
   })
   const isDeath = findNode({ nodes }, name)?.deaths !== findNode(state, name)?.deaths
-  return isDeath ? { nodes, visitors: visitorsAfterDeath(state, name, atMs) } : { nodes }
+  return {
+    nodes,
+    ...(isDeath ? { visitors: visitorsAfterDeath(state, name, atMs) } : {}),
+    ...(state.phase === 'ready' && nodes.every((node) => !RUNS.has(node.state)) ? { noneAtMs: atMs } : {}),
+  }
+}
+
+/** A node that starts has nothing in its memory yet. */
+const RUNS: ReadonlySet<NodeLife> = new Set(['up', 'paused', 'draining'])
+
+function noted(state: ClusterState, { process, event, detail }: ProcessNoted): Partial<ClusterState> {
+  const [, name] = /^node-(.+)$/.exec(process) ?? []
+  if (name === undefined || event !== 'store-awaited') return {}
+  const { reason } = detail
+  return withNode(state, name, { awaits: typeof reason === 'string' ? reason : '' })
 }
 
 function withProcess(state: ClusterState, name: ProcessName, { pid, url }: ProcessState): Partial<ClusterState> {
@@ -169,7 +209,8 @@ function withProcess(state: ClusterState, name: ProcessName, { pid, url }: Proce
 
 /** A balancer that died takes what it knew of the nodes along; the next one begins with trust. */
 function forgotten(state: ClusterState, name: ProcessName): Partial<ClusterState> {
-  return name === 'balancer' ? { nodes: state.nodes.map((node) => Object.assign({}, node, { ejected: false })) } : {}
+  if (name !== 'balancer') return {}
+  return { nodes: state.nodes.map(({ probe: _probe, ...node }) => ({ ...node, ejected: false })) }
 }
 
 function addSecond(users: UsersState, second: UsersSecond, atMs: number): UsersState {

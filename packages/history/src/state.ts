@@ -1,5 +1,5 @@
 import type { Counts } from './trace/counts.ts'
-import type { StrategyFacts } from './trace/events.ts'
+import type { ProbeResult, StrategyFacts } from './trace/events.ts'
 import type { FaultFacts } from './trace/fault-facts.ts'
 
 export type NodeLife = 'starting' | 'up' | 'paused' | 'draining' | 'down'
@@ -26,8 +26,16 @@ export interface NodeState {
   readonly ejected: boolean
   /** The balancer's last decision about it. */
   readonly decision?: Decision
+  /** The first of the balancer's probes of it that ended as the last one did. */
+  readonly probe?: ProbeState
+  /** Why its store is not open yet, while it starts, in the store's own words. */
+  readonly awaits?: string
   /** When it went down last. */
   readonly downAtMs?: number
+}
+
+export interface ProbeState extends Omit<ProbeResult, 'type' | 'upstream'> {
+  readonly atMs: number
 }
 
 export interface Decision {
@@ -91,6 +99,10 @@ export interface ClusterState {
   readonly phase: RunPhase
   readonly strategy: StrategyFacts
   readonly store: string
+  /** How many nodes have to run before any of them serves. */
+  readonly needs: number
+  /** When the last of all nodes went down, and no other ran. */
+  readonly noneAtMs?: number
   readonly balancer: ProcessState
   readonly nodes: readonly NodeState[]
   /** The faults that are not healed, in the order of injection. */
@@ -136,6 +148,7 @@ export const initialState: ClusterState = {
   phase: 'starting',
   strategy: { name: '', routing: '', summary: '', onNodeDeath: '' },
   store: '',
+  needs: 1,
   balancer: {},
   nodes: [],
   faults: [],

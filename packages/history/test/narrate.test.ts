@@ -133,3 +133,18 @@ test('a Redis that dies takes the sessions along, unless another one has them', 
   const failover: EventBody = { type: 'fault-injected', fault: 'f1', kind: 'failover', target: 'store' }
   t.is(sentence(failover, down), 'redis-server died (SIGKILL)')
 })
+
+test('a node that waits for its store says why, and one that holds the sessions for how many nodes', (t) => {
+  const waits: EventBody = {
+    type: 'process-noted',
+    process: 'node-a',
+    event: 'store-awaited',
+    warns: true,
+    detail: { reason: 'it has met no other' },
+  }
+  t.is(sentence(waits), 'node-a waits for its session store before it serves: it has met no other')
+  const events = stamped({ ...runStarted, store: 'replicated://a,b' }, { type: 'cluster-ready', inMs: 900 }, waits)
+  const last = events.pop()
+  const told = last && narrate(last, events.reduce(reduce, initialState))
+  t.is(told?.text, 'node-a waits until 2 of 2 nodes run before it serves: it has met no other')
+})

@@ -157,3 +157,49 @@ test("a death is the visitor's if that node was one of the last three that answe
   t.like(deathAfter(...moved), { node: 'b', atMs: 200, next: 'a' })
   t.like(deathAfter(...moved, died('b')), { node: 'b', atMs: 200 }, 'its second death is not')
 })
+
+test('a probe of the balancer that ends otherwise is kept with its time, until the balancer dies', (t) => {
+  const probe = { type: 'probe-result', upstream: 'b', result: 'refused', tookMs: 1, everyMs: 250 } as const
+  const state = after({ ...probe, result: 'ready' }, probe)
+  t.deepEqual(state.nodes[1]?.probe, { result: 'refused', tookMs: 1, everyMs: 250, atMs: 200 })
+  t.is(state.nodes[0]?.probe, undefined)
+  const gone: EventBody = { type: 'process-down', process: 'balancer', pid: 5, code: null, signal: 'SIGKILL' }
+  t.is(after(probe, gone).nodes[1]?.probe, undefined)
+})
+
+test('a node that waits for its store says why, until it is up or dies', (t) => {
+  const waits: EventBody = {
+    type: 'process-noted',
+    process: 'node-b',
+    event: 'store-awaited',
+    warns: true,
+    detail: { reason: 'connection refused' },
+  }
+  t.is(after(waits).nodes[1]?.awaits, 'connection refused')
+  t.is(after({ ...waits, detail: {} }).nodes[1]?.awaits, '')
+  t.is(after(waits, { type: 'node-up', node: 'b', pid: 1 }).nodes[1]?.awaits, undefined)
+  const died: EventBody = { type: 'node-down', node: 'b', pid: 1, code: 1, signal: null, held: 0 }
+  t.is(after(waits, died).nodes[1]?.awaits, undefined)
+})
+
+test('a majority of the nodes that hold the sessions has to run, of others one', (t) => {
+  t.is(after().needs, 1)
+  const nodes = ['a', 'b', 'c'].map((name) => ({ name, url: 'http://127.0.0.1:1' }))
+  const mesh = stamped({ ...runStarted, store: 'replicated://a,b,c', nodes })
+  t.is(mesh.reduce(reduce, initialState).needs, 2)
+})
+
+test('the instant at which no node was left is kept', (t) => {
+  const up = (node: string): EventBody => ({ type: 'node-up', node, pid: 1 })
+  const down = (node: string): EventBody => ({
+    type: 'node-down',
+    node,
+    pid: 1,
+    code: null,
+    signal: 'SIGKILL',
+    held: 0,
+  })
+  const ready: EventBody = { type: 'cluster-ready', inMs: 1 }
+  t.is(after(up('a'), up('b'), ready, down('a')).noneAtMs, undefined)
+  t.is(after(up('a'), up('b'), ready, down('a'), down('b'), up('a')).noneAtMs, 500)
+})

@@ -87,9 +87,18 @@ function nodeDown(event: NodeDown, before: ClusterState): Sentence {
   return { text: `${lived}${held}; ${before.strategy.onNodeDeath}`, tone: left && event.held === 0 ? 'plain' : 'bad' }
 }
 
-function noted({ process, event, warns, line, detail }: ProcessNoted): Sentence | undefined {
+function noted(
+  { process, event, warns, line, detail }: ProcessNoted,
+  { needs, nodes }: ClusterState,
+): Sentence | undefined {
   if (event === 'crash-point') {
     return bad(`${process} dies at ${String(detail['point'])} of ${String(detail['operation'])}, as ordered`)
+  }
+  if (event === 'store-awaited') {
+    const { reason } = detail
+    const why = typeof reason === 'string' ? `: ${reason}` : ''
+    const awaited = needs > 1 ? `until ${needs} of ${nodes.length} nodes run` : 'for its session store'
+    return bad(`${process} waits ${awaited} before it serves${why}`)
   }
   return warns ? bad(`${process}: ${line ?? event}`) : undefined
 }

@@ -34,6 +34,7 @@ export type EventBody =
   | UpstreamEjected
   | UpstreamReadmitted
   | UpstreamDraining
+  | ProbeResult
   | RequestsResent
   | ProcessNoted
   | FaultInjected
@@ -170,6 +171,18 @@ export interface UpstreamReadmitted {
 export interface UpstreamDraining {
   readonly type: 'upstream-draining'
   readonly upstream: string
+}
+
+/** The balancer's probe of an upstream ended otherwise than the one before. Those that follow end the same way. */
+export interface ProbeResult {
+  readonly type: 'probe-result'
+  readonly upstream: string
+  /** `unready`: it answered that it takes no traffic. */
+  readonly result: 'ready' | 'unready' | 'refused' | 'failed'
+  readonly reason?: string
+  readonly tookMs: number
+  /** How often it is probed while it is up. */
+  readonly everyMs: number
 }
 
 /** Within a second the balancer sent on requests that this upstream did not answer. */

@@ -48,6 +48,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
   'upstream-ejected': onUpstream,
   'upstream-readmitted': onUpstream,
   'upstream-draining': onUpstream,
+  'probe-result': { upstream: text, result: text, reason: optional(text), tookMs: number, everyMs: number },
   'requests-resent': { upstream: text, retries: number, reroutes: number },
   'fault-injected': { fault: text, kind: text, target: text },
   'fault-confirmed': ofFault,

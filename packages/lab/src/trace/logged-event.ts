@@ -1,4 +1,4 @@
-import type { EventBody } from '@ninelives/history'
+import type { EventBody, ProbeResult } from '@ninelives/history'
 import { withoutPassword } from '../config.ts'
 
 /** pino's level of a warning. */
@@ -28,7 +28,7 @@ export function loggedEvent(label: string, line: string): EventBody | undefined 
 }
 
 function upstreamEvent(event: string, fields: Record<string, unknown>): EventBody | undefined {
-  const { upstream, reason, downForMs, retries, reroutes } = fields
+  const { upstream, reason, downForMs, retries, reroutes, result, tookMs, everyMs } = fields
   if (typeof upstream !== 'string') return undefined
   switch (event) {
     case 'upstream-ejected':
@@ -37,6 +37,15 @@ function upstreamEvent(event: string, fields: Record<string, unknown>): EventBod
       return { type: event, upstream, ...(typeof downForMs === 'number' ? { downForMs } : {}) }
     case 'upstream-draining':
       return { type: event, upstream }
+    case 'probe-result':
+      return {
+        type: event,
+        upstream,
+        result: result as ProbeResult['result'],
+        ...(typeof reason === 'string' ? { reason } : {}),
+        tookMs: Number(tookMs),
+        everyMs: Number(everyMs),
+      }
     case 'requests-resent':
       return { type: event, upstream, retries: Number(retries), reroutes: Number(reroutes) }
     default:

@@ -62,6 +62,15 @@ test('the decisions of the balancer become events of their own', (t) => {
     type: 'upstream-draining',
     upstream: 'b',
   })
+  const probe = {
+    type: 'probe-result',
+    upstream: 'b',
+    result: 'refused',
+    reason: 'x',
+    tookMs: 2,
+    everyMs: 250,
+  } as const
+  t.deepEqual(loggedEvent('balancer', JSON.stringify({ ...probe, type: undefined, event: 'probe-result' })), probe)
   const resent = { type: 'requests-resent', upstream: 'b', retries: 1, reroutes: 4 } as const
   t.deepEqual(loggedEvent('balancer', '{"event":"requests-resent","upstream":"b","retries":1,"reroutes":4}'), resent)
 })
