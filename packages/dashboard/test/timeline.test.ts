@@ -84,3 +84,31 @@ test('the chronicle has spans for what was broken, and every operation that fail
   t.is(chronicle.pointOutcome.filter((outcome) => outcome === 1).length, 100)
   t.true(chronicle.pointOutcome.length < 200)
 })
+
+test('of many single operations the whole run stays in sight, the newest in full', (t) => {
+  const { chronicle, timeline } = recorded()
+  const ops = Array.from({ length: 40 }, (_, user) => [user, 0, 0, 0, 3]).flat()
+  const beats = 3_000
+  for (let n = 1; n <= beats; n++) {
+    const atMs = 61_000 + n * 250
+    chronicle.add({ type: 'beat', atMs, beat: { ...quiet, atMs, ops } }, timeline.head.state)
+  }
+  const { pointAtMs } = chronicle
+  t.true(pointAtMs.length <= 60_000)
+  t.true((pointAtMs[0] ?? 0) < 62_000)
+  const lastMs = pointAtMs.at(-1) ?? 0
+  t.is(pointAtMs.filter((atMs) => atMs > lastMs - 60_000).length, 240 * 40)
+})
+
+test('copies of a state with many users are no more numerous than what happened to them needs', (t) => {
+  const timeline = new Timeline()
+  const ops = Array.from({ length: 1_000 }, (_, user) => [user, 0, 0, 0, 3]).flat()
+  timeline.add({ type: 'beat', atMs: 0, beat: { ...quiet, atMs: 0, ops } })
+  for (let second = 1; second <= 600; second++) {
+    const standings = second === 300 ? [7, 1] : []
+    timeline.add({ type: 'beat', atMs: second * 1_000, beat: { ...quiet, atMs: second * 1_000, standings } })
+  }
+  t.is(timeline.at(299_999).moment.standings[7], 0)
+  t.is(timeline.at(300_000).moment.standings[7], 1)
+  t.is(timeline.fromMs, 0)
+})

@@ -15,6 +15,8 @@ export interface Span {
 const SECONDS_MAX = 14_400
 const SPANS_MAX = 2_000
 const POINTS_MAX = 60_000
+/** The newest operations are all kept for longer than a minute. */
+const OLDER_SHARE = 0.75
 /** Single operations of one beat that are shown: all that failed, and some of the others. */
 const POINTS_PER_BEAT = 40
 
@@ -91,7 +93,26 @@ export class Chronicle {
       this.pointMs.push(ops[at + 4] ?? 0)
       this.pointOutcome.push(outcome)
     }
-    if (this.pointAtMs.length > POINTS_MAX * 1.2) for (const column of this.#points) column.splice(0, POINTS_MAX * 0.2)
+    if (this.pointAtMs.length > POINTS_MAX) this.#thin()
+  }
+
+  /** Of the older operations that were answered every other one goes, so that the whole run stays in sight. */
+  #thin(): void {
+    const end = this.pointAtMs.length
+    const older = Math.floor(end * OLDER_SHARE)
+    let kept = 0
+    let answered = 0
+    for (let at = 0; at < end; at++) {
+      if (at < older && this.pointOutcome[at] === 0 && answered++ % 2 === 1) continue
+      for (const column of this.#points) column[kept] = column[at] ?? 0
+      kept++
+    }
+    // So many may have failed that thinning is not enough.
+    const tooMany = Math.max(0, kept - POINTS_MAX * OLDER_SHARE)
+    for (const column of this.#points) {
+      column.length = kept
+      column.splice(0, tooMany)
+    }
   }
 
   #setSpans(atMs: number, state: ClusterState): void {

@@ -1,5 +1,6 @@
 /**
- * Everything that was received, so that any instant of it can be shown: the messages, and a copy of the state every few seconds.
+ * Everything that was received, so that any instant of it can be shown: the messages, and copies of the state. A copy is as large as its
+ * number of users, so the next one comes only after as many numbers: all copies together are no larger than the messages.
  * What is oldest is forgotten when there is too much.
  */
 import type { TraceEvent } from '@ninelives/history'
@@ -24,6 +25,7 @@ export class Timeline {
   /** How many messages were forgotten. */
   #forgotten = 0
   #numbers = 0
+  #sinceKeyframe = 0
 
   get length(): number {
     return this.#forgotten + this.#messages.length
@@ -39,11 +41,15 @@ export class Timeline {
 
   add(message: Message): void {
     const last = this.#keyframes.at(-1)
-    if (last === undefined || message.atMs - last.moment.atMs >= KEYFRAME_EVERY_MS)
+    const isDue = message.atMs - (last?.moment.atMs ?? 0) >= KEYFRAME_EVERY_MS
+    if (last === undefined || (isDue && this.#sinceKeyframe >= this.head.served.length)) {
       this.#keyframes.push({ after: this.length, moment: this.head.copy() })
+      this.#sinceKeyframe = 0
+    }
     this.head.apply(message)
     this.#messages.push(message)
     this.#numbers += sizeOf(message)
+    this.#sinceKeyframe += sizeOf(message)
     while ((this.#numbers > NUMBERS_MAX || this.#messages.length > MESSAGES_MAX) && this.#keyframes.length > 2)
       this.#forget()
   }
@@ -60,6 +66,7 @@ export class Timeline {
     this.#keyframes = []
     this.#forgotten = 0
     this.#numbers = 0
+    this.#sinceKeyframe = 0
   }
 
   /** The state at that time, and the number of messages that it includes. */
