@@ -32,7 +32,7 @@ inBrowser('a phone gets in by the link, and breaks a connection and a node by to
   await reads(page, '#fault-command', /^curl -X POST -H "Authorization: Bearer \$TOKEN"/)
   t.deepEqual(await barriers(page), [])
   await page.locator('#fault-form [type=submit]').tap()
-  await reads(page, '#sentence', /^balancer → a: cut/)
+  await reads(page, '#sentence', /^Connection balancer → a: cut/)
   await page.getByRole('button', { name: 'Kill node b, key 2' }).tap()
   await reads(page, '#sentence', /^Node b was killed/)
   t.deepEqual(await barriers(page), [])

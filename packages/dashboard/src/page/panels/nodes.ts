@@ -2,7 +2,7 @@
 import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
 import { cluster, control, inject } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
-import { reasonText } from '../base/reasons.ts'
+import { probeText, reasonText } from '../base/reasons.ts'
 import { duration, figure, isWord, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
 
 const SHARE_SECONDS = 10
@@ -53,7 +53,8 @@ function makeCard(name: string): Card {
       const since = word('since', { time: duration(nowMs - sinceMs) })
       setText(life, `${isIdle ? word('waitingForTraffic') : lifeWord(lifeOf(node))} ${since}`)
       setText(pid, node.pid === undefined ? '' : `pid ${node.pid}`)
-      setText(decision, decisionText(node, nowMs))
+      setText(decision, `${checkText(node, nowMs)} ${decisionText(node, state, nowMs)}`)
+      decision.title = checkNote(node)
       const isOut = node.state === 'down' || node.state === 'starting'
       const downMs = node.downtimeMs + (isOut ? nowMs - (node.downAtMs ?? nowMs) : 0)
       facts.show([
@@ -69,11 +70,25 @@ function makeCard(name: string): Card {
   }
 }
 
-function decisionText({ decision, state, deaths, downtimeMs }: NodeState, nowMs: number): string {
+/** The last check, and since when checks end so. */
+function checkText({ probe }: NodeState, nowMs: number): string {
+  if (probe === undefined) return ''
+  return word('probe', { result: probeText(probe), time: duration(nowMs - probe.atMs) })
+}
+
+function checkNote({ probe }: NodeState): string {
+  return probe === undefined ? '' : word('probeNote', { n: probe.everyMs, took: figure(probe.tookMs) })
+}
+
+function decisionText(node: NodeState, { needs, nodes }: ClusterState, nowMs: number): string {
+  const { decision, state, deaths, downtimeMs, awaits, probe } = node
+  if (awaits !== undefined) return needs > 1 ? word('awaitsNodes', { needs, all: nodes.length }) : word('awaitsStore')
   // At its first start every node is readmitted.
   const isFirst = decision?.what === 'readmitted' && deaths === 0 && downtimeMs === 0
   if (decision === undefined || isFirst) return state === 'up' ? word('noDecision') : ''
   const values = { time: duration(nowMs - decision.atMs), reason: reasonText(decision.reason ?? '') }
+  const isSaid = decision.what === 'ejected' && probe !== undefined && probe.result !== 'ready'
+  if (isSaid) return word('ejected-probed', values)
   if (decision.what !== 'draining') return word(decision.what, values)
   return word(state === 'draining' ? 'draining-decision' : 'unready-decision', values)
 }

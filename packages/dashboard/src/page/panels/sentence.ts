@@ -30,7 +30,7 @@ export function tell(moment: Moment, nowMs: number): Told {
   const last = incidents.at(-1)
   const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
   const about = isNews ? incidentTold(last, nowMs) : calm(moment)
-  const { banner, isAlarming } = serviceOf(state, isNews)
+  const { banner, isAlarming } = serviceOf(state, isNews ? last : undefined)
   const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
   const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
   return { ...about, banner: [banner, ...busy].join(' '), isAlarming }
@@ -68,7 +68,7 @@ export function fatesOf(users: Incident['users']): readonly Clause[] {
 /** `node`: as a sentence begins, or within one. */
 export function targetName(target: string, node: 'node' | 'nodeMid' = 'node'): string {
   if (target === 'store') return word(node === 'node' ? 'store' : 'storeMid')
-  if (target.includes('>')) return target.replaceAll('>', ' → ').replaceAll(',', ', ')
+  if (target.includes('>')) return word('edge', { edge: target.replaceAll('>', ' → ').replaceAll(',', ', ') })
   return word(node, { name: target.replaceAll(',', ', ') })
 }
 
@@ -90,9 +90,9 @@ function calm({ state }: Moment): About {
   return { lead: word(told, values), clauses: isHinted ? [{ text: word(hint, values) }] : [] }
 }
 
-/** `isNews`: the sentence does not say how many nodes serve. */
-function serviceOf(state: Moment['state'], isNews: boolean): Pick<Told, 'banner' | 'isAlarming'> {
-  const { nodes, strategy } = state
+/** `told`: the incident of which the sentence tells; otherwise it says how many nodes serve. */
+function serviceOf(state: Moment['state'], told: Incident | undefined): Pick<Told, 'banner' | 'isAlarming'> {
+  const { nodes, strategy, needs } = state
   if (nodes.length === 0) return { banner: '', isAlarming: false }
   const serving = nodes.filter((node) => isServing(state, node.name)).length
   const others = nodes
@@ -102,12 +102,23 @@ function serviceOf(state: Moment['state'], isNews: boolean): Pick<Told, 'banner'
       return word('nodeIs', { name: node.name, state: life })
     })
     .join(', ')
-  const about = word(`strategy-${strategy.name}` as Word)
-  if (serving === nodes.length)
-    return { banner: isNews ? `${word('allServe', { all: nodes.length })} ${about}` : about, isAlarming: false }
+  const all = nodes.length
+  const about = word(hasForgotten(state, told) ? 'allAtOnce' : (`strategy-${strategy.name}` as Word))
+  if (serving === all)
+    return { banner: told === undefined ? about : `${word('allServe', { all })} ${about}`, isAlarming: false }
+  const runs = nodes.filter((node) => node.state !== 'down').length
+  if (serving === 0 && runs > 0 && runs < needs)
+    return { banner: word('needsMore', { runs, all, needs }), isAlarming: true }
   if (serving === 0) return { banner: word('noneServe', { others }), isAlarming: true }
-  const last = serving === 1 ? ` ${word('lastOne')}` : ''
-  return { banner: word('someServe', { serving, all: nodes.length, others }) + last, isAlarming: serving === 1 }
+  const isLast = serving === Math.max(1, needs)
+  const warning = !isLast ? '' : needs > 1 ? ` ${word('lastServes', { needs, all })}` : ` ${word('lastOne')}`
+  return { banner: word('someServe', { serving, all, others }) + warning, isAlarming: serving === 1 }
+}
+
+/** Whether users were logged out because no node was left that had their sessions. */
+function hasForgotten({ needs, noneAtMs }: Moment['state'], told: Incident | undefined): boolean {
+  if (needs === 1 || noneAtMs === undefined || told === undefined || told.users.out === 0) return false
+  return Math.abs(told.atMs - noneAtMs) < TOLD_FOR_MS
 }
 
 export function isServing(state: Moment['state'], name: string): boolean {

@@ -228,7 +228,7 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
     case 'users-paced':
       return plain('storyPaced', { n: event.rate })
     case 'process-noted':
-      return noted(event)
+      return noted(event, before)
     case 'run-started':
     case 'cluster-ready':
     case 'node-starting':
@@ -238,6 +238,7 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
     case 'visitor-served':
     case 'operation-sent':
     case 'operation-ended':
+    case 'probe-result':
     case 'requests-resent':
     case 'run-ended':
     default:
@@ -286,19 +287,24 @@ function fault(
   if (found === undefined) return undefined
   const { kind, target, confirmedAtMs } = found
   if (target !== 'store' && shownByState.has(kind)) return undefined
-  const values = { target: target.replaceAll('>', ' → '), kind: () => kindName(kind) }
+  const values = { target: () => targetName(target), kind: () => kindName(kind) }
   if (event.type === 'fault-confirmed') return bad('storyFault', values)
   return confirmedAtMs === undefined ? undefined : good('storyHealed', values)
 }
 
-function noted({ process, event, warns, line: said, detail }: ProcessNoted): Told | undefined {
+function noted(
+  { process, event, warns, line: said, detail }: ProcessNoted,
+  { needs, nodes }: ClusterState,
+): Told | undefined {
   const values = {
     process: () => processName(process),
     event,
     point: String(detail['point']),
     operation: String(detail['operation']),
+    needs,
+    all: nodes.length,
   }
-  const name = `noted-${event}`
+  const name = event === 'store-awaited' && needs > 1 ? 'noted-nodes-awaited' : `noted-${event}`
   if (isWord(name)) return bad(name, values)
   return warns ? bad('storyNoted', { ...values, event: said ?? event }) : undefined
 }
