@@ -58,12 +58,20 @@ inBrowser('sticky: the page says how many users were logged out, and so do the c
   await reads(page, '#sentence', /^Node a was killed (?!.*have not clicked).*\d+ w(?:as|ere) logged out/)
   // The page, a moment later than the trace, says what follows from the trace.
   const trace = path.join(lab.directory, 'trace.ndjson')
+  let figures = ''
   const agree = async (): Promise<boolean> => {
     const told = Number(/(\d+) w(?:as|ere) logged out/.exec(await page.locator('#sentence').innerText())?.[1])
     const { events } = decodeTrace(readFileSync(trace, 'utf8'))
-    return told > 0 && told === loggedOut(events) && told <= judge(events).sessions.lost
+    const [byTrace, byCheckers] = [loggedOut(events), judge(events).sessions.lost]
+    figures = `${told} logged out by the page, ${byTrace} by the trace, and ${byCheckers} sessions lost by the checkers`
+    return told > 0 && told === byTrace && told <= byCheckers
   }
-  await until(agree, { deadlineMs: DEADLINE_MS, everyMs: 250, what: 'the page and the checkers to agree' })
+  try {
+    await until(agree, { deadlineMs: DEADLINE_MS, everyMs: 250, what: 'the page and the checkers to agree' })
+  } catch (error) {
+    t.log(figures)
+    throw error
+  }
   lab.process.kill('SIGTERM')
   t.is(await lab.exited, 0)
   await reads(page, '#link', /ended|does not answer/)
