@@ -189,16 +189,17 @@ test('a majority of the nodes that hold the sessions has to run, of others one',
   t.is(mesh.reduce(reduce, initialState).needs, 2)
 })
 
+const up = (node: string): EventBody => ({ type: 'node-up', node, pid: 1 })
+const down = (node: string): EventBody => ({
+  type: 'node-down',
+  node,
+  pid: 1,
+  code: null,
+  signal: 'SIGKILL',
+  held: 0,
+})
+
 test('the instant at which no node was left is kept', (t) => {
-  const up = (node: string): EventBody => ({ type: 'node-up', node, pid: 1 })
-  const down = (node: string): EventBody => ({
-    type: 'node-down',
-    node,
-    pid: 1,
-    code: null,
-    signal: 'SIGKILL',
-    held: 0,
-  })
   const ready: EventBody = { type: 'cluster-ready', inMs: 1 }
   t.is(after(up('a'), up('b'), ready, down('a')).noneAtMs, undefined)
   t.is(after(up('a'), up('b'), ready, down('a'), down('b'), up('a')).noneAtMs, 500)
