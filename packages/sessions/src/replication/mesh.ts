@@ -82,6 +82,12 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     }
   }
 
+  /** A program that is ready counts as a copy of every session, so it waits for these, but not longer than it may take to open. */
+  const joined = async (): Promise<void> => {
+    const deadlineAtMs = performance.now() + openTimeoutMs
+    while (!closed && own.status().role === 'joining' && performance.now() < deadlineAtMs) await sleep(LOOK_EVERY_MS)
+  }
+
   const carriedOut = <T>(begin: Begin<T>): Promise<T> =>
     settled(begin, (refusal) => {
       return refusal === 'full' ? full('no room for another record') : unavailable(new Error(REFUSALS[refusal]))
@@ -97,6 +103,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
         throw unavailable(error)
       })
       await serving(openTimeoutMs, (status) => refuseForGood(status, location))
+      await joined()
     },
 
     read: (key) => carriedOut((done) => own.peer.read(key, done)),

@@ -1,7 +1,7 @@
 /** The conformance suite over three nodes in this process. */
 import test from 'ava'
 import { conformance } from '../../src/conformance.ts'
-import type { Capabilities } from '../../src/contract.ts'
+import type { Capabilities, SessionKey } from '../../src/contract.ts'
 import { meshNodes } from '../support/mesh/nodes.ts'
 
 const capabilities: Capabilities = {
@@ -40,3 +40,15 @@ for (const scheme of ['replicated:?', 'clustered:?copies=1&']) {
     })
   }
 }
+
+test('a node that is open again counts as a copy of every session', async (t) => {
+  const mesh = await meshNodes(t, { scheme: 'replicated:?openTimeoutMs=60000&' })
+  const expiresAtMs = Date.now() + 600_000
+  const keys = Array.from({ length: 2_000 }, (_, n) => `session-${n}`.padEnd(22, '-') as SessionKey)
+  const written = keys.map((key) => mesh.node('a').write(key, { expectedVersion: 0, expiresAtMs, body: '{}' }))
+  await Promise.all(written)
+  await mesh.node('c').close()
+  const again = await mesh.restart('c')
+  t.like(again.status(), { role: 'full' })
+  t.is(again.localSessionCount?.(), keys.length)
+})
