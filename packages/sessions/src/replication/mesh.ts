@@ -85,7 +85,8 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
   /** A program that is ready counts as a copy of every session, so it waits for these, but not longer than it may take to open. */
   const joined = async (): Promise<void> => {
     const deadlineAtMs = performance.now() + openTimeoutMs
-    while (!closed && own.status().role === 'joining' && performance.now() < deadlineAtMs) await sleep(LOOK_EVERY_MS)
+    const waits = (): boolean => !closed && own.status().role === 'joining' && performance.now() < deadlineAtMs
+    while (waits()) await sleep(LOOK_EVERY_MS)
   }
 
   const carriedOut = <T>(begin: Begin<T>): Promise<T> =>
