@@ -12,7 +12,7 @@ import { StoreConfigError, StoreRefusedError, StoreUnavailableError } from '../.
 import type { MemcachedReport, OnStoreEvent } from '../../telemetry.ts'
 import { memcachedFindings } from './checks.ts'
 import { guardedStore } from '../guard/guarded-store.ts'
-import { unlessOtherProgram } from '../other-program.ts'
+import { unlessOtherProgram } from '../../other-program.ts'
 import { capabilities, type OneServer, oneServer } from './one-server.ts'
 import { rendezvous } from './rendezvous.ts'
 import { memcachedServer } from './server.ts'

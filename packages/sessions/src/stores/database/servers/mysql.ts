@@ -4,7 +4,7 @@
  */
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import type { Dialect, SweepBatch } from '../dialect.ts'
-import { unlessOtherProgram } from '../../other-program.ts'
+import { unlessOtherProgram } from '../../../other-program.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
 import { mysqlFindings } from './mysql-checks.ts'
 import { connectMysql, type MysqlConnection, type MysqlServer, type MysqlValue } from './mysql-connection.ts'

@@ -5,7 +5,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StoreConfigError } from '../errors.ts'
+import { StoreConfigError } from './errors.ts'
 
 type Program = keyof typeof PROGRAMS
 
