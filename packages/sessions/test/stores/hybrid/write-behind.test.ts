@@ -198,17 +198,20 @@ test('a logout that overtakes a change loses nothing, and tells of no loss', asy
 
 test('a change that the store never takes is given up with its reason, and the others are written', async (t) => {
   const refused = freshKey()
+  const warnings: string[] = []
   const { base, store, events } = await overMemory(t, (base) => ({
     write: async (key, write) => {
       if (key === refused && write.expectedVersion > 0) throw new StoreUnavailableError('redis', new Error('WRONGTYPE'))
       return await base.write(key, write)
     },
+    // It is asked before a change is given up.
+    health: async () => void warnings.push(String(store.report?.().warnings)),
   }))
   const other = await begun(store)
   await store.write(refused, creation('body 0'))
   await store.write(refused, change(1))
-  await until('the refusal to be told', () => /WRONGTYPE/.test(String(store.report?.().warnings)))
   await until('the change to be given up', () => events.length > 0)
+  t.true(warnings.every((text) => text.includes('WRONGTYPE')) && warnings.length > 0, warnings.join('\n'))
   t.deepEqual(events, [{ event: 'changes-lost', store: base.name, changes: 1, reason: 'WRONGTYPE' }])
   t.is((await store.write(other, change(1))).status, 'written')
   await until('the other to be written', async () => (await base.read(other))?.version === 2)
