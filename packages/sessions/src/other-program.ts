@@ -32,10 +32,12 @@ const ANSWER_WAIT_MS = 2_000
 
 /** Settles as `opening` does, or rejects with StoreConfigError if another program answers at one of the hosts. */
 export async function unlessOtherProgram(opening: Promise<unknown>, expected: Expected): Promise<void> {
-  const isOpen = await Promise.race([opening.then(() => true), sleep(LOOK_AFTER_MS, false)]).catch((error: unknown) => {
-    if (error instanceof StoreConfigError) throw error
-    return false
-  })
+  const isOpen = await Promise.race([opening.then(() => true), sleep(LOOK_AFTER_MS, false, { ref: false })]).catch(
+    (error: unknown) => {
+      if (error instanceof StoreConfigError) throw error
+      return false
+    },
+  )
   if (!isOpen) {
     const looking = refuseOthers(expected)
     await Promise.race([looking, opening.catch(() => looking)])
