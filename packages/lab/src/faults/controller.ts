@@ -116,11 +116,17 @@ export class FaultController {
   #choose(fault: Fault, { target }: FaultRequest, refused: (reason: string) => void): readonly Part[] {
     try {
       this.#makeRoom()
-      return this.#targets.choose(fault, target).map((subject) => toPart(fault, subject))
+      return this.#targets.choose(fault, target, this.#underFire()).map((subject) => toPart(fault, subject))
     } catch (error) {
       refused((error as Error).message)
       throw error
     }
+  }
+
+  /** The names of what a fault is still to land on. */
+  #underFire(): ReadonlySet<string> {
+    const armed = [...this.#injections.values()].filter(({ state }) => state.is === 'armed')
+    return new Set(armed.flatMap(({ parts }) => parts.map(({ subject }) => subject.name)))
   }
 
   /** Forgets the oldest fault that is healed. Faults that stand are never forgotten. */

@@ -33,8 +33,11 @@ export class Targets {
     trace.listen((event) => this.#owners.take(event))
   }
 
-  /** At least one. Throws ApiError if there is none, or none in a state for that fault. */
-  choose(fault: Fault, text: string): readonly Subject[] {
+  /**
+   * At least one. Throws ApiError if there is none, or none in a state for that fault. A random choice leaves out the `taken` nodes, where a
+   * fault is still to land: that one may end the process first.
+   */
+  choose(fault: Fault, text: string, taken: ReadonlySet<string> = new Set()): readonly Subject[] {
     const refusal = this.#breakable.refuses?.(fault.kind)
     if (refusal !== undefined) throw new ApiError(409, 'NOT_HERE', `there is no ${fault.kind} here: ${refusal}`)
     const target = parseTarget(fault, text)
@@ -53,8 +56,8 @@ export class Targets {
       case 'minority':
       case 'owner':
         return fault.on.includes('partition')
-          ? [requireFit(fault, this.#around(this.#nodes(fault, target)))]
-          : this.#nodes(fault, target)
+          ? [requireFit(fault, this.#around(this.#nodes(fault, target, taken)))]
+          : this.#nodes(fault, target, taken)
     }
   }
 
@@ -85,7 +88,7 @@ export class Targets {
     throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
   }
 
-  #nodes(fault: Fault, target: NodesTarget): readonly NodeMember[] {
+  #nodes(fault: Fault, target: NodesTarget, taken: ReadonlySet<string>): readonly NodeMember[] {
     if (target.type === 'named') return target.names.map((name) => requireFit(fault, this.#named(name)))
     if (target.type === 'owner') return [requireFit(fault, this.#named(this.#owner(target.user)))]
     const { nodes } = this.#breakable
@@ -95,7 +98,9 @@ export class Targets {
     const wanted = target.type === 'random' ? 1 : minorityOf(nodes.length)
     if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `${nodes.length} nodes have no minority`)
     const waitsForRequest = fault.landsWith !== undefined && target.type === 'random'
-    return draw(waitsForRequest ? this.#serving(fitting) : fitting, wanted, this.#random)
+    const free = fitting.filter(({ name }) => !taken.has(name))
+    const from = free.length < wanted ? fitting : free
+    return draw(waitsForRequest ? this.#serving(from) : from, wanted, this.#random)
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Which nodes a fault falls on. */
 import test from 'ava'
+import { ownPrograms } from '../../src/cluster/programs.ts'
 import { ask } from '../fixtures/ask.ts'
 import { startedLab } from '../fixtures/open-lab.ts'
 
@@ -49,4 +50,18 @@ test("the owner is the node with the user's session", async (t) => {
   lab.trace.append({ ...login, op: 2, kind: 'logout' })
   lab.trace.append({ type: 'operation-ended', op: 2, endedAtMs: 2, outcome: 'ok', node: 'b' })
   t.is((await pause('owner:user-3')).json.error.message, 'user-3 is not logged in just now')
+})
+
+test('a random fault leaves out a node on which another is still to land', async (t) => {
+  const lab = await startedLab(t, { nodes: 3, programs: ownPrograms() })
+  const crash = { kind: 'crash', target: 'b', point: 'before-commit' }
+  t.is((await ask(lab, 'POST', '/api/faults', { body: crash })).status, 201)
+  for (let time = 1; time <= 8; time++) {
+    const { json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'random' } })
+    t.not(json.target, 'b')
+    await ask(lab, 'DELETE', `/api/faults/${json.id}`)
+  }
+  // It falls there all the same where no other node is left.
+  t.is((await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'a,c' } })).status, 201)
+  t.is((await ask(lab, 'POST', '/api/faults', { body: { kind: 'pause', target: 'random' } })).json.target, 'b')
 })
