@@ -66,8 +66,8 @@ const READY_WAIT_S = 15
 const commands = (nodes: readonly string[]): string => `
 ready() {
   for node in ${nodes.join(' ')}; do
-    docker exec $node bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080 && printf "GET /readyz HTTP/1.0\\r\\n\\r\\n" >&3 &&
-      read -r line <&3 && [[ $line == *" 200 "* ]]' 2>/dev/null || return 1
+    timeout 3 docker exec $node bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080 && printf "GET /readyz HTTP/1.0\\r\\n\\r\\n" >&3 &&
+      read -r -t 2 line <&3 && [[ $line == *" 200 "* ]]' 2>/dev/null || return 1
   done
 }
 case $1 in
