@@ -78,9 +78,9 @@ export function databaseStore({
         ? database.create(key, until, body, clock.now())
         : database.update(key, expectedVersion, until, body, clock.now()),
     )
-    if (written !== false)
+    if (written === true || written === 'holds')
       return { result: { status: 'written', version: expectedVersion + 1 }, holds: written === 'holds' }
-    const current = await read(key)
+    const current = live(written.there)
     // The expected version was not there: if it is now, another record of this key has come meanwhile.
     if (current === undefined || current.version === expectedVersion)
       return { result: { status: 'gone' }, holds: false }

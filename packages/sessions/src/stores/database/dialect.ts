@@ -30,8 +30,11 @@ export interface SweepBatch {
   readonly durationMs: number
 }
 
-/** `holds`: the change is made, and this node is a holder of a copy of the record as it is now. */
-export type Changed = boolean | 'holds'
+/**
+ * `holds`: the change is made, and this node is a holder of a copy of the record as it is now. Of a change that is not made, the row that was
+ * there afterwards.
+ */
+export type Changed = true | 'holds' | { readonly there: Row | undefined }
 
 /** A database that lets nodes hold copies of records in their memory: see ../copies/node-lease.ts. */
 export interface DialectCopies {

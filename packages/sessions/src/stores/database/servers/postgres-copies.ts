@@ -66,7 +66,7 @@ export const COPIES_STATEMENTS = {
   release: `UPDATE ninelives_sessions SET holders = nullif(array_to_string(array_remove(${LIST}, $2::text), ','), '')
     WHERE record_key = $1 AND $2 = ANY (${LIST})`,
   giveBack: 'DELETE FROM ninelives_leases WHERE name = $1',
-  look: 'SELECT version, expires_at_ms, holders FROM ninelives_sessions WHERE record_key = $1',
+  look: 'SELECT version, expires_at_ms, body, other_body, holders FROM ninelives_sessions WHERE record_key = $1',
   /** Of these leases ($1), ends those that are over, and returns the others. One that is being renewed right now is among these. */
   living: `WITH outlived AS (
       SELECT name FROM ninelives_leases WHERE name = ANY ($1::text[]) AND ends_at <= clock_timestamp() FOR UPDATE SKIP LOCKED
@@ -83,7 +83,7 @@ export const COPIES_STATEMENTS = {
 }
 
 export interface HeldChangesOptions {
-  readonly look: (key: SessionKey) => Promise<Looked | undefined>
+  readonly look: (key: SessionKey) => Promise<Looked>
   readonly living: (leases: readonly string[]) => Promise<readonly string[]>
   readonly waitFor: (key: SessionKey, leases: readonly string[]) => Promise<unknown>
   readonly leaseName: () => string
@@ -91,7 +91,9 @@ export interface HeldChangesOptions {
   readonly gaveUp: () => Error
 }
 
-export interface Looked extends Pick<Row, 'version' | 'expiresAtMs'> {
+/** The row that is there, and who holds a copy of it. */
+export interface Looked {
+  readonly there: Row | undefined
   readonly holders: string | null
 }
 
@@ -100,11 +102,11 @@ export type Guard = readonly [allowed: string | null, me: string | null, waited:
 const PAUSE_MIN_MS = 1
 const PAUSE_MAX_MS = 50
 
-/** Sends the change until it is made, or until a look at the row says why it can't be: `applies` is false. */
+/** Sends the change until it is made, or until a look at the row says that it can't be: `applies` is false. */
 export type ChangeUnheld = (
   key: SessionKey,
-  send: (guard: Guard) => Promise<Changed>,
-  applies: (there: Looked | undefined) => boolean,
+  send: (guard: Guard) => Promise<boolean | 'holds'>,
+  applies: (there: Row | undefined) => boolean,
 ) => Promise<Changed>
 
 export function changeUnheld({
@@ -124,10 +126,9 @@ export function changeUnheld({
       const me = leaseName() || null
       const changed = await send([ended ?? me, me, waited])
       if (changed !== false) return changed
-      const there = await look(key)
-      if (!applies(there)) return false
+      const { there, holders } = await look(key)
+      if (!applies(there)) return { there }
       if (performance.now() - beganAtMs > waitMaxMs) throw gaveUp()
-      const holders = there?.holders ?? null
       const others = holders?.split(',').filter((each) => each !== me) ?? []
       const left = others.length === 0 ? [] : await living(others)
       ended = left.length === 0 ? holders : null

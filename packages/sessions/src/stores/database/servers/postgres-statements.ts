@@ -32,6 +32,7 @@ const SET_TERM = 'expires_at_ms = $2, sweep_slot = $3'
 const SET_RECORD = `${SET_TERM}, body = $4, other_body = $5, ${SET_HELD}`
 export const STATEMENTS = {
   read: `SELECT version, expires_at_ms, body, other_body FROM ninelives_sessions WHERE record_key = $1`,
+  readSome: `SELECT version, expires_at_ms, body, other_body, record_key FROM ninelives_sessions WHERE record_key = ANY ($1::text[])`,
   create: guarded(
     `INSERT INTO ninelives_sessions AS there (record_key, version, expires_at_ms, sweep_slot, body, other_body, holders)
       VALUES ($1, 1, $2, $3, $4, $5, $ME)

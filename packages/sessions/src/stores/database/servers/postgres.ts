@@ -7,7 +7,7 @@ import type { SessionKey } from '../../../contract.ts'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import { reasonOf } from '../../copies/node-lease.ts'
 import { unlessOtherProgram } from '../../../other-program.ts'
-import type { Changed, Dialect, Row } from '../dialect.ts'
+import type { Dialect, Row } from '../dialect.ts'
 import { migrate, type MigratedDatabase } from '../migrations.ts'
 import { openWithin, withConnection } from './open-within.ts'
 import { connectionPool } from './pool.ts'
@@ -18,6 +18,7 @@ import { postgresLease } from './postgres-lease.ts'
 import { postgresNotifications } from './postgres-notifications.ts'
 import { MIGRATIONS, STATEMENTS, SWEEP_BATCH } from './postgres-statements.ts'
 import { toPrimary } from './primary.ts'
+import { readsTogether } from './reads-together.ts'
 import { standbyWait } from './standby-wait.ts'
 import { addressOf, CONNECTIONS_MAX, type ServerLocation, TIMEOUT_MS } from './url.ts'
 
@@ -70,6 +71,14 @@ export function postgresDialect(location: ServerLocation): Dialect {
     }
   }
 
+  const read = readsTogether({
+    readOne: async (key) => asRow((await ask('read', [key])).rows[0]),
+    async readSome(keys) {
+      const rows: unknown[][] = (await ask('readSome', [keys])).rows
+      return new Map(rows.map((row) => [row[4] as SessionKey, asRow(row)]))
+    },
+  })
+
   const standby = standbyWait(address, async () => {
     const [row] = (await ask('waitForStandby', [timeoutMs * WAITED_SHARE])).rows
     return row?.[0] as number
@@ -96,7 +105,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
   /** A change may arrive yet after its outcome has become unknown, and must not find this node holding a copy that was read before. */
   const endLease = (): void => lease.end('the outcome of a change is unknown')
 
-  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<Changed> => {
+  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<boolean | 'holds'> => {
     const [row] = (await askToCommit(name, values, endLease)).rows as [boolean][]
     return row === undefined ? false : row[0] ? 'holds' : true
   }
@@ -107,7 +116,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
     before: readonly unknown[],
     body: string,
     after: readonly unknown[],
-  ): Promise<Changed> => {
+  ): Promise<boolean | 'holds'> => {
     if (!body.startsWith('{')) return await askToChange(name, [...before, null, Buffer.from(body), ...after])
     try {
       return await askToChange(name, [...before, body, null, ...after])
@@ -140,10 +149,8 @@ export function postgresDialect(location: ServerLocation): Dialect {
 
   const unheld = changeUnheld({
     async look(key) {
-      const [row] = (await ask('look', [key])).rows
-      if (row === undefined) return undefined
-      const [version, expiresAtMs, holders] = row as [number, number, string | null]
-      return { version, expiresAtMs, holders }
+      const [row] = (await ask('look', [key])).rows as unknown[][]
+      return { there: asRow(row), holders: (row?.[4] ?? null) as string | null }
     },
     living,
     waitFor: (key, leases) => askToCommit('waitFor', [key, leases.join(',')]),
@@ -194,7 +201,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
         hosts: location.hosts,
       }),
 
-    read: async (key) => asRow((await ask('read', [key])).rows[0]),
+    read,
 
     create: (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
       unheld(
@@ -215,7 +222,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
         key,
         ([allowed]) => askToChange('extend', [key, expiresAtMs, sweepSlot, nowMs, allowed]),
         (there) => there !== undefined && there.version > 0 && there.expiresAtMs > nowMs,
-      )) !== false,
+      )) === true,
 
     async fence(key, { expiresAtMs, sweepSlot }) {
       await unheld(
