@@ -14,7 +14,7 @@ const REVOCATION_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.
 const OWN_CODES_FROM = 3_000
 const SESSION_ENDED = 4401
 
-const NONE: SocketsReport = { open: 0, opened: 0, refused: {}, closed: {}, messages: {} }
+const NONE: SocketsReport = { open: 0, notified: false, opened: 0, refused: {}, closed: {}, messages: {} }
 
 /** `reported` is undefined before the floor is open. */
 export function floorMetrics(reported: () => SocketsReport | undefined): FloorMetrics {
@@ -25,6 +25,12 @@ export function floorMetrics(reported: () => SocketsReport | undefined): FloorMe
     help: 'Sockets on the floor.',
     registers,
     collect: () => open.set(report().open),
+  })
+  const notified: Gauge = new Gauge({
+    name: 'ninelives_sockets_notified',
+    help: "1 while ends of sessions come at once, by the store's notifications, 0 while this node looks for them, or has no sockets.",
+    registers,
+    collect: () => notified.set(report().notified ? 1 : 0),
   })
   const opened: Counter = new Counter({
     name: 'ninelives_sockets_opened_total',
@@ -72,7 +78,7 @@ export function floorMetrics(reported: () => SocketsReport | undefined): FloorMe
     registers,
   })
   return {
-    all: [open, opened, refused, closed, messages, revocations],
+    all: [open, notified, opened, refused, closed, messages, revocations],
     revoked: (afterMs) => revocations.observe(afterMs / 1_000),
   }
 }

@@ -88,7 +88,7 @@ test('sockets, their messages and ends are counted, and how soon they follow the
   const own = await onTheFloor(t, url, await cookieOf(url, 'user-2'))
   say({ type: 'move', id: 'one', dx: 1, dy: 0 })
   await hears(({ id }) => id === 'one')
-  await told('ninelives_sockets_open{node="a"} 2')
+  await told('ninelives_sockets_open{node="a"} 2', 'ninelives_sockets_notified{node="a"} 0')
   await t.throwsAsync(once(customer(t, url).socket, 'open'))
   own.socket.close(4001)
   await once(own.socket, 'close')

@@ -19,6 +19,8 @@ import { auxiliaryKey } from '../secrets/id.ts'
 export type OnEnded = (subject: SessionKey | undefined, toldAtMs?: number) => void
 
 export interface EndedFeed {
+  /** Ends come at once, by the store's notifications. */
+  readonly isNotified: boolean
   /** Resolves when the store has it, or has failed: then it is told later. Never rejects: the session has ended already. */
   tell(subject: SessionKey): Promise<void>
   /** Begins to listen and to read. Resolves when no later end is missed; rejects if the store is out. */
@@ -33,7 +35,7 @@ export interface FeedOptions {
   readonly store: SessionStore
   readonly clock: Clock
   readonly onEnded: OnEnded
-  /** Why subjects can't be told to the other nodes, or those of others can't be read, for now. Called once for each outage. */
+  /** Why subjects can't be told to the other nodes, or those of others can't be read or heard, for now. Called once for each outage. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -202,7 +204,13 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   const renewIfDeaf = (news: readonly Told[]): void => {
     const isDeaf = unheard.some((text) => !heard.has(text))
     unheard = news.map(notificationOf).filter((text) => !heard.has(text))
-    if (isDeaf) listener?.renew()
+    if (!isDeaf) return
+    onFailed(
+      new Error(
+        'the notifications of the store did not come: this node connects to them anew, and looks for ends until then',
+      ),
+    )
+    listener?.renew()
   }
 
   const pollLater = (): void => {
@@ -229,6 +237,10 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   }
 
   return {
+    get isNotified() {
+      return hasListened()
+    },
+
     async tell(subject) {
       const told: Told = [subject, clock.now()]
       onEnded(subject, told[1])

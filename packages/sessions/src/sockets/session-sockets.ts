@@ -50,6 +50,8 @@ export interface SessionSocketsOptions<Fields extends object = SessionFields> ex
 
 export interface SocketsReport {
   readonly open: number
+  /** Ends of sessions come at once, by the store's notifications. If not, this node looks for them ten times a second while it has sockets. */
+  readonly notified: boolean
   readonly opened: number
   /** Upgrades that were refused, by status. */
   readonly refused: Readonly<Record<string, number>>
@@ -334,7 +336,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
       for (const socket of sockets) socket.sendText(text)
     },
 
-    report: () => ({ open: sockets.size, ...structuredClone(counts) }),
+    report: () => ({ open: sockets.size, notified: feed.isNotified, ...structuredClone(counts) }),
 
     close({ spreadMs = sockets.size } = {}) {
       isLeaving = true

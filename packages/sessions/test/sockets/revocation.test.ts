@@ -55,6 +55,10 @@ async function endsAreNotified(t: ExecutionContext, stores: Stores): Promise<voi
   t.like(await ofTwo.closed, { code: 4401 })
   await three.get('/login?user=another')
   t.like(await ofThree.closed, { code: 4401 })
+  const staying = await socketAt(t, b, await loggedIn(a, 'four'))
+  await until('the node to rely on notifications', () => b.sockets.report().notified)
+  staying.webSocket.close()
+  await until('the last socket to be closed', () => !b.sockets.report().notified)
 }
 
 async function opened(t: ExecutionContext, url: string): Promise<SessionStore> {
@@ -109,7 +113,8 @@ test('a node that hears no notification finds the end in the record, and connect
   const stores = sqliteStores(t)
   const { muted, counts } = mute(await stores())
   const a = await socketNode(t, await stores())
-  const b = await socketNode(t, muted)
+  const errors: Error[] = []
+  const b = await socketNode(t, muted, { sockets: { onError: (error) => errors.push(error as Error) } })
   const [browser, other] = [await loggedIn(a), await loggedIn(a, 'other')]
   const socket = await socketAt(t, b, browser)
   const staying = await socketAt(t, b, other)
@@ -120,6 +125,7 @@ test('a node that hears no notification finds the end in the record, and connect
     await (await loggedIn(a, 'another')).get('/logout')
     return counts.renewed > 0
   })
+  t.regex(errors[0]?.message ?? '', /^the notifications of the store did not come/)
   staying.webSocket.close()
   await until('nothing to listen for', () => counts.stopped === counts.listening)
 })
