@@ -33,9 +33,9 @@ export const FLOOR_PATH = '/api/floor'
 /** As the lab's crash points name it. */
 const OPERATION = `WS ${FLOOR_PATH}`
 /** So many players are sent in all. With many sockets, each is told of fewer others, and less often. */
-const PLAYERS_PER_SECOND = 50_000
+const PLAYERS_PER_SECOND = 25_000
 /** So many sockets are told of the others. On the way through a balancer a message takes about a third of a millisecond of CPU. */
-const TOLD_PER_SECOND = 700
+const TOLD_PER_SECOND = 350
 const PLAYERS_AT_ONCE = 25_000
 const SHOWN_MIN = 20
 

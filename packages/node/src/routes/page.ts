@@ -67,8 +67,12 @@ export function pageRoutes(router: Router<RequestState>): void {
   }
   const tokens = staticFile(tokensCss, 'text/css')
   router.get('/tokens.css', (ctx) => answer(ctx, tokens))
-  const client = staticFile(browserModule(readFileSync(CLIENT, 'utf8')), 'text/javascript')
-  router.get('/client.js', (ctx) => answer(ctx, client))
+  let client: StaticFile | undefined
+  router.get('/client.js', (ctx) => {
+    // To load what strips the types takes a fifth of a node's start, and few nodes are asked for it.
+    client ??= staticFile(browserModule(readFileSync(CLIENT, 'utf8')), 'text/javascript')
+    answer(ctx, client)
+  })
 }
 
 function answer(ctx: Koa.Context, file: StaticFile | undefined): void {
