@@ -116,15 +116,15 @@ export class FaultController {
   #choose(fault: Fault, { target }: FaultRequest, refused: (reason: string) => void): readonly Part[] {
     try {
       this.#makeRoom()
-      return this.#targets.choose(fault, target, this.#underFire()).map((subject) => toPart(fault, subject))
+      return this.#targets.choose(fault, target, this.#armed()).map((subject) => toPart(fault, subject))
     } catch (error) {
       refused((error as Error).message)
       throw error
     }
   }
 
-  /** The names of what a fault is still to land on. */
-  #underFire(): ReadonlySet<string> {
+  /** The names of what has an armed fault. */
+  #armed(): ReadonlySet<string> {
     const armed = [...this.#injections.values()].filter(({ state }) => state.is === 'armed')
     return new Set(armed.flatMap(({ parts }) => parts.map(({ subject }) => subject.name)))
   }

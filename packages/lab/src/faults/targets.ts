@@ -34,10 +34,10 @@ export class Targets {
   }
 
   /**
-   * At least one. Throws ApiError if there is none, or none in a state for that fault. A random choice leaves out the `taken` nodes, where a
-   * fault is still to land: that one may end the process first.
+   * At least one. Throws ApiError if there is none, or none in a state for that fault. `random` and `minority` avoid what has an armed
+   * fault, which may end the process first, unless too few others fit.
    */
-  choose(fault: Fault, text: string, taken: ReadonlySet<string> = new Set()): readonly Subject[] {
+  choose(fault: Fault, text: string, armed: ReadonlySet<string>): readonly Subject[] {
     const refusal = this.#breakable.refuses?.(fault.kind)
     if (refusal !== undefined) throw new ApiError(409, 'NOT_HERE', `there is no ${fault.kind} here: ${refusal}`)
     const target = parseTarget(fault, text)
@@ -56,8 +56,8 @@ export class Targets {
       case 'minority':
       case 'owner':
         return fault.on.includes('partition')
-          ? [requireFit(fault, this.#around(this.#nodes(fault, target, taken)))]
-          : this.#nodes(fault, target, taken)
+          ? [requireFit(fault, this.#around(this.#nodes(fault, target, armed)))]
+          : this.#nodes(fault, target, armed)
     }
   }
 
@@ -88,7 +88,7 @@ export class Targets {
     throw new ApiError(409, 'NO_STORE', 'there is no store that the lab started')
   }
 
-  #nodes(fault: Fault, target: NodesTarget, taken: ReadonlySet<string>): readonly NodeMember[] {
+  #nodes(fault: Fault, target: NodesTarget, armed: ReadonlySet<string>): readonly NodeMember[] {
     if (target.type === 'named') return target.names.map((name) => requireFit(fault, this.#named(name)))
     if (target.type === 'owner') return [requireFit(fault, this.#named(this.#owner(target.user)))]
     const { nodes } = this.#breakable
@@ -98,9 +98,9 @@ export class Targets {
     const wanted = target.type === 'random' ? 1 : minorityOf(nodes.length)
     if (wanted === 0) throw new ApiError(409, 'NO_MINORITY', `${nodes.length} nodes have no minority`)
     const waitsForRequest = fault.landsWith !== undefined && target.type === 'random'
-    const free = fitting.filter(({ name }) => !taken.has(name))
-    const from = free.length < wanted ? fitting : free
-    return draw(waitsForRequest ? this.#serving(from) : from, wanted, this.#random)
+    const able = waitsForRequest ? this.#serving(fitting) : fitting
+    const free = able.filter(({ name }) => !armed.has(name))
+    return draw(free.length < wanted ? able : free, wanted, this.#random)
   }
 
   /**

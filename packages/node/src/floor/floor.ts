@@ -32,9 +32,9 @@ interface Player {
 export const FLOOR_PATH = '/api/floor'
 /** As the lab's crash points name it. */
 const OPERATION = `WS ${FLOOR_PATH}`
-/** So many players are sent in all. With many sockets, each is told of fewer others, and less often. */
+/** So many entries of players a node sends, over all sockets. With many sockets, each is told of fewer others, and less often. */
 const PLAYERS_PER_SECOND = 25_000
-/** So many sockets are told of the others. On the way through a balancer a message takes about a third of a millisecond of CPU. */
+/** So many messages about the others a node sends. On the way through a balancer a message takes about a third of a millisecond of CPU. */
 const TOLD_PER_SECOND = 350
 const PLAYERS_AT_ONCE = 25_000
 const SHOWN_MIN = 20

@@ -28,7 +28,7 @@ export function floorMetrics(reported: () => SocketsReport | undefined): FloorMe
   })
   const notified: Gauge = new Gauge({
     name: 'ninelives_sockets_notified',
-    help: "1 while ends of sessions come at once, by the store's notifications, 0 while this node looks for them, or has no sockets.",
+    help: "1 while the store's notifications tell this node of ended sessions; 0 while it looks for them every 100 ms, or has no sockets.",
     registers,
     collect: () => notified.set(report().notified ? 1 : 0),
   })

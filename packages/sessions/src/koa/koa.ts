@@ -24,6 +24,7 @@ import { cookieLimits } from '../cookie/cookie-options.ts'
 import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
 import type { Update } from './koa-session-members.ts'
 import { koaSessionMiddleware } from './koa-session-middleware.ts'
+import { withHeaders } from './with-headers.ts'
 import { SOCKET_ACCESS, type SocketLayer } from '../socket-access.ts'
 import { type UsersSessions, usersSessions } from '../users/users.ts'
 
@@ -85,8 +86,7 @@ export function sessions<Fields extends object = SessionFields>(
       await replay(ctx)
     } catch (error) {
       await cookie.settle(ctx)
-      keepCookies(ctx, error)
-      throw error
+      throw withCookies(ctx, error)
     }
     await cookie.settle(ctx)
   }
@@ -208,11 +208,9 @@ function refuseMounted(ctx: Koa.Context, app: Koa): void {
  * A handler that failed may have committed before. Koa strips the headers of a failed request: without its cookie, a session
  * that it began would be out of reach.
  */
-function keepCookies(ctx: Koa.Context, error: unknown): void {
+function withCookies(ctx: Koa.Context, error: unknown): unknown {
   const cookies = ctx.res.getHeader('Set-Cookie')
-  if (cookies === undefined || !(error instanceof Error)) return
-  const headers = 'headers' in error ? (error.headers as object) : {}
-  Object.assign(error, { headers: { ...headers, 'Set-Cookie': cookies } })
+  return cookies === undefined || !(error instanceof Error) ? error : withHeaders(error, { 'Set-Cookie': cookies })
 }
 
 function withFieldNames<T>(change: (draft: SessionData) => T): (draft: SessionData) => T {

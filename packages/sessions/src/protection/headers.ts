@@ -13,6 +13,7 @@ import type Koa from 'koa'
 import { SessionError } from '../errors.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
 import { known } from '../koa/request-state.ts'
+import { withHeaders } from '../koa/with-headers.ts'
 
 export type SiteData = 'cache' | 'cookies' | 'storage'
 
@@ -41,8 +42,7 @@ export function sessionHeaders(options: SessionHeadersOptions = {}): Koa.Middlew
       await next()
     } catch (error) {
       // Koa drops the headers of a failed request but those that the error brings along.
-      if (error instanceof Error && touchesSession(ctx)) Object.assign(error, { headers: withNoStore(error) })
-      throw error
+      throw error instanceof Error && touchesSession(ctx) ? withHeaders(error, NO_STORE) : error
     }
     if (ctx.headerSent) return
     if (setsCookie(ctx) || (touchesSession(ctx) && !cacheable(ctx))) ctx.set(NO_STORE)
@@ -62,10 +62,6 @@ function setsCookie(ctx: Koa.Context): boolean {
 function isLogout(ctx: Koa.Context): boolean {
   const use = known(ctx)?.use
   return touchesSession(ctx) && (use === 'cleared' || use === 'ended')
-}
-
-function withNoStore(error: Error): Record<string, unknown> {
-  return { ...('headers' in error ? (error.headers as object) : {}), ...NO_STORE }
 }
 
 function checkedSiteData(type: string): string {

@@ -19,7 +19,7 @@ import { auxiliaryKey } from '../secrets/id.ts'
 export type OnEnded = (subject: SessionKey | undefined, toldAtMs?: number) => void
 
 export interface EndedFeed {
-  /** Ends come at once, by the store's notifications. */
+  /** Ends are known by the store's notifications. False while they are read from the record every 100 ms, as in the first second. */
   readonly isNotified: boolean
   /** Resolves when the store has it, or has failed: then it is told later. Never rejects: the session has ended already. */
   tell(subject: SessionKey): Promise<void>
@@ -35,7 +35,7 @@ export interface FeedOptions {
   readonly store: SessionStore
   readonly clock: Clock
   readonly onEnded: OnEnded
-  /** Why subjects can't be told to the other nodes, or those of others can't be read or heard, for now. Called once for each outage. */
+  /** Why subjects can't be told to the other nodes, or those of others can't be read or heard, for now. Called once for each outage, and for each connection that was deaf. */
   readonly onFailed: (error: unknown) => void
 }
 
@@ -203,14 +203,16 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   /** A connection may be half open, or a proxy may pass on nothing. */
   const renewIfDeaf = (news: readonly Told[]): void => {
     const isDeaf = unheard.some((text) => !heard.has(text))
-    unheard = news.map(notificationOf).filter((text) => !heard.has(text))
+    // The notification of one that was written late may have failed with the first try to write it.
+    const onTime = news.filter(([, atMs, writtenAtMs = atMs]) => writtenAtMs - atMs < TELL_AGAIN_MS)
+    unheard = onTime.map(notificationOf).filter((text) => !heard.has(text))
     if (!isDeaf) return
+    listener?.renew()
     onFailed(
       new Error(
-        'the notifications of the store did not come: this node connects to them anew, and looks for ends until then',
+        'a notification of the store was lost: this node reconnects, and meanwhile reads the ended sessions from their record every 100 ms',
       ),
     )
-    listener?.renew()
   }
 
   const pollLater = (): void => {

@@ -50,7 +50,7 @@ export interface SessionSocketsOptions<Fields extends object = SessionFields> ex
 
 export interface SocketsReport {
   readonly open: number
-  /** Ends of sessions come at once, by the store's notifications. If not, this node looks for them ten times a second while it has sockets. */
+  /** The store's notifications tell this node of ended sessions. If not, it looks for them every 100 ms while it has sockets. */
   readonly notified: boolean
   readonly opened: number
   /** Upgrades that were refused, by status. */

@@ -255,6 +255,24 @@ test('a handler that throws keeps what it changed, and a new session keeps its c
   t.like((await browser.get('/')).body, { fields: { attempts: 1 } })
 })
 
+test('two requests that fail with one error do not get the cookies of each other', async (t) => {
+  const shared = new StoreUnavailableError('memory')
+  const fails = (): never => {
+    throw shared
+  }
+  const origin = await shop(t, {
+    '/login': (ctx) => {
+      Object.assign(ctx.session ?? {}, { user: 'u' })
+      fails()
+    },
+    '/': fails,
+  })
+  const [one, other] = [client(origin), client(origin)]
+  t.is((await one.get('/login')).setCookie.length, 1)
+  const answer = await other.get('/')
+  t.deepEqual([answer.status, answer.setCookie], [503, []])
+})
+
 test('a store that is down is a 503 that says when to come back, and the cookie is left alone', async (t) => {
   const down = new Set<string>()
   const inner = memoryStore()

@@ -125,7 +125,7 @@ test('a node that hears no notification finds the end in the record, and connect
     await (await loggedIn(a, 'another')).get('/logout')
     return counts.renewed > 0
   })
-  t.regex(errors[0]?.message ?? '', /^the notifications of the store did not come/)
+  t.regex(errors[0]?.message ?? '', /^a notification of the store was lost/)
   staying.webSocket.close()
   await until('nothing to listen for', () => counts.stopped === counts.listening)
 })

@@ -31,8 +31,8 @@ export interface SweepBatch {
 }
 
 /**
- * `holds`: the change is made, and this node is a holder of a copy of the record as it is now. Of a change that is not made, the row that was
- * there afterwards.
+ * `holds`: the change was made, and this node is a holder of a copy of the record as it is now. `there`: the change was not made; this is the
+ * row as it was read afterwards, or undefined if there was none.
  */
 export type Changed = true | 'holds' | { readonly there: Row | undefined }
 

@@ -8,11 +8,11 @@ import type { SessionKey } from '../../contract.ts'
 import { StoreRefusedError } from '../../errors.ts'
 import { reasonOf } from '../../reason.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
-import type { Dialect } from './dialect.ts'
+import type { Changed, Dialect } from './dialect.ts'
 
 export interface Refusals {
   /** Runs a change, and remembers if the database refuses it. */
-  watched<T>(change: () => Promise<T>): Promise<T>
+  watched<T extends Changed | boolean | void>(change: () => Promise<T>): Promise<T>
   /** If the last change was refused, tries one, and rejects if that is refused too. */
   look(): Promise<void>
   /** As of the last change or look. */
@@ -24,10 +24,12 @@ const PROBE_KEY = '~probe' as SessionKey
 export function changeRefusals(database: Dialect, clock: Clock, onEvent: OnStoreEvent): Refusals {
   let reason: string | undefined
 
-  const watched = async <T>(change: () => Promise<T>): Promise<T> => {
+  const watched = async <T extends Changed | boolean | void>(change: () => Promise<T>): Promise<T> => {
     try {
       const result = await change()
-      if (reason !== undefined && result !== false) {
+      // To find that there is nothing to change needs no room, and no right to write.
+      const isMade = result !== false && typeof result !== 'object'
+      if (reason !== undefined && isMade) {
         reason = undefined
         onEvent({ event: 'changes-accepted', server: database.address })
       }

@@ -1,5 +1,8 @@
 import test from 'ava'
+import { StoreUnavailableError } from '../../../src/errors.ts'
 import { postgresMissing, postgresServer } from '../../support/database/postgres-server.ts'
+import { freshKey } from '../../support/records.ts'
+import { openDatabase } from '../../support/database/sessions.ts'
 import { bearsFaults, type DatabaseServer } from '../../support/database/server-faults.ts'
 
 const FULL = `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
@@ -28,6 +31,19 @@ if (postgresMissing === undefined) {
       await server.ask('CREATE DATABASE empty')
       return server.url.replace('postgres@', 'visitor@').replace(/\/postgres$/, '/empty')
     },
+  })
+
+  test('reads that fail together have an error each', async (t) => {
+    const server = await postgresServer()
+    t.teardown(() => server.stop())
+    const store = await openDatabase(t, server.url)
+    const keys = [freshKey(), freshKey()]
+    t.deepEqual(await Promise.all(keys.map((key) => store.read(key))), [undefined, undefined])
+    await server.ask('ALTER TABLE ninelives_sessions RENAME TO elsewhere')
+    const [one, other] = await Promise.allSettled(keys.map((key) => store.read(key)))
+    t.true(one?.status === 'rejected' && one.reason instanceof StoreUnavailableError)
+    t.true(other?.status === 'rejected' && other.reason instanceof StoreUnavailableError)
+    t.not((one as PromiseRejectedResult).reason, (other as PromiseRejectedResult).reason)
   })
 } else {
   test.skip(`postgres: ${postgresMissing}`, () => {})

@@ -133,6 +133,9 @@ test('a file that may not grow further is full: sessions are read and ended, and
   }
   await t.throwsAsync(fill(), { instanceOf: StoreFullError, message: /full/ })
   t.true(keys.length > 10)
+  // Needs no room, so it tells nothing.
+  t.is((await store.write(keys[0] as SessionKey, change(7, 'never written'))).status, 'conflict')
+  t.deepEqual(events, ['changes-refused'])
   const [first, ...rest] = keys as [SessionKey, ...SessionKey[]]
   t.is((await store.read(first))?.version, 1)
   t.is((await store.write(first, change(1, 'shorter'))).status, 'written')

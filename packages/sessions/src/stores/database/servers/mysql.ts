@@ -161,7 +161,8 @@ export function mysqlDialect(location: ServerLocation): Dialect {
     async create(key, { expiresAtMs, sweepSlot }, body, nowMs) {
       const values = [expiresAtMs, sweepSlot, body, key]
       try {
-        return (await changed('create', values)) || { there: await read(key) }
+        await ask('create', values)
+        return true
       } catch (error) {
         if (numberOf(error) !== DUPLICATE) throw error
         return (await changed('replace', [...values, nowMs])) || { there: await read(key) }

@@ -91,7 +91,7 @@ export interface HeldChangesOptions {
   readonly gaveUp: () => Error
 }
 
-/** The row that is there, and who holds a copy of it. */
+/** The row that is there, and the leases of the nodes that hold a copy of it, separated by commas. */
 export interface Looked {
   readonly there: Row | undefined
   readonly holders: string | null
@@ -102,10 +102,13 @@ export type Guard = readonly [allowed: string | null, me: string | null, waited:
 const PAUSE_MIN_MS = 1
 const PAUSE_MAX_MS = 50
 
+/** False if no row was changed. */
+export type Sent = boolean | 'holds'
+
 /** Sends the change until it is made, or until a look at the row says that it can't be: `applies` is false. */
 export type ChangeUnheld = (
   key: SessionKey,
-  send: (guard: Guard) => Promise<boolean | 'holds'>,
+  send: (guard: Guard) => Promise<Sent>,
   applies: (there: Row | undefined) => boolean,
 ) => Promise<Changed>
 

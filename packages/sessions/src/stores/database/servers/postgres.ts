@@ -13,7 +13,7 @@ import { openWithin, withConnection } from './open-within.ts'
 import { connectionPool } from './pool.ts'
 import { postgresFindings } from './postgres-checks.ts'
 import { connectPostgres, type PostgresConnection, type PostgresServer } from './postgres-connection.ts'
-import { changeUnheld, HOLDERS_CHARACTERS_MAX } from './postgres-copies.ts'
+import { changeUnheld, HOLDERS_CHARACTERS_MAX, type Sent } from './postgres-copies.ts'
 import { postgresLease } from './postgres-lease.ts'
 import { postgresNotifications } from './postgres-notifications.ts'
 import { MIGRATIONS, STATEMENTS, SWEEP_BATCH } from './postgres-statements.ts'
@@ -59,11 +59,12 @@ export function postgresDialect(location: ServerLocation): Dialect {
     },
   })
 
+  const run = (name: StatementName, values?: readonly unknown[]): Promise<QueryArrayResult> =>
+    pool.run((connection) => connection.ask({ name: `ninelives_${name}`, text: STATEMENTS[name] }, values))
+
   const ask = async (name: StatementName, values?: readonly unknown[]): Promise<QueryArrayResult> => {
     try {
-      return await pool.run((connection) =>
-        connection.ask({ name: `ninelives_${name}`, text: STATEMENTS[name] }, values),
-      )
+      return await run(name, values)
     } catch (error) {
       // The server may have been made read-only because another one is the primary now.
       if (codeOf(error) === READ_ONLY) pool.dropIdle()
@@ -71,13 +72,22 @@ export function postgresDialect(location: ServerLocation): Dialect {
     }
   }
 
-  const read = readsTogether({
-    readOne: async (key) => asRow((await ask('read', [key])).rows[0]),
+  const readTogether = readsTogether({
+    readOne: async (key) => asRow((await run('read', [key])).rows[0]),
     async readSome(keys) {
-      const rows: unknown[][] = (await ask('readSome', [keys])).rows
+      const rows: unknown[][] = (await run('readSome', [keys])).rows
       return new Map(rows.map((row) => [row[4] as SessionKey, asRow(row)]))
     },
   })
+
+  const read = async (key: SessionKey): Promise<Row | undefined> => {
+    try {
+      return await readTogether(key)
+    } catch (error) {
+      // One for each read: what adds to an error does it for its own request.
+      throw asStoreError(address, error)
+    }
+  }
 
   const standby = standbyWait(address, async () => {
     const [row] = (await ask('waitForStandby', [timeoutMs * WAITED_SHARE])).rows
@@ -105,7 +115,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
   /** A change may arrive yet after its outcome has become unknown, and must not find this node holding a copy that was read before. */
   const endLease = (): void => lease.end('the outcome of a change is unknown')
 
-  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<boolean | 'holds'> => {
+  const askToChange = async (name: StatementName, values: readonly unknown[]): Promise<Sent> => {
     const [row] = (await askToCommit(name, values, endLease)).rows as [boolean][]
     return row === undefined ? false : row[0] ? 'holds' : true
   }
@@ -116,7 +126,7 @@ export function postgresDialect(location: ServerLocation): Dialect {
     before: readonly unknown[],
     body: string,
     after: readonly unknown[],
-  ): Promise<boolean | 'holds'> => {
+  ): Promise<Sent> => {
     if (!body.startsWith('{')) return await askToChange(name, [...before, null, Buffer.from(body), ...after])
     try {
       return await askToChange(name, [...before, body, null, ...after])

@@ -1,6 +1,6 @@
 /**
- * The reads that come in one turn of the event loop go as one statement: a request asks for a session and for its user's list, and a busy node
- * has several requests in a turn. To send a statement and to wake for its answer costs more than the reading does.
+ * Combines the reads that are asked for in one turn of the event loop into one statement: a request asks for a session and for its user's list,
+ * and a busy node has several requests in a turn. Sending a statement and receiving its answer cost more than reading a row.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SessionKey } from '../../../contract.ts'
@@ -11,28 +11,37 @@ export interface Reads {
   readonly readSome: (keys: readonly SessionKey[]) => Promise<ReadonlyMap<SessionKey, Row | undefined>>
 }
 
-/** A statement's timeout is meant for a few rows. */
-const KEYS_MAX = 50
+/** Fewer than the failures in a row that open the breaker: one failed statement is the failure of all its reads. */
+const KEYS_MAX = 8
 
+interface Batch {
+  readonly keys: Set<SessionKey>
+  readonly rows: Promise<ReadonlyMap<SessionKey, Row | undefined>>
+}
+
+/** All reads of a statement that fails reject with the same error. */
 export function readsTogether({ readOne, readSome }: Reads): Reads['readOne'] {
-  const waiting = new Set<SessionKey>()
-  let rows: Promise<ReadonlyMap<SessionKey, Row | undefined>> | undefined
+  /** The one that reads may still join. */
+  let joinable: Batch | undefined
 
-  const readWaiting = async (): Promise<ReadonlyMap<SessionKey, Row | undefined>> => {
+  const send = async (keys: ReadonlySet<SessionKey>): Promise<ReadonlyMap<SessionKey, Row | undefined>> => {
     await nextTurn()
-    const keys = [...waiting] as [SessionKey, ...SessionKey[]]
-    // What is asked for from now on has to see what was acknowledged meanwhile.
-    waiting.clear()
-    rows = undefined
-    if (keys.length > 1) return await readSome(keys)
-    const row = await readOne(keys[0])
-    return new Map(row && [[keys[0], row]])
+    // A later read must not join: it could miss a write that was acknowledged after the statement was sent.
+    if (joinable?.keys === keys) joinable = undefined
+    const [first, ...others] = keys as Set<SessionKey>
+    if (first === undefined || others.length > 0) return await readSome([...keys])
+    return new Map([[first, await readOne(first)]])
+  }
+
+  const begin = (): Batch => {
+    const keys = new Set<SessionKey>()
+    return { keys, rows: send(keys) }
   }
 
   return async (key) => {
-    if (waiting.size >= KEYS_MAX) return await readOne(key)
-    waiting.add(key)
-    rows ??= readWaiting()
+    if (joinable === undefined || joinable.keys.size >= KEYS_MAX) joinable = begin()
+    const { keys, rows } = joinable
+    keys.add(key)
     return (await rows).get(key)
   }
 }
