@@ -29,6 +29,7 @@ const LINES: Readonly<Record<SessionLayerEvent['event'], Line>> = {
   'mirror-down': ['warn', 'the mirror of the session store does not answer: changed sessions wait for it'],
   'mirror-up': ['info', 'the mirror of the session store answers again'],
   'mirror-skips': ['error', 'too many changed sessions wait for the mirror: further ones are not copied'],
+  'mirror-refuses': ['error', 'the mirror of the session store refuses a session, and takes others: it lacks that one'],
   'store-risk': ['warn', 'the session store may lose sessions'],
   'changes-lost': ['error', 'acknowledged changes of a session are lost'],
   'mesh-linked': ['info', 'linked to a peer'],

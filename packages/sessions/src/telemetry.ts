@@ -63,9 +63,12 @@ export type ForgettingEvent =
   | { readonly event: 'sessions-forgotten'; readonly server: string }
   | { readonly event: 'sessions-evicted'; readonly server: string; readonly records: number }
 
-/** `mirror-skips`: so many changed records wait for the mirror that a further one was not queued; told once. */
+/**
+ * Each told once. `mirror-skips`: so many changed records wait for the mirror that a further one was not queued. `mirror-refuses`: it takes
+ * other records, and not this one.
+ */
 export type MirrorEvent =
-  | { readonly event: 'mirror-down'; readonly store: string; readonly reason: string }
+  | { readonly event: 'mirror-down' | 'mirror-refuses'; readonly store: string; readonly reason: string }
   | { readonly event: 'mirror-up' | 'mirror-skips'; readonly store: string; readonly queued: number }
 
 export interface LinkEvent {
@@ -148,6 +151,8 @@ export interface MirrorReport {
   readonly copied: number
   /** Changes that were not queued, because too many waited: the mirror lacks them until the next change of the record. */
   readonly skipped: number
+  /** Records that the mirror does not take, although it takes others: it lacks them. */
+  readonly refused: number
 }
 
 export interface CopiesReport {

@@ -8,6 +8,9 @@
  * The mirror counts versions of its own.
  *
  * A record that was destroyed is fenced in the mirror too, and does not come back when the mirror takes over.
+ *
+ * A mirror may refuse one record for good, such as one that is too large for it, and take all others. Such a change is given up after a few
+ * tries, so that it neither waits for ever nor makes the mirror count as out. The next change of that record is tried again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey, SessionStore } from '../../contract.ts'
@@ -31,6 +34,10 @@ interface Queued {
 class StoreOut extends Error {}
 
 const QUEUE_MAX = 100_000
+/** A copy that has failed more often, each time after others were copied, is refused. */
+const FAILURES_MAX = 3
+/** Records whose failures are remembered. */
+const FAILING_MAX = 10_000
 /** Copies at the same time. */
 const WORKERS_MAX = 8
 const RETRY_MIN_MS = 100
@@ -43,7 +50,9 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   /** In the order in which they wait. */
   const queue = new Map<SessionKey, Queued>()
   const copying = new Map<SessionKey, Queued>()
-  const counts = { copied: 0, skipped: 0 }
+  const counts = { copied: 0, skipped: 0, refused: 0 }
+  /** Of records whose last copy failed, how often in a row, and how many were copied before. */
+  const failing = new Map<SessionKey, { readonly times: number; readonly copied: number }>()
   let workers = 0
   const status = { isDown: false, isClosed: false }
   let opening: Promise<void> | undefined
@@ -87,12 +96,20 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
         await openMirror()
         await copy(key, queued.fenceUntilMs)
         counts.copied++
+        failing.delete(key)
         retryMs = RETRY_MIN_MS
         reachable()
       } catch (error) {
+        const isStoreOut = error instanceof StoreOut
+        const isRefused = !isStoreOut && failsAgain(key)
+        // The end of a session is tried again: the session would come back with the mirror.
+        if (isRefused && queued.fenceUntilMs === undefined) {
+          giveUp(error as Error)
+          continue
+        }
         // The mirror is out, or the store is: the record waits, and what waits behind it too.
         requeue(key, queued)
-        if (error instanceof StoreOut) reachable()
+        if (isStoreOut || isRefused) reachable()
         else unreachable(error as Error)
         await sleep(retryMs, undefined, { ref: false })
         retryMs = Math.min(RETRY_MAX_MS, 2 * retryMs)
@@ -101,6 +118,20 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       }
     }
     workers--
+  }
+
+  /** Notes the failure. True after a few of them with copies of others in between: then the mirror is not out. */
+  const failsAgain = (key: SessionKey): boolean => {
+    const { times, copied } = failing.get(key) ?? { times: 0, copied: -1 }
+    const now = { times: counts.copied > copied ? times + 1 : times, copied: counts.copied }
+    const [oldest] = failing.keys()
+    if (oldest !== undefined && failing.size >= FAILING_MAX && !failing.has(key)) failing.delete(oldest)
+    failing.set(key, now)
+    return now.times > FAILURES_MAX
+  }
+
+  const giveUp = (error: Error): void => {
+    if (counts.refused++ === 0) onEvent?.({ event: 'mirror-refuses', store: mirror.name, reason: reasonIn(error) })
   }
 
   /** The first that no other worker is copying. */
@@ -143,9 +174,8 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     status.isDown = false
   }
 
-  const unreachable = ({ cause, message }: Error): void => {
-    const reason = cause instanceof Error ? cause.message : message
-    if (!status.isDown) onEvent?.({ event: 'mirror-down', store: mirror.name, reason })
+  const unreachable = (error: Error): void => {
+    if (!status.isDown) onEvent?.({ event: 'mirror-down', store: mirror.name, reason: reasonIn(error) })
     status.isDown = true
   }
 
@@ -198,4 +228,8 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       enqueue(key, fenceUntilMs)
     }
   }
+}
+
+function reasonIn({ cause, message }: Error): string {
+  return cause instanceof Error ? cause.message : message
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore } from '../../../src/contract.ts'
-import { StoreConfigError } from '../../../src/errors.ts'
+import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
 import { mirrorStore } from '../../../src/stores/mirror/mirror.ts'
 import { openStore } from '../../../src/stores/open-store.ts'
@@ -197,6 +197,40 @@ test('many changes of one record are few copies, and further records than the qu
   const { copied = 0, skipped = 0 } = store.report?.().mirror ?? {}
   t.true(copied < 15)
   t.true(skipped > 0)
+})
+
+test('a record that the mirror refuses for good is given up, and the others are copied as before', async (t) => {
+  const events: StoreEvent['event'][] = []
+  const mirror = memoryStore()
+  const write = mirror.write.bind(mirror)
+  mirror.write = async (key, record) => {
+    if (key === KEY) throw new StoreUnavailableError('the mirror', new Error('too large for the cache'))
+    return await write(key, record)
+  }
+  const store = mirrorStore({ store: memoryStore(), mirror, onEvent: ({ event }) => void events.push(event) })
+  await store.open()
+  const record = { expectedVersion: 0, expiresAtMs: Date.now() + 60_000, body: 'b' }
+  await store.write(KEY, record)
+  let others = 0
+  const isGivenUp = async (times: number): Promise<void> => {
+    await until('it to be given up', async () => {
+      await store.write(`other ${others++}` as SessionKey, record)
+      return store.report?.().mirror?.refused === times
+    })
+  }
+  await isGivenUp(1)
+  await isCaughtUp(store)
+  t.is(events.at(-1), 'mirror-refuses')
+  const told = events.length
+  await store.write(KEY, { ...record, expectedVersion: 1 })
+  await isGivenUp(2)
+  await isCaughtUp(store)
+  t.is(events.length, told)
+  t.truthy(await mirror.read(`other ${others - 1}` as SessionKey))
+  mirror.write = write
+  await store.write(KEY, { ...record, expectedVersion: 2, body: 'smaller' })
+  await isCaughtUp(store)
+  t.is((await mirror.read(KEY))?.body, 'smaller')
 })
 
 test('a store that nodes do not share, or that clients carry, is no mirror and has none', async (t) => {
