@@ -151,7 +151,7 @@ export interface MirrorReport {
   readonly copied: number
   /** Changes that were not queued, because too many waited: the mirror lacks them until the next change of the record. */
   readonly skipped: number
-  /** Records that the mirror does not take, although it takes others: it lacks them. */
+  /** Changed records that the mirror does not take now, although it takes others. Each is tried every half a minute. */
   readonly refused: number
 }
 

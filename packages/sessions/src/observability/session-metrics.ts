@@ -167,10 +167,10 @@ const STORE_METRICS: readonly MetricsOf[] = [
       gauge(client, 'mirror_lag_milliseconds', 'How long the oldest of them has waited.', () => report().mirror?.lagMs),
       counter(client, 'mirror_copied', 'Records copied to the mirror.', () => report().mirror?.copied),
       counter(client, 'mirror_skipped', 'Changes not queued because too many waited.', () => report().mirror?.skipped),
-      counter(
+      gauge(
         client,
         'mirror_refused',
-        'Changes given up because the mirror refused the record and took others.',
+        'Changed records that the mirror refuses, while it takes others.',
         () => report().mirror?.refused,
       ),
     ],

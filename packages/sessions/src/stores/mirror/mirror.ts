@@ -9,8 +9,8 @@
  *
  * A record that was destroyed is fenced in the mirror too, and does not come back when the mirror takes over.
  *
- * A mirror may refuse one record for good, such as one that is too large for it, and take all others. Such a change is given up after a few
- * tries, so that it neither waits for ever nor makes the mirror count as out. The next change of that record is tried again.
+ * A mirror may refuse one record and take others, such as one that is too large for it. After a few tries that record is put aside and tried
+ * every half a minute, so that it does not make the mirror count as out.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey, SessionStore } from '../../contract.ts'
@@ -38,6 +38,9 @@ const QUEUE_MAX = 100_000
 const FAILURES_MAX = 3
 /** Records whose failures are remembered. */
 const FAILING_MAX = 10_000
+const ASIDE_MS = 30_000
+/** Of one copy, where another node is faster each time. */
+const ATTEMPTS_MAX = 32
 /** Copies at the same time. */
 const WORKERS_MAX = 8
 const RETRY_MIN_MS = 100
@@ -50,7 +53,11 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   /** In the order in which they wait. */
   const queue = new Map<SessionKey, Queued>()
   const copying = new Map<SessionKey, Queued>()
-  const counts = { copied: 0, skipped: 0, refused: 0 }
+  /** What the mirror has refused. */
+  const aside = new Map<SessionKey, Queued>()
+  let tryAsideLater: NodeJS.Timeout | undefined
+  let isRefusalTold = false
+  const counts = { copied: 0, skipped: 0 }
   /** Of records whose last copy failed, how often in a row, and how many were copied before. */
   const failing = new Map<SessionKey, { readonly times: number; readonly copied: number }>()
   let workers = 0
@@ -67,13 +74,14 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   }
 
   const enqueue = (key: SessionKey, fenceUntilMs?: number): void => {
-    const before = queue.get(key)
-    if (before === undefined && queue.size >= queueMax) {
+    const before = queue.get(key) ?? aside.get(key)
+    if (before === undefined && queue.size + aside.size >= queueMax) {
       if (counts.skipped++ === 0) onEvent?.({ event: 'mirror-skips', store: mirror.name, queued: queue.size })
       const givesWay = fenceUntilMs === undefined ? undefined : firstChange()
       if (givesWay === undefined) return
       queue.delete(givesWay)
     }
+    aside.delete(key)
     queue.set(key, {
       sinceMs: before?.sinceMs ?? performance.now(),
       fenceUntilMs: fenceUntilMs ?? before?.fenceUntilMs,
@@ -81,9 +89,12 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     if (workers < (status.isDown ? 1 : WORKERS_MAX)) void work()
   }
 
-  /** An ended session must not come back, so it takes the place of a change, which the session's next change copies too. */
+  /**
+   * An ended session must not come back, so it takes the place of a change, which the session's next change copies too. What is no session
+   * stays: a user's list says which of their sessions have ended.
+   */
   const firstChange = (): SessionKey | undefined => {
-    for (const [key, { fenceUntilMs }] of queue) if (fenceUntilMs === undefined) return key
+    for (const [key, { fenceUntilMs }] of queue) if (fenceUntilMs === undefined && !key.startsWith('~')) return key
     return undefined
   }
 
@@ -100,17 +111,15 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
         retryMs = RETRY_MIN_MS
         reachable()
       } catch (error) {
-        const isStoreOut = error instanceof StoreOut
-        const isRefused = !isStoreOut && failsAgain(key)
-        // The end of a session is tried again: the session would come back with the mirror.
-        if (isRefused && queued.fenceUntilMs === undefined) {
-          giveUp(error as Error)
-          continue
+        if (error instanceof StoreOut) {
+          requeue(key, queued)
+          reachable()
+        } else if (isRefused(key)) putAside(key, queued, error as Error)
+        else {
+          // The mirror is out: the record waits, and what waits behind it too.
+          requeue(key, queued)
+          unreachable(error as Error)
         }
-        // The mirror is out, or the store is: the record waits, and what waits behind it too.
-        requeue(key, queued)
-        if (isStoreOut || isRefused) reachable()
-        else unreachable(error as Error)
         await sleep(retryMs, undefined, { ref: false })
         retryMs = Math.min(RETRY_MAX_MS, 2 * retryMs)
       } finally {
@@ -120,18 +129,29 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     workers--
   }
 
-  /** Notes the failure. True after a few of them with copies of others in between: then the mirror is not out. */
-  const failsAgain = (key: SessionKey): boolean => {
+  /** Notes the failure. True after a few of them if others were copied before each: then the mirror is not out. */
+  const isRefused = (key: SessionKey): boolean => {
     const { times, copied } = failing.get(key) ?? { times: 0, copied: -1 }
-    const now = { times: counts.copied > copied ? times + 1 : times, copied: counts.copied }
+    const isAlone = counts.copied > copied
+    const now = { times: isAlone ? times + 1 : times, copied: counts.copied }
     const [oldest] = failing.keys()
     if (oldest !== undefined && failing.size >= FAILING_MAX && !failing.has(key)) failing.delete(oldest)
     failing.set(key, now)
-    return now.times > FAILURES_MAX
+    return isAlone && now.times > FAILURES_MAX
   }
 
-  const giveUp = (error: Error): void => {
-    if (counts.refused++ === 0) onEvent?.({ event: 'mirror-refuses', store: mirror.name, reason: reasonIn(error) })
+  const putAside = (key: SessionKey, queued: Queued, error: Error): void => {
+    // It may have changed meanwhile, and is tried at once then.
+    if (queue.has(key)) return requeue(key, queued)
+    aside.set(key, queued)
+    if (!isRefusalTold) onEvent?.({ event: 'mirror-refuses', store: mirror.name, reason: reasonIn(error) })
+    isRefusalTold = true
+    tryAsideLater ??= setTimeout(tryAside, ASIDE_MS).unref()
+  }
+
+  const tryAside = (): void => {
+    tryAsideLater = undefined
+    for (const [key, { fenceUntilMs }] of aside) enqueue(key, fenceUntilMs)
   }
 
   /** The first that no other worker is copying. */
@@ -152,7 +172,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
 
   const copy = async (key: SessionKey, fenceUntilMs: number | undefined): Promise<void> => {
     if (fenceUntilMs !== undefined) return await mirror.destroy(key, { fenceUntilMs })
-    for (;;) {
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const there = await mirror.read(key)
       const here = await store.read(key).catch((cause: unknown) => {
         throw new StoreOut('the store does not answer', { cause })
@@ -167,6 +187,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       const written = await mirror.write(key, { expectedVersion: there?.version ?? 0, expiresAtMs, body })
       if (written.status !== 'conflict') return
     }
+    throw new Error(`other nodes were faster ${ATTEMPTS_MAX} times`)
   }
 
   const reachable = (): void => {
@@ -209,14 +230,17 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       const deadlineAtMs = performance.now() + CLOSE_WAIT_MS
       while (queue.size + copying.size > 0 && !status.isDown && performance.now() < deadlineAtMs) await sleep(10)
       status.isClosed = true
+      clearTimeout(tryAsideLater)
       await Promise.all([store.close(), mirror.close()])
     },
 
     report() {
       const report = store.report?.()
       const out = status.isDown ? [`the mirror ${mirror.name} is out: ${queue.size} changed sessions wait for it`] : []
-      const figures = { queued: queue.size + copying.size, lagMs: lagMs(), ...counts }
-      return { ...report, warnings: [...(report?.warnings ?? []), ...out], mirror: figures }
+      const refused =
+        aside.size > 0 ? [`the mirror ${mirror.name} refuses ${aside.size} changed sessions, and takes others`] : []
+      const figures = { queued: queue.size + copying.size, lagMs: lagMs(), ...counts, refused: aside.size }
+      return { ...report, warnings: [...(report?.warnings ?? []), ...out, ...refused], mirror: figures }
     },
   }
 
