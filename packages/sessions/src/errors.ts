@@ -39,13 +39,13 @@ export class SessionGoneError extends SessionError {
 
 /** Others kept changing the session; the bounded number of tries is used up. Nothing was written. */
 export class SessionConflictError extends SessionError {
-  readonly mine: unknown
-  readonly theirs: unknown
+  declare readonly mine: unknown
+  declare readonly theirs: unknown
 
   constructor(attempts: number, mine: unknown, theirs: unknown) {
     super('SESSION_CONFLICT', 409, `The session kept changing: gave up after ${attempts} tries.`, { retryAfterS: 1 })
-    this.mine = mine
-    this.theirs = theirs
+    // Not enumerable: a logger writes what is, and these are sessions.
+    Object.defineProperties(this, { mine: { value: mine }, theirs: { value: theirs } })
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import test from 'ava'
 import type Koa from 'koa'
 import type { SessionStore } from '../../src/contract.ts'
@@ -271,6 +272,42 @@ test('two requests that fail with one error do not get the cookies of each other
   t.is((await one.get('/login')).setCookie.length, 1)
   const answer = await other.get('/')
   t.deepEqual([answer.status, answer.setCookie], [503, []])
+})
+
+test('an error of any class is answered with the cookie, can be read, and is logged without it', async (t) => {
+  class Odd extends Error {
+    readonly #status = 418
+    get status(): number {
+      return this.#status
+    }
+  }
+  const begins = (error: unknown): Handler => {
+    return (ctx) => {
+      Object.assign(ctx.session ?? {}, { user: 'u' })
+      throw error
+    }
+  }
+  const failed: Error[] = []
+  const routes = {
+    '/timeout': begins(new DOMException('too slow', 'TimeoutError')),
+    '/odd': begins(new Odd('odd')),
+    '/frozen': begins(Object.freeze(new TypeError('frozen'))),
+  }
+  const origin = await shop(t, routes, {}, (_layer, app) => app.on('error', (error: Error) => failed.push(error)))
+  for (const path of Object.keys(routes)) t.is((await client(origin).get(path)).setCookie.length, 1)
+  t.deepEqual(
+    failed.map(({ name, message }) => [name, message]),
+    [
+      ['TimeoutError', 'too slow'],
+      ['Error', 'odd'],
+      ['TypeError', 'frozen'],
+    ],
+  )
+  for (const error of failed) {
+    t.false(inspect(error).includes('sid='))
+    // What loggers copy.
+    for (const name in error) t.not(name, 'headers')
+  }
 })
 
 test('a store that is down is a 503 that says when to come back, and the cookie is left alone', async (t) => {

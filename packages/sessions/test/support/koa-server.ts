@@ -18,6 +18,8 @@ export async function listener(t: ExecutionContext, answer: RequestListener): Pr
 }
 
 async function served(t: ExecutionContext, server: Server): Promise<string> {
+  // On a busy machine it would close an idle connection just when the client sends over it.
+  server.keepAliveTimeout = 0
   await once(server, 'listening')
   t.teardown(() => {
     server.close()

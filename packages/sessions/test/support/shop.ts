@@ -14,10 +14,10 @@ export async function shop(
   t: ExecutionContext,
   routes: Readonly<Record<string, Handler>>,
   options: Partial<SessionsOptions> = {},
-  onLayer: (layer: SessionLayer) => void = () => {},
+  onLayer: (layer: SessionLayer, app: Koa) => void = () => {},
 ): Promise<string> {
   const app = new Koa()
-  onLayer(sessions(app, { store: memoryStore(), keys: [KEY], secure: false, ...options }))
+  onLayer(sessions(app, { store: memoryStore(), keys: [KEY], secure: false, ...options }), app)
   app.use(async (ctx) => {
     ctx.body = (await routes[ctx.path]?.(ctx)) ?? null
   })
