@@ -48,7 +48,8 @@ export const NOT_KEPT = Symbol('not kept')
 const DIGEST_LENGTH = 16
 /** Keys that a balancer made for a request of its own that had none: random, and never used for another one. */
 const PROXY_KEY = /^balancer-(\d{1,5})s-/
-const PROXY_MARGIN_S = 60
+/** The clock of another node may be five minutes ahead, and that node must not forget what is repeated right now. */
+const PROXY_MARGIN_S = 60 + 5 * 60
 
 export function keyDigest(key: string): string {
   return hash('sha256', key, 'base64url').slice(0, DIGEST_LENGTH)
