@@ -199,7 +199,9 @@ export class FaultController {
   async #tryToUndo(injection: Injection): Promise<void> {
     const { fault, order, parts } = injection
     try {
-      await Promise.all(parts.filter(({ isOver }) => !isOver).map(({ subject }) => fault.heal(subject, order)))
+      await Promise.all(
+        parts.filter(({ isOver }) => !isOver).map(({ subject, pid }) => fault.heal(subject, order, pid)),
+      )
       delete injection.unhealed
     } catch (error) {
       injection.unhealed = (error as Error).message

@@ -33,7 +33,7 @@ test('a disk that is being healed takes no second fault, which the heal would en
     instanceOf: ApiError,
     message: /full already/,
   })
-  const healed = fullDisk.heal(store, order)
+  const healed = fullDisk.heal(store, order, 0)
   await t.throwsAsync(async () => await fullDisk.inject(store, order), {
     instanceOf: ApiError,
     message: /being healed/,

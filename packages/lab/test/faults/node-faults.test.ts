@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, initialState, narrate, reduce } from '@ninelives/history'
 import { readFileSync } from 'node:fs'
 import { ownPrograms } from '../../src/cluster/programs.ts'
+import { drain } from '../../src/faults/kinds/node/drain.ts'
 import { stall } from '../../src/faults/kinds/node/stall.ts'
 import { httpGet } from '../../src/http-get.ts'
 import type { Lab, LabOptions } from '../../src/lab.ts'
@@ -57,10 +58,24 @@ test('a node that stalled many times takes one more fault', async (t) => {
   for (let n = 0; n < SELF_INFLICTED_MAX + 1; n++) {
     const order = { id: `stall-${n}`, durationMs: 1 }
     await stall.inject(node, order)
-    await stall.heal(node, order)
+    await stall.heal(node, order, node.pid ?? 0)
   }
   const fault = await inject(lab, { kind: 'clock', target: 'a', skewMs: 1_000 })
   t.is(await heal(lab, fault), 200)
+})
+
+test('a drained node that is back before the drain is healed is not waited for', async (t) => {
+  const lab = await startedLab(t, { nodes: 1, restartAfterMs: 50 })
+  const [node] = lab.cluster.nodes
+  if (node?.pid === undefined) throw new Error('there is no node')
+  const { pid } = node
+  const order = { id: 'drain' }
+  await drain.inject(node, order)
+  const isBack = (): boolean => node.pid !== pid && node.life === 'up'
+  await until(isBack, { deadlineMs: 60_000, what: 'the node to be back' })
+  const back = node.pid
+  await drain.heal(node, order, pid)
+  t.is(node.pid, back)
 })
 
 test('a wrong clock shows in the expiry of sessions, and is right after healing', async (t) => {

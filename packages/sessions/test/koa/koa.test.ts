@@ -274,17 +274,18 @@ test('two requests that fail with one error do not get the cookies of each other
   t.deepEqual([answer.status, answer.setCookie], [503, []])
 })
 
+const begins = (error: unknown): Handler => {
+  return (ctx) => {
+    Object.assign(ctx.session ?? {}, { user: 'u' })
+    throw error
+  }
+}
+
 test('an error of any class is answered with the cookie, can be read, and is logged without it', async (t) => {
   class Odd extends Error {
     readonly #status = 418
     get status(): number {
       return this.#status
-    }
-  }
-  const begins = (error: unknown): Handler => {
-    return (ctx) => {
-      Object.assign(ctx.session ?? {}, { user: 'u' })
-      throw error
     }
   }
   const failed: Error[] = []

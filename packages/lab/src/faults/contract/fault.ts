@@ -54,5 +54,5 @@ export interface Fault<S extends Subject = Subject> {
   confirm(subject: S, pid: number, order: FaultOrder): Promise<boolean>
 
   /** Resolves when the subject was observed to have recovered, and nothing of the fault can still land. */
-  heal(subject: S, order: FaultOrder): Promise<void>
+  heal(subject: S, order: FaultOrder, pid: number): Promise<void>
 }

@@ -23,13 +23,12 @@ export const stall: Fault<NodeMember> = {
   },
 
   /** A blocked process can't be reached, so this waits for the end, and then has the node forget the order. */
-  async heal(node, order) {
-    const { pid } = node
+  async heal(node, order, pid) {
     const { durationMs = STALL_MS } = order
     await until(async () => node.pid !== pid || (await node.answers()), {
       deadlineMs: durationMs + ANSWER_DEADLINE_MS,
       what: `node ${node.name} to answer again`,
     })
-    if (node.pid === pid) await begun.heal(node, order)
+    if (node.pid === pid) await begun.heal(node, order, pid)
   },
 }
