@@ -48,6 +48,10 @@ export function auxiliaryKey(name: string): SessionKey {
   return `~${digest(name)}` as SessionKey
 }
 
+export function isAuxiliary(key: SessionKey): boolean {
+  return key.startsWith('~')
+}
+
 export function userTag(user: string): UserTag {
   return digest(user) as UserTag
 }

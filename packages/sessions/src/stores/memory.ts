@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from '../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, WriteResult } from '../contract.ts'
+import { isAuxiliary } from '../secrets/id.ts'
 import { StoreFullError, StoreUnavailableError } from '../errors.ts'
 
 export interface MemoryStoreOptions {
@@ -257,7 +258,7 @@ function full(recordsMax: number): StoreFullError {
 
 /** Neither a fence nor a record of another kind. */
 function isSession(key: SessionKey, { body }: Held): boolean {
-  return body !== undefined && !key.startsWith('~')
+  return body !== undefined && !isAuxiliary(key)
 }
 
 /** Copies a string: V8 keeps a concatenated or sliced string's sources alive for as long as it lives. */

@@ -53,6 +53,9 @@ export interface Fault<S extends Subject = Subject> {
   /** Whether it was *observed* to have landed on the process with this pid; never an assumption. */
   confirm(subject: S, pid: number, order: FaultOrder): Promise<boolean>
 
-  /** Resolves when the subject was observed to have recovered, and nothing of the fault can still land. */
+  /**
+   * Resolves when the subject was observed to have recovered, and nothing of the fault can still land. `pid` is that of the process on which
+   * it fell: another one may be back already.
+   */
   heal(subject: S, order: FaultOrder, pid: number): Promise<void>
 }

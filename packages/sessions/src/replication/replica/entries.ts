@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert'
 import type { SessionKey } from '../../contract.ts'
+import { isAuxiliary } from '../../secrets/id.ts'
 import type { ReplicatedChange, Stamp } from '../wire/messages.ts'
 import { hashOf, mixed, type Placement } from '../context/placement.ts'
 import { TICK_MS } from '../context/timing.ts'
@@ -183,5 +184,5 @@ function isExtension(former: Entry, { stamp, version }: ReplicatedChange): boole
 
 /** Not a fence, and not a record of another kind. */
 function isSession(key: SessionKey, { body }: { readonly body: string | undefined }): boolean {
-  return body !== undefined && !key.startsWith('~')
+  return body !== undefined && !isAuxiliary(key)
 }

@@ -80,7 +80,7 @@ export function databaseStore({
     )
     if (written === true || written === 'holds')
       return { result: { status: 'written', version: expectedVersion + 1 }, holds: written === 'holds' }
-    const current = live(written.there)
+    const current = live(written === false ? await database.read(key) : written.there)
     // The expected version was not there: if it is now, another record of this key has come meanwhile.
     if (current === undefined || current.version === expectedVersion)
       return { result: { status: 'gone' }, holds: false }

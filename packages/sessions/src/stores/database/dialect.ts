@@ -31,10 +31,10 @@ export interface SweepBatch {
 }
 
 /**
- * `holds`: the change was made, and this node is a holder of a copy of the record as it is now. `there`: the change was not made; this is the
- * row as it was read afterwards, or undefined if there was none.
+ * `holds`: the change was made, and this node is a holder of a copy of the record as it is now. Not made, it is false, or where the row was
+ * read afterwards anyway `there`, which is undefined if there was none.
  */
-export type Changed = true | 'holds' | { readonly there: Row | undefined }
+export type Changed = boolean | 'holds' | { readonly there: Row | undefined }
 
 /** A database that lets nodes hold copies of records in their memory: see ../copies/node-lease.ts. */
 export interface DialectCopies {

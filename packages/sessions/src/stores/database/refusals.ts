@@ -12,7 +12,7 @@ import type { Changed, Dialect } from './dialect.ts'
 
 export interface Refusals {
   /** Runs a change, and remembers if the database refuses it. */
-  watched<T extends Changed | false | void>(change: () => Promise<T>): Promise<T>
+  watched<T extends Changed | void>(change: () => Promise<T>): Promise<T>
   /** If the last change was refused, tries one, and rejects if that is refused too. */
   look(): Promise<void>
   /** As of the last change or look. */
@@ -24,7 +24,7 @@ const PROBE_KEY = '~probe' as SessionKey
 export function changeRefusals(database: Dialect, clock: Clock, onEvent: OnStoreEvent): Refusals {
   let reason: string | undefined
 
-  const watched = async <T extends Changed | false | void>(change: () => Promise<T>): Promise<T> => {
+  const watched = async <T extends Changed | void>(change: () => Promise<T>): Promise<T> => {
     try {
       const result = await change()
       // To find that there is nothing to change needs no room, and no right to write.

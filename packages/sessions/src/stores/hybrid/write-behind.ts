@@ -18,6 +18,7 @@
  */
 import type { Clock } from '../../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, SessionWrite } from '../../contract.ts'
+import { isAuxiliary } from '../../secrets/id.ts'
 import { deadlineList } from '../../deadlines.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import { reasonOf } from '../../reason.ts'
@@ -208,7 +209,7 @@ export function writeBehind(
     read: async (key) => live(key) ?? (await store.read(key)),
 
     async write(key, write) {
-      if (isDirect(key)) return await store.write(key, write)
+      if (isAuxiliary(key)) return await store.write(key, write)
       return await inTurn(key, async () => {
         const { expectedVersion, expiresAtMs, body } = write
         const current = live(key) ?? (await store.read(key))
@@ -273,11 +274,6 @@ export function writeBehind(
       await store.close()
     },
   }
-}
-
-/** Not a session. */
-function isDirect(key: SessionKey): boolean {
-  return key.startsWith('~')
 }
 
 function capabilitiesOf(store: Capabilities, windowMs: number): Capabilities {

@@ -14,6 +14,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey, SessionStore } from '../../contract.ts'
+import { reasonOf } from '../../reason.ts'
+import { isAuxiliary } from '../../secrets/id.ts'
 import type { OnStoreEvent } from '../../telemetry.ts'
 
 export interface MirrorStoreOptions {
@@ -94,7 +96,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
    * stays: a user's list says which of their sessions have ended.
    */
   const firstChange = (): SessionKey | undefined => {
-    for (const [key, { fenceUntilMs }] of queue) if (fenceUntilMs === undefined && !key.startsWith('~')) return key
+    for (const [key, { fenceUntilMs }] of queue) if (fenceUntilMs === undefined && !isAuxiliary(key)) return key
     return undefined
   }
 
@@ -144,7 +146,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     // It may have changed meanwhile, and is tried at once then.
     if (queue.has(key)) return requeue(key, queued)
     aside.set(key, queued)
-    if (!isRefusalTold) onEvent?.({ event: 'mirror-refuses', store: mirror.name, reason: reasonIn(error) })
+    if (!isRefusalTold) onEvent?.({ event: 'mirror-refuses', store: mirror.name, reason: reasonOf(error) })
     isRefusalTold = true
     tryAsideLater ??= setTimeout(tryAside, ASIDE_MS).unref()
   }
@@ -196,7 +198,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   }
 
   const unreachable = (error: Error): void => {
-    if (!status.isDown) onEvent?.({ event: 'mirror-down', store: mirror.name, reason: reasonIn(error) })
+    if (!status.isDown) onEvent?.({ event: 'mirror-down', store: mirror.name, reason: reasonOf(error) })
     status.isDown = true
   }
 
@@ -252,8 +254,4 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       enqueue(key, fenceUntilMs)
     }
   }
-}
-
-function reasonIn({ cause, message }: Error): string {
-  return cause instanceof Error ? cause.message : message
 }

@@ -6,6 +6,7 @@
 import type { LRUCache } from 'lru-cache'
 import type { CarrierEvent, CarrierOptions } from '../../carrier.ts'
 import type { SessionKey, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
+import { isAuxiliary } from '../../secrets/id.ts'
 import { SessionConflictError, StoreUnavailableError } from '../../errors.ts'
 import { type Body, decodeBody, encodeBody } from '../../record/record.ts'
 import { NOTE_EVERY_MS, type StubStore, TRIES_MAX } from './stub-store.ts'
@@ -108,7 +109,7 @@ export function requestStore(
     async write(key, write): Promise<WriteResult> {
       const own = owned.get(key)
       const { expectedVersion, expiresAtMs, body } = write
-      if (key.startsWith('~') || (own === undefined && expectedVersion > 0)) return await stubs.write(key, write)
+      if (isAuxiliary(key) || (own === undefined && expectedVersion > 0)) return await stubs.write(key, write)
       const current = own?.record
       const next = { version: expectedVersion + 1, expiresAtMs, body }
       const before = current && decodeBody(current.body)

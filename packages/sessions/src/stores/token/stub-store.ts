@@ -4,6 +4,7 @@
  */
 import type { CarrierOptions } from '../../carrier.ts'
 import type { SessionKey, SessionRecord, SessionStore, WriteResult } from '../../contract.ts'
+import { isAuxiliary } from '../../secrets/id.ts'
 import { StoreUnavailableError } from '../../errors.ts'
 import { decodeBody, encodeBody } from '../../record/record.ts'
 import { decodeStub, ENDED, encodeStub, type StoredStub, stubKey } from './stubs.ts'
@@ -56,13 +57,13 @@ export function stubStore(
     writeStub,
 
     async read(key) {
-      if (isShared(key)) return await shared.read(key)
+      if (isAuxiliary(key)) return await shared.read(key)
       const known = await readStub(key)
       return known && asRecord(known)
     },
 
     async write(key, write): Promise<WriteResult> {
-      if (isShared(key)) return await shared.write(key, write)
+      if (isAuxiliary(key)) return await shared.write(key, write)
       const known = await readStub(key)
       const current = known && asRecord(known)
       if (current === undefined || known?.stub === ENDED || known === undefined) return { status: 'gone' }
@@ -76,10 +77,10 @@ export function stubStore(
     },
 
     /** Only the session's own request can extend it. */
-    touch: async (key, expiresAtMs) => (isShared(key) ? await shared.touch(key, expiresAtMs) : false),
+    touch: async (key, expiresAtMs) => (isAuxiliary(key) ? await shared.touch(key, expiresAtMs) : false),
 
     async destroy(key, options) {
-      if (isShared(key)) return await shared.destroy(key, options)
+      if (isAuxiliary(key)) return await shared.destroy(key, options)
       hasEnded(key)
       for (let tries = 1; tries <= TRIES_MAX; tries++) {
         const known = await readStub(key)
@@ -93,9 +94,4 @@ export function stubStore(
       throw new StoreUnavailableError(shared.name, new Error("other nodes kept changing the session's stub"))
     },
   }
-}
-
-/** Of the layer's own records, which are stored as in every store. */
-function isShared(key: SessionKey): boolean {
-  return key.startsWith('~')
 }

@@ -23,7 +23,6 @@ export const drain: Fault<NodeMember> = {
 
   /** A drain can't be undone: it is healed when the node has exited and started again. */
   async heal(node, _order, pid) {
-    // It may be back already.
     await until(() => node.pid !== pid, {
       deadlineMs: LEAVE_DEADLINE_MS,
       what: `node ${node.name} to leave`,

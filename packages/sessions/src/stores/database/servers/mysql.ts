@@ -2,9 +2,8 @@
  * MySQL and MariaDB by `mysql2`. A body is a text: MySQL's JSON type would not give it back as it was given. The view of the live
  * sessions shows its data as JSON.
  */
-import type { SessionKey } from '../../../contract.ts'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
-import type { Dialect, Row, SweepBatch } from '../dialect.ts'
+import type { Dialect, SweepBatch } from '../dialect.ts'
 import { unlessOtherProgram } from '../../../other-program.ts'
 import { migrate, type MigratedDatabase, type Migrations } from '../migrations.ts'
 import { mysqlFindings } from './mysql-checks.ts'
@@ -122,13 +121,6 @@ export function mysqlDialect(location: ServerLocation): Dialect {
   const changed = async (name: StatementName, values: readonly MysqlValue[]): Promise<boolean> =>
     (await ask(name, values)).affectedRows === 1
 
-  const read = async (key: SessionKey): Promise<Row | undefined> => {
-    const [row] = await ask('read', [key])
-    if (row === undefined) return undefined
-    const [version, expiresAtMs, body] = row as unknown as [number, number, string]
-    return { version, expiresAtMs, body }
-  }
-
   const tryToOpen = async (leftMs: number): Promise<void> => {
     try {
       await withConnection(connect, leftMs, async (connection) => {
@@ -156,23 +148,25 @@ export function mysqlDialect(location: ServerLocation): Dialect {
         },
       ),
 
-    read,
+    async read(key) {
+      const [row] = await ask('read', [key])
+      if (row === undefined) return undefined
+      const [version, expiresAtMs, body] = row as unknown as [number, number, string]
+      return { version, expiresAtMs, body }
+    },
 
     async create(key, { expiresAtMs, sweepSlot }, body, nowMs) {
       const values = [expiresAtMs, sweepSlot, body, key]
       try {
-        await ask('create', values)
-        return true
+        return await changed('create', values)
       } catch (error) {
         if (numberOf(error) !== DUPLICATE) throw error
-        return (await changed('replace', [...values, nowMs])) || { there: await read(key) }
+        return await changed('replace', [...values, nowMs])
       }
     },
 
-    async update(key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) {
-      const values = [expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs]
-      return (await changed('update', values)) || { there: await read(key) }
-    },
+    update: (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      changed('update', [expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs]),
 
     extend: (key, { expiresAtMs, sweepSlot }, nowMs) => changed('extend', [expiresAtMs, sweepSlot, key, nowMs]),
 

@@ -28,7 +28,7 @@ export function readsTogether({ readOne, readSome }: Reads): Reads['readOne'] {
     await nextTurn()
     // A later read must not join: it could miss a write that was acknowledged after the statement was sent.
     if (joinable?.keys === keys) joinable = undefined
-    const [first, ...others] = keys as Set<SessionKey>
+    const [first, ...others] = keys
     if (first === undefined || others.length > 0) return await readSome([...keys])
     return new Map([[first, await readOne(first)]])
   }

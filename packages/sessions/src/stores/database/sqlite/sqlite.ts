@@ -10,7 +10,6 @@ import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type * as Sqlite from 'node:sqlite'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { SessionKey } from '../../../contract.ts'
 import { StoreConfigError, StoreFullError, StoreRefusedError, StoreUnavailableError } from '../../../errors.ts'
 import type { Dialect, Row, SweepBatch } from '../dialect.ts'
 import { type MigratedDatabase, migrate, type Migrations } from '../migrations.ts'
@@ -168,12 +167,6 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
     return isChanged
   }
 
-  const read = (key: SessionKey): Promise<Row | undefined> =>
-    use(({ statements }) => {
-      const row = statements.read.get(key) as unknown as [number, number, string] | Row | undefined
-      return Array.isArray(row) ? { version: row[0], expiresAtMs: row[1], body: row[2] } : row
-    })
-
   return {
     name: 'sqlite',
     address,
@@ -188,15 +181,17 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       else opened = now
     },
 
-    read,
+    read: (key) =>
+      use(({ statements }) => {
+        const row = statements.read.get(key) as unknown as [number, number, string] | Row | undefined
+        return Array.isArray(row) ? { version: row[0], expiresAtMs: row[1], body: row[2] } : row
+      }),
 
-    create: async (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
-      (await change('create', body, key, expiresAtMs, sweepSlot, body, nowMs)) || { there: await read(key) },
+    create: (key, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      change('create', body, key, expiresAtMs, sweepSlot, body, nowMs),
 
-    update: async (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
-      (await change('update', body, expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs)) || {
-        there: await read(key),
-      },
+    update: (key, expectedVersion, { expiresAtMs, sweepSlot }, body, nowMs) =>
+      change('update', body, expiresAtMs, sweepSlot, body, key, expectedVersion, nowMs),
 
     extend: (key, { expiresAtMs, sweepSlot }, nowMs) => change('extend', '', expiresAtMs, sweepSlot, key, nowMs),
 
