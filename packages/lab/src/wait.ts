@@ -3,8 +3,8 @@ import { DeadlineError } from './errors.ts'
 
 export interface Wait {
   readonly deadlineMs: number
-  /** Completes the message of the DeadlineError. */
-  readonly what: string
+  /** Completes the message of the DeadlineError; as a function, with what is so when the time is over. */
+  readonly what: string | (() => string)
   readonly everyMs?: number
 }
 
@@ -17,7 +17,7 @@ export async function until(
 ): Promise<void> {
   const giveUpAtMs = performance.now() + deadlineMs
   while (!(await condition())) {
-    if (performance.now() > giveUpAtMs) throw new DeadlineError(what, deadlineMs)
+    if (performance.now() > giveUpAtMs) throw new DeadlineError(typeof what === 'string' ? what : what(), deadlineMs)
     await sleep(everyMs)
   }
 }

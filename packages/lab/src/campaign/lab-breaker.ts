@@ -1,5 +1,5 @@
 /** Breaks a cluster that the lab started. */
-import { allServe, isWhole } from '@ninelives/history'
+import { allServe, type ClusterState, isWhole } from '@ninelives/history'
 import { edgeName, STORE } from '../edges/edges.ts'
 import { ApiError, DeadlineError, EXIT_FAILED, LabError } from '../errors.ts'
 import type { FaultRequest } from '../faults/controller.ts'
@@ -152,7 +152,7 @@ async function once(
 async function whole(lab: Lab, signal: AbortSignal): Promise<void> {
   const { faults: controller, trace } = lab
   const isMended = (): boolean => isWhole(trace.state) && controller.unhealed()?.length === 0
-  const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: 'every node to be back' }
+  const wait = { deadlineMs: WHOLE_DEADLINE_MS, what: () => `every node to be back${absent(trace.state)}` }
   try {
     await until(() => signal.aborted || isMended() || isStuck(lab), wait)
     if (!signal.aborted) await healAgain(lab)
@@ -160,6 +160,16 @@ async function whole(lab: Lab, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (!(error instanceof DeadlineError) || !signal.aborted) throw error
   }
+}
+
+/** What is not as it was, in parentheses; empty if a fault is only being healed. */
+function absent({ nodes, faults }: ClusterState): string {
+  const without = nodes.filter(({ state, ejected }) => state !== 'up' || ejected)
+  const parts = [
+    ...without.map(({ name, state, ejected }) => `${name} is ${state}${ejected ? ' and ejected' : ''}`),
+    ...faults.map(({ kind, target }) => `the ${kind} of ${target} stands`),
+  ]
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
 function isStuck({ faults: controller }: Lab): boolean {

@@ -2,6 +2,8 @@
  * Ports for the lab's processes, from outside the kernel's ephemeral range. A client that keeps connecting to a dead port
  * *inside* that range sooner or later gets that port as its own source port, and then connects to itself.
  */
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { LabError, PortInUseError } from '../errors.ts'
@@ -11,9 +13,12 @@ export const LOOPBACK = '127.0.0.1'
 const FIRST_PORT = 20_000
 const LAST_PORT = 29_999
 const ATTEMPTS_MAX = 400
-/** Ports that this process has handed out, on which nothing may listen yet; the oldest are forgotten. */
-const givenAway = new Set<number>()
-const GIVEN_AWAY_MAX = 5_000
+/**
+ * Of each port that this process has handed out, the UDP socket that keeps it from other labs on this machine while nothing listens
+ * there yet, or while its node is down. It ends with the process; the oldest are let go.
+ */
+const kept: Socket[] = []
+const KEPT_MAX = 500
 
 /**
  * Finds so many free ports, adjacent if possible: if two labs choose at the same time, scattered ports are far more likely to
@@ -30,20 +35,26 @@ export async function freePorts(howMany: number, random: () => number = Math.ran
     const port = FIRST_PORT + (from++ % ports)
     const isKernels = avoidable && port >= kernel.first && port <= kernel.last
     if (isKernels) from = Math.floor(random() * ports)
-    else if (!givenAway.has(port) && (await isFree(port))) found.add(port)
+    else if ((await isFree(port)) && (await keep(port))) found.add(port)
   }
   if (found.size < howMany) {
     throw new LabError('NO_PORTS', 1, `found no free port between ${FIRST_PORT} and ${LAST_PORT} on ${LOOPBACK}`)
   }
-  remember(found)
+  while (kept.length > KEPT_MAX) kept.shift()?.close()
   return [...found]
 }
 
-function remember(ports: ReadonlySet<number>): void {
-  for (const port of ports) givenAway.add(port)
-  for (const port of givenAway) {
-    if (givenAway.size <= GIVEN_AWAY_MAX) return
-    givenAway.delete(port)
+/** Whether no other lab, nor this one, keeps it. */
+async function keep(port: number): Promise<boolean> {
+  const socket = createSocket('udp4').unref()
+  socket.bind({ address: LOOPBACK, port, exclusive: true })
+  try {
+    await once(socket, 'listening')
+    kept.push(socket)
+    return true
+  } catch {
+    socket.close()
+    return false
   }
 }
 

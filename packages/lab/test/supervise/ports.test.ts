@@ -1,3 +1,4 @@
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -5,6 +6,7 @@ import test from 'ava'
 import { PortInUseError } from '../../src/errors.ts'
 import { freePorts, requireFree } from '../../src/supervise/ports.ts'
 import { until } from '../../src/wait.ts'
+import { fixture } from '../fixtures/open-lab.ts'
 
 const FIRST_PORT = 20_000
 const PORTS = 10_000
@@ -57,6 +59,18 @@ async function firstTaken(server: Server, from: number): Promise<number> {
     if (isListening) return port
   }
 }
+
+test('a port is handed out once, also by another process, as long as the first one runs', async (t) => {
+  const other = fork(fixture('free-port'))
+  t.teardown(() => other.kill())
+  const [{ port }] = (await once(other, 'message')) as [{ port: number }]
+  const from = (): number => (port - FIRST_PORT + 0.5) / PORTS
+  t.notDeepEqual(await freePorts(1, from), [port])
+  other.kill()
+  await once(other, 'exit')
+  t.deepEqual(await freePorts(1, from), [port])
+  t.notDeepEqual(await freePorts(1, from), [port])
+})
 
 test('port 0 takes any free port', async (t) => {
   await t.notThrowsAsync(requireFree(0, 'the test'))
