@@ -211,7 +211,9 @@ export class StoredSession {
       // A login may have replaced it by another session meanwhile.
       contention.end(this.#key === key ? this.#seen : undefined)
     }
-    throw new SessionConflictError(commitAttemptsMax, transform(textOf(this.#seen)).data, decodeData(textOf(current)))
+    // What another user's login has left there is not for this request.
+    const theirs = this.#status === 'superseded' ? undefined : decodeData(textOf(current))
+    throw new SessionConflictError(commitAttemptsMax, transform(textOf(this.#seen)).data, theirs)
   }
 
   /** Extends the expiry of a session that was only read. The request goes on if that fails. */

@@ -122,6 +122,20 @@ test('a commit that never gets its turn gives up with both values and changes no
   t.deepEqual([error.mine, error.theirs], [{ n: 'mine' }, { n: 3 }])
 })
 
+test('what another user has left there is not told to a commit that gives up', async (t) => {
+  const { store, reopen, session } = await begun({ n: 0 }, { commitAttemptsMax: 1 })
+  const slow = await reopen(session)
+  const other = await reopen(session)
+  const write = store.write.bind(store)
+  store.write = async (key, change) => {
+    store.write = write
+    await other.commit({ user: 'v', pin: 4711 })
+    return await write(key, change)
+  }
+  const error = await t.throwsAsync(slow.commit({ n: 'mine' }), { instanceOf: SessionConflictError })
+  t.deepEqual([error.mine, error.theirs], [{ n: 'mine' }, undefined])
+})
+
 test('after a logout nothing that began before it can bring the session back', async (t) => {
   const { engine, reopen, time, session } = await begun({ user: 'u' })
   const [slow, reader] = await Promise.all([reopen(session), reopen(session)])

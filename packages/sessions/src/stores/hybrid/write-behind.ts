@@ -16,6 +16,7 @@
  * Rejected: to write only the latest of several changes. The store's version would be behind the acknowledged one, and could come to
  * equal it again with another body, which a compare-and-set would take for the same.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../../clock.ts'
 import type { Capabilities, SessionKey, SessionRecord, SessionStore, SessionWrite } from '../../contract.ts'
 import { isAuxiliary } from '../../secrets/id.ts'
@@ -61,6 +62,8 @@ export function writeBehind(
   /** In the order in which they were acknowledged; those that are over are removed once they are first. */
   const acknowledged: Change[] = []
   const toFlush: SessionKey[] = []
+  /** So that what is told of late changes does not bear the id of the request that began to write them. */
+  const outsideRequests = AsyncLocalStorage.snapshot()
   const turns = new Map<SessionKey, Promise<unknown>>()
   const roomWaiters = new Set<() => void>()
   const deadlines = deadlineList(windowMs, () => behind(`it has been behind by ${windowMs} ms or more`))
@@ -121,7 +124,7 @@ export function writeBehind(
       const key = toFlush.shift()
       if (key === undefined) return
       flushing++
-      void flushSession(key).finally(() => {
+      void outsideRequests(() => flushSession(key)).finally(() => {
         flushing--
         flushMore()
       })

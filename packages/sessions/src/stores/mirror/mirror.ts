@@ -12,6 +12,7 @@
  * A mirror may refuse one record and take others, such as one that is too large for it. After a few tries that record is put aside and tried
  * every half a minute, so that it does not make the mirror count as out.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey, SessionStore } from '../../contract.ts'
 import { reasonOf } from '../../reason.ts'
@@ -54,6 +55,8 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   const { store, mirror, onEvent, queueMax = QUEUE_MAX } = options
   /** In the order in which they wait. */
   const queue = new Map<SessionKey, Queued>()
+  /** So that what is told of copies does not bear the id of the request that began them. */
+  const outsideRequests = AsyncLocalStorage.snapshot()
   const copying = new Map<SessionKey, Queued>()
   /** What the mirror has refused. */
   const aside = new Map<SessionKey, Queued>()
@@ -88,7 +91,7 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
       sinceMs: before?.sinceMs ?? performance.now(),
       fenceUntilMs: fenceUntilMs ?? before?.fenceUntilMs,
     })
-    if (workers < (status.isDown ? 1 : WORKERS_MAX)) void work()
+    if (workers < (status.isDown ? 1 : WORKERS_MAX)) void outsideRequests(work)
   }
 
   /**

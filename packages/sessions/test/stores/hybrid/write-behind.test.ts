@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import test, { type ExecutionContext } from 'ava'
 import type { SessionKey, SessionStore } from '../../../src/contract.ts'
 import { StoreUnavailableError } from '../../../src/errors.ts'
@@ -216,6 +217,21 @@ test('a change that the store never takes is given up with its reason, and the o
   t.is((await store.write(other, change(1))).status, 'written')
   await until('the other to be written', async () => (await base.read(other))?.version === 2)
   t.is(reported(store).lostChanges, 1)
+})
+
+test('what is told of a late change does not bear the id of the request that began to write it', async (t) => {
+  const requestIds = new AsyncLocalStorage<string>()
+  const seen: (string | undefined)[] = []
+  const { store } = await overMemory(t, (base) => ({
+    write: async (key, write) => {
+      seen.push(requestIds.getStore())
+      return await base.write(key, write)
+    },
+  }))
+  const key = await requestIds.run('request 1', () => begun(store))
+  await requestIds.run('request 2', () => store.write(key, change(1)))
+  await until('the change to be written', () => reported(store).changes === 0)
+  t.deepEqual(seen, ['request 1', undefined])
 })
 
 test('what waits when a node closes during an outage is counted as lost', async (t) => {

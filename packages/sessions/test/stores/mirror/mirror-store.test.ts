@@ -1,4 +1,5 @@
 /** A store with a mirror: what the mirror gets, what it costs when it is out, and that it can take over. */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -233,6 +234,19 @@ test('a record that the mirror refuses is put aside, the others are copied, and 
   await isCaughtUp(store)
   t.is((await mirror.read(KEY))?.body, 'smaller')
   t.is(store.report?.().mirror?.refused, 0)
+})
+
+test('what is told of a copy does not bear the id of the request that began it', async (t) => {
+  const requestIds = new AsyncLocalStorage<string>()
+  const told: [StoreEvent['event'], string | undefined][] = []
+  const mirror = { ...memoryStore(), write: () => Promise.reject(new Error('ECONNREFUSED')) }
+  const onEvent = ({ event }: StoreEvent) => void told.push([event, requestIds.getStore()])
+  const store = mirrorStore({ store: memoryStore(), mirror, onEvent })
+  await store.open()
+  const write = { expectedVersion: 0, expiresAtMs: Date.now() + 60_000, body: 'b' }
+  await requestIds.run('request 1', () => store.write(KEY, write))
+  await until('the outage to be told', () => told.length > 0)
+  t.deepEqual(told, [['mirror-down', undefined]])
 })
 
 test('a store that nodes do not share, or that clients carry, is no mirror and has none', async (t) => {
