@@ -1,15 +1,12 @@
-/**
- * Proves every strategy and writes the tables of README.md and docs/stores: `npm run bench:proofs`, some forty minutes. With names of
- * strategies only these are proved, and the others stay as they are in the result; with `--table` none is, and the tables are
- * written from the result.
- */
+/** Proves every strategy and writes the tables of README.md and docs/stores: `npm run bench:proofs`. */
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { strategies, UsageError } from '@ninelives/lab'
+import { flagsHelp, parseFlags, strategies, switchFlag, UsageError } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
+import { namesFlag } from '../harness/command/flags.ts'
 import { environment } from '../harness/environment.ts'
 import { startChild } from '../harness/processes/children.ts'
 import { nameOf, plans, type Proof, type ProofPlan, type Proofs, PROOFS_SCHEMA, proveArguments } from './proofs.ts'
@@ -17,8 +14,24 @@ import { pagesWithTables, withStrategies } from './table.ts'
 
 const RESULT = fileURLToPath(new URL('../results/strategies.json', import.meta.url))
 const CLI = fileURLToPath(new URL('../../packages/lab/src/cli.ts', import.meta.url))
-const TABLE = '--table'
 const RUN_MAX_MS = 900_000
+
+const COMMAND = 'npm run bench:proofs'
+
+const FLAGS = {
+  strategies: namesFlag(
+    strategies.map(({ name }) => name),
+    'only these strategies; the others stay as they are in the result',
+  ),
+  table: switchFlag('proves nothing, and writes the tables from the kept result'),
+}
+
+const HELP = `${COMMAND} -- [flags]
+
+Proves every strategy by kills, pauses and faults of its store, keeps the verdicts in bench/results, and writes the tables of README.md and
+docs/stores. It takes some forty minutes.
+
+${flagsHelp(FLAGS)}`
 
 /** A private server each, whatever the environment names. */
 const { REDIS_URL: _redis, DATABASE_URL: _database, MEMCACHED_URL: _memcached, ...PLAIN } = process.env
@@ -49,15 +62,17 @@ function kept(): Proofs['proofs'] {
 }
 
 async function main(given: readonly string[]): Promise<void> {
-  const names = given.filter((each) => each !== TABLE)
-  const unknown = names.find((name) => !strategies.some((strategy) => strategy.name === name))
-  if (unknown !== undefined)
-    throw new UsageError(
-      `takes names of strategies, ${strategies.map(({ name }) => name).join(', ')}, not "${unknown}"`,
-    )
+  const values = parseFlags(COMMAND, FLAGS, given)
+  if (values === 'help') return say(HELP)
+  if (!values.table) await proveAll(values.strategies)
+  const result = JSON.parse(readFileSync(RESULT, 'utf8')) as Proofs
+  for (const page of pagesWithTables()) writeFileSync(page, withStrategies(readFileSync(page, 'utf8'), result))
+  say('The tables of the strategies in README.md and docs/stores are up to date')
+}
+
+async function proveAll(names: readonly string[] | undefined): Promise<void> {
   const { processor, node } = environment(undefined, {})
-  const isAll = given.length === 0
-  const chosen = plans.filter(({ strategy }) => isAll || names.includes(strategy))
+  const chosen = plans.filter(({ strategy }) => names?.includes(strategy) ?? true)
   for (const plan of chosen) {
     progress(`${nameOf(plan)} ...`)
     const proof = await prove(plan)
@@ -66,9 +81,6 @@ async function main(given: readonly string[]): Promise<void> {
     const proofs = plans.flatMap((each) => (each === plan ? proof : (before.get(nameOf(each)) ?? [])))
     writeFileSync(RESULT, `${JSON.stringify({ schema: PROOFS_SCHEMA, processor, node, proofs }, undefined, 2)}\n`)
   }
-  const result = JSON.parse(readFileSync(RESULT, 'utf8')) as Proofs
-  for (const page of pagesWithTables()) writeFileSync(page, withStrategies(readFileSync(page, 'utf8'), result))
-  say('The tables of the strategies in README.md and docs/stores are up to date')
 }
 
 benchMain(main)
