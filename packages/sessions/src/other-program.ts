@@ -1,17 +1,25 @@
 /**
  * Names the program at the address of a store, where it is another one than the URL says. The driver can't: it does not understand
- * what that program answers, or waits for an answer that never comes. Looked at only while a store does not open, with two
- * connections to each host, and nothing that they send changes anything in any of these programs.
+ * what that program answers, or waits for an answer that never comes. The same where one of the two expects TLS and the other does not.
+ * Looked at only while a store does not open, with up to three connections to each host, and nothing that they send changes anything in any of these programs.
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { StoreConfigError } from './errors.ts'
 
 type Program = keyof typeof PROGRAMS
 
 export interface Expected {
   readonly program: Program
-  readonly hosts: readonly { readonly host: string; readonly port: number }[]
+  readonly hosts: readonly Host[]
+  /** How its URL begins with TLS and without; absent where a connection begins in plain text and asks for TLS. */
+  readonly schemes?: { readonly tls: string; readonly plain: string; readonly isTls: boolean }
+}
+
+interface Host {
+  readonly host: string
+  readonly port: number
 }
 
 /** How each of them begins what it says, and what a user does about it. */
@@ -45,15 +53,38 @@ export async function unlessOtherProgram(opening: Promise<unknown>, expected: Ex
   await opening
 }
 
-async function refuseOthers({ program, hosts }: Expected): Promise<void> {
-  const found = await Promise.all(
-    hosts.map(async ({ host, port }) => ({ at: `${host}:${port}`, is: await programAt(host, port) })),
-  )
-  const other = found.find(({ is }) => is !== undefined && is !== program)
-  if (other?.is === undefined) return
-  throw new StoreConfigError(
-    `${other.at} answers, but it is not ${program}: it is ${other.is}, ${PROGRAMS[other.is].hint}`,
-  )
+async function refuseOthers(expected: Expected): Promise<void> {
+  const found = await Promise.all(expected.hosts.map((host) => whatIsWrong(host, expected)))
+  const wrong = found.find((each) => each !== undefined)
+  if (wrong !== undefined) throw new StoreConfigError(wrong)
+}
+
+/** Undefined if nothing is, or nothing can be told. */
+async function whatIsWrong({ host, port }: Host, { program, schemes }: Expected): Promise<string | undefined> {
+  const at = `${host}:${port}`
+  const [found, isTls] = await Promise.all([programAt(host, port), schemes?.isTls === false && speaksTls(host, port)])
+  if (found !== undefined && found !== program)
+    return `${at} answers, but it is not ${program}: it is ${found}, ${PROGRAMS[found].hint}`
+  if (found !== undefined && schemes?.isTls === true)
+    return `${at} is ${program}, but without TLS: its URL begins with ${schemes.plain}`
+  if (found === undefined && isTls) return `${at} answers, but only over TLS: its URL begins with ${schemes?.tls}`
+  return undefined
+}
+
+async function speaksTls(host: string, port: number): Promise<boolean> {
+  // Who it is does not matter here: nothing is sent but the greeting.
+  const socket = connectTls({ host, port, rejectUnauthorized: false })
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  socket.on('secureConnect', () => resolve(true))
+  socket.on('error', () => resolve(false))
+  socket.on('close', () => resolve(false))
+  const late = setTimeout(() => socket.destroy(), ANSWER_WAIT_MS)
+  try {
+    return await promise
+  } finally {
+    clearTimeout(late)
+    socket.destroy()
+  }
 }
 
 /** Undefined if nothing answers there, or a program that is none of these. */

@@ -73,7 +73,10 @@ export function memcachedStore({ url, clock = systemClock, onEvent = () => {} }:
     name: NAME,
     capabilities,
 
-    open: () => unlessOtherProgram(open(), { program: 'Memcached', hosts: location.servers.map(addressOf) }),
+    async open() {
+      const schemes = { plain: 'memcached://', tls: 'memcacheds://', isTls: location.tls }
+      await unlessOtherProgram(open(), { program: 'Memcached', hosts: location.servers.map(addressOf), schemes })
+    },
 
     read: (key) => atItsServer(key, (store) => store.read(key)),
     write: (key, write) => atItsServer(key, (store) => store.write(key, write)),

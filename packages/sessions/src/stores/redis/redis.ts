@@ -160,7 +160,8 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
 
     async open() {
       const opening = Promise.all([connection.open(openTimeoutMs), acked?.open(openTimeoutMs)])
-      await unlessOtherProgram(opening, { program: 'Redis', hosts: location.hosts })
+      const schemes = { plain: 'redis://', tls: 'rediss://', isTls: location.tls }
+      await unlessOtherProgram(opening, { program: 'Redis', hosts: location.hosts, schemes })
     },
 
     async read(key) {

@@ -72,6 +72,27 @@ onRedis('TLS: a certificate that the URL names is trusted, and no other', async 
   t.regex(String(error?.cause), /certificate/)
 })
 
+onRedis('a URL without TLS at the port for TLS, and one with TLS at the plain port, are told as that', async (t) => {
+  const { cert, key } = await pemFiles(t)
+  const port = await freePort()
+  const tls = ['--tls-port', port, '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert]
+  const server = await redisServer({ settings: [...tls] })
+  t.teardown(() => server.stop())
+  const refused = async (url: string): Promise<string | undefined> => {
+    const store = redisStore({ url })
+    t.teardown(() => store.close())
+    return (await t.throwsAsync(store.open(), { instanceOf: StoreConfigError }))?.message
+  }
+  t.is(
+    await refused(`redis://127.0.0.1:${port}`),
+    `127.0.0.1:${port} answers, but only over TLS: its URL begins with rediss://`,
+  )
+  t.is(
+    await refused(`rediss://127.0.0.1:${server.port}`),
+    `127.0.0.1:${server.port} is Redis, but without TLS: its URL begins with redis://`,
+  )
+})
+
 test('a file that can not be read is a wrong URL', (t) => {
   const message = /ca in the store's URL is '\/nowhere\.pem', which can't be read/
   t.throws(() => redisStore({ url: 'rediss://h?ca=/nowhere.pem' }), { instanceOf: StoreConfigError, message })
