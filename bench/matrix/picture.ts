@@ -53,7 +53,7 @@ export const LEGEND: Readonly<Record<Outcome, string>> = {
   impossible: "can't be",
 }
 
-const [LEFT, TOP, WIDTH, HEIGHT, GAP, LEGEND_HEIGHT] = [172, 46, 84, 38, 3, 30]
+const [LEFT, TOP, WIDTH, HEIGHT, GAP, LEGEND_HEIGHT] = [148, 46, 92, 38, 3, 30]
 const CORNER = 9
 const LETTER = 6.2
 
@@ -128,8 +128,8 @@ function cellMarkup(cell: Cell | undefined, x: number, y: number, { fills }: Col
     ${corners.map(
       (outcome, index) =>
         html`<rect
-          x="${x + width - (index + 1) * (CORNER + 2)}"
-          y="${y + 3}"
+          x="${x + width - CORNER - 2}"
+          y="${y + 2 + index * (CORNER + 2)}"
           width="${CORNER}"
           height="${CORNER}"
           rx="2"

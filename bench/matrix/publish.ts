@@ -1,6 +1,7 @@
 /**
- * Keeps a matrix as the published one: `node bench/matrix/publish.ts DIR` copies it and its pictures to bench/results, and puts the picture
- * into the README. One with fewer cells replaces these cells of the one that is kept. Without DIR the pictures and the README are made again from what is kept.
+ * Keeps a matrix as the published one: `node bench/matrix/publish.ts DIR` copies it to bench/results, with its pictures and its page, and puts
+ * the picture into the README. One with fewer cells replaces these cells of the one that is kept. Without DIR the pictures, the page and the README are
+ * made again from what is kept.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,11 +9,13 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from '@ninelives/lab'
 import { benchMain, say } from '../harness/command/command.ts'
 import { withBlock } from '../harness/marked-block.ts'
+import { matrixPage } from './page.ts'
 import { pictureSvg, type Scheme } from './picture.ts'
 import { boundOfFaults, type Matrix, withCellsOf } from './result.ts'
 
 export const KEPT = fileURLToPath(new URL('../results/matrix.json', import.meta.url))
 const README = fileURLToPath(new URL('../../README.md', import.meta.url))
+export const PAGE = fileURLToPath(new URL('../results/matrix.html', import.meta.url))
 export const SCHEMES: readonly Scheme[] = ['light', 'dark']
 
 /** Undefined before the first one was published. */
@@ -36,7 +39,8 @@ function block({ options, startedAt, environment }: Matrix): string {
 </picture>
 
 Up to ${options.faults} faults a cell, seen from the users' side; “≤ ${Math.round(100 * boundOfFaults(options.faults))} %” is what so many faults without a loss can prove. ${environment.processor},
-Node ${environment.node.slice(1)}, ${startedAt.slice(0, 10)}. \`npm run bench -- --matrix\` makes it again, with a page that has the operations that prove each cell.`
+Node ${environment.node.slice(1)}, ${startedAt.slice(0, 10)}. [Its page](bench/results/matrix.html) has the operations that prove each cell, for a browser without a network.
+\`npm run bench -- --matrix\` makes both again.`
 }
 
 function toKeep(made: Matrix, kept: Matrix | undefined): Matrix {
@@ -55,6 +59,7 @@ function main([directory]: readonly string[]): Promise<void> {
   const matrix = keptMatrix()
   if (matrix === undefined) throw new UsageError('no matrix is kept yet: node bench/matrix/publish.ts DIR')
   for (const scheme of SCHEMES) writeFileSync(pictureFile(scheme), pictureSvg(matrix, scheme))
+  writeFileSync(PAGE, matrixPage(matrix))
   writeFileSync(README, withMatrix(readFileSync(README, 'utf8'), matrix))
   say('bench/results and README.md have the matrix')
   return Promise.resolve()

@@ -10,7 +10,7 @@ import { columns } from '../matrix/columns.ts'
 import { readMatrixOptions } from '../matrix/options.ts'
 import { matrixPage } from '../matrix/page.ts'
 import { linkedPicture, pictureSvg, sentenceOf } from '../matrix/picture.ts'
-import { keptMatrix, pictureFile, SCHEMES, withMatrix } from '../matrix/publish.ts'
+import { keptMatrix, PAGE, pictureFile, SCHEMES, withMatrix } from '../matrix/publish.ts'
 import { type Cell, type CellFound, type Matrix, outcomesOf, withCellsOf } from '../matrix/result.ts'
 import { keptCells } from '../matrix/run.ts'
 import { sentencesOf } from '../matrix/sentences.ts'
@@ -196,7 +196,7 @@ test('cells that were measured again take their place, with their time', (t) => 
   t.is(withCellsOf(matrix, { ...again, cells: [cell('moon', {})] }), undefined)
 })
 
-test("the README's picture comes from the published matrix", (t) => {
+test("the README's picture, and the page that it leads to, come from the published matrix", (t) => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const kept = keptMatrix()
   t.is(readme, withMatrix(readme, kept), 'node bench/matrix/publish.ts makes it again')
@@ -209,5 +209,7 @@ test("the README's picture comes from the published matrix", (t) => {
       'node bench/matrix/publish.ts makes it again',
     )
   }
+  const page = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : undefined
+  t.true(page === (kept && matrixPage(kept)), 'node bench/matrix/publish.ts makes it again')
   t.regex(withMatrix(readme, matrix), /<!-- matrix -->\n\n<picture>/)
 })

@@ -22,7 +22,7 @@ th, td { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; vertical-align: to
 th { color: var(--ink-soft); font-weight: 500; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: 0.9em var(--mono); overflow-wrap: anywhere; }
-svg text { font: 11px var(--font); fill: var(--ink); }
+svg text:not([fill]) { font: 11px var(--font); fill: var(--ink); }
 svg .quiet { fill: var(--ink-soft); }
 svg .axis { stroke: var(--edge); }
 svg .lane { stroke: var(--ink-soft); stroke-width: 1.5; }
