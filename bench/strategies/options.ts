@@ -118,10 +118,11 @@ export function blocksOf({ kills }: BenchOptions): number {
   return Math.ceil(kills / KILLS_PER_TURN)
 }
 
-/** Blocks count from 1. */
+/** Blocks count from 1. One beyond the planned ones stands for a disturbed one, and is a whole one. */
 export function planOf(options: BenchOptions, block: number): TurnPlan {
   const { quick, nodes, users, tabs, operationsPerSecond } = options
-  const kills = Math.min(KILLS_PER_TURN, options.kills - (block - 1) * KILLS_PER_TURN)
+  const left = options.kills - (block - 1) * KILLS_PER_TURN
+  const kills = left > 0 ? Math.min(KILLS_PER_TURN, left) : KILLS_PER_TURN
   return { ...(quick ? QUICK_PACE : FULL_PACE), kills, nodes, users, tabs, operationsPerSecond }
 }
 

@@ -1,6 +1,7 @@
 /**
  * The experiment: blocks in which every contestant has one turn in each scenario, in an order that is shuffled for each block. A block is
- * written to disk as it ends, so that an interrupted run continues with the next one.
+ * written to disk as it ends, so that an interrupted run continues with the next one. For a block that other work on the machine
+ * disturbed, another one follows; its losses count all the same.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -41,6 +42,8 @@ export interface Entrant {
 
 const HEAD_FILE = 'run.json'
 const BLOCKS_FILE = 'blocks.ndjson'
+/** Of the planned blocks, so many are made again at most. */
+const AGAIN_SHARE = 1 / 3
 const OF_THE_SAME_RUN = ['commit', 'changed', 'node', 'system', 'processor', 'cores'] as const
 
 /** The participants of a scenario without missing ones, and the first of them a second time for the A/A row. */
@@ -87,7 +90,7 @@ export function headOf(out: string): RunHead {
 
 /** A run must not mix blocks of different programs or machines. */
 export function refuseOtherPrograms({ environment: begun, options }: RunHead, here: Environment): void {
-  if (keptBlocks(options.out).length >= blocksOf(options) * scenariosOf(options).length) return
+  if (missingBlock(options, keptBlocks(options.out)) === undefined) return
   const differs = OF_THE_SAME_RUN.find((what) => begun[what] !== here[what])
   if (differs === undefined) return
   throw new UsageError(
@@ -118,18 +121,42 @@ export async function runBlocks(
   say: (text: string) => void,
 ): Promise<readonly FoundBlock[]> {
   const blocks = keptBlocks(options.out)
-  const isKept = (block: number, scenario: string): boolean =>
-    blocks.some((each) => each.block === block && each.scenario === scenario)
-  const progress = progressOf(options, say)
-  for (let block = 1; block <= blocksOf(options); block++) {
-    for (const scenario of scenariosOf(options)) {
-      if (isKept(block, scenario.name)) continue
-      const found = await runBlock(options, block, scenario, signal, progress)
-      blocks.push(found)
-      writeBlocks(options.out, blocks, found)
-    }
+  const progress = progressOf(options, blocks, say)
+  for (let next = missingBlock(options, blocks); next !== undefined; next = missingBlock(options, blocks)) {
+    const found = await runBlock(options, next.block, next.scenario, signal, progress)
+    blocks.push(found)
+    writeBlocks(options.out, blocks, found)
   }
   return blocks
+}
+
+/** The next one to run: scenarios take turns. */
+export function missingBlock(
+  options: RunOptions,
+  blocks: readonly FoundBlock[],
+): { readonly block: number; readonly scenario: BenchScenario } | undefined {
+  const isKept = (block: number, scenario: string): boolean =>
+    blocks.some((each) => each.block === block && each.scenario === scenario)
+  return scenariosOf(options)
+    .flatMap((scenario) =>
+      Array.from({ length: blocksNeeded(options, scenario, blocks) }, (_, index) => ({ block: index + 1, scenario })),
+    )
+    .filter(({ block, scenario }) => !isKept(block, scenario.name))
+    .toSorted((one, other) => one.block - other.block)[0]
+}
+
+/** The planned ones, and another for each that was disturbed. A quick run keeps its time. */
+function blocksNeeded(options: RunOptions, { name }: BenchScenario, blocks: readonly FoundBlock[]): number {
+  const planned = blocksOf(options)
+  if (options.quick) return planned
+  const disturbed = blocks.filter((each) => each.scenario === name && isDisturbed(each)).length
+  return planned + Math.min(disturbed, Math.ceil(planned * AGAIN_SHARE))
+}
+
+function isDisturbed({ turns }: FoundBlock): boolean {
+  return Object.values(turns).some(
+    (turn) => 'failed' in turn || [turn.healthy, ...turn.kills].some(({ excluded }) => excluded !== undefined),
+  )
 }
 
 function writeBlocks(out: string, blocks: readonly FoundBlock[], found: FoundBlock): void {
@@ -174,16 +201,22 @@ export function seedOf(seed: number, ...of: readonly (string | number)[]): numbe
 }
 
 /** The remaining time is known once a turn has ended. */
-function progressOf(options: RunOptions, say: (text: string) => void) {
-  const turns = scenariosOf(options).map((scenario) => entrantsOf(options, scenario).length * blocksOf(options))
-  const all = turns.reduce((sum, each) => sum + each, 0)
-  const kept = keptBlocks(options.out).reduce((sum, { turns: those }) => sum + Object.keys(those).length, 0)
+function progressOf(options: RunOptions, blocks: readonly FoundBlock[], say: (text: string) => void) {
+  const planned = blocksOf(options)
+  /** It grows with the blocks that must be made again. */
+  const allTurns = (): number =>
+    scenariosOf(options)
+      .map((scenario) => entrantsOf(options, scenario).length * blocksNeeded(options, scenario, blocks))
+      .reduce((sum, each) => sum + each, 0)
+  const kept = blocks.reduce((sum, { turns }) => sum + Object.keys(turns).length, 0)
   const beganMs = performance.now()
   let done = 0
   return (block: number, scenario: string, name: string): void => {
+    const all = allTurns()
     const leftMs = ((performance.now() - beganMs) / done) * (all - kept - done)
     const left = done === 0 ? '' : `, about ${timeText(leftMs)} to go`
-    say(`block ${block} of ${blocksOf(options)}, ${scenario}: ${name}, turn ${kept + ++done} of ${all}${left}`)
+    const which = block > planned ? `block ${block}, for a disturbed one` : `block ${block} of ${planned}`
+    say(`${which}, ${scenario}: ${name}, turn ${kept + ++done} of ${all}${left}`)
   }
 }
 

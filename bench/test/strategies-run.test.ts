@@ -4,8 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { UsageError } from '@ninelives/lab'
 import test, { type ExecutionContext } from 'ava'
-import { readStrategiesOptions } from '../strategies/options.ts'
-import { beginRun, headOf, keptBlocks, refuseOtherPrograms, seedOf } from '../strategies/run.ts'
+import { planOf, readStrategiesOptions } from '../strategies/options.ts'
+import {
+  beginRun,
+  type FoundBlock,
+  headOf,
+  keptBlocks,
+  missingBlock,
+  refuseOtherPrograms,
+  seedOf,
+} from '../strategies/run.ts'
 import { blocks, ENVIRONMENT, head, NOW } from './fixtures/strategies-blocks.ts'
 
 function directory(t: ExecutionContext): string {
@@ -52,6 +60,28 @@ test('a run is not resumed with other programs or flags', (t) => {
   t.throws(() => readStrategiesOptions(['--resume', out, 'more'], NOW), { message: /'more' does not go/ })
   t.throws(() => readStrategiesOptions(['--compare', 'a', 'b', 'c'], NOW), { message: /'c' does not go/ })
   t.deepEqual(readStrategiesOptions(['--compare', 'a', 'b'], NOW), { to: 'compare', base: 'a', other: 'b' })
+})
+
+test('another block follows for one that was disturbed, a third of the planned ones at most, and none in a quick run', (t) => {
+  const { options } = head('--kills', '9')
+  const [found] = blocks(1)
+  if (found === undefined) throw new Error('no block')
+  const next = (...found: FoundBlock[]): number | undefined => missingBlock(options, found)?.block
+  const disturbed = (block: number): FoundBlock => {
+    const turns = Object.entries(found.turns).map(([name, turn]) => [
+      name,
+      'failed' in turn ? turn : { ...turn, healthy: { ...turn.healthy, excluded: 'busy' } },
+    ])
+    return { ...found, block, turns: Object.fromEntries(turns) }
+  }
+  const calm = (block: number): FoundBlock => ({ ...found, block })
+  t.is(next(), 1)
+  t.is(next(calm(1), calm(3)), 2)
+  t.is(next(calm(1), calm(2), calm(3)), undefined)
+  t.is(next(calm(1), disturbed(2), calm(3)), 4)
+  t.is(next(disturbed(1), disturbed(2), disturbed(3), disturbed(4)), undefined)
+  t.is(planOf(options, 4).kills, 3)
+  t.is(missingBlock(head('--quick').options, [disturbed(1)]), undefined)
 })
 
 test('an error names the damaged file of a run', (t) => {
