@@ -1,5 +1,6 @@
 /** The tour, another strategy, and two clusters at once, on the live page in a real browser. */
 import test from 'ava'
+import type { FrameLocator, Page } from 'playwright-core'
 import { runUp } from '../packages/lab/test/fixtures/command.ts'
 import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
 
@@ -48,8 +49,18 @@ inBrowser('the tour is offered, shows what it says by its six steps, and ends on
   t.deepEqual(errors, [])
 })
 
-inBrowser('another strategy begins from the page, with a second one beside it that meets the same fault', async (t) => {
-  const lab = await runUp(t, ...lively)
+async function house(place: Page | FrameLocator, nth: number, state: string): Promise<void> {
+  await place.locator(`.house:nth-child(${nth})[data-state=${state}]`).waitFor()
+}
+
+/** The faults of the lab's first cluster. */
+async function faultsOf(control: string): Promise<readonly unknown[]> {
+  const response = await fetch(`${control}/api/cluster`)
+  return ((await response.json()) as { faults: readonly unknown[] }).faults
+}
+
+inBrowser('another strategy begins from the page, with a second one beside it that meets the same', async (t) => {
+  const lab = await runUp(t, ...lively, '--restart-after', 'never')
   const { page, errors } = await openPage(t, lab.control)
   await page.locator('#tour-close').click()
   await page.locator('#strategy').click()
@@ -67,6 +78,36 @@ inBrowser('another strategy begins from the page, with a second one beside it th
   await page.locator('body').press('2')
   await other.locator('#sentence', { hasText: /^Node b was killed .*\d+ w(?:as|ere) logged out/ }).waitFor()
   t.notRegex(await reads(page, '#sentence', /^Node b was killed (?!.*have not clicked)/), /logged out|lost/)
+
+  // So does whatever else is done to the first.
+  const both = async (nth: number, state: string) => {
+    await house(page, nth, state)
+    await house(other, nth, state)
+  }
+  await both(2, 'down')
+  await page.getByRole('button', { name: 'Start node b' }).click()
+  await both(2, 'up')
+  await page.keyboard.press('Shift+1')
+  await both(1, 'paused')
+  await page.keyboard.press('Shift+1')
+  await both(1, 'up')
+  await page.locator('#rate').focus()
+  await page.locator('#rate').press('ArrowRight')
+  const rate = await reads(page, '#rate-figure', /^(?!60$)/)
+  await other.locator('#rate-figure', { hasText: rate }).waitFor({ state: 'attached' })
+
+  // What is done within the second falls on that alone.
+  await other.getByRole('button', { name: 'Pause node c' }).click()
+  await house(other, 3, 'paused')
+  t.deepEqual(await faultsOf(lab.control), [])
+  await house(page, 3, 'up')
+  await other.getByRole('button', { name: 'Resume node c' }).click()
+  await house(other, 3, 'up')
+  await other.getByRole('button', { name: 'Kill node c, key 3' }).click()
+  await house(other, 3, 'down')
+  await other.getByRole('button', { name: 'Start node c' }).click()
+  await house(other, 3, 'up')
+  await house(page, 3, 'up')
   t.deepEqual(errors, [])
 })
 

@@ -1,6 +1,6 @@
 /** What can be done to the cluster besides killing a node: every fault of the lab, a campaign, another rate. */
 import type { ClusterState } from '@ninelives/history'
-import { cluster, commandFor, control, curl, inject, recording } from '../base/control.ts'
+import { API, apis, cluster, commandFor, curl, heal, inject, recording, setRate } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { figure, isWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
@@ -51,16 +51,16 @@ export class Hands {
     })
     slider.addEventListener('change', () => {
       this.#isDragging = false
-      void control('POST', '/api/users', { rate: rateOf(slider) })
+      void setRate(rateOf(slider))
     })
   }
 
   /** Reads anew what can be broken, as another run has another cluster. `target`: the part that was chosen. */
   async openFaults(target?: string): Promise<void> {
     if (recording.fork !== undefined) return recording.fork()
-    const response = await fetch('/api/faults').catch(() => undefined)
-    if (response?.ok !== true) return
-    this.#kinds = ((await response.json()) as { kinds: readonly Kind[] }).kinds
+    const offered = await Promise.all(apis().map((api) => kindsOf(api)))
+    this.#kinds = allOf(offered.flat())
+    if (this.#kinds.length === 0) return
     const select = byId('fault-kind', HTMLSelectElement)
     const chosen = select.value
     select.replaceChildren(...this.#kinds.map(({ kind }) => new Option(`${kind} · ${kindName(kind)}`, kind)))
@@ -94,9 +94,9 @@ export class Hands {
     const { nodes, balancer } = this.#stateNow()
     const name = (nodes[1] ?? nodes[0])?.name ?? 'a'
     const commands: readonly (readonly [string, string])[] = [
-      [commandFor('POST', '/api/faults', { kind: 'kill', target: name }), word('commandKill', { name })],
-      [`${curl()} ${location.origin}/api/cluster`, word('commandState')],
-      [`${curl('-N')} ${location.origin}/api/events`, word('commandEvents')],
+      [commandFor('POST', `${API}/faults`, { kind: 'kill', target: name }), word('commandKill', { name })],
+      [`${curl()} ${location.origin}${API}/cluster`, word('commandState')],
+      [`${curl('-N')} ${location.origin}${API}/events`, word('commandEvents')],
       ['npx ninelives prove --strategy replicated', word('commandProve')],
       [`npx ninelives prove --target ${balancer.url ?? 'http://127.0.0.1:8080'} --help`, word('commandOwn')],
     ]
@@ -124,11 +124,11 @@ export class Hands {
     this.#standing = standing
     byId('standing', HTMLElement).replaceChildren(
       ...(faults.length === 0 ? [element('li', 'nothing', word('nothingBroken'))] : []),
-      ...faults.map(({ id, kind, target }) => {
-        const heal = element('button', '', word('healFault'))
-        heal.type = 'button'
-        heal.addEventListener('click', () => void control('DELETE', `/api/faults/${id}`))
-        return element('li', '', element('span', '', `${kind} · ${target}`), heal)
+      ...faults.map((fault) => {
+        const button = element('button', '', word('healFault'))
+        button.type = 'button'
+        button.addEventListener('click', () => void heal(fault, faults))
+        return element('li', '', element('span', '', `${fault.kind} · ${fault.target}`), button)
       }),
     )
   }
@@ -156,7 +156,7 @@ export class Hands {
   }
 
   #showCommand(): void {
-    setText(byId('fault-command', HTMLElement), commandFor('POST', '/api/faults', this.#body()))
+    setText(byId('fault-command', HTMLElement), commandFor('POST', `${API}/faults`, this.#body()))
   }
 
   async #inject(): Promise<void> {
@@ -175,6 +175,22 @@ export class Hands {
     if (isOn) killOne()
     byId('campaign', HTMLElement).ariaPressed = String(isOn)
   }
+}
+
+/** What can be broken there; nothing if the lab does not answer. */
+async function kindsOf(api: string): Promise<readonly Kind[]> {
+  const response = await fetch(`${api}/faults`).catch(() => undefined)
+  return response?.ok === true ? ((await response.json()) as { kinds: readonly Kind[] }).kinds : []
+}
+
+/** Each kind once, with all of its targets: one of two clusters may have a store, or edges, that the other has not. */
+function allOf(kinds: readonly Kind[]): readonly Kind[] {
+  const byKind = Map.groupBy(kinds, ({ kind }) => kind)
+  return [...byKind.values()].flatMap(([first, ...others]) =>
+    first === undefined
+      ? []
+      : [{ ...first, targets: [...new Set([first, ...others].flatMap(({ targets }) => targets))] }],
+  )
 }
 
 function killOne(): void {

@@ -1,6 +1,6 @@
 /** 1 to 9 kill a node; with shift they pause it, or end its pause. Space stops the time that is shown, arrows move it. */
 import type { ClusterState } from '@ninelives/history'
-import { control, inject } from '../base/control.ts'
+import { heal, inject } from '../base/control.ts'
 
 export interface Dialogs {
   readonly help: () => void
@@ -43,6 +43,6 @@ export function listenToKeys(stateNow: () => ClusterState, time: TimeKeys, dialo
     const pause = faults.find((fault) => fault.kind === 'pause' && fault.target === node.name)
     if (!shiftKey) void inject('kill', node.name)
     else if (pause === undefined) void inject('pause', node.name)
-    else void control('DELETE', `/api/faults/${pause.id}`)
+    else void heal(pause, faults)
   })
 }

@@ -1,6 +1,6 @@
 /** Each node in depth: its state and since when, its deaths, what the balancer decided about it, and what can be done to it. */
 import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
-import { cluster, control, inject } from '../base/control.ts'
+import { cluster, heal, inject, startNode } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { probeText, reasonText } from '../base/reasons.ts'
 import { duration, figure, isWord, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
@@ -139,9 +139,9 @@ const actions: readonly Action[] = [
 
 /** A start for a node that is down, or the end of its pause. */
 function mend({ name, state }: NodeState, { faults }: ClusterState): Act | undefined {
-  if (state === 'down') return () => control('POST', `/api/nodes/${name}/start`)
+  if (state === 'down') return () => startNode(name)
   const pause = faults.find((fault) => fault.kind === 'pause' && fault.target === name)
-  return pause === undefined ? undefined : () => control('DELETE', `/api/faults/${pause.id}`)
+  return pause === undefined ? undefined : () => heal(pause, faults)
 }
 
 function makeButtons(): { root: HTMLElement; show: (node: NodeState, state: ClusterState) => void } {
