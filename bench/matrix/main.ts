@@ -1,7 +1,8 @@
 /** The matrix as a command: `npm run bench -- --matrix`. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EXIT_INTERRUPTED, progress, say } from '../harness/command/command.ts'
+import { EXIT_INTERRUPTED } from '@ninelives/lab'
+import { progress, say } from '../harness/command/command.ts'
 import { MATRIX_HELP, readMatrixOptions } from './options.ts'
 import { matrixPage } from './page.ts'
 import { pictureSvg } from './picture.ts'

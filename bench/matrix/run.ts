@@ -1,8 +1,8 @@
 /** Runs the cells that are missing. Each is written to disk as it ends, so that an interrupted matrix continues with the next one. */
-import { appendFileSync, existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
-import { UsageError } from '@ninelives/lab'
+import { requireRoom, UsageError } from '@ninelives/lab'
 import { makeOut } from '../harness/command/out-directory.ts'
 import { environment } from '../harness/environment.ts'
 import { installPeers, packageVersions } from '../harness/peers.ts'
@@ -20,15 +20,9 @@ const ROOM_MIN_BYTES = 256 * 1024 * 1024
 
 type Head = Omit<Matrix, 'cells'>
 
-/** Throws UsageError if there is no room for the traces. */
 export async function beginMatrix({ out, ...options }: MatrixRun, say: (text: string) => void): Promise<Head> {
   if (existsSync(join(out, HEAD_FILE)))
     throw new UsageError(`${out} holds a matrix already: continue it with --matrix --resume ${out}`)
-  const { bavail, bsize } = statfsSync(tmpdir())
-  if (bavail * bsize < ROOM_MIN_BYTES)
-    throw new UsageError(
-      `${tmpdir()} has ${Math.round((bavail * bsize) / 2 ** 20)} MB left, and the traces need 256: set TMPDIR`,
-    )
   makeOut(out)
   const chosen = rows().filter(({ name }) => options.rows.includes(name))
   if (chosen.some(({ installed, missing }) => installed && missing === undefined)) await installPeers(say)
@@ -63,13 +57,14 @@ export function keptCells(out: string): Cell[] {
     .map((line) => JSON.parse(line) as Cell)
 }
 
-/** Column by column, so that an interrupted matrix compares all contestants. */
+/** Column by column, so that an interrupted matrix compares all contestants. Rejects with LabError if the disk has no room for traces. */
 export async function runMatrix(
   head: Head,
   out: string,
   signal: AbortSignal,
   say: (text: string) => void,
 ): Promise<Matrix> {
+  requireRoom(tmpdir(), ROOM_MIN_BYTES, 'set TMPDIR to a directory on another disk')
   const cells = keptCells(out)
   const contestants = rows().filter(({ name }) => head.options.rows.includes(name))
   const planned = columns

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { flagsHelp, parseFlags, strategies, switchFlag, UsageError } from '@ninelives/lab'
+import { flagsHelp, parseFlags, requireRoom, RUN_BYTES, strategies, switchFlag, UsageError } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
 import { namesFlag } from '../harness/command/flags.ts'
 import { environment } from '../harness/environment.ts'
@@ -71,6 +71,7 @@ async function main(given: readonly string[]): Promise<void> {
 }
 
 async function proveAll(names: readonly string[] | undefined): Promise<void> {
+  requireRoom(tmpdir(), RUN_BYTES, 'set TMPDIR to a directory on another disk')
   const { processor, node } = environment(undefined, {})
   const chosen = plans.filter(({ strategy }) => names?.includes(strategy) ?? true)
   for (const plan of chosen) {

@@ -4,8 +4,9 @@
  * disturbed, another one follows; its losses count all the same.
  */
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ownPrograms, seededRandom, UsageError } from '@ninelives/lab'
+import { ownPrograms, requireRoom, RUN_BYTES, seededRandom, UsageError } from '@ninelives/lab'
 import type { Contestant } from '../harness/cluster-under-test.ts'
 import type { Environment } from '../harness/environment.ts'
 import { runTurn, type TurnFound } from './faults/turn.ts'
@@ -120,6 +121,7 @@ export async function runBlocks(
   signal: AbortSignal,
   say: (text: string) => void,
 ): Promise<readonly FoundBlock[]> {
+  requireRoom(tmpdir(), RUN_BYTES, 'set TMPDIR to a directory on another disk')
   const blocks = keptBlocks(options.out)
   const progress = progressOf(options, blocks, say)
   for (let next = missingBlock(options, blocks); next !== undefined; next = missingBlock(options, blocks)) {

@@ -313,6 +313,10 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'A port is in use.',
       'Stop what uses it, or name another with `--port` or `--control-port`; 0 is any.',
     ],
+    NO_ROOM: [
+      'The disk has no room for the trace of a run.',
+      'Make room, or name a directory on another disk with `--logs`; for a bench, with `TMPDIR`.',
+    ],
     RUN_DIRECTORY: ["The run's directory can't be used.", 'Give another with `--logs`.'],
     START_FAILED: [
       'A process of the cluster did not start.',

@@ -1,9 +1,5 @@
 /** A bench as a command: its progress, its exit codes, and its end by a signal. */
-import { UsageError } from '@ninelives/lab'
-
-const EXIT_FAILED = 1
-const EXIT_USAGE = 2
-export const EXIT_INTERRUPTED = 130
+import { EXIT_FAILED, EXIT_INTERRUPTED, LabError } from '@ninelives/lab'
 
 /** A signal ends the bench at once; with `stop`, the first signal aborts that, and the second one ends the bench. */
 export function benchMain(main: (args: readonly string[]) => Promise<void>, stop?: AbortController): void {
@@ -17,9 +13,9 @@ export function benchMain(main: (args: readonly string[]) => Promise<void>, stop
   }
   main(process.argv.slice(2))
     .catch((error: Error) => {
-      const isUsage = error instanceof UsageError
-      process.stderr.write(`${isUsage ? error.message : error.stack}\n`)
-      process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILED
+      const isForUsers = error instanceof LabError
+      process.stderr.write(`${isForUsers ? error.message : error.stack}\n`)
+      process.exitCode = isForUsers ? error.exitCode : EXIT_FAILED
     })
     .finally(() => process.exit())
 }

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { requireRoom, RUN_BYTES } from './disk-room.ts'
 import { LabError } from './errors.ts'
 import { makeDirectory, PRIVATE_FILE_MODE } from './make-directory.ts'
 import { SQLITE_FILE } from './strategies.ts'
@@ -54,6 +55,7 @@ export function makeRunDirectory(run: string, named?: string): string {
       `can't write to ${directory} (${(error as Error).message}); name another with --logs DIR`,
     )
   }
+  requireRoom(directory, RUN_BYTES, 'name another with --logs DIR')
   return directory
 }
 
