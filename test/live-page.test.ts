@@ -94,7 +94,7 @@ function loggedOut(events: readonly TraceEvent[]): number | undefined {
 }
 
 inBrowser('the stage is a table as well, which is in sight for people who want no motion', async (t) => {
-  const lab = await runUp(t, ...lively)
+  const lab = await runUp(t, ...lively, '--restart-after', 'never')
   const { page, errors } = await openPage(t, lab.control, { reducedMotion: 'reduce' })
   await page.locator('.stage-table').waitFor()
   const [all, b] = [page.locator('#stage-rows tr', { hasText: 'All nodes' }), page.locator('#stage-rows tr').nth(1)]
@@ -102,8 +102,29 @@ inBrowser('the stage is a table as well, which is in sight for people who want n
   await all.filter({ hasText: /[1-9]\d*\s*0$/ }).waitFor()
   // It agrees with the stage as soon as the users have settled there.
   await page.keyboard.press(' ')
+  await page.locator('#pause[data-state=stands]').waitFor()
   const onStage = /^(\d+)/.exec(await page.locator('.house:nth-child(2) .house-facts').innerText())?.[1]
   await b.filter({ hasText: new RegExp(`^Node b\\s*up\\s*${onStage}\\s*0$`) }).waitFor()
   t.deepEqual(await barriers(page), [])
+
+  // A node that was asked to leave has not died: not in the table, nor on its card, nor in the picture.
+  await page.keyboard.press('l')
+  await page.evaluate(() => {
+    const { prototype } = CanvasRenderingContext2D
+    const setLineDash = Reflect.get(prototype, 'setLineDash') as (dashes: number[]) => void
+    prototype.setLineDash = function keeping(dashes: number[]) {
+      if (this.canvas.id === 'picture')
+        document.body.dataset['dashes'] = [document.body.dataset['dashes'], dashes].join(' ')
+      setLineDash.call(this, dashes)
+    }
+  })
+  await page.getByRole('button', { name: 'Drain node b' }).click()
+  await b.filter({ hasText: /^Node b\s*stopped/ }).waitFor()
+  await reads(page, '.node:nth-child(2) .life', /^stopped/)
+  await page.locator('body[data-dashes*="10,6"]').waitFor()
+  t.notRegex((await page.locator('body').getAttribute('data-dashes')) ?? '', /\b2,6\b/)
+  await page.getByRole('button', { name: 'Kill node c, key 3' }).click()
+  await page.locator('.stage-table tr', { hasText: /^Node c\s*down/ }).waitFor()
+  await page.locator('body[data-dashes*="2,6"]').waitFor()
   t.deepEqual(errors, [])
 })

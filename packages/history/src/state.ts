@@ -4,6 +4,13 @@ import type { FaultFacts } from './trace/fault-facts.ts'
 
 export type NodeLife = 'starting' | 'up' | 'paused' | 'draining' | 'down'
 
+/** As it is told: a node that is down because it was asked to leave is stopped, which is no death. */
+export type ToldLife = NodeLife | 'stopped'
+
+export function lifeOf({ state, hasLeft }: Pick<NodeState, 'state' | 'hasLeft'>): ToldLife {
+  return state === 'down' && hasLeft === true ? 'stopped' : state
+}
+
 export interface NodeState {
   readonly name: string
   readonly url: string

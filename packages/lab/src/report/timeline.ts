@@ -1,5 +1,5 @@
 /** The course of a run as a picture: what each node was at, when the faults stood, and what the users got each second. */
-import { initialState, type NodeLife, reduce, sum, type TraceEvent } from '@ninelives/history'
+import { initialState, lifeOf, reduce, sum, type ToldLife, type TraceEvent } from '@ninelives/history'
 import { html, type Markup } from './markup.ts'
 
 const [WIDTH, LEFT, LANE, BARS] = [1_000, 90, 22, 60]
@@ -8,7 +8,7 @@ const BARS_MAX = 300
 
 interface Span {
   readonly lane: string
-  readonly life: NodeLife
+  readonly life: ToldLife
   readonly fromMs: number
   untilMs: number
 }
@@ -100,8 +100,9 @@ function lives(events: readonly TraceEvent[], endMs: number): { spans: readonly 
   let state = initialState
   for (const event of events) {
     state = reduce(state, event)
-    for (const { name, state: life } of state.nodes) {
-      const lane = `node ${name}`
+    for (const node of state.nodes) {
+      const life = lifeOf(node)
+      const lane = `node ${node.name}`
       const last = present.get(lane)
       if (last?.life === life) continue
       if (last !== undefined) last.untilMs = event.atMs

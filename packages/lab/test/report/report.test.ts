@@ -73,6 +73,18 @@ test('the page has the verdict, the exposure, and each anomaly as a diagram of i
   t.notRegex(reportPage(reported(t, healthy)), /What proves it/)
 })
 
+test('a node that was asked to leave is shown as stopped, not as dead', (t) => {
+  const leaves = [
+    { type: 'node-up', node: 'a', pid: 1 },
+    { type: 'cluster-ready', inMs: 1 },
+    { type: 'node-draining', node: 'a' },
+    { type: 'node-down', node: 'a', pid: 1, code: 0, signal: null, held: 0 },
+  ]
+  const page = reportPage(reported(t, [start, ...leaves, ends]))
+  t.regex(page, /<title>node a: stopped from/)
+  t.notRegex(page, /<title>node a: down/)
+})
+
 test('the page needs no network, and runs nothing', (t) => {
   const page = reportPage(reported(t, lossy))
   t.notRegex(page, /<script|<link|<img|@import|url\((?!#)|src=/)

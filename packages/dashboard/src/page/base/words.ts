@@ -2,7 +2,7 @@
  * The page's words in English and Korean. `{name}` is filled in; a part between asterisks is a figure that is set in bold. Of two texts with a
  * bar between them the first is for an `n` of one.
  */
-import type { NodeLife, NodeState } from '@ninelives/history'
+import type { ToldLife } from '@ninelives/history'
 
 const en = {
   title: 'ninelives: a live cluster',
@@ -807,19 +807,12 @@ export function duration(ms: number): string {
     : word('hoursAgo', { n: Math.floor(seconds / 3_600) })
 }
 
-/** A node that is down because it was asked to leave is stopped. */
-type ShownLife = NodeLife | 'stopped'
-
-export function lifeOf({ state, hasLeft }: Pick<NodeState, 'state' | 'hasLeft'>): ShownLife {
-  return state === 'down' && hasLeft === true ? 'stopped' : state
-}
-
 /** Without tenths: 4 s, 3 min. */
 export function roughDuration(ms: number): string {
   return ms < 10_000 ? word('secondsAgo', { n: Math.max(0, Math.floor(ms / 1_000)) }) : duration(ms)
 }
 
-const lives: Readonly<Record<ShownLife, Word>> = {
+const lives: Readonly<Record<ToldLife, Word>> = {
   starting: 'startingNode',
   up: 'up',
   paused: 'paused',
@@ -828,6 +821,6 @@ const lives: Readonly<Record<ShownLife, Word>> = {
   stopped: 'stopped',
 }
 
-export function lifeWord(life: ShownLife): string {
+export function lifeWord(life: ToldLife): string {
   return word(lives[life])
 }

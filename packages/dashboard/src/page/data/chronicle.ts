@@ -1,5 +1,5 @@
 /** What the charts show: a row a second, single operations, and the spans in which something was broken. */
-import { type Beat, type ClusterState, type NodeState, OP_FIELDS, OUTCOMES } from '@ninelives/history'
+import { type Beat, type ClusterState, lifeOf, type NodeState, OP_FIELDS, OUTCOMES } from '@ninelives/history'
 import type { Message } from './moment.ts'
 
 export interface Span {
@@ -146,8 +146,8 @@ function conditions({ phase, nodes, faults }: ClusterState): Pick<Span, 'lane' |
 
 const shownByState: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
 
-function conditionOf({ state, ejected, hasLeft }: NodeState): string | undefined {
-  if (state === 'down' && hasLeft === true) return 'stopped'
-  if (state !== 'up') return state
-  return ejected ? 'unused' : undefined
+function conditionOf(node: NodeState): string | undefined {
+  const life = lifeOf(node)
+  if (life !== 'up') return life
+  return node.ejected ? 'unused' : undefined
 }

@@ -1,9 +1,9 @@
 /** Each node in depth: its state and since when, its deaths, what the balancer decided about it, and what can be done to it. */
-import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
+import { type ClusterState, lifeOf, type NodeState, sum, sumRecent } from '@ninelives/history'
 import { cluster, heal, inject, startNode } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { probeText, reasonText } from '../base/reasons.ts'
-import { duration, figure, isWord, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
+import { duration, figure, isWord, lifeWord, word, type Word } from '../base/words.ts'
 
 const SHARE_SECONDS = 10
 

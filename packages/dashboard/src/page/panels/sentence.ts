@@ -1,9 +1,9 @@
 /** The one large sentence: what the last fault meant for the users who were on it, or what there is to do. */
-import { type Fate, FATES, findNode, type Incident, lateFor } from '@ninelives/history'
+import { type Fate, FATES, findNode, type Incident, lateFor, lifeOf } from '@ninelives/history'
 import { recording } from '../base/control.ts'
 import { byId } from '../base/dom.ts'
 import type { Moment } from '../data/moment.ts'
-import { duration, lifeOf, lifeWord, word, type Word } from '../base/words.ts'
+import { duration, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
 
 /** A clause, with its meaning for shape and colour. */

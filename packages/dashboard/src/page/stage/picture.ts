@@ -1,6 +1,6 @@
 /** Draws the stage on a canvas: the ways between the parts, every user as a dot, and every request as a particle. */
 import type { Colours } from '../base/colours.ts'
-import { OP_FIELDS, OUTCOMES, STANDINGS } from '@ninelives/history'
+import { OP_FIELDS, OUTCOMES, STANDINGS, type ToldLife } from '@ninelives/history'
 import { placeAt, Places, radiusFor, type Yard } from './places.ts'
 
 /** Where the parts are, in the canvas' own pixels. */
@@ -21,8 +21,7 @@ export interface NodePlan {
   readonly yard: Yard
   readonly top: Point
   readonly bottom: Point
-  readonly isDead: boolean
-  readonly isSilent: boolean
+  readonly life: ToldLife
 }
 
 export interface Point {
@@ -181,17 +180,18 @@ export class Picture {
     const context = this.#context
     context.lineWidth = 1.5
     context.strokeStyle = edge
-    for (const { top, bottom, isDead } of nodes) {
-      context.setLineDash(isDead ? [2, 6] : [])
+    for (const { top, bottom, life } of nodes) {
+      context.setLineDash(dashOf(life))
       context.beginPath()
       curve(context, balancer, top)
       if (store !== undefined) curve(context, bottom, store)
       context.stroke()
     }
     if (!isMesh) return
-    for (const [index, { bottom, isDead }] of nodes.entries()) {
+    for (const [index, { bottom, life }] of nodes.entries()) {
       for (const other of nodes.slice(index + 1)) {
-        context.setLineDash(isDead || other.isDead ? [2, 6] : [])
+        const lives = [life, other.life]
+        context.setLineDash(dashOf(lives.find((each) => each === 'down') ?? lives.find((each) => each === 'stopped')))
         context.beginPath()
         const sag = 14 + Math.abs(other.bottom.x - bottom.x) * 0.05 + Math.abs(other.bottom.y - bottom.y) * 0.1
         context.moveTo(bottom.x, bottom.y)
@@ -224,8 +224,7 @@ export class Picture {
       const yard = yards[user] ?? YARD_AWAY
       if (this.#standings[user] === IS_OUT) out.push(user)
       else if (yard === YARD_AWAY) away.push(user)
-      else if (nodes[yard - NODES_FROM]?.isDead === true || nodes[yard - NODES_FROM]?.isSilent === true)
-        ghosts.push(user)
+      else if (unanswering.has(nodes[yard - NODES_FROM]?.life)) ghosts.push(user)
       else if (disc) this.#disc(user, radius)
       else this.#square(user, radius)
     }
@@ -299,6 +298,15 @@ export class Picture {
     this.#particles = left
   }
 }
+
+/** The way to a dead node is dotted, that to one that was asked to leave is dashed. */
+function dashOf(life: ToldLife | undefined): number[] {
+  if (life === 'down') return [2, 6]
+  return life === 'stopped' ? [10, 6] : []
+}
+
+/** The users who were there last wait for another node. */
+const unanswering: ReadonlySet<ToldLife | undefined> = new Set(['down', 'stopped', 'paused'])
 
 const YARD_OUT = 0
 const YARD_AWAY = 1

@@ -1,12 +1,12 @@
 /** The stage: its parts are HTML, so that they can be read, reached and pressed; dots and particles are drawn on a canvas below. */
-import { type ClusterState, type NodeState, sum, sumRecent } from '@ninelives/history'
+import { type ClusterState, lifeOf, type NodeState, sum, sumRecent } from '@ninelives/history'
 import { currentColours, onColours } from '../base/colours.ts'
 import { cluster, recording } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import { isServing } from '../panels/sentence.ts'
-import { currentLanguage, duration, figure, isWord, lifeOf, lifeWord, word } from '../base/words.ts'
+import { currentLanguage, duration, figure, isWord, lifeWord, word } from '../base/words.ts'
 import { Handles, type Way } from './handles.ts'
 import { Picture, type Plan, type Point } from './picture.ts'
 import type { Yard } from './places.ts'
@@ -186,8 +186,7 @@ export class Stage {
 }
 
 function housePlan(node: NodeState, house: Yard, yard: Yard): Plan['nodes'][number] {
-  const isSilent = node.state === 'paused'
-  return { yard, top: topOf(house), bottom: bottomOf(house), isDead: node.state === 'down', isSilent }
+  return { yard, top: topOf(house), bottom: bottomOf(house), life: lifeOf(node) }
 }
 
 /** Those that are drawn as lines to a part each. */

@@ -1,4 +1,5 @@
 /** The stage as a table: for a screen reader, and in sight for people who want no motion. */
+import { lifeOf } from '@ninelives/history'
 import { byId, element, setText } from '../base/dom.ts'
 import { figure, lifeWord, word } from '../base/words.ts'
 import { census } from '../data/census.ts'
@@ -14,16 +15,16 @@ let shownFor = ''
 export function showTable(moment: Moment, jump: boolean): void {
   const { state } = moment
   const language = document.documentElement.lang
-  const about = [state.run, language, ...state.nodes.map(({ name, state: life }) => name + life)].join()
+  const about = [state.run, language, ...state.nodes.map((node) => node.name + lifeOf(node))].join()
   const nowMs = performance.now()
   if (!jump && about === shownFor && nowMs - shownMs < CHANGES_EVERY_MS) return
   shownMs = nowMs
   shownFor = about
   const { nodes, out, away } = census(moment)
   const rows = [
-    ...state.nodes.map(({ name, state: life, ejected }, index) => [
-      word('node', { name }),
-      life === 'up' && ejected ? word('waitingForTraffic') : lifeWord(life),
+    ...state.nodes.map((node, index) => [
+      word('node', { name: node.name }),
+      node.state === 'up' && node.ejected ? word('waitingForTraffic') : lifeWord(lifeOf(node)),
       figure(nodes[index]?.in ?? 0),
       figure(nodes[index]?.out ?? 0),
     ]),

@@ -3,6 +3,7 @@ import type { FoundAnomaly, Incident, ShownOperation } from '@ninelives/history'
 import { byId, setText } from '../base/dom.ts'
 import { currentLanguage, duration, figure, isWord, word } from '../base/words.ts'
 import type { Moment } from '../data/moment.ts'
+import { kindName } from './time.ts'
 
 const SVG = 'http://www.w3.org/2000/svg'
 const COLUMN = 132
@@ -133,12 +134,17 @@ function drawIncident(
 ): SVGElement[] {
   const row = Math.max(0, nodes.indexOf(target) + 1)
   const middle = x + 30
-  const name = `kind-${cause === 'killed' || cause === 'died' ? 'down' : (kind ?? 'down')}`
-  return [
-    shape('path', { class: 'death', d: `M${middle - 6} ${y(row) - 6} l12 12 m0 -12 l-12 12` }),
-    label(isWord(name) ? word(name) : cause, { class: 'death-name', x: middle + 12, y: y(row) + 4 }),
-  ]
+  const isDeath = deaths.has(cause)
+  const mark = isDeath
+    ? shape('path', { class: 'death', d: `M${middle - 6} ${y(row) - 6} l12 12 m0 -12 l-12 12` })
+    : shape('circle', { class: 'fault', cx: middle, cy: y(row), r: 6 })
+  const name = kindName(isDeath ? 'down' : (kind ?? KIND_OF[cause] ?? cause))
+  return [mark, label(name, { class: isDeath ? 'death-name' : 'fault-name', x: middle + 12, y: y(row) + 4 })]
 }
+
+const deaths: ReadonlySet<Incident['cause']> = new Set(['killed', 'died', 'store-down', 'balancer-down'])
+/** Where no fault of the lab is the cause. */
+const KIND_OF: Readonly<Partial<Record<Incident['cause'], string>>> = { drained: 'drain', paused: 'pause' }
 
 function label(text: string, attributes: Readonly<Record<string, string | number>>): SVGElement {
   const made = shape('text', attributes)
