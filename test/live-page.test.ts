@@ -4,7 +4,8 @@ import { Crowd, decodeTrace, initialState, judge, reduce, type TraceEvent } from
 import { until } from '@ninelives/lab'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { runUp } from '../packages/lab/test/fixtures/command.ts'
+import { ready, run, runUp } from '../packages/lab/test/fixtures/command.ts'
+import { scratch } from '../packages/lab/test/fixtures/open-lab.ts'
 import { barriers, browserMissing, DEADLINE_MS, openPage, reads, scrubToStart } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
@@ -81,6 +82,65 @@ inBrowser('sticky: the page says how many users were logged out, and so do the c
     [],
   )
 })
+
+inBrowser(
+  'a lab that is gone, or has no room for the page, is told from one that serves, and the page goes on by itself',
+  async (t) => {
+    const first = await runUp(t, '--users', '0')
+    const { page, errors } = await openPage(t, first.control)
+    await reads(page, '#link', /^live$/)
+    await reads(page, '#tour-title', /New here/)
+    await page.locator('#tour-close').click()
+    await reads(page, '#log', /^Nothing yet\. Kill a node/)
+    first.process.kill('SIGKILL')
+    await reads(page, '#link', /does not answer/)
+    await reads(page, '#log', /^Nothing happened while the page was connected/)
+
+    // As many as a lab lets watch are there before the page.
+    const { port } = new URL(first.control)
+    const directory = scratch(t)
+    const again = run(t, [
+      'up',
+      '--port',
+      '0',
+      '--control-port',
+      port,
+      '--logs',
+      directory,
+      '--users',
+      '20',
+      '--strategy',
+      'sticky',
+    ])
+    const others = new AbortController()
+    t.teardown(() => others.abort())
+    await ready(again, directory)
+    await reads(page, '#link', /^live$/)
+    await reads(page, '#strategy-name', /sticky/)
+    await reads(page, '.house:nth-child(1) .house-facts', /[1-9]\d* users/)
+    t.true(await page.locator('#strategy').isEnabled())
+
+    // As many watch as a lab lets, before the page does.
+    await page.goto('about:blank')
+    const watch = async (): Promise<number> =>
+      (await fetch(`${first.control}/api/events`, { signal: others.signal })).status
+    await until(async () => (await watch()) === 503, {
+      deadlineMs: DEADLINE_MS,
+      everyMs: 1,
+      what: 'the lab to be full',
+    })
+    await page.goto(first.control)
+    await reads(page, '#link', /no room for another page/)
+    await reads(page, '#log', /^Nothing to tell: the page is not connected/)
+    t.deepEqual(await barriers(page), [])
+    others.abort()
+    await reads(page, '#link', /^live$/)
+    t.deepEqual(
+      errors.filter((text) => !/ERR_CONNECTION|ERR_INCOMPLETE|status of 503/.test(text)),
+      [],
+    )
+  },
+)
 
 /** How many users the last incident logged out. */
 function loggedOut(events: readonly TraceEvent[]): number | undefined {

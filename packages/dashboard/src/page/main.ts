@@ -2,7 +2,7 @@
 import { type ClusterState, findNode } from '@ninelives/history'
 import { API, cluster, inject, isBeside, recording, showProblem } from './base/control.ts'
 import { byId, setText } from './base/dom.ts'
-import { enter, isAdmitted, isElsewhere } from './base/entrance.ts'
+import { enter, isElsewhere, lookIn } from './base/entrance.ts'
 import { ClusterDialog } from './panels/cluster-dialog.ts'
 import { LabView } from './data/lab.ts'
 import { Pair } from './scene/pair.ts'
@@ -50,7 +50,7 @@ const stage = new Stage({
   breakPart: (target) => void hands.openFaults(target),
   hasEdges: () => lab.facts.edges,
 })
-let connection: 'connecting' | 'live' | 'gone' | 'locked' | 'reading' | 'recorded' = 'connecting'
+let connection: 'connecting' | 'live' | 'gone' | 'full' | 'locked' | 'reading' | 'recorded' = 'connecting'
 /** When the head's time was known to be `timeline.head.atMs`. */
 let heardMs = performance.now()
 let shownMs = 0
@@ -89,7 +89,8 @@ const listener: Listener = {
   },
   connected(isConnected) {
     if (recording.fork === undefined || !isConnected)
-      connection = isConnected ? 'live' : connection === 'connecting' ? 'connecting' : 'gone'
+      connection = isConnected ? 'live' : ['connecting', 'full'].includes(connection) ? connection : 'gone'
+    if (isConnected && !isBeside) void meetLab()
   },
   recording() {
     connection = 'reading'
@@ -101,9 +102,10 @@ const listener: Listener = {
     player.seek(chronicle.readyAtMs ?? 0)
     player.play()
   },
-  refused() {
-    // It may have other reasons, such as too many readers.
-    void isAdmitted().then((isKnown) => isKnown || (connection = 'locked'))
+  async refused() {
+    const found = await lookIn()
+    connection = found === 'open' ? 'full' : found
+    return found !== 'locked'
   },
 }
 
@@ -148,8 +150,9 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   const link = byId('link', HTMLElement)
   const standing = connection === 'live' && phase === 'ended' ? 'ended' : connection
   link.dataset['state'] = standing
-  cluster.isThere = !['gone', 'locked', 'ended'].includes(standing)
+  cluster.isThere = !['gone', 'full', 'locked', 'ended'].includes(standing)
   setText(link, word(standing))
+  story.tellNothing(nothingFor(standing))
   clusterDialog.show(strategy.name)
   setText(byId('side', HTMLElement), strategy.name)
   pair.show()
@@ -157,6 +160,13 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   // The shop is on loopback only.
   shop.hidden = balancer.url === undefined || recording.fork !== undefined || isElsewhere
   if (balancer.url !== undefined) shop.href = balancer.url
+}
+
+/** What the log says while it is empty. */
+function nothingFor(standing: typeof connection | 'ended') {
+  if (standing === 'live') return 'nothingYet'
+  if (standing === 'reading' || standing === 'recorded') return 'nothingRecorded'
+  return timeline.head.state.run === '' ? 'nothingHeard' : 'nothingHappened'
 }
 
 function showTexts(): void {
@@ -185,9 +195,15 @@ for (const button of document.querySelectorAll<HTMLElement>('[data-language]')) 
   })
 }
 
+/** A lab that is back may have other strategies, and no second cluster. */
+async function meetLab(): Promise<void> {
+  const isFirst = lab.facts.bounds === undefined
+  await lab.refresh()
+  if (isFirst && lab.facts.bounds !== undefined) await begin()
+}
+
 /** A link with a scene offers that; otherwise a first visit is offered the tour. */
 async function begin(): Promise<void> {
-  await lab.refresh()
   if (lab.facts.strategies.length > 0 && (await clusterDialog.offer(location.hash))) return
   tour.offer()
 }
@@ -216,7 +232,5 @@ document.body.classList.toggle('copies', isSecureContext)
 showTexts()
 story.clear()
 frame()
-if (await enter()) {
-  listenLive(API, listener)
-  if (!isBeside) await begin()
-} else connection = 'locked'
+if (await enter()) listenLive(API, listener)
+else connection = 'locked'

@@ -29,10 +29,15 @@ export async function enter(): Promise<boolean> {
 
 /** Whether the lab knows this browser. */
 export async function isAdmitted(): Promise<boolean> {
+  return (await lookIn()) !== 'locked'
+}
+
+/** Whether the lab answers, and answers this browser. */
+export async function lookIn(): Promise<'open' | 'locked' | 'gone'> {
   try {
-    return (await fetch('/api/lab')).status !== 401
+    return (await fetch('/api/lab')).status === 401 ? 'locked' : 'open'
   } catch {
-    return WHEN_GONE
+    return 'gone'
   }
 }
 

@@ -9,6 +9,7 @@ const en = {
   live: 'live',
   connecting: 'connecting to the lab',
   gone: 'The lab does not answer. What you see is its last state; the page goes on by itself when it is back.',
+  full: 'The lab answers, but has no room for another page that watches. This one goes on by itself when another is closed.',
   locked: 'The lab wants its token here: open the link, or scan the code, that it shows in its terminal.',
   ended: 'This run has ended. What you see is its last state.',
   starting: 'The cluster is starting.',
@@ -383,6 +384,9 @@ const en = {
   nodesTitle: 'Nodes',
   storyTitle: 'What happened',
   nothingYet: 'Nothing yet. Kill a node, and see who notices.',
+  nothingHappened: 'Nothing happened while the page was connected to the lab.',
+  nothingRecorded: 'Nothing happened in this recording.',
+  nothingHeard: 'Nothing to tell: the page is not connected to a lab.',
 }
 
 export type Word = keyof typeof en
@@ -392,6 +396,7 @@ const ko: Readonly<Record<Word, string>> = {
   live: '실시간',
   connecting: '랩에 연결하는 중',
   gone: '랩이 응답하지 않아요. 지금 보이는 것은 마지막 상태이고, 랩이 돌아오면 저절로 이어져요.',
+  full: '랩이 응답하지만, 지켜보는 페이지가 너무 많아요. 다른 페이지를 닫으면 저절로 이어져요.',
   locked: '여기서는 랩의 토큰이 필요해요. 랩이 터미널에 보여 주는 링크를 열거나 코드를 스캔하세요.',
   ended: '이 실행은 끝났어요. 지금 보이는 것은 마지막 상태예요.',
   starting: '클러스터가 시작되고 있어요.',
@@ -758,6 +763,9 @@ const ko: Readonly<Record<Word, string>> = {
   nodesTitle: '노드',
   storyTitle: '무슨 일이 있었나',
   nothingYet: '아직 아무 일도 없어요. 노드를 죽이고 누가 알아차리는지 보세요.',
+  nothingHappened: '페이지가 랩에 연결돼 있는 동안 아무 일도 없었어요.',
+  nothingRecorded: '이 기록에는 아무 일도 없어요.',
+  nothingHeard: '보여 줄 것이 없어요. 페이지가 랩에 연결돼 있지 않아요.',
 }
 
 const dictionary = { en, ko }

@@ -1,4 +1,7 @@
-/** The lab's events as messages. The browser connects again by itself, and the lab then sends what was missed. */
+/**
+ * The lab's events as messages. After a lost connection the browser connects again by itself, and the lab then sends what was missed.
+ * After a refusal the browser gives up: then this asks anew.
+ */
 import type { Beat, ClusterState, CrowdView, TraceEvent, TraceProblem } from '@ninelives/history'
 import type { Message } from './moment.ts'
 
@@ -7,19 +10,18 @@ export interface Listener {
   readonly begin: () => void
   readonly take: (message: Message) => void
   readonly connected: (isConnected: boolean) => void
-  /** The lab answers, and gives no events. */
-  readonly refused: () => void
+  /** There are no events to be had now. Resolves with whether to ask again. */
+  readonly refused: () => Promise<boolean>
   /** What follows is a recording, as fast as it can be read. */
   readonly recording: () => void
   /** It is all here. `problem`: where it could not be read on. */
   readonly recorded: (problem: TraceProblem | null) => void
 }
 
-/** Returns what ends it. */
-export function listenLive(
-  api: string,
-  { begin, take, connected, refused, recording, recorded }: Listener,
-): () => void {
+const ASK_AGAIN_MS = 2_000
+
+export function listenLive(api: string, listener: Listener): void {
+  const { begin, take, connected, refused, recording, recorded } = listener
   const events = new EventSource(`${api}/events?users=on`)
   const on = (type: string, messageOf: (data: unknown) => Message): void =>
     events.addEventListener(type, ({ data }: MessageEvent<string>) => {
@@ -40,7 +42,7 @@ export function listenLive(
   events.addEventListener('open', () => connected(true))
   events.addEventListener('error', () => {
     connected(false)
-    if (events.readyState === EventSource.CLOSED) refused()
+    if (events.readyState !== EventSource.CLOSED) return
+    void refused().then((isToAsk) => isToAsk && setTimeout(listenLive, ASK_AGAIN_MS, api, listener))
   })
-  return () => events.close()
 }

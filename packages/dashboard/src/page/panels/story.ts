@@ -38,6 +38,8 @@ interface Fates extends Omit<Line, 'tone'> {
   incident: Incident
 }
 
+type Nothing = 'nothingYet' | 'nothingHappened' | 'nothingRecorded' | 'nothingHeard'
+
 /** A line as it is shown. */
 interface Row {
   readonly root: HTMLElement
@@ -64,6 +66,7 @@ export class Story {
   readonly #fates = new Map<number, Fates>()
   #shownMs = Number.NEGATIVE_INFINITY
   #startedAtMs = 0
+  #nothing: Nothing = 'nothingHeard'
 
   tell(event: TraceEvent, before: ClusterState): void {
     this.#startedAtMs = event.type === 'run-started' ? event.startedAtMs : before.startedAtMs
@@ -104,9 +107,16 @@ export class Story {
     this.translate()
   }
 
+  /** Why there is nothing to tell, as long as there is nothing. */
+  tellNothing(nothing: Nothing): void {
+    if (nothing === this.#nothing) return
+    this.#nothing = nothing
+    if (this.#lines.length === 0) this.translate()
+  }
+
   translate(): void {
     this.#elements = this.#lines.map((line) => this.#make(line))
-    const nothing = element('li', 'nothing', word('nothingYet'))
+    const nothing = element('li', 'nothing', word(this.#nothing))
     this.#log.replaceChildren(...(this.#lines.length === 0 ? [nothing] : this.#elements.map(({ root }) => root)))
     this.#shownMs = Number.NEGATIVE_INFINITY
   }
