@@ -36,9 +36,17 @@ inBrowser(
     await page.keyboard.press('Shift+1')
     await house(1, 'up').waitFor()
 
+    // The light at the top is green over a whole cluster alone.
+    const light = (serve: string) => page.locator(`#link[data-serve=${serve}]`)
+    const colour = async () =>
+      await page.locator('#link').evaluate((link) => getComputedStyle(link, '::before').backgroundColor)
+    await light('all').waitFor()
+    const green = await colour()
     for (const nth of [1, 2, 3]) {
       await page.keyboard.press(String(nth))
       await house(nth, 'down').waitFor()
+      await light(nth === 3 ? 'none' : 'some').waitFor()
+      t.not(await colour(), green)
     }
     await reads(page, '#banner', /^No node serves/)
     t.deepEqual(await barriers(page), [])

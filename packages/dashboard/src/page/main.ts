@@ -18,6 +18,7 @@ import { Chronicle } from './data/chronicle.ts'
 import type { Message } from './data/moment.ts'
 import { Player } from './data/player.ts'
 import { forgetNodes, showNodes } from './panels/nodes.ts'
+import { isServing } from './panels/sentence.ts'
 import { Story } from './panels/story.ts'
 import { Stage } from './stage/stage.ts'
 import { showTable } from './stage/table.ts'
@@ -146,12 +147,15 @@ function showCharts(): void {
   })
 }
 
-function showBar({ strategy, phase, balancer }: ClusterState): void {
+function showBar(state: ClusterState): void {
+  const { strategy, phase, balancer } = state
   const link = byId('link', HTMLElement)
   const standing = connection === 'live' && phase === 'ended' ? 'ended' : connection
   link.dataset['state'] = standing
+  const serve = standing === 'live' && phase === 'ready' ? howManyServe(state) : undefined
+  link.dataset['serve'] = serve ?? ''
   cluster.isThere = !['gone', 'full', 'locked', 'ended'].includes(standing)
-  setText(link, word(standing))
+  setText(link, word(serve === undefined ? standing : serveWords[serve]))
   story.tellNothing(nothingFor(standing))
   clusterDialog.show(strategy.name)
   setText(byId('side', HTMLElement), strategy.name)
@@ -160,6 +164,14 @@ function showBar({ strategy, phase, balancer }: ClusterState): void {
   // The shop is on loopback only.
   shop.hidden = balancer.url === undefined || recording.fork !== undefined || isElsewhere
   if (balancer.url !== undefined) shop.href = balancer.url
+}
+
+const serveWords = { all: 'live', some: 'liveSome', none: 'liveNone' } as const
+
+function howManyServe(state: ClusterState): keyof typeof serveWords {
+  const serving = state.nodes.filter(({ name }) => isServing(state, name)).length
+  if (serving === state.nodes.length) return 'all'
+  return serving === 0 ? 'none' : 'some'
 }
 
 /** What the log says while it is empty. */
