@@ -132,6 +132,29 @@ onPostgres('a database that is out when the node starts is opened as a mirror on
   t.deepEqual((await client(promoted, browser.cookie).get('/')).body, { user: 'u' })
 })
 
+test('sessions move to a store with a mirror, nobody is logged out, and the mirror can take over from there', async (t) => {
+  const directory = scratch(t)
+  const file = (name: string): string => `sqlite:${directory}/${name}.db`
+  const old = await opened(t, file('old'))
+  const browser = client(await shop(t, routes, { store: old }))
+  await browser.get('/login')
+  await browser.get('/count')
+
+  const to = `${file('new')}?mirror=${encodeURIComponent(file('backup'))}`
+  const moving = await opened(
+    t,
+    `moving:?step=move&from=${encodeURIComponent(file('old'))}&to=${encodeURIComponent(to)}`,
+  )
+  const meanwhile = client(await shop(t, routes, { store: moving }), browser.cookie)
+  t.is((await meanwhile.get('/count')).body, 2)
+  await isCaughtUp(moving)
+
+  for (const url of [to, file('backup')]) {
+    const later = client(await shop(t, routes, { store: await opened(t, url) }), meanwhile.cookie)
+    t.deepEqual((await later.get('/')).body, { user: 'u', count: 2 })
+  }
+})
+
 test('the end of a session is copied even if more changes wait than the queue takes', async (t) => {
   const mirror = memoryStore()
   const store = mirrorStore({ store: memoryStore(), mirror, queueMax: 2 })
