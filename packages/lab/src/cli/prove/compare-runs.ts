@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { compared, newAnomalies, type Row } from '../../report/compare.ts'
 import { UsageError } from '../../errors.ts'
+import { say } from '../../terminal/say.ts'
 import { TraceFile } from '../command/trace-file.ts'
 import { reportOf } from './check.ts'
 
@@ -16,10 +17,10 @@ export function compareRuns(one: string, other: string | undefined): number {
     ReturnType<typeof reportOf>,
     ReturnType<typeof reportOf>,
   ]
-  process.stdout.write(columns([['', one, other], ...compared(before, after)]))
+  say(columns([['', one, other], ...compared(before, after)]))
   const found = newAnomalies(before, after)
   if (found.length === 0) return 0
-  process.stdout.write(`\nOnly in ${other}: ${found.join(', ')}\n`)
+  say(`\nOnly in ${other}: ${found.join(', ')}\n`)
   return EXIT_WORSE
 }
 
