@@ -68,12 +68,14 @@ inBrowser('a recorded trace is scrubbed, shows its anomalies, and is forked into
   t.deepEqual(errors, [])
 
   const lab = await runUp(t, '--users', '0')
-  const { page: live } = await openPage(t, `${lab.control}/${new URL(link).hash}`)
+  const { page: live, errors: liveErrors } = await openPage(t, `${lab.control}/${new URL(link).hash}`)
   await reads(live, '#cluster-faults', /kill of b after/)
   await live.locator('#cluster-start').click()
   await reads(live, '#strategy-name', /sticky/)
   // The last of the scene's faults.
   await reads(live, '#sentence', /^Node c was killed/)
+  t.deepEqual(await barriers(live), [])
+  t.deepEqual(liveErrors, [])
 })
 
 inBrowser('a trace that is broken is shown up to there, and the page says at which line and why', async (t) => {
@@ -81,7 +83,9 @@ inBrowser('a trace that is broken is shown up to there, and the page says at whi
   const lines = readFileSync(trace, 'utf8').split('\n')
   const broken = path.join(path.dirname(trace), 'broken.ndjson')
   writeFileSync(broken, lines.map((line, index) => (index === 200 ? '{"seq":' : line)).join('\n'))
-  const { page } = await openPage(t, await replay(t, broken))
+  const { page, errors } = await openPage(t, await replay(t, broken))
   await reads(page, '#problem', /^The recording can be read up to line 201: not JSON\.$/)
   await reads(page, '#strategy-name', /sticky/)
+  t.deepEqual(await barriers(page), [])
+  t.deepEqual(errors, [])
 })

@@ -100,6 +100,7 @@ inBrowser('another strategy begins from the page, with a second one beside it th
   await other.getByRole('button', { name: 'Pause node c' }).click()
   await house(other, 3, 'paused')
   t.deepEqual(await faultsOf(lab.control), [])
+  t.deepEqual(await barriers(page), [])
   await house(page, 3, 'up')
   await other.getByRole('button', { name: 'Resume node c' }).click()
   await house(other, 3, 'up')

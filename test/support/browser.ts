@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { ExecutionContext } from 'ava'
 import axe from 'axe-core'
-import { chromium, type Page } from 'playwright-core'
+import { chromium, type Frame, type Page } from 'playwright-core'
 
 const PROGRAM = '/usr/bin/chromium'
 /** Only a page that is wrong needs so long, or one on a machine that does twenty other things. */
@@ -22,7 +22,7 @@ export interface Look {
   readonly isMobile?: boolean
 }
 
-/** A page that is gone with the test. Whatever its console reports as an error is in `errors`. */
+/** A page that is gone with the test. Whatever its console, or that of another page of its context, reports as an error is in `errors`. */
 export async function openPage(t: ExecutionContext, url: string, look: Look = {}) {
   const { width = 1_440, height = 900, locale = 'en-GB', ...rest } = look
   t.timeout(TEST_MS)
@@ -33,12 +33,12 @@ export async function openPage(t: ExecutionContext, url: string, look: Look = {}
   t.teardown(() => browser.close())
   const context = await browser.newContext({ viewport: { width, height }, locale, ...rest })
   context.setDefaultTimeout(DEADLINE_MS)
-  const page = await context.newPage()
   const errors: string[] = []
-  page.on('console', (message) => {
+  context.on('console', (message) => {
     if (message.type() === 'error') errors.push(message.text())
   })
-  page.on('pageerror', (error) => errors.push(String(error)))
+  context.on('weberror', (error) => errors.push(String(error.error())))
+  const page = await context.newPage()
   await page.goto(url)
   return { page, errors }
 }
@@ -50,9 +50,44 @@ export async function reads(page: Page, selector: string, pattern: RegExp): Prom
   return found.innerText()
 }
 
-/** What axe finds that keeps people from using the page. */
+/** What axe finds that keeps people from using the page and its frames: as it is, and in the other colours in Korean. It is left as it was. */
 export async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
+  // Behind another tab no colour ever arrives.
+  await page.bringToFront()
+  const found = await barriersNow(page)
+  const language = await page.evaluate(() => document.documentElement.lang)
+  const isDark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches)
+  await page.emulateMedia({ colorScheme: isDark ? 'light' : 'dark' })
+  await speak(page, 'ko')
+  found.push(...(await barriersNow(page)).map((barrier) => `${isDark ? 'light' : 'dark'}, in Korean: ${barrier}`))
+  await speak(page, language)
+  await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' })
+  return found
+}
+
+/** Chooses the language as a visitor would, but in front of a dialog too. */
+async function speak(page: Page, language: string): Promise<void> {
+  const choice = page.locator(`[data-language=${language}]`)
+  if ((await choice.count()) === 0) return
+  await choice.evaluate((button) => (button as HTMLElement).click())
+  for (const frame of shownFrames(page)) await frame.locator(`html[lang=${language}]`).waitFor()
+}
+
+function shownFrames(page: Page): Frame[] {
+  return page.frames().filter((frame) => frame.url() !== 'about:blank')
+}
+
+/** Runs in the page: a colour on its way to another has the contrast of neither. */
+async function settle(): Promise<void> {
+  const moving = document.getAnimations().filter((animation) => animation instanceof CSSTransition)
+  await Promise.allSettled(moving.map(({ finished }) => finished))
+}
+
+async function barriersNow(page: Page): Promise<string[]> {
+  for (const frame of shownFrames(page)) {
+    await frame.evaluate(settle)
+    await frame.evaluate(axe.source)
+  }
   const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')

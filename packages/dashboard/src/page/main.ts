@@ -26,7 +26,7 @@ import { Timeline } from './data/timeline.ts'
 import { Anomalies } from './time/anomalies.ts'
 import { Time } from './time/time.ts'
 import { Transport } from './time/transport.ts'
-import { chooseLanguage, currentLanguage, isWord, type Language, word } from './base/words.ts'
+import { chooseLanguage, currentLanguage, isWord, type Language, onLanguageElsewhere, word } from './base/words.ts'
 
 const SHOW_EVERY_MS = 100
 const CHARTS_EVERY_MS = 250
@@ -199,12 +199,18 @@ function showTexts(): void {
 for (const button of document.querySelectorAll<HTMLElement>('[data-language]')) {
   button.addEventListener('click', () => {
     chooseLanguage(button.dataset['language'] as Language)
-    showTexts()
-    time.translate()
-    story.translate()
-    tour.translate()
-    show()
+    translate()
   })
+}
+// So does the second cluster's frame.
+onLanguageElsewhere(translate)
+
+function translate(): void {
+  showTexts()
+  time.translate()
+  story.translate()
+  tour.translate()
+  show()
 }
 
 /** A lab that is back may have other strategies, and no second cluster. */

@@ -793,6 +793,15 @@ export function chooseLanguage(next: Language): void {
   localStorage.setItem(REMEMBERED_AS, next)
 }
 
+/** Another page of the lab, in a tab or in a frame of this one, was put into the other language: this one follows. */
+export function onLanguageElsewhere(listener: () => void): void {
+  addEventListener('storage', ({ key, newValue }) => {
+    if (key !== REMEMBERED_AS || newValue === null || !Object.hasOwn(dictionary, newValue)) return
+    language = newValue as Language
+    listener()
+  })
+}
+
 export function word(name: Word, values: Readonly<Record<string, string | number>> = {}): string {
   const [one = '', many = one] = dictionary[language][name].split('|')
   return (values['n'] === 1 ? one : many).replaceAll(/\{(\w+)\}/g, (_place, key: string) => {
