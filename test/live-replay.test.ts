@@ -52,6 +52,12 @@ inBrowser('a recorded trace is scrubbed, shows its anomalies, and is forked into
   }
   await until(jumped, { deadlineMs: DEADLINE_MS, everyMs: 500, what: 'a jump to the death' })
   await page.locator('#diagram-picture svg').waitFor()
+  // All of it is in the page's language.
+  await page.getByRole('button', { name: '한국어' }).click()
+  const diagram = page.locator('#diagram', { hasText: '로그인' })
+  const told = ((await diagram.textContent()) ?? '').replaceAll(/user-\d+/g, '')
+  t.notRegex(told, /[A-Za-z]{3,}/)
+  await page.getByRole('button', { name: 'EN', exact: true }).click()
   t.deepEqual(await barriers(page), [])
   await scrubToStart(page)
   await reads(page, '#sentence', /starting|serve/)

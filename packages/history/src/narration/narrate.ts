@@ -1,4 +1,4 @@
-import { count, sum } from '../trace/counts.ts'
+import { count, type Counts, sum } from '../trace/counts.ts'
 import type { NodeDown, ProcessDown, ProcessName, ProcessNoted, TraceEvent, UsersSecond } from '../trace/events.ts'
 import { ownEntry } from './own-entry.ts'
 import type { Sentence } from './sentence.ts'
@@ -110,17 +110,20 @@ function causeOf({ code, signal }: NodeDown | ProcessDown): string {
 /** Undefined for a second without failures, logouts and losses. */
 function usersInTrouble(second: UsersSecond): Sentence | undefined {
   const { 'logged-out': _counted, ...failed } = second.failed
-  const kinds = [
-    ...Object.entries(failed).map(([kind, n]) => `${n} × ${kind}`),
-    ...Object.entries(second.unknown).map(([kind, n]) => `${n} × ${kind}, perhaps applied`),
-  ]
-  const errors = sum(failed) + sum(second.unknown)
+  const [errors, unknown] = [sum(failed), sum(second.unknown)]
   const parts = [
     second.loggedOut === 0 ? '' : `logged out ${count(second.loggedOut, 'time')}`,
     second.lost === 0 ? '' : `${count(second.lost, 'cart item')} lost`,
-    errors === 0 ? '' : `${count(errors, 'request')} failed (${kinds.join('; ')})`,
+    errors === 0 ? '' : `${count(errors, 'request')} failed (${kindsOf(failed)})`,
+    unknown === 0 ? '' : `${count(unknown, 'change')} may or may not have been made (${kindsOf(second.unknown)})`,
   ].filter((part) => part !== '')
   return parts.length === 0 ? undefined : bad(`users: ${parts.join(', ')}`)
+}
+
+function kindsOf(counts: Counts): string {
+  return Object.entries(counts)
+    .map(([kind, n]) => `${n} × ${kind}`)
+    .join('; ')
 }
 
 /** A node's label for people: `node-a` for the node `a`. */

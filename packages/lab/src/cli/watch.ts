@@ -111,7 +111,7 @@ class Ledger {
     addTo(this.#byKind, Object.entries(failed))
     addTo(
       this.#byKind,
-      Object.entries(second.unknown).map(([kind, n]) => [`${kind}, perhaps applied`, n]),
+      Object.entries(second.unknown).map(([kind, n]) => [`${kind}, the change may have been made`, n]),
     )
     const changes = this.#seen.second(second.byNode)
     say(`${watchLine(second, this.#seen.names, atMs, this.#paint)}\n`)

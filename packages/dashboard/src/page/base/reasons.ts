@@ -1,6 +1,6 @@
 /** Why the balancer ejected a node, and how its probes end, in the page's language. */
 import type { ProbeState } from '@ninelives/history'
-import { word } from './words.ts'
+import { word, type Word } from './words.ts'
 
 /** How a probe ended, in few words. */
 export function probeText({ result, reason = '' }: Pick<ProbeState, 'result' | 'reason'>): string {
@@ -12,6 +12,37 @@ export function probeText({ result, reason = '' }: Pick<ProbeState, 'result' | '
 
 const SILENT = /^no answer in (\d+) ms$/
 const STATUS = / answered (\d{3})/
+
+/** Why an operation was not carried out, in the few words for which a diagram has room. What is not known is shown as it is. */
+export function whyText(why: string): string {
+  const [, status, code = ''] = /^(\d{3})(?: (.*))?$/.exec(why) ?? []
+  const known = WHYS.find(([pattern]) => pattern.test(status === undefined ? why : code))
+  if (known !== undefined) return word(known[1])
+  return status === undefined ? why : word('probeStatus', { n: status })
+}
+
+/** Codes of the shop and the balancer, errors of Node's, and the virtual users' own words. */
+const WHYS: readonly (readonly [RegExp, Word])[] = [
+  [/STORE_UNAVAILABLE|STORE_ABSENT/, 'whyStore'],
+  [/^UNAVAILABLE$/, 'whyNoNode'],
+  [/GATEWAY_TIMEOUT|^timeout$/, 'whyLate'],
+  [/SESSION_CONFLICT|SESSION_BUSY/, 'whyConflict'],
+  [/ECONNREFUSED/, 'probe-refused'],
+  [/BAD_GATEWAY|ECONNRESET|EPIPE|socket hang up|^cut off$/, 'whyCut'],
+]
+
+/** Why a fault did not land, or did not end. What is not known is shown as it is. */
+export function failureText(reason: string): string {
+  const [, kept] = /^not healed: (.*)$/s.exec(reason) ?? []
+  if (kept !== undefined) return word('faultStays', { reason: failureText(kept) })
+  const [, waitedMs, what] = /^waited (\d+) ms in vain for (.*)$/s.exec(reason) ?? []
+  if (waitedMs !== undefined) {
+    const isLanding = what?.endsWith(' to land') === true
+    return word(isLanding ? 'faultNotSeen' : 'faultInVain', { n: Number(waitedMs), what: what ?? '' })
+  }
+  const [, name] = /^node (\S+) ended before it came to that point$/.exec(reason) ?? []
+  return name === undefined ? reason : word('faultTooLate', { name })
+}
 
 /** A reason of which nothing is known is shown as it is. */
 export function reasonText(reason: string): string {

@@ -5,6 +5,7 @@ import { byId, element, setText } from '../base/dom.ts'
 import { duration, figure, isWord, word } from '../base/words.ts'
 import type { LabView } from '../data/lab.ts'
 import type { Director } from '../scene/director.ts'
+import { kindName } from '../time/time.ts'
 import { commandOf, linkOf, type PlannedFault, type Scene, sceneNow, sceneOf } from '../scene/scene.ts'
 
 export class ClusterDialog {
@@ -135,7 +136,7 @@ function inOrder(strategies: readonly string[]): readonly string[] {
 }
 
 function toldFault({ kind, target, afterMs }: PlannedFault): string {
-  return word('plannedFault', { kind, target, time: duration(afterMs) })
+  return word('plannedFault', { kind, name: kindName(kind), target, time: duration(afterMs) })
 }
 
 function choice(name: string, isChecked: boolean): HTMLElement {

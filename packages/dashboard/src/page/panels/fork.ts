@@ -4,6 +4,7 @@ import { recording } from '../base/control.ts'
 import { duration, word } from '../base/words.ts'
 import type { Player } from '../data/player.ts'
 import type { Timeline } from '../data/timeline.ts'
+import { kindName } from '../time/time.ts'
 import { commandOf, faultsOf, linkOf, type PlannedFault, type Scene, sceneNow } from '../scene/scene.ts'
 
 /** Where `npm start` serves its page. */
@@ -58,6 +59,8 @@ export class Fork {
 function toldFaults(faults: readonly PlannedFault[]): string {
   if (faults.length === 0) return word('forkNoFaults')
   return faults
-    .map(({ kind, target, afterMs }) => word('plannedFault', { kind, target, time: duration(afterMs) }))
+    .map(({ kind, target, afterMs }) =>
+      word('plannedFault', { kind, name: kindName(kind), target, time: duration(afterMs) }),
+    )
     .join(', ')
 }

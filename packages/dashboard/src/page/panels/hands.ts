@@ -1,5 +1,5 @@
 /** What can be done to the cluster besides killing a node: every fault of the lab, a campaign, another rate. */
-import type { ClusterState } from '@ninelives/history'
+import type { ClusterState, FaultState } from '@ninelives/history'
 import { API, apis, cluster, commandFor, curl, heal, inject, recording, setRate } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
 import { figure, isWord, word, type Word } from '../base/words.ts'
@@ -128,7 +128,7 @@ export class Hands {
         const button = element('button', '', word('healFault'))
         button.type = 'button'
         button.addEventListener('click', () => void heal(fault, faults))
-        return element('li', '', element('span', '', `${fault.kind} · ${fault.target}`), button)
+        return element('li', '', element('span', '', toldStanding(fault)), button)
       }),
     )
   }
@@ -191,6 +191,14 @@ function allOf(kinds: readonly Kind[]): readonly Kind[] {
       ? []
       : [{ ...first, targets: [...new Set([first, ...others].flatMap(({ targets }) => targets))] }],
   )
+}
+
+function toldStanding({ kind, target }: FaultState): string {
+  return word('standingFault', {
+    kind,
+    name: kindName(kind),
+    target: target.replaceAll('>', ' → ').replaceAll(',', ', '),
+  })
 }
 
 function killOne(): void {

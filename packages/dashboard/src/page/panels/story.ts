@@ -12,7 +12,7 @@ import {
 } from '@ninelives/history'
 import { byId, element, setText } from '../base/dom.ts'
 import { duration, isWord, roughDuration, word, type Word } from '../base/words.ts'
-import { reasonText } from '../base/reasons.ts'
+import { failureText, reasonText } from '../base/reasons.ts'
 import { clock } from '../time/chart.ts'
 import { kindName } from '../time/time.ts'
 import { fatesOf, targetName, usersOn } from './sentence.ts'
@@ -234,7 +234,7 @@ function tell(event: TraceEvent, before: ClusterState): Told | undefined {
     case 'fault-healed':
       return fault(event, before)
     case 'fault-failed':
-      return bad('storyFaultFailed', { id: event.fault, reason: event.reason })
+      return bad('storyFaultFailed', { id: event.fault, reason: () => failureText(event.reason) })
     case 'users-paced':
       return plain('storyPaced', { n: event.rate })
     case 'process-noted':

@@ -1,12 +1,14 @@
 /** What the checkers found, and the operations that prove one of it as a diagram: time runs to the right, a line goes to a node and back. */
 import type { FoundAnomaly, Incident, ShownOperation } from '@ninelives/history'
 import { byId, setText } from '../base/dom.ts'
-import { currentLanguage, duration, figure, isWord, word } from '../base/words.ts'
+import { proofText } from '../base/proofs.ts'
+import { whyText } from '../base/reasons.ts'
+import { duration, figure, isWord, word } from '../base/words.ts'
 import type { Moment } from '../data/moment.ts'
 import { kindName } from './time.ts'
 
 const SVG = 'http://www.w3.org/2000/svg'
-const COLUMN = 132
+const COLUMN = 168
 const ROW = 34
 const LEFT = 76
 const RIGHT = 60
@@ -35,8 +37,7 @@ export class Anomalies {
     const diagram = byId('diagram', HTMLElement)
     diagram.hidden = shown === undefined
     if (shown === undefined) return
-    const text = currentLanguage() === 'en' ? shown.text : `${shown.user}: ${anomalyName(shown.kind)}`
-    setText(byId('diagram-text', HTMLElement), `${text}.`)
+    setText(byId('diagram-text', HTMLElement), `${proofText(shown)}.`)
     byId('diagram-picture', HTMLElement).replaceChildren(draw(shown, moment))
   }
 
@@ -115,14 +116,16 @@ function drawOperation(
   const isOut = why === 'logged-out'
   const name = isOut ? 'out' : outcome
   const [begin, middle, end] = [x + 12, x + COLUMN / 2 - 10, x + COLUMN - 32]
-  const answer = isOut ? word('legendOut') : outcome === 'ok' ? '✓' : (why ?? outcome)
+  const isOk = outcome === 'ok'
+  const answer = isOk ? '✓' : isOut ? word('legendOut') : why === undefined ? word('whyUnknown') : whyText(why)
   const item = sku === undefined ? '' : ` ${sku.split('.').at(-1)}`
   return [
     shape('path', { class: `way ${name}`, d: `M${begin} ${y(0)} L${middle} ${bottom} L${end} ${y(0)}` }),
     shape('circle', { class: 'point', cx: begin, cy: y(0), r: 3.5 }),
     shape('circle', { class: `point ${name}`, cx: end, cy: y(0), r: 4.5 }),
-    label(`${kind}${item}`, { class: 'op-name', x: begin - 4, y: y(0) - 9 }),
-    label(answer, { class: `answer ${name}`, x: end - 4, y: y(0) - 9 }),
+    label(`${word(`op-${kind}`)}${item}`, { class: 'op-name', x: begin - 4, y: y(0) - 9 }),
+    // It ends above the answer's point, so that it has the room that the operation's name leaves.
+    label(answer, { class: `answer ${name}`, x: end + (isOk ? 6 : 22), y: y(0) - 9, 'text-anchor': 'end' }),
   ]
 }
 
