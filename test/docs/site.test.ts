@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { ROOT } from '../../docs/generate/source.ts'
 import type { Page } from 'playwright-core'
-import { barriers, browserMissing, openPage } from '../support/browser.ts'
+import { barriersNow, browserMissing, openPage } from '../support/browser.ts'
 
 const run = promisify(execFile)
 const DIST = join(ROOT, 'docs/site/.vitepress/dist')
@@ -103,7 +103,7 @@ for (const [colorScheme, size] of [
         await page.goto(origin + path, { waitUntil: 'networkidle' })
         await page.waitForFunction(SWITCHES_HAVE_NAMES)
         t.true(sent.bytes < PAGE_BYTES_MAX, `${path}: ${sent.bytes} bytes`)
-        t.deepEqual(await barriers(page), [], path)
+        t.deepEqual(await barriersNow(page), [], path)
         t.true((await contentWidth(page)) <= size.width, `${path} is wider than the window`)
       }
       t.deepEqual(elsewhere, [])

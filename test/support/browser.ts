@@ -83,7 +83,7 @@ async function settle(): Promise<void> {
   await Promise.allSettled(moving.map(({ finished }) => finished))
 }
 
-async function barriersNow(page: Page): Promise<string[]> {
+export async function barriersNow(page: Page): Promise<string[]> {
   for (const frame of shownFrames(page)) {
     await frame.evaluate(settle)
     await frame.evaluate(axe.source)
