@@ -2,6 +2,8 @@
  * What a request costs with the balancer, beside nginx, HAProxy and bare proxies in front of the same three nodes: CPU time
  * of the balancing process, latency, and the latency added to the direct way. METHOD.md explains the method.
  */
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
 import { makeOut } from '../harness/command/out-directory.ts'
@@ -26,7 +28,10 @@ const BENCH = {
   quick: { warmUpRequests: 3_600, blocks: 8, requests: 1_200, pacedRequests: 300 },
   subjects: SUBJECTS,
   always: [OURS, OURS_AGAIN, BARE],
+  keeps: 'bench/results',
 }
+
+const RESULT = fileURLToPath(new URL('../results/balancer.json', import.meta.url))
 
 benchMain(async (args) => {
   const startedAt = new Date()
@@ -42,6 +47,7 @@ benchMain(async (args) => {
   const blocks = await measured(options, subjects)
   const result = balancerResult({ startedAt, environment: where, options, subjects, missing, blocks })
   writeResult(options.out, result, balancerTable(result))
+  if (options.keep) writeFileSync(RESULT, `${JSON.stringify(result)}\n`)
 })
 
 async function measured(options: Options, subjects: readonly BalancerSubject[]): Promise<Found['blocks']> {

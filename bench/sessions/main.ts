@@ -2,6 +2,8 @@
  * What a request costs with the session layer, beside the session layers that people use: CPU time of the process that
  * serves it, latency, round trips to Redis, and what an idle session takes in memory. METHOD.md explains the method.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { seededRandom } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
 import { makeOut } from '../harness/command/out-directory.ts'
@@ -14,6 +16,7 @@ import { benchRedis, type BenchRedis } from '../harness/redis.ts'
 import { OURS, OURS_AGAIN } from '../harness/command/subject-figures.ts'
 import { idleSessions } from './idle-sessions.ts'
 import { loadProcess, REQUEST_KINDS } from './load.ts'
+import { withSessions } from './page.ts'
 import { type Found, type Options, sessionsResult } from './result.ts'
 import { countedRoundTrips, type RoundTrips } from './round-trips.ts'
 import { startSubject, type Subject } from './subject.ts'
@@ -28,7 +31,11 @@ const BENCH = {
   quick: { warmUpRequests: 3_000, blocks: 8, requests: 1_000 },
   subjects: SUBJECTS,
   always: [OURS, OURS_AGAIN],
+  keeps: 'bench/results, and its table into docs/stores/README.md',
 }
+
+const RESULT = fileURLToPath(new URL('../results/sessions.json', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../docs/stores/README.md', import.meta.url))
 
 benchMain(async (args) => {
   const startedAt = new Date()
@@ -40,6 +47,10 @@ benchMain(async (args) => {
   try {
     const result = sessionsResult({ startedAt, options, ...(await measured(options, redis)) })
     writeResult(options.out, result, sessionsTable(result))
+    if (!options.keep) return
+    writeFileSync(RESULT, `${JSON.stringify(result)}\n`)
+    writeFileSync(PAGE, withSessions(readFileSync(PAGE, 'utf8'), result))
+    say('The table of docs/stores/README.md is up to date')
   } finally {
     redis.stop()
   }

@@ -4,6 +4,7 @@ import type { Environment } from '../harness/environment.ts'
 import type { Blocks, Measured, Plan } from '../harness/experiment.ts'
 import { type Reached, reached } from '../harness/statistics.ts'
 import { type Figures, figuresOf } from '../harness/command/subject-figures.ts'
+import { type AimFound, aimsFound } from './aims.ts'
 import type { IdleSessions } from './idle-sessions.ts'
 import type { RequestKind } from './load.ts'
 import type { RoundTrips } from './round-trips.ts'
@@ -31,6 +32,7 @@ export interface SessionsResult {
   readonly options: Readonly<Record<string, unknown>>
   readonly seed: number
   readonly subjects: readonly SubjectResult[]
+  readonly aims: readonly AimFound[]
   readonly idleSessions: IdleSessions
   /** The measurements, block by block. */
   readonly blocks: Readonly<Record<string, Readonly<Record<RequestKind, readonly Measured[]>>>>
@@ -61,6 +63,7 @@ export function sessionsResult(found: Found): SessionsResult {
       read: sessionFigures(subject, 'read', found),
       write: sessionFigures(subject, 'write', found),
     })),
+    aims: aimsFound(blocks, seed),
     idleSessions: found.idleSessions,
     blocks: Object.fromEntries(blocks),
   }

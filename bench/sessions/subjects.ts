@@ -49,7 +49,7 @@ export const SUBJECTS: readonly SessionSubject[] = [
     store: 'redis',
     packages: ['koa', 'koa-session', 'ioredis'],
     installed: false,
-    goal: { read: 1.05, write: 1.1 },
+    goal: { read: 0.7, write: 0.95 },
   },
   {
     name: 'koa-redis',

@@ -1,17 +1,19 @@
 /** The result of the bench of the session layer, for a terminal. */
 import { tableFooter } from '../harness/command/result-file.ts'
-import { aligned } from '../harness/command/table.ts'
+import { aligned, interval } from '../harness/command/table.ts'
 import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '../harness/command/subject-figures.ts'
 import type { IdleSessions } from './idle-sessions.ts'
+import type { AimFound } from './aims.ts'
 import type { SessionFigures, SessionsResult } from './result.ts'
 
 const TITLES = { read: 'Reading the session', write: 'Changing the session' } as const
 const HEADINGS = ['CPU µs', '95 %', 'p50 µs', 'p99 µs', 'Redis', 'ninelives ÷ this', '']
+export const FIGURES = { cpuMicrosPerRequest: 'CPU', p50Micros: 'p50' } as const
 /** From here on it is text. */
 const RATIO_COLUMN = 6
 
 export function sessionsTable(result: SessionsResult): string {
-  const { subjects, idleSessions } = result
+  const { subjects, aims, idleSessions } = result
   const tables = (['read', 'write'] as const).map((kind) => {
     const rows = subjects.map(({ name, title, [kind]: figures }) => [
       title,
@@ -24,11 +26,23 @@ export function sessionsTable(result: SessionsResult): string {
   const again = subjects.find(({ name }) => name === OURS_AGAIN)
   return [
     ...tables,
+    ...(aims.length > 0 ? [aimsTable(aims, subjects)] : []),
     ...idle(idleSessions),
     '',
     'Redis: round trips of one request.',
     ...tableFooter(result, differsFromItself([again?.read, again?.write])),
   ].join('\n')
+}
+
+function aimsTable(aims: readonly AimFound[], subjects: SessionsResult['subjects']): string {
+  const titles = new Map(subjects.map(({ name, title }) => [name, title]))
+  const rows = aims.map(({ subject, base, kind, figure, ratio, ratioMax, is }) => [
+    `${titles.get(subject)} ÷ ${titles.get(base)}`,
+    `${kind}, ${FIGURES[figure]}`,
+    interval(ratio, 2),
+    `at most ${ratioMax.toFixed(2)}: ${is}`,
+  ])
+  return aligned([['One store by another', '', '', ''], ...rows], 1)
 }
 
 function comparison(figures: SessionFigures): string[] {

@@ -13,12 +13,15 @@ export interface PlannedBench<Subject, Sizes extends Plan> {
   readonly subjects: readonly Subject[]
   /** The subjects that the others are compared with: `--only` keeps them. */
   readonly always: readonly string[]
+  /** For the help: where `--keep` puts the result. */
+  readonly keeps: string
 }
 
 export type PlanOptions<Subject, Sizes extends Plan> = Sizes & {
   readonly quick: boolean
   readonly seed: number
   readonly out: string
+  readonly keep: boolean
   readonly subjects: readonly Subject[]
 }
 
@@ -27,7 +30,7 @@ export function readPlanOptions<Subject extends { readonly name: string }, Sizes
   bench: PlannedBench<Subject, Sizes>,
   args: readonly string[],
 ): PlanOptions<Subject, Sizes> | undefined {
-  const { command, about, full, quick, subjects, always } = bench
+  const { command, about, full, quick, subjects, always, keeps } = bench
   const names = subjects.map(({ name }) => name)
   const flags = {
     quick: switchFlag(`${quick.blocks} blocks of ${quick.requests} requests, after a shorter warm-up`),
@@ -35,6 +38,7 @@ export function readPlanOptions<Subject extends { readonly name: string }, Sizes
     seed: seedFlag,
     only: namesFlag(names, `these subjects, and ${always.join(', ')}`),
     out: outFlag,
+    keep: switchFlag(`puts the result into ${keeps}`),
   }
   const values = parseFlags(command, flags, args)
   if (values === 'help') {
@@ -51,6 +55,7 @@ export function readPlanOptions<Subject extends { readonly name: string }, Sizes
     quick: values.quick,
     seed: values.seed,
     out: outDirectory(values.out, new Date()),
+    keep: values.keep,
     subjects: subjects.filter(({ name }) => only.includes(name) || always.includes(name)),
   }
 }
