@@ -17,6 +17,10 @@ const STORES = {
   sqlite: (_: string, file: string) => `sqlite:${file}?synchronous=NORMAL`,
   'sqlite-full': (_: string, file: string) => `sqlite:${file}`,
   postgres: () => String(process.env['DATABASE_URL']),
+  'postgres-off': () => {
+    const url = String(process.env['DATABASE_URL'])
+    return `${url}${url.includes('?') ? '&' : '?'}synchronousCommit=off`
+  },
 }
 
 export interface SubjectSpec {

@@ -19,15 +19,12 @@ const database = { ...ours, packages: ['koa', 'koa-session'] }
 
 /** Where there is one to measure: `DATABASE_URL=postgres://... npm run bench:sessions`. */
 const postgres: readonly SessionSubject[] = process.env['DATABASE_URL']?.startsWith('postgres')
-  ? [
-      {
-        name: 'ninelives-postgres',
-        title: 'ninelives, PostgreSQL',
-        store: 'postgres',
-        ...database,
-        packages: ['koa', 'koa-session', 'pg'],
-      },
-    ]
+  ? (
+      [
+        { name: 'ninelives-postgres', title: 'ninelives, PostgreSQL', store: 'postgres' },
+        { name: 'ninelives-postgres-off', title: 'ninelives, PostgreSQL synchronousCommit=off', store: 'postgres-off' },
+      ] as const
+    ).map((each) => ({ ...each, ...ours, packages: ['koa', 'koa-session', 'pg'] }))
   : []
 
 const token = { ...ours, packages: ['koa', 'koa-session', 'jose', 'lru-cache'] } as const
