@@ -9,7 +9,7 @@ inBrowser(`the floor goes on through a kill of one's own node, and no move is lo
   const lab = await runUp(t, '--users', '0')
   const { page, errors } = await openPage(t, lab.shop)
   await page.click('#login button[type=submit]')
-  await reads(page, '#floor-state', /has your socket/)
+  await reads(page, '#floor-state', /takes your steps/)
   await page.focus('#floor')
   for (const key of ['ArrowRight', 'ArrowUp', 'ArrowRight']) await page.keyboard.press(key)
   await reads(page, '#moves', /^3$/)
@@ -19,7 +19,7 @@ inBrowser(`the floor goes on through a kill of one's own node, and no move is lo
   }
   process.kill(nodes.find(({ name }) => name === node)?.pid ?? NaN, 'SIGKILL')
   for (let n = 0; n < 4; n++) await page.keyboard.press('ArrowDown')
-  t.regex(await reads(page, '#floor-state', /moved to node/), /No move was lost/)
+  t.regex(await reads(page, '#floor-state', /takes your steps now/), /No step was lost/)
   await reads(page, '#moves', /^7$/)
   t.not(await page.textContent('#floor-node'), node)
   t.deepEqual(await barriers(page), [])

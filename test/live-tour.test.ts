@@ -39,6 +39,11 @@ inBrowser('the tour is offered, shows what it says by its six steps, and ends on
       await page.locator('#tour-act').press('Enter')
     }
     t.regex(await page.locator('#tour-found').innerText(), found)
+    if (index === 3) {
+      // The figures are of the step's own fault, and what happens afterwards may contradict them.
+      await page.keyboard.press('1')
+      await reads(page, '#tour-found', /^Something else was broken after that/)
+    }
     await page.locator('#tour-act').press('Enter')
   }
   await reads(page, '#tour-command', /npx ninelives prove --target/)

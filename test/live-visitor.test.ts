@@ -15,6 +15,7 @@ async function visit(t: ExecutionContext, ...flags: string[]) {
   await shop.click('#login button[type=submit]')
   await shop.locator('#goods button').first().click()
   await reads(shop, '#cart', /\S/)
+  await reads(shop, '#cart-link', /^\s*1\s*$/)
   const live = await shop.context().newPage()
   await live.goto(lab.control)
   await reads(live, '#you', /^You are logged in as user-90\. Node [abc] answered you last/)
@@ -37,7 +38,7 @@ inBrowser(
     await reads(
       shop,
       '#notice-text',
-      /^Node [abc] died, and you lost nothing\. Node [abc] answers now: you are still logged in, with 1 thing/,
+      /^Node [abc] died, and you lost nothing\. The next answer came from node [abc]: you are still logged in, with 1 thing/,
     )
     await reads(live, '#you', /^Node [abc], which answered you, died .* still logged in as user-90/)
     await second.locator('#goods button').nth(1).click()

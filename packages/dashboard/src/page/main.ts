@@ -84,7 +84,8 @@ const listener: Listener = {
     if (message.type === 'crowd') player.jumped()
     timeline.add(message)
     chronicle.add(message, timeline.head.state)
-    if (message.type === 'beat') story.tellFates(message.beat.incidents, message.atMs)
+    if (message.type === 'beat')
+      story.tellFates(message.beat.incidents, timeline.head.state.strategy.name, message.atMs)
     if (player.isLive && connection !== 'reading') send(message)
     heardMs = performance.now()
   },

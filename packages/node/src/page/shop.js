@@ -132,10 +132,10 @@ function inCart() {
   return (items ?? []).reduce((sum, { quantity }) => sum + quantity, 0)
 }
 
-/** A node that had answered is dead, and the session is there: says so, and looks whether the cart is as it was. */
-async function tellSurvival() {
+/** A node that had answered is dead, and `node` had the session: says so, and looks whether the cart is as it was. */
+async function tellSurvival(node) {
   const { node: dead, count: before } = death
-  const { body, node } = await ask('GET', '/api/cart')
+  const { body } = await ask('GET', '/api/cart')
   death = undefined
   showCart(body)
   const missing = before - inCart()
@@ -175,7 +175,7 @@ async function refresh() {
     expiresAtMs: Date.parse(body.expiresAt),
   }
   if (items === undefined) showCart((await ask('GET', '/api/cart')).body)
-  if (death !== undefined) await tellSurvival()
+  if (death !== undefined) await tellSurvival(node)
 }
 
 function recognise({ user, displayName }) {
@@ -236,14 +236,15 @@ function add(sku) {
   }
   void attempt(async () => {
     showCart((await ask('POST', '/api/cart', { sku, quantity: 1 })).body)
-    say('added', { good: goodName(sku), quantity: items.find((item) => item.sku === sku).quantity })
+    const { quantity } = items.find((item) => item.sku === sku)
+    say('added', { good: goodName(sku), quantity, things: things(inCart()) })
   })
 }
 
 function remove(sku) {
   void attempt(async () => {
     showCart((await ask('DELETE', `/api/cart/${encodeURIComponent(sku)}`)).body)
-    say('removed', { good: goodName(sku) })
+    say('removed', { good: goodName(sku), things: things(inCart()) })
     byId('cart-title').focus()
   })
 }

@@ -1,5 +1,5 @@
 /** Renders the shop's state. Nothing here sends requests or makes decisions. */
-import { currentLanguage, goodName, personName, price, translated } from './strings.js'
+import { currentLanguage, goodName, personName, price, things, translated } from './strings.js'
 
 export const goods = [
   { sku: 'yarn-ball', won: 6_500 },
@@ -51,6 +51,7 @@ export function renderVisitor({ user, displayName }) {
   byId('greeting').textContent = isIn ? translated('greeting', { name: personName(displayName) }) : ''
   byId('login-card').hidden = isIn
   byId('cart-card').hidden = !isIn
+  byId('cart-link').hidden = !isIn
   byId('counter').disabled = !isIn
 }
 
@@ -61,6 +62,7 @@ export function renderStatus(text, node) {
 }
 
 export function renderCart(items, onRemove) {
+  renderCartLink(items)
   const known = new Map(goods.map(({ sku, won }) => [sku, won]))
   const rows = items.slice(-CART_ROWS_MAX).toReversed()
   byId('cart-empty').hidden = items.length > 0
@@ -80,6 +82,17 @@ export function renderCart(items, onRemove) {
   const total = items.reduce((sum, { sku, quantity }) => sum + (known.get(sku) ?? 0) * quantity, 0)
   byId('cart-total-row').hidden = total === 0
   byId('cart-total').textContent = price(total)
+}
+
+/** How much is in the cart, where it stays in sight. The line at the foot of the window announces what changed. */
+function renderCartLink(items) {
+  const count = items.reduce((sum, { quantity }) => sum + quantity, 0)
+  const shown = byId('cart-count')
+  const text = count.toLocaleString(currentLanguage())
+  byId('cart-link').setAttribute('aria-label', translated('cartLink', { n: text }))
+  if (shown.textContent === text) return
+  shown.textContent = text
+  flash(shown)
 }
 
 export function renderAnswers(answers) {

@@ -1,4 +1,4 @@
-/** Why the balancer ejected a node, and how its probes end, in the page's language. */
+/** Why the balancer ejected a node, how its probes end, and what a fault takes, in the page's language. */
 import type { ProbeState } from '@ninelives/history'
 import { word, type Word } from './words.ts'
 
@@ -42,6 +42,17 @@ export function failureText(reason: string): string {
   }
   const [, name] = /^node (\S+) ended before it came to that point$/.exec(reason) ?? []
   return name === undefined ? reason : word('faultTooLate', { name })
+}
+
+/** What a field of a fault takes. What is not known is shown as it is. */
+export function takesText(takes: string): string {
+  const [, min, max, notZero] = /^whole \w+, (-?\d+) to (-?\d+)( and not 0)?$/.exec(takes) ?? []
+  if (min !== undefined)
+    return word(notZero === undefined ? 'takesWhole' : 'takesNotZero', { min: Number(min), max: Number(max) })
+  const [, most] = /^which of the coming requests it is, 1 to (\d+),/.exec(takes) ?? []
+  if (most !== undefined) return word('takesRequest', { max: Number(most) })
+  const [, example] = /^a method and a route, such as "([^"]+)"$/.exec(takes) ?? []
+  return example === undefined ? takes : word('takesRoute', { example })
 }
 
 /** A reason of which nothing is known is shown as it is. */

@@ -2,6 +2,7 @@
 import type { ClusterState } from '@ninelives/history'
 import { cluster, commandFor } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
+import { partsText } from '../base/parts.ts'
 import { duration, figure, isWord, word } from '../base/words.ts'
 import type { LabView } from '../data/lab.ts'
 import type { Director } from '../scene/director.ts'
@@ -136,7 +137,7 @@ function inOrder(strategies: readonly string[]): readonly string[] {
 }
 
 function toldFault({ kind, target, afterMs }: PlannedFault): string {
-  return word('plannedFault', { kind, name: kindName(kind), target, time: duration(afterMs) })
+  return word('plannedFault', { kind, name: kindName(kind), target: partsText(target), time: duration(afterMs) })
 }
 
 function choice(name: string, isChecked: boolean): HTMLElement {

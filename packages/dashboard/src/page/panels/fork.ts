@@ -1,6 +1,7 @@
 /** In a recording nothing can be broken: an action tells how a live cluster in the state that is shown begins. */
 import { byId, setText } from '../base/dom.ts'
 import { recording } from '../base/control.ts'
+import { partsText } from '../base/parts.ts'
 import { duration, word } from '../base/words.ts'
 import type { Player } from '../data/player.ts'
 import type { Timeline } from '../data/timeline.ts'
@@ -60,7 +61,7 @@ function toldFaults(faults: readonly PlannedFault[]): string {
   if (faults.length === 0) return word('forkNoFaults')
   return faults
     .map(({ kind, target, afterMs }) =>
-      word('plannedFault', { kind, name: kindName(kind), target, time: duration(afterMs) }),
+      word('plannedFault', { kind, name: kindName(kind), target: partsText(target), time: duration(afterMs) }),
     )
     .join(', ')
 }

@@ -2,6 +2,8 @@
 import type { ClusterState, FaultState } from '@ninelives/history'
 import { API, apis, cluster, commandFor, curl, heal, inject, recording, setRate } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
+import { partsText } from '../base/parts.ts'
+import { takesText } from '../base/reasons.ts'
 import { figure, isWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
 
@@ -63,7 +65,9 @@ export class Hands {
     if (this.#kinds.length === 0) return
     const select = byId('fault-kind', HTMLSelectElement)
     const chosen = select.value
-    select.replaceChildren(...this.#kinds.map(({ kind }) => new Option(`${kind} · ${kindName(kind)}`, kind)))
+    select.replaceChildren(
+      ...this.#kinds.map(({ kind }) => new Option(word('faultChoice', { kind, name: kindName(kind) }), kind)),
+    )
     const fitting = this.#kinds.filter(({ targets }) => target === undefined || targets.includes(target))
     if (target !== undefined) select.value = (fitting.find(({ kind }) => kind === 'cut') ?? fitting[0])?.kind ?? ''
     else if (fitting.some(({ kind }) => kind === chosen)) select.value = chosen
@@ -141,7 +145,7 @@ export class Hands {
   #showKind(): void {
     const kind = this.#kindNow()
     byId('fault-target', HTMLSelectElement).replaceChildren(
-      ...(kind?.targets ?? []).map((target) => new Option(target.replace('>', ' → '), target)),
+      ...(kind?.targets ?? []).map((target) => new Option(partsText(target), target)),
     )
     byId('fault-fields', HTMLElement).replaceChildren(...(kind?.fields ?? []).map((field) => fieldOf(field)))
   }
@@ -194,11 +198,7 @@ function allOf(kinds: readonly Kind[]): readonly Kind[] {
 }
 
 function toldStanding({ kind, target }: FaultState): string {
-  return word('standingFault', {
-    kind,
-    name: kindName(kind),
-    target: target.replaceAll('>', ' → ').replaceAll(',', ', '),
-  })
+  return word('standingFault', { kind, name: kindName(kind), target: partsText(target) })
 }
 
 function killOne(): void {
@@ -210,12 +210,18 @@ function fieldOf({ name, takes, otherwise, optional }: Field): HTMLElement {
   const isChoice = /^[a-z-]+(, [a-z-]+)+$/.test(takes)
   const input = isChoice ? element('select', '') : element('input', '')
   input.name = name
-  if (input instanceof HTMLSelectElement) for (const choice of takes.split(', ')) input.add(new Option(choice, choice))
-  else input.placeholder = takes
+  if (input instanceof HTMLSelectElement)
+    for (const choice of takes.split(', ')) input.add(new Option(choiceText(choice), choice))
+  else input.placeholder = takesText(takes)
   if (otherwise !== undefined) input.value = String(otherwise)
   else if (optional !== true) input.required = true
   const about = `field-${name}`
   return element('label', '', element('span', '', isWord(about) ? word(about) : name), input)
+}
+
+function choiceText(choice: string): string {
+  const name = `choice-${choice}`
+  return isWord(name) ? word(name) : choice
 }
 
 /** The slider is logarithmic. */

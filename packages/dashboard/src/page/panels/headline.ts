@@ -33,10 +33,8 @@ function parts({ lead, clauses }: Told): Node[] {
 }
 
 function separator(clauses: Told['clauses'], index: number): string {
-  const isFirstFate = index === 1
-  const before = clauses[index - 1]
-  if (before?.fate !== undefined && clauses[index]?.fate === undefined) return '. '
-  return index === 0 || isFirstFate ? ' ' : ', '
+  if (clauses[index - 1]?.fate === undefined) return ' '
+  return clauses[index]?.fate === undefined ? '. ' : ', '
 }
 
 /** Figures are between asterisks. */

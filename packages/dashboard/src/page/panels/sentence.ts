@@ -2,6 +2,8 @@
 import { type Fate, FATES, findNode, type Incident, lateFor, lifeOf } from '@ninelives/history'
 import { recording } from '../base/control.ts'
 import { byId } from '../base/dom.ts'
+import { partsText } from '../base/parts.ts'
+import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import { duration, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
@@ -29,7 +31,7 @@ export function tell(moment: Moment, nowMs: number): Told {
   const { state, incidents } = moment
   const last = incidents.at(-1)
   const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
-  const about = isNews ? incidentTold(last, nowMs) : calm(moment)
+  const about = isNews ? incidentTold(last, moment, nowMs) : calm(moment)
   const { banner, isAlarming } = serviceOf(state, isNews ? last : undefined)
   const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
   const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
@@ -38,16 +40,27 @@ export function tell(moment: Moment, nowMs: number): Told {
 
 type About = Pick<Told, 'lead' | 'clauses'>
 
-function incidentTold(incident: Incident, nowMs: number): About {
+function incidentTold(incident: Incident, moment: Moment, nowMs: number): About {
   const { cause, target, kind = '', users, items, atMs } = incident
   const shownTarget = cause === 'fault' ? targetName(target) : target
   const values = { target: shownTarget, kind: kindName(kind), time: duration(nowMs - atMs) }
   const lead = word(cause === 'paused' ? 'pausedIncident' : cause, values)
-  const on = usersOn(incident)
-  if (on === 0) return { lead, clauses: [{ text: word('nobodyOn') }] }
-  const fates = fatesOf(users)
+  const place = placeOf(incident, moment.state.strategy.name)
+  const on = { n: usersOn(incident), target: targetName(target, 'Mid') }
+  if (on.n === 0) return { lead, clauses: [{ text: word(place === 'node' ? 'nobodyOn' : 'nobodyIn', on) }] }
   const gone = items === 0 ? [] : [{ text: items === 1 ? word('item') : word('items', { n: items }) }]
-  return { lead, clauses: [{ text: on === 1 ? word('oneOnIt') : word('onIt', { n: on }) }, ...fates, ...gone] }
+  // Other users may be logged out as well, so at least so many of these are not any more.
+  const back = Math.max(0, users.out - census(moment).out)
+  const again = back === 0 ? [] : [{ text: word('again', { n: back }) }]
+  return { lead, clauses: [{ text: word(`on-${place}`, on) }, ...fatesOf(users), ...gone, ...again] }
+}
+
+/** What ties users to what an incident fell on: they were on the node, or behind the edge, or had their sessions in the store. */
+export function placeOf({ cause, target }: Incident, strategy: string): 'node' | 'store' | 'edge' | 'all' {
+  if (target.includes('>')) return 'edge'
+  // With this strategy the store has no sessions: they are in cookies.
+  if (target === 'store') return strategy === 'token' ? 'all' : 'store'
+  return cause === 'balancer-down' ? 'all' : 'node'
 }
 
 export function usersOn({ users }: Incident): number {
@@ -65,11 +78,11 @@ export function fatesOf(users: Incident['users']): readonly Clause[] {
   })
 }
 
-/** `node`: as a sentence begins, or within one. */
-export function targetName(target: string, node: 'node' | 'nodeMid' = 'node'): string {
-  if (target === 'store') return word(node === 'node' ? 'store' : 'storeMid')
-  if (target.includes('>')) return word('edge', { edge: target.replaceAll('>', ' → ').replaceAll(',', ', ') })
-  return word(node, { name: target.replaceAll(',', ', ') })
+/** `at`: as a sentence begins, or within one. */
+export function targetName(target: string, at: '' | 'Mid' = ''): string {
+  if (target === 'store') return word(`store${at}`)
+  if (target.includes('>')) return word(`edge${at}`, { edge: partsText(target) })
+  return word(`node${at}`, { name: partsText(target) })
 }
 
 function calm({ state }: Moment): About {

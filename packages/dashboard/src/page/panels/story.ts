@@ -15,7 +15,7 @@ import { duration, isWord, roughDuration, word, type Word } from '../base/words.
 import { failureText, reasonText } from '../base/reasons.ts'
 import { clock } from '../time/chart.ts'
 import { kindName } from '../time/time.ts'
-import { fatesOf, targetName, usersOn } from './sentence.ts'
+import { fatesOf, placeOf, targetName, usersOn } from './sentence.ts'
 
 interface Line {
   readonly atMs: number
@@ -81,7 +81,7 @@ export class Story {
   }
 
   /** What the incidents meant, as soon as all the users who were on them have been heard of. */
-  tellFates(incidents: readonly Incident[], atMs: number): void {
+  tellFates(incidents: readonly Incident[], strategy: string, atMs: number): void {
     for (const incident of incidents) {
       const known = this.#fates.get(incident.id)
       const { waiting, unnoticed } = incident.users
@@ -93,7 +93,7 @@ export class Story {
         this.#goesOn(known, known.toMs)
         continue
       }
-      const line: Fates = { atMs, toMs: atMs, tone, incident, text: () => fatesText(line.incident) }
+      const line: Fates = { atMs, toMs: atMs, tone, incident, text: () => fatesText(line.incident, strategy) }
       this.#fates.set(incident.id, line)
       this.#add(line)
     }
@@ -281,9 +281,10 @@ function isLeaving(name: string, state: ClusterState): boolean {
   return isAsked || findNode(state, name)?.state === 'draining'
 }
 
-function fatesText(incident: Incident): string {
+function fatesText(incident: Incident, strategy: string): string {
   const on = usersOn(incident)
-  const values = { n: on, target: targetName(incident.target, 'nodeMid') }
+  const target = targetName(incident.target, 'Mid')
+  const values = { n: on, where: word(`where-${placeOf(incident, strategy)}`, { n: on, target }) }
   if (incident.users.unnoticed === on) return word('storyNone', values)
   const fates = fatesOf(incident.users).map(({ text }) => text.replaceAll('*', ''))
   return word('storyFates', { ...values, fates: fates.join(', ') })

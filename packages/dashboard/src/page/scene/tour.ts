@@ -2,7 +2,7 @@
  * The tour: six short steps, each a strategy, a fault by the visitor's hand, and what became of the users, in figures of the page's own
  * reducer. It can be left at any step, and goes on there the next time.
  */
-import type { InterleavingName } from '@ninelives/history'
+import type { Incident, InterleavingName } from '@ninelives/history'
 import { inject } from '../base/control.ts'
 import { byId, setText } from '../base/dom.ts'
 import { figure, type Word, word } from '../base/words.ts'
@@ -43,6 +43,12 @@ const PROMISED_WITHIN_MS = 45_000
 const LOGOUTS_MIN = 10
 const KEPT_AS = 'ninelives-tour'
 
+/** What a step showed. */
+interface Found {
+  readonly name: Word
+  readonly values: Readonly<Record<string, string>>
+}
+
 /** `missed`: what the step was to show has not happened. */
 type Phase = 'invited' | 'starting' | 'settling' | 'acting' | 'watching' | 'missed' | 'told' | 'over' | 'closed'
 
@@ -56,7 +62,7 @@ export class Tour {
   #index = 0
   /** The strategy of the step, as it was started. */
   #strategy = ''
-  #found = ''
+  #found: Found | undefined
   #problem = ''
   #actedAtMs = 0
 
@@ -92,16 +98,25 @@ export class Tour {
       this.#phase = this.#step.fault === undefined ? 'watching' : 'acting'
       this.#actedAtMs = nowMs
     }
-    // Where nothing is broken, the figure goes on.
-    const isOngoing = this.#phase === 'told' && this.#step.fault === undefined
-    if ((this.#phase === 'watching' || isOngoing) && isReady) {
-      const figures = this.#step.fault === undefined ? loggedOut(state) : this.#shown(moment, nowMs)
-      if (figures !== undefined) {
-        this.#found = word(figures.name, { ...figures.values, ops: figure(state.users.totals.ok) })
-        this.#phase = figures.name === 'tourNotMet' ? 'missed' : 'told'
-      }
-    }
+    if (isReady && (this.#phase === 'watching' || this.#phase === 'told')) this.#tell(moment, nowMs)
     this.#show()
+  }
+
+  #tell(moment: Moment, nowMs: number): void {
+    const { state, incidents } = moment
+    const isFirst = this.#phase === 'watching'
+    if (this.#hasOther(incidents)) {
+      this.#found = { name: 'tourElse', values: {} }
+      if (isFirst) this.#phase = 'missed'
+      return
+    }
+    const { fault } = this.#step
+    // Where nothing is broken, the figure goes on.
+    if (!isFirst && fault !== undefined) return
+    const found = fault === undefined ? loggedOut(state) : this.#shown(moment, nowMs)
+    if (found === undefined) return
+    this.#found = { ...found, values: { ...found.values, ops: figure(state.users.totals.ok) } }
+    this.#phase = found.name === 'tourNotMet' ? 'missed' : 'told'
   }
 
   translate(): void {
@@ -129,7 +144,7 @@ export class Tour {
 
   async #begin(): Promise<void> {
     this.#phase = 'starting'
-    this.#found = ''
+    this.#found = undefined
     this.#problem = ''
     keepStep(this.#index)
     this.#show()
@@ -150,7 +165,7 @@ export class Tour {
   async #next(): Promise<void> {
     if (this.#index === STEPS.length - 1) {
       this.#phase = 'over'
-      this.#found = ''
+      this.#found = undefined
       keepStep(STEPS.length)
       return this.#show()
     }
@@ -171,9 +186,21 @@ export class Tour {
     return (census(moment).nodes[moment.nodes.indexOf(VICTIM)]?.in ?? 0) > 0
   }
 
+  /** What the step's own fault meant. */
+  #incident(incidents: readonly Incident[]): Incident | undefined {
+    if (this.#step.fault === undefined) return undefined
+    return incidents.find(({ atMs, target }) => atMs >= this.#actedAtMs && target === VICTIM)
+  }
+
+  /** Something else was broken as well, so that the step's figures are not of its own fault alone. */
+  #hasOther(incidents: readonly Incident[]): boolean {
+    const own = this.#incident(incidents)
+    return incidents.some((incident) => incident.atMs >= this.#actedAtMs && incident !== own)
+  }
+
   /** What the fault meant, once every user that it concerns has been heard of, or has had the time, and what was promised has happened. */
-  #shown({ state, incidents, met }: Moment, nowMs: number): { name: Word; values: Record<string, string> } | undefined {
-    const last = incidents.findLast(({ atMs }) => atMs >= this.#actedAtMs)
+  #shown({ state, incidents, met }: Moment, nowMs: number): Found | undefined {
+    const last = this.#incident(incidents)
     const { promises, name: step } = this.#step
     const times = promises === undefined ? 1 : (met[promises] ?? 0)
     const { unnoticed = 0, slow = 0, failed = 0, lost = 0, out = 0 } = last?.users ?? {}
@@ -202,8 +229,11 @@ export class Tour {
     setText(byId('tour-title', HTMLElement), titleOf(isOver, isInvited, name))
     const isReplaced = this.#strategy === this.#step.otherwise
     const text = isOver ? word('tourOver') : isInvited ? word('tourInvites') : word(`tourText-${name}`)
-    setText(byId('tour-text', HTMLElement), isReplaced ? `${text} ${word('tourNoRedis')}` : text)
-    setText(byId('tour-found', HTMLElement), this.#problem === '' ? this.#found : this.#problem)
+    const hasStore = name === 'redis' && !isOver && !isInvited
+    const more = isReplaced ? [word('tourNoRedis')] : hasStore ? [word('tourStore')] : []
+    setText(byId('tour-text', HTMLElement), [text, ...more].join(' '))
+    const found = this.#found === undefined ? '' : word(this.#found.name, this.#found.values)
+    setText(byId('tour-found', HTMLElement), this.#problem === '' ? found : this.#problem)
     byId('tour-command', HTMLElement).hidden = !isOver
     setText(this.#act, this.#actWord())
     setText(byId('tour-close', HTMLButtonElement), word(isInvited ? 'tourLater' : 'tourEnd'))

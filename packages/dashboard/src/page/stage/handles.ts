@@ -1,5 +1,6 @@
 /** Buttons in the middle of the ways between the parts, where proxies let the connections be broken. */
 import { byId, element } from '../base/dom.ts'
+import { partsText } from '../base/parts.ts'
 import { word } from '../base/words.ts'
 import type { Point } from './picture.ts'
 
@@ -29,7 +30,7 @@ export class Handles {
       const button = this.#buttons.get(edge) ?? this.#add(edge)
       button.style.left = `${(from.x + to.x) / 2}px`
       button.style.top = `${(from.y + to.y) / 2}px`
-      button.ariaLabel = word('breakEdge', { edge: edge.replace('>', ' → ') })
+      button.ariaLabel = word('breakEdge', { edge: partsText(edge) })
     }
   }
 

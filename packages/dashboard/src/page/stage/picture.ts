@@ -1,7 +1,7 @@
 /** Draws the stage on a canvas: the ways between the parts, every user as a dot, and every request as a particle. */
 import type { Colours } from '../base/colours.ts'
 import { OP_FIELDS, OUTCOMES, STANDINGS, type ToldLife } from '@ninelives/history'
-import { placeAt, Places, radiusFor, type Yard } from './places.ts'
+import { clearRadius, placeAt, Places, radiusFor, type Yard } from './places.ts'
 
 /** Where the parts are, in the canvas' own pixels. */
 export interface Plan {
@@ -209,7 +209,7 @@ export class Picture {
     context.setLineDash([])
   }
 
-  #dots({ nodes }: Plan, colours: Colours): void {
+  #dots({ nodes, away: tray }: Plan, colours: Colours): void {
     const yards = this.#places.yardOf
     const out: number[] = []
     const ghosts: number[] = []
@@ -230,7 +230,9 @@ export class Picture {
     }
     if (disc) context.fill()
     const inTray = (this.#radii[YARD_OUT] ?? 1) * 1.1
-    this.#each(away, colours.soft, (user) => this.#disc(user, inTray * 0.8), true)
+    // They are counted beside it, so each must be seen.
+    const awayRadius = clearRadius(tray, this.#users, this.#radii[YARD_AWAY] ?? 1) * 0.9
+    this.#each(away, colours.soft, (user) => this.#disc(user, awayRadius), true)
     this.#each(ghosts, colours.ok, (user) => this.#disc(user, radius - 0.6), false, 1.2)
     this.#each(out, colours.out, (user) => this.#ring(user, inTray), false, Math.max(0.8, inTray * 0.3))
   }

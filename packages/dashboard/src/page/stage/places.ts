@@ -54,6 +54,18 @@ export function radiusFor(yard: Yard, users: number): number {
   return Math.min(RADIUS_MAX, Math.max(RADIUS_MIN, each * FILL))
 }
 
+/** The nearest places of the spiral are further apart, where a place takes the room of a disc with the radius 1. */
+const NEAREST = 1.5
+
+/** The largest radius with which no two dots touch: the shorter side of a yard squeezes the spiral. */
+export function clearRadius({ width, height }: Yard, users: number, radius: number): number {
+  const all = Math.max(1, users)
+  const wide = Math.sqrt((Math.PI * width * height) / 4 / all)
+  const scale = Math.min(1, (SPACING_MAX * radius) / wide)
+  const apart = (NEAREST * scale * (Math.min(width, height) / 2 - radius)) / Math.sqrt(all)
+  return Math.min(radius, apart / 2)
+}
+
 /** The middle of a place. */
 export function placeAt(
   yard: Yard,

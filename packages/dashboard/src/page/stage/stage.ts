@@ -102,14 +102,16 @@ export class Stage {
     setText(byId('balancer-rate', HTMLElement), word('perSecond', { n: Math.round(sum(recent.byNode) / seconds) }))
     const routing = `routing-${state.strategy.routing}`
     setText(byId('balancer-routing', HTMLElement), isWord(routing) ? word(routing) : '')
+    const shape = storeShape(state)
+    byId('store-name', HTMLElement).hidden = shape !== 'server' && shape !== 'file'
     setText(byId('store-text', HTMLElement), storeText(state))
     const storeBreak = byId('store-break', HTMLButtonElement)
-    storeBreak.hidden = storeShape(state) !== 'server' || recording.fork !== undefined
+    storeBreak.hidden = shape !== 'server' || recording.fork !== undefined
     storeBreak.disabled = !cluster.isThere
     setText(byId('out-count', HTMLElement), figure(out))
     setText(byId('away-count', HTMLElement), figure(away))
     byId('out', HTMLElement).dataset['any'] = String(out > 0)
-    this.#root.dataset['store'] = storeShape(state)
+    this.#root.dataset['store'] = shape
     for (const [index, node] of state.nodes.entries()) {
       const house = this.#houses.get(node.name) ?? this.#addHouse(node.name, index)
       house.root.dataset['state'] = lifeOf(node)
@@ -221,5 +223,5 @@ function storeText(state: ClusterState): string {
   if (shape === 'mesh') return word('storeMesh')
   if (shape === 'memory') return word('storeMemory')
   if (shape === 'file') return word('storeFile')
-  return /(\w+):\/\/[^/?]+/.exec(decodeURIComponent(state.store))?.[0] ?? word('store')
+  return /(\w+):\/\/[^/?]+/.exec(decodeURIComponent(state.store))?.[0] ?? ''
 }
