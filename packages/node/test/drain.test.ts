@@ -21,7 +21,7 @@ const takesNobodyNew = (url: string) =>
   )
 
 test('SIGTERM: reports draining at once, serves on for a while, lets a request in flight end, exits with 0', async (t) => {
-  const node = nodeProcess(t, { DRAIN_NOTICE_MS: '1500', DRAIN_MS: '60000' })
+  const node = nodeProcess(t, { DRAIN_NOTICE_MS: '6000', DRAIN_MS: '60000' })
   const url = await node.ready()
   const payload = JSON.stringify({ name: 'user-0', password: 'password-0' })
   const slow = request(`${url}/api/login`, {

@@ -81,10 +81,10 @@ test('an upstream that goes silent in the middle of an answer does not hang its 
 test('an answer that keeps coming is not cut for taking long', async (t) => {
   const upstream = await rawServer(t, (socket) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n')
-    const timer = setInterval(() => socket.write('x'), 120)
+    const timer = setInterval(() => socket.write('x'), 400)
     socket.once('close', () => clearInterval(timer))
   })
-  const timeouts = { ANSWER_IDLE_MS: '1000', ATTEMPT_TIMEOUT_MS: '1000' }
+  const timeouts = { ANSWER_IDLE_MS: '3000', ATTEMPT_TIMEOUT_MS: '3000' }
   const { url } = await balancing(t, { a: upstream.port }, timeouts)
   t.is((await ask(url)).body.toString(), 'x'.repeat(10))
 })
@@ -144,7 +144,7 @@ test('an upstream that does not answer in time is a 504, and its connection is g
 
 test("an upload that keeps coming is not a silent upstream, and one that stalls is the client's fault", async (t) => {
   const upstream = await httpServer(t, (request, response) => request.resume().on('end', () => response.end('ok')))
-  const { url } = await balancing(t, { a: upstream.port }, { ATTEMPT_TIMEOUT_MS: '1000' })
+  const { url } = await balancing(t, { a: upstream.port }, { ATTEMPT_TIMEOUT_MS: '3000' })
   const steady = open(url, { method: 'POST', agent: false, headers: { 'content-length': 20 } })
   const answer = answerTo(steady)
   let left = 20
@@ -152,7 +152,7 @@ test("an upload that keeps coming is not a silent upstream, and one that stalls 
     left -= 1
     steady.write('x')
     if (left === 0) clearInterval(timer)
-  }, 60)
+  }, 200)
   t.is((await answer).status, 200)
   const stalling = open(url, { method: 'POST', agent: false, headers: { 'content-length': 20 } })
   const refused = answerTo(stalling)

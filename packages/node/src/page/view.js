@@ -1,5 +1,5 @@
 /** Renders the shop's state. Nothing here sends requests or makes decisions. */
-import { currentLanguage, goodName, personName, price, things, translated } from './strings.js'
+import { currentLanguage, goodName, personName, price, translated } from './strings.js'
 
 export const goods = [
   { sku: 'yarn-ball', won: 6_500 },
