@@ -44,12 +44,14 @@ async function loggedIn({ cluster }: Lab): Promise<() => Promise<boolean>> {
   }
 }
 
-/** Resolves with the replica's port, once it has what the store has. */
+/** Resolves with the replica's port, once it follows and has what the store has. */
 async function copied({ cluster: { store } }: Lab): Promise<number> {
-  const port = Number(/^slave0:.*port=(\d+)/m.exec(await askRedis(store?.port ?? 0, 'INFO', 'replication'))?.[1])
+  let port = 0
   const isCopied = async (): Promise<boolean> => {
+    const replication = await askRedis(store?.port ?? 0, 'INFO', 'replication')
+    port = Number(/^slave0:.*port=(\d+)/m.exec(replication)?.[1] ?? 0)
     const size = await askRedis(store?.port ?? 0, 'DBSIZE')
-    return /^:[1-9]/.test(size) && size === (await askRedis(port, 'DBSIZE'))
+    return port > 0 && /^:[1-9]/.test(size) && size === (await askRedis(port, 'DBSIZE'))
   }
   await until(isCopied, { deadlineMs: 60_000, what: 'the replica to have it' })
   return port
