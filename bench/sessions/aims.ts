@@ -34,9 +34,9 @@ const AIMS: readonly Aim[] = [
 
 /** Those whose subjects were both measured. */
 export function aimsFound(blocks: Blocks<RequestKind>, seed: number): AimFound[] {
-  return AIMS.filter(({ subject, base }) => blocks.has(subject) && blocks.has(base)).map((aim) => {
+  return AIMS.filter(({ subject, base }) => blocks.has(subject) && blocks.has(base)).map((aim): AimFound => {
     const of = (name: string): number[] => seriesOf(blocks, name, aim.kind, aim.figure)
     const found = ratio(of(aim.subject), of(aim.base), seededRandom(seed))
-    return { ...aim, ratio: found, is: reached(found, aim.ratioMax) }
+    return Object.assign({ ratio: found, is: reached(found, aim.ratioMax) }, aim)
   })
 }

@@ -17,14 +17,19 @@ const ours = { file: 'ninelives.ts', packages: ['koa', 'koa-session', 'ioredis']
 
 const database = { ...ours, packages: ['koa', 'koa-session'] }
 
+const overPostgres = { ...ours, packages: ['koa', 'koa-session', 'pg'] }
+
 /** Where there is one to measure: `DATABASE_URL=postgres://... npm run bench:sessions`. */
 const postgres: readonly SessionSubject[] = process.env['DATABASE_URL']?.startsWith('postgres')
-  ? (
-      [
-        { name: 'ninelives-postgres', title: 'ninelives, PostgreSQL', store: 'postgres' },
-        { name: 'ninelives-postgres-off', title: 'ninelives, PostgreSQL synchronousCommit=off', store: 'postgres-off' },
-      ] as const
-    ).map((each) => ({ ...each, ...ours, packages: ['koa', 'koa-session', 'pg'] }))
+  ? [
+      { name: 'ninelives-postgres', title: 'ninelives, PostgreSQL', store: 'postgres', ...overPostgres },
+      {
+        name: 'ninelives-postgres-off',
+        title: 'ninelives, PostgreSQL synchronousCommit=off',
+        store: 'postgres-off',
+        ...overPostgres,
+      },
+    ]
   : []
 
 const token = { ...ours, packages: ['koa', 'koa-session', 'jose', 'lru-cache'] } as const

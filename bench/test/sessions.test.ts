@@ -15,23 +15,25 @@ test('the page has the table of the kept result', (t) => {
   for (const { name, title } of kept.subjects) t.true(page.includes(`| ${title} `), name)
 })
 
+function turns(cpu: number) {
+  const series = Array.from({ length: 8 }, (_, block) => ({
+    // Each block is slower than the one before, which is no difference between the two.
+    cpuMicrosPerRequest: cpu * (block + 1),
+    p50Micros: 1,
+    p99Micros: 1,
+  }))
+  return { read: series, write: series }
+}
+
+function found(hybrid: number) {
+  const blocks: Blocks<RequestKind> = new Map([
+    ['ninelives-memory', turns(100)],
+    ['ninelives-hybrid', turns(hybrid)],
+  ])
+  return aimsFound(blocks, 1).map(({ subject, ratio, is }) => [subject, ratio.median.toFixed(2), is])
+}
+
 test('an aim is judged where both stores were measured, block by block', (t) => {
-  const turns = (cpu: number) => {
-    const series = Array.from({ length: 8 }, (_, block) => ({
-      // Each block is slower than the one before, which is no difference between the two.
-      cpuMicrosPerRequest: cpu * (block + 1),
-      p50Micros: 1,
-      p99Micros: 1,
-    }))
-    return { read: series, write: series }
-  }
-  const found = (hybrid: number) => {
-    const blocks: Blocks<RequestKind> = new Map([
-      ['ninelives-memory', turns(100)],
-      ['ninelives-hybrid', turns(hybrid)],
-    ])
-    return aimsFound(blocks, 1).map(({ subject, ratio, is }) => [subject, ratio.median.toFixed(2), is])
-  }
   t.deepEqual(found(105), [['ninelives-hybrid', '1.05', 'reached']])
   t.deepEqual(found(115), [['ninelives-hybrid', '1.15', 'missed']])
 })
