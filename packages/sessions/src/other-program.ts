@@ -74,17 +74,7 @@ async function whatIsWrong({ host, port }: Host, { program, schemes }: Expected)
 async function speaksTls(host: string, port: number): Promise<boolean> {
   // Who it is does not matter here: nothing is sent but the greeting.
   const socket = connectTls({ host, port, rejectUnauthorized: false })
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  socket.on('secureConnect', () => resolve(true))
-  socket.on('error', () => resolve(false))
-  socket.on('close', () => resolve(false))
-  const late = setTimeout(() => socket.destroy(), ANSWER_WAIT_MS)
-  try {
-    return await promise
-  } finally {
-    clearTimeout(late)
-    socket.destroy()
-  }
+  return await heard(socket, false, (tell) => socket.on('secureConnect', () => tell(true)))
 }
 
 /** Undefined if nothing answers there, or a program that is none of these. */
@@ -107,11 +97,18 @@ async function programAt(host: string, port: number): Promise<Program | undefine
 
 /** What a program says by itself, or else to the question. Empty if that is nothing. */
 async function firstWords(socket: Socket, question: Buffer): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  socket.on('connect', () => void setTimeout(() => socket.write(question), GREETING_WAIT_MS).unref())
-  socket.on('data', (data) => resolve(data.toString('latin1')))
-  socket.on('error', () => resolve(''))
-  socket.on('close', () => resolve(''))
+  return await heard(socket, '', (tell) => {
+    socket.on('connect', () => void setTimeout(() => socket.write(question), GREETING_WAIT_MS).unref())
+    socket.on('data', (data) => tell(data.toString('latin1')))
+  })
+}
+
+/** What `listen` hears of the socket, or `otherwise` if it ends or is silent for too long before that. It is closed then. */
+async function heard<T>(socket: Socket, otherwise: T, listen: (tell: (value: T) => void) => void): Promise<T> {
+  const { promise, resolve } = Promise.withResolvers<T>()
+  listen(resolve)
+  socket.on('error', () => resolve(otherwise))
+  socket.on('close', () => resolve(otherwise))
   const late = setTimeout(() => socket.destroy(), ANSWER_WAIT_MS)
   try {
     return await promise
