@@ -3,7 +3,7 @@ import { withBlock } from '../harness/marked-block.ts'
 import { interval } from '../harness/command/table.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import type { SessionsResult, SubjectResult } from './result.ts'
-import { FIGURES } from './table.ts'
+import { aimText } from './table.ts'
 
 const HEADS = ['', 'a read: CPU, µs', 'p50, µs', 'a write: CPU, µs', 'p50, µs']
 
@@ -12,14 +12,13 @@ export function withSessions(page: string, result: SessionsResult): string {
 }
 
 function sessionsMarkdown({ subjects, aims, environment, options, startedAt, seed }: SessionsResult): string {
-  const titles = new Map(subjects.map(({ name, title }) => [name, title]))
   const { processor, cores, node, redis = '', commit, busy } = environment
   const where = `${String(options['blocks'])} blocks of ${String(options['requests'])} requests each, ${cores} × ${processor}, Node ${node.slice(1)}, Redis ${redis}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${commit.slice(0, 10)}. In brackets 95 % intervals.`
   const caption = `CPU time of the process that serves the request, one after the other. ${where}${busy ? ' The machine was busy: not to be quoted.' : ''}`
-  const goals = aims.map(
-    ({ subject, base, kind, figure, ratio, ratioMax, is }) =>
-      `- ${titles.get(subject)} ÷ ${titles.get(base)}, ${FIGURES[figure]} of a ${kind}: ${interval(ratio, 2)}; at most ${ratioMax.toFixed(2)}: ${is}`,
-  )
+  const goals = aims.map((aim) => {
+    const { stores, figure, ratio, is } = aimText(aim, subjects)
+    return `- ${stores}, ${figure} of a ${aim.kind}: ${ratio}; ${is}`
+  })
   return [markdownTable([HEADS, ...subjects.map(row)]), '', caption, ...(goals.length > 0 ? ['', ...goals] : [])].join(
     '\n',
   )

@@ -8,7 +8,7 @@ import type { SessionFigures, SessionsResult } from './result.ts'
 
 const TITLES = { read: 'Reading the session', write: 'Changing the session' } as const
 const HEADINGS = ['CPU µs', '95 %', 'p50 µs', 'p99 µs', 'Redis', 'ninelives ÷ this', '']
-export const FIGURES = { cpuMicrosPerRequest: 'CPU', p50Micros: 'p50' } as const
+const FIGURES = { cpuMicrosPerRequest: 'CPU', p50Micros: 'p50' } as const
 /** From here on it is text. */
 const RATIO_COLUMN = 6
 
@@ -26,7 +26,7 @@ export function sessionsTable(result: SessionsResult): string {
   const again = subjects.find(({ name }) => name === OURS_AGAIN)
   return [
     ...tables,
-    ...(aims.length > 0 ? [aimsTable(aims, subjects)] : []),
+    ...(aims.length > 0 ? [aimsTable(result)] : []),
     ...idle(idleSessions),
     '',
     'Redis: round trips of one request.',
@@ -34,15 +34,26 @@ export function sessionsTable(result: SessionsResult): string {
   ].join('\n')
 }
 
-function aimsTable(aims: readonly AimFound[], subjects: SessionsResult['subjects']): string {
-  const titles = new Map(subjects.map(({ name, title }) => [name, title]))
-  const rows = aims.map(({ subject, base, kind, figure, ratio, ratioMax, is }) => [
-    `${titles.get(subject)} ÷ ${titles.get(base)}`,
-    `${kind}, ${FIGURES[figure]}`,
-    interval(ratio, 2),
-    `at most ${ratioMax.toFixed(2)}: ${is}`,
-  ])
+function aimsTable({ aims, subjects }: SessionsResult): string {
+  const rows = aims.map((aim) => {
+    const { stores, figure, ratio, is } = aimText(aim, subjects)
+    return [stores, `${aim.kind}, ${figure}`, ratio, is]
+  })
   return aligned([['One store by another', '', '', ''], ...rows], 1)
+}
+
+/** The parts of what is said of an aim. */
+export function aimText(
+  { subject, base, figure, ratio, ratioMax, is }: AimFound,
+  subjects: SessionsResult['subjects'],
+): Readonly<Record<'stores' | 'figure' | 'ratio' | 'is', string>> {
+  const titleOf = (name: string): string => subjects.find((each) => each.name === name)?.title ?? name
+  return {
+    stores: `${titleOf(subject)} ÷ ${titleOf(base)}`,
+    figure: FIGURES[figure],
+    ratio: interval(ratio, 2),
+    is: `at most ${ratioMax.toFixed(2)}: ${is}`,
+  }
 }
 
 function comparison(figures: SessionFigures): string[] {

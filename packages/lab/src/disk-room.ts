@@ -1,5 +1,6 @@
 /** Said before a run begins, and not in its middle. */
 import { statfsSync } from 'node:fs'
+import { figure } from '@ninelives/history'
 import { EXIT_BAD_INPUT, LabError } from './errors.ts'
 
 /** A trace of some minutes, with the logs beside it. */
@@ -15,5 +16,5 @@ export function requireRoom(directory: string, bytes: number, remedy: string): v
 }
 
 function megabytes(bytes: number): string {
-  return Math.floor(bytes / 2 ** 20).toLocaleString('en-US')
+  return figure(Math.floor(bytes / 2 ** 20))
 }

@@ -5,6 +5,11 @@ export function sum(counts: Counts): number {
   return Object.values(counts).reduce((total, n) => total + n, 0)
 }
 
+/** A whole number as people read it, with commas. */
+export function figure(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
 export function count(n: number, noun: string): string {
-  return `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`
+  return `${figure(n)} ${noun}${n === 1 ? '' : 's'}`
 }

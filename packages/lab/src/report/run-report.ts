@@ -1,5 +1,5 @@
 /** One run as its reports need it. */
-import type { Anomaly, TraceEvent, Verdict } from '@ninelives/history'
+import { type Anomaly, figure, type TraceEvent, type Verdict } from '@ninelives/history'
 import type { Frame } from '../terminal/verdict.ts'
 
 export interface RunReport {
@@ -11,10 +11,10 @@ export interface RunReport {
 
 /** What was lost, in one sentence. */
 export function lossSentence({ sessions, writes, faults, anomalies, verdict }: Verdict): string {
-  const of = `${n(sessions.begun)} sessions and ${n(writes.acknowledged)} acknowledged writes`
-  const met = faults.landed === 1 ? 'One fault landed' : `${n(faults.landed)} faults landed`
+  const of = `${figure(sessions.begun)} sessions and ${figure(writes.acknowledged)} acknowledged writes`
+  const met = faults.landed === 1 ? 'One fault landed' : `${figure(faults.landed)} faults landed`
   if (verdict === 'invalid') {
-    const lost = `${n(sessions.lost)} sessions and ${n(writes.lost)} writes were lost of ${of}`
+    const lost = `${figure(sessions.lost)} sessions and ${figure(writes.lost)} writes were lost of ${of}`
     return `${met}, and ${lost}; ${anomalies.length === 1 ? 'one kind of anomaly is' : `${anomalies.length} kinds of anomalies are`} proven.`
   }
   const bound =
@@ -27,8 +27,4 @@ export function lossSentence({ sessions, writes, faults, anomalies, verdict }: V
 /** No loss in N faults leaves a rate of up to 3/N, with 95 % confidence. */
 export function bounded(faults: number): string {
   return `${Math.min(100, 300 / Math.max(1, faults)).toFixed(faults < 30 ? 0 : 1)} %`
-}
-
-function n(number: number): string {
-  return number.toLocaleString('en-US')
 }

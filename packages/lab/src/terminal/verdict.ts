@@ -3,6 +3,7 @@ import {
   count,
   type Crash,
   type Exposure,
+  figure,
   type FloorFigures,
   INTERLEAVINGS,
   type Interleaving,
@@ -43,8 +44,8 @@ export function verdictTable(verdict: Verdict, { events, whys }: Frame, paint: P
     ...exposureRows(exposures),
     ...interleavingRows(interleavings),
     ['Operations', operationsText(operations, whys)],
-    ['Sessions', `${n(sessions.begun)} begun, ${n(sessions.lost)} lost`],
-    ['Writes', `${n(writes.acknowledged)} acknowledged, ${n(writes.lost)} lost`],
+    ['Sessions', `${figure(sessions.begun)} begun, ${figure(sessions.lost)} lost`],
+    ['Writes', `${figure(writes.acknowledged)} acknowledged, ${figure(writes.lost)} lost`],
     ...(floor === undefined ? [] : floorRows(floor)),
     ...anomalies.map(({ kind, times }): [string, string] => [
       'Anomaly',
@@ -71,7 +72,7 @@ function exposureRows(exposures: readonly Exposure[]): [string, string][] {
   const range = (pick: (exposure: Exposure) => number): string => {
     const figures = exposures.map(pick)
     const [least, most] = [Math.min(...figures), Math.max(...figures)]
-    return least === most ? n(least) : `${n(least)} to ${n(most)}`
+    return least === most ? figure(least) : `${figure(least)} to ${figure(most)}`
   }
   const total = (pick: (exposure: Exposure) => number): number => exposures.reduce((sum, each) => sum + pick(each), 0)
   const share =
@@ -101,7 +102,7 @@ function interleavingRows(all: readonly Interleaving[]): [string, string][] {
   return [
     ...there.map(({ name, times }, index): [string, string] => [
       index === 0 ? 'Exercised' : '',
-      `${n(times).padStart(5)} x  ${INTERLEAVINGS[name]}`,
+      `${figure(times).padStart(5)} x  ${INTERLEAVINGS[name]}`,
     ]),
     ...(absent.length === 0 ? [] : [['', `never: ${absent.join(', ')} (--require NAME)`] as [string, string]]),
   ]
@@ -109,12 +110,12 @@ function interleavingRows(all: readonly Interleaving[]): [string, string][] {
 
 function floorRows({ moves, sentAgain, closed }: FloorFigures): [string, string][] {
   const { acknowledged, lost, doubled } = moves
-  const text = `${n(acknowledged)} acknowledged, ${n(lost)} lost, ${n(doubled)} done twice; ${n(sentAgain)} sent again over another socket`
+  const text = `${figure(acknowledged)} acknowledged, ${figure(lost)} lost, ${figure(doubled)} done twice; ${figure(sentAgain)} sent again over another socket`
   const sockets = `${count(closed.sockets, 'socket')} closed after the logout, within ${ms(closed.slowestMs)} at most`
   const untimed =
     closed.untimed === 0
       ? []
-      : [['', `${n(closed.untimed)} of them in time or later: the users' process was late`] as [string, string]]
+      : [['', `${figure(closed.untimed)} of them in time or later: the users' process was late`] as [string, string]]
   return [['Moves', text], ...(closed.sockets === 0 ? [] : [['', sockets] as [string, string], ...untimed])]
 }
 
@@ -122,9 +123,9 @@ function serviceText({ outMs, refused, unclear, failed, fullAfterMs }: ServiceFi
   const out =
     outMs === 0
       ? 'enough was up to serve all the time'
-      : `too little was up to serve for ${(outMs / 1_000).toFixed(1)} s: ${n(refused)} refused, ${n(unclear)} without an answer`
+      : `too little was up to serve for ${(outMs / 1_000).toFixed(1)} s: ${figure(refused)} refused, ${figure(unclear)} without an answer`
   const after = fullAfterMs === 0 ? 'all was served' : `the last failed ${ms(fullAfterMs)}`
-  return `${out}; ${n(failed)} failed at other times; ${after} after everything was back`
+  return `${out}; ${figure(failed)} failed at other times; ${after} after everything was back`
 }
 
 function latencyText({ operations, p50Ms, p99Ms, longestMs }: LatencyFigures): string {
@@ -133,11 +134,11 @@ function latencyText({ operations, p50Ms, p99Ms, longestMs }: LatencyFigures): s
 }
 
 function ms(value: number): string {
-  return `${value < 100 ? value.toFixed(1) : n(Math.round(value))} ms`
+  return `${value < 100 ? value.toFixed(1) : figure(Math.round(value))} ms`
 }
 
 function operationsText({ ok, failed, unknown }: Verdict['operations'], whys: Frame['whys']): string {
-  return `${n(ok)} ok, ${n(failed)} failed${reasons(whys.failed)}, ${n(unknown)} unknown${reasons(whys.unknown)}`
+  return `${figure(ok)} ok, ${figure(failed)} failed${reasons(whys.failed)}, ${figure(unknown)} unknown${reasons(whys.unknown)}`
 }
 
 /** The most frequent reasons. */
@@ -145,7 +146,7 @@ function reasons(whys: ReadonlyMap<string, number>): string {
   const all = [...whys].toSorted(([, a], [, b]) => b - a)
   const shown = all
     .slice(0, WHYS_MAX)
-    .map(([why, times]) => (all.length === 1 ? visible(why) : `${n(times)} ${visible(why)}`))
+    .map(([why, times]) => (all.length === 1 ? visible(why) : `${figure(times)} ${visible(why)}`))
   return all.length === 0 ? '' : ` (${shown.join(', ')}${all.length > WHYS_MAX ? ', ...' : ''})`
 }
 
@@ -227,8 +228,4 @@ function endText({ kind }: OperationSent, ended: OperationEnded | undefined): st
     ...(number === undefined ? [] : [`count ${number}`]),
   ]
   return `-> ok${by}${shown.length === 0 ? '' : `, ${shown.join(', ')}`}`
-}
-
-function n(number: number): string {
-  return number.toLocaleString('en-US')
 }

@@ -1,4 +1,4 @@
-import { type ClusterState, count, type Counts, nodeLabel, sum, type UsersSecond } from '@ninelives/history'
+import { type ClusterState, count, type Counts, figure, nodeLabel, sum, type UsersSecond } from '@ninelives/history'
 import { clockTime, type Paint } from './paint.ts'
 import { visible } from './visible.ts'
 
@@ -13,15 +13,11 @@ export function watchLine(second: UsersSecond, nodes: readonly string[], atMs: n
     paint('dim', clockTime(atMs)),
     ...nodes.map((node) => share(node, second.byNode, paint)),
     `ok ${String(ok).padStart(3)}`,
-    flagged(`failed ${n(errors)}`, errors, paint),
-    flagged(`logged out ${n(loggedOut)}`, loggedOut, paint),
-    flagged(`carts intact ${n(users.intact)}/${n(users.all)}`, users.all - users.intact + lost, paint),
+    flagged(`failed ${figure(errors)}`, errors, paint),
+    flagged(`logged out ${figure(loggedOut)}`, loggedOut, paint),
+    flagged(`carts intact ${figure(users.intact)}/${figure(users.all)}`, users.all - users.intact + lost, paint),
     `p99 ${latencyMs.p99.toFixed(0)} ms`,
   ].join('  ')
-}
-
-function n(figure: number): string {
-  return figure.toLocaleString('en-US')
 }
 
 function share(node: string, byNode: Counts, paint: Paint): string {
@@ -55,16 +51,16 @@ export function watchSummary({ target, users, seconds, byNode, byKind, worstP99M
   // Operations in flight count as neither.
   const ended = ok + errors + loggedOut
   const percent = ended === 0 ? '' : ` (${((100 * ok) / ended).toFixed(2)} %)`
-  const kinds = Object.entries(byKind).map(([kind, times]) => `${n(times)} × ${visible(kind)}`)
+  const kinds = Object.entries(byKind).map(([kind, times]) => `${figure(times)} × ${visible(kind)}`)
   const answers = Math.max(1, sum(byNode))
   const shares = Object.entries(byNode).map(([node, own]) => `${visible(node)} ${Math.round((100 * own) / answers)} %`)
   const rows: [string, string][] = [
-    ['operations', n(ended)],
-    ['ok', `${n(ok)}${percent}`],
-    ['failed', kinds.length === 0 ? n(errors) : `${n(errors)} (${kinds.join('; ')})`],
+    ['operations', figure(ended)],
+    ['ok', `${figure(ok)}${percent}`],
+    ['failed', kinds.length === 0 ? figure(errors) : `${figure(errors)} (${kinds.join('; ')})`],
     ['logged out', count(loggedOut, 'time')],
-    ['items lost', n(lost)],
-    ['carts intact', `${n(users.intact)}/${n(users.all)}`],
+    ['items lost', figure(lost)],
+    ['carts intact', `${figure(users.intact)}/${figure(users.all)}`],
     ['answers', shares.sort().join(', ')],
     ['worst p99', `${worstP99Ms.toFixed(0)} ms`],
   ]
