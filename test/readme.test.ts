@@ -1,6 +1,5 @@
 /**
- * Every block of TypeScript or JavaScript in a README compiles under strict TypeScript, and runs in its frame. A frame that says
- * `needs redis-server` is skipped where there is none.
+ * Every block of TypeScript or JavaScript in a README compiles under strict TypeScript, and runs in its frame.
  */
 import { execFile } from 'node:child_process'
 import { rm, writeFile } from 'node:fs/promises'
@@ -9,12 +8,11 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { redisMissing } from '../packages/sessions/test/support/redis/server.ts'
-import { blocks, ENVIRONMENT, fileOf, frames, isFor, writeFrames } from './support/readme-blocks.ts'
+import { blocks, ENVIRONMENT, fileOf, frames, isFor, NEEDS_REDIS, writeFrames } from './support/readme-blocks.ts'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const AVA_TIMEOUT_MS = 60_000
-const NEEDS_REDIS = /^\/\/ needs redis-server$/m
 const directory = join(root, `.ninelives/readme-${process.pid}`)
 
 Object.assign(process.env, ENVIRONMENT)

@@ -3,7 +3,8 @@
  *
  * A block may be a fragment, or need a browser that asks its application. What it takes besides stands in a frame: a file of
  * `test/readme/` whose first line names the page and a text of the block, and in which `{{block}}` is the block. A frame
- * asserts what the block is there to show. A server's URL in a block is replaced by `memory:`, and the port by a free one.
+ * asserts what the block is there to show. A server's URL in a block is replaced by `memory:`, and the port by a free one. A frame that
+ * says `needs redis-server` is skipped where there is none.
  *
  * A block whose first line is the name of a file, as `// express.mjs`, is a program on a framework that is not installed here:
  * `test/packed.test.ts` runs it.
@@ -25,6 +26,7 @@ const BLOCK = /^```(?:ts|js|typescript|javascript|mjs)\b[^\n]*\n([\s\S]*?)^```$/
 const PROGRAM = /^\/\/ (\S+\.mjs)\n/
 const FRAME = /^\/\/ completes (\S+): (.*)\n/
 const PLACE = '{{block}}'
+export const NEEDS_REDIS = /^\/\/ needs redis-server$/m
 
 /** What the blocks find in their environment. */
 export const ENVIRONMENT = { SESSION_KEY: 'a key of thirty-two characters, 1' }
