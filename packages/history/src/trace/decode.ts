@@ -7,7 +7,8 @@ export interface TraceProblem {
   readonly reason: string
 }
 
-const NOT_JSON = 'not JSON'
+/** The reason where no event could be read. */
+export const NOT_JSON = 'not JSON'
 
 export interface DecodedTrace {
   readonly events: readonly TraceEvent[]

@@ -50,7 +50,7 @@ export function rowOf(operation: string, cells: readonly Cell[]): string {
 }
 
 /** Explains the words of the table. */
-export const LEGEND = `ok          the customer got an answer, and nothing is lost
+export const LEGEND = `ok          the user got an answer, and nothing is lost
 error       no answer, or a failure: done, or not done, and nothing else is lost
 -           the operation never reaches that crash point
 a name      the anomaly that the checkers found, or the worst of several

@@ -17,10 +17,11 @@ import { say, sayError } from '../terminal/say.ts'
 
 const attachHelp = `ninelives attach --nodes-url a=URL,b=URL [flags]
 
-Serves the live page of a cluster that runs elsewhere, in containers for example, breaks its nodes by signed orders at their lab ports,
-and sends virtual users. Takes LAB_SECRET or LAB_SECRET_FILE, the same as the nodes have, and ADMIN_TOKEN, if the balancer's admin
-port wants one. At another --control-host than loopback, the page and its API want a token: CONTROL_TOKEN, or a new one each time, which
-the link in the first line has. Ctrl-C ends it; the cluster goes on.
+Serves the live page of a cluster that runs elsewhere, in containers for example, breaks its nodes
+by signed orders at their lab ports, and sends virtual users. Takes LAB_SECRET or LAB_SECRET_FILE,
+the same as the nodes have, and ADMIN_TOKEN, if the balancer's admin port wants one. At another
+--control-host than loopback, the page and its API want a token: CONTROL_TOKEN, or a new one each
+time, which the link in the first line has. Ctrl-C ends it; the cluster goes on.
 
 ${flagsHelp(attachFlags)}`
 

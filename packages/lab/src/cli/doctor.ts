@@ -28,12 +28,14 @@ const doctorFlags = {
 
 const doctorHelp = `ninelives doctor URL [flags]
 
-Looks at a session store before production does: whether it answers and how fast, whether this account may do what the store
-needs, and what in its server's settings and state loses sessions, each with its remedy. It creates one record of its own, and ends
-it. URL is a store's URL or the path of a module; without one, it is $NINELIVES_STORE. The password is never shown.
+Looks at a session store before production does: whether it answers and how fast, whether this
+account may do what the store needs, and what in its server's settings and state loses sessions,
+each with its remedy. It creates one record of its own, and ends it. URL is a store's URL or the
+path of a module; without one, it is $NINELIVES_STORE. The password is never shown.
 
 ${flagsHelp(doctorFlags)}
-Exits with 0 if nothing was found; 1 after warnings; 2 if the store loses sessions or can't be reached, or for a bad URL or flag.
+Exits with 0 if nothing was found; 1 after warnings; 2 if the store loses sessions or can't be
+reached, or for a bad URL or flag.
 `
 
 const EXIT_WARNINGS = 1

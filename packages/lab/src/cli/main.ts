@@ -122,6 +122,8 @@ async function dispatch([first, ...rest]: readonly string[]): Promise<number> {
   if (first === 'help' && rest.length > 0) return dispatch([...rest, '--help'])
   if (first === undefined || ['--help', '-h', 'help'].includes(first)) return print(help())
   if (first === '--version' || first === '-v') return print(`${version()}\n`)
+  if (first.startsWith('-'))
+    throw new UsageError(`a command comes first, such as: ninelives up ${[first, ...rest].join(' ')}`)
   const command = commands.get(first)
   if (command === undefined) {
     const meant = closest(first, [...commands.keys()])

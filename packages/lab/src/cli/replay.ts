@@ -8,7 +8,7 @@ import { runText } from '../terminal/verdict.ts'
 import { visible } from '../terminal/visible.ts'
 import { flagsHelp, integerFlag, switchFlag } from './command/flags.ts'
 import { stopSignal, whenStopped } from './command/stop-signal.ts'
-import { parseTraceArguments, TraceFile } from './command/trace-file.ts'
+import { givenTrace, parseTraceArguments, TraceFile } from './command/trace-file.ts'
 import { EXIT_INTERRUPTED } from '../errors.ts'
 import { say } from '../terminal/say.ts'
 
@@ -26,8 +26,8 @@ const replayFlags = {
 
 const replayHelp = `ninelives replay TRACE [flags]
 
-Shows what happened in a run, in the same words as up and with the same pauses. With --page, the live page shows it, and says how to start
-a live cluster in the state of any instant.
+Shows what happened in a run, in the same words as up and with the same pauses. With --page, the
+live page shows it, and says how to start a live cluster in the state of any instant.
 
 ${flagsHelp(replayFlags)}
 Exits with 0 at its end, or where it can no longer be read; 1 if it is no trace; 130 after Ctrl-C.
@@ -45,7 +45,7 @@ export async function replay(args: readonly string[], { endsWithParent }: Config
     return 0
   }
   const { file, flags } = given
-  const trace = new TraceFile(file)
+  const trace = givenTrace(file)
   const signal = stopSignal({ endsWithParent, onSecond: () => process.exit(EXIT_INTERRUPTED) })
   if (flags.page) return await serve(trace, flags.port, signal)
   const story = new Story(painter(process.stdout))

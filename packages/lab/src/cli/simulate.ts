@@ -48,10 +48,11 @@ const simulateFlags = {
 
 const simulateHelp = `ninelives simulate [flags]
 
-Runs the engine of the replicated and clustered stores where all is virtual: clocks drift and stop, links delay and break,
-processes die at any step, clients write on top of each other. Then looks whether what the clients saw can be explained by
-one record that each change changed at once, and whether all copies ended the same. A seed decides everything in a run, so
-one that fails fails again; it is cut down to a short script. Exits with 1 when a seed failed.
+Runs the engine of the replicated and clustered stores where all is virtual: clocks drift and stop,
+links delay and break, processes die at any step, clients write on top of each other. Then looks
+whether what the clients saw can be explained by one record that each change changed at once, and
+whether all copies ended the same. A seed decides everything in a run, so one that fails fails
+again; it is cut down to a short script. Exits with 1 when a seed failed.
 
 ${flagsHelp(simulateFlags)}
 Variants:

@@ -24,8 +24,8 @@ import { upFlags } from './command/up-flags.ts'
 
 const upHelp = `npm start -- [flags], or ninelives up [flags]
 
-Starts a cluster (nodes, balancer, a store server where the strategy wants one), a control API with a live page, and virtual
-users; shows what happens; stops everything on Ctrl-C.
+Starts a cluster (nodes, balancer, a store server where the strategy wants one), a control API with
+a live page, and virtual users; shows what happens; stops everything on Ctrl-C.
 
 ${flagsHelp(upFlags)}`
 

@@ -29,8 +29,8 @@ const watchFlags = {
 
 const watchHelp = `ninelives watch [flags]
 
-Sends virtual users to a shop that runs already, and prints once a second which nodes answered and what the users saw. Ctrl-C
-ends it with totals.
+Sends virtual users to a shop that runs already, and prints once a second which nodes answered and
+what the users saw. Ctrl-C ends it with totals.
 
 ${flagsHelp(watchFlags)}`
 

@@ -304,7 +304,19 @@ test(
   ['prove', '--logs', '/proc/ninelives/deep'],
   /can't write to \/proc\/ninelives\/deep \(.*\); name another with --logs DIR/,
 )
-test('a missing file', refused, ['check', '/nowhere/trace.ndjson'], /trace\.ndjson can't be read: ENOENT/)
+test(
+  'a missing file',
+  refused,
+  ['check', '/nowhere'],
+  /there is no \/nowhere; a trace is a file such as \.ninelives\/<run>\/trace\.ndjson\n/,
+)
+for (const command of ['check', 'replay', 'report'])
+  test(
+    `${command} of a file that is no trace`,
+    refused,
+    [command, 'README.md'],
+    /README\.md is no trace: its first line is not JSON\n/,
+  )
 test('no file', refused, ['check'], /check takes one trace/)
 test('two files', refused, ['check', 'one', 'another'], /check takes one trace/)
 test('a flag that check does not have', refused, ['check', '--fly'], /unknown flag --fly; check knows --json, --help/)

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace } from '@ninelives/history'
 import { runState } from '../../src/supervise/process-table.ts'
@@ -29,14 +28,21 @@ test.serial(
   ['fly'],
   /^ninelives: unknown command "fly"; there are up, .*, and --help\n$/,
 )
+test.serial(
+  'a flag in place of a command',
+  refused,
+  ['--strategy', 'redis'],
+  /^ninelives: a command comes first, such as: ninelives up --strategy redis\n$/,
+)
 test.serial('an unknown flag', refused, ['up', '--fly'], /unknown flag --fly; up knows --strategy, --nodes,/)
 test.serial('an unknown flag of watch', refused, ['watch', '--fly'], /unknown flag --fly; watch knows --target,/)
 test(
   'an unknown strategy',
   refused,
   ['up', '--strategy', 'hope'],
-  /--strategy takes replicated, clustered, memory, .*token or hybrid, not "hope"/,
+  /--strategy takes replicated, clustered, memory, .*token or hybrid, not "hope"\n/,
 )
+test('a misspelt strategy', refused, ['up', '--strategy', 'reddis'], /not "reddis": did you mean redis\?\n/)
 test.serial('too many nodes', refused, ['up', '--nodes', '13'], /--nodes takes 1 to 12, not "13"/)
 test(
   'an odd restart',
@@ -120,7 +126,11 @@ const internal = test.macro(async (t, args: (t: ExecutionContext) => string[], c
 
 const unreachable = ['--target', 'http://127.0.0.1:9', '--kill-command', 'true']
 const prove = (t: ExecutionContext): string[] => ['prove', ...unreachable, '--logs', scratch(t)]
-const check = (): string[] => ['check', fileURLToPath(import.meta.url)]
+const check = (t: ExecutionContext): string[] => {
+  const file = `${scratch(t)}/trace.ndjson`
+  writeFileSync(file, '')
+  return ['check', file]
+}
 const fails = 'process.stdout.write = () => { throw new Error("a bug") }'
 const failsLater = 'process.stdout.write = () => setImmediate(() => { throw new Error("a bug") })'
 test('a defect of the lab is no proof', internal, prove, fails)

@@ -11,6 +11,8 @@ export interface Flag<T> {
   readonly otherwise: T
   /** Completes "--flag takes ...". */
   readonly takes: string
+  /** Where it takes one of a few words. */
+  readonly choices?: readonly string[]
   /** A flag without a value. */
   readonly isSwitch?: true
   /** Undefined for a bad value. `before` is the value so far, for a flag that may be repeated. */
@@ -54,7 +56,8 @@ export function choiceFlag<T extends string | undefined>(
   choices: readonly string[],
   described: Described<T>,
 ): Flag<T | string> {
-  return { ...described, takes: listed(choices), parse: (value) => choices.find((choice) => choice === value) }
+  const parse = (value: string): string | undefined => choices.find((choice) => choice === value)
+  return { ...described, takes: listed(choices), choices, parse }
 }
 
 export function textFlag<T extends string | undefined>(takes: string, described: Described<T>): Flag<T | string> {
@@ -111,8 +114,11 @@ function valueOf(name: string, flag: Flag<unknown>, given: string | undefined, b
   if (flag.isSwitch) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
   if (given === undefined) throw new UsageError(`${name} needs a value: ${flag.takes}`)
   const value = flag.parse(given, before)
-  if (value === undefined) throw new UsageError(`${name} takes ${flag.takes}, not "${given}"`)
-  return value
+  if (value !== undefined) return value
+  const meant = closest(given, flag.choices ?? [])
+  throw new UsageError(
+    `${name} takes ${flag.takes}, not "${given}"${meant === undefined ? '' : `: did you mean ${meant}?`}`,
+  )
 }
 
 function unknownFlag(given: string, command: string, flags: Flags): string {

@@ -1,10 +1,12 @@
 /** Reads the trace file that a command is given. */
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import { decodeLines, type ReadTrace, type TraceEvent, type TraceProblem } from '@ninelives/history'
+import { decodeLines, NOT_JSON, type ReadTrace, type TraceEvent, type TraceProblem } from '@ninelives/history'
 import { UsageError } from '../../errors.ts'
 import { type Flags, type FlagValues, parseFlags } from './flags.ts'
+
+const WHAT_IT_IS = 'a trace is a file such as .ninelives/<run>/trace.ndjson'
 
 export interface TraceArguments<F extends Flags> {
   readonly file: string
@@ -22,9 +24,17 @@ export function parseTraceArguments<F extends Flags>(
   if (values === 'help') return 'help'
   const [file, ...others] = files
   if (file === undefined || others.length > 0) {
-    throw new UsageError(`${command} takes one trace, such as .ninelives/<run>/trace.ndjson; see --help`)
+    throw new UsageError(`${command} takes one trace: ${WHAT_IT_IS}; see --help`)
   }
   return { file, flags: values }
+}
+
+/** The trace that a command was given. Throws UsageError if it is no trace at all; what is wrong later in it is its `problem`. */
+export function givenTrace(file: string): TraceFile {
+  const trace = new TraceFile(file)
+  for (const _event of trace.events) return trace
+  if (trace.problem?.reason === NOT_JSON) throw new UsageError(`${file} is no trace: its first line is ${NOT_JSON}`)
+  return trace
 }
 
 /** Far above any event. A longer line is no event, and must not fill the memory. */
@@ -39,6 +49,7 @@ export class TraceFile implements ReadTrace {
   /** Throws UsageError if the file can't be read. */
   constructor(file: string) {
     this.path = file
+    if (!existsSync(file)) throw new UsageError(`there is no ${file}; ${WHAT_IT_IS}`)
     try {
       const found = statSync(file)
       if (found.isDirectory())

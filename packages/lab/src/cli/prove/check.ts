@@ -15,7 +15,7 @@ import { type Paint, painter } from '../../terminal/paint.ts'
 import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../../terminal/verdict.ts'
 import { visibleJson } from '../../terminal/visible.ts'
 import { flagsHelp, switchFlag } from '../command/flags.ts'
-import { parseTraceArguments, TraceFile } from '../command/trace-file.ts'
+import { givenTrace, parseTraceArguments, TraceFile } from '../command/trace-file.ts'
 import { handOn, type HandOn } from './hand-on.ts'
 import { howLongKept } from '../../run-directory.ts'
 import { say } from '../../terminal/say.ts'
@@ -26,7 +26,8 @@ const checkFlags = { json: switchFlag('the verdict as JSON, and nothing else') }
 
 const checkHelp = `ninelives check TRACE [flags]
 
-Judges a run again, from its trace: the verdict, its anomalies, and the shortest history that proves the worst of them.
+Judges a run again, from its trace: the verdict, its anomalies, and the shortest history that proves
+the worst of them.
 
 ${flagsHelp(checkFlags)}
 Exits with 0 when valid, 1 when invalid, 3 when unknown.
@@ -43,8 +44,9 @@ export function check(args: readonly string[], _config: Config): Promise<number>
     return Promise.resolve(0)
   }
   const { file, flags } = given
+  const trace = givenTrace(file)
   if (!flags.json) return Promise.resolve(judgeFile(file, painter(process.stdout)))
-  const { verdict, frame } = judged(new TraceFile(file))
+  const { verdict, frame } = judged(trace)
   process.stdout.write(asJson(verdict, frame))
   return Promise.resolve(EXIT_CODES[verdict.verdict])
 }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { compared, newAnomalies, type Row } from '../../report/compare.ts'
 import { UsageError } from '../../errors.ts'
 import { say } from '../../terminal/say.ts'
-import { TraceFile } from '../command/trace-file.ts'
+import { givenTrace } from '../command/trace-file.ts'
 import { reportOf } from './check.ts'
 
 /** Exits with it if the second run has an anomaly that the first does not have. */
@@ -13,7 +13,7 @@ const EXIT_WORSE = 1
 /** Takes traces, or the directories of runs. Returns the exit code. */
 export function compareRuns(one: string, other: string | undefined): number {
   if (other === undefined) throw new UsageError('prove --compare takes two runs: --compare A B')
-  const [before, after] = [one, other].map((each) => reportOf(new TraceFile(traceIn(each)))) as [
+  const [before, after] = [one, other].map((each) => reportOf(givenTrace(traceIn(each)))) as [
     ReturnType<typeof reportOf>,
     ReturnType<typeof reportOf>,
   ]

@@ -41,13 +41,15 @@ const requireFlag: Flag<readonly InterleavingName[]> = {
   },
 }
 
+const KILLS_MAX = 1_000
+
 export const proveFlags = {
   strategy: strategyFlag,
   faults: faultsFlag,
   require: requireFlag,
   kills: integerFlag(
-    { min: 0, max: 1_000 },
-    { placeholder: 'N', help: 'faults, one after the other (20)', otherwise: 20 },
+    { min: 0, max: KILLS_MAX },
+    { placeholder: 'N', help: `faults, one after the other, 0 to ${KILLS_MAX} (20)`, otherwise: 20 },
   ),
   overlap: integerFlag(
     { min: 1, max: OVERLAP_MAX },
