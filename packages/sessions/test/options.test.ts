@@ -71,7 +71,7 @@ const refused: Readonly<Record<string, [options: Record<string, unknown>, said: 
   'a misspelt option': [{ idleTimeout: 5 }, /has no option 'idleTimeout'\. It takes .*idleTimeoutMs/],
   'an unset key': [
     { keys: [undefined] },
-    'sessions(): keys takes a list of secrets, each a text of 32 characters or more, not a list of 1. keys[0] is undefined: is the environment variable set that it is read from?',
+    'sessions(): keys takes a list of secrets, each a text of 32 characters or more, not a list of 1. keys[0] is undefined: set the environment variable that it is read from, such as export SESSION_KEY=$(openssl rand -base64 32)',
   ],
   'a short key': [{ keys: [KEY, 'short'] }, /keys\[1\] has 5 characters\.$/],
   'no key': [{ keys: [] }, /keys takes a list of secrets/],

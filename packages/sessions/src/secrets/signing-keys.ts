@@ -13,7 +13,8 @@ export const signingKeysRule: Rule = {
     const at = keys.findIndex((key) => !isKey(key))
     const key: unknown = keys[at]
     if (typeof key === 'string') return `keys[${at}] has ${key.length} characters.`
-    return `keys[${at}] is ${key === undefined ? 'undefined: is the environment variable set that it is read from?' : `a ${typeof key}.`}`
+    if (key !== undefined) return `keys[${at}] is a ${typeof key}.`
+    return `keys[${at}] is undefined: set the environment variable that it is read from, such as export SESSION_KEY=$(openssl rand -base64 32)`
   },
 }
 
