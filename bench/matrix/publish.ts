@@ -33,12 +33,13 @@ export function withMatrix(readme: string, matrix: Matrix | undefined): string {
 }
 
 function block({ options, startedAt, environment }: Matrix): string {
+  const atMost = `${Math.round(100 * boundOfFaults(options.faults))} %`
   return `<picture>
   <source media="(prefers-color-scheme: dark)" srcset="./bench/results/matrix-dark.svg">
   <img alt="Each strategy and peer by each fault: what was lost, done twice or not served" src="./bench/results/matrix-light.svg">
 </picture>
 
-Up to ${options.faults} faults a cell, seen from the users' side; “≤ ${Math.round(100 * boundOfFaults(options.faults))} %” is what so many faults without a loss can prove. ${environment.processor},
+Up to ${options.faults} faults a cell, seen from the users' side. “≤ ${atMost}” means: ${options.faults} faults lost nothing, so at 95 % confidence at most ${atMost} of such faults lose something. ${environment.processor},
 Node ${environment.node.slice(1)}, ${startedAt.slice(0, 10)}. [Its page](bench/results/matrix.html) has the operations that prove each cell, for a browser without a network.
 \`npm run bench -- --matrix\` makes both again.`
 }

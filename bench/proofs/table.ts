@@ -19,6 +19,13 @@ export function pagesWithTables(): string[] {
   return globSync(['README.md', 'docs/stores/*.md'], { cwd: ROOT }).map((page) => join(ROOT, page))
 }
 
+const LOST_HEADS = [
+  `lost when nodes failed ${FAULTS.nodes} times`,
+  `lost when the store failed ${FAULTS.store} times`,
+] as const
+
+const FAULTS_TOLD = `nodes: ${KINDS.nodes.join(', ')}; stores: ${KINDS.store.map((kind) => kind.replace('@store', '')).join(', ')}`
+
 const ROUTINGS = { 'round-robin': 'takes turns', affinity: 'cookie affinity', 'session-id': 'by session' } as const
 
 const PLACES: Readonly<Record<string, string>> = {
@@ -39,13 +46,7 @@ export function strategiesTable(
 ): string {
   const unknown = names.find((name) => !strategies.some((strategy) => strategy.name === name))
   if (unknown !== undefined) throw new UsageError(`a table asks for the strategy "${unknown}", and there is none`)
-  const heads = [
-    'strategy',
-    'routing',
-    'where sessions are',
-    `lost to ${FAULTS.nodes} faults of nodes`,
-    `to ${FAULTS.store} of the store`,
-  ]
+  const heads = ['strategy', 'routing', 'where sessions are', ...LOST_HEADS]
   const chosen = strategies.filter(({ name }) => names.includes(name))
   const rows = chosen.map(({ name, routing }) => [
     name,
@@ -54,28 +55,22 @@ export function strategiesTable(
     cell(proofs, name, 'nodes'),
     cell(proofs, name, 'store'),
   ])
-  const kinds = `nodes: ${KINDS.nodes.join(', ')}; stores: kill, pause`
   const isOnRedis = names.includes('redis') || names.includes('hybrid')
   const ofRedis = isOnRedis ? " The lab's Redis keeps nothing on disk." : ''
-  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes (${kinds}).${ofRedis} ${processor}, Node ${node.slice(1)}. \`npm run bench:proofs\` makes it again.`
+  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes (faults of ${FAULTS_TOLD}).${ofRedis} ${processor}, Node ${node.slice(1)}. \`npm run bench:proofs\` makes it again.`
   return `${markdownTable([heads, ...rows])}\n\n${caption}`
 }
 
 /** All strategies in cells of a few words. */
 export function strategiesInBrief({ proofs, processor, node }: Proofs): string {
-  const heads = [
-    'strategy',
-    'where sessions are',
-    `lost to ${FAULTS.nodes} faults of nodes`,
-    `to ${FAULTS.store} of the store`,
-  ]
+  const heads = ['strategy', 'where sessions are', ...LOST_HEADS]
   const rows = strategies.map(({ name }) => [
     name,
     PLACES[name] ?? '',
     briefCell(proofs, name, 'nodes'),
     briefCell(proofs, name, 'store'),
   ])
-  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes. The lab's Redis keeps nothing on disk. ${processor}, Node ${node.slice(1)}. [The counts](docs/stores/README.md#what-each-strategy-lost) are with the stores; \`npm run bench:proofs\` makes both again.`
+  const caption = `Seen by \`prove\`, one run each: ${USERS} users with ${TABS} tabs, three nodes (faults of ${FAULTS_TOLD}). The lab's Redis keeps nothing on disk. ${processor}, Node ${node.slice(1)}. [The counts](docs/stores/README.md#what-each-strategy-lost) are with the stores; \`npm run bench:proofs\` makes both again.`
   return `${markdownTable([heads, ...rows])}\n\n${caption}`
 }
 

@@ -8,7 +8,7 @@ import { benchMain, say } from '../harness/command/command.ts'
 import { withBlock } from '../harness/marked-block.ts'
 import type { BenchResult } from '../result.ts'
 import type { Estimate } from '../harness/statistics.ts'
-import { NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './drawing/figures.ts'
+import { count, NOT_MEASURED_TEXT, outOf, percent, plural, withInterval } from './drawing/figures.ts'
 import {
   boundOfNone,
   contestants,
@@ -25,6 +25,7 @@ interface Words {
   readonly heads: readonly string[]
   none(boundPercent: string): string
   noneOf(faults: number): string
+  some(lost: number, of: number): string
   caption(figures: { faults: number; scenario: string; machine: string; boundPercent: string }): string
 }
 
@@ -40,6 +41,7 @@ const ENGLISH: Words = {
   ],
   none: (boundPercent) => `none (≤ ${boundPercent} of faults)`,
   noneOf: (faults) => `none in ${plural(faults, 'fault')}`,
+  some: outOf,
   caption: ({ faults, scenario, machine, boundPercent }) =>
     `${plural(faults, 'fault')} a strategy in “${scenario}”, ${machine}. ` +
     'In brackets 95 % intervals; longest wait: of the user who waited longest, median over faults; CPU: of one request. ' +
@@ -51,7 +53,7 @@ const KOREAN: Words = {
   heads: [
     '',
     '잃은 세션',
-    '승인하고 잃은 쓰기',
+    '승인해 놓고 잃은 쓰기',
     '가장 긴 기다림, ms',
     '노드 CPU, µs',
     '로드 밸런서 CPU, µs',
@@ -59,6 +61,7 @@ const KOREAN: Words = {
   ],
   none: (boundPercent) => `없음 (장애의 ≤ ${boundPercent})`,
   noneOf: (faults) => `장애 ${faults}번에 없음`,
+  some: (lost, of) => `${count(of)}개 중 ${count(lost)}개`,
   caption: ({ faults, scenario, machine, boundPercent }) =>
     `“${scenario}”에서 전략마다 장애 ${faults}번, ${machine}. ` +
     '괄호 안은 95 % 구간이고, 가장 긴 기다림은 가장 오래 기다린 사용자의 값을 장애마다 뽑아 낸 중앙값, CPU는 요청 하나의 값입니다. ' +
@@ -89,7 +92,7 @@ function cells({ title, figures }: Measured, words: Words): string[] {
   const { kills, sessions, writes, userOutageMs, healthy } = figures
   const lost = (some: number, of: number): string => {
     if (of === 0) return NOT_MEASURED_TEXT
-    if (some > 0) return `${percent(some / of)} (${outOf(some, of)})`
+    if (some > 0) return `${percent(some / of)} (${words.some(some, of)})`
     const bound = boundOfNone(kills)
     return bound === undefined ? words.noneOf(kills) : words.none(percent(bound))
   }

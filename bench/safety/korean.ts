@@ -15,7 +15,7 @@ const ROWS: Readonly<Record<string, string>> = {
   redis:
     '세션은 Redis에 있고, 어느 노드든 누구에게나 응답합니다. 노드가 죽어도 로그아웃되는 사용자는 없지만, Redis가 죽으면 로그아웃됩니다.',
   memcached:
-    '세션은 Memcached에 있고, 어느 노드든 누구에게나 응답합니다. Memcached가 죽으면 사용자가 로그아웃되고, 가득 차도 가장 덜 쓴 것부터 내쫓으므로 마찬가지입니다.',
+    '세션은 Memcached에 있고, 어느 노드든 누구에게나 응답합니다. Memcached가 죽으면 사용자가 로그아웃되고, 가득 차도 가장 덜 쓴 것부터 축출하므로 마찬가지입니다.',
   database:
     '세션은 데이터베이스에 있습니다. SQLite, 또는 `--database postgres`나 `mariadb`입니다. 어느 노드든 누구에게나 응답하고, 세션은 어떤 프로세스보다 오래 남습니다.',
   token:
@@ -36,7 +36,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
   'slow-store': '저장소, 또는 세션을 가진 노드의 응답이 최대 2초 늦음',
   'store-kill': '저장소 서버에 SIGKILL, 곧 다시 시작',
   failover: '저장소가 죽고 레플리카가 이어받음',
-  eviction: '저장소의 메모리가 한순간 가득 차서 세션을 내쫓음',
+  eviction: '저장소의 메모리가 한순간 가득 차서 세션을 축출함',
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -56,7 +56,7 @@ _\`npm run bench:safety\`가 공개한 결과 [bench/results](../../../bench/res
     `노드 세 대 뒤의 쇼핑몰에 가상 사용자가 들어와 있는 동안 장애를 냅니다. 사용자는 자기가 받은 응답을 기억하고, 아래는 모두 사용자가 본 것입니다. 사용자 ${users}명, 초당 작업 ${operationsPerSecond}개, 칸마다 장애 최대 ${faults}번, ${processor}, Node ${node}, ${date}. 고르는 법은 [세션은 어디에 둘까](choosing.md)에, 모든 칸을 담은 그림은 [README](../../../README.md)에 있습니다. ([영어 원문](../../explanation/safety.md))`,
   legend: (
     faults,
-  ) => `- **견딤**: 잃은 세션도, 승인하고 잃은 쓰기도, 두 번 실행된 것도, 낡았거나 끝난 것을 읽은 일도 없습니다. “≤ ${percent(boundOfFaults(faults))} %”는 ${KOREAN.faults(faults)}을 잃은 것 없이 넘겼을 때 증명되는 한계입니다. 이보다 자주 무언가를 잃게 하는 장애라면, 이런 실행 100번 가운데 아무 일도 없이 끝나는 것은 ${UNSEEN_OF_100}번이 안 됩니다. 그만큼 잃는다는 뜻이 아닙니다.
+  ) => `- **견딤**: 잃은 세션도, 승인해 놓고 잃은 쓰기도, 두 번 실행된 것도, 낡았거나 끝난 것을 읽은 일도 없습니다. “≤ ${percent(boundOfFaults(faults))} %”는 ${KOREAN.faults(faults)}을 잃은 것 없이 넘겼을 때 증명되는 한계입니다. 이보다 자주 무언가를 잃게 하는 장애라면, 이런 실행 100번 가운데 아무 일도 없이 끝나는 것은 ${UNSEEN_OF_100}번이 안 됩니다. 그만큼 잃는다는 뜻이 아닙니다.
 - **실패한** 작업은 거절됐거나 응답이 없었습니다. 사용자는 그 사실을 알았고, 승인한 것은 사라지지 않았습니다.
 - **견디지 못함**: 잃었거나, 두 번 실행됐거나, 틀렸습니다. 횟수를 함께 적습니다.
 - **증명 안 됨**: 이 실행으로는 알 수 없었고, 이유를 적습니다. 그 전략이 좋다는 뜻도 나쁘다는 뜻도 아닙니다.

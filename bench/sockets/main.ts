@@ -24,7 +24,7 @@ const WALKERS = 100
 const DESCRIPTORS_BESIDE = 150
 
 const RESULT = fileURLToPath(new URL('../results/sockets.json', import.meta.url))
-const PAGE = fileURLToPath(new URL('../../packages/sessions/README.md', import.meta.url))
+const PAGE = fileURLToPath(new URL('../../docs/reference/sockets.md', import.meta.url))
 const COMMAND = 'npm run bench:sockets'
 
 const FLAGS = {
@@ -36,7 +36,7 @@ const FLAGS = {
   moves: countFlag('moves a second (default 300)', 300, 5_000),
   seconds: countFlag('how long idleness and moves are measured (default 15)', 15, 600),
   out: outFlag,
-  keep: switchFlag('puts the result into bench/results and its table into packages/sessions/README.md'),
+  keep: switchFlag('puts the result into bench/results and its table into docs/reference/sockets.md'),
 }
 
 const HELP = `${COMMAND} -- [flags]
@@ -71,7 +71,7 @@ benchMain(async (args) => {
   if (!values.keep) return
   writeFileSync(RESULT, `${JSON.stringify(result(), undefined, 2)}\n`)
   writeFileSync(PAGE, withSockets(readFileSync(PAGE, 'utf8'), result()))
-  say('The table of packages/sessions/README.md is up to date')
+  say('The table of docs/reference/sockets.md is up to date')
 })
 
 function requireDescriptors(sockets: number): void {

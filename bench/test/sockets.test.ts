@@ -4,7 +4,7 @@ import test from 'ava'
 import { type SocketsResult, socketsMarkdown, withSockets } from '../sockets/result.ts'
 
 const kept = JSON.parse(readFileSync(new URL('../results/sockets.json', import.meta.url), 'utf8')) as SocketsResult
-const page = readFileSync(new URL('../../packages/sessions/README.md', import.meta.url), 'utf8')
+const page = readFileSync(new URL('../../docs/reference/sockets.md', import.meta.url), 'utf8')
 
 test('the page has the table of the kept result', (t) => {
   t.is(withSockets(page, kept), page)

@@ -75,7 +75,8 @@ export const strategies: readonly Strategy[] = [
     name: 'redis',
     routing: 'round-robin',
     store: { server: 'redis' },
-    summary: "sessions are in Redis, any node serves any user; a node's death logs no user out, Redis' own does",
+    summary:
+      'sessions are in Redis, any node serves any user; the death of a node logs no user out; the death of Redis does',
     onNodeDeath: 'sessions are in Redis: no user is logged out',
   },
   {
