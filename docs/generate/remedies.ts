@@ -346,6 +346,15 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       'Open the shop on the machine of the lab.',
     ],
     LAB_SILENT: ['The lab that runs this node does not answer.', 'See whether it still runs.'],
+    MEMBERS_FIXED: [
+      'The members of this store are the same for its life.',
+      'Give the nodes a `STORE` with `members` and names to spare; [changing the members](../how-to/change-the-members.md).',
+    ],
+    MEMBERS_REFUSED: [
+      'The member was not added or removed, or not within half a minute.',
+      'The message says what is missing. Look at `GET /members`, mend that, and send the request again.',
+    ],
+    UNAUTHORIZED: ['The token is missing or another one.', 'Send `Authorization: Bearer` and `ADMIN_TOKEN`.'],
     NODE_STATE: ['The node is down already.', 'Wait until it is back.'],
     UNKNOWN_NODE: ['There is no such node.', 'The message names those that there are.'],
     BAD_CREDENTIALS: ['Name or password is missing or no text.', 'Send `{name, password}`.'],

@@ -39,6 +39,8 @@ export interface Config {
   readonly logLevel: LogLevel
   /** Where a lab that did not start this node may break it. Undefined without a secret. */
   readonly lab: { readonly port: number; readonly secret: string } | undefined
+  /** Where an operator changes the members of a mesh. Undefined without a token. */
+  readonly admin: { readonly port: number; readonly token: string } | undefined
 }
 
 export type PasswordCost = (typeof PASSWORD_COSTS)[number]
@@ -61,6 +63,7 @@ const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/
 const SESSION_KEY_LENGTH_MIN = 32
 const MESH_SECRET_LENGTH_MIN = 32
 const LAB_SECRET_LENGTH_MIN = 32
+const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/
 const ACCOUNTS_MAX = 100_000
 const SESSION_PADDING_BYTES_MAX = 256 * 1024
 const PROXIES_MAX = 10
@@ -93,6 +96,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     labUrl: labUrl(env),
     logLevel: choice(env, 'LOG_LEVEL', 'info', LOG_LEVELS),
     lab: lab(env),
+    admin: admin(env),
   })
 }
 
@@ -106,6 +110,15 @@ function lab(env: Environment): Config['lab'] {
     throw new ConfigError('LAB_SECRET', `a secret of ${given.length} characters`, takes)
   }
   return { port, secret: given }
+}
+
+/** Its value is not repeated in errors either. */
+function admin(env: Environment): Config['admin'] {
+  const token = secret(env, 'ADMIN_TOKEN')
+  const port = integer(env, 'ADMIN_PORT', 7901, 0, 65_535)
+  if (token === undefined) return undefined
+  if (ADMIN_TOKEN.test(token)) return { port, token }
+  throw new ConfigError('ADMIN_TOKEN', `a secret of ${token.length} characters`, 'at least 16 visible ones of ASCII')
 }
 
 function sessionKeys(env: Environment, development: boolean): readonly string[] | undefined {

@@ -81,14 +81,10 @@ function configOrExit(): Config {
   }
 }
 
-function exitBecause(error: Error & { code?: string }): never {
+function exitBecause(error: Error & { code?: string; address?: string; port?: number }): never {
   if (error instanceof StoreConfigError) exitWith(`STORE: ${error.message}`, EXIT_BAD_CONFIG)
   if (error instanceof StoreAbsentError) exitWith(error.message, EXIT_FAILED)
-  if (error.code === 'EADDRINUSE')
-    exitWith(
-      `Port ${node === undefined ? config.port : config.lab?.port} on ${config.host} is in use.`,
-      EXIT_PORT_IN_USE,
-    )
+  if (error.code === 'EADDRINUSE') exitWith(`Port ${error.port} on ${error.address} is in use.`, EXIT_PORT_IN_USE)
   exitWith(`The node could not start: ${error.message}`, EXIT_FAILED)
 }
 

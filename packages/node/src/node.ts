@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionStore } from '@ninelives/sessions'
 import type { Logger } from 'pino'
+import { admin } from './admin.ts'
 import { demoAccounts } from './shop/accounts.ts'
 import type { Config } from './config.ts'
 import type { CrashPoints } from './request/crash-points.ts'
@@ -83,9 +84,11 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
   }
   const server = await listen(onRequest, onProbe, { host: config.host, port: config.port })
   const floor = openFloor(server.server)
+  // Before the store is open: it may be one that waits to be added.
+  const operators = config.admin && (await admin({ ...config.admin, node: config.nodeName, store, log }))
   // From now on probes are answered; other requests only when the store is open.
   await opening.opened.catch(async (error: unknown) => {
-    await server.close({ withinMs: 0 })
+    await Promise.all([server.close({ withinMs: 0 }), operators?.close()])
     throw error
   })
   log.info({ event: 'listening', url: server.url, store: store.name }, 'node listens')
@@ -99,7 +102,7 @@ export async function startNode(config: Config, log: Logger, lab: LabHooks = {})
       floor?.leave()
       const { cut } = await server.close({ withinMs: config.drainMs })
       if (cut) log.warn({ event: 'drain-cut', drainMs: config.drainMs }, 'requests still in flight were cut off')
-      await store.close()
+      await Promise.all([operators?.close(), store.close()])
       log.info({ event: 'drained' }, 'node has drained')
     },
   }

@@ -20,6 +20,7 @@ test('a node needs no configuration', (t) => {
     passwordCost: 'standard',
     idleTimeoutMs: 1_800_000,
     lab: undefined,
+    admin: undefined,
     visitorIdleTimeoutMs: 900_000,
     absoluteTimeoutMs: 86_400_000,
     drainNoticeMs: 600,
@@ -121,5 +122,8 @@ test('a short secret is refused, and not repeated', (t) => {
   t.notRegex(error.message, /hunter2|kkk/)
   t.throws(() => readConfig({ MESH_SECRET: 'hunter2' }), {
     message: /^MESH_SECRET is a secret of 7 characters; it takes a secret of 32/,
+  })
+  t.throws(() => readConfig({ ADMIN_TOKEN: 'hunter2' }), {
+    message: 'ADMIN_TOKEN is a secret of 7 characters; it takes at least 16 visible ones of ASCII.',
   })
 })

@@ -126,6 +126,10 @@ export interface MembersStatus {
   readonly adding: string | undefined
   /** Does not count any more, and is to know that. */
   readonly removing: string | undefined
+  /** May be added. */
+  readonly spare: readonly string[]
+  /** Names that this node has no link to: no such process runs, or it can't be reached. */
+  readonly apart: readonly string[]
 }
 
 /**

@@ -6,6 +6,7 @@
  * session. While it is cut off from the majority it rejects, and health() says so to a readiness probe. When most others refuse
  * this node, the mesh can never be: open() rejects at once, because the configuration must change.
  */
+import assert from 'node:assert'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Capabilities, MembersStatus, SessionStore, StoreMembers } from '../contract.ts'
@@ -141,7 +142,11 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
 }
 
 function storeMembers({ peer }: MeshMember, unavailable: (why: unknown) => Error): StoreMembers {
-  const status = (): MembersStatus => peer.status().members ?? { counted: [], adding: undefined, removing: undefined }
+  const status = (): MembersStatus => {
+    const { members } = peer.status()
+    assert(members !== undefined, 'the names of a mesh with founders may change')
+    return members
+  }
   const change = async (wish: MembersWish, isOver: (status: MembersStatus) => boolean): Promise<void> => {
     const refusal = await new Promise<string | undefined>((resolve) => peer.changeMembers(wish, resolve))
     if (refusal !== undefined) throw unavailable(new Error(refusal))

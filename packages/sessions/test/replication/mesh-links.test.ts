@@ -256,6 +256,23 @@ test.serial('behind a DNS name nodes find each other, in any order of addresses'
   t.pass()
 })
 
+test.serial('behind a DNS name a new node is found at the address of one that was removed', async (t) => {
+  const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []
+  const node = (name: string, host: string) =>
+    linkNode(t, {
+      url: `replicated:?name=${name}&members=a,b&names=a,b,d,e&dns=localhost:${port}&listen=${host}:${port}`,
+      lookup: async () => ['127.0.0.2', '127.0.0.3'],
+    })
+  const a = await node('a', '127.0.0.2')
+  const d = await node('d', '127.0.0.3')
+  await linkedTo(a, 'd')
+  await d.links.close()
+  await until('the link to end', () => a.events.includes('unlinked d'))
+  const e = await node('e', '127.0.0.3')
+  await Promise.all([linkedTo(a, 'e'), linkedTo(e, 'a')])
+  t.pass()
+})
+
 test.serial('two addresses of one node come to one link that stays', async (t) => {
   const hosts = ['127.0.0.2', '127.0.0.3', '::ffff:127.0.0.3']
   const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []

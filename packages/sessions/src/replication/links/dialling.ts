@@ -74,6 +74,8 @@ export function dialling(options: DiallingOptions): Dialling {
       target.busy = false
       if (outcome.kind === 'itself') target.itself = true
       if (outcome.kind === 'linked' || outcome.kind === 'declined') target.name = outcome.name ?? target.name
+      // The next node to be found at this address may be another one.
+      if (outcome.kind === 'failed' && whereabouts.kind === 'dns') target.name = undefined
       if (outcome.kind === 'linked') target.failures = 0
       else again(target)
     })

@@ -11,7 +11,7 @@ import type { Heartbeat, Echo, HeldChange, Message, RecordMessage, Verb, View } 
 import type { LinkedPeer } from '../context/linked-peer.ts'
 import { Neighbours } from '../membership/neighbours.ts'
 import type { Done, Peer, PeerStatus } from './peer-surface.ts'
-import { count, lowest, ranksOf } from '../wire/ranks.ts'
+import { count, has, lowest } from '../wire/ranks.ts'
 import { Repair } from './repair.ts'
 import type { Agenda } from '../context/agenda.ts'
 import type { PeerContext } from '../context/peer-context.ts'
@@ -408,11 +408,17 @@ export class MeshPeer implements Peer {
   }
 
   #members(): MembersStatus | undefined {
-    const { isResizable, names } = this.#context
+    const { isResizable, names, rank: own } = this.#context
     if (!isResizable) return undefined
-    const { counted, adding, removing } = this.#currentView.electorate
-    const [added, removed] = [adding, removing].map((set) => names[lowest(set)])
-    return { counted: ranksOf(counted).map((rank) => names[rank] as string), adding: added, removing: removed }
+    const { electorate } = this.#currentView
+    const [adding, removing] = [electorate.adding, electorate.removing].map((set) => names[lowest(set)])
+    return {
+      counted: names.filter((_, rank) => has(electorate.counted, rank)),
+      adding,
+      removing,
+      spare: names.filter((_, rank) => !isNamed(electorate, rank)),
+      apart: names.filter((_, rank) => rank !== own && !this.#neighbours.isLinked(rank)),
+    }
   }
 
   #named({ members }: View): Readonly<Record<string, string>> {
