@@ -119,4 +119,4 @@ function isOfStrategies(path: string): boolean {
   }
 }
 
-benchMain(main, stop)
+benchMain(main, { stop })

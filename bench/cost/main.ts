@@ -70,7 +70,11 @@ const FLAGS = {
   table: switchFlag('measures nothing, and puts the tables of the kept result into docs/explanation/costs.md'),
 }
 
-benchMain(async (args) => {
+let left = 'nothing was written'
+
+benchMain(main, { left: () => left })
+
+async function main(args: readonly string[]): Promise<void> {
   const values = parseFlags(COMMAND, FLAGS, args)
   if (values === 'help') {
     const about = `What an idle cluster costs, what one more request adds, and what follows for a rate. bench/METHOD.md explains how.`
@@ -81,13 +85,16 @@ benchMain(async (args) => {
   makeOut(out)
   const file = join(out, 'result.json')
   let result = values.resume === undefined ? await begun(values) : read(file)
-  for await (result of measured(result)) writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
+  for await (result of measured(result)) {
+    writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
+    left = `--resume ${out} goes on`
+  }
   progress('done')
   say(`\n${costTable(result)}\nWritten to ${file}`)
   if (!values.keep) return
   writeFileSync(RESULT, `${JSON.stringify(result, undefined, 2)}\n`)
   tell(result)
-})
+}
 
 function tell(result: CostResult): void {
   for (const [path, words] of PAGES) {

@@ -1,31 +1,38 @@
 /**
  * What every process of `npm start` costs without any users, for each strategy: milliseconds of CPU a second, and how often a
- * second it is woken. A wake-up of a process costs some 90 microseconds on a virtual machine, however little it does.
- *
- *     npm run bench:idle -- [--strategies memory,redis] [--nodes 3] [--seconds 60]
+ * second it is woken: `npm run bench:idle`. A wake-up of a process costs some 90 microseconds on a virtual machine, however little it does.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { flagsHelp, parseFlags, strategies } from '@ninelives/lab'
+import { fileURLToPath } from 'node:url'
+import { flagsHelp, parseFlags, strategies, switchFlag } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
-import { countFlag, namesFlag } from '../harness/command/flags.ts'
-import { aligned } from '../harness/command/table.ts'
+import { countFlag, namesFlag, outDirectory, outFlag } from '../harness/command/flags.ts'
+import { makeOut } from '../harness/command/out-directory.ts'
+import { environment } from '../harness/environment.ts'
 import { type LabProcess, withLab } from '../harness/lab-under-test.ts'
 import { watchOthers } from '../harness/processes/machine-load.ts'
 import { cpuMicrosOf } from '../harness/processes/cpu-time.ts'
 import { wakeUpsOf } from '../harness/processes/wake-ups.ts'
 import { withBareServer } from './bare-server.ts'
+import {
+  BARE,
+  GOALS,
+  IDLE_SCHEMA,
+  type IdleCost,
+  type IdleResult,
+  type IdleRow,
+  isOver,
+  rowTable,
+  withIdle,
+} from './result.ts'
 
-interface IdleCost {
-  readonly name: string
-  readonly cpuMsPerSecond: number
-  readonly wakeUpsPerSecond: number
-}
-
-/** Milliseconds of CPU a second. */
-const GOALS: Readonly<Record<string, number>> = { node: 3, balancer: 5 }
-const BARE = 'a bare Node server, probed as often'
 /** Compilation and the collection of the start's garbage go on for some seconds. */
 const SETTLE_MS = 15_000
+const COMMAND = 'npm run bench:idle'
+const RESULT = fileURLToPath(new URL('../results/idle.json', import.meta.url))
+const PAGE = fileURLToPath(new URL('../README.md', import.meta.url))
 
 const FLAGS = {
   strategies: namesFlag(
@@ -34,41 +41,71 @@ const FLAGS = {
   ),
   nodes: countFlag('nodes (default 3)', 3, 12),
   seconds: countFlag('how long each is measured (default 60)', 60, 3_600),
+  out: outFlag,
+  keep: switchFlag('puts the result into bench/results and its table into bench/README.md'),
 }
 
-const HELP = `npm run bench:idle -- [flags]
+const HELP = `${COMMAND} -- [flags]
 
 What each process of npm start costs without any users. Exits with 1 if a node takes more than ${GOALS['node']} ms of CPU a second, or
 the balancer more than ${GOALS['balancer']}. A wake-up costs more on one machine than on another, so a bare Node server that is
-probed as often comes first.
+probed as often comes first. It takes a minute and a half for each strategy.
 
 ${flagsHelp(FLAGS)}`
 
-benchMain(async (args) => {
-  const values = parseFlags('npm run bench:idle', FLAGS, args)
-  if (values === 'help') return say(HELP)
-  const { nodes, seconds } = values
-  progress(`a bare Node server is idle for ${SETTLE_MS / 1_000} and ${seconds} seconds`)
-  const bare = await withBareServer((pid) => idle([{ name: BARE, pid }], seconds))
-  say(table('for comparison', bare.costs, bare.othersShare))
-  for (const strategy of values.strategies ?? strategies.map(({ name }) => name)) {
-    progress(`${strategy}: ${nodes} nodes start, and are idle for ${SETTLE_MS / 1_000} and ${seconds} seconds`)
-    const { costs, othersShare } = await measured(strategy, nodes, seconds)
-    say(table(strategy, costs, othersShare))
-    if (costs.some((cost) => isOver(cost))) process.exitCode = 1
-  }
-})
+let left = 'nothing was written'
 
-async function measured(strategy: string, nodes: number, seconds: number) {
-  return await withLab(strategy, nodes, ({ processes }) => idle(processes, seconds))
+benchMain(
+  async (args) => {
+    const values = parseFlags(COMMAND, FLAGS, args)
+    if (values === 'help') return say(HELP)
+    const { nodes, seconds, keep } = values
+    const names = values.strategies ?? strategies.map(({ name }) => name)
+    const startedAt = new Date()
+    const out = outDirectory(values.out, startedAt)
+    makeOut(out)
+    const file = join(out, 'result.json')
+    const result: IdleResult & { rows: IdleRow[] } = {
+      schema: IDLE_SCHEMA,
+      bench: 'idle',
+      startedAt: startedAt.toISOString(),
+      environment: environment(undefined, {}),
+      nodes,
+      seconds,
+      rows: [],
+    }
+    for (const [index, title] of [BARE, ...names].entries()) {
+      progress(`${index} of ${names.length}: ${title}, idle for ${SETTLE_MS / 1_000} and ${seconds} seconds`)
+      const row = title === BARE ? await idleServer(seconds) : await idleCluster(title, nodes, seconds)
+      result.rows.push(row)
+      writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
+      left = `what was measured is in ${file}`
+      say(rowTable(row))
+      if (row.costs.some((cost) => isOver(cost))) process.exitCode = 1
+    }
+    say(`Written to ${file}`)
+    if (!keep) return
+    writeFileSync(RESULT, `${JSON.stringify(result, undefined, 2)}\n`)
+    writeFileSync(PAGE, withIdle(readFileSync(PAGE, 'utf8'), result))
+    say('The table of bench/README.md is up to date')
+  },
+  { left: () => left },
+)
+
+function idleServer(seconds: number): Promise<IdleRow> {
+  return withBareServer((pid) => idle(BARE, [{ name: BARE, pid }], seconds))
 }
 
-async function idle(processes: readonly LabProcess[], seconds: number) {
+function idleCluster(strategy: string, nodes: number, seconds: number): Promise<IdleRow> {
+  return withLab(strategy, nodes, ({ processes }) => idle(strategy, processes, seconds))
+}
+
+async function idle(title: string, processes: readonly LabProcess[], seconds: number): Promise<IdleRow> {
   await sleep(SETTLE_MS)
   const others = watchOthers()
   const end = processes.map(meter)
   await sleep(seconds * 1_000)
-  return { costs: end.map((cost) => cost()), othersShare: others() }
+  return { title, costs: end.map((cost) => cost()), othersShare: others() ?? 0 }
 }
 
 function meter({ name, pid }: LabProcess): () => IdleCost {
@@ -83,29 +120,4 @@ function meter({ name, pid }: LabProcess): () => IdleCost {
       wakeUpsPerSecond: (wakeUpsOf(pid) - wakeUps) / seconds,
     }
   }
-}
-
-function isOver({ name, cpuMsPerSecond }: IdleCost): boolean {
-  return cpuMsPerSecond > (GOALS[name.split(' ', 1).join()] ?? Infinity)
-}
-
-function table(strategy: string, costs: readonly IdleCost[], othersShare: number | undefined): string {
-  const row = (cost: IdleCost): string[] => [
-    `  ${cost.name}`,
-    cost.cpuMsPerSecond.toFixed(1),
-    cost.wakeUpsPerSecond.toFixed(1),
-    isOver(cost) ? 'over its goal' : '',
-  ]
-  const sum = (figure: (cost: IdleCost) => number) => costs.reduce((total, cost) => total + figure(cost), 0)
-  const rows = [
-    [
-      strategy,
-      'CPU ms/s',
-      'wake-ups/s',
-      othersShare === undefined ? '' : `others had ${Math.round(100 * othersShare)} %`,
-    ],
-    ...costs.map(row),
-    ['  all', sum((cost) => cost.cpuMsPerSecond).toFixed(1), sum((cost) => cost.wakeUpsPerSecond).toFixed(1), ''],
-  ]
-  return aligned(rows, 3)
 }

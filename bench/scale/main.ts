@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { flagsHelp, parseFlags, switchFlag } from '@ninelives/lab'
+import { flagsHelp, parseFlags, switchFlag, UsageError } from '@ninelives/lab'
 import { benchMain, progress, say } from '../harness/command/command.ts'
 import { namesFlag, outDirectory, outFlag } from '../harness/command/flags.ts'
 import { makeOut } from '../harness/command/out-directory.ts'
@@ -84,9 +84,15 @@ sessions, ${CONNECTIONS} idle connections. It takes some ten minutes and 10 GB o
 
 ${flagsHelp(FLAGS)}`
 
-benchMain(async (args) => {
+let left = 'nothing was written'
+
+benchMain(main, { left: () => left })
+
+async function main(args: readonly string[]): Promise<void> {
   const values = parseFlags(COMMAND, FLAGS, args)
   if (values === 'help') return say(HELP)
+  if (values.keep && values.parts !== undefined)
+    throw new UsageError('--keep takes the result of all parts: leave --parts out')
   const startedAt = new Date()
   const out = outDirectory(values.out, startedAt)
   makeOut(out)
@@ -104,6 +110,7 @@ benchMain(async (args) => {
     progress(`${index + 1} of ${steps.length}: ${what}`)
     rows.push(await measure().catch((error: Error) => ({ of: 'failed', what, why: error.message }) as const))
     writeFileSync(file, `${JSON.stringify(result(), undefined, 2)}\n`)
+    left = `what was measured is in ${file}`
   }
   const table = scaleRows(result())
   say(`\n${aligned(table, 1)}\nWritten to ${file}`)
@@ -111,4 +118,4 @@ benchMain(async (args) => {
   writeFileSync(RESULT, `${JSON.stringify(result(), undefined, 2)}\n`)
   writeFileSync(PAGE, withScale(readFileSync(PAGE, 'utf8'), result()))
   say('The table of packages/sessions/SCALE.md is up to date')
-})
+}

@@ -1,12 +1,21 @@
 /** A bench as a command: its progress, its exit codes, and its end by a signal. */
 import { EXIT_FAILED, EXIT_INTERRUPTED, LabError } from '@ninelives/lab'
 
-/** A signal ends the bench at once; with `stop`, the first signal aborts that, and the second one ends the bench. */
-export function benchMain(main: (args: readonly string[]) => Promise<void>, stop?: AbortController): void {
+export interface BenchEnd {
+  /** The first signal aborts this, and the second one ends the bench. Without it the first one does. */
+  readonly stop?: AbortController
+  /** What a bench that was ended leaves. Default: nothing. */
+  readonly left?: () => string
+}
+
+export function benchMain(
+  main: (args: readonly string[]) => Promise<void>,
+  { stop, left = () => 'nothing was written' }: BenchEnd = {},
+): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (stop?.signal.aborted === false) return stop.abort()
-      if (stop === undefined) progress('stopped; nothing was written\n')
+      if (stop === undefined) progress(`stopped; ${left()}\n`)
       // The exit ends the children, see children.ts.
       process.exit(EXIT_INTERRUPTED)
     })
