@@ -1,8 +1,8 @@
 /** The load on a balancer, from the side of the runner; the process that makes it is load-process.ts. */
 import { worker } from '../harness/processes/worker.ts'
 
-/** A closed loop of GET or POST, or a fixed rate. */
-export const LOAD_KINDS = ['get', 'post', 'paced'] as const
+/** A closed loop of GET or POST at nodes that echo, or of GET /api/cart at the shop's; or a fixed rate at nodes that echo. */
+export const LOAD_KINDS = ['get', 'post', 'shop', 'paced'] as const
 export type LoadKind = (typeof LOAD_KINDS)[number]
 
 export interface LoadTask {
@@ -12,7 +12,7 @@ export interface LoadTask {
 }
 
 export interface LoadResult {
-  /** Answered with 200 and the expected echo. */
+  /** Answered with 200 and the expected echo, or cart. */
   readonly requests: number
   readonly p50Micros: number
   readonly p99Micros: number

@@ -3,14 +3,30 @@ import { seededRandom } from '@ninelives/lab'
 import type { PlanOptions } from '../harness/command/plan-options.ts'
 import type { Environment } from '../harness/environment.ts'
 import type { Blocks, Measured, Plan } from '../harness/experiment.ts'
-import { type Estimate, estimate, type Reached, reached } from '../harness/statistics.ts'
+import { type Estimate, estimate, ratio, type Reached, reached } from '../harness/statistics.ts'
 import { cpuRatioOf, type Figures, figuresOf, OURS, seriesOf } from '../harness/command/subject-figures.ts'
 import { type LoadKind, PACE_PER_SECOND } from './load.ts'
-import { ADDED_P50_MICROS_MAX, type BalancerSubject, CPU_KINDS, DIRECT, GOALS, UNDICI } from './subjects.ts'
+import {
+  ADDED_P50_MICROS_MAX,
+  type BalancerSubject,
+  type CPU_KINDS,
+  DIRECT,
+  GOALS,
+  TWO_WORKERS_CORE_RATIO_MAX,
+  UNDICI,
+} from './subjects.ts'
 
 /** `pacedRequests`: in one turn of the paced load. */
 export type Sizes = Plan & { readonly pacedRequests: number }
 export type Options = PlanOptions<BalancerSubject, Sizes>
+
+/** The same balancer twice, by the number of its workers. */
+export const WORKERS = [
+  ['one worker', 1],
+  ['two workers', 2],
+] as const
+export const WORKERS_KIND = 'get'
+export type WorkersKind = typeof WORKERS_KIND
 
 export interface SubjectResult extends Readonly<Record<(typeof CPU_KINDS)[number], Figures>> {
   readonly name: string
@@ -36,10 +52,14 @@ export interface BalancerResult {
   readonly options: Readonly<Record<string, unknown>>
   readonly seed: number
   readonly subjects: readonly SubjectResult[]
+  /** Of the busiest of two cores for a request. */
+  readonly workers: readonly { readonly name: string; readonly coreMicrosPerRequest: Estimate }[]
   readonly goals: readonly GoalResult[]
   /** Programs that are not on this machine, and how to get them. */
   readonly missing: Readonly<Record<string, string>>
   readonly blocks: Readonly<Record<string, Readonly<Record<LoadKind, readonly Measured[]>>>>
+  /** Their CPU time is that of the busiest core. */
+  readonly workerBlocks: Readonly<Record<string, Readonly<Record<WorkersKind, readonly Measured[]>>>>
 }
 
 export interface Found {
@@ -49,9 +69,11 @@ export interface Found {
   readonly subjects: readonly BalancerSubject[]
   readonly missing: Readonly<Record<string, string>>
   readonly blocks: Blocks<LoadKind>
+  readonly workerBlocks: Blocks<WorkersKind>
 }
 
-export function balancerResult({ startedAt, environment, options, subjects, missing, blocks }: Found): BalancerResult {
+export function balancerResult(found: Found): BalancerResult {
+  const { startedAt, environment, options, subjects, missing, blocks, workerBlocks } = found
   const { seed, quick, warmUpRequests, requests, pacedRequests } = options
   const added = (name: string, figure: 'p50Micros' | 'p99Micros'): Estimate => addedOf(blocks, name, figure, seed)
   return {
@@ -67,12 +89,18 @@ export function balancerResult({ startedAt, environment, options, subjects, miss
       version,
       get: figuresOf(blocks, name, 'get', seed),
       post: figuresOf(blocks, name, 'post', seed),
+      shop: figuresOf(blocks, name, 'shop', seed),
       addedP50Micros: added(name, 'p50Micros'),
       addedP99Micros: added(name, 'p99Micros'),
     })),
-    goals: goalsOf(blocks, seed),
+    workers: WORKERS.map(([name]) => ({
+      name,
+      coreMicrosPerRequest: estimate(coreSeries(workerBlocks, name), seededRandom(seed)),
+    })),
+    goals: [...goalsOf(blocks, seed), workersGoal(workerBlocks, seed)],
     missing,
     blocks: Object.fromEntries(blocks),
+    workerBlocks: Object.fromEntries(workerBlocks),
   }
 }
 
@@ -83,8 +111,8 @@ function addedOf(blocks: Blocks<LoadKind>, name: string, figure: 'p50Micros' | '
 }
 
 function goalsOf(blocks: Blocks<LoadKind>, seed: number): GoalResult[] {
-  const ratios = GOALS.filter(({ of, to }) => blocks.has(of) && blocks.has(to)).flatMap(({ of, to, ratioMax }) =>
-    CPU_KINDS.map((kind) => goal(`${of} ÷ ${to}, ${kind}`, cpuRatioOf(blocks, [of, to], kind, seed), ratioMax)),
+  const ratios = GOALS.filter(({ of, to }) => blocks.has(of) && blocks.has(to)).flatMap(({ of, to, kinds, ratioMax }) =>
+    kinds.map((kind) => goal(`${of} ÷ ${to}, ${kind}`, cpuRatioOf(blocks, [of, to], kind, seed), ratioMax)),
   )
   const added = [OURS, UNDICI]
     .filter((name) => blocks.has(name))
@@ -93,6 +121,16 @@ function goalsOf(blocks: Blocks<LoadKind>, seed: number): GoalResult[] {
       return goal(what, addedOf(blocks, name, 'p50Micros', seed), ADDED_P50_MICROS_MAX)
     })
   return [...ratios, ...added]
+}
+
+function workersGoal(blocks: Blocks<WorkersKind>, seed: number): GoalResult {
+  const [[one], [two]] = WORKERS
+  const found = ratio(coreSeries(blocks, two), coreSeries(blocks, one), seededRandom(seed))
+  return goal('the busiest core of two workers ÷ of one, get', found, TWO_WORKERS_CORE_RATIO_MAX)
+}
+
+function coreSeries(blocks: Blocks<WorkersKind>, name: string): number[] {
+  return seriesOf(blocks, name, WORKERS_KIND, 'cpuMicrosPerRequest')
 }
 
 function goal(what: string, found: Estimate, max: number): GoalResult {

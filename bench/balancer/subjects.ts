@@ -27,10 +27,11 @@ export interface BalancerSubject {
   start(nodePorts: readonly number[]): Promise<Running>
 }
 
-/** The most that one subject may take of another's CPU time, with a body or without. */
+/** The most that one subject may take of another's CPU time, at each of these kinds of load. */
 export interface Goal {
   readonly of: string
   readonly to: string
+  readonly kinds: readonly LoadKind[]
   readonly ratioMax: number
 }
 
@@ -39,15 +40,18 @@ export const BARE = 'http-proxy'
 export const DIRECT = 'direct'
 export const UNDICI = 'ninelives-undici'
 export const ADDED_P50_MICROS_MAX = 1_000
-export const CPU_KINDS = ['get', 'post'] as const satisfies readonly LoadKind[]
+export const CPU_KINDS = ['get', 'post', 'shop'] as const satisfies readonly LoadKind[]
 
+const CLOSED_LOOPS: Goal['kinds'] = CPU_KINDS
 export const GOALS: readonly Goal[] = [
-  { of: OURS, to: BARE, ratioMax: 1 },
-  { of: UNDICI, to: BARE, ratioMax: 0.55 },
-  { of: UNDICI, to: 'nginx', ratioMax: 3 },
+  { of: OURS, to: BARE, kinds: [...CPU_KINDS, 'paced'], ratioMax: 1 },
+  { of: UNDICI, to: BARE, kinds: CLOSED_LOOPS, ratioMax: 0.55 },
+  { of: UNDICI, to: 'nginx', kinds: CLOSED_LOOPS, ratioMax: 3 },
 ]
+/** Two workers serve at least 1.7 times as much as one where neither waits for a core. */
+export const TWO_WORKERS_CORE_RATIO_MAX = 1 / 1.7
 
-const READY_DEADLINE_MS = 15_000
+const READY_DEADLINE_MS = 60_000
 const AFFINITY_KEYS = 'a signing key for a benchmark and for nothing else'
 
 export const SUBJECTS: readonly BalancerSubject[] = [
@@ -62,10 +66,19 @@ export const SUBJECTS: readonly BalancerSubject[] = [
 ]
 
 function ours(name: string, title: string, transport: string): BalancerSubject {
-  const file = fileURLToPath(import.meta.resolve('@ninelives/balancer/main'))
-  const env = { AFFINITY_KEYS, TRANSPORT: transport, LOG_LEVEL: 'info' }
-  const start = (nodes: readonly number[]): Promise<Running> => started(name, file, nodes, env)
+  const start = (nodes: readonly number[]): Promise<Running> => startOurs(name, nodes, { TRANSPORT: transport })
   return { name, title, packages: [transport], installed: false, version: process.version, start }
+}
+
+/** With its workers among the processes. */
+export async function startWithWorkers(workers: number, nodes: readonly number[]): Promise<Running> {
+  const running = await startOurs(`ninelives, ${workers} workers`, nodes, { WORKERS: String(workers) })
+  return { ...running, pids: running.pids.flatMap((pid) => processTree(pid)) }
+}
+
+function startOurs(name: string, nodes: readonly number[], env: Readonly<Record<string, string>>): Promise<Running> {
+  const file = fileURLToPath(import.meta.resolve('@ninelives/balancer/main'))
+  return started(name, file, nodes, { AFFINITY_KEYS, LOG_LEVEL: 'info', ...env })
 }
 
 function bare(name: string, title: string, installed: boolean): BalancerSubject {

@@ -5,13 +5,13 @@ import { differsFromItself, figureCells, OURS, OURS_AGAIN, ratioCells } from '..
 import type { BalancerResult, GoalResult } from './result.ts'
 import { CPU_KINDS } from './subjects.ts'
 
-const TITLES = { get: 'GET', post: 'POST, 42 bytes' } as const
+const TITLES = { get: 'GET', post: 'POST, 42 bytes', shop: 'GET /api/cart of the shop' } as const
 const HEADINGS = ['CPU µs', '95 %', 'p50 µs', 'p99 µs', 'ninelives ÷ this', '']
 /** From here on it is text. */
 const RATIO_COLUMN = 5
 
 export function balancerTable(result: BalancerResult): string {
-  const { subjects, goals, missing, options } = result
+  const { subjects, workers, goals, missing, options } = result
   const tables = CPU_KINDS.map((kind) => {
     const rows = subjects.map((subject) => [
       subject.title,
@@ -32,9 +32,16 @@ export function balancerTable(result: BalancerResult): string {
       [[`Added at ${String(options['pacePerSecond'])} requests a second`, 'p50 µs', 'p99 µs'], ...added],
       RATIO_COLUMN,
     ),
+    aligned(
+      [
+        ['Workers, on two cores', 'busiest core, CPU µs'],
+        ...workers.map((row) => [row.name, interval(row.coreMicrosPerRequest, 0)]),
+      ],
+      2,
+    ),
     aligned([['Goals'], ...goals.map(goal)], 1),
     ...Object.entries(missing).map(([name, hint]) => `${name} is not on this machine. ${hint}`),
-    ...tableFooter(result, differsFromItself([again?.get, again?.post])),
+    ...tableFooter(result, differsFromItself([again?.get, again?.post, again?.shop])),
   ].join('\n')
 }
 
