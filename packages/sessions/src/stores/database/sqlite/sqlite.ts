@@ -211,7 +211,8 @@ export function sqliteDialect(location: SqliteLocation): SqliteDialect {
       use(({ statements }) => (statements.earliest.get()?.['sweepSlot'] ?? undefined) as number | undefined),
 
     async ping() {
-      await use(({ statements, inode }) => {
+      await use(({ statements, inode, sync }) => {
+        if (sync?.failure !== undefined) throw sync.failure
         if (statSync(path, { throwIfNoEntry: false })?.ino !== inode)
           throw new Error('its file was replaced: start the process again')
         return statements.ping.get()

@@ -12,6 +12,8 @@ import { deadlineList } from '../../../deadlines.ts'
 export interface WalSync {
   /** Resolves when everything that was committed so far is on the disk. */
   synced(): Promise<void>
+  /** Why nothing can be synced any more, by this process. */
+  readonly failure: Error | undefined
   close(): void
 }
 
@@ -50,6 +52,10 @@ export function walSync(path: string, timeoutMs: number): WalSync {
       else run(covering)
       await deadlines.within(covering.promise)
     },
+    get failure() {
+      return failure
+    },
+
     close() {
       isClosed = true
       deadlines.giveUp(() => new Error('the store was closed'))
