@@ -34,6 +34,8 @@ const JITTER_MS = 60_000
 /** Other nodes may have written rows of earlier slots, and died. */
 const LOOK_EVERY_MS = 3_600_000
 const RETRY_MS = 60_000
+/** As a slot: no row is due before. */
+const SOON = -Infinity
 
 /** In which slot a row is deleted. */
 export function sweepSlot(expiresAtMs: number): number {
@@ -74,6 +76,7 @@ export function sweeper(database: Dialect, clock: Clock): Sweeper {
         if (isStopped) return
         failure = reasonOf(error)
         isSweeping = false
+        awaitedSlot = SOON
         wake(RETRY_MS)
       },
     )

@@ -5,13 +5,15 @@ import { DatabaseSync } from 'node:sqlite'
 import { mock } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import test from 'ava'
+import type { Dialect } from '../../../src/stores/database/dialect.ts'
+import { sweeper, sweepSlot } from '../../../src/stores/database/sweeper.ts'
 import { openDatabase } from '../../support/database/sessions.ts'
 import { creation, freshKey } from '../../support/records.ts'
 
 const MINUTE_MS = 60_000
 const TURNS = 100
 
-test('a process that gets no calls deletes its expired sessions when they are due', async (t) => {
+test.serial('a process that gets no calls deletes its expired sessions when they are due', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-sweeper-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   const path = join(directory, 'sessions.db')
@@ -33,4 +35,28 @@ test('a process that gets no calls deletes its expired sessions when they are du
   t.is(await countAfter(61), 1)
   t.is(await countAfter(61), 1)
   t.is(await countAfter(61), 0)
+})
+
+test.serial('a look that failed is made again after a minute, also when sessions are written meanwhile', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.now() })
+  t.teardown(() => mock.timers.reset())
+  let looks = 0
+  const database = {
+    sweepBatch: { rowsMin: 1, rowsMax: 1, durationMs: 1 },
+    sweep: () => (++looks === 1 ? Promise.reject(new Error('out')) : Promise.resolve(0)),
+    earliestSweepSlot: () => Promise.resolve(undefined),
+  } as unknown as Dialect
+  const deletes = sweeper(database, { now: Date.now })
+  t.teardown(() => deletes.stop())
+  const settled = async (): Promise<void> => {
+    for (let turn = 0; turn < TURNS; turn++) await nextTurn()
+  }
+  deletes.start()
+  await settled()
+  t.is(deletes.failure, 'out')
+  for (let writes = 0; writes < 3; writes++) deletes.note(sweepSlot(Date.now() + 24 * 60 * MINUTE_MS))
+  mock.timers.tick(MINUTE_MS)
+  await settled()
+  t.is(looks, 2)
+  t.is(deletes.failure, undefined)
 })
