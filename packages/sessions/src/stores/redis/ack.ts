@@ -53,6 +53,8 @@ export class TooFewCopiesError extends Error {
 export interface AckedScripts {
   /** Runs a script on one key, and resolves when as many copies have the change as `ack` wants. */
   run(script: RedisScript, key: string, args: ScriptArguments): Promise<ScriptReply>
+  /** Rejects while no change can be sent. A command would wait behind those that wait for replicas. */
+  connected(): Promise<void>
   report(): StoreReport
   open(boundMs: number): Promise<void>
   close(): void
@@ -116,6 +118,7 @@ export function ackedScripts(connection: RedisConnection, options: AckedScriptsO
       return result
     },
 
+    connected: () => connection.asked(async () => {}),
     report: () => shortages.report(),
     open: (boundMs) => connection.open(boundMs),
     close: () => connection.close(),

@@ -185,7 +185,7 @@ export function redisStore(options: RedisStoreOptions): SessionStore & { copies?
     notifications,
 
     async health() {
-      await healthy(connection)
+      await Promise.all([healthy(connection), acked?.connected()])
       const refusal = await refusals.look()
       // The other primaries of a Cluster go on: there it is a warning.
       if (refusal !== undefined && isOneServer) throw refusal

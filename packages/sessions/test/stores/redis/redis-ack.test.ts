@@ -93,6 +93,32 @@ onRedis('the URL says how many replicas there should be, whether they were ever 
   t.like(error?.cause, { copies: 2, copiesWanted: 3 })
 })
 
+onRedis('a store whose changes can not be sent is not healthy, though reads are served', async (t) => {
+  const [primary] = await primaryWith(t, 1)
+  const store = await openRedis(t, { url: `${primary.url}?ack=one`, timeoutMs: PATIENT_MS })
+  await store.write(freshKey(), creation())
+  await store.health()
+  // The connection that waited for the replica is closed, and none is let in.
+  const waiting = /\bid=(\d+) (?=.*\bcmd=wait\b)/.exec(await primary.ask('CLIENT', 'LIST'))?.[1]
+  await primary.ask('CONFIG', 'SET', 'maxclients', 1)
+  t.is(await primary.ask('CLIENT', 'KILL', 'ID', String(waiting)), '1')
+  await until('the store to be out', () =>
+    store.health().then(
+      () => false,
+      () => true,
+    ),
+  )
+  t.is(await store.read(freshKey()), undefined)
+  await primary.ask('CONFIG', 'SET', 'maxclients', 1_000)
+  await until('the store to be back', () =>
+    store.health().then(
+      () => true,
+      () => false,
+    ),
+  )
+  t.is((await store.write(freshKey(), creation())).status, 'written')
+})
+
 onRedis('a write that was refused needs no copies', async (t) => {
   const [primary] = await primaryWith(t, 0)
   const store = await openRedis(t, { url: `${primary.url}?ack=one`, timeoutMs: PATIENT_MS })
