@@ -1,11 +1,10 @@
 /** The options of an engine, and the services that all requests of its process share. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionKey } from '../contract.ts'
+import { backOff } from './back-off.ts'
 import { endings, type Endings } from './endings.ts'
 import { type CheckedEngineOptions, checkedEngineOptions, type EngineOptions } from './engine-options.ts'
 import { lastKnown, type LastKnown } from './last-known.ts'
 import { type SessionCounts, sessionCounts, type SessionEnd } from '../observability/session-counts.ts'
-import type { RandomBytes } from '../secrets/id.ts'
 import { turns, type Turns } from './turns.ts'
 import { visitorIdleMs, type Visitors, visitors } from './visitors.ts'
 
@@ -30,9 +29,6 @@ export interface EngineContext extends Omit<CheckedEngineOptions, 'visitors' | '
   /** Waits before another try of a commit: longer and more random with each. */
   backOff(attempt: number): Promise<void>
 }
-
-const BACK_OFF_UNIT_MS = 2
-const BACK_OFF_MAX_MS = 100
 
 /** Throws SessionOptionsError for what can't be used. */
 export function engineContext(given: EngineOptions): EngineContext {
@@ -69,17 +65,11 @@ function withEnd(context: Omit<EngineContext, 'end'>): EngineContext {
     async end(key, reason) {
       known.forget(key)
       onStep('before-commit')
-      await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs })
+      // A request that read the session before it ended has seen it meanwhile.
+      await store.destroy(key, { fenceUntilMs: clock.now() + requestTimeMaxMs }).finally(() => known.forget(key))
       onStep('after-commit')
       if (reason !== undefined) counts.ended[reason]++
       await endings.onEnded?.(key)
     },
   }
-}
-
-async function backOff(attempt: number, random: RandomBytes): Promise<void> {
-  // The first retry is immediate: the other writer has finished, and most conflicts are between two writers.
-  if (attempt === 1) return
-  const limitMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_UNIT_MS * 2 ** attempt)
-  await sleep((limitMs * random(4).readUInt32BE()) / 2 ** 32)
 }

@@ -10,7 +10,9 @@
  * A node tells before it acknowledges the end. A reader that has missed a subject, because it was cut off for too long or the record was
  * lost, is told that any session may have ended.
  */
+import { randomBytes } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import { backOff } from '../context/back-off.ts'
 import type { NotificationListener, SessionKey, SessionRecord, SessionStore } from '../contract.ts'
 import { SessionConflictError, SessionError } from '../errors.ts'
 import { auxiliaryKey } from '../secrets/id.ts'
@@ -103,6 +105,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       })
       if (result.status === 'written') return
       record = result.status === 'conflict' ? result.current : undefined
+      await backOff(attempt, randomBytes)
     }
     throw new SessionConflictError(ATTEMPTS_MAX, undefined, undefined)
   }

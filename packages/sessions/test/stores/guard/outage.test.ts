@@ -90,6 +90,31 @@ test('a session that ended here is not shown from memory when the store goes dow
   t.deepEqual((await tab.get('/')).body, { fields: {}, outage: true })
 })
 
+test('a session that is looked at while it ends here is not shown from memory either', async (t) => {
+  const { store, trouble } = troubled()
+  const ending = Promise.withResolvers<void>()
+  const looked = Promise.withResolvers<void>()
+  const slow: SessionStore = {
+    ...store,
+    async destroy(key, destroy) {
+      ending.resolve()
+      await looked.promise
+      await store.destroy(key, destroy)
+    },
+  }
+  const origin = await shop(t, routes, { store: slow, outage: 'read-only', guard })
+  const browser = client(origin)
+  await browser.get('/login')
+  const tab = client(origin, browser.cookie)
+  const logout = browser.get('/logout')
+  await ending.promise
+  t.deepEqual((await tab.get('/')).body, { fields: { user: 'u' }, outage: false })
+  looked.resolve()
+  await logout
+  trouble.mode = 'down'
+  t.deepEqual((await tab.get('/')).body, { fields: {}, outage: true })
+})
+
 test('calls to a store that hangs time out, then none is sent, and then one at a time probes it', async (t) => {
   const { store, trouble } = troubled()
   const guarded = guardedStore(store, {
