@@ -37,12 +37,13 @@ export function merge(
   theirs: SessionData,
   resolvers: Resolvers = {},
 ): SessionData {
-  const merged: SessionData = {}
+  const merged: [string, unknown][] = []
   for (const field of new Set([...Object.keys(theirs), ...Object.keys(mine)])) {
     const value = mergeField(own(base, field), own(mine, field), own(theirs, field), own(resolvers, field))
-    if (value !== undefined) merged[field] = value
+    if (value !== undefined) merged.push([field, value])
   }
-  return merged
+  // An assignment would make the value of `__proto__` the prototype.
+  return Object.fromEntries(merged)
 }
 
 function mergeField(base: unknown, mine: unknown, theirs: unknown, resolver: Resolver | undefined): unknown {

@@ -70,8 +70,9 @@ export class LoadedSession {
 
   login(fields: SessionData): Promise<void> {
     return this.#inTurn(async () => {
+      const given = copyOf(fields)
       this.#begun().rotate()
-      await this.#write((session, mine) => session.update(mine, (draft) => void Object.assign(draft, fields)))
+      await this.#write((session, mine) => session.update(mine, (draft) => void Object.assign(draft, given)))
     })
   }
 
@@ -80,7 +81,7 @@ export class LoadedSession {
       const { presented, tellEndedBefore } = this.#loaded
       await this.#session?.destroy()
       if (this.#session === undefined && presented !== undefined) await tellEndedBefore(presented.id)
-      this.#hasEnded ||= this.#session !== undefined
+      this.#hasEnded ||= this.#session !== undefined || presented !== undefined
       this.#session = undefined
       this.#replace({})
     })

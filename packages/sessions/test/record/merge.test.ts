@@ -81,6 +81,13 @@ test('a declared resolver decides what both sides changed, and only that', (t) =
   t.deepEqual(merge(base, { ...base, first: 'mine' }, base, resolvers), { ...base, first: 'mine' })
 })
 
+test('a value named __proto__ is a value like any other, and becomes the prototype of nothing', (t) => {
+  const theirs = JSON.parse('{"sku":"x","__proto__":{"free":true}}') as Record<string, unknown>
+  const merged = merge({ sku: 'x' }, { sku: 'x', quantity: 2 }, theirs)
+  t.is(Object.getPrototypeOf(merged), Object.prototype)
+  t.is(JSON.stringify(merged), '{"sku":"x","__proto__":{"free":true},"quantity":2}')
+})
+
 test('the resolver reject fails the later request with both values', (t) => {
   const resolvers = { price: resolve.reject }
   const error = t.throws(() => merge({ price: 1 }, { price: 2 }, { price: 3 }, resolvers), { code: 'SESSION_CONFLICT' })

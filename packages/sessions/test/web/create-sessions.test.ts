@@ -212,6 +212,18 @@ test('the cookie is the one of sessions(): a forged one opens nothing, and maxAg
   t.is((await sessions.users.list('u')).length, 1)
 })
 
+test('a logout takes back the cookie of a session that has ended before', async (t) => {
+  const sessions = createSessions({ store: memoryStore(), keys: [KEY], secure: false })
+  const first = await sessions.load({ headers: {} })
+  await first.login({ user: 'u' })
+  const [pair = ''] = (await first.commit())[0]?.split(';') ?? []
+  for (let time = 0; time < 2; time++) {
+    const session = await sessions.load({ headers: { cookie: pair } })
+    await session.logout()
+    t.regex((await session.commit()).join(), /^sid=; path=\/; expires=Thu, 01 Jan 1970/)
+  }
+})
+
 const made = (given: object) => () => createSessions({ store: 'memory:', keys: [KEY], secure: false, ...given })
 
 test('options that can not be used are refused in words', (t) => {
