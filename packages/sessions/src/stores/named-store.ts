@@ -110,6 +110,10 @@ function storeByUrl(factory: string, url: string, scheme: string, onEvent: OnSto
     get notifications() {
       return opened?.notifications
     },
+    get members() {
+      return opened?.members
+    },
+    localSessionCount: () => opened?.localSessionCount?.() ?? 0,
     /** Also after `close()`: an application may listen again. */
     async open() {
       isClosed = false

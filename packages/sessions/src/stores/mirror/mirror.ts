@@ -206,7 +206,8 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
   }
 
   const lagMs = (): number => {
-    const since = [...copying.values(), ...[...queue.values()].slice(0, 1)].map(({ sinceMs }) => sinceMs)
+    const [first] = queue.values()
+    const since = [...copying.values(), ...(first === undefined ? [] : [first])].map(({ sinceMs }) => sinceMs)
     return since.length === 0 ? 0 : Math.round(performance.now() - Math.min(...since))
   }
 
@@ -214,6 +215,9 @@ export function mirrorStore(options: MirrorStoreOptions): SessionStore {
     name: `${store.name}, mirrored to ${mirror.name}`,
     capabilities: store.capabilities,
     notifications: store.notifications,
+    get members() {
+      return store.members
+    },
     ...(store.localSessionCount && { localSessionCount: store.localSessionCount.bind(store) }),
     ...(store.check && { check: store.check.bind(store) }),
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { SessionKey, SessionStore } from '../../../src/contract.ts'
+import type { MembersStatus, SessionKey, SessionStore, StoreMembers } from '../../../src/contract.ts'
 import { StoreConfigError, StoreUnavailableError } from '../../../src/errors.ts'
 import { memoryStore } from '../../../src/stores/memory.ts'
 import { mirrorStore } from '../../../src/stores/mirror/mirror.ts'
@@ -27,6 +27,16 @@ conforms({
 })
 
 const onRedis = redisMissing === undefined ? test : test.skip
+
+test('the members of a store that has a mirror are those of the store', (t) => {
+  const members: StoreMembers = {
+    status: () => ({ names: ['a', 'b', 'c'] }) as unknown as MembersStatus,
+    add: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
+  }
+  t.is(mirrorStore({ store: { ...memoryStore(), members }, mirror: memoryStore() }).members, members)
+})
+
 const KEY = 'k' as SessionKey
 const isCaughtUp = (...stores: readonly SessionStore[]): Promise<void> =>
   until('the mirror to catch up', () => stores.every((store) => store.report?.().mirror?.queued === 0))
