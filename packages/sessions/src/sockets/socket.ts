@@ -135,9 +135,10 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
 
   readonly close = (code: number, reason: string): void => {
     if (this.#code !== undefined) return
+    // It throws for a code or a reason that can't be sent.
+    this.#socket.close(code, reason)
     this.#code = code
     this.#waiting = []
-    this.#socket.close(code, reason)
     setTimeout(() => this.#socket.terminate(), CLOSED_WITHIN_MS).unref()
   }
 

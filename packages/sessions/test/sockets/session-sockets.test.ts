@@ -444,6 +444,20 @@ test('a message far too large closes the socket before it is read', async (t) =>
   t.like(await socket.closed, { code: 1009 })
 })
 
+test('a Close that can not be sent is an error of the handler, and the socket goes on', async (t) => {
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onConnection: ({ close, send }) => ({
+        leave: () => close(4000, 'a reason of more than 123 bytes'.repeat(4)),
+        stay: ({ id }) => send({ type: 'stays', id }),
+      }),
+    },
+  })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  t.like(await socket.ask({ type: 'leave', id: '1' }), { type: 'error' })
+  t.like(await socket.ask({ type: 'stay', id: '2' }), { type: 'stays' })
+})
+
 test('too many messages at once are refused', async (t) => {
   const node = await socketNode(t, memoryStore(), { sockets: { messagesPerSecondMax: 5, waitingMessagesMax: 100 } })
   const socket = await socketAt(t, node, await loggedIn(node))

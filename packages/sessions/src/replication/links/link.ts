@@ -158,7 +158,7 @@ function framed(payload: Buffer): Buffer {
   return bytes
 }
 
-/** LinkEnd there is no link to a node, in a line for a person. */
+/** Why there is no link to a node, in a line for a person. */
 export function apart(name: string, at: string, why: LinkEnd): string {
   const where = name === at ? name : `${name} at ${at}`
   if (why.kind === 'refused') return `${why.by === 'us' ? 'refused' : 'refused by'} ${where}: ${why.refusal.line}`

@@ -140,7 +140,7 @@ export class MeshLinks {
     return [...this.#up.keys()]
   }
 
-  /** LinkEnd there is no link to a node, as far as known. */
+  /** Why there is no link to a node, as far as known. */
   trouble(name: string): LinkTrouble | undefined {
     return this.#troubles.of(name)
   }

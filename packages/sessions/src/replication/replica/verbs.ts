@@ -99,7 +99,10 @@ export class Verbs {
   }
 
   tick(now: number): void {
-    if (this.#open.size === 0) return
+    if (this.#open.size === 0) {
+      this.#parked = []
+      return
+    }
     this.retry()
     for (const attempt of this.#open) {
       if (now >= attempt.deadlineMs) this.#end(attempt, refused(attempt.isBegun ? 'unknown' : 'unavailable'))
