@@ -22,7 +22,7 @@ test('a disk that has failed to sync once takes no change until the process star
   failing.mock.restore()
   syncBuiltinESMExports()
   await t.throwsAsync(store.write(freshKey(), creation()), { code: 'STORE_UNAVAILABLE' })
-  const { cause } = (await t.throwsAsync(store.health(), { code: 'STORE_UNAVAILABLE' })) as Error
+  const { cause } = await t.throwsAsync(store.health(), { code: 'STORE_UNAVAILABLE' })
   t.regex(String(cause), /the disk failed to sync; start the process again: EIO/)
 
   const again = await openDatabase(t, url)

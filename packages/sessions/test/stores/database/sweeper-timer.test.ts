@@ -13,6 +13,10 @@ import { creation, freshKey } from '../../support/records.ts'
 const MINUTE_MS = 60_000
 const TURNS = 100
 
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await nextTurn()
+}
+
 test.serial('a process that gets no calls deletes its expired sessions when they are due', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-sweeper-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
@@ -24,7 +28,7 @@ test.serial('a process that gets no calls deletes its expired sessions when they
   t.teardown(() => database.close())
   const countAfter = async (minutes: number): Promise<number> => {
     mock.timers.tick(minutes * MINUTE_MS)
-    for (let turn = 0; turn < TURNS; turn++) await nextTurn()
+    await settled()
     return Number(database.prepare('SELECT count(*) AS count FROM ninelives_sessions').get()?.['count'])
   }
   await countAfter(0)
@@ -48,9 +52,6 @@ test.serial('a look that failed is made again after a minute, also when sessions
   } as unknown as Dialect
   const deletes = sweeper(database, { now: Date.now })
   t.teardown(() => deletes.stop())
-  const settled = async (): Promise<void> => {
-    for (let turn = 0; turn < TURNS; turn++) await nextTurn()
-  }
   deletes.start()
   await settled()
   t.is(deletes.failure, 'out')
