@@ -73,8 +73,9 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
     this.#handWaiting()
   }
 
-  closed(slots: readonly number[]): void {
-    for (const slot of slots) this.#release(slot)
+  /** A report may arrive after its worker's death: a slot may then belong to another worker, or to another connection. */
+  closed(worker: Worker, slots: readonly number[]): void {
+    for (const slot of slots) if (this.#kept.get(slot)?.worker === worker) this.#release(slot)
   }
 
   /** The worker is dead. */

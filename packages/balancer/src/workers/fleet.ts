@@ -176,7 +176,7 @@ export class Fleet {
       departed: (url, since) => this.#followers.departed(worker, url, since),
       connections: (took, closed) => {
         this.#keeper.took(worker, took)
-        this.#keeper.closed(closed)
+        this.#keeper.closed(worker, closed)
       },
       died: () => this.#onDied(worker, performance.now() - startedAtMs),
     })
