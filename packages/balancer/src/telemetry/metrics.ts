@@ -98,11 +98,7 @@ export function metrics(): Metrics {
     'upstream',
   )
   const waits = durations('queue_wait_seconds', 'How long requests waited for room, by how that ended.', 'outcome')
-  const refusedConnections = counted(
-    'refused_connections_total',
-    'Connections closed at once, by the bound that they would have passed.',
-    'bound',
-  )
+  const refusedConnections = refusedConnectionCounter(registry)
   const reloads = reloadCounter(registry)
   return {
     answered: (code) => requests.add(code),
@@ -125,7 +121,13 @@ export function metrics(): Metrics {
   }
 }
 
-/** Also counted where a process serves no clients itself. */
+/** Also counted by the parent of workers. */
+export function refusedConnectionCounter(registry: Registry): Counted {
+  const help = 'Connections closed at once, by the bound that they would have passed.'
+  return new Counted(registry, `${PREFIX}refused_connections_total`, help, ['bound'])
+}
+
+/** Also counted by the parent of workers. */
 export function reloadCounter(registry: Registry): Counted {
   return new Counted(registry, `${PREFIX}reloads_total`, 'Times the configuration was read again.', ['outcome'])
 }

@@ -18,6 +18,8 @@ export interface ConnectionKeeperOptions {
   readonly marks: ConnectionMarks
   /** Of each listener. */
   readonly connectionsMax: number
+  /** A connection above `connectionsMax` was closed at once. */
+  readonly refused: () => void
   readonly log: Logger
 }
 
@@ -50,6 +52,7 @@ export class ConnectionKeeper<Worker extends ConnectionTaker> {
   async listen(entrance: Entrance, port: number, host: string): Promise<AddressInfo> {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.#keep(entrance, socket))
     server.maxConnections = this.#options.connectionsMax
+    server.on('drop', this.#options.refused)
     const address = await listen(server, port, host)
     server.on('error', (error) => this.#options.log.error({ error: error.message }, 'accepting failed'))
     this.#servers.push(server)

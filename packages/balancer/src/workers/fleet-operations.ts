@@ -5,8 +5,8 @@ import type { Decision, Decisions } from '../telemetry/decisions.ts'
 import type { Directory } from '../upstreams/directory.ts'
 import type { Question } from './fleet-messages.ts'
 import { noteChange } from '../admin/local-operations.ts'
-import { reloadCounter } from '../telemetry/metrics.ts'
-import type { MetricsSnapshot } from '../telemetry/metrics.ts'
+import { refusedConnectionCounter, reloadCounter } from '../telemetry/metrics.ts'
+import type { Metrics, MetricsSnapshot } from '../telemetry/metrics.ts'
 import type { Operations, UpstreamView } from '../admin/operations.ts'
 
 export interface FleetOperationsOptions {
@@ -19,9 +19,7 @@ export interface FleetOperationsOptions {
   readonly reload: () => Promise<void>
 }
 
-export interface FleetOperations extends Operations {
-  reloaded(outcome: 'applied' | 'refused'): void
-}
+export interface FleetOperations extends Operations, Pick<Metrics, 'reloaded' | 'refusedConnection'> {}
 
 /** The worst standing that any of them sees. */
 const STATES = ['up', 'draining', 'down']
@@ -30,6 +28,7 @@ export function fleetOperations(options: FleetOperationsOptions): FleetOperation
   const { workers, restarts, isReady, directory, decisions: own, reload } = options
   const registry = new Registry()
   const reloads = reloadCounter(registry)
+  const refusedConnections = refusedConnectionCounter(registry)
   gauge(registry, 'workers', 'Processes that share the port.', () => workers().length)
   gauge(registry, 'worker_restarts', 'Times a worker died and another was started.', restarts)
 
@@ -58,6 +57,7 @@ export function fleetOperations(options: FleetOperationsOptions): FleetOperation
     },
     reload,
     reloaded: (outcome) => reloads.add(outcome),
+    refusedConnection: (bound) => refusedConnections.add(bound),
   }
 }
 

@@ -67,7 +67,6 @@ export class Fleet {
       departed: (url, since) => this.#directory.departed(url, since),
       failed: (worker, error) => this.#onNotApplied(worker, error),
     })
-    this.#keeper = new ConnectionKeeper({ marks: this.#marks, connectionsMax: connectionsMax(config), log })
     const own = decisions()
     const operations = fleetOperations({
       workers: () => [...this.#workers].filter(({ isReady }) => isReady),
@@ -76,6 +75,12 @@ export class Fleet {
       directory: this.#directory,
       decisions: own,
       reload: () => this.reload(),
+    })
+    this.#keeper = new ConnectionKeeper({
+      marks: this.#marks,
+      connectionsMax: connectionsMax(config),
+      refused: () => operations.refusedConnection('total'),
+      log,
     })
     const counted = operations.reloaded.bind(operations)
     this.#reloads = new Reloads(() => this.#reload(), { log, decisions: own, counted })

@@ -20,7 +20,8 @@ class Taker implements ConnectionTaker {
 
 test('a late report of a dead worker closes no connection that another worker has taken over', async (t) => {
   const marks = ConnectionMarks.create()
-  const keeper = new ConnectionKeeper<Taker>({ marks, connectionsMax: 10, log: pino({ level: 'silent' }) })
+  const log = pino({ level: 'silent' })
+  const keeper = new ConnectionKeeper<Taker>({ marks, connectionsMax: 10, refused() {}, log })
   t.teardown(() => {
     keeper.close()
     marks.close()

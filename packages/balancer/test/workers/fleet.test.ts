@@ -9,6 +9,7 @@ import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { count, fleet, workersOf } from '../fixtures/workers/fleet.ts'
 import { freePort, startNode } from '../fixtures/processes.ts'
+import { rawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
 test('both serve, and the admin port answers for both and changes both', async (t) => {
@@ -39,6 +40,16 @@ test('both serve, and the admin port answers for both and changes both', async (
   t.is(await exited, 0)
   t.regex(output.stdout, /"event":"draining"[^]*"event":"stopped"/)
   t.is(output.stderr, '')
+})
+
+test('a connection above what all workers together may have is closed, and counted', async (t) => {
+  const { url, admin } = await fleet(t, `a=http://127.0.0.1:${await freePort()}`, { CLIENT_CONNECTIONS_MAX: '1' })
+  const port = Number(new URL(url).port)
+  const open = [await rawClient(t, port), await rawClient(t, port)]
+  const refused = await rawClient(t, port)
+  t.is(await refused.closed, '')
+  t.is(await count(admin, 'refused_connections_total{bound="total"}'), 1)
+  t.true(open.every(({ socket }) => !socket.readableEnded))
 })
 
 test('a worker that died is replaced, and its successor knows what was changed', async (t) => {
