@@ -190,6 +190,7 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     ],
   },
   admin: {
+    BODY_TOO_LARGE: ['The body has more than 10 kB.', 'Send only the fields of the request.'],
     CONFIG: [
       "The configuration that was read again can't be used; the old one stays.",
       '`faults` has a line for each; mend them and reload.',

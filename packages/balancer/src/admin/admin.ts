@@ -7,7 +7,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
-import { text } from 'node:stream/consumers'
 import { boundAdminConnections } from './admin-connections.ts'
 import { ConfigError } from '../config/config-values.ts'
 import { DECISION_KINDS, DECISIONS_MAX } from '../telemetry/decisions.ts'
@@ -154,12 +153,17 @@ function changeOf(wish: Change['do'], name: string, body: Readonly<Record<string
 
 /** Throws OperationError for a body that is too large or no JSON object. An empty body is an empty object. */
 async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const pieces: Buffer[] = []
   let bytes = 0
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) request.destroy()
-  })
-  const said = (await text(request)).trim()
+  // A body that is too large is read to its end, but not kept: a client that still sends may not see an answer.
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.length
+    if (bytes <= BODY_BYTES_MAX) pieces.push(piece)
+  }
+  if (bytes > BODY_BYTES_MAX) {
+    throw new OperationError('BODY_TOO_LARGE', `The body is to have at most ${BODY_BYTES_MAX} bytes.`)
+  }
+  const said = Buffer.concat(pieces).toString().trim()
   try {
     const body: unknown = said === '' ? {} : JSON.parse(said)
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
@@ -174,7 +178,13 @@ function whole(value: unknown, min: number, max: number): number | undefined {
   return typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max ? number : undefined
 }
 
-const STATUS_OF_FAULT = { INVALID: 422, NOT_FOUND: 404, NAME_TAKEN: 409, NOT_SUPPORTED: 501 } as const
+const STATUS_OF_FAULT = {
+  INVALID: 422,
+  BODY_TOO_LARGE: 413,
+  NOT_FOUND: 404,
+  NAME_TAKEN: 409,
+  NOT_SUPPORTED: 501,
+} as const
 
 function told(error: unknown): Reply {
   if (error instanceof OperationError) return refused(STATUS_OF_FAULT[error.code], error.code, error.message)

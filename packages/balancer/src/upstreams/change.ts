@@ -7,7 +7,7 @@ export type Change =
   | { readonly do: 'drain' | 'remove'; readonly name: string; readonly withinMs?: number }
   | { readonly do: 'resume'; readonly name: string }
 
-export type OperationFault = 'INVALID' | 'NOT_FOUND' | 'NAME_TAKEN' | 'NOT_SUPPORTED'
+export type OperationFault = 'INVALID' | 'BODY_TOO_LARGE' | 'NOT_FOUND' | 'NAME_TAKEN' | 'NOT_SUPPORTED'
 
 /** What was asked for can't be done. */
 export class OperationError extends Error {

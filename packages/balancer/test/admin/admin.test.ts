@@ -282,10 +282,15 @@ test('silent connections, and requests that never end, leave the port open to ot
   }
 })
 
-test('a body that is too large is not read', async (t) => {
+test('a body that is too large is answered with 413, also where it arrives in chunks', async (t) => {
   const { adminUrl } = await balancing(t, { a: await freePort() }, WITH_TOKEN)
-  await t.throwsAsync(send(`${adminUrl}/upstreams`, 'POST', { upstream: 'x'.repeat(1_000_000) }))
-  t.is((await ask(`${adminUrl}/healthz`)).status, 200)
+  const body = JSON.stringify({ upstream: 'x'.repeat(1_000_000) })
+  const authorization = `Bearer ${TOKEN}`
+  for (const headers of [{ authorization }, { authorization, 'transfer-encoding': 'chunked' }]) {
+    const answer = await ask(`${adminUrl}/upstreams`, { method: 'POST', headers, body })
+    t.is(answer.status, 413)
+    t.like(parsed(answer), { error: { code: 'BODY_TOO_LARGE' } })
+  }
 })
 
 test('decisions say where a request went and why, and what happened to the upstreams', async (t) => {
