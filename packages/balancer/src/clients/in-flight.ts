@@ -1,4 +1,4 @@
-/** Counts the exchanges in flight, and tells when none is left. */
+/** Counts exchanges or tunnels in flight, and tells when none is left. */
 export interface InFlight {
   entered(): void
   left(): void

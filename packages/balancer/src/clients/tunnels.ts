@@ -4,18 +4,18 @@
  * try again.
  */
 import type { Socket } from 'node:net'
+import { inFlight } from './in-flight.ts'
+import type { InFlight } from './in-flight.ts'
 import type { TunnelEnd } from '../transports/transport.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { closeFrame, FrameTracker, SERVICE_RESTART } from './websocket-frames.ts'
 import type { CloseCode } from './websocket-frames.ts'
 
-export interface Tunnels {
+export interface Tunnels extends Pick<InFlight, 'settled'> {
   open(upstream: Upstream, ends: readonly [client: TunnelEnd, upstream: TunnelEnd]): void
   /** Tells the clients of one upstream, or all present and later ones, to reconnect. Those that don't leave are cut soon. */
   move(code: CloseCode, upstream?: Upstream): void
   closeAll(): void
-  /** Resolves when none is open, or after `limitMs`. */
-  settled(limitMs: number): Promise<void>
 }
 
 const KEEP_ALIVE_PROBE_MS = 30_000
@@ -29,18 +29,19 @@ const RETURNS_PER_SECOND = 1_000
 export function tunnels(halfClosedMs: number): Tunnels {
   const returnDelayMs = returnDelays(RETURNS_PER_SECOND)
   const open = new Set<Tunnel>()
+  const counted = inFlight()
   /** The Close that all clients got; later ones get it too. */
   let toldAll: CloseCode | undefined
-  let onNone: (() => void) | undefined
   return {
     open(upstream, ends) {
       upstream.tunnels += 1
       const tunnel = new Tunnel(upstream, ends, halfClosedMs, returnDelayMs)
       open.add(tunnel)
+      counted.entered()
       tunnel.begin(() => {
         upstream.tunnels -= 1
         open.delete(tunnel)
-        if (open.size === 0) onNone?.()
+        counted.left()
       })
       if (toldAll !== undefined) tunnel.move(toldAll)
     },
@@ -51,14 +52,7 @@ export function tunnels(halfClosedMs: number): Tunnels {
     closeAll() {
       for (const tunnel of open) tunnel.close()
     },
-    async settled(limitMs) {
-      if (open.size === 0) return
-      const none = Promise.withResolvers<void>()
-      onNone = none.resolve
-      const timer = setTimeout(none.resolve, limitMs)
-      await none.promise
-      clearTimeout(timer)
-    },
+    settled: (limitMs) => counted.settled(limitMs),
   }
 }
 

@@ -81,13 +81,6 @@ export class RequestBody {
     this.#isKept = false
   }
 
-  /** The rest of the body is discarded; it must be read before the client's next request. */
-  discard(): void {
-    this.forget()
-    this.#sink = undefined
-    if (!this.#request.complete) this.#request.resume()
-  }
-
   #read(): void {
     this.#state = 'reading'
     this.#request.on('data', (piece: Buffer) => this.#piece(piece))

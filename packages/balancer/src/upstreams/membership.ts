@@ -97,7 +97,7 @@ export class Membership {
         continue
       }
       if (!retiring.isOutside) this.#remove(upstream)
-      upstream.close()
+      upstream.cut()
       this.#options.departed(upstream.url, retiring.since)
     }
     if (this.#watched.size === 0) this.close()

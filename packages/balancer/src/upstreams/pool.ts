@@ -169,7 +169,7 @@ class UpstreamPool implements Pool {
     for (const [upstream, { prober, control }] of this.#members) {
       prober.close()
       control.close()
-      upstream.close()
+      upstream.cut()
     }
   }
 

@@ -154,13 +154,8 @@ export class Upstream {
     }
   }
 
-  /** Breaks what is under way there. */
+  /** Closes its connections, and so breaks what is under way there. Later requests open others. */
   cut(): void {
-    this.agent.destroy()
-    this.kept?.destroy()
-  }
-
-  close(): void {
     this.agent.destroy()
     this.kept?.destroy()
   }

@@ -26,7 +26,7 @@ test('a call that connects to itself was refused, and is never said to be connec
   const upstream = new Upstream({ name: 'a', url: `http://${HOST}:${port}`, hostname: HOST, port }, limits)
   const { options } = upstream.agent as unknown as { options: object }
   Object.assign(options, { localPort: port, localAddress: HOST })
-  t.teardown(() => upstream.close())
+  t.teardown(() => upstream.cut())
   const request = {
     method: 'GET',
     path: '/',
