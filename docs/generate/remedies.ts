@@ -216,7 +216,7 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
   control: {
     BAD_PATH: ['The path is not percent-encoded UTF-8.', 'Encode it, as `encodeURIComponent` does.'],
     BODY_TOO_LARGE: ['The body has more than 16 KiB.', 'Send only the fields of the fault.'],
-    CHANGING: ['Another cluster is beginning already.', 'Ask again once it serves.'],
+    CHANGING: ['A cluster is beginning already.', 'Ask again once it serves.'],
     CROSS_SITE: ['A page of another origin sent the request.', 'Use the live page, or a program that is no browser.'],
     FAULT_NOT_ARMED: [
       'What the fault falls on did not confirm the order.',

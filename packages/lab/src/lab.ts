@@ -65,7 +65,7 @@ export async function openLab(options: LabOptions): Promise<Lab> {
     },
     control,
     follow: (listener) => runs.follow(listener),
-    start: () => newest().cluster.start(),
+    start: () => runs.start(),
     async stop(reason, cutShort) {
       await Promise.all([runs.stop(reason, cutShort), beside.stop(reason, cutShort)])
       await close()

@@ -9,7 +9,7 @@ import { makeDirectory } from './make-directory.ts'
 import { endRun, openRun, type Run } from './run.ts'
 import type { Warden } from './supervise/warden.ts'
 
-const CHANGING = 'another run is beginning already; ask again once it serves'
+const CHANGING = 'a run is beginning already; ask again once it serves'
 
 export class Runs {
   readonly #warden: Warden
@@ -21,7 +21,7 @@ export class Runs {
   #count = 0
   readonly #ended = new WeakSet<Run>()
   #isClosed = false
-  /** Another run begins. */
+  /** A run begins: the first one, or another. */
   #change: Promise<unknown> | undefined
 
   /** `label`: tells these runs' directories from those of other runs in the same place. */
@@ -54,6 +54,18 @@ export class Runs {
     this.#run = run
     for (const listener of this.#listeners) listener(run)
     return run
+  }
+
+  /** Starts the first run's processes. Resolves when it serves; until then no other run may begin. */
+  async start(): Promise<void> {
+    const { cluster } = this.needed
+    // Nothing waits for it: `stop` and `kill` end its processes instead.
+    this.#change = Promise.resolve()
+    try {
+      await cluster.start()
+    } finally {
+      this.#change = undefined
+    }
   }
 
   /**

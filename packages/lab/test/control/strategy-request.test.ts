@@ -4,17 +4,20 @@ import test, { type ExecutionContext } from 'ava'
 import type { TraceEvent } from '@ninelives/history'
 import { chooseStrategy } from '../../src/cli/command/choose-strategy.ts'
 import { readConfig } from '../../src/config.ts'
+import type { ChooseStrategy } from '../../src/control/server.ts'
 import type { Lab } from '../../src/lab.ts'
 import { runState } from '../../src/supervise/process-table.ts'
 import { until } from '../../src/wait.ts'
 import { ask } from '../fixtures/ask.ts'
-import { startedLab } from '../fixtures/open-lab.ts'
+import { openedLab, startedLab } from '../fixtures/open-lab.ts'
 
 /** A machine without store servers. */
 const bare = readConfig({ PATH: '' })
 
+const choose: ChooseStrategy = async (asked) => chooseStrategy({ ...asked, store: undefined }, bare)
+
 function switchable(t: ExecutionContext): Promise<Lab> {
-  return startedLab(t, { choose: async (asked) => chooseStrategy({ ...asked, store: undefined }, bare) })
+  return startedLab(t, { choose })
 }
 
 /** What a client of the event stream reads until `isOver`. */
@@ -124,6 +127,18 @@ test('two requests at once begin one run, and another page may ask for none', as
     headers: { origin: 'http://elsewhere.test', 'sec-fetch-site': 'cross-site' },
   })
   t.is(foreign.status, 403)
+})
+
+test('while the first cluster starts, a request for another one is refused, and the first comes up', async (t) => {
+  const lab = await openedLab(t, { choose })
+  const asked = ask(lab, 'POST', '/api/strategy', { body: { strategy: 'memory' } })
+  const starting = lab.start()
+  const refused = await asked
+  t.is(refused.status, 409)
+  t.is(refused.json.error.code, 'CHANGING')
+  await starting
+  t.is(lab.trace.state.phase, 'ready')
+  t.is((await ask(lab, 'POST', '/api/strategy', { body: { strategy: 'memory' } })).status, 200)
 })
 
 test('a lab of one strategy keeps it', async (t) => {
