@@ -4,7 +4,7 @@
  */
 import path from 'node:path'
 import type { ClusterOptions } from './cluster/options.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, EXIT_FAILED, LabError } from './errors.ts'
 import { makeDirectory } from './make-directory.ts'
 import { endRun, openRun, type Run } from './run.ts'
 import type { Warden } from './supervise/warden.ts'
@@ -70,7 +70,7 @@ export class Runs {
 
   /**
    * Ends the run and begins another one. Resolves when it serves. If it does not come up, a run with the options from before begins,
-   * and the promise rejects with the reason.
+   * and the promise rejects with the reason; if that run does not come up either, with both reasons.
    */
   async change(options: ClusterOptions, reason: string): Promise<Run> {
     if (this.#change !== undefined || this.#isClosed) throw new ApiError(409, 'CHANGING', CHANGING)
@@ -113,8 +113,18 @@ export class Runs {
       return await this.#begin(options)
     } catch (error) {
       if (before === undefined) this.#run = undefined
-      else if (!this.#isClosed) await this.#begin({ ...before.options, port: Number(new URL(before.cluster.url).port) })
+      else if (!this.#isClosed) await this.#beginAgain(before, error as Error)
       throw error
+    }
+  }
+
+  async #beginAgain({ options, cluster }: Run, failed: Error): Promise<void> {
+    try {
+      await this.#begin({ ...options, port: Number(new URL(cluster.url).port) })
+    } catch (error) {
+      // The run stays the newest, though it is dead: the next change takes its options for all that is not asked for.
+      const both = `${failed.message}; nor did the cluster from before come up again: ${(error as Error).message}`
+      throw new LabError('START_FAILED', EXIT_FAILED, both, failed)
     }
   }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { TraceEvent } from '@ninelives/history'
@@ -110,6 +110,20 @@ test('a cluster that does not come up is told, and the one from before begins ag
   t.is(status, 500)
   t.regex(json.error.message, /no scheme "broken:"/)
   t.like(lab.trace.state, { phase: 'ready', strategy: { ...lab.trace.state.strategy, name: 'sticky' } })
+})
+
+test('where the cluster from before does not come up either, both reasons are told, and the next one may be asked for', async (t) => {
+  let storeUrl: { storeUrl?: string } = { storeUrl: 'broken:' }
+  const lab = await startedLab(t, { choose: async (asked) => ({ ...(await choose(asked)), ...storeUrl }) })
+  // It takes the place of the third run's directory.
+  const inTheWay = path.join(path.dirname(lab.trace.path), '3-sticky')
+  writeFileSync(inTheWay, '')
+  const { status, json } = await ask(lab, 'POST', '/api/strategy', { body: { strategy: 'memory' } })
+  t.is(status, 500)
+  t.regex(json.error.message, /no scheme "broken:".*nor did the cluster from before come up again: .*3-sticky/)
+  storeUrl = {}
+  t.is((await ask(lab, 'POST', '/api/strategy', { body: { strategy: 'memory' } })).status, 200)
+  t.is(lab.trace.state.phase, 'ready')
 })
 
 test('two requests at once begin one run, and another page may ask for none', async (t) => {
