@@ -8,26 +8,26 @@ const DEATHS: ReadonlySet<string> = new Set(['kill', 'crash', 'drain'])
 const STORES: ReadonlySet<string> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
 
 export class Calm {
-  readonly #standing = new Set<string>()
+  readonly #ongoing = new Set<string>()
   #sinceMs = Number.NEGATIVE_INFINITY
 
   /** Infinity while such a fault stands. */
   get sinceMs(): number {
-    return this.#standing.size > 0 ? Number.POSITIVE_INFINITY : this.#sinceMs
+    return this.#ongoing.size > 0 ? Number.POSITIVE_INFINITY : this.#sinceMs
   }
 
   take(event: TraceEvent): void {
     if (event.type === 'fault-injected' && !(DEATHS.has(event.kind) && event.target !== 'store'))
-      this.#standing.add(`fault ${event.fault}`)
+      this.#ongoing.add(`fault ${event.fault}`)
     if (event.type === 'fault-healed') this.#end(`fault ${event.fault}`, event.atMs)
     if (event.type === 'fault-failed') this.#end(`fault ${event.fault}`, event.atMs)
-    if (event.type === 'node-paused') this.#standing.add(`pause ${event.node}`)
+    if (event.type === 'node-paused') this.#ongoing.add(`pause ${event.node}`)
     if (event.type === 'node-resumed' || event.type === 'node-down') this.#end(`pause ${event.node}`, event.atMs)
-    if (event.type === 'process-down' && STORES.has(event.process)) this.#standing.add(event.process)
+    if (event.type === 'process-down' && STORES.has(event.process)) this.#ongoing.add(event.process)
     if (event.type === 'process-up') this.#end(event.process, event.atMs)
   }
 
   #end(what: string, atMs: number): void {
-    if (this.#standing.delete(what)) this.#sinceMs = atMs
+    if (this.#ongoing.delete(what)) this.#sinceMs = atMs
   }
 }

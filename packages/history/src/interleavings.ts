@@ -104,7 +104,7 @@ export class Interleavings {
   /** By user. */
   readonly #underWay = new Map<string, UnderWay[]>()
   /** The faults that landed and are not healed. */
-  readonly #standing = new Set<string>()
+  readonly #ongoing = new Set<string>()
   /** The crash points of faults, by fault. */
   readonly #points = new Map<string, string>()
   /** The last fault on each node and the store. */
@@ -124,7 +124,7 @@ export class Interleavings {
     if (event.type === 'operation-sent') this.#sent(event)
     if (event.type === 'fault-injected') this.#order(event)
     if (event.type === 'fault-confirmed') this.#confirmed(event.fault)
-    if (event.type === 'fault-healed') this.#standing.delete(event.fault)
+    if (event.type === 'fault-healed') this.#ongoing.delete(event.fault)
     if (event.type === 'node-starting') this.#starts(event)
     if (event.type === 'node-down') this.#died(event.node, event)
     if (event.type === 'process-down' && STORES.has(event.process)) this.#died(undefined, event)
@@ -196,8 +196,8 @@ export class Interleavings {
 
   /** The request that reaches a crash point is under way there. */
   #confirmed(fault: string): void {
-    if (this.#standing.size > 0) this.#add('faults-at-once')
-    this.#standing.add(fault)
+    if (this.#ongoing.size > 0) this.#add('faults-at-once')
+    this.#ongoing.add(fault)
     const point = this.#points.get(fault)
     if (point === AFTER_COMMIT) this.#add('crash-after-commit')
     if (point !== undefined && point !== AFTER_RESPONSE) this.#add('request-on-dying-node')

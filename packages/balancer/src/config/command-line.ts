@@ -31,8 +31,9 @@ export function usage(): string {
   --workers n   so many processes share the port; the same as WORKERS
   --help        this
 
-Everything else comes from the environment, or from lines of KEY=value in the file that CONFIG_FILE names, which stand above
-it and are read again at SIGHUP. The README says what each is for.
+Everything else comes from the environment, or from lines of KEY=value in the file that
+CONFIG_FILE names, which stand above it and are read again at SIGHUP. The README says what each is
+for.
 
   UPSTREAMS=a=http://host:port;weight=2,shop=dns://host:port    required
   HOST=127.0.0.1  PORT=8080  ADMIN_HOST=127.0.0.1  ADMIN_PORT=  ADMIN_TOKEN=

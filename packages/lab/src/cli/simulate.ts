@@ -14,6 +14,7 @@ import {
 } from './command/flags.ts'
 import { stopSignal } from './command/stop-signal.ts'
 import { say } from '../terminal/say.ts'
+import { wrapped } from '../terminal/wrapped.ts'
 
 const copies: Flag<'all' | number | undefined> = {
   placeholder: 'K',
@@ -56,7 +57,15 @@ again; it is cut down to a short script. Exits with 1 when a seed failed.
 
 ${flagsHelp(simulateFlags)}
 Variants:
-${[...variants].map(([name, { breaks }]) => `  ${name.padEnd(26)}${breaks}\n`).join('')}`
+${variantsHelp()}`
+
+/** A line for each. */
+function variantsHelp(): string {
+  const indent = ' '.repeat(28)
+  return [...variants]
+    .map(([name, { breaks }]) => `  ${name.padEnd(26)}${wrapped(breaks, 72).join(`\n${indent}`)}\n`)
+    .join('')
+}
 
 const TOLD_EVERY_MS = 200
 const VIOLATIONS_TOLD = 3

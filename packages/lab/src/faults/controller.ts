@@ -185,7 +185,7 @@ export class FaultController {
       throw new ApiError(504, 'FAULT_NOT_CONFIRMED', error.message)
     }
     if (!isArmed()) return
-    injection.state = { is: 'standing', confirmedAt: new Date().toISOString() }
+    injection.state = { is: 'ongoing', confirmedAt: new Date().toISOString() }
     this.#trace.append({ type: 'fault-confirmed', fault: order.id })
     this.#healedOnceOver(injection)
     if (fault.isMomentary) await this.heal(order.id)
@@ -205,7 +205,7 @@ export class FaultController {
       delete injection.unhealed
     } catch (error) {
       injection.unhealed = (error as Error).message
-      if (injection.state.is === 'standing') this.#failed(injection, `not healed: ${injection.unhealed}`)
+      if (injection.state.is === 'ongoing') this.#failed(injection, `not healed: ${injection.unhealed}`)
       throw error
     }
   }
@@ -232,7 +232,7 @@ export class FaultController {
       await this.heal(injection.order.id)
     } catch (error) {
       // If the fault stands, the trace has that already.
-      if (injection.state.is !== 'standing') this.#failed(injection, `not healed: ${(error as Error).message}`)
+      if (injection.state.is !== 'ongoing') this.#failed(injection, `not healed: ${(error as Error).message}`)
     }
   }
 
@@ -283,7 +283,7 @@ export class FaultController {
     if (state.is === 'healed') return
     clearTimeout(injection.expiry)
     delete injection.unhealed
-    const confirmedAt = state.is === 'standing' ? state.confirmedAt : null
+    const confirmedAt = state.is === 'ongoing' ? state.confirmedAt : null
     injection.state = { is: 'healed', confirmedAt, healedAt: new Date().toISOString() }
     this.#trace.append({ type: 'fault-healed', fault: order.id })
   }

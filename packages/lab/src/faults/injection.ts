@@ -25,7 +25,7 @@ export interface Part {
 }
 
 /**
- *     armed ──(confirmed)──▶ standing ──(healed, or over by itself)──▶ healed
+ *     armed ──(confirmed)──▶ ongoing ──(healed, or over by itself)──▶ healed
  *       ├────(healed before it landed)───────────────────────────────▶ healed
  *       └────(can't land any more)───▶ given-up
  *
@@ -33,7 +33,7 @@ export interface Part {
  */
 export type InjectionState =
   | { readonly is: 'armed' }
-  | { readonly is: 'standing'; readonly confirmedAt: string }
+  | { readonly is: 'ongoing'; readonly confirmedAt: string }
   | { readonly is: 'healed'; readonly confirmedAt: string | null; readonly healedAt: string }
   | { readonly is: 'given-up' }
 
@@ -66,7 +66,7 @@ export function isOf(event: TraceEvent, { subject, pid }: Part): boolean {
 
 /** When it was confirmed; null if it was not. */
 export function confirmedAt({ state }: Injection): string | null {
-  return state.is === 'standing' || state.is === 'healed' ? state.confirmedAt : null
+  return state.is === 'ongoing' || state.is === 'healed' ? state.confirmedAt : null
 }
 
 /** Whether it landed; undefined while that may still come. */

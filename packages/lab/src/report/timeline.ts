@@ -13,7 +13,7 @@ interface Span {
   untilMs: number
 }
 
-interface Standing {
+interface Ongoing {
   readonly id: string
   readonly what: string
   readonly fromMs: number
@@ -31,7 +31,7 @@ export function timeline(events: readonly TraceEvent[]): Markup {
   const endMs = Math.max(1, events.at(-1)?.atMs ?? 1)
   const x = (ms: number): number => round(LEFT + ((WIDTH - LEFT) * Math.min(ms, endMs)) / endMs)
   const { spans, lanes } = lives(events, endMs)
-  const faults = standing(events, endMs)
+  const faults = ongoing(events, endMs)
   const seconds = secondsOf(events)
   const top = 16
   const under = top + lanes.length * LANE
@@ -116,9 +116,9 @@ function lives(events: readonly TraceEvent[], endMs: number): { spans: readonly 
   return { spans, lanes: [...present.keys()] }
 }
 
-function standing(events: readonly TraceEvent[], endMs: number): readonly Standing[] {
+function ongoing(events: readonly TraceEvent[], endMs: number): readonly Ongoing[] {
   const names = new Map<string, string>()
-  const faults = new Map<string, Standing>()
+  const faults = new Map<string, Ongoing>()
   for (const event of events) {
     if (event.type === 'fault-injected') {
       const { fault, kind, point, target } = event

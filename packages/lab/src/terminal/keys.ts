@@ -12,7 +12,7 @@ export interface KeyActions {
   /** A node's name, or `random`. */
   kill(target: string): Promise<unknown>
   pause(target: string): Promise<unknown>
-  /** Ends every fault that stands. */
+  /** Ends every ongoing fault. */
   heal(): Promise<unknown>
   open(): void
   quit(): void
@@ -65,9 +65,9 @@ export function keyActions(lab: Lab, say: Say): KeyActions {
     kill: (target) => lab.faults.inject({ kind: 'kill', target }),
     pause: (target) => lab.faults.inject({ kind: 'pause', target }),
     async heal() {
-      const standing = lab.trace.state.faults
-      if (standing.length === 0) say('No fault stands')
-      await Promise.all(standing.map(({ id }) => lab.faults.heal(id)))
+      const ongoing = lab.trace.state.faults
+      if (ongoing.length === 0) say('No fault is ongoing')
+      await Promise.all(ongoing.map(({ id }) => lab.faults.heal(id)))
     },
     open: () => openInBrowser(lab.control.url, say),
     quit: () => process.kill(process.pid, 'SIGINT'),

@@ -154,7 +154,7 @@ onTerminal('in a terminal, a key kills a node, pauses one, heals it, and quits',
   await types('k b', /node-b died \(SIGKILL\).*node-b is back/s)
   await types('p c', /node-c is paused/)
   await types('h', /node-c resumed/)
-  await types('h', /No fault stands/)
+  await types('h', /No fault is ongoing/)
   await types('k zz', /there is no node "zz"; there are a, b, c/)
   await types('x', /Keys: k \+ Enter kills/)
   script.stdin?.write('q\n')

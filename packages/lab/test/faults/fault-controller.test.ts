@@ -18,7 +18,7 @@ async function openController(t: ExecutionContext): Promise<FaultController> {
   return controller
 }
 
-test('healed faults are forgotten, standing ones are not', async (t) => {
+test('healed faults are forgotten, ongoing ones are not', async (t) => {
   const controller = await openController(t)
   const first = await controller.inject(clock)
   const second = await controller.inject(clock)

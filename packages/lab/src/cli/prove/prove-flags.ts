@@ -53,7 +53,7 @@ export const proveFlags = {
   ),
   overlap: integerFlag(
     { min: 1, max: OVERLAP_MAX },
-    { placeholder: 'N', help: `so many faults stand at once, 1 to ${OVERLAP_MAX} (1)`, otherwise: 1 },
+    { placeholder: 'N', help: `so many faults at once, 1 to ${OVERLAP_MAX} (1)`, otherwise: 1 },
   ),
   schedule: choiceFlag(['time', 'operations'], {
     placeholder: 'time|operations',
