@@ -21,6 +21,7 @@ const LANDING_TESTS = [
   'test/floor-frames.test.ts',
   'test/floor-page.test.ts',
   'test/live-page.test.ts',
+  'test/members.test.ts',
   'test/mesh-failover.test.ts',
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',
