@@ -21,7 +21,6 @@ const LANDING_TESTS = [
   'test/floor-frames.test.ts',
   'test/floor-page.test.ts',
   'test/live-page.test.ts',
-  'test/members.test.ts',
   'test/mesh-failover.test.ts',
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',
@@ -52,6 +51,7 @@ const RELEASE_TESTS = [
   'test/live-replay.test.ts',
   'test/live-tour.test.ts',
   'test/live-visitor.test.ts',
+  'test/members.test.ts',
 ]
 
 export const LONG_TESTS = [...LANDING_TESTS, ...RELEASE_TESTS]
