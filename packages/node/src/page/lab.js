@@ -1,5 +1,5 @@
 /** The lab that runs this shop, if one does: which nodes have died, and an order to kill one. */
-import { byId, colourOf } from './view.js'
+import { byId, colourOf, renderTexts } from './view.js'
 import { translated } from './strings.js'
 
 const ANSWER_WITHIN_MS = 4_000
@@ -27,6 +27,10 @@ export async function newDeaths() {
   const before = deathsOf
   const isFirst = lab === undefined
   lab = view
+  if (view.strategy !== document.documentElement.dataset.strategy) {
+    document.documentElement.dataset.strategy = view.strategy
+    renderTexts()
+  }
   deathsOf = new Map(view.nodes.map(({ name, deaths }) => [name, deaths]))
   return isFirst ? [] : view.nodes.flatMap(({ name, deaths }) => (deaths > (before.get(name) ?? 0) ? [name] : []))
 }

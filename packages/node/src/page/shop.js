@@ -11,6 +11,7 @@ import {
   byId,
   renderAnswers,
   renderCart,
+  renderLoginError,
   renderNotice,
   renderSession,
   renderShelf,
@@ -39,8 +40,14 @@ let answers = []
 let ownNodes = []
 /** The death of a node that had answered, until another answer shows what it cost: the node, and what was in the cart. */
 let death
-/** The notice above the shelf as a key with values, so that it can be shown again in another language. */
+/** The node whose last answer showed the session. */
+let home
+/** Whether the store has not answered since then. */
+let isStoreOut = false
+/** The notice above the shelf as a key with values, so that it can be shown again in another language. So are the status and the form's error. */
 let notice
+let status
+let formError
 /** Runs one request at a time, so that a late answer does not undo a newer one. */
 let turn = Promise.resolve()
 let pending = 0
@@ -57,8 +64,19 @@ function render() {
   renderVisitor(visitor)
   setFloor(visitor.user !== undefined)
   renderSession(session, Date.now())
-  renderNotice(notice === undefined ? {} : { ...notice, text: translated(notice.key, notice.values) })
+  renderNotice(notice === undefined ? {} : { ...notice, text: told(notice) })
+  renderLoginError(formError === undefined ? '' : translated(formError))
   byId('count').textContent = count ?? '–'
+}
+
+/** A sku among the values is shown as the product's name, a count as so many things, a person's name in the letters of the language. */
+function told({ key, values: { sku, count, name, ...values } = {} }) {
+  return translated(key, {
+    ...values,
+    ...(sku !== undefined && { good: goodName(sku) }),
+    ...(count !== undefined && { things: things(count), count }),
+    ...(name !== undefined && { name: personName(name) }),
+  })
 }
 
 /** Polling does not redraw this part, so that a button does not vanish while it is being pressed. */
@@ -69,6 +87,7 @@ function renderInLanguage() {
   renderAnswers(answers)
   renderLab(answers.at(-1)?.node)
   renderFloor()
+  if (status !== undefined) renderStatus(told(status), status.node)
   render()
 }
 
@@ -101,28 +120,31 @@ async function failed(error, action) {
   else if (error.status === 401 && visitor.user !== undefined) {
     await noteDeaths()
     lost(error.node)
-  } else if (error.status === 503)
-    notice = { key: visitor.user === undefined ? 'storeDown' : 'storeDownLoggedIn', retry }
-  else if (error.status === 0 || error.status >= 500) notice = { key: 'unreachable', retry }
+  } else if (error.code.startsWith('STORE_')) {
+    isStoreOut = visitor.user !== undefined
+    notice = { key: isStoreOut ? 'storeDownLoggedIn' : 'storeDown', retry }
+  } else if (error.status === 0 || error.status >= 500) notice = { key: 'unreachable', retry }
   else notice = { key: 'refused', values: { message: error.message } }
 }
 
 function lost(node) {
-  const dead = death?.node
-  notice = { key: reasonOfLoss(node, dead), values: { node, dead: dead ?? '' } }
+  notice = { key: reasonOfLoss(node), values: { node, home: home ?? '' } }
   forget()
 }
 
-/** Why the session is gone, where the strategy tells. */
-function reasonOfLoss(node, dead) {
+/** Why the session is gone, where that can be known. The death of a node that did not have the session is no reason. */
+function reasonOfLoss(node) {
   if (strategy() === 'memory') return 'goneMemory'
-  if (strategy() !== 'sticky' || dead === undefined) return 'gone'
-  return dead === node ? 'goneStickyBack' : 'goneSticky'
+  if (strategy() !== 'sticky' || home === undefined) return isStoreOut ? 'goneStore' : 'gone'
+  if (death?.node === home) return home === node ? 'goneStickyBack' : 'goneSticky'
+  return home === node ? 'gone' : 'goneStickyElsewhere'
 }
 
 async function noteDeaths() {
   for (const node of await newDeaths()) {
-    if (ownNodes.includes(node) && visitor.user !== undefined) death = { node, count: inCart() }
+    // With sticky another node's death says nothing of the session, and must not take the place of the one that does.
+    const isOwn = ownNodes.includes(node) && (death === undefined || death.node !== home)
+    if (isOwn && visitor.user !== undefined) death = { node, count: inCart() }
     // The process that takes its place has not answered this visitor yet.
     ownNodes = ownNodes.filter((each) => each !== node)
   }
@@ -140,12 +162,14 @@ async function tellSurvival(node) {
   showCart(body)
   const missing = before - inCart()
   const key = missing > 0 ? 'survivedLess' : before === 0 ? 'survivedEmpty' : 'survived'
-  notice = { key, values: { dead, node, things: things(missing > 0 ? missing : before) }, good: missing <= 0 }
+  notice = { key, values: { dead, node, count: missing > 0 ? missing : before }, good: missing <= 0 }
 }
 
 function forget() {
   sessionStorage.removeItem(REMEMBERED_AS)
   death = undefined
+  home = undefined
+  isStoreOut = false
   visitor = { user: undefined, displayName: undefined }
   session = {}
   count = undefined
@@ -155,9 +179,13 @@ function forget() {
 let statusEnds
 
 function say(key, values) {
-  renderStatus(translated(key, values), answers.at(-1)?.node)
+  status = { key, values, node: answers.at(-1)?.node }
+  renderStatus(told(status), status.node)
   clearTimeout(statusEnds)
-  statusEnds = setTimeout(renderStatus, STATUS_SHOWN_MS)
+  statusEnds = setTimeout(() => {
+    status = undefined
+    renderStatus()
+  }, STATUS_SHOWN_MS)
 }
 
 async function refresh() {
@@ -168,7 +196,7 @@ async function refresh() {
     return
   }
   if (visitor.user !== body.user) showItems(undefined)
-  recognise(body)
+  recognise(body, node)
   session = {
     version: body.version,
     createdAtMs: Date.parse(body.createdAt),
@@ -178,12 +206,15 @@ async function refresh() {
   if (death !== undefined) await tellSurvival(node)
 }
 
-function recognise({ user, displayName }) {
+function recognise({ user, displayName }, node) {
+  home = node
+  isStoreOut = false
   sessionStorage.setItem(REMEMBERED_AS, user)
   visitor = { user, displayName }
 }
 
 function showCart(body) {
+  home = body.node
   session = { ...session, version: body.version }
   showItems(body.items)
 }
@@ -198,7 +229,8 @@ async function login() {
   loginError(name === '' || password === '' ? 'missingCredentials' : undefined)
   if (name === '' || password === '') return
   try {
-    recognise((await ask('POST', '/api/login', { name, password })).body)
+    const { body, node } = await ask('POST', '/api/login', { name, password })
+    recognise(body, node)
   } catch (error) {
     if (error.code !== 'WRONG_CREDENTIALS') throw error
     loginError('wrongCredentials')
@@ -209,12 +241,13 @@ async function login() {
   // The next node may not have what the last one acknowledged; then a notice has said so.
   if (visitor.user === undefined) return
   render()
-  say('loggedIn', { name: personName(visitor.displayName) })
+  say('loggedIn', { name: visitor.displayName })
   byId('cart-title').focus()
 }
 
 function loginError(key) {
-  byId('login-error').textContent = key === undefined ? '' : translated(key)
+  formError = key
+  renderLoginError(key === undefined ? '' : translated(key))
   for (const field of [byId('name'), byId('password')]) field.setAttribute('aria-invalid', String(key !== undefined))
   if (key !== undefined) byId('password').focus()
 }
@@ -237,14 +270,14 @@ function add(sku) {
   void attempt(async () => {
     showCart((await ask('POST', '/api/cart', { sku, quantity: 1 })).body)
     const { quantity } = items.find((item) => item.sku === sku)
-    say('added', { good: goodName(sku), quantity, things: things(inCart()) })
+    say('added', { sku, quantity, count: inCart() })
   })
 }
 
 function remove(sku) {
   void attempt(async () => {
     showCart((await ask('DELETE', `/api/cart/${encodeURIComponent(sku)}`)).body)
-    say('removed', { good: goodName(sku), things: things(inCart()) })
+    say('removed', { sku, count: inCart() })
     byId('cart-title').focus()
   })
 }

@@ -8,7 +8,12 @@ const en = {
   greeting: 'Hello, {name}',
   retry: 'Try again',
   shelfTitle: 'The shelf',
-  shelfText: 'Log in, fill a cart, then kill the node that answers you. The cart should not notice.',
+  shelfText: 'Log in, fill a cart, and see which node answers you.',
+  shelfTextShared: 'Log in, fill a cart, then kill the node that answers you. The cart should not notice.',
+  shelfTextSticky:
+    'Log in, fill a cart, then kill the node that answers you. With the strategy sticky your login and your cart are in that node alone, and go with it.',
+  shelfTextMemory:
+    'Log in, and fill a cart. With the strategy memory each node keeps its own sessions, so the next node that answers does not know you.',
   add: 'Add to cart',
   loginTitle: 'Log in',
   loginHint:
@@ -37,7 +42,8 @@ const en = {
   expires: 'Session ends in',
   versionHint:
     'The session version counts the changes of your session. It never goes back where the nodes share their sessions.',
-  counterHint: 'A number in your session: each press adds one exactly once, also when a node dies meanwhile.',
+  counterHint: 'A number in your session: each press adds one.',
+  counterHintShared: 'A number in your session: each press adds one exactly once, also when a node dies meanwhile.',
   kill: 'Kill node {node}',
   killAny: 'Kill the node',
   livePage: 'Live page',
@@ -60,10 +66,14 @@ const en = {
   back: 'The shop answers again.',
   loginFirst: 'Log in first, then fill your cart.',
   gone: 'Your session is gone. Node {node} does not know it, so you are logged out.',
+  goneStore:
+    'Your session is gone, so you are logged out. The session store did not answer for a while, and now node {node} does not find your session in it.',
+  goneStickyElsewhere:
+    'You are logged out, although node {home}, which has your session, is not known to have died. With the strategy sticky it has it alone, and node {node} answered in its place: a node that is too slow is passed over.',
   goneSticky:
-    'Node {dead} died, so you are logged out. With the strategy sticky your session was in the memory of node {dead} alone: your login and your cart went with it. Node {node} never had them.',
+    'Node {home} died, so you are logged out. With the strategy sticky your session was in the memory of node {home} alone: your login and your cart went with it. Node {node} never had them.',
   goneStickyBack:
-    'Node {dead} died, so you are logged out. With the strategy sticky your session was in its memory alone: your login and your cart went with it. It is back now, with an empty memory.',
+    'Node {home} died, so you are logged out. With the strategy sticky your session was in its memory alone: your login and your cart went with it. It is back now, with an empty memory.',
   goneMemory:
     'You are logged out, although no node had to die. With the strategy memory each node keeps its own sessions, and node {node}, whose turn it was, does not have yours: your login and your cart are out of reach.',
   storeDownLoggedIn: 'The session store does not answer. You are still logged in: try again in a moment.',
@@ -71,7 +81,8 @@ const en = {
   unreachable: 'The shop does not answer. Try again in a moment.',
   refused: 'That did not work: {message}',
   floorTitle: 'The floor',
-  floorHint:
+  floorHint: 'Every customer who is logged in walks here. Your place is in your session, like your cart.',
+  floorHintShared:
     'Every customer who is logged in walks here. Your place is in your session, like your cart: it stays when the node that takes your steps dies.',
   floorLabel: 'The floor. Walk with the arrow keys.',
   floorOpen: 'Node {node} takes your steps.',
@@ -106,7 +117,12 @@ const ko = {
   greeting: '{name} 님, 안녕하세요',
   retry: '다시 시도',
   shelfTitle: '진열대',
-  shelfText: '로그인해서 장바구니를 채운 다음, 응답하는 노드를 죽여 보세요. 장바구니는 그대로여야 해요.',
+  shelfText: '로그인해서 장바구니를 채우고, 어느 노드가 응답하는지 보세요.',
+  shelfTextShared: '로그인해서 장바구니를 채운 다음, 응답하는 노드를 죽여 보세요. 장바구니는 그대로여야 해요.',
+  shelfTextSticky:
+    '로그인해서 장바구니를 채운 다음, 응답하는 노드를 죽여 보세요. sticky 전략에서는 로그인과 장바구니가 그 노드에만 있어서 함께 사라져요.',
+  shelfTextMemory:
+    '로그인해서 장바구니를 채워 보세요. memory 전략에서는 노드마다 자기 세션만 가져서, 다음에 응답하는 노드가 나를 몰라요.',
   add: '담기',
   loginTitle: '로그인',
   loginHint: '데모 손님의 이름은 user-0, user-1, … 이고 비밀번호는 password-0, password-1, … 이에요.',
@@ -133,7 +149,8 @@ const ko = {
   age: '세션 나이',
   expires: '세션 만료까지',
   versionHint: '세션 버전은 세션이 바뀐 횟수예요. 노드들이 세션을 함께 쓰는 전략에서는 뒤로 가지 않아요.',
-  counterHint: '세션에 있는 숫자예요. 그 사이에 노드가 죽어도 누를 때마다 정확히 하나씩 늘어요.',
+  counterHint: '세션에 있는 숫자예요. 누를 때마다 하나씩 늘어요.',
+  counterHintShared: '세션에 있는 숫자예요. 그 사이에 노드가 죽어도 누를 때마다 정확히 하나씩 늘어요.',
   kill: '노드 {node} 죽이기',
   killAny: '노드 죽이기',
   livePage: '실시간 페이지',
@@ -155,10 +172,14 @@ const ko = {
   back: '가게가 다시 응답해요.',
   loginFirst: '먼저 로그인하고 장바구니를 채워 주세요.',
   gone: '세션이 사라졌어요. 노드 {node}가 이 세션을 몰라서 로그아웃됐어요.',
+  goneStore:
+    '세션이 사라져서 로그아웃됐어요. 세션 저장소가 한동안 응답하지 않았고, 지금 노드 {node}는 거기서 이 세션을 찾지 못해요.',
+  goneStickyElsewhere:
+    '세션을 가진 노드 {home}가 죽었다는 소식은 없는데 로그아웃됐어요. sticky 전략에서는 그 노드에만 세션이 있는데, 노드 {node}가 대신 응답했어요. 너무 느린 노드는 건너뛰어요.',
   goneSticky:
-    '노드 {dead}가 죽어서 로그아웃됐어요. sticky 전략에서는 세션이 노드 {dead}의 메모리에만 있어서, 로그인과 장바구니가 함께 사라졌어요. 노드 {node}에는 처음부터 없었어요.',
+    '노드 {home}가 죽어서 로그아웃됐어요. sticky 전략에서는 세션이 노드 {home}의 메모리에만 있어서, 로그인과 장바구니가 함께 사라졌어요. 노드 {node}에는 처음부터 없었어요.',
   goneStickyBack:
-    '노드 {dead}가 죽어서 로그아웃됐어요. sticky 전략에서는 세션이 그 메모리에만 있어서, 로그인과 장바구니가 함께 사라졌어요. 노드는 빈 메모리로 돌아왔어요.',
+    '노드 {home}가 죽어서 로그아웃됐어요. sticky 전략에서는 세션이 그 메모리에만 있어서, 로그인과 장바구니가 함께 사라졌어요. 노드는 빈 메모리로 돌아왔어요.',
   goneMemory:
     '죽은 노드가 없는데도 로그아웃됐어요. memory 전략에서는 노드마다 자기 세션만 알아요. 이번 차례인 노드 {node}에는 이 세션이 없어서 로그인과 장바구니에 닿을 수 없어요.',
   storeDownLoggedIn: '세션 저장소가 응답하지 않아요. 로그인은 그대로예요. 잠시 뒤에 다시 시도해 주세요.',
@@ -166,7 +187,8 @@ const ko = {
   unreachable: '가게가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.',
   refused: '잘되지 않았어요: {message}',
   floorTitle: '가게 안',
-  floorHint:
+  floorHint: '로그인한 손님은 모두 여기를 걸어 다녀요. 내 자리도 장바구니처럼 세션에 있어요.',
+  floorHintShared:
     '로그인한 손님은 모두 여기를 걸어 다녀요. 내 자리도 장바구니처럼 세션에 있어서, 걸음을 받던 노드가 죽어도 그대로예요.',
   floorLabel: '가게 안. 화살표 키로 걸어요.',
   floorOpen: '노드 {node}가 걸음을 받고 있어요.',

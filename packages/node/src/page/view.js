@@ -22,7 +22,7 @@ export function byId(id) {
 export function renderTexts() {
   document.documentElement.lang = currentLanguage()
   for (const element of document.querySelectorAll('[data-text]')) {
-    element.textContent = translated(element.dataset.text)
+    element.textContent = translated(textOf(element.dataset))
   }
   for (const element of document.querySelectorAll('[data-label]')) {
     element.setAttribute('aria-label', translated(element.dataset.label))
@@ -30,6 +30,12 @@ export function renderTexts() {
   for (const button of document.querySelectorAll('[data-language]')) {
     button.setAttribute('aria-pressed', String(button.dataset.language === currentLanguage()))
   }
+}
+
+/** Where the strategy is known, a text may promise what that keeps. */
+function textOf({ text, shared, ...others }) {
+  const { strategy } = document.documentElement.dataset
+  return strategy === undefined ? text : (others[strategy] ?? shared ?? text)
 }
 
 export function renderShelf(onAdd) {
@@ -53,6 +59,10 @@ export function renderVisitor({ user, displayName }) {
   byId('cart-card').hidden = !isIn
   byId('cart-link').hidden = !isIn
   byId('counter').disabled = !isIn
+}
+
+export function renderLoginError(text) {
+  byId('login-error').textContent = text
 }
 
 /** What just happened, and which node did it. */

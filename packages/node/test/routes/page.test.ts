@@ -79,7 +79,9 @@ test('every text of the page is there in both languages, with the same gaps to f
     translated(key: string, values?: object): string
   }
   const shown = `${source('index.html')}${source('shop.js')}${source('view.js')}`
-  const keys = [...shown.matchAll(/(?:data-text="|data-label="|translated\('|say\('|key: '|sku: ')([\w-]+)/g)]
+  const keys = [
+    ...shown.matchAll(/(?:data-(?:text|label|shared|sticky|memory)="|translated\('|say\('|key: '|sku: ')([\w-]+)/g),
+  ]
     .map(([, key]) => key as string)
     .filter((key) => key !== 'sku')
   t.true(keys.length > 40)
