@@ -4,6 +4,7 @@ import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { until } from '@ninelives/lab'
 import { run, runUp } from '../packages/lab/test/fixtures/command.ts'
+import { scratch } from '../packages/lab/test/fixtures/open-lab.ts'
 import { barriers, browserMissing, DEADLINE_MS, openPage, reads, scrubToStart } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
@@ -26,6 +27,74 @@ async function record(t: ExecutionContext): Promise<string> {
   t.is(await lab.exited, 0)
   return path.join(lab.directory, 'trace.ndjson')
 }
+
+/** A run on sticky in which node b is killed, and node a is passed over later: user 0 was there. User 1 was on node b. */
+function passedOver(): string {
+  const events: object[] = []
+  const at = (atMs: number, event: object): void => void events.push({ seq: events.length, atMs, ...event })
+  const op = (atMs: number, user: number, kind: string, ended: object): void => {
+    const [op, name] = [events.length, `user-${user}`]
+    at(atMs, {
+      type: 'operation-sent',
+      op,
+      user: name,
+      visit: 1,
+      tab: 0,
+      kind,
+      dueAtMs: atMs,
+      sentAtMs: atMs,
+      lateMs: 0,
+    })
+    at(atMs + 9, { type: 'operation-ended', op, endedAtMs: atMs + 9, outcome: 'ok', as: name, ...ended })
+  }
+  const nodes = ['a', 'b', 'c'].map((name, index) => ({ name, url: `http://127.0.0.1:${21_001 + index}` }))
+  const strategy = {
+    name: 'sticky',
+    routing: 'affinity',
+    summary: 'one node each',
+    onNodeDeath: 'users are logged out',
+  }
+  at(0, {
+    type: 'run-started',
+    schema: 1,
+    run: 'run-1',
+    startedAtMs: 1_700_000_000_000,
+    seed: 7,
+    strategy,
+    store: 'memory:',
+    balancerUrl: 'http://127.0.0.1:8080',
+    nodes,
+    restartAfterMs: 1_500,
+    users: 2,
+    rate: 20,
+  })
+  for (const [index, { name }] of nodes.entries()) at(1, { type: 'node-up', node: name, pid: index + 1 })
+  at(2, { type: 'cluster-ready', inMs: 2 })
+  for (const [user, node] of ['a', 'b'].entries()) op(100, user, 'login', { node, items: [] })
+  at(300, { type: 'node-down', node: 'b', pid: 2, code: null, signal: 'SIGKILL', held: 1 })
+  const refused = { outcome: 'failed', why: 'logged-out', node: 'c' }
+  op(400, 1, 'read', refused)
+  at(1_900, { type: 'upstream-ejected', upstream: 'a', reason: 'no answer in 500 ms' })
+  op(2_000, 0, 'read', refused)
+  at(4_000, { type: 'upstream-readmitted', upstream: 'a' })
+  at(200_000, { type: 'users-paced', rate: 20 })
+  return events.map((event) => `${JSON.stringify(event)}\n`).join('')
+}
+
+inBrowser('a logout without a death is told as such, and not as the doing of an earlier one', async (t) => {
+  const trace = path.join(scratch(t), 'trace.ndjson')
+  writeFileSync(trace, passedOver())
+  const { page, errors } = await openPage(t, await replay(t, trace))
+  await reads(page, '#link', /^recording$/)
+  await reads(
+    page,
+    '#sentence',
+    /^Node b died .* 1 user was on it: 1 was logged out\. 1 more was logged out without a death, because the balancer passed over node a\./,
+  )
+  t.deepEqual(await barriers(page), [])
+  await reads(page, '#log', /1 user sent past node a: 1 was logged out/)
+  t.deepEqual(errors, [])
+})
 
 /** The address of the page. */
 async function replay(t: ExecutionContext, trace: string): Promise<string> {

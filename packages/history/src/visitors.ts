@@ -1,6 +1,6 @@
 /** The people in the shop: the node that served each last, and what the death of that node did to them. */
 import type { VisitorServed } from './trace/events.ts'
-import { type ClusterState, type VisitorState, VISITORS_MAX } from './state.ts'
+import { type ClusterState, type VisitorDeath, type VisitorState, VISITORS_MAX } from './state.ts'
 
 /** A visitor's own nodes: the last ones that answered, whatever the time since. */
 const OWN_NODES_MAX = 3
@@ -11,15 +11,23 @@ export function withVisitor(
   { visitor: id, node, user, left }: VisitorServed,
 ): readonly VisitorState[] {
   const before = visitors.find((each) => each.id === id)
+  const standing = standingOf(before, user, left)
+  const isNewlyOut = standing === 'out' && before?.standing === 'in'
+  const death = isNewlyOut ? fatalDeath(before) : before?.death
   const served: VisitorState = {
     id,
     node,
     ...(user === undefined ? {} : { user }),
-    standing: standingOf(before, user, left),
+    standing,
     nodes: [node, ...(before?.nodes ?? []).filter((each) => each !== node)].slice(0, OWN_NODES_MAX),
-    ...(before?.death === undefined ? {} : { death: { ...before.death, next: before.death.next ?? node } }),
+    ...(death === undefined ? {} : { death: { ...death, next: death.next ?? node } }),
   }
   return [...visitors.filter((each) => each.id !== id), served].slice(-VISITORS_MAX)
+}
+
+/** The death that logged the visitor out: of the node that had answered last, with no answer since. An earlier one has cost nothing. */
+function fatalDeath({ node, death }: VisitorState): VisitorDeath | undefined {
+  return death?.node === node && death.next === undefined ? death : undefined
 }
 
 /** Whether that answer says nothing new about the visitor. */
@@ -31,7 +39,7 @@ export function isKnownOf({ visitors }: ClusterState, { visitor, node, user, lef
 
 export function visitorsAfterDeath({ visitors }: ClusterState, node: string, atMs: number): readonly VisitorState[] {
   return visitors.map((visitor) => {
-    if (!visitor.nodes.includes(node)) return visitor
+    if (!visitor.nodes.includes(node) || visitor.standing === 'out') return visitor
     // The process that takes its place has not answered this visitor yet.
     return { ...visitor, nodes: visitor.nodes.filter((each) => each !== node), death: { node, atMs } }
   })

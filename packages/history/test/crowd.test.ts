@@ -22,6 +22,7 @@ class Run {
 
   constructor() {
     this.at(0, { ...runStarted, users: 3 })
+    for (const node of ['a', 'b']) this.at(1, { type: 'node-up', node, pid: 1 })
     this.at(1, { type: 'cluster-ready', inMs: 1 })
   }
 
@@ -164,4 +165,57 @@ test('an operation that ended before a death and is reported after it was on the
   t.deepEqual(run.incident?.users, { ...nobody, waiting: 1 })
   run.op(130, 1, { kind: 'count' }, { count: 1 })
   t.deepEqual(run.incident?.users, { ...nobody, waiting: 1 }, 'a count needs no login')
+})
+
+test('a user whose node is passed over is logged out without a death, and not by an earlier one', (t) => {
+  const run = new Run()
+  for (const user of [0, 1, 2]) run.login(10, user, user === 2 ? 'b' : 'a')
+  run.op(40, 0, { kind: 'put', sku: 'x' }, { node: 'a', items: [['x', 1]] })
+  run.kill(100, 'b')
+  run.at(500, { type: 'upstream-ejected', upstream: 'a', reason: 'no answer in 500 ms' })
+  run.op(600, 0, {}, { ...refused, node: 'b' })
+  run.op(700, 1, {}, { ...refused, node: 'b' })
+  const [death, passedOver, ...others] = run.crowd.view.incidents
+  t.deepEqual(others, [])
+  t.like(death, { cause: 'killed', target: 'b', users: { ...nobody, waiting: 1 } })
+  t.like(passedOver, { cause: 'passed-over', target: 'a', reason: 'no answer in 500 ms', users: { ...nobody, out: 2 } })
+  // The checkers call a session lost once its user has logged in again.
+  run.login(800, 0, 'b')
+  run.op(900, 0, {}, { node: 'b', items: [] })
+  t.like(run.incident, { users: { ...nobody, out: 2 }, items: 1 })
+  t.is(judge(run.events).sessions.lost, 2)
+})
+
+test('a user who is refused by the node that died, or after its death or pause, was not passed over', (t) => {
+  for (const wound of ['killed', 'paused'] as const) {
+    const run = new Run()
+    run.login(10, 0, 'b')
+    if (wound === 'killed') run.kill(100, 'b')
+    else run.at(100, { type: 'node-paused', node: 'b' })
+    if (wound === 'killed') run.at(150, { type: 'node-up', node: 'b', pid: 2 })
+    else run.at(150, { type: 'node-resumed', node: 'b' })
+    run.op(200, 0, {}, refused)
+    t.is(run.crowd.view.incidents.length, 1)
+    t.like(run.incident, { cause: wound, users: { ...nobody, out: 1 } })
+  }
+})
+
+test('users who report a death before the lab has seen it were on the node that died', (t) => {
+  const run = new Run()
+  run.login(10, 0, 'b')
+  run.login(30, 1, 'b')
+  run.op(100, 0, {}, refused)
+  t.like(run.incident, { cause: 'passed-over', target: 'b', users: { ...nobody, out: 1 } })
+  run.at(150, { type: 'node-down', node: 'b', pid: 1, code: null, signal: 'SIGKILL', held: 2 })
+  t.is(run.crowd.view.incidents.length, 1)
+  t.like(run.incident, { cause: 'died', target: 'b', users: { ...nobody, out: 1, waiting: 1 } })
+})
+
+test('where the sessions are shared, a user who is refused was not passed over', (t) => {
+  const run = new Run()
+  run.at(2, { ...runStarted, store: 'redis://127.0.0.1:6379' })
+  run.at(3, { type: 'cluster-ready', inMs: 1 })
+  run.login(10, 0, 'b')
+  run.op(200, 0, {}, refused)
+  t.deepEqual(run.crowd.view.incidents, [])
 })

@@ -158,6 +158,14 @@ test("a death is the visitor's if that node was one of the last three that answe
   t.like(deathAfter(...moved, died('b')), { node: 'b', atMs: 200 }, 'its second death is not')
 })
 
+test('a visitor is logged out by the death of the node that answered last, and by no earlier or later one', (t) => {
+  const refused: EventBody = { type: 'visitor-served', visitor: 'visitor-1', node: 'c', left: false }
+  t.like(deathAfter(served('a'), served('b'), died('b'), refused), { node: 'b', next: 'c' })
+  t.is(deathAfter(served('a'), served('b'), died('a'), refused), undefined, 'of another node')
+  t.is(deathAfter(served('b'), died('b'), served('a'), refused), undefined, 'survived')
+  t.is(deathAfter(served('b'), refused, died('b')), undefined, 'later')
+})
+
 test('a probe of the balancer that ends otherwise is kept with its time, until the balancer dies', (t) => {
   const probe = { type: 'probe-result', upstream: 'b', result: 'refused', tookMs: 1, everyMs: 250 } as const
   const state = after({ ...probe, result: 'ready' }, probe)

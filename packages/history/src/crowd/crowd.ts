@@ -5,7 +5,7 @@
 import type { AnomalyKind, Finding } from '../checkers/checker.ts'
 import { Judge } from '../judge.ts'
 import type { Observation } from '../ledger/visit.ts'
-import type { ClusterState } from '../state.ts'
+import { type ClusterState, type Decision, findNode, initialState } from '../state.ts'
 import { LOGGED_OUT, type ProcessName, type TraceEvent } from '../trace/events.ts'
 import {
   type Beat,
@@ -31,6 +31,10 @@ const REMEMBERED_MAX = 20_000
 /** Operations are reported so much later than they ended, as a rule and on a busy machine. */
 const REPORT_MS = 200
 const REPORT_MAX_MS = 5_000
+/** A node that is passed over again within so long is the same incident. */
+const PASSED_OVER_AGAIN_MS = 10_000
+/** The users may report what a death or a pause did to them so much earlier than the lab sees it. */
+const SEEN_AFTER_MS = 1_000
 
 /** Faults that have an event of their own on a node. */
 const ofNodes: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
@@ -45,6 +49,9 @@ export class Crowd {
   #served: number[] = []
   #standings: number[] = []
   readonly #accounts: Account[] = []
+  /** The last answer that showed each user's session. */
+  #homes: (Home | undefined)[] = []
+  #before: ClusterState = initialState
   /** Each user's last incident. */
   #accountOf: (Account | undefined)[] = []
   #anomalies: FoundAnomaly[] = []
@@ -66,6 +73,7 @@ export class Crowd {
   /** `before`: the state before the event. */
   take(event: TraceEvent, before: ClusterState): void {
     this.#atMs = event.atMs
+    this.#before = before
     if (event.type === 'run-started') this.#nodes = event.nodes.map(({ name }) => name)
     this.#incidentOf(event, before)
     this.#judge.take(event)
@@ -136,9 +144,14 @@ export class Crowd {
     // An old cookie or a made-up one tells nothing about the user's own session.
     if (kind === 'return' || kind === 'forge') return
     const isLogin = kind === 'login' && ended.outcome === 'ok'
-    if (isRefused && visit.refusal !== undefined) this.#stand(user, 'out')
-    else if (isLogin || (isOwn && visit.refusal === undefined && visit.login !== undefined)) this.#stand(user, 'in')
+    const isIn = isLogin || (isOwn && visit.refusal === undefined && visit.login !== undefined)
+    if (isRefused && visit.refusal !== undefined) {
+      if (this.#standings[user] === IS_IN) this.#passOver(user, node)
+      this.#stand(user, 'out')
+    } else if (isIn) this.#stand(user, 'in')
     else if (kind === 'logout') this.#stand(user, 'away')
+    // A count needs no login, so its answer shows nothing about one.
+    if (isIn && node >= 0 && kind !== 'count') this.#homes[user] = { node, atMs: ended.endedAtMs }
 
     this.#joinLate(user, node, ended.endedAtMs)
     const account = this.#accountOf[user]
@@ -147,7 +160,6 @@ export class Crowd {
     if (isLogin) account.isSettled(user)
     // A 401 that was to be expected.
     else if (isOut && !isRefused) return
-    // A count needs no login, so its answer shows nothing about one.
     if (kind === 'count' && ended.outcome === 'ok') return
     const fate = this.#fateOf(isRefused, ended.outcome !== 'ok', items, waitedMs)
     const met = { visit: visit.number, items, atMs: ended.endedAtMs }
@@ -156,13 +168,43 @@ export class Crowd {
 
   /** The last operations before an incident are reported after it. */
   #joinLate(user: number, node: number, endedAtMs: number): void {
-    const account = this.#accounts.at(-1)
+    const account = this.#accounts.findLast(({ facts }) => facts.cause !== 'passed-over')
     if (account === undefined || account === this.#accountOf[user] || this.#standings[user] !== IS_IN) return
     if (this.#atMs - account.facts.atMs > REPORT_MAX_MS || endedAtMs > account.facts.atMs) return
     if (account.nodes?.includes(node) === false) return
     account.join(user)
     this.#accountOf[user] = account
     this.#changedAccounts.add(account)
+  }
+
+  /**
+   * A user was refused by another node than the one that has the session. If the latter runs, and has not died since it showed the session, no
+   * death logged the user out.
+   */
+  #passOver(user: number, refusedBy: number): void {
+    const { strategy, store, nodes } = this.#before
+    const isInOneNode = strategy.routing === 'affinity' && store.startsWith('memory:')
+    const home = this.#homes[user]
+    if (!isInOneNode || home === undefined || refusedBy < 0 || refusedBy === home.node) return
+    const target = this.#nodes[home.node] ?? ''
+    const { state, downAtMs = 0, decision } = findNode({ nodes }, target) ?? {}
+    if (state !== 'up' || downAtMs > home.atMs) return
+    const known = this.#accountOf[user]
+    // What was done to that node without killing it is the cause.
+    if (known?.nodes?.includes(home.node) === true && !DEATHS.has(known.facts.cause)) return
+    const account =
+      this.#passedOver(target, PASSED_OVER_AGAIN_MS) ??
+      this.#open({ cause: 'passed-over', target, ...reasonOf(decision) }, [])
+    account.join(user)
+    this.#accountOf[user] = account
+    this.#changedAccounts.add(account)
+  }
+
+  #passedOver(node: string, withinMs: number): Account | undefined {
+    return this.#accounts.findLast(
+      ({ facts: { cause, target, atMs } }) =>
+        cause === 'passed-over' && target === node && this.#atMs - atMs < withinMs,
+    )
   }
 
   #fateOf(isRefused: boolean, isBad: boolean, items: number, waitedMs: number): Fate {
@@ -196,39 +238,46 @@ export class Crowd {
     if (before.phase !== 'ready') return
     if (event.type === 'fault-injected') this.#injectedAtMs.set(event.target, event.atMs)
     else if (event.type === 'node-down') {
-      const { state } = before.nodes.find(({ name }) => name === event.node) ?? {}
+      const { state } = findNode(before, event.node) ?? {}
       if (state === 'draining' && event.code === 0) return
       const kind = kindOf(event.node, before)
-      this.#open(kind === 'kill' ? 'killed' : 'died', event.node, [event.node], kind)
-    } else if (event.type === 'node-draining') this.#open('drained', event.node, [event.node], 'drain')
-    else if (event.type === 'node-paused') this.#open('paused', event.node, [event.node], 'pause')
-    else if (event.type === 'process-down' && event.process === 'balancer') this.#open('balancer-down', 'balancer')
+      this.#open({ cause: kind === 'kill' ? 'killed' : 'died', target: event.node, ...withKind(kind) }, [event.node])
+    } else if (event.type === 'node-draining')
+      this.#open({ cause: 'drained', target: event.node, kind: 'drain' }, [event.node])
+    else if (event.type === 'node-paused')
+      this.#open({ cause: 'paused', target: event.node, kind: 'pause' }, [event.node])
+    else if (event.type === 'process-down' && event.process === 'balancer')
+      this.#open({ cause: 'balancer-down', target: 'balancer' })
     else if (event.type === 'process-down' && servers.has(event.process))
-      this.#open('store-down', 'store', undefined, kindOf('store', before))
+      this.#open({ cause: 'store-down', target: 'store', ...withKind(kindOf('store', before)) })
     else if (event.type === 'fault-confirmed') {
       const fault = before.faults.find(({ id }) => id === event.fault)
       if (fault === undefined) return
       const { kind, target } = fault
       const isTold = target === 'store' ? kind === 'kill' || kind === 'failover' : ofNodes.has(kind)
-      if (!isTold) this.#open('fault', target, nodesIn(target, this.#nodes), kind)
+      if (!isTold) this.#open({ cause: 'fault', target, kind }, nodesIn(target, this.#nodes))
     }
   }
 
   /** Without nodes it falls on all users. */
-  #open(cause: IncidentCause, target: string, nodes?: readonly string[], kind?: string): void {
+  #open(about: Omit<Account['facts'], 'id' | 'atMs'>, nodes?: readonly string[]): Account {
     const on = nodes?.map((name) => this.#nodes.indexOf(name))
-    const facts = { id: this.#nextId++, atMs: this.#atMs, cause, target, ...(kind === undefined ? {} : { kind }) }
+    const { kind, target } = about
     // A crash waits for its request.
     const injectedAtMs = kind === undefined || kind === 'crash' ? undefined : this.#injectedAtMs.get(target)
-    const account = new Account(facts, injectedAtMs ?? this.#atMs - REPORT_MS, on)
+    const early = about.cause === 'passed-over' ? undefined : this.#passedOver(target, SEEN_AFTER_MS)
+    const facts = { id: early?.facts.id ?? this.#nextId++, atMs: this.#atMs, ...about }
+    early?.turnsOut(facts, on)
+    const account = early ?? new Account(facts, injectedAtMs ?? this.#atMs - REPORT_MS, on)
     for (const [user, standing] of this.#standings.entries()) {
       if (standing !== IS_IN || on?.includes(this.#served[user] ?? -1) === false) continue
       account.join(user)
       this.#accountOf[user] = account
     }
-    this.#accounts.push(account)
+    if (early === undefined) this.#accounts.push(account)
     if (this.#accounts.length > INCIDENTS_MAX) this.#accounts.shift()
     this.#changedAccounts.add(account)
+    return account
   }
 
   #noteAnomaly(kind: AnomalyKind, { user, text, ops }: Finding): void {
@@ -247,6 +296,21 @@ export class Crowd {
     const { value } = this.#remembered.keys().next()
     if (value !== undefined) this.#remembered.delete(value)
   }
+}
+
+interface Home {
+  readonly node: number
+  readonly atMs: number
+}
+
+const DEATHS: ReadonlySet<IncidentCause> = new Set(['killed', 'died'])
+
+function withKind(kind: string | undefined): Pick<Incident, 'kind'> {
+  return kind === undefined ? {} : { kind }
+}
+
+function reasonOf(decision: Decision | undefined): Pick<Incident, 'reason'> {
+  return decision?.what === 'ejected' && decision.reason !== undefined ? { reason: decision.reason } : {}
 }
 
 const OUT = OUTCOMES.indexOf('logged-out')

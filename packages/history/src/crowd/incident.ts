@@ -12,7 +12,16 @@ export const SLOW_MS = 1_000
 /** What happens later is not counted, except the first operation of a user that has waited. */
 const LASTS_MS = 60_000
 
-export type IncidentCause = 'killed' | 'died' | 'drained' | 'paused' | 'store-down' | 'balancer-down' | 'fault'
+/** `passed-over`: requests of a node's users went to other nodes although it runs, and those do not have the sessions. */
+export type IncidentCause =
+  | 'killed'
+  | 'died'
+  | 'drained'
+  | 'paused'
+  | 'store-down'
+  | 'balancer-down'
+  | 'fault'
+  | 'passed-over'
 
 export interface Incident {
   readonly id: number
@@ -20,6 +29,8 @@ export interface Incident {
   readonly cause: IncidentCause
   /** The fault's kind, if a fault of the lab is the cause. */
   readonly kind?: string
+  /** Why the balancer sends that node no requests, if it has said so. */
+  readonly reason?: string
   /** What it fell on: a node, the store, edges. */
   readonly target: string
   /** The users who were on it, by fate. */
@@ -37,11 +48,11 @@ interface Member {
 
 /** Counts the fates of the users of one incident. */
 export class Account {
-  readonly facts: Omit<Incident, 'users' | 'items'>
+  facts: Omit<Incident, 'users' | 'items'>
   /** What ended before is not counted. */
   readonly sinceMs: number
   /** The nodes that it fell on, by index; absent for all users. */
-  readonly nodes: readonly number[] | undefined
+  nodes: readonly number[] | undefined
   readonly #members = new Map<number, Member>()
   readonly #users: Record<Fate, number> = { waiting: 0, unnoticed: 0, slow: 0, failed: 0, lost: 0, out: 0 }
   #items = 0
@@ -54,6 +65,12 @@ export class Account {
 
   get incident(): Incident {
     return { ...this.facts, users: { ...this.#users }, items: this.#items }
+  }
+
+  /** What was seen of it first was its effect on users. */
+  turnsOut(facts: Account['facts'], nodes: readonly number[] | undefined): void {
+    this.facts = facts
+    this.nodes = nodes
   }
 
   /** The user was on it. */

@@ -5,6 +5,7 @@ import { byId } from '../base/dom.ts'
 import { partsText } from '../base/parts.ts'
 import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
+import { reasonText } from '../base/reasons.ts'
 import { duration, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
 
@@ -29,10 +30,10 @@ const hasKeys = !matchMedia('(pointer: coarse)').matches
 
 export function tell(moment: Moment, nowMs: number): Told {
   const { state, incidents } = moment
-  const last = incidents.at(-1)
-  const isNews = last !== undefined && nowMs - last.atMs < TOLD_FOR_MS
-  const about = isNews ? incidentTold(last, moment, nowMs) : calm(moment)
-  const { banner, isAlarming } = serviceOf(state, isNews ? last : undefined)
+  const news = incidents.filter(({ atMs }) => nowMs - atMs < TOLD_FOR_MS)
+  const last = news.findLast(({ cause }) => cause !== 'passed-over') ?? news.at(-1)
+  const about = last === undefined ? calm(moment) : incidentTold(last, moment, nowMs)
+  const { banner, isAlarming } = serviceOf(state, last)
   const lateMs = recording.fork === undefined ? lateFor(state.users) : undefined
   const busy = lateMs === undefined ? [] : [word('machineBusy', { n: Math.round(lateMs) })]
   return { ...about, banner: [banner, ...busy].join(' '), isAlarming }
@@ -41,10 +42,11 @@ export function tell(moment: Moment, nowMs: number): Told {
 type About = Pick<Told, 'lead' | 'clauses'>
 
 function incidentTold(incident: Incident, moment: Moment, nowMs: number): About {
-  const { cause, target, kind = '', users, items, atMs } = incident
+  const { cause, target, kind = '', reason, users, items, atMs } = incident
   const shownTarget = cause === 'fault' ? targetName(target) : target
   const values = { target: shownTarget, kind: kindName(kind), time: duration(nowMs - atMs) }
-  const lead = word(cause === 'paused' ? 'pausedIncident' : cause, values)
+  const name = cause === 'paused' ? 'pausedIncident' : reason === undefined ? cause : 'passed-over-why'
+  const lead = word(name, { ...values, reason: reasonText(reason ?? '') })
   const place = placeOf(incident, moment.state.strategy.name)
   const on = { n: usersOn(incident), target: targetName(target, 'Mid') }
   if (on.n === 0) return { lead, clauses: [{ text: word(place === 'node' ? 'nobodyOn' : 'nobodyIn', on) }] }
@@ -52,11 +54,24 @@ function incidentTold(incident: Incident, moment: Moment, nowMs: number): About 
   // Other users may be logged out as well, so at least so many of these are not any more.
   const back = Math.max(0, users.out - census(moment).out)
   const again = back === 0 ? [] : [{ text: word('again', { n: back }) }]
-  return { lead, clauses: [{ text: word(`on-${place}`, on) }, ...fatesOf(users), ...gone, ...again] }
+  const others = passedOverToo(incident, moment, nowMs)
+  return { lead, clauses: [{ text: word(`on-${place}`, on) }, ...fatesOf(users), ...gone, ...again, ...others] }
+}
+
+/** Users who were logged out besides, as their nodes were passed over: since a fault, or lately. */
+function passedOverToo(incident: Incident, { incidents }: Moment, nowMs: number): readonly Clause[] {
+  const sinceMs = incident.cause === 'passed-over' ? nowMs - TOLD_FOR_MS : incident.atMs
+  const others = incidents.filter((other) => {
+    return other.cause === 'passed-over' && other.atMs >= sinceMs && other.id !== incident.id
+  })
+  const n = others.reduce((sum, { users }) => sum + users.out, 0)
+  const nodes = [...new Set(others.map(({ target }) => target))].sort()
+  return n === 0 ? [] : [{ text: word('alsoPassedOver', { n, nodes: nodes.join(', ') }) }]
 }
 
 /** What ties users to what an incident fell on: they were on the node, or behind the edge, or had their sessions in the store. */
-export function placeOf({ cause, target }: Incident, strategy: string): 'node' | 'store' | 'edge' | 'all' {
+export function placeOf({ cause, target }: Incident, strategy: string): 'node' | 'store' | 'edge' | 'all' | 'passed' {
+  if (cause === 'passed-over') return 'passed'
   if (target.includes('>')) return 'edge'
   // With this strategy the store has no sessions: they are in cookies.
   if (target === 'store') return strategy === 'token' ? 'all' : 'store'
@@ -86,12 +101,14 @@ export function targetName(target: string, at: '' | 'Mid' = ''): string {
 }
 
 function calm({ state }: Moment): About {
-  const { phase, nodes, users } = state
+  const { phase, nodes, users, strategy } = state
   if (phase === 'starting') return { lead: word('starting'), clauses: [] }
   if (phase === 'ended') return { lead: word('ended'), clauses: [] }
   const { loggedOut } = users.totals
-  if (loggedOut > 0 && nodes.every(({ deaths }) => deaths === 0))
-    return { lead: word('unprovoked', { n: loggedOut }), clauses: [] }
+  if (loggedOut > 0 && strategy.name === 'memory') {
+    const isUnprovoked = nodes.every(({ deaths }) => deaths === 0)
+    return { lead: word(isUnprovoked ? 'unprovoked' : 'unshared', { n: loggedOut }), clauses: [] }
+  }
   const victim = nodes[1] ?? nodes[0]
   const serving = nodes.filter(({ state: life, ejected }) => life === 'up' && !ejected).length
   const key = String(nodes.indexOf(victim ?? (nodes[0] as never)) + 1)

@@ -189,13 +189,17 @@ export class Tour {
   /** What the step's own fault meant. */
   #incident(incidents: readonly Incident[]): Incident | undefined {
     if (this.#step.fault === undefined) return undefined
-    return incidents.find(({ atMs, target }) => atMs >= this.#actedAtMs && target === VICTIM)
+    return incidents.find(
+      ({ atMs, target, cause }) => atMs >= this.#actedAtMs && target === VICTIM && cause !== 'passed-over',
+    )
   }
 
   /** Something else was broken as well, so that the step's figures are not of its own fault alone. */
   #hasOther(incidents: readonly Incident[]): boolean {
     const own = this.#incident(incidents)
-    return incidents.some((incident) => incident.atMs >= this.#actedAtMs && incident !== own)
+    return incidents.some(
+      (incident) => incident.atMs >= this.#actedAtMs && incident !== own && incident.cause !== 'passed-over',
+    )
   }
 
   /** What the fault meant, once every user that it concerns has been heard of, or has had the time, and what was promised has happened. */
@@ -210,7 +214,8 @@ export class Tour {
     if (!hasCome && !isLate) return undefined
     if (last === undefined || times === 0 || heard === 0) return { name: 'tourNotMet', values: {} }
     if (nowMs - last.atMs < WATCH_MS) return undefined
-    const items = state.users.totals.lost
+    // A slow node may have logged out other users, which is not the step's own doing.
+    const items = step === 'sticky' ? last.items : state.users.totals.lost
     const on = figure(heard)
     const isHarmless = out === 0 && lost === 0 && items === 0
     const isAsTold = step === 'sticky' ? out > 0 : isHarmless
@@ -234,7 +239,7 @@ export class Tour {
     setText(byId('tour-text', HTMLElement), [text, ...more].join(' '))
     const found = this.#found === undefined ? '' : word(this.#found.name, this.#found.values)
     setText(byId('tour-found', HTMLElement), this.#problem === '' ? found : this.#problem)
-    byId('tour-command', HTMLElement).hidden = !isOver
+    for (const id of ['tour-command', 'tour-home']) byId(id, HTMLElement).hidden = !isOver
     setText(this.#act, this.#actWord())
     setText(byId('tour-close', HTMLButtonElement), word(isInvited ? 'tourLater' : 'tourEnd'))
     byId('tour-close', HTMLButtonElement).hidden = isOver
