@@ -46,6 +46,7 @@ inBrowser('replicated: a key kills a node, and no user notices', async (t) => {
   await reads(page, '#sentence', /^Node c: clock off/)
   await page.keyboard.press('?')
   await reads(page, '#help-commands', /npx ninelives prove --target/)
+  await reads(page, '#help .take-home', /npm install .*ninelives-sessions.*docs\/README\.md/s)
   t.deepEqual(await barriers(page), [])
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: '한국어' }).click()

@@ -1,8 +1,9 @@
 /** The tour, another strategy, and two clusters at once, on the live page in a real browser. */
 import test from 'ava'
+import { until } from '@ninelives/lab'
 import type { FrameLocator, Page } from 'playwright-core'
 import { runUp } from '../packages/lab/test/fixtures/command.ts'
-import { barriers, browserMissing, openPage, reads } from './support/browser.ts'
+import { barriers, browserMissing, DEADLINE_MS, openPage, reads } from './support/browser.ts'
 
 const inBrowser = browserMissing === undefined ? test.serial : test.serial.skip
 if (browserMissing !== undefined) test.skip(`the live page: ${browserMissing}`, () => {})
@@ -47,12 +48,26 @@ inBrowser('the tour is offered, shows what it says by its six steps, and ends on
     await page.locator('#tour-act').press('Enter')
   }
   await reads(page, '#tour-command', /npx ninelives prove --target/)
+  await reads(page, '#tour-home', /npm install .*ninelives-sessions.*docs\/README\.md/s)
   t.deepEqual(await barriers(page), [])
   await page.reload()
   await page.locator('#tour-open').waitFor()
   t.false(await page.locator('#tour').isVisible(), 'a visitor is offered it once')
   t.deepEqual(errors, [])
 })
+
+/** Whether all of it is in the window, and nothing of a dialog that scrolls hides it. */
+async function isInSight(page: Page, selector: string): Promise<boolean> {
+  return await page.locator(selector).evaluate((part) => {
+    const { left, top, right, bottom } = part.getBoundingClientRect()
+    const corners = [document.elementFromPoint(left + 4, top + 4), document.elementFromPoint(right - 4, bottom - 4)]
+    return corners.every((found) => found !== null && part.contains(found))
+  })
+}
+
+async function topOf(place: Page | FrameLocator, selector: string): Promise<number> {
+  return (await place.locator(selector).boundingBox())?.y ?? NaN
+}
 
 async function house(place: Page | FrameLocator, nth: number, state: string): Promise<void> {
   await place.locator(`.house:nth-child(${nth})[data-state=${state}]`).waitFor()
@@ -68,9 +83,18 @@ inBrowser('another strategy begins from the page, with a second one beside it th
   const lab = await runUp(t, ...lively, '--restart-after', 'never')
   const { page, errors } = await openPage(t, lab.control)
   await page.locator('#tour-close').click()
-  await page.locator('#strategy').click()
-  await page.locator('#cluster [name=strategy][value=clustered]').check()
+  await page.locator('#compare').click()
+  await reads(page, '#cluster-title', /^Compare two strategies$/)
+  await reads(page, '#cluster-note', /Two clusters begin side by side/)
+  // Both choices are in sight, also on a phone.
+  await page.setViewportSize({ width: 390, height: 844 })
+  for (const choice of ['#cluster-first', '#cluster-beside', '#cluster-start'])
+    t.true(await isInSight(page, choice), choice)
+  await page.setViewportSize({ width: 1_440, height: 900 })
+  await page.locator('#cluster-first').selectOption('clustered')
   await page.locator('#cluster-beside').selectOption('sticky')
+  await reads(page, '#cluster-beside-about', /^Each session is in one node's memory/)
+  await page.locator('#cluster summary').click()
   await reads(page, '#cluster-command', /curl -X POST .*"strategy":"clustered"/)
   t.regex((await page.locator('#cluster-link').getAttribute('href')) ?? '', /#strategy=clustered&beside=sticky/)
   t.deepEqual(await barriers(page), [])
@@ -83,6 +107,16 @@ inBrowser('another strategy begins from the page, with a second one beside it th
   await page.locator('body').press('2')
   await other.locator('#sentence', { hasText: /^Node b was killed .*\d+ w(?:as|ere) logged out/ }).waitFor()
   t.notRegex(await reads(page, '#sentence', /^Node b was killed (?!.*have not clicked)/), /logged out|lost/)
+
+  // The two are read across: what is the same stands at the same height.
+  const isLevel = async (): Promise<boolean> => {
+    const parts = ['#stage', '.nodes-section']
+    const [left, right] = await Promise.all(
+      [page, other].map((place) => Promise.all(parts.map((part) => topOf(place, part)))),
+    )
+    return parts.every((_part, index) => Math.abs((left?.[index] ?? NaN) - (right?.[index] ?? NaN)) < 2)
+  }
+  await until(isLevel, { deadlineMs: DEADLINE_MS, everyMs: 100, what: 'the stages of both to stand at one height' })
 
   // So does whatever else is done to the first.
   const both = async (nth: number, state: string) => {

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import test from 'ava'
@@ -83,4 +83,11 @@ test('serving the page leaves no warning on the terminal', async (t) => {
   t.truthy(pageFile('/page/panels/story.ts'))
   await setImmediate()
   t.false(warned)
+})
+
+test('what a visitor is told to install is what the README of the session layer says', (t) => {
+  const readme = readFileSync(new URL('../../sessions/README.md', import.meta.url), 'utf8')
+  const [, commands = ''] = /<template id="take-home">[^]*?<pre><code>([^<]+)/.exec(html) ?? []
+  t.is(commands.split('\n').length, 2)
+  for (const command of commands.split('\n')) t.true(readme.includes(`    ${command}`), command)
 })

@@ -211,6 +211,7 @@ function translate(): void {
   time.translate()
   story.translate()
   tour.translate()
+  clusterDialog.translate()
   show()
 }
 
@@ -246,6 +247,8 @@ function frame(): void {
 cluster.pidOf = (name) => findNode(stateNow(), name)?.pid
 listenToKeys(stateNow, transport, { help: () => hands.openHelp(), faults: () => void hands.openFaults() })
 document.body.classList.toggle('compact', isBeside)
+const takeHome = byId('take-home', HTMLTemplateElement)
+for (const place of document.querySelectorAll('.take-home')) place.append(takeHome.content.cloneNode(true))
 // Browsers let a page of another machine use the clipboard over https only.
 document.body.classList.toggle('copies', isSecureContext)
 showTexts()

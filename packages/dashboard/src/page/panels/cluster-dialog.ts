@@ -1,4 +1,4 @@
-/** Another cluster in place of this one: its strategy, how many nodes, users and tabs, the seed, and a second one beside it. */
+/** Another cluster in place of this one, or two that are compared: strategies, how many nodes, users and tabs, the seed. */
 import type { ClusterState } from '@ninelives/history'
 import { cluster, commandFor } from '../base/control.ts'
 import { byId, element, setText } from '../base/dom.ts'
@@ -17,6 +17,7 @@ export class ClusterDialog {
   readonly #problem = byId('cluster-problem', HTMLElement)
   readonly #start = byId('cluster-start', HTMLButtonElement)
   #faults: readonly PlannedFault[] = []
+  #isPair = false
 
   constructor(stateNow: () => ClusterState, lab: LabView, director: Director) {
     this.#stateNow = stateNow
@@ -46,7 +47,8 @@ export class ClusterDialog {
   /** Offers the present cluster, and one beside it whose users are logged out where this one's are not, or the other way round. */
   async #compare(): Promise<void> {
     const now = sceneNow(this.#stateNow(), this.#lab.facts.edges)
-    await this.open({ ...now, beside: now.strategy === 'sticky' ? 'replicated' : 'sticky' })
+    const other = now.strategy === 'sticky' ? 'replicated' : 'sticky'
+    await this.open({ ...now, beside: this.#lab.facts.beside ?? other })
   }
 
   /** Opens with the scene of a link. False if the link has none. */
@@ -57,19 +59,17 @@ export class ClusterDialog {
     return scene !== undefined
   }
 
+  translate(): void {
+    this.#fill(this.#scene())
+  }
+
   async open(scene?: Scene): Promise<void> {
-    const { strategies, ...facts } = await this.#lab.refresh()
+    const facts = await this.#lab.refresh()
     const now = scene ?? sceneNow(this.#stateNow(), facts.edges)
     const beside = scene === undefined ? facts.beside : scene.beside
     this.#faults = scene?.faults ?? []
-    byId('cluster-strategies', HTMLElement).replaceChildren(
-      ...inOrder(strategies).map((name) => choice(name, name === now.strategy)),
-    )
-    setText(byId('cluster-faults', HTMLElement), this.#faults.map((fault) => toldFault(fault)).join(', '))
-    const besides = [new Option(word('besideNone'), ''), ...strategies.map((name) => new Option(name, name))]
-    const select = byId('cluster-beside', HTMLSelectElement)
-    select.replaceChildren(...besides)
-    select.value = beside ?? ''
+    this.#isPair = typeof beside === 'string'
+    this.#fill({ strategy: now.strategy, beside: beside ?? '' })
     for (const name of ['nodes', 'tabs', 'seed'] as const) {
       const { min = 0, max = now[name] } = facts.bounds?.[name] ?? {}
       Object.assign(input(name), { min, max, value: String(now[name]) })
@@ -81,16 +81,33 @@ export class ClusterDialog {
     this.#dialog.showModal()
   }
 
+  /** The strategies in the page's language. */
+  #fill({ strategy, beside = '' }: Pick<Scene, 'strategy' | 'beside'>): void {
+    const names = inOrder(this.#lab.facts.strategies)
+    const options = (): HTMLOptionElement[] => names.map((name) => new Option(name, name))
+    byId('cluster-strategies', HTMLElement).replaceChildren(...names.map((name) => choice(name, name === strategy)))
+    select('first').replaceChildren(...options())
+    select('first').value = strategy
+    select('beside').replaceChildren(...options(), new Option(word('besideNone'), ''))
+    select('beside').value = beside
+    byId('cluster-one', HTMLElement).hidden = this.#isPair
+    byId('cluster-two', HTMLElement).hidden = !this.#isPair
+    setText(byId('cluster-title', HTMLElement), word(this.#isPair ? 'compare' : 'clusterTitle'))
+    setText(byId('cluster-note', HTMLElement), word(this.#isPair ? 'compareNote' : 'clusterNote'))
+    setText(byId('cluster-faults', HTMLElement), this.#faults.map((fault) => toldFault(fault)).join(', '))
+    this.#showFigures()
+  }
+
   get #usersMax(): number {
     return this.#lab.facts.bounds?.users.max ?? 1
   }
 
   #scene(): Scene {
-    const { value: beside } = byId('cluster-beside', HTMLSelectElement)
-    const chosen = this.#dialog.querySelector<HTMLInputElement>('[name=strategy]:checked')?.value ?? ''
+    const one = this.#dialog.querySelector<HTMLInputElement>('[name=strategy]:checked')?.value ?? ''
+    const { value: beside } = select('beside')
     return {
-      strategy: chosen,
-      ...(beside === '' ? {} : { beside }),
+      strategy: this.#isPair ? select('first').value : one,
+      ...(this.#isPair && beside !== '' ? { beside } : {}),
       nodes: Number(input('nodes').value),
       users: usersOf(Number(input('users').value), this.#usersMax),
       tabs: Number(input('tabs').value),
@@ -104,6 +121,9 @@ export class ClusterDialog {
   #showFigures(): void {
     const scene = this.#scene()
     const { nodes, users, tabs, ...rest } = scene
+    for (const name of ['first', 'beside'] as const)
+      setText(byId(`cluster-${name}-about`, HTMLElement), aboutStrategy(select(name).value))
+    if (!this.#start.disabled) setText(this.#start, startText(scene))
     byId('cluster-link', HTMLAnchorElement).href = `#${linkOf(scene)}`
     for (const [name, value] of Object.entries({ nodes, users, tabs })) {
       setText(byId(`cluster-${name}-figure`, HTMLElement), figure(value))
@@ -122,7 +142,7 @@ export class ClusterDialog {
     this.#problem.hidden = true
     const problem = await this.#director.begin(this.#scene())
     this.#start.disabled = false
-    setText(this.#start, word('clusterStart'))
+    setText(this.#start, startText(this.#scene()))
     this.#problem.hidden = problem === undefined
     setText(this.#problem, problem ?? '')
     if (problem === undefined) this.#dialog.close()
@@ -147,13 +167,21 @@ function choice(name: string, isChecked: boolean): HTMLElement {
   radio.value = name
   radio.checked = isChecked
   radio.autofocus = isChecked
+  const about = element('span', '', element('strong', '', name), element('span', 'note', aboutStrategy(name)))
+  return element('label', 'choice', radio, about)
+}
+
+function aboutStrategy(name: string): string {
   const about = `strategy-${name}`
-  return element(
-    'label',
-    'choice',
-    radio,
-    element('span', '', element('strong', '', name), element('span', 'note', isWord(about) ? word(about) : '')),
-  )
+  return isWord(about) ? word(about) : ''
+}
+
+function startText({ beside }: Scene): string {
+  return word(beside === undefined ? 'clusterStart' : 'compareStart')
+}
+
+function select(name: 'first' | 'beside'): HTMLSelectElement {
+  return byId(`cluster-${name}`, HTMLSelectElement)
 }
 
 function input(name: string): HTMLInputElement {

@@ -35,6 +35,10 @@ export class Hands {
     this.#stateNow = stateNow
     on('faults-open', () => void this.openFaults())
     on('help-open', () => this.openHelp())
+    on('home-open', () => {
+      this.openHelp()
+      byId('help', HTMLElement).querySelector('.take-home')?.scrollIntoView()
+    })
     on('campaign', () => this.#toggleCampaign())
     on('command-copy', () => void navigator.clipboard.writeText(byId('command-text', HTMLElement).innerText))
     const form = byId('fault-form', HTMLFormElement)
