@@ -19,6 +19,7 @@ async function visit(t: ExecutionContext, ...flags: string[]) {
   await shop.fill('#name', 'user-90')
   await shop.fill('#password', 'password-90')
   await shop.click('#login button[type=submit]')
+  await shop.locator('#visitor').waitFor()
   await shop.locator('#goods button').first().click()
   await reads(shop, '#cart', /\S/)
   await reads(shop, '#cart-link', /^\s*1\s*$/)

@@ -148,9 +148,11 @@ export class Hands {
 
   #showKind(): void {
     const kind = this.#kindNow()
-    byId('fault-target', HTMLSelectElement).replaceChildren(
-      ...(kind?.targets ?? []).map((target) => new Option(partsText(target), target)),
-    )
+    const select = byId('fault-target', HTMLSelectElement)
+    // What was chosen stays, if that kind can fall on it.
+    const chosen = select.value
+    select.replaceChildren(...(kind?.targets ?? []).map((target) => new Option(partsText(target), target)))
+    if (kind?.targets.includes(chosen) === true) select.value = chosen
     byId('fault-fields', HTMLElement).replaceChildren(...(kind?.fields ?? []).map((field) => fieldOf(field)))
   }
 
