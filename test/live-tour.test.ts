@@ -60,8 +60,8 @@ inBrowser('the tour is offered, shows what it says by its six steps, and ends on
 async function isInSight(page: Page, selector: string): Promise<boolean> {
   return await page.locator(selector).evaluate((part) => {
     const { left, top, right, bottom } = part.getBoundingClientRect()
-    const corners = [document.elementFromPoint(left + 4, top + 4), document.elementFromPoint(right - 4, bottom - 4)]
-    return corners.every((found) => found !== null && part.contains(found))
+    const middle = (left + right) / 2
+    return [top + 2, bottom - 2].every((y) => part.contains(document.elementFromPoint(middle, y)))
   })
 }
 
