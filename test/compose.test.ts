@@ -96,6 +96,8 @@ function project(t: ExecutionContext, environment: NodeJS.ProcessEnv): Compose {
   return call
 }
 
+const JSON_BODY = { 'Content-Type': 'application/json' }
+
 const ownName = (what: string): string => `ninelives-test-${process.pid}-${what}`
 
 for (const [strategy, { victims, tabs = 2, losesSessions = false }] of Object.entries(strategies)) {
@@ -112,9 +114,10 @@ for (const [strategy, { victims, tabs = 2, losesSessions = false }] of Object.en
 
     const { stdout: address } = await shop('port', 'balancer', '8080')
     const target = `http://${address.trim()}`
-    const serves = async (): Promise<boolean> =>
-      (await fetch(`${target}/api/session`).catch(() => undefined))?.ok === true
-    await until(serves, { deadlineMs: 120_000, what: 'the shop to serve' })
+    const login = { method: 'POST', body: '{"name":"user-0","password":"password-0"}', headers: JSON_BODY }
+    const logsIn = async (): Promise<boolean> =>
+      (await fetch(`${target}/api/login`, login).catch(() => undefined))?.ok === true
+    await until(logsIn, { deadlineMs: 120_000, what: 'the shop to log a user in' })
     const idOf = async (service: string): Promise<string> => (await shop('ps', '-q', service)).stdout.trim()
     const ids = await Promise.all(victims.map(idOf))
     const nodes = await Promise.all(NODES.map(idOf))
