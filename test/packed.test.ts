@@ -36,6 +36,9 @@ const EXPRESS = [
   'express-openid-connect@3',
   'hono@4',
   '@hono/node-server@2',
+  '@types/express@5',
+  '@types/express-session@1',
+  '@types/node@24',
 ]
 const CHECKERS = ['publint@0.3.25', '@arethetypeswrong/cli@0.18.5']
 
@@ -197,6 +200,13 @@ test.serial('an application in strict TypeScript checks, with the store that the
     `import { openStore } from '@ninelives/sessions'\nexport const store = openStore(1)`,
   )
   t.regex(await typeErrors(application), /my-store\.ts.*TS2345/, 'the declarations are looked at')
+})
+
+test.serial('applications on Express, Fastify and Hono check in strict TypeScript, without Koa', async (t) => {
+  await cp(join(fixtures, 'without-koa.ts'), join(withoutKoa, 'without-koa.ts'))
+  const strict = JSON.parse(await readFile(join(fixtures, 'strict.json'), 'utf8')) as object
+  await writeFile(join(withoutKoa, 'tsconfig.json'), JSON.stringify({ ...strict, files: ['without-koa.ts'] }))
+  t.is(await typeErrors(withoutKoa), '')
 })
 
 for (const name of PACKAGES) {
