@@ -266,7 +266,9 @@ export class Time {
         if (span.kind === 'starting' || span.kind === 'unused' || span.from < freeFrom) continue
         const text = `${laneName(span.lane)} ${kindName(span.kind)}`
         ctx.fillStyle = colourOf(span)
-        ctx.fillText(text, span.from + 3 * devicePixelRatio, bbox.top + 2 * devicePixelRatio)
+        // What has just happened is at the right edge, where its name has no room after it.
+        const x = Math.min(span.from + 3 * devicePixelRatio, bbox.left + bbox.width - ctx.measureText(text).width)
+        ctx.fillText(text, Math.max(x, freeFrom), bbox.top + 2 * devicePixelRatio)
         freeFrom = span.from + ctx.measureText(text).width + 10 * devicePixelRatio
       }
       this.#markCollapse(chart)
