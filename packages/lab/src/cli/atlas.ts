@@ -60,7 +60,7 @@ const atlasFlags = {
 const atlasHelp = `ninelives atlas [flags]
 
 Kills a node at every crash point of every operation, one after the other, and shows what the
-customer lost: a row for each operation, a column for each crash point.
+user lost: a row for each operation, a column for each crash point.
 
 ${flagsHelp(atlasFlags)}
 ${LEGEND}
