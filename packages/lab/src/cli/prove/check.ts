@@ -15,7 +15,7 @@ import { type Paint, painter } from '../../terminal/paint.ts'
 import { crashText, type Frame, rateIn, verdictStory, verdictTable } from '../../terminal/verdict.ts'
 import { visibleJson } from '../../terminal/visible.ts'
 import { flagsHelp, switchFlag } from '../command/flags.ts'
-import { givenTrace, parseTraceArguments, TraceFile } from '../command/trace-file.ts'
+import { givenTrace, parseTraceArguments, type TraceFile } from '../command/trace-file.ts'
 import { handOn, type HandOn } from './hand-on.ts'
 import { howLongKept } from '../../run-directory.ts'
 import { say } from '../../terminal/say.ts'
@@ -45,7 +45,7 @@ export function check(args: readonly string[], _config: Config): Promise<number>
   }
   const { file, flags } = given
   const trace = givenTrace(file)
-  if (!flags.json) return Promise.resolve(judgeFile(file, painter(process.stdout)))
+  if (!flags.json) return Promise.resolve(judgeFile(trace, painter(process.stdout)))
   const { verdict, frame } = judged(trace)
   process.stdout.write(asJson(verdict, frame))
   return Promise.resolve(EXIT_CODES[verdict.verdict])
@@ -55,8 +55,8 @@ export function check(args: readonly string[], _config: Config): Promise<number>
  * Prints the verdict and returns the exit code. Writes `verdict.json` and one trace of evidence for each kind of anomaly to that
  * directory.
  */
-export function judgeFile(file: string, paint: Paint, directory?: string, outputs?: Outputs): number {
-  const run = reportOf(new TraceFile(file))
+export function judgeFile(trace: TraceFile, paint: Paint, directory?: string, outputs?: Outputs): number {
+  const run = reportOf(trace)
   const { verdict, frame } = run
   if (directory !== undefined)
     writeFileSync(path.join(directory, 'verdict.json'), asJson(verdict, frame), { mode: PRIVATE_FILE_MODE })
@@ -69,7 +69,7 @@ export function judgeFile(file: string, paint: Paint, directory?: string, output
     if (isWorst) say(`\n${verdictStory(anomaly, evidence, frame.events, paint)}`)
     if (directory !== undefined) writeEvidence(path.join(directory, `anomaly-${anomaly.kind}.ndjson`), evidence)
   }
-  say(`\nTrace: ${file}${directory === undefined ? '' : howLongKept(directory)}\n`)
+  say(`\nTrace: ${trace.path}${directory === undefined ? '' : howLongKept(directory)}\n`)
   if (outputs !== undefined) handOn(run, outputs.files, outputs.summary)
   return EXIT_CODES[verdict.verdict]
 }

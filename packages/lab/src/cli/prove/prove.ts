@@ -12,6 +12,7 @@ import { makeRunDirectory, runName } from '../../run-directory.ts'
 import { painter } from '../../terminal/paint.ts'
 import { visible } from '../../terminal/visible.ts'
 import { succeeds, until } from '../../wait.ts'
+import { TraceFile } from '../command/trace-file.ts'
 import { EXIT_CODES, judgeFile } from './check.ts'
 import { compareRuns } from './compare-runs.ts'
 import { fitRate } from './fit-rate.ts'
@@ -128,7 +129,7 @@ async function proven(flags: ProveValues, config: Config, planned: (basis: PlanB
     return EXIT_INTERRUPTED
   }
   const outputs = { files: flags, summary: config.jobSummary }
-  return judgeFile(subject.trace.path, painter(process.stdout), directory, outputs)
+  return judgeFile(new TraceFile(subject.trace.path), painter(process.stdout), directory, outputs)
 }
 
 /** Resolves when every user has looked for the last time, to the reason if there were fewer faults than planned. */
