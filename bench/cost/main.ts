@@ -70,7 +70,7 @@ const FLAGS = {
   table: switchFlag('measures nothing, and puts the tables of the kept result into docs/explanation/costs.md'),
 }
 
-let left = 'nothing was written'
+let left: string | undefined
 
 benchMain(main, { left: () => left })
 

@@ -53,7 +53,7 @@ probed as often comes first. It takes a minute and a half for each strategy.
 
 ${flagsHelp(FLAGS)}`
 
-let left = 'nothing was written'
+let left: string | undefined
 
 benchMain(
   async (args) => {

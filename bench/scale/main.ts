@@ -84,7 +84,7 @@ sessions, ${CONNECTIONS} idle connections. It takes some ten minutes and 10 GB o
 
 ${flagsHelp(FLAGS)}`
 
-let left = 'nothing was written'
+let left: string | undefined
 
 benchMain(main, { left: () => left })
 

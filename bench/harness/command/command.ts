@@ -5,17 +5,14 @@ export interface BenchEnd {
   /** The first signal aborts this, and the second one ends the bench. Without it the first one does. */
   readonly stop?: AbortController
   /** What a bench that was ended leaves. Default: nothing. */
-  readonly left?: () => string
+  readonly left?: () => string | undefined
 }
 
-export function benchMain(
-  main: (args: readonly string[]) => Promise<void>,
-  { stop, left = () => 'nothing was written' }: BenchEnd = {},
-): void {
+export function benchMain(main: (args: readonly string[]) => Promise<void>, { stop, left }: BenchEnd = {}): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (stop?.signal.aborted === false) return stop.abort()
-      if (stop === undefined) progress(`stopped; ${left()}\n`)
+      if (stop === undefined) progress(`stopped; ${left?.() ?? 'nothing was written'}\n`)
       // The exit ends the children, see children.ts.
       process.exit(EXIT_INTERRUPTED)
     })
