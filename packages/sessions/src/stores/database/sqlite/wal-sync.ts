@@ -55,7 +55,6 @@ export function walSync(path: string, timeoutMs: number): WalSync {
     get failure() {
       return failure
     },
-
     close() {
       isClosed = true
       deadlines.giveUp(() => new Error('the store was closed'))
