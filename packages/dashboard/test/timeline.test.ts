@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { Beat, EventBody } from '@ninelives/history'
+import { type Beat, codeOf, type EventBody } from '@ninelives/history'
 import { Chronicle } from '../src/page/data/chronicle.ts'
 import { Player } from '../src/page/data/player.ts'
 import { Timeline } from '../src/page/data/timeline.ts'
@@ -60,6 +60,13 @@ test('any time of the past can be shown, and is what it was', (t) => {
     t.is(moment.served[0], served, `${ms}`)
   }
   t.is(timeline.head.state.nodes[0]?.pid, 2, 'the newest state is untouched')
+})
+
+test('the node that answered a made-up cookie is not where the user is', (t) => {
+  const { timeline } = recorded()
+  const ops = [0, 1, codeOf('forge', 0), 5, 2, 1, 1, codeOf('read', 0), 5, 2]
+  timeline.add({ type: 'beat', atMs: 61_000, beat: { ...quiet, atMs: 61_000, ops } })
+  t.deepEqual(timeline.head.served, [0, 1])
 })
 
 test('what was paused goes on from there, and catches up', (t) => {

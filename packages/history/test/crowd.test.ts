@@ -73,6 +73,17 @@ test('a kill meets the users whom that node served last, and each waits until it
   t.deepEqual(run.crowd.view.served, [0, 0, 0])
 })
 
+test('a request with an old or a made-up cookie, which any node may answer, moves no user', (t) => {
+  for (const kind of ['return', 'forge'] as const) {
+    const run = new Run()
+    run.login(10, 0, 'b')
+    run.op(50, 0, { kind }, { node: 'a' })
+    t.deepEqual(run.crowd.view.served, [1], kind)
+    run.kill(100, 'b')
+    t.is(run.incident?.users.waiting, 1, kind)
+  }
+})
+
 test('a user who is refused was logged out, and stays counted after the next login', (t) => {
   const run = new Run()
   run.login(10, 0, 'b')

@@ -88,3 +88,9 @@ export const noCrowd: CrowdView = {
 export function codeOf(kind: OperationKind, outcome: number): number {
   return Math.max(0, KINDS.indexOf(kind)) * OUTCOMES.length + outcome
 }
+
+/** False with an old cookie or a made-up one: no answer to these is about the user's session, nor comes from that session's node. */
+export function isOwnRequest(code: number): boolean {
+  const kind = KINDS[Math.floor(code / OUTCOMES.length)]
+  return kind !== 'return' && kind !== 'forge'
+}

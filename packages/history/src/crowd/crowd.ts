@@ -12,6 +12,7 @@ import {
   codeOf,
   type CrowdView,
   type FoundAnomaly,
+  isOwnRequest,
   type Met,
   OP_FIELDS,
   OUTCOMES,
@@ -138,11 +139,11 @@ export class Crowd {
     const node = ended.node === undefined ? -1 : this.#nodes.indexOf(ended.node)
     const waitedMs = ended.endedAtMs - dueAtMs
     const isOut = isRefused || (ended.outcome === 'failed' && ended.why === LOGGED_OUT)
-    this.#addOp(user, node, codeOf(kind, isOut ? OUT : OUTCOMES.indexOf(ended.outcome)), ended.endedAtMs, waitedMs)
+    const code = codeOf(kind, isOut ? OUT : OUTCOMES.indexOf(ended.outcome))
+    this.#addOp(user, node, code, ended.endedAtMs, waitedMs)
     this.#meet(user)
+    if (!isOwnRequest(code)) return
     if (node >= 0) this.#served[user] = node
-    // An old cookie or a made-up one tells nothing about the user's own session.
-    if (kind === 'return' || kind === 'forge') return
     const isLogin = kind === 'login' && ended.outcome === 'ok'
     const isIn = isLogin || (isOwn && visit.refusal === undefined && visit.login !== undefined)
     if (isRefused && visit.refusal !== undefined) {

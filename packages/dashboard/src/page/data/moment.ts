@@ -6,6 +6,7 @@ import {
   type FoundAnomaly,
   type Incident,
   initialState,
+  isOwnRequest,
   noCrowd,
   OP_FIELDS,
   reduce,
@@ -61,7 +62,7 @@ export class Moment {
       const node = ops[at + 1] ?? -1
       const user = ops[at] ?? 0
       this.#meet(user)
-      if (node >= 0) this.served[user] = node
+      if (node >= 0 && isOwnRequest(ops[at + 2] ?? 0)) this.served[user] = node
     }
     for (let at = 0; at < standings.length; at += 2) {
       const user = standings[at] ?? 0
