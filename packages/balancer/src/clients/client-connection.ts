@@ -51,8 +51,12 @@ export class ClientConnection {
     socket.on('close', () => this.#onClosed())
   }
 
-  get busy(): boolean {
-    return this.#current !== undefined
+  /**
+   * Whether an upgrade may take the connection: no other request is in flight, and an answer can still be written. Requests behind the
+   * last answer are ignored, but Node has assigned a response to the first of them, and the socket can't get a second one.
+   */
+  get mayUpgrade(): boolean {
+    return this.#current === undefined && this.#socket.writable
   }
 
   /** Begins the exchange once those before it are over, or refuses it if it has a fault. */

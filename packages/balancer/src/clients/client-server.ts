@@ -13,7 +13,7 @@ const TIMEOUT_CHECK_MS = 1_000
 
 export type ClientServer = Server<typeof ClientRequest>
 
-/** `mayUpgrade`: whether no other request is in flight on the connection. With TLS it needs a certificate before it can answer. */
+/** `mayUpgrade`: whether an upgrade may take the request's connection. With TLS it needs a certificate before it can answer. */
 export function clientServer(config: Config, mayUpgrade: (request: IncomingMessage) => boolean): ClientServer {
   const options: ServerOptions<typeof ClientRequest> = {
     IncomingMessage: ClientRequest,

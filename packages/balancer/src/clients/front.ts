@@ -54,7 +54,7 @@ export function front(services: FrontServices): Front {
   const forwarding = { trusts: trustedProxies(config.trustedProxies), header: config.trustedHeader }
   let draining = false
   const exchangeServices = { ...services, draining: () => draining }
-  const server = clientServer(config, (request) => connections.get(request.socket)?.busy === false)
+  const server = clientServer(config, (request) => connections.get(request.socket)?.mayUpgrade === true)
 
   function enter(request: IncomingMessage, response: ServerResponse, options: EnterOptions = {}): void {
     const connection = connections.get(request.socket)

@@ -1,6 +1,7 @@
 /** Upgrades go the way of every other request, and no order of resets crashes the balancer or leaves a socket behind. */
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import test from 'ava'
@@ -218,4 +219,43 @@ test('an upgrade behind an unanswered request is passed as a plain request, so t
   client.send('GET / HTTP/1.1', 'Host: a', '', ...UPGRADE)
   await client.receives(/^HTTP\/1\.1 200 [^]*plainHTTP\/1\.1 200 [^]*plain$/)
   t.is(upstream.upgrades.length, 0)
+})
+
+test('a request and an upgrade behind a refused request with a body are ignored', async (t) => {
+  const upstream = await upgrading(t, echo)
+  const { port, adminUrl } = await balancing(t, { a: upstream.port })
+  const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  t.teardown(() => client.destroy())
+  client.on('error', () => 'a reset is one way to be closed')
+  let received = ''
+  client.on('data', (chunk) => (received += chunk.toString('latin1')))
+  const ended = once(client, 'end')
+  client.write(['POST / HTTP/1.1', 'Host: a', 'Host: b', 'Content-Length: 2', '', 'hi'].join('\r\n'))
+  await ended
+  t.regex(received, /^HTTP\/1\.1 400 /)
+  const closed = once(client, 'close')
+  client.end(['GET / HTTP/1.1', 'Host: a', '', ...UPGRADE].join('\r\n'))
+  await closed
+  t.is(upstream.upgrades.length, 0)
+  await until(() => isFree(adminUrl), { what: 'nothing to be left' })
+})
+
+test('an upgrade in one read with the chunk that is too much, behind an answer that has begun, is ignored', async (t) => {
+  const upgrades: unknown[] = []
+  const { port: upstreamPort, server } = await httpServer(t, (_request, response) => {
+    response.writeHead(200, { 'Content-Length': '100' })
+    response.write('begun')
+  })
+  server.on('upgrade', (request, socket) => {
+    upgrades.push(request)
+    socket.destroy()
+  })
+  const { port, adminUrl } = await balancing(t, { a: upstreamPort }, { CLIENT_BODY_BYTES_MAX: '10' })
+  const client = await rawClient(t, port)
+  client.send('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked', '', '5', 'hello', '')
+  await client.receives(/begun$/)
+  client.send('10', 'x'.repeat(16), '0', '', ...UPGRADE)
+  await client.closed
+  t.is(upgrades.length, 0)
+  await until(() => isFree(adminUrl), { what: 'nothing to be left' })
 })
