@@ -6,14 +6,13 @@ import type { Server as SecureServer } from 'node:https'
 import type { Certificate } from '../tls/certificates.ts'
 import { ClientRequest } from './client-request.ts'
 import type { Config } from '../config/config.ts'
-import { hasBody } from '../request/request-target.ts'
 
 /** How often connections are checked for timeouts. */
 const TIMEOUT_CHECK_MS = 1_000
 
 export type ClientServer = Server<typeof ClientRequest>
 
-/** `mayUpgrade`: whether an upgrade may take the request's connection. With TLS it needs a certificate before it can answer. */
+/** `mayUpgrade`: whether a request becomes an upgrade. With TLS the server needs a certificate before it can answer. */
 export function clientServer(config: Config, mayUpgrade: (request: IncomingMessage) => boolean): ClientServer {
   const options: ServerOptions<typeof ClientRequest> = {
     IncomingMessage: ClientRequest,
@@ -25,7 +24,7 @@ export function clientServer(config: Config, mayUpgrade: (request: IncomingMessa
     // A missing Host is refused like every other fault, and in the same format.
     requireHostHeader: false,
     optimizeEmptyRequests: true,
-    shouldUpgradeCallback: (request) => isUpgrade(request) && mayUpgrade(request),
+    shouldUpgradeCallback: mayUpgrade,
   }
   const server = config.tls === undefined ? createServer(options) : secureServer(options, config)
   limitServer(server, config)
@@ -54,10 +53,4 @@ function secureServer(options: ServerOptions<typeof ClientRequest>, config: Conf
 export function useCertificate(server: ClientServer, { cert, key }: Certificate): void {
   const secure = server as unknown as SecureServer
   secure.setSecureContext({ cert, key, minVersion: 'TLSv1.2' })
-}
-
-/** Any other upgrade is ignored, as HTTP allows, and the request is an ordinary one. */
-function isUpgrade(request: IncomingMessage): boolean {
-  const websocket = request.headers.upgrade?.toLowerCase() === 'websocket'
-  return websocket && request.method === 'GET' && request.httpVersion === '1.1' && !hasBody(request)
 }

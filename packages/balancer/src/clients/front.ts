@@ -54,7 +54,9 @@ export function front(services: FrontServices): Front {
   const forwarding = { trusts: trustedProxies(config.trustedProxies), header: config.trustedHeader }
   let draining = false
   const exchangeServices = { ...services, draining: () => draining }
-  const server = clientServer(config, (request) => connections.get(request.socket)?.mayUpgrade === true)
+  const mayUpgrade = (request: IncomingMessage) =>
+    asksForWebsocket(request) && connections.get(request.socket)?.mayUpgrade === true
+  const server = clientServer(config, mayUpgrade)
 
   function enter(request: IncomingMessage, response: ServerResponse, options: EnterOptions = {}): void {
     const connection = connections.get(request.socket)
@@ -80,6 +82,8 @@ export function front(services: FrontServices): Front {
   server.on('checkContinue', (request, response) => enter(request, response, { awaitsContinue: true }))
   server.on('checkExpectation', (request, response) => enter(request, response, { fault: 'EXPECTATION_FAILED' }))
   server.on('upgrade', (request, socket: Socket, head) => {
+    // Node before 22.21 and 24.9 does not ask: it makes an upgrade of every request that has the field.
+    if (!mayUpgrade(request)) return connections.get(socket)?.malformed('NOT_IMPLEMENTED', randomUUID())
     const client = { socket, head }
     const join: ExchangeOptions['join'] = (upstream, end) => upgraded.open(upstream, [client, end])
     enter(request, lastResponse(request, socket), { join })
@@ -112,6 +116,12 @@ export function front(services: FrontServices): Front {
       server.closeAllConnections()
     },
   }
+}
+
+/** Any other upgrade is ignored, as HTTP allows, and the request is an ordinary one. */
+function asksForWebsocket(request: IncomingMessage): boolean {
+  const websocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+  return websocket && request.method === 'GET' && request.httpVersion === '1.1' && !hasBody(request)
 }
 
 /** Node makes no response for an upgrade, but the upstream may refuse it, and that answer needs one. */
