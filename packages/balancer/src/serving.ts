@@ -71,8 +71,7 @@ export function serving(startedWith: Config, log: Logger, departed: MembershipOp
   upstreams.onChange((upstream, to) => {
     noted.note('health', to, undefined, upstream.name, undefined)
     if (to === 'gone') counted.forget(upstream.name)
-    // Without another upstream a WebSocket stays.
-    if (to !== 'up' && upstreams.upstreams.some(({ standing }) => standing === 'up')) clients.move(upstream)
+    clients.moveReplaced()
   })
 
   return {

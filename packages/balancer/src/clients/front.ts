@@ -21,8 +21,7 @@ import { inFlight } from './in-flight.ts'
 import { hasBody } from '../request/request-target.ts'
 import { trustedProxies } from '../config/address-ranges.ts'
 import { tunnels } from './tunnels.ts'
-import type { Upstream } from '../upstreams/upstream.ts'
-import { GOING_AWAY, SERVICE_RESTART } from './websocket-frames.ts'
+import { GOING_AWAY } from './websocket-frames.ts'
 
 export interface Front {
   /** Rejects with PortInUseError or CertificateError. */
@@ -34,8 +33,8 @@ export interface Front {
   prepareCertificate(): Promise<() => void>
   /** Takes the limits of the configuration as it now is. */
   configure(): void
-  /** Tells the WebSockets of an upstream to reconnect, because others take its place. */
-  move(upstream: Upstream): void
+  /** Tells the WebSockets of every upstream that is out to reconnect, if another is up. */
+  moveReplaced(): void
   /** Stops accepting; resolves when all exchanges are over, or the time is up and the rest was cut. */
   drain(limitMs: number): Promise<void>
 }
@@ -45,10 +44,13 @@ export type FrontServices = Omit<ExchangeServices, 'draining'> & { readonly conf
 type EnterOptions = Pick<ExchangeOptions, 'awaitsContinue' | 'join'> & { readonly fault?: ErrorCode }
 
 export function front(services: FrontServices): Front {
-  const { config } = services
+  const { config, pool } = services
   const connections = new WeakMap<Duplex, ClientConnection>()
   const open = inFlight()
-  const upgraded = tunnels(config.clientHalfClosedMs)
+  const upgraded = tunnels({
+    halfClosedMs: config.clientHalfClosedMs,
+    isReplaced: ({ standing }) => standing !== 'up' && pool.upstreams.some((each) => each.standing === 'up'),
+  })
   const answerFields =
     config.hstsMaxAgeS > 0 ? ['Strict-Transport-Security', `max-age=${config.hstsMaxAgeS}`] : undefined
   const forwarding = { trusts: trustedProxies(config.trustedProxies), header: config.trustedHeader }
@@ -106,11 +108,11 @@ export function front(services: FrontServices): Front {
     server,
     prepareCertificate: () => listeners.prepareCertificate(),
     configure: () => limitServer(server, config),
-    move: (upstream) => upgraded.move(SERVICE_RESTART, upstream),
+    moveReplaced: () => upgraded.moveReplaced(),
     async drain(limitMs) {
       draining = true
       listeners.close()
-      upgraded.move(GOING_AWAY)
+      upgraded.moveAll(GOING_AWAY)
       await Promise.all([open.settled(limitMs), upgraded.settled(limitMs)])
       upgraded.closeAll()
       server.closeAllConnections()

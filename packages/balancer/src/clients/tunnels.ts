@@ -7,14 +7,16 @@ import type { Socket } from 'node:net'
 import { inFlight } from './in-flight.ts'
 import type { InFlight } from './in-flight.ts'
 import type { TunnelEnd } from '../transports/transport.ts'
-import type { Upstream } from '../upstreams/upstream.ts'
+import type { HeldTunnel, Upstream } from '../upstreams/upstream.ts'
 import { closeFrame, FrameTracker, SERVICE_RESTART } from './websocket-frames.ts'
 import type { CloseCode } from './websocket-frames.ts'
 
 export interface Tunnels extends Pick<InFlight, 'settled'> {
   open(upstream: Upstream, ends: readonly [client: TunnelEnd, upstream: TunnelEnd]): void
-  /** Tells the clients of one upstream, or all present and later ones, to reconnect. Those that don't leave are cut soon. */
-  move(code: CloseCode, upstream?: Upstream): void
+  /** Tells the clients of upstreams that are replaced to reconnect. Those that don't leave are cut soon. */
+  moveReplaced(): void
+  /** The same for all clients, those that come later as well. */
+  moveAll(code: CloseCode): void
   closeAll(): void
 }
 
@@ -25,8 +27,14 @@ const CLOSE_WAIT_MS = 1_000
 /** Clients are told to come back at no more than this rate. */
 const RETURNS_PER_SECOND = 1_000
 
-/** `halfClosedMs`: how long one direction stays open after the other ended. */
-export function tunnels(halfClosedMs: number): Tunnels {
+export interface TunnelsOptions {
+  /** How long one direction stays open after the other ended. */
+  readonly halfClosedMs: number
+  /** Whether an upstream is out while another is up, so that its clients find a better one. */
+  readonly isReplaced: (upstream: Upstream) => boolean
+}
+
+export function tunnels({ halfClosedMs, isReplaced }: TunnelsOptions): Tunnels {
   const returnDelayMs = returnDelays(RETURNS_PER_SECOND)
   const open = new Set<Tunnel>()
   const counted = inFlight()
@@ -34,20 +42,24 @@ export function tunnels(halfClosedMs: number): Tunnels {
   let toldAll: CloseCode | undefined
   return {
     open(upstream, ends) {
-      upstream.tunnels += 1
       const tunnel = new Tunnel(upstream, ends, halfClosedMs, returnDelayMs)
+      upstream.joined(tunnel)
       open.add(tunnel)
       counted.entered()
       tunnel.begin(() => {
-        upstream.tunnels -= 1
+        upstream.parted(tunnel)
         open.delete(tunnel)
         counted.left()
       })
       if (toldAll !== undefined) tunnel.move(toldAll)
+      else if (isReplaced(upstream)) tunnel.leave()
     },
-    move(code, upstream) {
-      if (upstream === undefined) toldAll = code
-      for (const tunnel of open) if (upstream === undefined || tunnel.upstream === upstream) tunnel.move(code)
+    moveReplaced() {
+      for (const tunnel of open) if (isReplaced(tunnel.upstream)) tunnel.leave()
+    },
+    moveAll(code) {
+      toldAll = code
+      for (const tunnel of open) tunnel.move(code)
     },
     closeAll() {
       for (const tunnel of open) tunnel.close()
@@ -67,7 +79,7 @@ export function returnDelays(perSecond: number, now: () => number = () => perfor
   }
 }
 
-class Tunnel {
+class Tunnel implements HeldTunnel {
   readonly upstream: Upstream
   readonly #ends: readonly [client: TunnelEnd, node: TunnelEnd]
   readonly #client: Socket
@@ -123,6 +135,10 @@ class Tunnel {
     this.#node.resume()
     if (this.#frames.between) this.#tell()
     this.#closeIn(CLOSE_WAIT_MS)
+  }
+
+  leave(): void {
+    this.move(SERVICE_RESTART)
   }
 
   close(): void {

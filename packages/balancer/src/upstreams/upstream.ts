@@ -29,6 +29,12 @@ export interface Holder {
   reassign(reason: string): void
 }
 
+/** A WebSocket that is open to an upstream. */
+export interface HeldTunnel {
+  /** Tells its client to reconnect, and closes it soon. */
+  leave(): void
+}
+
 export class Upstream {
   /** Set by the pool alone: an upstream is identified by its URL, and keeps all that it has when it is renamed. */
   name: string
@@ -61,7 +67,7 @@ export class Upstream {
   readonly #holders: Holder[] = []
   /** Requests that have, or wait for, a connection. */
   inFlight = 0
-  tunnels = 0
+  readonly #tunnels = new Set<HeldTunnel>()
   weight: number
   /** The credit of smooth weighted round robin. Set by routing alone. */
   turn = 0
@@ -123,6 +129,18 @@ export class Upstream {
     this.onRoom?.(this)
   }
 
+  get tunnels(): number {
+    return this.#tunnels.size
+  }
+
+  joined(tunnel: HeldTunnel): void {
+    this.#tunnels.add(tunnel)
+  }
+
+  parted(tunnel: HeldTunnel): void {
+    this.#tunnels.delete(tunnel)
+  }
+
   /** From now on its share grows to its weight: its caches are cold and its code is not compiled yet. */
   warmUp(nowMs: number, forMs: number): void {
     this.#warming = forMs > 0 ? { sinceMs: nowMs, forMs } : undefined
@@ -154,8 +172,9 @@ export class Upstream {
     }
   }
 
-  /** Closes its connections, and so breaks what is under way there. Later requests open others. */
+  /** Closes its connections, and so breaks what is under way there. WebSockets are told to reconnect first. Later requests open others. */
   cut(): void {
+    for (const tunnel of this.#tunnels) tunnel.leave()
     this.agent.destroy()
     this.kept?.destroy()
   }

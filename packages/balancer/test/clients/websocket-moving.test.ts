@@ -7,6 +7,7 @@ import type { ExecutionContext } from 'ava'
 import { returnDelays } from '../../src/clients/tunnels.ts'
 import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
+import type { Answer } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
 import { startNode } from '../fixtures/processes.ts'
 import { seeded } from '../fixtures/requests/mutated-requests.ts'
@@ -16,6 +17,7 @@ import { until } from '../fixtures/until.ts'
 
 const UPGRADE = ['GET /ws HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket', '', '']
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+const ADMIN_TOKEN = 't'.repeat(16)
 /** A Close with 1012 and the client's own delay, as latin1. */
 const RESTARTS = /^\x88[^]{2}\xf4retry-after-ms=\d+$/
 /** The same with 1001. */
@@ -26,6 +28,12 @@ async function opened(t: ExecutionContext, port: number): Promise<RawClient> {
   client.send(...UPGRADE)
   await client.receives(/ 101 [^]*\r\n\r\n/)
   return client
+}
+
+function order(adminUrl: string, method: string, path: string, body?: object): Promise<Answer> {
+  const text = body === undefined ? '' : JSON.stringify(body)
+  const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-length': Buffer.byteLength(text) }
+  return ask(`${adminUrl}${path}`, { method, headers, body: text })
 }
 
 function afterHandshake(text: string): string {
@@ -68,11 +76,11 @@ test('when a node closes a WebSocket itself, the balancer adds no Close of its o
   const close = '\x88\x02\x03\xe8'
   server.on('upgrade', (_request, socket) => {
     socket.on('error', () => socket.destroy())
-    socket.write(`${SWITCHING}\x81\x02hi${close}`, 'latin1', () => socket.end())
+    socket.write(`${SWITCHING}\x81!here is a frame of 33 characters!${close}`, 'latin1', () => socket.end())
   })
   const { port } = await balancing(t, { a: nodePort })
   const client = await opened(t, port)
-  t.is(afterHandshake(await client.closed), `\x81\x02hi${close}`)
+  t.is(afterHandshake(await client.closed), `\x81!here is a frame of 33 characters!${close}`)
 })
 
 test('a WebSocket that opens while the balancer stops gets the same Close as the others', async (t) => {
@@ -92,6 +100,62 @@ test('a WebSocket that opens while the balancer stops gets the same Close as the
   await closed
 })
 
+async function standsAs(adminUrl: string, standing: string): Promise<void> {
+  const shows = async () => (await ask(`${adminUrl}/upstreams`)).body.includes(`"state":"${standing}"`)
+  await until(shows, { what: `an upstream that is ${standing}` })
+}
+
+test('a WebSocket stays at a node that drains while there is no other, and gets 1012 when another comes up', async (t) => {
+  const [a, b] = await Promise.all([startNode(t, 'a'), startNode(t, 'b')])
+  await b.kill()
+  const { port, adminUrl } = await balancing(t, { a: a.port, b: b.port })
+  const client = await opened(t, port)
+  await ask(`${a.url}/readiness?ready=false`, { method: 'PUT' })
+  await standsAs(adminUrl, 'draining')
+  client.send('\x81!here is a frame of 33 characters!')
+  await client.receives(/\x81!here is a frame of 33 characters!$/)
+  await b.restart()
+  t.regex(
+    afterHandshake(await client.closed),
+    /^\x81!here is a frame of 33 characters!\x88[^]{2}\xf4retry-after-ms=\d+$/,
+  )
+})
+
+test('a WebSocket that a node accepts after another has taken its place gets 1012 at once', async (t) => {
+  const asked = Promise.withResolvers<Duplex>()
+  const { port: aPort, server } = await httpServer(t, (_request, response) => response.end())
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => socket.destroy())
+    asked.resolve(socket)
+  })
+  const b = await startNode(t, 'b')
+  await b.kill()
+  const { port, adminUrl } = await balancing(t, { a: aPort, b: b.port }, { ADMIN_TOKEN })
+  const client = await rawClient(t, port)
+  client.send(...UPGRADE)
+  const node = await asked.promise
+  t.is((await order(adminUrl, 'POST', '/upstreams/a/drain')).status, 202)
+  await b.restart()
+  const isUp = async () => (await order(adminUrl, 'GET', '/upstreams')).body.includes('"state":"up"')
+  await until(isUp, { what: 'b to be up' })
+  node.write(SWITCHING)
+  t.regex(afterHandshake(await client.closed), RESTARTS)
+})
+
+const drainEnds = test.macro({
+  async exec(t, method: string, path: string) {
+    const node = await startNode(t, 'a')
+    const { port, adminUrl } = await balancing(t, { a: node.port }, { ADMIN_TOKEN })
+    const client = await opened(t, port)
+    t.is((await order(adminUrl, method, path, { withinMs: 1 })).status, 202)
+    t.regex(afterHandshake(await client.closed), RESTARTS)
+  },
+  title: (what = '') => `at the deadline of ${what}, WebSockets get 1012 also where no other node is up`,
+})
+
+test('a drain', drainEnds, 'POST', '/upstreams/a/drain')
+test('a removal', drainEnds, 'DELETE', '/upstreams/a')
+
 const RESETS = 10_000
 const AT_ONCE = 250
 
@@ -107,7 +171,7 @@ test('ten thousand resets and ends, by either side, at any moment, leave no sock
     socket.once('close', () => nodes.delete(socket))
     const way = draw()
     if (way < 0.1) return void socket.destroy()
-    socket.write(`${SWITCHING}\x81\x02hi`, 'latin1')
+    socket.write(`${SWITCHING}\x81!here is a frame of 33 characters!`, 'latin1')
     socket.resume()
     if (way < 0.3) socket.end('\x88\x02\x03\xe8', 'latin1')
     else if (way < 0.5) setImmediate(() => socket.destroy())
