@@ -1,6 +1,6 @@
 /** The connections that undici keeps to one upstream. */
 import { connect } from 'node:net'
-import type { Agent, buildConnector } from 'undici'
+import type { buildConnector, Pool } from 'undici'
 import { CONNECTED_TO_ITSELF, isSelfConnected } from '../upstreams/refusal.ts'
 import type { KeptConnections } from '../upstreams/upstream.ts'
 
@@ -16,19 +16,22 @@ export class UndiciConnections implements KeptConnections {
   breaking = false
   /** Whether a node said 100 Continue to a request without `Expect`, which HTTP allows and undici does not understand. */
   sawUnaskedContinue = false
+  readonly #url: string
   readonly #limits: UndiciLimits
-  readonly #AgentClass: typeof Agent
-  /** Agents that finish their requests and take no new ones. */
-  readonly #closing = new Set<Agent>()
-  #agent: Agent | undefined
+  readonly #PoolClass: typeof Pool
+  /** Pools that finish their requests and take no new ones. */
+  readonly #closing = new Set<Pool>()
+  #pool: Pool | undefined
 
-  constructor(limits: UndiciLimits, AgentClass: typeof Agent) {
+  constructor(url: string, limits: UndiciLimits, PoolClass: typeof Pool) {
+    this.#url = url
     this.#limits = limits
-    this.#AgentClass = AgentClass
+    this.#PoolClass = PoolClass
   }
 
-  get agent(): Agent {
-    this.#agent ??= new this.#AgentClass({
+  /** Not an Agent: once that is told to close, it knows its connections no more and can't destroy them. */
+  get pool(): Pool {
+    this.#pool ??= new this.#PoolClass(this.#url, {
       connections: this.#limits.upstreamSocketsMax,
       pipelining: 1,
       keepAliveTimeout: this.#limits.upstreamIdleMs,
@@ -39,20 +42,20 @@ export class UndiciConnections implements KeptConnections {
       bodyTimeout: 0,
       connect: ({ hostname, port }, connected) => this.#connect(hostname, Number(port), connected),
     })
-    return this.#agent
+    return this.#pool
   }
 
   closeIdle(): void {
-    const agent = this.#agent
-    this.#agent = undefined
-    if (agent === undefined) return
-    this.#closing.add(agent)
-    void agent.close().finally(() => this.#closing.delete(agent))
+    const pool = this.#pool
+    this.#pool = undefined
+    if (pool === undefined) return
+    this.#closing.add(pool)
+    void pool.close().finally(() => this.#closing.delete(pool))
   }
 
   destroy(): void {
-    for (const agent of [this.#agent, ...this.#closing]) void agent?.destroy()
-    this.#agent = undefined
+    for (const pool of [this.#pool, ...this.#closing]) void pool?.destroy()
+    this.#pool = undefined
   }
 
   #connect(hostname: string, port: number, connected: buildConnector.Callback): void {

@@ -8,7 +8,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import { createRequire } from 'node:module'
-import type { Agent, Dispatcher } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import type { AnswerHead, Call, CallListener, OutgoingRequest, Transport } from './transport.ts'
 import { UndiciConnections } from './undici-connections.ts'
 import type { UndiciLimits } from './undici-connections.ts'
@@ -17,10 +17,10 @@ import type { Upstream } from '../upstreams/upstream.ts'
 /** `other` takes what undici can't send. */
 export function undiciTransport(limits: UndiciLimits, other: Transport): Transport {
   // Imported only when used, because loading takes some 50 ms.
-  const { Agent: AgentClass } = createRequire(import.meta.url)('undici') as { readonly Agent: typeof Agent }
+  const { Pool: PoolClass } = createRequire(import.meta.url)('undici') as { readonly Pool: typeof Pool }
   const connectionsTo = (upstream: Upstream): UndiciConnections => {
     if (upstream.kept instanceof UndiciConnections) return upstream.kept
-    const connections = new UndiciConnections(limits, AgentClass)
+    const connections = new UndiciConnections(upstream.url, limits, PoolClass)
     upstream.kept = connections
     return connections
   }
@@ -29,7 +29,7 @@ export function undiciTransport(limits: UndiciLimits, other: Transport): Transpo
       const connections = connectionsTo(upstream)
       const isForOther = !isForUndici(request) || connections.sawUnaskedContinue
       if (isForOther) return other.call(request, upstream, listener)
-      return new UndiciCall(request, upstream, listener, connections)
+      return new UndiciCall(request, listener, connections)
     },
   }
 }
@@ -57,7 +57,6 @@ function awaitSending(call: UndiciCall): void {
 
 class UndiciCall implements Call, Dispatcher.DispatchHandler {
   readonly #request: OutgoingRequest
-  readonly #upstream: Upstream
   readonly #listener: CallListener
   readonly #connections: UndiciConnections
   #abort: (() => void) | undefined
@@ -69,9 +68,8 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
   #bytesReadBefore = 0
   #over = false
 
-  constructor(request: OutgoingRequest, upstream: Upstream, listener: CallListener, connections: UndiciConnections) {
+  constructor(request: OutgoingRequest, listener: CallListener, connections: UndiciConnections) {
     this.#request = request
-    this.#upstream = upstream
     this.#listener = listener
     this.#connections = connections
   }
@@ -79,7 +77,7 @@ class UndiciCall implements Call, Dispatcher.DispatchHandler {
   begin(): void {
     const { method, path, headers, taken: body = null } = this.#request
     const sent = (headers['transfer-encoding'] === undefined ? headers : withoutCoding(headers)) as IncomingHttpHeaders
-    this.#connections.agent.dispatch({ origin: this.#upstream.url, method, path, headers: sent, body }, this)
+    this.#connections.pool.dispatch({ method, path, headers: sent, body }, this)
   }
 
   write(): never {

@@ -6,7 +6,8 @@ import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import type { Answer } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
-import { freePort } from '../fixtures/processes.ts'
+import { freePort, startNode } from '../fixtures/processes.ts'
+import { QUICK } from '../fixtures/patient.ts'
 import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -211,6 +212,19 @@ test('a drain ends: requests that are still in flight at its deadline are cut', 
   t.is((await answer).status, 502)
   t.deepEqual(await states(adminUrl), {})
 })
+
+for (const transport of ['http-proxy', 'undici']) {
+  test(`a removal's deadline also cuts requests that began before the upstream was ejected, over ${transport}`, async (t) => {
+    const node = await startNode(t, 'a')
+    const { url, adminUrl } = await balancing(t, { a: node.port }, { ...WITH_TOKEN, ...QUICK, TRANSPORT: transport })
+    const answer = ask(`${url}/slow?ms=600000`, { method: 'POST' })
+    await until(async () => (await ask(`${node.url}/seen`)).body.includes('POST'), { what: 'the request to arrive' })
+    node.signal('SIGSTOP')
+    await until(async () => (await states(adminUrl))['a'] === 'down', { what: 'the ejection' })
+    t.is((await send(`${adminUrl}/upstreams/a`, 'DELETE', { withinMs: 1 })).status, 202)
+    t.is((await answer).status, 502)
+  })
+}
 
 for (const [what, method, path] of [
   ['a drain', 'POST', '/upstreams/a/drain'],
