@@ -1,6 +1,7 @@
 /**
- * A client stays with the upstream of its cookie, as long as that incarnation takes traffic and has room. Otherwise it moves, gets
- * another cookie, and the answer says so: what the former node kept in memory for it is not at the new one.
+ * A client stays with the upstream of its cookie, as long as that incarnation takes traffic. While the upstream is full or suspected, the
+ * client waits for it, within bounds. Otherwise it moves, gets another cookie, and the answer says so: what the former node kept in
+ * memory for it is not at the new one.
  */
 import type { AffinityCookies, Pin } from './affinity-cookies.ts'
 import { NO_FIELDS } from './routing.ts'
@@ -10,7 +11,7 @@ import type { Upstream } from '../upstreams/upstream.ts'
 /** On the first answer after a move: the former upstream, and the reason for the move. */
 export const MOVED_FIELD = 'X-Affinity-Moved'
 
-export type MoveReason = 'gone' | 'restarted' | 'down' | 'draining' | 'failed' | 'busy'
+export type MoveReason = 'gone' | 'restarted' | 'down' | 'draining' | 'failed' | 'busy' | 'suspected'
 
 export interface AffinityOptions {
   readonly upstreams: readonly Upstream[]
@@ -26,7 +27,7 @@ export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Rou
       const pinned = pin && upstreams.find(({ name }) => name === pin.name)
       const reason = pin && whyNot(pinned, pin.alive, tried)
       if (pin !== undefined && pinned !== undefined && reason === undefined) {
-        if (pinned.hasRoom) {
+        if (pinned.hasRoom && !isHeldBack(pinned, upstreams, tried)) {
           const fields = pin.current ? NO_FIELDS : ['Set-Cookie', cookies.issue(pinned)]
           return { upstream: pinned, why: 'pinned', fields }
         }
@@ -41,7 +42,7 @@ export function affinity({ upstreams, cookies, unpinned }: AffinityOptions): Rou
       if (upstream === pinned && reason !== 'restarted') return { upstream, why: 'pinned', fields: NO_FIELDS }
       const set = ['Set-Cookie', cookies.issue(upstream)]
       if (pin === undefined) return { upstream, why: choice.why, fields: set }
-      return moved(upstream, pin.name, reason ?? 'busy', set)
+      return moved(upstream, pin.name, reason ?? (pinned?.suspected === true ? 'suspected' : 'busy'), set)
     },
   }
 }
@@ -53,6 +54,14 @@ function lineOf({ name, alive }: Pin): string {
 function moved(upstream: Upstream, from: string, reason: MoveReason, set: readonly string[]): Choice {
   const fields = [...set, MOVED_FIELD, `${from}; reason=${reason}`]
   return { upstream, why: 'moved', because: `${from} ${reason}`, fields }
+}
+
+/**
+ * While its upstream is suspected, a client waits: the upstream answers again or is ejected soon. What is sent there meanwhile may hang, and
+ * a client that moves loses what the upstream kept for it.
+ */
+function isHeldBack(pinned: Upstream, upstreams: readonly Upstream[], tried: readonly Upstream[]): boolean {
+  return pinned.suspected && upstreams.some((other) => other.isEligible && !tried.includes(other))
 }
 
 function whyNot(pinned: Upstream | undefined, alive: boolean, tried: readonly Upstream[]): MoveReason | undefined {

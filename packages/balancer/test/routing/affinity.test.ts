@@ -77,6 +77,17 @@ test('a client waits for its upstream when that is full, and is moved when it ha
   t.like(routing.pick(cookie, [], false), { upstream: b, because: 'a busy' })
 })
 
+test('a client waits for its upstream while that is suspected, and is moved when it has waited', (t) => {
+  const [, a, b] = three()
+  const routing = pinning([a, b])
+  const cookie = cookieOf(cookiesFor([a, b]).issue(a))
+  a.suspected = true
+  t.like(routing.pick(cookie, []), { busy: a })
+  t.like(routing.pick(cookie, [], false), { upstream: b, because: 'a suspected' })
+  b.suspected = true
+  t.deepEqual(choice(routing, cookie), { upstream: a, why: 'pinned', fields: [] })
+})
+
 test('of several cookies of the name, the one that holds counts, wherever it stands', (t) => {
   const [all, a, b] = three()
   const routing = pinning(all)

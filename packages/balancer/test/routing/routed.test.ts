@@ -1,6 +1,7 @@
 /** Routing as clients meet it: pins that a node's death ends, queues, and a drain that tells WebSockets. */
 import type { RequestListener } from 'node:http'
 import test from 'ava'
+import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
@@ -34,6 +35,47 @@ test('a node that was started again is another one: its clients move, are told s
   t.is(settled.headers['x-affinity-moved'], undefined)
   const metrics = (await ask(`${adminUrl}/metrics`)).body.toString()
   t.regex(metrics, /ninelives_balancer_routed_total\{why="moved"\} 2\n/)
+})
+
+/** A balancer with a client that is pinned to a node, which has just been stopped and is suspected. */
+async function pinnedToSuspected(t: ExecutionContext, env: Readonly<Record<string, string>>) {
+  const nodes = [await startNode(t, 'a'), await startNode(t, 'b')]
+  const ports = Object.fromEntries(nodes.map(({ name, port }) => [name, port]))
+  const { url, adminUrl } = await balancing(t, ports, {
+    ROUTING: 'affinity',
+    SUSPECT_MS: '1000',
+    QUEUE_WAIT_MS: '60000',
+    ...env,
+  })
+  const first = await ask(url)
+  const headers = { cookie: cookieOf(first.headers['set-cookie']) }
+  const home = nodes.find(({ name }) => name === first.headers['x-served-by'])
+  if (home === undefined) throw new Error('no node has answered')
+  const metrics = async () => (await ask(`${adminUrl}/metrics`)).body.toString()
+  home.signal('SIGSTOP')
+  const isSuspected = async () => (await metrics()).includes(`suspicions_total{upstream="${home.name}"}`)
+  await until(isSuspected, { what: 'the node to be suspected' })
+  return { url, home, headers, metrics }
+}
+
+test('a suspected node gets no new POST of its pinned client: that waits, and moves when the node is ejected', async (t) => {
+  const env = { PROBE_TIMEOUT_MS: '1500', ATTEMPT_TIMEOUT_MS: '10000' }
+  const { url, home, headers } = await pinnedToSuspected(t, env)
+  const { status, headers: answered } = await ask(url, { method: 'POST', headers })
+  t.is(status, 200)
+  t.is(answered['x-affinity-moved'], `${home.name}; reason=down`)
+  home.signal('SIGCONT')
+  t.notRegex((await ask(`${home.url}/seen`)).body.toString(), /POST/)
+})
+
+test('a client whose node is only suspected waits for it, and stays there', async (t) => {
+  const { url, home, headers, metrics } = await pinnedToSuspected(t, {})
+  const asked = ask(url, { method: 'POST', headers })
+  await until(async () => (await metrics()).includes('queue_length 1\n'), { what: 'the request to wait' })
+  home.signal('SIGCONT')
+  const answer = await asked
+  t.is(answer.headers['x-served-by'], home.name)
+  t.is(answer.headers['x-affinity-moved'], undefined)
 })
 
 test('requests beyond what the node may have wait their turn, and those beyond the queue are refused', async (t) => {
