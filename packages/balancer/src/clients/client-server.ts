@@ -46,7 +46,8 @@ export function limitServer(server: ClientServer, config: Config): void {
 
 function secureServer(options: ServerOptions<typeof ClientRequest>, config: Config): ClientServer {
   const handshake = { ALPNProtocols: ['http/1.1'], handshakeTimeout: config.clientHeadersTimeoutMs }
-  return createSecureServer({ ...options, ...handshake })
+  // A plain server sets it by itself. Without it the end of the client's sending side closes the connection.
+  return createSecureServer({ ...options, ...handshake, allowHalfOpen: true })
 }
 
 /** For new connections. Open ones keep the certificate that they agreed on. */

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { request as openSecurely } from 'node:https'
 import { connect as connectPlainly } from 'node:net'
 import { connect } from 'node:tls'
@@ -60,6 +61,20 @@ test('requests go there and back, and the node is told how they came', async (t)
   t.is(answer.headers['strict-transport-security'], undefined)
   t.like(upstream.requests[0]?.headers, { 'x-forwarded-proto': 'https', 'x-forwarded-for': '127.0.0.1' })
   t.regex(String(upstream.requests[0]?.headers.forwarded), /^for=127\.0\.0\.1;host="127\.0\.0\.1:\d+";proto=https$/)
+})
+
+test('a client that closes its sending side behind its request gets its answer', async (t) => {
+  const { port, upstream } = await secure(t, { CLIENT_HALF_CLOSED_MS: '60000' })
+  upstream.server.removeAllListeners('request').on('request', (request, response: ServerResponse) => {
+    if (request.url === '/readyz') return void response.end()
+    // Later than the end of the client's sending side.
+    setTimeout(() => response.end('late'), 200)
+  })
+  const socket = await handshake(t, port, { rejectUnauthorized: false })
+  socket.end('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  let received = ''
+  for await (const chunk of socket) received += String(chunk)
+  t.regex(received, /^HTTP\/1\.1 200 [^]*late/)
 })
 
 test('HTTP/1.1 is agreed on, and a client that speaks only something else is told so', async (t) => {
