@@ -23,6 +23,7 @@ const LANDING_TESTS = [
   'test/packed.test.ts',
   'test/promises-of-stores.test.ts',
   'test/redis-failover.test.ts',
+  'test/shop-page.test.ts',
   'test/tutorial.test.ts',
 ]
 

@@ -20,20 +20,30 @@ const REMEMBERED_AS = 'ninelives-visitor'
 function visitor() {
   const known = localStorage.getItem(REMEMBERED_AS)
   if (known !== null) return known
-  const made = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, '0')).join(
-    '',
-  )
+  const made = randomId()
   localStorage.setItem(REMEMBERED_AS, made)
   return made
 }
 
+function randomId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** The Idempotency-Key of one press: sent again with it, the request is carried out once. */
+export const pressKey = randomId
+
 /** Resolves to `{ body, node }` or rejects with a ShopError; calls `onAnswer` in either case. */
 export function shopClient(onAnswer) {
-  return async (method, path, payload) => {
+  return async (method, path, { payload, key } = {}) => {
     const response = await fetch(path, {
       method,
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-      headers: { 'X-Visitor': visitor(), ...(payload !== undefined && { 'Content-Type': 'application/json' }) },
+      headers: {
+        'X-Visitor': visitor(),
+        ...(payload !== undefined && { 'Content-Type': 'application/json' }),
+        ...(key !== undefined && { 'Idempotency-Key': key }),
+      },
       ...(payload !== undefined && { body: JSON.stringify(payload) }),
     }).catch((cause) => {
       onAnswer({ node: undefined, ok: false })

@@ -2,7 +2,7 @@
  * The page's behaviour. Two answers matter most: a 401 to a logged-in user means that the session was lost, and the page says so. A
  * 503 because the store is down means no such thing, and the page waits.
  */
-import { shopClient } from './api.js'
+import { pressKey, shopClient } from './api.js'
 import { renderFloor, setFloor } from './floor.js'
 import { newDeaths, renderLab, strategy } from './lab.js'
 import { chooseLanguage, goodName, personName, things, translated } from './strings.js'
@@ -91,7 +91,7 @@ function renderInLanguage() {
   render()
 }
 
-/** Runs the visitor's action; a failure becomes a notice with a retry button. */
+/** Runs the visitor's action; a failure becomes a notice with a retry button, which runs the same action again, with its key. */
 function attempt(action) {
   pending += 1
   turn = turn.then(async () => {
@@ -123,7 +123,8 @@ async function failed(error, action) {
   } else if (error.code.startsWith('STORE_')) {
     isStoreOut = visitor.user !== undefined
     notice = { key: isStoreOut ? 'storeDownLoggedIn' : 'storeDown', retry }
-  } else if (error.status === 0 || error.status >= 500) notice = { key: 'unreachable', retry }
+  } else if (error.status === 0 || error.status >= 500 || error.code === 'STILL_RUNNING')
+    notice = { key: 'unreachable', retry }
   else notice = { key: 'refused', values: { message: error.message } }
 }
 
@@ -229,7 +230,7 @@ async function login() {
   loginError(name === '' || password === '' ? 'missingCredentials' : undefined)
   if (name === '' || password === '') return
   try {
-    const { body, node } = await ask('POST', '/api/login', { name, password })
+    const { body, node } = await ask('POST', '/api/login', { payload: { name, password } })
     recognise(body, node)
   } catch (error) {
     if (error.code !== 'WRONG_CREDENTIALS') throw error
@@ -267,30 +268,35 @@ function add(sku) {
     byId('name').focus()
     return
   }
+  const key = pressKey()
   void attempt(async () => {
-    showCart((await ask('POST', '/api/cart', { sku, quantity: 1 })).body)
+    showCart((await ask('POST', '/api/cart', { payload: { sku, quantity: 1 }, key })).body)
     const { quantity } = items.find((item) => item.sku === sku)
     say('added', { sku, quantity, count: inCart() })
   })
 }
 
 function remove(sku) {
+  const key = pressKey()
   void attempt(async () => {
-    showCart((await ask('DELETE', `/api/cart/${encodeURIComponent(sku)}`)).body)
+    showCart((await ask('DELETE', `/api/cart/${encodeURIComponent(sku)}`, { key })).body)
     say('removed', { sku, count: inCart() })
     byId('cart-title').focus()
   })
 }
 
-async function countUp() {
-  count = (await ask('POST', '/api/counter')).body.count
-  say('counted', { count })
+function countUp() {
+  const key = pressKey()
+  void attempt(async () => {
+    count = (await ask('POST', '/api/counter', { key })).body.count
+    say('counted', { count })
+  })
 }
 
 /** Kills the node that answered last, waits until the lab has seen its death, and then looks what that cost. */
 async function kill() {
   const { node } = answers.at(-1)
-  await ask('POST', '/api/lab/kill', { node })
+  await ask('POST', '/api/lab/kill', { payload: { node } })
   if (notice?.good) notice = undefined
   say('killed', { node })
   render()
@@ -314,7 +320,7 @@ byId('login').addEventListener('submit', (event) => {
   void attempt(login)
 })
 byId('logout').addEventListener('click', () => void attempt(logout))
-byId('counter').addEventListener('click', () => void attempt(countUp))
+byId('counter').addEventListener('click', countUp)
 byId('kill').addEventListener('click', () => void attempt(kill))
 byId('notice-retry').addEventListener('click', () => void attempt(notice.retry))
 byId('live').addEventListener('click', ({ currentTarget }) => {
