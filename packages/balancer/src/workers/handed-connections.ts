@@ -69,6 +69,8 @@ export class HandedConnections {
     // An upgraded connection stays marked.
     server.prependListener('upgrade', ({ socket }) => this.#began(socket))
     server.prependListener('connect', ({ socket }) => this.#began(socket))
+    // So does one that is refused for what is no HTTP: what follows on it is not to be carried out.
+    server.prependListener('clientError', (_error, socket) => this.#began(socket as Socket))
   }
 
   #began(socket: Socket): void {

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { Agent } from 'node:http'
 import { request as secureRequest } from 'node:https'
+import { connect } from 'node:net'
 import test from 'ava'
 import { certificateFolder, testCertificate } from '../fixtures/certificate.ts'
 import { ask } from '../fixtures/requests/client.ts'
@@ -57,6 +58,26 @@ test('while no worker is left, clients wait, on new connections and on open ones
   await t.throwsAsync(begun, { code: 'ECONNRESET' })
   t.is((await anew).status, 200)
   await stands.receives(/ 200 [^]* 200 /)
+})
+
+test('what a client sends behind a request that was no HTTP is not carried out, also when its worker dies', async (t) => {
+  const a = await startNode(t, 'a')
+  const { url, child } = await fleet(t, `a=${a.url}`)
+  const client = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true })
+  t.teardown(() => client.destroy())
+  client.on('error', () => 'a reset is one way to be closed')
+  const refused = once(client.resume(), 'end')
+  client.write('what is this\r\n\r\n')
+  await refused
+  for (const pid of await workersOf(child.pid)) process.kill(pid, 'SIGKILL')
+  const isCarriedOut = async () => (await ask(`${a.url}/seen`)).body.includes('behind')
+  const isSettled = async () => {
+    // Only a write finds that the connection is closed.
+    client.write('GET /behind HTTP/1.1\r\nHost: a\r\n\r\n')
+    return client.destroyed || (await isCarriedOut())
+  }
+  await until(isSettled, { what: 'the connection to be closed' })
+  t.false(await isCarriedOut())
 })
 
 test('a connection that a worker closes is closed for the client, and the limit of connections holds', async (t) => {
