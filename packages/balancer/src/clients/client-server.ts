@@ -40,7 +40,7 @@ export function limitServer(server: ClientServer, config: Config): void {
   const { clientRequestTimeoutMs: requestTimeout, clientKeepAliveMs: keepAliveTimeout } = config
   server.maxConnections = config.clientConnectionsMax
   // For a client that does not read the end of its answer. Longer than any wait of the balancer's own.
-  server.timeout = config.attemptsMax * config.attemptTimeoutMs + config.answerIdleMs
+  server.timeout = config.waitMs + config.queueWaitMs + config.requestDeadlineMs + config.answerIdleMs
   Object.assign(server, { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout })
 }
 

@@ -5,7 +5,7 @@ import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
-import { startNode } from '../fixtures/processes.ts'
+import { freePort, startNode } from '../fixtures/processes.ts'
 import { rawClient } from '../fixtures/requests/raw.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -149,6 +149,12 @@ for (const ROUTING of ['round-robin', 'affinity', 'session-id']) {
     )
   })
 }
+
+test('a request may wait for a node longer than an answer may pause', async (t) => {
+  const env = { WAIT_MS: '1000', ATTEMPTS_MAX: '1', ATTEMPT_TIMEOUT_MS: '100', ANSWER_IDLE_MS: '100' }
+  const { url } = await balancing(t, { a: await freePort() }, env)
+  t.is((await ask(url)).status, 503)
+})
 
 test('a request that waited in vain is refused', async (t) => {
   const node = await httpServer(t, () => 'never answers')
