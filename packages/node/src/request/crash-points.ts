@@ -29,7 +29,8 @@ export interface CrashPoints {
   /** The same for a message on a socket, which `work` answers. */
   readonly within: <T>(operation: string, work: () => Promise<T>) => Promise<T>
   readonly onStep: (step: EngineStep) => void
-  arm(order: CrashOrder): void
+  /** False if too many orders stand already. */
+  arm(order: CrashOrder): boolean
   cancel(id: string): void
 }
 
@@ -39,6 +40,7 @@ interface Passing {
   readonly passed: Set<CrashPoint>
 }
 
+/** The most orders at a time; one beyond that is not answered. */
 const ORDERS_MAX = 16
 const POINTS: ReadonlySet<unknown> = new Set<CrashPoint>([
   'before-read',
@@ -88,7 +90,9 @@ export function crashPoints(node: string, onCrash?: (about: Readonly<Record<stri
       if (orders.size > 0) pass(step, requests.getStore())
     },
     arm(order) {
-      if (orders.size < ORDERS_MAX) orders.set(order.id, { order, left: order.request })
+      if (orders.size >= ORDERS_MAX) return false
+      orders.set(order.id, { order, left: order.request })
+      return true
     },
     cancel: (id) => void orders.delete(id),
   }
@@ -109,8 +113,8 @@ export function obeyLab(points: CrashPoints, channel: OrderChannel): () => void 
     }
     if (type === 'crash-at' && POINTS.has(point) && typeof request === 'number') {
       const only = typeof operation === 'string' ? { operation } : {}
+      if (!points.arm({ id, point: point as CrashPoint, request, ...only })) return
       armed.add(id)
-      points.arm({ id, point: point as CrashPoint, request, ...only })
       channel.send({ type: 'crash-armed', id })
     }
   })

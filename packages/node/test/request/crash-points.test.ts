@@ -114,6 +114,18 @@ onRedis('it tells why it died at every level of its log', async (t) => {
   await died(t, quiet, 'after-response', 'POST /api/login')
 })
 
+test('an order beyond the most that may stand is not said to be in force', async (t) => {
+  const single = nodeProcess(t, {})
+  await single.ready()
+  for (let n = 1; n <= 17; n++) {
+    single.process.send({ type: 'crash-at', id: `f${n}`, point: 'before-read', request: 1 })
+  }
+  single.process.send({ type: 'crash-cancel', id: 'f1' })
+  await answered(single, 'crash-cancelled')
+  const armed = single.messages.filter((message) => (message as { type: string }).type === 'crash-armed')
+  t.is(armed.length, 16)
+})
+
 test('a malformed order is ignored', async (t) => {
   const single = nodeProcess(t, {})
   const who = client(await single.ready())
