@@ -58,13 +58,14 @@ export class RequestRecord implements AccessRecord {
   }
 
   responded(): void {
-    if (this.#upstream === undefined) return
+    if (this.#upstream === undefined || this.#upstream.isGone) return
     this.#services.metrics.responded(this.#upstream.name, performance.now() - this.#attemptBeganAtMs)
   }
 
   attempted(upstream: Upstream, outcome: AttemptOutcome['kind']): void {
     this.#trace?.attempted(outcome, !SUCCESSES.has(outcome))
-    this.#services.metrics.attempted(upstream.name, outcome)
+    // Its series would come back, and stay, or belong to another upstream that has its name now.
+    if (!upstream.isGone) this.#services.metrics.attempted(upstream.name, outcome)
   }
 
   failed(upstream: Upstream, failure: Failure, decision: RetryDecision): void {

@@ -152,6 +152,7 @@ class UpstreamPool implements Pool {
     this.#members.delete(upstream)
     this.upstreams.splice(this.upstreams.indexOf(upstream), 1)
     upstream.standing = 'down'
+    upstream.isGone = true
     this.#options.log.info({ event: 'upstream-removed', upstream: upstream.name })
     this.#tell(upstream, 'gone')
   }

@@ -52,6 +52,8 @@ export class Upstream {
   standing: Standing = 'up'
   /** Whether an operator, or a list that it left, drains it; then it is never `up`. Set by the pool alone. */
   isRetired = false
+  /** Whether it is no longer one of the upstreams, and only finishes its requests. Set by the pool alone. */
+  isGone = false
   /** The node's incarnation, as the node reports it; undefined if it does not. Set by the pool alone. */
   incarnation: string | undefined
   /** How its last probe ended. Set by the pool alone. */

@@ -213,6 +213,16 @@ test('a drain ends: requests that are still in flight at its deadline are cut', 
   t.deepEqual(await states(adminUrl), {})
 })
 
+test('of an upstream that is gone nothing is counted, also when its last requests end', async (t) => {
+  const silent = await httpServer(t, () => 'never answers')
+  const { url, adminUrl } = await balancing(t, { a: silent.port }, WITH_TOKEN)
+  const answer = ask(url, { method: 'POST' })
+  await until(() => silent.requests.length === 1, { what: 'the request to arrive' })
+  await send(`${adminUrl}/upstreams/a`, 'DELETE', { withinMs: 1 })
+  t.is((await answer).status, 502)
+  t.notRegex((await send(`${adminUrl}/metrics`, 'GET')).body.toString(), /upstream="a"/)
+})
+
 for (const transport of ['http-proxy', 'undici']) {
   test(`a removal's deadline also cuts requests that began before the upstream was ejected, over ${transport}`, async (t) => {
     const node = await startNode(t, 'a')
