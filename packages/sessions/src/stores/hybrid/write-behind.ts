@@ -5,7 +5,9 @@
  *
  * Each change is written by itself, in order, and with the version that it was acknowledged with. If the store has another version by
  * then, because another node served the client meanwhile, the store's record stands, and the changes that wait for that session are
- * lost and counted.
+ * lost and counted. A request of this node may have read one that was lost, and its version is now that of another body in the store, or
+ * will be. So before this node changes such a session again, it moves the store's record past every lost version: it writes the store's own body
+ * again. A request that builds on a lost version then always finds a conflict.
  *
  * The window: a change is acknowledged only while the oldest that waits is younger than `windowMs`, and while fewer than `pendingMax`
  * wait. Otherwise it waits for the store, and is refused after another `windowMs`.
@@ -53,6 +55,8 @@ const RETRY_MAX_MS = 500
 const CLOSE_MAX_MS = 5_000
 const CLOSE_LOOK_MS = 10
 const GIVE_UP_MS = 30_000
+/** Of how many sessions the lost versions are known. Beyond that the one that lost its changes longest ago is forgotten. */
+const LOST_MAX = 10_000
 
 export function writeBehind(
   store: SessionStore,
@@ -65,6 +69,8 @@ export function writeBehind(
   /** So that what is told of late changes does not bear the id of the request that began to write them. */
   const outsideRequests = AsyncLocalStorage.snapshot()
   const turns = new Map<SessionKey, Promise<unknown>>()
+  /** The last version of a session that was acknowledged and lost, where the store's record has not been moved past it yet. */
+  const lostVersions = new Map<SessionKey, number>()
   const roomWaiters = new Set<() => void>()
   const deadlines = deadlineList(windowMs, () => behind(`it has been behind by ${windowMs} ms or more`))
   let flushing = 0
@@ -83,6 +89,7 @@ export function writeBehind(
   }
 
   const hasRoom = (): boolean => pendingChanges < pendingMax && oldestMs() < windowMs
+  const takesMore = (): boolean => !isClosed && hasRoom()
 
   const room = async (): Promise<void> => {
     while (!hasRoom()) {
@@ -192,8 +199,25 @@ export function writeBehind(
     if (sessions.get(key) === session) sessions.delete(key)
     settle(lost)
     lostChanges += lost.length
+    const written = lost.findLast((change) => change.verb === 'write')
+    if (written !== undefined) lostVersions.set(key, written.write.expectedVersion + 1)
+    if (lostVersions.size > LOST_MAX) lostVersions.delete(lostVersions.keys().next().value as SessionKey)
     if (lost.length > 0)
       onEvent({ event: 'changes-lost', store: store.name, changes: lost.length, reason: reasonOf(reason) })
+  }
+
+  /** Not when the changes are lost: another node that serves the session then may be behind itself, and would lose its own. */
+  const movePastLost = async (key: SessionKey): Promise<void> => {
+    const lost = lostVersions.get(key)
+    if (lost === undefined) return
+    let current = await store.read(key)
+    while (current !== undefined && current.version <= lost) {
+      const { version, expiresAtMs, body } = current
+      const result = await store.write(key, { expectedVersion: version, expiresAtMs, body })
+      if (result.status === 'written') current = { version: result.version, expiresAtMs, body }
+      else current = result.status === 'conflict' ? result.current : undefined
+    }
+    lostVersions.delete(key)
   }
 
   const failed = (): string => (failure === undefined ? '' : `, as one could not be written: ${reasonOf(failure)}`)
@@ -215,29 +239,41 @@ export function writeBehind(
       if (isAuxiliary(key)) return await store.write(key, write)
       return await inTurn(key, async () => {
         const { expectedVersion, expiresAtMs, body } = write
-        const current = live(key) ?? (await store.read(key))
-        if (current === undefined && expectedVersion === 0) return await store.write(key, write)
-        if (current === undefined) return { status: 'gone' }
-        if (current.version !== expectedVersion) return { status: 'conflict', current }
-        await room()
-        const record = { version: expectedVersion + 1, expiresAtMs, body }
-        acknowledge(key, record, { verb: 'write', write, atMs: performance.now(), isOver: false })
-        return { status: 'written', version: record.version }
+        for (;;) {
+          await movePastLost(key)
+          const current = live(key) ?? (await store.read(key))
+          if (current === undefined && expectedVersion === 0) return await store.write(key, write)
+          if (current === undefined) return { status: 'gone' }
+          if (current.version !== expectedVersion) return { status: 'conflict', current }
+          if (!takesMore()) {
+            await room()
+            // What it was to build on may have been lost meanwhile.
+            continue
+          }
+          const record = { version: expectedVersion + 1, expiresAtMs, body }
+          acknowledge(key, record, { verb: 'write', write, atMs: performance.now(), isOver: false })
+          return { status: 'written', version: record.version }
+        }
       })
     },
 
     async touch(key, expiresAtMs) {
       return await inTurn(key, async () => {
-        const current = live(key)
-        if (current === undefined) return await store.touch(key, expiresAtMs)
-        if (expiresAtMs <= current.expiresAtMs) return true
-        await room()
-        acknowledge(
-          key,
-          { ...current, expiresAtMs },
-          { verb: 'touch', expiresAtMs, atMs: performance.now(), isOver: false },
-        )
-        return true
+        for (;;) {
+          const current = live(key)
+          if (current === undefined) return await store.touch(key, expiresAtMs)
+          if (expiresAtMs <= current.expiresAtMs) return true
+          if (!takesMore()) {
+            await room()
+            continue
+          }
+          acknowledge(
+            key,
+            { ...current, expiresAtMs },
+            { verb: 'touch', expiresAtMs, atMs: performance.now(), isOver: false },
+          )
+          return true
+        }
       })
     },
 
@@ -252,6 +288,7 @@ export function writeBehind(
           throw error
         }
         sessions.delete(key)
+        lostVersions.delete(key)
         settle(session?.changes.splice(0) ?? [])
       })
     },

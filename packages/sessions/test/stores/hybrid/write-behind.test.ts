@@ -126,6 +126,55 @@ test("another node's change stands, and those that come too late are counted and
   t.deepEqual(events, ['changes-lost', 'changes-lost'])
 })
 
+/** One node's write-behind over a store that another node uses as well. Its changes reach the store once `openGate` was called. */
+function twoNodes(pendingMax: number) {
+  const shared = memoryStore()
+  const { promise: gate, resolve: openGate } = Promise.withResolvers<void>()
+  const slow: SessionStore = {
+    ...shared,
+    write: (key, write) =>
+      write.expectedVersion === 0 ? shared.write(key, write) : gate.then(() => shared.write(key, write)),
+  }
+  const options = { windowMs: 60_000, pendingMax, onEvent: () => {}, clock: systemClock }
+  return { shared, store: writeBehind(slow, options), openGate }
+}
+
+test("a request that has read a change that was lost does not overwrite another node's", async (t) => {
+  const { shared, store, openGate } = twoNodes(100)
+  const key = await begun(store)
+  for (const version of [1, 2, 3]) await store.write(key, change(version, `lost ${version}`))
+  await shared.write(key, change(1, 'by another node'))
+  openGate()
+  await until('the loss', () => reported(store).changes === 0)
+  for (const lost of [2, 3, 4]) {
+    const result = await store.write(key, change(lost, `on lost version ${lost}`))
+    t.like(result, { status: 'conflict', current: { body: 'by another node' } })
+  }
+  const current = await store.read(key)
+  t.is(current?.body, 'by another node')
+  t.is((await store.write(key, change(current?.version ?? 0, 'merged'))).status, 'written')
+  await until('the merged one to be written', async () => (await shared.read(key))?.body === 'merged')
+})
+
+test('what waited for room while the changes before it were lost is not built on them', async (t) => {
+  const onLost: Record<string, (store: SessionStore, key: SessionKey) => Promise<unknown>> = {
+    write: (store, key) => store.write(key, change(2, 'on the lost one')),
+    touch: (store, key) => store.touch(key, inAnHour() + 1_000),
+  }
+  for (const [verb, ask] of Object.entries(onLost)) {
+    const { shared, store, openGate } = twoNodes(1)
+    const key = await begun(store)
+    await store.write(key, change(1, 'lost'))
+    const waits = ask(store, key)
+    await shared.write(key, change(1, 'by another node'))
+    openGate()
+    if (verb === 'touch') t.true(await waits)
+    else t.like(await waits, { status: 'conflict', current: { body: 'by another node' } })
+    t.is((await store.read(key))?.body, 'by another node', verb)
+    t.like(reported(store), { changes: 0, lostChanges: 1 }, verb)
+  }
+})
+
 onRedis('a deletion is in the store when it is acknowledged, and what waited for it is not written', async (t) => {
   const { store, plain } = await behind(t)
   for (let round = 0; round < 20; round++) {
