@@ -5,7 +5,8 @@
  *
  * Where the store has notifications, a subject is also sent to all nodes at once, while it is written. A node that listens reads the record
  * every second only, in case a notification was lost. A node that does not listen, has begun to less than a second ago, or has missed a
- * notification, reads it every 100 ms. A node without sockets does neither.
+ * notification, reads it every 100 ms. A node without sockets does neither. Whether another node has opened the store is not asked: even one
+ * whose sessions are not shared at once may share this record.
  *
  * A node tells before it acknowledges the end. A reader that has missed a subject, because it was cut off for too long or the record was
  * lost, is told that any session may have ended.
@@ -66,7 +67,6 @@ interface Feed {
 }
 
 export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): EndedFeed {
-  const isShared = store.capabilities.shared === 'held'
   let untold: Told[] = []
   let telling: Promise<void> | undefined
   let tellingAgain: NodeJS.Timeout | undefined
@@ -249,14 +249,13 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     async tell(subject) {
       const told: Told = [subject, clock.now()]
       onEnded(subject, told[1])
-      if (!isShared) return
       untold.push(told)
       telling ??= flush()
       await Promise.all([telling, send(told)])
     },
 
     async watch() {
-      if (timer !== undefined || !isShared) return
+      if (timer !== undefined) return
       starting ??= start().finally(() => (starting = undefined))
       await starting
     },

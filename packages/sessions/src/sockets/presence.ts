@@ -75,7 +75,6 @@ class SharedPresence<State> implements Presence<State> {
   readonly #node = newSecret()
   readonly #name: string
   readonly #own: OwnRecord
-  readonly #isShared: boolean
   readonly #local = new Map<string, State>()
   readonly #others = new Map<string, OtherNode<State>>()
   #members = new Map<string, State>()
@@ -100,7 +99,6 @@ class SharedPresence<State> implements Presence<State> {
     this.#membersMax = membersMax
     this.#onError = onError
     this.#name = name
-    this.#isShared = store.capabilities.shared === 'held'
     this.#own = new OwnRecord(store, clock, this.#keyOf(this.#node))
   }
 
@@ -126,7 +124,7 @@ class SharedPresence<State> implements Presence<State> {
   }
 
   #changed(): void {
-    this.#isUnwritten = this.#isShared
+    this.#isUnwritten = true
     this.#isChanged = true
     // A round under way looks at its end.
     if (!this.#isInRound) this.#nextRoundIn(ROUND_MS)
@@ -145,7 +143,7 @@ class SharedPresence<State> implements Presence<State> {
     this.#isInRound = true
     this.#roundAtMs = performance.now()
     this.#timer = undefined
-    if (this.#isShared) await this.#exchange()
+    await this.#exchange()
     this.#isInRound = false
     if (this.#isClosed) return
     const hasNews = this.#isChanged || this.#isUnwritten

@@ -52,7 +52,7 @@ function carried(factory: string): SessionOptionsError {
   )
 }
 
-/** Until it is open, what it can do is not known. Only sockets ask, and what they do for a shared store serves any other one. */
+/** Until it is open, what it can do is not known. No adapter goes by it. */
 const PRESUMED: Capabilities = {
   shared: 'held',
   survivesNodeDeath: 'held',

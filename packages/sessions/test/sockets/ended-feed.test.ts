@@ -12,24 +12,23 @@ test('an end that could not be written for long is still read by a node that loo
   const memory = await openStore('memory:')
   await memory.open()
   t.teardown(() => memory.close())
-  const shared: SessionStore = { ...memory, capabilities: { ...memory.capabilities, shared: 'held' } }
   let nowMs = Date.now()
   const clock = { now: () => nowMs }
   let isOut = true
   let hasNews = false
   const ended: (SessionKey | undefined)[] = []
   const reader = endedFeed({
-    store: { ...shared, read: async (key) => (hasNews ? await shared.read(key) : undefined) },
+    store: { ...memory, read: async (key) => (hasNews ? await memory.read(key) : undefined) },
     clock,
     onEnded: (subject) => ended.push(subject),
     onFailed() {},
   })
   const writer = endedFeed({
     store: {
-      ...shared,
+      ...memory,
       async write(...args) {
         if (isOut) throw new StoreUnavailableError('memory', new Error('out'))
-        return await shared.write(...args)
+        return await memory.write(...args)
       },
     },
     clock,
@@ -59,7 +58,6 @@ test('a node that has begun to listen reads often at first: an end whose notific
   let reads = 0
   const shared: SessionStore = {
     ...memory,
-    capabilities: { ...memory.capabilities, shared: 'held' },
     notifications: {
       send: async () => {},
       listen: () => ({ isListening: true, renew() {}, stop() {} }),

@@ -39,6 +39,15 @@ test('members of each node are seen at the others, with their latest state, unti
   t.deepEqual(list(a), ['one=3', 'two=1'])
 })
 
+test('with write=behind members of each node are seen at the others', async (t) => {
+  const stores = sqliteStores(t, (url) => `hybrid:?over=${url}&write=behind`)
+  const [a, b] = [at(t, await stores()), at(t, await stores())]
+  a.show('one', 1)
+  b.show('two', 1)
+  const isSeen = () => [a, b].every((each) => list(each).join() === 'one=1,two=1')
+  await t.notThrowsAsync(until('both to be seen at both', isSeen, 15_000))
+})
+
 test('members of a node that is gone leave', async (t) => {
   const stores = sqliteStores(t)
   const [a, b] = [at(t, await stores()), at(t, await stores())]
@@ -126,7 +135,6 @@ test('many changes are few calls, and without members the store is not asked', a
   let asked = 0
   const counting: SessionStore = {
     ...store,
-    capabilities: { ...store.capabilities, shared: 'held' },
     read: (key) => (asked++, store.read(key)),
   }
   const members = at(t, counting, { onChange: () => calls++ })

@@ -1,4 +1,5 @@
 /** How the nodes of an application learn that a session has ended, over stores with notifications and without. */
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type {
   NotificationListener,
@@ -92,6 +93,15 @@ if (postgresMissing === undefined) {
     await endsAreNotified(t, () => opened(t, `hybrid:?over=${encodeURIComponent(server.url)}`))
   })
 }
+
+test('with write=behind an end is read from its record, long before a node looks at every session', async (t) => {
+  const stores = sqliteStores(t, (url) => `hybrid:?over=${url}&write=behind`)
+  const [a, b] = [await socketNode(t, await stores()), await socketNode(t, await stores())]
+  const browser = await loggedIn(a)
+  const { closed } = await socketAt(t, b, browser)
+  await browser.get('/logout')
+  t.like(await Promise.race([closed, delay(15_000, undefined, { ref: false })]), { code: 4401 })
+})
 
 /** A store with notifications of which none arrives. */
 function mute(store: SessionStore) {

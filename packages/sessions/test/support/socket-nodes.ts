@@ -34,11 +34,12 @@ type Options = Partial<SessionsOptions<Fields>> & {
   readonly secondPath?: string
 }
 
-export function sqliteStores(t: ExecutionContext): () => Promise<SessionStore> {
+/** `urlOf` names another store that lies over the file. */
+export function sqliteStores(t: ExecutionContext, urlOf = (url: string): string => url): () => Promise<SessionStore> {
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-sockets-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
   return async () => {
-    const store = await openStore(`sqlite:${join(directory, 'sessions.db')}`)
+    const store = await openStore(urlOf(`sqlite:${join(directory, 'sessions.db')}`))
     await store.open()
     t.teardown(() => store.close())
     return store
