@@ -138,8 +138,7 @@ export class StoredSession {
   /** Commits what `transform` makes of the data. Resolves its result. */
   async write<T>(transform: Transform<T>, { step, answering, upkeep }: WriteDetails<T> = {}): Promise<T> {
     if (this.#ended) throw new SessionGoneError()
-    const { store, clock, random, visitors, commitAttemptsMax, endings, counts, tracing, onStep, onEvent } =
-      this.#context
+    const { store, clock, random, visitors, commitAttemptsMax, endings, counts, onStep, onEvent } = this.#context
     const key = this.#key
     const contention = new Contention(this.#context, key)
     let drawn: string | undefined
@@ -185,10 +184,7 @@ export class StoredSession {
         if (written.status === 'gone') throw new SessionGoneError()
         if (written.status === 'written') {
           onStep('after-commit')
-          if (current === undefined) {
-            counts.created++
-            tracing?.session(sessionRef(this.#key))
-          }
+          if (current === undefined) this.#countCreation()
           if (attempt > 1) counts.merges++
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
@@ -198,9 +194,13 @@ export class StoredSession {
           return plan.result
         }
 
-        assert(current !== undefined, 'two sessions can not have drawn the same 128-bit handle')
         const { version, expiresAtMs, body } = written.current
-        current = this.#rebaseOn({ version, expiresAtMs, body: decodeBody(body) })
+        const there: Snapshot = { version, expiresAtMs, body: decodeBody(body) }
+        if (current === undefined) {
+          current = await this.#createdBefore(there)
+          continue
+        }
+        current = this.#rebaseOn(there)
         counts.conflicts++
         onEvent({ event: 'merged' })
         const left = await contention.wait(attempt)
@@ -277,6 +277,25 @@ export class StoredSession {
     if (written.body.user !== this.#user) this.#status = 'superseded'
     else this.#status = isCurrent ? 'current' : 'alias'
     return written
+  }
+
+  /** An earlier write of this request created the session, and the store's answer was lost. */
+  async #createdBefore(there: Snapshot): Promise<Snapshot> {
+    assert(
+      sameDigest(there.body.secretDigest, secretDigest(this.#id.secret)),
+      'two sessions can not have drawn the same 128-bit handle',
+    )
+    this.#countCreation()
+    this.#user = there.body.user
+    this.#listed = false
+    await this.#relist(undefined, there.body.user)
+    return this.#rebaseOn(there)
+  }
+
+  #countCreation(): void {
+    const { counts, tracing } = this.#context
+    counts.created++
+    tracing?.session(sessionRef(this.#key))
   }
 
   async #inEpochOf(user: UserTag, next: NextSnapshot): Promise<NextSnapshot> {
