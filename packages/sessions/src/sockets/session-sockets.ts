@@ -238,7 +238,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
     }
     const look = async (): Promise<void> => {
       const isKnown = await lookAtOne(socket)
-      if (!socket.closed.aborted) wait(isKnown ? 1 : EXPIRY_AGAIN_MS)
+      if (!socket.isClosing) wait(isKnown ? 1 : EXPIRY_AGAIN_MS)
     }
     socket.closed.addEventListener('abort', () => clearTimeout(timer), { once: true })
     wait(1)

@@ -112,6 +112,11 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
     socket.pause()
   }
 
+  /** Its Close was sent, or it is closed. */
+  get isClosing(): boolean {
+    return this.#code !== undefined
+  }
+
   get closed(): AbortSignal {
     return this.#closed.signal
   }

@@ -515,6 +515,26 @@ test('a session that has expired is not asked for over and over while the store 
   t.like(await socket.closed, { code: 4401 })
 })
 
+test('a session that has expired is not asked for again while its client does not answer the Close', async (t) => {
+  const store = memoryStore()
+  let reads = 0
+  const counting: SessionStore = {
+    ...store,
+    read: async (key) => {
+      if (!isAuxiliary(key)) reads++
+      return await store.read(key)
+    },
+  }
+  const node = await socketNode(t, counting, { idleTimeoutMs: 5_000 })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  socket.webSocket.pause()
+  reads = 0
+  // It is cut two seconds after its Close.
+  await until('the socket to be over', () => node.sockets.report().open === 0)
+  t.true(reads <= 4, `${reads} reads`)
+  t.deepEqual(node.sockets.report().closed, { 4401: 1 })
+})
+
 test('a client that does not read is cut', async (t) => {
   const node = await socketNode(t, memoryStore(), { sockets: { unsentBytesMax: 100_000 } })
   const socket = await socketAt(t, node, await loggedIn(node))
