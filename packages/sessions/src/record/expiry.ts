@@ -32,8 +32,9 @@ export function timeoutsOf({ maxAgeMs, user }: Pick<Body, 'maxAgeMs' | 'user'>, 
   return user === undefined ? { idleTimeoutMs: visitorIdleTimeoutMs, absoluteTimeoutMs } : defaults
 }
 
+/** A whole number: durations may have fractions, and a cookie keeps an instant by its digits. */
 export function expiry(createdAtMs: number, { idleTimeoutMs, absoluteTimeoutMs }: Timeouts, nowMs: number): number {
-  return Math.min(nowMs + idleTimeoutMs, createdAtMs + absoluteTimeoutMs)
+  return Math.ceil(Math.min(nowMs + idleTimeoutMs, createdAtMs + absoluteTimeoutMs))
 }
 
 export function isTouchDue(stored: Stored, defaults: DefaultTimeouts, nowMs: number): boolean {

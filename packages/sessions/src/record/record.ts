@@ -60,7 +60,7 @@ export function encodeBody(body: Body): string {
   return `${head}${DATA_MARK}${body.dataText}}`
 }
 
-const USER = /^\{"k":"[^"]*"(?:,"t":"\w+")?(?:,"m":\d+)?,"u":"([\w-]{22})"/
+const USER = /^\{"k":"[^"]*"(?:,"t":"\w+")?(?:,"m":[\d.]+)?,"u":"([\w-]{22})"/
 
 /** Whose session it is, without decoding the rest. */
 export function userInBody(text: string): UserTag | undefined {

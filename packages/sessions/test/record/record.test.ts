@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { RecordUnreadableError } from '../../src/errors.ts'
 import { decodeData } from '../../src/record/data.ts'
-import { type Body, decodeBody, encodeBody } from '../../src/record/record.ts'
+import { type Body, decodeBody, encodeBody, userInBody } from '../../src/record/record.ts'
 import { userTag } from '../../src/secrets/id.ts'
 
 const body: Body = {
@@ -16,6 +16,11 @@ const body: Body = {
   answersText: undefined,
   dataText: '{"a":1}',
 }
+
+test('the user of a body is found beside a maxAge with a fraction of a millisecond', (t) => {
+  const user = userTag('u')
+  for (const maxAgeMs of [0, 60_000, 60_000.5]) t.is(userInBody(encodeBody({ ...body, user, maxAgeMs })), user)
+})
 
 test('a body is decoded to what was encoded, whatever its data looks like', (t) => {
   const retired = fc.array(

@@ -38,6 +38,28 @@ test('a request that only reads gives no cookie', async (t) => {
   t.is((await visitor.get('/look')).setCookie.length, 0)
 })
 
+test('a session whose time of expiry has a fraction of a millisecond is there at the next request', async (t) => {
+  const fractional = {
+    ...routes,
+    '/for-a-while': (ctx) => {
+      ctx.session = { user: 'ada', count: 1 }
+      ctx.session.maxAge = 60_000.5
+    },
+  } satisfies Record<string, Handler>
+  // A visitor's session ends after half of it.
+  const node = await tokenNode(t, fractional, { idleTimeoutMs: 60_001 })
+  const [visitor, user] = [client(node.origin), client(node.origin)]
+  await visitor.get('/add')
+  t.deepEqual((await visitor.get('/look')).body, { count: 1 })
+  await user.get('/for-a-while')
+  t.deepEqual((await user.get('/look')).body, { user: 'ada', count: 1 })
+  t.is((await user.get('/add')).body, 2)
+  t.is((await node.layer.users.list('ada')).length, 1)
+  await node.layer.users.endAll('ada')
+  t.deepEqual((await user.get('/look')).body, {})
+  t.deepEqual(node.events, ['ended'])
+})
+
 test('after a logout no copy of the cookie opens the session, on any node', async (t) => {
   const [a, b] = await tokenNodes(t, 2, routes)
   const user = client(a.origin)
