@@ -134,14 +134,18 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     },
 
     notifications: own.notifications,
-    members: location.founders === undefined ? undefined : storeMembers(own, unavailable),
+    members: location.founders === undefined ? undefined : storeMembers(own, unavailable, () => closed),
     localSessionCount: () => own.peer.status().sessions,
     status: () => own.status(),
     report: () => reportOn(own.status(), location),
   }
 }
 
-function storeMembers({ peer }: MeshMember, unavailable: (why: unknown) => Error): StoreMembers {
+function storeMembers(
+  { peer }: MeshMember,
+  unavailable: (why: unknown) => Error,
+  isClosed: () => boolean,
+): StoreMembers {
   const status = (): MembersStatus => {
     const { members } = peer.status()
     assert(members !== undefined, 'the names of a mesh with founders may change')
@@ -152,6 +156,7 @@ function storeMembers({ peer }: MeshMember, unavailable: (why: unknown) => Error
     if (refusal !== undefined) throw unavailable(new Error(refusal))
     const deadlineAtMs = performance.now() + MEMBERS_MAX_MS
     while (!isOver(status())) {
+      if (isClosed()) throw unavailable(new Error(REFUSALS.closed))
       if (performance.now() > deadlineAtMs)
         throw unavailable(
           new Error(`${wish.name} ${wish.change === 'add' ? 'has not joined' : 'does not know it'} yet`),

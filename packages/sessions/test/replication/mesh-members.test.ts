@@ -59,6 +59,10 @@ async function changed(
   await until('the change', async () => (await inTime(() => change(members as StoreMembers).then(() => true))) === true)
 }
 
+/** What it was rejected with; text where it is still open long before a change that goes on is given up. */
+const outcome = (change: Promise<void> | undefined): Promise<unknown> =>
+  Promise.race([change?.catch((error: unknown) => error), sleep(15_000, 'open', { ref: false })])
+
 test.serial('three become five and three again under load, and no write is lost', async (t) => {
   const start = await growing(t)
   const [a, b, c] = (await Promise.all(FOUNDERS.map((name) => start(name)))) as [MeshStore, MeshStore, MeshStore]
@@ -97,6 +101,23 @@ test.serial('three become five and three again under load, and no write is lost'
       await until('the last version', async () => (await inTime(() => store.read(key)))?.version === versions[index])
   }
   t.deepEqual(a.members?.status().counted, FOUNDERS)
+})
+
+test.serial('a change of the members is refused as soon as its store closes, and by one that is closed', async (t) => {
+  const start = await growing(t)
+  const [a, b] = (await Promise.all(FOUNDERS.map((name) => start(name)))) as [MeshStore, MeshStore]
+  const isRefused = async (change: Promise<unknown>): Promise<void> => {
+    const error = await change
+    t.true(error instanceof StoreUnavailableError && /is closed/.test(String(error.cause)), String(error))
+  }
+  const begun = outcome(b.members?.add('d'))
+  await until('the change to be begun', () => a.members?.status().adding === 'd')
+  const waiting = outcome(a.members?.add('e'))
+  await b.close()
+  await isRefused(begun)
+  await a.close()
+  await isRefused(waiting)
+  await isRefused(outcome(a.members?.remove('c')))
 })
 
 test.serial('a majority is counted over the names that the mesh has now', async (t) => {

@@ -39,6 +39,7 @@ interface MemberWish {
 /** Dead processes may have decided views that no living one has heard of: so many numbers are skipped. */
 const LOST_VIEWS = 1_000
 const STUCK_LEASES = 1.5
+export const CLOSED = 'this node is closed'
 
 export class Views {
   readonly #context: PeerContext
@@ -96,6 +97,11 @@ export class Views {
     const untilMs = this.#context.clock.monotonicMs() + this.#context.timing.verbMs
     this.#wish = { change, done, untilMs, misses: 'not enough members are there' }
     this.#context.due(untilMs)
+  }
+
+  close(): void {
+    this.#wish?.done(CLOSED)
+    this.#wish = undefined
   }
 
   tick(now: number): void {

@@ -18,7 +18,7 @@ import type { PeerContext } from '../context/peer-context.ts'
 import { isNamed, votersOf } from '../membership/electorate.ts'
 import { isContinued, CurrentView, setOf } from '../membership/current-view.ts'
 import { Verbs } from './verbs.ts'
-import { Views } from '../membership/views.ts'
+import { CLOSED, Views } from '../membership/views.ts'
 import { Wakefulness } from '../membership/wakefulness.ts'
 
 export class MeshPeer implements Peer {
@@ -183,6 +183,7 @@ export class MeshPeer implements Peer {
   changeMembers(...[wish, done]: Parameters<Peer['changeMembers']>): void {
     const { isResizable, names } = this.#context
     const rank = names.indexOf(wish.name)
+    if (this.#verbs.isClosed) return done(CLOSED)
     if (!isResizable) return done('the names of this mesh are fixed')
     if (rank < 0) return done(`${wish.name} is none of ${names.join(', ')}`)
     if (this.#currentView.role !== 'full') return done('this node is no full member: ask another')
@@ -217,6 +218,7 @@ export class MeshPeer implements Peer {
 
   close(): void {
     this.#verbs.close()
+    this.#views.close()
     this.#changes.forget()
   }
 
