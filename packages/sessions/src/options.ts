@@ -29,6 +29,8 @@ export class SessionOptionsError extends SessionError {
 
 /** The longest time that an option takes: stores and cookies keep instants, and an endless one is none. */
 export const DURATION_MAX_MS = 10 * 365 * 24 * 60 * 60_000
+/** The longest that a Node timer takes; a longer one ends after 1 ms. */
+export const WAIT_MAX_MS = 2 ** 31 - 1
 const SHOWN_CHARS_MAX = 40
 
 /**
@@ -99,6 +101,13 @@ export const take = {
     ),
     hint: (value) => (value === Infinity ? 'A store keeps an instant for each session, so it has to end.' : undefined),
   }),
+
+  /** For what a timer ends. */
+  waitMs: (minMs: number): Rule =>
+    rule(
+      `milliseconds from ${minMs} to ${WAIT_MAX_MS} (24 days, the longest that a timer takes)`,
+      (value) => typeof value === 'number' && value >= minMs && value <= WAIT_MAX_MS,
+    ),
 
   wholeNumber: (min: number, max: number = Number.MAX_SAFE_INTEGER): Rule =>
     rule(

@@ -3,7 +3,7 @@
  * by name. A secret is never repeated; nor is an unknown name beside one, because it may be the rest of a secret with a `&` in it.
  */
 import { StoreConfigError } from './errors.ts'
-import { shown } from './options.ts'
+import { shown, WAIT_MAX_MS } from './options.ts'
 
 /** What one setting takes. */
 export interface SettingRule<Value> {
@@ -20,9 +20,6 @@ export type Settings<Rules extends SettingRules> = {
   readonly [name in keyof Rules]?: Exclude<ReturnType<Rules[name]['read']>, undefined>
 }
 
-/** The longest delay of a Node timer, 24 days. */
-const DURATION_MAX_MS = 2 ** 31 - 1
-
 export const setting = {
   boolean: {
     takes: 'true or false',
@@ -31,7 +28,7 @@ export const setting = {
   text: { takes: 'a text', read: notEmpty } as SettingRule<string>,
   /** Also for a text that has a secret in it, like another store's URL. */
   secret: { takes: 'a text', isSecret: true, read: notEmpty } as SettingRule<string>,
-  durationMs: (minMs = 1): SettingRule<number> => wholeNumber('milliseconds', minMs, DURATION_MAX_MS),
+  durationMs: (minMs = 1): SettingRule<number> => wholeNumber('milliseconds', minMs, WAIT_MAX_MS),
   wholeNumber: (min: number, max = Number.MAX_SAFE_INTEGER) => wholeNumber('a whole number', min, max),
   oneOf: <const Choice extends string>(...choices: readonly Choice[]): SettingRule<Choice> => ({
     takes: choices.join(', '),

@@ -63,6 +63,10 @@ const refused: Readonly<Record<string, [options: Record<string, unknown>, said: 
   'theft that is ignored': [{ onTheft: 'ignore' }, /onTheft takes 'end' or 'report'/],
   'a resolver by name': [{ resolvers: { n: 'sum' } }, /resolvers takes an object, each value a function/],
   'a setting of the guard': [{ guard: { callTimeoutMs: 0 } }, /sessions\(\): guard: callTimeoutMs takes milliseconds/],
+  'a wait that no timer takes': [
+    { guard: { callTimeoutMs: 2 ** 31 } },
+    'sessions(): guard: callTimeoutMs takes milliseconds from 1 to 2147483647 (24 days, the longest that a timer takes), not 2147483648.',
+  ],
   'a guard with another setting': [
     { guard: { timeoutMs: 5 } },
     /guard has no option 'timeoutMs'\. It takes callTimeoutMs/,

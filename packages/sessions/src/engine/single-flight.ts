@@ -44,8 +44,8 @@ export interface SingleFlight<T> {
 
 const DEFAULTS: Required<SingleOptions> = { leaseMs: 3_000, timeoutMs: 15_000, keepMs: 10_000 }
 const RULES: Rules<SingleOptions> = {
-  leaseMs: take.durationMs(300),
-  timeoutMs: take.durationMs(1),
+  leaseMs: take.waitMs(300),
+  timeoutMs: take.waitMs(1),
   keepMs: take.durationMs(0),
 }
 const RENEWALS_A_LEASE = 3

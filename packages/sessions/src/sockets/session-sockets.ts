@@ -8,7 +8,16 @@ import type { Engine } from '../engine/engine.ts'
 import type { OpenSession } from '../engine/session.ts'
 import type { SessionDraft, SessionFields } from '../session-fields.ts'
 import { requiredPackage } from '../optional-packages.ts'
-import { assertGiven, checkedOptions, hasMethods, type Rules, SessionOptionsError, shown, take } from '../options.ts'
+import {
+  assertGiven,
+  checkedOptions,
+  hasMethods,
+  type Rules,
+  SessionOptionsError,
+  shown,
+  take,
+  WAIT_MAX_MS,
+} from '../options.ts'
 import type { SessionId } from '../secrets/id.ts'
 import { SOCKET_ACCESS, type SocketAccess, type SocketLayer } from '../socket-access.ts'
 import { indexKey } from '../users/user-index.ts'
@@ -80,7 +89,6 @@ const LOOK_MS = 30_000
 const LOOKS_AT_ONCE = 16
 /** Before a look at an expiry is tried again, while the store is out. */
 const EXPIRY_AGAIN_MS = 1_000
-const TIMER_MAX_MS = 2 ** 31 - 1
 const IDS_MAX = 4
 
 const rules: Rules<SessionSocketsOptions> = {
@@ -234,7 +242,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
     let timer: NodeJS.Timeout | undefined
     const wait = (inMsMin: number): void => {
       const inMs = Math.max(inMsMin, socket.session.expiresAtMs - engine.clock.now())
-      timer = setTimeout(() => void look(), Math.min(inMs, TIMER_MAX_MS))
+      timer = setTimeout(() => void look(), Math.min(inMs, WAIT_MAX_MS))
     }
     const look = async (): Promise<void> => {
       const isKnown = await lookAtOne(socket)

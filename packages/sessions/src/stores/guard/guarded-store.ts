@@ -18,7 +18,7 @@ export interface GuardOptions extends Partial<BreakerRules> {
 }
 
 export const guardRules: Rules<GuardOptions> = {
-  callTimeoutMs: take.durationMs(1),
+  callTimeoutMs: take.waitMs(1),
   failuresMax: take.wholeNumber(1),
   pauseMinMs: take.durationMs(0),
   pauseMaxMs: take.durationMs(0),
