@@ -60,6 +60,30 @@ for (const names of [['a'], ['a', 'b'], ['c', 'a', 'b'], 'abcdefghijkl'.split(''
   })
 }
 
+test('touches that were lost are repaired in every bucket, also when nothing changes after them', (t) => {
+  const mesh = opened(['a', 'b'])
+  const [a, b] = [of(mesh, 'a'), of(mesh, 'b')]
+  // Enough for every bucket, of which one round fetches half.
+  const keys = Array.from({ length: 200 }, (_, index) => `key-${index}` as SessionKey)
+  const expiresAtMs = mesh.nowMs + HOUR_MS
+  for (const each of keys)
+    value(t, mesh, a.write.bind(a, each, { expectedVersion: 0, expiresAtMs, body: 'one', ack: 'one' }))
+  mesh.run(10 * standardTiming.repairMs)
+  mesh.lost.add('touched')
+  let touched = 0
+  for (const each of keys) a.touch(each, expiresAtMs + HOUR_MS, () => touched++)
+  mesh.run(100)
+  t.is(touched, keys.length)
+  mesh.lost.clear()
+  mesh.run(10 * standardTiming.repairMs)
+  const late = keys.filter((each) => b.held(each)?.change.untilMs !== expiresAtMs + HOUR_MS)
+  t.is(late.length, 0)
+  const asked = (): number => mesh.sent.filter(({ message }) => message.type === 'fetch').length
+  const before = asked()
+  mesh.run(10 * standardTiming.repairMs)
+  t.is(asked(), before)
+})
+
 test('it is not founded by fewer than a majority, nor by a majority at once', (t) => {
   const mesh = new LocalMesh(['a', 'b', 'c'])
   mesh.start('a')

@@ -1,6 +1,6 @@
 /**
- * Full members compare digests every `repairMs`, and fetch the buckets that differ. That repairs touches that were lost. After
- * the last change, link or view each compares once with every other, and then rests.
+ * Full members compare digests every `repairMs`, and fetch the buckets that differ, some of them at a time. That repairs touches that
+ * were lost. After the last change, link or view each compares once with every other, and rests once all that differed was fetched.
  * Every other difference is a defect: it is repaired, counted and reported.
  */
 import type { Changes } from './changes.ts'
@@ -18,6 +18,12 @@ export interface RepairParts {
 
 const BUCKETS_PER_ROUND_MAX = 8
 
+/** What one comparison found different and has not fetched yet. */
+interface Differing {
+  readonly view: number
+  readonly buckets: readonly number[]
+}
+
 export class Repair {
   readonly #context: PeerContext
   readonly #parts: RepairParts
@@ -27,6 +33,9 @@ export class Repair {
   #roundsLeft = 0
   /** The bucket to begin with: it moves on, so that buckets that always differ don't keep others waiting. */
   #first = 0
+  /** By rank, of the last comparison with it. */
+  readonly #differing = new Map<number, Differing>()
+  #fetchedAtMs = Number.NEGATIVE_INFINITY
   #repaired = 0
 
   constructor(context: PeerContext, parts: RepairParts) {
@@ -43,6 +52,7 @@ export class Repair {
   tick(now: number): void {
     const { currentView, entries } = this.#parts
     if (currentView.role !== 'full') return
+    this.#fetchRest(now)
     const partners = ranksOf(currentView.full & ~bit(this.#context.rank))
     if (entries.revision !== this.#comparedRevision) this.#roundsLeft = partners.length
     this.#comparedRevision = entries.revision
@@ -70,15 +80,39 @@ export class Repair {
       digests.length !== this.#context.placement.buckets
     )
       return
-    let asked = 0
-    for (let step = 0; step < digests.length && asked < BUCKETS_PER_ROUND_MAX; step++) {
+    const buckets: number[] = []
+    for (let step = 0; step < digests.length; step++) {
       const bucket = (this.#first + step) % digests.length
       const replicas = this.#context.placement.replicas(bucket)
-      if (!has(replicas, rank) || !has(replicas, this.#context.rank) || digests[bucket] === entries.digest(bucket))
-        continue
-      asked++
-      if (asked === BUCKETS_PER_ROUND_MAX) this.#first = bucket + 1
-      this.#context.post(rank, { type: 'fetch', view, bucket, digest: entries.digest(bucket), after: '' })
+      if (has(replicas, rank) && has(replicas, this.#context.rank) && digests[bucket] !== entries.digest(bucket))
+        buckets.push(bucket)
+    }
+    this.#fetch(rank, { view, buckets }, this.#context.clock.monotonicMs())
+  }
+
+  /** Of the first comparison that has any left. After a change of the view all compare again. */
+  #fetchRest(now: number): void {
+    const isDue = now - this.#fetchedAtMs >= this.#context.timing.repairMs
+    for (const [rank, differing] of this.#differing) {
+      if (differing.view !== this.#parts.currentView.number) this.#differing.delete(rank)
+      else if (isDue) return this.#fetch(rank, differing, now)
+      else return this.#context.due(this.#fetchedAtMs + this.#context.timing.repairMs)
+    }
+  }
+
+  /** A bucket that is alike by now is answered by an empty page. */
+  #fetch(rank: number, { view, buckets }: Differing, now: number): void {
+    const rest = buckets.slice(BUCKETS_PER_ROUND_MAX)
+    this.#differing.delete(rank)
+    if (rest.length > 0) {
+      this.#differing.set(rank, { view, buckets: rest })
+      this.#context.due(now + this.#context.timing.repairMs)
+    }
+    this.#first = rest[0] ?? this.#first
+    if (buckets.length > 0) this.#fetchedAtMs = now
+    for (const bucket of buckets.slice(0, BUCKETS_PER_ROUND_MAX)) {
+      const digest = this.#parts.entries.digest(bucket)
+      this.#context.post(rank, { type: 'fetch', view, bucket, digest, after: '' })
     }
   }
 
