@@ -41,7 +41,7 @@ export interface NodeAddress {
 export interface Load {
   /** Resolves when so many operations have been sent. */
   reach(operation: number): Promise<void>
-  /** Changes the rate. Resolves when no earlier operation is in flight. */
+  /** Changes the rate; of several changes at the same time the latest holds. Resolves when no earlier operation is in flight. */
   pace(rate: number): Promise<void>
   /**
    * Waits until operations in flight have ended and copies have been replicated. Then each user that is or may be logged in looks
@@ -97,6 +97,7 @@ export function startLoad(options: LoadOptions): Load {
     return { pauses, over: Promise.all(lives) }
   }
   let acting = act(rate)
+  let paces = 0
   let isOver = false
   const report = setInterval(() => onSecond(tally.take(standing(users))), REPORT_EVERY_MS)
   const stopActing = (): void => {
@@ -107,9 +108,11 @@ export function startLoad(options: LoadOptions): Load {
   return {
     reach: (operation) => counted.reach(operation),
     async pace(paced) {
+      const own = ++paces
       acting.pauses.end()
       await acting.over
-      if (!isOver) acting = act(paced)
+      // Of several that waited, only the latest acts: `acting` holds one, which `end` stops.
+      if (!isOver && own === paces) acting = act(paced)
     },
     async settle(nodes) {
       stopActing()

@@ -121,6 +121,29 @@ test("a changed rate keeps the users' state, and due times come from the seed al
   t.true(events.every((event) => event.type !== 'operation-ended' || event.outcome === 'ok'))
 })
 
+test('of two changes of the rate at the same time the later one holds', async (t) => {
+  const shop = await testShop(t)
+  const dues: number[] = []
+  const load = startLoad({
+    target: shop.url,
+    users: 4,
+    rate: 1,
+    seed: 3,
+    onSecond: () => undefined,
+    onOperations: (batch) =>
+      dues.push(...batch.flatMap((event) => (event.type === 'operation-sent' ? event.dueAtMs : []))),
+  })
+  t.teardown(() => load.end())
+  const pacedAtMs = performance.now()
+  await Promise.all([load.pace(400), load.pace(20)])
+  const since = (): number[] => dues.filter((dueAtMs) => dueAtMs > pacedAtMs)
+  await until(() => since().length > 16, { deadlineMs: 60_000, what: 'operations at the later rate' })
+  const due = since().sort((a, b) => a - b)
+  const [first = 0, last = 0] = [due[0], due[15]]
+  // Four tabs, each of which acts every 200 ms on average, and no sooner than after 100.
+  t.true(last - first > 250, `${last - first}`)
+})
+
 test('a return uses a cookie of the present visit or of the previous one', async (t) => {
   const shop = await testShop(t)
   let requests = 0
