@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { decodeTrace, judge } from '@ninelives/history'
 import type { ClusterNode } from '../../src/cluster/node.ts'
+import type { Eviction } from '../../src/cluster/servers/server-kind.ts'
+import type { StoreServer } from '../../src/cluster/store-server.ts'
 import { FaultController } from '../../src/faults/controller.ts'
 import { until } from '../../src/wait.ts'
 import { openedLab } from '../fixtures/open-lab.ts'
@@ -37,6 +39,43 @@ test('faults above the bound are refused', async (t) => {
   await controller.heal('f7')
   t.is((await controller.inject(clock)).id, 'f1001')
 })
+
+test('the stores of two clusters are seen to evict by their own counts', async (t) => {
+  // The second cluster's store has evicted more before than the first one's ever does.
+  const seenTwo = Promise.withResolvers<void>()
+  const one = await controllerOfStore(t, 0, seenTwo.promise)
+  const two = await controllerOfStore(t, 1_000, Promise.resolve(), seenTwo.resolve)
+  const orders = [one, two].map(async (controller) => controller.inject({ kind: 'eviction', target: 'store' }))
+  const [first, second] = await Promise.all(orders)
+  t.truthy(first?.confirmedAt)
+  t.truthy(second?.confirmedAt)
+})
+
+/** A controller whose store has evicted so many keys, and evicts another one when `due` resolves. `seen`: called when the number is asked for. */
+async function controllerOfStore(
+  t: ExecutionContext,
+  evictedBefore: number,
+  due: Promise<void>,
+  seen: () => void = () => undefined,
+): Promise<FaultController> {
+  const { trace } = await openedLab(t)
+  let evicted = evictedBefore
+  const eviction: Eviction = {
+    async evict() {
+      await due
+      evicted++
+      return true
+    },
+    evicted() {
+      seen()
+      return Promise.resolve(evicted)
+    },
+  }
+  const store = { name: 'store', pid: 1, life: 'up', kind: { eviction } } as unknown as StoreServer
+  const controller = new FaultController({ nodes: [], store }, trace, Math.random)
+  t.teardown(() => controller.close())
+  return controller
+}
 
 test('a fault that is healed before it is seen to have landed did not land', async (t) => {
   const { trace } = await openedLab(t)

@@ -1,10 +1,10 @@
 import type { Eviction } from '../../../cluster/servers/server-kind.ts'
 import type { StoreServer } from '../../../cluster/store-server.ts'
 import { ApiError } from '../../../errors.ts'
-import type { Fault } from '../../contract/fault.ts'
+import type { Fault, FaultOrder } from '../../contract/fault.ts'
 
-/** How many keys each store had evicted before the fault, by fault. */
-const before = new Map<string, number>()
+/** How many keys the store had evicted before the fault. Not by id: two clusters in one process have the same ids. */
+const before = new WeakMap<FaultOrder, number>()
 
 /** The store's memory is full for a moment, and it deletes some sessions, as one with an eviction policy does. */
 export const eviction: Fault<StoreServer> = {
@@ -16,21 +16,18 @@ export const eviction: Fault<StoreServer> = {
 
   refuses: ({ eviction: ability }) => ('because' in ability ? ability.because : undefined),
 
-  async inject(store, { id }) {
+  async inject(store, order) {
     const ability = abilityOf(store)
-    before.set(id, await ability.evicted(store.port))
+    before.set(order, await ability.evicted(store.port))
     if (await ability.evict(store.port)) return
     throw new ApiError(504, 'FAULT_NOT_ARMED', 'the store did not confirm that its memory was full')
   },
 
-  async confirm(store, _pid, { id }) {
-    return (await abilityOf(store).evicted(store.port)) > (before.get(id) ?? Number.POSITIVE_INFINITY)
+  async confirm(store, _pid, order) {
+    return (await abilityOf(store).evicted(store.port)) > (before.get(order) ?? Number.POSITIVE_INFINITY)
   },
 
-  heal(_store, { id }) {
-    before.delete(id)
-    return Promise.resolve()
-  },
+  heal: () => Promise.resolve(),
 }
 
 function abilityOf({ kind }: StoreServer): Eviction {
