@@ -54,18 +54,24 @@ export function hasEdges({ edges = false, replica = false }: Pick<ClusterOptions
   return edges || replica
 }
 
+/** Whether the store has a replica: one is wanted, and the lab starts a server that can have it. */
+export function hasReplica({ server, replica = false }: Pick<ClusterOptions, 'server' | 'replica'>): boolean {
+  return replica && server !== undefined && 'promote' in server.kind.replication
+}
+
 /** The edges that can have proxies. A store that the lab does not start has none. */
 export function waysOf(
-  { strategy, storeUrl, server, replica }: Pick<ClusterOptions, 'strategy' | 'storeUrl' | 'server' | 'replica'>,
+  options: Pick<ClusterOptions, 'strategy' | 'storeUrl' | 'server' | 'replica'>,
   names: readonly string[],
 ): EdgeEnds[] {
+  const { strategy, storeUrl, server } = options
   const isMesh = storeUrl === undefined && typeof strategy.store !== 'string' && 'mesh' in strategy.store
   const peers = isMesh ? names.flatMap((from) => names.map((to) => ({ from, to }))) : []
   return [
     ...names.map((to) => ({ from: BALANCER, to })),
     ...peers.filter(({ from, to }) => from !== to),
     ...(server === undefined ? [] : names.map((from) => ({ from, to: STORE }))),
-    ...(server !== undefined && replica === true ? [{ from: STORE, to: REPLICA }] : []),
+    ...(hasReplica(options) ? [{ from: STORE, to: REPLICA }] : []),
   ]
 }
 

@@ -12,7 +12,7 @@ import type { Warden } from '../supervise/warden.ts'
 import { loggedEvent } from '../trace/logged-event.ts'
 import type { Trace } from '../trace/trace.ts'
 import { until } from '../wait.ts'
-import { type Addresses, hasEdges } from './addresses.ts'
+import { type Addresses, hasEdges, hasReplica } from './addresses.ts'
 import { balancerKeeper, type KeeperContext, edgesKeeper, storeKeeper, usersKeeper } from './keepers.ts'
 import { monitor } from './monitor.ts'
 import { ClusterNode } from './node.ts'
@@ -123,7 +123,7 @@ export class Cluster {
     context: KeeperContext,
     power: Power | undefined,
   ): StoreServer | undefined {
-    const { server, replica = false } = options
+    const { server } = options
     if (server === undefined) return undefined
     const { kind } = server
     this.#storeDirectories = ([kind.name, 'replica'] as const).map((label) => storeDirectory(options, label))
@@ -135,7 +135,7 @@ export class Cluster {
       return { port, keeper: storeKeeper(label, processSpec, () => kind.answers(port), context) }
     }
     const leadTo = async (id: string, port: number) => (await this.edges?.pointStore(id, port)) ?? false
-    const follower = replica ? processOf('replica', replicaPort) : undefined
+    const follower = hasReplica(options) ? processOf('replica', replicaPort) : undefined
     return new StoreServer(kind, leadTo, processOf(kind.name, storePort), follower, power)
   }
 

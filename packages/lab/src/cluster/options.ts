@@ -14,7 +14,7 @@ export interface ClusterOptions {
   /** 0 picks a free port. */
   readonly port: number
   readonly restartAfterMs?: number
-  /** Starts a second store server as a replica, for failovers. Implies `edges`. Default: false. */
+  /** Starts a second store server as a replica, for failovers, where such a server can have one. Implies `edges`. Default: false. */
   readonly replica?: boolean
   /** Records the writes of the store, so that it can lose its power. Default: false. */
   readonly power?: boolean

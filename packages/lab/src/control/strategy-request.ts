@@ -1,5 +1,5 @@
 /** Another strategy, live: what is asked for, over what the cluster is now. */
-import type { Choice } from '../cluster/choose-store.ts'
+import { type Choice, requireReplication } from '../cluster/choose-store.ts'
 import { NODES_MAX } from '../cluster/addresses.ts'
 import type { ClusterOptions } from '../cluster/options.ts'
 import { ApiError, NoStoreError, UsageError } from '../errors.ts'
@@ -47,15 +47,32 @@ export async function nextOptions(
   const next = { ...before, rate: rateNow, ...figures, ...flags }
   // Every fourth user acts in all its tabs at once, so that two tabs meet.
   const together = (next.tabs ?? 1) > 1
-  if (body['strategy'] === undefined) return { ...next, together }
-  const { storeUrl: _url, server: _server, ...rest } = next
-  const { strategy, storeUrl, server } = await chosen(body, next.nodes, choose)
+  const options = { ...(body['strategy'] === undefined ? next : await withStrategy(next, body, choose)), together }
+  // One of an earlier run is kept in the options, and started with the next server that can have it.
+  if (body['replica'] === true) requireReplica(options)
+  return options
+}
+
+/** The options with the strategy that is asked for. */
+async function withStrategy(
+  { storeUrl: _url, server: _server, ...rest }: ClusterOptions,
+  body: Body,
+  choose: ChooseStrategy | undefined,
+): Promise<ClusterOptions> {
+  const { strategy, storeUrl, server } = await chosen(body, rest.nodes, choose)
   return {
     ...rest,
-    together,
     strategy,
     ...(storeUrl === undefined ? {} : { storeUrl }),
     ...(server === undefined ? {} : { server }),
+  }
+}
+
+function requireReplica(choice: Choice): void {
+  try {
+    requireReplication(choice, 'a replica')
+  } catch (error) {
+    throw error instanceof UsageError ? wrong(error.message) : error
   }
 }
 

@@ -3,6 +3,7 @@ import path from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { TraceEvent } from '@ninelives/history'
 import { chooseStrategy } from '../../src/cli/command/choose-strategy.ts'
+import { findServer } from '../../src/cluster/servers/index.ts'
 import { readConfig } from '../../src/config.ts'
 import type { ChooseStrategy } from '../../src/control/server.ts'
 import type { Lab } from '../../src/lab.ts'
@@ -94,6 +95,27 @@ test('a strategy without a server on this machine is refused with how to get it,
     [{ strategy: 'memory', tabs: 9 }, /tabs takes 1 to 4/],
     [{ strategy: 'memory', edges: 'on' }, /edges takes true or false/],
     [{ strategy: 'memory', colour: 1 }, /"colour" is no field of a run/],
+  ] as const) {
+    const { status, json } = await ask(lab, 'POST', '/api/strategy', { body })
+    t.is(status, 422)
+    t.regex(json.error.message, pattern)
+  }
+  t.deepEqual((await ask(lab, 'GET', '/api/cluster')).json, before)
+})
+
+const inMemcached = findServer('memcached', process.env['PATH'] ?? '') === undefined ? test.skip : test
+
+inMemcached('a server that has no replicas begins without one, and a request for one is refused', async (t) => {
+  const config = readConfig({ PATH: process.env['PATH'] })
+  const lab = await startedLab(t, {
+    replica: true,
+    choose: async (asked) => chooseStrategy({ ...asked, store: undefined }, config),
+  })
+  t.is((await ask(lab, 'POST', '/api/strategy', { body: { strategy: 'memcached' } })).status, 200)
+  const { json: before } = await ask(lab, 'GET', '/api/cluster')
+  for (const [body, pattern] of [
+    [{ replica: true }, /^a replica is impossible: Memcached has no replicas/],
+    [{ strategy: 'memory', replica: true }, /^a replica needs a store server that the lab starts itself/],
   ] as const) {
     const { status, json } = await ask(lab, 'POST', '/api/strategy', { body })
     t.is(status, 422)
