@@ -92,6 +92,18 @@ test('the chronicle has spans for what was broken, and every operation that fail
   t.true(chronicle.pointOutcome.length < 200)
 })
 
+test('a page that is opened late has the losses from the beginning', (t) => {
+  const { state } = recorded().timeline.head
+  const second = { atMs: 59_000, sent: 9, ok: 8, errors: 1, loggedOut: 1, lost: 2, p99Ms: 3, lateMs: 0, byNode: {} }
+  const totals = { sent: 900, ok: 800, errors: 100, loggedOut: 11, lost: 22 }
+  const recent = [second, { ...second, atMs: 60_000 }]
+  const chronicle = new Chronicle()
+  const late = { ...state, atMs: 60_000, users: { ...state.users, totals, recent } }
+  chronicle.add({ type: 'state', atMs: 60_000, state: late }, late)
+  t.deepEqual(chronicle.out, [10, 11])
+  t.deepEqual(chronicle.lost, [20, 22])
+})
+
 test('of many single operations the whole run stays in sight, the newest in full', (t) => {
   const { chronicle, timeline } = recorded()
   const ops = Array.from({ length: 40 }, (_, user) => [user, 0, 0, 0, 3]).flat()

@@ -1,5 +1,13 @@
 /** What the charts show: a row a second, single operations, and the spans in which something was broken. */
-import { type Beat, type ClusterState, lifeOf, type NodeState, OP_FIELDS, OUTCOMES } from '@ninelives/history'
+import {
+  type Beat,
+  type ClusterState,
+  lifeOf,
+  type NodeState,
+  OP_FIELDS,
+  OUTCOMES,
+  sumRecent,
+} from '@ninelives/history'
 import type { Message } from './moment.ts'
 
 export interface Span {
@@ -46,8 +54,7 @@ export class Chronicle {
 
   add(message: Message, after: ClusterState): void {
     if (message.type === 'beat') this.#addPoints(message.beat)
-    if (message.type === 'state')
-      for (const second of message.state.users.recent) this.#addRow(second.atMs, second, after, 0)
+    if (message.type === 'state') this.#addRecent(after)
     if (after.phase === 'ready') this.readyAtMs ??= message.atMs
     if (message.type === 'state' || message.type === 'event') this.#setSpans(message.atMs, after)
     if (message.type !== 'event' || message.event.type !== 'users-second') return
@@ -68,19 +75,28 @@ export class Chronicle {
     return [this.pointAtMs, this.pointMs, this.pointOutcome]
   }
 
+  /** The last seconds before the page was opened. Their sums end at the totals, which count from the beginning. */
+  #addRecent(state: ClusterState): void {
+    const { totals, recent } = state.users
+    const { loggedOut, lost } = sumRecent(state.users, recent.length)
+    const sums = { out: totals.loggedOut - loggedOut, lost: totals.lost - lost }
+    for (const second of recent) this.#addRow(second.atMs, second, state, 0, sums)
+  }
+
   #addRow(
     atMs: number,
     { ok, p99Ms, loggedOut, lost }: { ok: number; p99Ms: number; loggedOut: number; lost: number },
     { users }: ClusterState,
     p50: number,
+    before = { out: 0, lost: 0 },
   ): void {
     this.atMs.push(atMs)
     this.offered.push(users.rate)
     this.ok.push(ok)
     this.p50.push(p50 === 0 ? null : p50)
     this.p99.push(p99Ms === 0 ? null : p99Ms)
-    this.out.push((this.out.at(-1) ?? 0) + loggedOut)
-    this.lost.push((this.lost.at(-1) ?? 0) + lost)
+    this.out.push((this.out.at(-1) ?? before.out) + loggedOut)
+    this.lost.push((this.lost.at(-1) ?? before.lost) + lost)
     if (this.atMs.length > SECONDS_MAX * 1.2) for (const column of this.#columns) column.splice(0, SECONDS_MAX * 0.2)
   }
 
