@@ -111,8 +111,9 @@ const listener: Listener = {
   },
 }
 
+/** In a hidden tab nothing is drawn. */
 function send(message: Message): void {
-  if (message.type === 'beat') stage.send(message.beat.ops, BEAT_MS)
+  if (message.type === 'beat' && !document.hidden) stage.send(message.beat.ops, BEAT_MS)
 }
 
 function show(): void {

@@ -102,12 +102,17 @@ export class Picture {
   /** The operations of a beat, each at its own time. */
   send(ops: readonly number[], nowMs: number, spanMs: number): void {
     if (this.#still) return
-    const room = PARTICLES_MAX - this.#particles.length
-    const step = Math.max(1, Math.ceil(ops.length / OP_FIELDS / Math.max(1, room)))
-    for (let at = 0, n = 0; at < ops.length; at += OP_FIELDS, n++) {
-      const outcome = (ops[at + 2] ?? 0) % OUTCOMES.length
-      // Where there are too many, every failure is shown and some of the others.
-      if (outcome === OK && n % step !== 0) continue
+    const count = ops.length / OP_FIELDS
+    let failed = 0
+    for (let at = 0; at < ops.length; at += OP_FIELDS) if (outcomeAt(ops, at) !== OK) failed++
+    let room = PARTICLES_MAX - this.#particles.length
+    // Where there are too many, every failure is shown and some of the others, as far as there is room.
+    const roomForOk = room - failed
+    const step = Math.ceil((count - failed) / roomForOk)
+    for (let at = 0, ok = 0; at < ops.length && room > 0; at += OP_FIELDS) {
+      const outcome = outcomeAt(ops, at)
+      if (outcome === OK && (roomForOk <= 0 || ok++ % step !== 0)) continue
+      room--
       const beforeMs = Math.min(spanMs, ops[at + 3] ?? 0)
       this.#particles.push({
         node: ops[at + 1] ?? -1,
@@ -299,6 +304,10 @@ export class Picture {
     context.globalAlpha = 1
     this.#particles = left
   }
+}
+
+function outcomeAt(ops: readonly number[], at: number): number {
+  return (ops[at + 2] ?? 0) % OUTCOMES.length
 }
 
 /** The way to a dead node is dotted, that to one that was asked to leave is dashed. */
