@@ -14,7 +14,10 @@ const boundaries: Readonly<Record<string, { imports: readonly string[]; processe
   node: { imports: ['sessions', 'style'] },
   style: { imports: [] },
   dashboard: { imports: ['history', 'style'] },
-  lab: { imports: ['history', 'dashboard', 'sessions', 'style', 'node/signed-lines'], processes: ['node', 'balancer'] },
+  lab: {
+    imports: ['history', 'dashboard', 'sessions', 'style', 'node/config', 'node/signed-lines'],
+    processes: ['node', 'balancer'],
+  },
 }
 
 interface Source {

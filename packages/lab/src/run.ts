@@ -1,6 +1,7 @@
 /** One run: a cluster, its trace, and the faults in it. */
 import path from 'node:path'
 import { type RunStarted, TRACE_SCHEMA } from '@ninelives/history'
+import { TIMEOUTS_S } from '@ninelives/node/config'
 import { type Addresses, chooseAddresses } from './cluster/addresses.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { ClusterOptions } from './cluster/options.ts'
@@ -55,11 +56,11 @@ function openTrace(options: ClusterOptions, { balancerPort, nodes, storeUrl }: A
   })
 }
 
-/** As its user set them for the nodes, which refuse a bad value; without a value the run is shorter than any. */
+/** As its user set them for the nodes, which refuse a bad value, or the nodes' defaults. */
 function timeoutsIn(environment: NodeJS.ProcessEnv): Pick<RunStarted, 'idleTimeoutMs' | 'absoluteTimeoutMs'> {
-  const [idleMs, absoluteMs] = ['IDLE_TIMEOUT_S', 'ABSOLUTE_TIMEOUT_S'].map((name) => 1_000 * Number(environment[name]))
+  const secondsOf = (name: string, otherwise: number): number => Number(environment[name]) || otherwise
   return {
-    ...(idleMs !== undefined && idleMs > 0 ? { idleTimeoutMs: idleMs } : {}),
-    ...(absoluteMs !== undefined && absoluteMs > 0 ? { absoluteTimeoutMs: absoluteMs } : {}),
+    idleTimeoutMs: 1_000 * secondsOf('IDLE_TIMEOUT_S', TIMEOUTS_S.idle),
+    absoluteTimeoutMs: 1_000 * secondsOf('ABSOLUTE_TIMEOUT_S', TIMEOUTS_S.absolute),
   }
 }

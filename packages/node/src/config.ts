@@ -68,11 +68,13 @@ const ACCOUNTS_MAX = 100_000
 const SESSION_PADDING_BYTES_MAX = 256 * 1024
 const PROXIES_MAX = 10
 const DAY_S = 24 * 60 * 60
+/** Without IDLE_TIMEOUT_S and ABSOLUTE_TIMEOUT_S. */
+export const TIMEOUTS_S = { idle: 1_800, absolute: DAY_S } as const
 
 export function readConfig(env: Environment): Readonly<Config> {
   // A developer's or a test's process, or one that says nothing. Any other, such as `staging`, may serve users.
   const development = ['development', 'test', undefined].includes(text(env, 'NODE_ENV'))
-  const idleTimeoutS = integer(env, 'IDLE_TIMEOUT_S', 1800, 1, 365 * DAY_S)
+  const idleTimeoutS = integer(env, 'IDLE_TIMEOUT_S', TIMEOUTS_S.idle, 1, 365 * DAY_S)
   return Object.freeze({
     nodeName: matching(env, 'NODE_NAME', 'a', NODE_NAME, 'letters, digits and dashes, 32 at most'),
     host: text(env, 'HOST') ?? '127.0.0.1',
@@ -89,7 +91,7 @@ export function readConfig(env: Environment): Readonly<Config> {
     passwordCost: passwordCost(env, development),
     idleTimeoutMs: 1000 * idleTimeoutS,
     visitorIdleTimeoutMs: 1000 * integer(env, 'VISITOR_IDLE_TIMEOUT_S', Math.ceil(idleTimeoutS / 2), 1, 365 * DAY_S),
-    absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', DAY_S, 1, 365 * DAY_S),
+    absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', TIMEOUTS_S.absolute, 1, 365 * DAY_S),
     drainNoticeMs: integer(env, 'DRAIN_NOTICE_MS', 600, 0, 60_000),
     drainMs: integer(env, 'DRAIN_MS', 10_000, 0, 600_000),
     storeWaitMs: text(env, 'STORE_WAIT_MS') === undefined ? undefined : integer(env, 'STORE_WAIT_MS', 0, 0, 600_000),

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import test from 'ava'
 import { decodeTrace, initialState, judge, reduce, type TraceEvent } from '@ninelives/history'
 import { RecentEvents } from '../../src/trace/recent.ts'
+import { openedLab } from '../fixtures/open-lab.ts'
 import { testTrace } from '../fixtures/trace.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -17,6 +18,16 @@ test('the file and the state agree', (t) => {
     ['run-started', 'node-starting', 'node-up'],
   )
   t.deepEqual(events.reduce(reduce, initialState), trace.state)
+})
+
+test("a trace has the timeouts of the nodes' sessions, also where their user set none", async (t) => {
+  const { IDLE_TIMEOUT_S: _idle, ABSOLUTE_TIMEOUT_S: _absolute, ...environment } = process.env
+  const startOf = async (more: NodeJS.ProcessEnv) => {
+    const lab = await openedLab(t, { environment: { ...environment, ...more } })
+    return decodeTrace(readFileSync(lab.trace.path, 'utf8')).events[0]
+  }
+  t.like(await startOf({}), { type: 'run-started', idleTimeoutMs: 1_800_000, absoluteTimeoutMs: 86_400_000 })
+  t.like(await startOf({ IDLE_TIMEOUT_S: ' 60 ' }), { idleTimeoutMs: 60_000, absoluteTimeoutMs: 86_400_000 })
 })
 
 test('a full trace ends with a line that says so, and aborts `cut`', (t) => {
