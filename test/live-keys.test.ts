@@ -29,8 +29,17 @@ inBrowser(
     await page.keyboard.press('Enter')
     await reads(page, '.house:nth-child(1) .house-facts', /[1-9]\d* users/)
 
+    // Behind a dialog no key acts, not even where the focus has left the dialog.
+    await page.keyboard.press('?')
+    const dialog = page.locator('#help[open]')
+    await dialog.evaluate((shown) => (shown.ownerDocument.activeElement as HTMLElement | null)?.blur())
+    await page.keyboard.press('2')
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+
     await page.keyboard.press('Shift+1')
     await house(1, 'paused').waitFor()
+    t.is(await house(2, 'up').count(), 1)
     await reads(page, '#command-signal-text', /^kill -STOP \d+$/)
     t.deepEqual(await barriers(page), [])
     await page.keyboard.press('Shift+1')

@@ -28,7 +28,9 @@ export function listenToKeys(stateNow: () => ClusterState, time: TimeKeys, dialo
   addEventListener('keydown', (event) => {
     const { code, key, ctrlKey, altKey, metaKey, repeat, shiftKey, target } = event
     if (ctrlKey || altKey || metaKey || repeat) return
-    if (target instanceof HTMLElement && target.closest('input, select, textarea, dialog') !== null) return
+    // The focus may have left an open dialog, which is in front of everything that the keys act on.
+    if (document.querySelector('dialog[open]') !== null) return
+    if (target instanceof HTMLElement && target.closest('input, select, textarea') !== null) return
     if (key === ' ' && target instanceof HTMLElement && target.matches('button, a')) return
     if (Object.hasOwn(others, key)) {
       event.preventDefault()
