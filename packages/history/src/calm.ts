@@ -2,13 +2,15 @@
  * Since when no fault stands that may keep a node from hearing what the others tell. The death of a node is none: a node that is gone
  * has no sockets.
  */
+import { StorePrimary } from './store-primary.ts'
 import type { TraceEvent } from './trace/events.ts'
 
 const DEATHS: ReadonlySet<string> = new Set(['kill', 'crash', 'drain'])
-const STORES: ReadonlySet<string> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
+const STORE = 'store'
 
 export class Calm {
   readonly #ongoing = new Set<string>()
+  readonly #primary = new StorePrimary()
   #sinceMs = Number.NEGATIVE_INFINITY
 
   /** Infinity while such a fault stands. */
@@ -17,14 +19,16 @@ export class Calm {
   }
 
   take(event: TraceEvent): void {
-    if (event.type === 'fault-injected' && !(DEATHS.has(event.kind) && event.target !== 'store'))
+    if (event.type === 'fault-injected' && !(DEATHS.has(event.kind) && event.target !== STORE))
       this.#ongoing.add(`fault ${event.fault}`)
     if (event.type === 'fault-healed') this.#end(`fault ${event.fault}`, event.atMs)
     if (event.type === 'fault-failed') this.#end(`fault ${event.fault}`, event.atMs)
     if (event.type === 'node-paused') this.#ongoing.add(`pause ${event.node}`)
     if (event.type === 'node-resumed' || event.type === 'node-down') this.#end(`pause ${event.node}`, event.atMs)
-    if (event.type === 'process-down' && STORES.has(event.process)) this.#ongoing.add(event.process)
-    if (event.type === 'process-up') this.#end(event.process, event.atMs)
+    for (const life of this.#primary.take(event)) {
+      if (life === 'down') this.#ongoing.add(STORE)
+      else this.#end(STORE, event.atMs)
+    }
   }
 
   #end(what: string, atMs: number): void {

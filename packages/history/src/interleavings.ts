@@ -3,13 +3,13 @@
  * from outside, by what the users and the lab saw.
  */
 import type { Done } from './ledger/visit.ts'
+import { StorePrimary } from './store-primary.ts'
 import type {
   FaultInjected,
   NodeDown,
   NodeStarting,
   OperationEnded,
   OperationSent,
-  ProcessDown,
   ProgramVersion,
   TraceEvent,
 } from './trace/events.ts'
@@ -86,7 +86,6 @@ const SEEN_WITHIN_MS = 1_000
 const REPORTED_WITHIN_MS = 10_000
 /** Orders that a process may still die of. */
 const ORDERS_MAX = 100
-const STORES: ReadonlySet<string> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
 const WRITES: ReadonlySet<string> = new Set(['put', 'count', 'move'])
 /** They show their change in every later answer. */
 const CHANGES: ReadonlySet<string> = new Set(['put', 'move'])
@@ -100,6 +99,7 @@ const AFTER_RESPONSE = 'after-response'
 
 export class Interleavings {
   readonly #times = new Map<InterleavingName, number>()
+  readonly #primary = new StorePrimary()
   #required: readonly string[] = []
   /** By user. */
   readonly #underWay = new Map<string, UnderWay[]>()
@@ -127,7 +127,8 @@ export class Interleavings {
     if (event.type === 'fault-healed') this.#ongoing.delete(event.fault)
     if (event.type === 'node-starting') this.#starts(event)
     if (event.type === 'node-down') this.#died(event.node, event)
-    if (event.type === 'process-down' && STORES.has(event.process)) this.#died(undefined, event)
+    if (this.#primary.take(event).includes('down'))
+      this.#died(undefined, event.type === 'process-down' ? event : { atMs: event.atMs, signal: 'SIGKILL' })
     if (event.type !== 'node-up') return
     const death = this.#last.get(event.node)
     if (death !== undefined) death.upAtMs ??= event.atMs
@@ -212,7 +213,7 @@ export class Interleavings {
     for (const name of this.#ordered.keys()) if (this.#ordered.size > ORDERS_MAX) this.#ordered.delete(name)
   }
 
-  #died(node: string | undefined, { atMs, signal }: (NodeDown | ProcessDown) & { readonly atMs: number }): void {
+  #died(node: string | undefined, { atMs, signal }: Pick<NodeDown, 'signal'> & { readonly atMs: number }): void {
     const order = this.#ordered.get(node ?? 'store')
     this.#ordered.delete(node ?? 'store')
     const fromMs = Math.max(order?.atMs ?? atMs, atMs - SEEN_WITHIN_MS)

@@ -3,6 +3,7 @@
  * with too few others, or without the store, an honest refusal is right. When everything is back, nothing may fail for long.
  */
 import type { Done } from './ledger/visit.ts'
+import { StorePrimary } from './store-primary.ts'
 import { LEFT, LOGGED_OUT, type RunStarted, type TraceEvent } from './trace/events.ts'
 
 export interface ServiceFigures {
@@ -31,15 +32,15 @@ const STORE = 'store'
 const SERVED: ReadonlySet<string | undefined> = new Set([LOGGED_OUT, LEFT])
 /** They ask the shop for nothing. */
 const UNSERVED: ReadonlySet<string> = new Set(['copy', 'linger'])
-const UPS: ReadonlySet<string> = new Set(['node-up', 'node-resumed', 'process-up'])
+const UPS: ReadonlySet<string> = new Set(['node-up', 'node-resumed'])
 const DOWNS: ReadonlySet<string> = new Set(['node-down', 'node-paused', 'node-draining', 'node-starting'])
-const STORES: ReadonlySet<string> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
 
 export class Service {
   #needs: RunStarted['service']
   /** Whether each node is up. */
   readonly #nodes = new Map<string, boolean>()
   readonly #faults = new Map<string, { readonly target: string; isConfirmed: boolean }>()
+  readonly #primary = new StorePrimary()
   #isStoreUp = true
   #out: Interval[] = []
   /** The times in which nothing was broken, from the first recovery on. */
@@ -85,15 +86,14 @@ export class Service {
 
   /** Whether the event may have changed what can be served. */
   #notice(event: TraceEvent): boolean {
+    const store = this.#primary.take(event).at(-1)
+    if (store !== undefined) this.#isStoreUp = store === 'up'
     const isUp = UPS.has(event.type)
     if ('node' in event && (isUp || DOWNS.has(event.type))) {
       this.#nodes.set(event.node, isUp)
       return true
     }
-    if (event.type === 'process-up' || event.type === 'process-down') {
-      if (STORES.has(event.process)) this.#isStoreUp = isUp
-      return true
-    }
+    if (event.type === 'process-up' || event.type === 'process-down') return true
     if (event.type === 'fault-injected') {
       this.#faults.set(event.fault, { target: event.target, isConfirmed: false })
       return true

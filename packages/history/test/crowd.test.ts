@@ -140,6 +140,33 @@ test('a drain is no death, and what happens a minute later is not its doing', (t
   t.like(run.incident, { cause: 'drained', users: { ...nobody, unnoticed: 1 } })
 })
 
+test('each failover is an incident, whichever of the two servers dies, and the death of a replica is none', (t) => {
+  for (const afterMs of [5, 30]) {
+    const run = new Run()
+    const dies = (atMs: number, process: 'redis' | 'replica'): void =>
+      run.at(atMs, { type: 'process-down', process, pid: 1, code: null, signal: 'SIGKILL' })
+    const failover = (fault: string, fromMs: number, process: 'redis' | 'replica'): void => {
+      run.at(fromMs, { type: 'fault-injected', fault, kind: 'failover', target: 'store' })
+      // The end of a process may be seen before the replica has taken over, or after that.
+      if (afterMs < 20) dies(fromMs + afterMs, process)
+      run.at(fromMs + 20, { type: 'fault-confirmed', fault })
+      if (afterMs > 20) dies(fromMs + afterMs, process)
+      run.at(fromMs + 500, { type: 'process-up', process, pid: 2 })
+      run.at(fromMs + 600, { type: 'fault-healed', fault })
+    }
+    failover('f1', 1_000, 'redis')
+    failover('f2', 2_000, 'replica')
+    dies(3_000, 'replica')
+    const causes = () => run.crowd.view.incidents.map(({ cause, kind }) => [cause, kind])
+    t.deepEqual(causes(), [
+      ['store-down', 'failover'],
+      ['store-down', 'failover'],
+    ])
+    dies(3_100, 'redis')
+    t.deepEqual(causes().at(-1), ['store-down', undefined])
+  }
+})
+
 test('beats say what changed since the last one, and add up to the view', (t) => {
   const run = new Run()
   run.login(10, 0, 'b')

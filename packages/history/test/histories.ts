@@ -49,7 +49,9 @@ export function historyOf(text: string): TraceEvent[] {
     const fault = FAULT.exec(line)?.groups
     const operation = OPERATION.exec(line)?.groups
     const requires = /^requires (.+)$/.exec(line)?.[1]
-    const life = /^(?:node (?<node>\w+)|store) (?<what>dies|leaves|is up) at (?<at>\d+)$/.exec(line)?.groups
+    const life = /^(?:node (?<node>\w+)|(?<server>store|replica)) (?<what>dies|leaves|is up) at (?<at>\d+)$/.exec(
+      line,
+    )?.groups
     const starts = /^node (?<node>\w+) starts as (?<version>this|other) at (?<at>\d+)$/.exec(line)?.groups
     const heals = /^heals (f\d+) at (\d+)$/.exec(line)
     const service = /^service of (majority|one) within (\d+)$/.exec(line)
@@ -83,9 +85,13 @@ function usersAt(atMs: number): Timed {
   return { atMs, body: { type: 'process-up', process: 'users', pid: 1 } }
 }
 
-function lifeOf({ node, what, at }: Groups): Timed {
+function lifeOf({ node, server, what, at }: Groups): Timed {
   const end = { pid: 1, code: null, signal: what === 'dies' ? 'SIGKILL' : null }
-  if (node === undefined) return { atMs: Number(at), body: { type: 'process-down', process: 'redis', ...end } }
+  if (node === undefined) {
+    const process = server === 'replica' ? 'replica' : 'redis'
+    const up: EventBody = { type: 'process-up', process, pid: 1 }
+    return { atMs: Number(at), body: what === 'is up' ? up : { type: 'process-down', process, ...end } }
+  }
   if (what === 'is up') return { atMs: Number(at), body: { type: 'node-up', node, pid: 1 } }
   return { atMs: Number(at), body: { type: 'node-down', node, held: 0, ...end } }
 }

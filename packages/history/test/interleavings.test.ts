@@ -48,6 +48,9 @@ test('a write right before the death of its node or of the store', (t) => {
   t.deepEqual(occurred(`${inside}\nuser-0 put A 40-50 ok [A] by a\nnode b dies at 120`), {}, 'another node')
   t.deepEqual(occurred(`${inside}\nuser-0 put A 40-50 ok [A] by b\nnode b dies at 220`), {}, 'long before')
   t.deepEqual(occurred(`${inside}\nuser-0 put A 40-50 ok [A] by b\nstore dies at 120`), last)
+  const failover = 'fault failover of store at 31\nstore dies at 30'
+  t.deepEqual(occurred(`${inside}\n${failover}\nuser-0 put A 40-50 ok [A] by b\nreplica dies at 120`), last)
+  t.deepEqual(occurred(`${inside}\n${failover}\nuser-0 put A 40-50 ok [A] by b\nstore dies at 120`), {}, 'a replica')
 })
 
 test('a session that a node did not see change is used there', (t) => {

@@ -28,6 +28,13 @@ test('without the store nothing can be served', (t) => {
   t.like(service, { refused: 1, failed: 0 })
 })
 
+test('after a failover the replica is the store, and the other server is not', (t) => {
+  const failover = 'fault failover of store at 1001\nstore dies at 1000\nstore is up at 1500\nheals f1 at 1600'
+  const read = 'user-0 read 5200-5210 failed'
+  t.like(judged(failover, 'replica dies at 5000\nreplica is up at 5500', read).service, { refused: 1, failed: 0 })
+  t.like(judged(failover, 'store dies at 5000\nstore is up at 5500', read).service, { refused: 0, failed: 1 })
+})
+
 test('a node that is down is not able, whatever ended it', (t) => {
   const { service } = judged('node b dies at 1000\nnode b is up at 1400', 'user-0 read 1200-1210 failed')
   t.like(service, { outMs: 400, refused: 1 })

@@ -6,7 +6,8 @@ import type { AnomalyKind, Finding } from '../checkers/checker.ts'
 import { Judge } from '../judge.ts'
 import type { Observation } from '../ledger/visit.ts'
 import { type ClusterState, type Decision, findNode, initialState } from '../state.ts'
-import { LOGGED_OUT, type ProcessName, type TraceEvent } from '../trace/events.ts'
+import { StorePrimary } from '../store-primary.ts'
+import { LOGGED_OUT, type TraceEvent } from '../trace/events.ts'
 import {
   type Beat,
   codeOf,
@@ -39,7 +40,6 @@ const SEEN_AFTER_MS = 1_000
 
 /** Faults that have an event of their own on a node. */
 const ofNodes: ReadonlySet<string> = new Set(['kill', 'crash', 'drain', 'pause'])
-const servers: ReadonlySet<ProcessName> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
 
 export class Crowd {
   readonly #judge = new Judge(undefined, {
@@ -47,6 +47,7 @@ export class Crowd {
     found: (kind, finding) => this.#noteAnomaly(kind, finding),
   })
   #nodes: readonly string[] = []
+  readonly #primary = new StorePrimary()
   #served: number[] = []
   #standings: number[] = []
   readonly #accounts: Account[] = []
@@ -236,6 +237,7 @@ export class Crowd {
   }
 
   #incidentOf(event: TraceEvent, before: ClusterState): void {
+    const ofStore = this.#primary.take(event)
     if (before.phase !== 'ready') return
     if (event.type === 'fault-injected') this.#injectedAtMs.set(event.target, event.atMs)
     else if (event.type === 'node-down') {
@@ -249,7 +251,7 @@ export class Crowd {
       this.#open({ cause: 'paused', target: event.node, kind: 'pause' }, [event.node])
     else if (event.type === 'process-down' && event.process === 'balancer')
       this.#open({ cause: 'balancer-down', target: 'balancer' })
-    else if (event.type === 'process-down' && servers.has(event.process))
+    else if (ofStore.includes('down'))
       this.#open({ cause: 'store-down', target: 'store', ...withKind(kindOf('store', before)) })
     else if (event.type === 'fault-confirmed') {
       const fault = before.faults.find(({ id }) => id === event.fault)
