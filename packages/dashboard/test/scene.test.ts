@@ -1,5 +1,5 @@
 import test from 'ava'
-import { commandOf } from '../src/page/scene/scene.ts'
+import { commandOf, linkOf, type PlannedFault, sceneOf } from '../src/page/scene/scene.ts'
 
 const scene = { strategy: 'sticky', nodes: 3, users: 30, tabs: 1, rate: 60, seed: 7, edges: false, faults: [] }
 
@@ -9,4 +9,23 @@ test('a scene has the command that starts it', (t) => {
 
 test('a name from a recording is one word to a shell, whatever is in it', (t) => {
   t.regex(commandOf({ ...scene, strategy: "x; echo 'y' | sh" }), /--strategy 'x; echo '\\''y'\\'' \| sh' --nodes/)
+})
+
+const free = { min: 0, max: 1_000 }
+const bounds = { nodes: free, users: free, tabs: free, rate: free, seed: free }
+
+test("a link has the scene's faults, whatever they fall on and take", (t) => {
+  const pairs = 'abcdefghijkl'.split('').flatMap((node) => [`balancer>${node}`, `${node}>store`])
+  const faults: PlannedFault[] = [
+    { kind: 'kill', target: 'a,b', afterMs: 1_000, options: {} },
+    { kind: 'cut', target: '*>store', afterMs: 2_000, options: { durationMs: 500, direction: 'request' } },
+    { kind: 'hold', target: pairs.join(','), afterMs: 2_500, options: {} },
+    {
+      kind: 'crash',
+      target: 'b',
+      afterMs: 3_000,
+      options: { point: 'after-commit', operation: 'DELETE /api/cart/:sku', request: 3 },
+    },
+  ]
+  t.deepEqual(sceneOf(`#${linkOf({ ...scene, faults })}`, scene, bounds), { ...scene, faults })
 })

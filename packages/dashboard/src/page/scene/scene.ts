@@ -24,9 +24,11 @@ export interface PlannedFault {
 }
 
 const NAME = /^[a-z][a-z-]{0,30}$/
-/** A node, the store, an edge such as `a>b`, or several. */
-const TARGET = /^[a-z][a-z>,-]{0,60}$/
-const OPTION = /^\w{1,30}$/
+/** A node, the store, an edge such as `a>b` or `*>store`, or several: all edges of twelve nodes. */
+const TARGET = /^[a-z*][a-z*>,-]{0,1000}$/
+const OPTION = /^(\w{1,30})=([ -~]{1,120})$/
+/** What begins an option. A value may contain colons, as a route does. */
+const BEFORE_OPTION = /:(?=\w{1,30}=)/
 const FAULTS_MAX = 50
 
 /** The part of a link after `#`. A fault is KIND:TARGET@SECONDS, with its options after that. */
@@ -73,14 +75,11 @@ function faultOf(text: string): PlannedFault[] {
   const [, kind = '', target = '', seconds, more = ''] =
     /^([^:]+):([^@]+)@(\d{1,5}(?:\.\d)?)((?::.*)?)$/.exec(text) ?? []
   if (!NAME.test(kind) || !TARGET.test(target)) return []
-  const options = more
-    .split(':')
-    .slice(1)
-    .flatMap((option) => {
-      const [name = '', value = ''] = option.split('=')
-      if (!OPTION.test(name) || !/^[\w.-]{1,60}$/.test(value)) return []
-      return [[name, /^-?\d+$/.test(value) ? Number(value) : value] as const]
-    })
+  const options = more.split(BEFORE_OPTION).flatMap((option) => {
+    const [, name, value] = OPTION.exec(option) ?? []
+    if (name === undefined || value === undefined) return []
+    return [[name, /^-?\d+$/.test(value) ? Number(value) : value] as const]
+  })
   return [{ kind, target, afterMs: Number(seconds) * 1_000, options: Object.fromEntries(options) }]
 }
 
