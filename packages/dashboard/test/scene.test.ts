@@ -1,5 +1,6 @@
 import test from 'ava'
-import { commandOf, linkOf, type PlannedFault, sceneOf } from '../src/page/scene/scene.ts'
+import type { EventBody, TraceEvent } from '@ninelives/history'
+import { commandOf, faultsOf, linkOf, type PlannedFault, sceneOf } from '../src/page/scene/scene.ts'
 
 const scene = { strategy: 'sticky', nodes: 3, users: 30, tabs: 1, rate: 60, seed: 7, edges: false, faults: [] }
 
@@ -28,4 +29,17 @@ test("a link has the scene's faults, whatever they fall on and take", (t) => {
     },
   ]
   t.deepEqual(sceneOf(`#${linkOf({ ...scene, faults })}`, scene, bounds), { ...scene, faults })
+})
+
+test('a recording has the faults that landed, also one that could not be healed', (t) => {
+  const bodies: EventBody[] = [
+    { type: 'cluster-ready', inMs: 1 },
+    { type: 'fault-injected', fault: 'f1', kind: 'pause', target: 'a' },
+    { type: 'fault-failed', fault: 'f1', reason: 'it did not land' },
+    { type: 'fault-injected', fault: 'f2', kind: 'pause', target: 'b' },
+    { type: 'fault-confirmed', fault: 'f2' },
+    { type: 'fault-failed', fault: 'f2', reason: 'not healed: it did not answer' },
+  ]
+  const events = bodies.map((body, seq): TraceEvent => Object.assign({ seq, atMs: seq * 100 }, body))
+  t.deepEqual(faultsOf(events), [{ kind: 'pause', target: 'b', afterMs: 300, options: {} }])
 })

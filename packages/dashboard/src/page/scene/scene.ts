@@ -97,11 +97,14 @@ export function faultsOf(events: readonly TraceEvent[]): readonly PlannedFault[]
   const readyAtMs = events.find(({ type }) => type === 'cluster-ready')?.atMs
   if (readyAtMs === undefined) return []
   const faults = new Map<string, PlannedFault>()
+  const landed = new Set<string>()
   for (const event of events) {
     if (event.type === 'fault-injected') {
       const { type: _type, seq: _seq, atMs, fault, kind, target, ...options } = event
       faults.set(fault, { kind, target, afterMs: Math.max(0, atMs - readyAtMs), options: { ...options } })
-    } else if (event.type === 'fault-failed') faults.delete(event.fault)
+    } else if (event.type === 'fault-confirmed') landed.add(event.fault)
+    // One that landed and could not be healed stands.
+    else if (event.type === 'fault-failed' && !landed.has(event.fault)) faults.delete(event.fault)
     else if (event.type === 'fault-healed') {
       const planned = faults.get(event.fault)
       if (planned === undefined || HEALED_BY_RESTART.has(planned.kind)) continue
