@@ -40,7 +40,7 @@ function targetProblem(fault: Fault, text: string, place: Place): string | undef
     case 'random-edge':
       return undefined
     case 'edges':
-      return matching(place.edges, target).length === 0 ? `there is no edge "${text}"` : undefined
+      return matching(place.edges, target.ends).length === 0 ? `there is no edge "${text}"` : undefined
     case 'named':
     case 'random':
     case 'all':

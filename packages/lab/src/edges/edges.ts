@@ -86,8 +86,8 @@ export class Edges {
     this.keeper = keeper
   }
 
-  /** `*` stands for any process. Without a matching edge the group and its name are empty. */
-  find(wanted: EdgeEnds): EdgeGroup {
+  /** As in `matching`. Without a matching edge the group and its name are empty. */
+  find(wanted: readonly EdgeEnds[]): EdgeGroup {
     return this.#group(matching(this.all, wanted))
   }
 
@@ -112,15 +112,20 @@ export class Edges {
   }
 }
 
-/** Parses a text such as `*>store`; undefined for a text that is not an edge. */
-export function parseEdges(text: string): EdgeEnds | undefined {
-  const [, from, to] = PATTERN.exec(text) ?? []
-  return from === undefined || to === undefined ? undefined : { from, to }
+/** Parses a text such as `*>store` or `a>store,b>store`; undefined if a part of it is not an edge. */
+export function parseEdges(text: string): readonly EdgeEnds[] | undefined {
+  const ends = text.split(',').flatMap((part): EdgeEnds[] => {
+    const [, from, to] = PATTERN.exec(part.trim()) ?? []
+    return from === undefined || to === undefined ? [] : [{ from, to }]
+  })
+  return ends.length === text.split(',').length ? ends : undefined
 }
 
-/** The edges between these ends; `*` stands for any process. */
-export function matching<E extends EdgeEnds>(edges: readonly E[], wanted: EdgeEnds): readonly E[] {
-  return edges.filter((edge) => fits(wanted.from, edge.from) && fits(wanted.to, edge.to))
+/** The edges between any of these ends, where `*` stands for any process. Empty if some ends have no edge. */
+export function matching<E extends EdgeEnds>(edges: readonly E[], wanted: readonly EdgeEnds[]): readonly E[] {
+  const isBetween = (edge: E, { from, to }: EdgeEnds): boolean => fits(from, edge.from) && fits(to, edge.to)
+  if (!wanted.every((ends) => edges.some((edge) => isBetween(edge, ends)))) return []
+  return edges.filter((edge) => wanted.some((ends) => isBetween(edge, ends)))
 }
 
 /** The edges that cut these nodes off from the other nodes and the store; the balancer still reaches all nodes. */

@@ -3,9 +3,9 @@
  *
  * Nodes: names separated by commas; `random`; `all`; `minority`, the largest number that leaves a majority; `owner`, the node
  * with the session of a random logged-in user, or `owner:user-3`. The store: `store`. Edges: `balancer>a`, `a>b`, `a>store` or
- * `store>replica`, with `*` for any process at either end, or `random`.
+ * `store>replica`, with `*` for any process at either end, several of them separated by commas, or `random`.
  */
-import { parseEdges, STORE } from '../edges/edges.ts'
+import { type EdgeEnds, parseEdges, STORE } from '../edges/edges.ts'
 import type { Fault } from './contract/fault.ts'
 
 export type Target = NodesTarget | { readonly type: 'store' } | EdgesTarget
@@ -18,7 +18,7 @@ export type NodesTarget =
   | { readonly type: 'owner'; readonly user: string | undefined }
 
 export type EdgesTarget =
-  | { readonly type: 'edges'; readonly from: string; readonly to: string }
+  | { readonly type: 'edges'; readonly ends: readonly EdgeEnds[] }
   | { readonly type: 'random-edge' }
 
 export const RANDOM_TARGET = 'random'
@@ -39,7 +39,7 @@ export function parseTarget({ on }: Pick<Fault, 'on'>, text: string): Target | u
 function parseEdgesTarget(text: string): EdgesTarget | undefined {
   if (text === RANDOM_TARGET) return { type: 'random-edge' }
   const ends = parseEdges(text)
-  return ends && { type: 'edges', ...ends }
+  return ends && { type: 'edges', ends }
 }
 
 function parseNodesTarget(text: string): NodesTarget {

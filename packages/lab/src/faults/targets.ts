@@ -63,7 +63,7 @@ export class Targets {
 
   #edgeGroup(target: EdgesTarget, text: string): EdgeGroup {
     const edges = this.#requireEdges()
-    const group = target.type === 'random-edge' ? edges.random(this.#random) : edges.find(target)
+    const group = target.type === 'random-edge' ? edges.random(this.#random) : edges.find(target.ends)
     if (group.name !== '') return group
     throw new ApiError(404, 'UNKNOWN_EDGE', `there is no edge "${text}"; there are ${listed(edges)}`)
   }

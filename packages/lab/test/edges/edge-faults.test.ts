@@ -117,6 +117,17 @@ test('faults of edges end with the edge process, which is restarted', async (t) 
   t.not(lab.cluster.edges?.keeper.pid, pid)
 })
 
+test('a fault on several edges takes what an earlier one was reported to have fallen on', async (t) => {
+  const lab = await edgeLab(t, 'sticky')
+  const first = await inject(lab, { kind: 'cut', target: 'balancer>*' })
+  t.is(first.target, 'balancer>a,balancer>b,balancer>c')
+  await heal(lab, first)
+  t.is((await inject(lab, { kind: 'cut', target: first.target })).target, first.target)
+  const { status, json } = await ask(lab, 'POST', '/api/faults', { body: { kind: 'cut', target: 'balancer>a,a>b' } })
+  t.is(status, 404)
+  t.regex(json.error.message, /^there is no edge "balancer>a,a>b"; there are balancer>a, /)
+})
+
 test('an edge fault lists its targets', async (t) => {
   const lab = await openedLab(t, { nodes: 2, edges: true })
   const refused = async (body: object): Promise<string> =>
