@@ -83,6 +83,27 @@ test('what was paused goes on from there, and catches up', (t) => {
   t.is(player.moment, timeline.head)
 })
 
+test('what was paused for longer than the past is remembered goes on from what is remembered', (t) => {
+  const { timeline } = recorded()
+  const player = new Player(timeline)
+  player.seek(19_500)
+  const users = 50_000
+  const ops = Array.from({ length: users }, (_, user) => [user, 0, 0, 0, 3]).flat()
+  for (let second = 61; second <= 120; second++) {
+    const atMs = second * 1_000
+    timeline.add({ type: 'beat', atMs, beat: { ...quiet, atMs, ops } })
+  }
+  t.true(timeline.fromMs > 60_000)
+  player.play()
+  const passed = player.advance(500)
+  t.is(player.moment.served.length, users)
+  t.is(player.moment.state.nodes[0]?.state, 'up')
+  t.true((player.atMs ?? 0) >= timeline.fromMs)
+  t.deepEqual(passed, [], 'what was left out is not shown at once')
+  t.true(player.takeJump())
+  t.true(player.advance(2_000).length > 0)
+})
+
 test('the chronicle has spans for what was broken, and every operation that failed', (t) => {
   const { chronicle } = recorded()
   t.deepEqual(chronicle.spans, [{ lane: 'a', kind: 'down', fromMs: 20_000, toMs: 30_000 }])

@@ -68,6 +68,11 @@ export class Player {
   advance(elapsedMs: number): readonly Message[] {
     const past = this.#past
     if (past === undefined || !this.#isPlaying) return []
+    if (past.after < this.#timeline.firstIndex) {
+      // It stood still for so long that what follows is forgotten.
+      this.seek(past.atMs)
+      return []
+    }
     past.atMs += elapsedMs
     const passed: Message[] = []
     for (;;) {

@@ -31,6 +31,11 @@ export class Timeline {
     return this.#forgotten + this.#messages.length
   }
 
+  /** The index of the first message that is not forgotten. */
+  get firstIndex(): number {
+    return this.#forgotten
+  }
+
   get fromMs(): number {
     return this.#keyframes[0]?.moment.atMs ?? 0
   }
