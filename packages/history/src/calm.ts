@@ -10,6 +10,8 @@ const STORE = 'store'
 
 export class Calm {
   readonly #ongoing = new Set<string>()
+  /** The faults that landed and are not healed. */
+  readonly #landed = new Set<string>()
   readonly #primary = new StorePrimary()
   #sinceMs = Number.NEGATIVE_INFINITY
 
@@ -21,8 +23,12 @@ export class Calm {
   take(event: TraceEvent): void {
     if (event.type === 'fault-injected' && !(DEATHS.has(event.kind) && event.target !== STORE))
       this.#ongoing.add(`fault ${event.fault}`)
-    if (event.type === 'fault-healed') this.#end(`fault ${event.fault}`, event.atMs)
-    if (event.type === 'fault-failed') this.#end(`fault ${event.fault}`, event.atMs)
+    if (event.type === 'fault-confirmed') this.#landed.add(event.fault)
+    // One that landed and could not be healed still stands.
+    if (event.type === 'fault-healed' || (event.type === 'fault-failed' && !this.#landed.has(event.fault))) {
+      this.#landed.delete(event.fault)
+      this.#end(`fault ${event.fault}`, event.atMs)
+    }
     if (event.type === 'node-paused') this.#ongoing.add(`pause ${event.node}`)
     if (event.type === 'node-resumed' || event.type === 'node-down') this.#end(`pause ${event.node}`, event.atMs)
     for (const life of this.#primary.take(event)) {

@@ -15,8 +15,8 @@
  *     user-0 linger 70-330 ok open 320       the socket was closed between 320 and 330; `open` for `ok` if it was not closed
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
- * `fault crash after-commit of b at 45`, `node b starts as other at 5`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`,
- * `heals f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
+ * `fault crash after-commit of b at 45`, `node b starts as other at 5`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`, `replica dies at 50`, `store is up at 60`,
+ * `heals f1 at 70`, `can't heal f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
 import type {
   EventBody,
@@ -54,6 +54,7 @@ export function historyOf(text: string): TraceEvent[] {
     )?.groups
     const starts = /^node (?<node>\w+) starts as (?<version>this|other) at (?<at>\d+)$/.exec(line)?.groups
     const heals = /^heals (f\d+) at (\d+)$/.exec(line)
+    const stays = /^can't heal (f\d+) at (\d+)$/.exec(line)
     const service = /^service of (majority|one) within (\d+)$/.exec(line)
     const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
     const others = /^other users at (\d+)$/.exec(line)
@@ -64,6 +65,7 @@ export function historyOf(text: string): TraceEvent[] {
     else if (life) timed.push(lifeOf(life))
     else if (starts) timed.push(startOf(starts))
     else if (heals?.[1]) timed.push({ atMs: Number(heals[2]), body: { type: 'fault-healed', fault: heals[1] } })
+    else if (stays?.[1]) timed.push({ atMs: Number(stays[2]), body: failed(stays[1], 'not healed: it did not answer') })
     else if (service) start = Object.assign(start, { service: { needs: service[1], fullWithinMs: Number(service[2]) } })
     else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
     else if (others) timed.push(usersAt(0), usersAt(Number(others[1])))
@@ -107,9 +109,13 @@ function faultOf(fault: string, { kind = '', point, target = '', at, fate }: Gro
     atMs: atMs - 1,
     body: { type: 'fault-injected', fault, kind, target, ...(point && { point }) },
   }
-  if (fate === 'fails') return [injected, { atMs, body: { type: 'fault-failed', fault, reason: 'nothing happened' } }]
+  if (fate === 'fails') return [injected, { atMs, body: failed(fault, 'nothing happened') }]
   if (fate !== undefined) return [injected, { atMs, body: { type: 'fault-healed', fault } }]
   return [injected, { atMs, body: { type: 'fault-confirmed', fault } }]
+}
+
+function failed(fault: string, reason: string): EventBody {
+  return { type: 'fault-failed', fault, reason }
 }
 
 function operationOf(op: number, groups: Groups): Timed[] {
