@@ -30,6 +30,28 @@ test('after a missing line nothing is trusted', (t) => {
   })
 })
 
+test('a start that no reader can show is refused', (t) => {
+  for (const [field, values] of [
+    ['startedAtMs', [undefined, '2026', 9e15]],
+    ['strategy', [{ name: 7 }, { summary: {} }]],
+    ['store', [undefined, 7]],
+    ['users', [undefined, 'many']],
+    ['rate', [undefined, null]],
+  ] as const) {
+    for (const value of values) {
+      const { events, problem } = decodeTrace(JSON.stringify({ ...runStarted, seq: 0, atMs: 0, [field]: value }))
+      t.deepEqual(events, [], `${field} ${JSON.stringify(value)}`)
+      t.regex(problem?.reason ?? '', new RegExp(`^run-started is not as it should be: ${field} `))
+    }
+  }
+})
+
+test('a number that is none to a date is refused', (t) => {
+  const [first, second] = text.split('\n')
+  t.is(decodeTrace(`${first}\n${second?.replace(/"atMs":\d+/, '"atMs":1e999')}\n`).problem?.reason, 'not an event')
+  t.is(decodeTrace(`${first?.replace(/"startedAtMs":\d+/, '"startedAtMs":1e999')}\n`).problem?.line, 1)
+})
+
 const refused = test.macro((t, given: string, reason: RegExp) => {
   const { events, problem } = decodeTrace(given)
   t.deepEqual(events, [])
@@ -78,6 +100,18 @@ test(
   malformed,
   { type: 'users-second', sent: 1, ok: 1 },
   'users-second is not as it should be: failed is missing',
+)
+test(
+  'a second without its users',
+  malformed,
+  { ...goodSecond, users: { all: 'ten', loggedIn: 10, intact: 10 } },
+  `users-second is not as it should be: users can't be {"all":"ten","loggedIn":10,"intact":10}`,
+)
+test(
+  'a death that does not say what it held',
+  malformed,
+  { type: 'node-down', node: 'a', pid: 1, code: null, signal: null, held: '7' },
+  `node-down is not as it should be: held can't be "7"`,
 )
 test(
   'a generator that does not say how late it was',

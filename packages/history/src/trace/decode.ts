@@ -1,5 +1,5 @@
 import { TRACE_SCHEMA, type TraceEvent } from './events.ts'
-import { shapeProblem } from './shape.ts'
+import { instant, shapeProblem } from './shape.ts'
 
 /** Why reading stopped before the end of the trace. All events before it are valid. */
 export interface TraceProblem {
@@ -63,6 +63,6 @@ function decodeLine(line: string, index: number): TraceEvent | string {
     return `schema ${String(event.schema)}, and this program reads schema ${TRACE_SCHEMA}`
   }
   if (event.seq !== index) return `event ${String(event.seq)} where event ${index} was expected`
-  if (typeof event.type !== 'string' || typeof event.atMs !== 'number') return 'not an event'
+  if (typeof event.type !== 'string' || !instant(event.atMs)) return 'not an event'
   return shapeProblem(event as TraceEvent & Record<string, unknown>) ?? (event as TraceEvent)
 }

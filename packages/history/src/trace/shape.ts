@@ -7,8 +7,14 @@ import type { TraceEvent } from './events.ts'
 type Check = (value: unknown) => boolean
 type Shape = Readonly<Record<string, Check>>
 
+/** The last date that JavaScript has. */
+const DATE_MAX_MS = 8.64e15
+
 const text: Check = (value) => typeof value === 'string'
-const number: Check = (value) => typeof value === 'number'
+/** JSON has numbers that are read as Infinity. */
+const number: Check = (value) => Number.isFinite(value)
+/** Milliseconds that can be added to others and shown as a date. */
+export const instant: Check = (value) => number(value) && Math.abs(value as number) <= DATE_MAX_MS / 2
 const object: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
 const counts: Check = (value) => object(value) && Object.values(value as object).every(number)
 const outcome: Check = (value) => value === 'ok' || value === 'failed' || value === 'unknown'
@@ -25,10 +31,17 @@ const ofFault: Shape = { fault: text }
 const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
   'run-started': {
     nodes,
-    strategy: object,
-    users: optional(number),
+    strategy: has({
+      name: optional(text),
+      routing: optional(text),
+      summary: optional(text),
+      onNodeDeath: optional(text),
+    }),
+    store: text,
+    startedAtMs: instant,
+    users: number,
     tabs: optional(number),
-    rate: optional(number),
+    rate: number,
     seed: optional(number),
     idleTimeoutMs: optional(number),
     absoluteTimeoutMs: optional(number),
@@ -41,7 +54,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
   'node-paused': onNode,
   'node-resumed': onNode,
   'node-draining': onNode,
-  'node-down': onNode,
+  'node-down': { node: text, held: number },
   'process-up': ofProcess,
   'process-down': ofProcess,
   'process-noted': { process: text, event: text, line: optional(text), detail: object },
@@ -63,9 +76,10 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     unknown: counts,
     loggedOut: number,
     lost: number,
-    users: object,
+    users: has({ all: number, loggedIn: number, intact: number }),
     byNode: counts,
     latencyMs: has({ p50: number, p99: number }),
+    lateMs: number,
   },
   'operation-sent': {
     op: number,

@@ -6,6 +6,16 @@ import { until } from '../../src/wait.ts'
 import { type Command, family, run, untilGone } from '../fixtures/command.ts'
 import { scratch } from '../fixtures/open-lab.ts'
 
+const start = {
+  type: 'run-started',
+  schema: 1,
+  startedAtMs: 0,
+  nodes: [],
+  strategy: {},
+  store: 'memory:',
+  users: 0,
+  rate: 0,
+}
 const small = ['--users', '24', '--rate', '60', '--tabs', '2', '--seed', '5']
 
 interface Proof {
@@ -119,7 +129,7 @@ test.serial("without --rate the machine's load is measured, and the verdict is w
 
 test('a trace that breaks off is unknown, with the line', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
-  writeFileSync(file, '{"seq":0,"atMs":0,"type":"run-started","schema":1,"nodes":[],"strategy":{}}\n{"seq":1,"at')
+  writeFileSync(file, `${JSON.stringify({ seq: 0, atMs: 0, ...start })}\n{"seq":1,"at`)
   const { code, output } = await check(t, file)
   t.is(code, 3)
   t.regex(output.stdout, /In doubt +the trace can be read up to line 2: not JSON: the trace was cut off here\n/)
@@ -139,7 +149,7 @@ test("a checker's exception is reported as a defect, with its stack", async (t) 
     lateMs: 0,
   }
   const events = [
-    { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: {} },
+    start,
     sent,
     { type: 'operation-ended', op: 1, endedAtMs: 2, outcome: 'ok' },
     { type: 'run-ended', reason: 'over' },
@@ -168,7 +178,7 @@ test('the table shows why operations failed', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   const whys = ['logged-out', 'logged-out', 'cut off', '502']
   const events = [
-    { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: {} },
+    start,
     ...whys.map((_why, op) => ({
       type: 'operation-sent',
       op,
@@ -193,7 +203,7 @@ test('the table shows why operations failed', async (t) => {
 test('a late generator is reported, and does not change the verdict', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   const events = [
-    { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: {}, rate: 60 },
+    { ...start, rate: 60 },
     { type: 'users-paced', rate: 30, reason: 'at 60 a second they were sent 99.0 ms late at p99' },
     ...operation(1, 'login', 100, 0),
     { type: 'fault-injected', fault: 'f1', kind: 'kill', target: 'b' },
@@ -215,13 +225,7 @@ test('a late generator is reported, and does not change the verdict', async (t) 
 test('replay shows a run from its trace', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
   const events = [
-    {
-      type: 'run-started',
-      schema: 1,
-      startedAtMs: 0,
-      nodes: [{ name: 'b', url: '' }],
-      strategy: { onNodeDeath: 'so it goes' },
-    },
+    { ...start, nodes: [{ name: 'b', url: '' }], strategy: { onNodeDeath: 'so it goes' } },
     { type: 'cluster-ready', inMs: 1 },
     { type: 'node-down', node: 'b', pid: 1, code: null, signal: 'SIGKILL', held: 0 },
   ]

@@ -17,7 +17,8 @@ function fileOf(t: ExecutionContext, text: string): string {
 
 /** Over several pieces of the file, with letters of two bytes, of which some end is in the next piece. */
 function longText(events: number): string {
-  const start = { seq: 0, atMs: 0, type: 'run-started', schema: 1, nodes: [], strategy: {} }
+  const about = { startedAtMs: 0, nodes: [], strategy: {}, store: '', users: 0, rate: 0 }
+  const start = { seq: 0, atMs: 0, type: 'run-started', schema: 1, ...about }
   const noted = Array.from({ length: events }, (_, index) => ({
     seq: index + 1,
     atMs: index,

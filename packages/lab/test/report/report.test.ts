@@ -21,6 +21,7 @@ const start = {
   rate: 60,
   nodes: [{ name: 'a', url: '' }],
   strategy: { name: 'sticky', summary: 'in one node' },
+  store: 'memory:',
 }
 const ends = { type: 'run-ended', reason: 'over' }
 const kill = [
