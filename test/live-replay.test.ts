@@ -28,8 +28,15 @@ async function record(t: ExecutionContext): Promise<string> {
   return path.join(lab.directory, 'trace.ndjson')
 }
 
-/** A run on sticky in which node b is killed, and node a is passed over later: user 0 was there. User 1 was on node b. */
-function passedOver(): string {
+const sticky = {
+  name: 'sticky',
+  routing: 'affinity',
+  summary: 'one node each',
+  onNodeDeath: 'users are logged out',
+}
+
+/** A run on that strategy in which node b is killed, and node a is passed over later: user 0 was there. User 1 was on node b. */
+function passedOver(strategy: object = sticky): string {
   const events: object[] = []
   const at = (atMs: number, event: object): void => void events.push({ seq: events.length, atMs, ...event })
   const op = (atMs: number, user: number, kind: string, ended: object): void => {
@@ -48,12 +55,6 @@ function passedOver(): string {
     at(atMs + 9, { type: 'operation-ended', op, endedAtMs: atMs + 9, outcome: 'ok', as: name, ...ended })
   }
   const nodes = ['a', 'b', 'c'].map((name, index) => ({ name, url: `http://127.0.0.1:${21_001 + index}` }))
-  const strategy = {
-    name: 'sticky',
-    routing: 'affinity',
-    summary: 'one node each',
-    onNodeDeath: 'users are logged out',
-  }
   at(0, {
     type: 'run-started',
     schema: 1,
@@ -93,6 +94,18 @@ inBrowser('a logout without a death is told as such, and not as the doing of an 
   )
   t.deepEqual(await barriers(page), [])
   await reads(page, '#log', /1 user sent past node a: 1 was logged out/)
+  t.deepEqual(errors, [])
+})
+
+inBrowser("a strategy over the user's own store is told in the recording's words", async (t) => {
+  const trace = path.join(scratch(t), 'trace.ndjson')
+  writeFileSync(trace, passedOver({ ...sticky, name: 'custom', summary: 'sessions are in ./mine.ts' }))
+  const { page, errors } = await openPage(t, await replay(t, trace))
+  await reads(page, '#strategy-name', /^custom$/)
+  t.deepEqual(errors, [])
+  await reads(page, '#sentence', /^Node b died/)
+  await scrubToStart(page)
+  await reads(page, '#banner', /^sessions are in \.\/mine\.ts$/)
   t.deepEqual(errors, [])
 })
 

@@ -6,7 +6,7 @@ import { partsText } from '../base/parts.ts'
 import { census } from '../data/census.ts'
 import type { Moment } from '../data/moment.ts'
 import { reasonText } from '../base/reasons.ts'
-import { duration, lifeWord, word, type Word } from '../base/words.ts'
+import { duration, isWord, lifeWord, word, type Word } from '../base/words.ts'
 import { kindName } from '../time/time.ts'
 
 /** A clause, with its meaning for shape and colour. */
@@ -133,7 +133,8 @@ function serviceOf(state: Moment['state'], told: Incident | undefined): Pick<Tol
     })
     .join(', ')
   const all = nodes.length
-  const about = word(hasForgotten(state, told) ? 'allAtOnce' : (`strategy-${strategy.name}` as Word))
+  const own = `strategy-${strategy.name}`
+  const about = hasForgotten(state, told) ? word('allAtOnce') : isWord(own) ? word(own) : strategy.summary
   if (serving === all)
     return { banner: told === undefined ? about : `${word('allServe', { all })} ${about}`, isAlarming: false }
   const runs = nodes.filter((node) => node.state !== 'down').length
