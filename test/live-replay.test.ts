@@ -109,6 +109,25 @@ inBrowser("a strategy over the user's own store is told in the recording's words
   t.deepEqual(errors, [])
 })
 
+inBrowser("on a narrow screen in Korean, a line of a node's figures breaks before the dot", async (t) => {
+  const trace = path.join(scratch(t), 'trace.ndjson')
+  writeFileSync(trace, passedOver())
+  const { page } = await openPage(t, await replay(t, trace), { width: 390, height: 844, locale: 'ko-KR' })
+  await reads(page, '.house:nth-child(1) .house-facts', /사용자 1명/)
+  const lines = await page.locator('.house:nth-child(1) .house-facts').evaluate((facts) => {
+    const { firstChild: text } = facts
+    const topOf = (at: number): number => {
+      const range = facts.ownerDocument.createRange()
+      range.setStart(text as Text, at)
+      range.setEnd(text as Text, at + 1)
+      return Math.round(range.getBoundingClientRect().top)
+    }
+    const all = text?.textContent ?? ''
+    return { dot: topOf(all.indexOf('·')), rate: topOf(all.indexOf('초')) }
+  })
+  t.is(lines.dot, lines.rate)
+})
+
 /** The address of the page. */
 async function replay(t: ExecutionContext, trace: string): Promise<string> {
   const { output } = run(t, ['replay', trace, '--page', '--port', '0'])

@@ -121,9 +121,10 @@ export class Stage {
       setText(house.life, life)
       setText(house.since, node.state === 'up' ? '' : ` · ${duration(nowMs - node.sinceMs)}`)
       const rate = Math.round((recent.byNode[node.name] ?? 0) / seconds)
+      // Where it takes two lines, the second begins with the dot.
       setText(
         house.facts,
-        `${word('users', { n: nodes[index]?.in ?? 0 })} · ${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
+        `${word('users', { n: nodes[index]?.in ?? 0 })} ·\u00A0${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
       )
       house.you.hidden = state.visitors.at(-1)?.node !== node.name
       setText(house.you, word('you'))
