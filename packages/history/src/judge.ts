@@ -139,7 +139,8 @@ export class Judge {
       this.#ended(event)
     } else if (event.type === 'run-started') {
       const { idleTimeoutMs: idleMs = NEVER, absoluteTimeoutMs: absoluteMs = NEVER } = event
-      this.#ledger.timeouts = { idleMs, absoluteMs }
+      const { visitorIdleTimeoutMs: visitorIdleMs = NEVER } = event
+      this.#ledger.timeouts = { idleMs, absoluteMs, visitorIdleMs }
     } else if (event.type === 'process-up' && event.process === 'users') {
       // A new process of users begins without sessions.
       if (this.#usersCame) this.#ledger.close()

@@ -16,7 +16,7 @@
  *
  * Operations are numbered from 1, as they stand. Other lines: `fault kill of b at 45`, `... fails`, `... is taken back`,
  * `fault crash after-commit of b at 45`, `node b starts as other at 5`, `node b dies at 50`, `node b leaves at 50`, `node b is up at 60`, `store dies at 50`, `replica dies at 50`, `store is up at 60`,
- * `heals f1 at 70`, `can't heal f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE`, `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
+ * `heals f1 at 70`, `can't heal f1 at 70`, `requires NAME NAME`, `service of majority within 2000`, `timeouts IDLE ABSOLUTE` (and `VISITORS`), `other users at 60` (after those from the start), `users are up at 60`, and `cut off` for a trace without an end.
  */
 import type {
   EventBody,
@@ -56,7 +56,7 @@ export function historyOf(text: string): TraceEvent[] {
     const heals = /^heals (f\d+) at (\d+)$/.exec(line)
     const stays = /^can't heal (f\d+) at (\d+)$/.exec(line)
     const service = /^service of (majority|one) within (\d+)$/.exec(line)
-    const timeouts = /^timeouts (\d+) (\d+)$/.exec(line)
+    const timeouts = /^timeouts (\d+) (\d+)(?: (\d+))?$/.exec(line)
     const others = /^other users at (\d+)$/.exec(line)
     const late = /^users are up at (\d+)$/.exec(line)
     if (line === '') continue
@@ -67,7 +67,7 @@ export function historyOf(text: string): TraceEvent[] {
     else if (heals?.[1]) timed.push({ atMs: Number(heals[2]), body: { type: 'fault-healed', fault: heals[1] } })
     else if (stays?.[1]) timed.push({ atMs: Number(stays[2]), body: failed(stays[1], 'not healed: it did not answer') })
     else if (service) start = Object.assign(start, { service: { needs: service[1], fullWithinMs: Number(service[2]) } })
-    else if (timeouts) start = { idleTimeoutMs: Number(timeouts[1]), absoluteTimeoutMs: Number(timeouts[2]) }
+    else if (timeouts) start = timeoutsOf(timeouts)
     else if (others) timed.push(usersAt(0), usersAt(Number(others[1])))
     else if (late) timed.push(usersAt(Number(late[1])))
     else if (fault) timed.push(...faultOf(`f${++faults}`, fault))
@@ -79,6 +79,11 @@ export function historyOf(text: string): TraceEvent[] {
   const end: Timed[] = isCut ? [] : [{ atMs: endsAtMs, body: { type: 'run-ended', reason: 'over' } }]
   const all = [{ atMs: 0, body: { ...runStarted, ...start } as EventBody }, ...bodies, ...end]
   return all.map(({ atMs, body }, seq) => Object.assign({ seq, atMs }, body))
+}
+
+function timeoutsOf([, idle, absolute, visitors]: readonly (string | undefined)[]): Partial<EventBody> {
+  const ofVisitors = visitors === undefined ? {} : { visitorIdleTimeoutMs: Number(visitors) }
+  return { idleTimeoutMs: Number(idle), absoluteTimeoutMs: Number(absolute), ...ofVisitors }
 }
 
 type Groups = Readonly<Record<string, string | undefined>>

@@ -1,7 +1,7 @@
 /** One run: a cluster, its trace, and the faults in it. */
 import path from 'node:path'
 import { type RunStarted, TRACE_SCHEMA } from '@ninelives/history'
-import { TIMEOUTS_S } from '@ninelives/node/config'
+import { TIMEOUTS_S, visitorIdleTimeoutS } from '@ninelives/node/config'
 import { type Addresses, chooseAddresses } from './cluster/addresses.ts'
 import { Cluster } from './cluster/cluster.ts'
 import type { ClusterOptions } from './cluster/options.ts'
@@ -57,10 +57,14 @@ function openTrace(options: ClusterOptions, { balancerPort, nodes, storeUrl }: A
 }
 
 /** As its user set them for the nodes, which refuse a bad value, or the nodes' defaults. */
-function timeoutsIn(environment: NodeJS.ProcessEnv): Pick<RunStarted, 'idleTimeoutMs' | 'absoluteTimeoutMs'> {
+function timeoutsIn(
+  environment: NodeJS.ProcessEnv,
+): Pick<RunStarted, 'idleTimeoutMs' | 'absoluteTimeoutMs' | 'visitorIdleTimeoutMs'> {
   const secondsOf = (name: string, otherwise: number): number => Number(environment[name]) || otherwise
+  const idleS = secondsOf('IDLE_TIMEOUT_S', TIMEOUTS_S.idle)
   return {
-    idleTimeoutMs: 1_000 * secondsOf('IDLE_TIMEOUT_S', TIMEOUTS_S.idle),
+    idleTimeoutMs: 1_000 * idleS,
     absoluteTimeoutMs: 1_000 * secondsOf('ABSOLUTE_TIMEOUT_S', TIMEOUTS_S.absolute),
+    visitorIdleTimeoutMs: 1_000 * secondsOf('VISITOR_IDLE_TIMEOUT_S', visitorIdleTimeoutS(idleS)),
   }
 }

@@ -90,7 +90,8 @@ export function readConfig(env: Environment): Readonly<Config> {
     sessionPaddingBytes: integer(env, 'SESSION_PADDING_BYTES', 0, 0, SESSION_PADDING_BYTES_MAX),
     passwordCost: passwordCost(env, development),
     idleTimeoutMs: 1000 * idleTimeoutS,
-    visitorIdleTimeoutMs: 1000 * integer(env, 'VISITOR_IDLE_TIMEOUT_S', Math.ceil(idleTimeoutS / 2), 1, 365 * DAY_S),
+    visitorIdleTimeoutMs:
+      1000 * integer(env, 'VISITOR_IDLE_TIMEOUT_S', visitorIdleTimeoutS(idleTimeoutS), 1, 365 * DAY_S),
     absoluteTimeoutMs: 1000 * integer(env, 'ABSOLUTE_TIMEOUT_S', TIMEOUTS_S.absolute, 1, 365 * DAY_S),
     drainNoticeMs: integer(env, 'DRAIN_NOTICE_MS', 600, 0, 60_000),
     drainMs: integer(env, 'DRAIN_MS', 10_000, 0, 600_000),
@@ -100,6 +101,11 @@ export function readConfig(env: Environment): Readonly<Config> {
     lab: lab(env),
     admin: admin(env),
   })
+}
+
+/** Without VISITOR_IDLE_TIMEOUT_S. */
+export function visitorIdleTimeoutS(idleTimeoutS: number): number {
+  return Math.ceil(idleTimeoutS / 2)
 }
 
 /** Its value is not repeated in errors either. */

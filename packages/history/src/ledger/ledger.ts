@@ -6,7 +6,7 @@ import { LOGGED_OUT, type OperationEnded, type OperationSent } from '../trace/ev
 import { isForgotten, lookAt, NO_LOOK } from './cart.ts'
 import { copyOf } from './copies.ts'
 import { judgeCount } from './counting.ts'
-import { cameEarly, mayHaveExpired } from './expiry.ts'
+import { cameEarly, mayHaveExpired, visitorMayHaveExpired } from './expiry.ts'
 import { judgeFloor, newFloor } from './floor.ts'
 import { Owners } from './owners.ts'
 import { remainsOf, reopen } from './settled.ts'
@@ -33,9 +33,10 @@ interface UnderWay {
 /** Far above a generator's operations in flight. Older ones are forgotten, as if their end had not been recorded. */
 const UNDER_WAY_MAX = 100_000
 const COPIES_MAX = 32
+const NEVER = Number.POSITIVE_INFINITY
 
 export class Ledger {
-  timeouts: Timeouts = { idleMs: Number.POSITIVE_INFINITY, absoluteMs: Number.POSITIVE_INFINITY }
+  timeouts: Timeouts = { idleMs: NEVER, absoluteMs: NEVER, visitorIdleMs: NEVER }
   /** As in Observation. */
   calmSinceMs = Number.NEGATIVE_INFINITY
   readonly #underWay = new Map<number, UnderWay>()
@@ -72,6 +73,8 @@ export class Ledger {
     // A made-up cookie belongs to no visit, and an old one's visit may be forgotten: their answers are judged nevertheless.
     const visit = underWay.visit ?? (withoutItsCookie.has(sent.kind) ? newVisit(sent.user, sent.visit) : undefined)
     if (visit === undefined) return undefined
+    if (visitorMayHaveExpired(visit, ended.endedAtMs, this.timeouts))
+      for (const each of visit.counts) each.count = undefined
     if (write !== undefined) endWrite(write, ended, visit)
     return this.#observe(visit, done, write)
   }

@@ -34,7 +34,7 @@ export interface Write {
   /** Infinity while unknown. */
   endedAtMs: number
   outcome: OperationEnded['outcome'] | undefined
-  /** The number that a count returned. */
+  /** The number that a count returned. Forgotten where that session may have expired before the login. */
   count: number | undefined
 }
 
@@ -215,6 +215,8 @@ export interface Observation {
 export interface Timeouts {
   readonly idleMs: number
   readonly absoluteMs: number
+  /** The idle timeout of a session without a login. */
+  readonly visitorIdleMs: number
 }
 
 export function newVisit(user: string, number: number, before?: Visit): Visit {

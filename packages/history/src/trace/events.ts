@@ -79,6 +79,8 @@ export interface RunStarted {
   /** The idle timeout and the absolute timeout; absent if unknown. */
   readonly idleTimeoutMs?: number
   readonly absoluteTimeoutMs?: number
+  /** The idle timeout of a session without a login; absent if unknown. */
+  readonly visitorIdleTimeoutMs?: number
   /** The interleavings without which the run is not valid, by name. */
   readonly requires?: readonly string[]
   /** How many nodes can serve every session, with the store; and how soon after everything is back nothing may fail. */

@@ -45,6 +45,7 @@ const shapes: Readonly<Record<TraceEvent['type'], Shape>> = {
     seed: optional(number),
     idleTimeoutMs: optional(number),
     absoluteTimeoutMs: optional(number),
+    visitorIdleTimeoutMs: optional(number),
     requires: optional(texts),
     service: optional(has({ needs: text, fullWithinMs: optional(number) })),
   },

@@ -21,13 +21,27 @@ test('the file and the state agree', (t) => {
 })
 
 test("a trace has the timeouts of the nodes' sessions, also where their user set none", async (t) => {
-  const { IDLE_TIMEOUT_S: _idle, ABSOLUTE_TIMEOUT_S: _absolute, ...environment } = process.env
+  const {
+    IDLE_TIMEOUT_S: _idle,
+    ABSOLUTE_TIMEOUT_S: _absolute,
+    VISITOR_IDLE_TIMEOUT_S: _visitor,
+    ...environment
+  } = process.env
   const startOf = async (more: NodeJS.ProcessEnv) => {
     const lab = await openedLab(t, { environment: { ...environment, ...more } })
     return decodeTrace(readFileSync(lab.trace.path, 'utf8')).events[0]
   }
-  t.like(await startOf({}), { type: 'run-started', idleTimeoutMs: 1_800_000, absoluteTimeoutMs: 86_400_000 })
-  t.like(await startOf({ IDLE_TIMEOUT_S: ' 60 ' }), { idleTimeoutMs: 60_000, absoluteTimeoutMs: 86_400_000 })
+  t.like(await startOf({}), {
+    type: 'run-started',
+    idleTimeoutMs: 1_800_000,
+    absoluteTimeoutMs: 86_400_000,
+    visitorIdleTimeoutMs: 900_000,
+  })
+  t.like(await startOf({ IDLE_TIMEOUT_S: ' 61 ' }), {
+    idleTimeoutMs: 61_000,
+    absoluteTimeoutMs: 86_400_000,
+    visitorIdleTimeoutMs: 31_000,
+  })
 })
 
 test('a full trace ends with a line that says so, and aborts `cut`', (t) => {
