@@ -71,12 +71,12 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
   const full = (why: string): StoreFullError => new StoreFullError(`${storeName}, ${why}`)
 
   /** Resolves once verbs are carried out. */
-  const serving = async (waitMs: number, look?: (status: MemberStatus) => void): Promise<void> => {
+  const serving = async (waitMs: number, look?: (status: MemberStatus) => void): Promise<MemberStatus> => {
     const deadlineAtMs = performance.now() + waitMs
     for (;;) {
       const status = own.status()
       if (closed) throw unavailable(new Error(REFUSALS.closed))
-      if (status.serves) return
+      if (status.serves) return status
       look?.(status)
       if (performance.now() >= deadlineAtMs) throw unavailable(new Error(missing(status)))
       await sleep(LOOK_EVERY_MS)
@@ -111,7 +111,7 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     read: (key) => carriedOut((done) => own.peer.read(key, done)),
 
     write(key, { expectedVersion, expiresAtMs, body, givesWay = false }) {
-      if (givesWay && expectedVersion === 0 && isFull(own, recordsMax * VISITORS_SHARE))
+      if (givesWay && expectedVersion === 0 && own.peer.status().records >= recordsMax * VISITORS_SHARE)
         return Promise.reject(full('full for visitors'))
       if (isTooLarge(body)) return Promise.reject(full(`${BODY_BYTES_MAX} bytes a record`))
       return carriedOut((done) => own.peer.write(key, { expectedVersion, expiresAtMs, body, ack }, done))
@@ -124,8 +124,8 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     },
 
     health: async () => {
-      await serving(LAPSE_MS)
-      if (isFull(own, recordsMax)) throw full(`full at ${recordsMax}`)
+      const { records } = await serving(LAPSE_MS)
+      if (records >= recordsMax) throw full(`full at ${recordsMax}`)
     },
 
     async close() {
@@ -207,10 +207,6 @@ function settled<T>(begin: Begin<T>, refused: (refusal: VerbRefusal) => Error): 
 
 function isTooLarge(body: string): boolean {
   return body.length * UNIT_BYTES_MAX > BODY_BYTES_MAX && Buffer.byteLength(body) > BODY_BYTES_MAX
-}
-
-function isFull({ peer }: MeshMember, recordsMax: number): boolean {
-  return peer.status().records >= recordsMax
 }
 
 const REFUSALS: Readonly<Record<VerbRefusal, string>> = {

@@ -259,10 +259,9 @@ export class MeshPeer implements Peer {
         ? `it does not reach ${majority} of ${names} nodes`
         : `it reaches ${majority} of ${names} nodes, but too many have restarted: it takes all of them to go on`
     }
+    const reach = this.#verbs.reach(now)
     for (let bucket = 0; bucket < placement.buckets; bucket++) {
-      if (!this.#verbs.isLocal(bucket) && this.#verbs.replicaToCall(bucket, now) === undefined) {
-        return 'it reaches no node that has all sessions'
-      }
+      if ((placement.replicas(bucket) & reach) === 0) return 'it reaches no node that has all sessions'
     }
     return undefined
   }

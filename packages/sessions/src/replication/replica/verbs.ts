@@ -12,7 +12,7 @@ import type { Lease } from '../membership/lease.ts'
 import type { ReplicatedChange, VerbOutcome, VerbRefusal, Verb } from '../wire/messages.ts'
 import type { Neighbours } from '../membership/neighbours.ts'
 import type { ChangeOutcome } from './driven-change.ts'
-import { count, has, ranksOf } from '../wire/ranks.ts'
+import { bit, count, has, ranksOf } from '../wire/ranks.ts'
 import type { PeerContext } from '../context/peer-context.ts'
 import { TICK_MS } from '../context/timing.ts'
 import type { CurrentView } from '../membership/current-view.ts'
@@ -115,17 +115,17 @@ export class Verbs {
     for (const attempt of this.#open) this.#end(attempt, refused('closed'))
   }
 
-  /** The full replica to call for the keys of a bucket. */
-  replicaToCall(bucket: number, now: number): number | undefined {
-    const { currentView, neighbours } = this.#parts
-    return this.#context.placement.preference(bucket).find((rank) => {
-      if (rank === this.#context.rank || !has(currentView.full, rank)) return false
-      return neighbours.isPresent(currentView.member(rank)) && neighbours.hears(rank, now)
-    })
+  /** The ranks by which verbs can be carried out now: full replicas within reach, and this one if it is full. */
+  reach(now: number): number {
+    const { currentView } = this.#parts
+    const others = this.#context.names.reduce((set, _, rank) => (this.#answers(rank, now) ? set | bit(rank) : set), 0)
+    return currentView.role === 'full' ? others | bit(this.#context.rank) : others
   }
 
-  isLocal(bucket: number): boolean {
-    return this.#parts.currentView.role === 'full' && has(this.#context.placement.replicas(bucket), this.#context.rank)
+  #answers(rank: number, now: number): boolean {
+    const { currentView, neighbours } = this.#parts
+    if (rank === this.#context.rank || !has(currentView.full, rank)) return false
+    return neighbours.isPresent(currentView.member(rank)) && neighbours.hears(rank, now)
   }
 
   #step(attempt: VerbAttempt): void {
@@ -137,12 +137,19 @@ export class Verbs {
   }
 
   #isLocal(key: SessionKey): boolean {
-    return this.isLocal(this.#context.placement.bucketOf(key))
+    const { placement, rank } = this.#context
+    return this.#parts.currentView.role === 'full' && has(placement.replicas(placement.bucketOf(key)), rank)
+  }
+
+  /** A full replica of the key. */
+  #replicaToCall(key: SessionKey, now: number): number | undefined {
+    const { placement } = this.#context
+    return placement.preference(placement.bucketOf(key)).find((rank) => this.#answers(rank, now))
   }
 
   #callReplica(attempt: VerbAttempt): void {
     const { verb } = attempt
-    const host = this.replicaToCall(this.#context.placement.bucketOf(verb.key), this.#context.clock.monotonicMs())
+    const host = this.#replicaToCall(verb.key, this.#context.clock.monotonicMs())
     if (host === undefined) return this.#park(attempt)
     attempt.isBegun = verb.verb !== 'read'
     this.#parts.calls.call(host, verb, {
