@@ -175,9 +175,17 @@ export class Views {
   /** Where not all names are there. Other names may have become more than the founders, so each founder is needed then. */
   #isEnoughOf(there: number, base: View | undefined, now: number): boolean {
     const { founders, isResizable } = this.#context
-    if (base !== undefined) return isResizable && includes(there, founders | everyName(this.#context, base))
+    if (base !== undefined) {
+      if (!isResizable || !includes(there, founders | everyName(this.#context, base))) return false
+      return this.#isVouchedFor(base) || this.#hasWaited(now)
+    }
     if (!this.#hasWaited(now)) return false
     return isResizable ? includes(there, founders) : count(there) >= this.#currentView.majority
+  }
+
+  /** A listed process that counts knows each name that may count meanwhile. One that was removed since does not: others may have been added. */
+  #isVouchedFor(base: View): boolean {
+    return this.#neighbours.voters(votersOf(this.#context, base)) > 0
   }
 
   #wished(view: View): View | undefined {

@@ -241,17 +241,18 @@ export class Verbs {
 
   #change(attempt: VerbAttempt, change: ReplicatedChange, ack: Write['ack'], committed: () => void): void {
     const { changes, entries } = this.#parts
-    const copiesMin = this.#copiesMin(ack)
     const isNew = entries.get(change.key) === undefined
     if (isNew && entries.records >= this.#context.recordsMax) return this.#end(attempt, refused('full'))
     // Changes whose callers were answered 'unknown' are pending without an attempt, and need a bound too.
     if (changes.pending >= ATTEMPTS_MAX) return this.#end(attempt, refused('busy'))
     // A change that can't commit would block every other verb of its key.
-    if (changes.copiesToHave(change.key) < copiesMin || !this.#isWithinReach(change.key)) return this.#park(attempt)
+    if (changes.copiesToHave(change.key) < this.#copiesMin(ack) || !this.#isWithinReach(change.key))
+      return this.#park(attempt)
     attempt.isBegun = true
     changes.begin(change, (end: ChangeOutcome) => {
       if (attempt.isOver) return
-      if (end.end === 'committed' && end.copies >= copiesMin) return committed()
+      // A member may have been removed since the change began, and then all have it without that one.
+      if (end.end === 'committed' && end.copies >= this.#copiesMin(ack)) return committed()
       if (end.end !== 'outranked') return this.#end(attempt, refused('unknown'))
       attempt.outrankedIn = changes.memory
       this.#park(attempt)
