@@ -214,20 +214,21 @@ const en = {
     'This machine is too busy: the virtual users are {n} ms late themselves, so waits and failures may be its own.',
   nodeIs: 'node {name} is {state}',
 
-  'strategy-replicated': "Every node holds every session. A node's death costs no user anything.",
-  'strategy-clustered': "Each session is on one node, and copied to two others. A node's death costs no user anything.",
+  'strategy-replicated': 'Every node holds every session. When a node dies, no user loses anything.',
+  'strategy-clustered':
+    'Each session is on one node, and copied to two others. When a node dies, no user loses anything.',
   'strategy-memory': 'Each node keeps its own sessions, and the balancer takes turns: users are logged out at once.',
   'strategy-sticky':
     "Each session is in one node's memory, and a cookie leads back to it. A node that dies, or is too slow, logs its users out.",
   'strategy-redis':
-    "Sessions are in Redis. A node's death costs no user anything; Redis' own death logs all of them out.",
+    'Sessions are in Redis. When a node dies, no user loses anything; when Redis dies, all of them are logged out.',
   'strategy-memcached':
-    "Sessions are in Memcached. A node's death costs no user anything; a full or restarted Memcached does.",
-  'strategy-database': "Sessions are in a database on disk. A node's death costs no user anything.",
+    'Sessions are in Memcached. When a node dies, no user loses anything; a full or restarted Memcached loses sessions.',
+  'strategy-database': 'Sessions are in a database on disk. When a node dies, no user loses anything.',
   'strategy-token':
     "Each session is encrypted in its user's cookie. Of two tabs that write at once, one loses its write.",
   'strategy-hybrid':
-    "Sessions are in a store, with copies in the nodes' memory. A node's death costs no user anything.",
+    "Sessions are in a store, with copies in the nodes' memory. When a node dies, no user loses anything.",
 
   legendUser: 'a user, at the node that answered last',
   legendOk: 'answered',
