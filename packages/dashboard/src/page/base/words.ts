@@ -208,7 +208,7 @@ const en = {
   lastOne: 'One more death, and none is left.',
   needsMore:
     'No node serves: {runs} of {all} runs. The nodes keep the sessions together, so {needs} must run before any of them serves. Start another.',
-  lastServes: 'Below {needs} of {all} none serves: the nodes keep the sessions together.',
+  lastServes: 'One more death, and none serves: {needs} of {all} must run.',
   allAtOnce: 'All nodes were down at once. Their sessions were in their memory alone, and are gone.',
   machineBusy:
     'This machine is too busy: the virtual users are {n} ms late themselves, so waits and failures may be its own.',
@@ -666,7 +666,7 @@ const ko: Readonly<Record<Word, string>> = {
   lastOne: '하나만 더 죽으면 아무도 남지 않아요.',
   needsMore:
     '일하는 노드가 없어요. {all}개 중 {runs}개만 살아 있어요. 노드들이 세션을 함께 지키므로 {needs}개가 살아 있어야 일해요. 다른 노드도 시작하세요.',
-  lastServes: '노드들이 세션을 함께 지키므로, {all}개 중 {needs}개가 안 되면 아무도 일하지 않아요.',
+  lastServes: '하나만 더 죽으면 모두 멈춰요. {all}개 중 {needs}개는 살아 있어야 해요.',
   allAtOnce: '모든 노드가 한꺼번에 죽어 있었어요. 그 메모리에만 있던 세션은 사라졌어요.',
   machineBusy: '이 컴퓨터가 너무 바빠서 가상 사용자부터 {n} ms씩 늦고 있어요. 지연과 실패는 컴퓨터 탓일 수 있어요.',
   nodeIs: '노드 {name} {state}',
