@@ -7,7 +7,7 @@ import type { ToldLife } from '@ninelives/history'
 const en = {
   title: 'ninelives: a live cluster',
   live: 'live',
-  liveSome: 'live, not every node serves',
+  liveSome: 'live, not all serve',
   liveNone: 'live, no node serves',
   connecting: 'connecting to the lab',
   gone: 'The lab does not answer. What you see is its last state; the page goes on by itself when it is back.',
@@ -471,7 +471,7 @@ export type Word = keyof typeof en
 const ko: Readonly<Record<Word, string>> = {
   title: 'ninelives: 살아 있는 클러스터',
   live: '실시간',
-  liveSome: '실시간, 일하지 않는 노드가 있어요',
+  liveSome: '실시간, 일부 멈춤',
   liveNone: '실시간, 일하는 노드가 없어요',
   connecting: '랩에 연결하는 중',
   gone: '랩이 응답하지 않아요. 지금 보이는 것은 마지막 상태이고, 랩이 돌아오면 저절로 이어져요.',
