@@ -5,6 +5,9 @@ import { figure } from '../base/words.ts'
 
 export const AXIS_WIDTH = 52
 const SYNC = 'time'
+const PADDING_RIGHT = 10
+/** Half the width of a time's label, in pixels. */
+const HALF_LABEL = 26
 
 export interface ChartOptions {
   readonly height: number
@@ -30,7 +33,7 @@ export function makeChart(target: HTMLElement, options: ChartOptions): uPlot {
     {
       width: Math.max(200, target.clientWidth),
       height,
-      padding: [10, 10, hasTimes ? 0 : 4, 0],
+      padding: [10, PADDING_RIGHT, hasTimes ? 0 : 4, 0],
       legend: { show: false },
       cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, points: { show: false }, y: false },
       scales: { x: { time: false }, y: scale },
@@ -44,7 +47,7 @@ export function makeChart(target: HTMLElement, options: ChartOptions): uPlot {
           grid: { show: false },
           ticks: { show: false },
           space: 90,
-          values: (_chart, splits) => splits.map((seconds) => clock(startedAtMs() + seconds * 1_000)),
+          values: (chart, splits) => splits.map((s) => (isCut(chart, s) ? '' : clock(startedAtMs() + s * 1_000))),
         },
         { stroke: soft, font, size: AXIS_WIDTH, gap: 6, grid, ticks: { show: false }, ...y },
       ],
@@ -68,6 +71,14 @@ export function makeChart(target: HTMLElement, options: ChartOptions): uPlot {
     if (target.clientWidth > 0) chart.setSize({ width: target.clientWidth, height })
   }).observe(target)
   return chart
+}
+
+/** Whether a label at that time would end beyond the chart's right edge. */
+function isCut({ scales, width }: uPlot, seconds: number): boolean {
+  const { min = 0, max = 0 } = scales['x'] ?? {}
+  if (min === null || max === null || max <= min) return false
+  const toEnd = ((max - seconds) / (max - min)) * (width - AXIS_WIDTH - PADDING_RIGHT)
+  return toEnd + PADDING_RIGHT < HALF_LABEL
 }
 
 function soft(): string {
