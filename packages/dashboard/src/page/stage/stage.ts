@@ -110,7 +110,6 @@ export class Stage {
     storeBreak.disabled = !cluster.isThere
     setText(byId('out-count', HTMLElement), figure(out))
     setText(byId('away-count', HTMLElement), figure(away))
-    byId('out', HTMLElement).dataset['any'] = String(out > 0)
     this.#root.dataset['store'] = shape
     for (const [index, node] of state.nodes.entries()) {
       const house = this.#houses.get(node.name) ?? this.#addHouse(node.name, index)
