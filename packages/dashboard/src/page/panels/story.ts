@@ -206,10 +206,10 @@ type Told = Pick<Line, 'tone' | 'text'>
 
 function tell(event: TraceEvent, before: ClusterState): Told | undefined {
   switch (event.type) {
-    case 'node-up':
-      return event.downForMs === undefined
-        ? undefined
-        : good('storyBack', { name: event.node, time: duration(event.downForMs) })
+    case 'node-up': {
+      const { node: name, downForMs } = event
+      return downForMs === undefined ? undefined : good('storyBack', { name, time: () => duration(downForMs) })
+    }
     case 'node-down':
       return nodeDown(event, before)
     case 'node-paused':
