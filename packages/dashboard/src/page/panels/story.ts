@@ -316,7 +316,8 @@ function noted(
     all: nodes.length,
   }
   const name = event === 'store-awaited' && needs > 1 ? 'noted-nodes-awaited' : `noted-${event}`
-  if (isWord(name)) return bad(name, values)
+  // Each node that starts again waits for the others for a moment: no fault.
+  if (isWord(name)) return name === 'noted-nodes-awaited' ? plain(name, values) : bad(name, values)
   return warns ? bad('storyNoted', { ...values, event: said ?? event }) : undefined
 }
 
