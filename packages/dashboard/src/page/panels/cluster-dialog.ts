@@ -18,6 +18,8 @@ export class ClusterDialog {
   readonly #start = byId('cluster-start', HTMLButtonElement)
   #faults: readonly PlannedFault[] = []
   #isPair = false
+  /** The scene's own number of users, at the step that stands for it: the steps are too coarse for each number. */
+  #opened = { step: 0, users: 0 }
 
   constructor(stateNow: () => ClusterState, lab: LabView, director: Director) {
     this.#stateNow = stateNow
@@ -74,7 +76,8 @@ export class ClusterDialog {
       const { min = 0, max = now[name] } = facts.bounds?.[name] ?? {}
       Object.assign(input(name), { min, max, value: String(now[name]) })
     }
-    input('users').value = String(stepOf(now.users, this.#usersMax))
+    this.#opened = { step: stepOf(now.users, this.#usersMax), users: now.users }
+    input('users').value = String(this.#opened.step)
     input('edges').checked = now.edges
     this.#problem.hidden = true
     this.#showFigures()
@@ -102,6 +105,11 @@ export class ClusterDialog {
     return this.#lab.facts.bounds?.users.max ?? 1
   }
 
+  get #users(): number {
+    const step = Number(input('users').value)
+    return step === this.#opened.step ? this.#opened.users : usersOf(step, this.#usersMax)
+  }
+
   #scene(): Scene {
     const one = this.#dialog.querySelector<HTMLInputElement>('[name=strategy]:checked')?.value ?? ''
     const { value: beside } = select('beside')
@@ -109,7 +117,7 @@ export class ClusterDialog {
       strategy: this.#isPair ? select('first').value : one,
       ...(this.#isPair && beside !== '' ? { beside } : {}),
       nodes: Number(input('nodes').value),
-      users: usersOf(Number(input('users').value), this.#usersMax),
+      users: this.#users,
       tabs: Number(input('tabs').value),
       rate: this.#stateNow().users.rate,
       seed: Number(input('seed').value),
