@@ -124,6 +124,8 @@ function calm({ state }: Moment): About {
 function serviceOf(state: Moment['state'], told: Incident | undefined): Pick<Told, 'banner' | 'isAlarming'> {
   const { nodes, strategy, needs } = state
   if (nodes.length === 0) return { banner: '', isAlarming: false }
+  // The large sentence says so if it tells of no incident.
+  if (state.phase === 'ended') return { banner: told === undefined ? '' : word('ended'), isAlarming: false }
   const serving = nodes.filter((node) => isServing(state, node.name)).length
   const others = nodes
     .filter((node) => !isServing(state, node.name))
