@@ -31,6 +31,16 @@ export class Pair {
       this.#frame.setAttribute('src', source)
     }
     if (isOn && isWide.matches) this.#level()
+    else if (isOn) this.#fit()
+  }
+
+  /** Below the first cluster the frame ends with the legend of its picture: what follows scrolls. */
+  #fit(): void {
+    const page = this.#frame.contentDocument
+    const legend = page?.querySelector('.legend-row')
+    if (!page || !legend) return
+    const height = `${Math.ceil(legend.getBoundingClientRect().bottom + page.documentElement.scrollTop)}px`
+    if (this.#frame.style.height !== height) this.#frame.style.height = height
   }
 
   /** Each part becomes as high as the higher one of the two. */
@@ -45,6 +55,7 @@ export class Pair {
 
   #loosen(): void {
     for (const { style } of LEVEL.flatMap((selector) => this.#both(selector))) style.minHeight = ''
+    this.#frame.style.height = ''
   }
 
   #both(selector: string): HTMLElement[] {
