@@ -45,7 +45,7 @@ export const strategies: readonly Strategy[] = [
     routing: 'round-robin',
     store: { mesh: 'replicated' },
     summary:
-      "every node holds every session, any node serves any user; nothing else to run, a node's death costs no user anything",
+      'every node holds every session, any node serves any user; nothing else to run, no user loses anything when a node dies',
     onNodeDeath: 'every other node has them too: no user is logged out',
   },
   {

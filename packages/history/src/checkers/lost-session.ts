@@ -20,9 +20,12 @@ function lost(visit: Visit): readonly Finding[] {
   const { refusal, login, user } = visit
   if (refusal === undefined || login === undefined) return NOTHING
   const gone = putsOf(visit).filter(({ outcome }) => outcome === 'ok').length
-  const things = gone === 0 ? '' : `, and ${gone} acknowledged ${gone === 1 ? 'thing' : 'things'} in the cart with that`
   const moved = acknowledgedMoves(visit)
-  const moves = moved === 0 ? '' : `, and ${count(moved, 'acknowledged move')} on the floor`
-  const text = `${user} was logged in and was told to log in again${things}${moves}`
+  const losses = [
+    ...(gone === 0 ? [] : [`${count(gone, 'acknowledged thing')} in the cart`]),
+    ...(moved === 0 ? [] : [`${count(moved, 'acknowledged move')} on the floor`]),
+  ]
+  const withIt = losses.length === 0 ? '' : `, and lost ${losses.join(' and ')}`
+  const text = `${user} was logged in and was told to log in again${withIt}`
   return finding(visit, [login.op, refusal.op], text, 1 + gone + moved)
 }
