@@ -30,6 +30,8 @@ function trace(events: readonly (EventBody & { readonly atMs: number })[]): read
     rate: 1,
     nodes: [],
     strategy: {},
+    store: 'memory:',
+    startedAtMs: 0,
     atMs: 0,
   }
   const sorted = events.toSorted((one, other) => one.atMs - other.atMs)
