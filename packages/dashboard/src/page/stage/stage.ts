@@ -119,12 +119,11 @@ export class Stage {
       const life = isIdle ? word('waitingForTraffic') : lifeWord(lifeOf(node))
       setText(house.life, life)
       setText(house.since, node.state === 'up' ? '' : ` · ${duration(nowMs - node.sinceMs)}`)
-      const rate = Math.round((recent.byNode[node.name] ?? 0) / seconds)
+      // The average of the last seconds has answers of the process before.
+      const isGone = node.state === 'down' || node.state === 'starting'
+      const rate = isGone ? 0 : Math.round((recent.byNode[node.name] ?? 0) / seconds)
       // Where it takes two lines, the second begins with the dot.
-      setText(
-        house.facts,
-        `${word('users', { n: nodes[index]?.in ?? 0 })} ·\u00A0${word('perSecond', { n: node.state === 'down' ? 0 : rate })}`,
-      )
+      setText(house.facts, `${word('users', { n: nodes[index]?.in ?? 0 })} ·\u00A0${word('perSecond', { n: rate })}`)
       house.you.hidden = state.visitors.at(-1)?.node !== node.name
       setText(house.you, word('you'))
       house.kill.disabled = node.state === 'down' || !cluster.isThere
