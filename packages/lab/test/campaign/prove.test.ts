@@ -237,7 +237,16 @@ test('replay shows a run from its trace', async (t) => {
 
 test('a long replay without delays ends with Ctrl-C', async (t) => {
   const file = `${scratch(t)}/trace.ndjson`
-  const start = { type: 'run-started', schema: 1, startedAtMs: 0, nodes: [], strategy: { name: 'long' }, users: 1 }
+  const start = {
+    type: 'run-started',
+    schema: 1,
+    startedAtMs: 0,
+    nodes: [],
+    strategy: { name: 'long' },
+    store: 'memory:',
+    users: 1,
+    rate: 1,
+  }
   const lines = Array.from({ length: 400_000 }, (_, seq) => {
     return JSON.stringify({ seq, atMs: 0, ...(seq === 0 ? start : { type: 'cluster-ready', inMs: 1 }) })
   })
