@@ -17,11 +17,13 @@ const HEIGHT_MAX = 900
 const USERS = 60
 const RATE = 60
 const SEED = 9
+/** The sentence is longer after a death, and moves what is below it down. */
+const SENTENCE_GROWS = 84
 const CALM_MS = 1_500
 const AFTER_KILL_MS = 6_500
 /** Both sentences have told of every user by then, or the run is not worth a film. */
 const TOLD_WITHIN_MS = 30_000
-const FRAME_EVERY_MS = 120
+const FRAME_EVERY_MS = 160
 /** The last frame stays, so that the sentences can be read. */
 const LAST_FRAME_MS = 3_000
 const READY_WITHIN_MS = 120_000
@@ -121,7 +123,9 @@ async function opened(browser: Browser, address: string): Promise<Page> {
 /** From the top to the end of the stages, in even numbers, which the film's format wants. */
 async function partInSight(page: Page) {
   const stages = [page, page.frameLocator('#beside')].map((side) => side.locator('.legend').boundingBox())
-  const ends = (await Promise.all(stages)).map((box) => (box === null ? HEIGHT_MAX : box.y + box.height + 8))
+  const ends = (await Promise.all(stages)).map((box) =>
+    box === null ? HEIGHT_MAX : box.y + box.height + 8 + SENTENCE_GROWS,
+  )
   const height = Math.min(HEIGHT_MAX, Math.ceil(Math.max(...ends) / 2) * 2)
   return { width: WIDTH, height }
 }
