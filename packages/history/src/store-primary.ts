@@ -1,5 +1,8 @@
 import type { ProcessName, TraceEvent } from './trace/events.ts'
 
+type StoreLife = 'down' | 'up'
+
+const NOTHING: readonly StoreLife[] = []
 const SERVERS: ReadonlySet<ProcessName> = new Set(['redis', 'postgres', 'mariadb', 'memcached'])
 
 /**
@@ -15,7 +18,7 @@ export class StorePrimary {
   #hasDied = false
 
   /** What the event says of the store. */
-  take(event: TraceEvent): readonly ('down' | 'up')[] {
+  take(event: TraceEvent): readonly StoreLife[] {
     if (event.type === 'fault-injected' && event.kind === 'failover') {
       this.#failover = event.fault
       this.#hasDied = false
@@ -32,7 +35,7 @@ export class StorePrimary {
       this.#failover = undefined
       if (this.#hasDied) return ['up']
     }
-    return []
+    return NOTHING
   }
 
   #isPrimary(process: ProcessName): boolean {

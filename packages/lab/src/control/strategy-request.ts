@@ -72,7 +72,7 @@ function requireReplica(choice: Choice): void {
   try {
     requireReplication(choice, 'a replica')
   } catch (error) {
-    throw error instanceof UsageError ? wrong(error.message) : error
+    throw ofUsage(error)
   }
 }
 
@@ -91,8 +91,7 @@ async function chosen(body: Body, nodes: number, choose: ChooseStrategy | undefi
     return await choose({ strategy, nodes, ...(database === undefined ? {} : { database: database as Database }) })
   } catch (error) {
     if (error instanceof NoStoreError) throw new ApiError(503, 'NO_STORE', `${strategy} needs ${error.needs}`)
-    if (error instanceof UsageError) throw wrong(error.message)
-    throw error
+    throw ofUsage(error)
   }
 }
 
@@ -106,6 +105,11 @@ function switchOf(name: string, value: unknown): [string, boolean][] {
   if (value === undefined) return []
   if (typeof value === 'boolean') return [[name, value]]
   throw wrong(`${name} takes true or false`)
+}
+
+/** What a command line would be refused for, as the API refuses it. */
+function ofUsage(error: unknown): unknown {
+  return error instanceof UsageError ? wrong(error.message) : error
 }
 
 function wrong(message: string): ApiError {

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { codecs } from './wire/codec.ts'
 import type { Lookup } from './links/dialling.ts'
+import { WAIT_MAX_MS } from '../options.ts'
 import type { MeshEvent } from '../telemetry.ts'
 import type { Frame } from './wire/frames.ts'
 import type { LinkCounts } from './links/link-counts.ts'
@@ -45,8 +46,6 @@ export interface Apart {
 }
 
 const INCARNATION_BYTES = 6
-/** A timer takes no more. */
-const WAIT_MAX_MS = 2 ** 31 - 1
 
 export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMax }: MemberOptions): MeshMember {
   const { name, names, founders, copies } = location
