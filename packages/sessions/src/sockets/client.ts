@@ -28,7 +28,10 @@ export interface SessionClientOptions {
    * `fetch('/api/me')` says 401.
    */
   readonly hasSession?: () => Promise<boolean>
-  /** A message that has no answer for so long is given up. Within the five minutes for which the server knows an id again. Default four. */
+  /**
+   * A message that has no answer for so long is given up. Default four minutes, and at most five: after that the server may not know the
+   * message again, and would carry it out a second time.
+   */
   readonly answerWithinMs?: number
   /**
    * A connection over which nothing came for so long is asked whether it is still there, and given up after another five seconds: where a
@@ -94,6 +97,7 @@ const GOOD_AFTER_MS = 5_000
 /** The least limit of the pause after that. A store that reads and can't write lets each connection begin well, so that `tries` stays low. */
 const STORE_OUT_PAUSE_MS = 2_000
 const ANSWER_WITHIN_MS = 4 * 60_000
+const ANSWER_WITHIN_MAX_MS = 5 * 60_000
 const QUIET_MS = 15_000
 /** The server answers it at once, whatever else waits. */
 const KEEP_ALIVE = '{"type":"keep-alive"}'
@@ -112,9 +116,12 @@ const AGAIN_MS = 500
 /** It was carried out when it was sent before. */
 const DONE_BEFORE = 'ANSWER_NOT_KEPT'
 
+/** Throws RangeError where `answerWithinMs` is not within five minutes. */
 export function sessionClient(url: string, options: SessionClientOptions): SessionClient {
   const { onMessage, onState = () => {}, hasSession = async () => true } = options
   const { answerWithinMs = ANSWER_WITHIN_MS, quietMs = QUIET_MS, WebSocket: Socket = WebSocket } = options
+  if (!(answerWithinMs > 0 && answerWithinMs <= ANSWER_WITHIN_MAX_MS))
+    throw new RangeError(`answerWithinMs is above 0 and at most ${ANSWER_WITHIN_MAX_MS}, not ${answerWithinMs}`)
   const prefix = crypto.randomUUID()
   const waiting = new Map<string, Unacknowledged>()
   let state: ClientState = 'connecting'

@@ -96,6 +96,15 @@ test('a message without an answer is given up, and those after it are sent', asy
   })
 })
 
+test('no client sends a message again after the server has forgotten it', (t) => {
+  const onMessage = (): void => t.fail('it must not connect')
+  for (const answerWithinMs of [300_001, 2 ** 31, Infinity, NaN, 0, -1])
+    t.throws(() => sessionClient('ws://127.0.0.1:9/live', { onMessage, answerWithinMs }), {
+      instanceOf: RangeError,
+      message: /^answerWithinMs is above 0 and at most 300000, not /,
+    })
+})
+
 test('a node that leaves is followed by another, and the version that was seen is told', async (t) => {
   const stores = sqliteStores(t)
   const hellos: unknown[] = []
