@@ -124,6 +124,8 @@ export interface HealthyFigures {
   readonly requestsPerSecond: Estimate
   readonly latencyMs: { readonly p50: Estimate; readonly p99: Estimate; readonly p999?: number; readonly n: number }
   readonly cpuMicrosPerRequest: CpuFigures<Estimate>
+  /** The median of that of the blocks. */
+  readonly wrongShare?: number
 }
 
 /** `node`: of all nodes together. `store`: where the store is a process of the bench. */
@@ -137,6 +139,8 @@ export interface CpuFigures<Figure> {
 export interface HealthyBlock {
   readonly block: number
   readonly requests: number
+  /** Of the answers, that were not what the user must see, as a refusal where the session is not; absent in results before it was kept. */
+  readonly wrongShare?: number
   readonly requestsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number

@@ -1,5 +1,4 @@
 /** The result of the bench of the balancer: the figures with their intervals, and the blocks they were made from. */
-import { seededRandom } from '@ninelives/lab'
 import type { PlanOptions } from '../harness/command/plan-options.ts'
 import type { Environment } from '../harness/environment.ts'
 import type { Blocks, Measured, Plan } from '../harness/experiment.ts'
@@ -75,7 +74,7 @@ export interface Found {
 export function balancerResult(found: Found): BalancerResult {
   const { startedAt, environment, options, subjects, missing, blocks, workerBlocks } = found
   const { seed, quick, warmUpRequests, requests, pacedRequests } = options
-  const added = (name: string, figure: 'p50Micros' | 'p99Micros'): Estimate => addedOf(blocks, name, figure, seed)
+  const added = (name: string, figure: 'p50Micros' | 'p99Micros'): Estimate => addedOf(blocks, name, figure)
   return {
     schema: 1,
     bench: 'balancer',
@@ -87,45 +86,45 @@ export function balancerResult(found: Found): BalancerResult {
       name,
       title,
       version,
-      get: figuresOf(blocks, name, 'get', seed),
-      post: figuresOf(blocks, name, 'post', seed),
-      shop: figuresOf(blocks, name, 'shop', seed),
+      get: figuresOf(blocks, name, 'get'),
+      post: figuresOf(blocks, name, 'post'),
+      shop: figuresOf(blocks, name, 'shop'),
       addedP50Micros: added(name, 'p50Micros'),
       addedP99Micros: added(name, 'p99Micros'),
     })),
     workers: WORKERS.map(([name]) => ({
       name,
-      coreMicrosPerRequest: estimate(coreSeries(workerBlocks, name), seededRandom(seed)),
+      coreMicrosPerRequest: estimate(coreSeries(workerBlocks, name)),
     })),
-    goals: [...goalsOf(blocks, seed), workersGoal(workerBlocks, seed)],
+    goals: [...goalsOf(blocks), workersGoal(workerBlocks)],
     missing,
     blocks: Object.fromEntries(blocks),
     workerBlocks: Object.fromEntries(workerBlocks),
   }
 }
 
-function addedOf(blocks: Blocks<LoadKind>, name: string, figure: 'p50Micros' | 'p99Micros', seed: number): Estimate {
+function addedOf(blocks: Blocks<LoadKind>, name: string, figure: 'p50Micros' | 'p99Micros'): Estimate {
   const direct = seriesOf(blocks, DIRECT, 'paced', figure)
   const added = seriesOf(blocks, name, 'paced', figure).map((micros, block) => micros - (direct[block] ?? 0))
-  return estimate(added, seededRandom(seed))
+  return estimate(added)
 }
 
-function goalsOf(blocks: Blocks<LoadKind>, seed: number): GoalResult[] {
+function goalsOf(blocks: Blocks<LoadKind>): GoalResult[] {
   const ratios = GOALS.filter(({ of, to }) => blocks.has(of) && blocks.has(to)).flatMap(({ of, to, kinds, ratioMax }) =>
-    kinds.map((kind) => goal(`${of} ÷ ${to}, ${kind}`, cpuRatioOf(blocks, [of, to], kind, seed), ratioMax)),
+    kinds.map((kind) => goal(`${of} ÷ ${to}, ${kind}`, cpuRatioOf(blocks, [of, to], kind), ratioMax)),
   )
   const added = [OURS, UNDICI]
     .filter((name) => blocks.has(name))
     .map((name) => {
       const what = `${name}, added p50 in µs at ${PACE_PER_SECOND} requests a second`
-      return goal(what, addedOf(blocks, name, 'p50Micros', seed), ADDED_P50_MICROS_MAX)
+      return goal(what, addedOf(blocks, name, 'p50Micros'), ADDED_P50_MICROS_MAX)
     })
   return [...ratios, ...added]
 }
 
-function workersGoal(blocks: Blocks<WorkersKind>, seed: number): GoalResult {
+function workersGoal(blocks: Blocks<WorkersKind>): GoalResult {
   const [[one], [two]] = WORKERS
-  const found = ratio(coreSeries(blocks, two), coreSeries(blocks, one), seededRandom(seed))
+  const found = ratio(coreSeries(blocks, two), coreSeries(blocks, one))
   return goal('the busiest core of two workers ÷ of one, get', found, TWO_WORKERS_CORE_RATIO_MAX)
 }
 

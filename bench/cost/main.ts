@@ -22,13 +22,16 @@ import { costTurn } from './turn.ts'
 const FULL: CostPlan = {
   blocks: 6,
   nodes: 3,
-  rates: [100, 300, 600],
-  warmUpSeconds: 8,
-  settleSeconds: 8,
-  idleSeconds: 8,
+  rates: [30, 100, 300, 600],
+  // Five thousand of each kind a node: after the 1,600 of some seconds at 600/s its code is still being compiled.
+  warmUpRate: 1_000,
+  warmUpSeconds: 30,
+  // V8 collects garbage once more some eight seconds after a load.
+  settleSeconds: 15,
+  idleSeconds: 10,
   seconds: 5,
 }
-const QUICK: CostPlan = { ...FULL, blocks: 1, warmUpSeconds: 4, settleSeconds: 8, idleSeconds: 4, seconds: 3 }
+const QUICK: CostPlan = { ...FULL, blocks: 1, warmUpSeconds: 10, settleSeconds: 10, idleSeconds: 4, seconds: 3 }
 /** With its sessions in each node's map and requests in turns, half of the answers are "log in". */
 const NOT_MEASURED = 'memory'
 const CONTESTANTS: readonly Contestant[] = [
@@ -51,6 +54,8 @@ const PAGES = [
   ['docs/ko/explanation/costs.md', KOREAN],
 ] as const
 const COMMAND = 'npm run bench:cost'
+/** Of the environment, what a resumed run must not change. */
+const SAME = ['commit', 'changed', 'node', 'system', 'processor', 'cores'] as const
 
 const FLAGS = {
   strategies: namesFlag(
@@ -84,7 +89,7 @@ async function main(args: readonly string[]): Promise<void> {
   const out = outDirectory(values.resume ?? values.out, new Date())
   makeOut(out)
   const file = join(out, 'result.json')
-  let result = values.resume === undefined ? await begun(values) : read(file)
+  let result = values.resume === undefined ? await begun(values) : resumed(file)
   for await (result of measured(result)) {
     writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`)
     left = `--resume ${out} goes on`
@@ -110,6 +115,15 @@ function read(path: string): CostResult {
   if (result.schema !== COST_SCHEMA || result.bench !== 'cost')
     throw new UsageError(`${path} is no result of ${COMMAND}`)
   return result
+}
+
+/** A result has one environment, and what was measured in another does not go into it. */
+function resumed(path: string): CostResult {
+  const result = read(path)
+  const here = environment(undefined, {})
+  const differs = SAME.find((what) => here[what] !== result.environment[what])
+  if (differs === undefined) return result
+  throw new UsageError(`the run of ${path} was begun with another ${differs}: begin a new one`)
 }
 
 interface Asked {

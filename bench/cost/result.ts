@@ -2,7 +2,6 @@
  * The result of the bench of costs: what an idle cluster costs, what one more request adds, and what follows for a
  * rate. Pure: the figures come from the turns.
  */
-import { seededRandom } from '@ninelives/lab'
 import type { Environment } from '../harness/environment.ts'
 import { type Estimate, estimate, ratio } from '../harness/statistics.ts'
 
@@ -37,6 +36,8 @@ export interface CostPlan {
   readonly nodes: number
   /** Requests a second. */
   readonly rates: readonly number[]
+  /** Asked for; a cluster that serves less gets as many in more time. */
+  readonly warmUpRate: number
   readonly warmUpSeconds: number
   /** After the warm-up, before it counts as idle. */
   readonly settleSeconds: number
@@ -84,12 +85,10 @@ export interface CostFigures {
   readonly at: readonly Estimate[]
   /** At COMPARED_RATE, over BASELINE in the same block; absent where that was not measured. */
   readonly ratio: Estimate | undefined
-  /** At the middle one of the measured rates: what follows from idle and slope, over what was measured. */
-  readonly modelOverMeasured: number
 }
 
-export function figuresOf({ contestants, seed }: CostResult, { turns }: CostContestant): CostFigures {
-  const of = (figure: (turn: Turn) => number): Estimate => estimate(turns.map(figure), seededRandom(seed))
+export function figuresOf({ contestants }: CostResult, { turns }: CostContestant): CostFigures {
+  const of = (figure: (turn: Turn) => number): Estimate => estimate(turns.map(figure))
   const byPart = (figure: (turn: Turn, part: Part) => number): Readonly<Record<Part, Estimate>> => ({
     balancer: of((turn) => figure(turn, 'balancer')),
     node: of((turn) => figure(turn, 'node')),
@@ -106,18 +105,18 @@ export function figuresOf({ contestants, seed }: CostResult, { turns }: CostCont
     ratio:
       paired === 0
         ? undefined
-        : ratio(
-            turns.slice(0, paired).map(costCompared),
-            baseline.slice(0, paired).map(costCompared),
-            seededRandom(seed),
-          ),
-    modelOverMeasured: of(modelOverMeasured).median,
+        : ratio(turns.slice(0, paired).map(costCompared), baseline.slice(0, paired).map(costCompared)),
   }
 }
 
-/** Milliseconds of CPU a second of the whole cluster. */
+/** Milliseconds of CPU a second of the whole cluster: on the lines from idle through what was measured, and beyond that by the slope. */
 export function costAt(turn: Turn, perSecond: number): number {
-  return all(turn.idle) + (slope(turn, all) * perSecond) / 1_000
+  const measured = turn.loaded.map((each) => ({ rate: each.perSecond, cost: all(each.msPerSecond) }))
+  const points = [{ rate: 0, cost: all(turn.idle) }, ...measured].sort((one, other) => one.rate - other.rate)
+  const from = points.findLast(({ rate }) => rate <= perSecond) as (typeof points)[number]
+  const to = points.find(({ rate }) => rate > perSecond)
+  const micros = to === undefined ? slope(turn, all) : (1_000 * (to.cost - from.cost)) / (to.rate - from.rate)
+  return from.cost + (micros * (perSecond - from.rate)) / 1_000
 }
 
 function costCompared(turn: Turn): number {
@@ -135,10 +134,4 @@ export function slope({ loaded }: Turn, figure: (parts: Parts) => number): numbe
   const meanCost = mean(({ msPerSecond }) => figure(msPerSecond))
   const covariance = mean(({ perSecond, msPerSecond }) => (perSecond - meanRate) * (figure(msPerSecond) - meanCost))
   return (1_000 * covariance) / mean(({ perSecond }) => (perSecond - meanRate) ** 2)
-}
-
-function modelOverMeasured(turn: Turn): number {
-  const sorted = turn.loaded.toSorted((one, other) => one.rate - other.rate)
-  const middle = sorted[sorted.length >> 1] as Loaded
-  return costAt(turn, middle.perSecond) / all(middle.msPerSecond)
 }

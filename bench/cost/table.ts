@@ -2,18 +2,10 @@
 import { aligned } from '../harness/command/table.ts'
 import { withBlock } from '../harness/marked-block.ts'
 import { whyBusy } from '../harness/processes/machine-load.ts'
-import { type Estimate, INTERVAL_BLOCKS_MIN, reached } from '../harness/statistics.ts'
+import { type Estimate, INTERVAL_BLOCKS_MIN, median, reached } from '../harness/statistics.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import { ENGLISH, n, type CostWords } from './words.ts'
-import {
-  COMPARED_RATE,
-  type CostContestant,
-  type CostFigures,
-  type CostResult,
-  figuresOf,
-  PARTS,
-  TOLD_RATES,
-} from './result.ts'
+import { COMPARED_RATE, type CostContestant, type CostResult, costAt, figuresOf, PARTS, TOLD_RATES } from './result.ts'
 
 const NOTHING = '–'
 /** Of HAProxy before three plain nodes, at COMPARED_RATE. */
@@ -44,10 +36,9 @@ export function costRows(result: CostResult): string[][] {
 export function dayRows(result: CostResult, words: CostWords = ENGLISH): string[][] {
   const { nodes: measuredNodes } = result.plan
   const rows = result.contestants.filter(isMeasured).flatMap((contestant) => {
-    const figures = figuresOf(result, contestant)
     const counts = STORED.has(contestant.name) ? new Set([measuredNodes, ...DAY_NODES]) : [measuredNodes]
     return [...counts].map((nodes) => {
-      const hours = DAY_RATES.map((rate) => coreHours(msPerSecond(figures, rate, nodes / measuredNodes)))
+      const hours = DAY_RATES.map((rate) => coreHours(msPerSecond(contestant, rate, nodes / measuredNodes)))
       return [contestant.title, String(nodes)].concat(hours)
     })
   })
@@ -55,8 +46,8 @@ export function dayRows(result: CostResult, words: CostWords = ENGLISH): string[
 }
 
 /** Where the nodes grow, so do their idle cost and that of the balancer, which probes each. */
-function msPerSecond({ idle, addsAll }: CostFigures, rate: number, grown: number): number {
-  return (idle.balancer.median + idle.node.median) * grown + idle.store.median + (addsAll.median * rate) / 1_000
+function msPerSecond({ turns }: CostContestant, rate: number, grown: number): number {
+  return median(turns.map((turn) => costAt(turn, rate) + (turn.idle.balancer + turn.idle.node) * (grown - 1)))
 }
 
 function coreHours(ms: number): string {
@@ -100,7 +91,6 @@ export function caption(result: CostResult, words: CostWords = ENGLISH): string 
   const { plan, environment, startedAt, seed, contestants } = result
   const measured = contestants.filter(isMeasured)
   const blocks = Math.min(...measured.map(({ turns }) => turns.length))
-  const off = Math.max(...measured.map((each) => Math.abs(figuresOf(result, each).modelOverMeasured - 1)))
   const why = [
     ...(blocks < INTERVAL_BLOCKS_MIN ? [`fewer than ${INTERVAL_BLOCKS_MIN} blocks`] : []),
     ...(environment.busy ? ['the machine was busy when this began'] : []),
@@ -108,8 +98,6 @@ export function caption(result: CostResult, words: CostWords = ENGLISH): string 
   ]
   const text = words.caption({
     plan,
-    middleRate: plan.rates[plan.rates.length >> 1] ?? 0,
-    offPercent: Math.round(100 * off),
     blocks,
     machine: `${environment.cores} × ${environment.processor}, Node ${environment.node.replace('v', '')}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${environment.commit.slice(0, 10)}`,
   })

@@ -15,7 +15,7 @@ const USERS = 30
 const RESTART_AFTER_MS = 1_000
 
 export async function costTurn(contestant: Contestant, plan: CostPlan, random: Random): Promise<Turn> {
-  const { nodes, rates, warmUpSeconds, settleSeconds, idleSeconds, seconds } = plan
+  const { nodes, rates, warmUpRate, warmUpSeconds, settleSeconds, idleSeconds, seconds } = plan
   const directory = mkdtempSync(join(tmpdir(), 'ninelives-cost-'))
   const seed = Math.floor(random() * 1e6)
   const cluster = await openCluster(contestant, {
@@ -30,7 +30,7 @@ export async function costTurn(contestant: Contestant, plan: CostPlan, random: R
     const load = await costLoad()
     try {
       await load.logIn(cluster.url, USERS)
-      await load.shop(Math.max(...rates), warmUpSeconds)
+      await load.shop(warmUpRate, warmUpSeconds)
       await sleep(settleSeconds * 1_000)
       const others = watchOthers()
       const idle = await spent(cluster.pids(), () => sleep(idleSeconds * 1_000, 0))

@@ -3,10 +3,6 @@ import type { CostPlan } from './result.ts'
 
 export interface CostCaption {
   readonly plan: CostPlan
-  /** Of the rates, the one in the middle. */
-  readonly middleRate: number
-  /** How far the model was from what was measured there. */
-  readonly offPercent: number
   readonly blocks: number
   readonly machine: string
 }
@@ -32,10 +28,11 @@ export const ENGLISH: CostWords = {
   ],
   dayHeads: (rates) => ['', 'nodes', ...rates.map((rate) => `${n(rate)} requests/s`)],
   day: 'What that makes of a day, in hours of one core, for the rate and the nodes that you have:',
-  caption: ({ plan, middleRate, offPercent, blocks, machine }) =>
+  caption: ({ plan, blocks, machine }) =>
     `CPU time of ${plan.nodes} nodes, their balancer and their store: ${plan.idleSeconds} s without a request, and ${plan.seconds} s each at ` +
-    `${plan.rates.map((rate) => n(rate)).join(', ')} requests a second, half of them writes. What a request adds is the slope of the line through these; the ` +
-    `columns to the right are idle and slope together, at ${n(middleRate)}/s at most ${offPercent} % from what was measured. ` +
+    `${plan.rates.map((rate) => n(rate)).join(', ')} requests a second, half of them writes. What a request adds is the slope of the line through these. The ` +
+    `columns to the right are what was measured at that rate or lies on the line between two measurements, and above ${n(Math.max(...plan.rates))}/s what follows from the slope. ` +
+    `Before that the cluster served ${n(plan.warmUpRate * plan.warmUpSeconds)} requests, so that its code is compiled. ` +
     `${blocks === 1 ? '1 block' : `${blocks} blocks`}, ${machine}. In brackets 95 % intervals.`,
 }
 
@@ -53,10 +50,11 @@ export const KOREAN: CostWords = {
   ],
   dayHeads: (rates) => ['', '노드', ...rates.map((rate) => `초당 요청 ${n(rate)}개`)],
   day: '하루로 치면 이렇습니다. 단위는 코어 하나의 시간이고, 자기 노드 수와 요청 수에 맞는 칸을 보면 됩니다.',
-  caption: ({ plan, middleRate, offPercent, blocks, machine }) =>
+  caption: ({ plan, blocks, machine }) =>
     `노드 ${plan.nodes}대, 그 앞의 로드 밸런서, 저장소의 CPU 시간입니다. 요청 없이 ${plan.idleSeconds}초, 그리고 초당 요청 ` +
     `${plan.rates.map((rate) => n(rate)).join(', ')}개로 ${plan.seconds}초씩 쟀고 요청의 절반은 쓰기입니다. 요청 하나에 더 드는 것은 이 값들을 지나는 직선의 기울기이고, ` +
-    `오른쪽 열은 유휴와 기울기를 더한 것입니다. 초당 ${n(middleRate)}개에서 실제로 잰 값과의 차이는 최대 ${offPercent} %입니다. ` +
+    `오른쪽 열은 그 요청 수에서 잰 값이거나 두 측정값을 잇는 선 위의 값이고, 초당 ${n(Math.max(...plan.rates))}개를 넘으면 기울기로 셈한 값입니다. ` +
+    `코드가 모두 컴파일되도록 재기 전에 요청 ${n(plan.warmUpRate * plan.warmUpSeconds)}개를 처리했습니다. ` +
     `블록 ${blocks}개, ${machine}. 괄호 안은 95 % 구간입니다.`,
 }
 

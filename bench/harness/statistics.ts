@@ -9,7 +9,7 @@ export type Random = () => number
 
 export interface Estimate {
   readonly median: number
-  /** 95 % of the medians of resampled blocks lie between these. */
+  /** Two of the blocks, between which the true median lies with 95 %. */
   readonly low: number
   readonly high: number
   /** How many blocks it was made from. */
@@ -24,7 +24,8 @@ export type Reached = 'reached' | 'missed' | 'undecided'
 /** With fewer, not even the whole range of the blocks is a 95 % interval of the median. */
 export const INTERVAL_BLOCKS_MIN = 6
 
-const RESAMPLES = 4_000
+/** How often the true median may lie below an interval, and how often above it. */
+const MISSES_MAX = 0.025
 
 export function shuffled<T>(values: readonly T[], random: Random): T[] {
   const result = [...values]
@@ -43,21 +44,34 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
 }
 
-/** The median over blocks, with its bootstrap interval. */
-export function estimate(blocks: readonly number[], random: Random): Estimate {
-  const resampled = (): number[] => blocks.map(() => blocks[Math.floor(random() * blocks.length)] as number)
-  const medians = Array.from({ length: RESAMPLES }, () => median(resampled())).sort((one, other) => one - other)
-  const at = (share: number): number => medians[Math.round(share * (RESAMPLES - 1))] as number
-  return { median: median(blocks), low: at(0.025), high: at(0.975), blocks: blocks.length }
+/** The median over blocks, with the interval of the sign test, which assumes nothing about how the blocks are distributed. */
+export function estimate(blocks: readonly number[]): Estimate {
+  const sorted = blocks.toSorted((one, other) => one - other)
+  const outside = outsideInterval(blocks.length)
+  const [low, high] = [sorted[outside] as number, sorted[blocks.length - 1 - outside] as number]
+  return { median: median(blocks), low, high, blocks: blocks.length }
+}
+
+/**
+ * How many blocks may lie outside the interval at each end. Each block lies below the true median or above it as a coin falls, so the
+ * median is below the second smallest of seven blocks, for example, as often as seven coins show at most one head: in 6 % of runs, too often.
+ */
+function outsideInterval(blocks: number): number {
+  // Of so many heads and no other number; in logarithms, as 2^-blocks may be too small for a number.
+  let chanceLog = -blocks * Math.LN2
+  let atMost = 0
+  for (let heads = 0; heads < blocks; heads++) {
+    atMost += Math.exp(chanceLog)
+    if (atMost > MISSES_MAX) return Math.max(0, heads - 1)
+    chanceLog += Math.log((blocks - heads) / (heads + 1))
+  }
+  return 0
 }
 
 /** First divided by second, block by block. */
-export function ratio(first: readonly number[], second: readonly number[], random: Random): Estimate {
+export function ratio(first: readonly number[], second: readonly number[]): Estimate {
   assert.equal(first.length, second.length, 'both were measured in every block')
-  return estimate(
-    first.map((value, block) => value / (second[block] as number)),
-    random,
-  )
+  return estimate(first.map((value, block) => value / (second[block] as number)))
 }
 
 export function finding({ low, high, blocks }: Estimate): Finding {

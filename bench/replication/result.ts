@@ -1,10 +1,9 @@
 /** The result of the bench of the mesh, as a file and as a table. */
-import { seededRandom } from '@ninelives/lab'
 import type { Environment } from '../harness/environment.ts'
 import type { Joining } from './joining.ts'
 import { MEASURES, type Measure, type ScaleBlock, type ScaleBlocks, type ScalePlan } from './scale.ts'
 import { aligned, interval } from '../harness/command/table.ts'
-import { type Estimate, estimate, type Random, ratio, type Reached, reached } from '../harness/statistics.ts'
+import { type Estimate, estimate, ratio, type Reached, reached } from '../harness/statistics.ts'
 
 export interface MeshResult {
   readonly schema: 1
@@ -46,7 +45,6 @@ const GROWTH_MAX = 1.15
 
 export function meshResult({ startedAt, environment, options, blocks, joining }: FoundMesh): MeshResult {
   const { seed, out: _out, ...rest } = options
-  const random = seededRandom(seed)
   return {
     schema: 1,
     bench: 'mesh',
@@ -54,27 +52,26 @@ export function meshResult({ startedAt, environment, options, blocks, joining }:
     environment,
     options: rest,
     seed,
-    meshes: [...blocks].map(([mesh, found]) => figures(mesh, found, random)),
-    growth: growth(options, blocks, random),
+    meshes: [...blocks].map(([mesh, found]) => figures(mesh, found)),
+    growth: growth(options, blocks),
     joining,
     blocks: Object.fromEntries(blocks),
   }
 }
 
-function figures(mesh: string, blocks: readonly ScaleBlock[], random: Random): MeshFigures {
+function figures(mesh: string, blocks: readonly ScaleBlock[]): MeshFigures {
   const of = (measure: Measure): number[] => blocks.map((block) => block[measure])
-  const all = MEASURES.map((measure) => [measure, estimate(of(measure), random)])
+  const all = MEASURES.map((measure) => [measure, estimate(of(measure))])
   return { mesh, ...(Object.fromEntries(all) as Record<Measure, Estimate>) }
 }
 
-function growth({ sizes }: MeshOptions, blocks: ScaleBlocks, random: Random): Growth[] {
+function growth({ sizes }: MeshOptions, blocks: ScaleBlocks): Growth[] {
   const small = blocks.get(`clustered ${Math.min(...sizes)}`) ?? []
   const large = blocks.get(`clustered ${Math.max(...sizes)}`) ?? []
   const grown = (of: Measure): Growth => {
     const found = ratio(
       large.map((block) => block[of]),
       small.map((block) => block[of]),
-      random,
     )
     return { of, ...found, ratioMax: GROWTH_MAX, is: reached(found, GROWTH_MAX) }
   }

@@ -20,6 +20,9 @@ import {
 import { markdownTable } from './drawing/markdown-table.ts'
 import { readResult } from './read-result.ts'
 
+/** A refusal is cheaper than what was asked for: above this, the CPU of a request is not told. */
+const WRONG_SHARE_MAX = 0.01
+
 /** What the table says in the language of its page. */
 interface Words {
   readonly heads: readonly string[]
@@ -44,7 +47,7 @@ const ENGLISH: Words = {
   some: outOf,
   caption: ({ faults, scenario, machine, boundPercent }) =>
     `${plural(faults, 'fault')} a strategy in “${scenario}”, ${machine}. ` +
-    'In brackets 95 % intervals; longest wait: of the user who waited longest, median over faults; CPU: of one request. ' +
+    'In brackets 95 % intervals; longest wait: of the user who waited longest, median over faults; CPU: of one request, unless more than 1 % of the answers were refusals. ' +
     `“None (≤ ${boundPercent} of faults)”: none was lost, and so many faults rule out, at 95 %, that more than this share of them ` +
     'loses one. “Ten lines” is the usual first store for it: get, set and destroy.',
 }
@@ -64,7 +67,7 @@ const KOREAN: Words = {
   some: (lost, of) => `${count(of)}개 중 ${count(lost)}개`,
   caption: ({ faults, scenario, machine, boundPercent }) =>
     `“${scenario}”에서 전략마다 장애 ${faults}번, ${machine}. ` +
-    '괄호 안은 95 % 구간이고, 가장 긴 기다림은 가장 오래 기다린 사용자의 값을 장애마다 뽑아 낸 중앙값, CPU는 요청 하나의 값입니다. ' +
+    '괄호 안은 95 % 구간이고, 가장 긴 기다림은 가장 오래 기다린 사용자의 값을 장애마다 뽑아 낸 중앙값, CPU는 요청 하나의 값으로, 응답의 1 % 넘게 거절이면 적지 않습니다. ' +
     `“없음 (장애의 ≤ ${boundPercent})”은 하나도 잃지 않았고, 이 횟수로는 무언가를 잃게 하는 장애가 이 비율을 넘지 않는다는 것까지 95 %로 말할 수 있다는 뜻입니다. ` +
     '“열 줄”(ten lines)은 누구나 처음 짜는 저장소로, get, set, destroy뿐입니다.',
 }
@@ -96,7 +99,8 @@ function cells({ title, figures }: Measured, words: Words): string[] {
     const bound = boundOfNone(kills)
     return bound === undefined ? words.noneOf(kills) : words.none(percent(bound))
   }
-  const { node, balancer, store } = healthy?.cpuMicrosPerRequest ?? {}
+  const isRight = (healthy?.wrongShare ?? 0) <= WRONG_SHARE_MAX
+  const { node, balancer, store } = (isRight && healthy?.cpuMicrosPerRequest) || {}
   return [
     title,
     lost(sessions.lost, sessions.exposed),

@@ -5,13 +5,16 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findStrategy, flagsHelp, integerFlag, parseFlags, seededRandom } from '@ninelives/lab'
+import { findStrategy, flagsHelp, integerFlag, parseFlags } from '@ninelives/lab'
 import { contestantOf, openCluster } from '../harness/cluster-under-test.ts'
 import { benchMain, progress, say } from '../harness/command/command.ts'
 import { seedFlag } from '../harness/command/flags.ts'
 import { aligned, interval } from '../harness/command/table.ts'
 import { finding, ratio } from '../harness/statistics.ts'
 import { type HealthyMeasured, openHealthy, warmUp } from '../strategies/healthy/index.ts'
+
+/** Of each load, before the first block. */
+const WARM_UP_REQUESTS = 15_000
 
 const FLAGS = {
   blocks: integerFlag({ min: 1, max: 100 }, { placeholder: 'N', help: 'of two seconds (12)', otherwise: 12 }),
@@ -32,7 +35,7 @@ benchMain(async (args) => {
   try {
     const open = (via: 'autocannon' | 'lab') => openHealthy({ url: cluster.url, users, seed, via })
     const loads = await Promise.all([open('autocannon'), open('lab')])
-    await Promise.all(loads.map((load) => warmUp(load)))
+    await Promise.all(loads.map((load) => warmUp(load, WARM_UP_REQUESTS)))
     const found: HealthyMeasured[][] = []
     while (found.length < blocks) {
       progress(`block ${found.length + 1} of ${blocks}`)
@@ -41,7 +44,7 @@ benchMain(async (args) => {
     for (const load of loads) load.close()
     const rows = (['p50Ms', 'p99Ms'] as const).map((figure) => {
       const [autocannon, lab] = [0, 1].map((which) => found.map((block) => block[which]?.[figure] ?? Number.NaN))
-      const times = ratio(autocannon ?? [], lab ?? [], seededRandom(seed))
+      const times = ratio(autocannon ?? [], lab ?? [])
       return [figure, interval(times, 3), finding(times)]
     })
     say(`\n${aligned([['', "autocannon over the lab's client", ''], ...rows], 2)}`)

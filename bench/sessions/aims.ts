@@ -1,5 +1,4 @@
 /** What one of our stores should cost at most, by another one of ours. */
-import { seededRandom } from '@ninelives/lab'
 import { seriesOf } from '../harness/command/subject-figures.ts'
 import type { Blocks, Measured } from '../harness/experiment.ts'
 import { type Estimate, ratio, type Reached, reached } from '../harness/statistics.ts'
@@ -33,10 +32,10 @@ const AIMS: readonly Aim[] = [
 ]
 
 /** Those whose subjects were both measured. */
-export function aimsFound(blocks: Blocks<RequestKind>, seed: number): AimFound[] {
+export function aimsFound(blocks: Blocks<RequestKind>): AimFound[] {
   return AIMS.filter(({ subject, base }) => blocks.has(subject) && blocks.has(base)).map((aim): AimFound => {
     const of = (name: string): number[] => seriesOf(blocks, name, aim.kind, aim.figure)
-    const found = ratio(of(aim.subject), of(aim.base), seededRandom(seed))
+    const found = ratio(of(aim.subject), of(aim.base))
     return Object.assign({ ratio: found, is: reached(found, aim.ratioMax) }, aim)
   })
 }

@@ -63,7 +63,7 @@ export function sessionsResult(found: Found): SessionsResult {
       read: sessionFigures(subject, 'read', found),
       write: sessionFigures(subject, 'write', found),
     })),
-    aims: aimsFound(blocks, seed),
+    aims: aimsFound(blocks),
     idleSessions: found.idleSessions,
     blocks: Object.fromEntries(blocks),
   }
@@ -72,9 +72,9 @@ export function sessionsResult(found: Found): SessionsResult {
 function sessionFigures(
   { name, goal }: SessionSubject,
   kind: RequestKind,
-  { options, blocks, roundTrips }: Found,
+  { blocks, roundTrips }: Found,
 ): SessionFigures {
-  const figures = figuresOf(blocks, name, kind, options.seed)
+  const figures = figuresOf(blocks, name, kind)
   const trips = roundTrips.get(name)?.[kind]
   const ratioMax = goal?.[kind]
   return {

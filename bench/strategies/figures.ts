@@ -13,7 +13,7 @@ import {
   type StrategyFigures,
 } from '../result.ts'
 import { seededRandom } from '@ninelives/lab'
-import { type Estimate, estimate, type Random } from '../harness/statistics.ts'
+import { type Estimate, estimate, median, type Random } from '../harness/statistics.ts'
 
 const STALE = ['stale-read', 'hole', 'back-in-time']
 const RESAMPLES = 2_000
@@ -36,11 +36,11 @@ export function figuresOf(
   const random = seededRandom(seed)
   const turns = all.filter((turn) => turn.kills.every(({ excluded }) => excluded === undefined))
   const optional = {
-    detectionMs: spread(valuesOf(kills, 'detectionMs'), random),
-    recoveryMs: spread(valuesOf(kills, 'recoveryMs'), random),
-    healthy: healthyFigures(blocks, random),
-    memoryBytesPerSession: estimateOf(costs(turns, 'memoryBytesPerSession'), random),
-    storeBytesPerSession: estimateOf(costs(turns, 'storeBytesPerSession'), random),
+    detectionMs: spread(valuesOf(kills, 'detectionMs')),
+    recoveryMs: spread(valuesOf(kills, 'recoveryMs')),
+    healthy: healthyFigures(blocks),
+    memoryBytesPerSession: estimateOf(costs(turns, 'memoryBytesPerSession')),
+    storeBytesPerSession: estimateOf(costs(turns, 'storeBytesPerSession')),
   }
   return {
     kills: landed.length,
@@ -59,11 +59,11 @@ export function figuresOf(
     reads: readsOf(turns),
     requests: requestsOf(turns),
     latencyMs: phasesOf(kills),
-    outageMs: spreadOf(valuesOf(kills, 'outageMs'), random),
-    userOutageMs: spreadOf(valuesOf(kills, 'userOutageMs'), random),
-    firstSuccessMs: spreadOf(firstSuccesses(kills), random),
+    outageMs: spreadOf(valuesOf(kills, 'outageMs')),
+    userOutageMs: spreadOf(valuesOf(kills, 'userOutageMs')),
+    firstSuccessMs: spreadOf(firstSuccesses(kills)),
     notRecovered: kills.filter(({ recoveryMs }) => recoveryMs === undefined).length,
-    lostUserSeconds: estimate(valuesOf(kills, 'lostUserSeconds'), random),
+    lostUserSeconds: estimate(valuesOf(kills, 'lostUserSeconds')),
     ...(Object.fromEntries(
       Object.entries(optional).filter(([, value]) => value !== undefined),
     ) as Partial<StrategyFigures>),
@@ -87,16 +87,16 @@ function firstSuccesses(kills: readonly KillRecord[]): number[] {
   return kills.map(({ firstSuccessMs, outageMs }) => firstSuccessMs ?? outageMs)
 }
 
-function spreadOf(values: readonly number[], random: Random): Spread {
-  return { p50: estimate(values, random), max: Math.max(...values) }
+function spreadOf(values: readonly number[]): Spread {
+  return { p50: estimate(values), max: Math.max(...values) }
 }
 
-function spread(values: readonly number[], random: Random): Spread | undefined {
-  return values.length === 0 ? undefined : spreadOf(values, random)
+function spread(values: readonly number[]): Spread | undefined {
+  return values.length === 0 ? undefined : spreadOf(values)
 }
 
-function estimateOf(values: readonly number[], random: Random): Estimate | undefined {
-  return values.length === 0 ? undefined : estimate(values, random)
+function estimateOf(values: readonly number[]): Estimate | undefined {
+  return values.length === 0 ? undefined : estimate(values)
 }
 
 function costs(turns: readonly TurnFound[], figure: 'memoryBytesPerSession' | 'storeBytesPerSession'): number[] {
@@ -171,9 +171,9 @@ function phasesOf(kills: readonly KillRecord[]): PhaseLatencies {
   )
 }
 
-function healthyFigures(blocks: readonly HealthyBlock[], random: Random): HealthyFigures | undefined {
+function healthyFigures(blocks: readonly HealthyBlock[]): HealthyFigures | undefined {
   if (blocks.length === 0) return undefined
-  const of = (figure: (block: HealthyBlock) => number): Estimate => estimate(blocks.map(figure), random)
+  const of = (figure: (block: HealthyBlock) => number): Estimate => estimate(blocks.map(figure))
   const all = LatencyHistogram.from(...blocks.map(({ histogram }) => histogram))
   const rare = all.count >= P999_SAMPLES_MIN ? { p999: all.percentileMs(99.9) } : {}
   const hasStore = blocks.every(({ cpuMicrosPerRequest }) => cpuMicrosPerRequest.store !== undefined)
@@ -187,5 +187,6 @@ function healthyFigures(blocks: readonly HealthyBlock[], random: Random): Health
       node: cpu('node'),
       ...(hasStore ? { store: cpu('store') } : {}),
     },
+    wrongShare: median(blocks.map(({ wrongShare = 0 }) => wrongShare)),
   }
 }

@@ -1,5 +1,4 @@
 /** Makes the result of the bench of strategies from the blocks on disk. */
-import { seededRandom } from '@ninelives/lab'
 import {
   type BenchResult,
   type Comparison,
@@ -22,7 +21,7 @@ export function strategiesResult(head: RunHead, blocks: readonly FoundBlock[], e
   const { environment, startedAt } = head
   const { seed, out: _out, ...options } = head.options
   const strategies = scenariosOf(options).flatMap((scenario) => strategiesIn(head, blocks, scenario))
-  const comparisons = scenariosOf(options).flatMap(({ name }) => comparisonsIn(name, strategies, seed))
+  const comparisons = scenariosOf(options).flatMap(({ name }) => comparisonsIn(name, strategies))
   return {
     schema: RESULT_SCHEMA,
     bench: 'strategies',
@@ -87,28 +86,27 @@ function counts({ excluded }: { readonly excluded?: string }): boolean {
 }
 
 /** Each other strategy with the first that has figures, and the first contestant with itself, in the blocks in which both count. */
-function comparisonsIn(scenario: string, strategies: readonly StrategyResult[], seed: number): Comparison[] {
+function comparisonsIn(scenario: string, strategies: readonly StrategyResult[]): Comparison[] {
   const measured = strategies.filter((each) => each.scenario === scenario && each.figures !== undefined)
   const base = measured.find(({ role }) => role !== 'again')
   return measured.flatMap((other) => {
     const isAgain = other.role === 'again'
     const against = isAgain ? measured.find(({ name }) => againOf(name) === other.name) : base
-    return against === undefined || against === other ? [] : compared(other, against, { scenario, isAgain, seed })
+    return against === undefined || against === other ? [] : compared(other, against, { scenario, isAgain })
   })
 }
 
 function compared(
   other: StrategyResult,
   base: StrategyResult,
-  { scenario, isAgain, seed }: Pick<Comparison, 'scenario' | 'isAgain'> & { readonly seed: number },
+  { scenario, isAgain }: Pick<Comparison, 'scenario' | 'isAgain'>,
 ): Comparison[] {
   return Object.entries(figures).flatMap(([name, of]): Comparison[] => {
     const [ofBase, ofOther] = [of(base), of(other)]
     const both = [...ofBase.keys()].filter((block) => ofOther.has(block))
     if (both.length === 0) return []
     const values = (from: ReadonlyMap<number, number>): number[] => both.map((block) => from.get(block) as number)
-    // A stream of its own: the number of comparisons must not change any interval.
-    const found = ratio(values(ofOther), values(ofBase), seededRandom(seed))
+    const found = ratio(values(ofOther), values(ofBase))
     const figure = name as Comparison['figure']
     return [{ scenario, strategy: other.name, base: base.name, figure, ratio: found, finding: finding(found), isAgain }]
   })

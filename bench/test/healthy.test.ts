@@ -31,7 +31,7 @@ async function load(t: ExecutionContext, url: string, via: 'autocannon' | 'lab' 
 for (const via of ['autocannon', 'lab'] as const) {
   test(`each user has one request in flight, and every answer is counted once: ${via}`, async (t) => {
     const opened = await load(t, await cluster(t, 'sticky', 1), via)
-    await warmUp(opened)
+    await warmUp(opened, 0)
     const found = await opened.measure(1)
     const { requests, ok, lost, failed, requestsPerSecond, durationMs, p50Ms, p99Ms, histogram } = found
     // Ten users, and each has sent again by then, on the slowest of machines.

@@ -1,5 +1,4 @@
 /** The cost of one kind of request at one subject, from the blocks, and its comparison with ours. */
-import { seededRandom } from '@ninelives/lab'
 import { interval } from './table.ts'
 import type { Blocks, Measured } from '../experiment.ts'
 import { type Estimate, estimate, type Finding, finding, ratio } from '../statistics.ts'
@@ -26,10 +25,9 @@ export function seriesOf<Kind extends string>(
   return (blocks.get(name)?.[kind] ?? []).map((block) => block[figure])
 }
 
-/** Each figure is resampled from the seed: the number of subjects must not change any interval. */
-export function figuresOf<Kind extends string>(blocks: Blocks<Kind>, name: string, kind: Kind, seed: number): Figures {
-  const of = (figure: keyof Measured): Estimate => estimate(seriesOf(blocks, name, kind, figure), seededRandom(seed))
-  const cpuRatio = cpuRatioOf(blocks, [OURS, name], kind, seed)
+export function figuresOf<Kind extends string>(blocks: Blocks<Kind>, name: string, kind: Kind): Figures {
+  const of = (figure: keyof Measured): Estimate => estimate(seriesOf(blocks, name, kind, figure))
+  const cpuRatio = cpuRatioOf(blocks, [OURS, name], kind)
   return {
     cpuMicrosPerRequest: of('cpuMicrosPerRequest'),
     p50Micros: of('p50Micros'),
@@ -42,10 +40,9 @@ export function cpuRatioOf<Kind extends string>(
   blocks: Blocks<Kind>,
   [first, second]: readonly [string, string],
   kind: Kind,
-  seed: number,
 ): Estimate {
   const cpu = (name: string): number[] => seriesOf(blocks, name, kind, 'cpuMicrosPerRequest')
-  return ratio(cpu(first), cpu(second), seededRandom(seed))
+  return ratio(cpu(first), cpu(second))
 }
 
 /** Whether ninelives seems to differ from itself: then the machine was too restless for what this run says. */

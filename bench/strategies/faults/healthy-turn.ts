@@ -8,27 +8,35 @@ import type { BenchScenario } from '../../scenarios/index.ts'
 
 export type HealthyTurn = Omit<HealthyBlock, 'block'>
 
+export interface HealthyPlan {
+  /** Served before the measurement. */
+  readonly warmUpRequests: number
+  readonly healthySeconds: number
+}
+
 /** Each sends its next request when it has the answer to the last. */
 const USERS = 8
 
 export async function healthyTurn(
   cluster: ClusterUnderTest,
   { readShare }: BenchScenario,
-  seconds: number,
+  { warmUpRequests, healthySeconds }: HealthyPlan,
   seed: number,
 ): Promise<HealthyTurn> {
   const load = await openHealthy({ url: cluster.url, users: USERS, readShare, seed })
   try {
-    await warmUp(load)
+    await warmUp(load, warmUpRequests)
     const others = watchOthers()
     const before = cpuNow(cluster)
-    const { requests, requestsPerSecond, p50Ms, p99Ms, histogram } = await load.measure(seconds)
+    const { requests, ok, failed, requestsPerSecond, p50Ms, p99Ms, histogram } = await load.measure(healthySeconds)
     const after = cpuNow(cluster)
     const excluded = whyBusy(others())
+    if (ok === 0) throw new Error(`no answer was right while nothing was broken: ${JSON.stringify(failed)}`)
     const { store } = after
     const perRequest = (part: keyof CpuFigures<number>): number => ((after[part] ?? 0) - (before[part] ?? 0)) / requests
     return {
       requests,
+      wrongShare: 1 - ok / requests,
       requestsPerSecond,
       p50Ms,
       p99Ms,

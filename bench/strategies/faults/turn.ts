@@ -14,14 +14,13 @@ import type { BenchScenario } from '../../scenarios/index.ts'
 import { watchBacklog } from './backlog.ts'
 import { breakIt, whole } from './breaks.ts'
 import { openSessions, type SessionCosts } from './open-sessions.ts'
-import { healthyTurn, type HealthyTurn } from './healthy-turn.ts'
+import { type HealthyPlan, healthyTurn, type HealthyTurn } from './healthy-turn.ts'
 import { faultWatched } from './marks.ts'
 import { killMeasures, type Measured } from './metrics.ts'
 import { slowRedis } from './slow-redis.ts'
 
-export interface TurnPlan {
+export interface TurnPlan extends HealthyPlan {
   readonly kills: number
-  readonly healthySeconds: number
   /** Of the users, before the first fault. */
   readonly warmUpMs: number
   readonly beforeMs: number
@@ -109,7 +108,7 @@ async function measured(
   signal: AbortSignal,
 ): Promise<TurnFound> {
   const { lab } = cluster
-  const healthy = await healthyTurn(cluster, scenario, plan.healthySeconds, seed)
+  const healthy = await healthyTurn(cluster, scenario, plan, seed)
   // Visitors' sessions have no padding, so they would falsify the figure.
   const costs = scenario.sessionBytes === undefined ? await openSessions(cluster, scenario.liveSessions) : {}
   const retriesBefore = await cluster.retries()

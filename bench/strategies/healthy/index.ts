@@ -20,7 +20,7 @@ export interface HealthyLoad {
   close(): void
 }
 
-const WARM_UP_TURNS_MAX = 20
+const WARM_UP_TURNS_MAX = 60
 const WARM_UP_TURN_S = 0.5
 /** The latencies of two turns on an idle machine differ by less. */
 const STABLE_WITHIN = 0.08
@@ -45,12 +45,14 @@ export async function openHealthy(options: HealthyOptions): Promise<HealthyLoad>
   }
 }
 
-/** Short turns that are in no figure, until two in a row have the same median. */
-export async function warmUp(load: HealthyLoad): Promise<void> {
+/** Short turns that are in no figure, until so many requests were served and two turns in a row have the same median. */
+export async function warmUp(load: HealthyLoad, requestsMin: number): Promise<void> {
   let before = Number.POSITIVE_INFINITY
+  let served = 0
   for (let turn = 0; turn < WARM_UP_TURNS_MAX; turn++) {
-    const { p50Ms } = await load.measure(WARM_UP_TURN_S)
-    if (Math.abs(p50Ms / before - 1) <= STABLE_WITHIN) return
+    const { requests, p50Ms } = await load.measure(WARM_UP_TURN_S)
+    served += requests
+    if (served >= requestsMin && Math.abs(p50Ms / before - 1) <= STABLE_WITHIN) return
     before = p50Ms
   }
 }
