@@ -48,7 +48,6 @@ export function requestsTo(store: SessionStore): Requests {
     },
     lateness: () => ({
       requests: histogram.count,
-      p999Ms: histogram.percentile(99.9) / 1_000,
       longestMs: histogram.max / 1_000,
     }),
   }

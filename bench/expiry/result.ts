@@ -6,7 +6,6 @@ export const EXPIRY_SCHEMA = 1
 /** Of requests one after the other, each from the instant at which it was due to its answer. */
 export interface Lateness {
   readonly requests: number
-  readonly p999Ms: number
   readonly longestMs: number
 }
 

@@ -20,7 +20,8 @@ export function sentencesOf(matrix: Matrix): readonly string[] {
 function keepers(matrix: Matrix): string | undefined {
   const kept = matrix.rows.filter(({ name }) => {
     const own = foundOf(matrix, ({ row }) => row === name)
-    return own.length > 0 && own.every(({ cell }) => isKept(cell))
+    const ran = matrix.cells.every((cell) => cell.row !== name || !('failed' in cell))
+    return own.length > 0 && ran && own.every(({ cell }) => isKept(cell))
   })
   if (kept.length === 0) return undefined
   const own = foundOf(matrix, ({ row }) => kept.some(({ name }) => name === row))

@@ -54,6 +54,8 @@ export type ScaleBlocks = ReadonlyMap<string, readonly ScaleBlock[]>
 const MODES: readonly Mode[] = ['replicated', 'clustered']
 const SESSIONS_PER_NODE = 500
 const IDLE_MS = 2_000
+/** For three seconds after its last use a mesh sends heartbeats. */
+const QUIET_AFTER_MS = 4_000
 
 export async function measureScale(
   plan: ScalePlan,
@@ -99,6 +101,7 @@ interface Idle {
 }
 
 async function measureIdle(cluster: MeshCluster): Promise<Idle> {
+  await sleep(QUIET_AFTER_MS)
   const before = await cluster.usage()
   const beganMs = performance.now()
   await sleep(IDLE_MS)

@@ -14,7 +14,7 @@ export function withSessions(page: string, result: SessionsResult): string {
 function sessionsMarkdown({ subjects, aims, environment, options, startedAt, seed }: SessionsResult): string {
   const { processor, cores, node, redis = '', commit, busy } = environment
   const where = `${String(options['blocks'])} blocks of ${String(options['requests'])} requests each, ${cores} × ${processor}, Node ${node.slice(1)}, Redis ${redis}, ${startedAt.slice(0, 10)}, seed ${seed}, commit ${commit.slice(0, 10)}. In brackets 95 % intervals.`
-  const caption = `CPU time of the process that serves the request, one after the other. ${where}${busy ? ' The machine was busy: not to be quoted.' : ''}`
+  const caption = `CPU time of the process that serves the request, and latency of ${String(options['users'])} users at once, each of whom sends a request when the one before is answered. ${where}${busy ? ' The machine was busy: not to be quoted.' : ''}`
   const goals = aims.map((aim) => {
     const { stores, figure, ratio, is } = aimText(aim, subjects)
     return `- ${stores}, ${figure} of a ${aim.kind}: ${ratio}; ${is}`
