@@ -17,7 +17,10 @@ import { withHttpBeside } from './http-beside.ts'
 import { SOCKETS_SCHEMA, type SocketsResult, type SocketsRow, socketsRows, withSockets } from './result.ts'
 
 const NODES = 3
-const SETTLE_MS = 5_000
+/** Compiled code, grown heaps and loaded modules belong to no socket and no move. */
+const WARM_UP_S = 20
+/** Longer than a mesh stays awake, and than V8 waits to collect what is left of a load. */
+const SETTLE_MS = 15_000
 const CALM_MS = 5_000
 const BACK_DEADLINE_MS = 60_000
 const WALKERS = 100
@@ -93,8 +96,10 @@ async function rowOf(strategy: string, { processes, shopUrl }: LabUnderTest, pla
   const { sockets, seconds } = plan
   const nodes = processes.filter(({ name }) => name.startsWith('node '))
   const balancer = processes.filter(({ name }) => name === 'balancer')
-  const others = watchOthers()
+  progress(`${strategy}: warms up`)
+  await warmUp(shopUrl, plan)
   await sleep(SETTLE_MS)
+  const others = watchOthers()
   const before = { nodes: residentBytes(nodes), balancer: residentBytes(balancer) }
   progress(`${strategy}: ${sockets} sockets are opened`)
   const customers = await customersAt(shopUrl, sockets)
@@ -124,6 +129,16 @@ async function rowOf(strategy: string, { processes, shopUrl }: LabUnderTest, pla
       http: [calm.http, killed.http],
       othersShare: others(),
     }
+  } finally {
+    for (const { client } of customers) client.close()
+  }
+}
+
+/** The same sockets and moves as are measured later. */
+async function warmUp(shopUrl: string, { sockets, moves }: Plan): Promise<void> {
+  const customers = await customersAt(shopUrl, sockets)
+  try {
+    await walk(customers, { walkers: Math.min(WALKERS, sockets), movesPerSecond: moves, seconds: WARM_UP_S })
   } finally {
     for (const { client } of customers) client.close()
   }

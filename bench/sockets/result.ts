@@ -43,7 +43,7 @@ const HEADS = [
   'balancer',
   'all back after a kill',
   'largest share',
-  'HTTP p99, ms',
+  'HTTP, longest, ms',
   'HTTP failed',
 ]
 const KIB = 1_024
@@ -64,7 +64,7 @@ function cells(row: SocketsRow): string[] {
     n(row.balancerMicrosPerMove),
     `${n(row.hit)} in ${(row.backMs / 1_000).toFixed(1)} s`,
     `${n(100 * row.largestShare)} %`,
-    `${before.p99Ms.toFixed(1)} → ${meanwhile.p99Ms.toFixed(1)}`,
+    `${before.longestMs.toFixed(1)} → ${meanwhile.longestMs.toFixed(1)}`,
     `${n(before.failed + meanwhile.failed)} of ${n(before.sent + meanwhile.sent)}`,
   ]
 }
