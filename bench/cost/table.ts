@@ -11,7 +11,7 @@ const NOTHING = '–'
 /** Of HAProxy before three plain nodes, at COMPARED_RATE. */
 const GOALS: Readonly<Record<string, number>> = { replicated: 1, redis: 1.1 }
 /** For the table of a day. */
-const DAY_RATES = [3, 30, 300, 3_000]
+const DAY_RATES = [30, 300, 3_000]
 const DAY_NODES = [3, 12]
 /** Their nodes share a store, so a further node adds what it costs idle and nothing else. */
 const STORED: ReadonlySet<string> = new Set(['redis', 'database', 'hybrid', 'memcached', 'haproxy-plain'])
