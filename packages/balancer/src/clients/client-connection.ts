@@ -67,7 +67,7 @@ export class ClientConnection {
     if (this.#current === undefined) return this.#start(exchange, fault)
     this.#waiting ??= []
     this.#waiting.push({ exchange, fault })
-    if (this.#waiting.length >= this.#bounds.clientPipelineMax) this.#pause()
+    if (this.#isFull) this.#pause()
   }
 
   over(exchange: Exchange): void {
@@ -104,7 +104,8 @@ export class ClientConnection {
     if (newest === undefined && this.#socket.writable) {
       this.#socket.write(errorBytes(code, { requestId }))
       this.#linger()
-    } else {
+    } else if (code !== 'REQUEST_TIMEOUT' || this.#reading !== 'paused') {
+      // The rest of a header is not late while the balancer does not read it.
       this.#socket.destroy()
     }
   }
@@ -118,18 +119,35 @@ export class ClientConnection {
 
   #startNext(): void {
     const next = this.#waiting?.shift()
-    if (this.#reading === 'paused') {
-      this.#reading = 'by-stream'
-      this.#socket.resume()
-    }
+    if (this.#reading === 'paused' && !this.#isFull) this.#readOn()
     if (next !== undefined) this.#start(next.exchange, next.fault)
   }
 
-  /** A data listener makes Node's parser read through the stream, and only such reading can be paused. */
+  /** Whether as many requests wait as may. The chunk that brought the last of them may bring more. */
+  get #isFull(): boolean {
+    return this.#waiting !== undefined && this.#waiting.length >= this.#bounds.clientPipelineMax
+  }
+
   #pause(): void {
-    if (this.#reading === 'by-parser') this.#socket.on('data', readByParser)
+    if (this.#reading === 'by-parser') this.#makePausable()
     this.#reading = 'paused'
     this.#socket.pause()
+  }
+
+  /**
+   * A data listener makes Node's parser read through the stream, and only such reading can be paused. Node resumes the socket at the end of
+   * every message that it has parsed; while the connection is paused, that must do nothing.
+   */
+  #makePausable(): void {
+    const socket = this.#socket
+    socket.on('data', readByParser)
+    const resume = socket.resume.bind(socket)
+    socket.resume = () => (this.#reading === 'paused' ? socket : resume())
+  }
+
+  #readOn(): void {
+    if (this.#reading === 'paused') this.#reading = 'by-stream'
+    this.#socket.resume()
   }
 
   /** Node calls this to close a connection after its last answer, whether or not the whole request has arrived. */
@@ -144,7 +162,7 @@ export class ClientConnection {
     const clientEnded = this.#state === 'half-closed'
     this.#state = 'lingering'
     this.#socket.end(() => clientEnded && this.#socket.destroy())
-    this.#socket.resume()
+    this.#readOn()
     this.#after(LINGER_MS, () => this.#socket.destroy())
   }
 

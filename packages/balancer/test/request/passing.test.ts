@@ -1,8 +1,13 @@
 /** What passes through: the request as the upstream sees it, the answer as the client does. */
 import { randomBytes } from 'node:crypto'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Agent, request as open } from 'node:http'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
+import type { ExecutionContext } from 'ava'
 import { balancing } from '../fixtures/balancing.ts'
 import { answerTo, ask } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
@@ -269,15 +274,84 @@ test('a pipelined request begins when the one before it is over, for it may be m
   )
 })
 
+/** Calls `read` for each request that a server on this port has read. */
+function onRequestRead(t: ExecutionContext, port: number, read: () => void): void {
+  const look = (message: unknown): void => {
+    if ((message as { readonly socket: Socket }).socket.localPort === port) read()
+  }
+  subscribe('http.server.request.start', look)
+  t.teardown(() => unsubscribe('http.server.request.start', look))
+}
+
+/** A node that answers each request with its path, but the first only when the test says so. */
+async function holdingFirst(t: ExecutionContext) {
+  const first = Promise.withResolvers<ServerResponse>()
+  const upstream = await httpServer(t, (request, response) => {
+    if (request.url === '/0') first.resolve(response)
+    else response.end(request.url)
+  })
+  return { ...upstream, first: first.promise }
+}
+
+/** Requests of 8 kB, so that a chunk of 64 KiB brings eight. */
+function pipeline(paths: readonly string[]): string {
+  const pad = 'x'.repeat(8_000)
+  return paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\nX-Pad: ${pad}\r\n\r\n`).join('')
+}
+
+function pathsTo(last: number): string[] {
+  return Array.from({ length: last + 1 }, (_, index) => `/${index}`)
+}
+
 test('a long pipeline is read only as far as its requests may wait', async (t) => {
-  const upstream = await httpServer(t, (request, response) => response.end(request.url))
-  const { port } = await balancing(t, { a: upstream.port }, { CLIENT_PIPELINE_MAX: '4', CLIENT_CONNECTIONS_MAX: '10' })
+  const { port: nodePort, requests, first } = await holdingFirst(t)
+  const { port } = await balancing(t, { a: nodePort }, { CLIENT_PIPELINE_MAX: '4' })
+  let read = 0
+  let waitingMost = 0
+  onRequestRead(t, port, () => {
+    read += 1
+    waitingMost = Math.max(waitingMost, read - requests.length)
+  })
+  const paths = pathsTo(499)
   const client = await rawClient(t, port)
-  const paths = Array.from({ length: 2_000 }, (_, index) => `/${index}`)
-  for (const path of paths) client.send(`GET ${path} HTTP/1.1`, 'Host: a', `X-Pad: ${'x'.repeat(200)}`, '', '')
-  await client.receives(/\r\n\r\n\/1999$/)
+  client.send(pipeline(paths))
+  const held = await first
+  // Long enough for all of them to be read.
+  await delay(500)
+  held.end('/0')
+  await client.receives(/\r\n\r\n\/499$/)
   t.deepEqual(
-    upstream.requests.map(({ url }) => url),
+    requests.map(({ url }) => url),
     paths,
   )
+  t.is(read, paths.length)
+  t.true(waitingMost < 40, `${waitingMost} waited`)
+})
+
+test('a header that a long pipeline keeps from being read is not late', async (t) => {
+  const { port: nodePort, first } = await holdingFirst(t)
+  const timeouts = { CLIENT_PIPELINE_MAX: '1', CLIENT_HEADERS_TIMEOUT_MS: '1000' }
+  const { port } = await balancing(t, { a: nodePort }, timeouts)
+  const client = await rawClient(t, port)
+  client.send(pipeline(pathsTo(49)))
+  const held = await first
+  await delay(2_500)
+  held.end('/0')
+  await client.receives(/\r\n\r\n\/49$/)
+  t.pass()
+})
+
+test('a pipeline that was not read is read when the last answer of its connection goes out, so that no reset overtakes it', async (t) => {
+  const { port: nodePort, requests, first } = await holdingFirst(t)
+  const { port } = await balancing(t, { a: nodePort }, { CLIENT_PIPELINE_MAX: '1' })
+  let read = 0
+  onRequestRead(t, port, () => (read += 1))
+  const client = await rawClient(t, port)
+  // A GET with a body is the last request of its connection.
+  client.send('GET /0 HTTP/1.1', 'Host: a', 'Content-Length: 2', '', `hi${pipeline(pathsTo(199))}`)
+  const held = await first
+  held.end('/0')
+  await until(() => read === 201, { what: 'the pipeline to be read' })
+  t.regex(await client.closed, /^HTTP\/1\.1 200 [^]*\r\n\r\n\/0$/)
+  t.is(requests.length, 1)
 })
