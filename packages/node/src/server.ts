@@ -30,15 +30,16 @@ export async function listen(
   onProbe: ProbeConnectionOptions['answer'],
   { host, port }: { host: string; port: number },
 ): Promise<ListeningServer> {
-  const server = createServer(
+  const server: Server = createServer(
     {
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: HEADERS_WITHIN_MS,
       requestTimeout: REQUEST_WITHIN_MS,
       connectionsCheckingInterval: LIMITS_CHECKED_EVERY_MS,
       maxHeaderSize: HEADER_BYTES_MAX,
-      // A client that offers h2c gets an answer in HTTP/1.1.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+      // A client that offers h2c, or a WebSocket where none is taken, gets an answer in HTTP/1.1.
+      shouldUpgradeCallback: ({ headers }) =>
+        server.listenerCount('upgrade') > 0 && headers.upgrade?.toLowerCase() === 'websocket',
     },
     listener,
   )

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
+import { json } from 'node:stream/consumers'
 import test from 'ava'
 import { client } from './support/client.ts'
 import { nodeProcess } from './support/node-process.ts'
@@ -27,6 +29,19 @@ test('a node that keeps its sessions in cookies serves, without a floor', async 
   t.is((await visitor.login('user-1')).status, 200)
   t.like((await visitor.send('GET', '/api/session')).body, { authenticated: true })
   t.deepEqual((await visitor.send('GET', '/api/floor')).body, { open: false })
+})
+
+test('a WebSocket is refused with the answer of a plain request where there is no floor', async (t) => {
+  const url = await nodeProcess(t, {
+    STORE: 'token:',
+    SESSION_KEYS: 'a secret that is long enough for a token',
+  }).ready()
+  const upgrade = { Connection: 'Upgrade', Upgrade: 'websocket' }
+  const [answer] = (await once(get(`${url}/api/floor`, { agent: false, headers: upgrade }), 'response')) as [
+    IncomingMessage,
+  ]
+  t.is(answer.statusCode, 200)
+  t.deepEqual(await json(answer), { open: false })
 })
 
 test('a node does not wait for its passwords to be enrolled', async (t) => {
