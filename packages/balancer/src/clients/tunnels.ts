@@ -127,7 +127,9 @@ class Tunnel implements HeldTunnel {
   }
 
   move(code: CloseCode): void {
-    if (this.#state !== 'passing' || this.#frames.closing) return
+    if (this.#state !== 'passing') return
+    // Nothing may follow the node's own Close. The client has as long to answer it as the balancer's.
+    if (this.#frames.closing) return this.#closeIn(CLOSE_WAIT_MS)
     this.#code = code
     this.#state = 'to-be-moved'
     // From here the balancer passes on the node's bytes itself, up to the end of a frame.

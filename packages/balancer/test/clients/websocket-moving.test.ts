@@ -156,6 +156,37 @@ const drainEnds = test.macro({
 test('a drain', drainEnds, 'POST', '/upstreams/a/drain')
 test('a removal', drainEnds, 'DELETE', '/upstreams/a')
 
+/** A node that has sent its own Close, and waits for the client's, which never comes. */
+async function closing(t: ExecutionContext) {
+  const close = '\x88\x02\x03\xe8'
+  const upgraded = Promise.withResolvers<Duplex>()
+  const { port: nodePort, server } = await httpServer(t, (_request, response) => response.end())
+  server.on('upgrade', (_request, socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.resume().write(`${SWITCHING}${close}`, 'latin1')
+    upgraded.resolve(socket)
+  })
+  const balancer = await balancing(t, { a: nodePort }, { DRAIN_MS: '60000', ADMIN_TOKEN })
+  const client = await opened(t, balancer.port)
+  await client.receives(/\x88\x02\x03\xe8$/)
+  return { balancer, client, close, node: await upgraded.promise }
+}
+
+test('a balancer that stops does not wait long for the client of a WebSocket that the node has closed', async (t) => {
+  const { balancer, client, close } = await closing(t)
+  const startedAtMs = performance.now()
+  await balancer.close()
+  t.true(performance.now() - startedAtMs < 30_000)
+  t.is(afterHandshake(await client.closed), close)
+})
+
+test('at the deadline of a removal, a WebSocket that the node has closed is cut', async (t) => {
+  const { balancer, client, close, node } = await closing(t)
+  t.is((await order(balancer.adminUrl, 'DELETE', '/upstreams/a', { withinMs: 1 })).status, 202)
+  t.is(afterHandshake(await client.closed), close)
+  await until(() => node.destroyed, { what: "the node's socket to be closed" })
+})
+
 const RESETS = 10_000
 const AT_ONCE = 250
 
