@@ -93,6 +93,8 @@ export class RetryPlan {
    * budget.
    */
   mayMove(upstream: Upstream, failure: Failure): boolean {
+    // An upstream that is gone gets no more requests, whether or not there is another.
+    if (upstream.isGone && failure.sent === 'nothing') return true
     const isOut = failure.kind === 'declined' ? this.#tried : this.#excluded
     const { upstreams } = this.#services.pool
     if (!upstreams.some((other) => other !== upstream && other.isEligible && !isOut.includes(other))) return false

@@ -93,11 +93,11 @@ export class Membership {
       if (!isIdle && nowMs < retiring.endsAtMs) continue
       this.#watched.delete(upstream)
       if (!retiring.removes) {
-        if (!isIdle) upstream.cut()
+        if (!isIdle) cut(upstream)
         continue
       }
       if (!retiring.isOutside) this.#remove(upstream)
-      upstream.cut()
+      cut(upstream)
       this.#options.departed(upstream.url, retiring.since)
     }
     if (this.#watched.size === 0) this.close()
@@ -141,6 +141,12 @@ export class Membership {
   #isOutside(url: string, since: number): boolean {
     return [...this.#watched].some(([upstream, each]) => each.isOutside && each.since === since && upstream.url === url)
   }
+}
+
+/** Its requests leave first, where they may: the agent opens another connection for each that waits for one and is still there. */
+function cut(upstream: Upstream): void {
+  upstream.lose('its time to finish is up')
+  upstream.cut()
 }
 
 /** For an upstream that the snapshot lacks, which happens only once every process has removed it. */

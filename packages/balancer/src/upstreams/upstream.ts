@@ -174,7 +174,10 @@ export class Upstream {
     }
   }
 
-  /** Closes its connections, and so breaks what is under way there. WebSockets are told to reconnect first. Later requests open others. */
+  /**
+   * Closes its connections, and so breaks what is under way there. WebSockets are told to reconnect first. Requests that wait for a
+   * connection open others, as later ones do.
+   */
   cut(): void {
     for (const tunnel of this.#tunnels) tunnel.leave()
     this.agent.destroy()

@@ -6,6 +6,7 @@ import { balancing } from '../fixtures/balancing.ts'
 import { ask } from '../fixtures/requests/client.ts'
 import type { Answer } from '../fixtures/requests/client.ts'
 import { httpServer } from '../fixtures/nodes/http-server.ts'
+import type { HttpServer } from '../fixtures/nodes/http-server.ts'
 import { freePort, startNode } from '../fixtures/processes.ts'
 import { QUICK } from '../fixtures/patient.ts'
 import { rawClient, rawServer } from '../fixtures/requests/raw.ts'
@@ -236,10 +237,56 @@ for (const transport of ['http-proxy', 'undici']) {
   })
 }
 
-for (const [what, method, path] of [
+const LEAVING = [
   ['a drain', 'POST', '/upstreams/a/drain'],
   ['a removal', 'DELETE', '/upstreams/a'],
-] as const) {
+] as const
+
+/** Resolves when so many requests are in flight at an upstream with one connection, which has got one of them. */
+async function filled(adminUrl: string, { requests }: HttpServer, inFlight: number): Promise<void> {
+  const isFull = async () =>
+    requests.length === 1 && (await send(`${adminUrl}/upstreams`, 'GET')).body.includes(`"inFlight":${inFlight}`)
+  await until(isFull, { what: `one request to be sent, and ${inFlight - 1} to wait for a connection` })
+}
+
+function outcomes(answers: readonly Answer[]): string[] {
+  return answers.map(({ status, body }) => (status === 200 ? body.toString() : String(status))).sort()
+}
+
+for (const transport of ['http-proxy', 'undici']) {
+  const env = { ...WITH_TOKEN, TRANSPORT: transport, UPSTREAM_SOCKETS_MAX: '1', WAIT_MS: '60000' }
+
+  for (const [what, method, path] of LEAVING) {
+    test(`at the deadline of ${what}, requests that wait for a connection go to another upstream, over ${transport}`, async (t) => {
+      const a = await httpServer(t, () => 'never answers')
+      const b = await httpServer(t, (_request, response) => response.end('b'))
+      const { url, adminUrl } = await balancing(t, { a: a.port, b: b.port }, env)
+      t.is((await send(`${adminUrl}/upstreams/b/drain`, 'POST')).status, 202)
+      const answers = Promise.all(Array.from({ length: 3 }, () => ask(url, { method: 'POST' })))
+      await filled(adminUrl, a, 3)
+      t.is((await send(`${adminUrl}/upstreams/b/resume`, 'POST')).status, 200)
+      t.is((await send(`${adminUrl}${path}`, method, { withinMs: 1 })).status, 202)
+      t.deepEqual(outcomes(await answers), ['502', 'b', 'b'])
+      t.is(a.requests.length, 1)
+    })
+  }
+
+  test(`when the only upstream is removed, a request that waits for a connection waits for an upstream, over ${transport}`, async (t) => {
+    const a = await httpServer(t, () => 'never answers')
+    const b = await httpServer(t, (_request, response) => response.end('b'))
+    const { url, adminUrl } = await balancing(t, { a: a.port }, env)
+    const answers = Promise.all(Array.from({ length: 2 }, () => ask(url, { method: 'POST' })))
+    await filled(adminUrl, a, 2)
+    t.is((await send(`${adminUrl}/upstreams/a`, 'DELETE', { withinMs: 1 })).status, 202)
+    const waiting = async () => /queue_length 1/.test((await send(`${adminUrl}/metrics`, 'GET')).body.toString())
+    await until(waiting, { what: 'the request to wait for an upstream' })
+    await send(`${adminUrl}/upstreams`, 'POST', { upstream: `b=http://127.0.0.1:${b.port}` })
+    t.deepEqual(outcomes(await answers), ['502', 'b'])
+    t.is(a.requests.length, 1)
+  })
+}
+
+for (const [what, method, path] of LEAVING) {
   test(`${what} that was taken back does not end the next one early`, async (t) => {
     // On a busy machine the first deadline may pass before it can be taken back: then the next is later.
     for (let withinMs = 1_500; ; withinMs *= 4) {
