@@ -14,6 +14,7 @@ import { sameOrigin } from '../src/protection/same-origin.ts'
 import { memoryStore } from '../src/stores/memory.ts'
 import { usersSessions } from '../src/users/users.ts'
 import { StoreConfigError } from '../src/errors.ts'
+import { createSessions } from '../src/web/index.ts'
 import { listening, say } from './support/koa-server.ts'
 import { client, type Handler, KEY, shop } from './support/shop.ts'
 
@@ -66,6 +67,10 @@ const refused: Readonly<Record<string, [options: Record<string, unknown>, said: 
   'a wait that no timer takes': [
     { guard: { callTimeoutMs: 2 ** 31 } },
     'sessions(): guard: callTimeoutMs takes milliseconds from 1 to 2147483647 (24 days, the longest that a timer takes), not 2147483648.',
+  ],
+  'a commit that may wait for longer than a timer takes': [
+    { commitTimeMaxMs: 2 ** 31 },
+    /^sessions\(\): commitTimeMaxMs takes milliseconds from 1 to 2147483647 .*, not 2147483648\.$/,
   ],
   'a guard with another setting': [
     { guard: { timeoutMs: 5 } },
@@ -172,7 +177,11 @@ test('the other factories refuse in words what they can not use', async (t) => {
     'expressStore\\(\\): Store takes': () => expressStore({ store } as never),
     'expressStore\\(\\): store takes .*It is a store for': () =>
       expressStore({ store: koaSessionStore, Store: Object } as never),
+    'expressStore\\(\\): commitTimeMaxMs takes': () =>
+      expressStore({ store, Store: Object, commitTimeMaxMs: 2 ** 31 } as never),
     'fastifyStore\\(\\): idleTimeoutMs takes': () => fastifyStore({ store, idleTimeoutMs: Number.NaN }),
+    'createSessions\\(\\): commitTimeMaxMs takes': () =>
+      createSessions({ store, keys: [KEY], secure: false, commitTimeMaxMs: 2 ** 31 }),
   }
   for (const [said, call] of Object.entries(calls)) {
     t.throws(call, { instanceOf: SessionOptionsError, message: new RegExp(said) })

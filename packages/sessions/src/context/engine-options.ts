@@ -129,7 +129,7 @@ export const engineRules: Rules<EngineOptions> = {
   requestTimeMaxMs: take.durationMs(1),
   sessionsPerUserMax: take.wholeNumber(1),
   commitAttemptsMax: take.wholeNumber(1),
-  commitTimeMaxMs: take.durationMs(1),
+  commitTimeMaxMs: take.waitMs(1),
   idempotencyWindowMs: take.durationMs(1),
   idempotencyBytesMax: take.wholeNumber(8_192),
   idempotencyKeysMax: take.wholeNumber(1, 100_000),
