@@ -87,6 +87,9 @@ export class MiddlewareSession {
     const { cookie, [CARRIER]: _, ...fields } = Object.fromEntries(Object.entries(made))
     const settings = this.#settings((cookie ?? {}) as Cookie)
     this.#context.visitorIdleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
+    // In the record as well: a socket moves the expiry too, and does not read the cookie. Set only where it is another time, so that
+    // one that another request sets meanwhile stays.
+    if (session.maxAgeMs !== this.#keptMaxAgeMs) session.maxAgeMs = this.#keptMaxAgeMs
     // The cookie first, as it was read: texts are compared, and another order would be a change.
     await session.commit({ cookie: settings, ...fields })
   }
@@ -108,8 +111,13 @@ export class MiddlewareSession {
     return adopt(this.#context, old, { oldId: this.#id, key }, ({ data, cookie = {} }) => {
       const settings = this.#settings(cookie)
       this.#context.visitorIdleTimeoutMs = this.#maxAgeMs ?? this.#idleTimeoutMs
-      return { data: { cookie: settings, ...data }, secret: NO_SECRET }
+      return { data: { cookie: settings, ...data }, secret: NO_SECRET, maxAgeMs: this.#keptMaxAgeMs }
     })
+  }
+
+  /** What the record keeps of it. A time of 0 or less has another meaning there. */
+  get #keptMaxAgeMs(): number | undefined {
+    return this.#maxAgeMs !== undefined && this.#maxAgeMs > 0 ? this.#maxAgeMs : undefined
   }
 
   /** Read at most once, unless that failed. */
