@@ -80,7 +80,8 @@ class RequestStore {
     const { isToBegin } = state
     state.isToBegin = false
     const { autoCommit = true, beforeSave } = this.#options
-    if (!autoCommit && state.explicitCommits === 0) return Promise.resolve()
+    // The session that the handler has let go of ends all the same.
+    if (!autoCommit && state.explicitCommits === 0) return state.inTurn(() => endDiscarded(state))
     return state.inTurn(async () => {
       let mine = this.#fields(fields)
       const isEmpty = mine === undefined || Object.keys(mine).length === 0

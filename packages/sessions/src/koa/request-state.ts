@@ -39,6 +39,8 @@ export interface RequestState {
   isOldCookieOver: boolean
   /** Let go by `ctx.session = null`, and to be destroyed even if another session was begun after it. */
   discarded: OpenSession | undefined
+  /** That has been done. */
+  hasEndedDiscarded: boolean
   use: SessionUse
   /** How far the handler is, when the request carries an idempotency key. */
   keyed: KeyedState | undefined
@@ -92,6 +94,7 @@ export function newState(begun: Begun): RequestState {
     session: undefined,
     isOldCookieOver: false,
     discarded: undefined,
+    hasEndedDiscarded: false,
     use: 'used',
     keyed: undefined,
     onBegin: undefined,
@@ -143,9 +146,10 @@ export function prepareSession(state: RequestState, prepare: (session: OpenSessi
 
 /** Ends what `ctx.session = null` has let go, before another session takes its place. */
 export async function endDiscarded(state: RequestState): Promise<void> {
-  if (state.discarded === undefined) return
+  if (state.discarded === undefined || state.hasEndedDiscarded) return
   await endOldSession(state)
   await state.discarded.destroy()
+  state.hasEndedDiscarded = true
 }
 
 /** Before ours ends: where that fails, the request can be sent again, and finds its session. */

@@ -157,6 +157,40 @@ test('autoCommit: false writes nothing but by manuallyCommit() and its like, and
   t.like((await client(origin, cookie).get('/')).body, { info: null })
 })
 
+test('autoCommit: false ends a session that is replaced, whether or not what replaces it is saved', async (t) => {
+  const routes: Record<string, Handler> = {
+    '/save': committed,
+    '/leave': (ctx) => {
+      ctx.session = null
+      ctx.session = { flash: 'bye' }
+    },
+    '/leave-and-save': async (ctx) => {
+      ctx.session = null
+      ctx.session = { flash: 'bye' }
+      await ctx.session.save()
+    },
+    '/': read,
+  }
+  const store = memoryStore()
+  const destroy = store.destroy.bind(store)
+  let ends = 0
+  store.destroy = (...given) => (ends++, destroy(...given))
+  const origin = await shop(t, routes, { store, autoCommit: false })
+  for (const [path, info] of [
+    ['/leave', null],
+    ['/leave-and-save', { version: 1 }],
+  ] as const) {
+    const browser = client(origin)
+    await browser.get('/save')
+    const { cookie } = browser
+    ends = 0
+    t.is((await browser.get(path)).status, 204)
+    t.is(ends, 1)
+    t.like((await client(origin, cookie).get('/')).body, { fields: {}, info: null })
+    t.like((await browser.get('/')).body, { info })
+  }
+})
+
 test('session:expired tells of a session whose time is over, missed of one that is not there, invalid of one refused', async (t) => {
   const { time, options } = timed()
   const app = new Koa()
