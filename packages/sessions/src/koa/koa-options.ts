@@ -18,7 +18,7 @@ import type { StoreCall, StoreEvent } from '../telemetry.ts'
  * What a request is answered with while the store is down.
  *
  * - `closed`: 503 with Retry-After.
- * - `anonymous`: as if it had no session. Changing one is still a 503, and the cookie is left alone.
+ * - `anonymous`: as if it had no session. Changing or ending one is still a 503, and the cookie is left alone.
  * - `read-only`: with the session as this process last saw it, if that is not older than `lastKnown.ageMaxMs`, and else like
  *   `anonymous`. It may have been ended on another node since: not for routes where that matters.
  */

@@ -4,7 +4,15 @@ import type Koa from 'koa'
 import type { SessionData } from '../record/data.ts'
 import type { MaxAge } from '../session-fields.ts'
 import { SessionNotNeededError, SessionTooEarlyError } from '../errors.ts'
-import { EARLY, known, type RequestState, sessionOf, STATE, type StatefulContext } from './request-state.ts'
+import {
+  EARLY,
+  known,
+  refuseInOutage,
+  type RequestState,
+  sessionOf,
+  STATE,
+  type StatefulContext,
+} from './request-state.ts'
 import { assignedFields, assignFields, type BareSession } from './koa-session-fields.ts'
 import { type GiveMembers, storedMaxAge } from './koa-session-members.ts'
 
@@ -23,7 +31,10 @@ export function extendContext(app: Koa, giveMembers: GiveMembers, defaultMaxAge:
     const { maxAge, ...others }: { maxAge?: unknown } = { ...assigned }
     const fields = assignedFields(others)
     const maxAgeMs = storedMaxAge(maxAge, defaultMaxAge)
-    replaceSession(state, fields, get.call(ctx) === null)
+    const current = get.call(ctx)
+    // It ends a session, or replaces one whose fields are not known. Where they are, they are compared at the end of the request.
+    if (current === null || (state.session === undefined && assigned !== current)) refuseInOutage(state)
+    replaceSession(state, fields, current === null)
     if (maxAge !== undefined) sessionOf(state).maxAgeMs = maxAgeMs
     set.call(ctx, fields)
     const session = get.call(ctx)

@@ -35,6 +35,17 @@ const routes: Record<string, Handler> = {
   '/logout': (ctx) => {
     ctx.session = null
   },
+  '/leave': (ctx) => {
+    ctx.session = null
+    ctx.session = {}
+  },
+  '/empty': (ctx) => {
+    ctx.session = {}
+  },
+  '/same': (ctx) => {
+    const { session } = ctx
+    ctx.session = session
+  },
   '/': (ctx) => ({ fields: ctx.session, outage: ctx.sessionOutage }),
 }
 
@@ -57,12 +68,13 @@ for (const [outage, expected] of [
     const read = await browser.get('/')
     t.is(read.status, expected.status)
     if (expected.body !== undefined) t.deepEqual(read.body, expected.body)
-    for (const path of ['/change', '/update', '/logout']) {
+    for (const path of ['/change', '/update', '/logout', '/leave', '/empty']) {
       const refused = await browser.get(path)
       t.is(refused.status, 503, path)
       t.is(refused.headers.get('retry-after'), '1')
       t.deepEqual(refused.setCookie, [], path)
     }
+    t.is((await browser.get('/same')).status, outage === 'closed' ? 503 : 204)
     t.is(browser.cookie, cookie)
     trouble.mode = 'none'
     t.deepEqual((await browser.get('/')).body, { fields: { user: 'u' }, outage: false })
