@@ -12,7 +12,14 @@ import { NO_FINGERPRINT } from '../idempotency/fingerprint.ts'
 import type { Answering } from '../engine/plan-write.ts'
 import { checkedOptions, type Rules, take } from '../options.ts'
 import type { UpdateOptions } from './session-type.ts'
-import { known, prepareSession, type RequestState, type StatefulContext, stateOf } from './request-state.ts'
+import {
+  known,
+  needsNoSession,
+  prepareSession,
+  type RequestState,
+  type StatefulContext,
+  stateOf,
+} from './request-state.ts'
 import { type BareSession, replaceFields } from './koa-session-fields.ts'
 
 export interface IdempotencyOptions {
@@ -39,6 +46,7 @@ export function idempotency(options: IdempotencyOptions = {}): Koa.Middleware {
   const running = new Set<string>()
 
   return async (ctx: StatefulContext, next) => {
+    if (needsNoSession(ctx)) return await next()
     const header = ctx.get('Idempotency-Key')
     if (header === '') {
       const unkeyed = known(ctx)

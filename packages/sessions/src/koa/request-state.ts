@@ -126,6 +126,11 @@ export function known(ctx: StatefulContext): RequestState | undefined {
   return state === 'not needed' ? undefined : state
 }
 
+/** The option `needed` says so: to look at `ctx.session` is an error. */
+export function needsNoSession(ctx: StatefulContext): boolean {
+  return ctx[STATE] === 'not needed'
+}
+
 /** Https may end at a balancer in front; that the cookie is for https only is the configuration's word. */
 export function allowCookie(ctx: StatefulContext): void {
   if (stateOf(ctx).secure) ctx.cookies.secure = true

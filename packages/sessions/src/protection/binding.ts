@@ -14,6 +14,7 @@ import type Koa from 'koa'
 import { signingKeysRule } from '../secrets/signing-keys.ts'
 import { SessionError } from '../errors.ts'
 import { sameDigest } from '../secrets/id.ts'
+import { needsNoSession } from '../koa/request-state.ts'
 import { networkOf, type NetworkSize, networkSizeRules } from '../network.ts'
 import { assertGiven, checkedOptions, type Rules, take } from '../options.ts'
 
@@ -98,6 +99,7 @@ export function sessionBinding(options: SessionBindingOptions): SessionBinding {
 
   return {
     async guard(ctx, next) {
+      if (needsNoSession(ctx)) return await next()
       const mark = (ctx.session as object as Partial<Record<string, unknown>> | null)?.[BINDING_FIELD]
       if (mark === undefined) return await next()
       const { policy, renewed } = binder.judge(mark, clientOf(ctx))

@@ -1,10 +1,14 @@
 import { inspect } from 'node:util'
 import test from 'ava'
-import type Koa from 'koa'
+import Koa from 'koa'
 import type { SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
+import { idempotency } from '../../src/koa/idempotency.ts'
+import { sessions } from '../../src/koa/koa.ts'
+import { sessionBinding } from '../../src/protection/binding.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { client, type Handler, shop } from '../support/shop.ts'
+import { listening } from '../support/koa-server.ts'
+import { client, type Handler, KEY, shop } from '../support/shop.ts'
 
 const fields: Handler = (ctx) => ({ fields: ctx.session, info: ctx.sessionInfo })
 
@@ -62,6 +66,25 @@ test('where a request does not need its session nothing is read, and using it is
   t.is(browser.cookie, cookie)
   t.like((await browser.get('/')).body, { fields: { user: 'u' } })
 })
+
+for (const [name, middleware] of [
+  ["a binding's guard", sessionBinding({ keys: [KEY] }).guard],
+  ['idempotency()', idempotency()],
+] as const) {
+  test(`where a request does not need its session, ${name} lets it pass`, async (t) => {
+    const app = new Koa()
+    sessions(app, { store: memoryStore(), keys: [KEY], secure: false, needed: notStatic })
+    app.use(middleware)
+    app.use((ctx) => {
+      ctx.body = 'file'
+    })
+    const origin = await listening(t, app)
+    for (const key of [undefined, 'key', 'balancer-120s-1']) {
+      const { status, body } = await client(origin).get('/static', key)
+      t.deepEqual([status, body], [200, 'file'], key)
+    }
+  })
+}
 
 test('a secure cookie is named __Host- and sent over https only', async (t) => {
   const browser = client(await shop(t, { '/set': set({ a: 1 }) }, { secure: true }))
