@@ -4,7 +4,7 @@ import type { Part } from './error-codes.ts'
 export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [meaning: string, remedy: string]>>>> = {
   sessions: {
     ANSWER_NOT_KEPT: [
-      'A request with this Idempotency-Key was carried out before, at least in part, and there was no room to keep its answer. Nothing was done again.',
+      'A request with this Idempotency-Key was carried out before, at least in part, and its answer is not kept: there was no room, or the user has logged in or out since. Nothing was done again.',
       'The client reads the present state instead of the answer. If it happens often, raise `idempotencyBytesMax`.',
     ],
     CROSS_ORIGIN: [

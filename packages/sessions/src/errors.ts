@@ -138,7 +138,7 @@ export class StillRunningError extends SessionError {
   }
 }
 
-/** The request was carried out before, at least in part, and there was no room to keep what it takes to repeat it. Nothing was done. */
+/** The request was carried out before, at least in part, and what it takes to repeat it was not kept. Nothing was done. */
 export class AnswerNotKeptError extends SessionError {
   constructor() {
     const message = 'This request was carried out before, at least in part, and its answer was not kept.'

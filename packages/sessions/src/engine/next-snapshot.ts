@@ -3,7 +3,7 @@
  * rotates the secret in the same write, whether or not the application asked for it, so an id never changes its user.
  */
 import { expiry, noteOfUse, type DefaultTimeouts, timeoutsOf } from '../record/expiry.ts'
-import { forgetOld } from '../idempotency/remembered-keys.ts'
+import { digestsOf, forgetOld } from '../idempotency/remembered-keys.ts'
 import type { Body, Snapshot } from '../record/record.ts'
 import type { UserTag } from '../secrets/id.ts'
 import { retire, type SecretTimes, stillKnown } from '../record/bearer-status.ts'
@@ -16,7 +16,7 @@ export interface SnapshotChange {
   readonly user: UserTag | undefined
   readonly epoch: number
   /**
-   * The remembered keyed requests. Undefined keeps those within their time; a change of the user drops all.
+   * The remembered keyed requests. Undefined keeps those within their time; after a change of the user, their digests.
    */
   readonly answersText: string | undefined
   /** The write is there to forget keyed requests that are past their time. */
@@ -69,7 +69,9 @@ export function nextSnapshot(
       user,
       epoch,
       retired: rotated ? retire(secretDigest, known, userChanged, nowMs) : known,
-      answersText: answersText ?? (userChanged ? undefined : remainingKeys(current, change, nowMs)),
+      answersText:
+        answersText ??
+        (userChanged ? digestsOf(current.body.answersText, nowMs) : remainingKeys(current, change, nowMs)),
       dataText,
     },
   }

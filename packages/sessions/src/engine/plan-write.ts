@@ -4,7 +4,7 @@
  */
 import type { EngineContext } from '../context/engine-context.ts'
 import { SessionGoneError } from '../errors.ts'
-import type { Answer } from '../idempotency/answers.ts'
+import type { Answer, Remembered } from '../idempotency/answers.ts'
 import {
   answeredBefore,
   doneBefore,
@@ -27,6 +27,8 @@ export interface WriteIntent<T> {
   readonly transform: Transform<T>
   /** Where the request carries an idempotency key. */
   readonly step: KeyedStep | undefined
+  /** What earlier writes of this request have stored under its key. */
+  readonly ownEntry: Remembered | undefined
   readonly answering: Answering<T> | undefined
   /** The write only notes a use of the session, or drops idempotency keys that are past their time. */
   readonly upkeep: Upkeep | undefined
@@ -73,6 +75,8 @@ interface WriteNext<T> {
   readonly answer: Answer | undefined
   /** The user of the session from this write on; the caller reads that user's current epoch. */
   readonly newUser: UserTag | undefined
+  /** What is stored of a keyed request. */
+  readonly ownEntry: Remembered | undefined
   /** How many idempotency keys are forgotten before their time. */
   readonly keysForgotten: number
   /** The bearer had lost its right to the session, and gets it back by a login of the same user. */
@@ -84,6 +88,7 @@ export function planWrite<T>(
   {
     transform,
     step: asked,
+    ownEntry,
     answering,
     upkeep,
     wants,
@@ -101,7 +106,7 @@ export function planWrite<T>(
   if (login === 'as-another-user') return { kind: 'another-session' }
 
   const currentText = textOf(current)
-  const remembered = asked && findRemembered(current, asked, nowMs)
+  const remembered = asked && findRemembered(current, asked, nowMs, ownEntry)
   const answer = asked && answeredBefore(remembered, asked)
   if (asked && remembered && answer !== undefined) {
     const { result } = keptResult(remembered, asked) ?? login ?? transform(currentText)
@@ -156,6 +161,7 @@ export function planWrite<T>(
     result,
     answer: done ? undefined : step?.answer,
     newUser,
+    ownEntry: memory?.entry,
     keysForgotten: memory?.forgotten ?? 0,
     isReadmitted,
   }

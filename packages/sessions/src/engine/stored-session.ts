@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import type { EngineContext } from '../context/engine-context.ts'
 import type { SessionKey } from '../contract.ts'
 import { SessionConflictError, SessionError, SessionGoneError } from '../errors.ts'
-import type { Answer } from '../idempotency/answers.ts'
+import type { Answer, Remembered } from '../idempotency/answers.ts'
 import { hasOld } from '../idempotency/remembered-keys.ts'
 import { findRemembered, type KeyedRequest, type KeyedStep } from '../idempotency/steps.ts'
 import { type BearerStatus, isUnconfirmed } from '../record/bearer-status.ts'
@@ -69,6 +69,8 @@ export class StoredSession {
   answeredBefore: Answer | undefined
   /** What this request stored as its answer. */
   answerStored: Answer | undefined
+  /** What this request stored under its idempotency key. */
+  #ownEntry: Remembered | undefined
   #listed: boolean
   /** The user whose session the bearer was given access to. */
   #user: UserTag | undefined
@@ -154,6 +156,7 @@ export class StoredSession {
           status: this.#status,
           hasRotated: this.#hasRotated,
           isSecretNew: this.#isSecretNew,
+          ownEntry: this.#ownEntry,
         }
         const intent = { transform, step, answering, upkeep, ...request, secret: this.#id.secret, nextSecret }
         const plan = planWrite(current, intent, this.#context, clock.now())
@@ -189,6 +192,7 @@ export class StoredSession {
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
           if (plan.answer !== undefined) this.answerStored = plan.answer
+          if (plan.ownEntry !== undefined) this.#ownEntry = plan.ownEntry
           this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret, wants)
           await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
           return plan.result
@@ -248,6 +252,7 @@ export class StoredSession {
     this.#seen = undefined
     this.#status = 'current'
     this.#user = undefined
+    this.#ownEntry = undefined
     this.#listed = true
   }
 

@@ -239,6 +239,17 @@ export function forgetOld(text: string | undefined, nowMs: number, version = 0):
   return ring.buckets.length + ring.requests.length === 0 ? undefined : print(ring)
 }
 
+/**
+ * What is left of it for the session's next user: digests, so that no request is carried out twice and nothing is told of any. The
+ * request with the key `except` is left out, to be remembered anew. Undefined when there is none.
+ */
+export function digestsOf(text: string | undefined, nowMs: number, except?: string): string | undefined {
+  if (text === undefined) return undefined
+  const { buckets, requests } = parse(text, nowMs)
+  for (const { keyDigest, forgetAtMs } of requests) if (keyDigest !== except) addDigest(buckets, keyDigest, forgetAtMs)
+  return buckets.length === 0 ? undefined : print({ buckets, requests: [] })
+}
+
 /** Whether something is past its time. */
 export function hasOld(text: string | undefined, nowMs: number): boolean {
   return text !== undefined && entriesIn(text).some((each) => headOf(each).forgetAtMs <= nowMs)

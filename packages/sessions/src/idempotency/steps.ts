@@ -4,7 +4,7 @@ import { assertJson } from '../record/data.ts'
 import { AnswerNotKeptError, IdempotencyMismatchError, StepNameError } from '../errors.ts'
 import type { Fingerprint } from './fingerprint.ts'
 import type { UserTag } from '../secrets/id.ts'
-import { DIGEST_ONLY, type KeyLimits, findKey, remember } from './remembered-keys.ts'
+import { DIGEST_ONLY, digestsOf, type KeyLimits, findKey, remember } from './remembered-keys.ts'
 import type { Snapshot } from '../record/record.ts'
 
 /** A request that carries an idempotency key. */
@@ -28,14 +28,19 @@ export interface KeyedStep extends KeyedRequest {
   readonly isMark?: boolean
 }
 
-/** Throws if the key is another request's, or only a digest of this one is left. */
+/**
+ * Throws if the key is another request's, or only a digest of this one is left. `own` is what this very copy of the request has stored: a
+ * digest in its place does not say that another copy was here.
+ */
 export function findRemembered(
   current: Snapshot | undefined,
   asked: Pick<KeyedStep, 'keyDigest' | 'fingerprint'>,
   nowMs: number,
+  own?: Remembered,
 ): Remembered | undefined {
-  const remembered = findKey(current?.body.answersText, asked.keyDigest, nowMs)
-  if (remembered === DIGEST_ONLY) throw new AnswerNotKeptError()
+  const found = findKey(current?.body.answersText, asked.keyDigest, nowMs)
+  const remembered = found === DIGEST_ONLY ? own : found
+  if (found === DIGEST_ONLY && own === undefined) throw new AnswerNotKeptError()
   if (remembered !== undefined && !asked.fingerprint.matches(remembered.fingerprint))
     throw new IdempotencyMismatchError()
   return remembered
@@ -76,7 +81,7 @@ export function remembering(
   { remembered, step, result, user, rotates }: Memory,
   limits: KeyLimits,
   nowMs: number,
-): { readonly text: string; readonly forgotten: number } {
+): { readonly text: string; readonly forgotten: number; readonly entry: Remembered } {
   assertJson(result, 'update()')
   const { keyDigest, fingerprint, name, answer, windowMs } = step
   const changesUser = user !== current?.body.user
@@ -91,8 +96,9 @@ export function remembering(
     results: [...(remembered?.results ?? []), ...(name === ANSWERED ? [] : [{ step: name, result }])],
     answer,
   }
-  // Nothing of what came before is the new user's.
-  return remember(changesUser ? undefined : current?.body.answersText, entry, limits, nowMs, current?.version)
+  const before = current?.body.answersText
+  const kept = changesUser ? digestsOf(before, nowMs, keyDigest) : before
+  return { ...remember(kept, entry, limits, nowMs, current?.version), entry }
 }
 
 const UNNAMED = 'update'

@@ -40,6 +40,26 @@ test('a request cut off between two of its steps is completed, not repeated, whe
   t.deepEqual((await reopen(session)).take(), { n: 2 })
 })
 
+test('a request of which others have left only a digest between two of its steps goes on, and is known again', async (t) => {
+  const { session, reopen } = await begun({ n: 0 })
+  const slow = await reopen(session)
+  slow.bindIdempotencyKey('balancer-120s-slow', '')
+  t.is(await increment(slow, 'first'), 1)
+  for (let n = 0; n < 30; n++) {
+    const other = await reopen(session)
+    other.bindIdempotencyKey(`balancer-120s-${n}`, '')
+    await increment(other)
+  }
+  const tooLate = await reopen(session)
+  t.throws(() => tooLate.bindIdempotencyKey('balancer-120s-slow', ''), { code: 'ANSWER_NOT_KEPT' })
+  t.is(await increment(slow, 'second'), 32)
+
+  const again = await reopen(session)
+  again.bindIdempotencyKey('balancer-120s-slow', '')
+  t.deepEqual([await increment(again, 'first'), await increment(again, 'second')], [1, 32])
+  t.deepEqual((await reopen(session)).take(), { n: 32 })
+})
+
 test('an answer that was known with the last write is given back without running anything', async (t) => {
   const { session, reopen } = await begun({ n: 0 })
   const first = await reopen(session)

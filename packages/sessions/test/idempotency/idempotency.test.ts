@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import test from 'ava'
 import { idempotency } from '../../src/koa/idempotency.ts'
+import { gathering } from '../support/each-middleware.ts'
 import type { Handler } from '../support/shop.ts'
 import { client, shop } from '../support/shop.ts'
 
@@ -38,6 +39,8 @@ const routes = (ran: string[]): Record<string, Handler> => ({
     await sleep(300)
     return { count: await ctx.session?.update((draft) => (draft['count'] = Number(draft['count'] ?? 0) + 1)) }
   }),
+  '/login': (ctx) => void Object.assign(ctx.session ?? {}, { user: ctx.query['user'] }),
+  '/keyed-login': once((ctx) => void Object.assign(ctx.session ?? {}, { user: ctx.query['user'] })),
   '/': (ctx) => ctx.session,
 })
 
@@ -88,5 +91,47 @@ test("a key means nothing in another's session", async (t) => {
   for (const browser of [client(origin), client(origin)]) {
     await browser.get('/begin')
     t.deepEqual((await browser.get('/count', 'key')).body, { count: 1 })
+  }
+})
+
+for (const login of ['/login', '/keyed-login']) {
+  test(`a request of before a login is not carried out again after it: ${login}`, async (t) => {
+    const browser = client(await shop(t, routes([])))
+    await browser.get('/begin')
+    t.deepEqual((await browser.get('/count', 'key')).body, { count: 1 })
+    for (const user of ['u', 'other']) {
+      t.true((await browser.get(`${login}?user=${user}`, `login-${user}`)).status < 300)
+      const repeated = await browser.get('/count', 'key')
+      t.is(repeated.status, 409)
+      t.regex(String(repeated.body), /carried out before/)
+    }
+    t.deepEqual((await browser.get('/')).body, { begun: true, count: 1, user: 'other' })
+    t.deepEqual((await browser.get('/count', 'another-key')).body, { count: 2 })
+    t.deepEqual((await browser.get('/count', 'another-key')).body, { count: 2 })
+  })
+}
+
+test('two logins at once, each after an update of its own as a visitor, both log in, and so do their repeats', async (t) => {
+  const gather = gathering(2)
+  const login = once(async (ctx) => {
+    const attempts = await ctx.session?.update('attempt', (draft) => {
+      return (draft['attempts'] = Number(draft['attempts'] ?? 0) + 1)
+    })
+    await gather()
+    Object.assign(ctx.session ?? {}, { user: 'u' })
+    return { attempts }
+  })
+  const origin = await shop(t, { ...routes([]), '/slow-login': login })
+  const visitor = client(origin)
+  await visitor.get('/begin')
+  const clicks = ['one', 'two'].map((key) => ({ key, browser: client(origin, visitor.cookie) }))
+  const answers = await Promise.all(clicks.map(({ key, browser }) => browser.get('/slow-login', key)))
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200],
+  )
+  for (const [index, { key, browser }] of clicks.entries()) {
+    t.deepEqual((await browser.get('/')).body, { begun: true, attempts: 2, user: 'u' })
+    t.deepEqual((await browser.get('/slow-login', key)).body, answers[index]?.body)
   }
 })

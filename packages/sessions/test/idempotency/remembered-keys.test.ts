@@ -3,7 +3,7 @@ import test from 'ava'
 import fc from 'fast-check'
 import { keyDigest, type Remembered } from '../../src/idempotency/answers.ts'
 import { RecordUnreadableError } from '../../src/errors.ts'
-import { DIGEST_ONLY, forgetOld, hasOld, findKey, remember } from '../../src/idempotency/remembered-keys.ts'
+import { DIGEST_ONLY, digestsOf, forgetOld, hasOld, findKey, remember } from '../../src/idempotency/remembered-keys.ts'
 
 const NOW_MS = 1_800_000_000_000
 const HOUR_MS = 3_600_000
@@ -136,6 +136,23 @@ test('between two versions with which they are tidied there are few more keys th
     if (version >= 500) t.truthy(recallIn(text, `key-${version - 499}`), String(version))
     if (version >= 540) t.is(recallIn(text, `key-${version - 532}`), undefined)
   }
+})
+
+test('for another user digests are left, each until its time, and nothing of the request that is remembered anew', (t) => {
+  const answer = { status: 200, type: 'text/plain', body: 'what the first user bought' }
+  const { text } = after(40, LIMITS, { answer })
+  const left = digestsOf(text, NOW_MS, keyDigest('key-39')) ?? ''
+  t.true(Buffer.byteLength(left) < 500)
+  for (let n = 0; n < 39; n++) t.is(recallIn(left, `key-${n}`), DIGEST_ONLY)
+  t.is(recallIn(left, 'key-39'), undefined)
+  t.is(recallIn(left, 'key-0', NOW_MS + 24 * HOUR_MS + 10_000), undefined)
+  t.is(digestsOf(left, NOW_MS), left)
+
+  const more = remember(left, request('key-39', { answer }), LIMITS, NOW_MS, 1).text
+  t.like(recallIn(more, 'key-39'), { answer })
+  t.is(recallIn(more, 'key-0'), DIGEST_ONLY)
+  t.is(digestsOf(undefined, NOW_MS), undefined)
+  t.is(digestsOf(text, NOW_MS + 25 * HOUR_MS), undefined)
 })
 
 test('keys that are not JSON are reported', (t) => {
