@@ -35,6 +35,10 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
       "A warning of the process: the store that was named by its URL can't be reached at the start. Requests fail until it answers.",
       'Start the store, or mend the host, the port or the password of its URL. The application need not start again.',
     ],
+    NINELIVES_USER_NOT_TEXT: [
+      "A warning of the process: a session has a field `user` that is no text. Without `userOf` the session counts as a visitor's: a login does not change its id, and `users` does not know it.",
+      "Set `userOf` to what gives the user's name as a text, such as `({ user }) => user?.id`.",
+    ],
     RECORD_UNREADABLE: [
       'What is stored under this session is damaged, or was written by a newer version of the program. It is left as it is.',
       'Deploy the newer version to every node. Otherwise look for another program that writes under the same prefix.',

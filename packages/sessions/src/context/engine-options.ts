@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { CarrierEvent } from '../carrier.ts'
 import type { SessionStore } from '../contract.ts'
 import type { LastKnownLimits } from './last-known.ts'
-import { checkedOptions, type Rules, take } from '../options.ts'
+import { checkedOptions, type Rules, SessionOptionsError, take } from '../options.ts'
 import type { SessionData } from '../record/data.ts'
 import { type SessionTracing, tracingRule } from '../observability/observers.ts'
 import type { Resolvers } from '../record/merge.ts'
@@ -58,7 +58,10 @@ export interface EngineOptions {
   readonly rotationGraceMs?: number
   /** What to do when it is used after that: end the session, or only report it. Default `end`. */
   readonly onTheft?: 'end' | 'report'
-  /** The session's user, from its data; a change of the user rotates the id. Default: the field `user`, if it is a text. */
+  /**
+   * The session's user, from its data: a text, or undefined for a visitor's. A change of the user rotates the id. Default: the field
+   * `user`, if it is a text.
+   */
   readonly userOf?: (data: SessionData) => string | undefined
   /** Options for sessions without a user: when they end, how many may begin, which are stored. */
   readonly visitors?: VisitorPolicy
@@ -90,14 +93,13 @@ export interface EngineOptions {
 
 export type CheckedEngineOptions = Required<Omit<EngineOptions, 'tracing'>> & Pick<EngineOptions, 'tracing'>
 
-const DEFAULTS: Omit<CheckedEngineOptions, 'store'> = {
+const DEFAULTS: Omit<CheckedEngineOptions, 'store' | 'userOf'> = {
   clock: systemClock,
   random: randomBytes,
   idleTimeoutMs: 30 * 60_000,
   absoluteTimeoutMs: 24 * 60 * 60_000,
   rotationGraceMs: 5_000,
   onTheft: 'end',
-  userOf: fieldUser,
   visitors: {},
   resolvers: {},
   dataBytesMax: 256 * 1024,
@@ -157,10 +159,32 @@ export function engineOptionsIn(
 
 /** Throws SessionOptionsError for what can't be used. */
 export function checkedEngineOptions(given: EngineOptions): CheckedEngineOptions {
-  return { ...DEFAULTS, ...checkedOptions('sessionEngine()', given, engineRules) }
+  const { userOf = fieldUser(), ...options } = checkedOptions('sessionEngine()', given, engineRules)
+  return { ...DEFAULTS, ...options, userOf: (data) => checkedUser(userOf(data)) }
 }
 
-function fieldUser(data: SessionData): string | undefined {
-  const user = data['user']
-  return typeof user === 'string' ? user : undefined
+/** An application in JavaScript may give anything. An empty name would make one user of all sessions that have it. */
+function checkedUser(user: unknown): string | undefined {
+  if (user === undefined || user === null || user === '') return undefined
+  if (typeof user === 'string') return user
+  throw new SessionOptionsError(
+    `userOf returns the user's name as a text, or undefined, not a value of type ${typeof user}.`,
+  )
+}
+
+/** Warns once, because a login would go unnoticed. */
+function fieldUser(): (data: SessionData) => string | undefined {
+  let hasWarned = false
+  return ({ user }) => {
+    if (typeof user === 'string') return user
+    const isNone = user === undefined || user === null || user === false
+    if (!isNone && !hasWarned) {
+      hasWarned = true
+      process.emitWarning(
+        "a session's field 'user' is no text: the session counts as a visitor's, and a login does not change its id. Set the option userOf.",
+        { code: 'NINELIVES_USER_NOT_TEXT' },
+      )
+    }
+    return undefined
+  }
 }

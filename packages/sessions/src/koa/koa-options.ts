@@ -31,7 +31,10 @@ export interface SessionsOptions<Fields extends object = SessionFields>
    * opened store, which the application closes: `await openStore('redis://...')`.
    */
   readonly store: SessionStore | string
-  /** The session's user, from its data; a change of the user rotates the id. Default: the field `user`, if it is a text. */
+  /**
+   * The session's user, from its data: a text, or undefined for a visitor's. A change of the user rotates the id. Default: the field
+   * `user`, if it is a text.
+   */
   readonly userOf?: (data: SessionDraft<Fields>) => string | undefined
   /** Whether a stored session may be used for this request. If not, the request has none, and may begin another. */
   readonly valid?: (ctx: Koa.Context, data: SessionDraft<Fields>) => boolean

@@ -40,7 +40,10 @@ export interface WebSessionsOptions<
    * closes: `await openStore('redis://...')`.
    */
   readonly store: SessionStore | string
-  /** The session's user, from its data; a change of the user rotates the id. Default: the field `user`, if it is a text. */
+  /**
+   * The session's user, from its data: a text, or undefined for a visitor's. A change of the user rotates the id. Default: the field
+   * `user`, if it is a text.
+   */
   readonly userOf?: (data: SessionDraft<Fields>) => string | undefined
   /**
    * The client's address, by which new visitors are counted. Default: none, and visitors are not bounded by address, because behind a
