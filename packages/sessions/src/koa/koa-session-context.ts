@@ -13,7 +13,8 @@ import {
   STATE,
   type StatefulContext,
 } from './request-state.ts'
-import { assignedFields, assignFields, type BareSession } from './koa-session-fields.ts'
+import { assignFields } from '../field-names.ts'
+import { assignedFields, type BareSession } from './koa-session-fields.ts'
 import { type GiveMembers, storedMaxAge } from './koa-session-members.ts'
 
 interface SessionAccessor {

@@ -1,6 +1,6 @@
-/** An application's fields on koa-session's object, and the names that a field can't have. */
+/** An application's fields on koa-session's object. */
 import type { SessionData } from '../record/data.ts'
-import { SessionValueError } from '../errors.ts'
+import { assertFieldNames, assignFields, refusal } from '../field-names.ts'
 
 /**
  * Whose session an object is: on the object itself, under a symbol, which is no field. Both a WeakMap from sessions to requests
@@ -23,27 +23,6 @@ export interface BareSession {
 /** What koa-session keeps on the object beside the fields. A copy such as `{ ...ctx.session }` has it as well. */
 const BOOKKEEPING: ReadonlySet<string> = new Set(['isNew', '_requireSave', '_expire', '_maxAge', '_session'])
 
-/** What every session has beside its fields. A field of that name would be lost, or break every later request. */
-const MEMBERS: Readonly<Record<string, string>> = {
-  commit: "is koa-session's method that saves the session",
-  constructor: 'is the class of the session',
-  externalKey: "is the session's public id",
-  inspect: 'shows the fields in a log',
-  isNew: 'tells whether this request began the session',
-  length: 'counts the fields',
-  manuallyCommit: 'saves the session',
-  maxAge: 'is how long the session may be unused',
-  populated: 'tells whether there are fields',
-  regenerate: 'gives the session another id',
-  save: 'saves the session',
-  single: 'runs a function once for the session',
-  toJSON: 'gives the fields',
-  update: 'changes the session in one atomic step',
-  ['__proto__']: 'is the prototype of the session',
-}
-
-export const memberNames: readonly string[] = Object.keys(MEMBERS)
-
 /** What the handler has made of the fields. Throws SessionValueError for a name that a field can't have. */
 export function fieldsOf(session: BareSession): SessionData {
   const fields: SessionData = {}
@@ -61,33 +40,10 @@ export function replaceFields(session: BareSession, data: SessionData): void {
   assignFields(session, data)
 }
 
-/** Puts stored fields on the object. A name that was stored before it was refused is left out, and so leaves the store. */
-export function assignFields(session: BareSession, data: SessionData): void {
-  for (const name of Object.keys(data)) if (!isRefused(name)) session[name] = data[name]
-}
-
-export function assertFieldNames(fields: object): void {
-  for (const name of Object.keys(fields)) if (isRefused(name)) throw refusal(name)
-}
-
 /** The fields of an object that is to become the session; it may be a copy of one. */
 export function assignedFields(assigned: object): SessionData {
   if ('isNew' in assigned && typeof assigned.isNew !== 'boolean') throw refusal('isNew')
   const fields = Object.fromEntries(Object.entries(assigned).filter(([name]) => !BOOKKEEPING.has(name)))
   assertFieldNames(fields)
   return fields
-}
-
-export function refusal(name: string): SessionValueError {
-  if (!Object.hasOwn(MEMBERS, name)) {
-    const other = name.replace(/^_+/, '')
-    const instead = other === '' ? 'Give it another name.' : `Name it '${other}'.`
-    return new SessionValueError(name, "a field whose name begins with '_', as koa-session's own do", instead)
-  }
-  const instead = `session.${name} ${MEMBERS[name]}: give the field another name.`
-  return new SessionValueError(name, 'a field with the name of a member', instead)
-}
-
-function isRefused(name: string): boolean {
-  return name.startsWith('_') || Object.hasOwn(MEMBERS, name)
 }

@@ -10,7 +10,8 @@ import type { UpdateOptions } from './session-type.ts'
 import { checkedOptions, checkedValue, type Rules, take } from '../options.ts'
 import { UNTIL_BROWSER_CLOSES } from '../record/record.ts'
 import { known, refuseInOutage, sessionOf, type StatefulContext, stateOf } from './request-state.ts'
-import { type BareSession, memberNames, OWNER, refusal } from './koa-session-fields.ts'
+import { memberNames, refusal } from '../field-names.ts'
+import { type BareSession, OWNER } from './koa-session-fields.ts'
 import { assertStepName } from '../idempotency/steps.ts'
 
 /** Carries out `session.update(name, change)`; without a name it is undefined. */

@@ -10,7 +10,7 @@ import type { SessionStore } from '../contract.ts'
 import { type Engine, sessionEngine } from '../engine/engine.ts'
 import { engineOptionsIn } from '../context/engine-options.ts'
 import { guardedStore } from '../stores/guard/guarded-store.ts'
-import { copyOf, type SessionData, withHeldObjects } from '../record/data.ts'
+import { copyOf, withHeldObjects } from '../record/data.ts'
 import { answeringWith, replay, wasAnswered } from './idempotency.ts'
 import { type CheckedOptions, checkedSessionsOptions, type SessionsOptions } from './koa-options.ts'
 import type { SessionFields } from '../session-fields.ts'
@@ -21,7 +21,8 @@ import { endDiscarded, refuseInOutage, sessionOf, STATE, type StatefulContext, s
 import { reported, type SessionsReport } from '../observability/session-counts.ts'
 import { type SessionCookie, sessionCookie } from './session-cookie.ts'
 import { cookieLimits } from '../cookie/cookie-options.ts'
-import { assertFieldNames, fieldsOf, replaceFields } from './koa-session-fields.ts'
+import { withFieldNames } from '../field-names.ts'
+import { fieldsOf, replaceFields } from './koa-session-fields.ts'
 import type { Update } from './koa-session-members.ts'
 import { koaSessionMiddleware } from './koa-session-middleware.ts'
 import { withHeaders } from './with-headers.ts'
@@ -211,12 +212,4 @@ function refuseMounted(ctx: Koa.Context, app: Koa): void {
 function withCookies(ctx: Koa.Context, error: unknown): unknown {
   const cookies = ctx.res.getHeader('Set-Cookie')
   return cookies === undefined || !(error instanceof Error) ? error : withHeaders(error, { 'Set-Cookie': cookies })
-}
-
-function withFieldNames<T>(change: (draft: SessionData) => T): (draft: SessionData) => T {
-  return (draft) => {
-    const outcome = change(draft)
-    assertFieldNames(draft)
-    return outcome
-  }
 }

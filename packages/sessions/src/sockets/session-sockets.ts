@@ -117,6 +117,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
   assertGiven('sessionSockets()', options, 'server', 'path', 'onConnection')
   const presented = presentedBy(access.ids, options.sessionIdOf)
   const { engine, secure } = access
+  const refusesNames = access.ids.by === 'cookie'
   const { server, path, onConnection, allowedOrigins = [], socketsPerSessionMax = 8, outage = 'close' } = options
   const { onError = () => {}, onRevoked = () => {}, admits = () => true } = options
   const limits: SocketLimits = {
@@ -274,7 +275,7 @@ export function sessionSockets<Fields extends object = SessionFields>(
     webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const socket: Socket<Fields> = new Socket(
         webSocket,
-        new SocketSession<Fields>(engine, session, outage === 'read-only'),
+        new SocketSession<Fields>(engine, session, { readsLastSeen: outage === 'read-only', refusesNames }),
         request,
         limits,
         {

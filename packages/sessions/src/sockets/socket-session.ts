@@ -1,4 +1,5 @@
 /** A socket's session, in the hands of its handlers. */
+import { withFieldNames } from '../field-names.ts'
 import { type SessionDraft, type SessionFields } from '../session-fields.ts'
 import { SessionGoneError, StoreUnavailableError } from '../errors.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -13,6 +14,13 @@ export const MESSAGE_KEPT_MS = 10 * 60_000
 /** Before the id of a message, so that no key of a request is taken for one. */
 const MESSAGE_KEY = 'socket-message-'
 
+export interface SocketSessionRules {
+  /** While the store is out, what was seen last may be read. */
+  readonly readsLastSeen: boolean
+  /** A service on Koa may have the session too; see field-names.ts. */
+  readonly refusesNames: boolean
+}
+
 export class SocketSession<Fields extends object = SessionFields> {
   readonly #engine: Engine
   /** As it was seen last. */
@@ -20,12 +28,11 @@ export class SocketSession<Fields extends object = SessionFields> {
   /** The session in the hands of the present message, whose id its changes carry. */
   #ofMessage: OpenSession | undefined
   readonly #user: UserTag | undefined
-  /** While the store is out, what was seen last may be read. */
-  readonly #readsLastSeen: boolean
+  readonly #rules: SocketSessionRules
 
-  constructor(engine: Engine, session: OpenSession, readsLastSeen: boolean) {
+  constructor(engine: Engine, session: OpenSession, rules: SocketSessionRules) {
     this.#engine = engine
-    this.#readsLastSeen = readsLastSeen
+    this.#rules = rules
     this.#session = session
     this.#user = session.user
   }
@@ -73,7 +80,9 @@ export class SocketSession<Fields extends object = SessionFields> {
   async update<T>(name: string, change: (draft: SessionDraft<Fields>) => T): Promise<T> {
     assertStepName(name)
     const session = this.#ofMessage ?? this.#session
-    const result = await session.update(session.take(), change as (draft: SessionData) => T, name)
+    const given = change as (draft: SessionData) => T
+    const checked = this.#rules.refusesNames ? withFieldNames(given) : given
+    const result = await session.update(session.take(), checked, name)
     this.#see(session)
     return result
   }
@@ -104,7 +113,7 @@ export class SocketSession<Fields extends object = SessionFields> {
   /** True if the session may be read all the same; throws the error if not. */
   #inOutage(error: unknown): true {
     const isOut = error instanceof StoreUnavailableError
-    if (isOut && this.#readsLastSeen && this.expiresAtMs > this.#engine.clock.now()) return true
+    if (isOut && this.#rules.readsLastSeen && this.expiresAtMs > this.#engine.clock.now()) return true
     throw error
   }
 

@@ -10,6 +10,7 @@ import { isIdNeeded, isNews } from '../cookie/cookie-news.ts'
 import { copyOf, type SessionData, withHeldObjects } from '../record/data.ts'
 import { merge } from '../record/merge.ts'
 import type { SessionId } from '../secrets/id.ts'
+import { assertFieldNames, assignFields, withFieldNames } from '../field-names.ts'
 import type { SessionDraft, SessionFields } from '../session-fields.ts'
 import type { WebCookie } from './web-options.ts'
 
@@ -51,13 +52,13 @@ export class LoadedSession {
   #session: OpenSession | undefined
   #hasEnded = false
   #hasJustWritten = false
-  readonly data: SessionData
+  readonly data: SessionData = {}
 
   constructor(loaded: Loaded) {
     this.#loaded = loaded
     this.#session = loaded.session
     this.#opened = loaded.session?.info
-    this.data = loaded.session?.take() ?? {}
+    assignFields(this.data, loaded.session?.take() ?? {})
   }
 
   get info(): SessionInfo | undefined {
@@ -65,11 +66,12 @@ export class LoadedSession {
   }
 
   update<T>(change: (draft: SessionData) => T): Promise<T> {
-    return this.#inTurn(() => this.#write((session, mine) => session.update(mine, change)))
+    return this.#inTurn(() => this.#write((session, mine) => session.update(mine, withFieldNames(change))))
   }
 
   login(fields: SessionData): Promise<void> {
     return this.#inTurn(async () => {
+      assertFieldNames(fields)
       const given = copyOf(fields)
       this.#begun().rotate()
       await this.#write((session, mine) => session.update(mine, (draft) => void Object.assign(draft, given)))
@@ -112,6 +114,7 @@ export class LoadedSession {
   }
 
   async #write<T>(write: (session: OpenSession, mine: SessionData) => Promise<T>): Promise<T> {
+    assertFieldNames(this.data)
     const session = this.#begun()
     const before = session.info?.version
     const mine = copyOf(this.data)
@@ -129,6 +132,6 @@ export class LoadedSession {
 
   #replace(fields: SessionData): void {
     for (const name of Object.keys(this.data)) delete this.data[name]
-    Object.assign(this.data, fields)
+    assignFields(this.data, fields)
   }
 }

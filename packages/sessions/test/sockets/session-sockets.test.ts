@@ -69,6 +69,24 @@ test('a message that reads the session before it changes it is carried out once 
   t.like(await socket.ask({ type: 'move', id: 'other' }), { x: 2 })
 })
 
+test('a field with a name that a session on Koa can not have is refused, and the session stays as it was', async (t) => {
+  const node = await socketNode(t, memoryStore(), {
+    sockets: {
+      onConnection: ({ session, send }) => ({
+        name: async ({ id, field }) => {
+          await session.update('name', (draft) => Object.assign(draft, { [String(field)]: 1, x: 1 }))
+          send({ type: 'named', id })
+        },
+        look: async ({ id }) => send({ type: 'seen', id, fields: await session.read() }),
+      }),
+    },
+  })
+  const socket = await socketAt(t, node, await loggedIn(node))
+  for (const field of ['_csrf', 'length'])
+    t.like(await socket.ask({ type: 'name', id: field, field }), { type: 'error', code: 'SESSION_VALUE' })
+  t.deepEqual((await socket.ask({ type: 'look', id: 'look' }))['fields'], { user: 'u' })
+})
+
 test('changes outside of a message are each made', async (t) => {
   let tick: (() => Promise<number>) | undefined
   const node = await socketNode(t, memoryStore(), {
