@@ -2,11 +2,12 @@
  * Turns errors into answers of the form `{error: {code, message}}`. It runs outside the session middleware, which may fail before
  * a handler (no store) or after it (the commit).
  *
- * An error with `expose` has a message for the client; any other becomes a bare 500, with its reason in the log under the request's
- * id. An answer that asks for a retry does not touch the cookie: a session that can't be read now can be read later, and deleting
- * the cookie would log the user out.
+ * An error with `expose` has a message for the client, or gets one where its own says where the store is. Any other becomes a bare
+ * 500, with its reason in the log under the request's id. An answer that asks for a retry does not touch the cookie: a session that
+ * can't be read now can be read later, and deleting the cookie would log the user out.
  */
 import type Koa from 'koa'
+import { clientMessage, SessionError } from '@ninelives/sessions'
 import type { Logger } from 'pino'
 import type { RequestContext } from './request.ts'
 
@@ -41,7 +42,8 @@ export function errors(log: Logger): Koa.Middleware<RequestContext['state']> {
       ctx.set({ 'Cache-Control': 'no-store', ...error.headers })
       if (error.status === 503) ctx.remove('Set-Cookie')
       ctx.status = error.status
-      ctx.body = { error: { code: error.code, message: error.message } }
+      const message = error instanceof SessionError ? clientMessage(error) : error.message
+      ctx.body = { error: { code: error.code, message } }
     }
   }
 }

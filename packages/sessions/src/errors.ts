@@ -30,6 +30,13 @@ export class StoreFullError extends StoreRefusedError {}
 /** Too few copies of the store have the change, or can have it; `cause.code` is `TOO_FEW_COPIES`. */
 export class StoreCopiesError extends StoreRefusedError {}
 
+/** What a client may be told of an error. The message of a store's error also says where the store is, which is for the operator. */
+export function clientMessage(error: SessionError): string {
+  if (error instanceof StoreFullError) return 'The session store is full.'
+  if (error instanceof StoreRefusedError) return 'The session store refused this.'
+  return error instanceof StoreUnavailableError ? 'The session store is not available.' : error.message
+}
+
 /** The session was destroyed, or expired, while this request was working on it. Nothing was written. */
 export class SessionGoneError extends SessionError {
   constructor() {

@@ -13,7 +13,7 @@ async function failingStore(
   return { store, fail: () => Object.assign(store, verbs), mend: () => Object.assign(store, whole) }
 }
 
-const unavailable = (): Promise<never> => Promise.reject(new StoreUnavailableError('memory'))
+const unavailable = (): Promise<never> => Promise.reject(new StoreUnavailableError('redis at 10.0.0.1:6379'))
 
 for (const [what, verbs] of [
   ['can not be read', { read: unavailable, write: unavailable, touch: unavailable, destroy: unavailable }],
@@ -36,6 +36,7 @@ for (const [what, verbs] of [
       const answer = await visitor.send(method, path, payload)
       t.is(answer.status, 503, path)
       t.is(errorCode(answer), 'STORE_UNAVAILABLE')
+      t.like(answer.body, { error: { message: 'The session store is not available.' } })
       t.regex(answer.headers.get('Retry-After') ?? '', /^\d+$/)
       t.deepEqual(answer.setCookie, [], path)
     }

@@ -56,7 +56,7 @@ onRedis(
     await redis.limitMemory(1)
     const refused = await client(await node.ready()).login('user-1')
     t.is(refused.status, 503)
-    t.regex(JSON.stringify(refused.body), /out of memory/)
+    t.like(refused.body, { error: { message: 'The session store is full.' } })
     await until('the node to say so', async () => {
       const { status, body } = await visitor.send('GET', '/readyz')
       return status === 503 && /OOM/.test(JSON.stringify(body))
@@ -101,6 +101,7 @@ onRedis('a store that comes late is waited for as long as it takes; readiness an
   const refused = await visitor.login('user-0')
   t.is(refused.status, 503)
   t.is(errorCode(refused), 'STORE_UNAVAILABLE')
+  t.like(refused.body, { error: { message: 'The session store is not available.' } })
   t.deepEqual(node.messages, [])
   await redis.start()
   t.is((await client(await node.ready()).send('GET', '/readyz')).status, 200)

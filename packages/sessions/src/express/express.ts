@@ -20,6 +20,7 @@
  */
 import { oldSessionsRule, type OldSessions } from '../adoption/old-sessions.ts'
 import { carrierOf } from '../carrier.ts'
+import { clientError } from '../client-error.ts'
 import type { SessionStore } from '../contract.ts'
 import { StoreConfigError } from '../errors.ts'
 import { sessionEngine } from '../engine/engine.ts'
@@ -249,6 +250,6 @@ function tell<T>(done: Promise<T | undefined>, callback: Callback<T> | undefined
   done.then(
     (result) => process.nextTick(() => callback?.(null, result)),
     // Without a callback the failure is not reported: the session is as it was, or ends when its time is over.
-    (error: unknown) => process.nextTick(() => callback?.(error)),
+    (error: unknown) => process.nextTick(() => callback?.(clientError(error))),
   )
 }

@@ -6,6 +6,7 @@ import { errorMonitor, type EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type Koa from 'koa'
 import { type Carrier, carrierOf } from '../carrier.ts'
+import { clientError } from '../client-error.ts'
 import type { SessionStore } from '../contract.ts'
 import { type Engine, sessionEngine } from '../engine/engine.ts'
 import { engineOptionsIn } from '../context/engine-options.ts'
@@ -87,7 +88,7 @@ export function sessions<Fields extends object = SessionFields>(
       await replay(ctx)
     } catch (error) {
       await cookie.settle(ctx)
-      throw withCookies(ctx, error)
+      throw withCookies(ctx, clientError(error))
     }
     await cookie.settle(ctx)
   }

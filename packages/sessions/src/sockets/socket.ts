@@ -1,7 +1,7 @@
 /** One socket: its messages in their order, its bounds, and its end. */
 import type { IncomingMessage } from 'node:http'
 import type { RawData, WebSocket } from 'ws'
-import { SessionError, SessionGoneError, StoreUnavailableError } from '../errors.ts'
+import { clientMessage, SessionError, SessionGoneError, StoreUnavailableError } from '../errors.ts'
 import type { SessionFields } from '../session-fields.ts'
 import type { SocketSession } from './socket-session.ts'
 
@@ -231,10 +231,11 @@ export class Socket<Fields extends object = SessionFields> implements SessionSoc
 
   #failed(error: unknown, id: string | undefined): void {
     if (error instanceof SessionGoneError) return void this.endSession()
-    if (!(error instanceof SessionError)) this.#callbacks.onError(error)
-    const known = error instanceof SessionError
-    const { code, message } = known ? error : { code: 'INTERNAL', message: 'The message could not be handled.' }
-    this.#refuse(code, message, { id })
+    if (error instanceof SessionError) this.#refuse(error.code, clientMessage(error), { id })
+    else {
+      this.#callbacks.onError(error)
+      this.#refuse('INTERNAL', 'The message could not be handled.', { id })
+    }
     if (error instanceof StoreUnavailableError && this.#callbacks.closesInOutage)
       this.close(CLOSE.later, 'session store unavailable')
   }

@@ -1,5 +1,6 @@
 /** Sessions for a framework that has no adapter: plain `node:http`, Hono, the route handlers of Next and other web frameworks. */
 import type { IncomingMessage } from 'node:http'
+import { throwToClient } from '../client-error.ts'
 import { sessionEngine } from '../engine/engine.ts'
 import { engineOptionsIn } from '../context/engine-options.ts'
 import type { SessionStore } from '../contract.ts'
@@ -80,7 +81,7 @@ export function createSessions<
   const report = (): SessionsReport => reported(engine.counts)
   options.metrics?.watch({ report, store: options.store })
   return {
-    load: (request) => load(request) as Promise<unknown> as Promise<WebSession<Fields>>,
+    load: (request) => load(request).catch(throwToClient) as Promise<unknown> as Promise<WebSession<Fields>>,
     health: () => store.health(),
     users: usersSessions(engine),
     store: options.store,

@@ -2,6 +2,7 @@
  * A session in one request, for a framework that has no adapter: the application loads it, and puts what `commit` gives into its answer.
  * Merge, fences, rotation and expiry are the engine's, as under every adapter.
  */
+import { throwToClient } from '../client-error.ts'
 import type { Unsealed } from '../secrets/cookie.ts'
 import { type OneAtATime, oneAtATime } from '../engine/one-at-a-time.ts'
 import type { OpenSession, SessionInfo } from '../engine/session.ts'
@@ -48,13 +49,15 @@ interface Loaded {
 export class LoadedSession {
   readonly #loaded: Loaded
   readonly #opened: SessionInfo | undefined
-  readonly #inTurn: OneAtATime = oneAtATime()
+  readonly #inTurn: OneAtATime
   #session: OpenSession | undefined
   #hasEnded = false
   #hasJustWritten = false
   readonly data: SessionData = {}
 
   constructor(loaded: Loaded) {
+    const inTurn = oneAtATime()
+    this.#inTurn = (task) => inTurn(task).catch(throwToClient)
     this.#loaded = loaded
     this.#session = loaded.session
     this.#opened = loaded.session?.info
@@ -90,7 +93,7 @@ export class LoadedSession {
   }
 
   single<T>(name: string, run: (signal: AbortSignal) => T | Promise<T>, options?: SingleOptions): Promise<T> {
-    return this.#begun().single(name, run, options)
+    return this.#begun().single(name, run, options).catch(throwToClient)
   }
 
   async commit(): Promise<string[]> {

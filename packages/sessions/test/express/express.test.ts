@@ -147,14 +147,15 @@ eachMiddleware('a record that does not parse is an error, and is left alone', {}
 })
 
 eachMiddleware(
-  'a store that is down is told to the callback, and the session is unharmed',
+  'a store that is down is told to the callback, but not where it is, and the session is unharmed',
   {},
   async (t, { app, down }) => {
-    const unavailable = { code: 'STORE_UNAVAILABLE' }
+    const unavailable = { code: 'STORE_UNAVAILABLE', message: 'The session store is not available.' }
     const id = await app.visit(undefined, set({ user: 'u' }))
     await app.visit(id, async ({ session, save, destroy }) => {
       for (const verb of ['read', 'write', 'destroy']) down.add(verb)
-      await t.throwsAsync(app.find(id), unavailable)
+      const { cause } = await t.throwsAsync(app.find(id), unavailable)
+      t.regex(String(cause), /The session store \(memory\)/)
       await t.throwsAsync(destroy(), unavailable)
       session['a'] = 1
       await t.throwsAsync(save(), unavailable)

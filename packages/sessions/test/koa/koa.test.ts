@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import test from 'ava'
 import Koa from 'koa'
 import type { SessionStore } from '../../src/contract.ts'
-import { StoreUnavailableError } from '../../src/errors.ts'
+import { StoreFullError, StoreUnavailableError } from '../../src/errors.ts'
 import { idempotency } from '../../src/koa/idempotency.ts'
 import { sessions } from '../../src/koa/koa.ts'
 import { sessionBinding } from '../../src/protection/binding.ts'
@@ -85,6 +85,31 @@ for (const [name, middleware] of [
     }
   })
 }
+
+test('an answer says that the store is out or full, and not where it is; the error says both to the application', async (t) => {
+  const store = memoryStore()
+  const read = store.read.bind(store)
+  const heard: Error[] = []
+  const routes = { '/set': set({ user: 'u' }), '/more': set({ more: true }), '/': fields }
+  const origin = await shop(t, routes, { store, guard: { failuresMax: 1_000 } }, (_, app) => {
+    app.on('error', (error: Error) => heard.push(error))
+  })
+  const browser = client(origin)
+  await browser.get('/set')
+  store.read = () => Promise.reject(new StoreUnavailableError('redis at 10.0.0.1:6379'))
+  const out = await browser.get('/')
+  t.deepEqual([out.status, out.body], [503, 'The session store is not available.'])
+  t.is(out.headers.get('retry-after'), '1')
+  store.read = read
+  store.write = () => Promise.reject(new StoreFullError('redis at 10.0.0.1:6379, out of memory'))
+  const full = await browser.get('/more')
+  t.deepEqual([full.status, full.body], [503, 'The session store is full.'])
+  for (const error of heard) {
+    t.true(error instanceof StoreUnavailableError)
+    t.regex(inspect(error), /10\.0\.0\.1/)
+  }
+  t.is(heard.length, 2)
+})
 
 test('a secure cookie is named __Host- and sent over https only', async (t) => {
   const browser = client(await shop(t, { '/set': set({ a: 1 }) }, { secure: true }))

@@ -571,14 +571,18 @@ test('with the store out a message closes the socket with 1013, or is refused', 
     const failing = {
       ...store,
       write: async (...args: Parameters<typeof store.write>) => {
-        if (isOut) throw new StoreUnavailableError('memory')
+        if (isOut) throw new StoreUnavailableError('redis at 10.0.0.1:6379')
         return await store.write(...args)
       },
     }
     const node = await socketNode(t, failing, { sockets: { outage } })
     const socket = await socketAt(t, node, await loggedIn(node))
     isOut = true
-    t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), { type: 'error', code: 'STORE_UNAVAILABLE' })
+    t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), {
+      type: 'error',
+      code: 'STORE_UNAVAILABLE',
+      message: 'The session store is not available.',
+    })
     isOut = false
     if (outage === 'close') t.like(await socket.closed, { code: 1013 })
     else t.like(await socket.ask({ type: 'move', id: '1', dx: 1 }), { x: 1 })

@@ -4,7 +4,13 @@ import test from 'ava'
 import { Hono } from 'hono'
 import type { SessionStore } from '../../src/contract.ts'
 import { memoryStore } from '../../src/stores/memory.ts'
-import { createSessions, SessionError, type WebSession, type WebSessionsOptions } from '../../src/web/index.ts'
+import {
+  createSessions,
+  SessionError,
+  StoreUnavailableError,
+  type WebSession,
+  type WebSessionsOptions,
+} from '../../src/web/index.ts'
 import { gathering } from '../support/each-middleware.ts'
 import { listener } from '../support/koa-server.ts'
 import { client, KEY } from '../support/shop.ts'
@@ -221,6 +227,30 @@ test('a logout takes back the cookie of a session that has ended before', async 
     const session = await sessions.load({ headers: { cookie: pair } })
     await session.logout()
     t.regex((await session.commit()).join(), /^sid=; path=\/; expires=Thu, 01 Jan 1970/)
+  }
+})
+
+test('an error of the store says that it is out, and tells where it is only by its cause', async (t) => {
+  const store = memoryStore()
+  const sessions = createSessions({ store, keys: [KEY], secure: false, guard: { failuresMax: 1_000 } })
+  const session = await sessions.load({ headers: {} })
+  await session.login({ user: 'u' })
+  const [pair = ''] = (await session.commit())[0]?.split(';') ?? []
+  const out = () => Promise.reject(new StoreUnavailableError('redis at 10.0.0.1:6379'))
+  Object.assign(store, { read: out, write: out, destroy: out })
+  session.data['a'] = 1
+  for (const call of [
+    () => sessions.load({ headers: { cookie: pair } }),
+    () => session.update((draft) => (draft['b'] = 1)),
+    () => session.login({ user: 'v' }),
+    () => session.commit(),
+    () => session.single('name', () => 1),
+    () => session.logout(),
+  ]) {
+    const error = { instanceOf: StoreUnavailableError, message: 'The session store is not available.' }
+    const { cause, status, headers } = await t.throwsAsync(call(), error)
+    t.regex(String(cause), /10\.0\.0\.1/)
+    t.deepEqual([status, headers], [503, { 'Retry-After': '1' }])
   }
 })
 
