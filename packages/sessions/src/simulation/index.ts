@@ -1,6 +1,6 @@
 /**
- * Runs the replication engine in a virtual world: clocks drift and stop, links delay, hold and break, processes crash at any
- * step, clients write concurrently. A seed decides all of it, so a failing seed can be run again, and its script cut down.
+ * Runs the replication engine in a virtual world: clocks drift and stop, links delay, hold and break, processes are closed, and crash at
+ * any step, clients write concurrently. A seed decides all of it, so a failing seed can be run again, and its script cut down.
  */
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'

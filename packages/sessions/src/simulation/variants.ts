@@ -164,6 +164,14 @@ export const variants: ReadonlyMap<string, Variant> = new Map([
     ]),
   ],
   [
+    'hasty-leaver',
+    variant('a process that is closed says that a change it has begun was not made', [
+      VERBS,
+      "refused(attempt.isBegun ? 'unknown' : 'closed')",
+      "refused('closed')",
+    ]),
+  ],
+  [
     'lapsed-lease',
     variant('a replica believes the lease that it held before a lull', [
       LEASE,

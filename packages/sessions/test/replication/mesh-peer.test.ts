@@ -7,8 +7,9 @@ import { Neighbours } from '../../src/replication/membership/neighbours.ts'
 import type { Peer, PeerOptions } from '../../src/replication/replica/peer.ts'
 import type { PeerContext } from '../../src/replication/context/peer-context.ts'
 import { CurrentView } from '../../src/replication/membership/current-view.ts'
+import { placement } from '../../src/replication/context/placement.ts'
 import { standardTiming, TICK_MS } from '../../src/replication/context/timing.ts'
-import { LocalMesh } from '../support/mesh/local-mesh.ts'
+import { BUCKETS, LocalMesh } from '../support/mesh/local-mesh.ts'
 
 const key = 'some-key' as SessionKey
 const HOUR_MS = 3_600_000
@@ -332,6 +333,26 @@ test('a closed peer refuses', (t) => {
   of(mesh, 'a').close()
   t.deepEqual(outcome(t, mesh, read(of(mesh, 'a'))), { ok: false, refusal: 'closed' })
   t.false(of(mesh, 'a').status().serves)
+})
+
+test('a node that is closed amid a change for another node says that its outcome is unknown, and it is made once', (t) => {
+  const mesh = opened(['a', 'b', 'c'], { copies: 1 })
+  const where = placement(mesh.names, 1, BUCKETS)
+  const keys = Array.from({ length: 200 }, (_, index) => `key-${index}` as SessionKey)
+  const ofBAndC = keys.find((each) => where.preference(where.bucketOf(each)).join() === '1,2') as SessionKey
+  mesh.held.add('ack')
+  const ends: VerbOutcome<WriteResult>[] = []
+  const writing = { expectedVersion: 0, expiresAtMs: mesh.nowMs + HOUR_MS, body: 'one', ack: 'one' } as const
+  of(mesh, 'a').write(ofBAndC, writing, (end) => ends.push(end))
+  mesh.run(2 * TICK_MS)
+  t.like(of(mesh, 'c').held(ofBAndC), { isCommitted: false })
+  of(mesh, 'b').close()
+  mesh.run(TICK_MS)
+  mesh.kill('b', ['a', 'c'])
+  mesh.held.clear()
+  mesh.run(1_000)
+  t.deepEqual(ends, [{ ok: false, refusal: 'unknown' }])
+  t.like(of(mesh, 'c').held(ofBAndC), { isCommitted: true, change: { version: 1, body: 'one' } })
 })
 
 test('a list without its own name, or with one twice, is refused', (t) => {

@@ -66,7 +66,7 @@ export interface Peer {
   status(): PeerStatus
   /** What this peer holds, committed or not, expired or not: to compare copies, never to serve from. */
   held(key: SessionKey): HeldChange | undefined
-  /** Refuses every verb under way and all that follow. */
+  /** Refuses every verb under way and all that follow. The other replicas may still commit a change that was begun. */
   close(): void
 }
 

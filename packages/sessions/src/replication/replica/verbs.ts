@@ -112,7 +112,7 @@ export class Verbs {
 
   close(): void {
     this.#isClosed = true
-    for (const attempt of this.#open) this.#end(attempt, refused('closed'))
+    for (const attempt of this.#open) this.#end(attempt, refused(attempt.isBegun ? 'unknown' : 'closed'))
   }
 
   /** The ranks by which verbs can be carried out now: full replicas within reach, and this one if it is full. */

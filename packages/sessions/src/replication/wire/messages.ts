@@ -199,12 +199,13 @@ export type Verb =
 export type VerbRefusal =
   /** No view, no lease, no full replica to call, or too few copies, for as long as a verb waits. */
   | 'unavailable'
-  /** The change may have been committed or not: the answer did not arrive in time. */
+  /** The change may have been committed or not: the answer did not arrive in time, or the peer was closed before it. */
   | 'unknown'
   /** Too many verbs are under way. */
   | 'busy'
   /** No room for another record. */
   | 'full'
+  /** The peer is closed, and has begun no change: another may carry the verb out. */
   | 'closed'
 
 export type VerbOutcome<T> =

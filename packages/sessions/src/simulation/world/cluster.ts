@@ -3,7 +3,7 @@ import type { Message } from '../../replication/wire/messages.ts'
 import { QUIET_VERSION } from '../../replication/context/linked-peer.ts'
 import type { peer, Peer, PeerEvent } from '../../replication/replica/peer.ts'
 import type { Timing } from '../../replication/context/timing.ts'
-import { Network } from './network.ts'
+import { Network, type ResetOptions } from './network.ts'
 import { type Chance, chance } from './random.ts'
 import type { Move, Script } from './script.ts'
 import { Timeline } from './timeline.ts'
@@ -20,6 +20,8 @@ interface Node {
   timer: number
   /** How many messages it still sends before it dies; undefined while it lives on. */
   sendsLeft: number | undefined
+  /** It is closed, and dies, at the end of a step in which it sends a change. */
+  closing: 'waits' | 'due' | undefined
   dies: (() => void) | undefined
 }
 
@@ -34,18 +36,25 @@ export interface ClusterHooks {
   readonly failed: (what: string) => void
 }
 
-export interface Crash {
-  readonly sends: number
-  /** The others' links don't end. */
-  readonly isSilent: boolean
+export interface Death {
   /** By node, how long after the death it is proven to that node. */
   readonly provenMs: readonly (number | undefined)[]
+  /** If it may not die by then, it loses its links and what is in flight on them instead. */
   readonly mayDie: () => boolean
   readonly after: () => void
 }
 
+export interface Crash extends Death {
+  readonly sends: number
+  /** The others' links don't end. */
+  readonly isSilent: boolean
+}
+
 /** The true wall clock at virtual time 0. */
 export const EPOCH_MS = 1_700_000_000_000
+/** The links of a process that was closed end soon after what it said last. */
+const CLOSED_WITHIN_MS = 5
+const NOT_DYING = { dies: undefined, sendsLeft: undefined, closing: undefined }
 
 export class Cluster {
   readonly time = new Timeline()
@@ -69,8 +78,7 @@ export class Cluster {
       pausedUntilMs: 0,
       backlog: [],
       timer: 0,
-      sendsLeft: undefined,
-      dies: undefined,
+      ...NOT_DYING,
     }))
     this.network = new Network(script.nodes, this.time, this.#chance, {
       incarnation: (node) => this.#of(node).incarnation,
@@ -115,7 +123,7 @@ export class Cluster {
     const incarnation = this.#chance.between(1, 2 ** 31)
     const offsetMs = this.#chance.between(0, 1_000_000)
     const rate = this.#script.rates[node] ?? 1
-    Object.assign(self, { incarnation, pausedUntilMs: 0, backlog: [], sendsLeft: undefined, dies: undefined })
+    Object.assign(self, { incarnation, pausedUntilMs: 0, backlog: [], ...NOT_DYING })
     const { makePeer, timing } = this.#engine
     const { founders } = this.#script
     self.peer = makePeer(
@@ -137,24 +145,21 @@ export class Cluster {
     this.#tickAt(node, incarnation, this.time.nowMs)
   }
 
-  /**
-   * The process dies after it has sent so many more messages. If it may not die by then, it loses its links and what is in
-   * flight on them instead.
-   */
-  crash(node: number, { sends, isSilent, provenMs, mayDie, after }: Crash): void {
+  /** The process dies after it has sent so many more messages. */
+  crash(node: number, { sends, isSilent, ...death }: Crash): void {
     const self = this.#of(node)
     if (self.incarnation === 0 || self.dies !== undefined) return
-    self.dies = () => {
-      Object.assign(self, { dies: undefined, sendsLeft: undefined })
-      if (!mayDie()) return this.#resetLinks(node, false)
-      this.#prove(node, self.incarnation, provenMs)
-      Object.assign(self, { peer: undefined, incarnation: 0, backlog: [] })
-      this.#resetLinks(node, isSilent)
-      this.#hooks.crashed(node)
-      after()
-    }
+    self.dies = () => this.#die(node, death, { isSilent })
     if (sends === 0 || this.isPaused(node)) self.dies()
     else self.sendsLeft = sends
+  }
+
+  /** The process is closed once it has sent its next change, of its own or for another node, and then dies. */
+  close(node: number, death: Death): void {
+    const self = this.#of(node)
+    if (self.incarnation === 0 || self.dies !== undefined) return
+    self.closing = 'waits'
+    self.dies = () => this.#die(node, death, { detectMs: CLOSED_WITHIN_MS }, (peer) => peer.close())
   }
 
   pause(node: number, forMs: number): void {
@@ -169,7 +174,7 @@ export class Cluster {
   /** Ends a pause, and cancels a crash that was to come. */
   spare(node: number): void {
     const self = this.#of(node)
-    Object.assign(self, { dies: undefined, sendsLeft: undefined })
+    Object.assign(self, NOT_DYING)
     if (self.incarnation === 0 || !this.isPaused(node)) return
     self.pausedUntilMs = this.time.nowMs
     this.#resume(node, self.incarnation)
@@ -202,6 +207,18 @@ export class Cluster {
     })
   }
 
+  #die(node: number, { provenMs, mayDie, after }: Death, reset: ResetOptions, last?: (peer: Peer) => void): void {
+    const self = this.#of(node)
+    Object.assign(self, NOT_DYING)
+    if (!mayDie()) return this.#resetLinks(node)
+    if (last !== undefined) this.onNode(node, last)
+    this.#prove(node, self.incarnation, provenMs)
+    Object.assign(self, { peer: undefined, incarnation: 0, backlog: [] })
+    this.#resetLinks(node, reset)
+    this.#hooks.crashed(node)
+    after()
+  }
+
   #prove(dead: number, incarnation: number, provenMs: readonly (number | undefined)[]): void {
     provenMs.forEach((afterMs, node) => {
       if (node === dead || afterMs === undefined) return
@@ -210,9 +227,9 @@ export class Cluster {
     })
   }
 
-  #resetLinks(node: number, isSilent: boolean): void {
+  #resetLinks(node: number, options: ResetOptions = {}): void {
     for (let other = 0; other < this.#nodes.length; other++) {
-      if (other !== node) this.network.reset(node, other, { isSilent })
+      if (other !== node) this.network.reset(node, other, options)
     }
   }
 
@@ -234,7 +251,8 @@ export class Cluster {
         `node ${node} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       )
     }
-    if (self.sendsLeft !== undefined && self.sendsLeft <= 0) self.dies?.()
+    const isDying = self.closing === 'due' || (self.sendsLeft !== undefined && self.sendsLeft <= 0)
+    if (isDying) self.dies?.()
   }
 
   /** What arrived meanwhile is delivered at once; a tick that was due may come before it. */
@@ -261,6 +279,7 @@ export class Cluster {
     const self = this.#of(node)
     if (self.incarnation !== incarnation) return
     if (self.sendsLeft !== undefined && self.sendsLeft-- <= 0) return
+    if (self.closing === 'waits' && message.type === 'invalidate') self.closing = 'due'
     this.network.send(node, to, message)
   }
 }

@@ -22,6 +22,15 @@ export function inject(fault: Fault, { cluster, afflictions, mayDie }: World): v
           time.after(fault.backMs, () => afflictions.start(fault.node))
         },
       })
+    case 'close':
+      return cluster.close(fault.node, {
+        provenMs: fault.provenMs,
+        mayDie: () => mayDie(fault.node),
+        after: () => {
+          afflictions.disturbed()
+          time.after(fault.backMs, () => afflictions.start(fault.node))
+        },
+      })
     case 'pause':
       cluster.pause(fault.node, fault.forMs)
       afflictions.disturbed()

@@ -35,6 +35,13 @@ interface Link {
   isReset: boolean
 }
 
+export interface ResetOptions {
+  /** The node at one end is gone, and the other end does not notice. */
+  readonly isSilent?: boolean
+  /** How long an end may take to notice; until then it receives what is in flight. Default 30. */
+  readonly detectMs?: number
+}
+
 const RESENT_MAX = 4
 
 export class Network {
@@ -80,8 +87,7 @@ export class Network {
     })
   }
 
-  /** `isSilent`: the node at that end is gone, and the other end does not notice. */
-  reset(left: number, right: number, options: { isSilent?: boolean; detectMs?: number } = {}): void {
+  reset(left: number, right: number, options: ResetOptions = {}): void {
     const pair = this.#pair(left, right)
     const link = this.#links.get(pair)
     if (link === undefined || link.isReset) return

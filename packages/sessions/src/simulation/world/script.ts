@@ -18,6 +18,15 @@ export type Fault =
       /** It dies only if that node is full, and lives: it has all sessions then, wherever it is cut off. */
       readonly heir?: number
     }
+  /** It is closed once it has begun its next change, of its own or for another node, and then ends. */
+  | {
+      readonly kind: 'close'
+      readonly atMs: number
+      readonly node: number
+      readonly backMs: number
+      /** As above. */
+      readonly provenMs: readonly (number | undefined)[]
+    }
   | { readonly kind: 'pause'; readonly atMs: number; readonly node: number; readonly forMs: number }
   | { readonly kind: 'reset'; readonly atMs: number; readonly node: number; readonly other: number }
   | {
@@ -108,6 +117,8 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
   const awakeMs = random.pick([20, 60, 150, 400, 1_000])
   const bursts = random.hit(0.5) ? lulled(random, busyMs, awakeMs) : [{ fromMs: 20, toMs: busyMs }]
   const drift = random.pick(DRIFTS)
+  // Apart from the other draws, which so depend on the seed alone.
+  const closing = chance(seed ^ 0xc105e)
   const each = <T>(draw: () => T): T[] => Array.from({ length: nodes }, draw)
   return {
     seed,
@@ -117,7 +128,9 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
     copies,
     keys,
     startsMs: each(() => (random.hit(0.8) ? random.between(0, 50) : random.between(0, 600))),
-    faults: faults(random, { nodes, busyMs, bursts, awakeMs }).filter(({ atMs }) => atMs < busyMs),
+    faults: closing.hit(0.125)
+      ? closes(closing, nodes, busyMs)
+      : faults(random, { nodes, busyMs, bursts, awakeMs }).filter(({ atMs }) => atMs < busyMs),
     operations: operations(random, { nodes, keys, bursts }),
     busyMs,
     rates: each(() => 1 + (random.next() * 2 - 1) * drift),
@@ -341,6 +354,18 @@ function revenant(random: Chance, nodes: number, busyMs: number): Fault[] {
     crash(random, nodes, { atMs, node, backMs: random.between(1, 60), sends: 0 }),
     { kind: 'cut', atMs: cutAtMs, forMs, ways: around(nodes, node), isLost: random.hit(0.5), isRefused: true },
   ]
+}
+
+/** One node after the other is closed amid changes, and comes back, as where a new program is rolled out. */
+function closes(random: Chance, nodes: number, busyMs: number): Fault[] {
+  const first = random.between(0, nodes - 1)
+  return Array.from({ length: random.between(2, 4) }, () => random.between(FIRST_MS, busyMs))
+    .sort((left, right) => left - right)
+    .map((atMs, step): Fault => {
+      const at = { atMs, node: (first + step) % nodes, backMs: random.between(10, 400) }
+      const { provenMs } = crash(random, nodes, { ...at, sends: 0 })
+      return { kind: 'close', ...at, provenMs }
+    })
 }
 
 /** Both directions of all links of a node. */

@@ -10,6 +10,9 @@ interface Mail {
   readonly message: Message
 }
 
+/** Enough for tests. */
+export const BUCKETS = 16
+
 /** All clocks are one, every message takes a step, and each peer ticks at the step at which it is due. */
 export class LocalMesh {
   nowMs = 1_000_000
@@ -51,7 +54,7 @@ export class LocalMesh {
         onEvent: (event) => this.events.push(event),
         ...options,
       },
-      { timing: { ...standardTiming, buckets: 16 } },
+      { timing: { ...standardTiming, buckets: BUCKETS } },
     )
     for (const [other, otherPeer] of this.peers) {
       started.linked(other, { incarnation: Number(this.#incarnations.get(other)), version: this.version })
