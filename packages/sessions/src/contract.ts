@@ -137,6 +137,8 @@ export interface MembersStatus {
  * also looks at a record now and then, more often while it does not listen.
  */
 export interface Notifications {
+  /** A listener whose `lost` was not called has missed no text, and looks at its record seldom. */
+  readonly tellsLosses?: boolean
   /** Resolves when the text is on its way; rejects only with StoreUnavailableError. */
   send(text: string): Promise<void>
   /** Connects, and again after each loss, until it is stopped. */

@@ -58,7 +58,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
       linked: (other, at) => peer.linked(other, at),
       unlinked: (other) => {
         peer.unlinked(other)
-        notifications.unlinked()
+        notifications.changed()
       },
       ended: (other, incarnation) => peer.ended(other, incarnation),
       received: (from, bytes, start, end, version) => {
@@ -70,9 +70,10 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     },
   })
   const send = sender(links)
-  const others = (): readonly string[] => membersOf(peer.status(), names).filter((other) => other !== name)
+  const members = (): readonly string[] => membersOf(peer.status(), names)
   const notifications = meshNotifications({
-    others,
+    name,
+    members,
     version: (to) => links.version(to),
     post: send,
   })
@@ -91,7 +92,10 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
     },
     ...(recordsMax === undefined ? {} : { recordsMax }),
     onEvent: (event) => {
-      if (event.event === 'view' && founders !== undefined) links.want(membersOf(peer.status(), names))
+      if (event.event === 'view' && founders !== undefined) {
+        links.want(members())
+        notifications.changed()
+      }
       onEvent(ofPeer(event))
     },
   })
@@ -123,7 +127,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
 
     status() {
       const linked = links.linked()
-      const apart = others().filter((other) => !linked.includes(other))
+      const apart = members().filter((other) => other !== name && !linked.includes(other))
       return {
         ...peer.status(),
         linked,

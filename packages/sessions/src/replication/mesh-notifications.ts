@@ -4,12 +4,14 @@ import type { Notification } from './wire/messages.ts'
 
 export interface MeshNotifications extends Notifications {
   received(text: string): void
-  unlinked(): void
+  /** A link has ended, or other nodes make up the mesh. */
+  changed(): void
 }
 
 export interface MeshNotificationsOptions {
-  /** The other nodes of the mesh, as it is now. */
-  readonly others: () => readonly string[]
+  readonly name: string
+  /** The nodes of the mesh, as it is now. */
+  readonly members: () => readonly string[]
   /** Of the protocol that the link to that node speaks; undefined without a link. */
   readonly version: (to: string) => number | undefined
   readonly post: (to: string, message: Notification) => void
@@ -18,21 +20,25 @@ export interface MeshNotificationsOptions {
 /** From this version of the protocol on a peer takes notifications. */
 const NOTIFICATION_VERSION = 3
 
-export function meshNotifications({ others, version, post }: MeshNotificationsOptions): MeshNotifications {
+export function meshNotifications({ name, members, version, post }: MeshNotificationsOptions): MeshNotifications {
   const listeners = new Set<OnNotification>()
   const takesThem = (other: string): boolean => (version(other) ?? 0) >= NOTIFICATION_VERSION
 
   return {
+    // A link delivers in order, or ends.
+    tellsLosses: true,
+
     async send(text) {
-      for (const other of others()) if (takesThem(other)) post(other, { type: 'notification', text })
+      for (const other of members()) if (takesThem(other)) post(other, { type: 'notification', text })
     },
 
     listen(on): NotificationListener {
       listeners.add(on)
       return {
-        /** A node that is cut off from this one alone may still be told something by a client. */
+        /** A node that is cut off from this one alone may still be told something by a client. One that is no member is told nothing. */
         get isListening() {
-          return others().every(takesThem)
+          const all = members()
+          return all.includes(name) && all.every((other) => other === name || takesThem(other))
         },
         // The links look after themselves.
         renew() {},
@@ -44,7 +50,7 @@ export function meshNotifications({ others, version, post }: MeshNotificationsOp
       for (const { text: tell } of listeners) tell(text)
     },
 
-    unlinked() {
+    changed() {
       for (const { lost } of listeners) lost()
     },
   }

@@ -8,6 +8,9 @@
  * notification, reads it every 100 ms. A node without sockets does neither. Whether another node has opened the store is not asked: even one
  * whose sessions are not shared at once may share this record.
  *
+ * A mesh tells its listeners of each loss, and a read keeps its node from being quiet. So a node of it that listens reads the record once after
+ * what it was told, and then every 30 s. While a node of the mesh is away for long, it reads every second: what all others tell still comes at once.
+ *
  * A node tells before it acknowledges the end. A reader that has missed a subject, because it was cut off for too long or the record was
  * lost, is told that any session may have ended.
  */
@@ -46,8 +49,12 @@ const FEED_KEY = auxiliaryKey('ended sessions')
 const POLL_MS = 100
 /** While notifications come. */
 const LISTENING_POLL_MS = 1_000
+/** While none comes and none is lost. The sessions of all sockets are looked at as often. */
+const SELDOM_POLL_MS = 30_000
 /** A notification may have gone past before this node listened, while its record was still being written. */
 const LISTENING_SINCE_LOOKS = 10
+/** A node that restarts is back by then. */
+const DEAF_LOOKS = 50
 /** Longer than readers are away as a rule. */
 const KEPT_MS = 30_000
 const SUBJECTS_MAX = 2_000
@@ -78,12 +85,17 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   let body: string | undefined
   let isInDoubt = false
   let timer: NodeJS.Timeout | undefined
+  /** Of that timer. */
+  let pauseMs = POLL_MS
   /** The timer whose look is under way. */
   let looking: NodeJS.Timeout | undefined
   let starting: Promise<void> | undefined
   let listener: NotificationListener | undefined
   /** During how many looks it has listened. */
   let listeningLooks = 0
+  /** During how many looks it has not. */
+  let deafLooks = 0
+  let isToldSinceLook = false
   /** The latest notifications that came, and this node's own. */
   const heard = new Set<string>()
   /** What the last look found in the record and no notification had told. One may have been on its way. */
@@ -146,6 +158,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   }
 
   const noteHeard = (text: string): void => {
+    isToldSinceLook = true
+    lookSooner()
     heard.add(text)
     for (const oldest of heard) {
       if (heard.size <= SUBJECTS_MAX) break
@@ -187,6 +201,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
     const own = timer
     const listenedBefore = hasListened()
     looking = own
+    isToldSinceLook = false
     try {
       const news = await look()
       isUnreadable = false
@@ -219,8 +234,29 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   }
 
   const pollLater = (): void => {
-    listeningLooks = listener?.isListening === true ? listeningLooks + 1 : 0
-    timer = setTimeout(() => void poll(), hasListened() ? LISTENING_POLL_MS : POLL_MS)
+    const isListening = listener?.isListening === true
+    listeningLooks = isListening ? listeningLooks + 1 : 0
+    deafLooks = isListening ? 0 : deafLooks + 1
+    lookIn(nextPauseMs())
+  }
+
+  const nextPauseMs = (): number => {
+    const tellsLosses = store.notifications?.tellsLosses === true
+    if (!hasListened()) return tellsLosses && deafLooks > DEAF_LOOKS ? LISTENING_POLL_MS : POLL_MS
+    return tellsLosses && !isToldSinceLook && !isInDoubt ? SELDOM_POLL_MS : LISTENING_POLL_MS
+  }
+
+  const lookIn = (ms: number): void => {
+    clearTimeout(timer)
+    pauseMs = ms
+    timer = setTimeout(() => void poll(), ms)
+  }
+
+  /** A timer is set, and no look is under way that will set the next one. */
+  const isWaiting = (): boolean => timer !== undefined && timer !== looking
+
+  const lookSooner = (): void => {
+    if (isWaiting() && pauseMs === SELDOM_POLL_MS) lookIn(LISTENING_POLL_MS)
   }
 
   /** For long enough that no end is missed. */
@@ -229,10 +265,9 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
   const lost = (): void => {
     unheard = []
     listeningLooks = 0
+    deafLooks = 0
     // A look that is under way is followed by one that is soon.
-    if (timer === undefined || timer === looking) return
-    clearTimeout(timer)
-    pollLater()
+    if (isWaiting()) pollLater()
   }
 
   const start = async (): Promise<void> => {
@@ -262,6 +297,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
 
     doubt() {
       isInDoubt = true
+      lookSooner()
     },
 
     rest() {
@@ -270,6 +306,7 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       listener?.stop()
       listener = undefined
       listeningLooks = 0
+      deafLooks = 0
       unheard = []
       last = undefined
       body = undefined

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import test from 'ava'
-import type { SessionKey, SessionStore } from '../../src/contract.ts'
+import test, { type ExecutionContext } from 'ava'
+import type { OnNotification, SessionKey, SessionStore } from '../../src/contract.ts'
 import { StoreUnavailableError } from '../../src/errors.ts'
 import { endedFeed } from '../../src/sockets/ended-feed.ts'
 import { openStore } from '../../src/stores/open-store.ts'
@@ -76,4 +76,63 @@ test('a node that has begun to listen reads often at first: an end whose notific
   await writer.tell('session' as SessionKey)
   // Four reads take 0.4 s, and would take more than 3 s at the pace of a node that has listened for long.
   t.is(await Promise.race([ended.promise, delay(2_500, 'too late')]), 'session')
+})
+
+/** The feed of a node over a store that tells its listeners of each loss, and how often it has read the record. */
+async function toldOfLosses(t: ExecutionContext, isListening: boolean) {
+  const memory = await openStore('memory:')
+  await memory.open()
+  t.teardown(() => memory.close())
+  const counts = { reads: 0 }
+  const listeners = new Set<OnNotification>()
+  const feed = endedFeed({
+    store: {
+      ...memory,
+      read: async (key) => {
+        counts.reads++
+        return await memory.read(key)
+      },
+      notifications: {
+        tellsLosses: true,
+        send: async () => {},
+        listen(on) {
+          listeners.add(on)
+          return { isListening, renew() {}, stop: () => void listeners.delete(on) }
+        },
+      },
+    },
+    clock: Date,
+    onEnded() {},
+    onFailed() {},
+  })
+  t.teardown(() => feed.rest())
+  await feed.watch()
+  return { feed, counts, listeners }
+}
+
+test('a node that listens, and is told of each loss, reads after what it heard, after a loss and when in doubt', async (t) => {
+  const { feed, counts, listeners } = await toldOfLosses(t, true)
+  const readsFrom = (reads: number) => until(`${reads} reads`, () => counts.reads >= reads, 15_000)
+  await until('the node to rely on notifications', () => feed.isNotified)
+  const before = counts.reads
+  await delay(2_500)
+  t.is(counts.reads, before)
+  for (const { text } of listeners) text(`${Date.now()} some-subject`)
+  await readsFrom(before + 1)
+  await delay(2_500)
+  t.is(counts.reads, before + 1)
+  feed.doubt()
+  await readsFrom(before + 2)
+  for (const { lost } of listeners) lost()
+  await readsFrom(before + 6)
+})
+
+test('a node that is told of each loss, and does not listen for long, reads every second', async (t) => {
+  const { counts } = await toldOfLosses(t, false)
+  await until('it to read less often', async () => {
+    const before = counts.reads
+    await delay(3_000)
+    return counts.reads - before <= 5
+  })
+  t.true(counts.reads > 50, `${counts.reads} reads`)
 })

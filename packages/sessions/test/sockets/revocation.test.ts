@@ -76,6 +76,20 @@ for (const scheme of ['replicated:', 'clustered:']) {
   })
 }
 
+test.serial('an open socket keeps no node of a mesh awake', async (t) => {
+  const mesh = await meshNodes(t, { scheme: 'replicated:?openTimeoutMs=60000&' })
+  const node = await socketNode(t, await mesh.open())
+  await socketAt(t, node, await loggedIn(node))
+  const statuses = () => ['a', 'b', 'c'].map((name) => mesh.node(name).status())
+  const sent = () => statuses().reduce((sum, { traffic }) => sum + traffic.sentBytes, 0)
+  await until('all nodes to be quiet, and to send nothing for two seconds', async () => {
+    const before = sent()
+    await delay(2_000)
+    return statuses().every(({ quiet }) => quiet) && sent() === before
+  })
+  t.true(node.sockets.report().notified)
+})
+
 if (redisMissing === undefined) {
   test('Redis tells every node of an end', async (t) => {
     const server = await redisServer()
