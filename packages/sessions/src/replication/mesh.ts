@@ -83,10 +83,13 @@ export function meshStore(options: MeshStoreOptions): MeshStore {
     }
   }
 
-  /** A program that is ready counts as a copy of every session, so it waits for these, but not longer than it may take to open. */
+  /**
+   * A program that is ready counts as a copy of every session, so it waits for these, but not longer than it may take to open. A node that the
+   * others drop while it joins serves by calling them, and has none: it joins again.
+   */
   const joined = async (): Promise<void> => {
     const deadlineAtMs = performance.now() + openTimeoutMs
-    const waits = (): boolean => !closed && own.status().role === 'joining' && performance.now() < deadlineAtMs
+    const waits = (): boolean => !closed && own.status().role !== 'full' && performance.now() < deadlineAtMs
     while (waits()) await sleep(LOOK_EVERY_MS)
   }
 

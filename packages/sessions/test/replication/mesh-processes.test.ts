@@ -7,6 +7,7 @@ import test from 'ava'
 import { conformance } from '../../src/conformance.ts'
 import type { SessionKey, SessionStore } from '../../src/contract.ts'
 import { capabilities, type MeshProcesses, meshProcesses } from '../support/mesh/processes.ts'
+import { until } from '../support/until.ts'
 
 const VICTIM = 'b'
 const FAULT_MS = 700
@@ -93,6 +94,30 @@ for (const { scheme, names } of meshes) {
     })
   }
 }
+
+test.serial('a node that stands still while it joins, and is dropped, is open once it has every session', async (t) => {
+  const mesh = await meshProcesses(t)
+  const expiresAtMs = Date.now() + 600_000
+  // So much that joining takes a while.
+  const body = 'x'.repeat(4_000)
+  const keys = Array.from({ length: 5_000 }, (_, n) => `session-${n}`.padEnd(22, '-') as SessionKey)
+  for (let at = 0; at < keys.length; at += 250) {
+    const some = keys.slice(at, at + 250)
+    await Promise.all(some.map((key) => mesh.node('a').write(key, { expectedVersion: 0, expiresAtMs, body })))
+  }
+  await mesh.node('c').kill()
+  const again = await mesh.start('c')
+  const opening = again.open()
+  await until('c to join', async () => ['joining', 'full'].includes((await again.status()).role))
+  again.pause()
+  await until('c to be dropped', async () => {
+    const { view } = await mesh.node('a').status()
+    return view?.members.some(({ rank, role }) => rank === mesh.names.indexOf('c') && role === 'out') === true
+  })
+  again.resume()
+  await opening
+  t.like(await again.status(), { role: 'full', sessions: keys.length })
+})
 
 test.serial(
   'a mesh of five names serves with three nodes, with five and with three again, and loses nothing',
