@@ -203,6 +203,46 @@ test('a record is absent from the instant it expires, and a touch moves that for
   for (const each of mesh.peers.values()) t.is(each.status().records, 0)
 })
 
+/** The wall clock of c may be ahead of the others. */
+function openedWithClock(aheadMs: number): { mesh: LocalMesh; set: (aheadMs: number) => void } {
+  let byMs = aheadMs
+  const mesh = new LocalMesh(['a', 'b', 'c'])
+  const clock = { monotonicMs: () => mesh.nowMs, wallMs: () => mesh.nowMs + byMs }
+  for (const name of mesh.names) mesh.start(name, name === 'c' ? { clock } : {})
+  mesh.run(500)
+  return { mesh, set: (aheadMs) => (byMs = aheadMs) }
+}
+
+test('a wall clock that has jumped ahead removes nothing for ten minutes, as it may be put back', (t) => {
+  const { mesh, set } = openedWithClock(0)
+  const atC = () => value<SessionRecord | undefined>(t, mesh, read(of(mesh, 'c')))
+  value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS))
+  t.like(atC(), { body: 'one' })
+  set(24 * HOUR_MS)
+  t.is(atC(), undefined)
+  mesh.run(2 * standardTiming.keepMs)
+  set(0)
+  t.like(atC(), { body: 'one' })
+  mesh.run(1_000)
+  set(24 * HOUR_MS)
+  t.is(atC(), undefined)
+  mesh.run(11 * 60_000)
+  t.is(of(mesh, 'c').status().records, 0)
+})
+
+test('a wall clock that was ahead, and is put back, delays no removal', (t) => {
+  const { mesh, set } = openedWithClock(24 * HOUR_MS)
+  value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + 1_000))
+  mesh.run(3_000)
+  t.is(of(mesh, 'c').status().records, 0)
+  set(0)
+  const another = { expectedVersion: 0, expiresAtMs: mesh.nowMs + 1_000, body: 'one', ack: 'one' } as const
+  value<WriteResult>(t, mesh, (done) => of(mesh, 'a').write('another' as SessionKey, another, done))
+  t.is(of(mesh, 'c').status().records, 1)
+  mesh.run(2 * standardTiming.keepMs)
+  for (const each of mesh.peers.values()) t.is(each.status().records, 0)
+})
+
 test('a full peer takes no further record, and changes those that it has', (t) => {
   const mesh = opened(['a', 'b', 'c'], { recordsMax: 1 })
   value(t, mesh, write(of(mesh, 'a'), 0, 'one', mesh.nowMs + HOUR_MS))

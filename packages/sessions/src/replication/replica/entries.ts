@@ -116,6 +116,8 @@ export class Entries {
   /** Removes what expired long ago, a part at a time. Returns when the next part is due, by the same wall clock. */
   sweep(nowMs: number, isKept: (key: SessionKey) => boolean): number {
     if (this.#swept === 0) {
+      // A clock that was put back delays no sweep.
+      this.#sweptAtMs = Math.min(this.#sweptAtMs, nowMs)
       const dueAtMs = this.#sweepDueAtMs()
       if (nowMs < dueAtMs) return dueAtMs
       this.#earliestInMs = Infinity

@@ -4,6 +4,7 @@ import type { MembersStatus, SessionKey } from '../../contract.ts'
 import { Ballots } from '../membership/ballots.ts'
 import { Calls } from './calls.ts'
 import { Changes } from './changes.ts'
+import { ClockDoubt } from './clock-doubt.ts'
 import { Entries } from './entries.ts'
 import { Fetching } from './fetching.ts'
 import { Lease } from '../membership/lease.ts'
@@ -36,6 +37,7 @@ export class MeshPeer implements Peer {
   readonly #repair: Repair
   readonly #wakefulness: Wakefulness
   readonly #agenda: Agenda
+  readonly #clockDoubt = new ClockDoubt()
   #heartbeatAtMs = Number.NEGATIVE_INFINITY
 
   constructor(context: PeerContext, agenda: Agenda) {
@@ -292,6 +294,8 @@ export class MeshPeer implements Peer {
 
   #sweep(now: number): void {
     const wallMs = this.#context.clock.wallMs()
+    const doubtedUntilMs = this.#clockDoubt.look(wallMs, now)
+    if (doubtedUntilMs !== undefined) return this.#context.due(doubtedUntilMs)
     const dueAtMs = this.#entries.sweep(wallMs, (key) => this.#changes.isPending(key))
     this.#context.due(now + dueAtMs - wallMs)
   }
