@@ -3,6 +3,7 @@
  * links. The peer itself knows none of these, so that the simulation can run it.
  */
 import { randomBytes } from 'node:crypto'
+import { checkRanks } from './wire/check-ranks.ts'
 import { codecs } from './wire/codec.ts'
 import type { Lookup } from './links/dialling.ts'
 import { WAIT_MAX_MS } from '../options.ts'
@@ -63,8 +64,10 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
       ended: (other, incarnation) => peer.ended(other, incarnation),
       received: (from, bytes, start, end, version) => {
         const message = codecs.get(version)?.decode(bytes, start, end)
-        if (message?.type === 'notification') notifications.received(message.text)
-        else if (message !== undefined) peer.receive(from, message)
+        if (message === undefined) return
+        if (message.type === 'notification') return notifications.received(message.text)
+        checkRanks(message, names.length)
+        peer.receive(from, message)
       },
       event: onEvent,
     },

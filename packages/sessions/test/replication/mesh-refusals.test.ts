@@ -3,7 +3,8 @@ import test, { type ExecutionContext } from 'ava'
 import { newSessionId, sessionKey } from '../../src/secrets/id.ts'
 import { StoreConfigError, StoreUnavailableError } from '../../src/errors.ts'
 import { type MeshStore, meshStore } from '../../src/replication/mesh.ts'
-import { peerList } from '../support/mesh/links.ts'
+import type { Message } from '../../src/replication/wire/messages.ts'
+import { linkNode, peerList } from '../support/mesh/links.ts'
 import { meshPort } from '../support/mesh/ports.ts'
 import { until } from '../support/until.ts'
 
@@ -100,6 +101,32 @@ test.serial('an address that is taken', async (t) => {
   const again = node(t, `replicated:?openTimeoutMs=100&peers=${peers}`, 'a')
   const error = await t.throwsAsync(again.store.open(), { instanceOf: StoreUnavailableError })
   t.regex(String(error?.cause), /EADDRINUSE/)
+})
+
+test.serial('a view with a rank that no name has ends the link, and the node goes on', async (t) => {
+  const { peers, a, b } = await twoOfThree(t)
+  const c = await linkNode(t, { url: `replicated:?name=c&secret=${SECRET}&peers=${peers}` })
+  const { view: present, traffic } = a.store.status()
+  if (present === undefined) return t.fail()
+  const { cluster, number } = present
+  const fourth = { rank: 3, incarnation: 1, role: 'full', since: 1 } as const
+  const view = { ...present, number: number + 1, members: [...present.members, fourth] }
+  const messages: readonly Message[] = [
+    { type: 'decided', view },
+    { type: 'accept', ballot: 1_000, cluster, number, view },
+    { type: 'prepare', ballot: 1_000, base: view, present: undefined },
+    { type: 'prepare', ballot: 1_000, base: present, present: [1, 1, 1, 1] },
+    { type: 'promise', ballot: 1_000, cluster, number, accepted: { ballot: 1_000, view }, quietMs: [] },
+    { type: 'decided', view: { ...view, members: [], electorate: { counted: 8, adding: 0, removing: 0 } } },
+  ]
+  for (const [index, message] of messages.entries()) {
+    await until(`the ${message.type} to be refused`, () => {
+      const { malformed } = a.store.status().traffic
+      if (malformed === traffic.malformed + index) c.send('a', message)
+      return malformed > traffic.malformed + index
+    })
+  }
+  await stillServe(t, a, b)
 })
 
 test.serial('one node alone, with alone=true', async (t) => {
