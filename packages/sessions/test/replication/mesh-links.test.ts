@@ -256,6 +256,31 @@ test.serial('behind a DNS name nodes find each other, in any order of addresses'
   t.pass()
 })
 
+test.serial('behind a DNS name addresses are looked up only while a node is missing', async (t) => {
+  const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []
+  const looks = { a: 0, b: 0 }
+  const node = (name: 'a' | 'b', host: string) =>
+    linkNode(t, {
+      url: `replicated:?name=${name}&names=a,b&dns=localhost:${port}&listen=${host}:${port}`,
+      lookup: async () => {
+        looks[name]++
+        // The last one is no node's.
+        return ['127.0.0.2', '127.0.0.3', '127.0.0.4']
+      },
+    })
+  const [a, b] = await Promise.all([node('a', '127.0.0.2'), node('b', '127.0.0.3')])
+  await Promise.all([linkedTo(a, 'b'), linkedTo(b, 'a')])
+  // So long it may take until each looks once more.
+  await sleep(1_500)
+  const before = { ...looks }
+  await sleep(2_500)
+  t.deepEqual(looks, before)
+  await b.links.close()
+  await until('a to look for b', () => looks.a > before.a + 1)
+  const again = await node('b', '127.0.0.3')
+  await Promise.all([linkedTo(a, 'b'), linkedTo(again, 'a')])
+})
+
 test.serial('behind a DNS name a new node is found at the address of one that was removed', async (t) => {
   const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(await peerList(['a'])) ?? []
   const node = (name: string, host: string) =>

@@ -1,7 +1,8 @@
 /**
  * Which address to dial next, and when. A node dials each address until it has a link to the node behind it, with growing,
  * jittered pauses, so that a node that comes back is found soon, and not by all others at the same instant. Behind a DNS
- * name, addresses come and go, and only the answer tells which node is at one.
+ * name, addresses come and go, and only the answer tells which node is at one. So while a node is missing, the name is looked up again and
+ * again, and each address is tried that may be the missing one's.
  */
 import { lookup as dnsLookup } from 'node:dns/promises'
 import { type Address, shown } from './address.ts'
@@ -29,6 +30,8 @@ export interface DiallingOptions {
   readonly isLinked: (name: string) => boolean
   /** Whether it is dialled again and again, and not only when it asks for it. */
   readonly isWanted: (name: string) => boolean
+  /** No node is missing: each that the mesh has is linked. */
+  readonly isComplete: () => boolean
   readonly dial: (attempt: DialAttempt, done: (outcome: DialOutcome) => void) => void
   readonly lookup?: Lookup | undefined
   /** From 0 to 1. */
@@ -60,9 +63,11 @@ const ADDRESSES_MAX = 64
 const systemLookup: Lookup = async (host) => (await dnsLookup(host, { all: true })).map(({ address }) => address)
 
 export function dialling(options: DiallingOptions): Dialling {
-  const { whereabouts, self, isLinked, isWanted, dial, lookup = systemLookup, chance } = options
+  const { whereabouts, self, isLinked, isWanted, isComplete, dial, lookup = systemLookup, chance } = options
   const targets = new Map<string, Target>()
+  /** Undefined while no further look is planned. */
   let refresher: NodeJS.Timeout | undefined
+  let isLooking = false
   let stopped = false
 
   const attempt = (target: Target): void => {
@@ -84,7 +89,7 @@ export function dialling(options: DiallingOptions): Dialling {
   const again = (target: Target): void => {
     if (stopped || targets.get(shown(target.address)) !== target) return
     const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(target.failures++, 10))
-    if (target.name !== undefined && !isWanted(target.name)) return
+    if (target.name === undefined ? isComplete() : !isWanted(target.name)) return
     target.timer = setTimeout(() => attempt(target), pauseMs * (0.5 + chance() / 2)).unref()
   }
 
@@ -97,7 +102,10 @@ export function dialling(options: DiallingOptions): Dialling {
   }
 
   const refresh = async (at: Address): Promise<void> => {
+    refresher = undefined
+    isLooking = true
     const found = await lookup(at.host).catch(() => undefined)
+    isLooking = false
     if (stopped) return
     // When the resolver fails, the addresses known so far stay.
     for (const host of found ?? []) add({ host, port: at.port }, undefined)
@@ -106,7 +114,7 @@ export function dialling(options: DiallingOptions): Dialling {
       clearTimeout(timer)
       targets.delete(key)
     }
-    refresher = setTimeout(() => void refresh(at), LOOKUP_EVERY_MS).unref()
+    if (!isComplete()) refresher = setTimeout(() => void refresh(at), LOOKUP_EVERY_MS).unref()
   }
 
   return {
@@ -122,6 +130,8 @@ export function dialling(options: DiallingOptions): Dialling {
         target.failures = 0
         attempt(target)
       }
+      const isLookDue = refresher === undefined && !isLooking && !isComplete()
+      if (whereabouts.kind === 'dns' && isLookDue && !stopped) void refresh(whereabouts.at)
     },
 
     stop() {

@@ -79,6 +79,7 @@ export class MeshLinks {
       self: name,
       isLinked: (other) => this.#up.has(other),
       isWanted: (other) => this.#wanted.has(other) || !this.#wanted.has(name),
+      isComplete: () => [...this.#wanted].every((other) => other === name || this.#up.has(other)),
       dial: (attempt, done) => this.#dial(attempt, done),
       lookup,
       chance: Math.random,
