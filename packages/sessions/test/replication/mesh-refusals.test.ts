@@ -5,7 +5,7 @@ import { StoreConfigError, StoreUnavailableError } from '../../src/errors.ts'
 import { type MeshStore, meshStore } from '../../src/replication/mesh.ts'
 import type { Message } from '../../src/replication/wire/messages.ts'
 import { linkNode, peerList } from '../support/mesh/links.ts'
-import { meshPort } from '../support/mesh/ports.ts'
+import { isFree, meshPort } from '../support/mesh/ports.ts'
 import { until } from '../support/until.ts'
 
 const SECRET = 'a secret of the mesh, long enough'
@@ -101,6 +101,16 @@ test.serial('an address that is taken', async (t) => {
   const again = node(t, `replicated:?openTimeoutMs=100&peers=${peers}`, 'a')
   const error = await t.throwsAsync(again.store.open(), { instanceOf: StoreUnavailableError })
   t.regex(String(error?.cause), /EADDRINUSE/)
+})
+
+test.serial('a node that is closed while it opens does not open, and leaves its port free', async (t) => {
+  const peers = await peerList(['a', 'b'])
+  const [, port] = /a=127\.0\.0\.1:(\d+)/.exec(peers) ?? []
+  const { store } = node(t, `replicated:?peers=${peers}`, 'a')
+  const refused = t.throwsAsync(store.open(), { instanceOf: StoreUnavailableError })
+  await store.close()
+  t.regex(String((await refused)?.cause), /the store is closed/)
+  t.true(await isFree(Number(port)))
 })
 
 test.serial('a view with a rank that no name has ends the link, and the node goes on', async (t) => {

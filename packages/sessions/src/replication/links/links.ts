@@ -97,6 +97,8 @@ export class MeshLinks {
     this.#strangers.watch(this.#server)
     this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
     await once(this.#server, 'listening')
+    // While it did not listen yet, close() could not end it.
+    if (this.#closed) return void this.#server.close()
     this.#deaths.open()
     // One connection that could not be taken is no reason to end.
     this.#server.on('error', (error) => this.#trouble(this.#self.name, `a connection was not taken: ${error.message}`))
