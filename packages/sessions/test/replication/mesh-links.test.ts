@@ -8,6 +8,7 @@ import test, { type ExecutionContext } from 'ava'
 import { SPOKEN } from '../../src/replication/links/handshake.ts'
 import type { Message } from '../../src/replication/wire/messages.ts'
 import { linkNode, peerList, SECRET, type TestNode } from '../support/mesh/links.ts'
+import { meshRelay } from '../support/mesh/relay.ts'
 import { certificate, privateKey } from '../support/redis/certificate.ts'
 import { until } from '../support/until.ts'
 
@@ -236,6 +237,23 @@ test.serial('a link on which nothing is heard ends', async (t) => {
     return a.events.includes('unlinked b')
   })
   t.regex(a.lines.join(), /b has said nothing for 2000 ms/)
+})
+
+test.serial('a node that has lost its link has a new one before the other notices the loss', async (t) => {
+  const peers = await peerList(['a', 'b'])
+  const [atA = '', atB = ''] = peers.split(',').map((each) => each.slice(2))
+  const relay = await meshRelay(t, Number(atB.split(':')[1]))
+  const a = await linkNode(t, { url: `replicated:?name=a&peers=a=${atA},b=127.0.0.1:${relay.port}` })
+  const b = await linkNode(t, { url: `replicated:?name=b&peers=${peers}` })
+  await Promise.all([linkedTo(a, 'b'), linkedTo(b, 'a')])
+  relay.forget()
+  await until('b to lose its link', () => {
+    b.links.endSilent(0)
+    return b.events.includes('unlinked a')
+  })
+  await until('both to have a new one', () => [a, b].every(({ events }) => events.length === 3))
+  t.deepEqual(a.events, ['linked b', 'unlinked b', 'linked b'])
+  t.deepEqual(b.events, ['linked a', 'unlinked a', 'linked a'])
 })
 
 test.serial('behind a DNS name nodes find each other, in any order of addresses', async (t) => {

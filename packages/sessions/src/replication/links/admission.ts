@@ -24,7 +24,7 @@ export interface Admission {
  * An awake node says something several times in this time. A quiet one says nothing, so that another node with its name is taken for the
  * same one after a restart, until both were seen: see `contest`.
  */
-const ALIVE_WITHIN_MS = 200
+export const ALIVE_WITHIN_MS = 200
 const CONTESTED_MS = 2_000
 
 export function admission(

@@ -1,7 +1,7 @@
 /**
  * The links of one node to all others: one for each pair. The node whose name comes first dials, so that two nodes that dial
  * each other at once end with one link. The other node may knock: it dials, is refused, and is dialled back. So a node that
- * has just started need not wait for the next dial.
+ * has just started need not wait for the next dial, nor one that has lost its link until this one notices.
  *
  * What keeps two nodes apart is reported as one line for a person, once for as long as it stays the same.
  */
@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import type { Server, Socket } from 'node:net'
 import type { LinkEvent } from '../../telemetry.ts'
 import { EVERYWHERE, plain, shown } from './address.ts'
-import { type Admission, admission } from './admission.ts'
+import { type Admission, admission, ALIVE_WITHIN_MS } from './admission.ts'
 import { type DeathWatch, deathWatch } from './death-watch.ts'
 import { type DialAttempt, type Dialling, dialling, type Lookup, type DialOutcome } from './dialling.ts'
 import type { Frame } from '../wire/frames.ts'
@@ -40,6 +40,15 @@ export interface LinksOptions {
   readonly on: LinkEvents
   readonly speaks?: SpokenVersions | undefined
   readonly lookup?: Lookup | undefined
+}
+
+/** A connection that is no link yet. */
+interface Opening {
+  /** On the clock of `performance.now()`. */
+  readonly atMs: number
+  /** Undefined where the other node has dialled. */
+  readonly attempt: DialAttempt | undefined
+  readonly remote: string
 }
 
 /** Nodes answer many times a second while this one is awake: a link that is silent for so long then is dead. */
@@ -192,7 +201,8 @@ export class MeshLinks {
     done: (outcome: DialOutcome) => void,
   ): void {
     // As a resolver would write it, or the dialling would take it for another node's.
-    const remote = plain(socket.remoteAddress ?? 'a stranger')
+    const remote = attempt === undefined ? plain(socket.remoteAddress ?? 'a stranger') : shown(attempt.address)
+    const opening = { atMs: performance.now(), attempt, remote }
     let met: Identity | undefined
     let isUp = false
     const link = new Link({
@@ -217,7 +227,7 @@ export class MeshLinks {
         this.#greeting.delete(link)
         addBytes(this.#counts, socket)
         if (isUp) this.#leave(link, why)
-        else done(this.#failed(met, why, attempt === undefined ? remote : shown(attempt.address), attempt))
+        else done(this.#failed(met, why, opening))
       },
     })
     this.#greeting.add(link)
@@ -252,14 +262,14 @@ export class MeshLinks {
   }
 
   /** A link that never stood. */
-  #failed(met: Identity | undefined, why: LinkEnd, remote: string, attempt: DialAttempt | undefined): DialOutcome {
+  #failed(met: Identity | undefined, why: LinkEnd, { atMs, attempt, remote }: Opening): DialOutcome {
     if (why.kind === 'malformed') this.#counts.malformed++
     const declined = { kind: 'declined', name: met?.name } as const
     const refused = why.kind === 'refused' ? why : undefined
     const refusal = refused?.refusal
     if (refusal?.code === 'itself') return { kind: 'itself' }
     if (refusal?.code === 'dial-back') {
-      if (attempt === undefined && met !== undefined) this.#dialling.hurry(met.name, remote)
+      if (attempt === undefined && met !== undefined) this.#knocked(met.name, remote, atMs)
       return declined
     }
     const name = met?.name ?? attempt?.expected ?? remote
@@ -267,6 +277,16 @@ export class MeshLinks {
     // An unknown client that gave up during the handshake is not worth a line.
     if (refusal !== undefined || attempt !== undefined) this.#trouble(name, apart(name, remote, why), refused)
     return refusal === undefined ? { kind: 'failed' } : declined
+  }
+
+  /** A node knocks while it has no link to this one. Behind a DNS name it may only try another address of this node. */
+  #knocked(name: string, remote: string, atMs: number): void {
+    const up = this.#up.get(name)
+    const { kind } = this.#options.location.whereabouts
+    // A link that was heard lately may have come up meanwhile.
+    if (up !== undefined && kind === 'list' && up.heardAtMs < atMs - ALIVE_WITHIN_MS)
+      up.end({ kind: 'lost', line: `${name} has lost it` })
+    this.#dialling.hurry(name, remote)
   }
 
   #trouble(name: string, line: string, refused?: LinkRefusal): void {

@@ -8,6 +8,8 @@ export interface MeshRelay {
   readonly port: number
   /** `silence` holds what is sent, as a network that is gone; `reset` ends the connections besides; `refuse` closes the port too. */
   cut(how: 'silence' | 'reset' | 'refuse'): void
+  /** Holds what is sent on the connections that are open for good, and lets new ones through. */
+  forget(): void
   mend(): void
 }
 
@@ -44,6 +46,9 @@ export async function meshRelay(t: ExecutionContext, upstreamPort: number): Prom
         else socket.resetAndDestroy()
       }
       if (how === 'refuse') server.close()
+    },
+    forget() {
+      for (const socket of sockets) socket.pause()
     },
     mend() {
       isCut = false
