@@ -114,7 +114,11 @@ test('what the matrix says in sentences comes from its counts', (t) => {
     sentences([cell('kill', {}), impossible]),
     /^Lost nothing: redis, in all faults of this matrix that can fall on them \(10 in total; of each kind alone, a loss in up to 30 % of its faults is not ruled out\)\.$/,
   )
-  t.is(sentences([cell('kill', {}), impossible, broken]), '', 'who was not seen under a fault has not lasted through it')
+  t.is(
+    sentences([cell('kill', {}), impossible, broken]),
+    '',
+    'who was not seen under a fault has not lasted through it',
+  )
   const tabs = cell('tabs', {
     verdict: 'invalid',
     writes: { acknowledged: 400, lost: 40 },
