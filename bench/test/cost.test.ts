@@ -57,8 +57,9 @@ test('the figures are compared with HAProxy in the same blocks', (t) => {
   t.is(figuresOf(result(ours), ours).ratio, undefined)
 })
 
+const parts = (balancer: number): Parts => ({ balancer, node: 0, store: 0 })
+
 test('the cost at a rate is what was measured there, and on the lines from one measurement to the next', (t) => {
-  const parts = (balancer: number): Parts => ({ balancer, node: 0, store: 0 })
   // Wakes up for each request at first, and for several at once later.
   const loaded = [
     [100, 40],

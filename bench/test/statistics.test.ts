@@ -58,8 +58,10 @@ test('the interval of equal blocks is a point, and any other contains the median
   t.deepEqual(estimate([9, 1, 2, 3, 4, 5, 6, 7, 100]), { median: 5, low: 2, high: 9, blocks: 9 })
 })
 
+/** How many blocks the interval leaves out at each end. */
+const outside = (blocks: number): number => estimate(Array.from({ length: blocks }, (_, n) => n)).low
+
 test('the interval leaves out as many blocks at each end as a table of the sign test says', (t) => {
-  const outside = (blocks: number): number => estimate(Array.from({ length: blocks }, (_, n) => n)).low
   t.deepEqual([1, 5, 6, 8, 9, 11, 12, 15, 20, 21, 25, 50, 100].map(outside), [0, 0, 0, 0, 1, 1, 2, 3, 5, 5, 7, 17, 39])
   t.is(outside(3_000), 1_445, 'and no number becomes too small')
 })

@@ -33,9 +33,9 @@ export function assertFieldNames(fields: object): void {
 /** A change for `update`, which fails where it adds such a field. */
 export function withFieldNames<T>(change: (draft: SessionData) => T): (draft: SessionData) => T {
   return (draft) => {
-    const before = Object.keys(draft).filter(isRefused)
+    const before = new Set(Object.keys(draft).filter(isRefused))
     const outcome = change(draft)
-    const added = Object.keys(draft).find((name) => isRefused(name) && !before.includes(name))
+    const added = Object.keys(draft).find((name) => isRefused(name) && !before.has(name))
     if (added !== undefined) throw refusal(added)
     return outcome
   }

@@ -230,13 +230,14 @@ test('a logout takes back the cookie of a session that has ended before', async 
   }
 })
 
+const out = () => Promise.reject(new StoreUnavailableError('redis at 10.0.0.1:6379'))
+
 test('an error of the store says that it is out, and tells where it is only by its cause', async (t) => {
   const store = memoryStore()
   const sessions = createSessions({ store, keys: [KEY], secure: false, guard: { failuresMax: 1_000 } })
   const session = await sessions.load({ headers: {} })
   await session.login({ user: 'u' })
   const [pair = ''] = (await session.commit())[0]?.split(';') ?? []
-  const out = () => Promise.reject(new StoreUnavailableError('redis at 10.0.0.1:6379'))
   Object.assign(store, { read: out, write: out, destroy: out })
   session.data['a'] = 1
   for (const call of [

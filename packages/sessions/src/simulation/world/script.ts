@@ -362,9 +362,10 @@ function closes(random: Chance, nodes: number, busyMs: number): Fault[] {
   return Array.from({ length: random.between(2, 4) }, () => random.between(FIRST_MS, busyMs))
     .sort((left, right) => left - right)
     .map((atMs, step): Fault => {
-      const at = { atMs, node: (first + step) % nodes, backMs: random.between(10, 400) }
-      const { provenMs } = crash(random, nodes, { ...at, sends: 0 })
-      return { kind: 'close', ...at, provenMs }
+      const node = (first + step) % nodes
+      const backMs = random.between(10, 400)
+      const { provenMs } = crash(random, nodes, { atMs, node, backMs, sends: 0 })
+      return { kind: 'close', atMs, node, backMs, provenMs }
     })
 }
 
