@@ -3,7 +3,6 @@ import { openStore, StoreUnavailableError } from '@ninelives/sessions'
 import { storeHealth } from '../../src/store/health.ts'
 import { client } from '../support/client.ts'
 import { shopServer } from '../support/shop-server.ts'
-import { until } from '../support/until.ts'
 
 test('a node is alive and ready', async (t) => {
   const visitor = client((await shopServer(t)).url)
@@ -81,43 +80,18 @@ test('the store is asked once for all that ask at the same time, and again when 
   t.is(asked, 2)
 })
 
-test('a store that hangs is out after a second, and is not asked again until it has answered', async (t) => {
+test('a store that hangs is not healthy, and is not asked again until it has answered', async (t) => {
   let asked = 0
-  let nowMs = 0
   const answer = Promise.withResolvers<void>()
-  const health = storeHealth(
-    {
-      health: () => {
-        asked += 1
-        return answer.promise
-      },
+  const health = storeHealth({
+    health: () => {
+      asked += 1
+      return answer.promise
     },
-    () => nowMs,
-  )
-  t.is(await health(), undefined)
-  nowMs = 1_000
+  })
   for (const amiss of await Promise.all([health(), health(), health()])) t.regex(amiss ?? '', /did not answer/)
   t.is(asked, 1)
   answer.resolve()
   await answer.promise
   t.is(await health(), undefined)
-})
-
-test('a node whose store hangs says so before a balancer gives its probe up', async (t) => {
-  const store = await openStore('memory:')
-  store.health = () => new Promise(() => undefined)
-  const visitor = client((await shopServer(t, { store })).url)
-  const isOut = async () => {
-    const { status, body } = await visitor.send('GET', '/readyz')
-    return status === 503 && (body as { reason?: string }).reason === 'store'
-  }
-  await until('the node to say that its store is out', isOut)
-  let tookMs = Infinity
-  // On a busy machine an answer may be late.
-  for (let tries = 0; tries < 20 && tookMs >= 500; tries += 1) {
-    const startedAtMs = performance.now()
-    t.true(await isOut())
-    tookMs = performance.now() - startedAtMs
-  }
-  t.true(tookMs < 500, `${tookMs} ms`)
 })
