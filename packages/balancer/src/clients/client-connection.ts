@@ -6,6 +6,7 @@
  * The requests of a pipeline are carried out one after the other, as RFC 9112 (section 9.3.2) demands for unsafe ones: the second may
  * depend on what the first did.
  */
+import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { errorBytes } from '../request/error-answer.ts'
 import type { ErrorCode } from '../request/error-answer.ts'
@@ -21,6 +22,8 @@ const LINGER_MS = 2_000
 export interface ConnectionBounds {
   readonly clientHalfClosedMs: number
   readonly clientPipelineMax: number
+  readonly clientHeadersTimeoutMs: number
+  readonly clientRequestTimeoutMs: number
 }
 
 interface Waiting {
@@ -39,6 +42,9 @@ export class ClientConnection {
   #state: 'open' | 'half-closed' | 'lingering' | 'closed' = 'open'
   #lingers = false
   #timer: NodeJS.Timeout | undefined
+  /** Node has reported that the message which arrives is late, while the balancer did not read it. */
+  #wasReportedLate = false
+  #lateTimer: NodeJS.Timeout | undefined
   #reading: 'by-parser' | 'by-stream' | 'paused' = 'by-parser'
 
   constructor(socket: Socket, origin: ClientOrigin, bounds: ConnectionBounds) {
@@ -62,6 +68,7 @@ export class ClientConnection {
   /** Begins the exchange once those before it are over, or refuses it if it has a fault. */
   enter(exchange: Exchange, fault: ErrorCode | undefined, hasBody: boolean): void {
     this.#newest = exchange
+    clearTimeout(this.#lateTimer)
     if (hasBody) this.#lingerAtTheEnd()
     if (!this.#socket.writable) return exchange.abandon()
     if (this.#current === undefined) return this.#start(exchange, fault)
@@ -99,13 +106,16 @@ export class ClientConnection {
    */
   malformed(code: ErrorCode, requestId: string): void {
     if (this.#state === 'lingering') return
+    if (code === 'REQUEST_TIMEOUT' && this.#reading === 'paused') {
+      this.#wasReportedLate = true
+      return
+    }
     const newest = this.#newest
     if (newest !== undefined && !newest.received && this.#isOpen(newest)) return this.refuseRest(newest, code)
     if (newest === undefined && this.#socket.writable) {
       this.#socket.write(errorBytes(code, { requestId }))
       this.#linger()
-    } else if (code !== 'REQUEST_TIMEOUT' || this.#reading !== 'paused') {
-      // The rest of a header is not late while the balancer does not read it.
+    } else {
       this.#socket.destroy()
     }
   }
@@ -130,6 +140,8 @@ export class ClientConnection {
 
   #pause(): void {
     if (this.#reading === 'by-parser') this.#makePausable()
+    // What is not read would reset the connection if it closed at once.
+    this.#lingerAtTheEnd()
     this.#reading = 'paused'
     this.#socket.pause()
   }
@@ -148,9 +160,24 @@ export class ClientConnection {
   #readOn(): void {
     if (this.#reading === 'paused') this.#reading = 'by-stream'
     this.#socket.resume()
+    if (this.#wasReportedLate) this.#timeTheRest()
   }
 
-  /** Node calls this to close a connection after its last answer, whether or not the whole request has arrived. */
+  /** Node reports no message a second time. */
+  #timeTheRest(): void {
+    this.#wasReportedLate = false
+    const arriving = this.#newest?.received === false ? this.#newest : undefined
+    const { clientHeadersTimeoutMs, clientRequestTimeoutMs } = this.#bounds
+    const look = (): void => {
+      if (arriving?.received !== true && this.#state !== 'closed') this.malformed('REQUEST_TIMEOUT', randomUUID())
+    }
+    clearTimeout(this.#lateTimer)
+    // If this process itself was stopped, the rest lies in the socket and is read before the next immediate.
+    const withinMs = arriving === undefined ? clientHeadersTimeoutMs : clientRequestTimeoutMs
+    this.#lateTimer = setTimeout(() => setImmediate(look), withinMs)
+  }
+
+  /** Node calls `destroySoon` to close a connection after its last answer, whether or not all that the client sends has arrived. */
   #lingerAtTheEnd(): void {
     if (this.#lingers) return
     this.#lingers = true
@@ -197,6 +224,7 @@ export class ClientConnection {
   #onClosed(): void {
     this.#state = 'closed'
     clearTimeout(this.#timer)
+    clearTimeout(this.#lateTimer)
     this.#abandonAll()
   }
 

@@ -341,6 +341,18 @@ test('a header that a long pipeline keeps from being read is not late', async (t
   t.pass()
 })
 
+test('a header that ends half is late once it is read, however long a pipeline kept it from being read', async (t) => {
+  const { port: nodePort, first } = await holdingFirst(t)
+  const timeouts = { CLIENT_PIPELINE_MAX: '1', CLIENT_HEADERS_TIMEOUT_MS: '1000' }
+  const { port } = await balancing(t, { a: nodePort }, timeouts)
+  const client = await rawClient(t, port)
+  client.send('GET /0 HTTP/1.1', 'Host: a', '', 'GET /1 HTTP/1.1', 'Host: a', '', 'GET /2 HTTP/1.1', 'Host:')
+  const held = await first
+  await delay(2_500)
+  held.end('/0')
+  t.regex(await client.closed, /\r\n\r\n\/0HTTP\/1\.1 200 [^]*\r\n\r\n\/1HTTP\/1\.1 408 /)
+})
+
 test('a pipeline that was not read is read when the last answer of its connection goes out, so that no reset overtakes it', async (t) => {
   const { port: nodePort, requests, first } = await holdingFirst(t)
   const { port } = await balancing(t, { a: nodePort }, { CLIENT_PIPELINE_MAX: '1' })
@@ -353,5 +365,16 @@ test('a pipeline that was not read is read when the last answer of its connectio
   held.end('/0')
   await until(() => read === 201, { what: 'the pipeline to be read' })
   t.regex(await client.closed, /^HTTP\/1\.1 200 [^]*\r\n\r\n\/0$/)
+  t.is(requests.length, 1)
+})
+
+test('a refusal is not lost to a reset by the pipeline behind it', async (t) => {
+  const { port: nodePort, requests, first } = await holdingFirst(t)
+  const { port } = await balancing(t, { a: nodePort }, { CLIENT_PIPELINE_MAX: '1' })
+  const client = await rawClient(t, port)
+  client.send('GET /0 HTTP/1.1', 'Host: a', '', 'GET /1 HTTP/1.1', '', pipeline(pathsTo(199)))
+  const held = await first
+  held.end('/0')
+  t.regex(await client.closed, /\r\n\r\n\/0HTTP\/1\.1 400 /)
   t.is(requests.length, 1)
 })
