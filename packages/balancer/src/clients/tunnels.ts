@@ -92,6 +92,7 @@ class Tunnel implements HeldTunnel {
   #code: CloseCode = SERVICE_RESTART
   #nodeIsGone = false
   #timer: NodeJS.Timeout | undefined
+  #closesAtMs = Infinity
 
   constructor(
     upstream: Upstream,
@@ -191,7 +192,12 @@ class Tunnel implements HeldTunnel {
     this.#closeIn(this.#halfClosedMs)
   }
 
+  /** Or earlier, where that was said before. */
   #closeIn(ms: number): void {
-    this.#timer ??= setTimeout(() => this.close(), ms).unref()
+    const atMs = performance.now() + ms
+    if (atMs >= this.#closesAtMs) return
+    this.#closesAtMs = atMs
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.close(), ms).unref()
   }
 }
