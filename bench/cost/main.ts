@@ -23,7 +23,7 @@ const FULL: CostPlan = {
   blocks: 6,
   nodes: 3,
   rates: [30, 100, 300, 600],
-  // Five thousand of each kind a node: after the 1,600 of some seconds at 600/s its code is still being compiled.
+  // Five thousand of each kind a node: after eight hundred its code is still being compiled.
   warmUpRate: 1_000,
   warmUpSeconds: 30,
   // V8 collects garbage once more some eight seconds after a load.
@@ -55,7 +55,14 @@ const PAGES = [
 ] as const
 const COMMAND = 'npm run bench:cost'
 /** Of the environment, what a resumed run must not change. */
-const SAME = ['commit', 'changed', 'node', 'system', 'processor', 'cores'] as const
+const SAME = {
+  commit: 'commit',
+  changed: 'state of the working tree',
+  node: 'version of Node',
+  system: 'system',
+  processor: 'processor',
+  cores: 'number of cores',
+} as const
 
 const FLAGS = {
   strategies: namesFlag(
@@ -121,9 +128,9 @@ function read(path: string): CostResult {
 function resumed(path: string): CostResult {
   const result = read(path)
   const here = environment(undefined, {})
-  const differs = SAME.find((what) => here[what] !== result.environment[what])
+  const differs = Object.entries(SAME).find(([what]) => here[what as keyof typeof SAME] !== result.environment[what as keyof typeof SAME])
   if (differs === undefined) return result
-  throw new UsageError(`the run of ${path} was begun with another ${differs}: begin a new one`)
+  throw new UsageError(`the run of ${path} was begun with another ${differs[1]}: begin a new one`)
 }
 
 interface Asked {

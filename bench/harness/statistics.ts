@@ -9,7 +9,7 @@ export type Random = () => number
 
 export interface Estimate {
   readonly median: number
-  /** Two of the blocks, between which the true median lies with 95 %. */
+  /** Two of the blocks, between which the true median lies with at least 95 %, from INTERVAL_BLOCKS_MIN blocks on. */
   readonly low: number
   readonly high: number
   /** How many blocks it was made from. */

@@ -17,7 +17,7 @@ import { withHttpBeside } from './http-beside.ts'
 import { SOCKETS_SCHEMA, type SocketsResult, type SocketsRow, socketsRows, withSockets } from './result.ts'
 
 const NODES = 3
-/** Compiled code, grown heaps and loaded modules belong to no socket and no move. */
+/** Compiled code and loaded modules belong to no socket and no move. */
 const WARM_UP_S = 20
 /** Longer than a mesh stays awake, and than V8 waits to collect what is left of a load. */
 const SETTLE_MS = 15_000
@@ -134,11 +134,12 @@ async function rowOf(strategy: string, { processes, shopUrl }: LabUnderTest, pla
   }
 }
 
-/** The same sockets and moves as are measured later. */
+/** The same moves over few sockets, so that the memory of the others is still to be measured. */
 async function warmUp(shopUrl: string, { sockets, moves }: Plan): Promise<void> {
-  const customers = await customersAt(shopUrl, sockets)
+  const walkers = Math.min(WALKERS, sockets)
+  const customers = await customersAt(shopUrl, walkers)
   try {
-    await walk(customers, { walkers: Math.min(WALKERS, sockets), movesPerSecond: moves, seconds: WARM_UP_S })
+    await walk(customers, { walkers, movesPerSecond: moves, seconds: WARM_UP_S })
   } finally {
     for (const { client } of customers) client.close()
   }

@@ -5,7 +5,7 @@ import { doubtOfTimes } from '../harness/processes/machine-load.ts'
 import { markdownTable } from '../report/drawing/markdown-table.ts'
 import type { HttpBeside } from './http-beside.ts'
 
-export const SOCKETS_SCHEMA = 1
+export const SOCKETS_SCHEMA = 2
 
 export interface SocketsResult {
   readonly schema: typeof SOCKETS_SCHEMA

@@ -28,6 +28,11 @@ test('the longest request beside the deletions is judged, and beside the longest
   )
 })
 
+test('few requests that are late have missed the bound all the same', (t) => {
+  const beside = lateness(5_000, 40)
+  t.regex(table(0, 80, { beside }), /^SQLite: 5000\.0 ms at most, and 80\.0 without any expiry: missed$/m)
+})
+
 test('a deletion that did not end is no success, however quick the requests were', (t) => {
   t.regex(table(1, 1, { left: 1_234 }), /^SQLite: the deletion did not end$/m)
   t.regex(table(1, 1, { left: 1_234 }), /not done: 1,234 left/)

@@ -117,7 +117,7 @@ test('what the matrix says in sentences comes from its counts', (t) => {
   t.is(
     sentences([cell('kill', {}), impossible, broken]),
     '',
-    'who was not seen under a fault has not lasted through it',
+    'a contestant with a cell that did not run is not said to have kept everything',
   )
   const tabs = cell('tabs', {
     verdict: 'invalid',
