@@ -23,12 +23,17 @@ import { type NextSnapshot, nextSnapshot } from './next-snapshot.ts'
 import type { NextWrite } from './next-write.ts'
 import { textOf, type Transform, type Transformed, unchanged } from './transform.ts'
 
+/** What this copy of a request has stored under its key, and whose session it was then. */
+export interface OwnEntry {
+  readonly entry: Remembered
+  readonly user: UserTag | undefined
+}
+
 export interface WriteIntent<T> {
   readonly transform: Transform<T>
   /** Where the request carries an idempotency key. */
   readonly step: KeyedStep | undefined
-  /** What earlier writes of this request have stored under its key. */
-  readonly ownEntry: Remembered | undefined
+  readonly ownEntry: OwnEntry | undefined
   readonly answering: Answering<T> | undefined
   /** The write only notes a use of the session, or drops idempotency keys that are past their time. */
   readonly upkeep: Upkeep | undefined
@@ -106,7 +111,9 @@ export function planWrite<T>(
   if (login === 'as-another-user') return { kind: 'another-session' }
 
   const currentText = textOf(current)
-  const remembered = asked && findRemembered(current, asked, nowMs, ownEntry)
+  // Another user's login leaves but a digest of it. Where a digest is left for want of room, another copy may have gone on meanwhile.
+  const own = ownEntry !== undefined && ownEntry.user !== current?.body.user ? ownEntry.entry : undefined
+  const remembered = asked && findRemembered(current, asked, nowMs, own)
   const answer = asked && answeredBefore(remembered, asked)
   if (asked && remembered && answer !== undefined) {
     const { result } = keptResult(remembered, asked) ?? login ?? transform(currentText)

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import type { EngineContext } from '../context/engine-context.ts'
 import type { SessionKey } from '../contract.ts'
 import { SessionConflictError, SessionError, SessionGoneError } from '../errors.ts'
-import type { Answer, Remembered } from '../idempotency/answers.ts'
+import type { Answer } from '../idempotency/answers.ts'
 import { hasOld } from '../idempotency/remembered-keys.ts'
 import { findRemembered, type KeyedRequest, type KeyedStep } from '../idempotency/steps.ts'
 import { type BearerStatus, isUnconfirmed } from '../record/bearer-status.ts'
@@ -27,7 +27,7 @@ import { isRelisted, readIndex } from '../users/users.ts'
 import { Contention } from './contention.ts'
 import type { NextSnapshot } from './next-snapshot.ts'
 import { NextWrite } from './next-write.ts'
-import { type Answering, planWrite, type Upkeep } from './plan-write.ts'
+import { type Answering, type OwnEntry, planWrite, type Upkeep } from './plan-write.ts'
 import { textOf, type Transform, unchanged } from './transform.ts'
 
 /** What a request begins with. */
@@ -69,8 +69,7 @@ export class StoredSession {
   answeredBefore: Answer | undefined
   /** What this request stored as its answer. */
   answerStored: Answer | undefined
-  /** What this request stored under its idempotency key. */
-  #ownEntry: Remembered | undefined
+  #ownEntry: OwnEntry | undefined
   #listed: boolean
   /** The user whose session the bearer was given access to. */
   #user: UserTag | undefined
@@ -192,7 +191,7 @@ export class StoredSession {
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
           if (plan.answer !== undefined) this.answerStored = plan.answer
-          if (plan.ownEntry !== undefined) this.#ownEntry = plan.ownEntry
+          if (plan.ownEntry !== undefined) this.#ownEntry = { entry: plan.ownEntry, user: next.body.user }
           this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret, wants)
           await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
           return plan.result

@@ -29,8 +29,7 @@ export interface KeyedStep extends KeyedRequest {
 }
 
 /**
- * Throws if the key is another request's, or only a digest of this one is left. `own` is what this very copy of the request has stored: a
- * digest in its place does not say that another copy was here.
+ * Throws if the key is another request's, or only a digest of this one is left. `own` is what counts in place of a digest.
  */
 export function findRemembered(
   current: Snapshot | undefined,
