@@ -72,6 +72,7 @@ export class MeshLinks {
   #server: Server | undefined
   readonly #unsent = new Set<Link>()
   readonly #strangers = strangers((address) => this.#dropped(address))
+  #opening: Promise<unknown> | undefined
   #closed = false
 
   constructor(options: LinksOptions) {
@@ -105,9 +106,9 @@ export class MeshLinks {
     )
     this.#strangers.watch(this.#server)
     this.#server.listen(host === EVERYWHERE ? { port } : { host, port })
-    await once(this.#server, 'listening')
-    // While it did not listen yet, close() could not end it.
-    if (this.#closed) return void this.#server.close()
+    this.#opening = once(this.#server, 'listening')
+    await this.#opening
+    if (this.#closed) return
     this.#deaths.open()
     // One connection that could not be taken is no reason to end.
     this.#server.on('error', (error) => this.#trouble(this.#self.name, `a connection was not taken: ${error.message}`))
@@ -173,6 +174,8 @@ export class MeshLinks {
       link.end({ kind: 'lost', line: 'closed' })
     }
     this.#deaths.close()
+    // A server that does not listen yet can't be closed.
+    await this.#opening?.catch(() => 'the caller of open() is told')
     const server = this.#server
     if (server?.listening === true) await new Promise<void>((resolve) => server.close(() => resolve()))
   }
@@ -269,7 +272,7 @@ export class MeshLinks {
     const refusal = refused?.refusal
     if (refusal?.code === 'itself') return { kind: 'itself' }
     if (refusal?.code === 'dial-back') {
-      if (attempt === undefined && met !== undefined) this.#knocked(met.name, remote, atMs)
+      if (attempt === undefined && met !== undefined) this.#knocked(met, remote, atMs)
       return declined
     }
     const name = met?.name ?? attempt?.expected ?? remote
@@ -280,12 +283,12 @@ export class MeshLinks {
   }
 
   /** A node knocks while it has no link to this one. Behind a DNS name it may only try another address of this node. */
-  #knocked(name: string, remote: string, atMs: number): void {
+  #knocked({ name, incarnation }: Identity, remote: string, atMs: number): void {
     const up = this.#up.get(name)
     const { kind } = this.#options.location.whereabouts
     // A link that was heard lately may have come up meanwhile.
-    if (up !== undefined && kind === 'list' && up.heardAtMs < atMs - ALIVE_WITHIN_MS)
-      up.end({ kind: 'lost', line: `${name} has lost it` })
+    const isStale = up !== undefined && up.peer?.incarnation === incarnation && up.heardAtMs < atMs - ALIVE_WITHIN_MS
+    if (isStale && kind === 'list') up.end({ kind: 'lost', line: `${name} has lost it` })
     this.#dialling.hurry(name, remote)
   }
 

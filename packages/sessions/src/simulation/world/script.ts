@@ -117,7 +117,7 @@ export function script(seed: number, options: ScriptOptions = {}): Script {
   const awakeMs = random.pick([20, 60, 150, 400, 1_000])
   const bursts = random.hit(0.5) ? lulled(random, busyMs, awakeMs) : [{ fromMs: 20, toMs: busyMs }]
   const drift = random.pick(DRIFTS)
-  // Apart from the other draws, which so depend on the seed alone.
+  // A chance of its own: a seed in which no node is closed keeps the script that it had.
   const closing = chance(seed ^ 0xc105e)
   const each = <T>(draw: () => T): T[] => Array.from({ length: nodes }, draw)
   return {
