@@ -25,7 +25,7 @@ import { auxiliaryKey } from '../secrets/id.ts'
 export type OnEnded = (subject: SessionKey | undefined, toldAtMs?: number) => void
 
 export interface EndedFeed {
-  /** Ends are known by the store's notifications. False while they are read from the record every 100 ms, as in the first second. */
+  /** Ends are known by the store's notifications. False while they are looked for in the record alone: in the first second, and while a link is missing. */
   readonly isNotified: boolean
   /** Resolves when the store has it, or has failed: then it is told later. Never rejects: the session has ended already. */
   tell(subject: SessionKey): Promise<void>
@@ -130,6 +130,8 @@ export function endedFeed({ store, clock, onEnded, onFailed }: FeedOptions): End
       try {
         await append(subjects)
         isFailing = false
+        // Where the record could not be reached, others may not have been either.
+        for (const told of subjects) if (clock.now() - told[1] >= TELL_AGAIN_MS) void send(told)
       } catch (error) {
         untold = [...subjects, ...untold].slice(-SUBJECTS_MAX)
         tellLater()

@@ -9,8 +9,8 @@ import { assertStepName } from '../idempotency/steps.ts'
 import type { SessionData } from '../record/data.ts'
 import type { UserTag } from '../secrets/id.ts'
 
-/** For how long a message is recognised when it comes again. A client gives up within four minutes, and a node's clock may be five minutes ahead. */
-export const MESSAGE_KEPT_MS = 10 * 60_000
+/** For how long a message is recognised when it comes again. A client gives up within five minutes, and a node's clock may be five minutes ahead. */
+export const MESSAGE_KEPT_MS = 11 * 60_000
 /** Before the id of a message, so that no key of a request is taken for one. */
 const MESSAGE_KEY = 'socket-message-'
 

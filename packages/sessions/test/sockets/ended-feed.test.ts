@@ -51,6 +51,38 @@ test('an end that could not be written for long is still read by a node that loo
   t.deepEqual(ended, ['first', 'second', 'third'] as SessionKey[])
 })
 
+test('an end that could be written only later is notified once more then: the link may have been missing as well', async (t) => {
+  const memory = await openStore('memory:')
+  await memory.open()
+  t.teardown(() => memory.close())
+  let writes = 0
+  const sent: string[] = []
+  const writer = endedFeed({
+    store: {
+      ...memory,
+      async write(...args) {
+        if (++writes === 1) throw new StoreUnavailableError('memory', new Error('out'))
+        return await memory.write(...args)
+      },
+      notifications: {
+        async send(text) {
+          sent.push(text)
+        },
+        listen: () => ({ isListening: true, renew() {}, stop() {} }),
+      },
+    },
+    clock: Date,
+    onEnded() {},
+    onFailed() {},
+  })
+  await writer.tell('late' as SessionKey)
+  t.is(sent.length, 1)
+  await until('it to be sent again', () => sent.length === 2)
+  t.is(sent[1], sent[0])
+  await writer.tell('on-time' as SessionKey)
+  t.is(sent.length, 3)
+})
+
 test('a node that has begun to listen reads often at first: an end whose notification went past before may not be written yet', async (t) => {
   const memory = await openStore('memory:')
   await memory.open()
