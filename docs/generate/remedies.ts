@@ -37,7 +37,7 @@ export const REMEDIES: Readonly<Record<Part, Readonly<Record<string, readonly [m
     ],
     NINELIVES_USER_NOT_TEXT: [
       "A warning of the process: a session has a field `user` that is no text. Without `userOf` the session counts as a visitor's: a login does not change its id, and `users` does not know it.",
-      "Set `userOf` to what gives the user's name as a text, such as `({ user }) => user?.id`.",
+      "Set `userOf` to what gives the user's name as a text, such as `({ user }) => user && String(user.id)`.",
     ],
     RECORD_UNREADABLE: [
       'What is stored under this session is damaged, or was written by a newer version of the program. It is left as it is.',

@@ -2,7 +2,7 @@
 import { clientMessage, SessionError } from './errors.ts'
 
 /**
- * The error as a client may read it, of the same class. Where its message is another one, `cause` is the error itself: a log shows both.
+ * The error as a client may read it, of the same class. Where its message is another one, `cause` is the error itself, for a log that prints causes.
  */
 export function clientError(error: unknown): unknown {
   if (!(error instanceof SessionError)) return error

@@ -27,7 +27,10 @@ export class StoreRefusedError extends StoreUnavailableError {}
 /** The store has no room for another session. What it has is served as before. */
 export class StoreFullError extends StoreRefusedError {}
 
-/** Too few copies of the store have the change, or can have it; `cause.code` is `TOO_FEW_COPIES`. */
+/**
+ * Too few copies of the store have the change, or can have it; `cause.code` is `TOO_FEW_COPIES`, and `cause.cause.code` where an adapter hands the
+ * error to its framework.
+ */
 export class StoreCopiesError extends StoreRefusedError {}
 
 /** What a client may be told of an error. The message of a store's error also says where the store is, which is for the operator. */

@@ -13,6 +13,7 @@
  *
  * A refused attempt is not counted and writes nothing.
  */
+import { clientError } from '../client-error.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { SessionStore } from '../contract.ts'
 import { SessionError, StoreUnavailableError } from '../errors.ts'
@@ -156,15 +157,19 @@ export function loginThrottle(given: LoginThrottleOptions): LoginThrottle {
         ])
         return await letIn({ account: byAccount, address: byAddress, known }, onEvent)
       } catch (error) {
-        if (whenStoreIsDown === 'refuse' || !(error instanceof StoreUnavailableError)) throw error
+        if (whenStoreIsDown === 'refuse' || !(error instanceof StoreUnavailableError)) throw clientError(error)
         onEvent({ event: 'uncounted' })
         return UNCOUNTED_ATTEMPT
       }
     },
 
     async forgive(account) {
-      const tally = await open('account', account)
-      if (tally.isStored) await tally.reset()
+      try {
+        const tally = await open('account', account)
+        if (tally.isStored) await tally.reset()
+      } catch (error) {
+        throw clientError(error)
+      }
     },
   }
 }
