@@ -128,7 +128,9 @@ function read(path: string): CostResult {
 function resumed(path: string): CostResult {
   const result = read(path)
   const here = environment(undefined, {})
-  const differs = Object.entries(SAME).find(([what]) => here[what as keyof typeof SAME] !== result.environment[what as keyof typeof SAME])
+  const differs = Object.entries(SAME).find(
+    ([what]) => here[what as keyof typeof SAME] !== result.environment[what as keyof typeof SAME],
+  )
   if (differs === undefined) return result
   throw new UsageError(`the run of ${path} was begun with another ${differs[1]}: begin a new one`)
 }

@@ -47,8 +47,7 @@ function verdict(rounds: readonly ExpiryRound[]): string {
   const control = Math.max(...longestOf(allControl))
   if (rounds.some(({ left }) => left > 0)) return 'the deletion did not end'
   if (beside <= DELAY_MAX_MS) return `no request was later than ${DELAY_MAX_MS} ms: reached`
-  if (beside - control > DELAY_MAX_MS)
-    return `${ms(beside)} ms at most, and ${ms(control)} without any expiry: missed`
+  if (beside - control > DELAY_MAX_MS) return `${ms(beside)} ms at most, and ${ms(control)} without any expiry: missed`
   // The longest of few requests is shorter than the longest of many.
   if (requestsOf(allBeside) < requestsOf(allControl) / 2)
     return `${ms(beside)} ms at most, of too few requests to compare with the ${ms(control)} without any expiry: undecided`
