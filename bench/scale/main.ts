@@ -38,7 +38,7 @@ const STEPS: readonly Step[] = [
   })),
   {
     part: 'sessions',
-    what: `${SESSIONS} idle sessions, replicated`,
+    what: `${SESSIONS.toLocaleString('en-US')} idle sessions, replicated`,
     measure: async () =>
       ({
         of: 'sessions',
@@ -49,7 +49,7 @@ const STEPS: readonly Step[] = [
   },
   {
     part: 'sessions',
-    what: `${SESSIONS} idle sessions, clustered`,
+    what: `${SESSIONS.toLocaleString('en-US')} idle sessions, clustered`,
     measure: async () =>
       ({
         of: 'sessions',
@@ -108,7 +108,7 @@ async function main(args: readonly string[]): Promise<void> {
   const steps = STEPS.filter(({ part }) => values.parts?.includes(part) ?? true)
   for (const [index, { what, measure }] of steps.entries()) {
     progress(`${index + 1} of ${steps.length}: ${what}`)
-    rows.push(await measure().catch((error: Error) => ({ of: 'failed', what, why: error.message }) as const))
+    rows.push(await measure().catch((error: Error) => ({ of: 'failed', what, why: firstLine(error.message) }) as const))
     writeFileSync(file, `${JSON.stringify(result(), undefined, 2)}\n`)
     left = `what was measured is in ${file}`
   }
@@ -118,4 +118,9 @@ async function main(args: readonly string[]): Promise<void> {
   writeFileSync(RESULT, `${JSON.stringify(result(), undefined, 2)}\n`)
   writeFileSync(PAGE, withScale(readFileSync(PAGE, 'utf8'), result()))
   say('The table of packages/sessions/SCALE.md is up to date')
+}
+
+/** What a process of the bench reports has its stack behind it. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
 }
