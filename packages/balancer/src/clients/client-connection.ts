@@ -44,6 +44,7 @@ export class ClientConnection {
   #timer: NodeJS.Timeout | undefined
   /** Node has reported that the message which arrives is late, while the balancer did not read it. */
   #wasReportedLate = false
+  /** Of what is left of such a message. */
   #lateTimer: NodeJS.Timeout | undefined
   #reading: 'by-parser' | 'by-stream' | 'paused' = 'by-parser'
 
@@ -68,7 +69,10 @@ export class ClientConnection {
   /** Begins the exchange once those before it are over, or refuses it if it has a fault. */
   enter(exchange: Exchange, fault: ErrorCode | undefined, hasBody: boolean): void {
     this.#newest = exchange
-    clearTimeout(this.#lateTimer)
+    // Its header was timed here, so Node will not report its body either.
+    const isTimedHere = this.#lateTimer !== undefined
+    this.#stopTiming()
+    if (isTimedHere && hasBody) this.#timeTheRest(exchange)
     if (hasBody) this.#lingerAtTheEnd()
     if (!this.#socket.writable) return exchange.abandon()
     if (this.#current === undefined) return this.#start(exchange, fault)
@@ -160,21 +164,27 @@ export class ClientConnection {
   #readOn(): void {
     if (this.#reading === 'paused') this.#reading = 'by-stream'
     this.#socket.resume()
-    if (this.#wasReportedLate) this.#timeTheRest()
+    if (!this.#wasReportedLate) return
+    this.#wasReportedLate = false
+    this.#stopTiming()
+    this.#timeTheRest(this.#newest?.received === false ? this.#newest : undefined)
   }
 
-  /** Node reports no message a second time. */
-  #timeTheRest(): void {
-    this.#wasReportedLate = false
-    const arriving = this.#newest?.received === false ? this.#newest : undefined
+  /** Node reports no message a second time: what is left of it is timed here, be it a header or the body of `arriving`. */
+  #timeTheRest(arriving: Exchange | undefined): void {
     const { clientHeadersTimeoutMs, clientRequestTimeoutMs } = this.#bounds
     const look = (): void => {
-      if (arriving?.received !== true && this.#state !== 'closed') this.malformed('REQUEST_TIMEOUT', randomUUID())
+      if (this.#lateTimer === timer && arriving?.received !== true) this.malformed('REQUEST_TIMEOUT', randomUUID())
     }
-    clearTimeout(this.#lateTimer)
-    // If this process itself was stopped, the rest lies in the socket and is read before the next immediate.
     const withinMs = arriving === undefined ? clientHeadersTimeoutMs : clientRequestTimeoutMs
-    this.#lateTimer = setTimeout(() => setImmediate(look), withinMs)
+    // If this process itself was stopped, the rest lies in the socket and is read before the next immediate.
+    const timer = setTimeout(() => setImmediate(look), withinMs)
+    this.#lateTimer = timer
+  }
+
+  #stopTiming(): void {
+    clearTimeout(this.#lateTimer)
+    this.#lateTimer = undefined
   }
 
   /** Node calls `destroySoon` to close a connection after its last answer, whether or not all that the client sends has arrived. */
@@ -224,7 +234,7 @@ export class ClientConnection {
   #onClosed(): void {
     this.#state = 'closed'
     clearTimeout(this.#timer)
-    clearTimeout(this.#lateTimer)
+    this.#stopTiming()
     this.#abandonAll()
   }
 
