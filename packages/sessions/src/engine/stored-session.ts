@@ -191,7 +191,8 @@ export class StoredSession {
           if (plan.keysForgotten > 0) onEvent({ event: 'key-forgotten' })
           if (current !== undefined && current.body.user !== next.body.user) await endings.onEnded?.(key)
           if (plan.answer !== undefined) this.answerStored = plan.answer
-          if (plan.ownEntry !== undefined) this.#ownEntry = { entry: plan.ownEntry, user: next.body.user }
+          const ownEntry = plan.ownEntry ?? this.#ownEntry?.entry
+          if (ownEntry !== undefined) this.#ownEntry = { entry: ownEntry, user: next.body.user }
           this.#accept({ ...next, version: written.version }, next.rotated ? nextSecret() : this.#id.secret, wants)
           await this.#relist(this.#listed ? current?.body.user : undefined, next.body.user)
           return plan.result
