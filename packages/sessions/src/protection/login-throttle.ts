@@ -38,7 +38,7 @@ export interface LoginThrottleOptions {
   /** Addresses of one network count as one address. Default: IPv4 by itself, IPv6 by its /56. */
   readonly network?: Partial<NetworkSize>
   /**
-   * `refuse`, the default, rejects with the store's own error: where there is no session to be had a login is worth
+   * `refuse`, the default, rejects with the store's error: where there is no session to be had a login is worth
    * nothing, and an outage must not be the moment for guessing. `allow` lets attempts in without counting them.
    */
   readonly whenStoreIsDown?: 'refuse' | 'allow'

@@ -104,6 +104,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
   })
   let dueAtMs = 0
   let isOpen = false
+  let isClosed = false
   let timer: NodeJS.Timeout | undefined
 
   const arm = (): void => {
@@ -124,6 +125,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
 
     async open() {
       await links.open()
+      if (isClosed) return
       isOpen = true
       arm()
     },
@@ -141,6 +143,7 @@ export function member({ location, wallMs, onEvent = () => {}, lookup, recordsMa
 
     async close() {
       isOpen = false
+      isClosed = true
       clearTimeout(timer)
       peer.close()
       await links.close()

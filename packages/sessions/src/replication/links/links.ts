@@ -98,7 +98,7 @@ export class MeshLinks {
 
   /** Resolves when it listens, rejects with the system's error and may be called again. The links come by themselves. */
   async open(): Promise<void> {
-    if (this.#server?.listening === true) return
+    if (this.#closed || this.#server?.listening === true) return
     const { host, port } = this.#options.location.listen
     this.#server = this.#sockets.server(
       (socket) => this.#accept(socket),
@@ -286,7 +286,7 @@ export class MeshLinks {
   #knocked({ name, incarnation }: Identity, remote: string, atMs: number): void {
     const up = this.#up.get(name)
     const { kind } = this.#options.location.whereabouts
-    // A link that was heard lately may have come up meanwhile.
+    // A link that was heard lately may have come up meanwhile, and another process of this name proves nothing of the one that is linked.
     const isStale = up !== undefined && up.peer?.incarnation === incarnation && up.heardAtMs < atMs - ALIVE_WITHIN_MS
     if (isStale && kind === 'list') up.end({ kind: 'lost', line: `${name} has lost it` })
     this.#dialling.hurry(name, remote)
